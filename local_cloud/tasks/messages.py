@@ -7,6 +7,7 @@ from google.cloud.tasks_v2 import types
 Queue: Any = types.Queue.pb()
 RetryConfig: Any = types.RetryConfig.pb()
 Task: Any = types.Task.pb()
+HttpRequest: Any = types.HttpRequest.pb()
 HttpMethod: Any = types.HttpMethod
 Scheme: Any = types.UriOverride.Scheme
 BatchCreateTasksResponse: Any = types.BatchCreateTasksResponse.pb()

@@ -36,7 +36,7 @@ _POST = int(messages.HttpMethod.POST)
 _WITH_BODY = frozenset(int(messages.HttpMethod[name]) for name in ("POST", "PUT", "PATCH"))
 
 
-def prepare(task: Any, *, queue: Any, now: int) -> str:
+def prepare(task: Any, *, queue: Any, now: int) -> tuple[str, int]:
     """Check a task that a client hands in, and bring it into the form that is stored, in place.
 
     Args:
@@ -46,13 +46,13 @@ def prepare(task: Any, *, queue: Any, now: int) -> str:
         now: the present, in microseconds since 1970.
 
     Returns:
-        The task's id.
+        The task's id, and when it is due, in microseconds since 1970.
 
     Raises:
         RpcError: INVALID_ARGUMENT, or UNIMPLEMENTED for an App Engine task.
     """
-    if task.name:
-        task_id = names.task_id_in(queue.name, task.name)
+    if name := task.name:
+        task_id = names.task_id_in(queue.name, name)
     else:
         task_id = str(secrets.randbits(63))
         task.name = f"{queue.name}/tasks/{task_id}"
@@ -61,13 +61,13 @@ def prepare(task: Any, *, queue: Any, now: int) -> str:
         raise refusals.app_engine()
     if target is None:
         raise invalid("Task.httpRequest is required.")
-    _check_request(task.http_request)
-    _check_times(task, now)
+    _prepare_request(task.http_request)
+    due = _check_times(task, now)
     if task.HasField("retry_config"):
         settings.task_retry(task.retry_config, queue)
     for field in ("first_attempt", "last_attempt", "dispatch_count", "response_count", "view"):
         task.ClearField(field)
-    return task_id
+    return task_id, due
 
 
 def check_size(stored: bytes) -> None:
@@ -80,44 +80,57 @@ def check_size(stored: bytes) -> None:
         raise invalid(f"Task size too large: {len(stored)} bytes, and {MAX_STORED_BYTES} are the most.")
 
 
-def _check_request(request: Any) -> None:
-    if refusal := _refusal_of_url(request.url):
-        raise invalid(refusal)
+def _prepare_request(request: Any) -> None:
+    body = request.body
+    request.ClearField("body")
+    request.ParseFromString(_prepared(request.SerializeToString()))
+    if body:
+        if request.http_method not in _WITH_BODY:
+            raise invalid("HttpRequest.body is only allowed with the HTTP methods POST, PUT and PATCH.")
+        request.body = body
+
+
+@lru_cache(maxsize=256)
+def _prepared(stored: bytes) -> bytes:
+    """Check a serialized HttpRequest, and bring it into the form that is stored. Most tasks of a queue differ only in
+    the body, which it lacks.
+
+    Raises:
+        RpcError: INVALID_ARGUMENT.
+    """
+    request = messages.HttpRequest.FromString(stored)
+    _check_url(request.url)
     if kind := request.WhichOneof("authorization_header"):
         _check_authorization(request, kind)
     if not request.http_method:
         request.http_method = _POST
     elif request.http_method not in settings.HTTP_METHODS:
         raise invalid(f"HttpRequest.httpMethod {request.http_method} is unknown.")
-    if request.body and request.http_method not in _WITH_BODY:
-        raise invalid("HttpRequest.body is only allowed with the HTTP methods POST, PUT and PATCH.")
     headers = request.headers
-    if headers:
-        check_headers("HttpRequest.headers", headers.items())
-        for name in [name for name in headers if name.lower() == "user-agent"]:
-            del headers[name]
+    check_headers("HttpRequest.headers", headers.items())
+    for name in [name for name in headers if name.lower() == "user-agent"]:
+        del headers[name]
     headers["User-Agent"] = USER_AGENT
+    prepared: bytes = request.SerializeToString()
+    return prepared
 
 
-@lru_cache(maxsize=1024)
-def _refusal_of_url(url: str) -> str:
-    """What is wrong with a URL; empty: nothing. Most tasks of a queue have the same one."""
+def _check_url(url: str) -> None:
     if not url:
-        return "HttpRequest.url is required."
+        raise invalid("HttpRequest.url is required.")
     if not url.startswith(("http://", "https://")):
-        return "HttpTarget.url must start with 'http://' or 'https://'."
+        raise invalid("HttpTarget.url must start with 'http://' or 'https://'.")
     # "The maximum length is 2083 characters after encoding."
     if len(quote(url, safe=_ASCII)) > _MAX_URL:
-        return f"HttpRequest.url cannot be longer than {_MAX_URL} characters."
+        raise invalid(f"HttpRequest.url cannot be longer than {_MAX_URL} characters.")
     try:
         parts = urlsplit(url)
         # A space in the path or the query is encoded: "Cloud Tasks will encode some characters".
         is_valid = parts.hostname and parts.port != 0 and not _NOT_IN_HOSTS.search(parts.hostname)
-        if is_valid and not _NOT_IN_URLS.search(url):
-            return ""
     except ValueError:
-        pass
-    return "HttpRequest.url is not a valid URL."
+        is_valid = False
+    if not is_valid or _NOT_IN_URLS.search(url):
+        raise invalid("HttpRequest.url is not a valid URL.")
 
 
 def _check_authorization(request: Any, kind: str) -> None:
@@ -128,7 +141,6 @@ def _check_authorization(request: Any, kind: str) -> None:
         raise invalid("HttpRequest.url must start with 'https://' for request with HttpRequest.authorization_header")
 
 
-@lru_cache(maxsize=1024)
 def _is_local(authority: str) -> bool:
     """Whether a token may go to a URL without TLS. The service allows none; here this machine and its networks may get
     it."""
@@ -139,7 +151,7 @@ def _is_local(authority: str) -> bool:
         return "." not in host or host.endswith((".localhost", ".internal"))
 
 
-def _check_times(task: Any, now: int) -> None:
+def _check_times(task: Any, now: int) -> int:
     due = now
     if task.HasField("schedule_time"):
         schedule = task.schedule_time
@@ -152,10 +164,10 @@ def _check_times(task: Any, now: int) -> None:
                 "Schedule time must be no more than 720h in the future."
             )
     moments.write(task.schedule_time, due)
-    task.create_time.seconds = now // SECOND
-    task.create_time.nanos = 0
+    moments.write(task.create_time, now // SECOND * SECOND)
     if task.HasField("dispatch_deadline"):
         if not _LEAST_DEADLINE <= moments.from_message(task.dispatch_deadline) <= _MOST_DEADLINE:
             raise invalid("Task.dispatchDeadline must be between [15s, 30m].")
     else:
         task.dispatch_deadline.seconds = _DEFAULT_DEADLINE_SECONDS
+    return due

@@ -253,7 +253,7 @@ class Queue:
             RpcError: INVALID_ARGUMENT or UNIMPLEMENTED for a task that cannot be taken; ALREADY_EXISTS for a name that
                 is in use, or was until recently.
         """
-        task_id = new_task.prepare(task, queue=self.message, now=now)
+        task_id, due = new_task.prepare(task, queue=self.message, now=now)
         if task_id in self._tasks:
             raise refusals.task_exists()
         if self._names.holds(task_id, now):
@@ -267,11 +267,11 @@ class Queue:
             stored=stored,
             policy=settings.policy(task.retry_config) if task.HasField("retry_config") else None,
             created=now,
-            due=moments.from_message(task.schedule_time),
+            due=due,
         )
         self._tasks[task_id] = queued
         self._in_order.append(queued)
-        self._put_off(queued, queued.due)
+        self._put_off(queued, due)
         return queued
 
     def find(self, task_id: str, now: int) -> QueuedTask:

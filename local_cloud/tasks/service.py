@@ -147,22 +147,23 @@ class CloudTasksService:
 
     async def create_task(self, request: Any, _context: Any) -> Any:
         queue = self._queues.get(request.parent)
-        self._create(queue, request, self._now())
+        task = _take(queue, request, self._now())
         self._woken(queue)
-        return request.task
+        return task
 
     async def batch_create_tasks(self, request: Any, _context: Any) -> Any:
-        queue = self._queues.get(request.parent)
+        parent = request.parent
+        queue = self._queues.get(parent)
         requests = request.requests
         if not 1 <= len(requests) <= MAX_CREATES:
             raise refusals.invalid(
                 f"BatchCreateTasksRequest.requests must have between 1 and {MAX_CREATES} elements, not {len(requests)}."
             )
         for index, create in enumerate(requests):
-            if create.parent and create.parent != request.parent:
+            if create.parent not in ("", parent):
                 raise refusals.invalid(
                     f"BatchCreateTasksRequest.requests[{index}].parent ('{create.parent}') must be the same as "
-                    f"BatchCreateTasksRequest.parent ('{request.parent}')."
+                    f"BatchCreateTasksRequest.parent ('{parent}')."
                 )
         name = operations.operation_name(queue.name, "create", request.request_id)
         if (known := self._operations.known(name)) is not None:
@@ -172,11 +173,9 @@ class CloudTasksService:
         response = messages.BatchCreateTasksResponse()
         for index, create in enumerate(requests):
             try:
-                self._create(queue, create, started)
+                response.tasks.append(_take(queue, create, started))
             except RpcError as error:
                 failures[index] = error
-            else:
-                response.tasks.append(create.task)
         self._woken(queue)
         return self._finish(name, messages.BatchCreateTasksMetadata(), started, failures, len(requests), response)
 
@@ -233,11 +232,6 @@ class CloudTasksService:
         names.check_location(request.name)
         return _location(request.name)
 
-    def _create(self, queue: Queue, request: Any, now: int) -> None:
-        """Take a task in and turn the request's own task into what the answer shows."""
-        queue.add(request.task, now)
-        abridge(request.task, request.response_view)
-
     def _finish(
         self, name: str, metadata: Any, started: int, failures: dict[int, RpcError], total: int, response: Any
     ) -> Any:
@@ -258,6 +252,14 @@ class CloudTasksService:
         queue.message.state = state
         self._woken(queue)
         return queue.message
+
+
+def _take(queue: Queue, request: Any, now: int) -> Any:
+    """Take the task of a CreateTaskRequest in, and turn it into what the answer shows."""
+    task = request.task
+    queue.add(task, now)
+    abridge(task, request.response_view)
+    return task
 
 
 def _location(name: str) -> Any:

@@ -30,8 +30,9 @@ def refusal(message: Any) -> RpcError:
 
 def test_the_services_defaults() -> None:
     message = task(body=b"{}")
-    task_id = prepare(message, queue=QUEUE, now=NOW)
+    task_id, due = prepare(message, queue=QUEUE, now=NOW)
 
+    assert due == NOW
     assert re.fullmatch(r"\d+", task_id)
     assert message.name == f"{QUEUE.name}/tasks/{task_id}"
     assert message.http_request.http_method == 1
@@ -42,7 +43,22 @@ def test_the_services_defaults() -> None:
 
 
 def test_no_two_ids_are_the_same() -> None:
-    assert len({prepare(task(), queue=QUEUE, now=NOW) for _ in range(1000)}) == 1000
+    assert len({prepare(task(), queue=QUEUE, now=NOW)[0] for _ in range(1000)}) == 1000
+
+
+def test_tasks_that_differ_only_in_the_body_keep_their_own() -> None:
+    messages = [task(body=body) for body in (b"1", b"2", b"")]
+    for message in messages:
+        prepare(message, queue=QUEUE, now=NOW)
+
+    assert [message.http_request.body for message in messages] == [b"1", b"2", b""]
+    for message in messages:
+        message.http_request.ClearField("body")
+    assert messages[0].http_request == messages[1].http_request == messages[2].http_request
+
+
+def test_a_request_is_refused_each_time() -> None:
+    assert refusal(task(http_method=99)).message == refusal(task(http_method=99)).message
 
 
 def test_a_schedule_time_in_the_past_becomes_the_present() -> None:
