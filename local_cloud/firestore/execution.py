@@ -144,12 +144,16 @@ class Execution:
         total = max(total - query.offset, 0)
         return total if query.limit is None else min(total, query.limit)
 
-    async def results(self) -> AsyncIterator[Result]:
+    def results(self) -> AsyncIterator[Result]:
         """The results in order, without those that offset and limit leave out."""
+        results = self._matching() if self._sorted else self._in_order()
+        return results if self._query.limit is None and not self._query.offset else self._cut(results)
+
+    async def _cut(self, results: AsyncIterator[Result]) -> AsyncIterator[Result]:
         remaining = self._query.limit
         if remaining == 0:
             return
-        async for result in self._matching() if self._sorted else self._in_order():
+        async for result in results:
             if self.skipped < self._query.offset:
                 self.skipped += 1
                 continue

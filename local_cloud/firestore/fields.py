@@ -55,8 +55,12 @@ def project(document: Message, paths: Iterable[FieldPath], projected: Message) -
         projected.update_time.CopyFrom(document.update_time)
     source, target = document.fields, projected.fields
     for path in paths:
-        value = get(source, path)
-        if value is not None:
+        name = path[0]
+        if name not in source:
+            continue
+        if len(path) == 1:
+            target[name].CopyFrom(source[name])
+        elif (value := get(source, path)) is not None:
             put(target, path, value)
 
 
