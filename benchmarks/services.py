@@ -11,7 +11,7 @@ import json
 import random
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,31 +44,23 @@ class Bill:
         self.usage: Usage | None = None
         self.reads: Counter[str] = Counter()
         self.writes: Counter[str] = Counter()
+        self._last_method = ""
+        self._counted = 0, 0
 
     async def middleware(self, method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
         """Count around a call."""
-        before = self._now()
-        answer = await carry_out()
-        if isinstance(answer, AsyncIterator):
-            return self._counted(method, answer)
-        self._add(method, before)
-        return answer
+        self.settle()
+        self._last_method = method.rpartition("/")[2]
+        return await carry_out()
 
-    async def _counted(self, method: str, stream: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        before = self._now()
-        async for response in stream:
-            yield response
-        self._add(method, before)
-
-    def _add(self, method: str, before: tuple[int, int]) -> None:
-        name = method.rpartition("/")[2]
-        reads, writes = self._now()
-        self.reads[name] += reads - before[0]
-        self.writes[name] += writes - before[1]
-
-    def _now(self) -> tuple[int, int]:
+    def settle(self) -> None:
+        """Bill what is new to the last call. Nothing is counted while an answer streams: that would take time, too."""
         assert self.usage is not None
-        return self.usage.reads, self.usage.writes
+        reads, writes = self._counted
+        self._counted = self.usage.reads, self.usage.writes
+        if self._last_method:
+            self.reads[self._last_method] += self._counted[0] - reads
+            self.writes[self._last_method] += self._counted[1] - writes
 
 
 def failing_now_and_then(share: float, seed: int) -> Fault:
@@ -107,6 +99,7 @@ async def serve(latency_seconds: float, mail_failures: float, seed: int, data: C
 
     async def answer_bill(_request: web.Request) -> web.Response:
         usage = firestore.usage
+        bill.settle()
         body = {
             "reads": dict(bill.reads),
             "writes": dict(bill.writes),
