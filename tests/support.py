@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import warnings
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
@@ -151,6 +152,14 @@ def interrupt(module: str, *arguments: str, after_lines: int) -> Interrupted:
         os.killpg(process.pid, signal.SIGINT)
         printed, said = process.communicate(timeout=PATIENCE_SECONDS)
     return Interrupted(process.returncode, before + printed, said)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds, and fail if it does not come to that."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "what was waited for did not happen"
+        time.sleep(0.02)
 
 
 def free_ports(count: int) -> int:

@@ -4,7 +4,6 @@ import asyncio
 import json
 import stat
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,7 +25,7 @@ from operations.queues import Queues
 from tests.databases import one_database
 from tests.operations.integration.conftest import DUE, Project
 from tests.seeding import seed, user_reference
-from tests.support import PATIENCE_SECONDS
+from tests.support import PATIENCE_SECONDS, wait_until
 
 FOUND = {
     "subscriptions": 2,
@@ -125,13 +124,6 @@ def documents(project: Project) -> dict[str, Any]:
 
 def says(value: Any, user: str) -> bool:
     return user in repr(value)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def erase(project: Project, *arguments: str) -> Any:
