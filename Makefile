@@ -8,8 +8,8 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
 ARGS ?=
-# Three for two cores: a third of the tests' time is spent waiting for clocks and processes.
-PROCESSES = $(shell $(PYTHON) -c 'import os; print(max(1, os.cpu_count() * 3 // 2))')
+# Two for each core: a third of the tests' time is spent waiting for clocks and processes.
+PROCESSES = $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 LOCALE ?=
 
 help: ## show this

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from local_cloud.garbage import collect_rarely
 from tests.fast import STARTS_PROCESS, ProcessWall, is_fast
 from tests.support import Background
 
@@ -72,6 +73,7 @@ def pytest_collection_finish() -> None:
     """From here on there is garbage, but not among what was imported and collected: that stays to the end."""
     gc.freeze()
     gc.enable()
+    collect_rarely()
 
 
 @pytest.fixture(scope="module")
