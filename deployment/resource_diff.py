@@ -8,10 +8,10 @@ value that differs, one per line, and never a value. If it prints nothing, the r
     gcloud billing budgets list --format=json | resource_diff.py --element NAME --file budget.json
 
 A path is a series of keys separated by dots. `list[key=NAME]` is the element of a list whose `key` is NAME, `list[0]`
-is the first element, and `labels[KEY]` is the value of a key that has dots in it. `.json()` reads a text as JSON. At
-the end, `.#` is the number of entries, and `.basename()` the last part of a name with slashes. A value that the service
-leaves out counts as empty, false or zero. With `--file`, the resource must have every value of the file; the script
-ignores what the service adds.
+is the first element, and `labels[KEY]` is the value of a key that has dots in it. `.json()` reads a text as JSON; a
+text that is no JSON has no values. At the end, `.#` is the number of entries, and `.basename()` the last part of a
+name with slashes. A value that the service leaves out counts as empty, false or zero. With `--file`, the resource must
+have every value of the file; the script ignores what the service adds.
 """
 
 import json
@@ -34,7 +34,7 @@ def find(resource: Any, path: str) -> Any:
         if segment["key"] == "basename()":
             return str(resource or "").rpartition("/")[2]
         if segment["key"] == "json()":
-            resource = json.loads(resource or "{}")
+            resource = _parsed(resource)
             continue
         resource = resource.get(segment["key"]) if isinstance(resource, dict) else None
         if segment["field"] is not None:
@@ -45,6 +45,13 @@ def find(resource: Any, path: str) -> Any:
         elif segment["inner"] is not None:
             resource = resource.get(segment["inner"]) if isinstance(resource, dict) else None
     return resource
+
+
+def _parsed(text: Any) -> Any:
+    try:
+        return json.loads(text or "{}")
+    except ValueError:
+        return None
 
 
 def is_same(actual: Any, wanted: Any) -> bool:

@@ -64,6 +64,7 @@ def test_finds_elements_of_lists_and_counts() -> None:
     assert find(resource, "absent.basename()") == ""
     assert find(resource, "annotations[run.googleapis.com/build].json().A") == "1"
     assert find(resource, "absent.json().A") is None
+    assert find({"annotation": "{half"}, "annotation.json().A") is None
 
 
 def test_what_a_service_adds_makes_no_difference() -> None:
