@@ -48,7 +48,7 @@ class Bill:
         self._counted = 0, 0
 
     async def middleware(self, method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
-        """Count around a call."""
+        """Settle the calls before this one, and carry it out."""
         self.settle()
         self._last_method = method.rpartition("/")[2]
         return await carry_out()
