@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice, takewhile
 from typing import Any
 
 # croniter takes more than other crons do: seconds, L, #, random and hashed values.
@@ -59,13 +59,16 @@ class CronLine:
         minute, hour, *_ = self.text.split()
         return minute.isdigit() and hour.isdigit()
 
-    def following(self, local: datetime, number: int) -> Iterator[datetime]:
-        """The next local times after a local time."""
-        return islice(_times(self.text, local).all_next(datetime), number)
+    def following(self, local: datetime, number: int, *, until: datetime | None = None) -> Iterator[datetime]:
+        """The next local times after a local time: so many, and all others until another one, where one is given."""
+        times = _times(self.text, local).all_next(datetime)
+        return chain(islice(times, number), takewhile(lambda due: until is not None and due <= until, times))
 
-    def preceding(self, local: datetime, number: int) -> Iterator[datetime]:
-        """The last local times before a local time, the latest first."""
-        return islice(_times(self.text, local).all_prev(datetime), number)
+    def preceding(self, local: datetime, number: int, *, until: datetime | None = None) -> Iterator[datetime]:
+        """The last local times before a local time, the latest first: so many, and all others back to another one,
+        where one is given."""
+        times = _times(self.text, local).all_prev(datetime)
+        return chain(islice(times, number), takewhile(lambda due: until is not None and due >= until, times))
 
 
 def _times(text: str, local: datetime) -> Any:

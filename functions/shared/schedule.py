@@ -189,10 +189,19 @@ class Schedule:
 
     def _by_cron(self, cron: "CronLine", local: datetime, width: int) -> Iterator[datetime]:
         folds = (0, 1) if cron.runs_every_hour else (0,)
-        a_minute = timedelta(minutes=1)
-        for due in (*cron.preceding(local + a_minute, width), *cron.following(local - a_minute, width)):
+        a_minute, leap = timedelta(minutes=1), self._leap(local)
+        before = cron.preceding(local + a_minute, width, until=local - leap)
+        for due in (*before, *cron.following(local - a_minute, width, until=local + leap)):
             for fold in folds:
                 yield self._in_utc(due, fold)
+
+    def _leap(self, local: datetime) -> timedelta:
+        """How far the clocks leap around a local time: there, times that are next to each other on the wall clock may
+        lie so far apart."""
+        day_before, day_after = (
+            (local + timedelta(days=days)).replace(tzinfo=self.time_zone).utcoffset() or timedelta() for days in (-2, 2)
+        )
+        return abs(day_after - day_before)
 
     def _days_around(self, today: date, width: int) -> Iterator[date]:
         match self.cadence:
