@@ -4,7 +4,8 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from functions.shared.period import Period, period_to_report
+from functions.shared.mark import due_period
+from functions.shared.period import Period
 from functions.shared.schedule import Schedule
 from functions.shared.subscription import Subscription
 
@@ -26,7 +27,9 @@ def next_period(subscription: Subscription, schedule: Schedule, now: datetime) -
     """
     due_at = subscription.next_report_at
     if due_at is not None and due_at <= now:
-        return period_to_report(schedule, due_at=due_at, run_time=now, reported_until=subscription.reported_until)
+        due = due_period(subscription, schedule, due_at=due_at, run_time=now, now=now)
+        if due is not None:
+            return due
     return _covered_until(schedule, schedule.covered_until(schedule.at_or_before(now)))
 
 

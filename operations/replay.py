@@ -202,7 +202,7 @@ class Replay:
                 if step is ReplayStep.HAND_OVER:
                     fields = new_task_fields(name, now=now)
                 elif delivery is None:
-                    fields = pending_fields(task, now=now, by_hand=True, task_name=name)
+                    fields = pending_fields(task, now=now, by_hand=False, task_name=name)
                 else:
                     fields = put_back_fields(task, delivery, now=now, task_name=name)
                 # Written even if no state changes: a worker that paused just before it marks the delivery dead then

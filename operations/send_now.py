@@ -1,20 +1,31 @@
 """Sends one report of a subscription now, as a task of its own."""
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from google.api_core.exceptions import AlreadyExists, FailedPrecondition
+from google.api_core.exceptions import Aborted, AlreadyExists, FailedPrecondition
 from google.api_core.exceptions import NotFound as NotFoundInFirestore
 
-from functions.shared.databases import PipelineDatabase
-from functions.shared.delivery import DELIVERIES, Delivery, DeliveryState, new_task_fields, pending_fields
+from functions.shared.databases import Databases, PipelineDatabase
+from functions.shared.delivery import (
+    DELIVERIES,
+    Delivery,
+    DeliveryState,
+    new_task_fields,
+    pending_fields,
+    period_fields,
+)
 from functions.shared.ids import delivery_id, run_id, task_id
+from functions.shared.mark import by_hand_fields, due_period, period_until
+from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
+from functions.shared.stored_fields import stored_version
 from functions.shared.subscription import SUBSCRIPTIONS, Subscription
 from functions.shared.task_queue import NewTask, TaskQueue
-from functions.shared.user import User
+from functions.shared.user import USERS, User
 from operations.errors import OperatorError
 
 
@@ -36,17 +47,18 @@ class EnqueuedReport:
 
 
 def send_now(
-    user: User, subscription: Subscription, *, client: PipelineDatabase, queue: TaskQueue, now: datetime
+    user: User, subscription: Subscription, *, databases: Databases, queue: TaskQueue, now: datetime
 ) -> EnqueuedReport:
     """Enqueue a subscription's report.
 
     If a report is due and not yet sent, it enqueues that one: the delivery record keeps it from going out twice. If no
-    report is due, it makes a delivery that is due now and covers the time since the last one; the schedule stays.
+    report is due, the subscription becomes due now, for a delivery of the time since the mark (functions.shared.mark);
+    after it, the schedule goes on.
 
     Args:
         user: whose report it is.
         subscription: of which of the user's subscriptions.
-        client: of the pipeline's database.
+        databases: of the users and of the pipeline.
         queue: where the task goes.
         now: the present, in UTC.
 
@@ -56,10 +68,15 @@ def send_now(
     """
     now = now.replace(microsecond=0)
     _check(user, subscription, now)
-    due_at, was_due = now, False
-    if subscription.next_report_at is not None and subscription.next_report_at <= now:
-        was_due = not _is_final(client, delivery_id(user.id, subscription.id, subscription.next_report_at))
-        due_at = subscription.next_report_at if was_due else now
+    client, standing = databases.pipeline, subscription.next_report_at
+    is_due = standing is not None and standing <= now
+    was_due = is_due and not _is_final(client, delivery_id(user.id, subscription.id, standing or now))
+    due_at = standing if was_due and standing else now
+    schedule = subscription.schedule(user)
+    if was_due:
+        period = due_period(subscription, schedule, due_at=due_at, run_time=now, now=now)
+    elif (period := period_until(subscription, schedule, now)) is None:
+        raise OperatorError(f"The reports of {user.id}/{subscription.id} cover everything until now.")
     delivery = delivery_id(user.id, subscription.id, due_at)
     task = ReportTask(
         user_id=user.id,
@@ -70,11 +87,21 @@ def send_now(
         kind=subscription.kind,
     )
     new = NewTask(task_id(delivery, f"send{run_id(now)}"), task.to_json())
-    opened = _open(client, task, now, by_hand=not was_due, task_name=new.task_id)
-    [outcome] = queue.enqueue([new])
-    if not (outcome.is_created or outcome.is_known):
+    opened = _open(client, task, now, period=period, task_name=new.task_id)
+    # Before the task: a worker sends only the report that its subscription is due for.
+    version = (
+        subscription.version
+        if was_due
+        else _write(databases, subscription, by_hand_fields(subscription, user, now=now))
+    )
+    [outcome] = queue.enqueue([new]) if version else [None]
+    if outcome is None or not (outcome.is_created or outcome.is_known):
         if opened is not None:
             _withdraw(client, delivery, opened)
+        if outcome is None:
+            raise OperatorError(f"{user.id}/{subscription.id} was changed meanwhile: repeat this. Nothing is sent.")
+        if not was_due:
+            _write(databases, subscription._replace(version=version), {"next_report_at": standing})
         raise OperatorError(f"The queue {queue.queue} does not take the task: {outcome.status} {outcome.message}")
     return EnqueuedReport(delivery_id=delivery, task=new.task_id, due_at=due_at, was_due=was_due)
 
@@ -95,8 +122,24 @@ def _check(user: User, subscription: Subscription, now: datetime) -> None:
         )
 
 
+def _write(databases: Databases, subscription: Subscription, fields: Mapping[str, Any]) -> datetime | None:
+    """Write fields of a subscription, unless it has changed since it was read.
+
+    Returns:
+        Its new version; None where it has changed.
+    """
+    document = databases.users.document(f"{USERS}/{subscription.user_id}/{SUBSCRIPTIONS}/{subscription.id}")
+    option = databases.users.write_option(last_update_time=subscription.version)
+    try:
+        written: Any = document.update(dict(fields), option=option)
+    except (Aborted, FailedPrecondition, NotFoundInFirestore):
+        return None
+    version: datetime = stored_version(written)
+    return version
+
+
 def _open(
-    client: PipelineDatabase, task: ReportTask, now: datetime, *, by_hand: bool, task_name: str
+    client: PipelineDatabase, task: ReportTask, now: datetime, *, period: Period | None, task_name: str
 ) -> datetime | None:
     """Note the delivery as pending, with the name of its task: should the task die without a trace, the dispatcher
     finds it.
@@ -104,7 +147,7 @@ def _open(
     Returns:
         The record's version, None where there was one already.
     """
-    record = pending_fields(task, now=now, by_hand=by_hand, task_name=task_name)
+    record = {**pending_fields(task, now=now, by_hand=False, task_name=task_name), **period_fields(period)}
     document = client.collection(DELIVERIES).document(task.delivery_id)
     try:
         written: Any = document.create(record)

@@ -11,13 +11,11 @@ from typing import Any
 from google.api_core.exceptions import AlreadyExists
 
 from functions.shared.databases import UsersDatabase
+from functions.shared.mark import paused_fields, resumed_fields
 from functions.shared.subscription import (
     PauseReason,
     Subscription,
     SubscriptionDefaults,
-    paused_fields,
-    paused_until_fields,
-    resumed_fields,
     unsuppressed_fields,
 )
 from functions.shared.subscription_documents import (
@@ -114,16 +112,13 @@ class SubscriptionChanges:
             if subscription.is_paused(self._now()) and subscription.paused_because is not PauseReason.OPERATOR:
                 because = f" ({subscription.paused_because})" if subscription.paused_because else ""
                 raise OperatorError(f"{user_id}/{subscription_id} is paused already{because}: nothing was changed.")
-            if until is None:
-                return paused_fields(PauseReason.OPERATOR)
-            schedule = subscription.schedule(stored.user)
-            fields = paused_until_fields(subscription, schedule, because=PauseReason.OPERATOR, until=until)
-            return self._checked(stored, fields)
+            fields = paused_fields(subscription, stored.user, PauseReason.OPERATOR, now=self._now(), until=until)
+            return fields if until is None else self._checked(stored, fields)
 
         return self.change(user_id, subscription_id, decide)
 
     def resume(self, user_id: str, subscription_id: str) -> tuple[Subscription, bool]:
-        """Resume a subscription. Its next report leaves the paused time out, and goes to all of its addresses.
+        """Resume a subscription. Its next report goes to all of its addresses.
 
         Returns:
             the subscription as it is now, and whether this call changed it.
@@ -136,7 +131,7 @@ class SubscriptionChanges:
         def decide(stored: StoredSubscription) -> Mapping[str, Any]:
             subscription, now = stored.subscription, self._now()
             if not subscription.is_paused(now) and subscription.next_report_at is not None:
-                return unsuppressed_fields(now=now) if subscription.suppressed else {}
+                return unsuppressed_fields(subscription, now=now) if subscription.suppressed else {}
             if stored.user is None:
                 raise NotFound(f"There is no user {user_id}, so nothing would be sent.")
             if not stored.user.active:
@@ -144,7 +139,8 @@ class SubscriptionChanges:
                     f"users/{user_id} is not active, so nothing would be sent. Set active to true: what is paused "
                     f"for that ({PauseReason.USER_INACTIVE}) then resumes by itself."
                 )
-            return self._checked(stored, resumed_fields(subscription, subscription.schedule(stored.user), now=now))
+            fields = resumed_fields(subscription, stored.user, now=now) | unsuppressed_fields(subscription, now=now)
+            return self._checked(stored, fields)
 
         return self.change(user_id, subscription_id, decide)
 

@@ -5,20 +5,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from functions.shared.mark import rescheduled_fields
 from functions.shared.schedule import Cadence
 from functions.shared.subscription import (
     SUBSCRIPTION_FIELDS,
     Subscription,
     SubscriptionDefaults,
-    rescheduled_fields,
     scheduled_fields,
 )
 from functions.shared.user import User
 
 NOT_EDITABLE = frozenset(
     {
-        *("user_id", "shard", "active", "paused_because", "paused_until", "next_report_at", "reported_until"),
-        *("suppressed", "bounced_address", "resumed_at"),
+        *("user_id", "shard", "active", "paused_because", "paused_at", "paused_until", "next_report_at"),
+        *("reported_until", "settled_at", "suppressed", "bounced_address", "resumed_at"),
     }
 )
 """The ids of a subscription, and the fields that `pause`, `resume` and the pipeline itself write."""

@@ -132,7 +132,7 @@ def _covered(delivery: Delivery) -> str:
 
 def _task_made(delivery: Delivery) -> list[TimelineEntry]:
     is_replayed = any(entry.result is AttemptResult.REPLAYED for entry in delivery.history)
-    if delivery.by_hand and not is_replayed:
+    if delivery.task and not is_replayed:
         return [TimelineEntry(at=delivery.created_at, state="pending", text="An operator made its task.")]
     at = time_of_run(delivery.run_id)
     text = f"Run {delivery.run_id} made a task for it."

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from functions.shared.ids import shard_of
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS
+from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS, PauseReason
 from functions.shared.user import USERS
 
 ENROLLED_AT = datetime.fromisoformat("2026-01-01T00:00:00Z")
@@ -80,3 +80,14 @@ def seed(
 
 def _without_gaps(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not ...}
+
+
+def paused(because: PauseReason, *, at: datetime | None = None) -> dict[str, Any]:
+    """The fields of a subscription that is paused without an end.
+
+    Args:
+        because: why.
+        at: since when; None for a pause of version 0.1.0, which did not say.
+    """
+    fields = {"active": False, "paused_because": because.value, "paused_until": None, "next_report_at": None}
+    return {**fields, **({"paused_at": at} if at else {})}

@@ -19,13 +19,13 @@ from functions.dispatcher.malformed_documents import unservable
 from functions.dispatcher.new_documents import PAGE_SIZE, Admitted, NewCursor, NewPage, count_documents
 from functions.shared.address_hash import address_hash
 from functions.shared.databases import UsersDatabase
+from functions.shared.mark import resumed_fields
 from functions.shared.run import SWEEP_INTERVAL, RunCounter, Sweep
 from functions.shared.subscription import (
     SUBSCRIPTIONS,
     PauseReason,
     Subscription,
     SubscriptionDefaults,
-    readdressed_fields,
 )
 from functions.shared.user import USERS, User
 
@@ -131,7 +131,8 @@ class AddressChanges:
                 continue
             due = self._due(subscription)
             try:
-                fields = readdressed_fields(subscription, subscription.schedule(user), now=self._run_time)
+                # No person has resumed it, so the addresses that were left out stay so, and late events count.
+                fields = {**resumed_fields(subscription, user, now=self._run_time), "bounced_address": None}
             except Exception as error:  # noqa: BLE001  it is logged there
                 due = unservable(due, error, run_id=self._run_id)
             if due.problem:
@@ -139,7 +140,7 @@ class AddressChanges:
             else:
                 planned.append((subscription, fields))
         changes = [self._write(subscription, fields) for subscription, fields in planned]
-        # None is due at once: what resumes has nothing to report yet.
+        # What is due at once, since it fell due before the pause, comes with the next run.
         for (subscription, _), result in zip(planned, commit(self._client, changes), strict=True):
             if result is CommitResult.REFUSED:
                 admitted.malformed.append(self._due(subscription)._replace(problem=NO_ROOM))

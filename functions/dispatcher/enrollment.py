@@ -18,6 +18,7 @@ from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.malformed_documents import unservable
 from functions.dispatcher.new_documents import Admitted, Mark, NewDocuments, NewPage
 from functions.shared.databases import UsersDatabase
+from functions.shared.mark import resumed_fields
 from functions.shared.plausible_time import EARLIEST, LATEST
 from functions.shared.run import RunCounter
 from functions.shared.subscription import (
@@ -27,7 +28,7 @@ from functions.shared.subscription import (
     Subscription,
     SubscriptionDefaults,
     default_fields,
-    resumed_fields,
+    unsuppressed_fields,
 )
 from functions.shared.user import USERS, User, enrolled_fields, unenrolled_fields
 
@@ -161,7 +162,9 @@ class Enrollment:
                 malformed.append(due)
                 continue
             try:
-                fields = resumed_fields(subscription, subscription.schedule(user), now=self._run_time)
+                # The user was active again at the latest when the application wrote the document last.
+                fields = resumed_fields(subscription, user, now=self._run_time, active_at=user.version)
+                fields |= unsuppressed_fields(subscription, now=self._run_time)
             except Exception as error:  # noqa: BLE001  it is logged there
                 malformed.append(unservable(due, error, run_id=self._run_id))
             else:

@@ -6,7 +6,7 @@ hour or zone.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from google.cloud.firestore_v1.base_query import FieldFilter
@@ -18,23 +18,20 @@ from functions.dispatcher.malformed_documents import unservable
 from functions.dispatcher.new_documents import Admitted, Mark, NewDocuments, NewPage
 from functions.shared.databases import UsersDatabase
 from functions.shared.ids import SHARDS
+from functions.shared.mark import placed_fields
 from functions.shared.plausible_time import EARLIEST, LATEST
 from functions.shared.run import RunCounter
-from functions.shared.schedule import Schedule
 from functions.shared.subscription import (
     SUBSCRIPTIONS,
     Subscription,
     SubscriptionDefaults,
-    resumed_fields,
-    scheduled_fields,
+    unsuppressed_fields,
 )
 from functions.shared.user import USERS, User
 
 _MOST_MALFORMED = 500
 """How many subscriptions with a malformed due time a run finds on each side of the plausible times; once these are
 corrected, the next run finds others."""
-
-_INSTANT = timedelta(microseconds=1)
 
 
 class _Plan(NamedTuple):
@@ -148,7 +145,7 @@ class Scheduling:
         problem = subscription.problem
         if not problem:
             try:
-                return _Plan(subscription, new_place(subscription, subscription.schedule(user), self._run_time))
+                return _Plan(subscription, new_place(subscription, user, self._run_time))
             except Exception as error:  # noqa: BLE001  it is logged there
                 problem = unservable(self._due(subscription), error, run_id=self._run_id).problem
         # The next run finds the null by the index. Without it, the document would cost a sweep again and again.
@@ -170,27 +167,21 @@ class Scheduling:
         )
 
 
-def new_place(subscription: Subscription, schedule: Schedule, run_time: datetime) -> dict[str, Any]:
+def new_place(subscription: Subscription, user: User | None, run_time: datetime) -> dict[str, Any]:
     """The place of a new subscription in the due index: what the dispatcher writes to it. Pure.
 
     Args:
         subscription: as it was read, with nothing wrong in it.
-        schedule: the subscription's.
+        user: whose it is, for the time zone; None where there is no such user.
         run_time: the time of the run that schedules it.
     """
-    due_at: datetime | None
-    if not subscription.active:
-        due_at = None
-    elif subscription.next_report_at is not None:
-        due_at = subscription.next_report_at
-    elif subscription.paused_because is not None and not subscription.is_paused(run_time):
-        # An application has resumed it.
-        return resumed_fields(subscription, schedule, now=run_time)
-    elif subscription.reported_until is not None:
-        due_at = schedule.next_due(subscription.reported_until, later_than=run_time - _INSTANT)
-    else:
-        due_at = schedule.after(run_time - _INSTANT)
-    return scheduled_fields(subscription.user_id, subscription.id, due_at=due_at)
+    fields = placed_fields(subscription, user, run_time=run_time)
+    # A pause with an end is over without a person.
+    is_resumed = subscription.paused_because is not None and subscription.paused_until is None
+    if is_resumed and subscription.active:
+        # The application has resumed it for its user.
+        fields |= unsuppressed_fields(subscription, now=run_time)
+    return fields
 
 
 def _has_neither_shard_nor_null(fields: Mapping[str, Any]) -> bool:

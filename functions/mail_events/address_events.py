@@ -11,17 +11,18 @@ from typing import Any
 
 from functions.shared.address_hash import address_hash
 from functions.shared.mail_event import MailEvent
+from functions.shared.mark import paused_fields
 from functions.shared.subscription import (
     PauseReason,
     Subscription,
-    bounced_fields,
-    paused_fields,
     suppressed_fields,
 )
 from functions.shared.user import User
 
 
-def fields_for_event(user: User | None, subscription: Subscription, event: MailEvent) -> Mapping[str, Any]:
+def fields_for_event(
+    user: User | None, subscription: Subscription, event: MailEvent, *, now: datetime
+) -> Mapping[str, Any]:
     """The fields to write, so that no further report goes to the address; none where that is so already, or the event
     no longer counts.
 
@@ -32,6 +33,7 @@ def fields_for_event(user: User | None, subscription: Subscription, event: MailE
         user: whose it is, for the address; None where there is no such user.
         subscription: as read.
         event: one that has `pauses`.
+        now: the present, in UTC.
     """
     if event.pauses is None or not _still_counts(subscription, event.at):
         return {}
@@ -44,8 +46,8 @@ def fields_for_event(user: User | None, subscription: Subscription, event: MailE
         paused = not subscription.active and subscription.paused_because is not PauseReason.USER_INACTIVE
         if paused:
             return {}
-        is_bounced = event.pauses is PauseReason.BOUNCED
-        return bounced_fields(event.recipient) if is_bounced else paused_fields(event.pauses)
+        fields = paused_fields(subscription, user, event.pauses, now=now)
+        return {**fields, "bounced_address": event.recipient} if event.pauses is PauseReason.BOUNCED else fields
     return {} if event.recipient in subscription.suppressed else suppressed_fields(subscription, event.recipient)
 
 

@@ -2,6 +2,7 @@
 the address out."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -66,7 +67,7 @@ class AddressPauses:
             batch, changed = self._client.batch(), []
             for snapshot in found:
                 subscription = Subscription.from_snapshot(snapshot, self._defaults)
-                fields = fields_for_event(user, subscription, event) if subscription else {}
+                fields = fields_for_event(user, subscription, event, now=datetime.now(UTC)) if subscription else {}
                 if subscription and fields:
                     option = self._client.write_option(last_update_time=subscription.version)
                     batch.update(snapshot.reference, dict(fields), option=option)

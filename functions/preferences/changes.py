@@ -7,15 +7,13 @@ from enum import StrEnum
 from typing import Any
 
 from functions.shared.address_hash import address_hash
+from functions.shared.mark import paused_fields, rescheduled_fields, resumed_fields
 from functions.shared.schedule import Cadence
 from functions.shared.subscription import (
     PauseReason,
     Subscription,
     SubscriptionDefaults,
-    paused_fields,
-    paused_until_fields,
-    rescheduled_fields,
-    resumed_fields,
+    unsuppressed_fields,
 )
 from functions.shared.user import User
 
@@ -61,14 +59,19 @@ def may_resume(subscription: Subscription) -> bool:
     return subscription.paused_because in _MAY_RESUME
 
 
-def stopped(subscription: Subscription) -> Mapping[str, Any]:
+def stopped(stored: Stored, *, now: datetime) -> Mapping[str, Any]:
     """The recipient wants no more reports of the subscription; no fields where that is already so.
 
     It replaces any other reason of a pause: what ends that pause must not bring the reports back.
+
+    Args:
+        stored: as it was read.
+        now: the present, in UTC.
     """
+    subscription = stored.subscription
     if not subscription.active and subscription.paused_because in _FINAL and subscription.next_report_at is None:
         return {}
-    return paused_fields(PauseReason.UNSUBSCRIBED)
+    return paused_fields(subscription, stored.user, PauseReason.UNSUBSCRIBED, now=now)
 
 
 def paused(stored: Stored, until: datetime, *, now: datetime) -> Mapping[str, Any]:
@@ -82,7 +85,7 @@ def paused(stored: Stored, until: datetime, *, now: datetime) -> Mapping[str, An
     subscription = stored.subscription
     if not subscription.active or (subscription.is_paused(now) and not may_resume(subscription)):
         return {}
-    return paused_until_fields(subscription, subscription.schedule(stored.user), because=PauseReason.USER, until=until)
+    return paused_fields(subscription, stored.user, PauseReason.USER, now=now, until=until)
 
 
 def resumed(stored: Stored, *, now: datetime) -> Mapping[str, Any]:
@@ -95,7 +98,7 @@ def resumed(stored: Stored, *, now: datetime) -> Mapping[str, Any]:
     subscription = stored.subscription
     if not subscription.is_paused(now) or not may_resume(subscription):
         return {}
-    fields = resumed_fields(subscription, subscription.schedule(stored.user), now=now)
+    fields = resumed_fields(subscription, stored.user, now=now) | unsuppressed_fields(subscription, now=now)
     # The user speaks for no other address that was left out.
     others = sorted(subscription.suppressed - {address_hash(stored.user.email)})
     return {**fields, "suppressed": others} if "suppressed" in fields else fields
@@ -169,16 +172,18 @@ def pause_end(stored: Stored, form: Mapping[str, str], *, now: datetime) -> date
     return schedule.day_start(datetime.combine(day, time(12), schedule.time_zone).astimezone(UTC))
 
 
-def without_address(subscription: Subscription, hashed: str) -> Mapping[str, Any]:
+def without_address(stored: Stored, hashed: str, *, now: datetime) -> Mapping[str, Any]:
     """An address that is not the user's own gets no more of a subscription's reports; no fields where it gets none.
 
     All others get them as before. Where no other recipient is left, the subscription is paused: without `to` it would
     go to the user, who has not asked for it.
 
     Args:
-        subscription: as it was read.
+        stored: as it was read.
         hashed: the address (address_hash).
+        now: the present, in UTC.
     """
+    subscription = stored.subscription
     to, cc = (
         [address for address in addresses if address_hash(address) != hashed]
         for addresses in (subscription.to, subscription.cc)
@@ -187,7 +192,9 @@ def without_address(subscription: Subscription, hashed: str) -> Mapping[str, Any
         return {}
     if to or not subscription.to:
         return {"to": to, "cc": cc} if subscription.to else {"cc": cc}
-    return {"to": cc, "cc": []} if cc else paused_fields(PauseReason.UNSUBSCRIBED)
+    if cc:
+        return {"to": cc, "cc": []}
+    return paused_fields(subscription, stored.user, PauseReason.UNSUBSCRIBED, now=now)
 
 
 def gets_copies(subscription: Subscription, hashed: str, *, now: datetime) -> bool:

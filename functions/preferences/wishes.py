@@ -68,7 +68,7 @@ class Wishes:
             GoogleAPICallError: Firestore does not answer.
             ChangedAllTheTime: other programs write the document all the time.
         """
-        self._change(token, Wish.STOP, _stop(token))
+        self._change(token, Wish.STOP, self._stop(token))
 
     def carry_out(self, token: RecipientToken, wish: Wish, form: Mapping[str, str], language: Language) -> Message:
         """Carry out a form.
@@ -90,7 +90,7 @@ class Wishes:
             account = self._store.account(token.user_id)
             each = account.subscriptions if account else []
             changes = [
-                self._change(RecipientToken(token.user_id, subscription.id), wish, _stop(token))
+                self._change(RecipientToken(token.user_id, subscription.id), wish, self._stop(token))
                 for subscription in each
             ]
             text = _("All reports are stopped.")
@@ -118,9 +118,14 @@ class Wishes:
                 case Wish.RESUME:
                     return resumed(stored, now=now)
                 case _:
-                    return _stop(token)(stored)
+                    return self._stop(token)(stored)
 
         return decide
+
+    def _stop(self, token: RecipientToken) -> Decide:
+        if token.copy_of:
+            return lambda stored: without_address(stored, token.copy_of, now=self._now())
+        return lambda stored: stopped(stored, now=self._now())
 
     def _change(self, token: RecipientToken, wish: Wish, decide: Decide) -> Change | None:
         change = self._store.change(token.user_id, token.subscription_id, decide)
@@ -158,12 +163,6 @@ class Wishes:
             return ""
         zone = stored.subscription.time_zone or stored.user.time_zone
         return state_of(stored.subscription, zone, language, now=self._now())
-
-
-def _stop(token: RecipientToken) -> Decide:
-    if token.copy_of:
-        return lambda stored: without_address(stored.subscription, token.copy_of)
-    return lambda stored: stopped(stored.subscription)
 
 
 def _said(wish: Wish, language: Language) -> str:

@@ -67,8 +67,19 @@ class SkipReason(StrEnum):
     """The mail provider says that the recipient has unsubscribed."""
     SUPPRESSED = "suppressed"
     """Mail to each of its recipients bounces or is unwanted."""
+    COVERED = "covered"
+    """Another report of its subscription covers its time, or will: the one that the subscription is due for."""
     NOTHING_TO_REPORT = "nothing-to-report"
     """Its kind has nothing to report; `note` has the kind's own words."""
+
+
+NOT_COUNTED = frozenset(
+    {
+        *(SkipReason.USER_GONE, SkipReason.USER_INACTIVE, SkipReason.SUBSCRIPTION_GONE),
+        *(SkipReason.PAUSED, SkipReason.COVERED),
+    }
+)
+"""A delivery that was skipped for one of these reasons covers nothing (Delivery.is_counted)."""
 
 
 class DeliveryFailure(NamedTuple):
@@ -120,8 +131,7 @@ class Delivery(NamedTuple):
         provider: the mail provider of the worker that claimed it last, as MAIL_PROVIDER names it.
         message_id: the mail's id at the provider.
         request: if the provider has idempotency keys, the exact requests of its mail, until it is final.
-        by_hand: whether an operator made its task while its subscription was not due. If the task dies, the dispatcher
-            finds the delivery only by this mark.
+        by_hand: whether an operator has put it back after it was dead, and counted: no other report covers its time.
         task: the id of the latest task that an operator made.
         created_at: when it was written first.
         updated_at: when it was written last.
@@ -212,6 +222,15 @@ class Delivery(NamedTuple):
         """Whether the pipeline does nothing more with it by itself."""
         return self.state.is_final
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether its period counts as reported: it is final, or was, before its replay.
+
+        The dead letter of a malformed document is one for all reports that it has kept back: they are to come when it
+        is corrected.
+        """
+        return self.by_hand or (self.is_final and self.reason not in NOT_COUNTED and not self.letter_id)
+
     def is_claimed(self, now: datetime) -> bool:
         """Whether its owner alone may act on it.
 
@@ -263,11 +282,10 @@ class Delivery(NamedTuple):
 def _standing(delivery: Delivery) -> tuple[Any, ...]:
     """Everything by which a worker that finds a delivery waiting decides, and that a note of a failed attempt leaves
     alone."""
-    period = (delivery.period_start, delivery.period_end)
-    return (delivery.attempts, delivery.owner, delivery.lease_expires_at, *period, delivery.by_hand, delivery.task)
+    return (delivery.attempts, delivery.owner, delivery.lease_expires_at, delivery.by_hand, delivery.task)
 
 
-_NEW = (0, "", None, None, None, False, "")
+_NEW = (0, "", None, False, "")
 
 
 DELIVERY_FIELDS = tuple(name for name in Delivery._fields if name not in {"id", "problem", "version"})
@@ -283,7 +301,7 @@ def pending_fields(task: ReportTask, *, now: datetime, by_hand: bool, task_name:
     Args:
         task: the task of the delivery.
         now: when it is written. How long the report is tried, and kept, counts from here.
-        by_hand: whether its subscription is not due for it.
+        by_hand: whether it was final before: its period is its own, and its subscription has moved on.
         task_name: the id of a task that an operator makes. A run knows only the tasks of runs. From this field it
             learns of an operator's task, and asks the queue whether it still holds that task.
     """
@@ -309,7 +327,7 @@ def put_back_fields(task: ReportTask, before: Delivery, *, now: datetime, task_n
         now: when it is written, in UTC.
         task_name: the id of the new task.
     """
-    renewed = pending_fields(task, now=now, by_hand=True, task_name=task_name)
+    renewed = pending_fields(task, now=now, by_hand=before.is_counted, task_name=task_name)
     del renewed["created_at"]
     replayed = history_fields(before.history, DeliveryAttempt(at=now, result=AttemptResult.REPLAYED))
     return {**renewed, **replayed, "owner": None, "lease_expires_at": None, "reason": None, "request": None}

@@ -33,8 +33,9 @@ def settled_period(start: Any, end: Any, *, latest: datetime) -> Period | None:
 
 def period_to_report(
     schedule: Schedule, *, due_at: datetime, run_time: datetime, reported_until: datetime | None = None
-) -> Period:
+) -> Period | None:
     """The time that a report covers, given its due time and the time of the run that sends it, which may be much later.
+    None where nothing is left to report: the due time was set back.
 
     It begins where the last report ended, so that no time is reported twice or left out even if the schedule has
     changed. Without a last report it begins one unit or cadence before its end. It ends with the last due time that the
@@ -48,15 +49,13 @@ def period_to_report(
         run_time: the time of the dispatcher's run.
         reported_until: the end of the last period that was reported or given up, where there was one.
     """
-    due_then = unit_before(schedule, schedule.covered_until(due_at))
-    start = plausible(reported_until) or due_then.start
+    start = plausible(reported_until) or unit_before(schedule, schedule.covered_until(due_at)).start
     promised = max(due_at, schedule.at_or_before(run_time)) if run_time > due_at else due_at
     end = schedule.covered_until(promised)
     if start < end:
         return Period(start, end)
-    if due_at <= start:
-        # The due time was set back by hand, to get a report again: this is the period that was due then.
-        return due_then
+    if promised <= start:
+        return None
     # The schedule has changed, and no period of the new one ends before `promised`: report up to the last midnight
     # before it, or up to it.
     midnight = schedule.day_start(promised)

@@ -6,7 +6,7 @@ callers hold the Firestore client, and make each write conditional on `Subscript
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -60,6 +60,7 @@ class PauseReason(StrEnum):
 SUBSCRIPTION_MUST_BE = {
     "active": TRUE_OR_FALSE,
     "paused_because": f"{', '.join(list(PauseReason)[:-1])} or {list(PauseReason)[-1]}",
+    "paused_at": A_TIMESTAMP,
     "paused_until": A_TIMESTAMP,
     "kind": "the name of a report, such as activity",
     "cadence": f"{', '.join(list(Cadence)[:-1])} or {list(Cadence)[-1]}",
@@ -81,11 +82,11 @@ SUBSCRIPTION_MUST_BE = {
     "resumed_at": A_TIMESTAMP,
     "next_report_at": A_TIMESTAMP,
     "reported_until": A_TIMESTAMP,
+    "settled_at": A_TIMESTAMP,
 }
 """What each field has to be, as docs/reference/documents.md says it."""
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_INSTANT = timedelta(microseconds=1)
 
 
 class SubscriptionDefaults(NamedTuple):
@@ -127,6 +128,7 @@ class _SubscriptionFields(BaseModel):
 
     active: bool = True
     paused_because: Annotated[PauseReason | None, Field(strict=False)] = None
+    paused_at: Timestamp | None = None
     paused_until: Timestamp | None = None
     kind: Annotated[str, Field(pattern=KIND_PATTERN)] | None = None
     cadence: Annotated[Cadence | None, Field(strict=False)] = None
@@ -148,6 +150,7 @@ class _SubscriptionFields(BaseModel):
     resumed_at: Timestamp | None = None
     next_report_at: Timestamp | None = None
     reported_until: Timestamp | None = None
+    settled_at: Timestamp | None = None
 
 
 class Subscription(NamedTuple):
@@ -164,7 +167,8 @@ class Subscription(NamedTuple):
         shard: 0 to 29, the first field of the due index; None until the dispatcher has scheduled the subscription.
         active: whether it is sent: only `false` in the document says no.
         paused_because: why it is paused, or was paused last.
-        paused_until: until when, where it resumes by itself; its next due time is not before that.
+        paused_at: when its pause began, until the mark has been moved past the pause (functions.shared.mark).
+        paused_until: until when, where it resumes by itself, or has resumed; its next due time is not before that.
         hour: 0 to 23, in the recipient's own zone, like the three that follow.
         minute: 0 to 59.
         weekday: 1 (Monday) to 7 (Sunday).
@@ -183,7 +187,8 @@ class Subscription(NamedTuple):
         bounced_address: the hash of the address whose bounce has paused it; empty where none has.
         resumed_at: when it was resumed last. What happened to mails before that keeps nothing back.
         next_report_at: when the next report is due; None while the subscription is paused or not scheduled yet.
-        reported_until: the end of the last period reported, given up or left out by a pause.
+        reported_until: the mark: the end of what its reports cover (functions.shared.mark).
+        settled_at: when a delivery of it became final last. Nobody has written it since if that is its version, too.
         problem: what is wrong with the document: each malformed field and what it must be; empty where nothing is.
         version: the update time of the document, set by the server; None where the caller does not know it.
     """
@@ -195,6 +200,7 @@ class Subscription(NamedTuple):
     shard: int | None = None
     active: bool = True
     paused_because: PauseReason | None = None
+    paused_at: datetime | None = None
     paused_until: datetime | None = None
     hour: int = 8
     minute: int = 0
@@ -214,6 +220,7 @@ class Subscription(NamedTuple):
     resumed_at: datetime | None = None
     next_report_at: datetime | None = None
     reported_until: datetime | None = None
+    settled_at: datetime | None = None
     problem: str = ""
     version: datetime | None = None
 
@@ -264,6 +271,7 @@ class Subscription(NamedTuple):
             shard=shard if type(shard) is int and 0 <= shard < SHARDS else None,
             active=read.active,
             paused_because=read.paused_because,
+            paused_at=read.paused_at,
             paused_until=read.paused_until,
             kind=read.kind or defaults.kind,
             cadence=read.cadence or defaults.cadence,
@@ -285,6 +293,7 @@ class Subscription(NamedTuple):
             resumed_at=read.resumed_at,
             next_report_at=read.next_report_at,
             reported_until=read.reported_until,
+            settled_at=read.settled_at,
             problem=problem,
             version=version,
         )
@@ -359,107 +368,6 @@ def unscheduled_fields() -> dict[str, Any]:
     return {"shard": None, "next_report_at": None}
 
 
-def moved_fields(
-    subscription: Subscription, *, next_report_at: datetime | None = None, reported_until: datetime
-) -> dict[str, Any]:
-    """A delivery of the subscription is final. `reported_until` only moves forward.
-
-    Args:
-        subscription: as it was read.
-        next_report_at: when the next report is due; None: as the document says.
-        reported_until: the end of what the delivery covers.
-    """
-    moved: dict[str, Any] = {}
-    if next_report_at is not None:
-        moved["next_report_at"] = next_report_at
-    if subscription.reported_until is None or subscription.reported_until < reported_until:
-        moved["reported_until"] = reported_until
-    return moved
-
-
-def paused_fields(because: PauseReason) -> dict[str, Any]:
-    """The subscription is paused until it is resumed: without a due time, runs do not find it.
-
-    Args:
-        because: why.
-    """
-    return {"active": False, "paused_because": because.value, "paused_until": None, "next_report_at": None}
-
-
-def bounced_fields(recipient: str) -> dict[str, Any]:
-    """The subscription is paused until it is resumed or goes to another address, since mail bounced.
-
-    Args:
-        recipient: the hash of the address.
-    """
-    return {**paused_fields(PauseReason.BOUNCED), "bounced_address": recipient}
-
-
-def no_due_time_fields(subscription: Subscription) -> dict[str, Any]:
-    """The subscription is already paused, but the write left its due time in place. Without the due time, runs do not
-    find it again.
-
-    An application that gave no reason speaks for its user. With a reason the next report leaves the paused time out.
-
-    Args:
-        subscription: as it was read.
-    """
-    reason = {} if subscription.paused_because else {"paused_because": PauseReason.USER.value}
-    return {**reason, "next_report_at": None}
-
-
-def paused_until_fields(
-    subscription: Subscription, schedule: Schedule, *, because: PauseReason, until: datetime
-) -> dict[str, Any]:
-    """The subscription is paused until a moment. Its due time moves there, so the due index itself resumes it, and the
-    next report leaves the paused time out.
-
-    Args:
-        subscription: as it was read.
-        schedule: the subscription's.
-        because: why.
-        until: when it resumes, in UTC.
-    """
-    return {
-        **_resumed_at(subscription, schedule, until),
-        "paused_because": because.value,
-        "paused_until": until,
-    }
-
-
-def resumed_fields(subscription: Subscription, schedule: Schedule, *, now: datetime) -> dict[str, Any]:
-    """The subscription is sent again, to all of its addresses. The next report leaves the paused time out.
-
-    Args:
-        subscription: as it was read.
-        schedule: the subscription's.
-        now: the present, in UTC.
-    """
-    return {
-        **readdressed_fields(subscription, schedule, now=now),
-        "resumed_at": now,
-        **({"suppressed": []} if subscription.suppressed else {}),
-    }
-
-
-def readdressed_fields(subscription: Subscription, schedule: Schedule, *, now: datetime) -> dict[str, Any]:
-    """The subscription is sent again, since it goes to another address than the one that bounced.
-
-    No person has resumed it, so the addresses that were left out stay so, and late events count.
-
-    Args:
-        subscription: as it was read.
-        schedule: the subscription's.
-        now: the present, in UTC.
-    """
-    return {
-        **_resumed_at(subscription, schedule, now),
-        "paused_because": None,
-        "paused_until": None,
-        **({"bounced_address": None} if subscription.bounced_address else {}),
-    }
-
-
 def suppressed_fields(subscription: Subscription, recipient: str) -> dict[str, Any]:
     """The subscription's reports leave an address out.
 
@@ -470,57 +378,15 @@ def suppressed_fields(subscription: Subscription, recipient: str) -> dict[str, A
     return {"suppressed": sorted({*subscription.suppressed, recipient})}
 
 
-def unsuppressed_fields(*, now: datetime) -> dict[str, Any]:
-    """A subscription that is not paused goes to all of its addresses again.
+def unsuppressed_fields(subscription: Subscription, *, now: datetime) -> dict[str, Any]:
+    """A person has the subscription go to all of its addresses again.
 
     Args:
+        subscription: as it was read.
         now: the present, in UTC.
     """
-    return {"suppressed": [], "resumed_at": now}
-
-
-def rescheduled_fields(
-    before: Subscription, after: Subscription, user: User | None, *, now: datetime
-) -> dict[str, Any]:
-    """The due time of a subscription whose schedule has changed; empty where it stays.
-
-    The next report begins where the last one ended, whatever the schedule. So nothing is reported twice, and no time is
-    left out. A report that is already due keeps its due time, since a worker may be building it: another due time would
-    make a second delivery for the same period. Afterwards the worker moves on by the new schedule.
-
-    Args:
-        before: as it was read.
-        after: with its new schedule.
-        user: whose it is; None where there is no such user.
-        now: the present, in UTC.
-    """
-    schedule, due_at = after.schedule(user), after.next_report_at
-    if not after.active or due_at is None or due_at <= now:
-        return {}
-    if schedule == before.schedule(user) and not before.problem:
-        return {}
-    if after.paused_until is not None and now < after.paused_until:
-        resumed = _resumed_at(after, schedule, after.paused_until)
-        return {name: resumed[name] for name in ("next_report_at", "reported_until")}
-    if after.reported_until is None:
-        return {"next_report_at": schedule.after(now)}
-    return {"next_report_at": schedule.next_due(after.reported_until, later_than=now)}
-
-
-def _resumed_at(subscription: Subscription, schedule: Schedule, moment: datetime) -> dict[str, Any]:
-    # Reports of whole days begin with the day on which they resume.
-    begin = moment
-    if schedule.covers_calendar:
-        begin = schedule.unit_start(moment) if schedule.cadence is Cadence.HOURLY else schedule.day_start(moment)
-    reported = subscription.reported_until
-    # If `reported_until` is in the future, no report reached it: an earlier pause was to end there.
-    reported_until = begin if reported is None or reported > moment else max(begin, reported)
     return {
-        "active": True,
-        **scheduled_fields(
-            subscription.user_id,
-            subscription.id,
-            due_at=schedule.next_due(reported_until, later_than=moment - _INSTANT),
-        ),
-        "reported_until": reported_until,
+        "resumed_at": now,
+        **({"suppressed": []} if subscription.suppressed else {}),
+        **({"bounced_address": None} if subscription.bounced_address else {}),
     }

@@ -40,8 +40,8 @@ from functions.shared.delivery import (
     task_fields,
 )
 from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt, attempted_fields, recorded
-from functions.shared.ids import delivery_id
 from functions.shared.mail_event import MAIL_EVENTS, MailRecord
+from functions.shared.mark import Others
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
 from functions.shared.sanitize import error_text
@@ -50,7 +50,6 @@ from functions.shared.user import USERS, User
 from functions.worker.attempt import Attempt
 from functions.worker.firestore_calls import FirestoreCalls, FoundDocument, change, creation, firestore_calls
 from functions.worker.made_requests import MadeRequests
-from functions.worker.moving_on import FinalDelivery
 from functions.worker.reports.canary import Canaries, variant_of
 from functions.worker.time_budget import (
     CALL_SECONDS,
@@ -70,10 +69,8 @@ _MOST_REREADS = 5
 """How often to read a subscription again because the application keeps writing it."""
 
 _NEWEST = 20
-"""How many of a subscription's newest final deliveries to look at, to find the due time that it belongs to."""
-
-_MOST_DELIVERIES = 100
-"""How many of the subscription's newest deliveries to search for them: some may be unfinished, or another tool's."""
+"""How many of a subscription's newest deliveries to look at where an application has written the subscription. Each
+costs a read."""
 
 _NAMED = 256
 """For how many deliveries and subscriptions their references are kept: more than a process works on at once."""
@@ -240,30 +237,17 @@ class DeliveryStore:
         found = _get(self._pipeline_calls, [reference], seconds=MAIL_RECORD_SECONDS)
         return MailRecord.from_snapshot(found[reference.path])
 
-    def newest_final(self, task: ReportTask, *, now: datetime) -> list[FinalDelivery]:
-        """The newest final deliveries of a task's subscription that were due when the task was, or later: a few.
-
-        Leaves out what no worker can have written: it would move the subscription beyond all reports.
-        """
+    def others(self, task: ReportTask, *, now: datetime) -> Others:
+        """What the newest other deliveries of a task's subscription say."""
         # By the index that lists a subscription's deliveries: no delivery pays for another one.
         query = (
             self._deliveries.where(filter=FieldFilter("user_id", "==", task.user_id))
             .where(filter=FieldFilter("subscription_id", "==", task.subscription_id))
-            .where(filter=FieldFilter("due_at", ">=", task.due_at))
             .order_by("due_at", direction=firestore.Query.DESCENDING)
-            .limit(_MOST_DELIVERIES)
+            .limit(_NEWEST)
         )
-        final: list[FinalDelivery] = []
-        for snapshot in query.stream(retry=_retry_for(CALL_SECONDS), timeout=CALL_SECONDS):
-            found = Delivery.from_snapshot(snapshot)
-            if found is None or found.due_at is None or not found.is_final or found.problem:
-                continue
-            if delivery_id(task.user_id, task.subscription_id, found.due_at) == found.id:
-                is_over = found.period_end is not None and found.period_end <= max(found.due_at, now)
-                final.append(FinalDelivery(due_at=found.due_at, period_end=found.period_end if is_over else None))
-            if len(final) == _NEWEST:
-                break
-        return final
+        found = self._pipeline_calls.stream(query, retry=_retry_for(LOOK_AGAIN_SECONDS), timeout=LOOK_AGAIN_SECONDS)
+        return Others.of(filter(None, map(Delivery.from_snapshot, found)), but=task.delivery_id, now=now)
 
     def claim(
         self,
@@ -357,15 +341,32 @@ class DeliveryStore:
         version, before = self._write_once(task, held, write, is_mine)
         return Hold(version=version, history=recorded(_history(before), entry))
 
-    def release(self, task: ReportTask, held: Claim | Hold, *, error: str, attempt: Attempt, now: datetime) -> None:
+    def release(
+        self,
+        task: ReportTask,
+        held: Claim | Hold,
+        *,
+        error: str,
+        attempt: Attempt,
+        now: datetime,
+        period: Period | None = None,
+    ) -> None:
         """Give a delivery back: nothing was sent and no dead letter published, so the next attempt may try.
+
+        Args:
+            task: which delivery.
+            held: the claim or the hold.
+            error: why.
+            attempt: the queue's call.
+            now: the present, in UTC.
+            period: what is left of the delivery's period; None where it stays.
 
         Raises:
             DeliveryChanged: the lease was over, and another process has acted on the delivery.
         """
         entry = attempt.ended(AttemptResult.FAILED, now=now, error=error)
         try:
-            self._update(task, held, released_fields(error=error, now=now), entry)
+            self._update(task, held, {**period_fields(period), **released_fields(error=error, now=now)}, entry)
         except _CHANGED:
             found = self.read_delivery(task.delivery_id)
             if found is None or found.state is not DeliveryState.PENDING:
@@ -386,7 +387,15 @@ class DeliveryStore:
                 raise DeliveryChanged(found) from None
 
     def note_failure(
-        self, task: ReportTask, delivery: Delivery | None, *, owner: str, error: str, attempt: Attempt, now: datetime
+        self,
+        task: ReportTask,
+        delivery: Delivery | None,
+        *,
+        owner: str,
+        error: str,
+        attempt: Attempt,
+        now: datetime,
+        period: Period | None,
     ) -> None:
         """Write down why an attempt failed that ends without another write, so that the record tells the truth while
         the queue retries.
@@ -403,6 +412,7 @@ class DeliveryStore:
             error: why it failed.
             attempt: the queue's call.
             now: the present, in UTC.
+            period: what the report covers, where that is known.
         """
         is_mine = delivery is not None and delivery.owner == owner and delivery.is_claimed(now)
         if delivery is not None and not delivery.is_waiting and not is_mine:
@@ -410,7 +420,11 @@ class DeliveryStore:
         # What fails unforeseen while it holds the claim may fail after the mail was handed over.
         result = AttemptResult.UNCLEAR if is_mine else AttemptResult.FAILED
         entry = attempt.ended(result, now=now, error=error)
-        fields = {**failed_fields(error=error, now=now), **attempted_fields(_history(delivery), entry)}
+        fields = {
+            **period_fields(period),
+            **failed_fields(error=error, now=now),
+            **attempted_fields(_history(delivery), entry),
+        }
         write = self._delivery_write(task, delivery, now=now, fields=fields)
         try:
             _commit(self._pipeline_calls, [write], NOTE_SECONDS)

@@ -10,13 +10,12 @@ from google.api_core.exceptions import GoogleAPIError
 from functions.shared.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState
 from functions.shared.ids import malformed_letter_id
-from functions.shared.report_task import ReportTask
 from functions.shared.restored_copy import is_outdated
 from functions.shared.sanitize import error_text
 from functions.worker import task_answer
 from functions.worker.attempt import Attempt
 from functions.worker.dead_letter_publishing import DeadLetters, Published, publish
-from functions.worker.delivery_store import Claim, DeliveryStore, TaskDocuments
+from functions.worker.delivery_store import Claim, DeliveryStore
 from functions.worker.task_answer import TaskAnswer
 from functions.worker.task_delivery import TaskDelivery
 from functions.worker.transitions import GiveUp
@@ -86,7 +85,7 @@ class GivingUp:
             release: whether to give the delivery back if Pub/Sub refuses the dead letter. Not where another process
                 may have published it.
         """
-        task = work.task
+        task, is_claimed = work.task, isinstance(held, Claim)
         hold = self._deliveries.hold(
             task,
             held,
@@ -122,7 +121,9 @@ class GivingUp:
             period=work.period,
             user=work.user,
             subscription=work.subscription,
-            move=work.move_on,
+            move=lambda user, subscription: work.moved_fields(
+                user, subscription, counts=failure.letter_id is None, is_verified=is_claimed, now=self._now()
+            ),
             attempt=work.attempt,
             now=self._now(),
             failure=failure,
@@ -134,46 +135,49 @@ class GivingUp:
             lateness_seconds=work.lateness_seconds(self._now()),
         )
 
-    def give_up_unexpected(self, task: ReportTask, attempt: Attempt, owner: str, error: Exception) -> TaskAnswer:
+    def give_up_unexpected(self, work: TaskDelivery, error: Exception) -> TaskAnswer:
         """The last attempt failed unexpectedly: without a dead letter the queue would delete the task without a trace.
 
-        Anything may be broken, so this reads the delivery alone: the period stays open, and the subscription moves on
-        with the next run.
-
         Args:
-            task: which delivery.
-            attempt: the queue's call.
-            owner: the token of this attempt, which may have claimed the delivery.
+            work: the delivery, as the attempt has read it. It may have claimed it since.
             error: what failed.
         """
+        task = work.task
         delivery = self._deliveries.read_delivery(task.delivery_id)
         outdated = is_outdated(delivery, due_at=task.due_at, restored_at=self._restored_at)
         may_be_sent = outdated or (delivery is not None and delivery.state is DeliveryState.SENDING)
-        if delivery is not None and delivery.owner != owner and (delivery.is_final or delivery.is_claimed(self._now())):
+        if (
+            delivery is not None
+            and delivery.owner != work.owner
+            and (delivery.is_final or delivery.is_claimed(self._now()))
+        ):
             return task_answer.left_to_others(delivery)
         if delivery is not None and self._can_repeat(delivery, outdated):
             # The next run finds the delivery, and makes a task that repeats its requests.
             return task_answer.UNEXPECTED
-        documents = TaskDocuments(delivery=delivery, user=None, subscription=None)
-        work = TaskDelivery.from_documents(task, attempt, owner, documents, now=self._now(), is_outdated=outdated)
+        work = work._replace(delivery=delivery, is_outdated=outdated)
         if delivery is not None and delivery.failure is not None and not outdated:
             return self.finish(work, delivery, delivery.failure, release=False)
         reason = DeadLetterReason.UNKNOWN_OUTCOME if may_be_sent else DeadLetterReason.RETRIES_EXHAUSTED
         return self.give_up(work, GiveUp(reason=reason, error=_unexpected(error), release=not may_be_sent), None)
 
-    def note_unexpected(self, task: ReportTask, attempt: Attempt, owner: str, error: Exception) -> TaskAnswer:
+    def note_unexpected(self, work: TaskDelivery, error: Exception) -> TaskAnswer:
         """An attempt failed unexpectedly, and the queue has others left. Writes down why, if Firestore can be had.
 
         Args:
-            task: which delivery.
-            attempt: the queue's call.
-            owner: the token of this attempt, which may have claimed the delivery.
+            work: the delivery, as the attempt has read it. It may have claimed it since.
             error: what failed.
         """
         with contextlib.suppress(GoogleAPIError):
-            delivery = self._deliveries.read_delivery(task.delivery_id)
+            delivery = self._deliveries.read_delivery(work.task.delivery_id)
             self._deliveries.note_failure(
-                task, delivery, owner=owner, error=_unexpected(error), attempt=attempt, now=self._now()
+                work.task,
+                delivery,
+                owner=work.owner,
+                error=_unexpected(error),
+                attempt=work.attempt,
+                now=self._now(),
+                period=work.period,
             )
         return task_answer.UNEXPECTED
 

@@ -28,7 +28,7 @@ class InactiveUsers:
         self._client = client
         self._defaults = defaults
 
-    def pause(self, user_id: str, subscription_id: str, *, now: datetime) -> int:
+    def pause(self, user_id: str, subscription_id: str, *, due_at: datetime, now: datetime) -> int:
         """Pause the subscriptions of a user, and take `enrolled_at` away, so that the first run after the user is
         active again enrolls the user again and resumes them.
 
@@ -38,6 +38,7 @@ class InactiveUsers:
         Args:
             user_id: which user.
             subscription_id: the subscription whose report is skipped.
+            due_at: that report's due time.
             now: the present, in UTC.
 
         Returns:
@@ -60,7 +61,7 @@ class InactiveUsers:
             paused = 0
             for snapshot in found:
                 subscription = Subscription.from_snapshot(snapshot, self._defaults)
-                fields = fields_for_inactive_user(user, subscription, now=now) if subscription else {}
+                fields = fields_for_inactive_user(user, subscription, due_at=due_at, now=now) if subscription else {}
                 if fields:
                     transaction.update(snapshot.reference, fields)
                     paused += 1

@@ -1,43 +1,40 @@
 """One task: one report to one user, once. This file has the order of the steps; transitions.py decides."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
-from typing import Any
 
 import structlog
 from google.api_core.exceptions import GoogleAPIError
 
 from functions.shared.contract import InvalidContract
 from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery import Delivery, DeliveryState, SkipReason
+from functions.shared.delivery import NOT_COUNTED, Delivery, DeliveryState, SkipReason
 from functions.shared.ids import task_id
+from functions.shared.mark import is_untouched, met_pause_fields
 from functions.shared.report_task import ReportTask
 from functions.shared.restored_copy import is_outdated
 from functions.shared.sanitize import error_text
 from functions.shared.settings import OnUnknownOutcome
 from functions.shared.stored_request import StoredRequest
-from functions.shared.subscription import Subscription
-from functions.shared.user import User
 from functions.worker import task_answer
 from functions.worker.attempt import Attempt
 from functions.worker.breaker import Breaker
 from functions.worker.dead_letter_publishing import DeadLetters
-from functions.worker.delivery_store import Claim, DeliveryChanged, DeliveryStore, SubscriptionNotMoved
+from functions.worker.delivery_store import Claim, DeliveryChanged, DeliveryStore, Move, SubscriptionNotMoved
 from functions.worker.giving_up import GivingUp
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
 from functions.worker.made_requests import MadeRequests
 from functions.worker.mail.model import Mail, MailOutcome, MailProvider, NotAllowed
-from functions.worker.moving_on import moved_past
 from functions.worker.outcome_inquiry import OutcomeInquiry, StillUnknown, after_lookup, wanted_mail
 from functions.worker.repeating import Repeating
 from functions.worker.report_builder import ReportBuilder
 from functions.worker.sending import HandedOver, KeptBack, ReadyToSend, Sending
-from functions.worker.skipping import OF_USERS, fields_for_pause, skip_reason
+from functions.worker.skipping import OF_USERS, skip_reason
 from functions.worker.task_answer import AttemptTimer, TaskAnswer
 from functions.worker.task_delivery import TaskDelivery
 from functions.worker.time_budget import BUILD_SECONDS, CLAIM_SECONDS_NEEDED
@@ -130,14 +127,7 @@ class SendReport:
             return answer
         owner = secrets.token_hex(16)
         try:
-            try:
-                answer = self._carry_out(task, attempt, owner, timer)
-            except (DeliveryChanged, SubscriptionNotMoved, GoogleAPIError):
-                raise
-            except Exception as error:
-                _logger.exception("task_failed_unexpectedly", delivery_id=task.delivery_id)
-                fail = self._giving_up.give_up_unexpected if attempt.last else self._giving_up.note_unexpected
-                answer = fail(task, attempt, owner, error)
+            answer = self._attempt(task, attempt, owner, timer)
         except DeliveryChanged as error:
             # The other process finishes what it has begun.
             _logger.warning("delivery_changed_meanwhile", delivery_id=task.delivery_id, found=str(error))
@@ -154,20 +144,33 @@ class SendReport:
         timer.log(task, attempt, answer)
         return answer._replace(delivery_id=task.delivery_id)
 
-    def _carry_out(self, task: ReportTask, attempt: Attempt, owner: str, timer: AttemptTimer) -> TaskAnswer:
+    def _attempt(self, task: ReportTask, attempt: Attempt, owner: str, timer: AttemptTimer) -> TaskAnswer:
         is_new = attempt.number == 1 and attempt.task_name == task_id(task.delivery_id) and not self._is_outdated(task)
         documents = self._deliveries.read(task, is_new=is_new)
-        delivery, outdated = documents.delivery, self._is_outdated(task, documents.delivery)
-        step = next_step(delivery, now=self._now(), is_outdated=outdated)
+        outdated = self._is_outdated(task, documents.delivery)
+        # What is known of it even if the rest cannot be worked out.
+        work = TaskDelivery(task, attempt, owner, documents.delivery, None, None, None, is_outdated=outdated)
+        try:
+            work = TaskDelivery.from_documents(task, attempt, owner, documents, now=self._now(), is_outdated=outdated)
+            return self._carry_out(work, timer)
+        except (DeliveryChanged, SubscriptionNotMoved, GoogleAPIError):
+            raise
+        except Exception as error:
+            _logger.exception("task_failed_unexpectedly", delivery_id=task.delivery_id)
+            fail = self._giving_up.give_up_unexpected if attempt.last else self._giving_up.note_unexpected
+            return fail(work, error)
+
+    def _carry_out(self, work: TaskDelivery, timer: AttemptTimer) -> TaskAnswer:
+        delivery = work.delivery
+        step = next_step(delivery, now=self._now(), is_outdated=work.is_outdated)
         if step is NextStep.IN_PROGRESS:
             return task_answer.left_to_others(delivery)
-        work = TaskDelivery.from_documents(task, attempt, owner, documents, now=self._now(), is_outdated=outdated)
         if step is NextStep.ALREADY_FINAL:
             return self._already_final(work)
         if step is NextStep.FINISH_GIVING_UP and delivery and delivery.failure:
             return self._giving_up.finish(work, delivery, delivery.failure, release=False)
         is_unknown = step is NextStep.INQUIRE
-        stored = self._repeating.stored_in(delivery, is_outdated=outdated) if is_unknown else None
+        stored = self._repeating.stored_in(delivery, is_outdated=work.is_outdated) if is_unknown else None
         if is_unknown and stored is None:
             answer = self._settle_unknown(work)
             if answer is not None:
@@ -181,6 +184,10 @@ class SendReport:
             return self._hold_back(work, kept_back, is_repeat=stored is not None)
         if stored:
             return self._repeat(work, stored, timer)
+        left = work.uncovered(self._now())
+        if left is None:
+            return self._skip(work, None, Skip(reason=SkipReason.COVERED))
+        work = work._replace(period=left)
         return self._finish_built(work, self._build(work, timer), timer)
 
     def _is_outdated(self, task: ReportTask, delivery: Delivery | None = None) -> bool:
@@ -226,7 +233,7 @@ class SendReport:
         user, subscription, period = work.user, work.subscription, work.period
         assert user is not None  # noqa: S101  without a user the report is skipped, as it is without a subscription
         assert subscription is not None  # noqa: S101
-        assert period is not None  # noqa: S101  it follows from the subscription
+        assert period is not None  # noqa: S101  what has none is covered
         for document, problem in (("user", user.problem), ("subscription", subscription.problem)):
             if problem:
                 error = f"the {document}'s document: {problem}"
@@ -314,11 +321,15 @@ class SendReport:
         # subscription shows all that was stored until then, so a recipient who unsubscribed by then gets no mail.
         try:
             current = work._replace(subscription=self._deliveries.read_subscription(task))
+            if current.subscription and not (is_untouched(current.subscription) or work.is_replay or claim.is_repeat):
+                current = current._replace(others=self._deliveries.others(task, now=self._now()))
         except GoogleAPIError:
             self._give_back(work, claim, "the subscription could not be read")
             raise
         if reason := self._skip_reason(current):
             return self._skip(current, claim, Skip(reason=reason, note=_MAY_HAVE_BEEN_SENT if claim.is_repeat else ""))
+        if (answer := self._compare_with_others(current, claim)) is not None:
+            return answer
         hand_over = self._handing_over(current, mail, made)
         if hand_over is None:
             self._give_back(work, claim, "it goes to other addresses by now")
@@ -327,6 +338,23 @@ class SendReport:
             self._give_back(work, claim, "claiming the delivery took too long")
             return task_answer.CLAIMED_TOO_LATE
         return ReadyToSend(claim=claim, hand_over=hand_over)
+
+    def _compare_with_others(self, current: TaskDelivery, claim: Claim) -> TaskAnswer | None:
+        """See whether another delivery has covered the period, or may have; None where the report is to be sent as it
+        is. A mail that is made again covers what it did the first time."""
+        period = current.period
+        if claim.is_repeat or period is None:
+            return None
+        if current.others and current.others.may_have_sent(period):
+            self._give_back(current, claim, "another delivery that covers some of its time is not settled")
+            return task_answer.ANOTHER_UNSETTLED
+        left = current.uncovered(self._now())
+        if left is None:
+            return self._skip(current, claim, Skip(reason=SkipReason.COVERED))
+        if left != period:
+            self._give_back(current._replace(period=left), claim, "another delivery has covered some of its time")
+            return task_answer.PERIOD_CUT
+        return None
 
     def _handing_over(
         self, current: TaskDelivery, mail: Mail | None, made: MadeRequests | None
@@ -347,8 +375,11 @@ class SendReport:
         return self._provider.send(mail, seconds=seconds)
 
     def _give_back(self, work: TaskDelivery, claim: Claim, error: str) -> None:
-        end_attempt = self._deliveries.keep_claimed if claim.is_repeat else self._deliveries.release
-        end_attempt(work.task, claim, error=error, attempt=work.attempt, now=self._now())
+        task, attempt, now = work.task, work.attempt, self._now()
+        if claim.is_repeat:
+            self._deliveries.keep_claimed(task, claim, error=error, attempt=attempt, now=now)
+        else:
+            self._deliveries.release(task, claim, error=error, attempt=attempt, now=now, period=work.period)
 
     def _hold_back(self, work: TaskDelivery, kept_back: KeptBack, *, is_repeat: bool) -> TaskAnswer:
         """Send nothing for now: the answer slows the whole queue down, since every mail would fail."""
@@ -373,6 +404,7 @@ class SendReport:
             error=decided.error,
             attempt=work.attempt,
             now=self._now(),
+            period=work.period,
         )
         return task_answer.to_be_retried(work.task, decided)
 
@@ -386,7 +418,7 @@ class SendReport:
                 period=work.period,
                 user=work.user,
                 subscription=work.subscription,
-                move=work.move_on,
+                move=self._move(work, counts=True, is_verified=isinstance(held, Claim)),
                 attempt=work.attempt,
                 now=self._now(),
                 message_id=message_id,
@@ -420,7 +452,9 @@ class SendReport:
             period=work.period,
             user=work.user,
             subscription=None if reason in OF_USERS else work.subscription,
-            move=self._stay_paused if reason is SkipReason.PAUSED else work.move_on,
+            move=self._stay_paused(work)
+            if reason is SkipReason.PAUSED
+            else self._move(work, counts=reason not in NOT_COUNTED, is_verified=claim is not None),
             attempt=work.attempt,
             now=self._now(),
             skipped_because=reason,
@@ -444,39 +478,37 @@ class SendReport:
         moves the subscription on.
         """
         user_id = work.task.user_id
-        paused = self._inactive_users.pause(user_id, work.task.subscription_id, now=self._now())
+        paused = self._inactive_users.pause(
+            user_id, work.task.subscription_id, due_at=work.task.due_at, now=self._now()
+        )
         if paused:
             _logger.info("subscriptions_paused", user_id=user_id, reason=reason.value, subscriptions=paused)
 
-    def _stay_paused(self, user: User | None, subscription: Subscription) -> Mapping[str, Any]:
-        return fields_for_pause(user, subscription, now=self._now())
+    def _stay_paused(self, work: TaskDelivery) -> Move:
+        return lambda user, subscription: met_pause_fields(subscription, user, due_at=work.task.due_at, now=self._now())
+
+    def _move(self, work: TaskDelivery, *, counts: bool, is_verified: bool) -> Move:
+        return lambda user, subscription: work.moved_fields(
+            user, subscription, counts=counts, is_verified=is_verified, now=self._now()
+        )
 
     def _already_final(self, work: TaskDelivery) -> TaskAnswer:
-        """Send nothing. A subscription that still has this due time, as an old copy of its document may, moves on.
-
-        With two databases it may also have it because a process ended just before it would have moved on. The
-        subscription of a report by hand has another due time, and counts as reported what the report covers.
-        """
-        task, subscription, period = work.task, work.subscription, work.period
-        if subscription is None or period is None:
-            pass
-        elif subscription.next_report_at == task.due_at:
+        """Send nothing. A subscription that still has this due time moves on: an application has written an old copy
+        back, an event has settled the delivery, or, with two databases, a process ended just before it would have moved
+        the subscription on."""
+        task, subscription, delivery = work.task, work.subscription, work.delivery
+        if subscription is not None and delivery is not None and subscription.next_report_at == task.due_at:
             reason = self._skip_reason(work)
             if reason in OF_USERS:
                 self._pause_all(work, reason)
             elif reason is SkipReason.PAUSED:
-                self._deliveries.move_subscription(task, work.user, subscription, self._stay_paused)
+                self._deliveries.move_subscription(task, work.user, subscription, self._stay_paused(work))
             else:
-                newest = self._deliveries.newest_final(task, now=self._now())
-
-                def move(user: User | None, subscription: Subscription) -> Mapping[str, Any]:
-                    return moved_past(user, subscription, due_at=task.due_at, period=period, newest=newest)
-
+                work = work._replace(others=self._deliveries.others(task, now=self._now()))
+                move = self._move(work, counts=delivery.is_counted, is_verified=False)
                 if self._deliveries.move_subscription(task, work.user, subscription, move):
                     _logger.warning("subscription_moved_past_final_delivery", delivery_id=task.delivery_id)
-        elif work.delivery and work.delivery.by_hand and not self._deliveries.settles_in_one_commit:
-            self._deliveries.move_subscription(task, work.user, subscription, work.move_on)
-        return task_answer.already_final(work.delivery)
+        return task_answer.already_final(delivery)
 
 
 def _cause_of_doubt(work: TaskDelivery) -> str:

@@ -5,13 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from functions.shared.delivery import SkipReason
-from functions.shared.subscription import (
-    PauseReason,
-    Subscription,
-    no_due_time_fields,
-    paused_fields,
-    paused_until_fields,
-)
+from functions.shared.mark import met_pause_fields, paused_fields
+from functions.shared.subscription import PauseReason, Subscription
 from functions.shared.user import User
 
 OF_USERS = frozenset({SkipReason.USER_GONE, SkipReason.USER_INACTIVE})
@@ -41,38 +36,21 @@ def skip_reason(user: User | None, subscription: Subscription | None, *, now: da
     return SkipReason.SUPPRESSED if all(map(subscription.leaves_out, subscription.to or (user.email,))) else None
 
 
-def fields_for_pause(user: User | None, subscription: Subscription, *, now: datetime) -> Mapping[str, Any]:
-    """The fields to write to a paused subscription, so that no run meets it before it resumes; none where no run does.
-
-    A pause may have left the due time in place: an application may write only `active: false`.
-
-    Args:
-        user: whose it is, for the time zone; None where there is no such user.
-        subscription: as read.
-        now: the present, in UTC.
-    """
-    due_at, until = subscription.next_report_at, subscription.paused_until
-    if due_at is None:
-        return {}
-    if not subscription.active:
-        return no_due_time_fields(subscription)
-    if until is not None and now < until and due_at < until:
-        # An application that gives no reason speaks for its user.
-        because = subscription.paused_because or PauseReason.USER
-        return paused_until_fields(subscription, subscription.schedule(user), because=because, until=until)
-    return {}
-
-
-def fields_for_inactive_user(user: User | None, subscription: Subscription, *, now: datetime) -> Mapping[str, Any]:
-    """The fields to write to a subscription whose user is gone or inactive; none where it is paused already.
+def fields_for_inactive_user(
+    user: User | None, subscription: Subscription, *, due_at: datetime, now: datetime
+) -> Mapping[str, Any]:
+    """The fields to write to the subscription whose user is gone or inactive; none where it is paused already.
 
     A pause of its own stays as it is, so that it goes on when the user is active again.
 
     Args:
         user: as read; None where there is no such user.
         subscription: as read.
+        due_at: the due time of the report that has met the user.
         now: the present, in UTC.
     """
     if subscription.is_paused(now):
-        return fields_for_pause(user, subscription, now=now)
-    return paused_fields(PauseReason.USER_INACTIVE)
+        return met_pause_fields(subscription, user, due_at=due_at, now=now)
+    # The application's latest write of the user counts as the beginning.
+    paused_at = (user and user.version) or (due_at if subscription.next_report_at == due_at else now)
+    return paused_fields(subscription, user, PauseReason.USER_INACTIVE, now=paused_at)

@@ -43,6 +43,10 @@ CLAIMED_TOO_LATE = TaskAnswer(status=HTTPStatus.INTERNAL_SERVER_ERROR, result="r
 ADDRESSES_CHANGED = TaskAnswer(
     status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "addresses-changed"}
 )
+PERIOD_CUT = TaskAnswer(status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "period-cut"})
+ANOTHER_UNSETTLED = TaskAnswer(
+    status=HTTPStatus.CONFLICT, result="retry", details={"cause": "another-delivery-unsettled"}
+)
 DEAD_LETTER_NOT_PUBLISHED = TaskAnswer(
     status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "dead-letter-not-published"}
 )

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 from functions.shared.delivery import Delivery
 from functions.shared.ids import time_of_run
 from functions.shared.lateness import lateness_seconds
+from functions.shared.mark import Others, after_pause, due_period, moved_fields, uncovered
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
 from functions.shared.stored_request import KeptRequest
@@ -16,7 +17,6 @@ from functions.worker.attempt import Attempt
 from functions.worker.compose import addresses
 from functions.worker.delivery_store import TaskDocuments
 from functions.worker.mail.model import MailRecipient
-from functions.worker.moving_on import first_period, moved_on, stands_before
 
 Addressed = TypeVar("Addressed", MailRecipient, KeptRequest)
 
@@ -31,7 +31,8 @@ class TaskDelivery(NamedTuple):
         delivery: as it was read; None where there was none.
         user: as read; None where there is no such user.
         subscription: as read; None where there is no such subscription, or it is to be left alone.
-        period: what the report covers; None where that cannot be told.
+        period: what the report covers; None where nothing is left to report, or that cannot be told.
+        others: what the other deliveries of the subscription say; None where nobody has asked for them.
         is_outdated: whether it may have been sent although its record does not say so, since Firestore was restored
             (functions.shared.restored_copy).
     """
@@ -43,6 +44,7 @@ class TaskDelivery(NamedTuple):
     user: User | None
     subscription: Subscription | None
     period: Period | None
+    others: Others | None = None
     is_outdated: bool = False
 
     @classmethod
@@ -82,42 +84,71 @@ class TaskDelivery(NamedTuple):
         # An attempt after an interrupted one, or a replay, covers what the first attempt covered.
         period = delivery.settled_period(max(task.due_at, run_time, now)) if delivery else None
         if period is None and subscription is not None:
-            period = first_period(
-                user,
+            period = due_period(
                 subscription,
+                subscription.schedule(user),
                 due_at=task.due_at,
-                # What may have been sent before a restore covers nothing after its due time: the next report does.
-                run_time=task.due_at if is_outdated else run_time,
-                is_ahead=work._is_ahead(subscription),
+                # Only a report that nobody has worked on catches up on missed runs.
+                run_time=task.due_at if is_outdated or delivery is not None else run_time,
+                now=now,
             )
         return work._replace(period=period)
 
-    def move_on(self, user: User | None, subscription: Subscription) -> Mapping[str, Any]:
-        """The fields to write to the subscription when the delivery is final (functions.worker.moving_on.moved_on).
-
-        Args:
-            user: as it is now.
-            subscription: as it is now.
-        """
-        if self.period is None or self._is_ahead(subscription):
-            return {}
-        return moved_on(user, subscription, due_at=self.task.due_at, period=self.period)
-
-    def lateness_seconds(self, now: datetime) -> int | None:
-        """How late the report is; None where an operator has it sent, which no schedule promises, and where it may have
-        been sent before a restore of Firestore.
+    def uncovered(self, now: datetime) -> Period | None:
+        """What is to be reported of the period: what no other delivery has covered. None where nothing is, or where the
+        subscription is due for another report, which covers it.
 
         Args:
             now: the present, in UTC.
         """
-        by_hand = self.delivery is not None and self.delivery.by_hand
-        return None if by_hand or self.is_outdated else lateness_seconds(self.task.due_at, now=now)
+        subscription = self.subscription
+        if subscription is None or self.period is None or self.is_replay:
+            return self.period
+        if subscription.next_report_at not in {None, self.task.due_at}:
+            return None
+        mark = after_pause(subscription, subscription.schedule(self.user), now=now).reported_until
+        told = self.others.reported_until if self.others else None
+        if mark is None and told is not None:
+            # An application has written the document without the mark.
+            return uncovered(Period(min(told, self.period.start), self.period.end), told)
+        return uncovered(self.period, max(filter(None, (mark, told)), default=None))
 
-    def _is_ahead(self, subscription: Subscription) -> bool:
-        """Whether the subscription is due for an earlier report, which must not be passed over. An operator who sends a
-        report now has it cover everything until now."""
-        is_by_hand = self.delivery is not None and self.delivery.by_hand and not self.is_outdated
-        return stands_before(subscription, self.task.due_at) and not is_by_hand
+    @property
+    def is_replay(self) -> bool:
+        """Whether an operator has put the delivery back after it was dead. Its period is its own then: no other report
+        covers it."""
+        return self.delivery is not None and self.delivery.by_hand
+
+    def moved_fields(
+        self, user: User | None, subscription: Subscription, *, counts: bool, is_verified: bool, now: datetime
+    ) -> Mapping[str, Any]:
+        """The fields to write to the subscription when the delivery is final (functions.shared.mark.moved_fields).
+
+        Args:
+            user: as it is now.
+            subscription: as it is now.
+            counts: whether the delivery's period counts as reported by it.
+            is_verified: whether the mark was compared with the other deliveries.
+            now: the present, in UTC.
+        """
+        return moved_fields(
+            subscription,
+            user,
+            due_at=self.task.due_at,
+            period=self.period if counts else None,
+            now=now,
+            others=self.others,
+            is_verified=is_verified,
+        )
+
+    def lateness_seconds(self, now: datetime) -> int | None:
+        """How late the report is; None where an operator replays it, and where it may have been sent before a restore
+        of Firestore.
+
+        Args:
+            now: the present, in UTC.
+        """
+        return None if self.is_replay or self.is_outdated else lateness_seconds(self.task.due_at, now=now)
 
     def still_wanted(self, addressed: Sequence[Addressed]) -> list[Addressed]:
         """Those of a mail's recipients, or of its requests, that the subscription still goes to.

@@ -61,7 +61,7 @@ def send(
     whose = Users(current.users_database).get(user_id)
     which = Subscriptions(current.users_database, current.defaults).find(user_id, subscription)
     queue = current.queue_of(user_id)
-    sending = send_now(whose, which, client=current.pipeline_database, queue=queue, now=datetime.now(UTC))
+    sending = send_now(whose, which, databases=current.databases, queue=queue, now=datetime.now(UTC))
     if as_json:
         output.json(
             {

@@ -304,7 +304,7 @@ def pause(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send no reports of a subscription until it is resumed. The next report leaves the paused time out."""
+    """Send no reports of a subscription until it is resumed. A pause skips the reports that fall due in it."""
     current = session(ctx)
     found = Subscriptions(current.users_database, current.defaults).find(user, subscription)
     end = None

@@ -38,17 +38,16 @@ from functions.shared.delivery import (
 from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt, attempted_fields
 from functions.shared.mail_breaker import BreakerState, MailFigures, StatisticsReading
 from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
+from functions.shared.mark import moved_fields, paused_fields
+from functions.shared.period import Period
 from functions.shared.run import RunAttempt, RunShare, RunState, Sweep
-from functions.shared.schedule import Cadence
+from functions.shared.schedule import Cadence, Covers
 from functions.shared.stored_request import KeptRequest, StoredRequest, request_key
 from functions.shared.subscription import (
     PauseReason,
     Subscription,
     SubscriptionDefaults,
-    bounced_fields,
     default_fields,
-    moved_fields,
-    paused_until_fields,
     suppressed_fields,
 )
 from functions.shared.system_alert import AlertKind, SystemAlert
@@ -152,7 +151,9 @@ def delivery_changes(claimed: Delivery) -> dict[str, dict[str, Any]]:
         "dead": {**settled(DeliveryState.DEAD, failure=failure), **ended(AttemptResult.DEAD, failure.error)},
         "sent": {**settled(DeliveryState.SENT, message_id="m-1"), **ended(AttemptResult.SENT)},
         "skipped": {**settled(DeliveryState.SKIPPED, **skipped), **ended(AttemptResult.SKIPPED)},
-        "replayed": put_back_fields(TASK, claimed, now=LATER, task_name="0123-replay1"),
+        "replayed": put_back_fields(
+            TASK, claimed._replace(state=DeliveryState.DEAD), now=LATER, task_name="0123-replay1"
+        ),
     }
 
 
@@ -211,13 +212,14 @@ def subscriptions() -> dict[str, dict[str, Any]]:
     defaults = SubscriptionDefaults(kind="activity", cadence=Cadence.DAILY)
     new = default_fields(TASK.user_id, defaults, due_at=DUE)
     read = Subscription.from_fields(TASK.user_id, "default", new, defaults)
+    at_one = read._replace(hour=13, covers=Covers.SINCE_LAST)
     return {
         "enrolled": new,
-        "moved on": moved_fields(read, next_report_at=DUE + timedelta(days=1), reported_until=DUE),
-        "paused until a moment": paused_until_fields(
-            read, read.schedule(None), because=PauseReason.USER, until=DUE + timedelta(days=7)
+        "moved on": moved_fields(
+            at_one, None, due_at=DUE, period=Period(DUE - timedelta(days=1), DUE), now=NOW, is_verified=True
         ),
-        "bounced": bounced_fields(_ADA),
+        "paused until a moment": paused_fields(read, None, PauseReason.USER, now=NOW, until=DUE + timedelta(days=7)),
+        "bounced": {**paused_fields(read, None, PauseReason.BOUNCED, now=NOW), "bounced_address": _ADA},
         "leaves an address out": suppressed_fields(read, _BOB),
     }
 

@@ -492,6 +492,7 @@ class _Course:
         self._due: datetime | None = subscription.first_due_at
         self._until = subscription.first_reported_until
         self._is_marked = subscription.is_marked
+        self._skipped: datetime | None = None
         self._resumptions = 0
 
     def violations(self, deliveries: Iterable[Delivery]) -> Iterator[Violation]:
@@ -512,8 +513,9 @@ class _Course:
             if delivery.period_start is None or delivery.period_end is None:
                 yield Violation(Rule.MOVED_WRONGLY, delivery.id, "its record does not say what it covers")
                 return
-            if delivery.period_start != self._until:
-                text = f"begins at {delivery.period_start}, not at {self._until}"
+            begin = max(filter(None, (self._until, self._skipped)))
+            if delivery.period_start != begin:
+                text = f"begins at {delivery.period_start}, not at {begin}"
                 yield Violation(Rule.MOVED_WRONGLY, delivery.id, text)
             if not self._may_end(delivery.due_at, delivery.period_end):
                 yield Violation(Rule.MOVED_WRONGLY, delivery.id, f"ends at {delivery.period_end}")
@@ -544,10 +546,23 @@ class _Course:
             if not self._is_right(placement):
                 text = f"placed at {placement.next_report_at}, reported until {placement.reported_until}"
                 yield Violation(Rule.MOVED_WRONGLY, str(self._subscription.key), text)
-            self._resumptions += placement.reported_until is not None
+            ends_itself = self._ending_itself(placement)
+            self._resumptions += placement.reported_until is not None or ends_itself is not None
             self._is_marked |= placement.reported_until is not None
-            self._due, self._until = placement.next_report_at, placement.reported_until or self._until
+            self._due = placement.next_report_at
+            if ends_itself:
+                # The mark moves with the next report.
+                self._skipped = self._plan.after_pause(
+                    self._until, ends_itself.since, ends_itself.until or placement.at
+                )
+            self._until = placement.reported_until or self._until
             self._placements.popleft()
+
+    def _ending_itself(self, placement: Move) -> Pause | None:
+        """The pause with an end that a due time was written for; None where it was written for none."""
+        if placement.reported_until is not None:
+            return None
+        return next((each for each in self._subscription.pauses if each.until and placement.at < each.until), None)
 
     def _is_right(self, placement: Move) -> bool:
         """Whether the due time is right for the time at which the subscription was scheduled or resumed, and its
@@ -555,13 +570,19 @@ class _Course:
         moments = [run for run in self._history.runs if run <= placement.at]
         moments += [pause.until for pause in self._subscription.pauses if pause.until]
         if placement.reported_until is None:
-            scheduled = {self._plan.first_due(self._until, not_before=moment) for moment in moments}
+            begin = self._until
+            if ends_itself := self._ending_itself(placement):
+                begin = self._plan.after_pause(begin, ends_itself.since, ends_itself.until or placement.at)
+            scheduled = {self._plan.first_due(begin, not_before=moment) for moment in moments}
             return placement.next_report_at in {self._due, *scheduled}
-        for moment in moments:
-            begin = max(self._plan.covered_after_pause(moment), self._until)
-            due = self._plan.first_due(begin, not_before=moment)
-            if (placement.next_report_at, placement.reported_until) == (due, begin):
-                return True
+        for pause in self._subscription.pauses:
+            # What fell due before the pause comes after it, by its own due time or by the next one.
+            owed = self._plan.next_due(self._until, later_than=self._until)
+            for moment in moments:
+                begin = self._until if owed < pause.since else self._plan.after_pause(self._until, pause.since, moment)
+                due = {self._plan.first_due(begin, not_before=moment)} | ({owed} if owed < pause.since else set())
+                if placement.next_report_at in due and placement.reported_until == begin:
+                    return True
         return False
 
     def _end(self) -> Iterator[Violation]:
@@ -624,7 +645,7 @@ def _is_skipped_by_pause(delivery: Delivery) -> bool:
 
 
 def _is_in(pause: Pause, due_at: datetime) -> bool:
-    return pause.is_left_out and pause.since < due_at and (pause.until is None or due_at <= pause.until)
+    return pause.is_left_out and pause.since < due_at and (pause.until is None or due_at < pause.until)
 
 
 def _link_given_away(history: History) -> Iterator[Violation]:

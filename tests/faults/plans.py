@@ -136,13 +136,16 @@ class Plan:
             if self.covered_until(moment) > reported_until:
                 return moment
 
-    def covered_after_pause(self, resumed_at: datetime) -> datetime:
-        """Where the time begins that the first report after a pause covers: where the pause ends or, where reports
-        cover the calendar, with the hour or the day in which it ends."""
-        if not self.covers_calendar:
-            return resumed_at
-        whole = Plan("hourly" if self.cadence == "hourly" else "daily", self.zone, covers="calendar")
-        return whole.covered_until(resumed_at)
+    def after_pause(self, reported_until: datetime, since: datetime, until: datetime) -> datetime:
+        """Where the next report begins after a pause: at the end of the last period whose report fell due within it.
+
+        Args:
+            reported_until: where it would begin without the pause.
+            since: the beginning of the pause.
+            until: its end.
+        """
+        last = self.until(until - _INSTANT)
+        return max(reported_until, self.covered_until(last)) if last >= since else reported_until
 
     def first_due(self, reported_until: datetime, *, not_before: datetime) -> datetime:
         """The first due time of a subscription that is scheduled, or resumed, at a moment: that moment included."""

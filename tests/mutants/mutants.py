@@ -10,13 +10,11 @@ from tests.mutants.mutant import Mutant
 ALL = [
     Mutant(
         name="the next report is due now",
-        file="functions/worker/moving_on.py",
-        search="moved_fields(subscription, next_report_at=following, reported_until=period.end)",
-        replace="moved_fields(\n"
-        "        subscription, next_report_at=following.now(following.tzinfo), reported_until=period.end\n"
-        "    )",
+        file="functions/shared/mark.py",
+        search="after = after._replace(next_report_at=next_due_time(after, schedule, now=now, later_than=last_due))",
+        replace="after = after._replace(next_report_at=now)",
         scenarios=("queue: a task is delivered twice",),
-        tests=("tests/functions/worker/unit/test_moving_on.py",),
+        tests=("tests/moments/unit/test_every_moment_once.py",),
     ),
     Mutant(
         name="a new user is due now, not at the run's time",
@@ -40,17 +38,17 @@ ALL = [
     ),
     Mutant(
         name="a subscription is moved back",
-        file="functions/worker/moving_on.py",
-        search="if standing is not None and standing > max(due_at, period.end):",
-        replace="if False:",
+        file="functions/shared/mark.py",
+        search="    elif before.next_report_at == due_at:\n",
+        replace="    else:\n",
         scenarios=("dead letters: replayed hours later",),
-        tests=("tests/functions/worker/unit/test_moving_on.py",),
+        tests=("tests/moments/unit/test_every_moment_once.py",),
     ),
     Mutant(
         name="a subscription that was set back moves on one report at a time",
-        file="functions/worker/moving_on.py",
-        search="        return {}\n    until = max(",
-        replace="        return {}\n    newest = ()\n    until = max(",
+        file="functions/shared/mark.py",
+        search="        last_due = max(filter(None, (due_at, others and others.last_due)))\n",
+        replace="        last_due = due_at\n",
         scenarios=("subscriptions: are set back by hours",),
         tests=(
             "tests/functions/worker/integration/test_subscriptions_move.py::test_a_subscription_set_back_by_hours_comes_back_with_one_call",
@@ -71,25 +69,25 @@ ALL = [
     ),
     Mutant(
         name="the end of the last period is not stored",
-        file="functions/shared/subscription.py",
-        search='        moved["reported_until"] = reported_until\n',
+        file="functions/shared/mark.py",
+        search="        mark = max(filter(None, (mark, period.end)))\n",
         replace="        pass\n",
         scenarios=("queue: tasks come hours late",),
-        tests=("tests/functions/shared/unit/test_subscription.py",),
+        tests=("tests/moments/unit/test_every_moment_once.py",),
     ),
     Mutant(
         name="an older report moves the end of the last period back",
-        file="functions/shared/subscription.py",
-        search="if subscription.reported_until is None or subscription.reported_until < reported_until:",
-        replace="if True:",
+        file="functions/shared/mark.py",
+        search="        mark = max(filter(None, (mark, period.end)))\n",
+        replace="        mark = period.end\n",
         scenarios=("dead letters: replayed hours later",),
-        tests=("tests/functions/shared/unit/test_subscription.py",),
+        tests=("tests/moments/unit/test_every_moment_once.py",),
     ),
     Mutant(
         name="what a skipped report has covered is reported again",
         file="functions/worker/send_report.py",
-        search="move=self._stay_paused if reason is SkipReason.PAUSED else work.move_on,",
-        replace="move=self._stay_paused if skip.note or reason is SkipReason.PAUSED else work.move_on,",
+        search="counts=reason not in NOT_COUNTED",
+        replace="counts=not skip.note and reason not in NOT_COUNTED",
         scenarios=("subscriptions: have nothing to report, and a worker dies before it skips",),
         tests=(
             "tests/functions/worker/integration/test_skipping.py::test_where_there_is_nothing_to_report_no_mail_is_sent_and_the_next_report_begins_after_it",
@@ -131,19 +129,19 @@ ALL = [
     ),
     Mutant(
         name="each run meets a paused subscription again",
-        file="functions/worker/skipping.py",
-        search="        return no_due_time_fields(subscription)\n",
-        replace="        return {}\n",
+        file="functions/shared/mark.py",
+        search="    if subscription.next_report_at != due_at or not subscription.is_paused(now):\n        return {}\n",
+        replace="    return {}\n",
         scenarios=("subscriptions: are paused for good",),
-        tests=("tests/functions/worker/unit/test_skipping.py",),
+        tests=("tests/functions/worker/integration/test_skipping.py",),
     ),
     Mutant(
         name="the first report after a pause covers the pause",
-        file="functions/shared/subscription.py",
-        search="reported_until = begin if reported is None or reported > moment else max(begin, reported)",
-        replace="reported_until = reported or begin",
+        file="functions/shared/mark.py",
+        search="        mark = max(mark, schedule.covered_until(last_due))\n",
+        replace="        pass\n",
         scenarios=("subscriptions: are paused and resumed",),
-        tests=("tests/functions/shared/unit/test_subscription.py",),
+        tests=("tests/faults/unit/test_plans.py",),
     ),
     Mutant(
         name="an inactive user is sent a report",
@@ -369,9 +367,9 @@ ALL = [
     ),
     Mutant(
         name="a task from before a restore takes a subscription past an earlier report",
-        file="functions/worker/task_delivery.py",
-        search="if self.period is None or self._is_ahead(subscription):",
-        replace="if self.period is None:",
+        file="functions/shared/mark.py",
+        search="    if period is not None and (is_verified or mark is None or period.start <= mark):\n",
+        replace="    if period is not None:\n",
         scenarios=("restored: to a copy of an hour ago",),
         tests=(
             "tests/functions/worker/integration/test_restored.py::test_a_task_from_before_takes_the_subscription_past_no_earlier_report",
@@ -408,7 +406,7 @@ ALL = [
     Mutant(
         name="one click stops nothing",
         file="functions/preferences/wishes.py",
-        search="        self._change(token, Wish.STOP, _stop(token))\n\n    def carry_out(",
+        search="        self._change(token, Wish.STOP, self._stop(token))\n\n    def carry_out(",
         replace="\n    def carry_out(",
         scenarios=("unsubscribes: before the run",),
         tests=(
@@ -418,8 +416,8 @@ ALL = [
     Mutant(
         name="a copy unsubscribes the user",
         file="functions/preferences/wishes.py",
-        search="    if token.copy_of:\n        return lambda stored: without_address",
-        replace="    if False:\n        return lambda stored: without_address",
+        search="        if token.copy_of:\n            return lambda stored: without_address",
+        replace="        if False:\n            return lambda stored: without_address",
         scenarios=("unsubscribes: before the run",),
         tests=(
             "tests/functions/preferences/integration/test_page.py::test_a_copy_takes_itself_out_and_touches_nothing_else",

@@ -28,13 +28,11 @@ class LostReport(NamedTuple):
         due: the report's subscription.
         delivery: its delivery as it was read; None where there was none.
         failure: why.
-        is_outdated: whether it may have been sent before a restore of Firestore (functions.shared.restored_copy).
     """
 
     due: DueSubscription
     delivery: Delivery | None
     failure: DeliveryFailure
-    is_outdated: bool = False
 
 
 def failure_of_lost(
@@ -119,7 +117,7 @@ class DeadLettering:
         """
         outdated = is_outdated(delivery, due_at=due.due_at, restored_at=self._restored_at)
         failure = failure_of_lost(due, delivery, run_time=self._run_time, now=datetime.now(UTC), is_outdated=outdated)
-        return LostReport(due, delivery, failure, outdated)
+        return LostReport(due, delivery, failure)
 
     def give_up(self, reports: Sequence[LostReport]) -> None:
         """Publish the reports' dead letters and mark their deliveries dead. Each failure is counted and logged."""
@@ -134,7 +132,7 @@ class DeadLettering:
         If this process ends in between, another process finds the report held, publishes the same letter, and marks it
         dead.
         """
-        due, _, failure, outdated = report
+        due, failure = report.due, report.failure
         try:
             held = self._deliveries.hold(due, report.delivery, failure)
             if held is None:
@@ -145,7 +143,7 @@ class DeadLettering:
             except PublishRefused:
                 self._deliveries.release(due, held)
                 raise
-            if not self._deliveries.mark_dead(due, held, failure, is_outdated=outdated):
+            if not self._deliveries.mark_dead(due, held, failure):
                 _logger.warning(
                     "delivery_changed_while_given_up",
                     run_id=self._run_id,
@@ -174,7 +172,7 @@ class DeadLettering:
         )
 
     def _letter(self, report: LostReport) -> DeadLetter:
-        due, delivery, failure, _ = report
+        due, delivery, failure = report
         return DeadLetter(
             user_id=due.user_id,
             subscription_id=due.subscription_id,

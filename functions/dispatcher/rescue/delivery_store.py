@@ -3,14 +3,13 @@
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from google.api_core import exceptions
 from google.cloud import firestore
 
 from functions.dispatcher.due_subscription import DueSubscription
-from functions.dispatcher.rescue.policy import period_given_up
 from functions.shared.databases import Databases
 from functions.shared.delivery import (
     DELIVERIES,
@@ -25,8 +24,10 @@ from functions.shared.delivery import (
     unheld_fields,
 )
 from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt, history_fields
+from functions.shared.mark import due_period, moved_fields
+from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
-from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults, moved_fields
+from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults
 from functions.shared.user import USERS, User
 
 _CHANGED = (exceptions.AlreadyExists, exceptions.FailedPrecondition, exceptions.NotFound)
@@ -75,19 +76,42 @@ class RescueDeliveryStore:
         return [found[reference.id] for reference in references]
 
     def open(self, dues: Sequence[DueSubscription]) -> None:
-        """Create the deliveries of reports that have none: from now on their time counts."""
-        if not dues:
-            return
+        """Create the deliveries of reports that have none: from now on their time counts, and their periods stay."""
+        if dues:
+            periods = self._periods(dues)
+            self._create([(due, {**self._pending(due), **period_fields(periods.get(due))}) for due in dues])
+
+    def _create(self, opened: Sequence[tuple[DueSubscription, dict[str, Any]]]) -> None:
         batch = self._client.batch()
-        for due in dues:
-            batch.create(self._document(due), self._pending(due))
+        for due, fields in opened:
+            batch.create(self._document(due), fields)
         try:
             batch.commit()
         except (exceptions.AlreadyExists, exceptions.Aborted):
             # A worker has just begun with one of the reports, so the batch wrote none.
-            if len(dues) > 1:
-                for due in dues:
-                    self.open([due])
+            if len(opened) > 1:
+                for each in opened:
+                    self._create([each])
+
+    def _periods(self, dues: Sequence[DueSubscription]) -> dict[DueSubscription, Period]:
+        """What the reports cover; nothing of a report whose subscription is gone, or due for another one."""
+        references = {each.path: each for due in dues for each in self._documents_of(due)}
+        found = {each.reference.path: each for each in self._databases.users.get_all(list(references.values()))}
+        periods: dict[DueSubscription, Period] = {}
+        for due in dues:
+            user, subscription = (found[each.path] for each in self._documents_of(due))
+            read = Subscription.from_snapshot(subscription, self._defaults)
+            if read is not None and read.next_report_at == due.due_at:
+                period = self._period(due, User.from_snapshot(user), read, run_time=self._run_time)
+                if period is not None:
+                    periods[due] = period
+        return periods
+
+    def _period(
+        self, due: DueSubscription, user: User | None, subscription: Subscription, *, run_time: datetime
+    ) -> Period | None:
+        schedule, now = subscription.schedule(user), datetime.now(UTC)
+        return due_period(subscription, schedule, due_at=due.due_at, run_time=run_time, now=now)
 
     def hold(self, due: DueSubscription, delivery: Delivery | None, failure: DeliveryFailure) -> RescueHold | None:
         """Settle that a report is given up, before its dead letter is published: from here on no worker sends it.
@@ -127,28 +151,23 @@ class RescueDeliveryStore:
                     option=option,
                 )
 
-    def mark_dead(
-        self, due: DueSubscription, hold: RescueHold, failure: DeliveryFailure, *, is_outdated: bool = False
-    ) -> bool:
+    def mark_dead(self, due: DueSubscription, hold: RescueHold, failure: DeliveryFailure) -> bool:
         """Mark a delivery dead, and move its subscription on: both or neither, or with two databases first the one and
         then the other. If a process ends in between, the next run finds the subscription due for a final delivery, and
         a worker moves it on (functions/worker/delivery_store.py).
 
-        It moves the subscription only from this report's due time, and only forward. It keeps what the team's
-        application has written to the document since it was read.
+        It keeps what the team's application has written to the document since it was read.
 
         Args:
             due: the report's subscription.
             hold: the right to give up the report.
             failure: why.
-            is_outdated: whether it may have been sent before a restore of Firestore.
 
         Returns:
             false where another process has written the delivery.
         """
         document = self._document(due)
-        user_document = self._databases.users.collection(USERS).document(due.user_id)
-        subscription_document = user_document.collection(SUBSCRIPTIONS).document(due.subscription_id)
+        user_document, subscription_document = self._documents_of(due)
 
         # Nothing spans two databases.
         spans = self._databases.are_one
@@ -162,31 +181,27 @@ class RescueDeliveryStore:
                 is_dead = delivery is not None and delivery.state is DeliveryState.DEAD
                 return is_dead and delivery is not None and delivery.owner == hold.owner, None, {}
             moved: dict[str, Any] = {}
-            dead = {
-                **task_fields(self._task(due), now=self._run_time),
-                **settled_fields(DeliveryState.DEAD, owner=hold.owner, failure=failure),
-                **history_fields(
-                    delivery.history,
-                    DeliveryAttempt(at=failure.failed_at, result=AttemptResult.DEAD, error=failure.error),
-                ),
-            }
+            period = delivery.settled_period(latest=max(due.due_at, self._run_time))
             subscription = Subscription.from_snapshot(subscription_document.get(transaction=within), self._defaults)
-            if subscription is not None and subscription.next_report_at == due.due_at:
-                schedule = subscription.schedule(User.from_snapshot(user_document.get(transaction=within)))
-                period = period_given_up(
-                    schedule,
-                    due_at=due.due_at,
-                    run_time=self._run_time,
-                    delivery=delivery,
-                    reported_until=subscription.reported_until,
-                    is_outdated=is_outdated,
-                )
-                following = schedule.next_due(period.end, later_than=due.due_at)
-                moved = moved_fields(subscription, next_report_at=following, reported_until=period.end)
-                dead |= period_fields(period)
+            if subscription is not None:
+                user = User.from_snapshot(user_document.get(transaction=within))
+                # The next report covers all the time since the due time.
+                period = period or self._period(due, user, subscription, run_time=due.due_at)
+                moved = moved_fields(subscription, user, due_at=due.due_at, period=period, now=datetime.now(UTC))
             if moved and spans:
                 transaction.update(subscription_document, moved)
-            transaction.update(document, dead)
+            transaction.update(
+                document,
+                {
+                    **task_fields(self._task(due), now=self._run_time),
+                    **period_fields(period),
+                    **settled_fields(DeliveryState.DEAD, owner=hold.owner, failure=failure),
+                    **history_fields(
+                        delivery.history,
+                        DeliveryAttempt(at=failure.failed_at, result=AttemptResult.DEAD, error=failure.error),
+                    ),
+                },
+            )
             return True, subscription, moved
 
         is_dead, subscription, moved = carry_out(self._client.transaction())
@@ -196,6 +211,11 @@ class RescueDeliveryStore:
             with suppress(*_CHANGED):
                 subscription_document.update(moved, option=unchanged)
         return bool(is_dead)
+
+    def _documents_of(self, due: DueSubscription) -> tuple[Any, Any]:
+        """The documents of the user and of the subscription."""
+        user = self._databases.users.collection(USERS).document(due.user_id)
+        return user, user.collection(SUBSCRIPTIONS).document(due.subscription_id)
 
     def _document(self, due: DueSubscription) -> Any:
         return self._client.collection(DELIVERIES).document(due.delivery_id)

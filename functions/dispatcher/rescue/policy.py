@@ -5,8 +5,6 @@ from enum import Enum, auto
 
 from functions.dispatcher.rescue.queue_clock import QueueClock
 from functions.shared.delivery import Delivery
-from functions.shared.period import Period, period_to_report
-from functions.shared.schedule import Schedule
 
 LOST_AFTER = timedelta(hours=24)
 """How long the pipeline tries to send a report before a person must look at it."""
@@ -85,29 +83,3 @@ def task_died(delivery: Delivery | None, *, updated_at: datetime, newest_task_fr
     if delivery is not None and delivery.created_at is not None:
         known_since = min(known_since, delivery.created_at)
     return newest_task_from is not None and known_since <= newest_task_from
-
-
-def period_given_up(
-    schedule: Schedule,
-    *,
-    due_at: datetime,
-    run_time: datetime,
-    delivery: Delivery,
-    reported_until: datetime | None,
-    is_outdated: bool = False,
-) -> Period:
-    """The period of a report that is given up. It counts as reported, and a replay covers the same period.
-
-    Args:
-        schedule: the subscription's.
-        due_at: when the report fell due.
-        run_time: the time of the run that gives it up.
-        delivery: the report's. Where an attempt has settled the period, that remains: the next report covers all the
-            time since.
-        reported_until: the end of the last period that was reported, where there was one.
-        is_outdated: whether it may have been sent before a restore of Firestore. Then it covers nothing of the time
-            after its due time: the next report does.
-    """
-    return delivery.settled_period(latest=max(due_at, run_time)) or period_to_report(
-        schedule, due_at=due_at, run_time=due_at if is_outdated else run_time, reported_until=reported_until
-    )

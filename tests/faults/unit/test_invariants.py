@@ -245,13 +245,13 @@ RESUMED = replace(
             SUBSCRIPTION,
             next_report_at=NOON + 4 * HOUR,
             reported_until=NOON + 3 * HOUR,
-            pauses=[Pause(since=NOON - HOUR / 2, until=NOON + 3 * HOUR)],
+            pauses=[Pause(since=NOON - HOUR / 2, until=NOON + 3 * HOUR + HOUR / 20)],
         )
     ],
     moves={
         KEY: [
             *PAUSED.moves[KEY],
-            written(181, NOON + 4 * HOUR, reported_until=NOON + 3 * HOUR, is_placed=True),
+            written(184, NOON + 4 * HOUR, reported_until=NOON + 3 * HOUR, is_placed=True),
         ]
     },
 )
@@ -278,9 +278,9 @@ def test_a_pause_that_has_ended() -> None:
     # It was not resumed, or the paused time is in the next report.
     assert Rule.LOST in broken(RESUMED, subscriptions=[replace(RESUMED.subscriptions[0], next_report_at=None)])
     for placement in (
-        written(181, NOON + 4 * HOUR, is_placed=True),
-        written(181, NOON + 4 * HOUR, reported_until=NOON + HOUR, is_placed=True),
-        written(181, NOON + 5 * HOUR, reported_until=NOON + 3 * HOUR, is_placed=True),
+        written(184, NOON + 4 * HOUR, is_placed=True),
+        written(184, NOON + 4 * HOUR, reported_until=NOON + HOUR, is_placed=True),
+        written(184, NOON + 5 * HOUR, reported_until=NOON + 3 * HOUR, is_placed=True),
     ):
         stands = replace(
             RESUMED.subscriptions[0],
@@ -295,7 +295,8 @@ def test_a_pause_that_has_ended() -> None:
 
 def test_a_pause_until_a_moment() -> None:
     until = NOON + timedelta(minutes=100)
-    placement = written(1, NOON + 2 * HOUR, reported_until=until, is_placed=True)
+    # The mark moves with the next report.
+    placement = written(1, NOON + 2 * HOUR, is_placed=True)
     history = replace(
         RESUMED,
         runs=[NOON],
@@ -303,7 +304,7 @@ def test_a_pause_until_a_moment() -> None:
             replace(
                 SUBSCRIPTION,
                 next_report_at=NOON + 2 * HOUR,
-                reported_until=until,
+                reported_until=NOON - HOUR,
                 pauses=[Pause(since=NOON - HOUR / 2, until=until)],
             )
         ],

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.shared.cron import CronLine
+from functions.shared.mark import resumed_fields
 from functions.shared.period import period_to_report
 from functions.shared.schedule import Cadence, Covers, Schedule
-from functions.shared.subscription import Subscription, resumed_fields
+from functions.shared.subscription import Subscription
 from tests.faults.plans import Plan
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -122,15 +123,34 @@ def test_agrees_with_the_product(minutes: int, plan: Plan) -> None:
     schedule = product_schedule(plan)
     assert plan.until(moment) == schedule.at_or_before(moment)
     period = period_to_report(schedule, due_at=moment, run_time=moment)
+    assert period is not None
     assert (plan.covered_from(moment), plan.covered_until(moment)) == (period.start, period.end)
     assert plan.next_due(period.end, later_than=moment) == schedule.next_due(period.end, later_than=moment)
 
 
-@given(minutes=st.integers(-1_000_000, 1_000_000), plan=plans)
-def test_agrees_with_the_product_about_pauses(minutes: int, plan: Plan) -> None:
-    moment = NOON + timedelta(minutes=minutes)
-    paused = Subscription(id="s", user_id="u", kind="activity", cadence=Cadence(plan.cadence))
-    fields = resumed_fields(paused, product_schedule(plan), now=moment)
-    begin = plan.covered_after_pause(moment)
+@given(minutes=st.integers(-1_000_000, 1_000_000), paused_minutes=st.integers(1, 100_000), plan=plans)
+def test_agrees_with_the_product_about_pauses(minutes: int, paused_minutes: int, plan: Plan) -> None:
+    paused_at = NOON + timedelta(minutes=minutes)
+    resumed_at = paused_at + timedelta(minutes=paused_minutes)
+    schedule = product_schedule(plan)
+    reported = plan.covered_until(plan.until(paused_at))
+    paused = Subscription(
+        id="s",
+        user_id="u",
+        kind="activity",
+        cadence=schedule.cadence,
+        hour=schedule.hour,
+        minute=schedule.minute,
+        weekday=schedule.weekday,
+        day=schedule.day,
+        cron=schedule.cron,
+        covers=schedule.covers,
+        time_zone=schedule.time_zone,
+        active=False,
+        paused_at=paused_at,
+        reported_until=reported,
+    )
+    fields = resumed_fields(paused, None, now=resumed_at)
+    begin = plan.after_pause(reported, paused_at, resumed_at)
     assert fields["reported_until"] == begin
-    assert fields["next_report_at"] == plan.first_due(begin, not_before=moment)
+    assert fields["next_report_at"] == plan.first_due(begin, not_before=resumed_at)

@@ -9,9 +9,9 @@ from functions.shared.address_hash import address_hash
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.delivery import DeliveryState
 from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
-from functions.shared.subscription import PauseReason, paused_fields
+from functions.shared.subscription import PauseReason
 from tests.operations.integration.conftest import Project
-from tests.seeding import seed
+from tests.seeding import paused, seed
 
 RUN_KEYS = {
     *("run_id", "state", "scheduled_for", "started_at", "finished_at", "due", "dispatched", "already_dispatched"),
@@ -172,7 +172,7 @@ def test_deliveries_of_a_user_are_listed_the_newest_first(project: Project) -> N
 
 def test_what_became_of_the_mail_is_shown(project: Project) -> None:
     delivery_id, due = "u1:default:20261124T1300Z", datetime(2026, 11, 24, 13, tzinfo=UTC)
-    seed(project.database, "u1", **paused_fields(PauseReason.BOUNCED))
+    seed(project.database, "u1", **paused(PauseReason.BOUNCED))
     project.set_delivery(delivery_id, user_id="u1", subscription_id="default", due_at=due, state="sent")
     bounced = MailEvent(
         delivery_id=delivery_id,

@@ -28,6 +28,27 @@ def test_a_report_of_now_is_a_delivery_of_its_own(project: Project) -> None:
     assert body.subscription_id == answer.json["subscription_id"] == DEFAULT_SUBSCRIPTION
     assert body.kind == "custom"
     assert answer.json["was_due"] is False
+    # The subscription is due for it, and then for what its schedule says.
+    assert subscription_reference(project.database, "u1").get().get("next_report_at") == body.due_at
+
+
+def test_a_report_of_now_covers_the_time_since_the_last_one(project: Project) -> None:
+    reported_until = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=40)
+    seed(project.database, "u1", next_report_at=LATER, reported_until=reported_until)
+    delivery = project.reports("send", "u1", "--json").json["delivery_id"]
+    record = project.database.collection("deliveries").document(delivery).get().to_dict()
+    assert (record["period_start"], record["period_end"]) == (reported_until, record["due_at"])
+
+
+def test_a_second_report_of_now_is_the_first_while_that_waits(project: Project) -> None:
+    seed(project.database, "u1", next_report_at=LATER)
+    first, second = (project.reports("send", "u1", "--json").json for _ in range(2))
+    assert (second["delivery_id"], second["was_due"]) == (first["delivery_id"], True)
+
+
+def test_a_report_of_now_that_no_queue_takes_leaves_the_schedule_alone(project: Project) -> None:
+    seed(project.database, "u1", next_report_at=LATER)
+    assert project.reports("send", "u1", REPORT_QUEUES="nowhere").status == 1
     assert subscription_reference(project.database, "u1").get().get("next_report_at") == LATER
 
 
@@ -39,7 +60,6 @@ def test_a_report_of_now_is_in_the_ledger_before_its_task(project: Project) -> N
     assert record["task"] == answer["task"]
     assert (record["state"], record["attempts"]) == ("pending", 0)
     assert (record["user_id"], record["subscription_id"]) == ("u1", DEFAULT_SUBSCRIPTION)
-    assert record["by_hand"] is True
     assert record["updated_at"] == record["created_at"] == record["due_at"]
 
 

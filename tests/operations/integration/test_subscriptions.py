@@ -303,18 +303,17 @@ def test_a_cron_line_is_a_cadence_and_goes_with_it(project: Project) -> None:
     assert stored(project)["cron"] is None
 
 
-def test_a_pause_keeps_every_run_from_it_until_it_is_resumed(project: Project) -> None:
-    seed(project.database, "u1", next_report_at=LATER, reported_until=NOW - timedelta(days=400), cadence="daily")
+def test_a_pause_within_a_minute_changes_nothing(project: Project) -> None:
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    due_at = midnight + timedelta(days=2, hours=8)
+    seed(project.database, "u1", next_report_at=due_at, reported_until=midnight + timedelta(days=1), cadence="daily")
+    before = stored(project)
     row = subscriptions(project, "pause", "u1", "--json").json
     assert (row["state"], row["paused_because"], row["next_report_at"]) == ("paused", "operator", None)
-    assert stored(project)["active"] is False
+    assert (stored(project)["active"], stored(project)["reported_until"]) == (False, before["reported_until"])
     row = subscriptions(project, "resume", "u1", "--json").json
     assert (row["state"], row["paused_because"]) == ("scheduled", None)
-    due_at = datetime.fromisoformat(row["next_report_at"])
-    # The paused time is left out: the report of today is due tomorrow.
-    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    assert due_at in {midnight + timedelta(days=1, hours=8), midnight + timedelta(hours=8)}
-    assert midnight - timedelta(days=1) <= datetime.fromisoformat(row["reported_until"]) <= midnight
+    assert {name: stored(project)[name] for name in before} == before
     before = project.everything()
     assert "It is not paused" in subscriptions(project, "resume", "u1").out
     assert project.everything() == before
@@ -332,12 +331,12 @@ def test_a_pause_ends_on_a_day_of_the_recipients_own(project: Project) -> None:
     seed(project.database, "u1", next_report_at=NOW, cadence="daily", user={"time_zone": "America/New_York"})
     row = subscriptions(project, "pause", "u1", "--until", "2099-12-24", "--json").json
     assert (row["state"], row["paused_because"]) == ("paused", "operator")
-    assert (row["paused_until"], row["reported_until"]) == ("2099-12-24T05:00:00Z", "2099-12-24T05:00:00Z")
-    assert row["next_report_at"] == "2099-12-25T13:00:00Z"
+    # The report of the day on which it ends falls due after it.
+    assert (row["paused_until"], row["next_report_at"]) == ("2099-12-24T05:00:00Z", "2099-12-24T13:00:00Z")
     assert stored(project)["active"] is True
     # Its own pause can get another end, and none.
     row = subscriptions(project, "pause", "u1", "--until", "2099-12-01T10:00Z", "--json").json
-    assert (row["paused_until"], row["next_report_at"]) == ("2099-12-01T10:00:00Z", "2099-12-02T13:00:00Z")
+    assert (row["paused_until"], row["next_report_at"]) == ("2099-12-01T10:00:00Z", "2099-12-01T13:00:00Z")
     assert subscriptions(project, "pause", "u1", "--json").json["paused_until"] is None
     for until in ("2020-01-01", "tomorrow", "2026-13-01", "9999-01-01"):
         answer = subscriptions(project, "pause", "u1", "--until", until)
@@ -348,7 +347,7 @@ def test_a_new_schedule_keeps_to_a_pause(project: Project) -> None:
     seed(project.database, "u1", next_report_at=NOW, cadence="daily")
     subscriptions(project, "pause", "u1", "--until", "2099-12-24")
     row = subscriptions(project, "set", "u1", "--cadence", "hourly", "--json").json
-    assert (row["state"], row["next_report_at"]) == ("paused", "2099-12-24T01:00:00Z")
+    assert (row["state"], row["next_report_at"]) == ("paused", "2099-12-24T00:00:00Z")
     subscriptions(project, "pause", "u1")
     assert subscriptions(project, "set", "u1", "--cadence", "daily", "--json").json["next_report_at"] is None
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functions.shared.mark import rescheduled_fields
 from functions.shared.period import period_to_report
 from functions.shared.schedule import Cadence
-from functions.shared.subscription import Subscription, SubscriptionDefaults, rescheduled_fields
+from functions.shared.subscription import Subscription, SubscriptionDefaults
 from functions.shared.user import User
 from operations.subscription_edit import (
     InvalidEdit,
@@ -105,5 +106,6 @@ def test_a_new_schedule_repeats_and_leaves_out_nothing(
     due_at = moved["next_report_at"]
     assert due_at > NOW
     period = period_to_report(new.schedule(USER), due_at=due_at, run_time=due_at, reported_until=reported_until)
+    assert period is not None
     assert (period.start, period.end) == (reported_until, new.schedule(USER).covered_until(due_at))
     assert period.end > reported_until

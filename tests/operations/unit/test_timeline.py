@@ -186,7 +186,7 @@ def test_what_comes_next_of_a_dead_letter(letter_state: DeadLetterState | None, 
 
 
 def test_a_task_that_an_operator_made() -> None:
-    assert told(delivery(by_hand=True)) == [
+    assert told(delivery(task="t")) == [
         (0.0, "due", "The report was due.", ""),
         (5.0, "pending", "An operator made its task.", ""),
     ]

@@ -8,9 +8,9 @@ from google.cloud import firestore
 from google.cloud.tasks_v2 import Task
 
 from functions.shared.ids import delivery_id, task_id
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION, PauseReason, paused_fields
+from functions.shared.subscription import DEFAULT_SUBSCRIPTION, PauseReason
 from tests.functions.dispatcher.integration.conftest import HOUR, NOON, WORKER_URL, Cloud
-from tests.seeding import subscription_reference
+from tests.seeding import paused, subscription_reference
 
 DAY = 24 * HOUR
 
@@ -86,7 +86,7 @@ def test_a_report_of_a_subscription_that_has_ended_is_brought_to_its_end(cloud: 
     delivery = cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, NOON - HOUR))
     delivery.update({"by_hand": firestore.DELETE_FIELD})
     subscription = subscription_reference(cloud.database, user)
-    subscription.update(paused_fields(PauseReason.USER_INACTIVE))
+    subscription.update(paused(PauseReason.USER_INACTIVE))
     if left == "subscription gone":
         subscription.delete()
     if left == "user gone":
@@ -152,7 +152,8 @@ def test_after_a_day_a_person_has_to_look_at_it(cloud: Cloud) -> None:
     record = cloud.delivery(delivery)
     assert record is not None
     assert record["state"] == "dead"
-    assert cloud.subscription(user) == before
+    # The dead letter tells of its time, and nothing else changes.
+    assert cloud.subscription(user) == {**before, "reported_until": record["period_end"]}
 
 
 def test_behind_a_paused_queue_nothing_is_orphaned(cloud: Cloud) -> None:

@@ -331,12 +331,11 @@ def test_a_lost_report_is_a_dead_letter_and_its_subscription_moves_on(
     assert (record["state"], record["attempts"], record["lease_expires_at"]) == ("dead", 5, None)
     assert (record["reason"], record["last_error"]) == (reason, letter["error"])
     assert record["history"] == [{"at": record["failed_at"], "result": "dead", "error": letter["error"]}]
-    # A replay covers what is given up: the day that was due, the one that the run has reached, and no other.
+    # A replay covers the day that was due, and the next report all since.
     midnight = NOON - 12 * HOUR
-    assert (record["period_start"], record["period_end"]) == (midnight - 2 * DAY, midnight)
+    assert (record["period_start"], record["period_end"]) == (midnight - 2 * DAY, midnight - DAY)
     fields = cloud.subscription(user)
-    assert (fields["next_report_at"], fields["reported_until"]) == (NOON + 23 * HOUR, midnight)
-    assert cloud.call().body["due"] == 0
+    assert (fields["next_report_at"], fields["reported_until"]) == (NOON - HOUR, midnight - DAY)
 
 
 @pytest.mark.parametrize(
@@ -360,7 +359,7 @@ def test_a_subscription_moves_on_in_its_users_zone(cloud: Cloud, user: dict[str,
     assert cloud.call().body["lost"] == 1
 
     fields = cloud.subscription(user_id)
-    assert (fields["next_report_at"], fields["reported_until"]) == (midnight + 35 * HOUR, midnight)
+    assert (fields["next_report_at"], fields["reported_until"]) == (midnight + 11 * HOUR, midnight - DAY)
 
 
 def test_a_subscription_moves_forward_whatever_period_an_attempt_has_settled(cloud: Cloud) -> None:
@@ -399,7 +398,7 @@ def test_a_users_other_subscriptions_stay_as_they_are(cloud: Cloud) -> None:
     assert [report.subscription_id for report in cloud.reports()] == ["weekly"]
     assert [letter["subscription_id"] for letter in cloud.dead_letters()] == [DEFAULT_SUBSCRIPTION]
     assert cloud.subscription(user, "weekly") == other
-    assert cloud.subscription(user)["next_report_at"] > NOON
+    assert cloud.subscription(user)["next_report_at"] > due_at
 
 
 def test_what_was_never_tried_is_not_lost_however_old(cloud: Cloud) -> None:

@@ -7,9 +7,9 @@ import pytest
 from google.cloud import firestore
 
 from functions.shared.ids import delivery_id, shard_of
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION, PauseReason, paused_fields
+from functions.shared.subscription import DEFAULT_SUBSCRIPTION, PauseReason
 from tests.functions.dispatcher.integration.conftest import HOUR, NOON, Cloud
-from tests.seeding import subscription_reference
+from tests.seeding import paused, subscription_reference
 
 DAY = 24 * HOUR
 TOKYO = {"time_zone": "Asia/Tokyo"}
@@ -51,9 +51,7 @@ def test_a_new_subscription_gets_its_place_in_the_due_index(cloud: Cloud, shard:
             datetime.fromisoformat("2126-12-01T06:00:00Z"),
             id="what has been reported is not reported again",
         ),
-        pytest.param(
-            {"cadence": "hourly", "paused_because": "operator"}, NOON + HOUR, id="an application has resumed it"
-        ),
+        pytest.param({"cadence": "hourly", "paused_because": "operator"}, NOON, id="an application has resumed it"),
     ],
 )
 def test_when_a_new_subscription_is_due(cloud: Cloud, fields: dict[str, Any], expected: datetime) -> None:
@@ -80,11 +78,12 @@ def test_a_new_subscription_that_is_paused_stays_without_a_due_time(cloud: Cloud
 
 
 def test_a_pause_that_an_application_ends_leaves_the_paused_time_out(cloud: Cloud) -> None:
-    user = cloud.subscribed_user(**paused_fields(PauseReason.USER), reported_until=NOON - 9 * DAY)
+    user = cloud.subscribed_user(**paused(PauseReason.USER), reported_until=NOON - 9 * DAY)
     subscription_reference(cloud.database, user).update({"active": True, "shard": None})
-    assert [cloud.call().body[name] for name in ("scheduled", "due")] == [1, 0]
+    assert [cloud.call().body[name] for name in ("scheduled", "due")] == [1, 1]
     subscription = cloud.subscription(user)
-    assert (subscription["reported_until"], subscription["next_report_at"]) == (NOON, NOON + HOUR)
+    # The reports of the pause are left out, and no other time.
+    assert (subscription["reported_until"], subscription["next_report_at"]) == (NOON - HOUR, NOON)
 
 
 def test_a_subscription_without_a_user_is_scheduled_all_the_same(cloud: Cloud) -> None:

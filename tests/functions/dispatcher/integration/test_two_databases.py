@@ -45,7 +45,7 @@ def test_each_document_is_where_it_belongs(cloud: Cloud, pipeline: Any) -> None:
     assert (body["enrolled"], body["lost"], body["errors"]) == (1, 1, 0)
     assert {each.user_id for each in cloud.reports()} == {new, due}
     assert delivery.get().get("state") == "dead"
-    assert cloud.subscription(lost)["next_report_at"] == NOON + HOUR
+    assert cloud.subscription(lost)["next_report_at"] == NOON - 24 * HOUR
     assert [each.id for each in cloud.database.collections()] == ["users"]
     assert {each.id for each in pipeline.collections()} == {"deliveries", "runs"}
 

@@ -12,10 +12,8 @@ from functions.dispatcher.rescue.queue_clock import QueueClock
 from functions.shared.delivery import Delivery, DeliveryState
 from functions.shared.schedule import Cadence
 from functions.shared.subscription import (
-    PauseReason,
     Subscription,
     SubscriptionDefaults,
-    paused_fields,
     unscheduled_fields,
 )
 from tests.seeding import subscription_document
@@ -32,7 +30,7 @@ DUE = DueSubscription("u1", "default", NOON, "activity")
         pytest.param({"active": False}, True, id="inactive, but the due time leads to it"),
         pytest.param({"kind": 7}, True, id="malformed: it has a dead letter of its own"),
         pytest.param({"next_report_at": NOON + timedelta(hours=1)}, False, id="moved on"),
-        pytest.param(paused_fields(PauseReason.USER), False, id="paused"),
+        pytest.param({"active": False, "next_report_at": None}, False, id="paused"),
         pytest.param({"shard": None}, True, id="the run gives it back its place in the due index"),
         pytest.param(unscheduled_fields(), False, id="to be scheduled anew"),
         pytest.param({"next_report_at": "noon"}, False, id="no due time"),

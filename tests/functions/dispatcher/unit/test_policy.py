@@ -6,12 +6,10 @@ from typing import Any
 
 import pytest
 
-from functions.dispatcher.rescue.policy import RescueStep, period_given_up, rescue_step, task_died
+from functions.dispatcher.rescue.policy import RescueStep, rescue_step, task_died
 from functions.shared.delivery import Delivery
-from functions.shared.period import Period
 from functions.shared.schedule import Cadence
-from functions.shared.subscription import Subscription, SubscriptionDefaults
-from functions.shared.user import User
+from functions.shared.subscription import SubscriptionDefaults
 
 RUN_TIME = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -117,47 +115,3 @@ def test_a_dead_task_is_left_out_once_however_often_its_subscription_is_written(
     """The run that leaves it out notes the report, by its own time; the next one needs no other proof."""
     noted = {"state": "pending", "created_at": RUN_TIME}
     assert task_died(read(noted), updated_at=RUN_TIME + HOUR, newest_task_from=RUN_TIME)
-
-
-@pytest.mark.parametrize(
-    ("fields", "next_report_at"),
-    [
-        pytest.param({"cadence": "hourly"}, RUN_TIME + HOUR, id="hourly"),
-        pytest.param({"cadence": "daily", "hour": 9}, RUN_TIME + 12 * HOUR, id="daily, in the user's zone"),
-        pytest.param({"cadence": "daily", "hour": 9, "time_zone": "UTC"}, RUN_TIME + 21 * HOUR, id="in its own zone"),
-        pytest.param({"cadence": "daily", "hour": 9, "time_zone": "?"}, RUN_TIME + 12 * HOUR, id="no zone: the user's"),
-        pytest.param({"cadence": "often"}, RUN_TIME + HOUR, id="no schedule: the default's"),
-        pytest.param({"cadence": "cron", "cron": "?"}, RUN_TIME + HOUR, id="no cron line: the default's"),
-        pytest.param({"reported_until": "?"}, RUN_TIME + HOUR, id="no end of a last period"),
-    ],
-)
-def test_a_subscription_moves_on_to_a_time_after_the_run(fields: dict[str, Any], next_report_at: datetime) -> None:
-    subscription = Subscription.from_fields("u1", "default", fields, DEFAULTS)
-    schedule = subscription.schedule(User.from_fields("u1", {"time_zone": "Asia/Tokyo"}))
-    period = period_given_up(
-        schedule,
-        due_at=RUN_TIME - 30 * HOUR,
-        run_time=RUN_TIME,
-        delivery=stored({}),
-        reported_until=subscription.reported_until,
-    )
-    assert schedule.next_due(period.end) == next_report_at
-    assert RUN_TIME - 24 * HOUR < period.end <= RUN_TIME
-
-
-def test_what_may_have_been_sent_before_a_restore_leaves_the_time_since_to_the_next_report() -> None:
-    schedule = Subscription.from_fields("u1", "default", {}, DEFAULTS).schedule(None)
-    due_at, until = RUN_TIME - 30 * HOUR, RUN_TIME - 32 * HOUR
-    period = period_given_up(
-        schedule, due_at=due_at, run_time=RUN_TIME, delivery=stored({}), reported_until=until, is_outdated=True
-    )
-    assert period == Period(until, due_at)
-
-
-def test_what_an_attempt_has_begun_to_report_is_what_is_given_up() -> None:
-    schedule = Subscription.from_fields("u1", "default", {}, DEFAULTS).schedule(None)
-    begun = {"period_start": RUN_TIME - 31 * HOUR, "period_end": RUN_TIME - 30 * HOUR}
-    period = period_given_up(
-        schedule, due_at=RUN_TIME - 30 * HOUR, run_time=RUN_TIME, delivery=stored(begun), reported_until=None
-    )
-    assert period == Period(start=RUN_TIME - 31 * HOUR, end=RUN_TIME - 30 * HOUR)

@@ -171,6 +171,8 @@ NEW = pending_fields(TASK, now=NOW, by_hand=False)
 
 def test_a_worker_goes_on_if_attempts_have_only_noted_that_they_failed() -> None:
     assert delivery(**{**NEW, **NOTED}).is_only_noted_since(None)
+    # The first note says what the report covers.
+    assert delivery(**{**NEW, **NOTED, **period_fields(PERIOD)}).is_only_noted_since(delivery(**NEW))
     before = {"attempts": 2, "task": "t", "by_hand": True, **period_fields(PERIOD)}
     assert delivery(**{**before, **NOTED}).is_only_noted_since(delivery(**before))
     assert not delivery(**{**before, **NOTED}).is_only_noted_since(None)
@@ -189,7 +191,6 @@ def test_a_worker_goes_on_if_attempts_have_only_noted_that_they_failed() -> None
         settled_fields(DeliveryState.SKIPPED, owner="o", skipped_because=SkipReason.PAUSED),
         put_back_fields(TASK, delivery(), now=NOW, task_name="t"),
         new_task_fields("t"),
-        period_fields(PERIOD),
     ],
 )
 def test_but_not_if_anything_else_has_happened(changed: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from croniter import croniter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -52,6 +53,12 @@ schedules = st.sampled_from(Cadence).flatmap(
     )
 )
 moments = st.datetimes(datetime(2010, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  hypothesis wants them naive
+
+
+def reported(schedule: Schedule, **moments: Any) -> Period:
+    period = period_to_report(schedule, **moments)
+    assert period is not None
+    return period
 
 
 def utc(text: str) -> datetime:
@@ -155,7 +162,7 @@ def test_no_time_is_reported_twice_or_left_out(schedules: list[Schedule], begin:
     for number, hours in enumerate(gaps):
         schedule = schedules[number * len(schedules) // len(gaps)]
         if next_report_at <= run_time:
-            period = period_to_report(schedule, due_at=next_report_at, run_time=run_time, reported_until=reported_until)
+            period = reported(schedule, due_at=next_report_at, run_time=run_time, reported_until=reported_until)
             assert period.start < period.end <= run_time
             assert reported_until in (None, period.start)
             reported_until = period.end
@@ -177,13 +184,13 @@ def units(period: Period, zone: str) -> tuple[datetime, datetime]:
 )
 def test_calendar_reports_cover_whole_units_each_once(schedule: Schedule, moment: datetime) -> None:
     due_at = schedule.after(moment)
-    period = period_to_report(schedule, due_at=due_at, run_time=due_at)
+    period = reported(schedule, due_at=due_at, run_time=due_at)
     for _ in range(3):
         assert period.end <= due_at
         assert schedule.unit_start(period.start) == period.start
         assert schedule.unit_start(period.end) == period.end
         due_at = schedule.next_due(period.end)
-        following = period_to_report(schedule, due_at=due_at, run_time=due_at, reported_until=period.end)
+        following = reported(schedule, due_at=due_at, run_time=due_at, reported_until=period.end)
         assert following.start == period.end
         period = following
 
@@ -212,7 +219,7 @@ def test_calendar_reports_cover_what_people_call_the_last_one(cadence: str, due:
     due_at = local(due, zone)
     assert schedule.at_or_before(due_at) == due_at
     expected = Period(local(start, zone), local(end, zone))
-    assert period_to_report(schedule, due_at=due_at, run_time=due_at) == expected
+    assert reported(schedule, due_at=due_at, run_time=due_at) == expected
 
 
 def test_each_cadence_that_covers_the_calendar_has_its_example() -> None:
@@ -221,37 +228,37 @@ def test_each_cadence_that_covers_the_calendar_has_its_example() -> None:
 
 def test_a_report_on_working_days_covers_the_weekend_on_monday() -> None:
     schedule = Schedule(cadence=Cadence.CRON, time_zone=ZoneInfo("UTC"), cron=CronLine("0 8 * * 1-5"))
-    friday = period_to_report(schedule, due_at=utc("2026-11-20T08:00"), run_time=utc("2026-11-20T08:00"))
+    friday = reported(schedule, due_at=utc("2026-11-20T08:00"), run_time=utc("2026-11-20T08:00"))
     assert friday == Period(utc("2026-11-19T00:00"), utc("2026-11-20T00:00"))
     monday = schedule.next_due(friday.end)
     assert monday == utc("2026-11-23T08:00")
-    period = period_to_report(schedule, due_at=monday, run_time=monday, reported_until=friday.end)
+    period = reported(schedule, due_at=monday, run_time=monday, reported_until=friday.end)
     assert period == Period(utc("2026-11-20T00:00"), utc("2026-11-23T00:00"))
 
 
 def test_a_report_several_times_a_day_covers_the_time_since_the_last() -> None:
     schedule = Schedule(cadence=Cadence.CRON, time_zone=ZoneInfo("UTC"), cron=CronLine("0 8,16 * * *"))
-    period = period_to_report(schedule, due_at=utc("2026-11-24T16:00"), run_time=utc("2026-11-24T16:00"))
+    period = reported(schedule, due_at=utc("2026-11-24T16:00"), run_time=utc("2026-11-24T16:00"))
     assert period == Period(utc("2026-11-24T08:00"), utc("2026-11-24T16:00"))
 
 
 def test_whole_hours_are_covered_by_an_hourly_report_that_is_to_cover_the_calendar() -> None:
     schedule = Schedule(cadence=Cadence.HOURLY, time_zone=ZoneInfo("UTC"), minute=15, covers=Covers.CALENDAR)
-    period = period_to_report(schedule, due_at=utc("2026-11-24T16:15"), run_time=utc("2026-11-24T16:30"))
+    period = reported(schedule, due_at=utc("2026-11-24T16:15"), run_time=utc("2026-11-24T16:30"))
     assert period == Period(utc("2026-11-24T15:00"), utc("2026-11-24T16:00"))
     assert schedule.next_due(period.end) == utc("2026-11-24T17:15")
 
 
 def test_a_missed_time_is_caught_up_by_one_report() -> None:
     hourly = Schedule(cadence=Cadence.HOURLY, time_zone=ZoneInfo("UTC"))
-    period = period_to_report(hourly, due_at=utc("2026-11-24T10:00"), run_time=utc("2026-11-24T13:00"))
+    period = reported(hourly, due_at=utc("2026-11-24T10:00"), run_time=utc("2026-11-24T13:00"))
     assert (period.start, period.end) == (utc("2026-11-24T09:00"), utc("2026-11-24T13:00"))
     assert hourly.next_due(period.end) == utc("2026-11-24T14:00")
 
 
 def test_missed_days_are_caught_up_by_one_report() -> None:
     day = daily("UTC", 8)
-    period = period_to_report(
+    period = reported(
         day, due_at=utc("2026-11-21T08:00"), run_time=utc("2026-11-24T09:00"), reported_until=utc("2026-11-20T00:00")
     )
     assert period == Period(utc("2026-11-20T00:00"), utc("2026-11-24T00:00"))
@@ -260,7 +267,7 @@ def test_missed_days_are_caught_up_by_one_report() -> None:
 
 def test_a_zero_time_means_that_nothing_has_been_reported() -> None:
     now, zero = utc("2026-11-24T08:00"), datetime(1, 1, 1, tzinfo=UTC)
-    assert period_to_report(daily("UTC", 8), due_at=now, run_time=now, reported_until=zero) == period_to_report(
+    assert reported(daily("UTC", 8), due_at=now, run_time=now, reported_until=zero) == reported(
         daily("UTC", 8), due_at=now, run_time=now
     )
 
@@ -268,17 +275,60 @@ def test_a_zero_time_means_that_nothing_has_been_reported() -> None:
 def test_a_new_user_is_told_of_the_last_whole_period() -> None:
     weekly = Schedule(cadence=Cadence.WEEKLY, time_zone=ZoneInfo("UTC"), hour=8, weekday=1)
     now = utc("2026-11-26T13:00")
-    period = period_to_report(weekly, due_at=now, run_time=now)
+    period = reported(weekly, due_at=now, run_time=now)
     assert period == Period(utc("2026-11-16T00:00"), utc("2026-11-23T00:00"))
     assert weekly.next_due(period.end) == utc("2026-11-30T08:00")
 
 
-def test_a_due_time_set_back_by_hand_reports_that_period_again() -> None:
-    day = daily("UTC", 8)
-    period = period_to_report(
-        day, due_at=utc("2026-11-20T08:00"), run_time=utc("2026-11-20T08:00"), reported_until=utc("2026-11-24T00:00")
-    )
-    assert period == Period(utc("2026-11-19T00:00"), utc("2026-11-20T00:00"))
+def test_a_due_time_that_was_set_back_gets_no_report_of_what_was_reported() -> None:
+    day, until = daily("UTC", 8), utc("2026-11-24T00:00")
+    due_at = utc("2026-11-20T08:00")
+    assert period_to_report(day, due_at=due_at, run_time=due_at, reported_until=until) is None
+    # A late run finds something that is left to report.
+    period = reported(day, due_at=due_at, run_time=utc("2026-11-26T09:00"), reported_until=until)
+    assert period == Period(until, utc("2026-11-26T00:00"))
+
+
+@pytest.mark.parametrize("line", ["*/15 * * * *", "*/5 * * * *", "* * * * *", "*/5 1-3 * * *", "0,30 1,2 * * *"])
+@pytest.mark.parametrize(
+    ("zone", "begin"),
+    [
+        ("Europe/Berlin", "2026-10-24T22:00"),
+        ("America/New_York", "2026-11-01T03:00"),
+        ("Australia/Lord_Howe", "2026-04-04T12:00"),
+        ("Europe/Berlin", "2026-03-28T22:00"),
+    ],
+)
+def test_a_cron_line_with_several_due_times_an_hour_has_all_of_them_when_the_clocks_change(
+    line: str, zone: str, begin: str
+) -> None:
+    """Beside a walk of the wall clock, minute by minute. A line that names hours counts a repeated hour once, and times
+    that are skipped at the end of the gap, once."""
+    schedule = Schedule(cadence=Cadence.CRON, time_zone=ZoneInfo(zone), cron=CronLine(line))
+    start, end = utc(begin), utc(begin) + timedelta(hours=7)
+    expected = [moment for moment in due_by_the_clock(line, zone, start - timedelta(hours=3), end) if moment > start]
+    moment, found = schedule.after(start), []
+    while moment < end:
+        found.append(moment)
+        assert schedule.at_or_before(moment + timedelta(seconds=30)) == moment
+        moment = schedule.after(moment)
+    assert found == expected
+
+
+def due_by_the_clock(line: str, zone: str, start: datetime, end: datetime) -> list[datetime]:
+    is_by_hours_passed = line.split()[1].startswith("*")
+    found, shown, moment = [], set(), start
+    local = moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    while moment < end:
+        before, local = local, moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+        skipped = local - before - timedelta(minutes=1)
+        # The moment at which the clocks leap stands for all that they leap over.
+        names = [local, *(before + timedelta(minutes=1 + each) for each in range(int(skipped.total_seconds()) // 60))]
+        if any(croniter.match(line, name) and (is_by_hours_passed or name not in shown) for name in names):
+            found.append(moment)
+        shown.update(names)
+        moment += timedelta(minutes=1)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -425,11 +475,11 @@ def test_weeks_are_seven_days_of_the_users_own_calendar(weekday: int) -> None:
 
 def test_a_user_who_moves_east_in_the_middle_of_a_day_misses_no_hour() -> None:
     berlin, tokyo = daily("Europe/Berlin", 8), daily("Asia/Tokyo", 8)
-    first = period_to_report(berlin, due_at=utc("2026-11-24T07:00"), run_time=utc("2026-11-24T07:00"))
+    first = reported(berlin, due_at=utc("2026-11-24T07:00"), run_time=utc("2026-11-24T07:00"))
     assert first.end == local("2026-11-24T00:00", "Europe/Berlin")
     # The pipeline has set the next report by the old zone; the application then changes the zone.
     promised = berlin.next_due(first.end)
-    second = period_to_report(tokyo, due_at=promised, run_time=promised, reported_until=first.end)
+    second = reported(tokyo, due_at=promised, run_time=promised, reported_until=first.end)
     assert second == Period(first.end, local("2026-11-25T00:00", "Asia/Tokyo"))
     assert tokyo.next_due(second.end) == local("2026-11-26T08:00", "Asia/Tokyo")
 
@@ -449,11 +499,11 @@ def test_a_user_who_changes_cadence_is_told_of_the_time_in_between_once(
     old, new = some_schedule(before, zone, None), some_schedule(after, zone, covers)
     first_end = old.covered_until(utc("2026-11-20T15:00"))
     promised = old.next_due(first_end)
-    second = period_to_report(new, due_at=promised, run_time=promised, reported_until=first_end)
+    second = reported(new, due_at=promised, run_time=promised, reported_until=first_end)
     assert second.start == first_end
     assert first_end < second.end <= promised
     following = new.next_due(second.end)
-    third = period_to_report(new, due_at=following, run_time=following, reported_until=second.end)
+    third = reported(new, due_at=following, run_time=following, reported_until=second.end)
     assert third.start == second.end
     assert second.end < third.end <= following
 

@@ -1,7 +1,7 @@
 """Subscriptions as other people's applications write them, and how they change."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import combinations
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,13 +21,7 @@ from functions.shared.subscription import (
     Subscription,
     SubscriptionDefaults,
     _SubscriptionFields,
-    bounced_fields,
     default_fields,
-    moved_fields,
-    paused_fields,
-    paused_until_fields,
-    readdressed_fields,
-    resumed_fields,
     scheduled_fields,
     suppressed_fields,
     unscheduled_fields,
@@ -60,6 +54,7 @@ EVERY_FIELD: dict[str, Any] = {
     "shard": 29,
     "active": False,
     "paused_because": "operator",
+    "paused_at": DUE,
     "paused_until": DUE,
     "kind": "usage",
     "cadence": "weekly",
@@ -81,6 +76,7 @@ EVERY_FIELD: dict[str, Any] = {
     "resumed_at": DUE,
     "next_report_at": DUE,
     "reported_until": DUE,
+    "settled_at": DUE,
 }
 """A document with another value than the default in each field. The path says whose it is."""
 
@@ -226,110 +222,8 @@ def test_a_subscription_that_is_to_be_scheduled_has_the_null_that_the_dispatcher
     assert scheduled_fields("u1", "s1", due_at=NOW)["shard"] == shard_of("u1", "s1")
 
 
-def test_reported_until_only_moves_forward() -> None:
-    later = NOW + timedelta(hours=1)
-    assert moved_fields(read(reported_until=NOW), next_report_at=later, reported_until=later) == {
-        "next_report_at": later,
-        "reported_until": later,
-    }
-    assert moved_fields(read(reported_until=later), reported_until=NOW) == {}
-    assert moved_fields(read(), reported_until=NOW) == {"reported_until": NOW}
-
-
-def test_a_paused_subscription_has_no_due_time() -> None:
-    paused = read(**{"next_report_at": NOW, "paused_until": NOW} | paused_fields(PauseReason.BOUNCED))
-    assert (paused.active, paused.paused_because, paused.next_report_at) == (False, PauseReason.BOUNCED, None)
-    assert paused.is_paused(NOW)
-
-
-def test_a_pause_with_an_end_moves_the_due_time_and_leaves_the_time_out() -> None:
-    subscription = read(cadence="daily", next_report_at=NOW, reported_until=NOW - timedelta(days=1))
-    until = datetime(2026, 12, 3, 15, tzinfo=UTC)
-    paused = read(
-        cadence="daily",
-        **paused_until_fields(subscription, subscription.schedule(USER), because=PauseReason.USER, until=until),
-    )
-    assert paused.active
-    assert (paused.is_paused(NOW), paused.is_paused(until)) == (True, False)
-    # 3 December begins in New York at 05:00 UTC; its report is due on the 4th at 8.
-    assert paused.reported_until == datetime(2026, 12, 3, 5, tzinfo=UTC)
-    assert paused.next_report_at == datetime(2026, 12, 4, 13, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("fields", "reported_until", "next_report_at"),
-    [
-        ({"cadence": "hourly"}, "2026-11-25T20:20Z", "2026-11-25T21:00Z"),
-        ({"cadence": "hourly", "covers": "calendar"}, "2026-11-25T20:00Z", "2026-11-25T21:00Z"),
-        ({"cadence": "daily"}, "2026-11-25T05:00Z", "2026-11-26T13:00Z"),
-        ({"cadence": "weekly"}, "2026-11-25T05:00Z", "2026-11-30T13:00Z"),
-        ({"cadence": "cron", "cron": "30 18 * * *"}, "2026-11-25T05:00Z", "2026-11-26T23:30Z"),
-        ({"cadence": "cron", "cron": "*/30 * * * *"}, "2026-11-25T20:20Z", "2026-11-25T20:30Z"),
-    ],
-)
-def test_a_resumed_subscription_reports_from_where_it_resumes(
-    fields: dict[str, Any], reported_until: str, next_report_at: str
-) -> None:
-    subscription = read(**fields, reported_until=NOW - timedelta(days=40), **paused_fields(PauseReason.OPERATOR))
-    resumed = read(**fields, **resumed_fields(subscription, subscription.schedule(USER), now=NOW))
-    assert resumed.reported_until == datetime.fromisoformat(reported_until)
-    assert resumed.next_report_at == datetime.fromisoformat(next_report_at)
-    assert (resumed.active, resumed.paused_because, resumed.paused_until) == (True, None, None)
-    assert resumed.shard == shard_of("u1", "s1")
-
-
-def test_a_pause_within_a_day_repeats_nothing_that_was_reported() -> None:
-    subscription = read(cadence="daily", reported_until=NOW - timedelta(minutes=5))
-    resumed = resumed_fields(subscription, subscription.schedule(USER), now=NOW)
-    assert resumed["reported_until"] == NOW - timedelta(minutes=5)
-
-
-def test_resuming_has_the_reports_go_to_all_addresses_again() -> None:
-    subscription = read(cadence="daily", suppressed=["b5fc85e55755f9e0"], **paused_fields(PauseReason.BOUNCED))
-    resumed = resumed_fields(subscription, subscription.schedule(USER), now=NOW)
-    assert (resumed["suppressed"], resumed["resumed_at"]) == ([], NOW)
+def test_a_person_has_the_reports_go_to_all_addresses_again() -> None:
+    subscription = read(suppressed=["b5fc85e55755f9e0"], bounced_address="6b23c0d5f35d1b11")
+    assert unsuppressed_fields(subscription, now=NOW) == {"suppressed": [], "resumed_at": NOW, "bounced_address": None}
     left_out = read(**suppressed_fields(read(cc=["c@example.com"]), "b5fc85e55755f9e0"))
     assert left_out.suppressed == {"b5fc85e55755f9e0"}
-    assert read(**unsuppressed_fields(now=NOW)).suppressed == frozenset()
-
-
-def test_a_new_address_has_the_reports_go_to_no_address_that_was_left_out() -> None:
-    subscription = read(cadence="daily", suppressed=["b5fc85e55755f9e0"], **bounced_fields("6b23c0d5f35d1b11"))
-    fields = readdressed_fields(subscription, subscription.schedule(USER), now=NOW)
-    assert not fields.keys() & {"suppressed", "resumed_at"}
-    resumed = read(**fields)
-    assert (resumed.active, resumed.paused_because, resumed.bounced_address) == (True, None, "")
-    by_hand = resumed_fields(subscription, subscription.schedule(USER), now=NOW)
-    assert by_hand == {**fields, "suppressed": [], "resumed_at": NOW}
-
-
-@pytest.mark.parametrize("paused_again", [{}, paused_fields(PauseReason.OPERATOR)])
-def test_a_pause_can_end_before_its_time(paused_again: dict[str, Any]) -> None:
-    subscription = read(cadence="daily", reported_until=NOW - timedelta(days=1))
-    schedule, until = subscription.schedule(USER), NOW + timedelta(days=30)
-    paused = read(
-        cadence="daily",
-        **paused_until_fields(subscription, schedule, because=PauseReason.USER, until=until) | paused_again,
-    )
-    resumed = resumed_fields(paused, schedule, now=NOW)
-    assert resumed["reported_until"] == datetime(2026, 11, 25, 5, tzinfo=UTC)
-    assert resumed["next_report_at"] == datetime(2026, 11, 26, 13, tzinfo=UTC)
-    sooner = paused_until_fields(paused, schedule, because=PauseReason.USER, until=until - timedelta(days=20))
-    assert sooner["next_report_at"] == datetime(2026, 12, 6, 13, tzinfo=UTC)
-
-
-@given(
-    now=st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
-    cadence=st.sampled_from([each.value for each in Cadence if each is not Cadence.CRON]),
-    covers=st.sampled_from(["calendar", "since-last"]),
-    zone=st.sampled_from(["UTC", "America/New_York", "Pacific/Apia", "Africa/Cairo", "Asia/Kathmandu"]),
-)
-def test_a_resumed_subscription_is_due_in_the_future_with_something_to_report(
-    now: datetime, cadence: str, covers: str, zone: str
-) -> None:
-    subscription = read(cadence=cadence, covers=covers, time_zone=zone)
-    schedule = subscription.schedule(None)
-    resumed = resumed_fields(subscription, schedule, now=now)
-    assert resumed["next_report_at"] >= now
-    assert resumed["reported_until"] <= now
-    assert schedule.covered_until(resumed["next_report_at"]) > resumed["reported_until"]

@@ -42,11 +42,12 @@ from functions.shared.dead_letter_topic import DeadLetterTopic, PublishRefused
 from functions.shared.delivery import Delivery, DeliveryState, SkipReason
 from functions.shared.ids import run_id, task_id
 from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
+from functions.shared.mark import resumed_fields
 from functions.shared.report_task import ReportTask
 from functions.shared.schedule import Cadence
 from functions.shared.settings import OnUnknownOutcome
 from functions.shared.stored_request import KeptRequest
-from functions.shared.subscription import PauseReason, Subscription, SubscriptionDefaults, resumed_fields
+from functions.shared.subscription import PauseReason, Subscription, SubscriptionDefaults
 from functions.shared.task_queue import NewTask, TaskQueue, cloud_tasks_client
 from functions.shared.user import User, enrolled_fields
 from functions.worker.attempt import Attempt
@@ -305,9 +306,9 @@ class SteppedInactiveUsers(InactiveUsers):
         super().__init__(database, DEFAULTS)
         self._call = call
 
-    def pause(self, user_id: str, subscription_id: str, *, now: datetime) -> int:
+    def pause(self, user_id: str, subscription_id: str, *, due_at: datetime, now: datetime) -> int:
         self._call.stop(Place.PAUSE)
-        return super().pause(user_id, subscription_id, now=now)
+        return super().pause(user_id, subscription_id, due_at=due_at, now=now)
 
 
 @dataclass(frozen=True)
@@ -827,9 +828,7 @@ class Life(RuleBasedStateMachine):
         assert subscription is not None
         if user.active and user.enrolled_at is None:
             if not subscription.active and subscription.paused_because is PauseReason.USER_INACTIVE:
-                self.subscription_document.update(
-                    resumed_fields(subscription, subscription.schedule(user), now=run_time)
-                )
+                self.subscription_document.update(resumed_fields(subscription, user, now=run_time))
             self.user_document.update(enrolled_fields(now=run_time))
 
 

@@ -98,7 +98,8 @@ def assert_dead(
     assert (delivery["state"], delivery["reason"]) == ("dead", reason)
     assert error in delivery["last_error"]
     assert cloud.subscription_of(user)["next_report_at"] == DUE + HOUR
-    assert cloud.subscription_of(user)["reported_until"] == DUE
+    # The one dead letter of a malformed document is for all reports until it is corrected: their time is to come.
+    assert cloud.subscription_of(user)["reported_until"] == (DUE - HOUR if letter_id else DUE)
     [(letter, attributes)] = cloud.letters()
     assert letter.pop("failed_at")
     assert error in letter.pop("error")

@@ -102,7 +102,7 @@ def test_a_report_is_sent_and_the_subscription_moves_on(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("is_first_task", [True, False])
 def test_the_price_of_a_report(cloud: Cloud, *, is_first_task: bool) -> None:
-    user = cloud.user()
+    user = cloud.user(subscription={"settled_at": datetime.now(UTC)})
     cloud.event(user, "e1", at=DUE - MINUTE, type="login")
     if not is_first_task:
         cloud.put_delivery(user, state="pending")
@@ -117,6 +117,16 @@ def test_the_price_of_a_report(cloud: Cloud, *, is_first_task: bool) -> None:
     assert cloud.firestore.usage.reads - own_data == (3 if is_first_task else 4)
     assert cloud.firestore.usage.writes == 3
     assert cloud.firestore.usage.deletes == 0
+
+
+def test_a_subscription_that_its_application_has_written_costs_a_look_at_its_deliveries(cloud: Cloud) -> None:
+    user = cloud.user(subscription={"skip_empty": False})
+    cloud.firestore.usage.reset()
+    assert cloud.deliver(user).json()["result"] == "sent"
+    first = cloud.firestore.usage.reads
+    cloud.firestore.usage.reset()
+    assert cloud.deliver(user, due_at=DUE + HOUR).json()["result"] == "sent"
+    assert cloud.firestore.usage.reads == first - 1
 
 
 @pytest.mark.parametrize("state", ["sent", "skipped", "dead"])
@@ -168,7 +178,7 @@ def test_an_expired_lease_is_an_unknown_outcome(cloud: Cloud, fields: dict[str, 
 
 
 def test_an_expired_lease_is_sent_again_where_the_team_wants_that(cloud: Cloud) -> None:
-    user = cloud.user()
+    user = cloud.user(subscription={"reported_until": DUE - 5 * HOUR})
     cloud.put_delivery(
         user,
         state="sending",
@@ -234,7 +244,7 @@ def test_a_late_run_is_one_report_over_all_of_it(cloud: Cloud) -> None:
 def test_a_replayed_old_delivery_does_not_move_its_subscription_back(cloud: Cloud) -> None:
     later = {"next_report_at": DUE + 9 * HOUR, "reported_until": DUE + 8 * HOUR}
     user = cloud.user(subscription=later)
-    cloud.put_delivery(user, state="pending", period_start=DUE - HOUR, period_end=DUE)
+    cloud.put_delivery(user, state="pending", by_hand=True, period_start=DUE - HOUR, period_end=DUE)
     assert cloud.deliver(user).json()["result"] == "sent"
     assert {name: cloud.subscription_of(user)[name] for name in later} == later
 

@@ -127,10 +127,10 @@ def test_a_report_that_is_given_up_has_one_dead_letter(cloud: Cloud, worker: Fun
 def test_what_a_report_by_hand_covers_is_not_reported_again(
     cloud: Cloud, worker: FunctionProcess, deliveries: Any
 ) -> None:
-    user = cloud.user(subscription={"next_report_at": DUE + HOUR, "reported_until": DUE})
+    user = cloud.user(subscription={"next_report_at": HALF_PAST, "reported_until": DUE})
     pending = {"user_id": user, "subscription_id": "default", "due_at": HALF_PAST, "kind": "activity"}
     by_hand = deliveries.document(delivery_id(user, "default", HALF_PAST))
-    by_hand.set({**pending, "state": "pending", "by_hand": True, "attempts": 0})
+    by_hand.set({**pending, "state": "pending", "attempts": 0, "period_start": DUE, "period_end": HALF_PAST})
     cloud.firestore_faults.middleware = refused
     assert cloud.deliver(user, worker=worker, due_at=HALF_PAST, run=HALF_PAST).status_code == 500
     cloud.firestore_faults.middleware = None

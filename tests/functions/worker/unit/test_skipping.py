@@ -8,9 +8,9 @@ import pytest
 from functions.shared.address_hash import address_hash
 from functions.shared.delivery import SkipReason
 from functions.shared.schedule import Cadence
-from functions.shared.subscription import PauseReason, Subscription, SubscriptionDefaults, paused_fields
+from functions.shared.subscription import Subscription, SubscriptionDefaults
 from functions.shared.user import User
-from functions.worker.skipping import fields_for_inactive_user, fields_for_pause, skip_reason
+from functions.worker.skipping import fields_for_inactive_user, skip_reason
 from tests.seeding import subscription_document, user_document
 
 DUE = datetime(2026, 11, 24, 13, tzinfo=UTC)
@@ -64,55 +64,30 @@ def test_why_a_report_is_not_sent(whose: User | None, which: Subscription | None
 
 
 @pytest.mark.parametrize(
-    ("fields", "written"),
+    ("fields", "because"),
     [
-        # An application that gives no reason speaks for its user.
-        ({"active": False}, {"paused_because": "user", "next_report_at": None}),
-        ({"active": False, "next_report_at": None}, {}),
-        ({"active": False, "paused_because": "operator"}, {"next_report_at": None}),
-        # The pause is over, or ended meanwhile: the subscription is not this function's to move.
-        ({}, {}),
-        ({"paused_until": DUE}, {}),
-        # Moved there already.
-        ({"paused_until": NOW + HOUR, "next_report_at": NOW + 2 * HOUR}, {}),
-        ({"paused_until": NOW + HOUR, "next_report_at": None}, {}),
-    ],
-)
-def test_no_run_meets_a_paused_subscription_again(fields: dict[str, Any], written: dict[str, Any]) -> None:
-    assert fields_for_pause(user(), subscription(**fields), now=NOW) == written
-
-
-@pytest.mark.parametrize(("because", "written"), [("operator", "operator"), (..., "user")])
-def test_a_pause_with_an_end_moves_the_due_time_beyond_it(because: Any, written: str) -> None:
-    until = DUE + timedelta(days=3, minutes=20)
-    paused = subscription(paused_until=until, paused_because=because)
-    fields = fields_for_pause(user(), paused, now=NOW)
-    assert fields["next_report_at"] == DUE + timedelta(days=3, hours=1)
-    assert fields["reported_until"] == until
-    assert (fields["active"], fields["paused_until"], fields["paused_because"]) == (True, until, written)
-
-
-def test_it_resumes_in_the_users_zone() -> None:
-    daily = subscription(cadence="daily", hour=8, paused_until=DUE + timedelta(days=3))
-    in_tokyo = fields_for_pause(user(time_zone="Asia/Tokyo"), daily, now=NOW)
-    # 8:00 on the day after that on which it resumes.
-    assert in_tokyo["next_report_at"] == datetime(2026, 11, 27, 23, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("fields", "written"),
-    [
-        ({}, paused_fields(PauseReason.USER_INACTIVE)),
-        ({"shard": None, "next_report_at": None}, paused_fields(PauseReason.USER_INACTIVE)),
-        ({"paused_because": "operator", "paused_until": DUE}, paused_fields(PauseReason.USER_INACTIVE)),
-        ({"active": False, "paused_because": "user-inactive", "next_report_at": None}, {}),
-        ({"active": False, "paused_because": "unsubscribed", "next_report_at": None}, {}),
-        ({"active": False}, {"paused_because": "user", "next_report_at": None}),
-        ({"paused_until": NOW + HOUR, "next_report_at": NOW + HOUR}, {}),
+        ({}, "user-inactive"),
+        ({"shard": None, "next_report_at": None}, "user-inactive"),
+        ({"paused_because": "operator", "paused_until": DUE}, "user-inactive"),
+        ({"active": False, "paused_because": "user-inactive", "next_report_at": None}, None),
+        ({"active": False, "paused_because": "unsubscribed", "next_report_at": None}, None),
+        ({"active": False}, "user"),
+        ({"paused_until": NOW + HOUR, "next_report_at": NOW + HOUR}, None),
     ],
 )
 @pytest.mark.parametrize("whose", [INACTIVE, None], ids=["inactive", "gone"])
 def test_what_an_inactive_user_has_is_paused_unless_it_is_paused(
-    whose: User | None, fields: dict[str, Any], written: dict[str, Any]
+    whose: User | None, fields: dict[str, Any], because: str | None
 ) -> None:
-    assert fields_for_inactive_user(whose, subscription(**fields), now=NOW) == written
+    written = fields_for_inactive_user(whose, subscription(**fields), due_at=DUE, now=NOW)
+    assert written.get("paused_because") == because
+    assert subscription(**{**fields, **written}).is_paused(NOW)
+    assert written.get("next_report_at") is None
+
+
+def test_the_pause_of_an_inactive_user_begins_when_the_application_has_written_so() -> None:
+    version = DUE - timedelta(minutes=40)
+    left = User.from_fields("u1", {"active": False}, version=version)
+    assert fields_for_inactive_user(left, subscription(), due_at=DUE, now=NOW)["paused_at"] == version
+    assert fields_for_inactive_user(None, subscription(), due_at=DUE, now=NOW)["paused_at"] == DUE
+    assert fields_for_inactive_user(None, subscription(), due_at=DUE - HOUR, now=NOW)["paused_at"] == NOW

@@ -1,0 +1,125 @@
+"""Which moments are to be reported: by walking the wall clock. It shares no code with the pipeline."""
+
+import functools
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, time, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+STEP = timedelta(minutes=30)
+"""All due times of the sequences lie on a whole or a half hour."""
+
+Interval = tuple[datetime, datetime]
+
+
+class Promise(NamedTuple):
+    """A schedule, in words that the walk needs."""
+
+    cadence: str
+    zone: str = "UTC"
+    hour: int = 8
+    minute: int = 0
+
+    def is_due(self, moment: datetime) -> bool:
+        """Whether a report is due at a moment."""
+        local = moment.astimezone(ZoneInfo(self.zone))
+        if local.minute != self.minute:
+            return False
+        match self.cadence:
+            case "hourly":
+                return True
+            case "daily":
+                return local.hour == self.hour
+            case "weekly":
+                return local.hour == self.hour and local.isoweekday() == 1
+            case _:
+                return local.hour == self.hour and local.day == 1
+
+    def end_of(self, due_at: datetime) -> datetime:
+        """The end of what the report of a due time covers."""
+        if self.cadence == "hourly":
+            return due_at
+        local = due_at.astimezone(ZoneInfo(self.zone))
+        day = local.date()
+        if self.cadence == "weekly":
+            day -= timedelta(days=day.isoweekday() - 1)
+        elif self.cadence == "monthly":
+            day = day.replace(day=1)
+        return datetime.combine(day, time(), ZoneInfo(self.zone)).astimezone(UTC)
+
+
+@functools.lru_cache(maxsize=100_000)
+def first_due(promise: Promise, moment: datetime) -> datetime:
+    """The first due time at or after a moment."""
+    walk = _on_grid(moment)
+    if walk < moment:
+        walk += STEP
+    while not promise.is_due(walk):
+        walk += STEP
+    return walk
+
+
+@functools.lru_cache(maxsize=100_000)
+def last_due(promise: Promise, moment: datetime) -> datetime:
+    """The last due time at or before a moment."""
+    walk = _on_grid(moment)
+    while not promise.is_due(walk):
+        walk -= STEP
+    return walk
+
+
+class Pause(NamedTuple):
+    """A pause, and the schedules by which it may be judged."""
+
+    start: datetime
+    end: datetime
+    promises: tuple[Promise, ...]
+
+    def skips(self) -> Iterator[Interval]:
+        """What need not be reported: the periods of the reports that fell due within the pause."""
+        for promise in self.promises:
+            due_at = first_due(promise, self.start)
+            while due_at < self.end:
+                before = last_due(promise, due_at - STEP)
+                yield promise.end_of(before), promise.end_of(due_at)
+                due_at = first_due(promise, due_at + STEP)
+
+
+def mistakes(start: datetime, end: datetime, reported: Sequence[Interval], skipped: Iterable[Interval]) -> list[str]:
+    """What is wrong: moments that are in two reports, and moments in none that no pause has skipped.
+
+    Args:
+        start: from when on every moment is to be reported.
+        end: until when.
+        reported: the periods of the final reports.
+        skipped: what need not be reported.
+    """
+    wrong, until = [], start
+    gaps: list[Interval] = []
+    for first, last in sorted(reported):
+        if first < until:
+            wrong.append(f"twice: {first:%d %H:%M:%S} to {min(until, last):%d %H:%M:%S}")
+        elif first > until:
+            gaps.append((until, first))
+        until = max(until, last)
+    if until < end:
+        gaps.append((until, end))
+    allowed = _joined(skipped)
+    for first, last in gaps:
+        if not any(begin <= first and last <= stop for begin, stop in allowed):
+            wrong.append(f"never: {first:%d %H:%M:%S} to {last:%d %H:%M:%S}")
+    return wrong
+
+
+def _joined(intervals: Iterable[Interval]) -> list[Interval]:
+    joined: list[Interval] = []
+    for first, last in sorted(intervals):
+        if joined and first <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], last))
+        else:
+            joined.append((first, last))
+    return joined
+
+
+def _on_grid(moment: datetime) -> datetime:
+    return moment.replace(minute=moment.minute // 30 * 30, second=0, microsecond=0)

@@ -1,0 +1,402 @@
+"""One subscription, its user, its deliveries and its tasks, without services: what decides is the pipeline's own code,
+in the order in which the worker, the dispatcher and the commands call it.
+
+Time is what the sequence says it is. Each attempt of a worker has two halves, so anything can happen between its look
+at the subscription and the commit that settles it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from functions.dispatcher.scheduling import new_place
+from functions.preferences import changes
+from functions.shared.dead_letter import DeadLetterReason
+from functions.shared.delivery import (
+    Delivery,
+    DeliveryFailure,
+    DeliveryState,
+    SkipReason,
+    pending_fields,
+    period_fields,
+    put_back_fields,
+    settled_fields,
+    task_fields,
+)
+from functions.shared.ids import delivery_id, run_id
+from functions.shared.mark import (
+    Others,
+    by_hand_fields,
+    due_period,
+    is_untouched,
+    met_pause_fields,
+    paused_fields,
+    period_until,
+    rescheduled_fields,
+    resumed_fields,
+)
+from functions.shared.period import Period
+from functions.shared.report_task import ReportTask
+from functions.shared.schedule import Cadence
+from functions.shared.subscription import PauseReason, Subscription, SubscriptionDefaults, unsuppressed_fields
+from functions.shared.user import User
+from functions.worker.attempt import Attempt
+from functions.worker.delivery_store import LEASE, TaskDocuments
+from functions.worker.skipping import fields_for_inactive_user, skip_reason
+from functions.worker.task_delivery import TaskDelivery
+from functions.worker.transitions import NextStep, next_step
+
+DEFAULTS = SubscriptionDefaults(kind="activity", cadence=Cadence.HOURLY)
+TICK = timedelta(microseconds=7)
+HOUR = timedelta(hours=1)
+U, S = "u1", "default"
+
+
+class Snapshot(NamedTuple):
+    """A document as Firestore's client gives it."""
+
+    id: str
+    fields: dict[str, Any] | None
+    update_time: datetime
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is one."""
+        return self.fields is not None
+
+    def to_dict(self) -> dict[str, Any] | None:
+        """Its fields."""
+        return None if self.fields is None else dict(self.fields)
+
+
+class Task(NamedTuple):
+    """A task in the queue."""
+
+    due_at: datetime
+    run_time: datetime
+
+    @property
+    def report(self) -> ReportTask:
+        """Its body."""
+        delivery = delivery_id(U, S, self.due_at)
+        return ReportTask(
+            user_id=U,
+            subscription_id=S,
+            delivery_id=delivery,
+            due_at=self.due_at,
+            run_id=run_id(self.run_time),
+            kind="a",
+        )
+
+
+@dataclass
+class Begun:
+    """An attempt between its look at the subscription and its end."""
+
+    work: TaskDelivery
+    version: datetime
+    is_repeat: bool = False
+
+
+@dataclass
+class World:
+    """What is stored, what waits, and what time it is."""
+
+    now: datetime
+    document: dict[str, Any]
+    zone: str = "UTC"
+    is_active: bool = True
+    is_enrolled: bool = True
+    version: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    user_version: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    deliveries: dict[str, tuple[dict[str, Any], datetime]] = field(default_factory=dict)
+    tasks: list[Task] = field(default_factory=list)
+    begun: Begun | None = None
+    undo: tuple[datetime, dict[str, Any]] | None = None
+    restored_at: datetime | None = None
+    sends: Callable[["World"], None] = lambda world: None
+    """Called before an email is handed over."""
+
+    # What is stored
+
+    def tick(self) -> datetime:
+        """Let a little time pass: no two writes are of one moment."""
+        self.now += TICK
+        return self.now
+
+    @property
+    def subscription(self) -> Subscription:
+        """The subscription as it is read."""
+        return Subscription.from_fields(U, S, self.document, DEFAULTS, version=self.version)
+
+    @property
+    def user(self) -> User:
+        """The user as it is read."""
+        fields = {"active": self.is_active, "email": "a@example.com", "time_zone": self.zone}
+        return User.from_fields(U, fields, version=self.user_version)
+
+    def delivery(self, due_at: datetime) -> Delivery | None:
+        """A delivery as it is read."""
+        found = self.deliveries.get(delivery_id(U, S, due_at))
+        return self._read(delivery_id(U, S, due_at), *found) if found else None
+
+    def every_delivery(self) -> list[Delivery]:
+        """All deliveries, the newest first."""
+        read = [self._read(name, *stored) for name, stored in self.deliveries.items()]
+        return sorted(filter(None, read), key=lambda each: each.due_at or self.now, reverse=True)
+
+    def _read(self, name: str, fields: dict[str, Any], version: datetime) -> Delivery | None:
+        return Delivery.from_snapshot(Snapshot(name, fields, version))
+
+    def write(self, fields: Mapping[str, Any]) -> None:
+        """Write fields of the subscription, if there are any."""
+        if fields:
+            self.document = {**self.document, **fields}
+            self.version = self.tick()
+
+    def put(self, due_at: datetime, fields: Mapping[str, Any]) -> None:
+        """Write fields of a delivery."""
+        name = delivery_id(U, S, due_at)
+        before = self.deliveries.get(name, ({}, self.now))[0]
+        self.deliveries[name] = ({**before, **fields}, self.tick())
+
+    # The worker
+
+    def begin(self, task: Task) -> Begun | None:
+        """The first half of an attempt, as SendReport has it: up to the look at the subscription after the claim.
+
+        Returns:
+            None where nothing is to be sent, or not now.
+        """
+        body, delivery = task.report, self.delivery(task.due_at)
+        outdated = self._is_outdated(task.due_at, delivery)
+        step = next_step(delivery, now=self.now, is_outdated=outdated)
+        if step is NextStep.IN_PROGRESS:
+            self.tasks.append(task)
+            return None
+        work = TaskDelivery.from_documents(
+            body,
+            Attempt(number=2, task_name="t", last=False, started_at=self.now),
+            "owner",
+            TaskDocuments(delivery, self.user, self.subscription),
+            now=self.now,
+            is_outdated=outdated,
+        )
+        if step is NextStep.ALREADY_FINAL and delivery:
+            self._already_final(work, delivery)
+            return None
+        if step is NextStep.INQUIRE:
+            # Nobody knows: a dead letter.
+            self._dead(work, is_verified=False)
+            return None
+        if reason := skip_reason(work.user, work.subscription, now=self.now):
+            self._skip(work, reason, is_claimed=False)
+            return None
+        left = work.uncovered(self.now)
+        if left is None:
+            self._skip(work, SkipReason.COVERED, is_claimed=False)
+            return None
+        work = work._replace(period=left)
+        self.put(
+            task.due_at,
+            {
+                **({} if delivery else pending_fields(body, now=self.now, by_hand=False)),
+                **task_fields(body, now=self.now),
+                **period_fields(left),
+                "state": "sending",
+                "lease_expires_at": self.now + LEASE,
+                "attempts": 1,
+            },
+        )
+        return self._look_again(work, task)
+
+    def _look_again(self, work: TaskDelivery, task: Task) -> Begun | None:
+        current = work._replace(subscription=self.subscription)
+        if current.subscription and not (is_untouched(current.subscription) or work.is_replay):
+            others = Others.of(self.every_delivery()[:20], but=work.task.delivery_id, now=self.now)
+            current = current._replace(others=others)
+        if reason := skip_reason(current.user, current.subscription, now=self.now):
+            self._skip(current, reason, is_claimed=True)
+            return None
+        assert current.period is not None
+        if current.others and current.others.may_have_sent(current.period):
+            self._release(task, current.period)
+            return None
+        left = current.uncovered(self.now)
+        if left is None:
+            self._skip(current, SkipReason.COVERED, is_claimed=True)
+            return None
+        if left != current.period:
+            self._release(task, left)
+            return None
+        self.sends(self)
+        return Begun(current, self.version)
+
+    def _release(self, task: Task, period: Period) -> None:
+        self.put(task.due_at, {"state": "pending", "lease_expires_at": None, **period_fields(period)})
+        self.tasks.append(task)
+
+    def end(self, begun: Begun, outcome: str) -> None:
+        """The second half of an attempt: what comes of the mail."""
+        task = Task(begun.work.task.due_at, self.now)
+        match outcome:
+            case "accepted":
+                self._final(begun.work, DeliveryState.SENT, counts=True, is_verified=True)
+            case "throttled":
+                assert begun.work.period
+                self._release(task, begun.work.period)
+            case "refused":
+                self._dead(begun.work, is_verified=True)
+            case "unknown":
+                # The claim stays until its lease is over.
+                self.tasks.append(task)
+
+    def _final(
+        self, work: TaskDelivery, state: DeliveryState, *, counts: bool, is_verified: bool, **words: Any
+    ) -> None:
+        moved = work.moved_fields(self.user, self.subscription, counts=counts, is_verified=is_verified, now=self.now)
+        self._settle(work, state, moved, **words)
+
+    def _settle(self, work: TaskDelivery, state: DeliveryState, moved: Mapping[str, Any], **words: Any) -> None:
+        created = {} if self.delivery(work.task.due_at) else pending_fields(work.task, now=self.now, by_hand=False)
+        fields = {**period_fields(work.period), **settled_fields(state, owner="owner", **words)}
+        self.put(work.task.due_at, {**created, **task_fields(work.task, now=self.now), **fields})
+        self.write(moved)
+
+    def _dead(self, work: TaskDelivery, *, is_verified: bool) -> None:
+        failure = DeliveryFailure(reason=DeadLetterReason.PERMANENT_ERROR, error="e", failed_at=self.now)
+        self._final(work, DeliveryState.DEAD, counts=True, is_verified=is_verified, failure=failure)
+
+    def _skip(self, work: TaskDelivery, reason: SkipReason, *, is_claimed: bool) -> None:
+        match reason:
+            case SkipReason.PAUSED:
+                moved = met_pause_fields(self.subscription, self.user, due_at=work.task.due_at, now=self.now)
+                self._settle(work, DeliveryState.SKIPPED, moved, skipped_because=reason)
+            case SkipReason.USER_INACTIVE:
+                self._settle(work, DeliveryState.SKIPPED, {}, skipped_because=reason)
+                self._pause_inactive(work.task.due_at)
+            case _:
+                self._final(work, DeliveryState.SKIPPED, counts=False, is_verified=is_claimed, skipped_because=reason)
+
+    def _pause_inactive(self, due_at: datetime) -> None:
+        self.write(fields_for_inactive_user(self.user, self.subscription, due_at=due_at, now=self.now))
+        self.is_enrolled = False
+
+    def _already_final(self, work: TaskDelivery, delivery: Delivery) -> None:
+        if self.subscription.next_report_at != work.task.due_at:
+            return
+        match skip_reason(self.user, self.subscription, now=self.now):
+            case SkipReason.USER_INACTIVE:
+                self._pause_inactive(work.task.due_at)
+            case SkipReason.PAUSED:
+                self.write(met_pause_fields(self.subscription, self.user, due_at=work.task.due_at, now=self.now))
+            case _:
+                others = Others.of(self.every_delivery()[:20], but=delivery.id, now=self.now)
+                work = work._replace(others=others)
+                self.write(
+                    work.moved_fields(
+                        self.user, self.subscription, counts=delivery.is_counted, is_verified=False, now=self.now
+                    )
+                )
+
+    def _is_outdated(self, due_at: datetime, delivery: Delivery | None) -> bool:
+        if self.restored_at is None or due_at >= self.restored_at:
+            return False
+        return delivery is None or not delivery.is_final
+
+    def deliver(self, outcome: str = "accepted") -> None:
+        """All tasks that wait are carried out, one after the other."""
+        waiting, self.tasks = self.tasks, []
+        for task in waiting:
+            self.tick()
+            if begun := self.begin(task):
+                self.end(begun, outcome)
+
+    # The dispatcher
+
+    def run(self, run_time: datetime) -> None:
+        """A run: it schedules what is new, resumes for users who are active again, and makes tasks."""
+        if self.is_active and not self.is_enrolled:
+            if not self.document.get("active", True) and self.document.get("paused_because") == "user-inactive":
+                fields = resumed_fields(self.subscription, self.user, now=run_time, active_at=self.user_version)
+                self.write(fields)
+            self.is_enrolled = True
+        if self.subscription.shard is None:
+            self.write(new_place(self.subscription, self.user, run_time))
+        due_at = self.subscription.next_report_at
+        waiting = {task.due_at for task in self.tasks} | ({self.begun.work.task.due_at} if self.begun else set())
+        if due_at is not None and due_at <= run_time and due_at not in waiting:
+            if self.delivery(due_at) is None and due_at < run_time - HOUR:
+                # Overdue: from now on its time counts.
+                task = Task(due_at, run_time)
+                schedule = self.subscription.schedule(self.user)
+                period = due_period(self.subscription, schedule, due_at=due_at, run_time=run_time, now=self.now)
+                self.put(due_at, {**pending_fields(task.report, now=run_time, by_hand=False), **period_fields(period)})
+            self.tasks.append(Task(due_at, run_time))
+        for each in self.every_delivery():
+            if not each.is_final and each.due_at not in {*waiting, due_at, None}:
+                assert each.due_at
+                self.tasks.append(Task(each.due_at, run_time))
+
+    # People
+
+    def change(self, decide: Callable[[changes.Stored], Mapping[str, Any]]) -> bool:
+        """A change of the recipient's page. It can be taken back."""
+        stored = changes.Stored(user=self.user, subscription=self.subscription, document=self.document)
+        fields = decide(stored)
+        if not fields:
+            return False
+        before = {name: self.document.get(name) for name in fields}
+        self.write(fields)
+        self.undo = (self.version, before)
+        return True
+
+    def take_back(self) -> None:
+        """Undo the latest change of the page, if nothing has changed since."""
+        if self.undo and self.undo[0] == self.version:
+            self.write(self.undo[1])
+        self.undo = None
+
+    def reschedule(self, fields: Mapping[str, Any]) -> None:
+        """The operator changes the schedule."""
+        after = Subscription.from_fields(U, S, {**self.document, **fields}, DEFAULTS, version=self.version)
+        self.write({**fields, **rescheduled_fields(self.subscription, after, self.user, now=self.now)})
+
+    def pause(self, until: datetime | None) -> None:
+        """The operator pauses."""
+        self.write(paused_fields(self.subscription, self.user, PauseReason.OPERATOR, now=self.now, until=until))
+
+    def resume(self) -> None:
+        """The operator resumes."""
+        if not self.subscription.is_paused(self.now) and self.subscription.next_report_at is not None:
+            return
+        if self.is_active:
+            fields = resumed_fields(self.subscription, self.user, now=self.now)
+            self.write(fields | unsuppressed_fields(self.subscription, now=self.now))
+
+    def send(self) -> None:
+        """The operator has a report sent now."""
+        subscription, now = self.subscription, self.now.replace(microsecond=0)
+        if subscription.is_paused(now) or not self.is_active:
+            return
+        standing = subscription.next_report_at
+        is_due = standing is not None and standing <= now
+        if is_due and standing and not ((found := self.delivery(standing)) and found.is_final):
+            self.tasks.append(Task(standing, now))
+            return
+        period = period_until(subscription, subscription.schedule(self.user), now)
+        if period is None or self.delivery(now):
+            return
+        task = Task(now, now)
+        self.put(now, {**pending_fields(task.report, now=now, by_hand=False, task_name="x"), **period_fields(period)})
+        self.write(by_hand_fields(subscription, self.user, now=now))
+        self.tasks.append(task)
+
+    def replay(self) -> None:
+        """The operator replays the latest dead letter."""
+        dead = next((each for each in self.every_delivery() if each.state is DeliveryState.DEAD), None)
+        if dead and dead.due_at:
+            task = Task(dead.due_at, self.now)
+            self.put(dead.due_at, put_back_fields(task.report, dead, now=self.now, task_name="x"))
+            self.tasks.append(task)
