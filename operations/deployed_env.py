@@ -14,7 +14,8 @@ from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import AuthorizedSession
 
 from functions.shared.settings import DispatcherSettings, MailSettings
-from operations.errors import NotConfigured, describe
+from operations.errors import NotConfigured
+from operations.failures import describe
 
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 

@@ -17,7 +17,7 @@ from functions.shared.dead_letter import (
     reopened_fields,
 )
 from operations.dead_letter_result import DeadLetterResult
-from operations.errors import UNREACHABLE, describe
+from operations.failures import UNREACHABLE, describe
 
 
 class DismissalOutcome(StrEnum):

@@ -12,7 +12,8 @@ from google.auth.transport.requests import Request
 
 from functions.shared.run import RUN_COUNTERS
 from operations.deployed_env import CLOUD_PLATFORM
-from operations.errors import NotConfigured, OperatorError, describe
+from operations.errors import NotConfigured, OperatorError
+from operations.failures import describe
 from operations.target import Target
 from operations.time_args import to_json_time
 

@@ -2,10 +2,6 @@
 
 from enum import IntEnum
 
-from google.api_core.exceptions import DeadlineExceeded, RetryError, ServiceUnavailable
-
-from functions.shared.logging import redact_addresses
-
 
 class ExitStatus(IntEnum):
     """The exit status of the command (docs/reference/commands.md). Usage errors end with 2, Ctrl-C with 130."""
@@ -40,13 +36,3 @@ class NotConfigured(OperatorError):
     """A variable is missing, or there is nothing to connect to."""
 
     status = ExitStatus.NOT_CONNECTED
-
-
-UNREACHABLE = (RetryError, ServiceUnavailable, DeadlineExceeded)
-"""The errors that Google's clients raise if a service does not answer after a minute of retries. Further calls would
-fail, too."""
-
-
-def describe(error: object) -> str:
-    """The text of an error, on one line and without e-mail addresses."""
-    return " ".join(redact_addresses(str(error)).split())

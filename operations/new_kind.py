@@ -2,23 +2,15 @@
 
 import keyword
 import re
-from enum import StrEnum
 from pathlib import Path
 
 from functions.shared.ids import KIND_PATTERN
 from operations.catalogs import update_catalogs
 from operations.errors import OperatorError
+from operations.kind_source import Source
 
 ROOT = Path(__file__).resolve().parents[1]
 SKELETON = Path(__file__).parent / "skeleton"
-
-
-class Source(StrEnum):
-    """Which database a kind from SQL reads."""
-
-    POSTGRESQL = "postgresql"
-    BIGQUERY = "bigquery"
-    SQLITE = "sqlite"
 
 
 _FILES = {

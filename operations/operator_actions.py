@@ -16,7 +16,7 @@ from functions.shared.databases import PipelineDatabase
 from functions.shared.logging import redact_addresses
 from functions.shared.plausible_time import plausible
 from functions.shared.stored_fields import stored_text
-from operations.errors import describe
+from operations.failures import describe
 from operations.page import Page, read_page
 
 OPERATOR_ACTIONS = "operator_actions"

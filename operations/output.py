@@ -3,6 +3,8 @@
 Ids and texts of documents may hold anything, such as sequences that make a terminal write to the clipboard. All output
 of all commands passes through this module, which escapes what is not plainly printable: control characters, C1 and DEL
 included, line breaks, and the characters that reorder a line.
+
+Each command imports this module, and help has to be quick: see operations/commands/lazy_command.py.
 """
 
 import base64
@@ -17,15 +19,12 @@ from collections.abc import Callable, Collection, Mapping, MutableMapping, Seque
 from datetime import datetime
 from typing import Any
 
-import structlog
 import typer
-from google.cloud.firestore import DocumentReference, GeoPoint
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from functions.shared.logging import redact_addresses
 from operations.escaping import escape, is_plain
 from operations.time_args import to_json_time, to_table_time
 
@@ -222,6 +221,8 @@ def to_json(value: Any, *, indent: int | None = 2) -> str:
 
 def guard_logs() -> None:
     """Escape logs, too, and write them to standard error: previews call the worker's own code, which logs problems."""
+    import structlog
+
     structlog.configure(
         processors=[structlog.processors.add_log_level, _escape_event, structlog.processors.LogfmtRenderer()],
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
@@ -230,11 +231,15 @@ def guard_logs() -> None:
 
 def print_traceback(error: BaseException) -> None:
     """Print an unexpected error, which may repeat what a document holds."""
+    from functions.shared.logging import redact_addresses
+
     text = "".join(traceback.format_exception(error))
     sys.stderr.write(escape(redact_addresses(text), keep="\n"))
 
 
 def _escape_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    from functions.shared.logging import redact_addresses
+
     return {key: escape(redact_addresses(str(value))) for key, value in event.items()}
 
 
@@ -285,6 +290,14 @@ def _json_value(value: Any) -> Any:
             return {str(key): _json_value(item) for key, item in value.items()}
         case list() | tuple():
             return [_json_value(item) for item in value]
+        case _:
+            return _of_firestore(value)
+
+
+def _of_firestore(value: Any) -> Any:
+    from google.cloud.firestore import DocumentReference, GeoPoint
+
+    match value:
         case GeoPoint():
             return {"latitude": value.latitude, "longitude": value.longitude}
         case DocumentReference():

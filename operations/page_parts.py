@@ -8,7 +8,8 @@ from typing import Any
 from google.api_core.exceptions import GoogleAPIError
 from google.auth.exceptions import GoogleAuthError
 
-from operations.errors import OperatorError, describe
+from operations.errors import OperatorError
+from operations.failures import describe
 
 
 @dataclass(frozen=True, kw_only=True)

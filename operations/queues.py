@@ -14,7 +14,8 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.rpc import code_pb2
 
 from functions.shared.task_queue import cloud_tasks_client
-from operations.errors import NotFound, OperatorError, describe
+from operations.errors import NotFound, OperatorError
+from operations.failures import describe
 from operations.queue_change import PATHS, QueueSettings
 
 COUNTED_TASKS = 1_000

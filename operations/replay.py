@@ -37,7 +37,8 @@ from functions.shared.report_task import ReportTask
 from functions.shared.task_queue import NewTask, TaskQueue
 from functions.shared.unknown_outcome import MAY_HAVE_BEEN_SENT, Settlement, settlement
 from operations.dead_letter_result import DeadLetterResult
-from operations.errors import UNREACHABLE, OperatorError, describe
+from operations.errors import OperatorError
+from operations.failures import UNREACHABLE, describe
 from operations.replay_decision import ReplayDecision, ReplayOutcome, ReplayStep, decide_replay, may_have_been_sent
 
 _READ_AT_ONCE = 1_000

@@ -13,10 +13,11 @@ from functions.shared.subscription import SubscriptionDefaults
 from functions.shared.task_queue import TaskQueue
 from operations.deployed_env import DEFAULT_PREFIX, DeployedEnv
 from operations.errors import NotConfigured
+from operations.local_directory import LOCAL_CLOUD_DIRECTORY
 from operations.output import notice
 from operations.queues import Queues
 from operations.subscription_defaults import subscription_defaults
-from operations.target import LOCAL_CLOUD_DIRECTORY, Target, connect, find_target
+from operations.target import Target, connect, find_target
 from operations.undeliverable import Undeliverable
 
 

@@ -16,9 +16,6 @@ from google.auth.exceptions import DefaultCredentialsError
 from functions.shared.ids import DATABASE_PATTERN, DEFAULT_DATABASE
 from operations.errors import NotConfigured
 
-LOCAL_CLOUD_DIRECTORY = Path(__file__).resolve().parents[1] / ".local_cloud"
-"""Where `make up` leaves the addresses of the local cloud."""
-
 EMULATORS = ("FIRESTORE_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST")
 
 _USERS, _PIPELINE = "FIRESTORE_DATABASE", "PIPELINE_DATABASE"

@@ -8,7 +8,6 @@ functions below the class. All of it is pure: the callers hold the Firestore cli
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -16,6 +15,8 @@ from pydantic import ValidationError
 from functions.shared.contract import Contract, UtcDatetime
 from functions.shared.plausible_time import plausible
 from functions.shared.report_task import ReportTask
+from functions.shared.states import DeadLetterReason as DeadLetterReason
+from functions.shared.states import DeadLetterState as DeadLetterState
 from functions.shared.stored_fields import stored_count, stored_text, stored_times, stored_version
 
 DEAD_LETTERS = "dead_letters"
@@ -28,38 +29,10 @@ CLOSED_LETTER_RETENTION = timedelta(days=90)
 """After this Firestore deletes a dead letter that was replayed, dismissed or settled, counted from then."""
 
 
-class DeadLetterReason(StrEnum):
-    """Why a report became a dead letter."""
-
-    RETRIES_EXHAUSTED = "retries-exhausted"
-    """The last attempt of its task failed, too."""
-    PERMANENT_ERROR = "permanent-error"
-    """No further attempt could succeed: a document, the kind of report or the mail is not usable."""
-    INVALID_TASK = "invalid-task"
-    """The task's body is not a task, so it names no delivery."""
-    UNKNOWN_OUTCOME = "unknown-outcome"
-    """The provider may have taken the mail, and cannot say whether it has."""
-    LOST = "lost"
-    """Its tasks died without a trace, and 24 hours have passed."""
-
-
 VARIOUS_CAUSES = "various"
 """The `cause` of dead letters that share one alert, although each has a cause of its own."""
 
 _CAUSE = re.compile(rf"[0-9a-f]{{32}}|{VARIOUS_CAUSES}")
-
-
-class DeadLetterState(StrEnum):
-    """Where a dead letter stands: `state` in its document."""
-
-    OPEN = "open"
-    """Waits for a person to replay or dismiss it."""
-    REPLAYED = "replayed"
-    """An operator put its delivery back into the queue. It opens again if the report fails again."""
-    DISMISSED = "dismissed"
-    """An operator decided that the report is not to be sent. `reports dead-letters reopen` opens it again."""
-    SETTLED = "settled"
-    """Its outcome was unknown, and then it turned out that the report was sent."""
 
 
 class DeadLetter(Contract):

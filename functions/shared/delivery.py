@@ -21,6 +21,7 @@ from functions.shared.lease import is_live
 from functions.shared.period import Period, settled_period
 from functions.shared.plausible_time import plausible
 from functions.shared.report_task import ReportTask
+from functions.shared.states import DeliveryState as DeliveryState
 from functions.shared.stored_fields import stored_count, stored_text, stored_version
 from functions.shared.stored_request import StoredRequest
 
@@ -29,27 +30,6 @@ DELIVERIES = "deliveries"
 
 DELIVERY_RETENTION = timedelta(days=90)
 """After this Firestore deletes a delivery, by the TTL policy on `expire_at`."""
-
-
-class DeliveryState(StrEnum):
-    """Where a delivery stands: `state` in its document."""
-
-    PENDING = "pending"
-    """It waits for a worker. With `reason` and `failed_at` it is being given up: its dead letter may be missing."""
-    SENDING = "sending"
-    """A worker has claimed it until `lease_expires_at`. After that its outcome is unknown."""
-    SENT = "sent"
-    """The provider accepted the mail. Final."""
-    SKIPPED = "skipped"
-    """No mail was sent, and none will be: `reason` says why (SkipReason). Final."""
-    DEAD = "dead"
-    """The pipeline will not send it by itself, and its dead letter is published. Final, unless an operator replays
-    it."""
-
-    @property
-    def is_final(self) -> bool:
-        """Whether the pipeline does nothing more with it by itself."""
-        return self in {DeliveryState.SENT, DeliveryState.SKIPPED, DeliveryState.DEAD}
 
 
 class SkipReason(StrEnum):

@@ -7,7 +7,6 @@ callers hold the Firestore client, and make each write conditional on `Subscript
 
 from collections.abc import Mapping
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -27,6 +26,7 @@ from functions.shared.fields import (
 )
 from functions.shared.ids import KIND_PATTERN, SHARDS, shard_of
 from functions.shared.schedule import Cadence, Covers, Schedule
+from functions.shared.states import PauseReason as PauseReason
 from functions.shared.stored_fields import stored_version
 from functions.shared.user import User
 
@@ -38,23 +38,6 @@ DEFAULT_SUBSCRIPTION = "default"
 
 MOST_ADDRESSES = 20
 """How many addresses each of ADDRESS_LISTS may hold."""
-
-
-class PauseReason(StrEnum):
-    """Why a subscription is paused: `paused_because` in its document."""
-
-    USER = "user"
-    """The user asked for it."""
-    OPERATOR = "operator"
-    """An operator did it, with `reports subscriptions pause`."""
-    USER_INACTIVE = "user-inactive"
-    """Its user is inactive or gone. It resumes when the user is active again."""
-    BOUNCED = "bounced"
-    """The user's mailbox refuses mail."""
-    COMPLAINED = "complained"
-    """The user reported a mail as spam."""
-    UNSUBSCRIBED = "unsubscribed"
-    """The user unsubscribed."""
 
 
 SUBSCRIPTION_MUST_BE = {

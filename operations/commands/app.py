@@ -18,7 +18,6 @@ app = typer.Typer(
 
 def _print_version(is_wanted: bool) -> None:
     if is_wanted:
-        # Imported here, as below.
         from operations.output import Output
         from operations.running_versions import checkout_version
 
@@ -40,10 +39,5 @@ def reports(
         bool, typer.Option("--version", help="The version of this checkout.", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
-    """Begin the session."""
-    # Imported here, since help needs no session, and no client of Google's.
-    from operations.output import guard_logs
-    from operations.session import Session
-
-    guard_logs()
-    ctx.obj = Session(local_cloud)
+    """Say where to work: the session begins when the command asks for it (`group.session`), which help does not."""
+    ctx.obj = local_cloud

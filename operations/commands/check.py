@@ -1,24 +1,23 @@
 """`reports check`: whether what the pipeline depends on is as it should be."""
 
+from __future__ import annotations
+
 import os
 import re
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
-from deployment.mail_checks.finding import State
-from functions.shared.logging import redact_addresses
-from functions.shared.settings import MailProviderName
-from operations import preview as previews
 from operations.commands.group import AsJson, mail_address, session
-from operations.deployed_env import DEFAULT_PREFIX
 from operations.errors import ExitStatus, NotConfigured
-from operations.kind_variables import kind_variables
-from operations.mail_checks import MailSetup, check_mail
 from operations.output import Output
-from operations.session import Session
+
+if TYPE_CHECKING:
+    from functions.shared.settings import MailProviderName
+    from operations.mail_checks import MailSetup
+    from operations.session import Session
 
 app = typer.Typer(help="Check what the pipeline depends on.", no_args_is_help=True)
 
@@ -43,6 +42,10 @@ def mail(
     as_json: AsJson = False,
 ) -> None:
     """Whether mails arrive: DNS records, what the mail provider knows, the webhook, and the headers of a mail."""
+    from deployment.mail_checks.finding import State
+    from functions.shared.logging import redact_addresses
+    from operations.mail_checks import check_mail
+
     current = session(ctx)
     output = Output(as_json=as_json)
     setup = _setup(current)
@@ -63,6 +66,10 @@ def mail(
 
 
 def _setup(current: Session) -> MailSetup:
+    from operations import preview as previews
+    from operations.kind_variables import kind_variables
+    from operations.mail_checks import MailSetup
+
     target = current.target
     target.require("MAIL_FROM")
     variables = previews.provider_variables(target.find, partial(_find_secret, current))
@@ -81,6 +88,8 @@ def _setup(current: Session) -> MailSetup:
 
 def _webhook_keys(current: Session, provider: MailProviderName) -> tuple[str, ...] | None:
     """What the function mail_events verifies calls by. Resend's is a secret, SendGrid's is none."""
+    from functions.shared.settings import MailProviderName
+
     keys = None
     if provider is MailProviderName.SENDGRID:
         keys = current.target.find("SENDGRID_WEBHOOK_KEY")
@@ -100,6 +109,8 @@ def _find_secret(current: Session, name: str) -> str | None:
 def _webhook_url(provider: str, *, is_local: bool) -> re.Pattern[str]:
     """Where the function mail_events takes events. On Cloud Run each service has more than one address, which all begin
     with its name. https://cloud.google.com/run/docs/triggering/https-request"""
+    from operations.deployed_env import DEFAULT_PREFIX
+
     if is_local:
         return re.compile(rf"http://127\.0\.0\.1:\d+/{provider}")
     name = re.escape(f"{os.environ.get('PREFIX') or DEFAULT_PREFIX}-mail-events")

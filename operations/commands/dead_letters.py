@@ -1,15 +1,17 @@
 """`reports dead-letters`: reports that could not be sent."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from functions.shared.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
+from functions.shared.states import DeadLetterReason, DeadLetterState
 from operations.commands.group import (
     AsCsv,
     AsJson,
@@ -23,19 +25,16 @@ from operations.commands.group import (
     print_list,
     session,
 )
-from operations.dead_letter_result import DeadLetterOutcome, DeadLetterResult
-from operations.dead_letters import DeadLetters
-from operations.dismissal import DismissalOutcome, Dismissals, decide_dismissal
 from operations.errors import ExitStatus, NotFound
 from operations.escaping import shell_argument
-from operations.letter_filter import LetterFilter
 from operations.output import Output
 from operations.parallel import in_parallel
-from operations.replay import Replay
-from operations.replay_decision import ReplayOutcome
-from operations.runs import Runs
-from operations.session import Session
-from operations.users import Users
+
+if TYPE_CHECKING:
+    from functions.shared.dead_letter import StoredDeadLetter
+    from operations.dead_letter_result import DeadLetterOutcome, DeadLetterResult
+    from operations.dead_letters import DeadLetters
+    from operations.session import Session
 
 app = typer.Typer(
     help="Reports that could not be sent: look at them, replay or dismiss them, open dismissed ones again.",
@@ -88,6 +87,9 @@ def list_(
     as_csv: AsCsv = False,
 ) -> None:
     """Dead letters, the newest first."""
+    from operations.dead_letters import DeadLetters
+    from operations.letter_filter import LetterFilter
+
     current, most = session(ctx), None if everything else limit
     dead_letters = DeadLetters(current.pipeline_database)
     wanted = LetterFilter(
@@ -118,6 +120,10 @@ def _check_that_it_exists(current: Session, letters: DeadLetters, *, user: str |
     Raises:
         NotFound: there is no such user or run, nor a dead letter of it.
     """
+    from operations.letter_filter import LetterFilter
+    from operations.runs import Runs
+    from operations.users import Users
+
     if user and not any(letters.find(LetterFilter(state=None, user_id=user), limit=1)):
         Users(current.users_database).get(user)
     if run and not any(letters.find(LetterFilter(state=None, run_id=run), limit=1)):
@@ -132,6 +138,8 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """One dead letter, and its delivery."""
+    from operations.dead_letters import DeadLetters
+
     output = Output(as_json=as_json)
     row = DeadLetters(session(ctx).pipeline_database).show(letter_id)
     output.fields(row)
@@ -158,6 +166,9 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Put reports back into the queue. Those sent meanwhile are not sent again. If interrupted, repeat it."""
+    from operations.replay import Replay
+    from operations.replay_decision import ReplayOutcome
+
     current = session(ctx)
     output = Output(as_json=as_json)
     letters, missing = _select(current, ids, reason=reason, since=since, everything=everything)
@@ -197,6 +208,8 @@ def dismiss(
     as_json: AsJson = False,
 ) -> None:
     """Close dead letters whose reports are not to be sent. Their users' later reports are sent as usual."""
+    from operations.dismissal import Dismissals
+
     current = session(ctx)
     selected = _select(current, ids, reason=reason, since=since, everything=everything)
     dismissals = Dismissals(client=current.pipeline_database)
@@ -230,6 +243,8 @@ def reopen(
     as_json: AsJson = False,
 ) -> None:
     """Take dismissals back: the dead letters are open again and can be replayed. This alone sends nothing."""
+    from operations.dismissal import Dismissals
+
     current = session(ctx)
     selected = _select(
         current, ids, reason=reason, since=since, everything=everything, in_state=DeadLetterState.DISMISSED
@@ -302,6 +317,9 @@ def _mark(
     dry_run: bool,
     yes: bool,
 ) -> None:
+    from operations.dead_letter_result import DeadLetterResult
+    from operations.dismissal import DismissalOutcome, decide_dismissal
+
     letters, missing = selected
     absent = _absent(missing, DismissalOutcome.NOT_FOUND)
     if dry_run:
@@ -327,6 +345,9 @@ def _select(
 ) -> tuple[list[StoredDeadLetter], dict[str, str]]:
     """The dead letters that the operator means, and each id that does not exist with a suggestion. Without ids, the
     dead letters in the state."""
+    from operations.dead_letters import DeadLetters
+    from operations.letter_filter import LetterFilter
+
     if sum((bool(ids), reason is not None or since is not None, everything)) != 1:
         raise typer.BadParameter("name dead letters, or --reason and --since, or --all")
     dead_letters = DeadLetters(current.pipeline_database)
@@ -342,6 +363,8 @@ def _select(
 
 
 def _absent(missing: Mapping[str, str], outcome: DeadLetterOutcome) -> list[DeadLetterResult]:
+    from operations.dead_letter_result import DeadLetterResult
+
     return [
         DeadLetterResult(letter_id=each, outcome=outcome, detail=suggestion and f"{outcome.explanation}.{suggestion}")
         for each, suggestion in missing.items()
@@ -382,7 +405,7 @@ def _do(
 
 def _summarize(
     results: Sequence[DeadLetterResult],
-    counts: "Counter[str]",
+    counts: Counter[str],
     output: Output,
     *,
     dry_run: bool,

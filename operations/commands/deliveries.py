@@ -1,19 +1,18 @@
 """`reports deliveries`: what became of each report."""
 
-from typing import Annotated
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from functions.shared.delivery import DeliveryState
+from functions.shared.states import DeliveryState
 from operations.commands.group import AsCsv, AsJson, EveryRow, Limit, document_id, print_list, session
-from operations.deliveries import Deliveries, delivery_row
-from operations.delivery_filter import DeliveryFilter
-from operations.mail_records import MailRecords
 from operations.output import Output
-from operations.runs import Runs
-from operations.session import Session
-from operations.subscriptions import Subscriptions
-from operations.users import Users
+
+if TYPE_CHECKING:
+    from operations.delivery_filter import DeliveryFilter
+    from operations.session import Session
 
 _COLUMNS = (
     *("delivery_id", "state", "mail", "reason", "last_error", "note", "mail_reason"),
@@ -40,6 +39,10 @@ def deliveries(
     as_csv: AsCsv = False,
 ) -> None:
     """Deliveries: what became of each report of a user, of one of the user's subscriptions, of a run, or in a state."""
+    from operations.deliveries import Deliveries, delivery_row
+    from operations.delivery_filter import DeliveryFilter
+    from operations.mail_records import MailRecords
+
     wanted = DeliveryFilter(user_id=user or "", subscription_id=subscription or "", run_id=run or "", state=state)
     if wanted.problem:
         raise typer.BadParameter("name --user, --run or --state; --subscription goes with --user")
@@ -66,6 +69,10 @@ def _check_that_it_exists(current: Session, wanted: DeliveryFilter) -> None:
     Raises:
         NotFound: there is no such user, subscription or run.
     """
+    from operations.runs import Runs
+    from operations.subscriptions import Subscriptions
+    from operations.users import Users
+
     if wanted.subscription_id:
         Subscriptions(current.users_database, current.defaults).find(wanted.user_id, wanted.subscription_id)
     elif wanted.user_id:

@@ -7,7 +7,6 @@ import typer
 from rich.text import Text
 
 from operations.commands.group import AsJson, moment, session
-from operations.dispatch import dispatch as call_dispatcher
 from operations.errors import ExitStatus
 from operations.escaping import escape, shell_argument
 from operations.output import Output
@@ -23,6 +22,8 @@ def dispatch(
     as_json: AsJson = False,
 ) -> None:
     """Make a run now: each report that is due gets a task, unless there is one already."""
+    from operations.dispatch import dispatch as call_dispatcher
+
     if at is not None and at > datetime.now(UTC):
         raise typer.BadParameter("a run is for the present or the past", param_hint="--at")
     target = session(ctx).target

@@ -1,19 +1,20 @@
 """The code that all commands share: options with the same name and meaning."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 
-from functions.shared.fields import MailAddress
-from functions.shared.ids import is_document_id
 from operations.errors import OperatorError
-from operations.output import Output
-from operations.session import Session
+from operations.output import Output, guard_logs
 from operations.time_args import parse_duration, parse_moment
+
+if TYPE_CHECKING:
+    from operations.session import Session
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV, and nothing else, on standard output.")]
@@ -22,9 +23,6 @@ EveryRow = Annotated[bool, typer.Option("--all", help="All, however many: --limi
 WithAddresses = Annotated[bool, typer.Option("--with-addresses", help="Show e-mail addresses, too.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")]
-
-
-_ADDRESS: TypeAdapter[str] = TypeAdapter(MailAddress)
 
 
 def print_list(
@@ -54,11 +52,14 @@ def print_list(
 
 
 def session(ctx: typer.Context) -> Session:
-    """The command's session."""
-    found = ctx.find_object(Session)
-    if found is None:
-        raise RuntimeError("the command was not started by its application")
-    return found
+    """The command's session, which begins with the first call."""
+    from operations.session import Session
+
+    root = ctx.find_root()
+    if not isinstance(root.obj, Session):
+        guard_logs()
+        root.obj = Session(root.obj)
+    return root.obj
 
 
 def moment(text: str) -> datetime:
@@ -79,6 +80,8 @@ def duration(text: str) -> timedelta:
 
 def document_id(text: str) -> str:
     """Read an argument that is a document's id."""
+    from functions.shared.ids import is_document_id
+
     if not is_document_id(text):
         raise typer.BadParameter(f"{text!r} is not a document's id")
     return text
@@ -86,8 +89,12 @@ def document_id(text: str) -> str:
 
 def mail_address(text: str) -> str:
     """Read an option that is an e-mail address."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from functions.shared.fields import MailAddress
+
     try:
-        return _ADDRESS.validate_python(text)
+        return TypeAdapter[str](MailAddress).validate_python(text)
     except ValidationError:
         raise typer.BadParameter("it is not an e-mail address") from None
 

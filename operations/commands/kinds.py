@@ -6,9 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from operations import preview as previews
 from operations.commands.group import AsJson, WithAddresses, duration, session
-from operations.kind_figures import count_variants
 from operations.output import Output
 
 _COLUMNS = ("kind", "owner", "canary", "variant", "sent", "skipped", "dead", "failure_rate")
@@ -27,6 +25,10 @@ def kinds(
     as_json: AsJson = False,
 ) -> None:
     """The kinds of report in this checkout and, for those with a canary, how each version does."""
+    from operations import preview as previews
+    from operations.kind_figures import count_variants
+
+    current = session(ctx)
     declared = previews.known_needs()
     rows: list[dict[str, Any]] = []
     for kind in previews.known_kinds():
@@ -38,9 +40,7 @@ def kinds(
         if canary is None:
             rows.append(row)
             continue
-        for figures in count_variants(
-            session(ctx).pipeline_database, kind, since=datetime.now(UTC) - (since or _SINCE)
-        ):
+        for figures in count_variants(current.pipeline_database, kind, since=datetime.now(UTC) - (since or _SINCE)):
             rate = figures.failure_rate
             rows.append(row | asdict(figures) | {"failure_rate": rate if as_json or rate is None else f"{rate:.1%}"})
     Output(as_json=as_json).rows(rows, _COLUMNS, empty="There are no kinds.", optional=_OPTIONAL)

@@ -1,4 +1,9 @@
-"""A command that is imported when it is called: all of them, with Google's clients, take a second of a processor."""
+"""A command that is imported when it is called.
+
+All of them take a second of a processor, most of it for Google's clients and for the records that Pydantic validates.
+So the module of a command imports at its top what the help needs, and in its functions what the work needs.
+tests/operations/unit/test_commands.py says what help may import.
+"""
 
 import functools
 import importlib

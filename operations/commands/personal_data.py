@@ -1,8 +1,10 @@
 """`reports users export` and `erase`: what the pipeline keeps about one user."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,8 +12,10 @@ from operations.commands.group import AsJson, DryRun, Yes, confirm, document_id,
 from operations.errors import OperatorError
 from operations.output import Output, to_json
 from operations.parallel import progress
-from operations.personal_data import KeptData, PersonalData
-from operations.session import Session
+
+if TYPE_CHECKING:
+    from operations.personal_data import KeptData, PersonalData
+    from operations.session import Session
 
 User = Annotated[str, typer.Argument(metavar="USER", parser=document_id, help="The user's id.")]
 Addresses = Annotated[
@@ -99,6 +103,8 @@ def erase(
 
 
 def _personal_data(current: Session, user: str, addresses: list[str] | None) -> PersonalData:
+    from operations.personal_data import PersonalData
+
     return PersonalData(
         databases=current.databases,
         queues=current.queues,

@@ -1,32 +1,30 @@
 """`reports preview`: a report as it would go out, and nothing sent."""
 
+from __future__ import annotations
+
 import time
 import webbrowser
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from functions.shared.delivery import SkipReason
-from functions.shared.period import Period
 from functions.shared.schedule import Schedule
-from functions.shared.settings import MailSettings
-from functions.shared.subscription import Subscription
-from operations import preview as previews
+from functions.worker.reports.sample_amount import SampleAmount
 from operations.commands.group import AsJson, document_id, session
-from operations.errors import OperatorError, describe
-from operations.kind_variables import kind_variables
+from operations.errors import OperatorError
+from operations.local_directory import LOCAL_CLOUD_DIRECTORY
 from operations.output import Output, print_traceback
-from operations.preview import SampleAmount
-from operations.preview_period import next_period, parse_period, report_about
-from operations.preview_server import PreviewServer
-from operations.preview_subject import read_subject, sample_subject
-from operations.session import Session
-from operations.subscription_defaults import BUILT_IN_DEFAULTS
-from operations.target import LOCAL_CLOUD_DIRECTORY
 from operations.time_args import to_json_time
+
+if TYPE_CHECKING:
+    from functions.shared.period import Period
+    from functions.shared.settings import MailSettings
+    from functions.shared.subscription import Subscription
+    from operations import preview as previews
+    from operations.session import Session
 
 _POLL_SECONDS = 0.3
 
@@ -78,6 +76,12 @@ def preview(
     as_json: AsJson = False,
 ) -> None:
     """Render a subscription's report exactly as it would be sent, and send nothing."""
+    from functions.shared.delivery import SkipReason
+    from operations import preview as previews
+    from operations.kind_variables import kind_variables
+    from operations.preview_subject import read_subject, sample_subject
+    from operations.subscription_defaults import BUILT_IN_DEFAULTS
+
     sample = sample or amount is not None
     if user is None and not sample:
         raise typer.BadParameter("name a user, or --sample")
@@ -135,6 +139,10 @@ def preview(
 
 
 def _watch(kind: str, render: Callable[[], previews.NothingToSend | str], output: Output, *, open_it: bool) -> NoReturn:
+    from operations import preview as previews
+    from operations.failures import describe
+    from operations.preview_server import PreviewServer
+
     files = previews.KindFiles(kind)
     with PreviewServer() as server:
         output.warn(f"Watching. The preview is at {server.url} until Ctrl-C.")
@@ -166,6 +174,8 @@ def _skipped(nothing: previews.NothingToSend) -> str:
 
 
 def _period(subscription: Subscription, schedule: Schedule, text: str | None, output: Output) -> Period:
+    from operations.preview_period import next_period, parse_period, report_about
+
     if text is None:
         return next_period(subscription, schedule, datetime.now(UTC))
     try:
@@ -181,5 +191,7 @@ def _period(subscription: Subscription, schedule: Schedule, text: str | None, ou
 
 def _settings(current: Session, user: str | None) -> MailSettings:
     """A sample without a user needs no connection, and so has no settings."""
+    from operations import preview as previews
+
     variables = {} if user is None else {name: current.target.find(name) for name in previews.MAIL_VARIABLES}
     return previews.mail_settings(variables)

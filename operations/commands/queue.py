@@ -1,20 +1,21 @@
 """`reports queue`: the report queues, and how fast they go."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from operations.commands.group import AsCsv, AsJson, DryRun, EveryRow, Limit, duration, session
 from operations.errors import NotFound
 from operations.output import Output
-from operations.queue_change import QueueSettings, check_change, differences, warnings
-from operations.queues import COUNTED_HELD_TASKS, COUNTED_TASKS
-from operations.ramp import current_ramp, describe_ramp, ramp_row
-from operations.session import Session
 from operations.time_args import format_duration
+
+if TYPE_CHECKING:
+    from operations.session import Session
 
 app = typer.Typer(help="The report queues: show, hold, release, and set how fast they go.", no_args_is_help=True)
 
@@ -32,6 +33,9 @@ _TASK_COLUMNS = ("task", "scheduled_for", "attempts", "last_message", "last_atte
 @app.command()
 def show(ctx: typer.Context, *, queue: QueueName = None, as_json: AsJson = False) -> None:
     """State, depth, rate and retry policy; while a new domain is ramped up, also what the day allows."""
+    from operations.queues import COUNTED_HELD_TASKS, COUNTED_TASKS
+    from operations.ramp import current_ramp, describe_ramp, ramp_row
+
     current, now = session(ctx), datetime.now(UTC)
     ramp = current_ramp(current.target)
     counted = COUNTED_HELD_TASKS if ramp else COUNTED_TASKS
@@ -151,6 +155,9 @@ def set_(
     as_json: AsJson = False,
 ) -> None:
     """Change a queue's rate or retry policy, and show before and after."""
+    from operations.queue_change import QueueSettings, check_change, differences, warnings
+    from operations.ramp import current_ramp
+
     wanted = QueueSettings(
         rate=rate,
         concurrent=concurrent,

@@ -4,7 +4,8 @@ import typer
 from google.api_core.exceptions import GoogleAPIError
 from google.auth.exceptions import GoogleAuthError
 
-from operations.errors import UNREACHABLE, ExitStatus, OperatorError, describe
+from operations.errors import ExitStatus, OperatorError
+from operations.failures import UNREACHABLE, describe
 from operations.output import notice
 
 

@@ -60,7 +60,7 @@ class ReportsGroup(TyperGroup):
         except (typer.Exit, typer.Abort, typer.TyperException):
             raise
         except Exception as error:
-            # Imported here, since help needs no client of Google's.
+            # Imported here, as commands import what only their work needs (lazy_command.py).
             from operations.commands.refusals import end_of
 
             if end := end_of(error):

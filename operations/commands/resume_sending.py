@@ -6,7 +6,6 @@ import typer
 
 from operations.commands.group import AsJson, Yes, confirm, session
 from operations.output import Output
-from operations.sending import Sending, operator_name, to_row
 
 
 def resume_sending(
@@ -21,6 +20,8 @@ def resume_sending(
     What was due meanwhile goes out with the next run, each as one report over all the missed time. If nothing is
     stopped, the command only shows the figures.
     """
+    from operations.sending import Sending, operator_name, to_row
+
     current = session(ctx)
     output = Output(as_json=as_json)
     sending = Sending(current.pipeline_database)

@@ -7,8 +7,6 @@ import typer
 from functions.shared.run import RUN_COUNTERS
 from operations.commands.group import AsCsv, AsJson, EveryRow, Limit, document_id, print_list, session
 from operations.output import Output
-from operations.runs import Runs
-from operations.sending import Sending
 
 app = typer.Typer(help="Runs of the dispatcher, the newest first.", invoke_without_command=True)
 
@@ -36,6 +34,9 @@ def runs(
     """Runs of the dispatcher, the newest first."""
     if ctx.invoked_subcommand is not None:
         return
+    from operations.runs import Runs
+    from operations.sending import Sending
+
     client, most = session(ctx).pipeline_database, None if everything else limit
     latest, output = Runs(client), Output(as_json=as_json, as_csv=as_csv)
     if follow:
@@ -53,6 +54,8 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """One run, with what became of its reports so far, and what the attempts at it before the last one did."""
+    from operations.runs import Runs
+
     row = Runs(session(ctx).pipeline_database).show(run)
     if not as_json:
         earlier = row.pop("earlier_attempts")

@@ -1,24 +1,24 @@
 """`reports send`: send a report of one subscription now, or a test of it to oneself."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from functions.shared.delivery import SkipReason
-from functions.shared.ids import is_document_id
 from operations.commands.group import AsJson, document_id, mail_address, session
 from operations.escaping import shell_argument
 from operations.output import Output
-from operations.send_now import send_now
-from operations.send_test import send_test_report
-from operations.session import Session
-from operations.subscriptions import Subscriptions
-from operations.users import Users
+
+if TYPE_CHECKING:
+    from operations.session import Session
 
 
 def _subscription_path(text: str) -> str:
     """Check that an argument is USER or USER/SUBSCRIPTION. No id has a slash in it."""
+    from functions.shared.ids import is_document_id
+
     if not all(map(is_document_id, text.split("/", 1))):
         raise typer.BadParameter(f"{text!r} is neither USER nor USER/SUBSCRIPTION")
     return text
@@ -49,6 +49,10 @@ def send(
     as_json: AsJson = False,
 ) -> None:
     """Send a report of one subscription now: the one that is due, or one of the time since the last."""
+    from operations.send_now import send_now
+    from operations.subscriptions import Subscriptions
+    from operations.users import Users
+
     user_id, _, named = user.partition("/")
     if named and subscription is not None:
         raise typer.BadParameter("name the subscription once", param_hint="SUBSCRIPTION")
@@ -84,6 +88,9 @@ def send(
 
 
 def _send_test(current: Session, user_id: str, subscription_id: str | None, address: str, output: Output) -> None:
+    from functions.shared.delivery import SkipReason
+    from operations.send_test import send_test_report
+
     sent = send_test_report(current, user_id, subscription_id, address)
     about = {
         "user_id": user_id,

@@ -1,16 +1,15 @@
 """`reports subscriptions`: which reports users get, and when."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict, Unpack
 
 import typer
 
-from functions.shared.delivery import DeliveryState
 from functions.shared.schedule import Cadence, Covers
-from functions.shared.subscription import PauseReason, Subscription
-from functions.shared.user import User
-from operations import preview
+from functions.shared.states import DeliveryState, PauseReason
 from operations.commands.group import (
     AsCsv,
     AsJson,
@@ -22,19 +21,16 @@ from operations.commands.group import (
     document_id,
     session,
 )
-from operations.deliveries import Deliveries, delivery_row
-from operations.delivery_filter import DeliveryFilter
 from operations.escaping import shell_argument
-from operations.mail_records import MailRecords
 from operations.output import Output
 from operations.parallel import in_parallel
-from operations.ramp import current_ramp
-from operations.session import Session
-from operations.subscription_args import parse_end, parse_field, parse_option, parse_weekday
-from operations.subscription_changes import SubscriptionChanges
-from operations.subscription_edit import InvalidEdit, SubscriptionEdit
-from operations.subscriptions import Subscriptions, SubscriptionState, subscription_row
-from operations.users import Users
+
+if TYPE_CHECKING:
+    from functions.shared.subscription import Subscription
+    from functions.shared.user import User
+    from operations.session import Session
+    from operations.subscription_changes import SubscriptionChanges
+    from operations.subscription_edit import InvalidEdit, SubscriptionEdit
 
 app = typer.Typer(
     help="Which reports users get, and when: look at subscriptions, make, change, pause, resume and remove them.",
@@ -56,6 +52,8 @@ _THE_RECIPIENTS_WISH = {
 
 
 def _parsed_option(text: str) -> tuple[str, Any]:
+    from operations.subscription_args import parse_option
+
     try:
         return parse_option(text)
     except ValueError as error:
@@ -63,6 +61,8 @@ def _parsed_option(text: str) -> tuple[str, Any]:
 
 
 def _parsed_field(text: str) -> str:
+    from operations.subscription_args import parse_field
+
     try:
         return parse_field(text)
     except ValueError as error:
@@ -124,6 +124,9 @@ def list_(
     as_csv: AsCsv = False,
 ) -> None:
     """Subscriptions with their next due time and their last delivery; of all users, those that are due first."""
+    from operations.subscriptions import Subscriptions
+    from operations.users import Users
+
     most = None if everything else limit
     current, now = session(ctx), datetime.now(UTC)
     reader = Subscriptions(current.users_database, current.defaults)
@@ -156,6 +159,12 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """One subscription, with all its fields and its latest deliveries."""
+    from operations.deliveries import Deliveries, delivery_row
+    from operations.delivery_filter import DeliveryFilter
+    from operations.mail_records import MailRecords
+    from operations.ramp import current_ramp
+    from operations.subscriptions import Subscriptions, SubscriptionState, subscription_row
+
     current = session(ctx)
     found = Subscriptions(current.users_database, current.defaults).find(user, subscription)
     latest = Deliveries(current.pipeline_database).find(
@@ -207,6 +216,9 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Make a subscription. Its first report is due at its next due time; reports send sends one at once."""
+    from operations.subscription_edit import InvalidEdit
+    from operations.users import Users
+
     edit = _edit(
         kind=kind,
         cadence=cadence,
@@ -261,6 +273,9 @@ def set_(
     as_json: AsJson = False,
 ) -> None:
     """Change fields of a subscription, and leave the others. A new schedule repeats and leaves out no time."""
+    from operations.subscription_edit import InvalidEdit
+    from operations.subscriptions import Subscriptions
+
     edit = _edit(
         kind=kind,
         cadence=cadence,
@@ -305,6 +320,10 @@ def pause(
     as_json: AsJson = False,
 ) -> None:
     """Send no reports of a subscription until it is resumed. A pause skips the reports that fall due in it."""
+    from operations.subscription_args import parse_end
+    from operations.subscriptions import Subscriptions
+    from operations.users import Users
+
     current = session(ctx)
     found = Subscriptions(current.users_database, current.defaults).find(user, subscription)
     end = None
@@ -328,6 +347,8 @@ def resume(
     as_json: AsJson = False,
 ) -> None:
     """Send a subscription's reports again. If the recipient asked for the pause, the command asks first."""
+    from operations.subscriptions import Subscriptions
+
     current = session(ctx)
     output = Output(as_json=as_json)
     found = Subscriptions(current.users_database, current.defaults).find(user, subscription)
@@ -348,6 +369,9 @@ def remove(
     as_json: AsJson = False,
 ) -> None:
     """Delete a subscription. This cannot be undone; to send nothing for a time, pause it instead."""
+    from operations.deliveries import Deliveries, delivery_row
+    from operations.subscriptions import Subscriptions
+
     current = session(ctx)
     output = Output(as_json=as_json)
     found = Subscriptions(current.users_database, current.defaults).find(user, subscription)
@@ -376,6 +400,10 @@ def read_rows(
     with_addresses: bool = False,
 ) -> list[dict[str, Any]]:
     """Subscriptions as JSON shows them, each with its latest delivery."""
+    from operations.deliveries import Deliveries
+    from operations.mail_records import MailRecords
+    from operations.subscriptions import subscription_row
+
     deliveries, mails = Deliveries(current.pipeline_database), MailRecords(current.pipeline_database)
 
     def read(each: Subscription) -> dict[str, Any]:
@@ -418,6 +446,9 @@ class _FieldOptions(TypedDict):
 
 def _edit(*, unset: Sequence[str] | None = None, **given_options: Unpack[_FieldOptions]) -> SubscriptionEdit:
     """The edit that the command line asks for."""
+    from operations.subscription_args import parse_weekday
+    from operations.subscription_edit import SubscriptionEdit
+
     cadence, covers = given_options["cadence"], given_options["covers"]
     weekday, options = given_options["weekday"], given_options["options"]
     fields: dict[str, Any] = {
@@ -436,6 +467,8 @@ def _edit(*, unset: Sequence[str] | None = None, **given_options: Unpack[_FieldO
 
 
 def _changes(current: Session) -> SubscriptionChanges:
+    from operations.subscription_changes import SubscriptionChanges
+
     return SubscriptionChanges(client=current.users_database, defaults=current.defaults)
 
 
@@ -451,12 +484,17 @@ def _warn_of_user(output: Output, user: User) -> None:
 
 
 def _warn_of_kind(output: Output, kind: str | None) -> None:
+    from operations import preview
+
     known = preview.known_kinds()
     if kind is not None and kind not in known:
         output.warn(f"There is no kind {kind} in this checkout, but {', '.join(known)}: has the worker one?")
 
 
 def _print_changed(current: Session, output: Output, subscription: Subscription, what: str) -> None:
+    from operations.deliveries import Deliveries
+    from operations.subscriptions import subscription_row
+
     latest = Deliveries(current.pipeline_database).latest(subscription.user_id, subscription.id)
     row = subscription_row(subscription, latest, now=datetime.now(UTC))
     if output.as_json:

@@ -4,7 +4,6 @@ import typer
 
 from operations.commands.group import AsCsv, AsJson, EveryRow, Limit, print_list, session
 from operations.output import Output
-from operations.system_alerts import SystemAlerts
 
 _COLUMNS = ("at", "alert", "run_id", "detail", "received_at", "alerted_at")
 
@@ -18,6 +17,8 @@ def system_alerts(
     as_csv: AsCsv = False,
 ) -> None:
     """What was wrong with the system itself in the last 90 days: overdue reports, missed runs, a refused key."""
+    from operations.system_alerts import SystemAlerts
+
     most = None if everything else limit
     alerts = SystemAlerts(session(ctx).pipeline_database)
     print_list(

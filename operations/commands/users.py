@@ -1,22 +1,23 @@
 """`reports users`: who gets reports."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from functions.shared.user import User
 from operations.commands import personal_data
 from operations.commands.group import AsCsv, AsJson, EveryRow, Limit, WithAddresses, document_id, session
 from operations.commands.subscriptions import print_subscriptions, read_rows
-from operations.deliveries import Deliveries
 from operations.errors import NotFound
 from operations.output import Output
 from operations.parallel import in_parallel
-from operations.session import Session
-from operations.subscriptions import Subscriptions
-from operations.users import Users, explain_user, user_row
+
+if TYPE_CHECKING:
+    from functions.shared.user import User
+    from operations.session import Session
 
 app = typer.Typer(
     help="Who gets reports; and what the pipeline keeps about one user: export it, erase it.",
@@ -44,6 +45,8 @@ def list_(
     as_csv: AsCsv = False,
 ) -> None:
     """Users in the order of their ids, with their next due time and their last delivery."""
+    from operations.users import Users
+
     current, most = session(ctx), None if everything else limit
     users = Users(current.users_database)
     output = Output(as_json=as_json, as_csv=as_csv)
@@ -62,6 +65,8 @@ def find(
     as_json: AsJson = False,
 ) -> None:
     """The users who have an e-mail address. The addresses in subscriptions are not searched."""
+    from operations.users import Users
+
     current = session(ctx)
     output = Output(as_json=as_json)
     found = Users(current.users_database).with_address(email, limit=limit)
@@ -81,6 +86,10 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """One user, with all subscriptions; and why no report comes, if none does."""
+    from operations.deliveries import Deliveries
+    from operations.subscriptions import Subscriptions
+    from operations.users import Users, explain_user, user_row
+
     current, now = session(ctx), datetime.now(UTC)
     output = Output(as_json=as_json)
     found = Users(current.users_database).get(user)
@@ -98,6 +107,10 @@ def show(
 
 
 def _print(current: Session, output: Output, users: Sequence[User], *, empty: str) -> None:
+    from operations.deliveries import Deliveries
+    from operations.subscriptions import Subscriptions
+    from operations.users import user_row
+
     now = datetime.now(UTC)
     subscriptions = Subscriptions(current.users_database, current.defaults)
     deliveries = Deliveries(current.pipeline_database)

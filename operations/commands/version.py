@@ -7,13 +7,14 @@ import typer
 from operations.commands.group import AsJson, session
 from operations.errors import NotConfigured
 from operations.output import Output, notice
-from operations.running_versions import checkout_version, deployed_version
 
 _COLUMNS = ("what", "version", "commit")
 
 
 def version(ctx: typer.Context, *, as_json: AsJson = False) -> None:
     """The version and the commit of this checkout, and of each function and the console as they are deployed."""
+    from operations.running_versions import checkout_version, deployed_version
+
     versions = [checkout_version()]
     try:
         versions += [deployed_version(name, labels) for name, labels in session(ctx).deployed_labels().items()]

@@ -35,7 +35,8 @@ from operations.console.pages import (
 )
 from operations.console.view import View
 from operations.console.wall import RequestWall
-from operations.errors import UNREACHABLE, NotConfigured, NotFound, OperatorError, describe
+from operations.errors import NotConfigured, NotFound, OperatorError
+from operations.failures import UNREACHABLE, describe
 from operations.session import Session
 
 _STATIC = Path(__file__).parent / "static"

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import structlog
 
-from operations.errors import describe
+from operations.failures import describe
 from operations.operator_actions import OperatorActions
 from operations.parallel import PARALLEL
 

@@ -24,7 +24,8 @@ from functions.worker.reports.in_memory_user_data import Documents, InMemoryUser
 from functions.worker.reports.kinds import kinds, sample
 from functions.worker.reports.report import PermanentError, Skip
 from functions.worker.reports.sample_amount import SampleAmount
-from operations.new_kind import Source, write_kind
+from operations.kind_source import Source
+from operations.new_kind import write_kind
 from tests.mails.hebrew import TAG as HEBREW
 
 LOCALES = ("en", "ja", HEBREW)

@@ -15,7 +15,8 @@ from functions.worker.reports import needs
 from functions.worker.reports.sql.report_file import read_report_file
 from operations.catalogs import updated_catalogs
 from operations.errors import OperatorError
-from operations.new_kind import ROOT, Source, write_kind
+from operations.kind_source import Source
+from operations.new_kind import ROOT, write_kind
 from tests.forked_python import run_python
 
 pytestmark = pytest.mark.starts_process

@@ -14,8 +14,8 @@ import pytest
 import structlog
 from google.cloud.firestore import GeoPoint
 
-from operations.errors import describe
 from operations.escaping import escape, shell_argument
+from operations.failures import describe
 from operations.output import Output, guard_logs, print_traceback, to_csv, to_json
 
 HOSTILE = "\x1b]52;c;ZXZpbA==\x07 \x9b31m \x7f \u202e \u2066 \r\n \U000e0041 \ud800 [bold]x[/bold]"
