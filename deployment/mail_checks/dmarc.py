@@ -6,6 +6,7 @@ https://senders.yahooinc.com/best-practices/
 https://techcommunity.microsoft.com/blog/microsoftdefenderforoffice365blog/strengthening-email-ecosystem-outlook%E2%80%99s-new-requirements-for-high%E2%80%90volume-senders/4399730
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,8 +15,10 @@ from deployment.mail_checks.finding import Finding, State
 
 _CHECK = "dmarc"
 _POLICIES = ("none", "quarantine", "reject")
+_SET_POLICY = "Set p, and sp and np if they are there, to none, quarantine or reject."
 _MOST_NAMES = 8
-"""https://datatracker.ietf.org/doc/html/draft-ietf-dmarc-dmarcbis-41#section-4.10"""
+"""https://www.rfc-editor.org/rfc/rfc9989#section-4.10"""
+_REPORTING_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s,]+")
 
 
 @dataclass(frozen=True)
@@ -34,24 +37,39 @@ class DmarcRecords:
 
 
 def find_records(domain: str, texts: Callable[[str], DnsAnswer]) -> DmarcRecords:
-    """Look for the record that holds for a domain: its own, or else that of the nearest domain above it.
+    """Look for the record that holds for a domain: its own, or else that of its organizational domain, which is the
+    highest domain above it that has one, unless a record marks another as the border (`psd`).
 
-    A record that says that it is of a public suffix, such as gov.uk, is not the sender's.
+    The record of a public suffix, such as gov.uk, holds for the sender as well, but it is not the sender's own, so it
+    counts as none here; and so does that of a top-level domain. Several records at one name count as none.
+
+    https://www.rfc-editor.org/rfc/rfc9989#section-4.10
 
     Args:
         domain: the sender's.
         texts: gives the TXT records of a name.
     """
     labels = domain.split(".")
-    names = [".".join(labels[number:]) for number in range(max(1, len(labels) - 1))]
-    for name in [*names[:1], *names[1:][-_MOST_NAMES + 1 :]]:
+    above = [".".join(labels[number:]) for number in range(1, len(labels))]
+    found = DmarcRecords(domain)
+    for name in [domain, *above[-_MOST_NAMES + 1 :]]:
         answer = texts(f"_dmarc.{name}")
         if answer.failure:
             return DmarcRecords(name, failure=answer.failure)
         records = tuple(text for text in answer.texts if _tags(text)[:1] == [("v", "DMARC1")])
-        if records and (name == domain or ("psd", "y") not in _tags(records[0])):
+        if name == domain and records:
             return DmarcRecords(name, records)
-    return DmarcRecords(domain)
+        if len(records) != 1:
+            continue
+        border = dict(reversed(_tags(records[0]))).get("psd")
+        if border == "y":
+            is_organizational = found.domain.count(".") == name.count(".") + 1
+            return found if is_organizational else DmarcRecords(domain)
+        if "." in name:
+            found = DmarcRecords(name, records)
+        if border == "n":
+            break
+    return found
 
 
 def check_dmarc(domain: str, found: DmarcRecords, *, is_signed: bool | None) -> Finding:
@@ -81,15 +99,15 @@ def check_dmarc(domain: str, found: DmarcRecords, *, is_signed: bool | None) -> 
         )
     tags = dict(reversed(_tags(found.records[0])))
     tag = "sp" if found.domain != domain and "sp" in tags else "p"
-    policy = tags.get(tag, "").lower()
-    if "p" not in tags or policy not in _POLICIES:
-        return Finding(
-            _CHECK,
-            State.PROBLEM,
-            f"{host} has no valid policy ({tag}={policy})",
-            "Set p to none, quarantine or reject.",
-        )
-    said = f"{tag}={policy} at {host}"
+    has_reports = _REPORTING_URI.search(tags.get("rua", "")) is not None
+    policy, said = tags.get(tag, "").lower(), f"{tag}={tags.get(tag, '').lower()} at {host}"
+    wrong = [f"{name}={tags[name]}" for name in ("p", "sp", "np") if tags.get(name, "none").lower() not in _POLICIES]
+    if wrong or "p" not in tags:
+        said = f"{host} has no valid policy ({', '.join(wrong) or 'p is missing'})"
+        if not has_reports:
+            return Finding(_CHECK, State.PROBLEM, said, _SET_POLICY)
+        # https://www.rfc-editor.org/rfc/rfc9989#section-4.10.1
+        policy, said = "none", f"{said}, which counts as p=none"
     if is_signed is False and policy != "none":
         return Finding(
             _CHECK,
@@ -104,7 +122,9 @@ def check_dmarc(domain: str, found: DmarcRecords, *, is_signed: bool | None) -> 
             f"{said}, and the mails are not signed as {domain}: they fail DMARC",
             f"Authenticate {domain} (domain-authentication).",
         )
-    if not tags.get("rua"):
+    if wrong:
+        return Finding(_CHECK, State.WARNING, said, _SET_POLICY)
+    if not has_reports:
         return Finding(
             _CHECK,
             State.WARNING,
@@ -115,6 +135,6 @@ def check_dmarc(domain: str, found: DmarcRecords, *, is_signed: bool | None) -> 
 
 
 def _tags(text: str) -> list[tuple[str, str]]:
-    """The tags of a record, in order. https://www.rfc-editor.org/rfc/rfc7489#section-6.4"""
+    """The tags of a record, in order. https://www.rfc-editor.org/rfc/rfc9989#section-4.8"""
     pairs = (part.partition("=") for part in text.split(";"))
     return [(name.strip(), value.strip()) for name, sign, value in pairs if sign]

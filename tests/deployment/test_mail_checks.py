@@ -274,10 +274,32 @@ class TestDmarc:
         zone = {f"_dmarc.{DOMAIN}": ["v=DMARC1; p=reject", "unrelated"]}
         assert self.find(f"a.mail.{DOMAIN}", zone) == DmarcRecords(DOMAIN, ("v=DMARC1; p=reject",))
 
-    def test_a_public_suffix_has_none_for_the_sender(self) -> None:
-        assert self.find("city.gov.uk", {"_dmarc.gov.uk": ["v=DMARC1; p=reject; psd=y"]}) == DmarcRecords("city.gov.uk")
+    def test_the_organizational_domain_is_the_highest_with_a_record(self) -> None:
+        zone = {f"_dmarc.mail.{DOMAIN}": ["v=DMARC1; p=none"], f"_dmarc.{DOMAIN}": ["v=DMARC1; p=reject"]}
+        assert self.find(f"a.mail.{DOMAIN}", zone) == DmarcRecords(DOMAIN, ("v=DMARC1; p=reject",))
 
-    def test_a_top_level_domain_is_not_asked(self) -> None:
+    def test_a_part_of_an_organization_may_stand_alone(self) -> None:
+        zone = {f"_dmarc.mail.{DOMAIN}": ["v=DMARC1; p=none; psd=n"], f"_dmarc.{DOMAIN}": ["v=DMARC1; p=reject"]}
+        found = self.find(f"a.mail.{DOMAIN}", zone)
+        assert found == DmarcRecords(f"mail.{DOMAIN}", ("v=DMARC1; p=none; psd=n",))
+
+    def test_several_records_above_count_as_none(self) -> None:
+        zone = {
+            f"_dmarc.mail.{DOMAIN}": ["v=DMARC1; p=none"],
+            f"_dmarc.{DOMAIN}": ["v=DMARC1; p=reject", "v=DMARC1; p=quarantine"],
+        }
+        assert self.find(f"a.mail.{DOMAIN}", zone) == DmarcRecords(f"mail.{DOMAIN}", ("v=DMARC1; p=none",))
+
+    def test_a_public_suffix_has_none_for_the_sender(self) -> None:
+        suffix = {"_dmarc.gov.uk": ["v=DMARC1; p=reject; psd=y"]}
+        city = {"_dmarc.city.gov.uk": ["v=DMARC1; p=none"], "_dmarc.it.city.gov.uk": ["v=DMARC1; p=quarantine"]}
+        assert self.find("city.gov.uk", suffix) == DmarcRecords("city.gov.uk")
+        assert self.find("a.it.city.gov.uk", suffix | city) == DmarcRecords("city.gov.uk", ("v=DMARC1; p=none",))
+        # Below a suffix, the organizational domain is the one just below it, with a record or without.
+        del city["_dmarc.city.gov.uk"]
+        assert self.find("a.it.city.gov.uk", suffix | city) == DmarcRecords("a.it.city.gov.uk")
+
+    def test_a_top_level_domain_has_none_for_the_sender(self) -> None:
         assert self.find(DOMAIN, {"_dmarc.example": ["v=DMARC1; p=reject"]}) == DmarcRecords(DOMAIN)
 
     def test_a_name_of_many_labels_takes_eight_questions(self) -> None:
@@ -288,7 +310,7 @@ class TestDmarc:
             return DnsAnswer(name)
 
         find_records("a.b.c.d.e.f.g.h.i.corp.example", texts)
-        assert (len(asked), asked[0], asked[-1]) == (8, "_dmarc.a.b.c.d.e.f.g.h.i.corp.example", "_dmarc.corp.example")
+        assert (len(asked), asked[0], asked[-1]) == (8, "_dmarc.a.b.c.d.e.f.g.h.i.corp.example", "_dmarc.example")
 
     def test_it_ends_where_dns_does_not_say(self) -> None:
         found = find_records(f"mail.{DOMAIN}", lambda name: DnsAnswer(name, failure="DNS answers SERVFAIL"))
@@ -317,6 +339,17 @@ class TestDmarc:
     @pytest.mark.parametrize("record", ["v=DMARC1", "v=DMARC1; p=", "v=DMARC1; p=nothing", "v=DMARC1; sp=none"])
     def test_no_valid_policy(self, record: str) -> None:
         assert self.check(record).state is State.PROBLEM
+        assert self.check(f"{record}; rua=nobody").state is State.PROBLEM
+
+    def test_with_reports_a_record_without_a_policy_counts_as_none(self) -> None:
+        finding = self.check("v=DMARC1; rua=mailto:a@corp.example")
+        assert (finding.state, "counts as p=none" in finding.found) == (State.OK, True)
+        assert self.check("v=DMARC1; rua=mailto:a@corp.example", is_signed=False).state is State.WARNING
+
+    @pytest.mark.parametrize("policies", ["p=nothing", "p=reject; sp=nothing", "p=reject; np=nothing"])
+    def test_and_so_does_one_with_a_wrong_policy_but_it_is_to_be_corrected(self, policies: str) -> None:
+        finding = self.check(f"v=DMARC1; {policies}; rua=mailto:a@corp.example", is_signed=None)
+        assert (finding.state, "counts as p=none" in finding.found) == (State.WARNING, True)
 
     def test_the_first_of_two_equal_tags_counts(self) -> None:
         assert "p=none" in self.check("v=DMARC1; p=none; p=reject; rua=mailto:a@corp.example").found
