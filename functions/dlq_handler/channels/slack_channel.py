@@ -3,6 +3,7 @@
 https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
 """
 
+import threading
 from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPStatus
@@ -17,6 +18,8 @@ TIMEOUT_SECONDS = 5
 """Far less than the 60 seconds after which Pub/Sub delivers a message again. Slack answers within one second."""
 
 _DEFAULT_RETRY_AFTER = timedelta(seconds=30)
+
+_IMPORT = threading.Lock()
 
 _logger = structlog.get_logger()
 
@@ -41,10 +44,12 @@ class SlackChannel:
             ChannelFailed: Slack could not be reached or did not take the alert.
         """
         # Imported with the first alert: most messages of a storm raise none, and the handler starts without it.
-        from slack_sdk.errors import SlackClientError
-        from slack_sdk.webhook import WebhookClient
+        # One thread at a time: the package imports itself in a circle, and a second thread would find it half made.
+        with _IMPORT:
+            from slack_sdk.errors import SlackClientError
+            from slack_sdk.webhook import WebhookClient
 
-        from functions.dlq_handler.channels.slack_blocks import to_blocks, to_fallback
+            from functions.dlq_handler.channels.slack_blocks import to_blocks, to_fallback
 
         client = WebhookClient(self._webhook_url, timeout=TIMEOUT_SECONDS, retry_handlers=[])
         text = to_fallback(alert)
