@@ -56,7 +56,8 @@ class RunCounter(StrEnum):
     """What a run counts. Each is a field of its document, of its answer, and of the alerts about it."""
 
     DUE = "due"
-    """Reports found due. Each is also counted as one of DISPATCHED, ALREADY_DISPATCHED, LOST, MALFORMED and ERRORS."""
+    """Reports found due, and those that are no longer due by their subscription and whose task died, such as replays.
+    Each is also counted as one of DISPATCHED, ALREADY_DISPATCHED, LOST, MALFORMED and ERRORS."""
     DISPATCHED = "dispatched"
     """Tasks that the run made."""
     ALREADY_DISPATCHED = "already_dispatched"

@@ -158,6 +158,7 @@ class Rescuer:
 
     def rescue(self, orphaned: Sequence[OrphanedDelivery]) -> None:
         """Give each of these deliveries another task, or give it up."""
+        self._counters.add(RunCounter.DUE, len(orphaned))
         cases: list[_Case] = []
         broken: list[DueSubscription] = []
         for found in orphaned:
@@ -166,6 +167,7 @@ class Rescuer:
                 self._late.note(due)
             try:
                 if delivery.is_claimed(self._run_time):
+                    self._counters.add(RunCounter.ALREADY_DISPATCHED)
                     continue
                 tasks = task_ids(due, delivery, self._outlook.history.salts(due.due_at))
                 is_lost = found.is_lost(self._run_time, self._outlook.clock, restored_at=self._restored_at)
