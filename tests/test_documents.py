@@ -95,6 +95,14 @@ def test_relative_links_lead_somewhere(document: Path) -> None:
     assert broken == []
 
 
+@parameters(DOCUMENTS)
+def test_a_link_that_is_the_name_of_a_file_leads_to_that_file(document: Path) -> None:
+    named = re.findall(r"\[`?([\w./-]+\.\w+)`?\]\(([^)#\s]+)[^)]*\)", without_blocks(document.read_text()))
+    assert [
+        link for name, link in named if Path(name).suffix == Path(link).suffix and Path(name).name != Path(link).name
+    ] == []
+
+
 @parameters(reading_time.pages())
 def test_a_page_says_for_whom_it_is_and_how_long_it_takes(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
