@@ -31,11 +31,19 @@ class _Outcome(enum.StrEnum):
     CAUGHT = "caught"
     MISSED = "missed"
     BROKEN = "did not run"
+    NOT_ASKED = "not asked"
+
+
+_WELL = {_Outcome.MISSED, _Outcome.NOT_ASKED}
+"""What a source without a mistake comes to."""
+_NOTICED = {_Outcome.CAUGHT, _Outcome.NOT_ASKED}
 
 
 def _harness(tree: Path, provider: MailProviderName, scenarios: Iterable[str], log: Path) -> _Outcome:
     """Play scenarios in a copy; the same ones with the same subscriptions, every time."""
     names = sorted(set(scenarios))
+    if not names:
+        return _Outcome.NOT_ASKED
     options = ["--provider", provider.value, *(option for name in names for option in ("--scenario", name))]
     reports = FEW_REPORTS * len(names)
     command = ["-m", "tests.faults", "--seed", str(SEED), "--reports", str(reports), *options]
@@ -88,10 +96,10 @@ def _look_at_the_source_itself(source: Path, mutants: Sequence[Mutant], logs: Pa
         log = logs / f"source-harness-{provider}.txt"
         outcomes[log] = _harness(source, provider, scenarios, log)
     for log, outcome in outcomes.items():
-        if outcome is not _Outcome.MISSED:
+        if outcome not in _WELL:
             console.print(f"The source fails without a mistake ({log}):")
             _show_end(log, console)
-    return all(outcome is _Outcome.MISSED for outcome in outcomes.values())
+    return all(outcome in _WELL for outcome in outcomes.values())
 
 
 def _show_end(log: Path, console: Console) -> None:
@@ -155,10 +163,10 @@ def _try_all_out(source: Path, mutants: Sequence[Mutant], logs: Path, console: C
             f"({time.monotonic() - begun:.0f} s)",
             highlight=False,
         )
-        style = None if harness is tests is _Outcome.CAUGHT else "red"
+        style = None if {harness, tests} <= _NOTICED else "red"
         table.add_row(mutant.name, harness, tests, style=style)
     console.print(table)
-    return 0 if all(outcome is _Outcome.CAUGHT for pair in results for outcome in pair) else 1
+    return 0 if all(outcome in _NOTICED for pair in results for outcome in pair) else 1
 
 
 if __name__ == "__main__":

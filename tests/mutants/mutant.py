@@ -22,7 +22,8 @@ class Mutant:
         search: the original text, which the file has exactly once.
         replace: the text with the mistake.
         provider: the mail provider with which the scenarios are played.
-        scenarios: the scenarios of the fault harness that must notice, by parts of their names.
+        scenarios: the scenarios of the fault harness that must notice, by parts of their names; none where no scenario
+            meets the moment in which the mistake shows.
         tests: paths of the tests that must notice, with `::` and a name where that saves time.
     """
 
@@ -31,7 +32,7 @@ class Mutant:
     search: str
     replace: str
     provider: MailProviderName = MailProviderName.SENDGRID
-    scenarios: tuple[str, ...]
+    scenarios: tuple[str, ...] = ()
     tests: tuple[str, ...]
 
     def patched(self, source: str) -> str:

@@ -394,6 +394,34 @@ ALL = [
         ),
     ),
     Mutant(
+        name="a repeat that cannot go on forgets what may have been sent",
+        file="functions/worker/send_report.py",
+        search="end_attempt = self._deliveries.keep_claimed if claim.is_repeat else self._deliveries.release",
+        replace="end_attempt = self._deliveries.release",
+        tests=(
+            "tests/functions/worker/integration/test_repeats.py::test_a_repeat_that_claims_and_then_cannot_read_leaves_the_requests_to_the_next",
+        ),
+    ),
+    Mutant(
+        name="a worker sends in the last second of its lease",
+        file="functions/worker/send_report.py",
+        search="if not claim.outlasts(CLAIM_SECONDS_NEEDED, now=self._now()):",
+        replace="if not claim.outlasts(0, now=self._now()):",
+        tests=(
+            "tests/functions/worker/integration/test_failures.py::test_an_owner_whose_lease_is_nearly_over_sends_nothing",
+        ),
+    ),
+    Mutant(
+        name="a second attempt takes the delivery for a new one",
+        file="functions/worker/send_report.py",
+        search="is_new = attempt.number == 1 and attempt.task_name == task_id(task.delivery_id)",
+        replace="is_new = attempt.task_name == task_id(task.delivery_id)",
+        scenarios=("SendGrid: answers 429 with Retry-After",),
+        tests=(
+            "tests/functions/worker/integration/test_failures.py::test_the_second_attempt_of_a_reports_first_task_sends_it",
+        ),
+    ),
+    Mutant(
         name="an address that was taken out before the claim gets the mail",
         file="functions/worker/send_report.py",
         search="recipients = current.still_wanted(mail.recipients)",

@@ -21,7 +21,6 @@ def test_it_fits(mutant: Mutant) -> None:
 
 @pytest.mark.parametrize("mutant", ALL, ids=lambda mutant: mutant.name)
 def test_what_must_notice_it_exists(mutant: Mutant) -> None:
-    assert mutant.scenarios
     assert set(mutant.scenarios) <= {str(scenario) for scenario in OF_PROVIDER[mutant.provider]}
     assert mutant.tests
     for path in mutant.tests:

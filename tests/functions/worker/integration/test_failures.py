@@ -3,13 +3,13 @@
 import functools
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
 import pytest
 
-from functions.shared.ids import run_id
+from functions.shared.ids import run_id, task_id
 from functions.worker.mail.model import Mail, MailOutcome
 from functions.worker.reports.kinds import kinds
 from local_cloud.inbox.faults import Answer, Call, CutConnection, Fault
@@ -481,6 +481,39 @@ def test_a_mail_that_the_ledger_was_not_told_of_counts_as_unknown(cloud: Cloud) 
     cloud.delivery(user).update({"lease_expires_at": datetime.now(UTC)})
     assert cloud.deliver(user, retry_count=2).json()["reason"] == "unknown-outcome"
     assert len(cloud.mails_to(user)) == 1
+
+
+def test_an_owner_whose_lease_is_nearly_over_sends_nothing(cloud: Cloud) -> None:
+    """Otherwise the lease would end while the provider has the request."""
+    user, clock = cloud.user(), None
+
+    async def slow(called: str, carry_out: CarryOut) -> Any:
+        nonlocal clock
+        answer = await carry_out()
+        if called.endswith("/Commit") and clock is None:
+            found = await cloud.background.loop.run_in_executor(None, cloud.delivery_of, user)
+            clock = found["lease_expires_at"] - timedelta(seconds=1)
+        return answer
+
+    cloud.firestore_faults.middleware = slow
+    send_report = in_this_process(cloud, Letters(), now=lambda: clock or datetime.now(UTC))
+    answer = send_report(task(user), an_attempt(1, last=False))
+    assert (answer.status, answer.details["cause"]) == (500, "slow-claim")
+    assert cloud.mails_to(user) == []
+    assert cloud.delivery_of(user)["state"] == "pending"
+    assert cloud.deliver(user, retry_count=1).json()["result"] == "sent"
+
+
+def test_the_second_attempt_of_a_reports_first_task_sends_it(cloud: Cloud) -> None:
+    """Only the first attempt may take the delivery for one that is not there yet."""
+    user = cloud.user()
+    first_task = {"X-CloudTasks-TaskName": task_id(cloud.delivery(user).id)}
+    cloud.inbox.fault = answering(429)
+    assert cloud.deliver(user, **first_task).status_code == 429
+    cloud.inbox.fault = None
+    assert cloud.deliver(user, retry_count=1, **first_task).json()["result"] == "sent"
+    assert len(cloud.mails_to(user)) == 1
+    assert cloud.delivery_of(user)["attempts"] == 2
 
 
 def test_an_owner_who_lost_the_lease_overwrites_nothing(cloud: Cloud) -> None:

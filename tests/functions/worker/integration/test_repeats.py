@@ -6,17 +6,20 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
+import grpc
 import pytest
 
 from functions.shared.mail_event import MAIL_EVENTS, MailEvent, MailRecord, MailStatus
 from local_cloud.function_process import FunctionProcess
 from local_cloud.inbox.faults import Answer, Call, CutConnection, Fault
 from local_cloud.inbox.server import RESEND_API_KEY
+from local_cloud.rpc import RpcError
 from tests.functions.worker.integration.conftest import DUE, HOUR, MAX_ATTEMPTS, Cloud
 
 LAST = MAX_ATTEMPTS - 1
 
 CarryOn = Callable[[], Awaitable[Answer]]
+CarryOut = Callable[[], Awaitable[Any]]
 
 
 def resend(cloud: Cloud, **variables: str) -> FunctionProcess:
@@ -155,6 +158,30 @@ def test_another_provider_is_not_handed_the_mail(cloud: Cloud, unclear: Callable
     assert cloud.deliver(user, retry_count=1).json()["reason"] == "unknown-outcome"
     assert mails(cloud, user) == 1
     cloud.letters()
+
+
+def test_a_repeat_that_claims_and_then_cannot_read_leaves_the_requests_to_the_next(
+    cloud: Cloud, unclear: Callable[..., str]
+) -> None:
+    user, claimed = unclear(), False
+
+    async def unreadable_from_then_on(called: str, carry_out: CarryOut) -> Any:
+        nonlocal claimed
+        if called.endswith("/Commit"):
+            claimed = True
+        elif claimed:
+            raise RpcError(grpc.StatusCode.PERMISSION_DENIED, "made to fail")
+        return await carry_out()
+
+    cloud.firestore_faults.middleware = unreadable_from_then_on
+    assert cloud.deliver(user, worker=resend(cloud), retry_count=1).json()["cause"] == "firestore"
+    cloud.firestore_faults.middleware = None
+    assert claimed
+    lease_ends(cloud, user)
+    # A report that was built anew would be another request, which the provider takes as well.
+    cloud.users.document(user).update({"name": "Grace"})
+    assert cloud.deliver(user, worker=resend(cloud), retry_count=2).json()["result"] == "sent"
+    assert mails(cloud, user) == 1
 
 
 def test_a_recipient_who_has_left_gets_no_repeat(cloud: Cloud, unclear: Callable[..., str]) -> None:
