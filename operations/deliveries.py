@@ -131,7 +131,7 @@ class Deliveries:
         delivery = Delivery.from_snapshot(snapshot) if snapshot is not None else None
         if delivery is None:
             raise NotFound(
-                f"There is no delivery {delivery_id}: reports deliveries shows those of a user or a run.",
+                f"There is no delivery {delivery_id}: reports deliveries list shows those of a user or a run.",
                 did_you_mean(self._deliveries, delivery_id),
             )
         return delivery

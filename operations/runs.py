@@ -102,7 +102,7 @@ class Runs:
         runs = self._client.collection(RUNS)
         snapshot = runs.document(run_id).get()
         if not snapshot.exists:
-            raise NotFound(f"There is no run {run_id}: reports runs shows the latest.", did_you_mean(runs, run_id))
+            raise NotFound(f"There is no run {run_id}: reports runs list shows the latest.", did_you_mean(runs, run_id))
         return snapshot
 
 

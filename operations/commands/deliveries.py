@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from functions.shared.states import DeliveryState
-from operations.commands.group import AsCsv, AsJson, EveryRow, Limit, document_id, print_list, session
+from operations.commands.group import AsCsv, AsJson, EveryRow, Limit, ListGroup, document_id, print_list, session
 from operations.output import Output
 
 if TYPE_CHECKING:
@@ -21,7 +21,20 @@ _COLUMNS = (
 _OPTIONAL = {"reason", "note", "last_error", "mail", "mail_reason"}
 
 
-def deliveries(
+app = typer.Typer(
+    help="Deliveries: what became of each report of a user, of one of the user's subscriptions, of a run, or in a "
+    "state.",
+    cls=ListGroup,
+)
+
+
+@app.callback()
+def group() -> None:
+    """Keep `list` a command of its own, though it is the only one."""
+
+
+@app.command("list")
+def list_(
     ctx: typer.Context,
     *,
     user: Annotated[

@@ -1,17 +1,16 @@
 """One call of each command, as its help and docs/reference/commands.md show it."""
 
 EXAMPLES = {
-    "runs": "reports runs --limit 48",
-    "runs list": "reports runs list --json",
+    "runs list": "reports runs list --limit 48",
     "runs show": "reports runs show 20261124T1300Z",
-    "deliveries": "reports deliveries --user u1",
+    "deliveries list": "reports deliveries list --user u1",
     "dead-letters list": "reports dead-letters list --since 1d",
     "dead-letters show": "reports dead-letters show u3:default:20261124T1300Z",
     "dead-letters replay": "reports dead-letters replay --reason retries-exhausted --since 2h",
     "dead-letters dismiss": "reports dead-letters dismiss --reason invalid-task --note 'a test'",
     "dead-letters reopen": "reports dead-letters reopen u3:default:20261124T1300Z",
     "dead-letters redeliver": "reports dead-letters redeliver --dry-run",
-    "system-alerts": "reports system-alerts --limit 10",
+    "system-alerts list": "reports system-alerts list --limit 10",
     "queue show": "reports queue show",
     "queue pause": "reports queue pause",
     "queue resume": "reports queue resume",

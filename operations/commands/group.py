@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from operations.errors import OperatorError
 from operations.output import Output, guard_logs
@@ -15,6 +16,17 @@ from operations.time_args import parse_duration, parse_moment
 
 if TYPE_CHECKING:
     from operations.session import Session
+
+
+class ListGroup(TyperGroup):
+    """Commands of which `list` is meant where none is named: `reports runs --limit 5`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the command line."""
+        names_none = not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)
+        parsed: list[str] = super().parse_args(ctx, ["list", *args] if names_none else args)
+        return parsed
+
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV, and nothing else, on standard output.")]

@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 
 from functions.shared.run import RUN_COUNTERS
-from operations.commands.group import AsCsv, AsJson, EveryRow, Limit, document_id, print_list, session
+from operations.commands.group import AsCsv, AsJson, EveryRow, Limit, ListGroup, document_id, print_list, session
 from operations.output import Output
 
-app = typer.Typer(help="Runs of the dispatcher, the newest first.", invoke_without_command=True)
+app = typer.Typer(help="Runs of the dispatcher, the newest first.", cls=ListGroup)
 
 Follow = Annotated[
     bool,
@@ -20,9 +20,8 @@ _FOLLOWED_EVERY = 2.0
 """In seconds. Each look reads as many documents as it shows."""
 
 
-@app.callback()
 @app.command("list")
-def runs(
+def list_(
     ctx: typer.Context,
     *,
     limit: Limit = 24,
@@ -32,8 +31,6 @@ def runs(
     as_csv: AsCsv = False,
 ) -> None:
     """Runs of the dispatcher, the newest first."""
-    if ctx.invoked_subcommand is not None:
-        return
     from operations.runs import Runs
     from operations.sending import Sending
 

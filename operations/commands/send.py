@@ -83,7 +83,7 @@ def send(
     user_id, name = map(shell_argument, (user_id, which.id))
     output.say(
         f"Enqueued {report}, as {sending.delivery_id}. "
-        f"Follow it: reports deliveries --user {user_id} --subscription {name} --limit 1"
+        f"Follow it: reports deliveries list --user {user_id} --subscription {name} --limit 1"
     )
 
 

@@ -33,7 +33,7 @@ _KIND_TEXTS = {
         "There was no run for more than two hours",
         "This run catches up: one report covers all that was missed. Check whether the job of Cloud Scheduler was "
         "paused, and how its last executions ended.",
-        ("reports runs", "gcloud scheduler jobs list"),
+        ("reports runs list", "gcloud scheduler jobs list"),
     ),
     AlertKind.RAMP_RATE: _KindText(
         "The queue does not follow the ramp: its rate could not be set",
@@ -57,13 +57,13 @@ _KIND_TEXTS = {
         "Many recipients mark reports as spam",
         "Reports still go out. If more recipients complain, the runs stop by themselves. Find out what the recipients "
         "object to: a new kind, a new list of users, a change of how often reports come.",
-        ("reports runs show {run}", "reports deliveries --state sent"),
+        ("reports runs show {run}", "reports deliveries list --state sent"),
     ),
     AlertKind.BOUNCES_HIGH: _KindText(
         "Many mails bounce: the addresses do not exist",
         "Reports still go out. If more mails bounce, the runs stop by themselves. Find out where the addresses come "
         "from, and whether your application has verified them.",
-        ("reports runs show {run}", "reports deliveries --state sent"),
+        ("reports runs show {run}", "reports deliveries list --state sent"),
     ),
     AlertKind.SENDING_STOPPED: _KindText(
         "Sending is stopped: too many complaints or bounces",
@@ -126,4 +126,4 @@ def _kind_text(kind: str) -> _KindText:
     try:
         return _KIND_TEXTS[AlertKind(kind)]
     except ValueError:
-        return _KindText("Something is wrong with the report pipeline", "", ("reports runs",))
+        return _KindText("Something is wrong with the report pipeline", "", ("reports runs list",))

@@ -105,7 +105,7 @@ def test_a_report_that_was_due_and_has_ended_is_not_the_one(project: Project) ->
 
 def test_it_says_where_to_follow_it(project: Project) -> None:
     seed(project.database, "u1", next_report_at=LATER)
-    assert "reports deliveries --user u1 --subscription default" in project.reports("send", "u1").out
+    assert "reports deliveries list --user u1 --subscription default" in project.reports("send", "u1").out
 
 
 def test_which_of_several_subscriptions_is_to_be_named(project: Project) -> None:
