@@ -224,6 +224,8 @@ def describe_schedule(subscription: Subscription) -> str:
             when = f"quarterly on day {subscription.day} {at}"
         case Cadence.CRON:
             when = f"cron {subscription.cron.text if subscription.cron else ''}"
+            if subscription.cron and (days := subscription.cron.either_day):
+                when += f", on days {days[0]} of the month and also on days {days[1]} of the week"
         case _ as unreachable:
             assert_never(unreachable)
     return when + zone

@@ -59,6 +59,12 @@ class CronLine:
         minute, hour, *_ = self.text.split()
         return minute.isdigit() and hour.isdigit()
 
+    @property
+    def either_day(self) -> tuple[str, str] | None:
+        """The days of the month and those of the week, where the line names both; None where it does not."""
+        _, _, of_month, _, of_week = self.text.split()
+        return (of_month, of_week) if "*" not in {of_month, of_week} else None
+
     def following(self, local: datetime, number: int, *, until: datetime | None = None) -> Iterator[datetime]:
         """The next local times after a local time: so many, and all others until another one, where one is given."""
         times = _times(self.text, local).all_next(datetime)

@@ -245,6 +245,7 @@ def add(
         added = _changes(current).add(whose, subscription, edit)
     except InvalidEdit as error:
         raise _refused(error) from error
+    _warn_of_days(output, added)
     _print_changed(current, output, added, "Made.")
 
 
@@ -304,6 +305,7 @@ def set_(
         after, is_new = _changes(current).edit(user, before.id, edit)
     except InvalidEdit as error:
         raise _refused(error) from error
+    _warn_of_days(output, after)
     _print_changed(current, output, after, "Changed." if is_new else "It was so already: nothing was changed.")
 
 
@@ -489,6 +491,14 @@ def _warn_of_kind(output: Output, kind: str | None) -> None:
     known = preview.known_kinds()
     if kind is not None and kind not in known:
         output.warn(f"There is no kind {kind} in this checkout, but {', '.join(known)}: has the worker one?")
+
+
+def _warn_of_days(output: Output, subscription: Subscription) -> None:
+    if subscription.cron and (days := subscription.cron.either_day):
+        output.warn(
+            f"The cron line names days of the month ({days[0]}) and days of the week ({days[1]}): a report is due on "
+            "the ones and on the others. No cron line means only the days that are both."
+        )
 
 
 def _print_changed(current: Session, output: Output, subscription: Subscription, what: str) -> None:

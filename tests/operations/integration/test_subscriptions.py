@@ -295,6 +295,17 @@ def test_fields_go_back_to_their_defaults(project: Project) -> None:
     assert subscriptions(project, "set", "u1").status == 2
 
 
+@pytest.mark.parametrize(("line", "warns"), [("0 8 1-7 * 1", True), ("0 8 * * 1", False), ("0 8 1-7 * *", False)])
+def test_a_cron_line_with_both_days_is_said_to_be_due_on_either(project: Project, line: str, warns: bool) -> None:
+    seed(project.database, "u1", next_report_at=LATER)
+    for answer in (
+        subscriptions(project, "set", "u1", "default", "--cron", line),
+        subscriptions(project, "add", "u1", "second", "--cron", line),
+    ):
+        assert ("days of the month (1-7) and days of the week (1)" in answer.err) is warns
+        assert ("on days 1-7 of the month and also on days 1 of the week" in answer.out) is warns
+
+
 def test_a_cron_line_is_a_cadence_and_goes_with_it(project: Project) -> None:
     seed(project.database, "u1", next_report_at=LATER)
     assert subscriptions(project, "set", "u1", "--cron", "0 8 * * 1-5", "--json").json["cadence"] == "cron"
