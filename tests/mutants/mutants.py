@@ -29,6 +29,15 @@ ALL = [
         ),
     ),
     Mutant(
+        name="a user who is changed meanwhile is enrolled as before",
+        file="functions/dispatcher/enrollment.py",
+        search="update(self._client, user, mark, version=plan.user.version)(batch)",
+        replace="batch.update(user, mark)",
+        tests=(
+            "tests/functions/dispatcher/integration/test_enrollment.py::test_a_subscription_that_comes_meanwhile_with_its_new_user_is_the_only_one",
+        ),
+    ),
+    Mutant(
         name="a ramp begins at full speed",
         file="functions/shared/ramp.py",
         search="return None if self.is_over(today) else wanted",

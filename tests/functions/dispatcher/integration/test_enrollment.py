@@ -126,6 +126,35 @@ def test_a_malformed_subscription_keeps_its_user_from_being_enrolled_until_it_is
     assert enrolled(cloud, user)
 
 
+def test_a_subscription_that_comes_meanwhile_with_its_new_user_is_the_only_one(cloud: Cloud) -> None:
+    user = cloud.user(enrolled_at=None)
+    own = subscription_reference(cloud.database, user, "weekly")
+    has_written = False
+
+    def write_both() -> None:
+        batch = cloud.database.batch()
+        batch.set(own, subscription_document(user, "weekly", next_report_at=NOON + DAY))
+        batch.update(user_reference(cloud.database, user), {"name": "Ada"})
+        batch.commit()
+
+    async def application(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        nonlocal has_written
+        enrolls = method.endswith("/Commit") and any("enrolled_at" in w.update.fields for w in current_request().writes)
+        if enrolls and not has_written:
+            has_written = True
+            await asyncio.to_thread(write_both)
+        return await carry_out()
+
+    cloud.firestore_faults.middleware = application
+    answer = cloud.call()
+    cloud.firestore_faults.middleware = None
+
+    assert (has_written, answer.body["enrolled"], answer.body["errors"]) == (True, 0, 0)
+    assert cloud.call(NOON + HOUR).body["enrolled"] == 1
+    assert enrolled(cloud, user)
+    assert not subscription_reference(cloud.database, user).get().exists
+
+
 def test_a_new_user_who_is_changed_meanwhile_is_left_to_the_next_run(cloud: Cloud) -> None:
     changed, other = cloud.user(enrolled_at=None), cloud.user(enrolled_at=None)
     has_meddled = False
