@@ -245,11 +245,13 @@ interrupted() {
 
 clean_up() {
   local status=$?
+  if [ "$status" -eq 0 ] && has_stopped; then status=1; fi
   if [ "$status" -ne 0 ] && [ "$PAUSED_HERE" = yes ]; then
     printf 'The job %s is paused until ./deploy.sh comes to its end, or: gcloud scheduler jobs resume %s --location=%s --project=%s\n' \
       "$JOB" "$JOB" "$REGION" "$PROJECT_ID" >&2
   fi
   rm -rf "$WORK"
+  exit "$status"
 }
 
 deploy() {
@@ -272,6 +274,7 @@ deploy() {
 }
 
 summary() {
+  stop_if_stopped
   created="$(count_of created)" changed="$(count_of changed)" removed="$(count_of removed)" unchanged="$(count_of unchanged)"
   STEP=""
   if [ "$CHECK" = yes ]; then

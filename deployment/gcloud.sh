@@ -37,6 +37,7 @@ may_try_again() {
 # go this way, and this way only. The error text of the last attempt is left in $ERRORS.
 attempt() {
   local tries=1 status
+  stop_if_stopped
   while :; do
     status=0
     if [ -n "${INPUT+set}" ]; then
@@ -62,7 +63,9 @@ read_if_there() {
     absent="$NOT_THERE|$API_OFF"
   fi
   detail reads: gcloud "$@"
-  attempt "$@" || grep -qE "$absent" "$ERRORS" || stop_with_error "$@"
+  if attempt "$@" || grep -qE "$absent" "$ERRORS"; then return; fi
+  mark_stop
+  stop_with_error "$@"
 }
 
 # change ARGUMENT...: a command that changes something. A dry run prints it instead.
@@ -84,7 +87,10 @@ change() {
 }
 
 # helper NAME ARGUMENT...: one of this folder's Python programs. They need only Python itself.
-helper() { python3 -S -E "$ROOT/deployment/$1.py" "${@:2}"; }
+helper() {
+  stop_if_stopped
+  python3 -S -E "$ROOT/deployment/$1.py" "${@:2}"
+}
 
 # is_different WHAT ARGUMENT...: whether the resource on standard input differs from the arguments of resource_diff.py.
 is_different() {

@@ -87,15 +87,17 @@ wrong_mail_provider() {
   esac
 }
 
-# provider_key PROVIDER: the key, which the script itself uses where the worker has it; nothing where this account may not
-# read it.
+# provider_key PROVIDER: the key, which the script itself uses where the worker has it; nothing where there is none. Who
+# only looks need not be able to read secrets (docs/guides/ci.md).
 provider_key() {
   local name
   name="$(key_of "$1")"
   if [ -n "${!name}" ]; then
     printf '%s' "${!name}"
-  else
+  elif [ "$DRY_RUN" = yes ]; then
     probe secrets versions access latest "--secret=$(secret_name "$name")" || true
+  else
+    read_if_there secrets versions access latest "--secret=$(secret_name "$name")"
   fi
 }
 

@@ -23,8 +23,16 @@ differ() { if [ "$CHECK" = yes ]; then printf '    differs in %s: %s\n' "$1" "${
 # detail WHAT WORD...: only with --verbose, on standard error.
 detail() { if [ "$VERBOSE" = yes ]; then printf '    %s %s\n' "$1" "$(quote "${@:2}")" >&2; fi; }
 
+# A stop is one for the whole script. Bash goes on after an exit in $( ), in <( ) and in a pipeline, depending on where
+# they stand, and then has an empty answer in its hands. So a stop leaves a mark, and what reads, compares, changes or
+# reports looks for it first.
+mark_stop() { : >"$WORK/stopped"; }
+has_stopped() { [ -e "$WORK/stopped" ]; }
+stop_if_stopped() { if has_stopped; then exit 1; fi; }
+
 # Ends the script: prints what is wrong, and a line for each thing to do about it.
 fail() {
+  mark_stop
   printf '\nStopped%s: %s\n' "${STEP:+ in step \"$STEP\"}" "$1" >&2
   shift
   local line
@@ -33,6 +41,7 @@ fail() {
 }
 
 step() {
+  stop_if_stopped
   STEP="$1"
   say "$2"
 }
@@ -40,6 +49,7 @@ step() {
 # note created|changed|unchanged|removed WHAT: a line of the summary. In files, since functions deploy side by side.
 note() {
   local verb="$1"
+  stop_if_stopped
   if [ "$LOOKS_ONLY" = yes ] && [ "$verb" != unchanged ]; then
     leave "$@"
     if [ "$DRY_RUN" = no ]; then return; fi

@@ -76,7 +76,13 @@ _READS = (
     "version",
     "get",
     "--help",
+    "GET",
 )
+
+
+def is_read(words: list[str]) -> bool:
+    """Whether a command line changes nothing."""
+    return any(word in _READS for word in words)
 
 
 @dataclass(frozen=True)
@@ -207,7 +213,7 @@ class Deployment:
     def changes(self) -> list[str]:
         """Those that change something, without their flags."""
         lines = [[word for word in call if not word.startswith("-")] for call in self.calls]
-        return [" ".join(line) for line in lines if not any(word in _READS for word in line)]
+        return [" ".join(line) for line in lines if not is_read(line)]
 
     def resource(self, end: str) -> dict[str, Any]:
         """The one resource whose name ends so."""

@@ -11,6 +11,7 @@ _GROUPS = {
     "artifacts repositories": "artifactregistry.repositories",
     "beta monitoring channels": "monitoring.notificationChannels",
     "eventarc triggers": "eventarc.triggers",
+    "functions": "cloudfunctions.functions",
     "firestore backups schedules": "datastore.backupSchedules",
     "firestore databases": "datastore.databases",
     # Indexes, the indexes of fields, and TTL policies: https://docs.cloud.google.com/firestore/native/docs/security/iam
@@ -52,8 +53,13 @@ _COMMANDS = {
     "beta quotas info describe": "cloudquotas.quotas.get serviceusage.services.use",
     # https://docs.cloud.google.com/iam/docs/create-service-agents#required-roles
     "beta services identity create": "",
+    # On the billing account: https://docs.cloud.google.com/billing/docs/how-to/budget-api-access-control
+    "billing budgets list": "billing.budgets.list",
     "billing projects describe": "resourcemanager.projects.get",
     "config get": "",
+    # Requests to REST interfaces. https://docs.cloud.google.com/monitoring/access-control
+    "monitoring REST GET services": "monitoring.services.get",
+    "monitoring REST GET serviceLevelObjectives": "monitoring.slos.get",
     "firestore databases describe": "datastore.databases.getMetadata",
     "firestore fields ttls update": "datastore.schemas.update",
     "firestore indexes fields update": "datastore.schemas.update",

@@ -2,19 +2,31 @@
 
 import copy
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
-from tests.deployment.stand_in.arguments import CommandLine, Refused
+from tests.deployment.stand_in.arguments import CommandLine, Refused, command_of
 from tests.deployment.stand_in.firestore_fields import answer_firestore
 from tests.deployment.stand_in.objectives import answer_monitoring
 from tests.deployment.stand_in.output import render
-from tests.deployment.stand_in.rest_request import RestAnswer, RestRequest
+from tests.deployment.stand_in.rest_request import RestAnswer, RestRequest, rest_error
 from tests.deployment.stand_in.services import Cloud
 
 REST_INTERFACES = {"firestore": answer_firestore, "monitoring": answer_monitoring}
 """What answers the requests to each interface, with the project's state."""
+
+
+def command_in(call: list[str]) -> str:
+    """The words of the command that a call of the log is, or the request to a REST interface, without their objects."""
+    if call[1:2] == ["REST"]:
+        return " ".join([*call[:3], call[-1].removeprefix(_COLLECTION)])
+    return command_of(call)
+
+
+_COLLECTION = "--collection="
+"""What stands before the last word of a request in the log."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +99,22 @@ class Project:
             request: the request.
         """
         with self._lock:
-            if request.method != "GET":
-                self.calls.append([interface, "REST", request.method, request.name.rpartition("/")[2]])
+            *_, collection, name = ["", *request.name.split("/")]
+            if request.name.count("/") % 2 == 0:
+                collection = name
+            call = [interface, "REST", request.method, name, f"{_COLLECTION}{collection}"]
+            self.calls.append(call)
+            for fault in self._faults_of(command_in(call), "before"):
+                return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", fault["text"])
             return REST_INTERFACES[interface](self._state, request)
 
     def _fail_if_asked_for(self, line: CommandLine, when: str) -> None:
+        for fault in self._faults_of(line.command, when):
+            raise Refused(f"ERROR: (gcloud.{line.command.replace(' ', '.')}) {fault['text']}")
+
+    def _faults_of(self, command: str, when: str) -> Iterator[dict[str, Any]]:
+        """The faults that are due now, each of which counts as come when it is taken."""
         for fault in self._state["faults"]:
-            if fault["when"] == when and fault["times"] > 0 and line.command.startswith(fault["command"]):
+            if fault["when"] == when and fault["times"] > 0 and command.startswith(fault["command"]):
                 fault["times"] -= 1
-                raise Refused(f"ERROR: (gcloud.{line.command.replace(' ', '.')}) {fault['text']}")
+                yield fault
