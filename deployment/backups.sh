@@ -37,17 +37,28 @@ ensure_backups() {
   esac
 }
 
-# warn_of_no_copies DATABASE ENABLEMENT PROTECTION SCHEDULES: what the database lacks, and no setting speaks of.
-warn_of_no_copies() {
+# ensure_protection DATABASE STATE
+ensure_protection() {
+  if [ "$FIRESTORE_DELETE_PROTECTION" != on ]; then return; fi
+  if [ "$2" = DELETE_PROTECTION_ENABLED ]; then
+    note unchanged "delete protection of $1"
+  else
+    change firestore databases update "--database=$1" --delete-protection
+    note changed "delete protection of $1"
+  fi
+}
+
+# name_what_may_be_lost DATABASE ENABLEMENT PROTECTION SCHEDULES: what the database lacks, or somebody has turned off, and
+# no setting speaks of.
+name_what_may_be_lost() {
   local missing=()
   if [ -z "$FIRESTORE_PITR" ] && [ "$2" != POINT_IN_TIME_RECOVERY_ENABLED ]; then missing+=(FIRESTORE_PITR=on); fi
   if [ -z "$FIRESTORE_BACKUPS" ] && [ "$4" = "[]" ]; then missing+=(FIRESTORE_BACKUPS=daily); fi
-  if [ ${#missing[@]} -gt 0 ]; then
-    warn_last "what is deleted or overwritten in the database $1 may be gone for good: set ${missing[*]} in deploy.env." \
-      "Google charges for it. With off instead, this warning goes away (docs/guides/recovery.md)."
+  if [ -z "$FIRESTORE_DELETE_PROTECTION" ] && [ "$3" != DELETE_PROTECTION_ENABLED ]; then
+    missing+=(FIRESTORE_DELETE_PROTECTION=on)
   fi
-  if [ "$3" != DELETE_PROTECTION_ENABLED ]; then
-    warn_last "the database $1 has no delete protection:" \
-      "gcloud firestore databases update --database='$1' --delete-protection --project=$PROJECT_ID"
+  if [ ${#missing[@]} -gt 0 ]; then
+    differs_by_hand "what is deleted or overwritten in the database $1 may be gone for good: set ${missing[*]} in deploy.env." \
+      "Google charges for versions and backups. With off instead, nothing is said of it (docs/guides/recovery.md)."
   fi
 }

@@ -21,15 +21,16 @@ set_up_firestore() {
 }
 
 ensure_database() { # DATABASE
-  local found type versions protection schedules options=(--delete-protection)
+  local found type versions protection schedules options=()
   found="$(read_if_there firestore databases describe "--database=$1" \
     --format='csv[no-heading](type,pointInTimeRecoveryEnablement,deleteProtectionState)')"
   IFS=, read -r type versions protection <<<"$found"
   case "$type" in
     "")
+      if [ "$FIRESTORE_DELETE_PROTECTION" != off ]; then options+=(--delete-protection); fi
       if [ "$FIRESTORE_PITR" != off ]; then options+=(--enable-pitr); fi
       change firestore databases create "--database=$1" "--location=$FIRESTORE_LOCATION" --type=firestore-native \
-        "${options[@]}"
+        ${options[@]+"${options[@]}"}
       note created "Firestore database $1 in $FIRESTORE_LOCATION"
       ensure_backups "$1" "${FIRESTORE_BACKUPS:-daily}" "[]"
       ;;
@@ -38,7 +39,8 @@ ensure_database() { # DATABASE
       schedules="$(read_if_there firestore backups schedules list "--database=$1" --format=json)"
       ensure_versions "$1" "$versions"
       ensure_backups "$1" "$FIRESTORE_BACKUPS" "${schedules:-[]}"
-      warn_of_no_copies "$1" "$versions" "$protection" "${schedules:-[]}"
+      ensure_protection "$1" "$protection"
+      name_what_may_be_lost "$1" "$versions" "$protection" "${schedules:-[]}"
       ;;
     *)
       fail "the database $1 of project $PROJECT_ID is in Datastore mode, which the pipeline cannot use." \

@@ -9,9 +9,10 @@ value that differs, one per line, and never a value. If it prints nothing, the r
 
 A path is a series of keys separated by dots. `list[key=NAME]` is the element of a list whose `key` is NAME, `list[0]`
 is the first element, and `labels[KEY]` is the value of a key that has dots in it. `.json()` reads a text as JSON; a
-text that is no JSON has no values. At the end, `.#` is the number of entries, and `.basename()` the last part of a
-name with slashes. A value that the service leaves out counts as empty, false or zero. With `--file`, the resource must
-have every value of the file; the script ignores what the service adds.
+text that is no JSON has no values. At the end, `.#` is the number of entries, `.basename()` the last part of a name with
+slashes, and `.repository()` the name of an image without its tag and digest. A value that the service leaves out counts
+as empty, false or zero. With `--file`, the resource must have every value of the file; the script ignores what the
+service adds.
 """
 
 import json
@@ -23,6 +24,7 @@ from typing import Any
 
 _BOOLEANS = ("true", "false")
 _PAIR = re.compile(r"(?P<path>(?:[^=\[]|\[[^\]]*\])+)=(?P<wanted>.*)", re.DOTALL)
+_TAG_AND_DIGEST = re.compile(r"(:[^:/@]*)?(@.*)?$")
 _SEGMENT = re.compile(r"(?P<key>[^.\[\]]+)(?:\[(?:(?P<field>[^=\]]+)=(?P<value>[^\]]*)|(?P<inner>[^\]]*))\])?")
 
 
@@ -33,6 +35,8 @@ def find(resource: Any, path: str) -> Any:
             return len(resource or ())
         if segment["key"] == "basename()":
             return str(resource or "").rpartition("/")[2]
+        if segment["key"] == "repository()":
+            return _TAG_AND_DIGEST.sub("", str(resource or ""))
         if segment["key"] == "json()":
             resource = _parsed(resource)
             continue

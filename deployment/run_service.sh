@@ -19,8 +19,7 @@ configuration_of() {
   local name="$1" is_throttled=true has_iap=false ingress=internal image hash
   local service="metadata.annotations[run.googleapis.com" revision="spec.template.metadata.annotations[run.googleapis.com"
   local template=spec.template.spec limits="spec.template.spec.containers[0].resources.limits"
-  # In a domain-scoped project the colon of the id is a slash in the path of the image.
-  image="$REGION-docker.pkg.dev/${PROJECT_ID/://}/$REPOSITORY/$(function_name "$name")"
+  image="$(image_of "$name")"
   hash="$(cat "$WORK/$name.hash")"
   if [ "$name" = console ]; then
     # Work that goes on between requests, such as replaying, needs a CPU then.
@@ -59,6 +58,9 @@ configuration_of() {
   printf '%s\t%s\n' "--update-labels=$(labels "$hash"),$(release_labels "$name")" "metadata.labels.source-hash=$hash"
 }
 
+# image_of NAME: without its digest. In a domain-scoped project the colon of the id is a slash in the path.
+image_of() { echo "$REGION-docker.pkg.dev/${PROJECT_ID/://}/$REPOSITORY/$(function_name "$1")"; }
+
 # sets FLAG FIELD VALUE
 sets() { printf '%s=%s\t%s=%s\n' "$1" "$3" "$2" "$3"; }
 
@@ -71,8 +73,14 @@ turns() {
 
 # wanted_service NAME: the service as arguments of resource_diff.py, a line each.
 wanted_service() {
-  local line reference env="spec.template.spec.containers[0].env"
+  local line reference container="spec.template.spec.containers[0]" env
+  env="$container.env"
   echo "status.conditions[type=Ready].status=True"
+  # Whoever changes these leaves everything else as it was.
+  echo "spec.template.spec.containers.#=1"
+  echo "$container.image.repository()=$(image_of "$1")"
+  echo "$container.command.#=0"
+  echo "$container.args.#=0"
   configuration_of "$1" | cut -f 2-
   echo "$env.#=$(cat "$WORK/$1.variables" "$WORK/$1.secrets" | wc -l | tr -d ' ')"
   env="${env}[name="
@@ -97,6 +105,9 @@ prepare_service() {
     return
   fi
   differences="$(helper resource_diff "${wanted[@]}" <<<"$actual")"
+  if is_made_by_hand "$service" "$actual"; then
+    differences="$differences status.latestCreatedRevisionName"
+  fi
   if is_of_cloud_functions "$service" "$actual"; then
     : >"$WORK/$name.older"
     differences="${differences:-metadata.labels.goog-managed-by}"
@@ -153,6 +164,18 @@ is_of_cloud_functions() {
   local APIS_ON=no
   [ -n "$(helper resource_value metadata.labels.goog-managed-by <<<"$2")" ] &&
     [ -n "$(read_if_there functions describe "$1" "--region=$REGION" --v2 --format='value(name)')" ]
+}
+
+# is_made_by_hand SERVICE JSON: whether the newest revision is not this script's. The console and `gcloud run` give a
+# revision the labels of the one before it, and so the time of the deployment that made that one; Google makes none by
+# itself. https://docs.cloud.google.com/run/docs/configuring/services/automatic-base-image-updates
+is_made_by_hand() {
+  local revisions newest deployment
+  revisions="$(read_if_there run revisions list "--service=$1" "--region=$REGION" \
+    --format='value(metadata.name,metadata.labels.deployment)')"
+  newest="$(helper resource_value status.latestCreatedRevisionName <<<"$2")"
+  deployment="$(awk -F '\t' -v newest="$newest" '$1 == newest { print $2 }' <<<"$revisions")"
+  [ -z "$deployment" ] || [ "$(cut -f 2 <<<"$revisions" | grep -cxF -- "$deployment")" -gt 1 ]
 }
 
 # remove_service NAME WHAT

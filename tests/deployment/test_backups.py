@@ -36,8 +36,7 @@ def test_a_database_that_the_script_makes_keeps_versions_and_daily_backups(first
 def test_to_a_database_that_was_there_before_only_what_the_settings_say_is_added(with_database: Deployment) -> None:
     first = with_database.deploy("--only=firestore")
     assert first.status == 0, first.text
-    assert "set FIRESTORE_PITR=on FIRESTORE_BACKUPS=daily in deploy.env" in first.errors
-    assert "gcloud firestore databases update --database='(default)' --delete-protection" in first.errors
+    assert "set FIRESTORE_PITR=on FIRESTORE_BACKUPS=daily FIRESTORE_DELETE_PROTECTION=on in deploy.env" in first.errors
     assert "firestore databases update" not in with_database.changes
     assert not schedules(with_database.state)
 
@@ -63,10 +62,12 @@ def test_to_a_database_that_was_there_before_only_what_the_settings_say_is_added
 
 
 def test_off_leaves_it_as_it_is_without_a_word(with_database: Deployment) -> None:
-    with_database.settings |= {"FIRESTORE_PITR": "off", "FIRESTORE_BACKUPS": "off"}
+    with_database.settings |= dict.fromkeys(
+        ("FIRESTORE_PITR", "FIRESTORE_BACKUPS", "FIRESTORE_DELETE_PROTECTION"), "off"
+    )
     outcome = with_database.deploy("--only=firestore")
     assert outcome.status == 0, outcome.text
-    assert "FIRESTORE_PITR" not in outcome.errors
+    assert "may be gone for good" not in outcome.errors
     assert not {"firestore databases update", "firestore backups schedules create"} & set(with_database.changes)
 
 

