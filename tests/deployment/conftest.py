@@ -42,6 +42,8 @@ BARE: dict[str, Any] = {
     "logged_in": True,
     # A member, who then has only its own roles.
     "caller": "",
+    # The project's own roles, each with its permissions and spaces between them.
+    "own_roles": {},
     "billing": True,
     "created": "2026-11-24T13:00:00.000Z",
     # A new project's, in thousandths of a CPU.

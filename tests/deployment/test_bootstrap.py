@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 
 from tests.deployment.conftest import BARE, PROJECT, REPOSITORY, Deployment
-from tests.deployment.stand_in.arguments import command_of
-from tests.deployment.stand_in.permissions import granted_by, permissions_of
+from tests.deployment.stand_in.permissions import BILLING_ACCOUNT, granted_by, permissions_of, place_of
+from tests.deployment.stand_in.project import command_in
 
 ADMINISTRATOR = "user:admin@example.com"
 CI = f"serviceAccount:ci@{PROJECT}.iam.gserviceaccount.com"
 GROUP = "group:platform@example.com"
-WITH_CONSOLE = {"CONSOLE_OPERATORS": "ada@example.com"}
+WITH_ALL = {"CONSOLE_OPERATORS": "ada@example.com", "ALERT_EMAIL": "ops@example.com", "BUDGET": "100"}
 ACT_AS = "roles/iam.serviceAccountUser"
 OPTIONAL = {"roles/firebaserules.admin", "roles/datastore.user"}
-"""Those that no command of gcloud needs, but only calls of REST interfaces."""
+"""Those that only --firestore-rules and --smoke need."""
 
 
 def listed_roles(heading: str) -> list[str]:
@@ -51,8 +51,10 @@ def as_deployer(deployment: Deployment) -> None:
 
 
 def granted(state: dict[str, Any], member: str) -> Iterator[tuple[str, str, str]]:
-    """Each role of a member, with its resource and the title of its condition."""
+    """Each role of a member that the project has granted, with its resource and the title of its condition."""
     for resource, bindings in state["policies"].items():
+        if resource == BILLING_ACCOUNT:
+            continue
         yield from ((resource, role, title) for role, one, title, _ in bindings if one == member)
 
 
@@ -63,10 +65,13 @@ def bootstrapped(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> 
     state = {
         **BARE,
         "resources": {account: {"name": account, "email": account.rpartition("/")[2]}},
-        "policies": {"project": [[role, ADMINISTRATOR, "", ""] for role in ADMINISTRATORS_ROLES]},
+        "policies": {
+            "project": [[role, ADMINISTRATOR, "", ""] for role in ADMINISTRATORS_ROLES],
+            BILLING_ACCOUNT: [["roles/billing.costsManager", CI, "", ""]],
+        },
     }
     deployment = Deployment(tmp_path_factory.mktemp("bootstrapped"), repository=repository, state=state)
-    deployment.settings |= WITH_CONSOLE
+    deployment.settings |= WITH_ALL
     as_administrator(deployment)
     first = deployment.deploy("--bootstrap", "--console", f"--deployer={CI}")
     assert first.status == 0, first.text
@@ -87,7 +92,7 @@ def bootstrapped(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> 
 def split(tmp_path: Path, repository: Path, bootstrapped: Bootstrapped) -> Deployment:
     """A project that was deployed in two parts; the next run is the deployer's."""
     deployment = Deployment(tmp_path, repository=repository, state=bootstrapped.state)
-    deployment.settings |= WITH_CONSOLE
+    deployment.settings |= WITH_ALL
     as_deployer(deployment)
     return deployment
 
@@ -152,8 +157,8 @@ def test_a_deployer_needs_each_role(bootstrapped: Bootstrapped, role: str) -> No
 def is_needed(role: str, roles: list[str], calls: list[list[str]]) -> bool:
     """Whether a call would be refused to who had all other roles."""
     others = [one for one in roles if one != role]
-    commands = {command_of(call) for call in calls if "REST" not in call}
-    return not all(granted_by(others, permission) for command in commands for permission in permissions_of(command))
+    needed = {permission for call in calls for permission in permissions_of(command_in(call))}
+    return not all(granted_by(others, permission) for permission in needed if place_of(permission) == "project")
 
 
 def test_a_deployer_may_not_act_as_other_accounts(split: Deployment) -> None:
@@ -231,6 +236,10 @@ def test_rules_and_smoke_tests_need_roles_of_their_own(split: Deployment) -> Non
     conditions = {role: expression for role, one, _, expression in split.state["policies"]["project"] if one == CI}
     assert set(DEPLOYERS_ROLES) - {ACT_AS} == set(conditions)
     assert conditions["roles/datastore.user"] == f'resource.name=="projects/{PROJECT}/databases/(default)"'
+    as_deployer(split)
+    smoke = split.deploy("--smoke")
+    assert smoke.status == 0, smoke.text
+    assert is_needed("roles/datastore.user", DEPLOYERS_ROLES, split.calls)
 
 
 def test_a_teardown_takes_the_deployers_roles_back(split: Deployment) -> None:

@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.deployment.conftest import REPOSITORY, Deployment
-from tests.deployment.stand_in.arguments import command_of
-from tests.deployment.stand_in.permissions import permissions_of
+from tests.deployment.conftest import PROJECT, REPOSITORY, Deployment
+from tests.deployment.stand_in.permissions import BILLING_ACCOUNT, permissions_of, place_of
+from tests.deployment.stand_in.project import command_in
 
 EXAMPLE = REPOSITORY / "examples" / "github-actions"
 WORKFLOW: dict[Any, Any] = yaml.safe_load((EXAMPLE / "deploy.yaml").read_text(encoding="utf-8"))
 JOBS: dict[str, Any] = WORKFLOW["jobs"]
 STEPS: list[dict[str, Any]] = [step for job in JOBS.values() for step in job["steps"]]
 SIGNING_IN = [name for name, job in JOBS.items() if "id-token" in job.get("permissions", {})]
-OVER_REST = {"monitoring.services.get", "monitoring.slos.get"}
-"""What a check reads over REST, for which gcloud has no commands."""
+CHECKER = f"serviceAccount:report-checker@{PROJECT}.iam.gserviceaccount.com"
+OWN_ROLE = f"projects/{PROJECT}/roles/reportChecker"
 
 
 def options_of_deploy() -> set[str]:
@@ -60,15 +60,26 @@ def test_only_the_jobs_that_call_deploy_sh_sign_in() -> None:
     assert "secrets." not in (EXAMPLE / "deploy.yaml").read_text(encoding="utf-8")
 
 
-def test_the_checkers_role_has_what_a_check_reads(deployed: Deployment) -> None:
-    deployed.settings["CONSOLE_OPERATORS"] = "ada@example.com"
+def test_the_checkers_roles_are_what_each_call_of_a_check_needs_and_no_more(deployed: Deployment) -> None:
+    deployed.settings |= {"CONSOLE_OPERATORS": "ada@example.com", "ALERT_EMAIL": "ops@example.com", "BUDGET": "100"}
     assert deployed.deploy("--console").status == 0
     deployed.secrets.clear()
-    outcome = deployed.deploy("--check", "--console")
-    assert outcome.status == 0, outcome.text
-    commands = {command_of(call) for call in deployed.calls if "REST" not in call}
-    needed = {permission for command in commands for permission in permissions_of(command)} | OVER_REST
+    permissions = yaml.safe_load((EXAMPLE / "checker.yaml").read_text(encoding="utf-8"))["includedPermissions"]
+
+    def act_as_the_checker(state: dict[str, Any]) -> None:
+        state |= {"caller": CHECKER, "own_roles": {OWN_ROLE: " ".join(permissions)}}
+        state["policies"]["project"].append([OWN_ROLE, CHECKER, "", ""])
+        (role,) = re.findall(
+            r"--role=(roles/billing\.\w+)", (REPOSITORY / "docs/guides/ci.md").read_text(encoding="utf-8")
+        )
+        state["policies"][BILLING_ACCOUNT] = [[role, CHECKER, "", ""]]
+
+    deployed.edit(act_as_the_checker)
+    deployed.settings["EXTRA_MEMBERS"] = CHECKER
+    for option in ("--dry-run", "--check"):
+        outcome = deployed.deploy(option, "--console")
+        assert outcome.status == 0, outcome.text
+    needed = {permission for call in deployed.calls for permission in permissions_of(command_in(call))}
     # The mail provider's key, for what is checked at the provider: a check does without.
     needed.remove("secretmanager.versions.access")
-    role = yaml.safe_load((EXAMPLE / "checker.yaml").read_text(encoding="utf-8"))
-    assert role["includedPermissions"] == sorted(needed)
+    assert permissions == sorted(permission for permission in needed if place_of(permission) == "project")

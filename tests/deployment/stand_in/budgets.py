@@ -3,8 +3,7 @@
 import re
 
 from tests.deployment.stand_in.call import DISABLED, Call, Resource
-
-BILLING_ACCOUNT = "billingAccounts/012345-6789AB-CDEF01"
+from tests.deployment.stand_in.permissions import BILLING_ACCOUNT
 
 _API = "billingbudgets.googleapis.com"
 _MOST_CHANNELS = 5

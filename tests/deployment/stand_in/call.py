@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from tests.deployment.stand_in.arguments import CommandLine, Refused
-from tests.deployment.stand_in.permissions import granted_by, permissions_of
+from tests.deployment.stand_in.permissions import granted_by, missing_permission, roles_on
 
 Resource = dict[str, Any]
 
@@ -109,10 +109,9 @@ class Call:
         caller = self.state["caller"]
         if not caller:
             return
-        roles = self._roles_of(caller, "project")
-        for permission in permissions_of(self.command):
-            if not granted_by(roles, permission):
-                self._refuse_permission(permission, f"projects/{self.project}")
+        if permission := missing_permission(self.state, self.command):
+            self._refuse_permission(permission, f"projects/{self.project}")
+        roles = roles_on(self.state, caller, "project")
         for flag in (
             "service-account",
             "build-service-account",
@@ -121,11 +120,8 @@ class Call:
         ):
             if account := self.flags.get(flag, "").rpartition("/")[2]:
                 name = f"projects/{self.project}/serviceAccounts/{account}"
-                if not granted_by([*roles, *self._roles_of(caller, name)], "iam.serviceAccounts.actAs"):
+                if not granted_by([*roles, *roles_on(self.state, caller, name)], "iam.serviceAccounts.actAs"):
                     self._refuse_permission("iam.serviceAccounts.actAs", name)
-
-    def _roles_of(self, member: str, resource: str) -> list[str]:
-        return [role for role, one, _, _ in self.state["policies"].get(resource, []) if one == member]
 
     def _refuse_permission(self, permission: str, resource: str) -> None:
         raise self.refuse(

@@ -4,12 +4,18 @@ in August 2026, the permissions that deploy.sh uses.
 https://docs.cloud.google.com/iam/docs/roles-permissions
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
+from types import MappingProxyType
+from typing import Any
+
+BILLING_ACCOUNT = "billingAccounts/012345-6789AB-CDEF01"
 
 _GROUPS = {
     "artifacts repositories": "artifactregistry.repositories",
     "beta monitoring channels": "monitoring.notificationChannels",
+    # On the billing account: https://docs.cloud.google.com/billing/docs/how-to/budget-api-access-control
+    "billing budgets": "billing.budgets",
     "eventarc triggers": "eventarc.triggers",
     "functions": "cloudfunctions.functions",
     "firestore backups schedules": "datastore.backupSchedules",
@@ -53,13 +59,21 @@ _COMMANDS = {
     "beta quotas info describe": "cloudquotas.quotas.get serviceusage.services.use",
     # https://docs.cloud.google.com/iam/docs/create-service-agents#required-roles
     "beta services identity create": "",
-    # On the billing account: https://docs.cloud.google.com/billing/docs/how-to/budget-api-access-control
-    "billing budgets list": "billing.budgets.list",
     "billing projects describe": "resourcemanager.projects.get",
     "config get": "",
     # Requests to REST interfaces. https://docs.cloud.google.com/monitoring/access-control
-    "monitoring REST GET services": "monitoring.services.get",
+    "firestore REST GET deliveries": "datastore.entities.get",
+    "firestore REST PATCH fields": "datastore.schemas.update",
+    "firestore REST POST documents:commit": "datastore.entities.create datastore.entities.delete",
+    "monitoring REST DELETE serviceLevelObjectives": "monitoring.slos.delete",
+    "monitoring REST DELETE services": "monitoring.services.delete",
     "monitoring REST GET serviceLevelObjectives": "monitoring.slos.get",
+    "monitoring REST GET services": "monitoring.services.get",
+    "monitoring REST GET timeSeries": "monitoring.timeSeries.list",
+    "monitoring REST PATCH serviceLevelObjectives": "monitoring.slos.update",
+    "monitoring REST PATCH services": "monitoring.services.update",
+    "monitoring REST POST serviceLevelObjectives": "monitoring.slos.create",
+    "monitoring REST POST services": "monitoring.services.create",
     "firestore databases describe": "datastore.databases.getMetadata",
     "firestore fields ttls update": "datastore.schemas.update",
     "firestore indexes fields update": "datastore.schemas.update",
@@ -76,11 +90,14 @@ _COMMANDS = {
 
 _ROLES = {
     "roles/artifactregistry.admin": "artifactregistry.repositories.* resourcemanager.projects.get",
+    "roles/billing.costsManager": "billing.budgets.*",
+    "roles/billing.viewer": "billing.budgets.get billing.budgets.list",
     "roles/cloudquotas.viewer": "cloudquotas.quotas.get resourcemanager.projects.get",
     "roles/cloudscheduler.admin": "cloudscheduler.jobs.* resourcemanager.projects.get serviceusage.services.list",
     "roles/cloudtasks.admin": "cloudtasks.queues.* resourcemanager.projects.get",
     "roles/datastore.indexAdmin": "datastore.databases.getMetadata datastore.schemas.* resourcemanager.projects.get",
     "roles/datastore.owner": "datastore.* resourcemanager.projects.get",
+    "roles/datastore.user": "datastore.databases.getMetadata datastore.entities.* resourcemanager.projects.get",
     "roles/iam.securityReviewer": (
         "*.getIamPolicy run.locations.list run.revisions.list run.services.list secretmanager.secrets.list "
         "secretmanager.versions.list serviceusage.services.list datastore.backupSchedules.list "
@@ -98,8 +115,8 @@ _ROLES = {
     "roles/iap.admin": "iap.webServices.*",
     "roles/logging.configWriter": "logging.logMetrics.* resourcemanager.projects.get",
     "roles/monitoring.editor": (
-        "monitoring.alertPolicies.* monitoring.dashboards.* monitoring.notificationChannels.* "
-        "monitoring.timeSeries.list resourcemanager.projects.get serviceusage.services.enable"
+        "monitoring.alertPolicies.* monitoring.dashboards.* monitoring.notificationChannels.* monitoring.services.* "
+        "monitoring.slos.* monitoring.timeSeries.list resourcemanager.projects.get serviceusage.services.enable"
     ),
     "roles/owner": "*",
     "roles/pubsub.admin": "pubsub.* resourcemanager.projects.get serviceusage.services.list",
@@ -136,6 +153,33 @@ def permissions_of(command: str) -> tuple[str, ...]:
     return tuple(f"{_GROUPS[group]}.{name}" for name in _VERBS.get(verb, (verb,)))
 
 
-def granted_by(roles: Iterable[str], permission: str) -> bool:
-    """Whether one of the roles has the permission. A role that is not listed has none."""
-    return any(fnmatchcase(permission, pattern) for role in roles for pattern in _ROLES.get(role, "").split())
+def granted_by(roles: Iterable[str], permission: str, own: Mapping[str, str] = MappingProxyType({})) -> bool:
+    """Whether one of the roles has the permission. A role that is not listed has none.
+
+    Args:
+        roles: names of roles.
+        permission: what is asked for.
+        own: the permissions of the project's own roles, with spaces between them.
+    """
+    known = {**_ROLES, **own}
+    return any(fnmatchcase(permission, pattern) for role in roles for pattern in known.get(role, "").split())
+
+
+def roles_on(state: Mapping[str, Any], member: str, resource: str) -> list[str]:
+    """The roles that a member has on a resource."""
+    return [role for role, one, _, _ in state["policies"].get(resource, []) if one == member]
+
+
+def place_of(permission: str) -> str:
+    """On which resource a permission is granted: that of a policy."""
+    return BILLING_ACCOUNT if permission.startswith("billing.") else "project"
+
+
+def missing_permission(state: Mapping[str, Any], command: str) -> str | None:
+    """The first permission that the caller lacks for a command; a project whose state names no caller is open to all."""
+    caller = state["caller"]
+    needed = permissions_of(command) if caller else ()
+    for permission in needed:
+        if not granted_by(roles_on(state, caller, place_of(permission)), permission, state["own_roles"]):
+            return permission
+    return None

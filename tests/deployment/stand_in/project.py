@@ -11,6 +11,7 @@ from tests.deployment.stand_in.arguments import CommandLine, Refused, command_of
 from tests.deployment.stand_in.firestore_fields import answer_firestore
 from tests.deployment.stand_in.objectives import answer_monitoring
 from tests.deployment.stand_in.output import render
+from tests.deployment.stand_in.permissions import missing_permission
 from tests.deployment.stand_in.rest_request import RestAnswer, RestRequest, rest_error
 from tests.deployment.stand_in.services import Cloud
 
@@ -99,13 +100,16 @@ class Project:
             request: the request.
         """
         with self._lock:
-            *_, collection, name = ["", *request.name.split("/")]
-            if request.name.count("/") % 2 == 0:
-                collection = name
-            call = [interface, "REST", request.method, name, f"{_COLLECTION}{collection}"]
+            # Collections and names by turns; a document's begin after a word of their own.
+            parts = request.name.replace("/documents/", "/").split("/")
+            collection = parts[-1 if len(parts) % 2 else -2]
+            call = [interface, "REST", request.method, parts[-1], f"{_COLLECTION}{collection}"]
             self.calls.append(call)
             for fault in self._faults_of(command_in(call), "before"):
                 return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", fault["text"])
+            if permission := missing_permission(self._state, command_in(call)):
+                message = f"Permission '{permission}' denied on resource '{request.name}' (or it may not exist)."
+                return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", message)
             return REST_INTERFACES[interface](self._state, request)
 
     def _fail_if_asked_for(self, line: CommandLine, when: str) -> None:

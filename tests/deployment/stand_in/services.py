@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.deployment.stand_in.arguments import read_json
-from tests.deployment.stand_in.budgets import BILLING_ACCOUNT, Budgets
+from tests.deployment.stand_in.budgets import Budgets
 from tests.deployment.stand_in.call import COLLECTION_OF, NUMBER, Resource
 from tests.deployment.stand_in.cloud_run import CloudRun
 from tests.deployment.stand_in.firestore_databases import FirestoreDatabases
 from tests.deployment.stand_in.messages import Invalid
 from tests.deployment.stand_in.monitoring import Monitored
+from tests.deployment.stand_in.permissions import BILLING_ACCOUNT
 
 QUEUE_FIELDS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
     "max-dispatches-per-second": ("rateLimits", "maxDispatchesPerSecond", float),
