@@ -9,10 +9,10 @@ value that differs, one per line, and never a value. If it prints nothing, the r
 
 A path is a series of keys separated by dots. `list[key=NAME]` is the element of a list whose `key` is NAME, `list[0]`
 is the first element, and `labels[KEY]` is the value of a key that has dots in it. `.json()` reads a text as JSON; a
-text that is no JSON has no values. At the end, `.#` is the number of entries, `.basename()` the last part of a name with
-slashes, and `.repository()` the name of an image without its tag and digest. A value that the service leaves out counts
-as empty, false or zero. With `--file`, the resource must have every value of the file; the script ignores what the
-service adds.
+text that is no JSON has no values. At the end, `.#` is the number of entries, `.basename()` the last part of a name
+with slashes, and `.repository()` the name of an image without its tag and digest. A value that the service leaves out
+counts as empty, false or zero. With `--file`, the resource must have every value of the file; the script ignores what
+the service adds.
 """
 
 import json

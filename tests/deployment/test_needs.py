@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -75,13 +76,13 @@ def deployed(tmp_path: Path, checkout: Path, given: FirstDeployment) -> Deployme
     return make_deployment(tmp_path / "project", checkout, given.state)
 
 
-def write(checkout: Path, needs: str) -> None:
+def write(checkout: Path, needs: str, *, kind: str = "sales") -> None:
     """Have the kind need something else; nothing at all: it is gone."""
-    kind = checkout / "functions" / "worker" / "reports" / "sales"
-    shutil.rmtree(kind, ignore_errors=True)
+    folder = checkout / "functions" / "worker" / "reports" / kind
+    shutil.rmtree(folder, ignore_errors=True)
     if needs:
-        kind.mkdir()
-        (kind / "needs.yaml").write_text(needs, encoding="utf-8")
+        folder.mkdir()
+        (folder / "needs.yaml").write_text(needs, encoding="utf-8")
 
 
 def _program(path: Path, text: str) -> None:
@@ -235,10 +236,54 @@ def test_what_is_wrong_is_said_before_anything_is_made(
     assert former.changes == []
 
 
-def test_a_package_that_is_locked_will_do(former: Deployment, checkout: Path) -> None:
+def _pin(checkout: Path) -> str:
+    """A package of the worker's own, with its version."""
     lock = (checkout / "functions" / "worker" / "requirements.lock").read_text(encoding="utf-8")
-    pinned = next(line.split(" ")[0] for line in lock.splitlines() if line.startswith("structlog=="))
-    write(checkout, f"packages:\n  - {pinned.replace('structlog', 'Structlog')}\n")
+    return next(line.split(" ")[0] for line in lock.splitlines() if line.startswith("structlog=="))
+
+
+def _to_lock(checkout: Path) -> subprocess.CompletedProcess[str]:
+    """The packages that `make lock` resolves for the kinds."""
+    program = checkout / "deployment" / "kind_needs.py"
+    return subprocess.run([sys.executable, program, "packages"], capture_output=True, text=True, check=False)
+
+
+def test_a_package_without_a_version_has_the_pipelines_also_after_a_release_has_raised_it(checkout: Path) -> None:
+    write(checkout, "packages:\n  - Structlog\n")
+    pin = _pin(checkout)
+    assert _to_lock(checkout).stdout == f"{pin.replace('structlog', 'Structlog')}\n"
+    for requirements in checkout.glob("functions/*/requirements.txt"):
+        requirements.write_text(requirements.read_text(encoding="utf-8").replace(pin, "structlog==99.1"))
+    assert _to_lock(checkout).stdout == "Structlog==99.1\n"
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "said"),
+    [
+        ("structlog==1.0", "", "sales/needs.yaml: structlog==1.0, and the pipeline has version "),
+        ("nowhere", "", "sales/needs.yaml: nowhere must name its version"),
+        (
+            "nowhere==1.0",
+            "nowhere==0.9",
+            "sales/needs.yaml: nowhere==1.0, and functions/worker/reports/other/needs.yaml has version 0.9",
+        ),
+    ],
+)
+def test_what_cannot_be_resolved_names_its_file(checkout: Path, own: str, others: str, said: str) -> None:
+    write(checkout, f"packages:\n  - {own}\n")
+    if others:
+        write(checkout, f"packages:\n  - {others}\n", kind="other")
+    locked = _to_lock(checkout)
+    assert (locked.returncode, locked.stdout) == (1, "")
+    assert locked.stderr.startswith("functions/worker/reports/")
+    assert said in locked.stderr
+    assert len(locked.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("version", ["locked", "none"])
+def test_a_package_that_is_locked_will_do(former: Deployment, checkout: Path, version: str) -> None:
+    package = _pin(checkout).replace("structlog", "Structlog")
+    write(checkout, f"packages:\n  - {package if version == 'locked' else package.partition('==')[0]}\n")
     outcome = former.deploy("--only=accounts")
     assert outcome.status == 0, outcome.text
 

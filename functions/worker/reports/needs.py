@@ -8,7 +8,8 @@
       - {role: roles/bigquery.jobUser, on: project}
       - {role: roles/bigquery.dataViewer, on: dataset, name: analytics}
     packages:
-      - sqlalchemy==2.0.44
+      - sqlalchemy
+      - openpyxl==3.1.5
     owner: reports-team@example.com
     canary: 5
 
@@ -39,7 +40,7 @@ _RESOURCES = {
     # https://cloud.google.com/storage/docs/buckets#naming, without domains' names
     "bucket": re.compile(r"[a-z0-9][a-z0-9_-]{1,61}[a-z0-9]"),
 }
-_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?==[A-Za-z0-9.!+]+")
+_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?(==[A-Za-z0-9.!+]+)?")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -100,7 +101,7 @@ class Needs:
         settings: by the names of the variables.
         secrets: likewise.
         roles: what the worker must be allowed.
-        packages: Python packages, pinned, as pip writes them.
+        packages: Python packages, as pip writes them: pinned, or without a version for that of the pipeline.
         owner: who is told when the kind's reports fail: an address, or the name of a secret with a webhook; may be
             empty.
         canary: how many percent of the subscriptions get the next version of the kind; None where there is none.
@@ -265,7 +266,7 @@ class _Reader:
     def _package(self, node: "yaml.Node") -> str:
         package = self._text(node, "a package is a text")
         if not _PACKAGE.fullmatch(package):
-            self.fail(node, f"package: {package} must name its version, as in sqlalchemy==2.0.44")
+            self.fail(node, f"package: {package} must be a name, or a name and a version, as in openpyxl==3.1.5")
         return package
 
     def _owner(self, node: "yaml.Node", secrets: Mapping[str, Secret]) -> str:

@@ -176,7 +176,7 @@ def place_of(permission: str) -> str:
 
 
 def missing_permission(state: Mapping[str, Any], command: str) -> str | None:
-    """The first permission that the caller lacks for a command; a project whose state names no caller is open to all."""
+    """The first permission that the caller lacks for a command. Without a caller, a project is open to all."""
     caller = state["caller"]
     needed = permissions_of(command) if caller else ()
     for permission in needed:
