@@ -18,6 +18,8 @@ ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$ROOT/deployment/side_by_side.sh"
 # shellcheck source=deployment/flags_file.sh
 . "$ROOT/deployment/flags_file.sh"
+# shellcheck source=deployment/enrollment.sh
+. "$ROOT/deployment/enrollment.sh"
 # shellcheck source=deployment/checks.sh
 . "$ROOT/deployment/checks.sh"
 # shellcheck source=deployment/checkout.sh

@@ -98,6 +98,7 @@ check_everything() {
     while IFS= read -r line; do problems+=("- $line"); done <"$missing"
     fail "some things are missing. Nothing was changed." "${problems[@]}"
   fi
+  if deploys && is_wanted dispatcher; then require_enrollment; fi
   if deploys && does functions; then require_undivided_traffic; fi
   # shellcheck disable=SC2034  # read by the other files
   IFS=$'\t' read -r PROJECT_NUMBER _ PROJECT_CREATED <"$WORK/project"

@@ -8,7 +8,7 @@ RUNTIME=python314
 IMAGE_TIME=315532801
 
 # Variables of docs/reference/settings.md that the function has only where they are set: its own default holds otherwise.
-OF_DISPATCHER="DISPATCH_TIME_LIMIT DISPATCH_SHARES RESTORED_AT RAMP_START RAMP_FIRST_DAY RAMP_GROWTH
+OF_DISPATCHER="ENROLL ENROLL_AT_ONCE DISPATCH_TIME_LIMIT DISPATCH_SHARES RESTORED_AT RAMP_START RAMP_FIRST_DAY RAMP_GROWTH
 COMPLAINT_ALERT_PERCENT COMPLAINT_STOP_PERCENT BOUNCE_ALERT_PERCENT BOUNCE_STOP_PERCENT BREAKER_LEAST_MAILS"
 OF_WORKER="MAIL_REPLY_TO MAIL_POSTAL_ADDRESS MAIL_UNSUBSCRIBE_GROUP MAIL_UNSUBSCRIBE_URL MAIL_CHECK_UNSUBSCRIBED PREFERENCES_URL
 MAIL_SANDBOX PROVIDER_PAUSE RESTORED_AT BRAND_NAME BRAND_LOGO_URL BRAND_COLOR BRAND_URL"
@@ -179,6 +179,7 @@ wrong_settings() {
   [ -f "$ROOT/functions/worker/reports/$DEFAULT_KIND/__init__.py" ] || [ -f "$ROOT/functions/worker/reports/$DEFAULT_KIND/report.yaml" ] ||
     echo "DEFAULT_KIND: no kind of report of this name; ./reports new makes one."
   matches "${DISPATCH_SHARES:-1}" '^([1-9]|[12][0-9]|30)$' || echo "DISPATCH_SHARES: a number from 1 to 30."
+  wrong_enrollment
   wrong_restore
   { ramp_rate 1 >/dev/null; } 2>&1 || true
   wrong_limits COMPLAINT 0.1 0.3

@@ -40,7 +40,16 @@ PASSED_ON = (
     *("MAIL_PROVIDER", "MAIL_SANDBOX", "RESEND_API_KEY", "RESEND_HOST", "SMTP_URL"),
     *("SENDGRID_LOGS", "SENDGRID_WEBHOOK_KEY", "RESEND_WEBHOOK_SECRET"),
     *("PROVIDER_PAUSE", "BRAND_NAME", "BRAND_LOGO_URL", "BRAND_COLOR", "BRAND_URL"),
-    *("SLACK_WEBHOOK_URL", "ALERT_URLS", "DEFAULT_KIND", "DEFAULT_CADENCE", "ON_UNKNOWN_OUTCOME", "LOG_LEVEL"),
+    *(
+        "SLACK_WEBHOOK_URL",
+        "ALERT_URLS",
+        "DEFAULT_KIND",
+        "DEFAULT_CADENCE",
+        "ENROLL",
+        "ENROLL_AT_ONCE",
+        "ON_UNKNOWN_OUTCOME",
+        "LOG_LEVEL",
+    ),
     *("FIRESTORE_EMULATOR_HOST", "FIRESTORE_REST_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST"),
     *("OIDC_CERTS_URL", "OIDC_ISSUER"),
 )
@@ -161,6 +170,9 @@ class Environment:
             "DEAD_LETTER_TOPIC": "report-dead-letters",
             "MAX_ATTEMPTS": str(self.max_attempts),
             "QUEUE_RATE": f"{self.queue_rate:g}",
+            # Its users are its own, however many are asked for.
+            "ENROLL": "all",
+            "ENROLL_AT_ONCE": "1000000",
             "MAIL_PROVIDER": Provider.SENDGRID.value,
             "SENDGRID_API_KEY": SENDGRID_API_KEY,
             "SENDGRID_HOST": f"http://{HOST}:{ports.inbox}",

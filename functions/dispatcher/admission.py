@@ -73,7 +73,13 @@ class Admission:
             run_time=run_time,
         )
         self._enrollment = Enrollment(
-            dependencies.databases.users, dependencies.users, dependencies.defaults, run_id=run_id, run_time=run_time
+            dependencies.databases.users,
+            dependencies.users,
+            dependencies.defaults,
+            enroll=dependencies.enroll,
+            at_once=dependencies.enroll_at_once,
+            run_id=run_id,
+            run_time=run_time,
         )
         self._handlers: dict[RunStage, NewDocumentHandler] = {
             RunStage.SCHEDULING: self._scheduling,
@@ -88,6 +94,11 @@ class Admission:
         }
         self.sweeps: dict[str, Sweep] = {}
         """The last sweeps, for the run's record, by their stages; none until `admit` has ended."""
+
+    @property
+    def held_back(self) -> int:
+        """How many new users wait for a person, since they are more than a run enrolls."""
+        return self._enrollment.new.held_back
 
     def warn_of_malformed_active(self) -> None:
         """Log the users who get no reports because their `active` is malformed. Raises nothing."""

@@ -21,6 +21,7 @@ from functions.shared.databases import UsersDatabase
 from functions.shared.mark import resumed_fields
 from functions.shared.plausible_time import EARLIEST, LATEST
 from functions.shared.run import RunCounter
+from functions.shared.states import Enroll
 from functions.shared.subscription import (
     DEFAULT_SUBSCRIPTION,
     SUBSCRIPTIONS,
@@ -63,6 +64,8 @@ class Enrollment:
         client: of the users' database.
         stream: reads users.
         defaults: the subscription that a new user gets.
+        enroll: whom it enrolls. It resumes the reports of a user who is active again in any case.
+        at_once: how many users it deals with at most; more are held back.
         run_id: the id of the run.
         run_time: the time that the run is for: a new user is due at it.
     """
@@ -75,10 +78,13 @@ class Enrollment:
         stream: DocumentStream,
         defaults: SubscriptionDefaults,
         *,
+        enroll: Enroll,
+        at_once: int,
         run_id: str,
         run_time: datetime,
     ) -> None:
         self._client = client
+        self._enroll = enroll
         self._defaults = defaults
         self._run_id = run_id
         self._run_time = run_time
@@ -96,6 +102,8 @@ class Enrollment:
                 select=["active", "enrolled_at", "time_zone"],
                 where=[("active", Operator.EQUAL, {"booleanValue": True})],
                 is_missing=_has_neither_time_nor_null,
+                is_swept=enroll is Enroll.ALL,
+                at_once=at_once,
             ),
         )
 
@@ -150,6 +158,8 @@ class Enrollment:
         return [subscription for subscription in read if subscription]
 
     def _plan(self, user: User, subscriptions: Sequence[Subscription]) -> _Plan:
+        if not subscriptions and self._enroll is Enroll.NONE:
+            return _Plan(user, False, {})
         if not subscriptions:
             return _Plan(user, True, default_fields(user.id, self._defaults, due_at=self._run_time))
         resumed: list[tuple[Subscription, dict[str, Any]]] = []

@@ -112,8 +112,14 @@ def _run(run_time: datetime, part: RunPart | None) -> tuple[dict[str, Any], int]
         "stopped": summary.end is PartEnd.RUN_STOPPED,
     }
     _logger.info("run_finished", **answer)
+    if summary.held_back:
+        _logger.warning(
+            "users_held_back", run_id=summary.run_id, users=summary.held_back, at_once=settings.enroll_at_once
+        )
     if summary.has_errors or summary.ramp_failure or not goes_on:
-        _run_alerts().publish(run_time, now=datetime.now(UTC), ramp_failure=summary.ramp_failure)
+        _run_alerts().publish(
+            run_time, now=datetime.now(UTC), ramp_failure=summary.ramp_failure, held_back=summary.held_back
+        )
     return answer, HTTPStatus.INTERNAL_SERVER_ERROR if summary.has_errors else HTTPStatus.OK
 
 

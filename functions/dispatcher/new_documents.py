@@ -82,6 +82,9 @@ class Mark(NamedTuple):
             (document_stream.py).
         where: the filters of `everything`, for the sweep.
         select: the fields that are needed to deal with a document; None for all. Applications may keep much in one.
+        is_swept: whether documents without the field are looked for, too.
+        at_once: how many new documents a run deals with at most. If there are more, it leaves all of them; None: there
+            is no such limit.
     """
 
     field: str
@@ -91,6 +94,8 @@ class Mark(NamedTuple):
     is_missing: Callable[[Mapping[str, Any]], bool]
     where: Sequence[Filter] = ()
     select: Sequence[str] | None = None
+    is_swept: bool = True
+    at_once: int | None = None
 
 
 class NewDocuments:
@@ -109,6 +114,8 @@ class NewDocuments:
         self._missing: tuple[int, datetime] | None = None
         self.counted: int | None = None
         """How many documents the collection has; None where they were not counted."""
+        self.held_back = 0
+        """How many new documents there are, where that is more than a run deals with."""
 
     def has_any(self, run_time: datetime, last: Sweep | None) -> bool:
         """Whether there are new documents, as far as the run looks.
@@ -120,9 +127,18 @@ class NewDocuments:
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
         """
-        if list(self._mark.new.select([]).limit(1).stream()):
+        is_marked = bool(list(self._mark.new.select([]).limit(1).stream()))
+        if is_marked and self._mark.at_once is None:
             return True
-        return _is_sweep_due(run_time, last) and self._count_missing()[0] > 0
+        found = count_documents(self._mark.new)[0] if is_marked else 0
+        if self._is_sweep_due(run_time, last):
+            found += max(self._count_missing()[0], 0)
+        if self._mark.at_once is not None and found > self._mark.at_once:
+            self.held_back = found
+            # So that the next run sweeps again, however large the collection is.
+            self.counted = None
+            return False
+        return found > 0
 
     def find(self, run_time: datetime, *, last: Sweep | None, after: NewCursor | None) -> Iterator[NewPage]:
         """Find new documents, page by page. Admit each page before you take the next.
@@ -138,16 +154,21 @@ class NewDocuments:
         sweeping = after is not None and after.by_sweep
         if not sweeping:
             yield from self._marked(after.path if after else None)
-        if sweeping or _is_sweep_due(run_time, last):
+        if sweeping or self._is_sweep_due(run_time, last):
             yield from self._sweep(after.path if after and sweeping else None)
+
+    def _is_sweep_due(self, run_time: datetime, last: Sweep | None) -> bool:
+        return self._mark.is_swept and (last is None or last.is_due_again(run_time))
 
     def _marked(self, after: str | None) -> Iterator[NewPage]:
         query = self._mark.new.order_by("__name__").limit(PAGE_SIZE)
         if self._mark.select is not None:
             query = query.select(self._mark.select)
-        while True:
+        found = 0
+        while self._mark.at_once is None or found < self._mark.at_once:
             start = query.start_after({"__name__": self._client.document(after)}) if after else query
             page = list(start.stream())
+            found += len(page)
             if page:
                 after = page[-1].reference.path
                 ours = [
@@ -234,10 +255,6 @@ class NewDocumentHandler(Protocol):
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read or written.
         """
-
-
-def _is_sweep_due(run_time: datetime, last: Sweep | None) -> bool:
-    return last is None or last.is_due_again(run_time)
 
 
 def count_documents(query: Any, read_time: datetime | None = None) -> tuple[int, datetime]:

@@ -63,6 +63,7 @@ class RunSummary(NamedTuple):
         end: how it ended.
         has_errors: whether something failed that may go well when the run is repeated.
         ramp_failure: why the queues do not have the rate of the ramp's day; empty where they have.
+        held_back: how many new users wait for a person, since they are more than a run enrolls.
     """
 
     run_id: str
@@ -71,6 +72,7 @@ class RunSummary(NamedTuple):
     end: PartEnd
     has_errors: bool
     ramp_failure: str
+    held_back: int
 
 
 class Run:
@@ -146,6 +148,7 @@ class Run:
             end=end,
             has_errors=self._counters.has_errors_here,
             ramp_failure=self._ramp_failure,
+            held_back=self._admission.held_back,
         )
 
     def _breaker(self) -> BreakerState | None:

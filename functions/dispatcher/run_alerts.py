@@ -1,5 +1,5 @@
 """Alerts people about a run that did not go as it should: overdue reports, errors, queues that do not follow the ramp,
-or no run for hours before it."""
+users that it did not enroll, or no run for hours before it."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -30,6 +30,7 @@ def alerts_of(
     counters: Mapping[str, int],
     failure: str,
     ramp_failure: str,
+    held_back: int,
     run_before: datetime | None,
     now: datetime,
 ) -> list[SystemAlert]:
@@ -40,6 +41,7 @@ def alerts_of(
         counters: what it counted, by the names in RUN_COUNTERS.
         failure: what ended it early; empty where nothing did.
         ramp_failure: why the queues do not have the rate of the ramp's day; empty where they have.
+        held_back: how many new users wait for a person.
         run_before: the time that the run before was for, None where there was none.
         now: the present.
     """
@@ -58,11 +60,15 @@ def alerts_of(
     if run_before is not None and run_time - run_before > NO_RUN_AFTER:
         hours = (run_time - run_before) / timedelta(hours=1)
         found.append(alert(AlertKind.NO_RUN, f"the run before, {run_id(run_before)}, was {hours:.1f} hours earlier"))
+    # In the name of the day: people get these once a day, and not with every run.
+    day = run_id(run_time.replace(hour=0, minute=0, second=0, microsecond=0))
     if ramp_failure:
-        # In the name of the day: people get it once a day, and not with every run.
-        day = run_time.replace(hour=0, minute=0, second=0, microsecond=0)
         detail = f"{ramp_failure} (run {run_id(run_time)})"
-        found.append(SystemAlert(alert=AlertKind.RAMP_RATE, run_id=run_id(day), at=now, detail=detail))
+        found.append(SystemAlert(alert=AlertKind.RAMP_RATE, run_id=day, at=now, detail=detail))
+    if held_back:
+        detail = f"users who wait to be enrolled, more than a run enrolls at once: {held_back} (run {run_id(run_time)})"
+        figures = {"held_back": held_back}
+        found.append(SystemAlert(alert=AlertKind.USERS_HELD_BACK, run_id=day, at=now, detail=detail, figures=figures))
     return found
 
 
@@ -101,7 +107,9 @@ class RunAlerts:
         self._client = client
         self._topic = topic
 
-    def publish(self, run_time: datetime, *, now: datetime, failure: str = "", ramp_failure: str = "") -> None:
+    def publish(
+        self, run_time: datetime, *, now: datetime, failure: str = "", ramp_failure: str = "", held_back: int = 0
+    ) -> None:
         """Publish the alerts about a run that has ended. Raises nothing: an error here is logged and does not change
         the run.
 
@@ -110,6 +118,7 @@ class RunAlerts:
             now: the present.
             failure: what ended it early.
             ramp_failure: why the queues do not have the rate of the ramp's day.
+            held_back: how many new users wait for a person.
         """
         counters, run_before = self._latest(run_time)
         for alert in alerts_of(
@@ -117,6 +126,7 @@ class RunAlerts:
             counters=counters,
             failure=failure,
             ramp_failure=ramp_failure,
+            held_back=held_back,
             run_before=run_before,
             now=now,
         ):

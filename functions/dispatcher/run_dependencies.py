@@ -12,6 +12,7 @@ from functions.shared.databases import Databases
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.ramp import Ramp
 from functions.shared.settings import DispatcherSettings
+from functions.shared.states import Enroll
 from functions.shared.subscription import SUBSCRIPTIONS, SubscriptionDefaults
 from functions.shared.task_queue import TaskQueue
 
@@ -31,6 +32,8 @@ class RunDependencies(NamedTuple):
         continuation_queue: the queue whose tasks call the dispatcher.
         dead_letters: the topic of what cannot be enqueued.
         defaults: what a subscription gets whose document does not say it.
+        enroll: whom a run enrolls.
+        enroll_at_once: how many at most.
         time_limit: how long one part of a run may take.
         shares: how many instances divide the shards of a run among themselves.
         ramp: what the report queues' rate follows; None where it is always that of queue.yaml.
@@ -47,6 +50,8 @@ class RunDependencies(NamedTuple):
     continuation_queue: TaskQueue
     dead_letters: DeadLetterTopic
     defaults: SubscriptionDefaults
+    enroll: Enroll
+    enroll_at_once: int
     time_limit: timedelta
     shares: int
     ramp: Ramp | None
@@ -87,6 +92,8 @@ class RunDependencies(NamedTuple):
             ),
             dead_letters=DeadLetterTopic(settings.google_cloud_project, settings.dead_letter_topic),
             defaults=SubscriptionDefaults(kind=settings.default_kind, cadence=settings.default_cadence),
+            enroll=settings.enroll,
+            enroll_at_once=settings.enroll_at_once,
             time_limit=timedelta(seconds=settings.dispatch_time_limit),
             shares=settings.dispatch_shares,
             ramp=settings.ramp,

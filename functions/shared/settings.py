@@ -30,6 +30,7 @@ from functions.shared.contract import UtcDatetime
 from functions.shared.ids import DATABASE_PATTERN, DEFAULT_DATABASE, KIND_PATTERN, SHARDS
 from functions.shared.ramp import DEFAULT_FIRST_DAY, DEFAULT_GROWTH, GROWTHS, MOST_FIRST_DAY, Ramp
 from functions.shared.schedule import Cadence
+from functions.shared.states import Enroll
 
 _HTTP_URL = TypeAdapter(AnyHttpUrl)
 _BETWEEN_URLS = re.compile(r"[,\s]*\s[,\s]*|,+(?=[A-Za-z][A-Za-z0-9+.-]*://)|^,+|,+$")
@@ -222,6 +223,15 @@ class SubscriptionSettings(Settings):
     default_kind: Kind = "activity"
 
 
+class EnrollmentSettings(Settings):
+    """Whom the dispatcher enrolls. A first deployment must say it (deployment/enrollment.sh)."""
+
+    enroll: Enroll = Enroll.ALL
+    enroll_at_once: int = Field(default=500, ge=1)
+    """How many new users a run enrolls at most. More than that are hardly sign-ups, and none of them is enrolled before
+    a person raises it: a collection that was there before, or ENROLL was widened."""
+
+
 class RestoreSettings(Settings):
     """What the functions must know of a restore of Firestore (functions.shared.restored_copy)."""
 
@@ -285,6 +295,7 @@ class DispatcherSettings(
     PipelineSettings,
     IdentitySettings,
     SubscriptionSettings,
+    EnrollmentSettings,
     RestoreSettings,
     RampSettings,
     BreakerSettings,

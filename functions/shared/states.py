@@ -1,4 +1,4 @@
-"""Where a delivery and a dead letter stand, and why a subscription is paused, in one word each.
+"""Where a delivery and a dead letter stand, why a subscription is paused, and who is enrolled, in one word each.
 
 They are apart from the records, since the help of commands lists them, and to import a record takes longer than help
 may.
@@ -71,3 +71,14 @@ class PauseReason(StrEnum):
     """The user reported a mail as spam."""
     UNSUBSCRIBED = "unsubscribed"
     """The user unsubscribed."""
+
+
+class Enroll(StrEnum):
+    """Whom the dispatcher enrolls, and so who gets the default subscription."""
+
+    ALL = "all"
+    """Each active user."""
+    MARKED = "marked"
+    """Those whom the application marks by `enrolled_at: null`."""
+    NONE = "none"
+    """Nobody: the application writes all subscriptions."""

@@ -31,6 +31,8 @@ class AlertKind(StrEnum):
     """The run before a run was more than two hours earlier."""
     RAMP_RATE = "ramp-rate-not-set"
     """A run could not give a queue the rate of the ramp's day."""
+    USERS_HELD_BACK = "users-held-back"
+    """A run met more new users than ENROLL_AT_ONCE, and enrolled none of them."""
     KEY_REFUSED = "provider-refuses-key"
     """The mail provider refuses the API key, so no mail goes out."""
     OUTCOME_SETTLED = "outcome-settled"

@@ -20,6 +20,7 @@ EXAMPLES = {
     "users list": "reports users list --limit 100",
     "users find": "reports users find ada@example.com",
     "users show": "reports users show u1",
+    "users would-enroll": "reports users would-enroll --enroll all",
     "users export": "reports users export u1 --to u1.json",
     "users erase": "reports users erase u1 --dry-run",
     "subscriptions list": "reports subscriptions list --user u1",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from functions.shared.states import Enroll
 from operations.commands import personal_data
 from operations.commands.group import AsCsv, AsJson, EveryRow, Limit, WithAddresses, document_id, session
 from operations.commands.subscriptions import print_subscriptions, read_rows
@@ -104,6 +105,37 @@ def show(
     output.fields(row)
     output.say()
     print_subscriptions(output, rows, empty="The user has no subscription.")
+
+
+@app.command("would-enroll")
+def would_enroll(
+    ctx: typer.Context,
+    *,
+    enroll: Annotated[
+        Enroll | None, typer.Option(help="Whom to enroll; default: ENROLL of the dispatcher.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """Count the users whom the next runs would enroll, and what they would get when. Reads all active users."""
+    from operations.subscription_defaults import enrollment_settings
+    from operations.would_enroll import Effect, WouldEnroll
+
+    current = session(ctx)
+    output = Output(as_json=as_json, as_csv=as_csv)
+    settings = enrollment_settings(current.target)
+    would = WouldEnroll(current.users_database, current.defaults, enroll or settings.enroll)
+    done = in_parallel(would.users(), would.effect, what="Reading", console=output.err)
+    if done.interrupted:
+        raise typer.Exit(130)
+    rows = would.rows(done.results)
+    output.rows(rows, ("users", "effect", "kind", "cadence", "first_report"), empty="All active users are enrolled.")
+    found = sum(effect is not Effect.LEFT_OUT for effect in done.results)
+    if found > settings.enroll_at_once:
+        output.warn(
+            f"{found:,} users are more than ENROLL_AT_ONCE={settings.enroll_at_once}: "
+            "a run would enroll none of them, and tell people."
+        )
 
 
 def _print(current: Session, output: Output, users: Sequence[User], *, empty: str) -> None:

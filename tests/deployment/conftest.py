@@ -31,6 +31,7 @@ SETTINGS = {
     "PROJECT_ID": PROJECT,
     "REGION": "us-central1",
     "MAIL_FROM": "reports@example.com",
+    "ENROLL": "all",
     "MAIL_WITHOUT_UNSUBSCRIBE": "true",
     # Nor does it call SendGrid, but in the tests of just that.
     "MAIL_EVENTS": "off",

@@ -42,6 +42,12 @@ _KIND_TEXTS = {
         "queue, which deploy.sh grants while RAMP_START is set). The next run sets the rate.",
         ("reports queue show", "reports queue pause"),
     ),
+    AlertKind.USERS_HELD_BACK: _KindText(
+        "Many new users wait: none of them gets a report before a person decides",
+        "They are more than sign-ups usually are, so the run enrolled none of them. All other reports go out. Count "
+        "who would get what. If that is right, deploy with a higher ENROLL_AT_ONCE; if not, with another ENROLL.",
+        ("reports users would-enroll",),
+    ),
     AlertKind.KEY_REFUSED: _KindText(
         "No report goes out: the mail provider refuses the key",
         "The queue retries the tasks, and each becomes a dead letter after its last attempt. Pause the queue, give the "

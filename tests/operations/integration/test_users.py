@@ -103,3 +103,56 @@ def test_an_address_with_capitals_is_found_as_it_is_written(project: Project) ->
 def test_nobody_is_named_with_what_to_do(project: Project) -> None:
     answer = users(project, "show", "nobody")
     assert (answer.status, answer.err.startswith("There is no user nobody: reports users find EMAIL")) == (1, True)
+
+
+def put_unenrolled(project: Project) -> None:
+    """Users whom no run has enrolled: two new ones, of whom one is marked, one with a subscription and one who is
+    active again; and two who are no business of a run."""
+    marks: dict[str, Any] = {"marked": None, "unmarked": ..., "own": None, "again": None, "enrolled": EARLIER}
+    for name, mark in marks.items():
+        user_reference(project.database, name).set(user_document(name, enrolled_at=mark))
+    user_reference(project.database, "gone").set(user_document("gone", active=False, enrolled_at=None))
+    seed(project.database, "own", next_report_at=LATER, user={"enrolled_at": None})
+    seed(
+        project.database,
+        "again",
+        next_report_at=None,
+        active=False,
+        paused_because="user-inactive",
+        user={"enrolled_at": None},
+    )
+
+
+GETS_DEFAULT = {"kind": "usage", "cadence": "weekly", "first_report": "next run"}
+
+
+@pytest.mark.parametrize(("enroll", "default", "left_out"), [("all", 2, 0), ("marked", 1, 1), ("none", 0, 2)])
+def test_who_would_be_enrolled_is_counted_and_nothing_is_written(
+    project: Project, monkeypatch: pytest.MonkeyPatch, enroll: str, default: int, left_out: int
+) -> None:
+    monkeypatch.setenv("DEFAULT_KIND", "usage")
+    monkeypatch.setenv("DEFAULT_CADENCE", "weekly")
+    monkeypatch.setenv("ENROLL", enroll)
+    put_unenrolled(project)
+    before = {each.id: each.to_dict() for each in project.database.collection("users").stream()}
+    rows = {row["effect"]: row for row in users(project, "would-enroll", "--json").json}
+    assert {effect: row["users"] for effect, row in rows.items()} == {
+        **({"gets the default subscription": default} if default else {}),
+        "gets again what stopped while the user was inactive": 1,
+        "has subscriptions already, and gets no other": 1,
+        **({"is not enrolled, by ENROLL": left_out} if left_out else {}),
+    }
+    if default:
+        assert GETS_DEFAULT.items() <= rows["gets the default subscription"].items()
+    assert {each.id: each.to_dict() for each in project.database.collection("users").stream()} == before
+    monkeypatch.setenv("ENROLL", "none")
+    again = users(project, "would-enroll", "--enroll", enroll, "--json").json
+    assert {row["effect"]: row for row in again} == rows
+
+
+def test_it_says_that_so_many_would_be_held_back(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENROLL_AT_ONCE", "3")
+    put_unenrolled(project)
+    assert "4 users are more than ENROLL_AT_ONCE=3" in users(project, "would-enroll").err
+    monkeypatch.setenv("ENROLL_AT_ONCE", "4")
+    assert "ENROLL_AT_ONCE" not in users(project, "would-enroll").err

@@ -204,3 +204,66 @@ def test_a_user_who_leaves_between_the_counts_is_no_new_user(cloud: Cloud) -> No
     assert cloud.call().status == 200
     assert not leaving
     assert reads.users == 0
+
+
+@pytest.mark.parametrize(
+    ("enroll", "marked", "unmarked"), [("all", True, True), ("marked", True, False), ("none", False, False)]
+)
+def test_the_deployment_says_who_is_enrolled(cloud: Cloud, enroll: str, marked: bool, unmarked: bool) -> None:
+    users = {cloud.user(enrolled_at=None): marked, cloud.user(enrolled_at=...): unmarked}
+    before = {user: cloud.fields_of(user) for user in users}
+
+    answer = cloud.call(variables={"ENROLL": enroll})
+
+    assert (answer.status, answer.body["enrolled"]) == (200, sum(users.values()))
+    assert {report.user_id for report in cloud.reports()} == {
+        user for user, is_enrolled in users.items() if is_enrolled
+    }
+    for user, is_enrolled in users.items():
+        assert subscription_reference(cloud.database, user).get().exists is is_enrolled
+        # Who is left out stays as the application wrote it.
+        assert is_enrolled or cloud.fields_of(user) == before[user]
+    assert cloud.call(NOON + HOUR, variables={"ENROLL": enroll}).body["enrolled"] == 0
+    assert cloud.system_alerts == []
+
+
+@pytest.mark.parametrize("enroll", ["marked", "none"])
+def test_whoever_is_active_again_is_resumed_whomever_a_deployment_enrolls(cloud: Cloud, enroll: str) -> None:
+    user = cloud.subscribed_user(subscription_id="hourly", **INACTIVE, user={"enrolled_at": None})
+    answer = cloud.call(variables={"ENROLL": enroll})
+    assert (answer.status, answer.body["enrolled"]) == (200, 1)
+    assert cloud.subscription(user, "hourly")["active"]
+
+
+@pytest.mark.parametrize("mark", [None, ...], ids=["marked", "unmarked"])
+def test_many_new_users_at_once_wait_until_a_person_raises_the_limit(cloud: Cloud, mark: object) -> None:
+    """A collection that was there before, or an ENROLL that was widened: sign-ups are fewer."""
+    limit = {"ENROLL_AT_ONCE": "4"}
+    served = cloud.subscribed_user()
+    with cloud.one_commit():
+        many = [cloud.user(enrolled_at=mark) for _ in range(5)]
+
+    answer = cloud.call(variables=limit)
+
+    assert [answer.body[name] for name in ("enrolled", "due", "dispatched", "errors")] == [0, 1, 1, 0]
+    assert {report.user_id for report in cloud.reports()} == {served}
+    assert not any(subscription_reference(cloud.database, user).get().exists for user in many)
+    cloud.dead_letters()
+    (alert,) = cloud.system_alerts
+    # In the name of the day: people get it once a day.
+    assert (alert["alert"], alert["run_id"], alert["figures"]) == (
+        "users-held-back",
+        "21261124T0000Z",
+        {"held_back": 5},
+    )
+    assert cloud.call(NOON + HOUR, variables=limit).body["enrolled"] == 0
+
+    raised = cloud.call(NOON + 2 * HOUR, variables={"ENROLL_AT_ONCE": "5"})
+    assert raised.body["enrolled"] == 5
+
+
+def test_as_many_new_users_as_the_limit_are_enrolled(cloud: Cloud) -> None:
+    for mark in (None, None, ..., ...):
+        cloud.user(enrolled_at=mark)
+    assert cloud.call(variables={"ENROLL_AT_ONCE": "4"}).body["enrolled"] == 4
+    assert cloud.system_alerts == []

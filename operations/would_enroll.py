@@ -1,0 +1,80 @@
+"""Counts whom the next runs would enroll, and what that gives them. It writes nothing."""
+
+from collections import Counter
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+
+from google.cloud.firestore_v1.base_query import FieldFilter
+
+from functions.shared.databases import UsersDatabase
+from functions.shared.states import Enroll
+from functions.shared.subscription import PauseReason, Subscription, SubscriptionDefaults
+from functions.shared.user import USERS, User
+from operations.subscriptions import Subscriptions
+
+_NEXT_RUN = "next run"
+
+
+class Effect(StrEnum):
+    """What enrollment does for a user."""
+
+    DEFAULT = "gets the default subscription"
+    RESUMED = "gets again what stopped while the user was inactive"
+    NOTHING = "has subscriptions already, and gets no other"
+    LEFT_OUT = "is not enrolled, by ENROLL"
+
+
+class WouldEnroll:
+    """Finds active users who are not enrolled. Its methods raise GoogleAPICallError if Firestore does not answer or
+    refuses.
+
+    Args:
+        client: of the users' database.
+        defaults: the subscription that a new user gets.
+        enroll: whom the dispatcher enrolls.
+    """
+
+    def __init__(self, client: UsersDatabase, defaults: SubscriptionDefaults, enroll: Enroll) -> None:
+        self._active = client.collection(USERS).where(filter=FieldFilter("active", "==", True))
+        self._subscriptions = Subscriptions(client, defaults)
+        self._defaults = defaults
+        self._enroll = enroll
+
+    def users(self) -> list[User]:
+        """The active users whom the dispatcher has not enrolled yet, marked or not."""
+        found = self._active.select(["active", "enrolled_at"]).stream()
+        read = [User.from_snapshot(snapshot) for snapshot in found]
+        return [user for user in read if user is not None and user.enrolled_at is None]
+
+    def effect(self, user: User) -> Effect:
+        """What enrollment does for one of them."""
+        is_found = self._enroll is Enroll.ALL or user.fields.get("enrolled_at", ...) is None
+        if not is_found:
+            return Effect.LEFT_OUT
+        subscriptions = self._subscriptions.of_user(user.id)
+        if any(_stopped(subscription) for subscription in subscriptions):
+            return Effect.RESUMED
+        if subscriptions:
+            return Effect.NOTHING
+        return Effect.LEFT_OUT if self._enroll is Enroll.NONE else Effect.DEFAULT
+
+    def rows(self, effects: Sequence[Effect]) -> list[dict[str, Any]]:
+        """The effects on all users as JSON shows them, a row for each that there is."""
+        counted = Counter(effects)
+        return [self._row(effect, counted[effect]) for effect in Effect if counted[effect]]
+
+    def _row(self, effect: Effect, users: int) -> dict[str, Any]:
+        is_default = effect is Effect.DEFAULT
+        first = {Effect.DEFAULT: _NEXT_RUN, Effect.RESUMED: "when it falls due next"}
+        return {
+            "users": users,
+            "effect": effect.value,
+            "kind": self._defaults.kind if is_default else None,
+            "cadence": self._defaults.cadence.value if is_default else None,
+            "first_report": first.get(effect),
+        }
+
+
+def _stopped(subscription: Subscription) -> bool:
+    return not subscription.active and subscription.paused_because is PauseReason.USER_INACTIVE
