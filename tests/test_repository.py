@@ -30,14 +30,32 @@ def test_the_workflow_runs_the_gates_on_the_oldest_python_and_on_the_deployed_on
 
 
 def test_a_tag_is_checked_as_a_release_is_and_published_with_its_files() -> None:
-    steps = read_yaml(".github/workflows/release.yaml")["jobs"]["release"]["steps"]
-    checked = next(at for at, step in enumerate(steps) if step.get("run") == "make release")
-    published = next(at for at, step in enumerate(steps) if "gh release create" in step.get("run", ""))
-    assert checked < published
+    workflow = read_yaml(".github/workflows/release.yaml")
+    jobs = workflow["jobs"]
+    assert "make release" in [step.get("run") for step in jobs["release"]["steps"]]
+    assert jobs["publish"]["needs"] == "release"
+    # What may write to the repository runs nothing of the repository, and of no package.
+    assert workflow["permissions"] == {"contents": "read"}
+    assert [name for name, job in jobs.items() if "permissions" in job] == ["publish"]
+    (command,) = (step["run"] for step in jobs["publish"]["steps"] if "run" in step)
+    assert command.startswith("gh release create ")
     recipe = re.search(r"^release:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert recipe is not None
     for part in ("release_check\n", " lock\n", " audit\n", ".ci/run\n", " sbom\n", "notes >dist/notes.md\n"):
         assert part in recipe[1]
+
+
+def test_every_action_is_pinned_by_commit() -> None:
+    files = sorted((ROOT / ".github/workflows").glob("*.yaml"))
+    used = [
+        step["uses"]
+        for file in files
+        for job in read_yaml(f".github/workflows/{file.name}")["jobs"].values()
+        for step in job["steps"]
+        if "uses" in step
+    ]
+    assert used
+    assert [action for action in used if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action)] == []
 
 
 def test_every_commit_can_pass_what_ci_demands_of_it() -> None:

@@ -1,6 +1,7 @@
 """The example of a pipeline of GitHub Actions holds to deploy.sh, to what a check reads, and to docs/guides/ci.md."""
 
 import re
+import subprocess
 from typing import Any
 
 import pytest
@@ -34,11 +35,23 @@ def test_each_option_is_one_of_deploy_sh() -> None:
     assert used <= options_of_deploy()
 
 
-def test_actions_are_pinned_by_commit_and_packages_to_the_locked_version() -> None:
+def test_actions_are_pinned_by_commit_and_packages_by_the_locks_hashes() -> None:
     actions = [step["uses"] for step in STEPS if "uses" in step]
     assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action) for action in actions)
-    (package,) = {word for step in STEPS for word in step.get("run", "").split() if "==" in word}
-    assert re.search(rf"^{re.escape(package)} ", (REPOSITORY / "requirements.lock").read_text(), flags=re.MULTILINE)
+    (installation,) = {step["run"] for step in STEPS if " pip install " in step.get("run", "")}
+    selection, _, pip = installation.partition(" | ")
+    assert "--require-hashes -r /dev/stdin" in pip
+    selected = subprocess.run(
+        ["/bin/bash", "-c", selection], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert re.findall(r"^([a-z-]+)==", selected.stdout, flags=re.MULTILINE) == ["pyyaml"]
+    assert "--hash=sha256:" in selected.stdout
+
+
+def test_a_rollback_by_hand_does_not_wait_for_a_canary() -> None:
+    groups = {name: job["concurrency"]["group"] for name, job in JOBS.items() if "concurrency" in job}
+    assert groups["canary"] == groups["promote"]
+    assert groups["release"] not in {group for name, group in groups.items() if name != "release"}
 
 
 @pytest.mark.parametrize("name", SIGNING_IN)
