@@ -318,7 +318,8 @@ main() {
   parse_options "$@"
   AGAIN="$(quote ./deploy.sh "$@")"
   SELF="$(quote ./deploy.sh ${ENV_FILE:+"--env-file=$ENV_FILE"} ${PROJECT_OPTION:+"--project=$PROJECT_OPTION"} ${REGION_OPTION:+"--region=$REGION_OPTION"})"
-  DEPLOYMENT="$(date -u +%Y%m%dt%H%M%Sz)"
+  # Two that begin in one second are two.
+  DEPLOYMENT="$(date -u +%Y%m%dt%H%M%Sz)-$$"
   WORK="$(mktemp -d "${TMPDIR:-/tmp}/report-pipeline.XXXXXX")"
   trap clean_up EXIT
   trap interrupted INT TERM

@@ -505,7 +505,7 @@ class TestSettings:
         file = bare.directory / "my settings.env"
         file.write_text(
             f'# a comment\r\n\nPROJECT_ID="{PROJECT}"\n  REGION = us-central1\n'.replace(" = ", "=")
-            + "MAIL_WITHOUT_UNSUBSCRIBE=true\n"
+            + "MAIL_WITHOUT_UNSUBSCRIBE=true\nENROLL=all\n"
             'MAIL_FROM=\'reports@example.com\'\nMAIL_FROM_NAME="O\'Neil, \\"Größe\\" & Co = $(rm -rf /) `x`"\n'
             "export SENDGRID_API_KEY=SG.from-file=\nPREFIX=staging\n",
             encoding="utf-8",
