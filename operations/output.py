@@ -25,6 +25,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from functions.shared.spreadsheet import inert
 from operations.escaping import escape, is_plain
 from operations.time_args import to_json_time, to_table_time
 
@@ -202,7 +203,7 @@ def to_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     file = io.StringIO()
     keys = list(dict.fromkeys(key for row in rows for key in row)) or list(columns)
     writer = csv.writer(file)
-    writer.writerow(keys)
+    writer.writerow(map(_csv_cell, keys))
     writer.writerows([_csv_cell(row.get(key)) for key in keys] for row in rows)
     return file.getvalue()
 
@@ -264,16 +265,14 @@ def _cell(value: Any) -> str:
 
 def _csv_cell(value: Any) -> str:
     match value:
-        case str():
-            text = escape(value)
-            # A spreadsheet would take it for a formula. https://owasp.org/www-community/attacks/CSV_Injection
-            return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
-        case bool() | Mapping() | list() | tuple():
-            return to_json(value, indent=None).strip()
         case datetime():
             return to_json_time(value) or ""
+        case bool() | Mapping() | list() | tuple():
+            return inert(to_json(value, indent=None).strip())
+        case int() | float():
+            return str(value)
         case _:
-            return _cell(value)
+            return inert(_cell(value))
 
 
 def _json_value(value: Any) -> Any:

@@ -5,24 +5,17 @@ encoding of the reader's Windows.
 """
 
 import codecs
-import re
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from functions.shared.spreadsheet import inert
 from functions.worker.mail.model import Attachment
 from functions.worker.reports.attachments.columns import Cell, Column, checked
 from functions.worker.reports.attachments.filenames import with_suffix
 
 MEDIA_TYPE = "text/csv"
-
-_FORMULA = re.compile(r"(\A|[;\t\r\n])(?=[=+\-@\t\r\n＝＋－＠])")
-"""Where a spreadsheet could begin to read a formula: at the start of a cell, and where a program that expects other
-separators than commas, as Excel does in half of Europe, would begin a cell of its own.
-
-https://owasp.org/www-community/attacks/CSV_Injection
-"""
 
 
 def csv_attachment(filename: str, columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> Attachment:
@@ -67,5 +60,4 @@ def _written(cell: Cell) -> str:
 
 
 def _text(text: str) -> str:
-    inert = _FORMULA.sub(r"\1'", text)
-    return '"' + inert.replace('"', '""') + '"'
+    return '"' + inert(text).replace('"', '""') + '"'
