@@ -3,6 +3,11 @@
 import re
 from urllib.parse import urlsplit
 
+_HOST = re.compile(r"[A-Za-z0-9._-]+(?::[0-9]{1,5})?")
+"""What stands after `https://`: nothing that would mean something where a host is quoted, such as in a policy of a page,
+and no user before an `@`, which makes one host look like another. https://www.w3.org/TR/CSP3/#grammardef-host-source
+"""
+
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 _LONGEST_URL = 2_000
 
@@ -11,14 +16,15 @@ def https_url(value: str) -> str:
     """The URL, if mail programs can open it.
 
     Raises:
-        ValueError: it is not https, or has characters that a URL must have encoded.
+        ValueError: it is not https, its host is not a name with or without a port, or it has characters that a URL must
+            have encoded.
     """
     try:
         parts = urlsplit(value)
     except ValueError:
         raise ValueError("must be an https URL") from None
     printable = value.isascii() and not any(character <= " " or character in "<>\"'\\`\x7f" for character in value)
-    if parts.scheme != "https" or not parts.hostname or not printable or len(value) > _LONGEST_URL:
+    if parts.scheme != "https" or not _HOST.fullmatch(parts.netloc) or not printable or len(value) > _LONGEST_URL:
         raise ValueError("must be an https URL")
     return value
 

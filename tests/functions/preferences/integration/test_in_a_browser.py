@@ -93,3 +93,18 @@ def test_only_the_fields_of_a_cadence_are_shown(house: House, tab: "Page", user:
         form.locator("[name=cadence]").select_option(cadence)
         shown = {name for name in ("hour", "weekday", "day") if form.locator(f"[name={name}]").is_visible()}
         assert shown == fields, cadence
+
+
+@pytest.mark.parametrize("copy", ["", "b@example.com"], ids=["the user", "who gets a copy"])
+@pytest.mark.parametrize("logo", ["https://evil.example;sandbox/", "https://evil.example,sandbox/"])
+def test_no_brand_of_a_document_stops_the_stop_button(house: House, browser: "Browser", logo: str, copy: str) -> None:
+    user = house.user(user={"brand": {"logo_url": logo}}, cc=["b@example.com"])
+    page = browser.new_page()
+    page.goto(house.link(user, copy=copy))
+    page.locator("form[action$='/stop'] button").click()
+    page.wait_for_selector(".message")
+    if copy:
+        assert house.subscription(user)["cc"] == []
+    else:
+        assert house.subscription(user)["active"] is False
+    page.context.close()

@@ -83,6 +83,16 @@ def test_a_setting_that_no_mail_can_show_is_refused(setting: dict[str, str]) -> 
             ("brand.logo_url", "brand.url"),
         ),
         ({"brand": {"color": "#ff00000"}}, OURS, ("brand.color",)),
+        # What would mean something in the policy of the recipient's page, or looks like another host.
+        ({"brand": {"logo_url": "https://evil.example;sandbox/"}}, OURS, ("brand.logo_url",)),
+        ({"brand": {"logo_url": "https://evil.example,default-src/"}}, OURS, ("brand.logo_url",)),
+        ({"brand": {"url": "https://app.example.com@evil.example/"}}, OURS, ("brand.url",)),
+        ({"brand": {"url": "https://[::1]/", "logo_url": "https://a.example:x/"}}, OURS, ("brand.logo_url", "brand.url")),
+        (
+            {"brand": {"logo_url": "https://a_b.example:8443/l.png"}},
+            OURS._replace(logo_url="https://a_b.example:8443/l.png"),
+            (),
+        ),
     ],
 )
 def test_a_tenant_has_what_can_be_used_of_its_own(document: Any, brand: Brand, unusable: Any) -> None:
