@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import structlog
+
 from functions.worker.reports.language import language_for
 from functions.worker.reports.report import PermanentError, Report, Skip
 from functions.worker.reports.request import ReportRequest
@@ -13,6 +15,8 @@ from functions.worker.reports.sql.results import Results
 from functions.worker.reports.sql.sample_database import FILE as SAMPLE_FILE
 from functions.worker.reports.sql.sample_database import SampleDatabase
 from functions.worker.reports.sql.source import open_source
+
+_logger = structlog.get_logger()
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -42,6 +46,16 @@ def build(folder: Path, request: ReportRequest, *, version: str = "") -> Report 
         if reason and request.skip_empty:
             return Skip(reason)
         contents = ContentsWriter(definition, request, results, language).contents(nothing=bool(reason))
+        for rows in results.left_out():
+            _logger.warning(
+                "query_result_left_out",
+                user_id=request.user.id,
+                kind=folder.name,
+                query=rows.query,
+                rows=len(rows.rows),
+                more_rows=rows.is_full,
+                values=rows.too_large,
+            )
     attachments = files(folder.name, definition, contents, request, language)
     return Report(
         subject=contents.subject,

@@ -140,17 +140,24 @@ class ContentsWriter:
         return footer(compared_with, self._request, self._language)
 
     def _note(self) -> str:
-        """What is left out, because a query has more rows than its limit or a chart more than it has room for."""
+        """What is left out, because a query has more rows than its limit, a chart more than it has room for, or a value
+        more bytes than there is room for."""
+        sentences = []
         table, chart = self._definition.table, self._definition.chart
         for query, most in ((table and table.query, None), (chart and chart.query, MOST_BARS)):
             if not query:
                 continue
             rows = self._results.rows(query)
             if rows.is_cut or (most is not None and len(rows.rows) > most):
-                return self._("There are more rows than this report shows. These are the first {number}.").format(
-                    number=self._language.number(min(len(rows.rows), most or len(rows.rows)))
+                sentences.append(
+                    self._("There are more rows than this report shows. These are the first {number}.").format(
+                        number=self._language.number(min(len(rows.rows), most or len(rows.rows)))
+                    )
                 )
-        return ""
+                break
+        if any(rows.too_large for rows in self._results.left_out()):
+            sentences.append(self._("Values that are too large for this report are left out."))
+        return self._language.sentences(sentences)
 
     def _headline(self, figure: Figure) -> Headline:
         label = self._text(figure.label)

@@ -46,6 +46,10 @@ class Results:
             self._rows[query, before] = self._source.run(self._queries[query], self._parameters[before])
         return self._rows[query, before]
 
+    def left_out(self) -> list[Rows]:
+        """The results that are larger than there is room for, of the queries that were run."""
+        return [rows for rows in self._rows.values() if rows.is_full or rows.too_large]
+
     def first(self, column: ResultColumn, *, before: bool = False) -> Any:
         """The value of a column in the first row; None where there is no row. Raises what `rows` raises."""
         return self.rows(column.query, before=before).first(column)
@@ -62,7 +66,8 @@ class Results:
                 return ""
             reasons.append(f"{when.no_rows} has no rows")
         if when.zero is not None:
-            if self.first(when.zero):
+            # What is too large to be read is not zero.
+            if self.first(when.zero) or self.rows(when.zero.query).too_large:
                 return ""
             reasons.append(f"{when.zero} is zero")
         return " and ".join(reasons)

@@ -3,8 +3,9 @@
 import contextlib
 import functools
 import re
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from functions.worker.reports.report import PermanentError
 from functions.worker.reports.sql.bigquery import BigQuery
@@ -12,7 +13,7 @@ from functions.worker.reports.sql.definition import Query
 from functions.worker.reports.sql.dialect import Dialect
 from functions.worker.reports.sql.parameters import Parameter
 from functions.worker.reports.sql.postgresql import PostgreSQL
-from functions.worker.reports.sql.rows import Rows
+from functions.worker.reports.sql.rows import MOST_REPORT_BYTES, Rows, read_rows
 from functions.worker.reports.sql.sample_database import SampleDatabase
 from functions.worker.reports.sql.sqlite import SQLite
 
@@ -48,6 +49,7 @@ class Source:
         self._connection = connection
         self._dialect = dialect
         self._url = url
+        self._room = MOST_REPORT_BYTES
 
     def run(self, query: Query, parameters: Mapping[str, Parameter]) -> Rows:
         """Run a query.
@@ -57,7 +59,7 @@ class Source:
             parameters: all that it may name.
 
         Returns:
-            its rows, up to its limit.
+            its rows, up to its limit, and as many as there is room for.
 
         Raises:
             PermanentError: the query fails, and would fail again.
@@ -78,23 +80,37 @@ class Source:
             self._dialect.limit(self._connection, limits)
             result = self._connection.execute(statement, execution_options={"limits": limits})
             columns = tuple(result.keys()) if result.returns_rows else ()
-            rows = [tuple(row) for row in result.fetchmany(limits.rows + 1)] if columns else []
+            ends_at = time.monotonic() + limits.seconds
+
+            def fetch(number: int) -> Sequence[Sequence[Any]]:
+                # In PostgreSQL, the limit of the database is that of each request for rows.
+                if time.monotonic() > ends_at:
+                    raise _too_long(query, sql.line)
+                return result.fetchmany(number)
+
+            rows = read_rows(query.name, columns, fetch, most=limits.rows, room=self._room) if columns else None
             result.close()
         except self._dialect.errors() as error:
             raise self._failed(query, sql.line, error) from None
-        if not columns:
-            raise PermanentError(
-                f"{query.file}:{sql.line}: queries.{query.name}: expected a SELECT: there are no columns"
-            )
-        return Rows(query=query.name, columns=columns, rows=rows[: limits.rows], is_cut=len(rows) > limits.rows)
+        if rows is None:
+            raise PermanentError(f"{_place(query, sql.line)}: expected a SELECT: there are no columns")
+        self._room -= rows.taken
+        return rows
 
     def _failed(self, query: Query, line: int, error: Exception) -> Exception:
         failure = self._dialect.failure(error)
-        place = f"{query.file}:{line + failure.line}: queries.{query.name}"
         if failure.took_too_long:
-            return SourceUnavailable(f"{place}: takes longer than {query.limits.seconds} seconds, its limit")
-        text = f"{place}: {redacted(failure.message, self._url)}"
+            return _too_long(query, line + failure.line)
+        text = f"{_place(query, line + failure.line)}: {redacted(failure.message, self._url)}"
         return PermanentError(text) if failure.is_permanent else SourceUnavailable(text)
+
+
+def _too_long(query: Query, line: int) -> SourceUnavailable:
+    return SourceUnavailable(f"{_place(query, line)}: takes longer than {query.limits.seconds} seconds, its limit")
+
+
+def _place(query: Query, line: int) -> str:
+    return f"{query.file}:{line}: queries.{query.name}"
 
 
 @contextlib.contextmanager

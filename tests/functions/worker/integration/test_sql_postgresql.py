@@ -141,6 +141,18 @@ def test_no_more_rows_are_fetched_than_are_used(url: str) -> None:
     assert (rows.rows, rows.is_cut) == ([(1,), (2,), (3,)], True)
 
 
+def test_no_more_bytes_are_fetched_than_there_is_room_for(url: str) -> None:
+    rows = run(url, "SELECT n, repeat('x', 1000000) AS name FROM generate_series(1, 1000) AS n", rows=1000)
+    assert 0 < len(rows.rows) < 20
+    assert rows.rows[0] == (1, None)
+    assert (rows.is_cut, rows.is_full, rows.too_large) == (True, True, len(rows.rows))
+
+
+def test_a_query_has_a_time_limit_in_all_that_it_is_asked_for(url: str) -> None:
+    with pytest.raises(SourceUnavailable, match="takes longer than 1 seconds"):
+        run(url, "SELECT n, pg_sleep(0.05)::text FROM generate_series(1, 1000) AS n", seconds=1)
+
+
 def test_the_queries_of_a_report_see_the_same_data(server: PostgreSQLServer, url: str) -> None:
     count = query("SELECT count(*) AS n FROM orders")
     with connected(url) as source:

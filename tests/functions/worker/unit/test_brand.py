@@ -87,7 +87,11 @@ def test_a_setting_that_no_mail_can_show_is_refused(setting: dict[str, str]) -> 
         ({"brand": {"logo_url": "https://evil.example;sandbox/"}}, OURS, ("brand.logo_url",)),
         ({"brand": {"logo_url": "https://evil.example,default-src/"}}, OURS, ("brand.logo_url",)),
         ({"brand": {"url": "https://app.example.com@evil.example/"}}, OURS, ("brand.url",)),
-        ({"brand": {"url": "https://[::1]/", "logo_url": "https://a.example:x/"}}, OURS, ("brand.logo_url", "brand.url")),
+        (
+            {"brand": {"url": "https://[::1]/", "logo_url": "https://a.example:x/"}},
+            OURS,
+            ("brand.logo_url", "brand.url"),
+        ),
         (
             {"brand": {"logo_url": "https://a_b.example:8443/l.png"}},
             OURS._replace(logo_url="https://a_b.example:8443/l.png"),

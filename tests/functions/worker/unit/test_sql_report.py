@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from functions.shared.period import Period
 from functions.worker.reports.in_memory_user_data import InMemoryUserData
@@ -196,6 +197,30 @@ def test_rows_beyond_the_limit_are_told_of(folder: Path) -> None:
     assert "There are more rows than this report shows. These are the first 50." in text
     assert "47 more rows are not shown here." in text
     assert report.values["headlines"][0].value == "60"
+
+
+def test_what_there_is_no_room_for_is_told_of_in_the_mail_and_in_the_log(folder: Path) -> None:
+    (folder / "report.yaml").write_text(FILE.replace("rows: 50", "rows: 10000"))
+    many = [(WEEK.start + timedelta(minutes=n), "r" * (500_000 if n == 1 else 100_000), n) for n in range(300)]
+    with capture_logs() as logs:
+        report = made(folder, orders(folder, many))
+    _, text = told(report)
+    [entry] = [entry for entry in logs if entry["event"] == "query_result_left_out"]
+    assert (entry["log_level"], entry["kind"], entry["query"]) == ("warning", "shop", "orders")
+    assert (entry["more_rows"], entry["values"]) == (True, 1)
+    assert 100 < entry["rows"] < 300
+    said = " ".join(text.split())
+    assert f"There are more rows than this report shows. These are the first {entry['rows']}." in said
+    assert "Values that are too large for this report are left out." in said
+    # The figures are of all rows, and the row whose value is too large is there.
+    assert report.values["headlines"][0].value == "300"
+    assert [row.cells[0] for row in report.values["table"].rows][1] == "–"
+
+
+@pytest.mark.parametrize("when", ["zero: orders.region", "no_rows: orders"])
+def test_a_value_that_is_too_large_is_no_reason_to_skip_a_report(folder: Path, when: str) -> None:
+    (folder / "report.yaml").write_text(FILE.replace("skip_when: {zero: totals.orders}", f"skip_when: {{{when}}}"))
+    assert isinstance(made(folder, orders(folder, [(WEEK.start, "r" * 500_000, 1)])), Report)
 
 
 def test_ten_thousand_rows(folder: Path) -> None:

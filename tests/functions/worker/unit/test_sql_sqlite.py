@@ -1,6 +1,7 @@
 """SQLite as the source of a report, and the database that is made from a sample."""
 
 import sqlite3
+import tracemalloc
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -77,6 +78,44 @@ def test_a_query_has_a_row_limit(url: str, limit: int, is_cut: bool) -> None:
     rows = run(url, "SELECT id FROM orders ORDER BY id", rows=limit)
     assert [row[0] for row in rows.rows] == list(range(min(limit, 24)))
     assert rows.is_cut is is_cut
+
+
+MEGABYTES = """
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)
+    SELECT i, hex(zeroblob(500000)) AS name FROM n
+"""
+
+
+def test_a_value_that_is_too_large_is_left_out_and_its_row_stays(url: str) -> None:
+    rows = run(
+        url,
+        """
+        SELECT 1 AS id, hex(zeroblob(500000)) AS name, zeroblob(500000) AS data, 'x' AS more
+        UNION SELECT 2, 'b', 'c', 'd'
+        """,
+    )
+    assert rows.rows == [(1, None, None, "x"), (2, "b", "c", "d")]
+    assert (rows.is_cut, rows.too_large) == (False, 2)
+
+
+def test_rows_are_read_until_there_is_no_more_room(url: str) -> None:
+    tracemalloc.start()
+    rows = run(url, MEGABYTES, rows=1000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 0 < len(rows.rows) < 20
+    assert (rows.is_cut, rows.is_full, rows.too_large) == (True, True, len(rows.rows))
+    assert peak < 50_000_000
+
+
+def test_all_queries_of_a_report_share_its_room_and_each_has_its_first_row(url: str) -> None:
+    large = query(MEGABYTES.replace("500000", "100000"))
+    figure = query("SELECT 1 AS n UNION SELECT 2")
+    with connected(url) as source:
+        first, second, third = (source.run(large, BUILT_IN) for _ in range(3))
+        assert len(first.rows) == len(second.rows) < 100
+        assert (len(third.rows), third.is_full) == (1, True)
+        assert source.run(figure, BUILT_IN).rows[0] == (1,)
 
 
 def test_a_file_that_does_not_exist_may_come_to_be(tmp_path: Path) -> None:
