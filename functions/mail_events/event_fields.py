@@ -3,7 +3,7 @@
 from typing import Any
 
 from functions.shared.ids import is_document_id
-from functions.shared.logging import redact_addresses
+from functions.shared.sanitize import error_text
 
 MOST_REASON_CHARACTERS = 500
 
@@ -12,8 +12,7 @@ def kept_text(value: Any) -> str:
     """A text in one line, without addresses, and not longer than is kept; empty where the value is no text."""
     if not isinstance(value, str):
         return ""
-    storable = value[: 2 * MOST_REASON_CHARACTERS].encode("utf-8", "replace").decode()
-    return redact_addresses(" ".join(storable.split()))[:MOST_REASON_CHARACTERS]
+    return error_text(value, MOST_REASON_CHARACTERS)
 
 
 def is_delivery_id(value: Any) -> bool:

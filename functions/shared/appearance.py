@@ -4,8 +4,8 @@ import re
 from urllib.parse import urlsplit
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+(?::[0-9]{1,5})?")
-"""What stands after `https://`: nothing that would mean something where a host is quoted, such as in a policy of a page,
-and no user before an `@`, which makes one host look like another. https://www.w3.org/TR/CSP3/#grammardef-host-source
+"""What stands after `https://`: nothing that would mean something where a host is quoted, such as in the policy of a
+page, and no user before an `@`, which makes one host look like another. https://www.w3.org/TR/CSP3/#grammardef-host-source
 """
 
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from functions.shared.logging import redact
+from functions.shared.logging import redacted_beginning
 
 NAME_CHARACTERS = 60
 """Mails show no more of a name: a greeting and a subject are no place for messages."""
@@ -85,14 +85,15 @@ def _harmless(character: str) -> str:
     return character
 
 
-def error_text(error: BaseException | str) -> str:
+def error_text(error: BaseException | str, limit: int = _ERROR_CHARACTERS) -> str:
     """An error as one line without e-mail addresses and secrets, fit for a dead letter and a log.
 
     An exception without a text gives the name of its class.
 
     Args:
         error: an exception, or its text.
+        limit: how many characters are kept.
     """
-    # Redacting takes as long as the text: an error may quote a whole answer of a server.
-    text = sanitize(redact(str(error)[: _ERROR_CHARACTERS * 100]), _ERROR_CHARACTERS)
+    # `sanitize` reads ten times as much as it keeps.
+    text = sanitize(redacted_beginning(str(error), limit * 10), limit)
     return text or (type(error).__name__ if isinstance(error, BaseException) else "")

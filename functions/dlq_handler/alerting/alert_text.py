@@ -4,14 +4,14 @@ import shlex
 from typing import Any
 
 from functions.dlq_handler.channels.plain_text import cut_text, printable
-from functions.shared.logging import redact_addresses
+from functions.shared.logging import redact_addresses, redacted_beginning
 
 _MAX_COMMAND_CHARACTERS = 500
 
 
 def shown_text(value: Any, limit: int) -> str:
     """Any text as an alert may show it: without addresses and invisible characters, and cut to the limit."""
-    return cut_text(redact_addresses(printable(str(value)[: limit * 4])).strip(), limit)
+    return cut_text(redacted_beginning(printable(str(value)[: limit * 40]), limit * 4).strip(), limit)
 
 
 def is_presentable(text: str) -> bool:

@@ -19,8 +19,7 @@ from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from functions.shared.logging import redact_addresses
-from functions.shared.sanitize import sanitize
+from functions.shared.sanitize import error_text
 from functions.worker.mail.cut_off import NoThread, cut_off
 
 CONNECT_SECONDS = 10.0
@@ -81,13 +80,13 @@ def call(method: str, url: str, *, headers: Mapping[str, str], body: bytes | Non
 
 
 def describe(error: Exception) -> str:
-    """An error in one line."""
-    return sanitize(f"{type(error).__name__}: {error}", _ERROR_CHARACTERS)
+    """An error in one line without addresses."""
+    return error_text(f"{type(error).__name__}: {error}", _ERROR_CHARACTERS)
 
 
 def shown(text: str) -> str:
     """What a server says went wrong, in one line without addresses."""
-    return redact_addresses(sanitize(text, _ERROR_CHARACTERS)) or "no explanation"
+    return error_text(text, _ERROR_CHARACTERS) or "no explanation"
 
 
 def retry_after(headers: Message, now: datetime) -> int | None:

@@ -17,7 +17,6 @@ from urllib.parse import quote
 
 import structlog
 
-from functions.shared.logging import redact_addresses
 from functions.shared.sanitize import sanitize
 from functions.worker.mail import http_call
 from functions.worker.mail.http_call import HttpAnswer, NoAnswer, NotWritten
@@ -116,7 +115,7 @@ class SendGrid:
                 wants_none = self._call("GET", f"asm/suppressions/global/{quote(address, safe='')}", seconds=within())
                 gone |= _lowered([json.loads(_successful(wants_none)).get("recipient_email")])
         except (NotWritten, NoAnswer, OSError, ValueError, TypeError, AttributeError) as error:
-            _logger.warning("unsubscribe_check_failed", error=redact_addresses(http_call.describe(error)))
+            _logger.warning("unsubscribe_check_failed", error=http_call.describe(error))
         return gone
 
     def _call(self, method: str, path: str, request: Mapping[str, Any] | None = None, *, seconds: float) -> HttpAnswer:

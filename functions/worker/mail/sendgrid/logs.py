@@ -18,8 +18,7 @@ from urllib.parse import quote
 import requests
 import structlog
 
-from functions.shared.logging import redact_addresses
-from functions.shared.sanitize import sanitize
+from functions.shared.sanitize import error_text, sanitize
 from functions.shared.within import within
 from functions.worker.mail.delivery_lookup import (
     LookupAnswer,
@@ -148,7 +147,7 @@ class SendGridLogs:
             self._not_before = now + wait_asked_for(response.headers, now)
         # A proxy may show the request on the page that says what went wrong with it, and errors are kept and shown.
         text = body.replace(self._key, b"[key]").decode(errors="replace")
-        shown = redact_addresses(sanitize(text, _ERROR_CHARACTERS))
+        shown = error_text(text, _ERROR_CHARACTERS)
         if response.status_code in _REFUSED and not self._refusal_told:
             self._refusal_told = True
             _logger.error(

@@ -16,7 +16,7 @@ from email.utils import format_datetime, quote
 
 from functions.shared.sanitize import sanitize
 from functions.worker.mail import head
-from functions.worker.mail.http_call import describe, shown
+from functions.worker.mail.http_call import describe
 from functions.worker.mail.model import Mail, MailRecipient, Sender
 
 _ARGUMENT_HEADERS = {"delivery_id": "X-Report-Delivery", "run_id": "X-Report-Run"}
@@ -88,7 +88,7 @@ def to_messages(mail: Mail, sender: Sender, *, at: datetime) -> Sequence[Message
         raise
     except (ValueError, LookupError, MessageError) as error:
         # Such as a kind's own picture whose id has a line break in it.
-        raise UnsendableMail(f"the mail cannot be written as a message: {shown(describe(error))}") from error
+        raise UnsendableMail(f"the mail cannot be written as a message: {describe(error)}") from error
 
 
 def _message(mail: Mail, recipient: MailRecipient, sender: Sender, at: datetime) -> Message:

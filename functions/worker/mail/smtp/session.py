@@ -206,7 +206,7 @@ class Session:
 
     def _ask(self, step: Step, exchange: Callable[[], tuple[int, bytes]]) -> None:
         code, text = self._try(step, exchange)
-        outcome = outcome_of(step, Reply(code, self._shown(text)))
+        outcome = outcome_of(step, Reply(code, self._shown(text.decode(errors="replace"))))
         if outcome is None:
             return
         if not 200 <= code <= 599:
@@ -223,15 +223,14 @@ class Session:
             raise SessionEnded(Unavailable(error=why)) from error
         except (OSError, ValueError) as error:
             self.close()
-            raise SessionEnded(outcome_of_loss(step, self._shown(describe(error).encode()))) from error
+            raise SessionEnded(outcome_of_loss(step, self._shown(f"{type(error).__name__}: {error}"))) from error
 
-    def _shown(self, text: bytes) -> str:
-        """A server may repeat what it was told."""
-        line = text.decode(errors="replace")
+    def _shown(self, text: str) -> str:
+        """A server may repeat what it was told. A user may be called as a part of other words, such as `mail`."""
         user, password = self._server.user, self._server.password
         for secret in (_plain(user, password), _base64(password), password, user) if user else ():
-            line = line.replace(secret, "[login]")
-        return shown(line)
+            text = re.sub(rf"(?<![^\W_]){re.escape(secret)}(?![^\W_])", "[login]", text)
+        return shown(text)
 
     @property
     def _socket(self) -> socket.socket:

@@ -90,8 +90,16 @@ def test_no_array_of_events(body: bytes) -> None:
 def test_a_reason_is_kept_without_addresses_and_within_a_limit() -> None:
     bounce = sendgrid_event("bounce", reason="550 <ada@example.com>:\r\n\ud800 no such user " + "x" * 9999)
     [event] = read_events(to_body(bounce)).events
-    assert event.reason.startswith("550 <[address]>: ? no such user")
+    assert event.reason.startswith("550 <[address]>: no such user")
     assert len(event.reason) <= MOST_REASON_CHARACTERS
+
+
+@pytest.mark.parametrize("before", range(MOST_REASON_CHARACTERS - 10, MOST_REASON_CHARACTERS))
+@pytest.mark.parametrize("blanks", [1, 499, 500, 510])
+def test_a_reason_that_is_cut_has_no_part_of_an_address(before: int, blanks: int) -> None:
+    reason = "." * before + " " * blanks + "jane@example.com is unknown"
+    [event] = read_events(to_body(sendgrid_event("bounce", reason=reason))).events
+    assert "j" not in event.reason
 
 
 json_values = st.recursive(

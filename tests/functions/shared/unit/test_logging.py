@@ -1,6 +1,7 @@
 """Addresses and secrets in what is logged."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -17,7 +18,7 @@ from tests.support import REPOSITORY
         ("<ada@example.com>", "<[address]>"),
         ("mailto:a.b+c@mail.example.com", "mailto:[address]"),
         ('"ada lovelace"@example.com', "[address]"),
-        ("<!channel>@example.com", "<!channel>[address]"),
+        ("<!channel>@example.com", "<[address]"),
         ("adä@exämple.com", "[address]"),
         ("o'brien@x.com", "[address]"),
         ("'o'brien@x.com'", "'[address]'"),
@@ -28,14 +29,29 @@ from tests.support import REPOSITORY
         ("%3Cada%40example.com%3E", "[address]%3E"),
         ("ada%2540example%2ecom", "[address]"),
         ("100%40ada.example", "[address]"),
-        ("a%40b%40example.com", "a%40[address]"),
+        ("a%40b%40example.com", "[address]"),
         ("50% off, ada%user@example.com", "50% off, [address]"),
         ("ada＠example.com", "[address]"),
         ("ada﹫example．com", "[address]"),
         ("アダ＠例え。テスト", "[address]"),
         ("ada@उदाहरण.परीक्षा", "[address]"),
         ("ada@example.com.", "[address]."),
-        ("nobody@localhost", "nobody@localhost"),
+        ("nobody@localhost", "[address]"),
+        ("to jane@mailhost: refused", "to [address]: refused"),
+        ("jane%40mailhost", "[address]"),
+        ("<jane@[10.0.0.5]>", "<[address]>"),
+        ("jane@[IPv6:2001:db8::1]", "[address]"),
+        ("jane@doe@mailhost", "[address]"),
+        ("jane,doe@example.com", "[address]"),
+        ("jane;doe@example.com", "[address]"),
+        ('jane"doe@example.com', "[address]"),
+        ("jane<doe@example.com", "[address]"),
+        ("jane(doe)@example.com", "[address]"),
+        ("j[a]ne\\d,o(e)@mailhost", "[address]"),
+        ("'jane'@example.com", "'[address]"),
+        ("a@x.com,b@x.com;c@mailhost", "[address],[address];[address]"),
+        ('{"to":["a@x.com","b@mailhost"]}', '{"to":["[address]","[address]"]}'),
+        ("@property of a @decorator", "@property of a @decorator"),
         ("40%", "40%"),
         ("a%20b%2Ec", "a%20b%2Ec"),
         ("at @ noon", "at @ noon"),
@@ -68,6 +84,15 @@ def test_redacted(text: str, redacted: str) -> None:
         "n＠n．",
         ".",
         "@.",
+        "n,",
+        'n"',
+        "n,,",
+        "n)@",
+        "n,@",
+        "@[",
+        "n@[",
+        "n@[1",
+        "n@n@",
     ],
 )
 def test_a_long_text_takes_no_longer_than_its_length(unit: str) -> None:
@@ -83,6 +108,13 @@ def test_whatever_a_log_line_holds_is_redacted() -> None:
         "c": "[address]'",
         "d": True,
     }
+
+
+@pytest.mark.parametrize("before", range(99_980, 100_001))
+def test_an_address_that_a_line_has_no_room_for_leaves_no_part_of_it(before: int) -> None:
+    [value] = _redact(None, "", {"a": "." * (before - 1) + " jane@example.com and more " * 3}).values()
+    assert "jane" not in value
+    assert not re.search(r" ja?n?\Z", value)
 
 
 def test_a_line_has_no_more_of_a_value_than_cloud_logging_takes() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.sanitize import NAME_CHARACTERS, display_name, filename, sanitize
+from functions.shared.sanitize import NAME_CHARACTERS, display_name, error_text, filename, sanitize
 
 
 @pytest.mark.parametrize(
@@ -104,3 +104,9 @@ def test_any_text_becomes_a_filename(text: str) -> None:
     assert not set(name) & set('\\/:*?"<>|;\r\n\t\0')
     assert name == name.strip(" ")
     assert filename(name) == name
+
+
+@pytest.mark.parametrize("before", range(985, 1000))
+@pytest.mark.parametrize("blanks", [1, 9_000, 9_990])
+def test_an_error_that_is_cut_has_no_part_of_an_address(before: int, blanks: int) -> None:
+    assert "j" not in error_text("." * before + " " * blanks + "jane@example.com and more")

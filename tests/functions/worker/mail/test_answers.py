@@ -204,3 +204,11 @@ def test_errors_carry_no_address_and_are_short(classify: Classify) -> None:
     assert isinstance(outcome, Refused)
     assert "ada" not in outcome.error
     assert len(outcome.error) < 600
+
+
+@each
+@pytest.mark.parametrize("before", range(440, 500))
+def test_an_error_that_is_cut_has_no_part_of_an_address(classify: Classify, before: int) -> None:
+    outcome = answer(classify, 422, "." * before + " jane@mailhost is no address")
+    assert isinstance(outcome, Refused)
+    assert not {"j", "@"} & set(outcome.error.removeprefix("SendGrid").removeprefix("Resend"))

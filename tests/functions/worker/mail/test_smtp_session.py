@@ -327,6 +327,14 @@ def test_a_password_that_the_server_repeats_is_not_shown(open_post: Open) -> Non
     assert "apikey" not in outcome.error
 
 
+def test_a_login_is_not_taken_for_a_part_of_other_words(open_post: Open) -> None:
+    post = open_post(user="mail", password="post")
+    post.fail_at("rcpt", answer(550, "mailbox of mail: post it to another postmaster"))
+    outcome = post.send()
+    assert isinstance(outcome, Refused)
+    assert "mailbox of [login]: [login] it to another postmaster" in outcome.error
+
+
 class TestSeveralRecipients:
     def test_one_who_is_refused_refuses_the_mail_before_anybody_has_it(self, post: Post) -> None:
         async def not_cy(call: Call, carry_on: CarryOn) -> Answer:
