@@ -18,7 +18,7 @@ from functions.shared.schedule import Cadence
 from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker.compose import compose
-from functions.worker.kind_settings import kind_settings
+from functions.worker.kind_settings import local_settings
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail
 from functions.worker.reports.in_memory_user_data import InMemoryUserData
@@ -135,7 +135,7 @@ def _render_ms(kind: str, locale: str, amount: SampleAmount, reports: int) -> fl
         id="s1", user_id="u1", kind=kind, cadence=Cadence.DAILY, locale=locale, skip_empty=False
     )
     data = InMemoryUserData(sample(kind, _PERIOD, amount))
-    settings = kind_settings({}, local=True).get(kind)
+    settings = local_settings(kind)
     compliance = MailCompliance(sender="reports@example.com", postal_address="1 Example Road")
 
     def render() -> float:

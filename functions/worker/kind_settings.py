@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from functions.shared.logging import hide
 from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, Settings, WorkerSettings
@@ -34,19 +35,22 @@ KindSettings = Mapping[str, Mapping[str, str]]
 """Values by kind and by variable. A kind that declares none may be absent."""
 
 
-def kind_settings(variables: Mapping[str, str], *, local: bool, reports: Path = REPORTS) -> KindSettings:
-    """What each kind is given. From then on the values of secrets stand in no log and no error text of this process.
+def local_settings(kind: str, variables: Mapping[str, str] = MappingProxyType({}), *, reports: Path = REPORTS) -> Mapping[str, str]:
+    """What a kind is given where there is no deployment, as in its tests: the defaults of its settings, and the local
+    values of its secrets. What has neither is its own name.
 
     Args:
-        variables: the environment.
-        local: whether a secret that is not set has the value that its kind declares for the local cloud.
+        kind: which.
+        variables: what is given otherwise, by name.
         reports: the folder with the kinds.
 
     Raises:
         InvalidNeeds: a needs.yaml is malformed.
-        NotSet: a setting or a secret has no value.
     """
-    return _given(needs.load(reports, reserved=OWN_VARIABLES), variables, local=local)
+    declared = needs.load(reports, reserved=OWN_VARIABLES).get(kind, needs.Needs())
+    local = {name: setting.default for name, setting in declared.settings.items()}
+    local |= {name: secret.local for name, secret in declared.secrets.items()}
+    return {name: variables.get(name) or value or name for name, value in local.items()}
 
 
 def load_needs(*, reports: Path = REPORTS) -> Mapping[str, needs.Needs]:

@@ -17,7 +17,7 @@ from functions.shared.schedule import Cadence
 from functions.shared.subscription import Subscription, SubscriptionDefaults
 from functions.shared.user import User
 from functions.worker.compose import compose
-from functions.worker.kind_settings import kind_settings
+from functions.worker.kind_settings import local_settings
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail
 from functions.worker.reports.in_memory_user_data import Documents, InMemoryUserData
@@ -84,7 +84,7 @@ def made_from_sql(root: Path, monkeypatch: pytest.MonkeyPatch) -> list[Made]:
     write_kind("tea", root, source=Source.SQLITE)
     monkeypatch.setattr("functions.worker.reports.kinds._FOLDER", reports)
     kinds.cache_clear()
-    settings = kind_settings({}, local=True, reports=reports)["tea"]
+    settings = local_settings("tea", reports=reports)
     made = [
         Made(f"tea-{locale}-{amount}", mail_of("tea", sample("tea", PERIOD, amount), locale=locale, settings=settings))
         for amount, locale in product(SampleAmount, LOCALES)
@@ -137,6 +137,6 @@ def _composed(
         delivery_id="u1:s1:20261124T0000Z",
         run_id="20261124T0000Z",
         compliance=COMPLIANCE,
-        settings=kind_settings(os.environ, local=True).get(kind) if settings is None else settings,
+        settings=local_settings(kind, os.environ) if settings is None else settings,
         brand=brand,
     )

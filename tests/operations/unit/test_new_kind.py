@@ -48,6 +48,26 @@ def test_a_new_kind_from_sql_passes_its_own_test_is_found_and_can_be_looked_at(t
     assert "Tea sales: Revenue €" in shown.stdout
 
 
+@pytest.mark.parametrize("source", [None, Source.SQLITE])
+def test_a_new_kind_passes_its_own_test_whatever_settings_it_declares(tree: Path, source: Source | None) -> None:
+    write_kind("team_notes", tree, source=source)
+    kind = tree / "functions" / "worker" / "reports" / "team_notes"
+    declared = """
+settings:
+  TEAM_NOTES_COLOR: {about: What they are written in., default: blue}
+  TEAM_NOTES_SIZE: {about: How large they are.}
+"""
+    with (kind / "needs.yaml").open("a") as file:
+        file.write(declared)
+    other = kind.parent / "usage" / "needs.yaml"
+    other.write_text("settings:\n  USAGE_PLACE: {about: Of another kind.}\n")
+    if source is None:
+        asked = "    request.setting('TEAM_NOTES_COLOR'), request.setting('TEAM_NOTES_SIZE')\n"
+        edit(kind / "__init__.py", "    period = request.period\n", "    period = request.period\n" + asked)
+    tested = run(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/functions/worker/unit/test_team_notes.py")
+    assert tested.returncode == 0, tested.stdout
+
+
 def test_only_a_kind_from_sql_has_a_source(tree: Path) -> None:
     made = run(tree, "-m", "operations", "new", "tea_sales", "--source", "sqlite")
     assert made.returncode == 2

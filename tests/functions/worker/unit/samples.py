@@ -9,7 +9,7 @@ from functions.shared.schedule import Cadence
 from functions.shared.subscription import Subscription, SubscriptionDefaults
 from functions.shared.user import User
 from functions.worker.compose import compose
-from functions.worker.kind_settings import kind_settings
+from functions.worker.kind_settings import local_settings
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail
 from functions.worker.reports.in_memory_user_data import Documents, InMemoryUserData
@@ -58,7 +58,7 @@ def mail(
         delivery_id="d1",
         run_id="r1",
         compliance=compliance,
-        settings=kind_settings({}, local=True).get(kind),
+        settings=local_settings(kind),
     )
     assert isinstance(made, Mail)
     return made

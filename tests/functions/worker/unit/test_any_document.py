@@ -20,7 +20,7 @@ from functions.shared.schedule import Cadence
 from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker.compose import compose
-from functions.worker.kind_settings import kind_settings
+from functions.worker.kind_settings import local_settings
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail, Sender
 from functions.worker.mail.sendgrid.request import to_request
@@ -32,7 +32,7 @@ from tests.values import time_zones
 
 VALIDATOR = jsonschema.Draft202012Validator(MAIL_SEND)
 COMPLIANCE = MailCompliance(sender="reports@example.com", in_group=True)
-SETTINGS = kind_settings({}, local=True)
+SETTINGS = {kind: local_settings(kind) for kind in kinds()}
 SENDER = Sender(address="reports@example.com", unsubscribe_group=7)
 
 numbers = (
