@@ -120,7 +120,7 @@ def compose(
         "button": button,
         "not_attached": not_attached(files.left_out, language),
     }
-    html, text = render(report.templates, values, language)
+    html, text = render(report.folders, values, language)
     return Mail(
         recipients=recipients,
         subject=subject,

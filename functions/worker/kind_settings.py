@@ -35,7 +35,9 @@ KindSettings = Mapping[str, Mapping[str, str]]
 """Values by kind and by variable. A kind that declares none may be absent."""
 
 
-def local_settings(kind: str, variables: Mapping[str, str] = MappingProxyType({}), *, reports: Path = REPORTS) -> Mapping[str, str]:
+def local_settings(
+    kind: str, variables: Mapping[str, str] = MappingProxyType({}), *, reports: Path = REPORTS
+) -> Mapping[str, str]:
     """What a kind is given where there is no deployment, as in its tests: the defaults of its settings, and the local
     values of its secrets. What has neither is its own name.
 

@@ -49,12 +49,12 @@ _CLOSING = "、。，．・：；？！）」』】〕〉》"
 _OPENING = "（「『【〔〈《"
 
 
-def render(templates: Path, values: Mapping[str, Any], language: Language) -> tuple[str, str]:
+def render(templates: Sequence[Path], values: Mapping[str, Any], language: Language) -> tuple[str, str]:
     """Fill in the templates of a kind.
 
     Args:
-        templates: the folder of the kind's `report.mjml` and `report.txt`. What they include by `<mj-include>` or
-            `{% include %}` is looked for there, then in `layout/`.
+        templates: the folders with the kind's `report.mjml` and `report.txt`: the first that has a file counts. What
+            they include by `<mj-include>` or `{% include %}` is looked for there, then in `layout/`.
         values: what the templates name.
         language: of the report.
 
@@ -65,7 +65,8 @@ def render(templates: Path, values: Mapping[str, Any], language: Language) -> tu
     Raises:
         TemplateMistake: a template does not exist, is malformed, or names a value that there is none of.
     """
-    environment = _environment(templates, language.direction)
+    folders = (*templates, LAYOUT)
+    environment = _environment(folders, language.direction)
     given = {"brand": PLAIN, **_OPTIONAL, **values, "language": language}
     try:
         html = environment.get_template(HTML).render(given)
@@ -74,7 +75,7 @@ def render(templates: Path, values: Mapping[str, Any], language: Language) -> tu
             html = environment.get_template(HTML).render(given)
         text = environment.get_template(TEXT).render(given)
     except Exception as error:
-        raise template_mistake(error, environment, (TEXT, HTML), (templates, LAYOUT), given) from error
+        raise template_mistake(error, environment, (TEXT, HTML), folders, given) from error
     # Where a template leaves something out, it leaves the blank lines around it.
     return html, re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
@@ -105,10 +106,8 @@ def forget_templates() -> None:
 
 
 @functools.lru_cache(maxsize=32)
-def _environment(templates: Path, direction: str) -> "jinja2.Environment":
+def _environment(folders: Sequence[Path], direction: str) -> "jinja2.Environment":
     import jinja2
-
-    folders = (templates, LAYOUT)
 
     def load(name: str) -> str:
         if name == HTML:

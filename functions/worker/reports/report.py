@@ -15,7 +15,7 @@ class Report:
     Attributes:
         subject: of the mail, one line.
         templates: the folder with `report.mjml`, the HTML part, and `report.txt`, the plain one, which reads well by
-            itself (rendering.py).
+            itself (rendering.py); or several folders, of which the first that has a file counts.
         values: what the templates name.
         images: what the HTML part shows by `cid:`.
         attachments: the files that come with the mail.
@@ -27,20 +27,26 @@ class Report:
     """
 
     subject: str
-    templates: Path
+    templates: Path | tuple[Path, ...]
     values: Mapping[str, Any]
     images: Sequence[InlineImage] = ()
     attachments: Sequence[Attachment] = ()
     url: str = ""
 
     def __post_init__(self) -> None:
-        _check(
-            self, Report, subject=str, templates=Path, values=Mapping, url=str, images=Sequence, attachments=Sequence
-        )
+        _check(self, Report, subject=str, values=Mapping, url=str, images=Sequence, attachments=Sequence)
+        for folder in self.folders:
+            if not isinstance(folder, Path):
+                raise PermanentError(f"Report: templates is {type(folder).__name__}, not Path")
         for image in self.images:
             _check(image, InlineImage, content_id=str, content=bytes, media_type=str)
         for file in self.attachments:
             _check(file, Attachment, filename=str, content=bytes, media_type=str)
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where the templates are looked for, in this order."""
+        return self.templates if isinstance(self.templates, tuple) else (self.templates,)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,10 @@ from functions.worker.reports.sql.source import open_source
 
 _logger = structlog.get_logger()
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = "templates"
+"""The folder of a kind with templates in the place of those that all kinds from SQL have."""
+
+_TEMPLATES = Path(__file__).parent / TEMPLATES
 
 
 def build(folder: Path, request: ReportRequest, *, version: str = "") -> Report | Skip:
@@ -59,7 +62,7 @@ def build(folder: Path, request: ReportRequest, *, version: str = "") -> Report 
     attachments = files(folder.name, definition, contents, request, language)
     return Report(
         subject=contents.subject,
-        templates=TEMPLATES,
+        templates=(*dict.fromkeys((folder / version / TEMPLATES, folder / TEMPLATES)), _TEMPLATES),
         values=contents.shown,
         images=(contents.image,) if contents.image else (),
         attachments=attachments,

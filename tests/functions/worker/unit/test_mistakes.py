@@ -48,13 +48,13 @@ def mistake(templates: Path, values: dict[str, Any] = VALUES) -> str:
     """What rendering says, with the folder left out."""
     forget_templates()
     with pytest.raises(TemplateMistake) as told:
-        render(templates, values, language_for("en"))
+        render([templates], values, language_for("en"))
     assert "\n" not in str(told.value)
     return str(told.value).replace(f"{templates}/", "")
 
 
 def test_templates_without_a_mistake_are_filled_in(templates: Path) -> None:
-    assert render(templates, VALUES, language_for("en"))[1] == "Sales\n- Tea\n\nBye.\n"
+    assert render([templates], VALUES, language_for("en"))[1] == "Sales\n- Tea\n\nBye.\n"
 
 
 @pytest.mark.parametrize(

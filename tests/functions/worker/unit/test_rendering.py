@@ -69,8 +69,8 @@ class Elements(HTMLParser):
     )
 )
 def test_a_value_is_text_wherever_it_stands(templates: Path, value: str) -> None:
-    html, _ = render(templates, {"value": value}, ENGLISH)
-    plain, _ = render(templates, {"value": "plain"}, ENGLISH)
+    html, _ = render([templates], {"value": value}, ENGLISH)
+    plain, _ = render([templates], {"value": "plain"}, ENGLISH)
     page = Elements(html)
     assert page.tags == Elements(plain).tags
     # A provider's tag gets a space, and is text, too (mail/provider.py).
@@ -81,20 +81,20 @@ def test_a_value_is_text_wherever_it_stands(templates: Path, value: str) -> None
 
 
 def test_the_text_part_is_not_escaped(templates: Path) -> None:
-    assert render(templates, {"value": "a < b & {{ 7 * 7 }}"}, ENGLISH)[1] == "a < b & {{ 7 * 7 }}\n"
+    assert render([templates], {"value": "a < b & {{ 7 * 7 }}"}, ENGLISH)[1] == "a < b & {{ 7 * 7 }}\n"
 
 
 def test_sendgrids_own_tag_stays_as_sendgrid_looks_for_it(templates: Path) -> None:
-    assert f">{GROUP_LINK}<" in render(templates, {"value": GROUP_LINK}, ENGLISH)[0]
+    assert f">{GROUP_LINK}<" in render([templates], {"value": GROUP_LINK}, ENGLISH)[0]
 
 
 def test_a_value_that_there_is_none_of_is_an_error(templates: Path) -> None:
     with pytest.raises(TemplateMistake, match=r"report\.txt:1: 'value' is undefined$"):
-        render(templates, {}, ENGLISH)
+        render([templates], {}, ENGLISH)
 
 
 def test_mails_load_nothing_from_elsewhere(templates: Path) -> None:
-    html, _ = render(templates, {"value": ""}, ENGLISH)
+    html, _ = render([templates], {"value": ""}, ENGLISH)
     assert re.findall(r"(?:src|href)=\"(?!cid:)([^\"]*)|url\(", html) == []
 
 
@@ -102,7 +102,7 @@ def test_columns_stand_below_one_another_in_any_script(tmp_path: Path) -> None:
     (tmp_path / "report.mjml").write_text(MJML)
     (tmp_path / "report.txt").write_text("{% for line in value | columns %}{{ line }}\n{% endfor %}")
     table = [["Type", "Events"], ["種類", "7"], ["a", "1,234"]]
-    assert render(tmp_path, {"value": table}, ENGLISH)[1].splitlines() == [
+    assert render([tmp_path], {"value": table}, ENGLISH)[1].splitlines() == [
         "Type  Events",
         "種類       7",
         "a      1,234",
@@ -114,7 +114,7 @@ def test_columns_of_text_stand_to_the_left(tmp_path: Path) -> None:
     (tmp_path / "report.mjml").write_text(MJML)
     (tmp_path / "report.txt").write_text("{% for line in value | columns([1]) %}{{ line }}\n{% endfor %}")
     table = [["Product", "Where", "Total"], ["Tea", "Rome", "9"], ["Cups", "Porto", "10"]]
-    assert render(tmp_path, {"value": table}, ENGLISH)[1].splitlines() == [
+    assert render([tmp_path], {"value": table}, ENGLISH)[1].splitlines() == [
         "Product  Where  Total",
         "Tea      Rome       9",
         "Cups     Porto     10",
@@ -126,7 +126,7 @@ def test_lines_without_room_for_their_columns_become_paragraphs(tmp_path: Path) 
     (tmp_path / "report.mjml").write_text(MJML)
     (tmp_path / "report.txt").write_text("{% for line in value | columns %}{{ line }}\n{% endfor %}")
     table = [["Product", "Where", "Note"], ["Tea", "x" * 40, "word " * 20], ["Cups", "Rome", "none"]]
-    lines = render(tmp_path, {"value": table}, ENGLISH)[1].splitlines()
+    lines = render([tmp_path], {"value": table}, ENGLISH)[1].splitlines()
     assert lines[:2] == ["Product: Tea", f"Where: {'x' * 40}"]
     assert lines[-4:] == ["", "Product: Cups", "Where: Rome", "Note: none"]
     assert max(map(len, lines)) <= 72
@@ -169,9 +169,9 @@ def test_what_is_too_long_for_a_mail_is_cut_and_the_mail_says_so(tmp_path: Path)
         "</mj-table><mj-text>{{ left_out }}</mj-text></mj-column></mj-section></mj-body></mjml>"
     )
     (tmp_path / "report.txt").write_text("{{ rows | length }} {{ left_out }}")
-    few = render(tmp_path, {"rows": ["x" * 100] * 10}, ENGLISH)
+    few = render([tmp_path], {"rows": ["x" * 100] * 10}, ENGLISH)
     assert few[1] == "10\n"
-    html, text = render(tmp_path, {"rows": ["x" * 100] * 5_000}, ENGLISH)
+    html, text = render([tmp_path], {"rows": ["x" * 100] * 5_000}, ENGLISH)
     assert MOST_HTML_BYTES / 3 < len(html.encode()) <= MOST_HTML_BYTES
     assert text == "625 There is more than fits into a mail: the end of a list is left out.\n"
     forget_templates()
@@ -194,4 +194,4 @@ def test_lines_of_the_text_part_have_72_columns(tmp_path: Path, text: str, lines
     (tmp_path / "report.mjml").write_text(MJML)
     (tmp_path / "report.txt").write_text("|{{ value | wrapped }}|")
     forget_templates()
-    assert render(tmp_path, {"value": text}, ENGLISH)[1] == "|" + "\n".join(lines) + "|\n"
+    assert render([tmp_path], {"value": text}, ENGLISH)[1] == "|" + "\n".join(lines) + "|\n"

@@ -100,7 +100,7 @@ def told(report: Report, locale: str = "en") -> tuple[str, str]:
     """The HTML and the text part."""
     closing = {"recipients": "", "address": "", "unsubscribe_url": ""}
     values = {**report.values, "subject": report.subject, "closing": closing}
-    return render(report.templates, values, language_for(locale))
+    return render(report.folders, values, language_for(locale))
 
 
 SOME = [
@@ -285,6 +285,18 @@ def test_the_next_version_of_a_kind_has_the_same_sample_and_names(folder: Path) 
     assert report.attachments[0].filename == "shop-2026-11-16.csv"
     with pytest.raises(PermanentError, match=r"shop/other/report\.yaml: cannot be read"):
         made(folder, "sqlite://", version="other")
+
+
+def test_a_kinds_own_templates_come_before_the_common_ones(folder: Path) -> None:
+    url = orders(folder, SOME)
+    (folder / "templates").mkdir()
+    (folder / "templates" / "closing.txt").write_text("Ours.\n")
+    assert told(made(folder, url))[1].endswith("Ours.\n")
+    assert "Revenue: €30.25" in told(made(folder, url))[1]
+    (folder / "next" / "templates").mkdir(parents=True)
+    (folder / "next" / "report.yaml").write_text(FILE)
+    (folder / "next" / "templates" / "report.txt").write_text('{{ title }}.\n{% include "closing.txt" %}\n')
+    assert told(made(folder, url, version="next"))[1] == "Shop.\nOurs.\n"
 
 
 def test_a_secret_that_is_not_declared_is_named(folder: Path) -> None:
