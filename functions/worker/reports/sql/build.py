@@ -48,7 +48,7 @@ def build(folder: Path, request: ReportRequest, *, version: str = "") -> Report 
         reason = results.nothing_to_report(definition.skip_when) if definition.skip_when else ""
         if reason and request.skip_empty:
             return Skip(reason)
-        contents = ContentsWriter(definition, request, results, language).contents(nothing=bool(reason))
+        contents = ContentsWriter(definition, request, given, results, language).contents(nothing=bool(reason))
         for rows in results.left_out():
             _logger.warning(
                 "query_result_left_out",

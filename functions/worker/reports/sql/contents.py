@@ -1,12 +1,13 @@
 """What a report from SQL says: its texts, figures, chart and table, in the recipient's language and zone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, cast
 
 from functions.worker.mail.model import InlineImage
 from functions.worker.reports import blocks
+from functions.worker.reports.attachments.columns import Column
 from functions.worker.reports.blocks import Headline, TableRow, Tone, compared
 from functions.worker.reports.chart import bar_chart
 from functions.worker.reports.language import Language
@@ -14,19 +15,24 @@ from functions.worker.reports.period_name import period_name
 from functions.worker.reports.phrases import footer, greeting, period_before
 from functions.worker.reports.request import ReportRequest
 from functions.worker.reports.sql.bars import bars
+from functions.worker.reports.sql.currencies import currency_of_option, currency_of_value, with_currency
 from functions.worker.reports.sql.definition import (
     NUMBERS,
     Chart,
     Direction,
     Figure,
     Format,
+    OptionName,
     ReportDefinition,
+    ResultColumn,
     Table,
     Text,
+    ValueFormat,
 )
+from functions.worker.reports.sql.parameters import Parameter
 from functions.worker.reports.sql.report_file import fill_in
 from functions.worker.reports.sql.results import Results
-from functions.worker.reports.sql.values import Cell, cell_of, written
+from functions.worker.reports.sql.values import Cell, cell_of, file_column, written
 
 CHART_ID = "sql-chart"
 
@@ -41,7 +47,8 @@ class Contents:
     """The report's words and figures, in the order in which they are read.
 
     Attributes:
-        cells: of the table: all rows that were read, for attached files.
+        columns: of the table, as attached files have them.
+        cells: likewise, all rows that were read.
         image: of the chart.
     """
 
@@ -57,13 +64,14 @@ class Contents:
     chart: blocks.Chart | None
     image: InlineImage | None
     table: blocks.Table | None
+    columns: Sequence[Column]
     cells: Sequence[Sequence[Cell]]
     footer: str
 
     @property
     def shown(self) -> dict[str, Any]:
         """What the templates name."""
-        return {name: value for name, value in vars(self).items() if name not in {"cells", "image"}}
+        return {name: value for name, value in vars(self).items() if name not in {"columns", "cells", "image"}}
 
 
 class ContentsWriter:
@@ -72,15 +80,22 @@ class ContentsWriter:
     Args:
         definition: what the file says.
         request: what was asked for.
+        parameters: of the queries.
         results: of the queries.
         language: in which.
     """
 
     def __init__(
-        self, definition: ReportDefinition, request: ReportRequest, results: Results, language: Language
+        self,
+        definition: ReportDefinition,
+        request: ReportRequest,
+        parameters: Mapping[str, Parameter],
+        results: Results,
+        language: Language,
     ) -> None:
         self._definition = definition
         self._request = request
+        self._parameters = parameters
         self._results = results
         self._language = language
         self._ = language.gettext
@@ -101,7 +116,7 @@ class ContentsWriter:
         title = self._text(definition.title)
         headlines = [self._headline(figure) for figure in definition.figures]
         chart, image = self._chart(definition.chart) if definition.chart else (None, None)
-        cells = self._cells(definition.table) if definition.table else []
+        table, columns, cells = self._read_table(definition.table) if definition.table else (None, [], [])
         named = {str(figure.value): line.value for figure, line in zip(definition.figures, headlines, strict=True)}
         named |= {"title": title, "period": self._name}
         summary = fill_in(self._text(definition.summary), named) if definition.summary and not nothing else ""
@@ -119,7 +134,8 @@ class ContentsWriter:
             headlines=headlines,
             chart=chart,
             image=image,
-            table=self._table(definition.table, cells) if definition.table and cells else None,
+            table=table,
+            columns=columns,
             cells=cells,
             footer=self._footer(),
         )
@@ -161,21 +177,24 @@ class ContentsWriter:
 
     def _headline(self, figure: Figure) -> Headline:
         label = self._text(figure.label)
-        value = self._number(self._results.first(figure.value), figure.format, figure)
+        code, code_before = self._code(figure.format), self._code(figure.format, before=figure.compare)
+        how = with_currency(figure.format, [code])
+        value = self._number(self._results.first(figure.value), how, figure)
         before = None
         if figure.compare:
-            before = self._number(self._results.first(figure.value, before=True), figure.format, figure)
+            before = self._number(self._results.first(figure.value, before=True), how, figure)
         elif figure.before:
-            before = self._number(self._results.first(figure.before), figure.format, figure)
-        if value is None or before is None:
-            return Headline(label=label, value=written(value, figure.format, self._language))
+            before = self._number(self._results.first(figure.before), how, figure)
+        # Amounts of two currencies cannot be compared. Nothing is nothing in each.
+        if value is None or before is None or (value and before and code != code_before):
+            return Headline(label=label, value=written(value, how, self._language))
         is_regular = self._request.is_regular
         return compared(
             label,
             # Babel writes them without making them floats first.
             cast(Any, value),
             cast(Any, before),
-            write=lambda number: written(Decimal(number), figure.format, self._language),
+            write=lambda number: written(Decimal(number), how, self._language),
             before=period_before(self._request.cadence if is_regular else None, self._language),
             language=self._language,
             more_is=_TONES[figure.good],
@@ -186,7 +205,8 @@ class ContentsWriter:
 
     def _chart(self, chart: Chart) -> tuple[blocks.Chart | None, InlineImage | None]:
         rows = self._results.rows(chart.query)
-        cells = [cell_of(each, chart.format, chart.value, self._zone) for each in rows.values(chart.value)]
+        how = with_currency(chart.format, self._codes(chart.format, chart.query))
+        cells = [cell_of(each, how, chart.value, self._zone) for each in rows.values(chart.value)]
         drawn = bars(
             rows.values(chart.label)[:MOST_BARS],
             [float(cast(Decimal, cell or 0)) for cell in cells[:MOST_BARS]],
@@ -198,7 +218,7 @@ class ContentsWriter:
             return None, None
 
         def write(value: float) -> str:
-            return written(Decimal(str(value)), chart.format, self._language)
+            return written(Decimal(str(value)), how, self._language)
 
         title = self._text(chart.title)
         highest = list(drawn.values).index(max(drawn.values))
@@ -216,33 +236,62 @@ class ContentsWriter:
             color=self._request.brand.graphic_color,
         )
 
-    def _cells(self, table: Table) -> list[list[Cell]]:
-        rows = self._results.rows(table.query)
-        columns = [
-            [cell_of(value, each.format, each.column, self._zone) for value in rows.values(each.column)]
-            for each in table.columns
-        ]
-        return [list(row) for row in zip(*columns, strict=True)]
+    def _code(self, how: Format, *, before: bool = False) -> str:
+        """The currency of a figure; empty where it has none."""
+        match how.currency:
+            case OptionName():
+                return currency_of_option(how.currency, self._parameters)
+            case ResultColumn():
+                return currency_of_value(self._results.first(how.currency, before=before), how.currency)
+            case code:
+                return code
 
-    def _table(self, table: Table, cells: Sequence[Sequence[Cell]]) -> blocks.Table:
-        formats = [column.format for column in table.columns]
-        shown = cells[: table.rows]
-        hidden = len(cells) - len(shown)
+    def _codes(self, how: Format, query: str) -> list[str]:
+        """The currency of each row of a query."""
+        rows = self._results.rows(query)
+        if isinstance(how.currency, ResultColumn) and how.currency.query == query:
+            return [currency_of_value(value, how.currency) for value in rows.values(how.currency)]
+        return [self._code(how)] * len(rows.rows)
+
+    def _read_table(self, table: Table) -> tuple[blocks.Table | None, list[Column], list[Sequence[Cell]]]:
+        """The table as the mail shows it, and as files have it: there, amounts of several currencies are numbers beside
+        a column with the currency of each."""
+        rows = self._results.rows(table.query)
+        if not rows.rows:
+            return None, [], []
+        shown: list[list[str]] = []
+        columns: list[Column] = []
+        in_files: list[Sequence[Cell]] = []
         year = self._request.period.end.astimezone(self._zone).year
+        for column in table.columns:
+            how, codes = column.format, self._codes(column.format, table.query)
+            cells = [cell_of(value, how, column.column, self._zone) for value in rows.values(column.column)]
+            shown.append(
+                [
+                    written(cell, with_currency(how, [code]), self._language, year=year)
+                    for cell, code in zip(cells[: table.rows], codes, strict=False)
+                ]
+            )
+            label = self._text(column.label)
+            columns.append(file_column(label, with_currency(how, codes)))
+            in_files.append(cells)
+            if how.format is ValueFormat.MONEY and len(set(codes)) > 1:
+                columns.append(Column(self._("{column}: currency").format(column=label)))
+                in_files.append(codes)
+        hidden = len(rows.rows) - len(shown[0])
         more = self._language.ngettext(
             "{number} more row is not shown here.", "{number} more rows are not shown here.", hidden
         ).format(number=self._language.number(hidden))
-        return blocks.Table(
-            title=self._text(table.title),
-            columns=[self._text(column.label) for column in table.columns],
-            rows=[
-                TableRow(
-                    cells=[
-                        written(cell, how, self._language, year=year) for cell, how in zip(row, formats, strict=True)
-                    ]
-                )
-                for row in shown
-            ],
-            more=more if hidden else "",
-            texts=frozenset(index for index, how in enumerate(formats) if how.format not in NUMBERS),
+        return (
+            blocks.Table(
+                title=self._text(table.title),
+                columns=[self._text(column.label) for column in table.columns],
+                rows=[TableRow(cells=list(row)) for row in zip(*shown, strict=True)],
+                more=more if hidden else "",
+                texts=frozenset(
+                    index for index, column in enumerate(table.columns) if column.format.format not in NUMBERS
+                ),
+            ),
+            columns,
+            list(zip(*in_files, strict=True)),
         )

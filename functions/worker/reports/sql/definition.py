@@ -186,17 +186,28 @@ class ResultColumn:
         return f"{self.query}.{self.column}"
 
 
+@dataclass(frozen=True)
+class OptionName:
+    """An option of the file whose value is meant."""
+
+    name: str
+
+
+Currency = str | OptionName | ResultColumn
+"""A currency by ISO 4217, or where it stands. Empty: there is none."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Format:
     """How values are written.
 
     Attributes:
-        currency: by ISO 4217, of money.
+        currency: of money.
         decimals: of `decimal` and `percent`; None for the format's own.
     """
 
     format: ValueFormat = ValueFormat.TEXT
-    currency: str = ""
+    currency: Currency = ""
     decimals: int | None = None
 
 

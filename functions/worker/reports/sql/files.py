@@ -10,7 +10,6 @@ from functions.worker.reports.language import Language
 from functions.worker.reports.request import ReportRequest
 from functions.worker.reports.sql.contents import Contents
 from functions.worker.reports.sql.definition import ReportDefinition
-from functions.worker.reports.sql.values import file_column
 
 
 def files(
@@ -42,7 +41,7 @@ def files(
         tables=(
             DataTable(
                 title=table.title.within(request.locale),
-                columns=[file_column(each.label.within(request.locale), each.format) for each in table.columns],
+                columns=contents.columns,
                 rows=contents.cells,
             ),
         ),

@@ -16,11 +16,13 @@ from functions.worker.reports.sql.definition import (
     OPTION_TYPES,
     PARAMETER,
     Chart,
+    Currency,
     Direction,
     Figure,
     Format,
     Limits,
     Option,
+    OptionName,
     ParameterType,
     Query,
     ReportDefinition,
@@ -127,10 +129,10 @@ class _Parser:
         )
         self._root = root
         self._used: set[str] = set()
-        self._currency = self._read("currency", _currency, "")
         self._options = self._read("options", _options, {})
         self._limits = self._read("limits", lambda node: _limits(node.fields(_LIMITS), Limits()), Limits())
         self._queries = self._read_queries(self._fields["queries"])
+        self._currency: Currency = self._read("currency", self._read_currency, "")
 
     def report(self) -> ReportDefinition:
         source = self._fields["source"]
@@ -235,7 +237,7 @@ class _Parser:
             query=query,
             label=_column_of(query, fields["label"]),
             value=_column_of(query, fields["value"]),
-            format=self._format(fields, numbers_only=True),
+            format=self._format(fields, numbers_only=True, query=query),
         )
 
     def _table(self, node: YamlNode) -> Table:
@@ -252,7 +254,7 @@ class _Parser:
         return TableColumn(
             label=_text(fields["label"]),
             column=_column_of(query, fields["column"]),
-            format=self._format(fields, numbers_only=False),
+            format=self._format(fields, numbers_only=False, query=query),
         )
 
     def _skip_when(self, node: YamlNode) -> SkipWhen:
@@ -280,11 +282,26 @@ class _Parser:
         self._used.add(query)
         return ResultColumn(query=query, column=column, place=f"{node.file}:{node.line}")
 
-    def _format(self, fields: Mapping[str, YamlNode], *, numbers_only: bool) -> Format:
+    def _read_currency(self, node: YamlNode, query: str = "") -> Currency:
+        """By its letters, by an option, by a column of any query, or by a column of the query that is shown."""
+        text = node.text()
+        if _CURRENCY.fullmatch(text):
+            return text
+        if text in self._options:
+            if self._options[text].type is not ParameterType.TEXT:
+                raise node.mistake(f"the option {text} must have type: text to name a currency")
+            return OptionName(text)
+        if "." in text:
+            return self._column(node)
+        if query:
+            return _column_of(query, node)
+        raise node.mistake("expected a currency by its three letters, such as EUR, an option, or QUERY.COLUMN")
+
+    def _format(self, fields: Mapping[str, YamlNode], *, numbers_only: bool, query: str = "") -> Format:
         choices = [each for each in ValueFormat if each in NUMBERS or not numbers_only]
         default = ValueFormat.INTEGER if numbers_only else ValueFormat.TEXT
         chosen = ValueFormat(fields["format"].choice(choices)) if "format" in fields else default
-        currency = _currency(fields["currency"]) if "currency" in fields else self._currency
+        currency = self._read_currency(fields["currency"], query) if "currency" in fields else self._currency
         if "currency" in fields and chosen is not ValueFormat.MONEY:
             raise fields["currency"].mistake("only format: money has a currency")
         if chosen is ValueFormat.MONEY and not currency:
@@ -330,13 +347,6 @@ def fill_in(template: str, values: Mapping[str, str]) -> str:
         values: by the placeholders' names.
     """
     return _PLACEHOLDER.sub(lambda match: values[match[1]], template)
-
-
-def _currency(node: YamlNode) -> str:
-    code = node.text()
-    if not _CURRENCY.fullmatch(code):
-        raise node.mistake("expected a currency by its three letters, such as EUR")
-    return code
 
 
 def _options(node: YamlNode) -> dict[str, Option]:

@@ -42,7 +42,7 @@ def file_column(title: str, how: Format) -> Column:
         how: values are written.
     """
     decimals = 0 if how.format is ValueFormat.INTEGER else how.decimals
-    return Column(title=title, kind=_KINDS[how.format], currency=how.currency, decimals=decimals)
+    return Column(title=title, kind=_KINDS[how.format], currency=str(how.currency), decimals=decimals)
 
 
 def written(cell: Cell, how: Format, language: Language, *, year: int | None = None) -> str:

@@ -287,6 +287,84 @@ def test_the_next_version_of_a_kind_has_the_same_sample_and_names(folder: Path) 
         made(folder, "sqlite://", version="other")
 
 
+CURRENCIES = """\
+source: SHOP_DATABASE_URL
+title: Shop
+currency: totals.currency
+options:
+  own: {type: text}
+queries:
+  totals: |
+    SELECT sum(total) AS revenue, max(region) AS currency FROM orders WHERE at >= :start AND at < :end
+  orders: SELECT at, region, total FROM orders WHERE at >= :start AND at < :end ORDER BY at
+figures:
+  - {label: Revenue, value: totals.revenue, format: money, compare: true}
+  - {label: In your own, value: totals.revenue, format: money, currency: own}
+chart: {title: By order, query: orders, label: at, value: total, format: money, currency: region}
+table:
+  title: Orders
+  query: orders
+  columns:
+    - {column: at, label: At, format: time}
+    - {column: total, label: Total, format: money, currency: region}
+attach: [csv, xlsx, pdf]
+"""
+
+
+def in_currencies(folder: Path, *codes: str | None, before: str | None = None, **by: Any) -> Report:
+    """A report of orders of 1200 each, in these currencies."""
+    (folder / "report.yaml").write_text(CURRENCIES)
+    (folder / "shop.db").unlink(missing_ok=True)
+    rows = [(WEEK.start + timedelta(days=number), code, 1200) for number, code in enumerate(codes)]
+    if before:
+        rows.append((WEEK.start - timedelta(days=1), before, 600))
+    report = made(folder, orders(folder, rows), **by)
+    assert isinstance(report, Report)
+    return report
+
+
+def cells_of(report: Report) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(report.attachments[0].content.decode("utf-8-sig"))))
+
+
+def test_a_query_says_the_currency_of_its_amounts(folder: Path) -> None:
+    report = in_currencies(folder, "JPY", "JPY", before="JPY")
+    first, second = report.values["headlines"]
+    assert (first.value, first.change) == ("¥2,400", "Up 300% from ¥600 the week before")
+    assert "¥1,200" in report.values["chart"].description
+    assert [row.cells[1] for row in report.values["table"].rows] == ["¥1,200", "¥1,200"]
+    assert cells_of(report)[0] == ["At", "Total"]
+    # A subscription that says none has numbers.
+    assert second.value == "2,400.00"
+
+
+def test_an_option_says_the_currency(folder: Path) -> None:
+    assert in_currencies(folder, "EUR", options={"own": "JPY"}).values["headlines"][1].value == "¥1,200"
+    with pytest.raises(PermanentError, match=r"^options\.own: must be a currency of ISO 4217, such as EUR$"):
+        in_currencies(folder, "EUR", options={"own": "yen"})
+
+
+def test_amounts_of_several_currencies_keep_theirs(folder: Path) -> None:
+    report = in_currencies(folder, "JPY", "EUR", None)
+    assert [row.cells[1] for row in report.values["table"].rows] == ["¥1,200", "€1,200.00", "1,200.00"]
+    assert "1,200.00" in report.values["chart"].description
+    assert cells_of(report)[0] == ["At", "Total", "Total: currency"]
+    assert [row[1:] for row in cells_of(report)[1:]] == [["1200", "JPY"], ["1200", "EUR"], ["1200", ""]]
+    assert len(report.attachments) == 3
+
+
+def test_amounts_of_two_currencies_are_not_compared(folder: Path) -> None:
+    first = in_currencies(folder, "JPY", before="EUR").values["headlines"][0]
+    assert (first.value, first.change) == ("¥1,200", "")
+
+
+def test_what_is_no_currency_is_a_mistake_with_its_place(folder: Path) -> None:
+    with pytest.raises(
+        PermanentError, match=r"report\.yaml:3: totals\.currency returns what is no currency of ISO 4217"
+    ):
+        in_currencies(folder, "yen")
+
+
 def test_a_kinds_own_templates_come_before_the_common_ones(folder: Path) -> None:
     url = orders(folder, SOME)
     (folder / "templates").mkdir()
