@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from functions.shared.mark import due_period
 from functions.shared.period import Period
-from functions.shared.schedule import Schedule
+from functions.shared.schedule import Cadence, Schedule
 from functions.shared.subscription import Subscription
 
 _INSTANT = timedelta(microseconds=1)
@@ -15,6 +15,13 @@ _QUARTER = re.compile(r"(\d{4})-Q([1-4])")
 _WEEK = re.compile(r"(\d{4})-W(\d{2})")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _HOUR = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2})")
+_CADENCES = {
+    _QUARTER: Cadence.QUARTERLY,
+    _MONTH: Cadence.MONTHLY,
+    _WEEK: Cadence.WEEKLY,
+    _DAY: Cadence.DAILY,
+    _HOUR: Cadence.HOURLY,
+}
 
 
 def next_period(subscription: Subscription, schedule: Schedule, now: datetime) -> Period:
@@ -65,6 +72,11 @@ def parse_period(text: str, zone: ZoneInfo) -> Period:
         return _parse(text.strip().upper(), zone)
     except (ValueError, OverflowError):
         raise ValueError(f"{text!r} is not a period: 2026-Q4, 2026-11, 2026-W48, 2026-11-24 or 2026-11-24T13") from None
+
+
+def cadence_of(text: str) -> Cadence | None:
+    """How often a report comes that covers such a period; None where the text is none."""
+    return next((cadence for form, cadence in _CADENCES.items() if form.fullmatch(text.strip().upper())), None)
 
 
 def _parse(text: str, zone: ZoneInfo) -> Period:

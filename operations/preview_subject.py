@@ -3,17 +3,14 @@
 from typing import NamedTuple
 
 from functions.shared.databases import UsersDatabase
+from functions.shared.schedule import Cadence
 from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS, Subscription, SubscriptionDefaults
 from functions.shared.user import User
 from operations.errors import OperatorError
 from operations.subscriptions import Subscriptions
 from operations.users import Users
 
-_SAMPLE_USER = User.from_fields(
-    "sample",
-    {"email": "sample@example.com", "name": "Ada Lovelace", "active": True, "time_zone": "Europe/London"},
-)
-_SAMPLE_SUBSCRIPTION = {"cadence": "daily", "hour": 0}
+_SAMPLE_USER = {"email": "sample@example.com", "name": "Ada Lovelace", "active": True, "time_zone": "Europe/London"}
 
 
 class PreviewSubject(NamedTuple):
@@ -23,17 +20,24 @@ class PreviewSubject(NamedTuple):
     subscription: Subscription
 
 
-def sample_subject(kind: str | None, defaults: SubscriptionDefaults) -> PreviewSubject:
-    """Somebody who gets a daily report, where no user is named.
+def sample_subject(
+    kind: str | None,
+    defaults: SubscriptionDefaults,
+    *,
+    user_id: str | None = None,
+    cadence: Cadence = Cadence.DAILY,
+) -> PreviewSubject:
+    """Somebody who gets a report, where no user is named.
 
     Args:
         kind: which report; None for the default.
         defaults: the kind and the cadence where none is named.
+        user_id: the user's; None for one that tells what it is.
+        cadence: how often it comes.
     """
-    fields = {**_SAMPLE_SUBSCRIPTION, "kind": kind}
-    return PreviewSubject(
-        _SAMPLE_USER, Subscription.from_fields(_SAMPLE_USER.id, DEFAULT_SUBSCRIPTION, fields, defaults)
-    )
+    user = User.from_fields(user_id or "sample", _SAMPLE_USER)
+    fields = {"cadence": cadence.value, "hour": 0, "kind": kind}
+    return PreviewSubject(user, Subscription.from_fields(user.id, DEFAULT_SUBSCRIPTION, fields, defaults))
 
 
 def read_subject(

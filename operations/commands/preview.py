@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from functions.shared.schedule import Schedule
+from functions.shared.schedule import Cadence, Schedule
 from functions.worker.reports.sample_amount import SampleAmount
 from operations.commands.group import AsJson, document_id, session
 from operations.errors import OperatorError
@@ -56,6 +56,15 @@ def preview(
         str | None, typer.Option(help="The language, in place of the recipient's: en, ja, en-US.")
     ] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Show made-up data, not the user's.")] = False,
+    sample_user: Annotated[
+        str | None,
+        typer.Option(
+            "--user",
+            metavar="ID",
+            parser=document_id,
+            help="The id that a sample's user has, for a report that asks a database of your own; default: sample.",
+        ),
+    ] = None,
     amount: Annotated[
         SampleAmount | None, typer.Option(help="How much made-up data: much, unless you say otherwise.")
     ] = None,
@@ -79,15 +88,20 @@ def preview(
     from functions.shared.delivery import SkipReason
     from operations import preview as previews
     from operations.kind_variables import kind_variables
+    from operations.preview_period import cadence_of
     from operations.preview_subject import read_subject, sample_subject
     from operations.subscription_defaults import BUILT_IN_DEFAULTS
 
     sample = sample or amount is not None
     if user is None and not sample:
         raise typer.BadParameter("name a user, or --sample")
+    if sample_user is not None and user is not None:
+        raise typer.BadParameter("is the id of a made-up user: it does not go with USER", param_hint="--user")
     current = session(ctx)
     if user is None:
-        whose, which = sample_subject(kind, BUILT_IN_DEFAULTS)
+        whose, which = sample_subject(
+            kind, BUILT_IN_DEFAULTS, user_id=sample_user, cadence=cadence_of(period or "") or Cadence.DAILY
+        )
     else:
         whose, which = read_subject(current.users_database, user, subscription, kind=kind, defaults=current.defaults)
     if locale is not None:

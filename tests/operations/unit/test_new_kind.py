@@ -1,8 +1,10 @@
 """The skeleton of a kind of report."""
 
+import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -22,8 +24,8 @@ from tests.forked_python import run_python
 pytestmark = pytest.mark.starts_process
 
 
-def run(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return run_python(*arguments, directory=tree, environment={**os.environ, "PYTHONPATH": str(tree)})
+def run(tree: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return run_python(*arguments, directory=tree, environment={**os.environ, "PYTHONPATH": str(tree), **environment})
 
 
 def test_a_new_kind_passes_its_own_test_is_found_and_can_be_looked_at(tree: Path) -> None:
@@ -66,6 +68,26 @@ settings:
         edit(kind / "__init__.py", "    period = request.period\n", "    period = request.period\n" + asked)
     tested = run(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/functions/worker/unit/test_team_notes.py")
     assert tested.returncode == 0, tested.stdout
+
+
+def test_a_sample_asks_a_database_for_the_user_that_is_named_and_comes_as_often_as_its_period_says(
+    tree: Path, tmp_path: Path
+) -> None:
+    write_kind("tea_sales", tree, source=Source.SQLITE)
+    database = sqlite3.connect(tmp_path / "shop.db", isolation_level=None)
+    database.execute("CREATE TABLE orders (user_id INTEGER, ordered_at TEXT, product TEXT, total NUMERIC)")
+    database.execute("INSERT INTO orders VALUES (4711, '2026-11-24 12:00:00', 'Tea', 12.5)")
+    database.close()
+    asked = ("-m", "operations", "preview", "--sample", "--kind", "tea_sales", "--period", "2026-W48", "--json")
+    environment = {"TEA_SALES_DATABASE_URL": f"sqlite:///{tmp_path}/shop.db"}
+    shown = run(tree, *asked, "--user", "4711", **environment)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    told = json.loads(shown.stdout)
+    assert told["subject"].startswith("Tea sales: Revenue €12.50")
+    assert "You get this report every week." in " ".join((tree / told["text"]).read_text().split())
+    assert "skipped" in json.loads(run(tree, *asked, **environment).stdout)
+    refused = run(tree, *asked, "u1", "--user", "4711")
+    assert (refused.returncode, "--user" in refused.stderr) == (2, True)
 
 
 def test_only_a_kind_from_sql_has_a_source(tree: Path) -> None:
