@@ -7,6 +7,7 @@ is when it is first needed: there is nothing to compile before a deployment, and
 import contextlib
 import functools
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time
 from gettext import GNUTranslations, NullTranslations
@@ -20,6 +21,8 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal, format_percent
 
 _LEFT_TO_RIGHT = "\u200e"
+
+_DOUBLE_STOP = re.compile(r"(?<!\.)\.\.\Z")
 
 SOURCE = Locale("en")
 """The language that the words in the code are written in."""
@@ -95,8 +98,9 @@ class Language:
         return text
 
     def sentences(self, sentences: Iterable[str]) -> str:
-        """Sentences one after another, without those that are empty."""
-        return self._between_sentences.join(sentence for sentence in sentences if sentence)
+        """Sentences one after another, without those that are empty. One that ends with an abbreviation, such as
+        "Nov.", has one full stop."""
+        return self._between_sentences.join(_DOUBLE_STOP.sub(".", sentence) for sentence in sentences if sentence)
 
     def month(self, day: date) -> str:
         """The month of a day, with its year."""

@@ -1,5 +1,6 @@
 """The catalogs of the reports' words: whether they are whole, and how they are brought up to date."""
 
+import re
 import shutil
 from pathlib import Path
 from string import Formatter
@@ -50,6 +51,13 @@ def test_a_translation_keeps_every_placeholder(file: Path) -> None:
         assert not message.fuzzy, message.id
         for text in given:
             assert not text or names(str(text)) == names(str(source[-1])), message.id
+
+
+@pytest.mark.parametrize("file", [CATALOGS[0].parent / "de.po", PAGES[0].parent / "de.po"])
+def test_mails_and_pages_address_a_german_reader_alike(file: Path) -> None:
+    words = " ".join(str(message.string) for message in read(file).values())
+    assert re.search(r"\b(Sie|Ihre?)\b", words)
+    assert not re.search(r"\b(du|dir|dich|dein\w*)\b", words, re.IGNORECASE)
 
 
 def missing_texts(reports: Path, file: Path) -> list[object]:

@@ -26,6 +26,7 @@ from functions.worker.reports.sql.definition import (
     ReportDefinition,
     ResultColumn,
     Table,
+    Template,
     Text,
     ValueFormat,
 )
@@ -119,7 +120,7 @@ class ContentsWriter:
         table, columns, cells = self._read_table(definition.table) if definition.table else (None, [], [])
         named = {str(figure.value): line.value for figure, line in zip(definition.figures, headlines, strict=True)}
         named |= {"title": title, "period": self._name}
-        summary = fill_in(self._text(definition.summary), named) if definition.summary and not nothing else ""
+        summary = self._filled(definition.summary, named) if definition.summary and not nothing else ""
         return Contents(
             subject=self._subject(title, headlines, named),
             preview=summary
@@ -143,9 +144,15 @@ class ContentsWriter:
     def _text(self, text: Text) -> str:
         return text.within(self._request.locale)
 
+    def _filled(self, template: Template, named: dict[str, str]) -> str:
+        """A text with its placeholders filled in, in the form that goes with its number."""
+        number = template.number(self._request.locale)
+        count = self._results.first(number) if number else None
+        return self._language.sentences([fill_in(template.within(self._request.locale, count), named)])
+
     def _subject(self, title: str, headlines: Sequence[Headline], named: dict[str, str]) -> str:
         if self._definition.subject:
-            return fill_in(self._text(self._definition.subject), named)
+            return self._filled(self._definition.subject, named)
         figure = f": {headlines[0].label} {headlines[0].value}" if headlines else ""
         return f"{title}{figure} · {self._name}"
 

@@ -1,11 +1,14 @@
 """What a `report.yaml` says, as it is used: frozen, checked, with the defaults filled in."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from typing import Any
+
+from babel import Locale, UnknownLocaleError
 
 from functions.worker.reports.attachments.formats import FileFormat
 from functions.worker.reports.report import PermanentError
@@ -78,12 +81,22 @@ class Text:
         Args:
             locale: BCP 47, such as `de-AT`: `de` serves where there is no `de-AT`.
         """
-        parts = locale.replace("_", "-").lower().split("-")
-        while parts:
-            if found := self.by_language.get("-".join(parts)):
-                return found
-            parts.pop()
-        return self.by_language["en"]
+        return self.by_language[closest(locale, self.by_language)]
+
+
+def closest(locale: str, languages: Container[str]) -> str:
+    """The language that serves for a locale: its own, or else English.
+
+    Args:
+        locale: BCP 47, such as `de-AT`.
+        languages: in small letters.
+    """
+    parts = locale.replace("_", "-").lower().split("-")
+    while parts:
+        if (tag := "-".join(parts)) in languages:
+            return tag
+        parts.pop()
+    return "en"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,6 +211,52 @@ Currency = str | OptionName | ResultColumn
 
 
 @dataclass(frozen=True, kw_only=True)
+class Counted:
+    """A text with a form for each of a language's plurals.
+
+    Attributes:
+        number: what decides between them.
+        forms: by CLDR's names, such as `one`; `other` is always there. https://cldr.unicode.org/index/cldr-spec/plural-rules
+    """
+
+    number: ResultColumn
+    forms: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Template:
+    """A text with placeholders, in one or several languages.
+
+    Attributes:
+        by_language: as those of `Text`.
+    """
+
+    by_language: Mapping[str, str | Counted]
+
+    def number(self, locale: str) -> ResultColumn | None:
+        """What decides about the form of the text in the language of a locale; None where it has one form."""
+        found = self.by_language[closest(locale, self.by_language)]
+        return found.number if isinstance(found, Counted) else None
+
+    def within(self, locale: str, count: Any) -> str:
+        """The text in the language of a locale, or else in English.
+
+        Args:
+            locale: BCP 47.
+            count: the value of its number. What is none counts as many.
+        """
+        tag = closest(locale, self.by_language)
+        found = self.by_language[tag]
+        if not isinstance(found, Counted):
+            return found
+        try:
+            form = Locale.parse(tag, sep="-").plural_form(abs(Decimal(str(count))))
+        except (InvalidOperation, ValueError, UnknownLocaleError):
+            form = "other"
+        return found.forms.get(form) or found.forms["other"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Format:
     """How values are written.
 
@@ -271,10 +330,12 @@ class SkipWhen:
     Attributes:
         no_rows: the query that returns no row.
         zero: the column whose value, in the first row, is zero or NULL, or that has no row.
+        why: the kind's words for it, for the people who look after the reports; may be empty.
     """
 
     no_rows: str | None = None
     zero: ResultColumn | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -292,8 +353,8 @@ class ReportDefinition:
     file: str
     source: str
     title: Text
-    subject: Text | None
-    summary: Text | None
+    subject: Template | None
+    summary: Template | None
     options: Mapping[str, Option]
     queries: Mapping[str, Query]
     figures: Sequence[Figure]

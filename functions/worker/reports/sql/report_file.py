@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -16,6 +16,7 @@ from functions.worker.reports.sql.definition import (
     OPTION_TYPES,
     PARAMETER,
     Chart,
+    Counted,
     Currency,
     Direction,
     Figure,
@@ -31,6 +32,7 @@ from functions.worker.reports.sql.definition import (
     Sql,
     Table,
     TableColumn,
+    Template,
     Text,
     ValueFormat,
 )
@@ -47,6 +49,9 @@ MOST_FIGURES = 6
 MOST_COLUMNS = 8
 SHOWN_ROWS, MOST_SHOWN_ROWS = 20, 50
 """Rows of the table in the mail: more would make it too large for Gmail, which cuts mails at 102 kB."""
+
+PLURALS = ("zero", "one", "two", "few", "many", "other")
+"""https://cldr.unicode.org/index/cldr-spec/plural-rules"""
 
 DIALECTS = ("postgresql", "bigquery", "sqlite")
 
@@ -139,7 +144,7 @@ class _Parser:
         if not _VARIABLE.fullmatch(source.text()):
             raise source.mistake("expected the name of the secret with the database's URL, such as SALES_DATABASE_URL")
         figures = self._read("figures", self._figures, ())
-        named = {str(figure.value) for figure in figures}
+        template = functools.partial(_template, figures={str(figure.value): figure.value for figure in figures})
         chart = self._read("chart", self._chart, None)
         table = self._read("table", self._table, None)
         if not figures and chart is None and table is None:
@@ -148,8 +153,8 @@ class _Parser:
             file=self._root.file,
             source=source.text(),
             title=_text(self._fields["title"]),
-            subject=self._read("subject", functools.partial(_template, named=named), None),
-            summary=self._read("summary", functools.partial(_template, named=named), None),
+            subject=self._read("subject", template, None),
+            summary=self._read("summary", template, None),
             options=self._options,
             queries=self._queries,
             figures=figures,
@@ -258,12 +263,13 @@ class _Parser:
         )
 
     def _skip_when(self, node: YamlNode) -> SkipWhen:
-        fields = node.fields(("no_rows", "zero"))
-        if not fields:
+        fields = node.fields(("no_rows", "zero", "why"))
+        if not fields.keys() - {"why"}:
             raise node.mistake("expected no_rows: QUERY, or zero: QUERY.COLUMN")
         return SkipWhen(
             no_rows=self._query_name(fields["no_rows"]) if "no_rows" in fields else None,
             zero=self._column(fields["zero"]) if "zero" in fields else None,
+            why=fields["why"].text() if "why" in fields else "",
         )
 
     def _query_name(self, node: YamlNode) -> str:
@@ -313,30 +319,45 @@ class _Parser:
 
 
 def _text(node: YamlNode) -> Text:
+    return Text({tag: each.text() for tag, each in _by_language(node).items()})
+
+
+def _by_language(node: YamlNode) -> dict[str, YamlNode]:
     if not node.is_mapping:
-        return Text({"en": node.text()})
+        return {"en": node}
     texts = {}
     for tag, each in node.entries("texts by their languages").items():
         if not _LANGUAGE.fullmatch(tag.lower()):
             raise each.mistake("expected a language, such as en, de or pt-BR")
-        texts[tag.lower()] = each.text()
+        texts[tag.lower()] = each
     if "en" not in texts:
         raise node.mistake("en is missing: the text for everybody whose language is not here")
-    return Text(texts)
+    return texts
 
 
-def _template(node: YamlNode, named: Collection[str]) -> Text:
-    text = _text(node)
-    known = ("title", "period", *sorted(named))
-    for name in _names(text):
-        if name not in known:
-            raise node.mistake(f"there is no {{{name}}}: {nearest(name, known)} (a figure is named by its value)")
-    return text
+def _template(node: YamlNode, figures: Mapping[str, ResultColumn]) -> Template:
+    """Texts with placeholders, each one line, or the forms of its plurals."""
+    known = ("title", "period", *sorted(figures))
 
+    def checked(each: YamlNode) -> str:
+        text = each.text()
+        for name in _PLACEHOLDER.findall(text):
+            if name not in known:
+                raise each.mistake(f"there is no {{{name}}}: {nearest(name, known)} (a figure is named by its value)")
+        return text
 
-def _names(text: Text) -> Iterator[str]:
-    for each in text.by_language.values():
-        yield from _PLACEHOLDER.findall(each)
+    texts: dict[str, str | Counted] = {}
+    for tag, each in _by_language(node).items():
+        if not each.is_mapping:
+            texts[tag] = checked(each)
+            continue
+        fields = each.fields(("number", *PLURALS), required=("number", "other"))
+        number = fields.pop("number")
+        if number.text() not in figures:
+            raise number.mistake(f"there is no figure {number.text()!r}: {nearest(number.text(), sorted(figures))}")
+        forms = {form: checked(text) for form, text in fields.items()}
+        texts[tag] = Counted(number=figures[number.text()], forms=forms)
+    return Template(texts)
 
 
 def fill_in(template: str, values: Mapping[str, str]) -> str:

@@ -70,4 +70,4 @@ class Results:
             if self.first(when.zero) or self.rows(when.zero.query).too_large:
                 return ""
             reasons.append(f"{when.zero} is zero")
-        return " and ".join(reasons)
+        return when.why or " and ".join(reasons)

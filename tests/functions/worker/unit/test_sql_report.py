@@ -287,6 +287,46 @@ def test_the_next_version_of_a_kind_has_the_same_sample_and_names(folder: Path) 
         made(folder, "sqlite://", version="other")
 
 
+PLURALS = """\
+skip_when: {zero: totals.orders}
+summary:
+  en: {number: totals.orders, one: "One order in {period}.", other: "{totals.orders} orders in {period}."}
+  de: {number: totals.orders, one: "Eine Bestellung am {period}.", other: "{totals.orders} Bestellungen am {period}."}
+  pl: {number: totals.orders, one: jedno, few: kilka, other: wiele}
+  ja: 注文{totals.orders}件
+"""
+
+
+@pytest.mark.parametrize(
+    ("locale", "number", "summary"),
+    [
+        ("en", 1, "One order in 16–22 Nov."),
+        ("en", 2, "2 orders in 16–22 Nov."),
+        ("fr", 1, "One order in 16–22 Nov."),
+        ("de", 1, "Eine Bestellung am 16.–22. Nov."),
+        ("de", 3, "3 Bestellungen am 16.–22. Nov."),
+        ("pl", 1, "jedno"),
+        ("pl", 3, "kilka"),
+        ("pl", 5, "wiele"),
+        ("ja", 1, "注文1件"),
+    ],
+)
+def test_a_text_has_the_plurals_of_its_language(folder: Path, locale: str, number: int, summary: str) -> None:
+    (folder / "report.yaml").write_text(FILE.replace("skip_when: {zero: totals.orders}\n", PLURALS))
+    report = made(folder, orders(folder, [(WEEK.start, "north", 1)] * number), of={"locale": locale})
+    assert report.values["summary"] == summary
+
+
+def test_a_sentence_has_one_full_stop(folder: Path) -> None:
+    footer = made(folder, orders(folder, SOME), of={"locale": "de"}).values["footer"]
+    assert footer == "Verglichen mit: 9.–15. Nov. Zeitzone: UTC. Sie bekommen diesen Bericht jede Woche."
+
+
+def test_a_kind_words_why_there_is_nothing_to_report(folder: Path) -> None:
+    (folder / "report.yaml").write_text(FILE.replace("{zero: totals.orders}", "{zero: totals.orders, why: no orders}"))
+    assert made(folder, orders(folder, [])) == Skip("no orders")
+
+
 CURRENCIES = """\
 source: SHOP_DATABASE_URL
 title: Shop

@@ -132,6 +132,17 @@ figures:
             "limits: {bytes: 2 gigs}\nqueries:",
             "3: limits.bytes: expected a number of bytes, such as 500 MB",
         ),
+        (
+            "title: Sales",
+            "title: Sales\nsummary: {en: {number: totals.order, one: x, other: y}}",
+            "summary.en.number: there is no figure 'totals.order': did you mean totals.orders?",
+        ),
+        (
+            "title: Sales",
+            "title: Sales\nsummary: {en: {number: totals.orders, one: x}}",
+            "summary.en: other is missing",
+        ),
+        ("queries:", "skip_when: {why: nothing}\nqueries:", "skip_when: expected no_rows: QUERY"),
         ("queries:", "currency: euro\nqueries:", "3: currency: expected a currency by its three letters"),
         ("queries:", "options: {end: {type: text}}\nqueries:", "3: options.end: there is a parameter :end already"),
         ("queries:", "options: {rows: {type: text}}\nqueries:", "3: options.rows: there is a parameter :rows already"),
