@@ -5,6 +5,7 @@ new to every language.
 """
 
 import io
+import json
 import sys
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir, extract_from_file
 from babel.messages.pofile import read_po, write_po
 
+from functions.worker.reports.report import PermanentError
+from functions.worker.reports.sql.report_file import FILE as REPORT_FILE
+from functions.worker.reports.sql.report_file import read_report_file
 from operations.errors import ExitStatus, OperatorError
 
 FUNCTIONS = Path(__file__).resolve().parents[1] / "functions"
@@ -73,9 +77,53 @@ def updated_catalogs(reports: Path, *, new: str | None = None) -> dict[Path, str
     }
 
 
+def updated_titles(functions: Path) -> dict[Path, str]:
+    """What the recipient's page should call the reports, by kind and language, which it cannot ask the kinds for: the
+    title of a report.yaml, and of Python the name of the kind in words, where the reports' catalogs translate it.
+
+    Args:
+        functions: the folder of the functions.
+
+    Returns:
+        the file, with its text, if it has to change.
+
+    Raises:
+        OperatorError: a report.yaml is malformed.
+        OSError: a file cannot be read.
+    """
+    reports = functions / "worker" / "reports"
+    catalogs = {}
+    for file in sorted((reports / "locales").glob("*.po")):
+        with file.open("rb") as source:
+            catalogs[file.stem.replace("_", "-").lower()] = read_po(source)
+    titles = {}
+    for folder in sorted(reports.iterdir()):
+        if (folder / "__init__.py").is_file():
+            name = folder.name.replace("_", " ").capitalize()
+            words = {tag: message.string for tag, each in catalogs.items() if (message := each.get(name))}
+            if known := {tag: text for tag, text in words.items() if text}:
+                titles[folder.name] = {"en": name, **known}
+        elif (folder / REPORT_FILE).is_file():
+            try:
+                titles[folder.name] = dict(read_report_file(folder).title.by_language)
+            except PermanentError as error:
+                raise OperatorError(str(error)) from error
+    file = functions / "preferences" / "titles.json"
+    text = json.dumps(titles, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+    return {} if file.is_file() and file.read_text(encoding="utf-8") == text else {file: text}
+
+
 def update_catalogs(reports: Path, *, new: str | None = None) -> list[Path]:
     """Write what updated_catalogs says; returns the files."""
-    texts = updated_catalogs(reports, new=new)
+    return _write(updated_catalogs(reports, new=new))
+
+
+def update_titles(functions: Path) -> list[Path]:
+    """Write what updated_titles says; returns the files."""
+    return _write(updated_titles(functions))
+
+
+def _write(texts: dict[Path, str]) -> list[Path]:
     for file, text in texts.items():
         file.write_text(text, encoding="utf-8")
     return list(texts)
@@ -115,7 +163,11 @@ def main(languages: list[str]) -> int:
     """
     try:
         new = next(iter(languages), None)
-        for file in (*update_catalogs(REPORTS, new=new), *update_catalogs(PREFERENCES, new=new)):
+        for file in (
+            *update_catalogs(REPORTS, new=new),
+            *update_catalogs(PREFERENCES, new=new),
+            *update_titles(FUNCTIONS),
+        ):
             print(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file)
     except OperatorError as error:
         print(error, file=sys.stderr)

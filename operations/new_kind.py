@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from functions.shared.ids import KIND_PATTERN
-from operations.catalogs import update_catalogs
+from operations.catalogs import update_catalogs, update_titles
 from operations.errors import OperatorError
 from operations.kind_source import Source
 
@@ -29,7 +29,8 @@ _SQL_FILES = {
 
 
 def write_kind(kind: str, root: Path, *, source: Source | None = None) -> list[Path]:
-    """Write the files, and add the kind's texts to the catalogs. None is written over.
+    """Write the files, and add the kind's texts to the catalogs, and its title to the recipient's page. No file is
+    written over.
 
     Args:
         kind: its name.
@@ -61,6 +62,7 @@ def write_kind(kind: str, root: Path, *, source: Source | None = None) -> list[P
                 text = text.replace(f"@{name}@", value)
             file.write_text(text, encoding="utf-8")
         update_catalogs(reports)
+        update_titles(root / "functions")
     except OSError as error:
         raise OperatorError(f"The kind cannot be written: {error}.") from error
     return list(files)

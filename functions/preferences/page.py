@@ -117,7 +117,7 @@ class Pages:
         _ = language.gettext
         if not account.user.active:
             return self._page(account.user, language, _("Your reports"), message, lead=_("You get no reports."))
-        titles = _titles(account.subscriptions, language)
+        titles = _titles(account, language)
         ordered = sorted(account.subscriptions, key=lambda each: each.id != token.subscription_id)
         cards = [
             self._card(number, titles[subscription.id], subscription, account.user, language, now=now)
@@ -151,7 +151,7 @@ class Pages:
         state = _("This report of somebody else comes to you by mail, too.") if gets else _("You get no such mails.")
         card = Card(
             number=1,
-            title=title_of(subscription.kind, language),
+            title=title_of(subscription.kind, subscription.locale or user.locale, language),
             state=state,
             zone="",
             action=self._action(token),
@@ -279,12 +279,12 @@ def _environment() -> jinja2.Environment:
     )
 
 
-def _titles(subscriptions: Sequence[Subscription], language: Language) -> dict[str, str]:
+def _titles(account: Account, language: Language) -> dict[str, str]:
     """The title of each subscription, by its id. Those of one kind are numbered, the same way on each page."""
     seen: Counter[str] = Counter()
     titles: dict[str, str] = {}
-    for subscription in subscriptions:
-        title = title_of(subscription.kind, language)
+    for subscription in account.subscriptions:
+        title = title_of(subscription.kind, account.user.locale, language)
         seen[title] += 1
         titles[subscription.id] = title if seen[title] == 1 else f"{title} ({language.number(seen[title])})"
     return titles

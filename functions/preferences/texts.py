@@ -1,24 +1,38 @@
 """The words of the recipient's page."""
 
+import functools
+import json
 from datetime import date, datetime
+from pathlib import Path
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from functions.preferences.changes import PauseFor, may_resume
-from functions.shared.language import Language
+from functions.shared.language import Language, closest
 from functions.shared.sanitize import sanitize
 from functions.shared.schedule import Cadence
 from functions.shared.subscription import PauseReason, Subscription
 
 
-def title_of(kind: str, language: Language) -> str:
-    """What a report is called: the name of its kind in words, translated where the catalog has it.
+def title_of(kind: str, locale: str, language: Language) -> str:
+    """What a report is called: the kind's own title in the language of its reader, or else the name of the kind in
+    words, translated where the catalog has it.
 
     Args:
         kind: such as `team_notes`.
-        language: in which.
+        locale: of the reader, as the mail has it. A kind may speak more languages than the page.
+        language: of the page.
     """
+    if titles := _titles().get(kind):
+        return titles[closest(locale, titles)]
     return language.gettext(sanitize(kind).replace("_", " ").capitalize())
+
+
+@functools.cache
+def _titles() -> dict[str, dict[str, str]]:
+    """By kind, and by language in small letters: `make catalogs` takes them from the kinds."""
+    titles: dict[str, dict[str, str]] = json.loads((Path(__file__).parent / "titles.json").read_text(encoding="utf-8"))
+    return titles
 
 
 def known_titles(language: Language) -> tuple[str, str]:

@@ -8,7 +8,7 @@ import contextlib
 import functools
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import date, datetime, time
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
@@ -179,6 +179,21 @@ class Catalogs:
         write_mo(compiled, catalog)
         compiled.seek(0)
         return GNUTranslations(compiled)
+
+
+def closest(locale: str, languages: Container[str]) -> str:
+    """The language that serves for a locale: its own, or else English.
+
+    Args:
+        locale: BCP 47, such as `de-AT`.
+        languages: in small letters.
+    """
+    parts = locale.replace("_", "-").lower().split("-")
+    while parts:
+        if (tag := "-".join(parts)) in languages:
+            return tag
+        parts.pop()
+    return "en"
 
 
 def _from_the_closest(tag: str) -> Iterator[Locale]:

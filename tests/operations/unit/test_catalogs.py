@@ -10,7 +10,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
 from functions.worker.reports.kinds import kinds
-from operations.catalogs import PREFERENCES, REPORTS, texts_of, update_catalogs, updated_catalogs
+from operations.catalogs import PREFERENCES, REPORTS, texts_of, update_catalogs, updated_catalogs, updated_titles
 from operations.errors import OperatorError
 
 MENU = "menu"
@@ -41,6 +41,7 @@ def is_translated(message: Message) -> bool:
 def test_the_catalogs_have_every_text_of_the_code_and_no_other() -> None:
     """`make catalogs` brings them up to date."""
     assert [file for folder in (REPORTS, PREFERENCES) for file in updated_catalogs(folder)] == []
+    assert updated_titles(PREFERENCES.parent) == {}
 
 
 @pytest.mark.parametrize("file", [*CATALOGS, *PAGES], ids=lambda file: f"{file.parts[-3]}-{file.stem}")

@@ -147,6 +147,30 @@ def test_a_new_kinds_texts_are_in_the_catalogs(tree: Path) -> None:
     assert updated_catalogs(locales.parent) == {}
 
 
+TITLE_OF = """
+import sys
+from functions.preferences.page import language_for
+from functions.preferences.texts import title_of
+print(*(title_of(kind, locale, language_for(locale)) for kind in sys.argv[1:] for locale in ("en", "de-AT", "fr", "pl")))
+"""
+
+
+def test_the_recipients_page_calls_a_report_as_its_kind_does(tree: Path) -> None:
+    write_kind("tea_sales", tree, source=Source.SQLITE)
+    write_kind("team_notes", tree)
+    report = tree / "functions" / "worker" / "reports" / "tea_sales" / "report.yaml"
+    edit(report, 'title: {en: "Tea sales", de: "Tea sales"}', "title: {en: Tea, de: Tee, fr: Thé}")
+    german = tree / "functions" / "worker" / "reports" / "locales" / "de.po"
+    edit(german, 'msgid "Team notes"\nmsgstr ""', 'msgid "Team notes"\nmsgstr "Teamnotizen"')
+    made = run(tree, "-m", "operations.catalogs")
+    assert made.stdout.split() == ["functions/preferences/titles.json"]
+    (tree / "titles.py").write_text(TITLE_OF)
+    asked = run(tree, "-m", "titles", "tea_sales", "team_notes", "usage", "gone")
+    assert asked.stdout.split("\n")[0] == (
+        "Tea Tee Thé Tea Team notes Teamnotizen Team notes Team notes Usage Nutzung Usage Usage Gone Gone Gone Gone"
+    )
+
+
 def test_a_test_of_that_name_is_not_written_over_either(tree: Path) -> None:
     mine = tree / "tests" / "functions" / "worker" / "unit" / "test_mine.py"
     mine.write_text("mine")

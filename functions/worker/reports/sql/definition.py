@@ -1,7 +1,7 @@
 """What a `report.yaml` says, as it is used: frozen, checked, with the defaults filled in."""
 
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -10,6 +10,7 @@ from typing import Any
 
 from babel import Locale, UnknownLocaleError
 
+from functions.shared.language import closest
 from functions.worker.reports.attachments.formats import FileFormat
 from functions.worker.reports.report import PermanentError
 
@@ -82,21 +83,6 @@ class Text:
             locale: BCP 47, such as `de-AT`: `de` serves where there is no `de-AT`.
         """
         return self.by_language[closest(locale, self.by_language)]
-
-
-def closest(locale: str, languages: Container[str]) -> str:
-    """The language that serves for a locale: its own, or else English.
-
-    Args:
-        locale: BCP 47, such as `de-AT`.
-        languages: in small letters.
-    """
-    parts = locale.replace("_", "-").lower().split("-")
-    while parts:
-        if (tag := "-".join(parts)) in languages:
-            return tag
-        parts.pop()
-    return "en"
 
 
 @dataclass(frozen=True, kw_only=True)
