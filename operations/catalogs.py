@@ -125,6 +125,7 @@ def update_titles(functions: Path) -> list[Path]:
 
 def _write(texts: dict[Path, str]) -> list[Path]:
     for file, text in texts.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
     return list(texts)
 

@@ -69,7 +69,11 @@ def _admit() -> Answer | None:
         _logger.warning("request_refused", status=error.status.value, error=str(error))
         challenge = {"WWW-Authenticate": "Bearer"} if error.status is HTTPStatus.UNAUTHORIZED else {}
         return f"{error.status.phrase}\n", error.status.value, challenge
-    body = flask.request.get_json(silent=True)
+    try:
+        body = flask.request.get_json(silent=True)
+    except RecursionError:
+        # Brackets in brackets, deeper than Python follows: Pub/Sub writes none.
+        raise BadRequest from None
     message = body.get("message") if isinstance(body, dict) else None
     if not isinstance(message, dict):
         raise BadRequest

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from functions.shared.color import TEXT, contrast
+from functions.worker.reports.kinds import sample
 from tests.chromium import EVERYBODY, violations
-from tests.mails.made import Made
+from tests.mails.made import BRAND, PERIOD, Made, mail_of
 
 NARROW, WIDE = 320, 600
 RULES = {
@@ -42,6 +44,18 @@ _OTHER_WAY = """
     ["left", "-webkit-left"].includes(getComputedStyle(element).textAlign)
 ).map((element) => element.outerHTML.slice(0, 200))
 """
+
+_COLORS = """
+(selector) => {
+    const two = (part) => Number(part).toString(16).padStart(2, "0");
+    const hex = (color) => "#" + color.match(/\\d+/g).slice(0, 3).map(two).join("");
+    let element = document.querySelector(selector);
+    const text = getComputedStyle(element).color;
+    while (/, 0\\)/.test(getComputedStyle(element).backgroundColor)) element = element.parentElement;
+    return [hex(text), hex(getComputedStyle(element).backgroundColor)];
+}
+"""
+"""Those of the text of an element, and of what it stands on."""
 
 _CHART = "img[width='496']"
 """As wide as the layout's chart.mjml has it."""
@@ -95,6 +109,18 @@ def test_it_can_be_read_in_the_dark_mode_of_outlook(mails: list[Made], open_page
         if wrong := violations(page, {"runOnly": ["color-contrast"]}):
             found[made.name] = wrong
     assert found == {}
+
+
+@pytest.mark.parametrize("look", ["light", "dark", "outlook"])
+def test_the_name_in_the_place_of_a_logo_can_be_read(open_page: Open, look: str) -> None:
+    """axe-core looks at no text of a picture that is not shown."""
+    brand = BRAND._replace(logo_url="https://example.com/logo.png")
+    mail = mail_of("usage", sample("usage", PERIOD), brand=brand)
+    page = open_page(Made("logo", mail).page(), WIDE, "dark" if look == "dark" else "light")
+    if look == "outlook":
+        page.evaluate("['data-ogsc', 'data-ogsb'].forEach((mark) => document.body.setAttribute(mark, ''))")
+    text, ground = page.evaluate(_COLORS, ".logo")
+    assert contrast(text, ground) >= TEXT
 
 
 def test_axe_finds_what_cannot_be_read(open_page: Open) -> None:

@@ -7,7 +7,6 @@ https://github.com/resend/resend-openapi
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parseaddr
 from typing import Any
 
 from functions.mail_events.event_fields import is_delivery_id, kept_text
@@ -126,7 +125,9 @@ def _moment(text: Any) -> datetime | None:
 
 
 def _addresses(data: Mapping[str, Any]) -> list[str]:
-    """The recipients that an event is about: bare addresses, or with a name."""
+    """The recipients that an event is about: bare addresses, or with a name before it in angle brackets."""
     to = data.get("to")
     listed = to if isinstance(to, list) else [to]
-    return [address for each in listed if isinstance(each, str) and (address := parseaddr(each)[1])]
+    # Python's own parser of addresses calls itself at each parenthesis.
+    bare = (each.rpartition("<")[2].partition(">")[0].strip() for each in listed if isinstance(each, str))
+    return [address for address in bare if "@" in address]

@@ -102,6 +102,22 @@ def test_a_request_that_is_no_push_is_not_repeated(
     assert around.records() == {}
 
 
+@pytest.mark.parametrize("depth", [100, 300, 600, 900, 950, 1_000, 2_000, 100_000])
+@pytest.mark.parametrize(
+    "body",
+    ["@", '{"message": @}', '{"message": {"data": @}}', '{"message": {"data": "", "attributes": {"a": @}}}'],
+)
+def test_brackets_in_brackets_are_kept_or_refused(around: Cloud, handler: Handler, body: str, depth: int) -> None:
+    before, logged = len(around.records()), len(handler.log_file.read_text())
+    pushed = body.replace("@", "[" * depth + "]" * depth)
+    answer = requests.post(
+        handler.url, data=pushed, headers={**handler.headers, "Content-Type": "application/json"}, timeout=30
+    )
+    kept = len(around.records()) - before
+    assert (answer.status_code, kept) in {(400, 0), (200, 1), (204, 1)}
+    assert "RecursionError" not in handler.log_file.read_text()[logged:]
+
+
 def test_a_request_that_is_no_push_is_told_so(handler: Handler) -> None:
     answer = handler.receives_body({})
     assert (answer.status_code, answer.text) == (400, "The request is no push of a Pub/Sub message.\n")

@@ -106,6 +106,17 @@ def test_what_is_passed_over(event: Any, why: Passed) -> None:
     assert (received.events, received.passed) == ([], {why: 1})
 
 
+@pytest.mark.parametrize("name", ["(" * 200_000, '"' * 200_000, "<" * 200_000, "\\" * 200_000, "a <b> (c)"])
+def test_an_address_is_read_whatever_name_it_has(name: str) -> None:
+    to = [f"{name} <ada@example.com>", name, "bob@example.com"]
+    received = read_events(to_body(resend_event("email.delivered", to=to)))
+    assert [each.recipient for each in received.events] == [
+        address_hash("ada@example.com"),
+        address_hash("bob@example.com"),
+    ]
+    assert read_events(to_body(resend_event("email.delivered", to=name))).passed == {Passed.MALFORMED: 1}
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b'"x"', b"null", b"{", b"\xff", b'{"a":' * 100_000, b"9" * 5000])
 def test_no_event(body: bytes) -> None:
     with pytest.raises(InvalidBody):
