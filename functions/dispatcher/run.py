@@ -235,6 +235,7 @@ class Run:
                 rescuer.finish()
             if orphaned:
                 rescuer.rescue(orphaned.result())
+                rescuer.tell_untold()
         return left
 
     def _serve_due(

@@ -111,6 +111,8 @@ class Delivery(NamedTuple):
         provider: the mail provider of the worker that claimed it last, as MAIL_PROVIDER names it.
         message_id: the mail's id at the provider.
         request: if the provider has idempotency keys, the exact requests of its mail, until it is final.
+        may_have_been_sent: whether an attempt of it may have been accepted, whatever a later one ended in. Only an
+            event, the provider's records or a person settle that.
         by_hand: whether an operator has put it back after it was dead, and counted: no other report covers its time.
         task: the id of the latest task that an operator made.
         created_at: when it was written first.
@@ -144,6 +146,7 @@ class Delivery(NamedTuple):
     provider: str = ""
     message_id: str = ""
     request: StoredRequest | None = None
+    may_have_been_sent: bool = False
     by_hand: bool = False
     task: str = ""
     created_at: datetime | None = None
@@ -188,6 +191,7 @@ class Delivery(NamedTuple):
             provider=stored_text(document, "provider"),
             message_id=stored_text(document, "message_id"),
             request=StoredRequest.from_field(document.get("request")),
+            may_have_been_sent=document.get("may_have_been_sent") is True,
             by_hand=document.get("by_hand") is True,
             task=stored_text(document, "task"),
             created_at=plausible(document.get("created_at")),
@@ -210,6 +214,11 @@ class Delivery(NamedTuple):
         is corrected.
         """
         return self.by_hand or (self.is_final and self.reason not in NOT_COUNTED and not self.letter_id)
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether its mail may have been accepted: an attempt got no clear answer, or ended while it was sending."""
+        return self.state is not DeliveryState.SENT and (self.may_have_been_sent or self.state is DeliveryState.SENDING)
 
     def is_claimed(self, now: datetime) -> bool:
         """Whether its owner alone may act on it.
@@ -374,12 +383,14 @@ def claimed_fields(
         "attempts": (delivery.attempts if delivery else 0) + 1,
         "provider": provider,
         **({"request": request.to_field()} if request else {}),
+        # A worker ended while it was sending.
+        **({"may_have_been_sent": True} if delivery and delivery.state is DeliveryState.SENDING else {}),
         # An error that stands beside `sending` is of this attempt.
         **({"last_error": None} if delivery and delivery.last_error else {}),
     }
 
 
-def failed_fields(*, error: str, now: datetime) -> dict[str, Any]:
+def failed_fields(*, error: str, now: datetime, is_unclear: bool = False) -> dict[str, Any]:
     """An attempt has failed, and the delivery stays where it stands.
 
     It waits as before where the attempt did not claim it. Where the owner got no clear answer to the mail, the claim
@@ -388,8 +399,9 @@ def failed_fields(*, error: str, now: datetime) -> dict[str, Any]:
     Args:
         error: what went wrong.
         now: when it is written, in UTC.
+        is_unclear: whether its mail may have been accepted.
     """
-    return {"last_error": error, "updated_at": now}
+    return {"last_error": error, "updated_at": now, **({"may_have_been_sent": True} if is_unclear else {})}
 
 
 def held_fields(failure: DeliveryFailure, *, owner: str) -> dict[str, Any]:
@@ -409,6 +421,7 @@ def held_fields(failure: DeliveryFailure, *, owner: str) -> dict[str, Any]:
         "last_error": failure.error,
         "failed_at": failure.failed_at,
         "letter_id": failure.letter_id,
+        **({"may_have_been_sent": True} if unknown else {}),
     }
 
 
@@ -426,6 +439,8 @@ def unheld_fields(before: Delivery) -> dict[str, Any]:
         "last_error": before.last_error or None,
         "failed_at": before.failed_at,
         "letter_id": before.letter_id or None,
+        "updated_at": before.updated_at,
+        "expire_at": before.expire_at,
     }
 
 

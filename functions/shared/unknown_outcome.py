@@ -9,11 +9,12 @@
 | sending otherwise | as it is: its worker, or the next one, looks for the event itself |
 | pending, as after a replay that no worker has taken up | sent: a second mail would be one too many |
 | pending, and being given up for another reason | as it is |
-| dead for another reason, sent, or skipped | as it is |
+| skipped, and an earlier attempt may have sent it | sent |
+| dead for another reason, sent, or skipped otherwise | as it is |
 
 | the dead letter is | and its delivery is now sent, or gone | and its delivery is anything else |
 | --- | --- | --- |
-| open, for one of MAY_HAVE_BEEN_SENT | settled | as it is |
+| open, for one of MAY_HAVE_BEEN_SENT, or with a replay that was interrupted | settled | as it is |
 | anything else: a person has closed it, or it has another reason | as it is | as it is |
 
 No process loses against another one. Deliveries and dead letters are read and written in one transaction, and every
@@ -49,7 +50,7 @@ that of the last attempt, and an earlier one may have gone through."""
 SETTLED_BY = "mail-event"
 """The `owner` of a delivery that a mail event has made final."""
 
-DECIDING_FIELDS = ("state", "reason", "failed_at")
+DECIDING_FIELDS = ("state", "reason", "failed_at", "may_have_been_sent")
 """The fields of a delivery by which `is_settled_by_event` decides."""
 
 
@@ -81,7 +82,9 @@ def is_settled_by_event(delivery: Delivery) -> bool:
             return delivery.is_being_given_up and may_have_been_sent
         case DeliveryState.DEAD:
             return may_have_been_sent
-        case DeliveryState.SENT | DeliveryState.SKIPPED:
+        case DeliveryState.SKIPPED:
+            return delivery.may_have_been_sent
+        case DeliveryState.SENT:
             return False
 
 
@@ -100,7 +103,8 @@ def settlement(
     becomes_sent = has_event and delivery is not None and is_settled_by_event(delivery)
     is_sent = becomes_sent or (delivery is not None and delivery.state is DeliveryState.SENT)
     is_proven = is_sent or (delivery is None and has_event)
-    is_open = letter is not None and letter.state is DeadLetterState.OPEN and letter.reason in MAY_HAVE_BEEN_SENT
+    is_open = letter is not None and letter.state is DeadLetterState.OPEN
+    is_open = is_open and letter is not None and (letter.reason in MAY_HAVE_BEEN_SENT or letter.in_replay)
     return Settlement(
         delivery=_sent_fields(delivery, record, now=now) if becomes_sent and delivery and record else {},
         letter=settled_letter_fields(now=now) if is_open and is_proven else {},

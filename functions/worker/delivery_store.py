@@ -12,6 +12,7 @@ subscription that is still due for it: the queue's next call, or the next run's 
 subscription on. The other way round, a mail could be out without a record of it.
 """
 
+import contextlib
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.shared.databases import Databases
+from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterState, StoredDeadLetter, replayed_fields
 from functions.shared.delivery import (
     DELIVERIES,
     Delivery,
@@ -380,7 +382,7 @@ class DeliveryStore:
         """
         entry = attempt.ended(AttemptResult.UNCLEAR, now=now, error=error)
         try:
-            self._update(task, claim, failed_fields(error=error, now=now), entry)
+            self._update(task, claim, failed_fields(error=error, now=now, is_unclear=True), entry)
         except _CHANGED:
             found = self.read_delivery(task.delivery_id)
             if found is None or found.owner != claim.owner:
@@ -422,7 +424,7 @@ class DeliveryStore:
         entry = attempt.ended(result, now=now, error=error)
         fields = {
             **period_fields(period),
-            **failed_fields(error=error, now=now),
+            **failed_fields(error=error, now=now, is_unclear=is_mine),
             **attempted_fields(_history(delivery), entry),
         }
         write = self._delivery_write(task, delivery, now=now, fields=fields)
@@ -536,6 +538,16 @@ class DeliveryStore:
             else:
                 return True
         return False
+
+    def close_letter(self, delivery_id: str, *, now: datetime) -> None:
+        """Mark the dead letter of a replayed delivery that is final now, where the replay was interrupted before it
+        did."""
+        reference = self._pipeline.collection(DEAD_LETTERS).document(delivery_id)
+        letter = StoredDeadLetter.from_snapshot(_get(self._pipeline_calls, [reference])[reference.path])
+        if letter is None or letter.state is not DeadLetterState.OPEN or not letter.in_replay:
+            return
+        with contextlib.suppress(*_CHANGED):
+            _commit(self._pipeline_calls, [change(reference, replayed_fields(now=now), letter.version)], CALL_SECONDS)
 
     def _write_once(
         self,

@@ -58,6 +58,9 @@ class GivingUp:
             decided: why.
             claim: the claim; None where the delivery was not claimed.
         """
+        if work.delivery is not None and work.delivery.is_in_doubt:
+            # Whatever this attempt ended in says nothing about the one before.
+            decided = decided._replace(reason=DeadLetterReason.UNKNOWN_OUTCOME)
         is_malformed = claim is None and decided.reason is DeadLetterReason.PERMANENT_ERROR
         failure = DeliveryFailure(
             reason=decided.reason,
@@ -145,7 +148,7 @@ class GivingUp:
         task = work.task
         delivery = self._deliveries.read_delivery(task.delivery_id)
         outdated = is_outdated(delivery, due_at=task.due_at, restored_at=self._restored_at)
-        may_be_sent = outdated or (delivery is not None and delivery.state is DeliveryState.SENDING)
+        may_be_sent = outdated or (delivery is not None and delivery.is_in_doubt)
         if (
             delivery is not None
             and delivery.owner != work.owner

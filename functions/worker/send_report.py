@@ -179,7 +179,7 @@ class SendReport:
             # An event of the mail may be what has paused the subscription: then the mail was sent.
             if stored and isinstance(found := self._inquire(work), TaskAnswer):
                 return found
-            return self._skip(work, None, Skip(reason=reason, note=_MAY_HAVE_BEEN_SENT if stored else ""))
+            return self._skip(work, None, Skip(reason=reason))
         if kept_back := self._sending.kept_back():
             return self._hold_back(work, kept_back, is_repeat=stored is not None)
         if stored:
@@ -327,7 +327,7 @@ class SendReport:
             self._give_back(work, claim, "the subscription could not be read")
             raise
         if reason := self._skip_reason(current):
-            return self._skip(current, claim, Skip(reason=reason, note=_MAY_HAVE_BEEN_SENT if claim.is_repeat else ""))
+            return self._skip(current, claim, Skip(reason=reason))
         if (answer := self._compare_with_others(current, claim)) is not None:
             return answer
         hand_over = self._handing_over(current, mail, made)
@@ -432,6 +432,7 @@ class SendReport:
                 error=error_text(error),
             )
             raise
+        self._close_letter(work)
         return TaskAnswer(
             status=HTTPStatus.OK,
             result="sent",
@@ -443,6 +444,8 @@ class SendReport:
         return skip_reason(work.user, work.subscription, now=self._now())
 
     def _skip(self, work: TaskDelivery, claim: Claim | None, skip: Skip) -> TaskAnswer:
+        if not skip.note and work.delivery is not None and work.delivery.is_in_doubt:
+            skip = skip._replace(note=_MAY_HAVE_BEEN_SENT)
         reason = skip.reason
         self._deliveries.settle(
             work.task,
@@ -460,6 +463,7 @@ class SendReport:
             skipped_because=reason,
             note=skip.note,
         )
+        self._close_letter(work)
         # Not before the delivery is final: if this process ends in between, the next run's task pauses them.
         if reason in OF_USERS:
             self._pause_all(work, reason)
@@ -508,7 +512,13 @@ class SendReport:
                 move = self._move(work, counts=delivery.is_counted, is_verified=False)
                 if self._deliveries.move_subscription(task, work.user, subscription, move):
                     _logger.warning("subscription_moved_past_final_delivery", delivery_id=task.delivery_id)
+        self._close_letter(work)
         return task_answer.already_final(delivery)
+
+    def _close_letter(self, work: TaskDelivery) -> None:
+        """A replay marks its dead letter itself, unless it was interrupted."""
+        if work.delivery is not None and work.delivery.task and work.delivery.state is not DeliveryState.DEAD:
+            self._deliveries.close_letter(work.task.delivery_id, now=self._now())
 
 
 def _cause_of_doubt(work: TaskDelivery) -> str:

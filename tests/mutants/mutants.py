@@ -405,8 +405,8 @@ ALL = [
     Mutant(
         name="a repeat that cannot go on forgets what may have been sent",
         file="functions/worker/send_report.py",
-        search="end_attempt = self._deliveries.keep_claimed if claim.is_repeat else self._deliveries.release",
-        replace="end_attempt = self._deliveries.release",
+        search="        task, attempt, now = work.task, work.attempt, self._now()\n        if claim.is_repeat:",
+        replace="        task, attempt, now = work.task, work.attempt, self._now()\n        if False:",
         tests=(
             "tests/functions/worker/integration/test_repeats.py::test_a_repeat_that_claims_and_then_cannot_read_leaves_the_requests_to_the_next",
         ),

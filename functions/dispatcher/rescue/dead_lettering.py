@@ -12,7 +12,7 @@ from functions.dispatcher.rescue.delivery_store import RescueDeliveryStore
 from functions.dispatcher.run_counters import RunCounters
 from functions.shared.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.dead_letter_topic import DeadLetterTopic, PublishRefused
-from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState
+from functions.shared.delivery import Delivery, DeliveryFailure
 from functions.shared.restored_copy import is_outdated
 from functions.shared.run import RunCounter
 
@@ -66,7 +66,7 @@ def failure_of_lost(
             "has found that out",
             failed_at=now,
         )
-    if delivery and delivery.state is DeliveryState.SENDING:
+    if delivery and delivery.is_in_doubt:
         return DeliveryFailure(
             reason=DeadLetterReason.UNKNOWN_OUTCOME,
             error=f"a worker began to send it, and {hours} hours after it was due no worker has said how that went",

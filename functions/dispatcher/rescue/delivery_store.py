@@ -130,7 +130,8 @@ class RescueDeliveryStore:
             if delivery is None:
                 written: Any = document.create({**self._pending(due), **held})
             else:
-                written = document.update(held, option=self._client.write_option(last_update_time=delivery.version))
+                fields = {**task_fields(self._task(due), now=self._run_time), **held}
+                written = document.update(fields, option=self._client.write_option(last_update_time=delivery.version))
         except _CHANGED:
             # Firestore gives the same answer if the first write succeeded, its answer was lost, and the client tried
             # again.

@@ -20,6 +20,7 @@ from functions.dispatcher.rescue.orphaned_deliveries import OrphanedDeliveries, 
 from functions.dispatcher.rescue.policy import LOST_AFTER, RescueStep, rescue_step, task_died
 from functions.dispatcher.rescue.queue_outlook import QueueOutlook
 from functions.dispatcher.rescue.run_history import TaskAge, TaskStatus
+from functions.dispatcher.rescue.untold_letters import tell_untold
 from functions.dispatcher.rescue.waiting_tasks import AskedQueues, QueueAnswer, WaitingTasks, task_ids
 from functions.dispatcher.run_counters import RunCounters
 from functions.dispatcher.run_dependencies import RunDependencies
@@ -103,6 +104,7 @@ class Rescuer:
             run_time=run_time,
             restored_at=dependencies.restored_at,
         )
+        self._dead_letter_topic = dependencies.dead_letters
         self._waiting_tasks = WaitingTasks(
             dependencies.report_queues,
             run_id=self._run_id,
@@ -155,6 +157,20 @@ class Rescuer:
             self._counters.add_error()
             _logger.exception("orphaned_deliveries_unreadable", run_id=self._run_id)
             return []
+
+    def tell_untold(self) -> None:
+        """Publish the dead letters that a restore of Firestore has lost. It raises nothing: a failure is counted and
+        logged."""
+        try:
+            tell_untold(
+                self._databases.pipeline,
+                self._dead_letter_topic,
+                run_time=self._run_time,
+                restored_at=self._restored_at,
+            )
+        except Exception:
+            self._counters.add_error()
+            _logger.exception("dead_letters_not_told_again", run_id=self._run_id)
 
     def rescue(self, orphaned: Sequence[OrphanedDelivery]) -> None:
         """Give each of these deliveries another task, or give it up."""

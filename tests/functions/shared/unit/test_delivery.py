@@ -123,6 +123,7 @@ def test_every_field_that_is_written_is_read_again(written: dict[str, Any]) -> N
 def test_every_field_is_read() -> None:
     times = {name: NOW for name in DELIVERY_FIELDS if name.endswith("_at") or name.startswith("period_")}
     others = {"history": [CLAIMED.to_field()], "state": "sent", "attempts": 2, "by_hand": True, "shard": 3}
+    others["may_have_been_sent"] = True
     request = StoredRequest.of([], provider="p", key="k", made_at=NOW)
     others["request"] = request.to_field()
     document = {name: times.get(name, others.get(name, f"the {name}")) for name in DELIVERY_FIELDS}

@@ -1,0 +1,87 @@
+"""After a restore of Firestore: deliveries that are dead, and whose dead letter the copy does not have.
+
+A copy may be made between the commit that marks a delivery dead and the one that stores its letter. Pub/Sub has
+delivered the message since, to a database that is gone, so it is published again. The DLQ handler stores a letter once.
+"""
+
+from datetime import datetime, timedelta
+
+import structlog
+from google.cloud import firestore
+from google.cloud.firestore_v1.base_query import FieldFilter
+
+from functions.dispatcher.rescue.policy import LOST_AFTER
+from functions.shared.databases import PipelineDatabase
+from functions.shared.dead_letter import DEAD_LETTERS, DeadLetter
+from functions.shared.dead_letter_topic import DeadLetterTopic
+from functions.shared.delivery import DELIVERIES, Delivery, DeliveryState
+from functions.shared.ids import SHARDS
+
+_BEFORE = 2 * LOST_AFTER
+"""How long before the restore the reports fell due that are looked at: given up at the latest after a day, and after
+another one if their task came late."""
+
+_MOST = 5_000
+
+_logger = structlog.get_logger()
+
+
+def tell_untold(
+    client: PipelineDatabase, topic: DeadLetterTopic, *, run_time: datetime, restored_at: datetime | None
+) -> int:
+    """Publish the dead letters that a restore has lost, with the runs of the day after it.
+
+    Args:
+        client: of the pipeline's database.
+        topic: where dead letters go.
+        run_time: the time that the run is for.
+        restored_at: the deployment's RESTORED_AT; None where Firestore was not restored.
+
+    Returns:
+        how many it published.
+
+    Raises:
+        google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
+        PublishRefused: Pub/Sub does not take one. The next run publishes it.
+    """
+    if restored_at is None or not timedelta(0) <= run_time - restored_at < LOST_AFTER:
+        return 0
+    # By the index that the console lists deliveries by.
+    query = (
+        client.collection(DELIVERIES)
+        .where(filter=FieldFilter("shard", "in", list(range(SHARDS))))
+        .where(filter=FieldFilter("state", "==", DeliveryState.DEAD.value))
+        # By cursors, since each filter counts thirty times beside that of the shards (functions.shared.ids.SHARDS).
+        .order_by("due_at", direction=firestore.Query.DESCENDING)
+        .start_after({"due_at": restored_at})
+        .end_at({"due_at": restored_at - _BEFORE})
+        .limit(_MOST)
+    )
+    dead = [each for each in map(Delivery.from_snapshot, query.stream()) if each and each.failure]
+    letters = client.collection(DEAD_LETTERS)
+    ids = {each.letter_id or each.id for each in dead}
+    found = client.get_all([letters.document(each) for each in ids], field_paths=["state"]) if ids else ()
+    missing = {snapshot.id for snapshot in found if not snapshot.exists}
+    untold = [each for each in dead if (each.letter_id or each.id) in missing]
+    for delivery in untold:
+        topic.publish(_letter(delivery))
+        _logger.warning("dead_letter_told_again", delivery_id=delivery.id)
+    return len(untold)
+
+
+def _letter(delivery: Delivery) -> DeadLetter:
+    failure = delivery.failure
+    assert failure is not None  # noqa: S101  the others are left out
+    return DeadLetter(
+        user_id=delivery.user_id,
+        subscription_id=delivery.subscription_id,
+        delivery_id=delivery.id,
+        due_at=delivery.due_at,
+        run_id=delivery.run_id,
+        kind=delivery.kind,
+        reason=failure.reason,
+        error=failure.error,
+        attempts=delivery.attempts,
+        failed_at=failure.failed_at,
+        letter_id=failure.letter_id,
+    )
