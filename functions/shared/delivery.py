@@ -346,9 +346,17 @@ def task_fields(task: ReportTask, *, now: datetime) -> dict[str, Any]:
         "run_id": task.run_id,
         "shard": shard_of(task.user_id, task.subscription_id),
         "kind": task.kind,
-        "updated_at": now,
-        "expire_at": now + DELIVERY_RETENTION,
+        **touched_fields(now),
     }
+
+
+def touched_fields(now: datetime) -> dict[str, Any]:
+    """The time of a write, which every write has.
+
+    Args:
+        now: when it is written, in UTC.
+    """
+    return {"updated_at": now, "expire_at": now + DELIVERY_RETENTION}
 
 
 def period_fields(period: Period | None) -> dict[str, Any]:

@@ -34,13 +34,13 @@ class Others(NamedTuple):
 
     Attributes:
         reported_until: the latest end of their periods, of those that are final; None where there is none.
-        last_due: the latest due time of a final one; None where there is none.
+        dues: the due times of the final ones.
         unsettled: the periods of those whose mail may be out, or whose dead letter is. None for a period that is not
             known.
     """
 
     reported_until: datetime | None = None
-    last_due: datetime | None = None
+    dues: frozenset[datetime] = frozenset()
     unsettled: tuple[Period | None, ...] = ()
 
     @classmethod
@@ -66,7 +66,7 @@ class Others(NamedTuple):
                 ends.append(period.end)
             if each.state is DeliveryState.SENDING or each.is_being_given_up:
                 unsettled.append(period)
-        return cls(max(ends, default=None), max(dues, default=None), tuple(unsettled))
+        return cls(max(ends, default=None), frozenset(dues), tuple(unsettled))
 
     def may_have_sent(self, period: Period) -> bool:
         """Whether one of them may have reported some of a period, and it is not settled yet whether it has."""
@@ -230,7 +230,7 @@ def moved_fields(
         because = before.paused_because or PauseReason.USER
         after = after._replace(next_report_at=None, paused_because=because, paused_at=before.paused_at or now)
     elif before.next_report_at == due_at:
-        last_due = max(filter(None, (due_at, others and others.last_due)))
+        last_due = max({due_at, *(others.dues if others else ())})
         after = after._replace(next_report_at=next_due_time(after, schedule, now=now, later_than=last_due))
     fields = _changes(before, after)
     if fields and (is_verified or is_untouched(before) or (others and not others.unsettled)):

@@ -184,6 +184,8 @@ class SendReport:
             return self._hold_back(work, kept_back, is_repeat=stored is not None)
         if stored:
             return self._repeat(work, stored, timer)
+        if work.may_be_next:
+            work = work._replace(others=self._deliveries.others(work.task, now=self._now()))
         left = work.uncovered(self._now())
         if left is None:
             return self._skip(work, None, Skip(reason=SkipReason.COVERED))

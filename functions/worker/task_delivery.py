@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 from functions.shared.delivery import Delivery
 from functions.shared.ids import time_of_run
 from functions.shared.lateness import lateness_seconds
-from functions.shared.mark import Others, after_pause, due_period, moved_fields, uncovered
+from functions.shared.mark import Others, after_pause, due_period, moved_fields, next_due_time, uncovered
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
 from functions.shared.stored_request import KeptRequest
@@ -104,14 +104,31 @@ class TaskDelivery(NamedTuple):
         subscription = self.subscription
         if subscription is None or self.period is None or self.is_replay:
             return self.period
-        if subscription.next_report_at not in {None, self.task.due_at}:
+        schedule, told = subscription.schedule(self.user), self.others.reported_until if self.others else None
+        if subscription.next_report_at not in {None, self.task.due_at} and not self._is_next(now):
             return None
-        mark = after_pause(subscription, subscription.schedule(self.user), now=now).reported_until
-        told = self.others.reported_until if self.others else None
+        mark = after_pause(subscription, schedule, now=now).reported_until
         if mark is None and told is not None:
             # An application has written the document without the mark.
             return uncovered(Period(min(told, self.period.start), self.period.end), told)
         return uncovered(self.period, max(filter(None, (mark, told)), default=None))
+
+    @property
+    def may_be_next(self) -> bool:
+        """Whether the subscription was set back, so that its other deliveries tell whether this is its next one."""
+        standing = self.subscription.next_report_at if self.subscription else None
+        return standing is not None and standing < self.task.due_at and self.others is None and not self.is_replay
+
+    def _is_next(self, now: datetime) -> bool:
+        """Whether the subscription has come to this due time, although its document was set back to a report that is
+        final."""
+        subscription, others = self.subscription, self.others
+        if subscription is None or others is None or subscription.next_report_at not in others.dues:
+            return False
+        ends = filter(None, (subscription.reported_until, others.reported_until))
+        moved = subscription._replace(reported_until=max(ends, default=None))
+        schedule, last_due = subscription.schedule(self.user), max(others.dues)
+        return next_due_time(moved, schedule, now=now, later_than=last_due) == self.task.due_at
 
     @property
     def is_replay(self) -> bool:

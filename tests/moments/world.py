@@ -193,6 +193,9 @@ class World:
         if reason := skip_reason(work.user, work.subscription, now=self.now):
             self._skip(work, reason, is_claimed=False)
             return None
+        if work.may_be_next:
+            others = Others.of(self.every_delivery()[:20], but=work.task.delivery_id, now=self.now)
+            work = work._replace(others=others)
         left = work.uncovered(self.now)
         if left is None:
             self._skip(work, SkipReason.COVERED, is_claimed=False)

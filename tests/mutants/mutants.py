@@ -56,7 +56,7 @@ ALL = [
     Mutant(
         name="a subscription that was set back moves on one report at a time",
         file="functions/shared/mark.py",
-        search="        last_due = max(filter(None, (due_at, others and others.last_due)))\n",
+        search="        last_due = max({due_at, *(others.dues if others else ())})\n",
         replace="        last_due = due_at\n",
         scenarios=("subscriptions: are set back by hours",),
         tests=(

@@ -21,6 +21,7 @@ from functions.shared.delivery import (
     period_fields,
     settled_fields,
     task_fields,
+    touched_fields,
     unheld_fields,
 )
 from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt, history_fields
@@ -130,7 +131,7 @@ class RescueDeliveryStore:
             if delivery is None:
                 written: Any = document.create({**self._pending(due), **held})
             else:
-                fields = {**task_fields(self._task(due), now=self._run_time), **held}
+                fields = {**touched_fields(self._run_time), **held}
                 written = document.update(fields, option=self._client.write_option(last_update_time=delivery.version))
         except _CHANGED:
             # Firestore gives the same answer if the first write succeeded, its answer was lost, and the client tried

@@ -53,7 +53,7 @@ USAGE = 2
 """What a command ends with that was written wrongly: then it has read no document."""
 NAMES_NOTHING = {
     *("version", "check mail", "kinds", "dead-letters redeliver"),
-    *("queue show", "queue pause", "queue resume", "queue set"),
+    *("queue show", "queue pause", "queue resume", "queue set", "users would-enroll"),
 }
 """These need not show anything of a document, or read none; every other command does, in one of its forms at least."""
 

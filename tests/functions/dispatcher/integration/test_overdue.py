@@ -627,3 +627,40 @@ def test_a_lost_report_that_cannot_be_published_stays_as_it_is(cloud: Cloud) -> 
 
     assert (again.status, again.body["lost"], again.body["errors"]) == (200, 1, 0)
     assert cloud.record("21261124T1200Z")["state"] == "finished"
+
+
+def test_a_paused_subscription_whose_report_is_lost_gets_no_due_time(cloud: Cloud) -> None:
+    due_at = NOON - 25 * HOUR
+    user = cloud.subscribed_user(next_report_at=due_at, active=False)
+    name = delivery_id(user, DEFAULT_SUBSCRIPTION, due_at)
+    written = {"state": "pending", "created_at": due_at, "updated_at": due_at, "expire_at": due_at + 90 * DAY}
+    cloud.database.collection("deliveries").document(name).set(written)
+    cloud.call(due_at)
+    lose_the_tasks(cloud)
+
+    assert cloud.call().body["lost"] == 1
+
+    subscription = cloud.subscription(user)
+    assert (subscription["next_report_at"], subscription["paused_because"]) == (None, "user")
+    record = cloud.delivery(name)
+    assert record is not None
+    assert (record["updated_at"], record["expire_at"]) == (NOON, NOON + 90 * DAY)
+
+
+def test_a_report_that_is_given_up_is_touched_before_its_letter_is_out(cloud: Cloud) -> None:
+    """A process that dies in between leaves a record that says when it was held, and is kept as long as any other."""
+    due_at = NOON - 25 * HOUR
+    user = cloud.subscribed_user(next_report_at=due_at)
+    name = delivery_id(user, DEFAULT_SUBSCRIPTION, due_at)
+    written = {"state": "pending", "created_at": due_at, "updated_at": due_at, "expire_at": due_at + 90 * DAY}
+    cloud.database.collection("deliveries").document(name).set(written)
+    cloud.call(due_at)
+    lose_the_tasks(cloud)
+    cloud.pubsub_faults.middleware = failing("Publish", "DEADLINE_EXCEEDED")
+
+    assert cloud.call().body["errors"] == 1
+
+    record = cloud.delivery(name)
+    assert record is not None
+    assert record["reason"] == "lost"
+    assert (record["updated_at"], record["expire_at"]) == (NOON, NOON + 90 * DAY)
