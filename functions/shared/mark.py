@@ -348,7 +348,10 @@ def placed_fields(subscription: Subscription, user: User | None, *, run_time: da
     due_at = subscription.next_report_at
     if not subscription.active:
         return scheduled_fields(subscription.user_id, subscription.id, due_at=None)
-    if due_at is None and subscription.is_paused(run_time):
+    if subscription.is_paused(run_time):
+        if due_at is not None:
+            # A report meets the pause.
+            return scheduled_fields(subscription.user_id, subscription.id, due_at=due_at)
         # It goes on, and resumes by itself.
         paused_at = subscription.paused_at or subscription.version or run_time
         until = _due_after_pause(subscription._replace(paused_at=paused_at), subscription.schedule(user))

@@ -47,6 +47,28 @@ def test_a_deployment_of_a_version_without_the_setting_goes_on_to_enroll_all(dep
     assert deployed.environment_of("dispatcher")["ENROLL"] == "all"
 
 
+@pytest.mark.parametrize(("before", "after"), [("none", "marked"), ("none", "all"), ("marked", "all")])
+def test_a_wider_one_waits_until_a_person_says_how_many(deployed: Deployment, before: str, after: str) -> None:
+    deployed.settings["ENROLL"] = before
+    assert deployed.deploy("--only=dispatcher").status == 0
+    deployed.settings["ENROLL"] = after
+    outcome = deployed.deploy("--only=dispatcher")
+    assert (outcome.status, deployed.changes) == (1, []), outcome.text
+    assert f"ENROLL={after} is wider than ENROLL={before}, which runs" in outcome.errors
+    assert deployed.deploy("--check").status == 3
+    deployed.settings["ENROLL_AT_ONCE"] = "300"
+    assert deployed.deploy("--only=dispatcher").status == 0
+    variables = deployed.environment_of("dispatcher")
+    assert (variables["ENROLL"], variables["ENROLL_AT_ONCE"]) == (after, "300")
+
+
+@pytest.mark.parametrize("enroll", ["all", "marked", "none"])
+def test_a_narrower_one_needs_no_word(deployed: Deployment, enroll: str) -> None:
+    deployed.settings["ENROLL"] = enroll
+    assert deployed.deploy("--only=dispatcher").status == 0
+    assert deployed.environment_of("dispatcher")["ENROLL"] == enroll
+
+
 def test_the_other_functions_do_without_it(deployed: Deployment) -> None:
     del deployed.settings["ENROLL"]
     assert deployed.deploy("--only=worker").status == 0
