@@ -355,7 +355,9 @@ def _undoes(play: Play) -> None:
     if play.paused_at and not subscription.is_paused(play.world.now):
         play.ends_pause()
     elif subscription.is_paused(play.world.now):
+        # As if it had not been ended.
         play.begins_pause(subscription.paused_until if subscription.active else None)
+        play.paused_at = min(filter(None, (play.paused_at, subscription.paused_at)))
     play.promise = play.promise._replace(
         cadence=subscription.cadence.value, hour=subscription.hour, minute=subscription.minute
     )

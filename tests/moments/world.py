@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from functions.dispatcher.scheduling import new_place
 from functions.preferences import changes
+from functions.preferences.undo import OFFERED_FOR
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.delivery import (
     Delivery,
@@ -357,7 +358,7 @@ class World:
 
     def take_back(self) -> None:
         """Undo the latest change of the page, if nothing has changed since."""
-        if self.undo and self.undo[0] == self.version:
+        if self.undo and self.undo[0] == self.version and self.now < self.version + OFFERED_FOR:
             self.write(self.undo[1])
         self.undo = None
 
