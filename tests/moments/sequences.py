@@ -388,12 +388,13 @@ def _application_resumes(play: Play) -> None:
 def _application_pauses_until(play: Play) -> None:
     until = first_due(play.promise, play.world.now + MINUTE) + 10 * MINUTE
     before = play.world.subscription
+    if not before.active:
+        return
     play.world.write({"paused_until": until})
-    if before.active:
-        play.begins_pause(until)
-        if before.next_report_at is None and before.paused_at and play.paused_at:
-            # With the due time the application has taken away what showed that an earlier pause was over.
-            play.paused_at = min(play.paused_at, before.paused_at)
+    play.begins_pause(until)
+    if before.next_report_at is None and before.paused_at and play.paused_at:
+        # With the due time the application has taken away what showed that an earlier pause was over.
+        play.paused_at = min(play.paused_at, before.paused_at)
 
 
 def _inactive(play: Play) -> None:
