@@ -14,7 +14,7 @@ from functions.shared.logging import redact_addresses
 from functions.shared.mail_event import MailRecord
 from functions.shared.plausible_time import EARLIEST
 from functions.shared.schedule import Cadence
-from functions.shared.subscription import SUBSCRIPTIONS, PauseReason, Subscription, SubscriptionDefaults
+from functions.shared.subscription import ADDRESS_LISTS, SUBSCRIPTIONS, PauseReason, Subscription, SubscriptionDefaults
 from functions.shared.user import USERS
 from operations import document_fields
 from operations.errors import NotFound, OperatorError
@@ -187,8 +187,7 @@ def subscription_row(
         "day": subscription.day,
         "cron": subscription.cron.text if subscription.cron else None,
         "covers": subscription.covers.value if subscription.covers else None,
-        "to": shown(subscription.to),
-        "cc": shown(subscription.cc),
+        **{name: shown(getattr(subscription, name)) for name in ADDRESS_LISTS},
         "time_zone": subscription.time_zone.key if subscription.time_zone else None,
         "locale": redact_addresses(subscription.locale) if subscription.locale else None,
         "sandbox": subscription.sandbox,

@@ -17,9 +17,9 @@ from functions.dispatcher.document_stream import DocumentStream
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.malformed_documents import unservable
 from functions.dispatcher.new_documents import PAGE_SIZE, Admitted, NewCursor, NewPage, count_documents
-from functions.shared.address_hash import address_hash
 from functions.shared.databases import UsersDatabase
 from functions.shared.mark import resumed_fields
+from functions.shared.recipients import addressees
 from functions.shared.run import SWEEP_INTERVAL, RunCounter, Sweep
 from functions.shared.subscription import (
     SUBSCRIPTIONS,
@@ -183,5 +183,5 @@ def has_another_address(subscription: Subscription, user: User) -> bool:
     if subscription.active or subscription.paused_because is not PauseReason.BOUNCED or not user.active:
         return False
     left_out = {*subscription.suppressed, subscription.bounced_address}
-    to = map(address_hash, subscription.to or ((user.email,) if user.email else ()))
-    return bool(subscription.bounced_address) and not left_out.issuperset(to)
+    to = addressees(subscription, user)
+    return bool(subscription.bounced_address) and not left_out.issuperset(each.hashed for each in to)

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from functions.shared.address_hash import address_hash
 from functions.shared.mail_event import MailEvent
 from functions.shared.mark import paused_fields
+from functions.shared.recipients import addressees, recipients
 from functions.shared.subscription import (
     PauseReason,
     Subscription,
@@ -37,10 +37,9 @@ def fields_for_event(
     """
     if event.pauses is None or not _still_counts(subscription, event.at):
         return {}
-    own = (user.email,) if user and user.email else ()
-    to = set(map(address_hash, subscription.to or own))
-    if event.recipient not in to and event.recipient not in map(address_hash, subscription.cc):
+    if event.recipient not in {each.hashed for each in recipients(subscription, user)}:
         return {}
+    to = {each.hashed for each in addressees(subscription, user)}
     if to <= {*subscription.suppressed, event.recipient}:
         # What is paused for an inactive user would resume with the user.
         paused = not subscription.active and subscription.paused_because is not PauseReason.USER_INACTIVE

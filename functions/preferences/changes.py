@@ -8,8 +8,10 @@ from typing import Any
 
 from functions.shared.address_hash import address_hash
 from functions.shared.mark import paused_fields, rescheduled_fields, resumed_fields
+from functions.shared.recipients import recipients
 from functions.shared.schedule import Cadence
 from functions.shared.subscription import (
+    ADDRESS_LISTS,
     PauseReason,
     Subscription,
     SubscriptionDefaults,
@@ -21,6 +23,9 @@ OFFERED = tuple(cadence for cadence in Cadence if cadence is not Cadence.CRON)
 """The cadences that a recipient chooses from: no recipient is asked for a cron line."""
 
 LONGEST_PAUSE = timedelta(days=366)
+
+_CHOICES = {"hour": (0, 23), "weekday": (1, 7), "day": (1, 31)}
+"""The fields of a schedule that a recipient chooses, each with its least and its greatest value."""
 
 _FINAL = frozenset({PauseReason.UNSUBSCRIBED, PauseReason.COMPLAINED})
 _MAY_RESUME = frozenset({None, PauseReason.USER, *_FINAL, PauseReason.BOUNCED})
@@ -126,12 +131,8 @@ def chosen(
         raise InvalidWish("cadence")
     cadence = Cadence(wanted)
     fields: dict[str, Any] = {"cadence": cadence.value}
-    if cadence is not Cadence.HOURLY:
-        fields["hour"] = _number(form, "hour", 0, 23)
-    if cadence is Cadence.WEEKLY:
-        fields["weekday"] = _number(form, "weekday", 1, 7)
-    if cadence in {Cadence.MONTHLY, Cadence.QUARTERLY}:
-        fields["day"] = _number(form, "day", 1, 31)
+    # Nobody is asked for the minute.
+    fields |= {name: _number(form, name, *_CHOICES[name]) for name in cadence.fields if name in _CHOICES}
     if all(getattr(subscription, name) == value for name, value in fields.items()):
         return {}
     if stored.document.get("cron") is not None:
@@ -184,16 +185,14 @@ def without_address(stored: Stored, hashed: str, *, now: datetime) -> Mapping[st
         now: the present, in UTC.
     """
     subscription = stored.subscription
-    to, cc = (
-        [address for address in addresses if address_hash(address) != hashed]
-        for addresses in (subscription.to, subscription.cc)
-    )
-    if len(to) == len(subscription.to) and len(cc) == len(subscription.cc):
+    listed = {name: list(getattr(subscription, name)) for name in ADDRESS_LISTS}
+    left = {name: [each for each in found if address_hash(each) != hashed] for name, found in listed.items()}
+    if left == listed:
         return {}
-    if to or not subscription.to:
-        return {"to": to, "cc": cc} if subscription.to else {"cc": cc}
-    if cc:
-        return {"to": cc, "cc": []}
+    if left["to"] or not listed["to"]:
+        return {name: found for name, found in left.items() if found or listed[name]}
+    if others := [address for found in left.values() for address in found]:
+        return {"to": others, **{name: [] for name in left if name != "to"}}
     return paused_fields(subscription, stored.user, PauseReason.UNSUBSCRIBED, now=now)
 
 
@@ -205,8 +204,9 @@ def gets_copies(subscription: Subscription, hashed: str, *, now: datetime) -> bo
         hashed: the address (address_hash).
         now: the present, in UTC.
     """
-    addresses = {address_hash(address) for address in (*subscription.to, *subscription.cc)} - subscription.suppressed
-    return not subscription.is_paused(now) and hashed in addresses
+    # The link of the user's own address has another page.
+    wanting = (each for each in recipients(subscription, None) if not subscription.leaves_out(each.address))
+    return not subscription.is_paused(now) and any(each.hashed == hashed for each in wanting)
 
 
 def _number(form: Mapping[str, str], name: str, least: int, most: int) -> int:

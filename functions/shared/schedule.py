@@ -35,6 +35,23 @@ class Cadence(StrEnum):
     CRON = "cron"
     """By a cron line."""
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of a subscription that say when its reports are due: all others of a Schedule change nothing."""
+        match self:
+            case Cadence.HOURLY:
+                return ("minute",)
+            case Cadence.DAILY:
+                return ("hour", "minute")
+            case Cadence.WEEKLY:
+                return ("weekday", "hour", "minute")
+            case Cadence.MONTHLY | Cadence.QUARTERLY:
+                return ("day", "hour", "minute")
+            case Cadence.CRON:
+                return ("cron",)
+            case _ as unreachable:
+                assert_never(unreachable)
+
 
 class Covers(StrEnum):
     """Which time a report covers."""

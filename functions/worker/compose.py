@@ -9,12 +9,13 @@ import structlog
 from functions.shared.appearance import https_url
 from functions.shared.brand import PLAIN, Brand
 from functions.shared.period import Period
+from functions.shared.recipients import Recipient, recipients
 from functions.shared.sanitize import display_name, sanitize
 from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker.attaching import choose
 from functions.worker.mail.compliance import MailCompliance
-from functions.worker.mail.model import Mail, RecipientRole
+from functions.worker.mail.model import Mail
 from functions.worker.mail.provider import make_tags_inert
 from functions.worker.reports.canary import Variant
 from functions.worker.reports.kinds import find
@@ -92,7 +93,7 @@ def compose(
         raise PermanentError(f"{kind}: build returned {type(report).__name__}, neither Report nor Skip")
     language = language_for(request.locale)
     subject = make_tags_inert(sanitize(report.subject, 200))
-    recipients = [
+    addressed = [
         compliance.recipient(
             address,
             role,
@@ -102,10 +103,10 @@ def compose(
             kind=kind,
             cadence=subscription.cadence.value,
         )
-        for address, role in addresses(user, subscription)
+        for address, role in wanting(user, subscription)
     ]
     way_out = change_or_stop(language) if compliance.has_page else unsubscribe(language)
-    closing = compliance.closing(recipients=goes_to(recipients, language), unsubscribe=way_out)
+    closing = compliance.closing(recipients=goes_to(addressed, language), unsubscribe=way_out)
     url = _own_url(report.url, kind) or brand.url
     button = Button(label=open_product(brand.name, language), url=url) if url else None
     files = choose(report.attachments, report.images)
@@ -122,7 +123,7 @@ def compose(
     }
     html, text = render(report.folders, values, language)
     return Mail(
-        recipients=recipients,
+        recipients=addressed,
         subject=subject,
         text=text,
         html=html,
@@ -145,19 +146,11 @@ def _own_url(url: str, kind: str) -> str:
         return ""
 
 
-def addresses(user: User, subscription: Subscription) -> list[tuple[str, RecipientRole]]:
-    """Who gets a subscription's reports: each address once, without regard to capitals, as mail providers do. Those
-    that it leaves out are not among them.
+def wanting(user: User, subscription: Subscription) -> list[Recipient]:
+    """Who gets a subscription's reports: its recipients but for those that it leaves out.
 
     Args:
         user: whose own address gets them where the subscription names none.
         subscription: which names the others.
     """
-    listed = [(address, RecipientRole.TO) for address in subscription.to or (user.email,)]
-    listed += [(address, RecipientRole.CC) for address in subscription.cc]
-    first: dict[str, tuple[str, RecipientRole]] = {}
-    for address, role in listed:
-        if subscription.leaves_out(address):
-            continue
-        first.setdefault(address.casefold(), (address, role))
-    return list(first.values())
+    return [each for each in recipients(subscription, user) if not subscription.leaves_out(each.address)]

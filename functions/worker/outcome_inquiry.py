@@ -15,6 +15,7 @@ from typing import NamedTuple
 import structlog
 
 from functions.shared.mail_event import MailRecord
+from functions.shared.recipients import recipients
 from functions.worker.delivery_store import LEASE
 from functions.worker.mail.delivery_lookup import (
     DeliveryLookup,
@@ -112,11 +113,13 @@ def wanted_mail(work: TaskDelivery, lease_expires_at: datetime | None) -> Wanted
         lease_expires_at: when the lease of the sending ends or ended; None where the delivery does not say.
     """
     user, subscription = work.user, work.subscription
-    own = (user.email,) if user is not None else ()
-    addresses = (*(subscription.to or own), *subscription.cc) if subscription is not None else own
+    if subscription is not None:
+        addresses = [each.address for each in recipients(subscription, user)]
+    else:
+        addresses = [user.email] if user is not None and user.email else []
     return WantedMail(
         delivery_id=work.task.delivery_id,
-        addresses=[address for address in addresses if address],
+        addresses=addresses,
         # Without a lease all that is known is that no worker can have claimed it before it was due.
         claimed_at=work.task.due_at if lease_expires_at is None else lease_expires_at - LEASE,
         category=work.task.kind,

@@ -6,6 +6,7 @@ from typing import Any
 
 from functions.shared.delivery import SkipReason
 from functions.shared.mark import met_pause_fields, paused_fields
+from functions.shared.recipients import addressees
 from functions.shared.subscription import PauseReason, Subscription
 from functions.shared.user import User
 
@@ -33,7 +34,8 @@ def skip_reason(user: User | None, subscription: Subscription | None, *, now: da
     if subscription.is_paused(now):
         return SkipReason.PAUSED
     # Copies alone are not sent: the report is for those in `to`.
-    return SkipReason.SUPPRESSED if all(map(subscription.leaves_out, subscription.to or (user.email,))) else None
+    to = addressees(subscription, user)
+    return SkipReason.SUPPRESSED if to and all(subscription.leaves_out(each.address) for each in to) else None
 
 
 def fields_for_inactive_user(

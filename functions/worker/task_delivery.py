@@ -14,7 +14,7 @@ from functions.shared.stored_request import KeptRequest
 from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker.attempt import Attempt
-from functions.worker.compose import addresses
+from functions.worker.compose import wanting
 from functions.worker.delivery_store import TaskDocuments
 from functions.worker.mail.model import MailRecipient
 
@@ -175,5 +175,5 @@ class TaskDelivery(NamedTuple):
         """
         if self.user is None or self.subscription is None:
             return []
-        wanted = {address.casefold() for address, _role in addresses(self.user, self.subscription)}
+        wanted = {each.address.casefold() for each in wanting(self.user, self.subscription)}
         return [each for each in addressed if each.address.casefold() in wanted]

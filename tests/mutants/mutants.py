@@ -193,8 +193,8 @@ ALL = [
     Mutant(
         name="copies are not sent",
         file="functions/worker/compose.py",
-        search="for address in subscription.cc]",
-        replace="for address in subscription.cc[:0]]",
+        search="if not subscription.leaves_out(each.address)]",
+        replace="if each.role == 'to' and not subscription.leaves_out(each.address)]",
         scenarios=("queue: a task is delivered twice",),
         tests=("tests/functions/worker/unit/test_recipients.py::test_each_address_gets_a_report_once",),
     ),
@@ -500,7 +500,7 @@ ALL = [
     Mutant(
         name="an event pauses what does not go to its address",
         file="functions/mail_events/address_events.py",
-        search="    if event.recipient not in to and event.recipient not in map(address_hash, subscription.cc):\n",
+        search="    if event.recipient not in {each.hashed for each in recipients(subscription, user)}:\n",
         replace="    if False:\n",
         scenarios=("mail events: come twice, at once, in another order",),
         tests=("tests/functions/mail_events/unit/test_address_events.py",),

@@ -18,10 +18,11 @@ from urllib.parse import quote
 
 from functions.shared.address_hash import address_hash
 from functions.shared.recipient_token import RecipientToken, TokenKeys
+from functions.shared.recipients import RecipientRole
 from functions.shared.sanitize import sanitize
 from functions.shared.settings import MailSettings
 from functions.shared.user import User
-from functions.worker.mail.model import MailRecipient, RecipientRole
+from functions.worker.mail.model import MailRecipient
 from functions.worker.mail.unsubscribe_link import IN_HTML, IN_TEXT
 
 _LONGEST_LIST_ID = 255

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from functions.shared.recipients import RecipientRole
 from functions.shared.settings import MailSettings
 from functions.shared.stored_request import KeptRequest
 from functions.worker.mail.unsubscribe_link import IN_HTML, IN_TEXT, substitutions
@@ -38,15 +38,6 @@ class Attachment:
     filename: str
     content: bytes
     media_type: str
-
-
-class RecipientRole(StrEnum):
-    """Why an address gets the mail."""
-
-    TO = "to"
-    """The report is for this recipient."""
-    CC = "cc"
-    """This recipient gets a copy."""
 
 
 class MailRecipient(NamedTuple):

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import assert_never
 
+from functions.shared.recipients import RecipientRole
 from functions.shared.schedule import Cadence
-from functions.worker.mail.model import Attachment, MailRecipient, RecipientRole
+from functions.worker.mail.model import Attachment, MailRecipient
 from functions.worker.reports.language import Language
 from functions.worker.reports.request import ReportRequest
 

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from functions.shared.ids import is_document_id
 from functions.shared.period import Period
+from functions.shared.recipients import recipients
 from functions.shared.schedule import Cadence
 from functions.shared.subscription import Subscription
 from functions.shared.user import User
@@ -124,6 +125,7 @@ def show_person(request: Request) -> Response:
                 mail=mails.get(last[each.id].id) if each.id in last else None,
                 with_addresses=shows_addresses,
             )
+            | {"recipients": [to.address if shows_addresses else "[address]" for to in recipients(each, user)]}
             for each in subscriptions
         ],
         deliveries=[delivery_row(each, mails.get(each.id)) for each in deliveries],

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from functions.worker.mail.model import InlineImage, Mail, MailRecipient, RecipientRole, Sender
+from functions.shared.recipients import RecipientRole
+from functions.worker.mail.model import InlineImage, Mail, MailRecipient, Sender
 from functions.worker.mail.unsubscribe_link import IN_HTML, IN_TEXT
 
 SENDER = Sender(address="reports@example.com", name="Reports")

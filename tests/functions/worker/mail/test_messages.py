@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.shared.ids import delivery_id
+from functions.shared.recipients import RecipientRole
 from functions.shared.user import User
 from functions.worker.attaching import MOST_BYTES
 from functions.worker.mail.compliance import MailCompliance
-from functions.worker.mail.model import Attachment, InlineImage, Mail, RecipientRole, Sender
+from functions.worker.mail.model import Attachment, InlineImage, Mail, Sender
 from tests.functions.worker.mail.cases import each_provider
 from tests.functions.worker.mail.provider_case import ProviderCase, SentFile, SentMessage
 from tests.functions.worker.mail.sample_mail import SENDER, SEVERAL, mail, recipient

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from functions.shared.address_hash import address_hash
+from functions.shared.recipients import RecipientRole
 from functions.shared.subscription import ADDRESS_LISTS
-from functions.worker.compose import addresses
+from functions.worker.compose import wanting
 from functions.worker.mail.compliance import MailCompliance
-from functions.worker.mail.model import RecipientRole
 from tests.functions.worker.unit.samples import mail, subscription, user
 
 TO, CC = RecipientRole.TO, RecipientRole.CC
@@ -44,7 +44,7 @@ OWN = MailCompliance(
     ],
 )
 def test_each_address_gets_a_report_once(fields: dict[str, Any], expected: list[tuple[str, RecipientRole]]) -> None:
-    assert addresses(user(), subscription(**fields)) == expected
+    assert wanting(user(), subscription(**fields)) == expected
     made = mail("activity", {}, by=fields)
     assert [(each.address, each.role) for each in made.recipients] == expected
 
@@ -52,7 +52,7 @@ def test_each_address_gets_a_report_once(fields: dict[str, Any], expected: list[
 def test_each_list_of_addresses_is_a_role_whose_addresses_get_the_report() -> None:
     assert set(ADDRESS_LISTS) == set(RecipientRole)
     named = subscription(**{name: [f"{name}@example.com"] for name in ADDRESS_LISTS})
-    assert sorted(addresses(user(), named)) == sorted((f"{role}@example.com", role) for role in RecipientRole)
+    assert sorted(wanting(user(), named)) == sorted((f"{role}@example.com", role) for role in RecipientRole)
 
 
 @pytest.mark.parametrize(
