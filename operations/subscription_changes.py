@@ -12,11 +12,11 @@ from google.api_core.exceptions import AlreadyExists
 
 from functions.shared.databases import UsersDatabase
 from functions.shared.mark import paused_fields, resumed_fields
+from functions.shared.objections import all_taken_back, objection_fields
 from functions.shared.subscription import (
     PauseReason,
     Subscription,
     SubscriptionDefaults,
-    unsuppressed_fields,
 )
 from functions.shared.subscription_documents import (
     WRITTEN_FIRST,
@@ -130,8 +130,9 @@ class SubscriptionChanges:
 
         def decide(stored: StoredSubscription) -> Mapping[str, Any]:
             subscription, now = stored.subscription, self._now()
+            unobjected = objection_fields(subscription, all_taken_back(subscription, at=now))
             if not subscription.is_paused(now) and subscription.next_report_at is not None:
-                return unsuppressed_fields(subscription, now=now) if subscription.suppressed else {}
+                return unobjected if subscription.objecting else {}
             if stored.user is None:
                 raise NotFound(f"There is no user {user_id}, so nothing would be sent.")
             if not stored.user.active:
@@ -139,8 +140,7 @@ class SubscriptionChanges:
                     f"users/{user_id} is not active, so nothing would be sent. Set active to true: what is paused "
                     f"for that ({PauseReason.USER_INACTIVE}) then resumes by itself."
                 )
-            fields = resumed_fields(subscription, stored.user, now=now) | unsuppressed_fields(subscription, now=now)
-            return self._checked(stored, fields)
+            return self._checked(stored, {**resumed_fields(subscription, stored.user, now=now), **unobjected})
 
         return self.change(user_id, subscription_id, decide)
 

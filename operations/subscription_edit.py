@@ -18,7 +18,7 @@ from functions.shared.user import User
 NOT_EDITABLE = frozenset(
     {
         *("user_id", "shard", "active", "paused_because", "paused_at", "paused_until", "next_report_at"),
-        *("reported_until", "settled_at", "suppressed", "bounced_address", "resumed_at"),
+        *("reported_until", "settled_at", "objections", "suppressed", "bounced_address", "resumed_at"),
     }
 )
 """The ids of a subscription, and the fields that `pause`, `resume` and the pipeline itself write."""

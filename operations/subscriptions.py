@@ -177,7 +177,7 @@ def subscription_row(
         "paused_because": subscription.paused_because.value if subscription.paused_because else None,
         "paused_until": subscription.paused_until,
         "resumed_at": subscription.resumed_at,
-        "suppressed": len(subscription.suppressed),
+        "suppressed": len(subscription.objecting),
         **latest_row(latest),
         "last_delivery_mail": mail_row(mail)["mail"],
         "cadence": subscription.cadence.value,

@@ -121,7 +121,7 @@ class AddressChanges:
             google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read or written.
         """
         read = [Subscription.from_snapshot(snapshot, self._defaults) for snapshot in page.snapshots]
-        bounced = [each for each in read if each and each.bounced_address]
+        bounced = [each for each in read if each and each.objecting]
         users = self._users_of(bounced)
         admitted = Admitted(0, [], [])
         planned: list[tuple[Subscription, dict[str, Any]]] = []
@@ -131,8 +131,8 @@ class AddressChanges:
                 continue
             due = self._due(subscription)
             try:
-                # No person has resumed it, so the addresses that were left out stay so, and late events count.
-                fields = {**resumed_fields(subscription, user, now=self._run_time), "bounced_address": None}
+                # No person has resumed it: the addresses that object still do, and late events count.
+                fields = resumed_fields(subscription, user, now=self._run_time)
             except Exception as error:  # noqa: BLE001  it is logged there
                 due = unservable(due, error, run_id=self._run_id)
             if due.problem:
@@ -173,8 +173,8 @@ class AddressChanges:
 def has_another_address(subscription: Subscription, user: User) -> bool:
     """Whether a subscription that is paused because mail bounced goes to another address by now. Pure.
 
-    It goes to none where its user is inactive, or has no address. Without the hash of the address that bounced, no one
-    can tell: an application has paused it, and resumes it.
+    It goes to none where its user is inactive, or has no address. Where no address objects, an
+    application has paused it, and resumes it.
 
     Args:
         subscription: as it was read.
@@ -182,6 +182,5 @@ def has_another_address(subscription: Subscription, user: User) -> bool:
     """
     if subscription.active or subscription.paused_because is not PauseReason.BOUNCED or not user.active:
         return False
-    left_out = {*subscription.suppressed, subscription.bounced_address}
-    to = addressees(subscription, user)
-    return bool(subscription.bounced_address) and not left_out.issuperset(each.hashed for each in to)
+    objecting, to = subscription.objecting.keys(), {each.hashed for each in addressees(subscription, user)}
+    return bool(objecting) and not to <= objecting

@@ -29,7 +29,6 @@ from functions.shared.subscription import (
     Subscription,
     SubscriptionDefaults,
     default_fields,
-    unsuppressed_fields,
 )
 from functions.shared.user import USERS, User, enrolled_fields, unenrolled_fields
 
@@ -174,7 +173,6 @@ class Enrollment:
             try:
                 # The user was active again at the latest when the application wrote the document last.
                 fields = resumed_fields(subscription, user, now=self._run_time, active_at=user.version)
-                fields |= unsuppressed_fields(subscription, now=self._run_time)
             except Exception as error:  # noqa: BLE001  it is logged there
                 malformed.append(unservable(due, error, run_id=self._run_id))
             else:

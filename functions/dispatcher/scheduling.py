@@ -19,13 +19,13 @@ from functions.dispatcher.new_documents import Admitted, Mark, NewDocuments, New
 from functions.shared.databases import UsersDatabase
 from functions.shared.ids import SHARDS
 from functions.shared.mark import placed_fields
+from functions.shared.objections import all_taken_back, objection_fields
 from functions.shared.plausible_time import EARLIEST, LATEST
 from functions.shared.run import RunCounter
 from functions.shared.subscription import (
     SUBSCRIPTIONS,
     Subscription,
     SubscriptionDefaults,
-    unsuppressed_fields,
 )
 from functions.shared.user import USERS, User
 
@@ -176,11 +176,10 @@ def new_place(subscription: Subscription, user: User | None, run_time: datetime)
         run_time: the time of the run that schedules it.
     """
     fields = placed_fields(subscription, user, run_time=run_time)
-    # A pause with an end is over without a person.
-    is_resumed = subscription.paused_because is not None and subscription.paused_until is None
-    if is_resumed and subscription.active:
-        # The application has resumed it for its user.
-        fields |= unsuppressed_fields(subscription, now=run_time)
+    if subscription.objections is None:
+        # The application has written that they want emails again.
+        at = subscription.all_wanted_at or run_time
+        fields |= objection_fields(subscription, all_taken_back(subscription, at=at))
     return fields
 
 

@@ -1,9 +1,9 @@
-"""Keeps mail from addresses that bounce or want none: pauses the user's subscriptions that go there, or has them leave
-the address out."""
+"""Keeps emails from addresses that bounce or want none: has the user's subscriptions leave the address out, and pauses
+those that are for nobody else."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from google.api_core import exceptions
@@ -24,6 +24,13 @@ _CHANGED = (exceptions.Aborted, exceptions.FailedPrecondition, exceptions.NotFou
 _logger = structlog.get_logger()
 
 
+class News(NamedTuple):
+    """An event, and the subscription that its email is of."""
+
+    event: MailEvent
+    subscription_id: str
+
+
 class AddressPauses:
     """Pauses what goes to an address. Safe for threads.
 
@@ -36,18 +43,18 @@ class AddressPauses:
         self._client: Any = client  # whose types know of no timeouts other than numbers
         self._defaults = defaults
 
-    def apply(self, user_id: str, events: Sequence[MailEvent]) -> None:
+    def apply(self, user_id: str, news: Sequence[News]) -> None:
         """Carry out what events mean for a user's subscriptions. A second time it changes nothing.
 
         Args:
             user_id: whose deliveries the events are of.
-            events: those that have `pauses`, in any order.
+            news: the events that have `pauses`, in any order.
 
         Raises:
             google.api_core.exceptions.GoogleAPIError: Firestore failed, or others kept writing the documents.
         """
-        for event in sorted(events, key=lambda each: (each.at, each.recipient)):
-            changed = self._apply(user_id, event)
+        for each in sorted(news, key=lambda each: (each.event.at, each.event.recipient)):
+            event, changed = each.event, self._apply(user_id, each)
             paused = sum("active" in fields for fields in changed)
             if changed:
                 _logger.info(
@@ -59,7 +66,7 @@ class AddressPauses:
                     left_out=len(changed) - paused,
                 )
 
-    def _apply(self, user_id: str, event: MailEvent) -> list[Any]:
+    def _apply(self, user_id: str, news: News) -> list[Any]:
         reference = self._client.collection(USERS).document(user_id)
         for _ in range(_MOST_TRIES):
             user = User.from_snapshot(reference.get(retry=RETRY, timeout=ONE_CALL))
@@ -67,8 +74,11 @@ class AddressPauses:
             batch, changed = self._client.batch(), []
             for snapshot in found:
                 subscription = Subscription.from_snapshot(snapshot, self._defaults)
-                fields = fields_for_event(user, subscription, event, now=datetime.now(UTC)) if subscription else {}
-                if subscription and fields:
+                if subscription is None:
+                    continue
+                is_of_it = subscription.id == news.subscription_id
+                fields = fields_for_event(user, subscription, news.event, is_of_it=is_of_it, now=datetime.now(UTC))
+                if fields:
                     option = self._client.write_option(last_update_time=subscription.version)
                     batch.update(snapshot.reference, dict(fields), option=option)
                     changed.append(fields)

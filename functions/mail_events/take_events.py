@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 from google.api_core.exceptions import GoogleAPIError
 
-from functions.mail_events.address_pauses import AddressPauses
+from functions.mail_events.address_pauses import AddressPauses, News
 from functions.mail_events.received_events import ReceivedEvents
 from functions.mail_events.record_store import RecordStore, WriteResult
 from functions.mail_events.settled_outcomes import SettledOutcomes
@@ -93,7 +93,7 @@ class TakeEvents:
         folded = {each: record.folded(events[each]) for each, record in found.records.items()}
         changed = {each: record for each, record in folded.items() if record != found.records[each]}
         unfinished, failed = self._settle(found.deliveries, folded)
-        failed |= self._pause(changed.values(), found.records, events)
+        failed |= self._pause(folded, found.records, events)
         results = self._records.write(
             [record._replace(unfinished=each in unfinished) for each, record in changed.items() if each not in failed]
         )
@@ -131,15 +131,16 @@ class TakeEvents:
 
     def _pause(
         self,
-        changed: Iterable[MailRecord],
+        after: Mapping[str, MailRecord],
         before: Mapping[str, MailRecord],
         events: Mapping[str, Sequence[MailEvent]],
     ) -> set[str]:
         """Keep mail from the addresses that the news are about. Returns the deliveries for which that failed."""
-        by_user: dict[str, list[MailEvent]] = {}
-        for record in changed:
+        by_user: dict[str, list[News]] = {}
+        for record in after.values():
             if record.user_id and (news := _pausing_news(before[record.id], record, events[record.id])):
-                by_user.setdefault(record.user_id, []).extend(news)
+                of_user = by_user.setdefault(record.user_id, [])
+                of_user.extend(News(event, record.subscription_id) for event in news)
         failed: set[str] = set()
         if by_user:
             with ThreadPoolExecutor(min(len(by_user), _USERS_AT_ONCE)) as pool:
@@ -147,24 +148,27 @@ class TakeEvents:
                     failed |= found
         return failed
 
-    def _pause_user(self, user_id: str, events: Sequence[MailEvent]) -> set[str]:
+    def _pause_user(self, user_id: str, news: Sequence[News]) -> set[str]:
         try:
-            self._pauses.apply(user_id, events)
+            self._pauses.apply(user_id, news)
         except GoogleAPIError as error:
             _logger.warning("address_not_paused", user_id=user_id, error=type(error).__name__)
         except Exception:
             _logger.exception("pause_failed_unexpectedly", user_id=user_id)
         else:
             return set()
-        return {event.delivery_id for event in events}
+        return {each.event.delivery_id for each in news}
 
 
 def _pausing_news(before: MailRecord, after: MailRecord, events: Iterable[MailEvent]) -> list[MailEvent]:
-    """The events after which no further mail is to go to the address, and that the record does not have yet."""
+    """The events after which no further email is to go to the address, and that the record does not have yet. A later
+    one says so again: somebody may have taken the earlier one back."""
     return [
         event
         for event in events
-        if event.pauses and before.folded([event]) != before and not after.says_otherwise(event)
+        if event.pauses
+        and (before.folded([event]) != before or before.knows_earlier(event))
+        and not after.says_otherwise(event)
     ]
 
 

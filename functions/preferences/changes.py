@@ -8,6 +8,13 @@ from typing import Any
 
 from functions.shared.address_hash import address_hash
 from functions.shared.mark import paused_fields, rescheduled_fields, resumed_fields
+from functions.shared.objections import (
+    common_objection,
+    objected,
+    objection_fields,
+    objection_pause_fields,
+    taken_back,
+)
 from functions.shared.recipients import recipients
 from functions.shared.schedule import Cadence
 from functions.shared.subscription import (
@@ -15,7 +22,6 @@ from functions.shared.subscription import (
     PauseReason,
     Subscription,
     SubscriptionDefaults,
-    unsuppressed_fields,
 )
 from functions.shared.user import User
 
@@ -94,7 +100,8 @@ def paused(stored: Stored, until: datetime, *, now: datetime) -> Mapping[str, An
 
 
 def resumed(stored: Stored, *, now: datetime) -> Mapping[str, Any]:
-    """The recipient wants the reports again; no fields where they come already, or where somebody else paused them.
+    """The recipient wants the reports again; no fields where they come already, or where somebody else paused them. The
+    user speaks for no other address: where all those object whom the report is for, the pause stays.
 
     Args:
         stored: as it was read.
@@ -103,10 +110,10 @@ def resumed(stored: Stored, *, now: datetime) -> Mapping[str, Any]:
     subscription = stored.subscription
     if not subscription.is_paused(now) or not may_resume(subscription):
         return {}
-    fields = resumed_fields(subscription, stored.user, now=now) | unsuppressed_fields(subscription, now=now)
-    # The user speaks for no other address that was left out.
-    others = sorted(subscription.suppressed - {address_hash(stored.user.email)})
-    return {**fields, "suppressed": others} if "suppressed" in fields else fields
+    after = taken_back(subscription, address_hash(stored.user.email), now=now)
+    if common_objection(after, stored.user):
+        return {}
+    return {**resumed_fields(subscription, stored.user, now=now), **objection_fields(subscription, after)}
 
 
 def chosen(
@@ -176,8 +183,9 @@ def pause_end(stored: Stored, form: Mapping[str, str], *, now: datetime) -> date
 def without_address(stored: Stored, hashed: str, *, now: datetime) -> Mapping[str, Any]:
     """An address that is not the user's own gets no more of a subscription's reports; no fields where it gets none.
 
-    All others get them as before. Where no other recipient is left, the subscription is paused: without `to` it would
-    go to the user, who has not asked for it.
+    It leaves the lists, and objects, so that it gets none if the application writes it there again. All others get them
+    as before. Where no other recipient is left, the subscription is paused: without `to` it would go to the user, who
+    has not asked for it.
 
     Args:
         stored: as it was read.
@@ -187,13 +195,15 @@ def without_address(stored: Stored, hashed: str, *, now: datetime) -> Mapping[st
     subscription = stored.subscription
     listed = {name: list(getattr(subscription, name)) for name in ADDRESS_LISTS}
     left = {name: [each for each in found if address_hash(each) != hashed] for name, found in listed.items()}
+    after = objected(subscription, hashed, PauseReason.UNSUBSCRIBED, at=now, now=now)
+    fields = objection_fields(subscription, after)
     if left == listed:
-        return {}
+        return {} if hashed in subscription.objecting else fields
     if left["to"] or not listed["to"]:
-        return {name: found for name, found in left.items() if found or listed[name]}
+        return fields | {name: found for name, found in left.items() if found or listed[name]}
     if others := [address for found in left.values() for address in found]:
-        return {"to": others, **{name: [] for name in left if name != "to"}}
-    return paused_fields(subscription, stored.user, PauseReason.UNSUBSCRIBED, now=now)
+        return fields | {"to": others, **{name: [] for name in left if name != "to"}}
+    return {**fields, **objection_pause_fields(after, stored.user, now=now)}
 
 
 def gets_copies(subscription: Subscription, hashed: str, *, now: datetime) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from functions.preferences.changes import Stored
-from functions.preferences.undo import Change
+from functions.preferences.undo import Change, before_change
 from functions.shared.databases import UsersDatabase
 from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults
 from functions.shared.subscription_documents import WRITTEN_FIRST, StoredSubscription, SubscriptionDocuments
@@ -76,7 +76,7 @@ class PreferencesStore:
         change = self._documents.change(user_id, subscription_id, decide_for_user)
         if change is None or change.version is None:
             return None
-        before = {name: change.before.document.get(name) for name in change.fields}
+        before = before_change(change.before.document, change.fields)
         return Change(subscription_id=subscription_id, version=change.version, before=before)
 
     def take_back(self, user_id: str, change: Change) -> bool:

@@ -4,7 +4,7 @@ Nothing is kept for it. A change is taken back only while the document is as the
 meanwhile, or another change, stays.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,6 +28,17 @@ class Change:
     subscription_id: str
     version: datetime
     before: Mapping[str, Any]
+
+
+def before_change(document: Mapping[str, Any], names: Iterable[str]) -> Mapping[str, Any]:
+    """What takes a change back: null for what was absent, but for `objections`, where null would say that all want
+    emails again.
+
+    Args:
+        document: as it was.
+        names: the fields that were written.
+    """
+    return {name: document.get(name, {} if name == "objections" else None) for name in names}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +95,8 @@ def _out(value: Any) -> Any:
         return {"at": value.isoformat()}
     if isinstance(value, list):
         return [_out(each) for each in value]
+    if isinstance(value, dict):
+        return {"map": {name: _out(each) for name, each in value.items()}}
     if value is None or isinstance(value, str | int | float):
         return value
     raise TypeError("a value that only Firestore knows")
@@ -91,5 +104,7 @@ def _out(value: Any) -> Any:
 
 def _in(value: Any) -> Any:
     if isinstance(value, dict):
+        if "map" in value:
+            return {name: _in(each) for name, each in value["map"].items()}
         return datetime.fromisoformat(value["at"])
     return [_in(each) for each in value] if isinstance(value, list) else value

@@ -203,6 +203,11 @@ class MailRecord(NamedTuple):
             sightings[event.status] = event.sighting if known is None else counts(known, event.sighting)
         return self._replace(recipients=recipients, message_id=min(message_ids, default=""))
 
+    def knows_earlier(self, event: MailEvent) -> bool:
+        """Whether the record has the event's status from an earlier moment alone."""
+        known = self.recipients.get(event.recipient, {}).get(event.status)
+        return known is not None and known.at < event.at
+
     def says_otherwise(self, event: MailEvent) -> bool:
         """Whether the record has a later word of the recipient's than an event about unsubscribing."""
         sightings = self.recipients.get(event.recipient, {})

@@ -60,6 +60,7 @@ SUBSCRIPTION_MUST_BE = {
     "sandbox": TRUE_OR_FALSE,
     "options": "a map",
     "skip_empty": TRUE_OR_FALSE,
+    "objections": "a map of the hashes of e-mail addresses to maps with because, at and cleared_at",
     "suppressed": "a list of hashes of e-mail addresses",
     "bounced_address": "the hash of an e-mail address",
     "resumed_at": A_TIMESTAMP,
@@ -69,7 +70,28 @@ SUBSCRIPTION_MUST_BE = {
 }
 """What each field has to be, as docs/reference/documents.md says it."""
 
+_OBJECTIONS = (PauseReason.BOUNCED, PauseReason.UNSUBSCRIBED, PauseReason.COMPLAINED)
+
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class Objection(NamedTuple):
+    """What is known of an address that gets no reports of a subscription, or has got none for a time.
+
+    Attributes:
+        because: why it objects: bounced, unsubscribed or complained; None where it never has.
+        at: when the latest event said so; None where it never has, or version 0.1.0 has written it.
+        cleared_at: when its owner took everything before that back; None where that never was.
+    """
+
+    because: PauseReason | None = None
+    at: datetime | None = None
+    cleared_at: datetime | None = None
+
+    def to_field(self) -> dict[str, Any]:
+        """It as the document has it."""
+        fields = {"because": self.because and self.because.value, "at": self.at, "cleared_at": self.cleared_at}
+        return {name: value for name, value in fields.items() if value is not None}
 
 
 class SubscriptionDefaults(NamedTuple):
@@ -103,6 +125,20 @@ def _each_once(addresses: list[str], subscription: ValidationInfo) -> list[str]:
     return addresses
 
 
+def _objection(because: PauseReason | None) -> PauseReason | None:
+    if because is not None and because not in _OBJECTIONS:
+        raise ValueError("not why an address objects")
+    return because
+
+
+class _ObjectionFields(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore", defer_build=True)
+
+    because: Annotated[PauseReason | None, Field(strict=False), AfterValidator(_objection)] = None
+    at: Timestamp | None = None
+    cleared_at: Timestamp | None = None
+
+
 _Addresses = Annotated[list[MailAddress], Field(max_length=MOST_ADDRESSES), AfterValidator(_each_once)]
 
 
@@ -128,6 +164,7 @@ class _SubscriptionFields(BaseModel):
     sandbox: bool = False
     options: dict[Any, Any] = {}
     skip_empty: bool = True
+    objections: dict[str, _ObjectionFields] = {}
     suppressed: list[str] = []
     bounced_address: str = ""
     resumed_at: Timestamp | None = None
@@ -165,10 +202,12 @@ class Subscription(NamedTuple):
         sandbox: whether the provider is to check the mails and deliver none, as for a test user.
         options: what the kind is given.
         skip_empty: whether no mail is sent where the kind has nothing to report.
-        suppressed: the addresses that its reports leave out, since mail to them bounces or is unwanted; as hashes
-            (functions.shared.address_hash), so that an address that changes is not among them.
-        bounced_address: the hash of the address whose bounce has paused it; empty where none has.
-        resumed_at: when it was resumed last. What happened to mails before that keeps nothing back.
+        objections: the addresses that mail bounces from, or whose owners want none, by their hashes
+            (functions.shared.address_hash), so that an address that changes is not among them. None where the document
+            says `null`: the application has written that all of them want emails again.
+        suppressed: addresses that object, as version 0.1.0 wrote them.
+        bounced_address: another one; empty where there is none.
+        resumed_at: when all addresses were to get emails again. What happened to emails before that keeps nothing back.
         next_report_at: when the next report is due; None while the subscription is paused or not scheduled yet.
         reported_until: the mark: the end of what its reports cover (functions.shared.mark).
         settled_at: when a delivery of it became final last. Nobody has written it since if that is its version, too.
@@ -198,6 +237,7 @@ class Subscription(NamedTuple):
     sandbox: bool = False
     options: Mapping[Any, Any] = {}
     skip_empty: bool = True
+    objections: Mapping[str, Objection] | None = {}
     suppressed: frozenset[str] = frozenset()
     bounced_address: str = ""
     resumed_at: datetime | None = None
@@ -248,6 +288,9 @@ class Subscription(NamedTuple):
             together=[("cron", "cadence")],
         )
         shard = document.get("shard")
+        objections = {
+            hashed: Objection(each.because, each.at, each.cleared_at) for hashed, each in read.objections.items()
+        }
         return cls(
             id=subscription_id,
             user_id=user_id,
@@ -271,6 +314,7 @@ class Subscription(NamedTuple):
             sandbox=read.sandbox,
             options=read.options,
             skip_empty=read.skip_empty,
+            objections=objections if document.get("objections", {}) is not None else None,
             suppressed=frozenset(read.suppressed),
             bounced_address=read.bounced_address,
             resumed_at=read.resumed_at,
@@ -289,9 +333,32 @@ class Subscription(NamedTuple):
         """
         return not self.active or (self.paused_until is not None and now < self.paused_until)
 
+    @property
+    def all_wanted_at(self) -> datetime | None:
+        """Before when nothing counts that happened to emails, whatever the address; None where everything does."""
+        if self.objections is None and self.shard is None:
+            # No run has seen it yet, so it is the application's write.
+            return max(filter(None, (self.resumed_at, self.version)), default=None)
+        return self.resumed_at
+
+    @property
+    def objecting(self) -> dict[str, Objection]:
+        """The addresses that get no reports of it, by their hashes."""
+        if self.objections is None:
+            return {}
+        earlier = dict.fromkeys({*self.suppressed, self.bounced_address} - {""}, Objection(PauseReason.BOUNCED))
+        return earlier | {hashed: each for hashed, each in self.objections.items() if self.holds(each)}
+
+    def holds(self, objection: Objection) -> bool:
+        """Whether nobody has taken an objection back since it was made."""
+        since = max(filter(None, (objection.cleared_at, self.all_wanted_at)), default=None)
+        if objection.because is None or objection.at is None:
+            return False
+        return since is None or objection.at > since
+
     def leaves_out(self, address: str) -> bool:
         """Whether its reports do not go to an address, although a list or the user's document has it."""
-        return bool(self.suppressed) and address_hash(address) in self.suppressed
+        return address_hash(address) in self.objecting
 
     def schedule(self, user: User | None) -> Schedule:
         """When its reports are due.
@@ -349,27 +416,3 @@ def scheduled_fields(user_id: str, subscription_id: str, *, due_at: datetime | N
 def unscheduled_fields() -> dict[str, Any]:
     """The dispatcher is to schedule the subscription with its next run."""
     return {"shard": None, "next_report_at": None}
-
-
-def suppressed_fields(subscription: Subscription, recipient: str) -> dict[str, Any]:
-    """The subscription's reports leave an address out.
-
-    Args:
-        subscription: as it was read.
-        recipient: the hash of the address.
-    """
-    return {"suppressed": sorted({*subscription.suppressed, recipient})}
-
-
-def unsuppressed_fields(subscription: Subscription, *, now: datetime) -> dict[str, Any]:
-    """A person has the subscription go to all of its addresses again.
-
-    Args:
-        subscription: as it was read.
-        now: the present, in UTC.
-    """
-    return {
-        "resumed_at": now,
-        **({"suppressed": []} if subscription.suppressed else {}),
-        **({"bounced_address": None} if subscription.bounced_address else {}),
-    }

@@ -6,7 +6,7 @@ from typing import Any
 
 from functions.shared.delivery import SkipReason
 from functions.shared.mark import met_pause_fields, paused_fields
-from functions.shared.recipients import addressees
+from functions.shared.objections import common_objection
 from functions.shared.subscription import PauseReason, Subscription
 from functions.shared.user import User
 
@@ -34,8 +34,7 @@ def skip_reason(user: User | None, subscription: Subscription | None, *, now: da
     if subscription.is_paused(now):
         return SkipReason.PAUSED
     # Copies alone are not sent: the report is for those in `to`.
-    to = addressees(subscription, user)
-    return SkipReason.SUPPRESSED if to and all(subscription.leaves_out(each.address) for each in to) else None
+    return SkipReason.SUPPRESSED if common_objection(subscription, user) else None
 
 
 def fields_for_inactive_user(

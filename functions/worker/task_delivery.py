@@ -8,6 +8,7 @@ from functions.shared.delivery import Delivery
 from functions.shared.ids import time_of_run
 from functions.shared.lateness import lateness_seconds
 from functions.shared.mark import Others, after_pause, due_period, moved_fields, next_due_time, uncovered
+from functions.shared.objections import objection_pause_fields
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
 from functions.shared.stored_request import KeptRequest
@@ -139,7 +140,8 @@ class TaskDelivery(NamedTuple):
     def moved_fields(
         self, user: User | None, subscription: Subscription, *, counts: bool, is_verified: bool, now: datetime
     ) -> Mapping[str, Any]:
-        """The fields to write to the subscription when the delivery is final (functions.shared.mark.moved_fields).
+        """What to write to the subscription when the delivery is final (functions.shared.mark.moved_fields). It is
+        paused where none of those is left whom its reports are for.
 
         Args:
             user: as it is now.
@@ -148,7 +150,7 @@ class TaskDelivery(NamedTuple):
             is_verified: whether the mark was compared with the other deliveries.
             now: the present, in UTC.
         """
-        return moved_fields(
+        fields = moved_fields(
             subscription,
             user,
             due_at=self.task.due_at,
@@ -157,6 +159,7 @@ class TaskDelivery(NamedTuple):
             others=self.others,
             is_verified=is_verified,
         )
+        return {**fields, **objection_pause_fields(subscription._replace(**fields), user, now=now)}
 
     def lateness_seconds(self, now: datetime) -> int | None:
         """How late the report is; None where an operator replays it, and where it may have been sent before a restore

@@ -48,7 +48,6 @@ from functions.shared.subscription import (
     Subscription,
     SubscriptionDefaults,
     default_fields,
-    suppressed_fields,
 )
 from functions.shared.system_alert import AlertKind, SystemAlert
 from tests.contracts.sample import DUE, LATER, NOW, OWNER, PERIOD, TASK
@@ -219,8 +218,6 @@ def subscriptions() -> dict[str, dict[str, Any]]:
             at_one, None, due_at=DUE, period=Period(DUE - timedelta(days=1), DUE), now=NOW, is_verified=True
         ),
         "paused until a moment": paused_fields(read, None, PauseReason.USER, now=NOW, until=DUE + timedelta(days=7)),
-        "bounced": {**paused_fields(read, None, PauseReason.BOUNCED, now=NOW), "bounced_address": _ADA},
-        "leaves an address out": suppressed_fields(read, _BOB),
     }
 
 

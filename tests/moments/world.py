@@ -40,7 +40,7 @@ from functions.shared.mark import (
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
 from functions.shared.schedule import Cadence
-from functions.shared.subscription import PauseReason, Subscription, SubscriptionDefaults, unsuppressed_fields
+from functions.shared.subscription import PauseReason, Subscription, SubscriptionDefaults
 from functions.shared.user import User
 from functions.worker.attempt import Attempt
 from functions.worker.delivery_store import LEASE, TaskDocuments
@@ -376,8 +376,7 @@ class World:
         if not self.subscription.is_paused(self.now) and self.subscription.next_report_at is not None:
             return
         if self.is_active:
-            fields = resumed_fields(self.subscription, self.user, now=self.now)
-            self.write(fields | unsuppressed_fields(self.subscription, now=self.now))
+            self.write(resumed_fields(self.subscription, self.user, now=self.now))
 
     def send(self) -> None:
         """The operator has a report sent now."""

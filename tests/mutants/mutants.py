@@ -479,9 +479,9 @@ ALL = [
     Mutant(
         name="an event that is known pauses again",
         file="functions/mail_events/take_events.py",
-        search="failed |= self._pause(changed.values(), found.records, events)",
+        search="failed |= self._pause(folded, found.records, events)",
         replace="nothing = {each: MailRecord(id=each, user_id='', subscription_id='') for each in found.records}\n"
-        "        failed |= self._pause(found.records.values(), nothing, events)",
+        "        failed |= self._pause(folded, nothing, events)",
         scenarios=("mail events: come again after a person resumed",),
         tests=(
             "tests/functions/mail_events/integration/test_consequences.py::test_a_repeated_event_pauses_nothing_again",
@@ -489,8 +489,8 @@ ALL = [
     ),
     Mutant(
         name="a late event pauses what was resumed since",
-        file="functions/mail_events/address_events.py",
-        search="return subscription.resumed_at is None or at > subscription.resumed_at",
+        file="functions/shared/subscription.py",
+        search="return since is None or objection.at > since",
         replace="return True",
         scenarios=("mail events: come a day late",),
         tests=(
@@ -500,17 +500,40 @@ ALL = [
     Mutant(
         name="an event pauses what does not go to its address",
         file="functions/mail_events/address_events.py",
-        search="    if event.recipient not in {each.hashed for each in recipients(subscription, user)}:\n",
-        replace="    if False:\n",
+        search="    if not is_of_it and event.recipient not in ",
+        replace="    if False and event.recipient not in ",
         scenarios=("mail events: come twice, at once, in another order",),
         tests=("tests/functions/mail_events/unit/test_address_events.py",),
     ),
     Mutant(
+        name="a second complaint about an email is no news",
+        file="functions/mail_events/take_events.py",
+        search="(before.folded([event]) != before or before.knows_earlier(event))",
+        replace="before.folded([event]) != before",
+        tests=("tests/objections/unit/test_who_objects_gets_no_email.py",),
+    ),
+    Mutant(
+        name="a complaint is forgotten where an address bounced before",
+        file="functions/shared/objections.py",
+        search="because = max(because, before.because or because, key=_RANKS.__getitem__)",
+        replace="because = before.because or because",
+        tests=("tests/objections/unit/test_who_objects_gets_no_email.py",),
+    ),
+    Mutant(
+        name="a report that nobody is left for comes up with each run",
+        file="functions/worker/task_delivery.py",
+        search="return {**fields, **objection_pause_fields(subscription._replace(**fields), user, now=now)}",
+        replace="return fields",
+        tests=(
+            "tests/functions/worker/integration/test_skipping.py::test_what_is_stopped_before_the_claim_is_not_sent",
+        ),
+    ),
+    Mutant(
         name="events are stored before they pause",
         file="functions/mail_events/take_events.py",
-        search="        failed |= self._pause(changed.values(), found.records, events)\n        results = ",
+        search="        failed |= self._pause(folded, found.records, events)\n        results = ",
         replace="        written_first = self._records.write(list(changed.values()))\n"
-        "        failed |= self._pause(changed.values(), found.records, events)\n"
+        "        failed |= self._pause(folded, found.records, events)\n"
         "        results = written_first or ",
         scenarios=("mail events: killed after the records were written",),
         tests=(

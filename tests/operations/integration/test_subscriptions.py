@@ -336,6 +336,7 @@ def test_an_address_that_was_left_out_gets_its_reports_again(project: Project) -
     row = subscriptions(project, "resume", "u1", "--json").json
     assert (row["state"], row["suppressed"], row["next_report_at"]) == ("scheduled", 0, f"{LATER:%Y-%m-%dT%H:%M:%SZ}")
     assert row["resumed_at"]
+    assert stored(project)["suppressed"] is None
 
 
 def test_a_pause_ends_on_a_day_of_the_recipients_own(project: Project) -> None:

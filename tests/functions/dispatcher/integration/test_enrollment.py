@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from functions.shared.address_hash import address_hash
 from functions.shared.ids import malformed_letter_id, shard_of
 from functions.shared.subscription import DEFAULT_SUBSCRIPTION, PauseReason
 from local_cloud.rpc import current_request
@@ -101,6 +102,19 @@ def test_a_user_who_is_active_again_gets_the_reports_that_stopped_when_the_user_
     assert resumed["shard"] == shard_of(user, "weekly")
     assert cloud.subscription(user, "by the user") == untouched
     assert enrolled(cloud, user)
+
+
+def test_a_user_who_is_active_again_takes_no_objection_back(cloud: Cloud) -> None:
+    objections = {address_hash("boss@example.com"): {"because": "complained", "at": NOON - DAY}}
+    user = cloud.subscribed_user(
+        **INACTIVE, cc=["boss@example.com"], objections=objections, suppressed=["b5fc85e55755f9e0"]
+    )
+    user_reference(cloud.database, user).update({"enrolled_at": None})
+    assert cloud.call().body["enrolled"] == 1
+    subscription = cloud.subscription(user)
+    assert subscription["active"]
+    assert (subscription["objections"], subscription["suppressed"]) == (objections, ["b5fc85e55755f9e0"])
+    assert "resumed_at" not in subscription
 
 
 def test_a_malformed_subscription_keeps_its_user_from_being_enrolled_until_it_is_corrected(cloud: Cloud) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from google.cloud import firestore
 
+from functions.shared.address_hash import address_hash
 from functions.shared.ids import delivery_id, shard_of
 from functions.shared.subscription import DEFAULT_SUBSCRIPTION, PauseReason
 from tests.functions.dispatcher.integration.conftest import HOUR, NOON, Cloud
@@ -84,6 +85,20 @@ def test_a_pause_that_an_application_ends_leaves_the_paused_time_out(cloud: Clou
     subscription = cloud.subscription(user)
     # The reports of the pause are left out, and no other time.
     assert (subscription["reported_until"], subscription["next_report_at"]) == (NOON - HOUR, NOON)
+
+
+@pytest.mark.parametrize("all_want_it", [False, True])
+def test_an_application_takes_objections_back_only_if_it_says_so(cloud: Cloud, all_want_it: bool) -> None:
+    objections = {address_hash("ada@example.com"): {"because": "complained", "at": NOON - DAY}}
+    user = cloud.subscribed_user(**paused(PauseReason.COMPLAINED), objections=objections)
+    fields = {"active": True, "shard": None, **({"objections": None} if all_want_it else {})}
+    written_at = subscription_reference(cloud.database, user).update(fields).update_time
+    cloud.call()
+    subscription = cloud.subscription(user)
+    assert subscription["active"]
+    assert subscription["objections"] == ({} if all_want_it else objections)
+    # What happened after its write, and before the run, counts.
+    assert subscription.get("resumed_at") == (written_at if all_want_it else None)
 
 
 def test_a_subscription_without_a_user_is_scheduled_all_the_same(cloud: Cloud) -> None:

@@ -33,6 +33,8 @@ ONE_LEFT_OUT = {**BOUNCED, "suppressed": [address_hash(LEFT_OUT)]}
         ({**ONE_LEFT_OUT, "to": [OLD, LEFT_OUT]}, {"email": OLD}, False),
         ({**ONE_LEFT_OUT, "to": [LEFT_OUT]}, {"email": OLD}, False),
         ({**ONE_LEFT_OUT, "to": [NEW, LEFT_OUT]}, {"email": OLD}, True),
+        # A copy that was left out becomes the only one of the lists.
+        ({**BOUNCED, "cc": [OLD]}, {"email": NEW}, True),
         # There is no address, or no one to write to.
         (BOUNCED, {}, False),
         (BOUNCED, {"email": 7}, False),

@@ -54,9 +54,10 @@ def test_all_that_goes_to_the_address_is_paused(
     team = subscribe(provider, "team", to=["boss@example.com"])
     provider.send(sent)
     assert (because(default), because(weekly), because(team)) == (reason, reason, None)
-    # What a new address resumes.
-    bounced = address_hash("ada@example.com") if reason is PauseReason.BOUNCED else None
-    assert default.get().to_dict().get("bounced_address") == bounced
+    objections = default.get().to_dict().get("objections", {})
+    assert {hashed: each["because"] for hashed, each in objections.items()} == (
+        {address_hash("ada@example.com"): reason.value} if reason else {}
+    )
     assert provider.record(D1)["status"] is not None
 
 
@@ -64,7 +65,7 @@ def test_a_copy_is_left_out_and_the_report_goes_on(provider: Provider) -> None:
     default = subscribe(provider, cc=["boss@example.com"])
     provider.send(event("delivered"), event("spamreport", email="Boss@example.com"))
     assert because(default) is None
-    assert default.get().get("suppressed") == [address_hash("boss@example.com")]
+    assert list(default.get().get("objections")) == [address_hash("boss@example.com")]
 
 
 def test_a_late_event_pauses_nothing_that_was_resumed_since(provider: Provider) -> None:
@@ -79,11 +80,33 @@ def test_a_late_event_pauses_nothing_that_was_resumed_since(provider: Provider) 
     assert because(default) == "complained"
 
 
-def test_nor_what_goes_to_another_address_by_now(provider: Provider) -> None:
-    default = subscribe(provider)
+def test_what_goes_to_another_address_by_now_is_not_paused_and_the_address_objects(provider: Provider) -> None:
+    default, weekly = subscribe(provider), subscribe(provider, "weekly")
     provider.database.document("users/u1").update({"email": "new@example.com"})
     provider.send(event("bounce"))
+    assert (because(default), because(weekly)) == (None, None)
+    # The email was one of this subscription.
+    assert list(default.get().get("objections")) == [address_hash("ada@example.com")]
+    assert "objections" not in weekly.get().to_dict()
+
+
+def test_a_second_complaint_about_an_email_counts_after_a_resume(provider: Provider) -> None:
+    default = subscribe(provider)
+    provider.send(event("spamreport"))
+    subscribe(provider, resumed_at=SENT_AT + timedelta(minutes=10))
+    provider.send(event("spamreport", sg_event_id="again"))
     assert because(default) is None
+    provider.send(event("spamreport", 11))
+    assert because(default) == "complained"
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_complaint_outranks_a_bounce(provider: Provider, reverse: bool) -> None:
+    default = subscribe(provider)
+    events = [event("bounce", 1), event("spamreport", 2)]
+    for each in reversed(events) if reverse else events:
+        provider.send(each)
+    assert because(default) == "complained"
 
 
 def test_a_repeated_event_pauses_nothing_again(provider: Provider) -> None:

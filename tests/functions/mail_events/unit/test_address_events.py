@@ -1,6 +1,6 @@
 """What an event about an address makes of a subscription."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
@@ -12,14 +12,9 @@ from hypothesis import strategies as st
 from functions.mail_events.address_events import fields_for_event
 from functions.shared.address_hash import address_hash
 from functions.shared.mail_event import MailEvent, MailStatus
-from functions.shared.mark import resumed_fields
+from functions.shared.objections import all_taken_back, objection_fields, taken_back
 from functions.shared.schedule import Cadence
-from functions.shared.subscription import (
-    PauseReason,
-    Subscription,
-    SubscriptionDefaults,
-    unsuppressed_fields,
-)
+from functions.shared.subscription import PauseReason, Subscription, SubscriptionDefaults
 from functions.shared.user import User
 
 AT = datetime(2026, 11, 24, 13, tzinfo=UTC)
@@ -38,11 +33,6 @@ def paused(because: PauseReason) -> dict[str, Any]:
     }
 
 
-BOUNCED, BOB_BOUNCED = (
-    {**paused(PauseReason.BOUNCED), "bounced_address": address_hash(address)} for address in (ADA, BOB)
-)
-
-
 def subscription(**fields: Any) -> Subscription:
     return Subscription.from_fields("u1", "default", fields, SubscriptionDefaults("activity", Cadence.DAILY))
 
@@ -51,49 +41,95 @@ def bounce(address: str = ADA, pauses: PauseReason | None = PauseReason.BOUNCED)
     return MailEvent(delivery_id="d1", recipient=address_hash(address), status=MailStatus.BOUNCED, at=AT, pauses=pauses)
 
 
-def left_out(*addresses: str) -> dict[str, Any]:
-    return {"suppressed": sorted(map(address_hash, addresses))}
+def objecting(*addresses: str, because: str = "bounced", at: datetime = AT) -> dict[str, Any]:
+    return {"objections": {address_hash(each): {"because": because, "at": at} for each in addresses}}
+
+
+def after(before: Mapping[str, Any], event: MailEvent, *, user: User | None = USER, **named: Any) -> Subscription:
+    fields = {**before, **fields_for_event(user, subscription(**before), event, now=NOW, **named)}
+    assert fields_for_event(user, subscription(**fields), event, now=NOW, **named) == {}
+    return subscription(**fields)
 
 
 @pytest.mark.parametrize(
-    ("fields", "address", "written"),
+    ("fields", "address", "out", "is_paused"),
     [
-        ({}, ADA, BOUNCED),
-        ({"cc": [BOB]}, ADA, BOUNCED),
-        ({"cc": [BOB]}, BOB, left_out(BOB)),
-        ({"to": [BOB]}, BOB, BOB_BOUNCED),
-        ({"to": [BOB]}, ADA, {}),
-        ({"to": [ADA, BOB]}, ADA, left_out(ADA)),
-        ({"to": [ADA, BOB], **left_out(ADA)}, BOB, BOB_BOUNCED),
-        ({"to": [ADA, BOB], "cc": [CAT], **left_out(ADA)}, CAT, left_out(ADA, CAT)),
-        # Known already.
-        ({"cc": [BOB], **left_out(BOB)}, BOB, {}),
-        (BOUNCED, ADA, {}),
+        ({}, ADA, {ADA}, True),
+        ({"cc": [BOB]}, ADA, {ADA}, True),
+        ({"cc": [BOB]}, BOB, {BOB}, False),
+        ({"to": [BOB]}, BOB, {BOB}, True),
+        ({"to": [BOB]}, ADA, set(), False),
+        ({"to": [ADA, BOB]}, ADA, {ADA}, False),
+        ({"to": [ADA, BOB], **objecting(ADA)}, BOB, {ADA, BOB}, True),
+        # A copy pauses nobody, whoever else objects.
+        ({"to": [ADA, BOB], "cc": [CAT], **objecting(ADA)}, CAT, {ADA, CAT}, False),
+        # Written by version 0.1.0.
+        ({"to": [ADA, BOB], "suppressed": [address_hash(ADA)]}, BOB, {ADA, BOB}, True),
+        ({"cc": [BOB], "suppressed": [address_hash(BOB)]}, BOB, {BOB}, False),
+        ({**paused(PauseReason.BOUNCED), "bounced_address": address_hash(ADA)}, ADA, {ADA}, True),
         # The address has changed since.
-        ({}, BOB, {}),
-        # People's reasons stay; what would end by itself does not.
-        (paused(PauseReason.USER), ADA, {}),
-        (paused(PauseReason.OPERATOR), ADA, {}),
-        ({"active": False}, ADA, {}),
-        (paused(PauseReason.USER_INACTIVE), ADA, BOUNCED),
-        ({"paused_because": "user", "paused_until": AT + timedelta(days=9)}, ADA, BOUNCED),
-        # Somebody has resumed it since.
-        ({"resumed_at": AT + timedelta(seconds=1)}, ADA, {}),
-        ({"resumed_at": AT}, ADA, {}),
-        ({"resumed_at": AT - timedelta(seconds=1)}, ADA, BOUNCED),
-        ({"cc": [BOB], "resumed_at": AT + timedelta(seconds=1)}, BOB, {}),
+        ({}, BOB, set(), False),
+        # Somebody has taken it back since.
+        ({"resumed_at": AT + timedelta(seconds=1)}, ADA, set(), False),
+        ({"resumed_at": AT}, ADA, set(), False),
+        ({"resumed_at": AT - timedelta(seconds=1)}, ADA, {ADA}, True),
+        ({"objections": {address_hash(ADA): {"cleared_at": AT}}}, ADA, set(), False),
+        ({"objections": {address_hash(BOB): {"cleared_at": AT}}}, ADA, {ADA}, True),
+        ({"cc": [BOB], "resumed_at": AT + timedelta(seconds=1)}, BOB, set(), False),
     ],
 )
-def test_who_gets_no_more_mail(fields: dict[str, Any], address: str, written: dict[str, Any]) -> None:
-    before = subscription(**fields)
-    assert fields_for_event(USER, before, bounce(address), now=NOW) == written
-    again = subscription(**{**fields, **written})
-    assert fields_for_event(USER, again, bounce(address), now=NOW) == {}
+def test_who_gets_no_more_mail(fields: dict[str, Any], address: str, out: set[str], is_paused: bool) -> None:
+    left = after(fields, bounce(address))
+    assert left.objecting.keys() == set(map(address_hash, out))
+    assert (left.is_paused(NOW), left.next_report_at) == (is_paused, None)
+    assert left.paused_because is (PauseReason.BOUNCED if is_paused else None)
+
+
+@pytest.mark.parametrize("because", [*PauseReason, None])
+@pytest.mark.parametrize("event", [PauseReason.BOUNCED, PauseReason.UNSUBSCRIBED, PauseReason.COMPLAINED])
+def test_a_pause_hears_of_it_too(because: PauseReason | None, event: PauseReason) -> None:
+    before = {"active": False, "paused_because": because, "paused_at": AT, "next_report_at": None}
+    left = after(before, bounce(pauses=event))
+    assert left.leaves_out(ADA)
+    # What people wanted stays, and what would end by itself does not.
+    ranks = [PauseReason.USER_INACTIVE, PauseReason.BOUNCED, PauseReason.UNSUBSCRIBED, PauseReason.COMPLAINED]
+    stays = because not in ranks or ranks.index(because) >= ranks.index(event)
+    assert (left.active, left.paused_because) == (False, because if stays else event)
+    assert left.paused_at == AT
+
+
+def test_a_pause_of_the_users_keeps_its_end() -> None:
+    until = AT + timedelta(days=9)
+    left = after({"paused_because": "user", "paused_until": until}, bounce())
+    assert (left.active, left.paused_because, left.paused_until) == (True, PauseReason.USER, until)
+    assert left.leaves_out(ADA)
+
+
+def test_an_event_of_its_own_email_counts_whatever_the_lists_say_by_now() -> None:
+    left = after({"to": [CAT]}, bounce(BOB), is_of_it=True)
+    assert left.leaves_out(BOB)
+    assert not left.is_paused(NOW)
+
+
+def test_without_anybody_whom_it_is_for_an_event_of_a_copy_pauses_nobody() -> None:
+    left = after({"cc": [CAT]}, bounce(CAT), user=User.from_fields("u1", {"active": True}))
+    assert left.leaves_out(CAT)
+    assert not left.is_paused(NOW)
+
+
+@pytest.mark.parametrize("order", list(permutations([PauseReason.BOUNCED, PauseReason.COMPLAINED])))
+def test_a_complaint_outranks_a_bounce_in_either_order(order: Sequence[PauseReason]) -> None:
+    fields: dict[str, Any] = {}
+    for because in order:
+        fields |= fields_for_event(USER, subscription(**fields), bounce(pauses=because), now=NOW)
+    left = subscription(**fields)
+    assert left.paused_because is PauseReason.COMPLAINED
+    assert [each.because for each in left.objecting.values()] == [PauseReason.COMPLAINED]
 
 
 @pytest.mark.parametrize("because", [PauseReason.COMPLAINED, PauseReason.UNSUBSCRIBED])
 def test_the_reason(because: PauseReason) -> None:
-    assert fields_for_event(USER, subscription(), bounce(pauses=because), now=NOW) == paused(because)
+    assert after({}, bounce(pauses=because)).paused_because is because
 
 
 def test_what_passes_changes_nothing() -> None:
@@ -102,18 +138,40 @@ def test_what_passes_changes_nothing() -> None:
 
 def test_a_user_who_is_gone_has_no_address() -> None:
     assert fields_for_event(None, subscription(), bounce(), now=NOW) == {}
-    assert fields_for_event(None, subscription(to=[ADA]), bounce(), now=NOW) == BOUNCED
+    assert after({"to": [ADA]}, bounce(), user=None).paused_because is PauseReason.BOUNCED
 
 
 def test_resuming_outdates_every_earlier_event() -> None:
-    before = subscription(to=[ADA, BOB], **left_out(BOB), **BOUNCED)
-    now = AT + timedelta(hours=1)
-    fields = {**resumed_fields(before, USER, now=now), **unsuppressed_fields(before, now=now)}
-    resumed = subscription(to=[ADA, BOB], **fields)
-    assert resumed.active
-    assert not resumed.leaves_out(BOB)
+    before = subscription(to=[ADA, BOB], **objecting(BOB), suppressed=[address_hash(ADA)])
+    fields = objection_fields(before, all_taken_back(before, at=AT + timedelta(hours=1)))
+    resumed = subscription(**{"to": [ADA, BOB], "suppressed": [address_hash(ADA)], **fields})
+    assert resumed.objecting == {}
     for address in (ADA, BOB):
         assert fields_for_event(USER, resumed, bounce(address), now=NOW) == {}
+
+
+def test_one_address_takes_back_for_itself() -> None:
+    before = subscription(to=[ADA, BOB], suppressed=[address_hash(ADA), address_hash(BOB)])
+    fields = objection_fields(before, taken_back(before, address_hash(ADA), now=NOW))
+    left = subscription(**{"to": [ADA, BOB], "suppressed": [address_hash(ADA), address_hash(BOB)], **fields})
+    assert (left.leaves_out(ADA), left.leaves_out(BOB)) == (False, True)
+    assert fields_for_event(USER, left, bounce(ADA), now=NOW) == {}
+    assert fields_for_event(USER, subscription(to=[ADA, CAT], cc=[BOB], **fields), bounce(BOB), now=NOW) == {}
+
+
+def test_where_an_application_says_so_all_want_emails_again() -> None:
+    before = Subscription.from_fields(
+        "u1",
+        "default",
+        {"objections": None, "suppressed": [address_hash(ADA)], "shard": None},
+        SubscriptionDefaults("activity", Cadence.DAILY),
+        version=AT,
+    )
+    assert not before.leaves_out(ADA)
+    assert fields_for_event(USER, before, bounce(), now=NOW) == {}
+    later = bounce()._replace(at=AT + timedelta(seconds=1))
+    left = subscription(**fields_for_event(USER, before, later, now=NOW))
+    assert (left.leaves_out(ADA), left.resumed_at) == (True, AT)
 
 
 events = st.builds(
@@ -143,14 +201,12 @@ documents = st.fixed_dictionaries(
 def test_who_gets_no_more_mail_is_the_same_after_every_order(
     document: dict[str, Any], reports: list[MailEvent]
 ) -> None:
-    """Only the reason of a pause is that of the event that came first."""
-
-    def ends(order: Sequence[MailEvent]) -> list[bool]:
+    def ends(order: Sequence[MailEvent]) -> list[Any]:
         fields = dict(document)
         for event in [*order, *order]:
             fields |= fields_for_event(USER, subscription(**fields), event, now=NOW)
-        after = subscription(**fields)
-        return [after.active, *(after.active and after.leaves_out(address) for address in (ADA, BOB, CAT))]
+        left = subscription(**fields)
+        return [left.active, left.paused_because, left.objections]
 
     expected = ends(reports)
     assert all(ends(order) == expected for order in permutations(reports))

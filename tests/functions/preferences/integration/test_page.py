@@ -2,15 +2,20 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import requests
 from google.api_core.exceptions import ServiceUnavailable
 
+from functions.shared.address_hash import address_hash
 from functions.shared.recipient_token import RecipientToken, TokenKeys
+from functions.shared.subscription import PauseReason
 from tests.functions.preferences.integration.conftest import NEXT, OLD_KEY, ONE_CLICK, House
-from tests.seeding import subscription_document, subscription_reference
+from tests.seeding import paused, subscription_document, subscription_reference
+
+SINCE = datetime(2001, 1, 1, tzinfo=UTC)
 
 
 def undo_of(page: str) -> dict[str, str]:
@@ -163,11 +168,35 @@ def test_a_copy_takes_itself_out_and_touches_nothing_else(house: House) -> None:
         assert house.post(house.link(user, wish, copy="boss@example.com"), {"for": "week"}).status_code == 404
     assert house.subscription(user) == before
     assert house.post(house.link(user, "unsubscribe", copy="boss@example.com"), ONE_CLICK).status_code == 200
-    assert house.subscription(user) == {**before, "cc": ["c@example.com"]}
+    after = house.subscription(user)
+    assert after == {**before, "cc": ["c@example.com"], "objections": after["objections"]}
+    assert [each["because"] for each in after["objections"].values()] == ["unsubscribed"]
     page = house.post(house.link(user, "stop", copy="c@example.com")).text
-    assert house.subscription(user) == {**before, "cc": []}
+    assert house.subscription(user)["cc"] == []
     house.post(house.link(user, "undo", copy="c@example.com"), undo_of(page))
-    assert house.subscription(user) == {**before, "cc": ["c@example.com"]}
+    assert house.subscription(user) == after
+    # What the application writes again does not reach who has stopped it.
+    subscription_reference(house.database, user).update({"cc": ["boss@example.com"]})
+    assert "You get no such mails." in house.get(house.link(user, copy="boss@example.com")).text
+
+
+def test_what_a_copy_takes_back_says_nothing_for_others(house: House) -> None:
+    user = house.user(cc=["boss@example.com"])
+    page = house.post(house.link(user, "stop", copy="boss@example.com")).text
+    house.post(house.link(user, "undo", copy="boss@example.com"), undo_of(page))
+    assert house.subscription(user)["objections"] == {}
+
+
+def test_a_resume_speaks_for_the_users_own_address(house: House) -> None:
+    own, boss = address_hash("ada@example.com"), address_hash("boss@example.com")
+    objections = {hashed: {"because": "complained", "at": SINCE} for hashed in (own, boss)}
+    user = house.user(user={"email": "ada@example.com"}, cc=["boss@example.com"], objections=objections)
+    subscription_reference(house.database, user).update(paused(PauseReason.COMPLAINED))
+    assert "The report comes again." in house.post(house.link(user, "resume")).text
+    left = house.subscription(user)
+    assert left["objections"][boss] == objections[boss]
+    assert left["objections"][own]["cleared_at"] > SINCE
+    assert "resumed_at" not in left
 
 
 def test_a_worker_that_writes_in_between_is_not_overwritten(house: House) -> None:

@@ -22,7 +22,7 @@ from functions.preferences.changes import (
 from functions.preferences.undo import Change, Undo
 from functions.shared.address_hash import address_hash
 from functions.shared.schedule import Cadence
-from functions.shared.subscription import PauseReason, Subscription, SubscriptionDefaults
+from functions.shared.subscription import ADDRESS_LISTS, PauseReason, Subscription, SubscriptionDefaults
 from functions.shared.user import User
 
 DEFAULTS = SubscriptionDefaults(kind="activity", cadence=Cadence.DAILY)
@@ -79,8 +79,10 @@ def test_a_recipient_resumes_what_was_stopped(because: str | None) -> None:
 def test_a_recipient_resumes_for_no_other_address() -> None:
     own, boss = address_hash("u1@example.com"), address_hash("boss@example.com")
     before = stored(active=False, paused_because="bounced", next_report_at=None, suppressed=[own, boss])
+    # Of those whom the report is for, nobody would be left.
+    assert resumed(stored(**{**before.document, "to": ["boss@example.com"]}), now=NOW) == {}
     now = after(before, resumed(before, now=NOW))
-    assert now.suppressed == {boss}
+    assert now.objecting.keys() == {boss}
     assert not gets_copies(after(before, {"cc": ["boss@example.com"]}), boss, now=NOW)
 
 
@@ -199,10 +201,13 @@ def test_an_address_takes_itself_out_and_nobody_else(lists: dict[str, Any], left
     before = stored(**lists)
     assert gets_copies(before.subscription, BOSS, now=NOW)
     fields = without_address(before, BOSS, now=NOW)
-    assert fields == left
+    assert {name: value for name, value in fields.items() if name in ADDRESS_LISTS} == left
     now = after(before, fields)
+    assert not now.is_paused(NOW)
     assert not gets_copies(now, BOSS, now=NOW)
-    assert without_address(stored(**{**lists, **left}), BOSS, now=NOW) == {}
+    assert without_address(stored(**{**lists, **fields}), BOSS, now=NOW) == {}
+    # Nor if the application writes the lists again.
+    assert not gets_copies(after(before, {**fields, **lists}), BOSS, now=NOW)
 
 
 def test_a_report_that_reaches_nobody_is_paused() -> None:
@@ -213,9 +218,21 @@ def test_a_report_that_reaches_nobody_is_paused() -> None:
 
 
 def test_what_takes_a_change_back_survives_the_way_through_a_page() -> None:
-    before = {"active": True, "hour": 8, "paused_because": None, "next_report_at": NOW, "to": ["a@example.com"]}
+    before: dict[str, Any] = {
+        "active": True,
+        "hour": 8,
+        "paused_because": None,
+        "next_report_at": NOW,
+        "to": ["a@example.com"],
+    }
+    before["objections"] = {BOSS: {"because": "bounced", "at": NOW}}
     undo = Undo(user_id="u1", until=NOW, changes=[Change(subscription_id="weekly", version=NOW, before=before)])
     assert Undo.from_json(undo.to_json()) == undo
+
+
+def test_a_page_of_the_released_version_is_still_taken_back() -> None:
+    content = ["u1", NOW.isoformat(), [["weekly", NOW.isoformat(), {"next_report_at": {"at": NOW.isoformat()}}]]]
+    assert Undo.from_json(content).changes[0].before == {"next_report_at": NOW}
 
 
 def test_what_json_cannot_hold_is_not_taken_back() -> None:

@@ -1,0 +1,87 @@
+"""Who is to get emails: kept by hand, from what happens, for each subscription and address. It shares no code with the
+pipeline."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+Why = Literal["bounce", "wish"]
+
+
+@dataclass
+class Promise:
+    """What holds for one subscription.
+
+    Attributes:
+        to: the list; empty for the user's own address.
+        cc: the list of copies.
+        objections: why each address objects, and when it said so last.
+        taken_back_at: when each address took back what it had said before.
+        all_taken_back_at: the same for all of them.
+        held_by: who holds it back whatever addresses want: a person, or the user's inactivity; empty for nobody.
+        until: when that ends by itself.
+        silenced: that nobody was left whom it is for, and why; empty where somebody was.
+    """
+
+    to: Sequence[str]
+    cc: Sequence[str]
+    objections: dict[str, tuple[Why, datetime]] = field(default_factory=dict)
+    taken_back_at: dict[str, datetime] = field(default_factory=dict)
+    all_taken_back_at: datetime | None = None
+    held_by: str = ""
+    until: datetime | None = None
+    silenced: str = ""
+
+    def passes(self, now: datetime) -> None:
+        """A pause with an end is over when that has come."""
+        if self.until and self.until <= now:
+            self.held_by, self.until = "", None
+
+    def objects(self, address: str, why: Why, at: datetime, own: str) -> None:
+        """An address says that it wants no emails."""
+        earlier = [self.taken_back_at.get(address), self.all_taken_back_at]
+        if any(each is not None and at <= each for each in earlier):
+            return
+        before = self.objections.get(address)
+        why = "wish" if before and before[0] == "wish" else why
+        # Who knows it already does not look again.
+        if not before or (why, max(at, before[1])) != before:
+            self.objections[address] = (why, max(at, before[1]) if before else at)
+            self.looks(own)
+
+    def looks(self, own: str) -> None:
+        """Somebody looks whether anybody is left whom it is for."""
+        whys = [self.objections[each][0] for each in self.meant_for(own) if each in self.objections]
+        if whys and len(whys) == len(self.meant_for(own)) and self.held_by in {"", "inactivity"}:
+            self.silenced = "wish" if "wish" in {*whys, self.silenced} else "bounce"
+            self.held_by = ""
+
+    def meant_for(self, own: str) -> Sequence[str]:
+        """Whom it is for."""
+        return self.to or [own]
+
+    def wanting(self, own: str) -> set[str]:
+        """Who is to get its reports, if it is sent."""
+        to = [each for each in self.meant_for(own) if each not in self.objections]
+        return {*to, *(each for each in self.cc if each not in self.objections)} if to else set()
+
+    def take_back(self, address: str, now: datetime) -> None:
+        """An address wants emails again."""
+        self.objections.pop(address, None)
+        self.taken_back_at[address] = now
+
+    def take_all_back(self, now: datetime) -> None:
+        """Somebody says that all addresses want emails again."""
+        self.objections.clear()
+        self.all_taken_back_at = now
+
+    def released(self) -> None:
+        """A person lets it go on."""
+        self.held_by = self.silenced = ""
+        self.until = None
+
+    def copied(self) -> "Promise":
+        """A copy, for a change that is taken back."""
+        return copy.deepcopy(self)
