@@ -19,7 +19,7 @@ from functions.shared.settings import MailProviderName
 from tests.faults.runner import SEED
 from tests.faults.scenario_run import FEW_REPORTS
 from tests.function_process import REPOSITORY
-from tests.mutants.mutant import Mutant, PatchDoesNotFit, copy_tree
+from tests.mutants.mutant import DoesNotApply, Mutant, copy_tree
 from tests.mutants.mutants import ALL
 
 _PLAIN_WIDTH = 120
@@ -142,7 +142,7 @@ def main() -> int:
         copy_tree(REPOSITORY, source)
         try:
             return _try_all_out(source, chosen, logs, console)
-        except PatchDoesNotFit as error:
+        except DoesNotApply as error:
             console.print(str(error), markup=False, highlight=False)
             return 2
 

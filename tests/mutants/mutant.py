@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from functions.shared.settings import MailProviderName
+from tests.mutants.syntax_change import NotOneNode, changed
 
 
-class PatchDoesNotFit(Exception):
-    """The source has changed since the mutant was written, so the mutant no longer makes its mistake."""
+class DoesNotApply(Exception):
+    """The source has changed so much since the mutant was written that it no longer makes its mistake."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,8 +20,8 @@ class Mutant:
     Attributes:
         name: what the product does wrong because of the mistake.
         file: the file with the mistake, from the repository's root.
-        search: the original text, which the file has exactly once.
-        replace: the text with the mistake.
+        node: the pattern of the node that changes (tests.mutants.syntax_change).
+        becomes: what comes in its place.
         provider: the mail provider with which the scenarios are played.
         scenarios: the scenarios of the fault harness that must notice, by parts of their names; none where no scenario
             meets the moment in which the mistake shows.
@@ -29,33 +30,34 @@ class Mutant:
 
     name: str
     file: str
-    search: str
-    replace: str
+    node: str
+    becomes: str
     provider: MailProviderName = MailProviderName.SENDGRID
     scenarios: tuple[str, ...] = ()
     tests: tuple[str, ...]
 
-    def patched(self, source: str) -> str:
-        """The source with the mistake.
+    def changed(self, source: str) -> str:
+        """The source of the file with the mistake.
 
         Raises:
-            PatchDoesNotFit: the file does not have the original text exactly once.
+            DoesNotApply: not exactly one node of the source matches.
         """
-        if (found := source.count(self.search)) != 1:
-            raise PatchDoesNotFit(
-                f'"{self.name}": {self.file} has this {found} times, and must have it once:\n{self.search}\n'
-                "Write the mutant in tests/mutants/mutants.py again for the source as it is now."
-            )
-        return source.replace(self.search, self.replace)
+        try:
+            return changed(source, self.node, self.becomes)
+        except NotOneNode as error:
+            raise DoesNotApply(
+                f'"{self.name}" does not apply to {self.file}: {error}:\n{self.node}\n'
+                "Name the node in tests/mutants/mutants.py as the source has it now."
+            ) from error
 
     def apply(self, tree: Path) -> None:
         """Make the mistake in a copy of the repository.
 
         Raises:
-            PatchDoesNotFit: as above.
+            DoesNotApply: as above.
         """
         file = tree / self.file
-        file.write_text(self.patched(file.read_text()))
+        file.write_text(self.changed(file.read_text()))
 
 
 def copy_tree(repository: Path, to: Path) -> None:

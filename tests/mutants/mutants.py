@@ -1,7 +1,9 @@
 """The mistakes, at least one for each rule of the promise.
 
-A mutant quotes the current source. If you change that source, rewrite the mutant: until then, a test
-(tests/mutants/unit/) fails.
+A mutant names the node of the syntax tree that it changes (tests/mutants/syntax_change.py has the notation): by the
+function that is called, the attribute that is read, the value that is returned. Another name of a variable or of the
+function around it, another place in the file and another layout change nothing. Where no node matches, or several do,
+a test that names the mutant fails.
 """
 
 from functions.shared.settings import MailProviderName
@@ -11,18 +13,16 @@ ALL = [
     Mutant(
         name="the next report is due now",
         file="functions/shared/mark.py",
-        search="after = after._replace(next_report_at=next_due_time(after, schedule, now=now, later_than=last_due))",
-        replace="after = after._replace(next_report_at=now)",
+        node="_._replace(next_report_at=(_0 := next_due_time(..., now=_1, later_than=_)))",
+        becomes="_1",
         scenarios=("queue: a task is delivered twice",),
         tests=("tests/moments/unit/test_every_moment_once.py",),
     ),
     Mutant(
         name="a new user is due now, not at the run's time",
         file="functions/dispatcher/enrollment.py",
-        search="default_fields(user.id, self._defaults, due_at=self._run_time)",
-        replace="default_fields(\n"
-        "                user.id, self._defaults, due_at=self._run_time.now(self._run_time.tzinfo)\n"
-        "            )",
+        node="default_fields(_, _, due_at=(_0 := _))",
+        becomes="_0.now(_0.tzinfo)",
         scenarios=("users: sign up",),
         tests=(
             "tests/functions/dispatcher/integration/test_enrollment.py::test_a_new_user_gets_the_default_subscription_which_is_due_at_once",
@@ -31,8 +31,8 @@ ALL = [
     Mutant(
         name="a user who is changed meanwhile is enrolled as before",
         file="functions/dispatcher/enrollment.py",
-        search="update(self._client, user, mark, version=plan.user.version)(batch)",
-        replace="batch.update(user, mark)",
+        node="update(_, _1, _2, version=_.user.version)(_3)",
+        becomes="_3.update(_1, _2)",
         tests=(
             "tests/functions/dispatcher/integration/test_enrollment.py::test_a_subscription_that_comes_meanwhile_with_its_new_user_is_the_only_one",
         ),
@@ -40,24 +40,24 @@ ALL = [
     Mutant(
         name="a ramp begins at full speed",
         file="functions/shared/ramp.py",
-        search="return None if self.is_over(today) else wanted",
-        replace="return None",
+        node="None if _.is_over(_) else _",
+        becomes="None",
         scenarios=("queue: is ramped up for days",),
         tests=("tests/functions/shared/unit/test_ramp.py",),
     ),
     Mutant(
         name="a subscription is moved back",
         file="functions/shared/mark.py",
-        search="    elif before.next_report_at == due_at:\n",
-        replace="    else:\n",
+        node="if (_0 := _.next_report_at == _):\n    ...",
+        becomes="True",
         scenarios=("dead letters: replayed hours later",),
         tests=("tests/moments/unit/test_every_moment_once.py",),
     ),
     Mutant(
         name="a subscription that was set back moves on one report at a time",
         file="functions/shared/mark.py",
-        search="        last_due = max({due_at, *(others.dues if others else ())})\n",
-        replace="        last_due = due_at\n",
+        node="max({_1, *(_.dues if _ else ())})",
+        becomes="_1",
         scenarios=("subscriptions: are set back by hours",),
         tests=(
             "tests/functions/worker/integration/test_subscriptions_move.py::test_a_subscription_set_back_by_hours_comes_back_with_one_call",
@@ -66,8 +66,8 @@ ALL = [
     Mutant(
         name="the worker overwrites what the application wrote meanwhile",
         file="functions/worker/delivery_store.py",
-        search="writes.append(change(self._subscription(task), moved, subscription.version))",
-        replace="writes.append(change(self._subscription(task), moved, None))",
+        node="_.append(change(_, _, (_0 := _.version)))",
+        becomes="None",
         scenarios=(
             "subscriptions: change their schedule while they are sent",
             "subscriptions: are postponed while they are sent",
@@ -79,24 +79,24 @@ ALL = [
     Mutant(
         name="the end of the last period is not stored",
         file="functions/shared/mark.py",
-        search="        mark = max(filter(None, (mark, period.end)))\n",
-        replace="        pass\n",
+        node="max(filter(None, (_1, _.end)))",
+        becomes="_1",
         scenarios=("queue: tasks come hours late",),
         tests=("tests/moments/unit/test_every_moment_once.py",),
     ),
     Mutant(
         name="an older report moves the end of the last period back",
         file="functions/shared/mark.py",
-        search="        mark = max(filter(None, (mark, period.end)))\n",
-        replace="        mark = period.end\n",
+        node="max(filter(None, (_, _1.end)))",
+        becomes="_1.end",
         scenarios=("dead letters: replayed hours later",),
         tests=("tests/moments/unit/test_every_moment_once.py",),
     ),
     Mutant(
         name="what a skipped report has covered is reported again",
         file="functions/worker/send_report.py",
-        search="counts=reason not in NOT_COUNTED",
-        replace="counts=not skip.note and reason not in NOT_COUNTED",
+        node="_.settle(..., move=_ if _ else self._move(..., counts=(_0 := _ not in NOT_COUNTED)), note=_1)",
+        becomes="not _1 and _0",
         scenarios=("subscriptions: have nothing to report, and a worker dies before it skips",),
         tests=(
             "tests/functions/worker/integration/test_skipping.py::test_where_there_is_nothing_to_report_no_mail_is_sent_and_the_next_report_begins_after_it",
@@ -105,24 +105,24 @@ ALL = [
     Mutant(
         name="two subscriptions of a user share a delivery",
         file="functions/shared/ids.py",
-        search='return f"{_owner(user_id, subscription_id)}:{_compact(due_at)}"',
-        replace='return f"{_owner(user_id)}:{_compact(due_at)}"',
+        node='f"{_owner(_1, _)}:{_compact(_2)}"',
+        becomes='f"{_owner(_1)}:{_compact(_2)}"',
         scenarios=("queue: a task is delivered twice",),
         tests=("tests/functions/shared/unit/test_ids.py",),
     ),
     Mutant(
         name="a run leaves some shards out",
         file="functions/dispatcher/due_subscriptions.py",
-        search="for number in range(min(STREAMS, len(shards)))]",
-        replace="for number in range(1, min(STREAMS, len(shards)))]",
+        node="range(_1)",
+        becomes="range(1, _1)",
         scenarios=("queue: a task is delivered twice",),
         tests=("tests/functions/dispatcher/integration/test_runs.py::test_every_report_that_is_due_gets_a_task",),
     ),
     Mutant(
         name="a run does not look for subscriptions without a shard",
         file="functions/dispatcher/scheduling.py",
-        search='new=subscriptions.where(filter=FieldFilter("shard", "==", None)),',
-        replace='new=subscriptions.where(filter=FieldFilter("shard", "==", SHARDS)),',
+        node='_.where(filter=FieldFilter("shard", "==", (_0 := None)))',
+        becomes="SHARDS",
         scenarios=("subscriptions: lose their shard while they are sent",),
         tests=(
             "tests/functions/dispatcher/integration/test_scheduling.py::test_a_new_subscription_gets_its_place_in_the_due_index",
@@ -131,40 +131,43 @@ ALL = [
     Mutant(
         name="a paused subscription is sent",
         file="functions/shared/subscription.py",
-        search="return not self.active or (self.paused_until is not None and now < self.paused_until)",
-        replace="return False",
-        scenarios=("subscriptions: are paused and resumed", "subscriptions: are paused until a moment"),
+        node="not _.active or _",
+        becomes="False",
+        scenarios=(
+            "subscriptions: are paused and resumed",
+            "subscriptions: are paused until a moment",
+        ),
         tests=("tests/functions/worker/unit/test_skipping.py",),
     ),
     Mutant(
         name="each run meets a paused subscription again",
         file="functions/shared/mark.py",
-        search="    if subscription.next_report_at != due_at or not subscription.is_paused(now):\n        return {}\n",
-        replace="    return {}\n",
+        node="_.next_report_at != _ or not _.is_paused(_)",
+        becomes="True",
         scenarios=("subscriptions: are paused for good",),
         tests=("tests/functions/worker/integration/test_skipping.py",),
     ),
     Mutant(
         name="the first report after a pause covers the pause",
         file="functions/shared/mark.py",
-        search="        mark = max(mark, schedule.covered_until(last_due))\n",
-        replace="        pass\n",
+        node="max(_1, _.covered_until(_))",
+        becomes="_1",
         scenarios=("subscriptions: are paused and resumed",),
         tests=("tests/faults/unit/test_plans.py",),
     ),
     Mutant(
         name="an inactive user is sent a report",
         file="functions/worker/skipping.py",
-        search="    if not user.active:\n",
-        replace="    if False:\n",
+        node="not _.active",
+        becomes="False",
         scenarios=("everything: users leave, are deleted, are set back",),
         tests=("tests/functions/worker/unit/test_skipping.py",),
     ),
     Mutant(
         name="an inactive user's other subscriptions are not paused",
         file="functions/worker/inactive_users.py",
-        search="if snapshot.id != subscription_id]",
-        replace="if snapshot.id == subscription_id]",
+        node="_1.id != _2",
+        becomes="_1.id == _2",
         scenarios=("users: are inactive for a while",),
         tests=(
             "tests/functions/worker/integration/test_skipping.py::test_an_inactive_user_is_skipped_and_all_subscriptions_are_paused",
@@ -173,8 +176,8 @@ ALL = [
     Mutant(
         name="a user who is active again gets no reports",
         file="functions/dispatcher/enrollment.py",
-        search="if subscription.active or subscription.paused_because is not PauseReason.USER_INACTIVE:",
-        replace="if True:",
+        node="_.active or _.paused_because is not PauseReason.USER_INACTIVE",
+        becomes="True",
         scenarios=("users: are inactive for a while",),
         tests=(
             "tests/functions/dispatcher/integration/test_enrollment.py::test_a_user_who_is_active_again_gets_the_reports_that_stopped_when_the_user_became_inactive",
@@ -183,8 +186,8 @@ ALL = [
     Mutant(
         name="the recipient of a copy can unsubscribe the user",
         file="functions/worker/mail/compliance.py",
-        search="is_user = address.casefold() == user.email.casefold()",
-        replace="is_user = True",
+        node="_.casefold() == _.casefold()",
+        becomes="True",
         scenarios=("queue: a task is delivered twice",),
         tests=(
             "tests/functions/worker/unit/test_recipients.py::test_only_the_users_own_mail_can_unsubscribe_the_user",
@@ -193,24 +196,24 @@ ALL = [
     Mutant(
         name="copies are not sent",
         file="functions/worker/compose.py",
-        search="if not subscription.leaves_out(each.address)]",
-        replace="if each.role == 'to' and not subscription.leaves_out(each.address)]",
+        node="not _.leaves_out(_1.address)",
+        becomes="_1.role == 'to' and _0",
         scenarios=("queue: a task is delivered twice",),
         tests=("tests/functions/worker/unit/test_recipients.py::test_each_address_gets_a_report_once",),
     ),
     Mutant(
         name="a 5xx after acceptance is a refusal",
         file="functions/worker/mail/sendgrid/api.py",
-        search="    return Unclear(error=error)\n",
-        replace="    return Unavailable(error=error)\n",
+        node="if _:\n    return Refused(error=_1)\nreturn (_0 := Unclear(error=_1))",
+        becomes="Unavailable(error=_1)",
         scenarios=("SendGrid: accepts and answers 502",),
         tests=("tests/functions/worker/mail/test_answers.py",),
     ),
     Mutant(
         name="a task that is there already counts as an error",
         file="functions/shared/task_queue.py",
-        search="return self.code == _ALREADY_EXISTS",
-        replace="return False",
+        node="_ == _ALREADY_EXISTS",
+        becomes="False",
         scenarios=("scheduler: fires twice, and again",),
         tests=(
             "tests/functions/dispatcher/integration/test_runs.py::test_a_run_that_is_called_again_makes_no_task_twice",
@@ -219,17 +222,16 @@ ALL = [
     Mutant(
         name="a claimed delivery is given up",
         file="functions/dispatcher/rescue/policy.py",
-        search="if delivery.is_claimed(run_time):",
-        replace="if False:",
+        node="_.is_claimed(_)",
+        becomes="False",
         scenarios=("worker: sends what is being given up",),
         tests=("tests/functions/dispatcher/unit/test_policy.py",),
     ),
     Mutant(
         name="a dead letter is published before its report is held",
         file="functions/dispatcher/rescue/dead_lettering.py",
-        search="            held = self._deliveries.hold(due, report.delivery, failure)\n",
-        replace="            self._dead_letters.publish(self._letter(report))\n"
-        "            held = self._deliveries.hold(due, report.delivery, failure)\n",
+        node="_ = _.hold(_, _1.delivery, _)",
+        becomes=("self._dead_letters.publish(self._letter(_1))\n_0"),
         scenarios=("worker: claims what is being given up",),
         tests=(
             "tests/functions/dispatcher/integration/test_overdue.py::test_nobody_else_may_act_on_a_report_while_its_dead_letter_is_published",
@@ -238,16 +240,16 @@ ALL = [
     Mutant(
         name="time in a pause counts",
         file="functions/dispatcher/rescue/queue_clock.py",
-        search="if before.is_stopped or before.condition is not None or after.condition is QueueCondition.PAUSED:",
-        replace="if False:",
+        node="_.is_stopped or _.condition is not None or _.condition is QueueCondition.PAUSED",
+        becomes="False",
         scenarios=("queue: drops its tasks after a day's pause",),
         tests=("tests/functions/dispatcher/unit/test_queue_clock.py",),
     ),
     Mutant(
         name="a task that waits in the queue counts as dead",
         file="functions/dispatcher/rescue/waiting_tasks.py",
-        search="if created_at is None:",
-        replace="if True:",
+        node="if (_0 := _ is None):\n    return QueueAnswer.GONE",
+        becomes="True",
         scenarios=("queue: is behind for hours",),
         tests=(
             "tests/functions/dispatcher/integration/test_overdue.py::test_a_task_that_the_queue_still_holds_is_not_dead_however_long_it_waits",
@@ -256,8 +258,8 @@ ALL = [
     Mutant(
         name="Slack is marked as told and never posted to",
         file="functions/dlq_handler/channels/slack_channel.py",
-        search="        text = to_fallback(alert)\n",
-        replace="        text = to_fallback(alert)\n        return\n",
+        node="_ = to_fallback(_)",
+        becomes=("_0\nreturn"),
         scenarios=("SendGrid: answers 400",),
         tests=(
             "tests/functions/dlq_handler/integration/test_alerts.py::test_an_alert_says_what_failed_for_whom_and_what_to_do",
@@ -266,12 +268,8 @@ ALL = [
     Mutant(
         name="a post that failed counts as told",
         file="functions/dlq_handler/channels/channel_rate_limiter.py",
-        search="""state, begun=begun, now=self._now()))
-            return False
-""",
-        replace="""state, begun=begun, now=self._now()))
-            return True
-""",
+        node="self._save(_, lambda _: channel_failed(...))\nreturn (_0 := False)",
+        becomes="True",
         scenarios=("dead letters: Slack answers 500",),
         tests=(
             "tests/functions/dlq_handler/integration/test_alerts.py::test_while_slack_refuses_the_message_comes_again_and_nothing_is_doubled",
@@ -280,12 +278,8 @@ ALL = [
     Mutant(
         name="a post that Slack wants later counts as told",
         file="functions/dlq_handler/channels/channel_rate_limiter.py",
-        search="""state, retry_after=retry_after, now=self._now()))
-            return False
-""",
-        replace="""state, retry_after=retry_after, now=self._now()))
-            return True
-""",
+        node="self._save(_, lambda _: pause_requested(...))\nreturn (_0 := False)",
+        becomes="True",
         scenarios=("dead letters: Slack answers 429 with Retry-After",),
         tests=(
             "tests/functions/dlq_handler/integration/test_alerts.py::test_while_slack_refuses_the_message_comes_again_and_nothing_is_doubled",
@@ -294,8 +288,8 @@ ALL = [
     Mutant(
         name="a dead letter is acknowledged before people are told",
         file="functions/dlq_handler/alerting/alerter.py",
-        search="        if pending:\n            raise AlertPending\n",
-        replace="        if pending:\n            return\n",
+        node="raise AlertPending",
+        becomes="return",
         scenarios=("dead letters: Slack answers 500",),
         tests=(
             "tests/functions/dlq_handler/integration/test_alerts.py::test_while_slack_refuses_the_message_comes_again_and_nothing_is_doubled",
@@ -304,8 +298,8 @@ ALL = [
     Mutant(
         name="an unknown outcome is sent again",
         file="functions/worker/send_report.py",
-        search="if self._on_unknown_outcome is not OnUnknownOutcome.DEAD_LETTER and not work.is_outdated:",
-        replace="if True:",
+        node="self._on_unknown_outcome is not OnUnknownOutcome.DEAD_LETTER and _",
+        becomes="True",
         scenarios=("worker: killed after the request was written",),
         tests=(
             "tests/functions/worker/integration/test_unknown_outcomes.py::test_a_mail_that_never_shows_is_for_a_person",
@@ -314,8 +308,13 @@ ALL = [
     Mutant(
         name="that SendGrid's logs do not show a mail counts as proof",
         file="functions/worker/send_report.py",
-        search="if self._on_unknown_outcome is not OnUnknownOutcome.DEAD_LETTER and not work.is_outdated:",
-        replace='if "no record" in found.note:',
+        node=(
+            "if isinstance(_1, TaskAnswer):\n"
+            "    ...\n"
+            "if (_0 := self._on_unknown_outcome is not OnUnknownOutcome.DEAD_LETTER and _):\n"
+            "    ..."
+        ),
+        becomes='"no record" in _1.note',
         scenarios=("SendGrid: accepts and cuts, and its logs are late",),
         tests=(
             "tests/functions/worker/integration/test_unknown_outcomes.py::test_a_mail_that_never_shows_is_for_a_person",
@@ -324,24 +323,24 @@ ALL = [
     Mutant(
         name="the events of a mail of unknown outcome are not looked at",
         file="functions/worker/outcome_inquiry.py",
-        search="if record is not None and record.proves_acceptance:",
-        replace="if False:",
+        node="_ is not None and _.proves_acceptance",
+        becomes="False",
         scenarios=("SendGrid: accepts and cuts, and its logs refuse the key, with resend",),
         tests=("tests/functions/worker/unit/test_outcome_inquiry.py",),
     ),
     Mutant(
         name="SendGrid's logs are not asked about an unknown outcome",
         file="functions/worker/outcome_inquiry.py",
-        search="        if self._lookup is None:\n",
-        replace="        if True:\n",
+        node="self._lookup is None",
+        becomes="True",
         scenarios=("SendGrid: accepts and answers 502",),
         tests=("tests/functions/worker/unit/test_outcome_inquiry.py",),
     ),
     Mutant(
         name="another mail to the address counts as the one of unknown outcome",
         file="functions/worker/mail/sendgrid/logs.py",
-        search='if self._arguments(message_id, over_at).get("delivery_id") == wanted.delivery_id:',
-        replace="if self._arguments(message_id, over_at):",
+        node='_1.get("delivery_id") == _',
+        becomes="_1",
         scenarios=("worker: killed after the request was written",),
         tests=(
             "tests/functions/worker/integration/test_unknown_outcomes.py::test_another_mail_to_the_same_address_proves_nothing",
@@ -350,8 +349,8 @@ ALL = [
     Mutant(
         name="a first claim is not conditional",
         file="functions/worker/firestore_calls.py",
-        search="    write.current_document.exists = False\n",
-        replace="    pass\n",
+        node="_.current_document.exists = False",
+        becomes="pass",
         scenarios=("queue: a task is delivered three times at once",),
         tests=(
             "tests/functions/worker/integration/test_send.py::test_two_calls_at_the_same_moment_send_one_mail",
@@ -361,24 +360,24 @@ ALL = [
     Mutant(
         name="a final delivery is sent again",
         file="functions/worker/transitions.py",
-        search="    if delivery.is_final:\n        return NextStep.ALREADY_FINAL\n",
-        replace="    if delivery.is_final:\n        return NextStep.SEND\n",
+        node="NextStep.ALREADY_FINAL",
+        becomes="NextStep.SEND",
         scenarios=("queue: a task is delivered again after success",),
         tests=("tests/functions/worker/unit/test_transitions.py",),
     ),
     Mutant(
         name="what a restored copy does not know of is sent again",
         file="functions/shared/restored_copy.py",
-        search="    if delivery is None:\n        return True\n",
-        replace="    if delivery is None:\n        return False\n",
+        node="if _ is None:\n    return (_0 := True)",
+        becomes="False",
         scenarios=("restored: to a copy of an hour ago",),
         tests=("tests/functions/shared/unit/test_restored_copy.py",),
     ),
     Mutant(
         name="a task from before a restore takes a subscription past an earlier report",
         file="functions/shared/mark.py",
-        search="    if period is not None and (is_verified or mark is None or period.start <= mark):\n",
-        replace="    if period is not None:\n",
+        node="_ is not None and (_0 := _ or _ is None or _.start <= _)",
+        becomes="True",
         scenarios=("restored: to a copy of an hour ago",),
         tests=(
             "tests/functions/worker/integration/test_restored.py::test_a_task_from_before_takes_the_subscription_past_no_earlier_report",
@@ -387,16 +386,16 @@ ALL = [
     Mutant(
         name="a lease does not end",
         file="functions/worker/transitions.py",
-        search="if delivery.is_claimed(now):",
-        replace="if delivery.lease_expires_at is not None:",
+        node="_1.is_claimed(_)",
+        becomes="_1.lease_expires_at is not None",
         scenarios=("worker: killed after the provider accepted",),
         tests=("tests/functions/worker/unit/test_transitions.py",),
     ),
     Mutant(
         name="the worker does not look at the subscription again",
         file="functions/worker/send_report.py",
-        search="current = work._replace(subscription=self._deliveries.read_subscription(task))",
-        replace="current = work",
+        node="_1._replace(subscription=self._deliveries.read_subscription(_))",
+        becomes="_1",
         scenarios=("unsubscribes: after the reads, before the claim",),
         tests=(
             "tests/functions/worker/integration/test_skipping.py::test_what_is_stopped_before_the_claim_is_not_sent",
@@ -405,8 +404,8 @@ ALL = [
     Mutant(
         name="a repeat that cannot go on forgets what may have been sent",
         file="functions/worker/send_report.py",
-        search="        task, attempt, now = work.task, work.attempt, self._now()\n        if claim.is_repeat:",
-        replace="        task, attempt, now = work.task, work.attempt, self._now()\n        if False:",
+        node="if (_0 := _.is_repeat):\n    _.keep_claimed(...)",
+        becomes="False",
         tests=(
             "tests/functions/worker/integration/test_repeats.py::test_a_repeat_that_claims_and_then_cannot_read_leaves_the_requests_to_the_next",
         ),
@@ -414,8 +413,8 @@ ALL = [
     Mutant(
         name="a worker sends in the last second of its lease",
         file="functions/worker/send_report.py",
-        search="if not claim.outlasts(CLAIM_SECONDS_NEEDED, now=self._now()):",
-        replace="if not claim.outlasts(0, now=self._now()):",
+        node="_.outlasts((_0 := _), now=_)",
+        becomes="0",
         tests=(
             "tests/functions/worker/integration/test_failures.py::test_an_owner_whose_lease_is_nearly_over_sends_nothing",
         ),
@@ -423,8 +422,8 @@ ALL = [
     Mutant(
         name="a second attempt takes the delivery for a new one",
         file="functions/worker/send_report.py",
-        search="is_new = attempt.number == 1 and attempt.task_name == task_id(task.delivery_id)",
-        replace="is_new = attempt.task_name == task_id(task.delivery_id)",
+        node="_.number == 1",
+        becomes="True",
         scenarios=("SendGrid: answers 429 with Retry-After",),
         tests=(
             "tests/functions/worker/integration/test_failures.py::test_the_second_attempt_of_a_reports_first_task_sends_it",
@@ -433,8 +432,8 @@ ALL = [
     Mutant(
         name="an address that was taken out before the claim gets the mail",
         file="functions/worker/send_report.py",
-        search="recipients = current.still_wanted(mail.recipients)",
-        replace="recipients = mail.recipients",
+        node="_.still_wanted((_1 := _.recipients))",
+        becomes="_1",
         scenarios=("unsubscribes: after the reads, before the claim",),
         tests=(
             "tests/functions/worker/integration/test_skipping.py::test_an_address_that_is_taken_out_before_the_claim_gets_no_mail",
@@ -443,8 +442,8 @@ ALL = [
     Mutant(
         name="one click stops nothing",
         file="functions/preferences/wishes.py",
-        search="        self._change(token, Wish.STOP, self._stop(token))\n\n    def carry_out(",
-        replace="\n    def carry_out(",
+        node="self._change(_, Wish.STOP, _)",
+        becomes="None",
         scenarios=("unsubscribes: before the run",),
         tests=(
             "tests/functions/preferences/integration/test_page.py::test_one_click_stops_one_subscription_however_often_it_comes",
@@ -453,8 +452,8 @@ ALL = [
     Mutant(
         name="a copy unsubscribes the user",
         file="functions/preferences/wishes.py",
-        search="        if token.copy_of:\n            return lambda stored: without_address",
-        replace="        if False:\n            return lambda stored: without_address",
+        node="if (_0 := _.copy_of):\n    ...",
+        becomes="False",
         scenarios=("unsubscribes: before the run",),
         tests=(
             "tests/functions/preferences/integration/test_page.py::test_a_copy_takes_itself_out_and_touches_nothing_else",
@@ -463,25 +462,25 @@ ALL = [
     Mutant(
         name="a record of events is written without a precondition",
         file="functions/mail_events/record_store.py",
-        search="batch.update(reference, record.to_fields(), option=option)",
-        replace="batch.update(reference, record.to_fields())",
+        node="_1.update(_2, _3, option=_)",
+        becomes="_1.update(_2, _3)",
         scenarios=("mail events: come twice, at once, in another order",),
         tests=("tests/functions/mail_events/integration/test_records.py::test_calls_at_the_same_time_lose_nothing",),
     ),
     Mutant(
         name="an event that is known is written again",
         file="functions/mail_events/take_events.py",
-        search="in folded.items() if record != found.records[each]}",
-        replace="in folded.items()}",
+        node="_ != _.records[_]",
+        becomes="True",
         scenarios=("mail events: come twice, at once, in another order",),
         tests=("tests/functions/mail_events/integration/test_records.py::test_what_is_known_is_not_written_again",),
     ),
     Mutant(
         name="an event that is known pauses again",
         file="functions/mail_events/take_events.py",
-        search="failed |= self._pause(folded, found.records, events)",
-        replace="nothing = {each: MailRecord(id=each, user_id='', subscription_id='') for each in found.records}\n"
-        "        failed |= self._pause(folded, nothing, events)",
+        node="self._pause(_1, _2.records, _3)",
+        becomes="self._pause(_1, {other_id: MailRecord(id=other_id, user_id='', subscription_id='') "
+        "for other_id in _2.records}, _3)",
         scenarios=("mail events: come again after a person resumed",),
         tests=(
             "tests/functions/mail_events/integration/test_consequences.py::test_a_repeated_event_pauses_nothing_again",
@@ -490,8 +489,8 @@ ALL = [
     Mutant(
         name="a late event pauses what was resumed since",
         file="functions/shared/subscription.py",
-        search="return since is None or objection.at > since",
-        replace="return True",
+        node="_ is None or _.at > _",
+        becomes="True",
         scenarios=("mail events: come a day late",),
         tests=(
             "tests/functions/mail_events/integration/test_consequences.py::test_a_late_event_pauses_nothing_that_was_resumed_since",
@@ -500,8 +499,8 @@ ALL = [
     Mutant(
         name="an event pauses what does not go to its address",
         file="functions/mail_events/address_events.py",
-        search="    if not is_of_it and event.recipient not in ",
-        replace="    if False and event.recipient not in ",
+        node="not _ and _.recipient not in _",
+        becomes="False",
         scenarios=("mail events: come twice, at once, in another order",),
         tests=("tests/functions/mail_events/unit/test_address_events.py",),
     ),
@@ -531,10 +530,12 @@ ALL = [
     Mutant(
         name="events are stored before they pause",
         file="functions/mail_events/take_events.py",
-        search="        failed |= self._pause(folded, found.records, events)\n        results = ",
-        replace="        written_first = self._records.write(list(changed.values()))\n"
-        "        failed |= self._pause(folded, found.records, events)\n"
-        "        results = written_first or ",
+        node="_1 |= self._pause(_2, _3, _4)\n_5 = self._records.write(_6)",
+        becomes=(
+            "other_results = self._records.write(list(_2))\n"
+            "_1 |= self._pause(_2, _3, _4)\n"
+            "_5 = other_results or self._records.write(_6)"
+        ),
         scenarios=("mail events: killed after the records were written",),
         tests=(
             "tests/functions/mail_events/integration/test_consequences.py::test_what_could_not_be_paused_comes_again_and_holds_up_no_other",
@@ -543,32 +544,32 @@ ALL = [
     Mutant(
         name="events that could not be stored are acknowledged",
         file="functions/mail_events/main.py",
-        search='    except EventsNotStored:\n        return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "retry")\n',
-        replace='    except EventsNotStored:\n        return _answer(HTTPStatus.OK, "taken")\n',
+        node="except EventsNotStored:\n    return (_0 := _)",
+        becomes='_answer(HTTPStatus.OK, "taken")',
         scenarios=("mail events: Firestore fails under them",),
         tests=("tests/functions/mail_events/integration/test_records.py::test_one_write_that_fails_holds_up_no_other",),
     ),
     Mutant(
         name="a run sends although the breaker has stopped the runs",
         file="functions/dispatcher/run.py",
-        search="if (breaker := self._breaker()) and breaker.is_stopped:",
-        replace="if (breaker := self._breaker()) and not breaker:",
+        node="(_ := self._breaker()) and (_0 := _.is_stopped)",
+        becomes="False",
         scenarios=("SendGrid: says that recipients complain, for two days",),
         tests=("tests/functions/dispatcher/integration/test_mail_breaker.py",),
     ),
     Mutant(
         name="the time in which the runs were stopped counts towards the 24 hours",
         file="functions/dispatcher/rescue/queue_clock.py",
-        search="if before.is_stopped or before.condition is not None or",
-        replace="if before.condition is not None or",
+        node="(_0 := _.is_stopped) or _ or _",
+        becomes="False",
         scenarios=("SendGrid: says that they complain, after tasks have died",),
         tests=("tests/functions/dispatcher/unit/test_queue_clock.py",),
     ),
     Mutant(
         name="an event settles no unknown outcome",
         file="functions/mail_events/take_events.py",
-        search="records[each] for each, delivery in deliveries.items() if is_settled_by_event(delivery)",
-        replace="records[each] for each, delivery in deliveries.items() if False",
+        node="is_settled_by_event(_)",
+        becomes="False",
         scenarios=("unknown outcomes: accepted, and the events come hours late",),
         tests=(
             "tests/functions/mail_events/integration/test_unknown_outcomes.py::test_the_dead_letter_closes_and_people_are_told",
@@ -577,16 +578,16 @@ ALL = [
     Mutant(
         name="the DLQ handler looks for no proof that a report was sent",
         file="functions/dlq_handler/handle_message.py",
-        search="if received.reason not in MAY_HAVE_BEEN_SENT or not names_delivery:",
-        replace="if received.reason or names_delivery:",
+        node="_1.reason not in MAY_HAVE_BEEN_SENT or not _2",
+        becomes="_1.reason or _2",
         scenarios=("unknown outcomes: accepted, and the events come with the dead letters",),
         tests=("tests/functions/dlq_handler/integration/test_unknown_outcomes.py::test_the_event_came_first",),
     ),
     Mutant(
         name="a dead letter closes by itself, and no one is told",
         file="functions/mail_events/settled_outcomes.py",
-        search="            self._topic.tell(alert)\n",
-        replace="            pass\n",
+        node="self._topic.tell(_)",
+        becomes="None",
         scenarios=("unknown outcomes: accepted, and the events come hours late",),
         tests=(
             "tests/functions/mail_events/integration/test_unknown_outcomes.py::test_the_dead_letter_closes_and_people_are_told",
@@ -595,8 +596,8 @@ ALL = [
     Mutant(
         name="a repeat's clear refusal gives the claim back",
         file="functions/worker/transitions.py",
-        search="            return again._replace(release=False)\n",
-        replace="            return again\n",
+        node="_1._replace(release=False)",
+        becomes="_1",
         provider=MailProviderName.RESEND,
         scenarios=("Resend: accepts and answers 502, and then 429",),
         tests=("tests/functions/worker/unit/test_transitions.py",),
@@ -604,8 +605,8 @@ ALL = [
     Mutant(
         name="the last attempt gives an unclear outcome up although it can be repeated",
         file="functions/worker/transitions.py",
-        search="            if last_attempt and not can_repeat:\n",
-        replace="            if last_attempt:\n",
+        node="if (_0 := _1 and not _):\n    _ = _ is OnUnknownOutcome.RESEND\n    ...",
+        becomes="_1",
         provider=MailProviderName.RESEND,
         scenarios=("Resend: is busy, and the last answer is lost",),
         tests=("tests/functions/worker/unit/test_transitions.py",),
@@ -613,8 +614,8 @@ ALL = [
     Mutant(
         name="the stored requests are not used",
         file="functions/worker/repeating.py",
-        search="requests: Sequence[KeptRequest] = stored.requests()",
-        replace="requests: Sequence[KeptRequest] = ()",
+        node="_.requests()",
+        becomes="()",
         provider=MailProviderName.RESEND,
         scenarios=("Resend: the data change before it is repeated",),
         tests=("tests/functions/worker/unit/test_repeating.py",),
@@ -622,8 +623,8 @@ ALL = [
     Mutant(
         name="other requests than the stored ones are made with their key",
         file="functions/worker/repeating.py",
-        search="if not requests or not stored.is_same(requests):",
-        replace="if not requests:",
+        node="not _1 or not _.is_same(_1)",
+        becomes="not _1",
         provider=MailProviderName.RESEND,
         scenarios=("Resend: no room for requests, and other data",),
         tests=("tests/functions/worker/unit/test_repeating.py",),
@@ -631,8 +632,8 @@ ALL = [
     Mutant(
         name="a key is used beyond its time",
         file="functions/shared/stored_request.py",
-        search="return self.provider == provider and now < self.made_at + keys_hold - KEY_MARGIN",
-        replace="return self.provider == provider",
+        node="_1 and _ < _ - KEY_MARGIN",
+        becomes="_1",
         provider=MailProviderName.RESEND,
         scenarios=("Resend: the queue is paused for more than a day",),
         tests=("tests/functions/shared/unit/test_stored_request.py",),
@@ -640,11 +641,8 @@ ALL = [
     Mutant(
         name="each attempt has a key of its own",
         file="functions/worker/repeating.py",
-        search="return MadeRequests(requests=requests, stored=stored, is_repeat=True)",
-        replace="stored = StoredRequest.of(\n"
-        '            requests, provider=stored.provider, key=f"{self._now()}", made_at=stored.made_at\n'
-        "        )\n"
-        "        return MadeRequests(requests=requests, stored=stored, is_repeat=True)",
+        node="MadeRequests(requests=_1, stored=(_0 := _2), is_repeat=True)",
+        becomes='StoredRequest.of(_1, provider=_2.provider, key=f"{self._now()}", made_at=_2.made_at)',
         provider=MailProviderName.RESEND,
         scenarios=("Resend: accepts and cuts the connection",),
         tests=("tests/functions/worker/unit/test_repeating.py",),
@@ -652,8 +650,8 @@ ALL = [
     Mutant(
         name="a delivery that is final keeps its requests",
         file="functions/shared/delivery.py",
-        search='        "last_error": failure.error if failure else None,\n        "request": None,\n',
-        replace='        "last_error": failure.error if failure else None,\n',
+        node='_1: _ = {"last_error": _ if _ else None, "request": None}',
+        becomes=('_0\n_1.pop("request")'),
         provider=MailProviderName.RESEND,
         scenarios=("Resend: accepts and cuts the connection",),
         tests=("tests/functions/worker/integration/test_repeats.py::test_a_lost_answer_is_asked_for_again",),
@@ -661,26 +659,32 @@ ALL = [
     Mutant(
         name="a connection that breaks after the final dot is a clear failure",
         file="functions/worker/mail/smtp/answers.py",
-        search="    if step is Step.END:\n",
-        replace="    if False:\n",
+        node="if (_0 := _ is Step.END):\n    ...",
+        becomes="False",
         provider=MailProviderName.SMTP,
         scenarios=("SMTP: accepts and cuts",),
-        tests=("tests/functions/worker/mail/test_smtp_answers.py", "tests/functions/worker/mail/test_outcomes.py"),
+        tests=(
+            "tests/functions/worker/mail/test_smtp_answers.py",
+            "tests/functions/worker/mail/test_outcomes.py",
+        ),
     ),
     Mutant(
         name="one recipient's message is accepted, and the report counts as sent to none",
         file="functions/worker/mail/several_messages.py",
-        search="    if not accepted:\n",
-        replace="    if True:\n",
+        node="if (_0 := not _):\n    return _",
+        becomes="True",
         provider=MailProviderName.SMTP,
-        scenarios=("SMTP: cuts between two recipients", "SMTP: refuses one of several recipients"),
+        scenarios=(
+            "SMTP: cuts between two recipients",
+            "SMTP: refuses one of several recipients",
+        ),
         tests=("tests/functions/worker/mail/test_outcomes.py",),
     ),
     Mutant(
         name="the released dispatcher does not know what a part of a run begins with",
         file="functions/dispatcher/run_part.py",
-        search='    DUE = "due"\n',
-        replace='    DUE = "due_reports"\n',
+        node='DUE = (_0 := "due")',
+        becomes='"due_reports"',
         provider=MailProviderName.RESEND,
         scenarios=("two versions: side by side, back, and forth",),
         tests=("tests/contracts/test_messages.py",),
@@ -688,8 +692,8 @@ ALL = [
     Mutant(
         name="the released worker takes a new version's tasks for another delivery's",
         file="functions/shared/ids.py",
-        search='return f"{_owner(user_id, subscription_id)}:{_compact(due_at)}"',
-        replace='return f"{_owner(user_id, subscription_id)}::{_compact(due_at)}"',
+        node='f"{_owner(_1, _2)}:{_compact(_3)}"',
+        becomes='f"{_owner(_1, _2)}::{_compact(_3)}"',
         provider=MailProviderName.RESEND,
         scenarios=("two versions: side by side, back, and forth",),
         tests=("tests/contracts/test_messages.py",),

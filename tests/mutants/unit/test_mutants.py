@@ -1,22 +1,36 @@
-"""Each mutant still fits the source, and names tests and scenarios that exist: a mistake that is not made proves
-nothing."""
+"""Each mutant still applies, also after a refactoring, and names tests and scenarios that exist: a mistake that is not
+made proves nothing."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from tests.faults.scenarios import OF_PROVIDER
 from tests.function_process import REPOSITORY
-from tests.mutants.mutant import Mutant, PatchDoesNotFit, copy_tree
+from tests.mutants.mutant import DoesNotApply, Mutant, copy_tree
 from tests.mutants.mutants import ALL
+from tests.mutants.unit.refactoring import refactored
+
+
+@cache
+def _source(file: str) -> str:
+    return (REPOSITORY / file).read_text()
+
+
+@cache
+def _refactored_source(file: str) -> str:
+    return refactored(_source(file))
 
 
 @pytest.mark.parametrize("mutant", ALL, ids=lambda mutant: mutant.name)
-def test_it_fits(mutant: Mutant) -> None:
-    source = (REPOSITORY / mutant.file).read_text()
-    patched = mutant.patched(source)
-    assert ast.dump(ast.parse(patched)) != ast.dump(ast.parse(source))
+def test_it_makes_the_same_mistake_before_and_after_a_refactoring(mutant: Mutant) -> None:
+    source, mistaken = _source(mutant.file), mutant.changed(_source(mutant.file))
+    assert ast.dump(ast.parse(mistaken)) != ast.dump(ast.parse(source))
+    assert ast.dump(ast.parse(mutant.changed(_refactored_source(mutant.file)))) == ast.dump(
+        ast.parse(refactored(mistaken))
+    )
 
 
 @pytest.mark.parametrize("mutant", ALL, ids=lambda mutant: mutant.name)
@@ -32,14 +46,11 @@ def test_no_two_have_one_name() -> None:
     assert len({mutant.name for mutant in ALL}) == len(ALL)
 
 
-def _mutant(search: str) -> Mutant:
-    return Mutant(name="m", file="a/b.py", search=search, replace="2", scenarios=(), tests=())
-
-
-@pytest.mark.parametrize("search", ["3", "1"])
-def test_a_patch_that_does_not_fit(search: str) -> None:
-    with pytest.raises(PatchDoesNotFit, match=r'"m": a/b\.py has this [02] times, and must have it once'):
-        _mutant(search).patched("1 + 1\n")
+@pytest.mark.parametrize(("source", "found"), [("1 + 2", 0), ("f(1) or f(2)", 2)])
+def test_a_mutant_that_does_not_apply_says_so_by_name(source: str, found: int) -> None:
+    mutant = Mutant(name="m", file="a/b.py", node="f(_1)", becomes="_1", tests=())
+    with pytest.raises(DoesNotApply, match=rf'"m" does not apply to a/b\.py: {found} nodes match'):
+        mutant.changed(source)
 
 
 @pytest.mark.starts_process
@@ -47,7 +58,6 @@ def test_only_a_copy_is_changed(tmp_path: Path) -> None:
     copy_tree(REPOSITORY, tmp_path)
     mutant = ALL[0]
     mutant.apply(tmp_path)
-    source = (REPOSITORY / mutant.file).read_text()
-    assert (tmp_path / mutant.file).read_text() == mutant.patched(source) != source
+    assert (tmp_path / mutant.file).read_text() == mutant.changed(_source(mutant.file)) != _source(mutant.file)
     assert (tmp_path / "tests/mutants/__main__.py").is_file()
     assert not (tmp_path / ".venv").exists()
