@@ -1,7 +1,7 @@
 # Every target sets up what it needs: a virtual environment in .venv with the locked dependencies, or with those that
 # running needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test test-fast faults mutants bench lint catalogs lock docs reference pictures audit sbom release clean
+.PHONY: help setup run up test test-fast faults mutants bench results lint catalogs lock docs reference pictures audit sbom release clean
 SHELL := /bin/bash
 
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -51,13 +51,16 @@ test-fast: setup ## those that need no service and start no process, for every c
 test test-fast: export PYTHONDONTWRITEBYTECODE :=
 
 faults: setup ## the proof: everything that can fail does (ARGS="--reports 10000 --seed 1")
-	@$(BIN)/python -m tests.faults $(ARGS)
+	@$(MAKE) --no-print-directory -C proof $@
 
 mutants: setup ## whether harness and tests notice deliberate mistakes (ARGS="'moved back'" for some, ARGS=--list)
-	@$(BIN)/python -m tests.mutants $(ARGS)
+	@$(MAKE) --no-print-directory -C proof $@
 
 bench: setup ## how fast it is (ARGS="fan-out memory" for some; see docs/explanation/performance.md)
-	@$(BIN)/python -m benchmarks $(ARGS)
+	@$(MAKE) --no-print-directory -C proof $@
+
+results: setup ## the proof's tables and pictures in proof/results, which takes an hour; a release carries them
+	@$(MAKE) --no-print-directory -C proof $@
 
 lint: setup ## formatting, lint, types, import walls, shell scripts
 	@$(BIN)/ruff format --check .
@@ -83,7 +86,7 @@ lock: setup ## resolve the requirements again, after one was changed, also in a 
 		printf '%s\n' "$$packages" | $(COMPILE) functions/worker/requirements.txt $(CONSOLE) - -c requirements.lock -o $(CONSOLE:.txt=.lock)
 	@for function in dispatcher dlq_handler mail_events preferences; do \
 		$(COMPILE) functions/$$function/requirements.txt -c requirements.lock -o functions/$$function/requirements.lock; done
-	@$(COMPILE) benchmarks/peers/requirements.in -o benchmarks/peers/requirements.lock
+	@$(COMPILE) proof/benchmarks/peers/requirements.in -o proof/benchmarks/peers/requirements.lock
 	@$(COMPILE) requirements-release.in -o requirements-release.lock
 
 docs: setup ## the documents as a site in site/; a dead link, or a page that the contents lack, ends it
@@ -118,8 +121,10 @@ release: setup ## check all that a tag needs, make its files in dist, and say ho
 	@$(MAKE) --no-print-directory audit
 	@bash .ci/run
 	@$(MAKE) --no-print-directory sbom
+	@$(MAKE) --no-print-directory results
+	@tar -C proof -czf dist/proof-results.tar.gz results
 	@$(BIN)/python -m operations.release_check notes >dist/notes.md
 	@$(BIN)/python -m operations.release_check how-to-tag
 
 clean: ## remove what the other targets made
-	@rm -rf dist .venv .local_cloud .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .pictures .site .cache site
+	@rm -rf dist proof/results .venv .local_cloud .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .pictures .site .cache site

@@ -19,10 +19,10 @@ def is_fast(file: Path) -> bool:
     """Whether a file's tests are fast: in a `unit` folder, in tests/contracts, and in tests itself.
 
     Args:
-        file: below the folder `tests`.
+        file: of this repository.
     """
-    folders = file.relative_to(TESTS).parts[:-1]
-    return not folders or "unit" in folders or folders == ("contracts",)
+    folder = file.relative_to(TESTS.parent).parent
+    return "unit" in folder.parts or folder.as_posix() in {"tests", "tests/contracts"}
 
 
 class ProcessWall:

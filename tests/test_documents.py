@@ -25,7 +25,7 @@ from tests.documents.markdown import BLOCK_OF_CODE, without_blocks
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted(
     path
-    for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "local_cloud/*.md", "benchmarks/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "local_cloud/*.md", "proof/**/*.md")
     for path in ROOT.glob(pattern)
     # An entry of a change log keeps the names of its time.
     if path.name != "CHANGELOG.md"
@@ -38,6 +38,9 @@ _NOT_HERE = {
     "tests/system/test_system.py",
     "tests/system/test_system_async.py",
     "tests/system.py",
+    # What `make results` makes.
+    "proof/results/",
+    "proof/results/faults.md",
     # What `./reports new team_notes` and `make catalogs LOCALE=fr` make.
     "functions/worker/reports/locales/fr.po",
     "functions/worker/reports/sales/report.yaml",
@@ -54,7 +57,7 @@ _NOT_PLAIN = re.compile(
     r"|and/or|allows? you to|in a timely manner|blacklist|whitelist|sanity check|master/slave|native feature"
     r"|should be able to|for instance|desire[ds]?|it is recommended)\b|\be\.g\.|\bi\.e\.|\betc\.)"
 )
-_FOLDERS = ("functions", "operations", "local_cloud", "deployment", "tests", "benchmarks", "examples", "docs")
+_FOLDERS = ("functions", "operations", "local_cloud", "deployment", "tests", "proof", "examples", "docs")
 
 
 def parameters(documents: list[Path]) -> pytest.MarkDecorator:
@@ -304,7 +307,7 @@ def test_every_picture_is_shown_and_made_by_a_command() -> None:
         name for path in DOCUMENTS for name in re.findall(r"!\[[^\]]*\]\([^)]*images/([\w-]+)\.png\)", path.read_text())
     }
     assert shown == {path.stem for path in (ROOT / "docs" / "images").iterdir()}
-    makers = ("tests/mails/pictures.py", "tests/browser/pictures.py", "benchmarks/simulate.py")
+    makers = ("tests/mails/pictures.py", "tests/browser/pictures.py", "proof/benchmarks/simulate.py")
     made = "".join((ROOT / maker).read_text() for maker in makers)
     assert [name for name in sorted(shown) if not re.search(rf'"{name}(\.png)?"', made)] == []
 

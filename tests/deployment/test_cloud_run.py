@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks.deployed import build
 from deployment.stage_function import stage
 from tests.deployment.conftest import PROJECT, REPOSITORY, Deployment, FirstDeployment
 from tests.deployment.stand_in.project import Project
 from tests.deployment.test_deploy import DEAD_LETTERS, DOMAIN, PLACE
+from tests.function_build import build
 
 State = dict[str, Any]
 TOPIC = f"projects/{PROJECT}/topics/report-dead-letters"

@@ -1,0 +1,90 @@
+"""Fixtures of all tests, those of the product (tests) and those of what proves it (proof/tests)."""
+
+import gc
+import signal
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from local_cloud.garbage import collect_rarely
+from tests.fast import STARTS_PROCESS, TESTS, ProcessWall, is_fast
+from tests.support import Background
+
+# A shell that starts this in the background has it ignore Ctrl-C, and what a test starts would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes says how busy the machine is, and nothing of the code. The same examples each time: a change
+# that fails is the change's fault. `make test ARGS=--hypothesis-profile=explore` tries others.
+settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same examples", settings.get_profile("explore"), derandomize=True)
+settings.load_profile("same examples")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where there is no browser, the summary says so in one line, not in one for the place of each test."""
+    report = yield
+    if report.skipped and "chromium" in getattr(item, "fixturenames", ()) and isinstance(report.longrepr, tuple):
+        _, _, reason = report.longrepr
+        report.longrepr = (str(TESTS / "chromium.py"), None, reason)  # type: ignore[assignment]  # no line is shown
+    return report
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--fast`, which `make test-fast` gives."""
+    parser.addoption("--fast", action="store_true", help="only the tests that need no service and start no process")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With --fast, the files of other tests are not even imported."""
+    if config.getoption("fast") and collection_path.is_file() and not is_fast(collection_path):
+        return True
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
+    """With --fast, tests that start a process are left out."""
+    if config.getoption("fast"):
+        slow = [item for item in items if item.get_closest_marker(STARTS_PROCESS)]
+        items[:] = [item for item in items if item not in slow]
+        config.hook.pytest_deselected(items=slow)
+
+
+_wall = ProcessWall()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """A test that has to be fast starts no process."""
+    _wall.stands = is_fast(item.path) and not item.get_closest_marker(STARTS_PROCESS)
+    try:
+        return (yield)
+    finally:
+        _wall.stands = False
+
+
+# What collecting makes stays to the end: to look for garbage among it takes almost half of its time.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """From here on there is garbage, but not among what was imported and collected: that stays to the end."""
+    gc.freeze()
+    gc.enable()
+    collect_rarely()
+
+
+@pytest.fixture(scope="module")
+def background() -> Iterator[Background]:
+    """An event loop in a thread, for a module's servers."""
+    background = Background()
+    yield background
+    background.close()
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Asynchronous tests run on asyncio, as the local cloud does."""
+    return "asyncio"

@@ -1,0 +1,77 @@
+"""All scenarios of faults."""
+
+from collections.abc import Iterable
+
+from functions.shared.settings import MailProviderName, OnUnknownOutcome
+from proof.faults.scenario_run import Scenario
+from proof.faults.scenarios import (
+    dead_letters,
+    everything,
+    firestore,
+    mail_events,
+    queue,
+    resend,
+    restored,
+    scheduler,
+    sendgrid,
+    smtp,
+    subscriptions,
+    two_databases,
+    two_versions,
+    unknown_outcomes,
+    unsubscribes,
+    users,
+    worker_processes,
+)
+
+_SENDGRID = [
+    *queue.SCENARIOS,
+    *worker_processes.SCENARIOS,
+    *sendgrid.SCENARIOS,
+    *firestore.SCENARIOS,
+    *dead_letters.SCENARIOS,
+    *scheduler.SCENARIOS,
+    *subscriptions.SCENARIOS,
+    *users.SCENARIOS,
+    *mail_events.SCENARIOS,
+    *unsubscribes.SCENARIOS,
+    *unknown_outcomes.SCENARIOS,
+    *restored.SCENARIOS,
+    *everything.SCENARIOS,
+    *two_versions.SCENARIOS,
+]
+
+_OF_ANY_PROVIDER = [
+    each
+    for each in (
+        *queue.SCENARIOS,
+        *worker_processes.SCENARIOS,
+        *firestore.SCENARIOS,
+        *dead_letters.SCENARIOS,
+        *unsubscribes.SCENARIOS,
+        *restored.SCENARIOS,
+        *everything.SCENARIOS,
+        *two_versions.SCENARIOS,
+    )
+    if each.on_unknown_outcome is OnUnknownOutcome.DEAD_LETTER
+]
+"""In which the mail provider matters, and which it is does not. Of the others some are about SendGrid, and the rest are
+over before a mail is handed over."""
+
+
+def _through(provider: MailProviderName, own: Iterable[Scenario]) -> list[Scenario]:
+    return [*own, *(each.through(provider) for each in _OF_ANY_PROVIDER)]
+
+
+OF_PROVIDER = {
+    MailProviderName.SENDGRID: _SENDGRID,
+    MailProviderName.RESEND: _through(MailProviderName.RESEND, resend.SCENARIOS),
+    MailProviderName.SMTP: _through(MailProviderName.SMTP, smtp.SCENARIOS),
+}
+"""The scenarios of each mail provider."""
+
+
+def in_two_databases(scenarios: Iterable[Scenario]) -> list[Scenario]:
+    """What is played with users and the pipeline's own collections in a database each. Another version of the pipeline
+    may not know of two."""
+    return [*two_databases.SCENARIOS, *(each for each in scenarios if each not in two_versions.SCENARIOS)]

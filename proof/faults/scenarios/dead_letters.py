@@ -1,0 +1,233 @@
+"""The way of a dead letter: Pub/Sub, the DLQ handler and Slack failing, and the operator who replays."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from datetime import timedelta
+
+import grpc
+
+from functions.shared.system_alert import AlertKind
+from local_cloud.dead_letters import MAX_DELIVERY_ATTEMPTS, UNDELIVERABLE
+from proof.faults.disturbances import Disturbance, answer, lose_answer, never_answer, refuse
+from proof.faults.injection_points import InjectionPoint
+from proof.faults.scenario_run import Scenario, ScenarioRun, Script
+from proof.faults.world import PROJECT
+from tests.forked_python import run_python
+from tests.function_process import REPOSITORY
+
+_DYING = 0.3
+_UNDELIVERABLE = f"projects/{PROJECT}/subscriptions/{UNDELIVERABLE}"
+
+
+def _while_some_die(
+    points: InjectionPoint | set[InjectionPoint],
+    disturbance: Callable[[ScenarioRun], Disturbance],
+    *,
+    times: int | None = 1,
+) -> Script:
+    """A fault hits each dead letter on its way."""
+
+    async def script(scenario_run: ScenarioRun) -> None:
+        scenario_run.make_die(scenario_run.victims(_DYING))
+        scenario_run.disturb(points, disturbance(scenario_run), times=times)
+        await scenario_run.dispatch_and_drain()
+
+    return script
+
+
+def _killed_handler(point: InjectionPoint, *, carried_out: bool) -> Script:
+    return _while_some_die(
+        point, lambda scenario_run: scenario_run.kill_function(scenario_run.world.dlq_handler, carried_out=carried_out)
+    )
+
+
+def _killed_worker(*, carried_out: bool) -> Script:
+    """The delivery record says what the provider refused, and why: the next attempt publishes the same dead letter."""
+
+    async def script(scenario_run: ScenarioRun) -> None:
+        victims = scenario_run.victims(0.1, most=25)
+        scenario_run.make_die(victims)
+        scenario_run.disturb(InjectionPoint.PUBLISH, scenario_run.kill(carried_out=carried_out), of=victims)
+        await scenario_run.world.dispatch_at_most(1)
+        await scenario_run.dispatch_and_drain()
+
+    return script
+
+
+async def _publish_refused(scenario_run: ScenarioRun) -> None:
+    """Pub/Sub refuses with an error that the client does not retry at once: the queue retries the task."""
+    victims = scenario_run.victims(_DYING)
+    scenario_run.make_die(victims)
+    scenario_run.disturb(InjectionPoint.PUBLISH, refuse(grpc.StatusCode.PERMISSION_DENIED), of=victims, times=3)
+    await scenario_run.dispatch_and_drain()
+
+
+async def _publish_refused_at_the_last_attempt(scenario_run: ScenarioRun) -> None:
+    """The task is gone without a record: the next run finds the report."""
+    victims = scenario_run.victims(_DYING)
+    scenario_run.may_tell(AlertKind.OVERDUE_REPORTS)
+    scenario_run.disturb(InjectionPoint.SEND, scenario_run.faults.not_now, of=victims, times=None)
+    scenario_run.disturb(InjectionPoint.PUBLISH, refuse(grpc.StatusCode.PERMISSION_DENIED), of=victims)
+    await scenario_run.dispatch_and_drain()
+
+
+async def _delivered_thrice(scenario_run: ScenarioRun) -> None:
+    scenario_run.make_die(scenario_run.victims(_DYING))
+    scenario_run.world.pubsub.deliver_copies(lambda subscription, message: 3)
+    try:
+        await scenario_run.dispatch_and_drain()
+    finally:
+        scenario_run.world.pubsub.deliver_copies(lambda subscription, message: 1)
+
+
+async def _token_refused(scenario_run: ScenarioRun) -> None:
+    """The handler refuses the first pushes: their tokens are another account's."""
+    victims = scenario_run.victims(_DYING)
+    refusals = iter(range(2 * len(victims)))
+    world = scenario_run.world
+    own = world.push_account
+    world.push_account = lambda account: account if next(refusals, None) is None else f"other-{account}"
+    scenario_run.make_die(victims)
+    try:
+        await scenario_run.dispatch_and_drain()
+    finally:
+        world.push_account = own
+    if next(refusals, None) is not None:
+        raise RuntimeError("too few pushes were refused")
+
+
+async def _undeliverable(scenario_run: ScenarioRun) -> None:
+    """The handler refuses every push until Pub/Sub gives the messages up. When it is mended, an operator brings them
+    back."""
+    victims = scenario_run.victims(_DYING)
+    world = scenario_run.world
+    own = world.push_account
+    world.push_account = lambda account: f"other-{account}"
+    scenario_run.make_die(victims)
+    try:
+        await scenario_run.dispatch()
+        for _ in range(2 * MAX_DELIVERY_ATTEMPTS):
+            await world.quiet()
+            if world.pubsub.counts()[_UNDELIVERABLE].waiting == len(victims):
+                break
+            world.pass_time(timedelta(minutes=10))
+        else:
+            raise RuntimeError(f"not all messages are undeliverable: {world.pubsub.counts()}")
+    finally:
+        world.push_account = own
+    await operate(scenario_run, "dead-letters", "redeliver", "--yes")
+    await world.drain()
+
+
+async def _everybody_dies(scenario_run: ScenarioRun) -> None:
+    """A storm: thousands of dead letters of one cause need few alerts, and the alerts cover all of them."""
+    scenario_run.make_die(scenario_run.due)
+    await scenario_run.dispatch_and_drain()
+
+
+async def _slack_never_answers(scenario_run: ScenarioRun) -> None:
+    scenario_run.make_die(scenario_run.victims(_DYING))
+    scenario_run.disturb(InjectionPoint.TELL, never_answer(scenario_run.healed, accepted=True), times=1)
+    await scenario_run.dispatch_and_drain()
+
+
+async def _replayed(scenario_run: ScenarioRun) -> None:
+    """All are replayed when the cause is mended, twice at the same time, and once more afterwards."""
+    victims = scenario_run.victims(_DYING)
+    scenario_run.make_die(victims)
+    await scenario_run.dispatch_and_drain()
+    scenario_run.may_end(victims, "sent")
+    scenario_run.heal()
+    await asyncio.gather(replay_all(scenario_run), replay_all(scenario_run))
+    await scenario_run.world.drain()
+    await replay_all(scenario_run)
+    await scenario_run.world.drain()
+
+
+async def _replayed_later(scenario_run: ScenarioRun) -> None:
+    """All are replayed when the next hours' reports have been sent."""
+    victims = scenario_run.victims(_DYING)
+    scenario_run.make_die(victims)
+    await scenario_run.dispatch_and_drain()
+    scenario_run.may_end(victims, "sent")
+    scenario_run.heal()
+    for _ in range(2):
+        scenario_run.hour = scenario_run.world.next_hour()
+        await scenario_run.dispatch_and_drain()
+    await replay_all(scenario_run)
+    await scenario_run.world.drain()
+
+
+async def replay_all(scenario_run: ScenarioRun) -> None:
+    """Do what an operator does when the cause is mended."""
+    await operate(scenario_run, "dead-letters", "replay", "--all", "--yes", "--json")
+
+
+async def operate(scenario_run: ScenarioRun, *arguments: str) -> None:
+    """Run the operator's command.
+
+    Raises:
+        RuntimeError: it did not come to its end.
+    """
+    done = await asyncio.to_thread(
+        run_python,
+        *("-m", "local_cloud.shared_time", "operations", *arguments),
+        directory=REPOSITORY,
+        environment={**os.environ, **scenario_run.world.variables},
+    )
+    if done.returncode not in {0, 1}:
+        raise RuntimeError(f"{arguments} ended with {done.returncode}: {done.stderr[-500:]}")
+
+
+def _slack(name: str, disturbance: Disturbance, *, times: int = 2) -> Scenario:
+    script = _while_some_die(InjectionPoint.TELL, lambda scenario_run: disturbance, times=times)
+    return Scenario(name=f"Slack {name}", group="dead letters", script=script)
+
+
+SCENARIOS = [
+    Scenario(
+        name="publish UNAVAILABLE",
+        group="dead letters",
+        script=_while_some_die(
+            InjectionPoint.PUBLISH, lambda scenario_run: refuse(grpc.StatusCode.UNAVAILABLE), times=2
+        ),
+    ),
+    Scenario(
+        name="published, and the answer lost",
+        group="dead letters",
+        script=_while_some_die(InjectionPoint.PUBLISH, lambda scenario_run: lose_answer(grpc.StatusCode.UNAVAILABLE)),
+    ),
+    Scenario(name="publish refused", group="dead letters", script=_publish_refused),
+    Scenario(
+        name="publish refused at the last attempt",
+        group="dead letters",
+        script=_publish_refused_at_the_last_attempt,
+    ),
+    Scenario(name="worker killed before it published", group="dead letters", script=_killed_worker(carried_out=False)),
+    Scenario(name="worker killed after it published", group="dead letters", script=_killed_worker(carried_out=True)),
+    Scenario(name="message delivered three times", group="dead letters", script=_delivered_thrice),
+    Scenario(name="token refused", group="dead letters", script=_token_refused),
+    Scenario(name="token refused for a day, and delivered again", group="dead letters", script=_undeliverable),
+    Scenario(
+        name="handler killed before it stored",
+        group="dead letters",
+        script=_killed_handler(InjectionPoint.STORE, carried_out=False),
+    ),
+    Scenario(
+        name="handler killed after it stored",
+        group="dead letters",
+        script=_killed_handler(InjectionPoint.STORE, carried_out=True),
+    ),
+    Scenario(
+        name="handler killed after it told Slack",
+        group="dead letters",
+        script=_killed_handler(InjectionPoint.TELL, carried_out=True),
+    ),
+    _slack("answers 500", answer(500)),
+    _slack("answers 429 with Retry-After", answer(429, Retry_After="3")),
+    Scenario(name="Slack never answers", group="dead letters", script=_slack_never_answers),
+    Scenario(name="a storm of one cause", group="dead letters", script=_everybody_dies),
+    Scenario(name="replayed hours later", group="dead letters", script=_replayed_later),
+    Scenario(name="replayed twice at once, and again", group="dead letters", script=_replayed),
+]

@@ -1,0 +1,165 @@
+"""Faults of SendGrid."""
+
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+from functions.shared.settings import OnUnknownOutcome
+from functions.shared.system_alert import AlertKind
+from local_cloud.inbox.server import EMAIL_LOGS_SCOPE
+from proof.faults.disturbances import CarryOut, Disturbance, accept_and_answer, answer, cut, never_answer, slow
+from proof.faults.injection_points import InjectionPoint, InterceptedCall
+from proof.faults.invariants import UNKNOWN_OUTCOME
+from proof.faults.scenario_run import Scenario, ScenarioRun, Script
+from proof.faults.scenarios.dead_letters import operate
+from proof.faults.scenarios.while_sending import SOME, for_a_while, for_some, refuses_connections, refuses_the_key
+
+_STOPPED_HOURS = 48
+
+
+def _unknown(disturbance: Disturbance, *, accepted: bool) -> Script:
+    """The outcome of some reports is unknown. Those that SendGrid accepted are found in its logs, and are sent; the
+    others become dead letters, or are sent again if the team chose that."""
+
+    async def script(scenario_run: ScenarioRun) -> None:
+        victims = scenario_run.victims(SOME)
+        resend = scenario_run.scenario.on_unknown_outcome is OnUnknownOutcome.RESEND
+        scenario_run.may_end(victims, "sent" if accepted or resend else UNKNOWN_OUTCOME)
+        if accepted:
+            scenario_run.must_be_known(victims)
+        scenario_run.disturb(InjectionPoint.SEND, disturbance, of=victims)
+        await scenario_run.dispatch_and_drain()
+
+    return script
+
+
+def _never_answers(*, accepted: bool) -> Script:
+    async def script(scenario_run: ScenarioRun) -> None:
+        await _unknown(never_answer(scenario_run.healed, accepted=accepted), accepted=accepted)(scenario_run)
+
+    return script
+
+
+_lost = _unknown(cut(accepted=True), accepted=True)
+
+
+async def _logs_are_late(scenario_run: ScenarioRun) -> None:
+    """The logs show the mails only after all retries. Until then they prove nothing."""
+    victims = scenario_run.victims(SOME)
+    scenario_run.world.inbox.logs_delay = timedelta(hours=3)
+    scenario_run.may_stay_unknown(victims)
+    scenario_run.disturb(InjectionPoint.SEND, cut(accepted=True), of=victims)
+    await scenario_run.dispatch_and_drain()
+
+
+async def _logs_take_few_questions(scenario_run: ScenarioRun) -> None:
+    """As many a minute as SendGrid's other record of its mails does: the worker asks again later."""
+    scenario_run.world.inbox.logs_limit.requests = 6
+    await _lost(scenario_run)
+
+
+async def _logs_fail(scenario_run: ScenarioRun) -> None:
+    """The first questions are answered by an error, or not at all."""
+    for disturbance, times in ((answer(503), 2), (cut(accepted=True), 1)):
+        scenario_run.disturb(InjectionPoint.LOOK_UP, disturbance, times=times)
+    await _lost(scenario_run)
+
+
+async def _logs_refuse(scenario_run: ScenarioRun) -> None:
+    """The key may not read the logs, and the events of the mails prove that they were accepted."""
+    scenario_run.world.inbox.sendgrid_scopes.discard(EMAIL_LOGS_SCOPE)
+    await _lost(scenario_run)
+
+
+async def _is_away_for_long(scenario_run: ScenarioRun) -> None:
+    """Every report of an hour dies, and the next hour's come on time."""
+    scenario_run.may_end(scenario_run.due, "retries-exhausted")
+    scenario_run.disturb(InjectionPoint.SEND, answer(503), of=scenario_run.due, times=None)
+    await scenario_run.dispatch_and_drain()
+    scenario_run.hour = scenario_run.world.next_hour()
+    await scenario_run.dispatch_and_drain()
+
+
+async def _says_that_recipients_complain(scenario_run: ScenarioRun) -> None:
+    """No run sends for two days. Then one report covers them all."""
+    await _stand_stopped(scenario_run)
+    scenario_run.catches_up()
+    await scenario_run.dispatch_and_drain()
+
+
+async def _says_that_recipients_complain_after_tasks_died(scenario_run: ScenarioRun) -> None:
+    """Reports have been tried when their tasks die without a trace. For two days no run makes another one."""
+    scenario_run.may_tell(AlertKind.OVERDUE_REPORTS)
+
+    async def refuse_and_leave(call: InterceptedCall, carry_out: CarryOut) -> object:
+        scenario_run.world.no_worker()
+        return await answer(503)(call, carry_out)
+
+    scenario_run.disturb(InjectionPoint.SEND, refuse_and_leave, times=None)
+    await scenario_run.dispatch_and_drain()
+    scenario_run.hour = scenario_run.world.next_hour()
+    await _stand_stopped(scenario_run)
+    scenario_run.heal()
+    await scenario_run.dispatch_and_drain()
+
+
+async def _stand_stopped(scenario_run: ScenarioRun) -> None:
+    """The breaker stops this run and those of two days, until a person resumes sending for the run of an hour."""
+    scenario_run.may_tell(AlertKind.SENDING_STOPPED)
+    world = scenario_run.world
+    world.inbox.webhook.counts[world.clock.now().date()] = Counter(delivered=1000, spam_reports=3)
+    await scenario_run.dispatch()
+    await scenario_run.pass_hours(_STOPPED_HOURS, scenario_run.dispatch)
+    scenario_run.hour = world.next_hour()
+    await world.drain()
+    await operate(scenario_run, "resume-sending", "--yes", "--json")
+
+
+def _scenario(
+    name: str, script: Script, policy: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER, **attributes: Any
+) -> Scenario:
+    return Scenario(name=name, group="SendGrid", script=script, on_unknown_outcome=policy, **attributes)
+
+
+SCENARIOS = [
+    _scenario("answers 429 with Retry-After", for_a_while(answer(429, Retry_After="30"))),
+    _scenario("answers 429 and asks to wait for hours", for_a_while(answer(429, Retry_After="14400"))),
+    _scenario("answers 503 twice", for_a_while(answer(503))),
+    _scenario("answers 503 at every attempt", for_some(answer(503), "retries-exhausted")),
+    _scenario("answers 429 at every attempt", for_some(answer(429, Retry_After="5"), "retries-exhausted")),
+    _scenario("answers 400", for_some(answer(400), "permanent-error")),
+    _scenario("answers 401 until the key is mended", refuses_the_key),
+    _scenario("is away for a whole hour", _is_away_for_long),
+    _scenario("refuses connections", refuses_connections),
+    _scenario("says that recipients complain, for two days", _says_that_recipients_complain),
+    _scenario("says that they complain, after tasks have died", _says_that_recipients_complain_after_tasks_died),
+    _scenario("is slow", for_a_while(slow(1.0), times=1)),
+    _scenario("takes nothing and never answers", _never_answers(accepted=False)),
+    _scenario("accepts and never answers", _never_answers(accepted=True)),
+    _scenario("answers 500 and takes nothing", _unknown(answer(500), accepted=False)),
+    _scenario("accepts and answers 500", _unknown(accept_and_answer(500), accepted=True)),
+    _scenario("accepts and answers 502", _unknown(accept_and_answer(502), accepted=True)),
+    _scenario("accepts and answers 504", _unknown(accept_and_answer(504), accepted=True)),
+    _scenario(
+        "accepts and answers 502, with resend",
+        _unknown(accept_and_answer(502), accepted=True),
+        OnUnknownOutcome.RESEND,
+    ),
+    _scenario("cuts the connection before it accepts", _unknown(cut(accepted=False), accepted=False)),
+    _scenario(
+        "cuts before it accepts, with resend", _unknown(cut(accepted=False), accepted=False), OnUnknownOutcome.RESEND
+    ),
+    _scenario("accepts and cuts the connection", _lost),
+    _scenario("accepts and cuts, with resend", _lost, OnUnknownOutcome.RESEND),
+    _scenario("accepts and cuts, and its logs are late", _logs_are_late),
+    _scenario("accepts and cuts, and its logs take few questions", _logs_take_few_questions, at_most=20),
+    _scenario("accepts and cuts, and its logs fail", _logs_fail),
+    _scenario("accepts and cuts, and its logs refuse the key", _logs_refuse, has_mail_events=True),
+    _scenario(
+        "accepts and cuts, and its logs refuse the key, with resend",
+        _logs_refuse,
+        OnUnknownOutcome.RESEND,
+        has_mail_events=True,
+    ),
+    _scenario("accepts and cuts, and events come before logs", _lost, has_mail_events=True),
+]

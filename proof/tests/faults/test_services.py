@@ -1,0 +1,14 @@
+"""Scenarios in which Firestore, Pub/Sub and Slack misbehave."""
+
+import pytest
+
+from proof.faults.scenario_run import Scenario
+from proof.faults.scenarios import dead_letters, firestore
+from proof.tests.faults.conftest import KeepsPromise
+
+SCENARIOS = [*firestore.SCENARIOS, *dead_letters.SCENARIOS]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_promise_is_kept(scenario: Scenario, keeps_promise: KeepsPromise) -> None:
+    keeps_promise(scenario)
