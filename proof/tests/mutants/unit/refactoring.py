@@ -16,6 +16,11 @@ def refactored(source: str) -> str:
     return ast.unparse(_Extraction().visit(tree))
 
 
+def laid_out(source: str) -> str:
+    """The source in the layout of a refactored one."""
+    return ast.unparse(ast.parse(source))
+
+
 def _rename_variables(function: ast.FunctionDef) -> None:
     """Rename the function's own, and those of the functions and comprehensions within it. Those that a mutant brings
     along have other names already."""
