@@ -507,22 +507,22 @@ ALL = [
     Mutant(
         name="a second complaint about an email is no news",
         file="functions/mail_events/take_events.py",
-        search="(before.folded([event]) != before or before.knows_earlier(event))",
-        replace="before.folded([event]) != before",
+        node="_1 or _.knows_earlier(_)",
+        becomes="_1",
         tests=("tests/objections/unit/test_who_objects_gets_no_email.py",),
     ),
     Mutant(
         name="a complaint is forgotten where an address bounced before",
         file="functions/shared/objections.py",
-        search="because = max(because, before.because or because, key=_RANKS.__getitem__)",
-        replace="because = before.because or because",
+        node="max(_, _1.because or _2, key=_RANKS.__getitem__)",
+        becomes="_1.because or _2",
         tests=("tests/objections/unit/test_who_objects_gets_no_email.py",),
     ),
     Mutant(
         name="a report that nobody is left for comes up with each run",
         file="functions/worker/task_delivery.py",
-        search="return {**fields, **objection_pause_fields(subscription._replace(**fields), user, now=now)}",
-        replace="return fields",
+        node="{**_1, **objection_pause_fields(...)}",
+        becomes="_1",
         tests=(
             "tests/functions/worker/integration/test_skipping.py::test_what_is_stopped_before_the_claim_is_not_sent",
         ),
