@@ -1,7 +1,7 @@
 # Every target sets up what it needs: a virtual environment in .venv with the locked dependencies, or with those that
 # running needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test test-fast faults mutants bench results lint catalogs lock docs reference pictures audit sbom release clean
+.PHONY: help setup run up test test-fast test-all faults mutants bench results lint catalogs lock docs reference pictures audit sbom release clean
 SHELL := /bin/bash
 
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -41,14 +41,17 @@ up: .venv/.run ## the same, and keep running by the schedule until Ctrl-C
 
 PYTEST = $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
-test: setup ## all tests (ARGS="-k name" for some)
-	@$(PYTEST) $(ARGS)
+test: setup ## what to run before a push (ARGS="-k name" for some)
+	@$(PYTEST) --selection=everyday $(ARGS)
 
-test-fast: setup ## those that need no service and start no process, for every change
-	@$(PYTEST) --fast $(ARGS)
+test-fast: setup ## those of them that need no service and start no process, for every change
+	@$(PYTEST) --selection=fast $(ARGS)
+
+test-all: setup ## all tests that `make test` leaves out: the emulators, every fault, whole deployments
+	@$(PYTEST) --selection=thorough $(ARGS)
 
 # Each process of the tests would compile them again: four seconds of a processor.
-test test-fast: export PYTHONDONTWRITEBYTECODE :=
+test test-fast test-all: export PYTHONDONTWRITEBYTECODE :=
 
 faults: setup ## the proof: everything that can fail does (ARGS="--reports 10000 --seed 1")
 	@$(MAKE) --no-print-directory -C proof $@

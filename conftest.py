@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from local_cloud.garbage import collect_rarely
-from tests.fast import STARTS_PROCESS, TESTS, ProcessWall, is_fast
 from tests.support import Background
 
 # A shell that starts this in the background has it ignore Ctrl-C, and what a test starts would inherit that.
@@ -28,41 +27,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     if report.skipped and "chromium" in getattr(item, "fixturenames", ()) and isinstance(report.longrepr, tuple):
         _, _, reason = report.longrepr
-        report.longrepr = (str(TESTS / "chromium.py"), None, reason)  # type: ignore[assignment]  # no line is shown
+        report.longrepr = (str(Path(__file__).parent / "tests/chromium.py"), None, reason)  # type: ignore[assignment]  # no line is shown
     return report
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--fast`, which `make test-fast` gives."""
-    parser.addoption("--fast", action="store_true", help="only the tests that need no service and start no process")
-
-
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """With --fast, the files of other tests are not even imported."""
-    if config.getoption("fast") and collection_path.is_file() and not is_fast(collection_path):
-        return True
-    return None
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
-    """With --fast, tests that start a process are left out."""
-    if config.getoption("fast"):
-        slow = [item for item in items if item.get_closest_marker(STARTS_PROCESS)]
-        items[:] = [item for item in items if item not in slow]
-        config.hook.pytest_deselected(items=slow)
-
-
-_wall = ProcessWall()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """A test that has to be fast starts no process."""
-    _wall.stands = is_fast(item.path) and not item.get_closest_marker(STARTS_PROCESS)
-    try:
-        return (yield)
-    finally:
-        _wall.stands = False
 
 
 # What collecting makes stays to the end: to look for garbage among it takes almost half of its time.

@@ -16,6 +16,7 @@ def tree(tmp_path: Path) -> Path:
     for file in (
         "pyproject.toml",
         "tests/__init__.py",
+        "tests/selection.py",
         "tests/functions/__init__.py",
         "tests/functions/worker/__init__.py",
         "tests/functions/worker/unit/__init__.py",
