@@ -49,7 +49,7 @@ def start_function(
         log_directory=log_directory,
         on_event=print,
     )
-    background.run(process.start(), timeout=60)
+    background.run(process.start())
     return process
 
 

@@ -1,21 +1,19 @@
 """What tests of several parts share."""
 
 import asyncio
-import fcntl
 import os
 import random
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import warnings
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from google.api_core.exceptions import DeadlineExceeded
 
@@ -39,7 +37,7 @@ class Background:
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
 
-    def run(self, coroutine: Coroutine[Any, Any, Result], timeout: float = 30) -> Result:
+    def run(self, coroutine: Coroutine[Any, Any, Result], timeout: float = PATIENCE_SECONDS) -> Result:
         """Run a coroutine on the loop and wait for its result, for so many seconds at most."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(timeout)
 
@@ -72,14 +70,16 @@ class Faults:
 
 _BLOCK = 20
 _BLOCKS = range(20_000, 32_000, _BLOCK)
-"""Below the ports that systems give to those that ask for any: 32768 and up on Linux, 49152 and up elsewhere."""
+"""The first port of each block; who is bound to it has the others.
+
+Below the ports that systems give to those that ask for any: 32768 and up on Linux, 49152 and up elsewhere."""
 
 
 class _Ports:
-    """Hands out ports of blocks that this process has locked, each once."""
+    """Hands out ports of blocks that this process has, each once."""
 
     def __init__(self) -> None:
-        self._locks: list[IO[bytes]] = []
+        self._held: list[socket.socket] = []
         self._free: list[int] = []
 
     def take(self, count: int) -> int:
@@ -88,29 +88,33 @@ class _Ports:
                 ports, self._free = self._free[:count], self._free[count:]
                 if all(map(_is_free, ports)):
                     return ports[0]
-            self._free = list(range(first := self._lock_block(), first + _BLOCK))
+            self._free = list(range((first := self._hold_block()) + 1, first + _BLOCK))
 
-    def _lock_block(self) -> int:
+    def _hold_block(self) -> int:
         for first in random.sample(_BLOCKS, len(_BLOCKS)):
-            # Until this process ends. What it starts does not inherit the file.
-            lock = (Path(tempfile.gettempdir()) / f"report-pipeline-test-ports-{first}").open("ab")
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                lock.close()
-            else:
-                self._locks.append(lock)
+            # A port, not a file: whoever else tests on this machine sees it, with another user and temporary folder,
+            # too. Until this process ends. What it starts does not inherit the socket.
+            if holder := _bound(first):
+                self._held.append(holder)
                 return first
         raise RuntimeError("no ports are left")
 
 
+def _bound(port: int) -> socket.socket | None:
+    """A socket that has a port; None if that is taken."""
+    bound = socket.socket()
+    try:
+        bound.bind(("127.0.0.1", port))
+    except OSError:
+        bound.close()
+        return None
+    return bound
+
+
 def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
+    if bound := _bound(port):
+        bound.close()
+    return bound is not None
 
 
 _ports = _Ports()
@@ -163,7 +167,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def free_ports(count: int) -> int:
-    """The first of `count` consecutive free ports, 20 at most, that no other test gets."""
+    """The first of `count` consecutive free ports, 19 at most, that no other test gets."""
     return _ports.take(count)
 
 

@@ -1,6 +1,5 @@
 """The examples' functions as processes, each on a local cloud of its own."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 
@@ -33,7 +32,7 @@ class Example:
             await self._example.drained()
             return await self._example.dead_letters()
 
-        return self._background.run(run(), timeout=90)
+        return self._background.run(run())
 
     @property
     def log(self) -> str:
@@ -42,9 +41,9 @@ class Example:
 
 def _started(background: Background, start: Callable[[AsyncExitStack], Awaitable[Running]]) -> Iterator[Example]:
     stack = AsyncExitStack()
-    running_example = background.run(asyncio.wait_for(start(stack), 60), timeout=70)
+    running_example = background.run(start(stack))
     yield Example(background, running_example)
-    background.run(stack.aclose(), timeout=30)
+    background.run(stack.aclose())
 
 
 @pytest.fixture(scope="module")

@@ -86,7 +86,7 @@ class Pipeline:
 
     def _settle(self) -> None:
         """Wait until no task is left, and have what came on the topic kept."""
-        self.services.background.run(self.services.tasks.idle(), timeout=120)
+        self.services.background.run(self.services.tasks.idle())
         while messages := self.services.take_published():
             for number, message in enumerate(messages):
                 handler = self.storing if number % TOLD_OF else self.telling

@@ -20,7 +20,7 @@ from local_cloud.inbox.event_webhook import EventWebhook
 from local_cloud.inbox.server import Inbox
 from local_cloud.rpc import RpcError
 from tests.functions.mail_events.integration.conftest import Provider
-from tests.support import PATIENCE_SECONDS, Background
+from tests.support import Background
 
 API_KEY = "SG.key"
 ENDS = {
@@ -84,7 +84,7 @@ def test_every_mail_comes_out_as_it_was(background: Background, provider: Provid
         if user == "u40":
             assert provider.process.pid is not None
             os.killpg(provider.process.pid, signal.SIGKILL)
-    background.run(inbox.webhook.all_taken(), timeout=PATIENCE_SECONDS)
+    background.run(inbox.webhook.all_taken())
     provider.faults.middleware = None
     for user, end in ends.items():
         status, because = ENDS[end]

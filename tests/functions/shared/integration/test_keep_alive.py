@@ -103,7 +103,7 @@ def plain_function(background: Background, folder: Path) -> Iterator[FunctionPro
         log_directory=folder,
         on_event=print,
     )
-    background.run(process.start(), timeout=60)
+    background.run(process.start())
     try:
         yield process
     finally:

@@ -85,7 +85,7 @@ def let_all_happen(background: Background, inbox: Inbox, clock: Clock) -> None:
             clock.advance(timedelta(seconds=1))
             await asyncio.sleep(0.005)
 
-    background.run(pass_time(), timeout=PATIENCE_SECONDS)
+    background.run(pass_time())
 
 
 def test_each_address_has_the_events_of_its_local_part(

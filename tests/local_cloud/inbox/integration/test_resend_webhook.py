@@ -90,7 +90,7 @@ def let_all_happen(background: Background, inbox: Inbox, clock: Clock, step: tim
             clock.advance(step)
             await asyncio.sleep(0.005)
 
-    background.run(pass_time(), timeout=PATIENCE_SECONDS)
+    background.run(pass_time())
 
 
 def test_each_address_has_the_events_of_its_local_part(
@@ -174,11 +174,11 @@ def test_a_call_is_repeated_for_some_hours_and_delays_no_other(
             clock.advance(step)
             await asyncio.sleep(0.005)
 
-    background.run(until(6, timedelta(minutes=1)), timeout=PATIENCE_SECONDS)
+    background.run(until(6, timedelta(minutes=1)))
     receiver[0].refusals = 0
     now = clock.now()
     send(inbox, "bo@example.com")
-    background.run(until(8, timedelta(seconds=1)), timeout=PATIENCE_SECONDS)
+    background.run(until(8, timedelta(seconds=1)))
     assert receiver[0].types("bo@example.com")
     assert clock.now() - now < timedelta(minutes=1)
 
