@@ -18,6 +18,9 @@ STARTS_PROCESS = "starts_process"
 THOROUGH = "thorough"
 """The marker of a test that `make test` leaves to `make test-all`."""
 
+EVERYDAY = "everyday"
+"""The marker of one that it runs all the same, though the module is thorough or a rule of its folder says so."""
+
 THOROUGH_FOLDERS = ("proof", "tests/benchmarks", "tests/faults", "tests/local_cloud")
 """Those whose tests are thorough without the marker, but for the fast ones among them."""
 
@@ -60,7 +63,7 @@ def is_selected(file: Path, markers: set[str], selection: Selection) -> bool:
         markers: those that the test has.
         selection: what the command runs.
     """
-    thorough = is_thorough(file) or THOROUGH in markers
+    thorough = is_thorough(file) or (THOROUGH in markers and EVERYDAY not in markers)
     match selection:
         case Selection.THOROUGH:
             return thorough

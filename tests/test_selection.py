@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.selection import THOROUGH, THOROUGH_FOLDERS, Selection, is_fast, is_selected
+from tests.selection import EVERYDAY, THOROUGH, THOROUGH_FOLDERS, Selection, is_fast, is_selected
 
 ROOT = Path(__file__).parent.parent
 
@@ -36,7 +36,8 @@ TREE = {
     "tests/unit/test_usual.py": "def test_c(): pass\n@pytest.mark.starts_process\ndef test_d(): pass\n",
     "tests/integration/test_values.py": "thorough = pytest.param(1, marks=pytest.mark.thorough)\n"
     "@pytest.mark.parametrize('e', [thorough, 2])\ndef test_e(e): pass\n",
-    "tests/integration/test_all.py": "pytestmark = pytest.mark.thorough\ndef test_f(): pass\n",
+    "tests/integration/test_all.py": "pytestmark = pytest.mark.thorough\n"
+    "def test_f(): pass\n@pytest.mark.everyday\ndef test_j(): pass\n",
     "tests/integration/test_none.py": "def test_g(): pass\n",
     **{f"{folder}/integration/test_h.py": "def test_h(): pass\n" for folder in THOROUGH_FOLDERS},
     **{f"{folder}/unit/test_i.py": "def test_i(): pass\n" for folder in THOROUGH_FOLDERS},
@@ -48,7 +49,9 @@ def test_each_test_is_in_one_of_two_selections_and_the_fast_ones_are_everyday(tm
     for name, text in TREE.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(f"import pytest\n{text}", encoding="utf-8")
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  starts_process\n  thorough\n", encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\nmarkers =\n  starts_process\n  thorough\n  everyday\n", encoding="utf-8"
+    )
 
     def collected(*options: str) -> list[str]:
         command = [sys.executable, "-m", "pytest", "-p", "tests.selection", "--collect-only", "-q", "--rootdir=."]
@@ -68,6 +71,7 @@ def test_each_test_is_in_one_of_two_selections_and_the_fast_ones_are_everyday(tm
     assert set(fast) < set(everyday)
     assert [line for line in thorough if "integration" not in line] == ["tests/test_marked.py::test_a"]
     assert [line for line in everyday if "integration" in line] == [
+        "tests/integration/test_all.py::test_j",
         "tests/integration/test_none.py::test_g",
         "tests/integration/test_values.py::test_e[2]",
     ]
@@ -76,7 +80,7 @@ def test_each_test_is_in_one_of_two_selections_and_the_fast_ones_are_everyday(tm
 @pytest.mark.parametrize(
     "file", ["tests/faults/test_mail.py", "tests/unit/test_a.py", "tests/b/test_b.py", "proof/c.py"]
 )
-@pytest.mark.parametrize("markers", [set(), {THOROUGH}, {"starts_process"}])
+@pytest.mark.parametrize("markers", [set(), {THOROUGH}, {EVERYDAY, THOROUGH}, {"starts_process"}])
 def test_no_test_is_in_both_selections(file: str, markers: set[str]) -> None:
     chosen = {selection for selection in Selection if is_selected(Path(file), markers, selection)}
     assert len(chosen - {Selection.FAST}) == 1

@@ -19,6 +19,7 @@ from tests.deployment.stand_in.python import forking_python, real_python
 from tests.deployment.stand_in.rest import the_rest_server
 from tests.deployment.stand_in.server import the_server
 from tests.git import commit_all, git
+from tests.selection import THOROUGH
 from tests.support import PATIENCE_SECONDS
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -245,6 +246,12 @@ def environment_of(service: dict[str, Any]) -> dict[str, str]:
 def _write_program(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
     path.chmod(0o755)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """What runs deploy.sh is left to `make test-all`, but for the few tests that are marked otherwise."""
+    if "repository" in getattr(item, "fixturenames", ()):
+        item.add_marker(THOROUGH)
 
 
 @pytest.fixture(scope="session")

@@ -43,6 +43,7 @@ def drift(state: State) -> None:
     )
 
 
+@pytest.mark.everyday
 def test_a_project_that_is_as_it_should_be_passes(deployed: Deployment) -> None:
     outcome = deployed.deploy("--check")
     assert outcome.status == 0, outcome.text

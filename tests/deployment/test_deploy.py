@@ -31,6 +31,7 @@ def bindings(state: State, resource: str) -> set[tuple[str, str]]:
     return {(role, member.split(":")[1].split("@")[0]) for role, member, _, _ in state["policies"].get(resource, [])}
 
 
+@pytest.mark.everyday
 class TestBareProject:
     def test_ends_well(self, first_deployment: FirstDeployment) -> None:
         assert first_deployment.outcome.status == 0, first_deployment.outcome.text
@@ -204,6 +205,7 @@ class TestBareProject:
                 assert "__pycache__" not in file
 
 
+@pytest.mark.everyday
 class TestSecondRun:
     def test_changes_nothing(self, deployed: Deployment) -> None:
         before = deployed.state
@@ -856,6 +858,7 @@ def _databases_of(deployed: Deployment, prefix: str) -> set[tuple[str, str]]:
 
 
 class TestTeardown:
+    @pytest.mark.everyday
     def test_leaves_nothing(self, deployed: Deployment) -> None:
         outcome = deployed.deploy("--teardown", answer=f"{PROJECT}\n")
         assert outcome.status == 0, outcome.text
