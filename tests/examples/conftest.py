@@ -1,7 +1,8 @@
 """The examples' functions as processes, each on a local cloud of its own."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,9 @@ class Example:
         return self._example.function.log_file.read_text()
 
 
-def _started(background: Background, start: Callable[[AsyncExitStack], Awaitable[Running]]) -> Iterator[Example]:
+def _started(
+    background: Background, start: Callable[[AsyncExitStack], Coroutine[Any, Any, Running]]
+) -> Iterator[Example]:
     stack = AsyncExitStack()
     running_example = background.run(start(stack))
     yield Example(background, running_example)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +24,32 @@ def lose_the_tasks(cloud: Cloud) -> None:
     """What is left when all attempts have ended in crashes: nothing, and a name that is refused for a while."""
     cloud.queues.purge_queue(name=cloud.queue_path())
     assert cloud.tasks() == []
+
+
+LONG_AGO = NOON - 25 * HOUR
+"""What fell due then, and was tried, is given up at noon."""
+
+
+PENDING = {"state": "pending", "created_at": LONG_AGO}
+
+
+def a_report_that_died(cloud: Cloud, record: Mapping[str, Any] = PENDING, **subscription: Any) -> tuple[str, Any]:
+    """Have a report whose task was tried and is gone.
+
+    Args:
+        cloud: where.
+        record: what its delivery holds, over what a pending one does.
+        subscription: fields of its subscription.
+
+    Returns:
+        the user, and the reference of the delivery.
+    """
+    user = cloud.subscribed_user(next_report_at=LONG_AGO, **subscription)
+    delivery = cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, LONG_AGO))
+    delivery.set({**PENDING, **record})
+    cloud.call(LONG_AGO)
+    lose_the_tasks(cloud)
+    return user, delivery
 
 
 def test_an_overdue_report_gets_a_second_task_under_another_name(cloud: Cloud) -> None:
@@ -264,19 +290,14 @@ def test_a_report_that_is_sent_before_the_run_reads_its_delivery_gets_no_task(cl
 
 
 def test_where_the_queue_does_not_say_what_it_holds_nobody_is_given_up(cloud: Cloud) -> None:
-    due_at = NOON - 25 * HOUR
-    user = cloud.subscribed_user(next_report_at=due_at)
-    pending = {"state": "pending", "created_at": due_at}
-    cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at)).set(pending)
-    cloud.call(due_at)
-    lose_the_tasks(cloud)
+    _, delivery = a_report_that_died(cloud)
     healthy = cloud.subscribed_user()
     cloud.tasks_faults.middleware = failing("GetTask", "PERMISSION_DENIED")
 
     answer = cloud.call()
 
     assert (answer.status, answer.body["errors"], answer.body["lost"]) == (500, 1, 0)
-    assert cloud.delivery(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at)) == pending
+    assert delivery.get().to_dict() == PENDING
     assert {report.user_id for report in cloud.reports()} == {healthy}
     assert any("roles/cloudtasks.viewer" in line.get("hint", "") for line in cloud.log())
 
@@ -303,12 +324,7 @@ def test_a_run_that_was_killed_is_no_reason_to_call_a_report_overdue(cloud: Clou
 def test_a_lost_report_is_a_dead_letter_and_its_subscription_moves_on(
     cloud: Cloud, delivery: dict[str, Any], reason: str
 ) -> None:
-    due_at = NOON - 25 * HOUR
-    user = cloud.subscribed_user(next_report_at=due_at, cadence="daily", hour=11)
-    name = delivery_id(user, DEFAULT_SUBSCRIPTION, due_at)
-    cloud.database.collection("deliveries").document(name).set({**delivery, "created_at": due_at})
-    cloud.call(due_at)
-    lose_the_tasks(cloud)
+    user, reference = a_report_that_died(cloud, delivery, cadence="daily", hour=11)
 
     answer = cloud.call()
 
@@ -317,7 +333,7 @@ def test_a_lost_report_is_a_dead_letter_and_its_subscription_moves_on(
     assert {**letter, "error": "", "failed_at": ""} == {
         "user_id": user,
         "subscription_id": DEFAULT_SUBSCRIPTION,
-        "delivery_id": name,
+        "delivery_id": reference.id,
         "due_at": "2126-11-23T11:00:00Z",
         "run_id": "21261124T1200Z",
         "kind": "activity",
@@ -326,8 +342,7 @@ def test_a_lost_report_is_a_dead_letter_and_its_subscription_moves_on(
         "error": "",
         "failed_at": "",
     }
-    record = cloud.delivery(name)
-    assert record is not None
+    record = reference.get().to_dict()
     assert (record["state"], record["attempts"], record["lease_expires_at"]) == ("dead", 5, None)
     assert (record["reason"], record["last_error"]) == (reason, letter["error"])
     assert record["history"] == [{"at": record["failed_at"], "result": "dead", "error": letter["error"]}]
@@ -347,13 +362,12 @@ def test_a_lost_report_is_a_dead_letter_and_its_subscription_moves_on(
     ],
 )
 def test_a_subscription_moves_on_in_its_users_zone(cloud: Cloud, user: dict[str, Any] | None, midnight: Any) -> None:
-    due_at = NOON - 25 * HOUR
-    user_id = cloud.subscribed_user(next_report_at=due_at, user=user, cadence="daily", hour=11)
+    user_id = cloud.subscribed_user(next_report_at=LONG_AGO, user=user, cadence="daily", hour=11)
     if user is None:
         cloud.database.collection("users").document(user_id).delete()
-    pending = {"state": "pending", "created_at": due_at}
-    cloud.database.collection("deliveries").document(delivery_id(user_id, DEFAULT_SUBSCRIPTION, due_at)).set(pending)
-    cloud.call(due_at)
+    delivery = delivery_id(user_id, DEFAULT_SUBSCRIPTION, LONG_AGO)
+    cloud.database.collection("deliveries").document(delivery).set(PENDING)
+    cloud.call(LONG_AGO)
     lose_the_tasks(cloud)
 
     assert cloud.call().body["lost"] == 1
@@ -363,20 +377,14 @@ def test_a_subscription_moves_on_in_its_users_zone(cloud: Cloud, user: dict[str,
 
 
 def test_a_subscription_moves_forward_whatever_period_an_attempt_has_settled(cloud: Cloud) -> None:
-    due_at = NOON - 25 * HOUR
-    user = cloud.subscribed_user(next_report_at=due_at)
-    settled = {"period_start": due_at - 4 * HOUR, "period_end": due_at - 3 * HOUR}
-    cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at)).set(
-        {"state": "pending", "created_at": due_at, **settled}
-    )
-    cloud.call(due_at)
-    lose_the_tasks(cloud)
+    settled = {"period_start": LONG_AGO - 4 * HOUR, "period_end": LONG_AGO - 3 * HOUR}
+    user, _ = a_report_that_died(cloud, settled)
 
     assert cloud.call().body["lost"] == 1
 
     fields = cloud.subscription(user)
     # The next report covers all the time since.
-    assert (fields["next_report_at"], fields["reported_until"]) == (due_at + HOUR, settled["period_end"])
+    assert (fields["next_report_at"], fields["reported_until"]) == (LONG_AGO + HOUR, settled["period_end"])
 
 
 def test_a_users_other_subscriptions_stay_as_they_are(cloud: Cloud) -> None:
@@ -423,12 +431,7 @@ def test_a_report_that_is_being_sent_is_not_lost(cloud: Cloud) -> None:
 
 
 def test_a_report_that_a_worker_takes_up_at_the_last_moment_is_not_given_up(cloud: Cloud) -> None:
-    due_at = NOON - 25 * HOUR
-    user = cloud.subscribed_user(next_report_at=due_at)
-    delivery = cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at))
-    delivery.set({"state": "pending", "created_at": due_at})
-    cloud.call(due_at)
-    lose_the_tasks(cloud)
+    user, delivery = a_report_that_died(cloud)
     claim = {"state": "sending", "owner": "x", "lease_expires_at": NOON + HOUR}
 
     async def claim_it(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
@@ -441,17 +444,12 @@ def test_a_report_that_a_worker_takes_up_at_the_last_moment_is_not_given_up(clou
     cloud.call()
 
     assert delivery.get().get("state") == "sending"
-    assert cloud.subscription(user)["next_report_at"] == due_at
+    assert cloud.subscription(user)["next_report_at"] == LONG_AGO
 
 
 def test_nobody_else_may_act_on_a_report_while_its_dead_letter_is_published(cloud: Cloud) -> None:
     """A worker that came to send it then would make the dead letter a lie."""
-    due_at = NOON - 25 * HOUR
-    user = cloud.subscribed_user(next_report_at=due_at)
-    delivery = cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at))
-    delivery.set({"state": "pending", "created_at": due_at})
-    cloud.call(due_at)
-    lose_the_tasks(cloud)
+    _, delivery = a_report_that_died(cloud)
     seen: list[dict[str, Any]] = []
 
     async def look(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
@@ -471,12 +469,7 @@ def test_nobody_else_may_act_on_a_report_while_its_dead_letter_is_published(clou
 
 
 def test_a_report_that_was_sent_since_it_was_read_gets_no_dead_letter(cloud: Cloud) -> None:
-    due_at = NOON - 25 * HOUR
-    user = cloud.subscribed_user(next_report_at=due_at)
-    delivery = cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at))
-    delivery.set({"state": "pending", "created_at": due_at})
-    cloud.call(due_at)
-    lose_the_tasks(cloud)
+    _, delivery = a_report_that_died(cloud)
 
     async def send_it(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
         if method.endswith("/GetTask"):
@@ -492,14 +485,8 @@ def test_a_report_that_was_sent_since_it_was_read_gets_no_dead_letter(cloud: Clo
 
 
 def test_what_the_application_writes_while_a_report_is_given_up_stays(cloud: Cloud) -> None:
-    due_at = NOON - 25 * HOUR
-    user = cloud.subscribed_user(next_report_at=due_at)
+    user, delivery = a_report_that_died(cloud)
     document = subscription_reference(cloud.database, user)
-    cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at)).set(
-        {"state": "pending", "created_at": due_at}
-    )
-    cloud.call(due_at)
-    lose_the_tasks(cloud)
     later = {"next_report_at": NOON + DAY, "reported_until": NOON}
 
     async def write(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
@@ -514,23 +501,16 @@ def test_what_the_application_writes_while_a_report_is_given_up_stays(cloud: Clo
 
     fields = cloud.subscription(user)
     assert {name: fields[name] for name in later} == later
-    record = cloud.delivery(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at))
-    assert record is not None
+    record = delivery.get().to_dict()
     assert record["state"] == "dead"
 
 
 @pytest.mark.parametrize("reason", ["lost", "retries-exhausted", "unknown-outcome"])
 def test_what_was_begun_to_be_given_up_is_finished_with_the_same_letter(cloud: Cloud, reason: str) -> None:
     """A run or a worker was killed between holding the report and marking it dead: its letter may be there."""
-    due_at = NOON - 25 * HOUR
-    user = cloud.subscribed_user(next_report_at=due_at)
     held = {"reason": reason, "last_error": "as it was said", "failed_at": NOON - HOUR, "owner": "x"}
     state = "sending" if reason == "unknown-outcome" else "pending"
-    cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at)).set(
-        {"state": state, "created_at": due_at, "attempts": 2, **held}
-    )
-    cloud.call(due_at)
-    lose_the_tasks(cloud)
+    _, delivery = a_report_that_died(cloud, {"state": state, "attempts": 2, **held})
 
     cloud.call()
 
@@ -540,18 +520,12 @@ def test_what_was_begun_to_be_given_up_is_finished_with_the_same_letter(cloud: C
         "as it was said",
         "2126-11-24T11:00:00Z",
     )
-    record = cloud.delivery(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at))
-    assert record is not None
+    record = delivery.get().to_dict()
     assert (record["state"], record["reason"], record["failed_at"]) == ("dead", reason, NOON - HOUR)
 
 
 def test_a_letter_that_may_have_been_published_stays_held(cloud: Cloud) -> None:
-    due_at = NOON - 25 * HOUR
-    user = cloud.subscribed_user(next_report_at=due_at)
-    delivery = cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at))
-    delivery.set({"state": "pending", "created_at": due_at})
-    cloud.call(due_at)
-    lose_the_tasks(cloud)
+    _, delivery = a_report_that_died(cloud)
     cloud.pubsub_faults.middleware = failing("Publish", "INTERNAL", after=True)
 
     assert cloud.call().status == 500
@@ -568,12 +542,7 @@ def test_a_letter_that_may_have_been_published_stays_held(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("code", ["ABORTED", "CANCELLED"])
 def test_a_letter_whose_answer_was_lost_is_published_again_at_once(cloud: Cloud, code: str) -> None:
-    due_at = NOON - 25 * HOUR
-    user = cloud.subscribed_user(next_report_at=due_at)
-    delivery = cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at))
-    delivery.set({"state": "pending", "created_at": due_at})
-    cloud.call(due_at)
-    lose_the_tasks(cloud)
+    _, delivery = a_report_that_died(cloud)
     cloud.pubsub_faults.middleware = failing("Publish", code, times=1, after=True)
 
     assert cloud.call().body["lost"] == 1
@@ -582,12 +551,7 @@ def test_a_letter_whose_answer_was_lost_is_published_again_at_once(cloud: Cloud,
 
 
 def test_a_letter_that_is_refused_after_its_first_answer_was_lost_stays_held(cloud: Cloud) -> None:
-    due_at = NOON - 25 * HOUR
-    user = cloud.subscribed_user(next_report_at=due_at)
-    delivery = cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at))
-    delivery.set({"state": "pending", "created_at": due_at})
-    cloud.call(due_at)
-    lose_the_tasks(cloud)
+    _, delivery = a_report_that_died(cloud)
     lost, refused = failing("Publish", "UNAVAILABLE", times=1, after=True), failing("Publish", "PERMISSION_DENIED")
 
     async def first_lost_then_refused(name: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
@@ -605,20 +569,15 @@ def test_a_letter_that_is_refused_after_its_first_answer_was_lost_stays_held(clo
 
 
 def test_a_lost_report_that_cannot_be_published_stays_as_it_is(cloud: Cloud) -> None:
-    due_at = NOON - 25 * HOUR
-    user = cloud.subscribed_user(next_report_at=due_at)
-    pending = {"state": "pending", "created_at": due_at}
-    cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at)).set(pending)
-    cloud.call(due_at)
-    lose_the_tasks(cloud)
+    user, delivery = a_report_that_died(cloud)
     healthy = cloud.subscribed_user()
     cloud.pubsub_faults.middleware = failing("Publish", "PERMISSION_DENIED")
 
     answer = cloud.call()
 
     assert (answer.status, answer.body["errors"], answer.body["lost"], answer.body["dispatched"]) == (500, 1, 0, 1)
-    assert cloud.delivery(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at)) == pending
-    assert cloud.subscription(user)["next_report_at"] == due_at
+    assert delivery.get().to_dict() == PENDING
+    assert cloud.subscription(user)["next_report_at"] == LONG_AGO
     assert cloud.record("21261124T1200Z")["state"] == "failed"
     assert healthy in {report.user_id for report in cloud.reports()}
 
