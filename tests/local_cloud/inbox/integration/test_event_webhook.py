@@ -1,71 +1,42 @@
 """The inbox says what becomes of its mails, as SendGrid's Event Webhook does; SendGrid's own helper verifies it."""
 
-import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import requests
-from aiohttp import web
 from python_http_client import exceptions
 from sendgrid import SendGridAPIClient
 from sendgrid.helpers.eventwebhook import EventWebhook as Verifier
 from sendgrid.helpers.eventwebhook import EventWebhookHeader
 
 from local_cloud.clock import Clock
-from local_cloud.http import HttpServer
 from local_cloud.inbox.event_webhook import EventWebhook
 from local_cloud.inbox.server import STATS_SCOPE, Inbox
-from tests.local_cloud.inbox.integration.conftest import API_KEY
+from tests.local_cloud.inbox.integration.conftest import API_KEY, Receiver, pass_time
 from tests.local_cloud.inbox.integration.test_sendgrid_client import report
 from tests.support import PATIENCE_SECONDS, Background
 
 
-@dataclass
-class Receiver:
-    """Takes the calls, after it has refused some."""
+def events(receiver: Receiver) -> list[dict[str, Any]]:
+    """What came, each event once."""
+    every = [event for call in receiver.calls for event in json.loads(call.body)]
+    return sorted(
+        {(each["email"], each["event"], each.get("attempt")): each for each in every}.values(),
+        key=lambda each: (each["email"], each["timestamp"]),
+    )
 
-    refusals: int = 0
-    calls: list[tuple[dict[str, str], str]] = field(default_factory=list)
 
-    async def take(self, request: web.Request) -> web.Response:
-        self.calls.append((dict(request.headers), await request.text()))
-        if self.refusals:
-            self.refusals -= 1
-            return web.Response(status=503)
-        return web.Response(status=204)
-
-    @property
-    def events(self) -> list[dict[str, Any]]:
-        """What came, each event once."""
-        every = [event for _, body in self.calls for event in json.loads(body)]
-        return sorted(
-            {(each["email"], each["event"], each.get("attempt")): each for each in every}.values(),
-            key=lambda each: (each["email"], each["timestamp"]),
-        )
-
-    def kinds(self, address: str) -> Counter[str]:
-        return Counter(each["event"] for each in self.events if each["email"] == address)
+def kinds(receiver: Receiver, address: str) -> Counter[str]:
+    return Counter(each["event"] for each in events(receiver) if each["email"] == address)
 
 
 @pytest.fixture
-def receiver(background: Background) -> Iterator[tuple[Receiver, str]]:
-    receiver = Receiver()
-    app = web.Application()
-    app.router.add_post("/sendgrid", receiver.take)
-    server = HttpServer("receiver", app, "127.0.0.1", 0)
-    background.run(server.start())
-    yield receiver, f"{server.url}/sendgrid"
-    background.run(server.stop())
-
-
-@pytest.fixture
-def inbox(background: Background, clock: Clock, receiver: tuple[Receiver, str]) -> Iterator[Inbox]:
-    webhook = EventWebhook(clock, url=receiver[1])
+def inbox(background: Background, clock: Clock, receiver: Receiver) -> Iterator[Inbox]:
+    webhook = EventWebhook(clock, url=receiver.url)
     inbox = Inbox(host="127.0.0.1", port=0, clock=clock, sendgrid_api_key=API_KEY, webhook=webhook)
     background.run(inbox.start())
     yield inbox
@@ -79,19 +50,12 @@ def send(inbox: Inbox, *addresses: str) -> None:
 
 
 def let_all_happen(background: Background, inbox: Inbox, clock: Clock) -> None:
-    async def pass_time() -> None:
-        taken = asyncio.create_task(inbox.webhook.all_taken())
-        while not taken.done():
-            clock.advance(timedelta(seconds=1))
-            await asyncio.sleep(0.005)
-
-    background.run(pass_time())
+    pass_time(background, clock, inbox.webhook.all_taken)
 
 
 def test_each_address_has_the_events_of_its_local_part(
-    background: Background, clock: Clock, inbox: Inbox, receiver: tuple[Receiver, str]
+    background: Background, clock: Clock, inbox: Inbox, receiver: Receiver
 ) -> None:
-    to = receiver[0]
     wanted = {
         "ann@example.com": ["processed", "delivered"],
         "bounce@example.com": ["processed", "bounce"],
@@ -101,68 +65,69 @@ def test_each_address_has_the_events_of_its_local_part(
     }
     send(inbox, *wanted)
     let_all_happen(background, inbox, clock)
-    assert {address: to.kinds(address) for address in wanted} == {
-        name: Counter(kinds) for name, kinds in wanted.items()
+    assert {address: kinds(receiver, address) for address in wanted} == {
+        name: Counter(each) for name, each in wanted.items()
     }
-    types = {each["email"]: each.get("type") for each in to.events if each["event"] == "bounce"}
+    types = {each["email"]: each.get("type") for each in events(receiver) if each["event"] == "bounce"}
     assert types == {"bounce@example.com": "bounce", "blocked@example.com": "blocked"}
-    assert {each["delivery_id"] for each in to.events} == {"u1-20261124T1300Z"}
+    assert {each["delivery_id"] for each in events(receiver)} == {"u1-20261124T1300Z"}
     verifier = Verifier(inbox.webhook.key.public)
-    for headers, body in to.calls:
+    for _, headers, raw in receiver.calls:
+        body = raw.decode()
         signature, timestamp = (headers[name] for name in (EventWebhookHeader.SIGNATURE, EventWebhookHeader.TIMESTAMP))
         assert verifier.verify_signature(body, signature, timestamp)
         assert not verifier.verify_signature(body + " ", signature, timestamp)
 
 
 def test_a_further_mail_to_an_address_that_bounced_is_dropped(
-    background: Background, clock: Clock, inbox: Inbox, receiver: tuple[Receiver, str]
+    background: Background, clock: Clock, inbox: Inbox, receiver: Receiver
 ) -> None:
     send(inbox, "bounce@example.com", "spam@example.com")
     let_all_happen(background, inbox, clock)
     send(inbox, "Bounce@example.com", "spam@example.com", "ann@example.com")
     let_all_happen(background, inbox, clock)
-    reasons = [each["reason"] for each in receiver[0].events if each["event"] == "dropped"]
+    reasons = [each["reason"] for each in events(receiver) if each["event"] == "dropped"]
     assert reasons == ["Bounced Address", "Spam Reporting Address"]
     assert len(inbox.mails) == 3
 
 
 def test_a_call_is_repeated_until_it_is_taken_and_signed_anew(
-    background: Background, clock: Clock, inbox: Inbox, receiver: tuple[Receiver, str]
+    background: Background, clock: Clock, inbox: Inbox, receiver: Receiver
 ) -> None:
-    receiver[0].refusals = 3
+    receiver.refusals = 3
     send(inbox, "ann@example.com")
     let_all_happen(background, inbox, clock)
-    assert receiver[0].kinds("ann@example.com") == Counter(["processed", "delivered"])
-    stamps: dict[str, set[str]] = {}
-    for headers, body in receiver[0].calls:
+    assert kinds(receiver, "ann@example.com") == Counter(["processed", "delivered"])
+    stamps: dict[bytes, set[str]] = {}
+    for _, headers, body in receiver.calls:
         stamps.setdefault(body, set()).add(headers[EventWebhookHeader.TIMESTAMP])
     # Three calls were refused: each came again later.
     assert sum(len(each) - 1 for each in stamps.values()) >= 2
-    assert len(receiver[0].calls) >= 4
+    assert len(receiver.calls) >= 4
 
 
 def test_some_events_come_twice_and_in_another_order(
-    background: Background, clock: Clock, inbox: Inbox, receiver: tuple[Receiver, str]
+    background: Background, clock: Clock, inbox: Inbox, receiver: Receiver
 ) -> None:
     send(inbox, *(f"user{number}@example.com" for number in range(40)))
     let_all_happen(background, inbox, clock)
-    every = [event for _, body in receiver[0].calls for event in json.loads(body)]
-    assert len({each["sg_event_id"] for each in every}) == len(every) > 80 == len(receiver[0].events)
+    every = [event for call in receiver.calls for event in json.loads(call.body)]
+    assert len({each["sg_event_id"] for each in every}) == len(every) > 80 == len(events(receiver))
     order = [(each["timestamp"], each["email"]) for each in every]
     assert order != sorted(order)
 
 
 def test_the_link_out_of_a_group_is_an_event(
-    background: Background, clock: Clock, inbox: Inbox, receiver: tuple[Receiver, str]
+    background: Background, clock: Clock, inbox: Inbox, receiver: Receiver
 ) -> None:
     send(inbox, "ann@example.com")
     link = f"{inbox.url}/asm/unsubscribe?group=7&email=ann@example.com"
     assert requests.get(link, timeout=PATIENCE_SECONDS).status_code == 200
     let_all_happen(background, inbox, clock)
-    assert "group_unsubscribe" not in receiver[0].kinds("ann@example.com")
+    assert "group_unsubscribe" not in kinds(receiver, "ann@example.com")
     assert requests.post(link, timeout=PATIENCE_SECONDS).status_code == 200
     let_all_happen(background, inbox, clock)
-    assert "group_unsubscribe" in receiver[0].kinds("ann@example.com")
+    assert "group_unsubscribe" in kinds(receiver, "ann@example.com")
 
 
 def test_statistics(background: Background, clock: Clock, inbox: Inbox) -> None:

@@ -7,65 +7,38 @@ import hmac
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 import requests
-from aiohttp import web
 
 from local_cloud.clock import Clock
-from local_cloud.http import HttpServer
 from local_cloud.inbox.resend_webhook import ResendWebhook
 from local_cloud.inbox.server import RESEND_API_KEY, Inbox
-from tests.local_cloud.inbox.integration.conftest import API_KEY
+from tests.local_cloud.inbox.integration.conftest import API_KEY, Receiver, pass_time
 from tests.local_cloud.inbox.integration.test_resend import EMAIL, post
 from tests.support import PATIENCE_SECONDS, Background
 
 TAGS = [{"name": "delivery_id", "value": "dTQyOmRlZmF1bHQ"}]
 
 
-@dataclass
-class Receiver:
-    """Takes the calls at their times, after it has refused some."""
+def events(receiver: Receiver, address: str) -> list[dict[str, Any]]:
+    """Those about an address, each once, in their order."""
+    every = {call.headers["svix-id"]: json.loads(call.body) for call in receiver.calls}
+    return sorted(
+        (each for each in every.values() if each["data"]["to"] == [address]), key=lambda each: each["created_at"]
+    )
 
-    clock: Clock
-    refusals: int = 0
-    calls: list[tuple[datetime, dict[str, str], bytes]] = field(default_factory=list)
 
-    async def take(self, request: web.Request) -> web.Response:
-        self.calls.append((self.clock.now(), dict(request.headers), await request.read()))
-        if self.refusals:
-            self.refusals -= 1
-            return web.Response(status=503)
-        return web.Response(status=204)
-
-    def events(self, address: str) -> list[dict[str, Any]]:
-        """Those about an address, each once, in their order."""
-        every = {headers["svix-id"]: json.loads(body) for _, headers, body in self.calls}
-        return sorted(
-            (each for each in every.values() if each["data"]["to"] == [address]), key=lambda each: each["created_at"]
-        )
-
-    def types(self, address: str) -> list[str]:
-        return [each["type"] for each in self.events(address)]
+def types(receiver: Receiver, address: str) -> list[str]:
+    return [each["type"] for each in events(receiver, address)]
 
 
 @pytest.fixture
-def receiver(background: Background, clock: Clock) -> Iterator[tuple[Receiver, str]]:
-    receiver = Receiver(clock)
-    app = web.Application()
-    app.router.add_post("/resend", receiver.take)
-    server = HttpServer("receiver", app, "127.0.0.1", 0)
-    background.run(server.start())
-    yield receiver, f"{server.url}/resend"
-    background.run(server.stop())
-
-
-@pytest.fixture
-def inbox(background: Background, clock: Clock, receiver: tuple[Receiver, str]) -> Iterator[Inbox]:
-    webhook = ResendWebhook(clock, url=receiver[1])
+def inbox(background: Background, clock: Clock, receiver: Receiver) -> Iterator[Inbox]:
+    webhook = ResendWebhook(clock, url=receiver.url)
     inbox = Inbox(host="127.0.0.1", port=0, clock=clock, sendgrid_api_key=API_KEY, resend_webhook=webhook)
     background.run(inbox.start())
     yield inbox
@@ -84,19 +57,12 @@ def show(inbox: Inbox, email_id: str) -> requests.Response:
 
 
 def let_all_happen(background: Background, inbox: Inbox, clock: Clock, step: timedelta = timedelta(seconds=1)) -> None:
-    async def pass_time() -> None:
-        taken = asyncio.create_task(inbox.resend.webhook.all_taken())
-        while not taken.done():
-            clock.advance(step)
-            await asyncio.sleep(0.005)
-
-    background.run(pass_time())
+    pass_time(background, clock, inbox.resend.webhook.all_taken, step)
 
 
 def test_each_address_has_the_events_of_its_local_part(
-    background: Background, clock: Clock, inbox: Inbox, receiver: tuple[Receiver, str]
+    background: Background, clock: Clock, inbox: Inbox, receiver: Receiver
 ) -> None:
-    to = receiver[0]
     wanted = {
         "ann@example.com": ["email.sent", "email.delivered"],
         "bounce@example.com": ["email.sent", "email.bounced"],
@@ -112,39 +78,40 @@ def test_each_address_has_the_events_of_its_local_part(
     }
     send(inbox, *wanted)
     let_all_happen(background, inbox, clock)
-    assert {address: to.types(address) for address in wanted} == wanted
-    types = {
+    assert {address: types(receiver, address) for address in wanted} == wanted
+    bounces = {
         each["data"]["to"][0]: each["data"]["bounce"]["type"]
         for address in wanted
-        for each in to.events(address)
+        for each in events(receiver, address)
         if each["type"] == "email.bounced"
     }
-    assert types == {
+    assert bounces == {
         "bounce@example.com": "Permanent",
         "blocked@example.com": "Transient",
         "bounced@resend.dev": "Permanent",
     }
-    assert to.events("ann@example.com")[0]["data"]["tags"] == {"delivery_id": "dTQyOmRlZmF1bHQ"}
+    assert events(receiver, "ann@example.com")[0]["data"]["tags"] == {"delivery_id": "dTQyOmRlZmF1bHQ"}
     # A test address can be used again, another one cannot.
     send(inbox, "bounced@resend.dev", "bounce@example.com", "spam+ann@example.com")
     let_all_happen(background, inbox, clock)
-    assert to.types("bounced@resend.dev").count("email.bounced") == 2
+    assert types(receiver, "bounced@resend.dev").count("email.bounced") == 2
     reasons = [
-        to.events(name)[-1]["data"]["suppressed"]["reason"] for name in ("bounce@example.com", "spam+ann@example.com")
+        events(receiver, name)[-1]["data"]["suppressed"]["reason"]
+        for name in ("bounce@example.com", "spam+ann@example.com")
     ]
     assert reasons == ["previous_bounce", "previous_complaint"]
     assert len(inbox.mails) == len(wanted) - 1 + 1
 
 
 def test_each_attempt_of_a_call_is_signed_with_its_own_time(
-    background: Background, clock: Clock, inbox: Inbox, receiver: tuple[Receiver, str]
+    background: Background, clock: Clock, inbox: Inbox, receiver: Receiver
 ) -> None:
-    receiver[0].refusals = 2
+    receiver.refusals = 2
     send(inbox, "ann@example.com")
     let_all_happen(background, inbox, clock)
     key = base64.b64decode(inbox.resend.webhook.secret.text.removeprefix("whsec_"))
     stamps: dict[str, set[str]] = {}
-    for at, headers, body in receiver[0].calls:
+    for at, headers, body in receiver.calls:
         stamp = headers["svix-timestamp"]
         signed = f"{headers['svix-id']}.{stamp}.".encode() + body
         expected = base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
@@ -155,37 +122,34 @@ def test_each_attempt_of_a_call_is_signed_with_its_own_time(
 
 
 def test_a_call_is_repeated_for_some_hours_and_delays_no_other(
-    background: Background, clock: Clock, inbox: Inbox, receiver: tuple[Receiver, str]
+    background: Background, clock: Clock, inbox: Inbox, receiver: Receiver
 ) -> None:
-    receiver[0].refusals = 1000
+    receiver.refusals = 1000
     begin = clock.now()
     send(inbox, "ann@example.com")
     let_all_happen(background, inbox, clock, step=timedelta(minutes=20))
-    attempts = Counter(headers["svix-id"] for _, headers, _ in receiver[0].calls)
+    attempts = Counter(headers["svix-id"] for _, headers, _ in receiver.calls)
     assert set(attempts.values()) == {8}
     assert timedelta(hours=27) < clock.now() - begin < timedelta(hours=31)
 
     # One that waits for hours does not keep the next from coming.
-    receiver[0].calls.clear()
+    receiver.calls.clear()
     send(inbox, "ann@example.com")
 
-    async def until(count: int, step: timedelta) -> None:
-        while len(receiver[0].calls) < count:
-            clock.advance(step)
+    async def calls(count: int) -> None:
+        while len(receiver.calls) < count:
             await asyncio.sleep(0.005)
 
-    background.run(until(6, timedelta(minutes=1)))
-    receiver[0].refusals = 0
+    pass_time(background, clock, partial(calls, 6), timedelta(minutes=1))
+    receiver.refusals = 0
     now = clock.now()
     send(inbox, "bo@example.com")
-    background.run(until(8, timedelta(seconds=1)))
-    assert receiver[0].types("bo@example.com")
+    pass_time(background, clock, partial(calls, 8))
+    assert types(receiver, "bo@example.com")
     assert clock.now() - now < timedelta(minutes=1)
 
 
-def test_the_latest_event_of_an_email(
-    background: Background, clock: Clock, inbox: Inbox, receiver: tuple[Receiver, str]
-) -> None:
+def test_the_latest_event_of_an_email(background: Background, clock: Clock, inbox: Inbox, receiver: Receiver) -> None:
     (email_id,) = send(inbox, "bounce@example.com")
     shown = show(inbox, email_id).json()
     assert (shown["last_event"], shown["tags"], shown["to"]) == ("queued", TAGS, ["bounce@example.com"])
