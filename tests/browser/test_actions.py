@@ -21,6 +21,8 @@ from tests.support import PATIENCE_SECONDS, wait_until
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+pytestmark = pytest.mark.thorough
+
 PATIENCE = PATIENCE_SECONDS * 1000
 EVERY = 4000
 """After so many milliseconds a page asks for its part again (console.js)."""

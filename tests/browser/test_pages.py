@@ -23,6 +23,8 @@ from tests.console_server import OPERATOR
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+pytestmark = pytest.mark.thorough
+
 READ_ONLY = (
     *("overview", "a delivery that is dead", "dead letters", "a dead letter that is open"),
     *("queues", "people", "a user, usual", "local cloud"),
@@ -31,6 +33,8 @@ PLAIN = (
     *("overview", "runs", "deliveries", "a delivery that is bounced", "dead letters"),
     *("a dead letter that is open", "a job that has ended", "queues", "people", "a user, usual", "actions", "mails"),
 )
+EVERYDAY = ("overview", "a delivery that is dead", "dead letters", "a user, usual")
+"""What `make test` looks at, too."""
 ERRORS = {"/nothing": 404, f"/people/{part(MARKUP)}": 404, "/deliveries?user=a/b": 400, "/runs/none": 404}
 
 
@@ -53,7 +57,9 @@ _ASKS_FOR_ITSELF = """
 """
 
 
-@pytest.mark.parametrize("name", FULL)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.everyday if name in EVERYDAY else ()) for name in FULL]
+)
 def test_everybody_can_read_a_page(house: House, tab: Tab, name: str) -> None:
     tab.visit(house.full.url, FULL[name](house))
     assert tab.looks() == []

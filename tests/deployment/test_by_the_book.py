@@ -27,6 +27,9 @@ PAGE_URL = "https://report-preferences-123456789012.us-central1.run.app"
 WEBHOOK_URL = f"{FUNCTION_URL}/sendgrid"
 
 
+pytestmark = pytest.mark.thorough
+
+
 @dataclass(frozen=True)
 class FirstRun:
     """The first deployment, and what it left.

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
+pytestmark = pytest.mark.thorough
+
+
 def in_folder(folder: Path, docs: Path = DOCS) -> Path:
     """The site, built in a folder of its own."""
     shutil.copyfile(ROOT / "zensical.toml", folder / "zensical.toml")
@@ -54,6 +57,7 @@ def test_every_link_to_a_file_leads_to_one(site: Path) -> None:
     assert dead == set()
 
 
+@pytest.mark.everyday
 def test_the_first_page_names_every_other() -> None:
     named = re.findall(r"\]\(([a-z-]+/[\w-]+\.md)\)", (DOCS / "index.md").read_text(encoding="utf-8"))
     assert {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")} - {"index.md"} == set(named)

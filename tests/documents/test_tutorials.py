@@ -13,6 +13,8 @@ from tests.documents.fresh_clone import fresh_clone, set_up
 from tests.documents.tutorial import Reader
 from tests.support import REPOSITORY, free_ports
 
+pytestmark = pytest.mark.thorough
+
 _START = REPOSITORY / "docs" / "start"
 _FIRST_PORT = 8470
 _PORTS = 15
