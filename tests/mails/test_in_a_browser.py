@@ -1,15 +1,17 @@
 """What every mail looks like in Chromium: nothing sticks out, everything can be read, and by a screen reader, too."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser, Page
 
 from functions.shared.color import TEXT, contrast
 from functions.worker.reports.kinds import sample
 from tests.chromium import EVERYBODY, violations
 from tests.mails.made import BRAND, PERIOD, Made, mail_of
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 NARROW, WIDE = 320, 600
 RULES = {
@@ -60,15 +62,15 @@ _COLORS = """
 _CHART = "img[width='496']"
 """As wide as the layout's chart.mjml has it."""
 
-Open = Callable[..., Page]
+Open = Callable[..., "Page"]
 
 
 @pytest.fixture(scope="module")
-def open_page(browser: Browser) -> Open:
+def open_page(browser: "Browser") -> Open:
     """Opens pages, all in one tab for each width and scheme."""
     pages: dict[tuple[int, str], Page] = {}
 
-    def show(html: str, width: int, scheme: Any = "light") -> Page:
+    def show(html: str, width: int, scheme: Any = "light") -> "Page":
         if (width, scheme) not in pages:
             context = browser.new_context(
                 viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True, offline=True

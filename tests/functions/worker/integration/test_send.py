@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from google.cloud.firestore_v1._helpers import GeoPoint
 from google.cloud.firestore_v1.vector import Vector
-from pypdf import PdfReader
 
 from functions.shared.ids import shard_of, task_id
 from local_cloud.inbox.faults import Answer, Call
@@ -35,6 +34,8 @@ def test_files_arrive_as_they_were_made(cloud: Cloud) -> None:
     csv_file, workbook, document = [each.content for each in mail.attachments if not each.inline]
     assert csv_file.decode("utf-8-sig") == '"Type","Events"\r\n"注文",1\r\n'
     assert zipfile.is_zipfile(io.BytesIO(workbook))
+    from pypdf import PdfReader
+
     assert "注文" in PdfReader(io.BytesIO(document)).pages[0].extract_text()
 
 

@@ -4,9 +4,7 @@ import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import openpyxl
 import pytest
-from pypdf import PdfReader
 from structlog.testing import capture_logs
 
 from functions.shared.period import Period
@@ -319,6 +317,9 @@ def test_files_come_where_the_subscription_asks_for_them() -> None:
     assert len(lines) == len(events) + 2
     assert '"Type 12",1,12' in lines
     assert '"\'=1+1",1,' in lines
+    import openpyxl
+    from pypdf import PdfReader
+
     sheet = openpyxl.load_workbook(io.BytesIO(workbook.content)).active
     assert sheet is not None
     assert ("Type 12", 1, 12) in list(sheet.values)

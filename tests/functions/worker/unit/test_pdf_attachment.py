@@ -8,11 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from gettext import NullTranslations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from babel import Locale
-from pypdf import PdfReader
 
 from functions.shared.brand import Brand
 from functions.worker.mail.model import Attachment
@@ -27,6 +26,9 @@ from functions.worker.reports.blocks import AxisLabel, Chart, Headline, LegendEn
 from functions.worker.reports.language import Language, language_for
 from tests.support import REPOSITORY
 
+if TYPE_CHECKING:
+    from pypdf import PdfReader
+
 ENGLISH, JAPANESE = language_for("en"), language_for("ja")
 CHART = Chart(
     content_id="c",
@@ -39,8 +41,14 @@ CHART = Chart(
 COLUMNS = (Column("Customer"), Column("Revenue", ColumnKind.MONEY, "EUR"))
 
 
+def reader_of(file: Attachment) -> "PdfReader":
+    from pypdf import PdfReader
+
+    return PdfReader(io.BytesIO(file.content))
+
+
 def pages(file: Attachment) -> list[str]:
-    return [page.extract_text() for page in PdfReader(io.BytesIO(file.content)).pages]
+    return [page.extract_text() for page in reader_of(file).pages]
 
 
 def pdf(language: Language = ENGLISH, /, **contents: Any) -> Attachment:
@@ -81,7 +89,7 @@ def test_a_document_says_what_the_report_says() -> None:
         *("You get this every day.", "1 / 1"),
     ):
         assert text in page
-    reader = PdfReader(io.BytesIO(file.content))
+    reader = reader_of(file)
     assert reader.metadata is not None
     assert reader.metadata.title == "Your sales"
     assert len(reader.pages[0].images) >= 1
@@ -92,14 +100,14 @@ def test_a_japanese_document() -> None:
     [page] = pages(file)
     assert "アクティビティ" in page
     assert "11月24日(火)" in page
-    assert str(PdfReader(io.BytesIO(file.content)).root_object["/Lang"]) == "ja"
+    assert str(reader_of(file).root_object["/Lang"]) == "ja"
 
 
 @pytest.mark.parametrize("code", ["ar", "he", "fa"])
 def test_a_language_from_right_to_left_does_not_break(code: str) -> None:
     language = Language(Locale(code), NullTranslations())
     file = pdf(language, title="שלום 2026", tables=(table([("نوع", 5)]),))
-    [page] = PdfReader(io.BytesIO(file.content)).pages
+    [page] = reader_of(file).pages
     as_it_lies = page.extract_text(extraction_mode="layout")
     assert "2026" in as_it_lies
     # The first column stands on the right.
@@ -112,7 +120,7 @@ def test_no_value_becomes_markup() -> None:
     [page] = pages(file)
     unbroken = " ".join(page.replace("\u200b", "").split())
     assert unbroken.count(text) == 2
-    assert all("/Annots" not in each for each in PdfReader(io.BytesIO(file.content)).pages)
+    assert all("/Annots" not in each for each in reader_of(file).pages)
 
 
 def test_a_long_table_repeats_its_header_and_names_what_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,12 +162,12 @@ def test_long_words_and_long_texts_stay_in_their_cell() -> None:
 @pytest.mark.parametrize(("locale", "width"), [("en", 595), ("en-US", 612), ("ja", 595)])
 def test_paper_is_that_of_the_country(locale: str, width: int) -> None:
     file = pdf(language_for(locale), title="T")
-    assert round(PdfReader(io.BytesIO(file.content)).pages[0].mediabox.width) == width
+    assert round(reader_of(file).pages[0].mediabox.width) == width
 
 
 def test_many_columns_turn_the_page() -> None:
     wide = DataTable(title="T", columns=[Column(f"C{n}") for n in range(9)], rows=[])
-    box = PdfReader(io.BytesIO(pdf(ENGLISH, title="T", tables=(wide,)).content)).pages[0].mediabox
+    box = reader_of(pdf(ENGLISH, title="T", tables=(wide,))).pages[0].mediabox
     assert box.width > box.height
 
 

@@ -5,13 +5,10 @@ import zipfile
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from gettext import NullTranslations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import openpyxl
 import pytest
 from babel import Locale
-from openpyxl.cell import Cell
-from openpyxl.worksheet.worksheet import Worksheet
 
 from functions.worker.mail.model import Attachment
 from functions.worker.reports.attachments import xlsx_attachment as module
@@ -19,16 +16,25 @@ from functions.worker.reports.attachments.columns import AttachmentError, Column
 from functions.worker.reports.attachments.xlsx_attachment import LONGEST_TEXT, sheet_name, xlsx_attachment
 from functions.worker.reports.language import Language, language_for
 
+if TYPE_CHECKING:
+    from openpyxl.cell import Cell
+    from openpyxl.worksheet.worksheet import Worksheet
+
 ENGLISH = language_for("en")
 
 
-def sheet_of(file: Attachment) -> Worksheet:
+def sheet_of(file: Attachment) -> "Worksheet":
+    import openpyxl
+    from openpyxl.worksheet.worksheet import Worksheet
+
     sheet = openpyxl.load_workbook(io.BytesIO(file.content)).active
     assert isinstance(sheet, Worksheet)
     return sheet
 
 
-def cell_of(column: Column, value: Any, locale: str = "en") -> Cell:
+def cell_of(column: Column, value: Any, locale: str = "en") -> "Cell":
+    from openpyxl.cell import Cell
+
     sheet = sheet_of(xlsx_attachment("a", [column], [[value]], language=language_for(locale)))
     cell = sheet["A2"]
     assert isinstance(cell, Cell)
