@@ -229,8 +229,12 @@ def test_a_preview_that_is_watched_follows_code_templates_and_mistakes(tree: Pat
 
 
 def edit(file: Path, old: str, new: str) -> None:
-    assert old in file.read_text()
-    file.write_text(file.read_text().replace(old, new))
+    text = file.read_text()
+    assert old in text
+    # As an editor does: whoever watches the file never finds half of it.
+    edited = file.with_name(f"{file.name}.edited")
+    edited.write_text(text.replace(old, new))
+    edited.replace(file)
 
 
 def read(url: str) -> str:
