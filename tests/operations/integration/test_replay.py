@@ -472,6 +472,7 @@ def test_a_queue_that_does_not_exist_leaves_the_letter_open(project: Project) ->
     assert len(project.queued()) == 1
 
 
+@pytest.mark.thorough
 def test_several_hundred_at_once(project: Project) -> None:
     for number in range(300):
         project.dead_letter(f"u{number}")

@@ -289,7 +289,13 @@ def test_a_due_time_that_was_set_back_gets_no_report_of_what_was_reported() -> N
     assert period == Period(until, utc("2026-11-26T00:00"))
 
 
-@pytest.mark.parametrize("line", ["*/15 * * * *", "*/5 * * * *", "* * * * *", "*/5 1-3 * * *", "0,30 1,2 * * *"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("*/15 * * * *", "*/5 * * * *", "*/5 1-3 * * *", "0,30 1,2 * * *"),
+        pytest.param("* * * * *", marks=pytest.mark.thorough),
+    ],
+)
 @pytest.mark.parametrize(
     ("zone", "begin"),
     [
