@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.support import free_ports
+from tests.support import PATIENCE_SECONDS, free_ports
 
 if TYPE_CHECKING:
     import psycopg
@@ -100,7 +100,7 @@ def running_postgresql() -> Iterator[PostgreSQLServer]:
         finally:
             # Immediate shutdown: no test needs the data any more.
             process.send_signal(signal.SIGQUIT)
-            process.wait(timeout=60)
+            process.wait(timeout=PATIENCE_SECONDS)
 
 
 def _readable(folder: Path, user: int | None) -> Path:

@@ -20,6 +20,7 @@ from operations.errors import OperatorError
 from operations.kind_source import Source
 from operations.new_kind import ROOT, write_kind
 from tests.forked_python import run_python
+from tests.support import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.starts_process
 
@@ -197,7 +198,10 @@ def test_a_preview_that_is_watched_follows_code_templates_and_mistakes(tree: Pat
 
             def next_page(page: str) -> str:
                 """The page that follows one, once it is there."""
-                asked, deadline = page.partition('EventSource("/')[2].partition('"')[0], time.monotonic() + 60
+                asked, deadline = (
+                    page.partition('EventSource("/')[2].partition('"')[0],
+                    time.monotonic() + PATIENCE_SECONDS,
+                )
                 while "changed" not in read(url + asked):
                     assert watching.poll() is None
                     assert time.monotonic() < deadline
@@ -225,7 +229,7 @@ def test_a_preview_that_is_watched_follows_code_templates_and_mistakes(tree: Pat
                 page = next_page(page)
         finally:
             watching.send_signal(signal.SIGINT)
-        assert watching.wait(timeout=30) == 130
+        assert watching.wait(timeout=PATIENCE_SECONDS) == 130
 
 
 def edit(file: Path, old: str, new: str) -> None:
@@ -238,7 +242,7 @@ def edit(file: Path, old: str, new: str) -> None:
 
 
 def read(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310  the preview's own server
+    with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310  the preview's own server
         return str(answer.read().decode())
 
 

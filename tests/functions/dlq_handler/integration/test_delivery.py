@@ -13,6 +13,7 @@ from local_cloud.dead_letters import make_dead_letter_topics
 from local_cloud.inbox.faults import Answer
 from local_cloud.pubsub.server import PubSubEmulator
 from tests.functions.dlq_handler.integration.conftest import INVOKER, PROJECT, TOPIC, URL, Cloud, letter
+from tests.support import PATIENCE_SECONDS
 
 STORM = "SendGrid answered 500: it is on fire"
 LETTERS = 60
@@ -30,7 +31,7 @@ class Topic:
     def publish(self, error: str, count: int) -> None:
         letters = [letter(f"user-{number}", error=error) for number in range(count)]
         for future in [self.publisher.publish(TOPIC, dead.to_json()) for dead in letters]:
-            future.result(10)
+            future.result(PATIENCE_SECONDS)
 
     def deliver_everything(self) -> int:
         """Let minutes pass until nothing is left; returns how many passed, also by themselves on a slow machine."""

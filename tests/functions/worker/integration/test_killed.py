@@ -14,6 +14,7 @@ import requests
 
 from local_cloud.inbox.faults import Answer, Call
 from tests.functions.worker.integration.conftest import DUE, HOUR, Cloud
+from tests.support import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_a_worker_that_is_told_to_end_finishes_its_report(
     reached, let = held
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(cloud.deliver, user, worker=worker)
-        assert reached.wait(20)
+        assert reached.wait(PATIENCE_SECONDS)
         assert worker.pid is not None
         os.killpg(worker.pid, signal.SIGTERM)
         cloud.background.loop.call_soon_threadsafe(let.set)
@@ -55,7 +56,7 @@ def test_a_worker_that_was_killed_while_it_sent_leaves_an_unknown_outcome(
     reached, let = held
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(cloud.deliver, user, worker=worker)
-        assert reached.wait(20)
+        assert reached.wait(PATIENCE_SECONDS)
         assert worker.pid is not None
         os.killpg(worker.pid, signal.SIGKILL)
         with pytest.raises(requests.ConnectionError):
@@ -75,10 +76,10 @@ def test_a_worker_that_was_killed_while_it_sent_leaves_an_unknown_outcome(
 
 
 def _wait_until_it_is_back(port: int) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            assert requests.get(f"http://127.0.0.1:{port}/health", timeout=5).ok
+            assert requests.get(f"http://127.0.0.1:{port}/health", timeout=PATIENCE_SECONDS).ok
         except requests.ConnectionError:
             assert time.monotonic() < deadline, "the runner did not start it again"
             time.sleep(0.05)

@@ -17,6 +17,7 @@ from google.cloud.firestore_v1.vector import Vector
 from functions.shared.ids import shard_of, task_id
 from local_cloud.inbox.faults import Answer, Call
 from tests.functions.worker.integration.conftest import API_KEY, DUE, HOUR, Cloud, task
+from tests.support import PATIENCE_SECONDS
 
 MINUTE = timedelta(minutes=1)
 
@@ -209,7 +210,7 @@ def test_two_calls_at_the_same_moment_send_one_mail(cloud: Cloud) -> None:
     cloud.inbox.fault = hold
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(cloud.deliver, user)
-        assert accepting.wait(20)
+        assert accepting.wait(PATIENCE_SECONDS)
         second = cloud.deliver(user)
         cloud.background.loop.call_soon_threadsafe(accept.set)
         assert (first.result().status_code, first.result().json()["result"]) == (200, "sent")
