@@ -62,7 +62,10 @@ class PostgreSQLServer:
 def running_postgresql() -> Iterator[PostgreSQLServer]:
     """Start a server with an empty database, and stop it at the end."""
     user = _NOBODY if os.geteuid() == 0 else None
-    with tempfile.TemporaryDirectory(prefix="postgresql-") as temporary:
+    usual = Path(tempfile.gettempdir())
+    # One of `mktemp -d`, for example, is its owner's alone.
+    place = usual if user is None or _is_open(usual) else Path("/tmp")
+    with tempfile.TemporaryDirectory(prefix="postgresql-", dir=place) as temporary:
         folder = Path(temporary)
         binaries = _readable(folder, user) / "bin"
         data = folder / "data"
@@ -105,6 +108,11 @@ def running_postgresql() -> Iterator[PostgreSQLServer]:
 
 def _readable(folder: Path, user: int | None) -> Path:
     """The binaries, in a place that the user can read: nobody cannot look into every home."""
-    if user is None or all(parent.stat().st_mode & 0o001 for parent in _INSTALLED.parents):
+    if user is None or _is_open(_INSTALLED.parent):
         return _INSTALLED
     return Path(shutil.copytree(_INSTALLED, folder / "pginstall"))
+
+
+def _is_open(folder: Path) -> bool:
+    """Whether everybody may go into a folder."""
+    return all(each.stat().st_mode & 0o001 for each in (folder, *folder.parents))
