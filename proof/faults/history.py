@@ -1,6 +1,6 @@
 """Records the history of a scenario from Firestore, the inbox and the alerts, as an observer from outside can."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -91,7 +91,7 @@ async def read_history(
         left_out={
             key: frozenset(
                 address_hash(silence.recipient)
-                for silence in by_news
+                for silence in (*by_news, *unsubscribed)
                 if silence.key == key and not silence.until and silence.recipient in each.recipients(key.user_id)
             )
             for key, each in known.items()
@@ -120,18 +120,27 @@ def _subscription(
         postponed_to=known.postponed_to,
         pauses=[*known.pauses, *_pauses_by_news(key, known, silences)],
         is_empty=known.is_empty,
-        suppressed=frozenset(fields.get("suppressed") or ()),
+        objecting=frozenset(_objecting(fields)),
     )
 
 
+def _objecting(fields: Mapping[str, Any]) -> Iterator[str]:
+    for hashed, objection in (fields.get("objections") or {}).items():
+        taken_back = [at for at in (objection.get("cleared_at"), fields.get("resumed_at")) if at is not None]
+        if "at" in objection and all(objection["at"] > each for each in taken_back):
+            yield hashed
+
+
 def _pauses_by_news(key: SubscriptionKey, known: KnownSubscription, silences: Sequence[Silence]) -> list[Pause]:
-    """A subscription is paused when none of those is left whom its report is for."""
+    """A subscription is paused when none of those is left whom its report is for. The run that sees its end sends what
+    is due at the run's own time."""
     left = set(known.addresses.get("to") or [email_of(key.user_id)])
     for silence in silences:
         if silence.key == key and silence.recipient in left:
             left.remove(silence.recipient)
             if not left:
-                return [Pause(since=silence.since, until=silence.until)]
+                until = silence.until and silence.until.replace(minute=0, second=0, microsecond=0)
+                return [Pause(since=silence.since, until=until)]
     return []
 
 

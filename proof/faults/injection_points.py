@@ -75,7 +75,7 @@ _READ = {
     MAIL_EVENTS: InjectionPoint.READ_EVENTS,
 }
 _STOPPING = {PauseReason.BOUNCED, PauseReason.COMPLAINED, PauseReason.UNSUBSCRIBED}
-_ADDRESSES = {"suppressed", "to", "cc"}
+_ADDRESSES = {"objections", "to", "cc"}
 _MOVED = {"next_report_at", "reported_until"}
 
 

@@ -90,7 +90,7 @@ class SubscriptionHistory:
         postponed_to: until when the application wanted no report; None where it did not say so.
         pauses: when it was paused. Where it never was, it has a due time at all times.
         is_empty: whether there is nothing to report, so that each of its reports is skipped.
-        suppressed: the hashes of the addresses that it leaves out.
+        objecting: the hashes of the addresses that it leaves out.
     """
 
     key: SubscriptionKey
@@ -105,7 +105,7 @@ class SubscriptionHistory:
     postponed_to: datetime | None = None
     pauses: Sequence[Pause] = ()
     is_empty: bool = False
-    suppressed: frozenset[str] = frozenset()
+    objecting: frozenset[str] = frozenset()
 
     @property
     def is_paused(self) -> bool:
@@ -181,7 +181,7 @@ class History:
         silences: to whom no more mail may go, by the provider's events or by their own wish.
         news: the events that have reached mail_events.
         records: what it keeps of them, by the id of the delivery.
-        left_out: the hashes of the addresses that each subscription must leave out, where it is not paused.
+        left_out: the hashes of the addresses that each subscription must leave out.
         changed_by_repeats: the documents that were written although only what had come before came again.
         inquired: the deliveries whose outcome a worker did not know, so that it asked whether the provider has it.
         undecidable: those about which neither the mail's events nor the provider's logs said anything in time.
@@ -677,8 +677,8 @@ def _misrecorded(history: History) -> Iterator[Violation]:
 def _wrongly_left_out(history: History) -> Iterator[Violation]:
     for each in history.subscriptions:
         wanted = history.left_out.get(each.key, frozenset())
-        if not each.is_paused and each.suppressed != wanted:
-            text = f"it leaves out {sorted(each.suppressed)}, not {sorted(wanted)}"
+        if each.objecting != wanted:
+            text = f"it leaves out {sorted(each.objecting)}, not {sorted(wanted)}"
             yield Violation(Rule.WRONGLY_LEFT_OUT, str(each.key), text)
 
 

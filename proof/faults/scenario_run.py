@@ -368,8 +368,8 @@ class ScenarioRun:
                 self.known[key].pause(since=self.hour)
 
     async def resume_silently(self, key: SubscriptionKey) -> None:
-        """Resume a subscription that events have paused, as an application does that leaves no trace of it."""
-        await self.write_subscription(key, {"active": True, "shard": None})
+        """Resume a subscription that events have paused, as an application does whose users want emails again."""
+        await self.write_subscription(key, {"active": True, "shard": None, "objections": None})
         self._resumed[key] = self.world.clock.now()
 
     async def note_resumption(self, key: SubscriptionKey) -> None:

@@ -508,7 +508,7 @@ def test_who_gets_no_more_mail_may_be_missing_and_no_one_else() -> None:
 
 
 def test_an_address_that_is_left_out_for_no_reason_or_not_left_out() -> None:
-    left_out = replace(SUBSCRIPTION, suppressed=frozenset({"hash"}))
+    left_out = replace(SUBSCRIPTION, objecting=frozenset({"hash"}))
     assert broken(GOOD, subscriptions=[left_out]) == {Rule.WRONGLY_LEFT_OUT}
     assert broken(GOOD, subscriptions=[left_out], left_out={KEY: frozenset({"hash"})}) == set()
     assert broken(GOOD, left_out={KEY: frozenset({"hash"})}) == {Rule.WRONGLY_LEFT_OUT}
