@@ -125,7 +125,7 @@ def show_person(request: Request) -> Response:
                 mail=mails.get(last[each.id].id) if each.id in last else None,
                 with_addresses=shows_addresses,
             )
-            | {"recipients": [to.address if shows_addresses else "[address]" for to in recipients(each, user)]}
+            | _recipients(each, user, shows_addresses=shows_addresses)
             for each in subscriptions
         ],
         deliveries=[delivery_row(each, mails.get(each.id)) for each in deliveries],
@@ -133,6 +133,15 @@ def show_person(request: Request) -> Response:
         cadences=[each.value for each in Cadence],
         locales=previews.languages(),
     )
+
+
+def _recipients(subscription: Subscription, user: User, *, shows_addresses: bool) -> dict[str, Any]:
+    """Whom a subscription's reports are meant for, and how many of them get none."""
+    found = recipients(subscription, user)
+    return {
+        "recipients": [each.address if shows_addresses else "[address]" for each in found],
+        "suppressed": sum(subscription.leaves_out(each.address) for each in found),
+    }
 
 
 @form_action

@@ -14,13 +14,16 @@ from urllib.parse import quote, unquote
 import pytest
 import requests
 
+from functions.shared.address_hash import address_hash
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.delivery import DeliveryState
 from functions.shared.run import RUN_COUNTERS
+from functions.shared.subscription import ADDRESS_LISTS
 from operations.operator_actions import OperatorActions
 from operations.session import Session
 from tests.console_server import serving
 from tests.operations.integration.conftest import DUE, Project
+from tests.seeding import subscription_reference
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\x1b[31m‮"
 _SECONDS = 30
@@ -332,6 +335,17 @@ def test_it_finds_a_user_by_address_and_keeps_the_address_out_of_addresses(conso
     assert found.headers["Location"] == "/people/u1"
     assert console.act("/people/find", page="/people", who="u1").headers["Location"] == "/people/u1"
     assert "No user has" in console.act("/people/find", page="/people", who="none@customer.example").text
+
+
+def test_it_shows_whom_a_report_goes_to_and_how_many_of_them_object(console: Browser, project: Project) -> None:
+    put_user(project)
+    lists: dict[str, Any] = {name: [f"{name}@customer.example"] for name in ADDRESS_LISTS}
+    objects = {"because": "complained", "at": DUE}
+    objections = {address_hash(each): objects for each in ("cc@customer.example", "former@customer.example")}
+    subscription_reference(project.database, "u1").update({**lists, "objections": objections})
+    page = console.get("/people/u1").text
+    assert all(f"{name}@customer.example" in page for name in ADDRESS_LISTS)
+    assert "1 of its addresses get no mail" in page
 
 
 def test_it_changes_a_subscription(console: Browser, project: Project) -> None:
