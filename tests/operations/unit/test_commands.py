@@ -1,6 +1,7 @@
 """Commands are imported when they are called, and listed as they describe themselves."""
 
 import functools
+import json
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -64,6 +65,34 @@ def _imported(program: str, *arguments: str) -> tuple[str, set[str]]:
     return done.stdout + "\n".join(lines), set(modules.split())
 
 
+_EACH = """
+import contextlib, io, json, os, sys
+with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
+    app(["bare", "--help"], prog_name="reports")
+for path in sys.argv[1:]:
+    if os.fork() == 0:
+        shown = io.StringIO()
+        with contextlib.suppress(SystemExit), contextlib.redirect_stdout(shown):
+            from operations.commands.app import app
+            app([*path.split(), "--help"], prog_name="reports")
+        print(json.dumps([path, shown.getvalue(), list(sys.modules)]), flush=True)
+        os._exit(0)
+    os.wait()
+"""
+"""Forks for each command: what all of them import to show any help is imported once."""
+
+PATHS = [path for name, lazy in COMMANDS.items() for path in _paths(name, lazy.command)]
+
+
+@functools.cache
+def _helps() -> dict[str, tuple[str, set[str]]]:
+    """What the help of each command prints, and the modules that are imported then."""
+    done = subprocess.run(
+        [sys.executable, "-c", _BARE + _EACH, *PATHS], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return {path: (text, set(modules)) for path, text, modules in map(json.loads, done.stdout.splitlines())}
+
+
 def _packages(modules: Iterable[str]) -> set[str]:
     return {module.partition(".")[0] for module in modules} - set(sys.stdlib_module_names)
 
@@ -77,9 +106,9 @@ def test_the_list_of_commands_imports_none_of_them(arguments: list[str]) -> None
 
 
 @pytest.mark.starts_process
-@pytest.mark.parametrize("path", [path for name, lazy in COMMANDS.items() for path in _paths(name, lazy.command)])
+@pytest.mark.parametrize("path", PATHS)
 def test_help_imports_nothing_that_only_the_work_needs(path: str) -> None:
-    text, imported = _imported(_REPORTS, *path.split(), "--help")
+    text, imported = _helps()[path]
     assert f"usage: reports {path}" in text.lower()
     assert _packages(imported) - _packages(_imported(_BARE, "bare", "--help")[1]) <= _OWN
     own = {module for module in imported if module.partition(".")[0] in _OWN}
