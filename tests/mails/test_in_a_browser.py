@@ -84,7 +84,11 @@ def open_page(browser: "Browser") -> Open:
 
 
 @pytest.mark.parametrize(
-    ("width", "scheme", "rules"), [(NARROW, "light", RULES), (WIDE, "dark", {"runOnly": ["color-contrast"]})]
+    ("width", "scheme", "rules"),
+    [
+        (NARROW, "light", RULES),
+        pytest.param(WIDE, "dark", {"runOnly": ["color-contrast"]}, marks=pytest.mark.thorough),
+    ],
 )
 def test_everybody_can_read_it(
     mails: list[Made], open_page: Open, width: int, scheme: str, rules: Mapping[str, Any]

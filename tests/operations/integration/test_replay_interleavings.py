@@ -381,6 +381,7 @@ class Interleavings(RuleBasedStateMachine):
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.thorough
 def test_a_replayed_report_is_sent_once_in_whatever_order(project: Project) -> None:
     class OnThisProject(Interleavings):
         pass

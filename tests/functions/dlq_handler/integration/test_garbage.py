@@ -158,6 +158,7 @@ def deliver_until_acknowledged(around: Cloud, handler: Handler, push: Any) -> No
     raise AssertionError(f"it comes for ever: {answers}; {handler.log_file.read_text()[-3000:]}")
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(900)
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(push=pushes(), stored=stored_documents)
