@@ -21,14 +21,7 @@ THOROUGH = "thorough"
 EVERYDAY = "everyday"
 """The marker of one that it runs all the same, though the module is thorough or a rule of its folder says so."""
 
-THOROUGH_FOLDERS = (
-    "proof",
-    "tests/benchmarks",
-    "tests/examples",
-    "tests/faults",
-    "tests/fuzz",
-    "tests/local_cloud",
-)
+THOROUGH_FOLDERS = ("proof", "tests/examples", "tests/fuzz", "tests/local_cloud")
 """Those whose tests are thorough without the marker, but for the fast ones among them."""
 
 _STARTS = {"os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"}

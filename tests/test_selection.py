@@ -78,7 +78,7 @@ def test_each_test_is_in_one_of_two_selections_and_the_fast_ones_are_everyday(tm
 
 
 @pytest.mark.parametrize(
-    "file", ["tests/faults/test_mail.py", "tests/unit/test_a.py", "tests/b/test_b.py", "proof/c.py"]
+    "file", ["proof/tests/faults/test_mail.py", "tests/unit/test_a.py", "tests/b/test_b.py", "tests/fuzz/c.py"]
 )
 @pytest.mark.parametrize("markers", [set(), {THOROUGH}, {EVERYDAY, THOROUGH}, {"starts_process"}])
 def test_no_test_is_in_both_selections(file: str, markers: set[str]) -> None:
