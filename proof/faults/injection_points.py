@@ -76,7 +76,7 @@ _READ = {
 }
 _STOPPING = {PauseReason.BOUNCED, PauseReason.COMPLAINED, PauseReason.UNSUBSCRIBED}
 _ADDRESSES = {"objections", "to", "cc"}
-_MOVED = {"next_report_at", "reported_until"}
+_MOVED = {"next_report_at", "reported_until", "settled_at"}
 
 
 @dataclass(frozen=True)

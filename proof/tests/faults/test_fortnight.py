@@ -42,7 +42,7 @@ MISSED = {
 }
 """When the scheduler does not call the dispatcher."""
 
-HOURLY_PAUSE = (SATURDAY, SUNDAY + 6 * HOUR)
+HOURLY_PAUSE = (SATURDAY - HOUR, SUNDAY + 6 * HOUR)
 WORKDAYS_PAUSE = (A_WEEK + WEDNESDAY + 2 * HOUR, A_WEEK + WEDNESDAY + 14 * HOUR)
 """After which hour each is paused, and until which."""
 
@@ -115,9 +115,10 @@ async def spend(world: World) -> Fortnight:
         for hour in HOURS:
             if hour:
                 scenario_run.hour = world.next_hour()
-            await write_pauses(scenario_run, start, hour)
+            await write_resumes(scenario_run, start, hour)
             if hour not in MISSED:
                 await scenario_run.dispatch_and_drain()
+            await write_pauses(scenario_run, start, hour)
 
     scenario = Scenario(name="a fortnight", group="subscriptions", script=script, at_most=0)
     scenario_run = ScenarioRun(world, scenario, seeded=SeededChoices(str(SEED)), count=0, number=0)
@@ -161,16 +162,21 @@ async def put_in(scenario_run: ScenarioRun) -> None:
 
 
 async def write_pauses(scenario_run: ScenarioRun, start: datetime, hour: timedelta) -> None:
-    """Write what the application writes before the run of an hour."""
+    """Write what the application writes after the run of an hour, and before the next report falls due."""
     since, until = HOURLY_PAUSE
-    if hour == since + HOUR:
+    if hour == since:
         scenario_run.known[HOURLY].pause(since=start + since, until=start + until)
         pause = {"paused_until": start + until, "paused_because": "user"}
         await scenario_run.write_subscription(HOURLY, pause)
-    since, until = WORKDAYS_PAUSE
-    if hour == since + HOUR:
+    since, _ = WORKDAYS_PAUSE
+    if hour == since:
         scenario_run.known[WORKDAYS].pause(since=start + since)
         await scenario_run.write_subscription(WORKDAYS, {"active": False, "paused_because": "user"})
+
+
+async def write_resumes(scenario_run: ScenarioRun, start: datetime, hour: timedelta) -> None:
+    """Write what the application writes before the run of an hour."""
+    _, until = WORKDAYS_PAUSE
     if hour == until:
         scenario_run.known[WORKDAYS].resume(at=start + until)
         await scenario_run.write_subscription(WORKDAYS, {"active": True, "shard": None})

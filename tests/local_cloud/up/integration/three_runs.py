@@ -44,7 +44,7 @@ class Pipeline:
         """
         due_at = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(seconds=60 - second)
         for path in (READER, BOUNCING):
-            due = {"next_report_at": due_at, "reported_until": due_at - timedelta(hours=1), "skip_empty": False}
+            due = {"next_report_at": due_at, "skip_empty": False}
             self.database.document(path).update(due)
         run_python("-m", "operations", "dispatch", directory=REPOSITORY, environment=self.variables).check_returncode()
         # No query: Firestore has no index of `due_at` alone.
