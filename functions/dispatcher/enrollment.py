@@ -171,8 +171,7 @@ class Enrollment:
                 malformed.append(due)
                 continue
             try:
-                # The user was active again at the latest when the application wrote the document last.
-                fields = resumed_fields(subscription, user, now=self._run_time, active_at=user.version)
+                fields = resumed_fields(subscription, user, now=self._run_time)
             except Exception as error:  # noqa: BLE001  it is logged there
                 malformed.append(unservable(due, error, run_id=self._run_id))
             else:

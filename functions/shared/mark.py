@@ -303,16 +303,13 @@ def met_pause_fields(
     }
 
 
-def resumed_fields(
-    subscription: Subscription, user: User | None, *, now: datetime, active_at: datetime | None = None
-) -> dict[str, Any]:
+def resumed_fields(subscription: Subscription, user: User | None, *, now: datetime) -> dict[str, Any]:
     """The pause of a subscription ends, and its next report is the one that the rule says.
 
     Args:
         subscription: as it was read.
         user: whose it is, for the time zone; None where there is no such user.
         now: the present, in UTC: when it ends, unless it has ended.
-        active_at: when its user was active again, for what was paused since the user was not.
     """
     schedule = subscription.schedule(user)
     subscription = _without_earlier_pause(subscription, schedule)
@@ -320,9 +317,13 @@ def resumed_fields(
         # No report has met the pause, so it skips none.
         after = subscription._replace(paused_at=None, paused_because=None, paused_until=None)
     else:
-        is_paused = subscription.is_paused(now)
-        written_at = active_at if is_paused else subscription.version
-        ended_at = now if is_paused and not active_at else _end_of_pause(subscription, now, written_at)
+        if not subscription.is_paused(now):
+            ended_at = _end_of_pause(subscription, now, subscription.version)
+        elif subscription.paused_because is PauseReason.USER_INACTIVE and user:
+            # The user was active again at the latest when the application wrote the document last.
+            ended_at = _end_of_pause(subscription, now, user.version)
+        else:
+            ended_at = now
         ended = subscription._replace(active=True, paused_until=ended_at)
         after = after_pause(ended, schedule, now=now)
         after = after._replace(next_report_at=next_due_time(ended, schedule, now=now))

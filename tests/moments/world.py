@@ -323,7 +323,7 @@ class World:
         """A run: it schedules what is new, resumes for users who are active again, and makes tasks."""
         if self.is_active and not self.is_enrolled:
             if not self.document.get("active", True) and self.document.get("paused_because") == "user-inactive":
-                fields = resumed_fields(self.subscription, self.user, now=run_time, active_at=self.user_version)
+                fields = resumed_fields(self.subscription, self.user, now=run_time)
                 self.write(fields)
             self.is_enrolled = True
         if self.subscription.shard is None:

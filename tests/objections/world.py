@@ -152,7 +152,7 @@ class World:
     def _resume_for_active_user(self, name: str, run_time: datetime) -> None:
         subscription = self.subscription(name)
         if not subscription.active and subscription.paused_because is PauseReason.USER_INACTIVE:
-            fields = resumed_fields(subscription, self.user, now=run_time, active_at=self.user_version)
+            fields = resumed_fields(subscription, self.user, now=run_time)
             self.write(name, fields)
 
     def _report(self, name: str, due_at: datetime, run_time: datetime) -> list[str]:

@@ -111,6 +111,10 @@ def a_delivery_moves_the_mark_to_the_time_of_the_run(patch: pytest.MonkeyPatch) 
     patch.setattr("functions.worker.task_delivery.moved_fields", moved_fields)
 
 
+def a_pause_ends_when_somebody_looks(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(mark, "_end_of_pause", lambda subscription, now, written_at: subscription.paused_until or now)
+
+
 DEFECTS: tuple[Patch, ...] = (
     the_period_is_not_looked_at_again,
     others_are_not_asked,
@@ -122,6 +126,7 @@ DEFECTS: tuple[Patch, ...] = (
     a_report_by_hand_does_not_wait_its_turn,
     a_due_time_that_was_set_back_is_reported_again,
     a_delivery_moves_the_mark_to_the_time_of_the_run,
+    a_pause_ends_when_somebody_looks,
 )
 TELLING = (
     ("hourly", "a run, whose task waits", "the application writes hourly, and nulls", "a run, carried out"),
@@ -142,6 +147,14 @@ TELLING = (
     ("hourly", "sent by hand, and gets a 429", "a run, carried out", "the tasks are carried out"),
     ("hourly", "due 3,000 days ago"),
     ("hourly", "a run, whose task waits", "three runs are missed", "the tasks are carried out"),
+    (
+        "hourly",
+        "the user becomes inactive",
+        "a run, carried out",
+        "the user becomes active",
+        "three runs are missed",
+        "the operator resumes",
+    ),
 )
 """What each defect shows in."""
 
