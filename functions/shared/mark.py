@@ -136,12 +136,14 @@ def next_due_time(
     pause = _ended_pause(subscription, now)
     if pause:
         resumed = max(filter(None, (later_than, pause.end - _INSTANT)))
-        if _owed(subscription, schedule, pause):
-            due_at = _next_due(schedule, subscription.reported_until, later_than)
+        if owed := _owed(subscription, schedule, pause):
+            due_at = schedule.next_due(owed.start, later_than=later_than)
             return due_at if due_at < pause.start else schedule.after(resumed)
         later_than = resumed
     mark = after_pause(subscription, schedule, now=now).reported_until
-    return _next_due(schedule, mark, later_than) if mark else schedule.after(later_than or now - _INSTANT)
+    if mark is None:
+        return schedule.after(later_than or now - _INSTANT)
+    return schedule.next_due(mark, later_than=later_than)
 
 
 def due_period(
@@ -158,8 +160,8 @@ def due_period(
     """
     subscription = _without_earlier_pause(subscription, schedule)
     pause = _ended_pause(subscription, now)
-    if pause and subscription.reported_until and (owed := _owed(subscription, schedule, pause)):
-        return Period(subscription.reported_until, owed)
+    if pause and (owed := _owed(subscription, schedule, pause)):
+        return owed
     if subscription.next_report_at is not None and subscription.next_report_at < due_at:
         # It was set back since: what is before this report is an earlier one's.
         return unit_before(schedule, schedule.covered_until(due_at))
@@ -254,7 +256,7 @@ def paused_fields(
         until: when it ends by itself, in UTC; None for not by itself.
     """
     schedule = subscription.schedule(user)
-    before = after_pause(_without_earlier_pause(subscription, schedule), schedule, now=now)
+    before = after_pause(subscription, schedule, now=now)
     paused_at, mark = before.paused_at if before.is_paused(now) else None, before.reported_until
     if mark is None and not before.settled_at and before.next_report_at and before.next_report_at <= now:
         # The first report is on its way. From here on it shows where it begins.
@@ -385,7 +387,7 @@ def rescheduled_fields(
     fields = _changes(before, resumed)
     if schedule == before.schedule(user) and not before.problem:
         return fields
-    after = after._replace(**{name: getattr(resumed, name) for name in fields})
+    after = after._replace(**fields)
     if not after.active or due_at is None or due_at <= now:
         return fields
     if after.is_paused(now):
@@ -432,10 +434,10 @@ def _without_earlier_pause(subscription: Subscription, schedule: Schedule) -> Su
     return subscription._replace(reported_until=mark, paused_at=version, paused_until=until)
 
 
-def _owed(subscription: Subscription, schedule: Schedule, pause: _Pause) -> datetime | None:
-    """The end of what is to be reported from before a pause; None where all of it is reported."""
+def _owed(subscription: Subscription, schedule: Schedule, pause: _Pause) -> Period | None:
+    """What is to be reported from before a pause; None where all of it is reported."""
     until, mark = schedule.covered_until(schedule.before(pause.start)), subscription.reported_until
-    return until if mark is not None and mark < until else None
+    return Period(mark, until) if mark is not None and mark < until else None
 
 
 def _due_after_pause(subscription: Subscription, schedule: Schedule) -> datetime:
@@ -444,8 +446,3 @@ def _due_after_pause(subscription: Subscription, schedule: Schedule) -> datetime
     assert until is not None  # noqa: S101  the callers have an end
     due_at = next_due_time(subscription, schedule, now=until)
     return due_at if due_at >= until else schedule.after(until - _INSTANT)
-
-
-def _next_due(schedule: Schedule, mark: datetime | None, later_than: datetime | None) -> datetime:
-    assert mark is not None  # noqa: S101  the callers have a mark
-    return schedule.next_due(mark, later_than=later_than)
