@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from google.api_core.exceptions import Aborted, AlreadyExists, FailedPrecondition
+from google.api_core.exceptions import AlreadyExists, FailedPrecondition
 from google.api_core.exceptions import NotFound as NotFoundInFirestore
 
 from functions.shared.databases import Databases, PipelineDatabase
@@ -24,6 +24,7 @@ from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
 from functions.shared.stored_fields import stored_version
 from functions.shared.subscription import SUBSCRIPTIONS, Subscription
+from functions.shared.subscription_documents import WRITTEN_FIRST
 from functions.shared.task_queue import NewTask, TaskQueue
 from functions.shared.user import USERS, User
 from operations.errors import OperatorError
@@ -132,7 +133,7 @@ def _write(databases: Databases, subscription: Subscription, fields: Mapping[str
     option = databases.users.write_option(last_update_time=subscription.version)
     try:
         written: Any = document.update(dict(fields), option=option)
-    except (Aborted, FailedPrecondition, NotFoundInFirestore):
+    except WRITTEN_FIRST:
         return None
     version: datetime = stored_version(written)
     return version

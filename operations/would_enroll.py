@@ -9,7 +9,7 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.shared.databases import UsersDatabase
 from functions.shared.states import Enroll
-from functions.shared.subscription import PauseReason, Subscription, SubscriptionDefaults
+from functions.shared.subscription import SubscriptionDefaults
 from functions.shared.user import USERS, User
 from operations.subscriptions import Subscriptions
 
@@ -53,7 +53,7 @@ class WouldEnroll:
         if not is_found:
             return Effect.LEFT_OUT
         subscriptions = self._subscriptions.of_user(user.id)
-        if any(_stopped(subscription) for subscription in subscriptions):
+        if any(subscription.waits_for_user for subscription in subscriptions):
             return Effect.RESUMED
         if subscriptions:
             return Effect.NOTHING
@@ -74,7 +74,3 @@ class WouldEnroll:
             "cadence": self._defaults.cadence.value if is_default else None,
             "first_report": first.get(effect),
         }
-
-
-def _stopped(subscription: Subscription) -> bool:
-    return not subscription.active and subscription.paused_because is PauseReason.USER_INACTIVE

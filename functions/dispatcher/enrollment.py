@@ -25,7 +25,6 @@ from functions.shared.states import Enroll
 from functions.shared.subscription import (
     DEFAULT_SUBSCRIPTION,
     SUBSCRIPTIONS,
-    PauseReason,
     Subscription,
     SubscriptionDefaults,
     default_fields,
@@ -164,7 +163,7 @@ class Enrollment:
         resumed: list[tuple[Subscription, dict[str, Any]]] = []
         malformed: list[DueSubscription] = []
         for subscription in subscriptions:
-            if subscription.active or subscription.paused_because is not PauseReason.USER_INACTIVE:
+            if not subscription.waits_for_user:
                 continue
             due = self._due(user, subscription, problem=subscription.problem)
             if due.problem:

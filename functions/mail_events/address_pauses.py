@@ -13,13 +13,13 @@ from functions.mail_events.firestore_calls import ONE_CALL, RETRY
 from functions.shared.databases import UsersDatabase
 from functions.shared.mail_event import MailEvent
 from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults
+from functions.shared.subscription_documents import WRITTEN_FIRST
 from functions.shared.user import USERS, User
 
 _MOST_SUBSCRIPTIONS = 400
 """How many subscriptions of a user are looked at. What goes to the address besides is dropped by the provider."""
 
 _MOST_TRIES = 5
-_CHANGED = (exceptions.Aborted, exceptions.FailedPrecondition, exceptions.NotFound)
 
 _logger = structlog.get_logger()
 
@@ -86,7 +86,7 @@ class AddressPauses:
                 return []
             try:
                 batch.commit(retry=RETRY, timeout=ONE_CALL)
-            except _CHANGED:
+            except WRITTEN_FIRST:
                 continue
             return changed
         raise exceptions.Aborted("others kept writing the subscriptions")  # type: ignore[no-untyped-call]

@@ -334,6 +334,11 @@ class Subscription(NamedTuple):
         return not self.active or (self.paused_until is not None and now < self.paused_until)
 
     @property
+    def waits_for_user(self) -> bool:
+        """Whether it is paused since its user is inactive, and resumes when the user is active again."""
+        return not self.active and self.paused_because is PauseReason.USER_INACTIVE
+
+    @property
     def all_wanted_at(self) -> datetime | None:
         """Before when nothing counts that happened to emails, whatever the address; None where everything does."""
         if self.objections is None and self.shard is None:

@@ -176,7 +176,7 @@ ALL = [
     Mutant(
         name="a user who is active again gets no reports",
         file="functions/dispatcher/enrollment.py",
-        node="_.active or _.paused_because is not PauseReason.USER_INACTIVE",
+        node="not _.waits_for_user",
         becomes="True",
         scenarios=("users: are inactive for a while",),
         tests=(

@@ -151,7 +151,7 @@ class World:
 
     def _resume_for_active_user(self, name: str, run_time: datetime) -> None:
         subscription = self.subscription(name)
-        if not subscription.active and subscription.paused_because is PauseReason.USER_INACTIVE:
+        if subscription.waits_for_user:
             fields = resumed_fields(subscription, self.user, now=run_time)
             self.write(name, fields)
 

@@ -827,7 +827,7 @@ class Life(RuleBasedStateMachine):
         assert user is not None
         assert subscription is not None
         if user.active and user.enrolled_at is None:
-            if not subscription.active and subscription.paused_because is PauseReason.USER_INACTIVE:
+            if subscription.waits_for_user:
                 self.subscription_document.update(resumed_fields(subscription, user, now=run_time))
             self.user_document.update(enrolled_fields(now=run_time))
 
