@@ -232,8 +232,7 @@ def moved_fields(
         because = before.paused_because or PauseReason.USER
         after = after._replace(next_report_at=None, paused_because=because, paused_at=before.paused_at or now)
     elif before.next_report_at == due_at:
-        last_due = max({due_at, *(others.dues if others else ())})
-        after = after._replace(next_report_at=next_due_time(after, schedule, now=now, later_than=last_due))
+        after = after._replace(next_report_at=next_due_time(after, schedule, now=now, later_than=due_at))
     fields = _changes(before, after)
     if fields and (is_verified or is_untouched(before) or (others and not others.unsettled)):
         fields["settled_at"] = now

@@ -84,7 +84,9 @@ class TaskDelivery(NamedTuple):
         run_time = time_of_run(task.run_id) or task.due_at
         # An attempt after an interrupted one, or a replay, covers what the first attempt covered.
         period = delivery.settled_period(max(task.due_at, run_time, now)) if delivery else None
-        if period is None and subscription is not None:
+        # After a restore, what an application has taken the mark of may have been sent: nobody can tell for which time.
+        is_unknown = is_outdated and subscription and subscription.settled_at and not subscription.reported_until
+        if period is None and subscription is not None and not is_unknown:
             period = due_period(
                 subscription,
                 subscription.schedule(user),
@@ -109,10 +111,15 @@ class TaskDelivery(NamedTuple):
         if subscription.next_report_at not in {None, self.task.due_at} and not self._is_next(now):
             return None
         mark = after_pause(subscription, schedule, now=now).reported_until
-        if mark is None and told is not None:
-            # An application has written the document without the mark.
-            return uncovered(Period(min(told, self.period.start), self.period.end), told)
-        return uncovered(self.period, max(filter(None, (mark, told)), default=None))
+        known = max(filter(None, (mark, told)), default=None)
+        if known is not None and (mark is None or self._is_untried):
+            # Its period was written down while an application had taken the mark away.
+            return uncovered(Period(min(known, self.period.start), self.period.end), known)
+        return uncovered(self.period, known)
+
+    @property
+    def _is_untried(self) -> bool:
+        return self.delivery is not None and not self.delivery.attempts
 
     @property
     def may_be_next(self) -> bool:

@@ -50,18 +50,7 @@ ALL = [
         file="functions/shared/mark.py",
         node="if (_0 := _.next_report_at == _):\n    ...",
         becomes="True",
-        scenarios=("dead letters: replayed hours later",),
         tests=("tests/moments/unit/test_every_moment_once.py",),
-    ),
-    Mutant(
-        name="a subscription that was set back moves on one report at a time",
-        file="functions/shared/mark.py",
-        node="max({_1, *(_.dues if _ else ())})",
-        becomes="_1",
-        scenarios=("subscriptions: are set back by hours",),
-        tests=(
-            "tests/functions/worker/integration/test_subscriptions_move.py::test_a_subscription_set_back_by_hours_comes_back_with_one_call",
-        ),
     ),
     Mutant(
         name="the worker overwrites what the application wrote meanwhile",

@@ -111,6 +111,16 @@ def mistakes(start: datetime, end: datetime, reported: Sequence[Interval], skipp
     return wrong
 
 
+def without(interval: Interval, others: Iterable[Interval]) -> list[Interval]:
+    """What is left of an interval beside others."""
+    left, start = [], interval[0]
+    for first, last in sorted(others):
+        if start < min(first, interval[1]):
+            left.append((start, min(first, interval[1])))
+        start = max(start, last)
+    return [*left, (start, interval[1])] if start < interval[1] else left
+
+
 def _joined(intervals: Iterable[Interval]) -> list[Interval]:
     joined: list[Interval] = []
     for first, last in sorted(intervals):

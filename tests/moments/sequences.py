@@ -1,15 +1,17 @@
 """Plays sequences of operations, and says what is wrong afterwards."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from functions.preferences import changes
 from functions.shared.delivery import DeliveryState, settled_fields
 from functions.shared.mark import paused_fields
+from functions.shared.restored_copy import is_outdated
 from functions.shared.subscription import PauseReason
 from functions.shared.unknown_outcome import is_settled_by_event
-from tests.moments.oracle import Interval, Pause, Promise, first_due, last_due, mistakes
+from tests.moments.oracle import Interval, Pause, Promise, first_due, last_due, mistakes, without
 from tests.moments.world import DEFAULTS, HOUR, World
 
 MINUTE = timedelta(minutes=1)
@@ -81,6 +83,7 @@ class Play:
         }
         self.world.put(last, record)
         self.copies = [dict(self.world.document)]
+        self.beginning = replace(self.world, deliveries=dict(self.world.deliveries))
         self.paused_at: datetime | None = None
         self.until: datetime | None = None
         self.inactive_at: datetime | None = None
@@ -185,14 +188,23 @@ class Play:
 
 
 def reported_by(world: World) -> list[Interval]:
-    """The periods that final deliveries have reported, or that a dead letter tells of."""
-    return [
-        (each.period_start, each.period_end)
-        for each in world.every_delivery()
-        if each.period_start
-        and each.period_end
-        and (each.state in {DeliveryState.SENT, DeliveryState.DEAD} or each.by_hand)
-    ]
+    """The periods that final deliveries have reported, or that a dead letter tells of.
+
+    After a restore, a dead letter tells that a report may have been sent before: where that has been reported by then,
+    it is only told.
+    """
+    found: list[Interval] = []
+    for each in sorted(world.every_delivery(), key=lambda each: world.deliveries[each.id][1]):
+        if not (each.state in {DeliveryState.SENT, DeliveryState.DEAD} or each.by_hand):
+            continue
+        if each.period_start and each.period_end:
+            period = (each.period_start, each.period_end)
+            is_only_told = each.state is DeliveryState.DEAD and is_outdated(
+                None, due_at=each.due_at or world.now, restored_at=world.restored_at
+            )
+            earlier = (datetime.min.replace(tzinfo=UTC), found[0][0] if found else period[0])
+            found += without(period, [earlier, *found]) if is_only_told else [period]
+    return found
 
 
 def play(start: Start, names: Sequence[str]) -> list[str]:
@@ -261,7 +273,7 @@ def _slow(play: Play) -> None:
 
 def _event(play: Play) -> None:
     for each in play.world.every_delivery():
-        if is_settled_by_event(each) and each.due_at and each.attempts and each.state is not DeliveryState.DEAD:
+        if is_settled_by_event(each) and each.due_at in play.world.handed_over and each.state is not DeliveryState.DEAD:
             play.world.put(each.due_at, settled_fields(DeliveryState.SENT, owner="mail-event"))
 
 
@@ -294,6 +306,7 @@ def _sets(promise: Promise) -> Callable[[Play], None]:
 def _writes(promise: Promise, *, nulls: bool) -> Callable[[Play], None]:
     def carry_out(play: Play) -> None:
         play.world.write({**fields_of(promise), **({"shard": None, "next_report_at": None} if nulls else {})})
+        _forgets_due_time(play)
         play.changes(promise._replace(zone=play.promise.zone), by_application=True)
 
     return carry_out
@@ -371,6 +384,9 @@ def _resumes(play: Play) -> None:
 
 def _application_pauses(play: Play) -> None:
     play.world.write({"active": False})
+    if play.is_unseen:
+        # No run has seen that it had ended the last pause: that goes on.
+        play.paused_at, play.is_unseen = play.pauses.pop().start, False
     play.begins_pause()
 
 
@@ -392,9 +408,14 @@ def _application_pauses_until(play: Play) -> None:
         return
     play.world.write({"paused_until": until})
     play.begins_pause(until)
-    if before.next_report_at is None and before.paused_at and play.paused_at:
-        # With the due time the application has taken away what showed that an earlier pause was over.
-        play.paused_at = min(play.paused_at, before.paused_at)
+    _forgets_due_time(play)
+
+
+def _forgets_due_time(play: Play) -> None:
+    """With the due time the application takes away what showed that a pause before its own was over."""
+    subscription = play.world.subscription
+    if subscription.next_report_at is None and subscription.paused_at and play.paused_at:
+        play.paused_at = min(play.paused_at, subscription.paused_at)
 
 
 def _inactive(play: Play) -> None:
@@ -442,6 +463,7 @@ def _old_copy(number: int) -> Callable[[Play], None]:
 def _nulls(*, mark: bool) -> Callable[[Play], None]:
     def carry_out(play: Play) -> None:
         play.world.write({"shard": None, "next_report_at": None, **({"reported_until": None} if mark else {})})
+        _forgets_due_time(play)
 
     return carry_out
 
@@ -468,7 +490,10 @@ def _sends(outcome: str) -> Callable[[Play], None]:
 
 
 def _restores(play: Play) -> None:
-    """Everything is as it was at the beginning; what was sent since may have been sent."""
+    play.ends_pause()
+    play.inactive_at, play.is_unseen = None, False
+    play.world.restore(play.beginning)
+    play.pauses, play.promise, play.copies = [], play.start.promise, play.copies[:1]
 
 
 OPERATIONS: Mapping[str, Callable[[Play], Any]] = {
@@ -508,6 +533,7 @@ OPERATIONS: Mapping[str, Callable[[Play], Any]] = {
     "replayed": lambda play: play.world.replay(),
     "an old copy of the beginning": _old_copy(0),
     "an old copy of just before": _old_copy(-2),
+    "Firestore is restored": _restores,
     "the application writes nulls": _nulls(mark=False),
     "the application writes nulls, also for the mark": _nulls(mark=True),
     "due at the Unix zero": _due_long_ago(0),
@@ -516,7 +542,9 @@ OPERATIONS: Mapping[str, Callable[[Play], Any]] = {
 """What may happen, by its name."""
 
 MAY_SET_BACK = frozenset(
-    name for name in OPERATIONS if "application" in name or "old copy" in name or "takes it back" in name
+    name
+    for name in OPERATIONS
+    if any(word in name for word in ("application", "old copy", "takes it back", "restored"))
 )
 """The operations after which the document may have an earlier mark: the application may write any, and what is taken
 back is as if it had not been."""

@@ -39,6 +39,7 @@ from functions.shared.mark import (
 )
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
+from functions.shared.restored_copy import is_outdated
 from functions.shared.schedule import Cadence
 from functions.shared.subscription import PauseReason, Subscription, SubscriptionDefaults
 from functions.shared.user import User
@@ -116,6 +117,8 @@ class World:
     begun: Begun | None = None
     undo: tuple[datetime, dict[str, Any]] | None = None
     restored_at: datetime | None = None
+    handed_over: set[datetime] = field(default_factory=set)
+    """The due times of the deliveries whose email may be out."""
     sends: Callable[["World"], None] = lambda world: None
     """Called before an email is handed over."""
 
@@ -161,6 +164,16 @@ class World:
         name = delivery_id(U, S, due_at)
         before = self.deliveries.get(name, ({}, self.now))[0]
         self.deliveries[name] = ({**before, **fields}, self.tick())
+
+    def restore(self, copy: "World") -> None:
+        """Firestore is as it was. The queue keeps its tasks, and an attempt that was under way has nowhere to end."""
+        if self.begun:
+            self.tasks.append(Task(self.begun.work.task.due_at, self.now))
+        self.begun = self.undo = None
+        self.document, self.deliveries = dict(copy.document), dict(copy.deliveries)
+        self.zone, self.is_active, self.is_enrolled = copy.zone, copy.is_active, copy.is_enrolled
+        self.version, self.user_version = copy.version, copy.user_version
+        self.restored_at = self.tick()
 
     # The worker
 
@@ -234,6 +247,7 @@ class World:
         if left != current.period:
             self._release(task, left)
             return None
+        self.handed_over.add(task.due_at)
         self.sends(self)
         return Begun(current, self.version)
 
@@ -305,9 +319,7 @@ class World:
                 )
 
     def _is_outdated(self, due_at: datetime, delivery: Delivery | None) -> bool:
-        if self.restored_at is None or due_at >= self.restored_at:
-            return False
-        return delivery is None or not delivery.is_final
+        return is_outdated(delivery, due_at=due_at, restored_at=self.restored_at)
 
     def deliver(self, outcome: str = "accepted") -> None:
         """All tasks that wait are carried out, one after the other."""

@@ -9,12 +9,12 @@ import pytest
 
 from functions.shared import delivery as deliveries
 from functions.shared import mark
-from functions.shared.delivery import SkipReason
+from functions.shared.delivery import DeliveryState, SkipReason
 from functions.shared.period import Period, unit_before
 from functions.shared.subscription import Subscription
 from functions.worker.task_delivery import TaskDelivery
 from tests.moments import world
-from tests.moments.sequences import OPERATIONS, STARTS, play
+from tests.moments.sequences import OPERATIONS, STARTS, Play, play
 
 NAMES = tuple(OPERATIONS)
 
@@ -38,6 +38,14 @@ def test_no_random_sequence_does(seed: int) -> None:
     sequences = [(chance.choice(list(STARTS)), *chance.choices(NAMES, k=chance.randint(3, 6))) for _ in range(100)]
     wrong = {sequence: found for sequence in sequences if (found := play(STARTS[sequence[0]], sequence[1:]))}
     assert wrong == {}
+
+
+def test_an_older_report_that_becomes_final_leaves_the_next_one_due() -> None:
+    played = Play(STARTS["hourly"])
+    for name in ("a run, whose task waits", "the tasks are refused", "replayed", "sent by hand, and gets a 429"):
+        played.perform(name)
+    played.perform("the tasks are carried out")
+    assert [each.state for each in played.world.every_delivery()] == [DeliveryState.SENT] * 3
 
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -154,6 +162,37 @@ TELLING = (
         "the user becomes active",
         "three runs are missed",
         "the operator resumes",
+    ),
+    (
+        "monthly",
+        "sent by hand",
+        "an email bounces",
+        "the application resumes",
+        "three runs are missed",
+        "the application pauses",
+    ),
+    (
+        "monthly",
+        "the operator pauses until soon",
+        "a run, whose task waits",
+        "the application writes nulls, also for the mark",
+        "the application writes daily",
+        "the user becomes inactive",
+    ),
+    (
+        "daily",
+        "a run, whose task waits",
+        "Firestore is restored",
+        "the operator sets hourly",
+        "the application writes nulls, also for the mark",
+    ),
+    (
+        "hourly",
+        "a run, whose task waits",
+        "the tasks are refused",
+        "a run, carried out",
+        "replayed",
+        "the tasks are carried out",
     ),
 )
 """What each defect shows in."""
