@@ -1,5 +1,6 @@
 """Plays scenarios, one after the other in one world."""
 
+import asyncio
 import itertools
 import time
 from collections.abc import Sequence
@@ -12,6 +13,9 @@ from proof.faults.world import World
 
 SEED = 1
 """With which the tests play a scenario, and the mutants are tried out. `make faults` plays them with any other."""
+
+_LONGEST_SECONDS = 300
+"""After so many seconds, and one more a report, a scenario is stuck."""
 
 _numbers = itertools.count(1)
 
@@ -59,8 +63,9 @@ async def play(world: World, scenario: Scenario, *, seed: int = SEED, reports: i
         await scenario_run.begin()
         unplayed = []
         try:
-            await scenario.script(scenario_run)
-            history = await scenario_run.end()
+            async with asyncio.timeout(_LONGEST_SECONDS + reports):
+                await scenario.script(scenario_run)
+                history = await scenario_run.end()
         except Exception as error:  # noqa: BLE001  what ends one scenario does not end those that follow
             unplayed.append(Violation(Rule.NOT_PLAYED, str(scenario), repr(error)))
             history = await scenario_run.history()
