@@ -371,9 +371,11 @@ def _undoes(play: Play) -> None:
         # As if it had not been ended.
         play.begins_pause(subscription.paused_until if subscription.active else None)
         play.paused_at = min(filter(None, (play.paused_at, subscription.paused_at)))
-    play.promise = play.promise._replace(
+    before_change = play.promise._replace(
         cadence=subscription.cadence.value, hour=subscription.hour, minute=subscription.minute
     )
+    if before_change != play.promise:
+        play.changes(before_change, by_application=False)
 
 
 def _resumes(play: Play) -> None:
