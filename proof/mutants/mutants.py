@@ -531,7 +531,6 @@ ALL = [
         file="functions/mail_events/main.py",
         node="except EventsNotStored:\n    return (_0 := _)",
         becomes='_answer(HTTPStatus.OK, "taken")',
-        scenarios=("mail events: Firestore fails under them",),
         tests=("tests/functions/mail_events/integration/test_records.py::test_one_write_that_fails_holds_up_no_other",),
     ),
     Mutant(
