@@ -20,7 +20,7 @@ from operations.__main__ import INTERRUPTED
 from proof.faults.older_version import OlderVersionMissing
 from proof.faults.runner import Played, play
 from proof.faults.scenario_run import FEW_REPORTS, Scenario
-from proof.faults.scenarios import OF_PROVIDER, in_two_databases
+from proof.faults.scenarios import OF_PROVIDER
 from proof.faults.tables_page import FIGURES, counts, make_page
 from proof.faults.world import World
 from tests.support import REPOSITORY
@@ -43,9 +43,6 @@ def _arguments() -> argparse.Namespace:
         "--provider", choices=[*OF_PROVIDER, _ALL], default=_ALL, help="through whom the worker sends; all by default"
     )
     parser.add_argument("--scenario", action="append", default=[], help="part of a name; may be given several times")
-    parser.add_argument(
-        "--two-databases", action="store_true", help="with users and the pipeline's own collections in a database each"
-    )
     parser.add_argument("--logs", type=Path, default=None, help="where the functions' logs go")
     parser.add_argument("--markdown", type=Path, default=None, help="a file to write the tables to as well")
     parser.add_argument("--list", action="store_true", help="name the scenarios, and end")
@@ -137,7 +134,7 @@ def main() -> int:
         scenario
         for provider, theirs in OF_PROVIDER.items()
         if arguments.provider in {provider, _ALL}
-        for scenario in (in_two_databases(theirs) if arguments.two_databases else theirs)
+        for scenario in theirs
         if not arguments.scenario or any(part in str(scenario) for part in arguments.scenario)
     ]
     if not chosen:
@@ -154,7 +151,7 @@ def main() -> int:
         logs = arguments.logs or Path(temporary)
         results: list[Played] = []
         try:
-            world = World(logs, in_two_databases=arguments.two_databases)
+            world = World(logs)
             asyncio.run(_play_all(world, chosen, results, reports=arguments.reports, seed=seed, console=console))
         except LocalCloudError as error:
             console.print(str(error))
@@ -185,8 +182,6 @@ def main() -> int:
         options = " ".join(f'--scenario "{scenario.name}"' for scenario in broken)
         if len(providers := {scenario.provider for scenario in broken}) == 1:
             options = f"--provider {min(providers)} {options}"
-        if arguments.two_databases:
-            options = f"--two-databases {options}"
         reports = arguments.reports // len(chosen) * len(broken)
         console.print(
             f"  make faults ARGS='--seed {seed} --reports {reports} {options}'", highlight=False, soft_wrap=True

@@ -43,8 +43,6 @@ class InjectionPoint(Enum):
     """A function or a command makes a delivery `pending`."""
     SETTLE = auto()
     """A function or a command makes a delivery final."""
-    MOVE_ON = auto()
-    """A function moves a subscription on whose delivery is final already; with two databases, after each delivery."""
     PUBLISH = auto()
     """A function publishes a dead letter."""
     STORE = auto()
@@ -76,7 +74,6 @@ _READ = {
 }
 _STOPPING = {PauseReason.BOUNCED, PauseReason.COMPLAINED, PauseReason.UNSUBSCRIBED}
 _ADDRESSES = {"objections", "to", "cc"}
-_MOVED = {"next_report_at", "reported_until", "settled_at"}
 
 
 @dataclass(frozen=True)
@@ -105,7 +102,7 @@ def rpc_call(method: str, request: Any, *, in_flight: Iterable[str] = ()) -> Int
     name = method.rpartition("/")[2]
     match name:
         case "Commit":
-            point, subject = _commit(request, in_flight)
+            point, subject = _commit(request)
         case "BatchWrite":
             point, subject = InjectionPoint.STORE_EVENTS, next((each[1] for each in _writes(request)), "")
         case "BatchGetDocuments":
@@ -168,7 +165,7 @@ def _delivery_of_message(content: bytes) -> str:
     return str(message_from_bytes(content, policy=policy.default).get(ARGUMENT_HEADERS["delivery_id"], ""))
 
 
-def _commit(request: Any, in_flight: Iterable[str]) -> tuple[InjectionPoint, str]:
+def _commit(request: Any) -> tuple[InjectionPoint, str]:
     for collection, document_id, fields in _writes(request):
         if collection == "deliveries" and "state" in fields:
             state = fields["state"].string_value
@@ -184,15 +181,7 @@ def _commit(request: Any, in_flight: Iterable[str]) -> tuple[InjectionPoint, str
             return InjectionPoint.RUN_RECORD, document_id
         if collection == "users" and _is_stopped(fields):
             return InjectionPoint.STOP, _shown(document_id)
-        if collection == "users" and fields and _MOVED.issuperset(fields):
-            return InjectionPoint.MOVE_ON, _of_delivery(_shown(document_id), in_flight)
     return InjectionPoint.QUERY, ""
-
-
-def _of_delivery(subscription: str, in_flight: Iterable[str]) -> str:
-    """The delivery of a subscription that a worker works on; the subscription itself where none does."""
-    key = SubscriptionKey(*subscription.split("/"))
-    return next(filter(key.owns, in_flight), subscription)
 
 
 def _is_stopped(fields: Any) -> bool:

@@ -19,7 +19,6 @@ from google.cloud.firestore_v1.async_client import AsyncClient
 from google.cloud.tasks_v2 import Queue, RateLimits
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from functions.shared.ids import DEFAULT_DATABASE
 from functions.shared.ramp import Ramp
 from functions.shared.settings import MailProviderName, OnUnknownOutcome
 from functions.shared.subscription import SUBSCRIPTIONS
@@ -117,11 +116,9 @@ class World:
 
     Args:
         directory: where the functions' logs go.
-        in_two_databases: whether the pipeline's own collections are in a database of their own.
     """
 
-    def __init__(self, directory: Path, *, in_two_databases: bool = False) -> None:
-        self._pipeline_database = "pipeline" if in_two_databases else DEFAULT_DATABASE
+    def __init__(self, directory: Path) -> None:
         self._directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         self._time_file = directory / "time"
@@ -181,8 +178,7 @@ class World:
         self.tasks.create_queue(QUEUE, queue_from_flags(QUEUE_FLAGS))
         self.dispatcher_url = f"http://127.0.0.1:{free_ports(1)}"
         self.dlq_handler_url = f"http://127.0.0.1:{free_ports(1)}"
-        self.database = self._client(DEFAULT_DATABASE)
-        self._pipeline = self._client(self._pipeline_database)
+        self.database = self._client()
         self.queues = clients.tasks(f"127.0.0.1:{self.tasks.port}")
         dispatcher, dlq_handler = await asyncio.gather(
             self._function("dispatcher", port=int(self.dispatcher_url.rpartition(":")[2])),
@@ -334,9 +330,9 @@ class World:
             restored_at: RESTORED_AT of these functions; None: those go on that there are, and know of nothing.
         """
         for path in (await self.copy()).keys() - copied.keys():
-            await self._database_of(path).document(path).delete()
+            await self.database.document(path).delete()
         for path, fields in copied.items():
-            await self._database_of(path).document(path).set({**fields, APPLICATION: True})
+            await self.database.document(path).set({**fields, APPLICATION: True})
         if restored_at is None:
             return
         known = restored_at.isoformat()
@@ -488,7 +484,7 @@ class World:
         """A whole collection, by the documents' ids."""
 
         async def read() -> dict[str, dict[str, Any]]:
-            found = self._database_of(collection).collection(collection)
+            found = self.database.collection(collection)
             return {each.id: each.to_dict() or {} async for each in found.stream()}
 
         return await self.patiently(read)
@@ -542,19 +538,15 @@ class World:
     def _disturbed(self, call: InterceptedCall) -> None:
         self.on_disturbed(call.subject)
 
-    def _client(self, database: str) -> AsyncClient:
+    def _client(self) -> AsyncClient:
         with _environment("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{self.firestore.port}"):
             credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]  # google-auth is untyped here
-            return AsyncClient(project=PROJECT, database=database, credentials=credentials)
-
-    def _database_of(self, path: str) -> AsyncClient:
-        """The database that has a collection or a document."""
-        return self.database if path.partition("/")[0] == "users" else self._pipeline
+            return AsyncClient(project=PROJECT, credentials=credentials)
 
     @property
     def _collections(self) -> list[Any]:
         """All of them, those of subscriptions as one."""
-        top = [self._database_of(name).collection(name) for name in _COLLECTIONS]
+        top = [self.database.collection(name) for name in _COLLECTIONS]
         return [*top, self.database.collection_group(SUBSCRIPTIONS)]
 
     async def _function(
@@ -597,7 +589,6 @@ class World:
             FILE_VARIABLE: str(self._time_file),
             "THREADS": str(THREADS),
             "GOOGLE_CLOUD_PROJECT": PROJECT,
-            "PIPELINE_DATABASE": self._pipeline_database,
             "LOCATION": LOCATION,
             "REPORT_QUEUES": "reports",
             "WORKER_URL": WORKER_URL,

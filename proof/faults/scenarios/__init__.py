@@ -16,7 +16,6 @@ from proof.faults.scenarios import (
     sendgrid,
     smtp,
     subscriptions,
-    two_databases,
     two_versions,
     unknown_outcomes,
     unsubscribes,
@@ -69,9 +68,3 @@ OF_PROVIDER = {
     MailProviderName.SMTP: _through(MailProviderName.SMTP, smtp.SCENARIOS),
 }
 """The scenarios of each mail provider."""
-
-
-def in_two_databases(scenarios: Iterable[Scenario]) -> list[Scenario]:
-    """What is played with users and the pipeline's own collections in a database each. Another version of the pipeline
-    may not know of two."""
-    return [*two_databases.SCENARIOS, *(each for each in scenarios if each not in two_versions.SCENARIOS)]
