@@ -22,7 +22,6 @@ PASSED_ON = (
     *(
         "GOOGLE_CLOUD_PROJECT",
         "FIRESTORE_DATABASE",
-        "PIPELINE_DATABASE",
         "LOCATION",
         "REPORT_QUEUES",
         "CONTINUATION_QUEUE",

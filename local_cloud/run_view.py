@@ -69,15 +69,13 @@ class RunView:
     """Reads deliveries, dead letters and subscriptions.
 
     Args:
-        users: of the Firestore database that has the users.
-        pipeline: of the one that has the pipeline's own collections; perhaps the same.
+        client: of the Firestore that the functions use.
     """
 
-    def __init__(self, *, users: AsyncClient, pipeline: AsyncClient) -> None:
-        self._users = users
-        self._pipeline = pipeline
-        self._deliveries = pipeline.collection("deliveries")
-        self._dead_letters = pipeline.collection("dead_letters")
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+        self._deliveries = client.collection("deliveries")
+        self._dead_letters = client.collection("dead_letters")
 
     async def standing(self, run_id: str) -> Standing:
         """Count, without reading the documents."""
@@ -107,11 +105,11 @@ class RunView:
 
     async def mails(self, deliveries: Sequence[Delivery]) -> Counter[str]:
         """What became of the mails of deliveries: how many are `delivered`, and so on."""
-        records = self._pipeline.collection("mail_events")
+        records = self._client.collection("mail_events")
         counts: Counter[str] = Counter()
         for start in range(0, len(deliveries), _DOCUMENTS_A_CALL):
             references = [records.document(each.id) for each in deliveries[start : start + _DOCUMENTS_A_CALL]]
-            async for snapshot in self._pipeline.get_all(references, ["status"]):
+            async for snapshot in self._client.get_all(references, ["status"]):
                 if snapshot.exists:
                     counts[str(snapshot.get("status"))] += 1
         return counts
@@ -131,7 +129,7 @@ class RunView:
 
     async def paused(self) -> dict[SubscriptionKey, str]:
         """The reason of each paused subscription."""
-        subscriptions = self._users.collection_group("report_subscriptions")
+        subscriptions = self._client.collection_group("report_subscriptions")
         query = subscriptions.where(filter=FieldFilter("paused_because", ">", "")).select(["paused_because"])
         return {
             SubscriptionKey(snapshot.reference.parent.parent.id, snapshot.id): snapshot.get("paused_because")

@@ -144,12 +144,10 @@ class Up:
         with self._console.status("Starting the local cloud and the functions"):
             await self._cloud.start()
         variables = self._environment.variables
-        users = variables["FIRESTORE_DATABASE"]
-        users_client, pipeline_client = (
-            clients.firestore(self._cloud.project, database, variables["FIRESTORE_EMULATOR_HOST"])
-            for database in (users, variables.get("PIPELINE_DATABASE", users))
+        client = clients.firestore(
+            self._cloud.project, variables["FIRESTORE_DATABASE"], variables["FIRESTORE_EMULATOR_HOST"]
         )
-        summary = await self._first_run(RunView(users=users_client, pipeline=pipeline_client))
+        summary = await self._first_run(RunView(client))
         show(summary, self._console)
         if self._options.once:
             return 1 if summary.problems else 0

@@ -8,7 +8,6 @@ from typing import Any
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from functions.shared.databases import PipelineDatabase
 from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterState, StoredDeadLetter
 from functions.shared.delivery import DELIVERIES, Delivery
 from functions.shared.ids import is_document_id
@@ -33,10 +32,10 @@ class DeadLetters:
     """Reads `dead_letters`.
 
     Args:
-        client: of the pipeline's database.
+        client: the Firestore client.
     """
 
-    def __init__(self, client: PipelineDatabase) -> None:
+    def __init__(self, client: firestore.Client) -> None:
         self._client = client
         self._letters = client.collection(DEAD_LETTERS)
 

@@ -7,7 +7,6 @@ from typing import Any
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from functions.shared.databases import PipelineDatabase
 from functions.shared.delivery import DELIVERIES, Delivery, DeliveryState
 from functions.shared.ids import SHARDS, is_document_id
 from functions.shared.logging import redact_addresses
@@ -34,10 +33,10 @@ class Deliveries:
     """Reads `deliveries`.
 
     Args:
-        client: of the pipeline's database.
+        client: the Firestore client.
     """
 
-    def __init__(self, client: PipelineDatabase) -> None:
+    def __init__(self, client: firestore.Client) -> None:
         self._client = client
         self._deliveries = client.collection(DELIVERIES)
 
@@ -159,12 +158,12 @@ def _latest_first(query: Any, wanted: DeliveryFilter) -> Any:
     return query if wanted.since is None else query.end_at({"due_at": wanted.since})
 
 
-def of_run(client: PipelineDatabase, run_id: str) -> Any:
+def of_run(client: firestore.Client, run_id: str) -> Any:
     """The query for a run's deliveries, whose index is (`shard`, `run_id`, `state`). If the index began with the runs'
     ids, which rise with time, Firestore would take only 500 writes a second (docs/explanation/scale.md).
 
     Args:
-        client: of the pipeline's database.
+        client: the Firestore client.
         run_id: the run.
     """
     shards = list(range(SHARDS))

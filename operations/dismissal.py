@@ -8,7 +8,6 @@ from typing import Any
 from google.api_core.exceptions import GoogleAPIError
 from google.cloud import firestore
 
-from functions.shared.databases import PipelineDatabase
 from functions.shared.dead_letter import (
     DEAD_LETTERS,
     DeadLetterState,
@@ -81,11 +80,11 @@ class Dismissals:
     """Dismisses dead letters, and opens them again. Safe for threads, and while other operators replay.
 
     Args:
-        client: of the pipeline's database.
+        client: the Firestore client.
         now: the present, in UTC.
     """
 
-    def __init__(self, *, client: PipelineDatabase, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, *, client: firestore.Client, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._client = client
         self._now = now
 

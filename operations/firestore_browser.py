@@ -7,7 +7,6 @@ from typing import Any
 from google.cloud import firestore
 from google.cloud.firestore_v1.field_path import FieldPath
 
-from functions.shared.databases import Databases
 from operations.errors import NotFound
 from operations.output import to_json
 
@@ -31,15 +30,15 @@ class FirestoreBrowser:
     """Reads what is in Firestore.
 
     Args:
-        databases: of the users and of the pipeline. No collection at the top is in both.
+        client: the Firestore client.
     """
 
-    def __init__(self, databases: Databases) -> None:
-        self._databases = databases
+    def __init__(self, client: firestore.Client) -> None:
+        self._client = client
 
     def collections(self) -> list[str]:
         """The names of the collections at the top."""
-        return sorted({*_top(self._databases.users), *_top(self._databases.pipeline)})
+        return sorted(collection.id for collection in self._client.collections())
 
     def page(self, path: str, *, after: str | None, limit: int) -> list[str]:
         """The ids of a collection's documents, in their order; those that only have collections below them, too.
@@ -49,7 +48,7 @@ class FirestoreBrowser:
             after: the id after which they begin.
             limit: how many at most.
         """
-        collection: Any = self._database_of(path).collection(path)
+        collection: Any = self._client.collection(path)
         query = collection.order_by(FieldPath.document_id())
         if after is not None:
             query = query.start_after({FieldPath.document_id(): collection.document(after)})
@@ -61,18 +60,10 @@ class FirestoreBrowser:
         Raises:
             NotFound: there is none, and nothing below it.
         """
-        reference = self._database_of(path).document(path)
+        reference = self._client.document(path)
         snapshot: Any = reference.get()
         below = tuple(sorted(f"{path}/{collection.id}" for collection in reference.collections()))
         fields: Mapping[str, Any] | None = snapshot.to_dict()
         if fields is None and not below:
             raise NotFound(f"There is no document {path}.")
         return BrowsedDocument(path=path, fields=to_json(fields) if fields is not None else "", collections=below)
-
-    def _database_of(self, path: str) -> firestore.Client:
-        is_pipelines = path.partition("/")[0] in _top(self._databases.pipeline)
-        return self._databases.pipeline if is_pipelines else self._databases.users
-
-
-def _top(database: firestore.Client) -> set[str]:
-    return {collection.id for collection in database.collections()}

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from functions.shared.databases import PipelineDatabase
 from functions.shared.delivery import DELIVERIES, DeliveryState
 from functions.shared.ids import SHARDS
 from operations import document_fields
@@ -41,14 +41,14 @@ class VariantFigures:
         return self.dead / tried if tried else None
 
 
-def count_variants(client: PipelineDatabase, kind: str, *, since: datetime) -> Iterator[VariantFigures]:
+def count_variants(client: firestore.Client, kind: str, *, since: datetime) -> Iterator[VariantFigures]:
     """Count the final deliveries of a kind, one after the other of its versions.
 
     Firestore counts in the index: one read for each 1,000 deliveries.
     https://firebase.google.com/docs/firestore/pricing#aggregation_queries
 
     Args:
-        client: of the pipeline's database.
+        client: the Firestore client.
         kind: which.
         since: the earliest due time that counts.
 
@@ -60,12 +60,12 @@ def count_variants(client: PipelineDatabase, kind: str, *, since: datetime) -> I
         yield VariantFigures(variant=variant, **counts)
 
 
-def _count(client: PipelineDatabase, kind: str, variant: str, state: DeliveryState, since: datetime) -> int:
+def _count(client: firestore.Client, kind: str, variant: str, state: DeliveryState, since: datetime) -> int:
     return sum(_count_in(client, kind, variant, state, since, shards) for shards in _PARTS)
 
 
 def _count_in(
-    client: PipelineDatabase, kind: str, variant: str, state: DeliveryState, since: datetime, shards: range
+    client: firestore.Client, kind: str, variant: str, state: DeliveryState, since: datetime, shards: range
 ) -> int:
     query: Any = (
         client.collection(DELIVERIES)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from functions.shared.databases import PipelineDatabase
+from google.cloud import firestore
+
 from functions.shared.delivery import Delivery
 from functions.shared.logging import redact_addresses
 from functions.shared.mail_event import MAIL_EVENTS, MailRecord
@@ -13,10 +14,10 @@ class MailRecords:
     """Reads `mail_events`.
 
     Args:
-        client: of the pipeline's database.
+        client: the Firestore client.
     """
 
-    def __init__(self, client: PipelineDatabase) -> None:
+    def __init__(self, client: firestore.Client) -> None:
         self._client = client
 
     def of(self, deliveries: Iterable[Delivery | None]) -> dict[str, MailRecord]:

@@ -12,7 +12,6 @@ from typing import Any
 
 from google.cloud import firestore
 
-from functions.shared.databases import PipelineDatabase
 from functions.shared.logging import redact_addresses
 from functions.shared.plausible_time import plausible
 from functions.shared.stored_fields import stored_text
@@ -81,11 +80,11 @@ class OperatorActions:
     """Writes and reads the actions. Safe for threads.
 
     Args:
-        client: of the pipeline's database.
+        client: the Firestore client.
         now: the present, in UTC.
     """
 
-    def __init__(self, client: PipelineDatabase, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, client: firestore.Client, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._actions = client.collection(OPERATOR_ACTIONS)
         self._now = now
 

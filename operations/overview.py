@@ -15,7 +15,6 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.shared.cron import CronLine
-from functions.shared.databases import PipelineDatabase, UsersDatabase
 from functions.shared.delivery import DELIVERIES, DeliveryState
 from functions.shared.ids import SHARDS
 from functions.shared.mail_event import MAIL_EVENTS
@@ -60,11 +59,11 @@ class SubscriptionCounts:
     """Counts subscriptions. Every method raises GoogleAPICallError if Firestore does not answer or refuses.
 
     Args:
-        client: of the users' database.
+        client: the Firestore client.
         now: the present, in UTC.
     """
 
-    def __init__(self, client: UsersDatabase, *, now: datetime) -> None:
+    def __init__(self, client: firestore.Client, *, now: datetime) -> None:
         self._client = client
         self._now = now
 
@@ -101,11 +100,11 @@ class OutcomeCounts:
     refuses.
 
     Args:
-        client: of the pipeline's database.
+        client: the Firestore client.
         now: the present, in UTC.
     """
 
-    def __init__(self, client: PipelineDatabase, *, now: datetime) -> None:
+    def __init__(self, client: firestore.Client, *, now: datetime) -> None:
         self._client = client
         self._now = now
 

@@ -10,7 +10,6 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.shared.contract import InvalidContract
-from functions.shared.databases import Databases
 from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterReason, StoredDeadLetter
 from functions.shared.delivery import DELIVERIES, Delivery
 from functions.shared.mail_event import MAIL_EVENTS
@@ -113,7 +112,7 @@ class PersonalData:
     told.
 
     Args:
-        databases: of the users and of the pipeline.
+        client: the Firestore client.
         queues: the queues.
         queue_names: those that may hold reports.
         user_id: whose data.
@@ -124,20 +123,20 @@ class PersonalData:
     def __init__(
         self,
         *,
-        databases: Databases,
+        client: firestore.Client,
         queues: Queues,
         queue_names: Sequence[str],
         user_id: str,
         addresses: Sequence[str] = (),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._users, self._pipeline = databases.users, databases.pipeline
+        self._client = client
         self._queues = queues
         self._queue_names = queue_names
         self._user_id = user_id
         self._addresses = list(addresses)
         self._now = now
-        self._user = databases.users.collection(USERS).document(user_id)
+        self._user = client.collection(USERS).document(user_id)
         self._subscriptions = self._user.collection(SUBSCRIPTIONS)
 
     def find(self) -> KeptData:
@@ -153,12 +152,12 @@ class PersonalData:
             dead_letters=self._dead_letters(mentions),
             system_alerts=[
                 alert
-                for alert in self._pipeline.collection(SYSTEM_ALERTS).stream()
+                for alert in self._client.collection(SYSTEM_ALERTS).stream()
                 if mentions.in_value(document_fields.fields_of(alert))
             ],
             operator_actions=[
                 action
-                for action in self._pipeline.collection(OPERATOR_ACTIONS).stream()
+                for action in self._client.collection(OPERATOR_ACTIONS).stream()
                 if mentions.in_value(_words_of(action))
             ],
             tasks=[
@@ -239,12 +238,12 @@ class PersonalData:
         else:
             return self.find()
         if with_document:
-            self._users.recursive_delete(self._user)
+            self._client.recursive_delete(self._user)
         return kept
 
     def _erase(self, kept: KeptData, on_erased: Callable[[int], None]) -> None:
         # First, so that no run makes another task.
-        self._delete_all(self._users, kept.subscriptions, on_erased)
+        self._delete_all(kept.subscriptions, on_erased)
         for task in kept.tasks:
             self._queues.delete_task(task.queue, task.name)
             on_erased(1)
@@ -255,32 +254,30 @@ class PersonalData:
         for action in kept.operator_actions:
             self._update(action.reference, _without_names(_words_of(action), mentions))
         on_erased(len(kept.operator_actions))
-        self._delete_all(self._pipeline, kept.dead_letters, on_erased)
+        self._delete_all(kept.dead_letters, on_erased)
         # Before the records: an event whose delivery is gone makes no new one.
-        self._delete_all(self._pipeline, kept.deliveries, on_erased)
-        self._delete_all(self._pipeline, kept.mail_events, on_erased)
+        self._delete_all(kept.deliveries, on_erased)
+        self._delete_all(kept.mail_events, on_erased)
         if kept.user_fields:
             self._update(self._user, dict.fromkeys(kept.user_fields, firestore.DELETE_FIELD))
             on_erased(len(kept.user_fields))
 
-    def _delete_all(
-        self, database: firestore.Client, snapshots: Sequence[Any], on_erased: Callable[[int], None]
-    ) -> None:
+    def _delete_all(self, snapshots: Sequence[Any], on_erased: Callable[[int], None]) -> None:
         for start in range(0, len(snapshots), _BATCH):
-            self._delete(database, snapshots[start : start + _BATCH])
+            self._delete(snapshots[start : start + _BATCH])
             on_erased(len(snapshots[start : start + _BATCH]))
 
-    def _delete(self, database: firestore.Client, snapshots: Sequence[Any]) -> None:
+    def _delete(self, snapshots: Sequence[Any]) -> None:
         """Delete documents in the version that was read: the next pass finds those that were written meanwhile."""
-        batch = database.batch()
+        batch = self._client.batch()
         for snapshot in snapshots:
-            batch.delete(snapshot.reference, option=database.write_option(last_update_time=snapshot.update_time))
+            batch.delete(snapshot.reference, option=self._client.write_option(last_update_time=snapshot.update_time))
         try:
             batch.commit()
         except _CHANGED:
             if len(snapshots) > 1:
                 for snapshot in snapshots:
-                    self._delete(database, [snapshot])
+                    self._delete([snapshot])
 
     def _update(self, reference: Any, fields: Mapping[str, Any]) -> None:
         try:
@@ -293,12 +290,12 @@ class PersonalData:
         return Mentions(self._user_id, [*self._addresses, *([address] if isinstance(address, str) else [])])
 
     def _of_user(self, collection: str, field: str) -> Iterator[Any]:
-        query: Any = self._pipeline.collection(collection).where(filter=FieldFilter(field, "==", self._user_id))
+        query: Any = self._client.collection(collection).where(filter=FieldFilter(field, "==", self._user_id))
         yield from query.stream()
 
     def _dead_letters(self, mentions: Mentions) -> list[Any]:
         found = {snapshot.id: snapshot for snapshot in self._of_user(DEAD_LETTERS, "payload.user_id")}
-        unreadable = self._pipeline.collection(DEAD_LETTERS).where(
+        unreadable = self._client.collection(DEAD_LETTERS).where(
             filter=FieldFilter("reason", "==", DeadLetterReason.INVALID_TASK.value)
         )
         for snapshot in unreadable.stream():

@@ -16,12 +16,12 @@ from typing import Any
 
 from google.api_core.exceptions import GoogleAPIError
 from google.auth.exceptions import GoogleAuthError
+from google.cloud import firestore
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from functions.shared.brand import Brand
 from functions.shared.contract import describe_validation_error
-from functions.shared.databases import UsersDatabase
 from functions.shared.ids import delivery_id, run_id
 from functions.shared.period import Period
 from functions.shared.settings import MailSettings
@@ -178,7 +178,7 @@ def build(
     data: UserData,
     settings: MailSettings,
     *,
-    client: UsersDatabase | None = None,
+    client: firestore.Client | None = None,
     variables: Mapping[str, str] | None = None,
     delivery: str | None = None,
     is_next: bool = False,

@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from functions.shared.databases import UsersDatabase
+from google.cloud import firestore
+
 from functions.shared.schedule import Cadence
 from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS, Subscription, SubscriptionDefaults
 from functions.shared.user import User
@@ -41,7 +42,7 @@ def sample_subject(
 
 
 def read_subject(
-    client: UsersDatabase,
+    client: firestore.Client,
     user_id: str,
     subscription_id: str | None,
     *,
@@ -51,7 +52,7 @@ def read_subject(
     """A user, active or not, with a subscription, paused or not, as the worker reads them.
 
     Args:
-        client: of the users' database.
+        client: the Firestore client.
         user_id: the user.
         subscription_id: which subscription; None for the only one, or with a kind for one as it is made.
         kind: which report, in place of the subscription's.

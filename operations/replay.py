@@ -13,7 +13,6 @@ from typing import Any
 from google.api_core.exceptions import GoogleAPIError
 from google.cloud import firestore
 
-from functions.shared.databases import PipelineDatabase
 from functions.shared.dead_letter import (
     DEAD_LETTERS,
     DeadLetterState,
@@ -82,7 +81,7 @@ class Replay:
     """Replays dead letters. Safe for threads, and for several operators at once.
 
     Args:
-        client: of the pipeline's database.
+        client: the Firestore client.
         queue_of: gives the queue that a user's reports go to.
         has_task: whether a queue, by its id, still holds the task of a name.
         now: the present, in UTC.
@@ -91,7 +90,7 @@ class Replay:
     def __init__(
         self,
         *,
-        client: PipelineDatabase,
+        client: firestore.Client,
         queue_of: Callable[[str], TaskQueue],
         has_task: Callable[[str, str], bool],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),

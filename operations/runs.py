@@ -8,7 +8,6 @@ from typing import Any
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from functions.shared.databases import PipelineDatabase
 from functions.shared.delivery import DeliveryState
 from functions.shared.logging import redact_addresses
 from functions.shared.run import RUN_COUNTERS, RUNS, RunAttempt, StoredRun
@@ -24,10 +23,10 @@ class Runs:
     """Reads `runs`, and counts the deliveries of each.
 
     Args:
-        client: of the pipeline's database.
+        client: the Firestore client.
     """
 
-    def __init__(self, client: PipelineDatabase) -> None:
+    def __init__(self, client: firestore.Client) -> None:
         self._client = client
 
     def latest(self, limit: int | None) -> list[dict[str, Any]]:

@@ -8,8 +8,8 @@ from typing import Any
 
 from google.api_core.exceptions import AlreadyExists, FailedPrecondition
 from google.api_core.exceptions import NotFound as NotFoundInFirestore
+from google.cloud import firestore
 
-from functions.shared.databases import Databases, PipelineDatabase
 from functions.shared.delivery import (
     DELIVERIES,
     Delivery,
@@ -48,7 +48,7 @@ class EnqueuedReport:
 
 
 def send_now(
-    user: User, subscription: Subscription, *, databases: Databases, queue: TaskQueue, now: datetime
+    user: User, subscription: Subscription, *, client: firestore.Client, queue: TaskQueue, now: datetime
 ) -> EnqueuedReport:
     """Enqueue a subscription's report.
 
@@ -59,7 +59,7 @@ def send_now(
     Args:
         user: whose report it is.
         subscription: of which of the user's subscriptions.
-        databases: of the users and of the pipeline.
+        client: the Firestore client.
         queue: where the task goes.
         now: the present, in UTC.
 
@@ -69,7 +69,7 @@ def send_now(
     """
     now = now.replace(microsecond=0)
     _check(user, subscription, now)
-    client, standing = databases.pipeline, subscription.next_report_at
+    standing = subscription.next_report_at
     is_due = standing is not None and standing <= now
     was_due = is_due and not _is_final(client, delivery_id(user.id, subscription.id, standing or now))
     due_at = standing if was_due and standing else now
@@ -91,9 +91,7 @@ def send_now(
     opened = _open(client, task, now, period=period, task_name=new.task_id)
     # Before the task: a worker sends only the report that its subscription is due for.
     version = (
-        subscription.version
-        if was_due
-        else _write(databases, subscription, by_hand_fields(subscription, user, now=now))
+        subscription.version if was_due else _write(client, subscription, by_hand_fields(subscription, user, now=now))
     )
     [outcome] = queue.enqueue([new]) if version else [None]
     if outcome is None or not (outcome.is_created or outcome.is_known):
@@ -102,7 +100,7 @@ def send_now(
         if outcome is None:
             raise OperatorError(f"{user.id}/{subscription.id} was changed meanwhile: repeat this. Nothing is sent.")
         if not was_due:
-            _write(databases, subscription._replace(version=version), {"next_report_at": standing})
+            _write(client, subscription._replace(version=version), {"next_report_at": standing})
         raise OperatorError(f"The queue {queue.queue} does not take the task: {outcome.status} {outcome.message}")
     return EnqueuedReport(delivery_id=delivery, task=new.task_id, due_at=due_at, was_due=was_due)
 
@@ -123,14 +121,14 @@ def _check(user: User, subscription: Subscription, now: datetime) -> None:
         )
 
 
-def _write(databases: Databases, subscription: Subscription, fields: Mapping[str, Any]) -> datetime | None:
+def _write(client: firestore.Client, subscription: Subscription, fields: Mapping[str, Any]) -> datetime | None:
     """Write fields of a subscription, unless it has changed since it was read.
 
     Returns:
         Its new version; None where it has changed.
     """
-    document = databases.users.document(f"{USERS}/{subscription.user_id}/{SUBSCRIPTIONS}/{subscription.id}")
-    option = databases.users.write_option(last_update_time=subscription.version)
+    document = client.document(f"{USERS}/{subscription.user_id}/{SUBSCRIPTIONS}/{subscription.id}")
+    option = client.write_option(last_update_time=subscription.version)
     try:
         written: Any = document.update(dict(fields), option=option)
     except WRITTEN_FIRST:
@@ -140,7 +138,7 @@ def _write(databases: Databases, subscription: Subscription, fields: Mapping[str
 
 
 def _open(
-    client: PipelineDatabase, task: ReportTask, now: datetime, *, period: Period | None, task_name: str
+    client: firestore.Client, task: ReportTask, now: datetime, *, period: Period | None, task_name: str
 ) -> datetime | None:
     """Note the delivery as pending, with the name of its task: should the task die without a trace, the dispatcher
     finds it.
@@ -164,13 +162,13 @@ def _open(
     return version
 
 
-def _withdraw(client: PipelineDatabase, delivery: str, version: datetime) -> None:
+def _withdraw(client: firestore.Client, delivery: str, version: datetime) -> None:
     """Take the record back, unless something has happened to it since."""
     with contextlib.suppress(FailedPrecondition, NotFoundInFirestore):
         option = client.write_option(last_update_time=version)
         client.collection(DELIVERIES).document(delivery).delete(option=option)
 
 
-def _is_final(client: PipelineDatabase, delivery: str) -> bool:
+def _is_final(client: firestore.Client, delivery: str) -> bool:
     found = Delivery.from_snapshot(client.collection(DELIVERIES).document(delivery).get())
     return found is not None and found.is_final

@@ -47,7 +47,7 @@ def send_test_report(session: Session, user_id: str, subscription_id: str | None
         OperatorError: there is no such user or subscription, the report cannot be built, or the provider refuses it.
         google.api_core.exceptions.GoogleAPIError: Firestore cannot be asked.
     """
-    whose, which = read_subject(session.users_database, user_id, subscription_id, kind=None, defaults=session.defaults)
+    whose, which = read_subject(session.firestore, user_id, subscription_id, kind=None, defaults=session.defaults)
     variables = previews.provider_variables(session.target.find, session.find_secret)
     settings = previews.test_settings(variables)
     covered = next_period(which, which.schedule(whose), datetime.now(UTC))

@@ -6,7 +6,6 @@ from typing import Any
 
 from google.cloud import firestore
 
-from functions.shared.databases import PipelineDatabase
 from functions.shared.logging import redact_addresses
 from functions.shared.mail_breaker import BREAKER_STATE, MAIL_BREAKER, BreakerState
 
@@ -15,10 +14,10 @@ class Sending:
     """Reads and resumes the breaker. Safe while runs go on.
 
     Args:
-        client: of the pipeline's database.
+        client: the Firestore client.
     """
 
-    def __init__(self, client: PipelineDatabase) -> None:
+    def __init__(self, client: firestore.Client) -> None:
         self._client = client
         self._document = client.collection(MAIL_BREAKER).document(BREAKER_STATE)
 

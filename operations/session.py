@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from google.cloud import firestore
+
 from functions.shared.clients import firestore_client
-from functions.shared.databases import Databases, PipelineDatabase, UsersDatabase
 from functions.shared.queue_choice import choose_queue
 from functions.shared.subscription import SubscriptionDefaults
 from functions.shared.task_queue import TaskQueue
@@ -77,19 +78,9 @@ class Session:
         return os.environ.get("PREFIX") or DEFAULT_PREFIX
 
     @property
-    def users_database(self) -> UsersDatabase:
-        """The database of the users."""
-        return UsersDatabase(firestore_client(self.target.project, self.target.users_database))
-
-    @property
-    def pipeline_database(self) -> PipelineDatabase:
-        """The pipeline's own database."""
-        return PipelineDatabase(firestore_client(self.target.project, self.target.pipeline_database))
-
-    @property
-    def databases(self) -> Databases:
-        """Both."""
-        return Databases(users=self.users_database, pipeline=self.pipeline_database)
+    def firestore(self) -> firestore.Client:
+        """The Firestore client."""
+        return firestore_client(self.target.project, self.target.database)
 
     @functools.cached_property
     def defaults(self) -> SubscriptionDefaults:

@@ -32,7 +32,7 @@ def build_live(
         OperatorError: the kind fails, or a variable has no value.
         google.api_core.exceptions.GoogleAPIError: Firestore cannot be asked.
     """
-    client, target = session.users_database, session.target
+    client, target = session.firestore, session.target
     return previews.build(
         subscription.kind,
         user,

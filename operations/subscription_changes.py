@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from google.api_core.exceptions import AlreadyExists
+from google.cloud import firestore
 
-from functions.shared.databases import UsersDatabase
 from functions.shared.mark import paused_fields, resumed_fields
 from functions.shared.objections import all_taken_back, objection_fields
 from functions.shared.subscription import (
@@ -36,7 +36,7 @@ class SubscriptionChanges:
     """Changes subscriptions. Every method raises GoogleAPICallError if Firestore does not answer or refuses.
 
     Args:
-        client: of the users' database.
+        client: the Firestore client.
         defaults: what a document does not say.
         now: the present, in UTC.
     """
@@ -44,7 +44,7 @@ class SubscriptionChanges:
     def __init__(
         self,
         *,
-        client: UsersDatabase,
+        client: firestore.Client,
         defaults: SubscriptionDefaults,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:

@@ -5,9 +5,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, assert_never
 
+from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from functions.shared.databases import UsersDatabase
 from functions.shared.delivery import Delivery
 from functions.shared.ids import SHARDS
 from functions.shared.logging import redact_addresses
@@ -56,11 +56,11 @@ class Subscriptions:
     """Reads subscriptions. Every method raises GoogleAPICallError if Firestore does not answer or refuses.
 
     Args:
-        client: of the users' database.
+        client: the Firestore client.
         defaults: what a document does not say.
     """
 
-    def __init__(self, client: UsersDatabase, defaults: SubscriptionDefaults) -> None:
+    def __init__(self, client: firestore.Client, defaults: SubscriptionDefaults) -> None:
         self._client = client
         self._defaults = defaults
         self._users = client.collection(USERS)

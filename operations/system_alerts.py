@@ -4,7 +4,6 @@ from typing import Any
 
 from google.cloud import firestore
 
-from functions.shared.databases import PipelineDatabase
 from functions.shared.logging import redact_addresses
 from functions.shared.system_alert import SYSTEM_ALERTS, StoredSystemAlert
 from operations import document_fields
@@ -14,10 +13,10 @@ class SystemAlerts:
     """Reads `system_alerts`.
 
     Args:
-        client: of the pipeline's database.
+        client: the Firestore client.
     """
 
-    def __init__(self, client: PipelineDatabase) -> None:
+    def __init__(self, client: firestore.Client) -> None:
         self._alerts = client.collection(SYSTEM_ALERTS)
 
     def count(self) -> int:

@@ -14,11 +14,12 @@ import grpc
 from google.auth.exceptions import DefaultCredentialsError
 
 from functions.shared.ids import DATABASE_PATTERN, DEFAULT_DATABASE
+from functions.shared.settings import ONE_DATABASE, SECOND_DATABASE
 from operations.errors import NotConfigured
 
 EMULATORS = ("FIRESTORE_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST")
 
-_USERS, _PIPELINE = "FIRESTORE_DATABASE", "PIPELINE_DATABASE"
+_DATABASE = "FIRESTORE_DATABASE"
 
 _ANSWER_SECONDS = 10.0
 """Even a busy machine answers by then. If no server listens, the connection fails at once."""
@@ -46,25 +47,24 @@ class Target:
         return self.require("GOOGLE_CLOUD_PROJECT")
 
     @property
-    def users_database(self) -> str:
-        """The id of the Firestore database that has the users.
+    def database(self) -> str:
+        """The id of the Firestore database.
 
         Raises:
             NotConfigured: it is malformed, or it is not set here, and the deployed functions cannot be asked for it. A
-                guess could act on the data of another environment.
+                guess could act on the data of another environment. Also, where some of the data are in a second one.
         """
-        return _checked(_USERS, self.look_up(_USERS)) or DEFAULT_DATABASE
-
-    @property
-    def pipeline_database(self) -> str:
-        """The id of the Firestore database that has the pipeline's own collections.
-
-        Raises:
-            NotConfigured: as for users_database.
-        """
-        # A database that is named here is not that of the deployed functions, and neither is the other one then.
-        look_up = self.variables.get if self.variables.get(_USERS) else self.look_up
-        return _checked(_PIPELINE, look_up(_PIPELINE)) or self.users_database
+        # A database that is named here is not that of the deployed functions.
+        look_up = self.variables.get if self.variables.get(_DATABASE) else self.look_up
+        if look_up(SECOND_DATABASE):
+            raise NotConfigured(f"{SECOND_DATABASE}: {ONE_DATABASE}.")
+        database = look_up(_DATABASE) or DEFAULT_DATABASE
+        if not re.fullmatch(DATABASE_PATTERN, database):
+            raise NotConfigured(
+                f"{_DATABASE}: {database} is no database's id: {DEFAULT_DATABASE}, or 4 to 63 lower-case letters, "
+                "digits and hyphens, beginning with a letter."
+            )
+        return database
 
     @property
     def queues(self) -> list[str]:
@@ -82,11 +82,8 @@ class Target:
         """The name of the target, for the operator to read before a change."""
         where = "the local cloud" if self.directory else "an emulator" if self.emulators else "Google Cloud"
         # Only where it is set here: the description must not need an answer of the deployed functions.
-        users = self.variables.get(_USERS) or DEFAULT_DATABASE
-        pipeline = self.variables.get(_PIPELINE) or users
-        named = "" if users == DEFAULT_DATABASE else f", database {users}"
-        if pipeline != users:
-            named = f", databases {users} and {pipeline}"
+        database = self.variables.get(_DATABASE) or DEFAULT_DATABASE
+        named = "" if database == DEFAULT_DATABASE else f", database {database}"
         return f"{where} (project {self.project}{named})"
 
     def require(self, variable: str) -> str:
@@ -113,15 +110,6 @@ class Target:
             return self.look_up(variable)
         except NotConfigured:
             return None
-
-
-def _checked(variable: str, database: str | None) -> str | None:
-    if database and not re.fullmatch(DATABASE_PATTERN, database):
-        raise NotConfigured(
-            f"{variable}: {database} is no database's id: {DEFAULT_DATABASE}, or 4 to 63 lower-case letters, digits "
-            "and hyphens, beginning with a letter."
-        )
-    return database
 
 
 def find_target(environment: Mapping[str, str], *, directory: Path | None, default_directory: Path) -> Target:

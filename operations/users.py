@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 from google.cloud.firestore_v1.field_path import FieldPath
 
-from functions.shared.databases import UsersDatabase
 from functions.shared.delivery import Delivery
 from functions.shared.logging import redact_addresses
 from functions.shared.subscription import Subscription
@@ -20,10 +20,10 @@ class Users:
     """Reads `users`. Every method raises GoogleAPICallError if Firestore does not answer or refuses.
 
     Args:
-        client: of the users' database.
+        client: the Firestore client.
     """
 
-    def __init__(self, client: UsersDatabase) -> None:
+    def __init__(self, client: firestore.Client) -> None:
         self._users = client.collection(USERS)
 
     def find(self, user_id: str) -> User | None:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
+from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from functions.shared.databases import UsersDatabase
 from functions.shared.states import Enroll
 from functions.shared.subscription import SubscriptionDefaults
 from functions.shared.user import USERS, User
@@ -30,12 +30,12 @@ class WouldEnroll:
     refuses.
 
     Args:
-        client: of the users' database.
+        client: the Firestore client.
         defaults: the subscription that a new user gets.
         enroll: whom the dispatcher enrolls.
     """
 
-    def __init__(self, client: UsersDatabase, defaults: SubscriptionDefaults, enroll: Enroll) -> None:
+    def __init__(self, client: firestore.Client, defaults: SubscriptionDefaults, enroll: Enroll) -> None:
         self._active = client.collection(USERS).where(filter=FieldFilter("active", "==", True))
         self._subscriptions = Subscriptions(client, defaults)
         self._defaults = defaults

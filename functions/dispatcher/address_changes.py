@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
+from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.dispatcher.conditional_commit import NO_ROOM, Change, CommitResult, commit, update
@@ -17,7 +18,6 @@ from functions.dispatcher.document_stream import DocumentStream
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.malformed_documents import unservable
 from functions.dispatcher.new_documents import PAGE_SIZE, Admitted, NewCursor, NewPage, count_documents
-from functions.shared.databases import UsersDatabase
 from functions.shared.mark import resumed_fields
 from functions.shared.recipients import addressees
 from functions.shared.run import SWEEP_INTERVAL, RunCounter, Sweep
@@ -36,11 +36,11 @@ class BouncedSubscriptions:
     """Finds what is paused because mail bounced, once a day.
 
     Args:
-        client: of the users' database.
+        client: the Firestore client.
         stream: what knows which documents are subscriptions.
     """
 
-    def __init__(self, client: UsersDatabase, stream: DocumentStream) -> None:
+    def __init__(self, client: firestore.Client, stream: DocumentStream) -> None:
         self._client = client
         self._stream = stream
         self._bounced = client.collection_group(SUBSCRIPTIONS).where(
@@ -90,7 +90,7 @@ class AddressChanges:
     """Resumes subscriptions that go to another address than the one that bounced.
 
     Args:
-        client: of the users' database.
+        client: the Firestore client.
         stream: what knows which documents are subscriptions.
         defaults: what a subscription's document does not say.
         run_id: the id of the run.
@@ -101,7 +101,7 @@ class AddressChanges:
 
     def __init__(
         self,
-        client: UsersDatabase,
+        client: firestore.Client,
         stream: DocumentStream,
         defaults: SubscriptionDefaults,
         *,

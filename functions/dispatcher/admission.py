@@ -66,14 +66,14 @@ class Admission:
         self._counters = counters
         self._malformed = malformed
         self._scheduling = Scheduling(
-            dependencies.databases.users,
+            dependencies.firestore,
             dependencies.subscriptions,
             dependencies.defaults,
             run_id=run_id,
             run_time=run_time,
         )
         self._enrollment = Enrollment(
-            dependencies.databases.users,
+            dependencies.firestore,
             dependencies.users,
             dependencies.defaults,
             enroll=dependencies.enroll,
@@ -85,7 +85,7 @@ class Admission:
             RunStage.SCHEDULING: self._scheduling,
             RunStage.ENROLLMENT: self._enrollment,
             RunStage.ADDRESS_CHANGES: AddressChanges(
-                dependencies.databases.users,
+                dependencies.firestore,
                 dependencies.subscriptions,
                 dependencies.defaults,
                 run_id=run_id,

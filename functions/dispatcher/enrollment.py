@@ -17,7 +17,6 @@ from functions.dispatcher.document_stream import DocumentStream, Operator
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.malformed_documents import unservable
 from functions.dispatcher.new_documents import Admitted, Mark, NewDocuments, NewPage
-from functions.shared.databases import UsersDatabase
 from functions.shared.mark import resumed_fields
 from functions.shared.plausible_time import EARLIEST, LATEST
 from functions.shared.run import RunCounter
@@ -59,7 +58,7 @@ class Enrollment:
     """Enrolls new users, and users who are active again.
 
     Args:
-        client: of the users' database.
+        client: the Firestore client.
         stream: reads users.
         defaults: the subscription that a new user gets.
         enroll: whom it enrolls. It resumes the reports of a user who is active again in any case.
@@ -72,7 +71,7 @@ class Enrollment:
 
     def __init__(
         self,
-        client: UsersDatabase,
+        client: firestore.Client,
         stream: DocumentStream,
         defaults: SubscriptionDefaults,
         *,

@@ -44,7 +44,7 @@ class MailBreaker:
     """
 
     def __init__(self, dependencies: RunDependencies, *, run_id: str, run_time: datetime) -> None:
-        self._client = dependencies.databases.pipeline
+        self._client = dependencies.firestore
         self._document = self._client.collection(MAIL_BREAKER).document(BREAKER_STATE)
         self._statistics = dependencies.mail_statistics
         self._limits = dependencies.breaker_limits

@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import structlog
+from google.cloud import firestore
 
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.run_counters import RunCounters
-from functions.shared.databases import PipelineDatabase
 from functions.shared.dead_letter import (
     DEAD_LETTERS,
     DeadLetter,
@@ -37,14 +37,14 @@ class MalformedDocuments:
     """Publishes the dead letters of malformed documents.
 
     Args:
-        client: of the pipeline's database.
+        client: the Firestore client.
         dead_letters: the topic.
         counters: where `malformed` and `errors` are counted.
         run_id: the id of the run.
     """
 
     def __init__(
-        self, client: PipelineDatabase, dead_letters: DeadLetterTopic, counters: RunCounters, *, run_id: str
+        self, client: firestore.Client, dead_letters: DeadLetterTopic, counters: RunCounters, *, run_id: str
     ) -> None:
         self._client = client
         self._dead_letters = dead_letters

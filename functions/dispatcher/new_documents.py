@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
+from google.cloud import firestore
 from pydantic import BaseModel, ConfigDict
 
 from functions.dispatcher.document_stream import DocumentStream, Filter
 from functions.dispatcher.due_subscription import DueSubscription
-from functions.shared.databases import UsersDatabase
 from functions.shared.run import RunCounter, Sweep
 
 PAGE_SIZE = 200
@@ -102,12 +102,12 @@ class NewDocuments:
     """Finds new documents.
 
     Args:
-        client: of the users' database.
+        client: the Firestore client.
         stream: what reads the collection.
         mark: the field that marks new documents.
     """
 
-    def __init__(self, client: UsersDatabase, stream: DocumentStream, mark: Mark) -> None:
+    def __init__(self, client: firestore.Client, stream: DocumentStream, mark: Mark) -> None:
         self._client = client
         self._stream = stream
         self._mark = mark

@@ -97,12 +97,12 @@ class Run:
         self._assigned = part or RunPart.first(run_time, shares=dependencies.shares)
         self._run_id = self._assigned.run_id
         self._counters = RunCounters(self._assigned.counters)
-        self._store = RunStore(dependencies.databases.pipeline, run_id=self._run_id, attempt=self._assigned.attempt)
+        self._store = RunStore(dependencies.firestore, run_id=self._run_id, attempt=self._assigned.attempt)
         self._division = RunDivision(
             self._assigned, queue=dependencies.continuation_queue, store=self._store, counters=self._counters
         )
         self._malformed = MalformedDocuments(
-            dependencies.databases.pipeline, dependencies.dead_letters, self._counters, run_id=self._run_id
+            dependencies.firestore, dependencies.dead_letters, self._counters, run_id=self._run_id
         )
         self._admission = Admission(
             dependencies,

@@ -9,7 +9,6 @@ from google.api_core.exceptions import GoogleAPIError
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from functions.shared.databases import PipelineDatabase
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.ids import run_id
 from functions.shared.run import RUNS, RunCounter, StoredRun
@@ -99,11 +98,11 @@ class RunAlerts:
     repeated.
 
     Args:
-        client: of the pipeline's database.
+        client: the Firestore client.
         topic: where dead letters and alerts go.
     """
 
-    def __init__(self, client: PipelineDatabase, topic: DeadLetterTopic) -> None:
+    def __init__(self, client: firestore.Client, topic: DeadLetterTopic) -> None:
         self._client = client
         self._topic = topic
 

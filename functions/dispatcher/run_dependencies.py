@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, Self
 
+from google.cloud import firestore
+
 from functions.dispatcher.breaker_policy import BreakerLimits
 from functions.dispatcher.document_stream import DocumentStream
 from functions.dispatcher.mail_statistics.chosen import mail_statistics
 from functions.dispatcher.mail_statistics.provider import MailStatistics
-from functions.shared.databases import Databases
+from functions.shared.clients import firestore_client
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.ramp import Ramp
 from functions.shared.settings import DispatcherSettings
@@ -25,7 +27,7 @@ class RunDependencies(NamedTuple):
     """The clients, queues and settings of a run.
 
     Attributes:
-        databases: of the users and of the pipeline.
+        firestore: the client.
         users: what reads users.
         subscriptions: what reads subscriptions.
         report_queues: those among which the reports are spread.
@@ -43,7 +45,7 @@ class RunDependencies(NamedTuple):
             was none.
     """
 
-    databases: Databases
+    firestore: firestore.Client
     users: DocumentStream
     subscriptions: DocumentStream
     report_queues: Sequence[TaskQueue]
@@ -75,7 +77,7 @@ class RunDependencies(NamedTuple):
             )
 
         return cls(
-            databases=Databases.from_settings(settings),
+            firestore=firestore_client(settings.google_cloud_project, settings.firestore_database),
             users=DocumentStream(settings.google_cloud_project, settings.firestore_database),
             subscriptions=DocumentStream(
                 settings.google_cloud_project, settings.firestore_database, below_users=SUBSCRIPTIONS

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from functions.shared.databases import PipelineDatabase
 from functions.shared.mail_breaker import StatisticsReading
 from functions.shared.run import (
     RUN_RETENTION,
@@ -58,12 +57,12 @@ class RunStore:
     Every method raises GoogleAPICallError if Firestore fails.
 
     Args:
-        client: of the pipeline's database.
+        client: the Firestore client.
         run_id: the id of the run.
         attempt: which attempt at it.
     """
 
-    def __init__(self, client: PipelineDatabase, *, run_id: str, attempt: str) -> None:
+    def __init__(self, client: firestore.Client, *, run_id: str, attempt: str) -> None:
         self._client = client
         self._runs = client.collection(RUNS)
         self._document = self._runs.document(run_id)

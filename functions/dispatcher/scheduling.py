@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.dispatcher.conditional_commit import NO_ROOM, Change, CommitResult, commit, update
@@ -16,7 +17,6 @@ from functions.dispatcher.document_stream import DocumentStream
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.malformed_documents import unservable
 from functions.dispatcher.new_documents import Admitted, Mark, NewDocuments, NewPage
-from functions.shared.databases import UsersDatabase
 from functions.shared.ids import SHARDS
 from functions.shared.mark import placed_fields
 from functions.shared.objections import all_taken_back, objection_fields
@@ -52,7 +52,7 @@ class Scheduling:
     """Schedules new subscriptions.
 
     Args:
-        client: of the users' database.
+        client: the Firestore client.
         stream: what reads subscriptions.
         defaults: what a subscription gets whose document does not say it.
         run_id: the id of the run.
@@ -63,7 +63,7 @@ class Scheduling:
 
     def __init__(
         self,
-        client: UsersDatabase,
+        client: firestore.Client,
         stream: DocumentStream,
         defaults: SubscriptionDefaults,
         *,

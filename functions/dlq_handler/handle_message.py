@@ -7,6 +7,7 @@ from datetime import datetime
 
 import structlog
 from google.api_core.exceptions import InvalidArgument
+from google.cloud import firestore
 
 from functions.dlq_handler.alerting.alert_links import AlertLinks
 from functions.dlq_handler.alerting.alerter import Alerter, AlertSubject
@@ -25,7 +26,6 @@ from functions.dlq_handler.store.compare_and_swap import QUICK_CALL
 from functions.dlq_handler.store.dead_letter_store import DeadLetterStore
 from functions.dlq_handler.store.delivery_evidence import read_evidence
 from functions.dlq_handler.store.system_alert_store import SystemAlertStore
-from functions.shared.databases import PipelineDatabase
 from functions.shared.dead_letter import DeadLetterState, StoredDeadLetter
 from functions.shared.system_alert import StoredSystemAlert, SystemAlert
 from functions.shared.unknown_outcome import MAY_HAVE_BEEN_SENT, UnknownOutcomes
@@ -37,7 +37,7 @@ class MessageHandler:
     """Stores dead letters and system alerts, and alerts people.
 
     Args:
-        client: of the pipeline's database.
+        client: the Firestore client.
         channels: the channels that take alerts.
         audiences: the kinds that some of them get alerts about; the others get all.
         links: makes the alerts' links.
@@ -46,7 +46,7 @@ class MessageHandler:
 
     def __init__(
         self,
-        client: PipelineDatabase,
+        client: firestore.Client,
         channels: Sequence[Channel],
         *,
         audiences: Audiences,

@@ -24,7 +24,7 @@ from functions.dlq_handler.channels.configured_channels import configured_channe
 from functions.dlq_handler.channels.owner_channels import Audiences, UnknownOwner, owner_channels
 from functions.dlq_handler.handle_message import MessageHandler
 from functions.dlq_handler.intake.pubsub_message import read_pubsub_message
-from functions.shared.databases import pipeline_database
+from functions.shared.clients import firestore_client
 from functions.shared.identity import NotAuthorized, TokenVerifier
 from functions.shared.logging import configure_logging
 from functions.shared.server import configure_server
@@ -119,7 +119,7 @@ def dlq_handler(event: CloudEvent) -> None:
 def _message_handler() -> MessageHandler:
     # Made with the first message, not at import: gRPC's clients do not survive the server's fork.
     return MessageHandler(
-        pipeline_database(_settings),
+        firestore_client(_settings.google_cloud_project, _settings.firestore_database),
         _channels,
         audiences=_audiences,
         links=AlertLinks(

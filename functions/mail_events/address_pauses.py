@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import structlog
 from google.api_core import exceptions
+from google.cloud import firestore
 
 from functions.mail_events.address_events import fields_for_event
 from functions.mail_events.firestore_calls import ONE_CALL, RETRY
-from functions.shared.databases import UsersDatabase
 from functions.shared.mail_event import MailEvent
 from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults
 from functions.shared.subscription_documents import WRITTEN_FIRST
@@ -35,11 +35,11 @@ class AddressPauses:
     """Pauses what goes to an address. Safe for threads.
 
     Args:
-        client: of the users' database.
+        client: the Firestore client.
         defaults: what a subscription's document does not say.
     """
 
-    def __init__(self, client: UsersDatabase, defaults: SubscriptionDefaults) -> None:
+    def __init__(self, client: firestore.Client, defaults: SubscriptionDefaults) -> None:
         self._client: Any = client  # whose types know of no timeouts other than numbers
         self._defaults = defaults
 

@@ -17,7 +17,7 @@ from functions.mail_events.received_events import InvalidBody, InvalidSignature
 from functions.mail_events.record_store import RecordStore
 from functions.mail_events.settled_outcomes import SettledOutcomes
 from functions.mail_events.take_events import EventsNotStored, TakeEvents
-from functions.shared.databases import Databases
+from functions.shared.clients import firestore_client
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.logging import configure_logging
 from functions.shared.request_body import read_body
@@ -99,13 +99,13 @@ def mail_events(request: "flask.Request") -> Answer:
 @functools.cache
 def _take_events() -> TakeEvents:
     # With the first call, not at import: gRPC's clients do not survive the server's fork.
-    databases = Databases.from_settings(_settings)
+    client = firestore_client(_settings.google_cloud_project, _settings.firestore_database)
     defaults = SubscriptionDefaults(kind=_settings.default_kind, cadence=_settings.default_cadence)
     topic = DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic)
-    outcomes = UnknownOutcomes(databases.pipeline, {"retry": RETRY, "timeout": ONE_CALL})
+    outcomes = UnknownOutcomes(client, {"retry": RETRY, "timeout": ONE_CALL})
     return TakeEvents(
-        RecordStore(databases.pipeline),
-        AddressPauses(databases.users, defaults),
+        RecordStore(client),
+        AddressPauses(client, defaults),
         SettledOutcomes(outcomes, topic, now=lambda: datetime.now(UTC)),
     )
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, TypeVar
 
+from google.cloud import firestore
 from google.cloud.firestore_v1.bulk_batch import BulkWriteBatch
 from grpc import StatusCode
 
 from functions.mail_events.firestore_calls import ONE_CALL, RETRY
-from functions.shared.databases import PipelineDatabase
 from functions.shared.delivery import DELIVERIES, Delivery
 from functions.shared.mail_event import MAIL_EVENTS, MailRecord
 from functions.shared.unknown_outcome import DECIDING_FIELDS
@@ -65,10 +65,10 @@ class RecordStore:
     """Reads and writes records. Safe for threads. Its methods raise GoogleAPIError if Firestore cannot be reached.
 
     Args:
-        client: of the pipeline's database.
+        client: the Firestore client.
     """
 
-    def __init__(self, client: PipelineDatabase) -> None:
+    def __init__(self, client: firestore.Client) -> None:
         self._client: Any = client  # whose types know of no timeouts other than numbers
 
     def read(self, delivery_ids: Iterable[str]) -> FoundRecords:

@@ -22,7 +22,7 @@ from functions.preferences.page import Message, Page, Pages, language_for, style
 from functions.preferences.store import PreferencesStore
 from functions.preferences.wishes import OF_COPIES, Wish, Wishes
 from functions.shared.brand import Brand
-from functions.shared.databases import users_database
+from functions.shared.clients import firestore_client
 from functions.shared.language import Language
 from functions.shared.logging import configure_logging
 from functions.shared.recipient_token import RecipientToken, TokenKeys
@@ -125,7 +125,7 @@ def _see(token: RecipientToken) -> Answer:
 @functools.cache
 def _store() -> PreferencesStore:
     # With the first request, not at import: gRPC's clients do not survive the server's fork.
-    return PreferencesStore(users_database(_settings), _defaults)
+    return PreferencesStore(firestore_client(_settings.google_cloud_project, _settings.firestore_database), _defaults)
 
 
 @functools.cache

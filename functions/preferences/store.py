@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from google.cloud import firestore
+
 from functions.preferences.changes import Stored
 from functions.preferences.undo import Change, before_change
-from functions.shared.databases import UsersDatabase
 from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults
 from functions.shared.subscription_documents import WRITTEN_FIRST, StoredSubscription, SubscriptionDocuments
 from functions.shared.user import USERS, User
@@ -31,11 +32,11 @@ class PreferencesStore:
     does not answer.
 
     Args:
-        client: of the users' database.
+        client: the Firestore client.
         defaults: what a subscription's document does not say.
     """
 
-    def __init__(self, client: UsersDatabase, defaults: SubscriptionDefaults) -> None:
+    def __init__(self, client: firestore.Client, defaults: SubscriptionDefaults) -> None:
         self._client = client
         self._defaults = defaults
         self._documents = SubscriptionDocuments(client, defaults)

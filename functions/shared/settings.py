@@ -32,6 +32,15 @@ from functions.shared.ramp import DEFAULT_FIRST_DAY, DEFAULT_GROWTH, GROWTHS, MO
 from functions.shared.schedule import Cadence
 from functions.shared.states import Enroll
 
+SECOND_DATABASE = "PIPELINE_DATABASE"
+"""Named a database for the pipeline's own collections when it could be another than that of the users. Where it is
+still set, the pipeline would not find its documents, and could send reports twice."""
+
+ONE_DATABASE = (
+    "no longer a setting, since the pipeline has one database, FIRESTORE_DATABASE. "
+    "docs/guides/environments.md#back-to-one-database says how to bring its documents there"
+)
+
 _HTTP_URL = TypeAdapter(AnyHttpUrl)
 _BETWEEN_URLS = re.compile(r"[,\s]*\s[,\s]*|,+(?=[A-Za-z][A-Za-z0-9+.-]*://)|^,+|,+$")
 
@@ -199,15 +208,6 @@ class CommonSettings(Settings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 
-class PipelineSettings(CommonSettings):
-    """The settings of every function that works with the pipeline's own collections."""
-
-    pipeline_database: FirestoreDatabase = Field(
-        default_factory=lambda others: others.get("firestore_database", DEFAULT_DATABASE)
-    )
-    """Where they are; by default with the users."""
-
-
 class IdentitySettings(Settings):
     """The issuer whose tokens the function accepts. The defaults are Google's; the local cloud has its own keys and
     issuer."""
@@ -292,7 +292,7 @@ class BreakerSettings(Settings):
 
 
 class DispatcherSettings(
-    PipelineSettings,
+    CommonSettings,
     IdentitySettings,
     SubscriptionSettings,
     EnrollmentSettings,
@@ -366,7 +366,7 @@ class MailSettings(BrandSettings, MailProviderChoice):
         return self
 
 
-class WorkerSettings(PipelineSettings, IdentitySettings, MailSettings, SubscriptionSettings, RestoreSettings):
+class WorkerSettings(CommonSettings, IdentitySettings, MailSettings, SubscriptionSettings, RestoreSettings):
     """The worker's environment."""
 
     worker_url: Url
@@ -378,7 +378,7 @@ class WorkerSettings(PipelineSettings, IdentitySettings, MailSettings, Subscript
     """Seconds for which a worker sends nothing after the mail provider fails several times in a row; 0: no pause."""
 
 
-class DlqHandlerSettings(PipelineSettings, IdentitySettings):
+class DlqHandlerSettings(CommonSettings, IdentitySettings):
     """The DLQ handler's environment."""
 
     location: str
@@ -394,7 +394,7 @@ class DlqHandlerSettings(PipelineSettings, IdentitySettings):
     """Where the web console is: alerts link to its pages."""
 
 
-class MailEventsSettings(PipelineSettings, SubscriptionSettings, MailProviderChoice):
+class MailEventsSettings(CommonSettings, SubscriptionSettings, MailProviderChoice):
     """The environment of the function that takes the mail provider's events."""
 
     dead_letter_topic: str
@@ -434,7 +434,7 @@ def load_both(first: type[SettingsType], second: type[MoreSettings]) -> tuple[Se
 
 def _load(*classes: type[Settings]) -> list[Settings]:
     found: list[Settings] = []
-    problems: list[str] = []
+    problems = [f"{SECOND_DATABASE}: {ONE_DATABASE}"] if os.environ.get(SECOND_DATABASE) else []
     for settings_class in classes:
         try:
             found.append(settings_class.from_environment())

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from google.api_core.exceptions import Aborted, FailedPrecondition, NotFound
+from google.cloud import firestore
 
-from functions.shared.databases import UsersDatabase
 from functions.shared.stored_fields import stored_version
 from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults
 from functions.shared.user import USERS, User
@@ -55,11 +55,11 @@ class SubscriptionDocuments:
     answer or refuses.
 
     Args:
-        client: of the users' database.
+        client: the Firestore client.
         defaults: what a document does not say.
     """
 
-    def __init__(self, client: UsersDatabase, defaults: SubscriptionDefaults) -> None:
+    def __init__(self, client: firestore.Client, defaults: SubscriptionDefaults) -> None:
         self._client = client
         self._defaults = defaults
 

@@ -30,7 +30,6 @@ from typing import Any, NamedTuple
 from google.api_core.exceptions import Aborted
 from google.cloud import firestore
 
-from functions.shared.databases import PipelineDatabase
 from functions.shared.dead_letter import (
     DEAD_LETTERS,
     DeadLetterReason,
@@ -146,11 +145,11 @@ class UnknownOutcomes:
     """Settles deliveries and their dead letters. Safe for threads.
 
     Args:
-        client: of the pipeline's database.
+        client: the Firestore client.
         read_options: `retry` and `timeout` of a read.
     """
 
-    def __init__(self, client: PipelineDatabase, read_options: Mapping[str, Any]) -> None:
+    def __init__(self, client: firestore.Client, read_options: Mapping[str, Any]) -> None:
         self._client = client
         self._read_options = read_options
 

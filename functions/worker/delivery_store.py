@@ -5,11 +5,6 @@ or not at all. That is the guarantee of a transaction for a single document, wit
 one: of two workers that claim the same delivery one writes, and the other learns that the document has changed.
 https://firebase.google.com/docs/firestore/manage-data/transactions#transaction_failure
 https://cloud.google.com/firestore/docs/reference/rpc/google.firestore.v1#precondition
-
-Nothing spans two databases. Where the subscription is in another one, the delivery becomes final first, and then the
-subscription moves on. A process that ends in between leaves a final delivery, which no worker sends again, and a
-subscription that is still due for it: the queue's next call, or the next run's task, finds both and moves the
-subscription on. The other way round, a mail could be out without a record of it.
 """
 
 import contextlib
@@ -24,7 +19,6 @@ from google.api_core.retry import Retry, if_exception_type
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from functions.shared.databases import Databases
 from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterState, StoredDeadLetter, replayed_fields
 from functions.shared.delivery import (
     DELIVERIES,
@@ -94,8 +88,7 @@ _logger = structlog.get_logger()
 
 
 class TaskDocuments(NamedTuple):
-    """What Firestore has about a task, all read at one moment, or with two databases the delivery first. Each is None
-    where there is no document.
+    """What Firestore has about a task, all read at one moment. Each is None where there is no document.
 
     Attributes:
         delivery: the task's.
@@ -165,39 +158,32 @@ class DeliveryChanged(Exception):
         self.found = found
 
 
-class SubscriptionNotMoved(Exception):
-    """The delivery is final, and its subscription, in another database, could not be moved on for now."""
-
-
 class DeliveryStore:
     """Reads and writes `deliveries`, and the subscriptions that they belong to. Safe for threads.
 
     Every method raises google.api_core.exceptions.GoogleAPIError when Firestore fails or does not answer.
 
     Args:
-        databases: of the users and of the pipeline.
+        client: the Firestore client.
         defaults: what a subscription's document does not say.
         canaries: the kinds that have a next version.
     """
 
     def __init__(
-        self, databases: Databases, defaults: SubscriptionDefaults, *, canaries: Canaries | None = None
+        self, client: firestore.Client, defaults: SubscriptionDefaults, *, canaries: Canaries | None = None
     ) -> None:
-        self._pipeline = databases.pipeline
-        self._users = databases.users.collection(USERS)
-        self._deliveries = databases.pipeline.collection(DELIVERIES)
+        self._client = client
+        self._users = client.collection(USERS)
+        self._deliveries = client.collection(DELIVERIES)
         # Each task names its documents several times, and to make a reference takes longer than to find it.
         self._delivery = functools.lru_cache(maxsize=_NAMED)(self._deliveries.document)
         self._subscription_of = functools.lru_cache(maxsize=_NAMED)(self._make_subscription)
-        self._users_calls = firestore_calls(databases.users)
-        self._pipeline_calls = firestore_calls(databases.pipeline)
-        self.settles_in_one_commit = databases.are_one
-        """Whether no process can end between the end of a delivery and the move of its subscription."""
+        self._calls = firestore_calls(client)
         self._defaults = defaults
         self._canaries = canaries or {}
 
     def read(self, task: ReportTask, *, is_new: bool = False) -> TaskDocuments:
-        """Read the delivery, the user and the subscription of a task, by one call to each database.
+        """Read the delivery, the user and the subscription of a task, by one call.
 
         Args:
             task: which.
@@ -209,13 +195,7 @@ class DeliveryStore:
             self._users.document(task.user_id),
             self._subscription(task),
         )
-        if is_new:
-            found = _get(self._users_calls, [user, subscription])
-        elif self.settles_in_one_commit:
-            found = _get(self._pipeline_calls, [delivery, user, subscription])
-        else:
-            # The delivery first: if another worker finishes it in between, the claim fails.
-            found = _get(self._pipeline_calls, [delivery]) | _get(self._users_calls, [user, subscription])
+        found = _get(self._calls, [user, subscription] if is_new else [delivery, user, subscription])
         return TaskDocuments(
             delivery=None if is_new else Delivery.from_snapshot(found[delivery.path]),
             user=User.from_snapshot(found[user.path]),
@@ -225,18 +205,18 @@ class DeliveryStore:
     def read_delivery(self, delivery_id: str) -> Delivery | None:
         """The delivery alone, or None where there is none yet."""
         reference = self._delivery(delivery_id)
-        return Delivery.from_snapshot(_get(self._pipeline_calls, [reference])[reference.path])
+        return Delivery.from_snapshot(_get(self._calls, [reference])[reference.path])
 
     def read_subscription(self, task: ReportTask) -> Subscription | None:
         """The subscription alone, which has been read before, or None where there is none by now."""
         retry = _retry_for(LOOK_AGAIN_SECONDS)
-        found = self._users_calls.get(self._subscription(task), retry=retry, timeout=_ONE_CALL_SECONDS)
+        found = self._calls.get(self._subscription(task), retry=retry, timeout=_ONE_CALL_SECONDS)
         return Subscription.from_snapshot(found, self._defaults)
 
     def mail_record(self, delivery_id: str) -> MailRecord | None:
         """What the mail provider has reported about a delivery's mail, or None where it has reported nothing."""
-        reference = self._pipeline.collection(MAIL_EVENTS).document(delivery_id)
-        found = _get(self._pipeline_calls, [reference], seconds=MAIL_RECORD_SECONDS)
+        reference = self._client.collection(MAIL_EVENTS).document(delivery_id)
+        found = _get(self._calls, [reference], seconds=MAIL_RECORD_SECONDS)
         return MailRecord.from_snapshot(found[reference.path])
 
     def others(self, task: ReportTask, *, now: datetime) -> Others:
@@ -248,7 +228,7 @@ class DeliveryStore:
             .order_by("due_at", direction=firestore.Query.DESCENDING)
             .limit(_NEWEST)
         )
-        found = self._pipeline_calls.stream(query, retry=_retry_for(LOOK_AGAIN_SECONDS), timeout=LOOK_AGAIN_SECONDS)
+        found = self._calls.stream(query, retry=_retry_for(LOOK_AGAIN_SECONDS), timeout=LOOK_AGAIN_SECONDS)
         return Others.of(filter(None, map(Delivery.from_snapshot, found)), but=task.delivery_id, now=now)
 
     def claim(
@@ -292,7 +272,7 @@ class DeliveryStore:
             )
             fields = {**period_fields(period), **claimed}
             claiming = self._delivery_write(task, delivery, now=now, fields=fields)
-            return _commit(self._pipeline_calls, [claiming], CLAIM_SECONDS)
+            return _commit(self._calls, [claiming], CLAIM_SECONDS)
 
         def is_mine(found: Delivery) -> bool:
             return found.owner == owner
@@ -335,7 +315,7 @@ class DeliveryStore:
             given_up = {**held_fields(failure, owner=owner), **attempted_fields(_history(held), entry)}
             fields = {**period_fields(period), **given_up}
             holding = self._delivery_write(task, held, now=now, fields=fields)
-            return _commit(self._pipeline_calls, [holding], CALL_SECONDS)
+            return _commit(self._calls, [holding], CALL_SECONDS)
 
         def is_mine(found: Delivery) -> bool:
             return found.owner == owner and found.failure is not None
@@ -429,7 +409,7 @@ class DeliveryStore:
         }
         write = self._delivery_write(task, delivery, now=now, fields=fields)
         try:
-            _commit(self._pipeline_calls, [write], NOTE_SECONDS)
+            _commit(self._calls, [write], NOTE_SECONDS)
         except exceptions.GoogleAPIError as failure:
             _logger.info("failure_not_noted", delivery_id=task.delivery_id, error=error_text(failure))
 
@@ -451,8 +431,7 @@ class DeliveryStore:
         skipped_because: SkipReason | None = None,
         note: str = "",
     ) -> None:
-        """Make a delivery final and move its subscription on: both or neither, or with two databases first the one and
-        then the other.
+        """Make a delivery final and move its subscription on: both or neither.
 
         Both writes are conditional on what was read. If the application has written the subscription meanwhile, this
         reads it and decides again. If the application never stops, this makes the delivery final alone: the
@@ -476,7 +455,6 @@ class DeliveryStore:
 
         Raises:
             DeliveryChanged: the lease was over, and another process has acted on the delivery.
-            SubscriptionNotMoved: the delivery is final, and its subscription is still due for it.
         """
         settled = settled_fields(
             state, owner=owner, message_id=message_id, failure=failure, skipped_because=skipped_because, note=note
@@ -486,30 +464,23 @@ class DeliveryStore:
             moved = move(user, subscription) if subscription else {}
             fields = {**period_fields(period), **settled, **attempted_fields(_history(held), entry)}
             writes = [self._delivery_write(task, held, now=now, fields=fields)]
-            if subscription and moved and self.settles_in_one_commit:
+            if subscription and moved:
                 writes.append(change(self._subscription(task), moved, subscription.version))
             try:
-                _commit(self._pipeline_calls, writes, SETTLE_SECONDS)
+                _commit(self._calls, writes, SETTLE_SECONDS)
             except _CHANGED:
                 found = self.read(task)
                 delivery = found.delivery
                 if delivery is not None and delivery.owner == owner and delivery.state is state:
-                    break
+                    return
                 if _is_only_noted(delivery, held):
                     held = delivery
                 elif not moved or (delivery.version if delivery else None) != (held.version if held else None):
                     raise DeliveryChanged(delivery) from None
                 user, subscription = found.user, found.subscription if reads_left > 1 else None
             else:
-                break
-        else:
-            raise DeliveryChanged(self.read_delivery(task.delivery_id))
-        if not self.settles_in_one_commit:
-            # Not part of the attempt's time budget: a call that the queue cuts off here has done its work.
-            try:
-                self.move_subscription(task, user, subscription, move)
-            except exceptions.GoogleAPIError as error:
-                raise SubscriptionNotMoved(error_text(error)) from error
+                return
+        raise DeliveryChanged(self.read_delivery(task.delivery_id))
 
     def move_subscription(
         self, task: ReportTask, user: User | None, subscription: Subscription | None, move: Move
@@ -531,7 +502,7 @@ class DeliveryStore:
                 return False
             write = change(self._subscription(task), moved, subscription.version)
             try:
-                _commit(self._users_calls, [write], CALL_SECONDS)
+                _commit(self._calls, [write], CALL_SECONDS)
             except _CHANGED:
                 found = self.read(task)
                 user, subscription = found.user, found.subscription
@@ -542,12 +513,12 @@ class DeliveryStore:
     def close_letter(self, delivery_id: str, *, now: datetime) -> None:
         """Mark the dead letter of a replayed delivery that is final now, where the replay was interrupted before it
         did."""
-        reference = self._pipeline.collection(DEAD_LETTERS).document(delivery_id)
-        letter = StoredDeadLetter.from_snapshot(_get(self._pipeline_calls, [reference])[reference.path])
+        reference = self._client.collection(DEAD_LETTERS).document(delivery_id)
+        letter = StoredDeadLetter.from_snapshot(_get(self._calls, [reference])[reference.path])
         if letter is None or letter.state is not DeadLetterState.OPEN or not letter.in_replay:
             return
         with contextlib.suppress(*_CHANGED):
-            _commit(self._pipeline_calls, [change(reference, replayed_fields(now=now), letter.version)], CALL_SECONDS)
+            _commit(self._calls, [change(reference, replayed_fields(now=now), letter.version)], CALL_SECONDS)
 
     def _write_once(
         self,
@@ -594,7 +565,7 @@ class DeliveryStore:
     ) -> None:
         fields = {**fields, **attempted_fields(held.history, attempt)}
         write = change(self._delivery(task.delivery_id), fields, held.version)
-        _commit(self._pipeline_calls, [write], SETTLE_SECONDS)
+        _commit(self._calls, [write], SETTLE_SECONDS)
 
     def _subscription(self, task: ReportTask) -> Any:
         return self._subscription_of(task.user_id, task.subscription_id)

@@ -6,7 +6,6 @@ from typing import Any
 from google.api_core.exceptions import Aborted
 from google.cloud import firestore
 
-from functions.shared.databases import UsersDatabase
 from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults
 from functions.shared.user import USERS, User, unenrolled_fields
 from functions.worker.skipping import fields_for_inactive_user
@@ -20,11 +19,11 @@ class InactiveUsers:
     """Pauses the subscriptions of users who are inactive or gone. Safe for threads.
 
     Args:
-        client: of the users' database.
+        client: the Firestore client.
         defaults: what a subscription's document does not say.
     """
 
-    def __init__(self, client: UsersDatabase, defaults: SubscriptionDefaults) -> None:
+    def __init__(self, client: firestore.Client, defaults: SubscriptionDefaults) -> None:
         self._client = client
         self._defaults = defaults
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from functions.shared.brand import Brand
-from functions.shared.databases import Databases
+from functions.shared.clients import firestore_client
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.identity import Headers, NotAuthorized, TokenVerifier
 from functions.shared.logging import configure_logging
@@ -97,13 +97,13 @@ def worker(request: "flask.Request") -> Answer:
 @functools.cache
 def _send_report() -> SendReport:
     # With the first task, not at import: gRPC's clients do not survive the server's fork.
-    databases = Databases.from_settings(_settings)
+    client = firestore_client(_settings.google_cloud_project, _settings.firestore_database)
     topic = DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic)
     defaults = SubscriptionDefaults(kind=_settings.default_kind, cadence=_settings.default_cadence)
-    deliveries = DeliveryStore(databases, defaults, canaries=_canaries)
+    deliveries = DeliveryStore(client, defaults, canaries=_canaries)
     return SendReport(
         deliveries=deliveries,
-        inactive_users=InactiveUsers(databases.users, defaults),
+        inactive_users=InactiveUsers(client, defaults),
         provider=_provider.mail_provider(),
         repeating=Repeating(
             _provider.repeatable_sending(), provider=_settings.mail_provider.value, now=lambda: datetime.now(UTC)
@@ -111,11 +111,11 @@ def _send_report() -> SendReport:
         dead_letters=topic,
         key_alert=KeyAlert(topic.tell, now=lambda: datetime.now(UTC)),
         builder=ReportBuilder(
-            user_data=functools.partial(FirestoreUserData, databases.users),
+            user_data=functools.partial(FirestoreUserData, client),
             compliance=MailCompliance.from_settings(_settings),
             brand=Brand.from_settings(_settings),
             time_limit=TimeLimit(_give_way),
-            firestore=databases.users,
+            firestore=client,
             settings=_kind_settings,
             canaries=_canaries,
         ),

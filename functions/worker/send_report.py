@@ -24,7 +24,7 @@ from functions.worker import task_answer
 from functions.worker.attempt import Attempt
 from functions.worker.breaker import Breaker
 from functions.worker.dead_letter_publishing import DeadLetters
-from functions.worker.delivery_store import Claim, DeliveryChanged, DeliveryStore, Move, SubscriptionNotMoved
+from functions.worker.delivery_store import Claim, DeliveryChanged, DeliveryStore, Move
 from functions.worker.giving_up import GivingUp
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
@@ -132,10 +132,6 @@ class SendReport:
             # The other process finishes what it has begun.
             _logger.warning("delivery_changed_meanwhile", delivery_id=task.delivery_id, found=str(error))
             answer = task_answer.left_to_others(error.found)
-        except SubscriptionNotMoved as error:
-            # The next call finds the delivery final, and moves the subscription on.
-            _logger.warning("subscription_not_moved", delivery_id=task.delivery_id, error=str(error))
-            answer = task_answer.FIRESTORE_FAILED
         except GoogleAPIError as error:
             # Also on the last attempt: without Firestore's answer the delivery may have been sent. The dispatcher finds
             # it.
@@ -153,7 +149,7 @@ class SendReport:
         try:
             work = TaskDelivery.from_documents(task, attempt, owner, documents, now=self._now(), is_outdated=outdated)
             return self._carry_out(work, timer)
-        except (DeliveryChanged, SubscriptionNotMoved, GoogleAPIError):
+        except (DeliveryChanged, GoogleAPIError):
             raise
         except Exception as error:
             _logger.exception("task_failed_unexpectedly", delivery_id=task.delivery_id)
@@ -500,8 +496,7 @@ class SendReport:
 
     def _already_final(self, work: TaskDelivery) -> TaskAnswer:
         """Send nothing. A subscription that still has this due time moves on: an application has written an old copy
-        back, an event has settled the delivery, or, with two databases, a process ended just before it would have moved
-        the subscription on."""
+        back, or an event has settled the delivery."""
         task, subscription, delivery = work.task, work.subscription, work.delivery
         if subscription is not None and delivery is not None and subscription.next_report_at == task.due_at:
             reason = self._skip_reason(work)

@@ -91,7 +91,7 @@ def list_(
     from operations.letter_filter import LetterFilter
 
     current, most = session(ctx), None if everything else limit
-    dead_letters = DeadLetters(current.pipeline_database)
+    dead_letters = DeadLetters(current.firestore)
     wanted = LetterFilter(
         state=None if state is _StateFilter.ALL else DeadLetterState(state.value),
         reason=reason,
@@ -125,9 +125,9 @@ def _check_that_it_exists(current: Session, letters: DeadLetters, *, user: str |
     from operations.users import Users
 
     if user and not any(letters.find(LetterFilter(state=None, user_id=user), limit=1)):
-        Users(current.users_database).get(user)
+        Users(current.firestore).get(user)
     if run and not any(letters.find(LetterFilter(state=None, run_id=run), limit=1)):
-        Runs(current.pipeline_database).check(run)
+        Runs(current.firestore).check(run)
 
 
 @app.command()
@@ -141,7 +141,7 @@ def show(
     from operations.dead_letters import DeadLetters
 
     output = Output(as_json=as_json)
-    row = DeadLetters(session(ctx).pipeline_database).show(letter_id)
+    row = DeadLetters(session(ctx).firestore).show(letter_id)
     output.fields(row)
     if as_json:
         return
@@ -172,7 +172,7 @@ def replay(
     current = session(ctx)
     output = Output(as_json=as_json)
     letters, missing = _select(current, ids, reason=reason, since=since, everything=everything)
-    replay_one = Replay(client=current.pipeline_database, queue_of=current.queue_of, has_task=current.queues.has_task)
+    replay_one = Replay(client=current.firestore, queue_of=current.queue_of, has_task=current.queues.has_task)
     absent = _absent(missing, ReplayOutcome.NOT_FOUND)
     unclear = replay_one.unclear(letters)
     if unclear:
@@ -212,7 +212,7 @@ def dismiss(
 
     current = session(ctx)
     selected = _select(current, ids, reason=reason, since=since, everything=everything)
-    dismissals = Dismissals(client=current.pipeline_database)
+    dismissals = Dismissals(client=current.firestore)
     act = _StateChange(
         verb="dismiss",
         what="Dismissing",
@@ -249,7 +249,7 @@ def reopen(
     selected = _select(
         current, ids, reason=reason, since=since, everything=everything, in_state=DeadLetterState.DISMISSED
     )
-    dismissals = Dismissals(client=current.pipeline_database)
+    dismissals = Dismissals(client=current.firestore)
     act = _StateChange(
         verb="reopen",
         what="Opening",
@@ -350,7 +350,7 @@ def _select(
 
     if sum((bool(ids), reason is not None or since is not None, everything)) != 1:
         raise typer.BadParameter("name dead letters, or --reason and --since, or --all")
-    dead_letters = DeadLetters(current.pipeline_database)
+    dead_letters = DeadLetters(current.firestore)
     if not ids:
         return list(dead_letters.find(LetterFilter(state=in_state, reason=reason, since=since))), {}
     letters, missing = [], {}

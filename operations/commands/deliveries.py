@@ -60,11 +60,11 @@ def list_(
     if wanted.problem:
         raise typer.BadParameter("name --user, --run or --state; --subscription goes with --user")
     current, most = session(ctx), None if everything else limit
-    deliveries = Deliveries(current.pipeline_database)
+    deliveries = Deliveries(current.firestore)
     found = deliveries.find(wanted, limit=most)
     if not found:
         _check_that_it_exists(current, wanted)
-    mails = MailRecords(current.pipeline_database).of(found)
+    mails = MailRecords(current.firestore).of(found)
     print_list(
         Output(as_json=as_json, as_csv=as_csv),
         [delivery_row(each, mails.get(each.id)) for each in found],
@@ -87,8 +87,8 @@ def _check_that_it_exists(current: Session, wanted: DeliveryFilter) -> None:
     from operations.users import Users
 
     if wanted.subscription_id:
-        Subscriptions(current.users_database, current.defaults).find(wanted.user_id, wanted.subscription_id)
+        Subscriptions(current.firestore, current.defaults).find(wanted.user_id, wanted.subscription_id)
     elif wanted.user_id:
-        Users(current.users_database).get(wanted.user_id)
+        Users(current.firestore).get(wanted.user_id)
     if wanted.run_id:
-        Runs(current.pipeline_database).check(wanted.run_id)
+        Runs(current.firestore).check(wanted.run_id)

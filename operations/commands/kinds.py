@@ -40,7 +40,7 @@ def kinds(
         if canary is None:
             rows.append(row)
             continue
-        for figures in count_variants(current.pipeline_database, kind, since=datetime.now(UTC) - (since or _SINCE)):
+        for figures in count_variants(current.firestore, kind, since=datetime.now(UTC) - (since or _SINCE)):
             rate = figures.failure_rate
             rows.append(row | asdict(figures) | {"failure_rate": rate if as_json or rate is None else f"{rate:.1%}"})
     Output(as_json=as_json).rows(rows, _COLUMNS, empty="There are no kinds.", optional=_OPTIONAL)

@@ -103,12 +103,12 @@ def preview(
             kind, BUILT_IN_DEFAULTS, user_id=sample_user, cadence=cadence_of(period or "") or Cadence.DAILY
         )
     else:
-        whose, which = read_subject(current.users_database, user, subscription, kind=kind, defaults=current.defaults)
+        whose, which = read_subject(current.firestore, user, subscription, kind=kind, defaults=current.defaults)
     if locale is not None:
         which = which._replace(locale=locale)
     output = Output(as_json=as_json)
     covered = _period(which, which.schedule(whose), period, output)
-    client = None if sample else current.users_database
+    client = None if sample else current.firestore
     settings = _settings(current, user)
     files = previews.PreviewFiles.of(to, f"{whose.id}-{which.id}-{which.kind}-{which.locale or whose.locale}")
 

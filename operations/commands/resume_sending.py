@@ -24,7 +24,7 @@ def resume_sending(
 
     current = session(ctx)
     output = Output(as_json=as_json)
-    sending = Sending(current.pipeline_database)
+    sending = Sending(current.firestore)
     breaker = sending.breaker()
     if not breaker.is_stopped:
         output.fields(to_row(breaker))

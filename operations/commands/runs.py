@@ -34,7 +34,7 @@ def list_(
     from operations.runs import Runs
     from operations.sending import Sending
 
-    client, most = session(ctx).pipeline_database, None if everything else limit
+    client, most = session(ctx).firestore, None if everything else limit
     latest, output = Runs(client), Output(as_json=as_json, as_csv=as_csv)
     if follow:
         output.live(lambda: latest.latest(most), _COLUMNS, every=_FOLLOWED_EVERY)
@@ -53,7 +53,7 @@ def show(
     """One run, with what became of its reports so far, and what the attempts at it before the last one did."""
     from operations.runs import Runs
 
-    row = Runs(session(ctx).pipeline_database).show(run)
+    row = Runs(session(ctx).firestore).show(run)
     if not as_json:
         earlier = row.pop("earlier_attempts")
         first = row["attempts"] - len(earlier)

@@ -62,10 +62,10 @@ def send(
     if to is not None:
         _send_test(current, user_id, subscription, to, output)
         return
-    whose = Users(current.users_database).get(user_id)
-    which = Subscriptions(current.users_database, current.defaults).find(user_id, subscription)
+    whose = Users(current.firestore).get(user_id)
+    which = Subscriptions(current.firestore, current.defaults).find(user_id, subscription)
     queue = current.queue_of(user_id)
-    sending = send_now(whose, which, databases=current.databases, queue=queue, now=datetime.now(UTC))
+    sending = send_now(whose, which, client=current.firestore, queue=queue, now=datetime.now(UTC))
     if as_json:
         output.json(
             {

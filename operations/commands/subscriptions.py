@@ -129,11 +129,11 @@ def list_(
 
     most = None if everything else limit
     current, now = session(ctx), datetime.now(UTC)
-    reader = Subscriptions(current.users_database, current.defaults)
+    reader = Subscriptions(current.firestore, current.defaults)
     if user is not None:
         found = reader.of_user(user)
         if not found:
-            Users(current.users_database).get(user)
+            Users(current.firestore).get(user)
         if paused_because is not None:
             found = [each for each in found if each.is_paused(now) and each.paused_because is paused_because]
         total = len(found)
@@ -166,11 +166,11 @@ def show(
     from operations.subscriptions import Subscriptions, SubscriptionState, subscription_row
 
     current = session(ctx)
-    found = Subscriptions(current.users_database, current.defaults).find(user, subscription)
-    latest = Deliveries(current.pipeline_database).find(
+    found = Subscriptions(current.firestore, current.defaults).find(user, subscription)
+    latest = Deliveries(current.firestore).find(
         DeliveryFilter(user_id=user, subscription_id=found.id), limit=_LATEST_DELIVERIES
     )
-    mails = MailRecords(current.pipeline_database).of(latest)
+    mails = MailRecords(current.firestore).of(latest)
     last = latest[0] if latest else None
     row = subscription_row(
         found, last, now=datetime.now(UTC), mail=mails.get(last.id) if last else None, with_addresses=with_addresses
@@ -238,7 +238,7 @@ def add(
     )
     current = session(ctx)
     output = Output(as_json=as_json)
-    whose = Users(current.users_database).get(user)
+    whose = Users(current.firestore).get(user)
     _warn_of_user(output, whose)
     _warn_of_kind(output, kind)
     try:
@@ -299,7 +299,7 @@ def set_(
         raise typer.BadParameter("name at least one field, such as --hour 9")
     current = session(ctx)
     output = Output(as_json=as_json)
-    before = Subscriptions(current.users_database, current.defaults).find(user, subscription)
+    before = Subscriptions(current.firestore, current.defaults).find(user, subscription)
     _warn_of_kind(output, kind)
     try:
         after, is_new = _changes(current).edit(user, before.id, edit)
@@ -327,10 +327,10 @@ def pause(
     from operations.users import Users
 
     current = session(ctx)
-    found = Subscriptions(current.users_database, current.defaults).find(user, subscription)
+    found = Subscriptions(current.firestore, current.defaults).find(user, subscription)
     end = None
     if until is not None:
-        zone = found.schedule(Users(current.users_database).find(user)).time_zone
+        zone = found.schedule(Users(current.firestore).find(user)).time_zone
         try:
             end = parse_end(until, zone, datetime.now(UTC))
         except ValueError as error:
@@ -353,7 +353,7 @@ def resume(
 
     current = session(ctx)
     output = Output(as_json=as_json)
-    found = Subscriptions(current.users_database, current.defaults).find(user, subscription)
+    found = Subscriptions(current.firestore, current.defaults).find(user, subscription)
     wish = _THE_RECIPIENTS_WISH.get(found.paused_because) if found.paused_because else None
     if wish and found.is_paused(datetime.now(UTC)):
         confirm(output, f"resume {user}/{found.id}, which {wish}, on {current.target.description}", yes=yes)
@@ -376,8 +376,8 @@ def remove(
 
     current = session(ctx)
     output = Output(as_json=as_json)
-    found = Subscriptions(current.users_database, current.defaults).find(user, subscription)
-    unfinished = Deliveries(current.pipeline_database).unfinished(user, found.id)
+    found = Subscriptions(current.firestore, current.defaults).find(user, subscription)
+    unfinished = Deliveries(current.firestore).unfinished(user, found.id)
     for delivery in unfinished:
         is_sending = delivery.state is DeliveryState.SENDING
         output.warn(
@@ -406,7 +406,7 @@ def read_rows(
     from operations.mail_records import MailRecords
     from operations.subscriptions import subscription_row
 
-    deliveries, mails = Deliveries(current.pipeline_database), MailRecords(current.pipeline_database)
+    deliveries, mails = Deliveries(current.firestore), MailRecords(current.firestore)
 
     def read(each: Subscription) -> dict[str, Any]:
         latest = deliveries.latest(each.user_id, each.id)
@@ -471,7 +471,7 @@ def _edit(*, unset: Sequence[str] | None = None, **given_options: Unpack[_FieldO
 def _changes(current: Session) -> SubscriptionChanges:
     from operations.subscription_changes import SubscriptionChanges
 
-    return SubscriptionChanges(client=current.users_database, defaults=current.defaults)
+    return SubscriptionChanges(client=current.firestore, defaults=current.defaults)
 
 
 def _refused(error: InvalidEdit) -> typer.BadParameter:
@@ -505,7 +505,7 @@ def _print_changed(current: Session, output: Output, subscription: Subscription,
     from operations.deliveries import Deliveries
     from operations.subscriptions import subscription_row
 
-    latest = Deliveries(current.pipeline_database).latest(subscription.user_id, subscription.id)
+    latest = Deliveries(current.firestore).latest(subscription.user_id, subscription.id)
     row = subscription_row(subscription, latest, now=datetime.now(UTC))
     if output.as_json:
         output.json(row)

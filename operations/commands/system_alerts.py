@@ -32,7 +32,7 @@ def list_(
     from operations.system_alerts import SystemAlerts
 
     most = None if everything else limit
-    alerts = SystemAlerts(session(ctx).pipeline_database)
+    alerts = SystemAlerts(session(ctx).firestore)
     print_list(
         Output(as_json=as_json, as_csv=as_csv),
         alerts.latest(most),

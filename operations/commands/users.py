@@ -49,7 +49,7 @@ def list_(
     from operations.users import Users
 
     current, most = session(ctx), None if everything else limit
-    users = Users(current.users_database)
+    users = Users(current.firestore)
     output = Output(as_json=as_json, as_csv=as_csv)
     found = users.page(after=after, limit=most)
     _print(current, output, found, empty="There are no such users.")
@@ -70,7 +70,7 @@ def find(
 
     current = session(ctx)
     output = Output(as_json=as_json)
-    found = Users(current.users_database).with_address(email, limit=limit)
+    found = Users(current.firestore).with_address(email, limit=limit)
     if not found:
         raise NotFound(
             f"No user's email is {email}, nor that in small letters: Firestore compares exactly, capitals included."
@@ -93,9 +93,9 @@ def show(
 
     current, now = session(ctx), datetime.now(UTC)
     output = Output(as_json=as_json)
-    found = Users(current.users_database).get(user)
-    subscriptions = Subscriptions(current.users_database, current.defaults).of_user(user)
-    latest = Deliveries(current.pipeline_database).latest(user)
+    found = Users(current.firestore).get(user)
+    subscriptions = Subscriptions(current.firestore, current.defaults).of_user(user)
+    latest = Deliveries(current.firestore).latest(user)
     row = user_row(found, subscriptions, latest, now=now, with_addresses=with_addresses)
     row["explanation"] = explain_user(found, subscriptions, now=now) or None
     rows = read_rows(current, subscriptions, output, now=now, with_addresses=with_addresses)
@@ -124,7 +124,7 @@ def would_enroll(
     current = session(ctx)
     output = Output(as_json=as_json, as_csv=as_csv)
     settings = enrollment_settings(current.target)
-    would = WouldEnroll(current.users_database, current.defaults, enroll or settings.enroll)
+    would = WouldEnroll(current.firestore, current.defaults, enroll or settings.enroll)
     done = in_parallel(would.users(), would.effect, what="Reading", console=output.err)
     if done.interrupted:
         raise typer.Exit(130)
@@ -144,8 +144,8 @@ def _print(current: Session, output: Output, users: Sequence[User], *, empty: st
     from operations.users import user_row
 
     now = datetime.now(UTC)
-    subscriptions = Subscriptions(current.users_database, current.defaults)
-    deliveries = Deliveries(current.pipeline_database)
+    subscriptions = Subscriptions(current.firestore, current.defaults)
+    deliveries = Deliveries(current.firestore)
 
     def read(user: User) -> dict[str, Any]:
         return user_row(user, subscriptions.of_user(user.id), deliveries.latest(user.id), now=now)

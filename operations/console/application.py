@@ -51,7 +51,6 @@ def make_application(
     hosts: list[str],
     schemes: tuple[str, ...],
     form_key: bytes | None = None,
-    sees_users: bool = True,
 ) -> Starlette:
     """Make the console.
 
@@ -61,7 +60,6 @@ def make_application(
         hosts: the values of the header `Host` that name it.
         schemes: how it is reached: `http`, `https`.
         form_key: what the tokens of the forms are made with; random where the console has one process.
-        sees_users: whether it has access to the database of the users.
 
     Raises:
         NotConfigured: there is nothing to connect to.
@@ -94,9 +92,7 @@ def make_application(
     view = View(target.description, is_local=target.directory is not None, has_control=control_url is not None)
     client = LocalClient(control_url, target.require("LOCAL_INBOX_URL")) if control_url else None
     tokens = FormTokens(form_key)
-    app.state.console = Console(
-        session=session, access=access, view=view, tokens=tokens, local=client, sees_users=sees_users
-    )
+    app.state.console = Console(session=session, access=access, view=view, tokens=tokens, local=client)
     return app
 
 

@@ -32,7 +32,6 @@ class Console:
         day: of the first page's charts over hours. They are many counts, for which no viewer waits.
         week: the same over days. Where there are many reports, these counts cost more.
         local: the local cloud that the console was started by; None where there is none.
-        sees_users: whether it has access to the database of the users.
     """
 
     session: Session
@@ -44,7 +43,6 @@ class Console:
     day: KeptFigures = field(default_factory=lambda: KeptFigures(fresh_seconds=60, shown_seconds=None))
     week: KeptFigures = field(default_factory=lambda: KeptFigures(fresh_seconds=300, shown_seconds=None))
     local: LocalClient | None = None
-    sees_users: bool = True
 
 
 def console_of(request: Request) -> Console:
@@ -75,7 +73,7 @@ def recorded(request: Request, action: str, subject: str, *, note: str = "") -> 
         note: why.
     """
     console, viewer = console_of(request), request.state.viewer
-    log = OperatorActions(console.session.pipeline_database)
+    log = OperatorActions(console.session.firestore)
     with log.record(viewer.name, action, subject=subject, note=note) as progress:
         yield progress
     for kept in (console.figures, console.day, console.week):

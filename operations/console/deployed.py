@@ -42,23 +42,16 @@ def _audience(value: str) -> str:
 
 
 class ConsoleSettings(Settings):
-    """The environment of the deployed console. GOOGLE_CLOUD_PROJECT, LOCATION and PREFIX say what it works on; they and
-    the databases are read as by each command."""
+    """The environment of the deployed console. GOOGLE_CLOUD_PROJECT, LOCATION, PREFIX and FIRESTORE_DATABASE say what
+    it works on; they are read as by each command."""
 
     port: int = Field(default=8080, ge=1, le=65535)
     console_url: Annotated[str, AfterValidator(_origin)]
     console_audience: Annotated[str, AfterValidator(_audience)]
     console_operators: Annotated[list[str], BeforeValidator(_addresses)] = Field(default_factory=list)
     console_key: Secret = Field(min_length=16, repr=False)
-    firestore_database: str | None = None
-    pipeline_database: str | None = None
     iap_keys_url: str = KEYS_URL
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
-
-    @property
-    def sees_users(self) -> bool:
-        """Whether it may see users: not, where it is told of the pipeline's database alone."""
-        return self.firestore_database is not None or self.pipeline_database is None
 
 
 def make_deployed(settings: ConsoleSettings) -> Starlette:
@@ -76,7 +69,6 @@ def make_deployed(settings: ConsoleSettings) -> Starlette:
         hosts=[urlsplit(settings.console_url).netloc],
         schemes=("https",),
         form_key=settings.console_key.encode(),
-        sees_users=settings.sees_users,
     )
 
 

@@ -78,7 +78,7 @@ def _job(served: ConsoleServer, wait: threading.Event | None = None) -> str:
         return DeadLetterResult(letter_id=thing, outcome=outcome, detail=MARKUP if thing == MARKUP else "")
 
     job = Job(title="Dismiss 3 dead letters", total=3, back="/dead-letters")
-    log = OperatorActions(served.console.session.pipeline_database)
+    log = OperatorActions(served.console.session.firestore)
     served.console.jobs.begin(job, ["first", MARKUP, "last"], work, log=log, who=OPERATOR, subject=MARKUP, note=MARKUP)
     while job.done < 2 or not (wait or job.ended_at):
         threading.Event().wait(0.01)

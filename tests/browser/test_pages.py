@@ -172,7 +172,7 @@ def test_it_stops_a_job(house: House, tab: Tab) -> None:
 
     things = [str(number) for number in range(2 * PARALLEL)]
     job = Job(title="Dismiss dead letters", total=len(things), back="/dead-letters")
-    log = OperatorActions(house.full.console.session.pipeline_database)
+    log = OperatorActions(house.full.console.session.firestore)
     house.full.console.jobs.begin(job, things, work, log=log, who=OPERATOR, subject="these")
     tab.visit(house.full.url, f"/jobs/{job.id}")
     tab.press(tab.page.get_by_role("button", name="Stop"))
@@ -191,7 +191,7 @@ def test_it_resumes_sending(house: House, tab: Tab) -> None:
     tab.fill("Why", "the list is clean")
     tab.press(tab.page.get_by_role("button", name="Resume sending"))
     tab.page.locator("main [role=status]", has_text="Sending is resumed").wait_for()
-    breaker = Sending(house.full.console.session.pipeline_database).breaker()
+    breaker = Sending(house.full.console.session.firestore).breaker()
     assert (breaker.is_stopped, breaker.resumed_by, breaker.note) == (False, OPERATOR, "the list is clean")
 
 

@@ -10,7 +10,6 @@ from google.api_core import exceptions
 from google.cloud import firestore
 
 from functions.dispatcher.due_subscription import DueSubscription
-from functions.shared.databases import Databases
 from functions.shared.delivery import (
     DELIVERIES,
     Delivery,
@@ -55,17 +54,16 @@ class RescueDeliveryStore:
     Every method raises GoogleAPICallError if Firestore fails.
 
     Args:
-        databases: of the users and of the pipeline.
+        client: the Firestore client.
         run_id: the id of the run.
         run_time: the time that the run is for.
         defaults: what a subscription's document does not say.
     """
 
     def __init__(
-        self, databases: Databases, *, run_id: str, run_time: datetime, defaults: SubscriptionDefaults
+        self, client: firestore.Client, *, run_id: str, run_time: datetime, defaults: SubscriptionDefaults
     ) -> None:
-        self._databases = databases
-        self._client = databases.pipeline
+        self._client = client
         self._run_id = run_id
         self._run_time = run_time
         self._defaults = defaults
@@ -97,7 +95,7 @@ class RescueDeliveryStore:
     def _periods(self, dues: Sequence[DueSubscription]) -> dict[DueSubscription, Period]:
         """What the reports cover; nothing of a report whose subscription is gone, or due for another one."""
         references = {each.path: each for due in dues for each in self._documents_of(due)}
-        found = {each.reference.path: each for each in self._databases.users.get_all(list(references.values()))}
+        found = {each.reference.path: each for each in self._client.get_all(list(references.values()))}
         periods: dict[DueSubscription, Period] = {}
         for due in dues:
             user, subscription = (found[each.path] for each in self._documents_of(due))
@@ -154,9 +152,7 @@ class RescueDeliveryStore:
                 )
 
     def mark_dead(self, due: DueSubscription, hold: RescueHold, failure: DeliveryFailure) -> bool:
-        """Mark a delivery dead, and move its subscription on: both or neither, or with two databases first the one and
-        then the other. If a process ends in between, the next run finds the subscription due for a final delivery, and
-        a worker moves it on (functions/worker/delivery_store.py).
+        """Mark a delivery dead, and move its subscription on: both or neither.
 
         It keeps what the team's application has written to the document since it was read.
 
@@ -171,27 +167,23 @@ class RescueDeliveryStore:
         document = self._document(due)
         user_document, subscription_document = self._documents_of(due)
 
-        # Nothing spans two databases.
-        spans = self._databases.are_one
-
         @firestore.transactional
-        def carry_out(transaction: Any) -> tuple[bool, Subscription | None, dict[str, Any]]:
-            within = transaction if spans else None
+        def carry_out(transaction: Any) -> bool:
             delivery = Delivery.from_snapshot(document.get(transaction=transaction))
             if delivery is None or delivery.version != hold.version:
                 # After a lost answer the client retries: this call may have written the delivery itself.
-                is_dead = delivery is not None and delivery.state is DeliveryState.DEAD
-                return is_dead and delivery is not None and delivery.owner == hold.owner, None, {}
-            moved: dict[str, Any] = {}
+                return delivery is not None and delivery.owner == hold.owner and delivery.state is DeliveryState.DEAD
             period = delivery.settled_period(latest=max(due.due_at, self._run_time))
-            subscription = Subscription.from_snapshot(subscription_document.get(transaction=within), self._defaults)
+            subscription = Subscription.from_snapshot(
+                subscription_document.get(transaction=transaction), self._defaults
+            )
             if subscription is not None:
-                user = User.from_snapshot(user_document.get(transaction=within))
+                user = User.from_snapshot(user_document.get(transaction=transaction))
                 # The next report covers all the time since the due time.
                 period = period or self._period(due, user, subscription, run_time=due.due_at)
                 moved = moved_fields(subscription, user, due_at=due.due_at, period=period, now=datetime.now(UTC))
-            if moved and spans:
-                transaction.update(subscription_document, moved)
+                if moved:
+                    transaction.update(subscription_document, moved)
             transaction.update(
                 document,
                 {
@@ -204,19 +196,13 @@ class RescueDeliveryStore:
                     ),
                 },
             )
-            return True, subscription, moved
+            return True
 
-        is_dead, subscription, moved = carry_out(self._client.transaction())
-        if subscription and moved and not spans:
-            unchanged = self._databases.users.write_option(last_update_time=subscription.version)
-            # Where the application has written it meanwhile, the next run looks at what it says now.
-            with suppress(*_CHANGED):
-                subscription_document.update(moved, option=unchanged)
-        return bool(is_dead)
+        return bool(carry_out(self._client.transaction()))
 
     def _documents_of(self, due: DueSubscription) -> tuple[Any, Any]:
         """The documents of the user and of the subscription."""
-        user = self._databases.users.collection(USERS).document(due.user_id)
+        user = self._client.collection(USERS).document(due.user_id)
         return user, user.collection(SUBSCRIPTIONS).document(due.subscription_id)
 
     def _document(self, due: DueSubscription) -> Any:

@@ -13,12 +13,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import structlog
+from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.rescue.policy import LOST_AFTER
 from functions.dispatcher.rescue.queue_clock import QueueClock
-from functions.shared.databases import Databases
 from functions.shared.delivery import DELIVERIES, Delivery, DeliveryState
 from functions.shared.ids import is_document_id
 from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults
@@ -57,16 +57,16 @@ class OrphanedDeliveries:
     """Finds orphaned deliveries. This costs a read or two if no delivery is under way.
 
     Args:
-        databases: of the users and of the pipeline.
+        client: the Firestore client.
         run_time: the time that the run is for.
         clock: the queues'.
         defaults: what a subscription's document does not say.
     """
 
     def __init__(
-        self, databases: Databases, *, run_time: datetime, clock: QueueClock, defaults: SubscriptionDefaults
+        self, client: firestore.Client, *, run_time: datetime, clock: QueueClock, defaults: SubscriptionDefaults
     ) -> None:
-        self._databases = databases
+        self._client = client
         self._run_time = run_time
         self._clock = clock
         self._defaults = defaults
@@ -80,7 +80,7 @@ class OrphanedDeliveries:
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
         """
-        deliveries = self._databases.pipeline.collection(DELIVERIES)
+        deliveries = self._client.collection(DELIVERIES)
         queries = [
             deliveries.where(filter=FieldFilter("by_hand", "==", True)).where(
                 filter=FieldFilter("state", "in", _UNFINISHED)
@@ -104,12 +104,12 @@ class OrphanedDeliveries:
 
     def _subscriptions(self, dues: Sequence[DueSubscription]) -> dict[tuple[str, str], Subscription]:
         """The existing subscriptions, by the ids of user and subscription."""
-        users = self._databases.users.collection(USERS)
+        users = self._client.collection(USERS)
         references = [
             users.document(user_id).collection(SUBSCRIPTIONS).document(subscription_id)
             for user_id, subscription_id in {(due.user_id, due.subscription_id) for due in dues}
         ]
-        snapshots = self._databases.users.get_all(references, field_paths=["next_report_at"])
+        snapshots = self._client.get_all(references, field_paths=["next_report_at"])
         found = (Subscription.from_snapshot(snapshot, self._defaults) for snapshot in snapshots)
         return {(subscription.user_id, subscription.id): subscription for subscription in found if subscription}
 

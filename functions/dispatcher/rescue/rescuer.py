@@ -81,7 +81,7 @@ class Rescuer:
         counters: RunCounters,
         store: RunStore,
     ) -> None:
-        self._databases = dependencies.databases
+        self._client = dependencies.firestore
         self._defaults = dependencies.defaults
         self._outlook = outlook
         self._malformed = malformed
@@ -94,7 +94,7 @@ class Rescuer:
         self._restored_at = dependencies.restored_at
         self._begun = datetime.now(UTC)
         self._deliveries = RescueDeliveryStore(
-            dependencies.databases, run_id=self._run_id, run_time=run_time, defaults=dependencies.defaults
+            dependencies.firestore, run_id=self._run_id, run_time=run_time, defaults=dependencies.defaults
         )
         self._dead_lettering = DeadLettering(
             dependencies.dead_letters,
@@ -149,7 +149,7 @@ class Rescuer:
         if self._outlook.is_paused:
             return []
         orphaned = OrphanedDeliveries(
-            self._databases, run_time=self._run_time, clock=self._outlook.clock, defaults=self._defaults
+            self._client, run_time=self._run_time, clock=self._outlook.clock, defaults=self._defaults
         )
         try:
             return orphaned.find(self._outlook.retry_time)
@@ -163,7 +163,7 @@ class Rescuer:
         logged."""
         try:
             tell_untold(
-                self._databases.pipeline,
+                self._client,
                 self._dead_letter_topic,
                 run_time=self._run_time,
                 restored_at=self._restored_at,

@@ -11,7 +11,6 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.dispatcher.rescue.policy import LOST_AFTER
-from functions.shared.databases import PipelineDatabase
 from functions.shared.dead_letter import DEAD_LETTERS, DeadLetter
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.delivery import DELIVERIES, Delivery, DeliveryState
@@ -27,12 +26,12 @@ _logger = structlog.get_logger()
 
 
 def tell_untold(
-    client: PipelineDatabase, topic: DeadLetterTopic, *, run_time: datetime, restored_at: datetime | None
+    client: firestore.Client, topic: DeadLetterTopic, *, run_time: datetime, restored_at: datetime | None
 ) -> int:
     """Publish the dead letters that a restore has lost, with the runs of the day after it.
 
     Args:
-        client: of the pipeline's database.
+        client: the Firestore client.
         topic: where dead letters go.
         run_time: the time that the run is for.
         restored_at: the deployment's RESTORED_AT; None where Firestore was not restored.

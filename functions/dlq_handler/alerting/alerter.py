@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Generic
 
 import structlog
+from google.cloud import firestore
 
 from functions.dlq_handler.alerting.alert_policy import (
     Acknowledge,
@@ -27,7 +28,6 @@ from functions.dlq_handler.channels.channel_rate_limiter import ChannelRateLimit
 from functions.dlq_handler.channels.owner_channels import Audiences
 from functions.dlq_handler.store.alertable_records import AlertableRecord, AlertableRecords, AlertableType
 from functions.dlq_handler.store.compare_and_swap import DocumentFields, compare_and_swap, document_versions
-from functions.shared.databases import PipelineDatabase
 
 ALERTS = "alerts"
 """The name of the collection with the state of each cause and of each channel."""
@@ -88,7 +88,7 @@ class Alerter:
     """Sends every channel an alert about every record, and no channel two.
 
     Args:
-        client: of the pipeline's database.
+        client: the Firestore client.
         channels: the channels.
         subjects: what people get alerts about, by the type of its records.
         now: returns the present, in UTC.
@@ -99,7 +99,7 @@ class Alerter:
     def __init__(
         self,
         *,
-        client: PipelineDatabase,
+        client: firestore.Client,
         channels: Sequence[Channel],
         subjects: Mapping[type, AlertSubject[Any]],
         now: Callable[[], datetime],

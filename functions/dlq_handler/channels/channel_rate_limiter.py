@@ -18,7 +18,6 @@ from functions.dlq_handler.channels.channel_state import (
     turn_reserved,
 )
 from functions.dlq_handler.store.compare_and_swap import QUICK_CALL, DocumentFields, compare_and_swap
-from functions.shared.databases import PipelineDatabase
 
 _RETENTION = timedelta(days=30)
 """After this time without an alert Firestore deletes a channel's state, by the TTL policy on `expire_at`."""
@@ -30,13 +29,13 @@ class ChannelRateLimiter:
     """Posts alerts, each in its turn. It keeps the state of each channel in a document `channel-NAME`.
 
     Args:
-        client: of the pipeline's database.
+        client: the Firestore client.
         collection: the collection of these documents.
         now: returns the present, in UTC.
     """
 
     def __init__(
-        self, client: PipelineDatabase, collection: firestore.CollectionReference, *, now: Callable[[], datetime]
+        self, client: firestore.Client, collection: firestore.CollectionReference, *, now: Callable[[], datetime]
     ) -> None:
         self._client = client
         self._collection = collection

@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 from google.api_core.exceptions import AlreadyExists, FailedPrecondition, NotFound
+from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.dlq_handler.store.compare_and_swap import BULK_CALL, QUICK_CALL, DocumentFields, compare_and_swap
-from functions.shared.databases import PipelineDatabase
 from functions.shared.dead_letter import DeadLetterState
 
 _OPEN = DeadLetterState.OPEN.value
@@ -69,7 +69,7 @@ class AlertableRecords(Generic[AlertableType]):
     """A collection of records that people get alerts about.
 
     Args:
-        client: of the pipeline's database.
+        client: the Firestore client.
         collection: the name of the collection.
         read: makes a record of a document.
         shown_fields: the fields that an alert shows, and that decide about it.
@@ -78,7 +78,7 @@ class AlertableRecords(Generic[AlertableType]):
 
     def __init__(
         self,
-        client: PipelineDatabase,
+        client: firestore.Client,
         *,
         collection: str,
         read: ReadAlertable[AlertableType],

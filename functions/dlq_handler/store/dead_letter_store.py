@@ -7,10 +7,11 @@ alert depends on.
 from datetime import datetime
 from typing import Any
 
+from google.cloud import firestore
+
 from functions.dlq_handler.intake.received_dead_letter import ReceivedDeadLetter
 from functions.dlq_handler.store.alertable_records import AlertableRecords, new_alert_fields
 from functions.dlq_handler.store.compare_and_swap import DocumentFields
-from functions.shared.databases import PipelineDatabase
 from functions.shared.dead_letter import (
     DEAD_LETTERS,
     OPEN_LETTER_RETENTION,
@@ -32,10 +33,10 @@ class DeadLetterStore(AlertableRecords[StoredDeadLetter]):
     """The collection of dead letters.
 
     Args:
-        client: of the pipeline's database.
+        client: the Firestore client.
     """
 
-    def __init__(self, client: PipelineDatabase) -> None:
+    def __init__(self, client: firestore.Client) -> None:
         super().__init__(
             client,
             collection=DEAD_LETTERS,

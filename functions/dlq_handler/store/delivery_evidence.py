@@ -2,8 +2,9 @@
 
 from typing import Any, NamedTuple
 
+from google.cloud import firestore
+
 from functions.dlq_handler.store.compare_and_swap import QUICK_CALL
-from functions.shared.databases import PipelineDatabase
 from functions.shared.delivery import DELIVERIES, Delivery, DeliveryState
 from functions.shared.mail_event import MAIL_EVENTS, MailRecord
 
@@ -26,11 +27,11 @@ class DeliveryEvidence(NamedTuple):
         return has_event or (self.delivery is not None and self.delivery.state is DeliveryState.SENT)
 
 
-def read_evidence(client: PipelineDatabase, delivery_id: str) -> DeliveryEvidence:
+def read_evidence(client: firestore.Client, delivery_id: str) -> DeliveryEvidence:
     """Read what is known of a delivery, in one call.
 
     Args:
-        client: of the pipeline's database.
+        client: the Firestore client.
         delivery_id: which delivery.
 
     Raises:

@@ -5,9 +5,10 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from google.cloud import firestore
+
 from functions.dlq_handler.store.alertable_records import AlertableRecords, new_alert_fields
 from functions.dlq_handler.store.compare_and_swap import DocumentFields
-from functions.shared.databases import PipelineDatabase
 from functions.shared.plausible_time import plausible
 from functions.shared.system_alert import SYSTEM_ALERTS, StoredSystemAlert, SystemAlert
 
@@ -27,10 +28,10 @@ class SystemAlertStore(AlertableRecords[StoredSystemAlert]):
     """The collection of system alerts.
 
     Args:
-        client: of the pipeline's database.
+        client: the Firestore client.
     """
 
-    def __init__(self, client: PipelineDatabase) -> None:
+    def __init__(self, client: firestore.Client) -> None:
         super().__init__(
             client, collection=SYSTEM_ALERTS, read=StoredSystemAlert.from_fields, shown_fields=_SHOWN_FIELDS
         )

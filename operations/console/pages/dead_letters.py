@@ -69,7 +69,7 @@ def list_letters(request: Request) -> Response:
     console = console_of(request)
     chosen = _from_query(request.query_params)
     after = request.query_params.get("after") or None
-    letters, filters = DeadLetters(console.session.pipeline_database), _to_query(chosen)
+    letters, filters = DeadLetters(console.session.firestore), _to_query(chosen)
     with ThreadPoolExecutor(thread_name_prefix="letters") as threads:
         total, causes = threads.submit(letters.count, chosen), threads.submit(letters.causes, chosen)
         page = letters.page(chosen, after=after, limit=_LETTERS_A_PAGE)
@@ -91,7 +91,7 @@ def list_letters(request: Request) -> Response:
 def show_letter(request: Request) -> Response:
     """One dead letter, with its delivery."""
     console = console_of(request)
-    letters, letter_id = DeadLetters(console.session.pipeline_database), request.path_params["letter_id"]
+    letters, letter_id = DeadLetters(console.session.firestore), request.path_params["letter_id"]
     letter = letters.show(letter_id)
     acts = [act for act in _ACTS.values() if act.state == letter["state"]]
     return console.view.page(request, "dead_letter.html", letter=letter, cause=letters.get(letter_id).cause, acts=acts)
@@ -102,7 +102,7 @@ def confirm(request: Request, form: Form) -> Response:
     """Say what an act would do, and ask."""
     console, act = console_of(request), _act(request)
     chosen, ids = _chosen(form)
-    letters = DeadLetters(console.session.pipeline_database)
+    letters = DeadLetters(console.session.firestore)
     total = len(ids) if ids else letters.count(chosen)
     looked_at = letters.of_ids(ids[:_LOOKED_AT]) if ids else list(letters.find(chosen, limit=_LOOKED_AT))
     look = _dry_run(console, act)
@@ -132,7 +132,7 @@ def act_on(request: Request, form: Form) -> Response:
     """Begin an act, and go to the page that shows how far it is."""
     console, act = console_of(request), _act(request)
     chosen, ids = _chosen(form)
-    letters = DeadLetters(console.session.pipeline_database)
+    letters = DeadLetters(console.session.firestore)
     found = letters.of_ids(ids) if ids else list(letters.find(chosen))
     may_send_twice = form.text("second_mail").lower() == SECOND_MAIL
     if act.name == "replay" and not may_send_twice and _replay(console).unclear(found):
@@ -151,7 +151,7 @@ def act_on(request: Request, form: Form) -> Response:
         ),
         [letter.id for letter in found],
         _carry_out(console, act, may_send_twice=may_send_twice, note=note),
-        log=OperatorActions(console.session.pipeline_database),
+        log=OperatorActions(console.session.firestore),
         who=request.state.viewer.name,
         subject=", ".join(ids or [f"{name} {value}" for name, value in _to_query(chosen).items() if value]),
         note=note,
@@ -212,7 +212,7 @@ def _chosen(form: Form) -> tuple[LetterFilter, list[str]]:
 
 def _replay(console: Console) -> Replay:
     session = console.session
-    return Replay(client=session.pipeline_database, queue_of=session.queue_of, has_task=session.queues.has_task)
+    return Replay(client=session.firestore, queue_of=session.queue_of, has_task=session.queues.has_task)
 
 
 def _dry_run(console: Console, act: _Act) -> Callable[[StoredDeadLetter], DeadLetterResult]:
@@ -223,7 +223,7 @@ def _dry_run(console: Console, act: _Act) -> Callable[[StoredDeadLetter], DeadLe
 
 
 def _carry_out(console: Console, act: _Act, *, may_send_twice: bool, note: str) -> Callable[[str], DeadLetterResult]:
-    dismissals = Dismissals(client=console.session.pipeline_database)
+    dismissals = Dismissals(client=console.session.firestore)
     match act.name:
         case "replay":
             replay = _replay(console)

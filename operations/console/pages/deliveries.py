@@ -37,7 +37,7 @@ _DELIVERIES_A_PAGE = 50
 def list_deliveries(request: Request) -> Response:
     """The deliveries that the filters in the address leave; where it has none, those of the latest run."""
     console, asked = console_of(request), request.query_params
-    client = console.session.pipeline_database
+    client = console.session.firestore
     wanted = _filter(asked)
     if wanted == DeliveryFilter():
         wanted = DeliveryFilter(run_id=next((each["run_id"] for each in Runs(client).latest(1)), ""))
@@ -98,7 +98,7 @@ def _filter(asked: QueryParams) -> DeliveryFilter:
 def show_delivery(request: Request) -> Response:
     """One delivery: what has happened to it, and what will."""
     console, now = console_of(request), datetime.now(UTC)
-    client = console.session.pipeline_database
+    client = console.session.firestore
     delivery = Deliveries(client).get(request.path_params["delivery_id"])
     mail = MailRecords(client).of([delivery]).get(delivery.id)
     letter = next(iter(DeadLetters(client).of_ids([delivery.letter_id or delivery.id])), None)
@@ -122,9 +122,9 @@ def show_mail(request: Request) -> Response:
     console = console_of(request)
     require_operator(request)
     session = console.session
-    delivery = Deliveries(session.pipeline_database).get(request.path_params["delivery_id"])
+    delivery = Deliveries(session.firestore).get(request.path_params["delivery_id"])
     user, subscription = read_subject(
-        session.users_database,
+        session.firestore,
         delivery.user_id,
         delivery.subscription_id,
         kind=delivery.kind or None,

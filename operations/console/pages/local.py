@@ -123,7 +123,7 @@ def browse(request: Request) -> Response:
     """A collection or a document of the local Firestore."""
     _local(request)
     console = console_of(request)
-    browser = FirestoreBrowser(console.session.databases)
+    browser = FirestoreBrowser(console.session.firestore)
     path = request.path_params.get("path", "").strip("/")
     parts = path.split("/") if path else []
     trail = [("/".join(parts[: number + 1]), each) for number, each in enumerate(parts)]

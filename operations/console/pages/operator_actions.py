@@ -18,7 +18,7 @@ def list_actions(request: Request) -> Response:
     """What operators did, the newest first."""
     console = console_of(request)
     after = request.query_params.get("after") or None
-    page = OperatorActions(console.session.pipeline_database).page(after=after, limit=_ACTIONS_A_PAGE)
+    page = OperatorActions(console.session.firestore).page(after=after, limit=_ACTIONS_A_PAGE)
     return console.view.page(
         request,
         "operator_actions.html",

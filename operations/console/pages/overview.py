@@ -43,7 +43,7 @@ def overview(request: Request) -> Response:
     console = console_of(request)
     figures = console.figures.get(lambda: _read(console))
     day, week = console.day.get(lambda: _count_day(console)), console.week.get(lambda: _count_week(console))
-    return console.view.page(request, "overview.html", **figures, day=day, week=week, sees_users=console.sees_users)
+    return console.view.page(request, "overview.html", **figures, day=day, week=week)
 
 
 @form_action
@@ -51,7 +51,7 @@ def resume_sending(request: Request, form: Form) -> Response:
     """Let the runs go on after the breaker has stopped them."""
     console, note = console_of(request), form.text("note")
     with recorded(request, "Resume sending", "mail_breaker", note=note) as action:
-        was_stopped = Sending(console.session.pipeline_database).resume(by=request.state.viewer.name, note=note)
+        was_stopped = Sending(console.session.firestore).resume(by=request.state.viewer.name, note=note)
         action.outcome = "resumed" if was_stopped else "it was not stopped"
     return RedirectResponse(
         link("/", notice="sending-resumed" if was_stopped else "sending-goes-on"), HTTPStatus.SEE_OTHER
@@ -61,7 +61,7 @@ def resume_sending(request: Request, form: Form) -> Response:
 def _read(console: Console) -> dict[str, Any]:
     """What the page says at once: each part that could be read, and why each other could not."""
     session, now = console.session, datetime.now(UTC)
-    client = session.pipeline_database
+    client = session.firestore
     letters = DeadLetters(client)
     parts = read_parts(
         {
@@ -116,14 +116,13 @@ class _Outcomes:
 
 def _count_day(console: Console) -> dict[str, Any]:
     """The charts over hours: each part that could be counted, and why each other could not."""
-    session, now = console.session, datetime.now(UTC)
-    counts = OutcomeCounts(session.pipeline_database, now=now)
+    client, now = console.session.firestore, datetime.now(UTC)
+    counts, subscriptions = OutcomeCounts(client, now=now), SubscriptionCounts(client, now=now)
     counted: dict[str, Callable[[], Any]] = {
-        "outcomes": lambda: _outcomes(counts.outcomes_by_hour(), counts.mails_by_hour())
+        "outcomes": lambda: _outcomes(counts.outcomes_by_hour(), counts.mails_by_hour()),
+        "due": subscriptions.due,
+        "paused": subscriptions.paused,
     }
-    if console.sees_users:
-        subscriptions = SubscriptionCounts(session.users_database, now=now)
-        counted |= {"due": subscriptions.due, "paused": subscriptions.paused}
     parts = read_parts(counted, at_once=1)
     due_now, coming = parts.read.get("due", (0, []))
     return {
@@ -139,7 +138,7 @@ def _count_day(console: Console) -> dict[str, Any]:
 def _count_week(console: Console) -> dict[str, Any]:
     """The chart over days, or why it could not be counted."""
     now = datetime.now(UTC)
-    counts = OutcomeCounts(console.session.pipeline_database, now=now)
+    counts = OutcomeCounts(console.session.firestore, now=now)
     parts = read_parts({"outcomes": lambda: _outcomes(counts.outcomes_by_day(), counts.mails_by_day())})
     return {"counted_at": now, "failed": parts.failed, "outcomes": parts.read.get("outcomes")}
 

@@ -1,6 +1,5 @@
 """Users: find one, see what the user gets and why not, and change it."""
 
-import functools
 from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -45,26 +44,13 @@ _NUMBERS = ("hour", "minute", "day")
 _TEXTS = ("kind", "cadence", "weekday", "cron", "time_zone", "locale")
 
 
-def of_users(page: Endpoint) -> Endpoint:
-    """A page that a console without access to users replaces by one that says so."""
-
-    @functools.wraps(page)
-    def answer(request: Request) -> Response:
-        console = console_of(request)
-        if console.sees_users:
-            return page(request)
-        return console.view.page(request, "no_users.html", user_id=request.path_params.get("user"))
-
-    return answer
-
-
 def list_people(request: Request) -> Response:
     """Users in the order of their ids."""
     console = console_of(request)
     after = request.query_params.get("after") or None
     if after is not None and not is_document_id(after):
         raise HTTPException(HTTPStatus.BAD_REQUEST, "A page begins after a user's id.")
-    users = Users(console.session.users_database).page(after=after, limit=_USERS_A_PAGE + 1)
+    users = Users(console.session.firestore).page(after=after, limit=_USERS_A_PAGE + 1)
     has_more = len(users) > _USERS_A_PAGE
     shown = users[:_USERS_A_PAGE]
     return _list(request, shown, is_first=after is None, following=shown[-1].id if has_more else None)
@@ -73,7 +59,7 @@ def list_people(request: Request) -> Response:
 @form_action
 def find(request: Request, form: Form) -> Response:
     """Find a user by id or by address. It is a form, so that no address is in the address of a page."""
-    wanted, users = form.text("who"), Users(console_of(request).session.users_database)
+    wanted, users = form.text("who"), Users(console_of(request).session.firestore)
     found = users.with_address(wanted, limit=_USERS_A_PAGE) if "@" in wanted else []
     if not found and is_document_id(wanted) and (user := users.find(wanted)):
         found = [user]
@@ -104,10 +90,10 @@ def show_person(request: Request) -> Response:
     """One user, with all subscriptions and the latest deliveries."""
     console, now = console_of(request), datetime.now(UTC)
     session = console.session
-    user = Users(session.users_database).get(_id(request, "user"))
-    subscriptions = Subscriptions(session.users_database, session.defaults).of_user(user.id)
-    deliveries = Deliveries(session.pipeline_database).find(DeliveryFilter(user_id=user.id), limit=_DELIVERIES_SHOWN)
-    mails = MailRecords(session.pipeline_database).of(deliveries)
+    user = Users(session.firestore).get(_id(request, "user"))
+    subscriptions = Subscriptions(session.firestore, session.defaults).of_user(user.id)
+    deliveries = Deliveries(session.firestore).find(DeliveryFilter(user_id=user.id), limit=_DELIVERIES_SHOWN)
+    mails = MailRecords(session.firestore).of(deliveries)
     shows_addresses = request.state.viewer.may_act
     last = {each.subscription_id: each for each in reversed(deliveries)}
     return console.view.page(
@@ -151,7 +137,7 @@ def add(request: Request, form: Form) -> Response:
     subscription_id = form.text("subscription")
     if not is_document_id(subscription_id):
         raise HTTPException(HTTPStatus.BAD_REQUEST, "The new subscription needs an id, such as weekly-summary.")
-    user = Users(console.session.users_database).get(user_id)
+    user = Users(console.session.firestore).get(user_id)
     with recorded(request, "Add subscription", f"{user_id}/{subscription_id}"):
         _carry_out(lambda: _changes(console).add(user, subscription_id, _edit(form)))
     return _back(request, "saved")
@@ -170,7 +156,7 @@ def _pause(request: Request, form: Form) -> Response:
     console, (user_id, subscription_id) = console_of(request), _path(request)
     until = None
     if text := form.text("until"):
-        user = Users(console.session.users_database).get(user_id)
+        user = Users(console.session.firestore).get(user_id)
         until = _carry_out(lambda: parse_end(text, user.time_zone, datetime.now(UTC)))
     with recorded(request, "Pause subscription", f"{user_id}/{subscription_id}", note=form.text("note")):
         _changes(console).pause(user_id, subscription_id, until=until)
@@ -196,7 +182,7 @@ def _remove(request: Request, form: Form) -> Response:
     console, (user_id, subscription_id) = console_of(request), _path(request)
     if form.text("confirm") != subscription_id:
         raise HTTPException(HTTPStatus.BAD_REQUEST, "Nothing was removed: type the subscription's id to remove it.")
-    found = Subscriptions(console.session.users_database, console.session.defaults).find(user_id, subscription_id)
+    found = Subscriptions(console.session.firestore, console.session.defaults).find(user_id, subscription_id)
     with recorded(request, "Remove subscription", f"{user_id}/{subscription_id}", note=form.text("note")):
         _changes(console).remove(found)
     return _back(request, "removed")
@@ -205,11 +191,11 @@ def _remove(request: Request, form: Form) -> Response:
 def _send(request: Request, form: Form) -> Response:
     console, (user_id, subscription_id) = console_of(request), _path(request)
     session = console.session
-    user = Users(session.users_database).get(user_id)
-    found = Subscriptions(session.users_database, session.defaults).find(user_id, subscription_id)
+    user = Users(session.firestore).get(user_id)
+    found = Subscriptions(session.firestore, session.defaults).find(user_id, subscription_id)
     with recorded(request, "Send report now", f"{user_id}/{subscription_id}", note=form.text("note")) as action:
         sending = send_now(
-            user, found, databases=session.databases, queue=session.queue_of(user_id), now=datetime.now(UTC)
+            user, found, client=session.firestore, queue=session.queue_of(user_id), now=datetime.now(UTC)
         )
         action.outcome = f"enqueued as {sending.delivery_id}"
     return RedirectResponse(f"/deliveries/{part(sending.delivery_id)}", HTTPStatus.SEE_OTHER)
@@ -242,7 +228,7 @@ def preview_mail(request: Request) -> Response:
     """The mail of a preview."""
     require_operator(request)
     console, (user_id, subscription_id) = console_of(request), _path(request)
-    client = console.session.users_database
+    client = console.session.firestore
     user, subscription = read_subject(client, user_id, subscription_id, kind=None, defaults=console.session.defaults)
     if locale := request.query_params.get("locale"):
         subscription = subscription._replace(locale=locale)
@@ -274,7 +260,7 @@ def _edit(form: Form) -> SubscriptionEdit:
 
 
 def _changes(console: Console) -> SubscriptionChanges:
-    return SubscriptionChanges(client=console.session.users_database, defaults=console.session.defaults)
+    return SubscriptionChanges(client=console.session.firestore, defaults=console.session.defaults)
 
 
 def _carry_out(work: Any) -> Any:
@@ -310,11 +296,11 @@ _ACTS = {
 
 _OF_ONE = "/people/{user}/subscriptions/{subscription}"
 ROUTES = [
-    Route("/people", of_users(list_people)),
+    Route("/people", list_people),
     Route("/people/find", find, methods=["POST"]),
-    Route("/people/{user}", of_users(show_person)),
+    Route("/people/{user}", show_person),
     Route("/people/{user}/subscriptions", add, methods=["POST"]),
-    Route(f"{_OF_ONE}/preview", of_users(show_preview)),
+    Route(f"{_OF_ONE}/preview", show_preview),
     Route(f"{_OF_ONE}/preview/mail", preview_mail),
     Route(f"{_OF_ONE}/{{act}}", change, methods=["POST"]),
 ]

@@ -28,7 +28,7 @@ def list_runs(request: Request) -> Response:
     """The runs, the newest first."""
     console = console_of(request)
     after = request.query_params.get("after") or None
-    page = Runs(console.session.pipeline_database).page(after=after, limit=_RUNS_A_PAGE)
+    page = Runs(console.session.firestore).page(after=after, limit=_RUNS_A_PAGE)
     return console.view.page(
         request,
         "runs.html",
@@ -44,8 +44,8 @@ def show_run(request: Request) -> Response:
     run_id = request.path_params["run_id"]
     if not is_document_id(run_id):
         raise HTTPException(HTTPStatus.NOT_FOUND)
-    run = Runs(console.session.pipeline_database).show(run_id)
-    letters = DeadLetters(console.session.pipeline_database).of_run(run_id, limit=_LETTERS_READ)
+    run = Runs(console.session.firestore).show(run_id)
+    letters = DeadLetters(console.session.firestore).of_run(run_id, limit=_LETTERS_READ)
     progress = progress_of(run, now=now)
     if progress:
         # Queues that cannot be read leave the page without what they say.

@@ -22,7 +22,6 @@ from functions.shared.task_queue import cloud_tasks_client
 from local_cloud.http import HttpServer
 from operations.personal_data import PersonalData
 from operations.queues import Queues
-from tests.databases import one_database
 from tests.operations.integration.conftest import DUE, Project
 from tests.seeding import seed, user_reference
 from tests.support import PATIENCE_SECONDS, wait_until
@@ -292,7 +291,7 @@ class Interrupted(Exception):
 
 def personal_data(project: Project) -> PersonalData:
     return PersonalData(
-        databases=one_database(project.database),
+        client=project.database,
         queues=Queues(project=project.id, location="us-central1"),
         queue_names=["reports"],
         user_id="u1",

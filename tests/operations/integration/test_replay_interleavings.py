@@ -34,7 +34,6 @@ from functions.worker.transitions import NextStep, next_step
 from operations.queues import Queues
 from operations.replay import PreparedReplay, Replay
 from operations.replay_decision import ReplayStep
-from tests.databases import one_database
 from tests.operations.integration.conftest import DUE, LOCATION, WORKER_URL, Project
 
 DEFAULTS = SubscriptionDefaults("activity", Cadence.HOURLY)
@@ -64,7 +63,7 @@ class Interleavings(RuleBasedStateMachine):
         # Far ahead of the wall clock, by which the DLQ handler stores: only the order of moments matters.
         self.now = datetime.now(DUE.tzinfo) + timedelta(minutes=1)
         self.letter = self.project.dead_letter(self.user)
-        self.deliveries = DeliveryStore(one_database(self.project.database), DEFAULTS)
+        self.deliveries = DeliveryStore(self.project.database, DEFAULTS)
         self.handler = MessageHandler(self.project.database, [], audiences={}, links=AlertLinks(), now=lambda: self.now)
         self.outcomes = UnknownOutcomes(self.project.database, QUICK_CALL)
         self.has_event = False
@@ -404,5 +403,5 @@ def test_a_replayed_report_is_sent_once_in_whatever_order(project: Project) -> N
 def test_a_task_for_a_final_delivery_does_nothing(project: Project) -> None:
     """What the whole protocol leans on: a second task is harmless."""
     letter = project.dead_letter(delivery=DeliveryState.SENT)
-    record = DeliveryStore(one_database(project.database), DEFAULTS).read_delivery(letter)
+    record = DeliveryStore(project.database, DEFAULTS).read_delivery(letter)
     assert next_step(record, now=DUE) is NextStep.ALREADY_FINAL

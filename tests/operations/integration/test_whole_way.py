@@ -19,8 +19,7 @@ from google.cloud import firestore
 from tests.forked_python import run_python
 from tests.support import PATIENCE_SECONDS, REPOSITORY, free_ports
 
-USERS, PIPELINE = "staging-data", "staging-pipeline"
-"""The databases: a collection is in one of them, and in no other."""
+DATABASE = "staging-data"
 
 
 class LocalPipeline:
@@ -37,7 +36,8 @@ class LocalPipeline:
                     *("--port-base", str(self.port_base), "--data-dir", str(self.data)),
                 ],
                 cwd=REPOSITORY,
-                env={**os.environ, "FIRESTORE_DATABASE": USERS, "PIPELINE_DATABASE": PIPELINE},
+                # Everything works on this database, and nothing on another.
+                env={**os.environ, "FIRESTORE_DATABASE": DATABASE},
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -46,13 +46,13 @@ class LocalPipeline:
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{self.port_base + 1}")
             credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]  # google-auth is untyped here
-            self.users, self.pipeline, self.default = (
+            self.database, self.default_database = (
                 firestore.Client(project="local-project", database=name, credentials=credentials)
-                for name in (USERS, PIPELINE, "(default)")
+                for name in (DATABASE, "(default)")
             )
 
     def stop(self) -> None:
-        for client in (self.users, self.pipeline, self.default):
+        for client in (self.database, self.default_database):
             client.close()  # type: ignore[no-untyped-call]  # so is the client here
         self.process.send_signal(signal.SIGINT)
         self.process.wait(PATIENCE_SECONDS)
@@ -74,7 +74,7 @@ class LocalPipeline:
         return json.loads(done.stdout)
 
     def documents(self, collection: str) -> dict[str, dict[str, Any]]:
-        return {each.id: each.to_dict() or {} for each in self.pipeline.collection(collection).stream()}
+        return {each.id: each.to_dict() or {} for each in self.database.collection(collection).stream()}
 
     def mails_of(self, user: str) -> int:
         with urllib.request.urlopen(
@@ -103,7 +103,7 @@ def test_a_dead_letter_from_its_failure_to_its_mail(pipeline: LocalPipeline) -> 
     assert pipeline.reports("dead-letters", "show", letter_id)["delivery"]["state"] == "dead"
     assert pipeline.mails_of("mended") == 0
 
-    pipeline.users.collection("users").document("u3").update({"email": "mended@example.com"})
+    pipeline.database.collection("users").document("u3").update({"email": "mended@example.com"})
     assert pipeline.reports("dead-letters", "replay", "--all", "--yes")["outcomes"] == {"replayed": 1}
     pipeline.wait_until(lambda: pipeline.documents("deliveries")[letter_id]["state"] == "sent")
     assert pipeline.reports("dead-letters", "show", letter_id)["delivery"]["state"] == "sent"
@@ -127,7 +127,7 @@ def test_a_report_of_now_arrives(pipeline: LocalPipeline) -> None:
 
 def test_a_run_by_hand_sends_to_who_is_new(pipeline: LocalPipeline) -> None:
     late = {"email": "late@example.com", "active": True, "enrolled_at": None}
-    user = pipeline.users.collection("users").document("late")
+    user = pipeline.database.collection("users").document("late")
     # So that the first report has something to say, whichever hour it is about.
     for minutes in (0, 30, 60, 90):
         user.collection("events").document(f"e{minutes}").set({"at": datetime.now(UTC) - timedelta(minutes=minutes)})
@@ -140,19 +140,17 @@ def test_a_run_by_hand_sends_to_who_is_new(pipeline: LocalPipeline) -> None:
     assert run["deliveries"]["sent"] >= 1
 
 
-def test_each_collection_is_in_its_database(pipeline: LocalPipeline) -> None:
-    assert [each.id for each in pipeline.users.collections()] == ["users"]
-    found = {each.id for each in pipeline.pipeline.collections()}
-    assert {"deliveries", "dead_letters", "mail_events", "runs", "alerts"} <= found
-    assert "users" not in found
-    assert list(pipeline.default.collections()) == []
+def test_each_collection_is_in_the_database(pipeline: LocalPipeline) -> None:
+    found = {each.id for each in pipeline.database.collections()}
+    assert {"users", "deliveries", "dead_letters", "mail_events", "runs", "alerts"} <= found
+    assert list(pipeline.default_database.collections()) == []
 
 
-def test_personal_data_are_found_and_erased_in_both(pipeline: LocalPipeline) -> None:
+def test_personal_data_are_found_and_erased(pipeline: LocalPipeline) -> None:
     kept = pipeline.reports("users", "export", "u2", "--with-document")
     assert (kept["user"]["active"], len(kept["subscriptions"]) >= 1, len(kept["deliveries"]) >= 1) == (True, True, True)
     pipeline.reports("users", "erase", "u2", "--with-document", "--yes")
-    assert not pipeline.users.collection("users").document("u2").get().exists
+    assert not pipeline.database.collection("users").document("u2").get().exists
     assert [each for each in pipeline.documents("deliveries").values() if each["user_id"] == "u2"] == []
     assert [each for each in pipeline.documents("mail_events").values() if each["user_id"] == "u2"] == []
 

@@ -102,38 +102,43 @@ def test_which_queues_there_are_is_never_guessed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("here", "deployed", "users", "pipeline"),
+    ("here", "deployed", "database"),
     [
-        ({}, {"FIRESTORE_DATABASE": "data", "PIPELINE_DATABASE": "reports"}, "data", "reports"),
-        ({}, {"FIRESTORE_DATABASE": "data"}, "data", "data"),
-        # Functions that were deployed before they had the variables.
-        ({}, {}, "(default)", "(default)"),
-        ({"FIRESTORE_DATABASE": "restored"}, {"PIPELINE_DATABASE": "reports"}, "restored", "restored"),
-        ({"FIRESTORE_DATABASE": "restored", "PIPELINE_DATABASE": "both"}, {}, "restored", "both"),
-        ({"PIPELINE_DATABASE": "restored"}, {"FIRESTORE_DATABASE": "data"}, "data", "restored"),
+        ({}, {"FIRESTORE_DATABASE": "data"}, "data"),
+        # Functions that were deployed before they had the variable.
+        ({}, {}, "(default)"),
+        ({"FIRESTORE_DATABASE": "restored"}, {"FIRESTORE_DATABASE": "data"}, "restored"),
+        # What is named here is not that of the deployed functions.
+        ({"FIRESTORE_DATABASE": "restored"}, {"PIPELINE_DATABASE": "reports"}, "restored"),
     ],
 )
-def test_the_databases_are_the_deployed_ones_unless_they_are_set(
-    here: dict[str, str], deployed: dict[str, str], users: str, pipeline: str
+def test_the_database_is_the_deployed_one_unless_it_is_set(
+    here: dict[str, str], deployed: dict[str, str], database: str
 ) -> None:
-    target = Target(variables={"GOOGLE_CLOUD_PROJECT": "p", **here}, ask=deployed.get)
-    assert (target.users_database, target.pipeline_database) == (users, pipeline)
+    assert Target(variables={"GOOGLE_CLOUD_PROJECT": "p", **here}, ask=deployed.get).database == database
 
 
 def test_what_is_no_database_is_refused() -> None:
     with pytest.raises(NotConfigured, match="FIRESTORE_DATABASE: a/b"):
-        _ = Target(variables={"FIRESTORE_DATABASE": "a/b"}).users_database
-    with pytest.raises(NotConfigured, match="PIPELINE_DATABASE: a/b"):
-        _ = Target(variables={"PIPELINE_DATABASE": "a/b"}).pipeline_database
+        _ = Target(variables={"FIRESTORE_DATABASE": "a/b"}).database
+
+
+@pytest.mark.parametrize(
+    ("here", "deployed"),
+    [
+        ({"PIPELINE_DATABASE": "reports"}, {}),
+        ({"FIRESTORE_DATABASE": "data", "PIPELINE_DATABASE": "reports"}, {}),
+        ({}, {"FIRESTORE_DATABASE": "data", "PIPELINE_DATABASE": "reports"}),
+    ],
+)
+def test_a_second_database_is_refused_with_the_way_back(here: dict[str, str], deployed: dict[str, str]) -> None:
+    with pytest.raises(NotConfigured, match=r"PIPELINE_DATABASE: .*environments\.md#back-to-one-database"):
+        _ = Target(variables=here, ask=deployed.get).database
 
 
 @pytest.mark.parametrize(
     ("variables", "shown"),
-    [
-        ({}, "(project p)"),
-        ({"FIRESTORE_DATABASE": "data"}, "(project p, database data)"),
-        ({"PIPELINE_DATABASE": "reports"}, "(project p, databases (default) and reports)"),
-    ],
+    [({}, "(project p)"), ({"FIRESTORE_DATABASE": "data"}, "(project p, database data)")],
 )
-def test_the_description_names_the_databases(variables: dict[str, str], shown: str) -> None:
+def test_the_description_names_the_database(variables: dict[str, str], shown: str) -> None:
     assert shown in Target(variables={"GOOGLE_CLOUD_PROJECT": "p", **variables}).description

@@ -39,7 +39,6 @@ from local_cloud.identity import IdentityProvider
 from local_cloud.inbox.mail import Mail
 from local_cloud.inbox.server import Inbox
 from local_cloud.pubsub.server import PubSubEmulator
-from tests.databases import one_database
 from tests.deployed_firestore import deployed_firestore
 from tests.firestore_client import client_of
 from tests.function_process import FunctionProcesses
@@ -268,7 +267,7 @@ def builder(
 def in_this_process(cloud: Cloud, letters: Letters, **given: Any) -> SendReport:
     """What the worker's process runs, without the process, and with some of it as a test wants it."""
     parts: dict[str, Any] = {
-        "deliveries": DeliveryStore(one_database(cloud.database), DEFAULTS),
+        "deliveries": DeliveryStore(cloud.database, DEFAULTS),
         "inactive_users": InactiveUsers(cloud.database, DEFAULTS),
         "provider": SendGrid(api_key=API_KEY, host=cloud.inbox.url, sender=Sender(address="reports@example.com")),
         "repeating": Repeating(None, provider="sendgrid", now=lambda: datetime.now(UTC)),

@@ -11,7 +11,6 @@ from functions.worker.reports.kinds import Build
 from functions.worker.reports.report import Report, Skip
 from functions.worker.reports.request import ReportRequest
 from functions.worker.time_limit import TimeLimit
-from tests.databases import one_database
 from tests.functions.worker.integration.conftest import (
     DEFAULTS,
     MAX_ATTEMPTS,
@@ -51,7 +50,7 @@ def test_a_delivery_says_which_version_made_it_and_what_became_of_it(
     send = in_this_process(
         cloud,
         Letters(),
-        deliveries=DeliveryStore(one_database(cloud.database), DEFAULTS, canaries=CANARIES),
+        deliveries=DeliveryStore(cloud.database, DEFAULTS, canaries=CANARIES),
         builder=ReportBuilder(
             user_data=lambda _user, _seconds: InMemoryUserData({}),
             compliance=COMPLIANCE,

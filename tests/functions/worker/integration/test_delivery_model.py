@@ -7,11 +7,10 @@ turn comes. So any interleaving can be had, and be had again. Time is what the t
 """
 
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
-from itertools import chain
 from queue import SimpleQueue
 from random import Random
 from typing import Any, TypeVar
@@ -36,7 +35,6 @@ from functions.dispatcher.run_counters import RunCounters
 from functions.dlq_handler.intake.pubsub_message import PubSubMessage
 from functions.dlq_handler.intake.received_dead_letter import read_dead_letter
 from functions.dlq_handler.store.dead_letter_store import dead_letter_changes
-from functions.shared.databases import Databases, PipelineDatabase, UsersDatabase
 from functions.shared.dead_letter import DeadLetter, DeadLetterReason, StoredDeadLetter
 from functions.shared.dead_letter_topic import DeadLetterTopic, PublishRefused
 from functions.shared.delivery import Delivery, DeliveryState, SkipReason
@@ -88,7 +86,6 @@ from local_cloud.tasks.server import TasksEmulator
 from operations.queues import Queues
 from operations.replay import PreparedReplay, Replay
 from operations.replay_decision import ReplayStep
-from tests.databases import one_database
 from tests.firestore_client import client_of
 from tests.seeding import seed, subscription_reference, user_reference
 from tests.support import Background
@@ -248,8 +245,8 @@ class Call:
 class SteppedStore(DeliveryStore):
     """The delivery store of a call that stops before each of its calls."""
 
-    def __init__(self, databases: Databases, call: Call) -> None:
-        super().__init__(databases, DEFAULTS)
+    def __init__(self, database: Any, call: Call) -> None:
+        super().__init__(database, DEFAULTS)
         self._call = call
 
     def read(self, task: ReportTask, *, is_new: bool = False) -> TaskDocuments:
@@ -302,7 +299,7 @@ class SteppedStore(DeliveryStore):
 class SteppedInactiveUsers(InactiveUsers):
     """What pauses the subscriptions of inactive users, of a call that stops before that."""
 
-    def __init__(self, database: UsersDatabase, call: Call) -> None:
+    def __init__(self, database: Any, call: Call) -> None:
         super().__init__(database, DEFAULTS)
         self._call = call
 
@@ -346,7 +343,7 @@ class Writes:
 class Life(RuleBasedStateMachine):
     """One report, from the run that it is due in to its end."""
 
-    databases: Databases
+    database: Any
     writes = Writes()
     on_unknown_outcome: OnUnknownOutcome
     has_keys = False
@@ -369,7 +366,7 @@ class Life(RuleBasedStateMachine):
         )
         queues = Queues(project=PROJECT, location=LOCATION)
         self.replay = Replay(
-            client=self.databases.pipeline,
+            client=self.database,
             queue_of=lambda _user: self.queue,
             has_task=queues.has_task,
             now=self.tick,
@@ -404,7 +401,7 @@ class Life(RuleBasedStateMachine):
         self.is_skipped_for_user = False
         self.seen_next_report_at: datetime | None = DUE
         self.seen_writes = 0
-        seed(self.databases.users, self.user, next_report_at=DUE, reported_until=DUE - HOUR)
+        seed(self.database, self.user, next_report_at=DUE, reported_until=DUE - HOUR)
         self.look()
 
     @initialize(chance=st.randoms(use_true_random=True), can_ask=st.booleans())
@@ -415,19 +412,19 @@ class Life(RuleBasedStateMachine):
 
     @property
     def user_document(self) -> Any:
-        return user_reference(self.databases.users, self.user)
+        return user_reference(self.database, self.user)
 
     @property
     def subscription_document(self) -> Any:
-        return subscription_reference(self.databases.users, self.user)
+        return subscription_reference(self.database, self.user)
 
     @property
     def delivery_document(self) -> Any:
-        return self.databases.pipeline.document("deliveries", self.delivery)
+        return self.database.document("deliveries", self.delivery)
 
     @property
     def letter_document(self) -> Any:
-        return self.databases.pipeline.document("dead_letters", self.delivery)
+        return self.database.document("dead_letters", self.delivery)
 
     def tick(self) -> datetime:
         """The present. No two moments are the same, as it is in life."""
@@ -547,7 +544,7 @@ class Life(RuleBasedStateMachine):
             self.seen_next_report_at = self.next_report_at
         if self.final is None:
             assert not self.has_moved_on or self.replays > 0
-        elif self.databases.are_one:
+        else:
             assert self.has_moved_on or self.is_skipped_for_user
 
     def teardown(self) -> None:
@@ -592,17 +589,10 @@ class Life(RuleBasedStateMachine):
         if self.seen_writes == self.writes.made:
             return
         self.seen_writes = self.writes.made
-        on_users_side = [self.user_document, self.subscription_document]
-        on_pipelines_side = [self.delivery_document, self.letter_document]
-        if self.databases.are_one:
-            found: Iterable[Any] = self.databases.users.get_all([*on_users_side, *on_pipelines_side])
-        else:
-            found = chain(
-                self.databases.users.get_all(on_users_side), self.databases.pipeline.get_all(on_pipelines_side)
-            )
-        snapshots = {each.reference: each for each in found}
-        self.user_snapshot, self.subscription_snapshot = (snapshots[each] for each in on_users_side)
-        delivery, self.letter = (snapshots[each].to_dict() or {} for each in on_pipelines_side)
+        documents = [self.user_document, self.subscription_document, self.delivery_document, self.letter_document]
+        snapshots = {each.reference: each for each in self.database.get_all(documents)}
+        self.user_snapshot, self.subscription_snapshot, *others = (snapshots[each] for each in documents)
+        delivery, self.letter = (each.to_dict() or {} for each in others)
         subscription = self.subscription_snapshot.to_dict()
         self.next_report_at = subscription["next_report_at"]
         self.is_paused_for_user = subscription.get("paused_because") == PauseReason.USER_INACTIVE
@@ -753,8 +743,8 @@ class Life(RuleBasedStateMachine):
             return InMemoryUserData({})
 
         return SendReport(
-            deliveries=SteppedStore(self.databases, call),
-            inactive_users=SteppedInactiveUsers(self.databases.users, call),
+            deliveries=SteppedStore(self.database, call),
+            inactive_users=SteppedInactiveUsers(self.database, call),
             provider=Provider(),
             repeating=Repeating(Sending() if self.has_keys else None, provider="p", now=self.tick),
             dead_letters=Topic(publish),
@@ -799,7 +789,7 @@ class Life(RuleBasedStateMachine):
         if self.has_moved_on:
             return
         run = run_id(run_time)
-        store = RescueDeliveryStore(self.databases, run_id=run, run_time=run_time, defaults=DEFAULTS)
+        store = RescueDeliveryStore(self.database, run_id=run, run_time=run_time, defaults=DEFAULTS)
         [delivery] = store.read([self.due])
         step = rescue_step(delivery, due_at=DUE, run_time=run_time)
         if step is RescueStep.GIVE_UP:
@@ -833,7 +823,7 @@ class Life(RuleBasedStateMachine):
 
 
 @pytest.fixture(scope="module")
-def two_databases() -> Iterator[Databases]:
+def database() -> Iterator[Any]:
     """Firestore, and a queue that is paused: the test makes its calls."""
     background = Background()
     clock = Clock()
@@ -855,11 +845,10 @@ def two_databases() -> Iterator[Databases]:
         queue = tasks_v2.Queue(name=QUEUE)
         cloud_tasks_client().create_queue(parent=QUEUE.partition("/queues")[0], queue=queue)
         cloud_tasks_client().pause_queue(name=QUEUE)
-        users, pipeline = (client_of(parts[0].port, PROJECT, name) for name in ("(default)", "pipeline"))
-        yield Databases(users=UsersDatabase(users), pipeline=PipelineDatabase(pipeline))
+        client = client_of(parts[0].port, PROJECT)
+        yield client
         cloud_tasks_client.cache_clear()
-        for client in (users, pipeline):
-            client.close()
+        client.close()
     for part in parts:
         background.run(part.stop())
     background.close()
@@ -867,21 +856,20 @@ def two_databases() -> Iterator[Databases]:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    ("on_unknown_outcome", "has_keys", "in_two"),
+    ("on_unknown_outcome", "has_keys"),
     [
-        (OnUnknownOutcome.DEAD_LETTER, False, False),
-        (OnUnknownOutcome.RESEND, False, False),
-        (OnUnknownOutcome.DEAD_LETTER, True, False),
-        (OnUnknownOutcome.DEAD_LETTER, False, True),
+        (OnUnknownOutcome.DEAD_LETTER, False),
+        (OnUnknownOutcome.RESEND, False),
+        (OnUnknownOutcome.DEAD_LETTER, True),
     ],
 )
 def test_sent_once_and_lost_never_in_whatever_order(
-    two_databases: Databases, on_unknown_outcome: OnUnknownOutcome, *, has_keys: bool, in_two: bool
+    database: Any, on_unknown_outcome: OnUnknownOutcome, *, has_keys: bool
 ) -> None:
     class ThisLife(Life):
         pass
 
-    ThisLife.databases = two_databases if in_two else one_database(two_databases.users)
+    ThisLife.database = database
     ThisLife.on_unknown_outcome = on_unknown_outcome
     ThisLife.has_keys = has_keys
     run_state_machine_as_test(

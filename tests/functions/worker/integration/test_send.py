@@ -16,6 +16,7 @@ from google.cloud.firestore_v1.vector import Vector
 
 from functions.shared.ids import shard_of, task_id
 from local_cloud.inbox.faults import Answer, Call
+from local_cloud.rpc import current_request
 from tests.functions.worker.integration.conftest import API_KEY, DUE, HOUR, Cloud, task
 from tests.support import PATIENCE_SECONDS
 
@@ -119,6 +120,24 @@ def test_the_price_of_a_report(cloud: Cloud, *, is_first_task: bool) -> None:
     assert cloud.firestore.usage.reads - own_data == (3 if is_first_task else 4)
     assert cloud.firestore.usage.writes == 3
     assert cloud.firestore.usage.deletes == 0
+
+
+def test_a_delivery_ends_and_its_subscription_moves_on_in_one_commit(cloud: Cloud) -> None:
+    user, calls = cloud.user(), []
+
+    async def count(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        request, name = current_request(), method.rpartition("/")[2]
+        # The others read the report's own data.
+        if name == "GetDocument":
+            calls.append((name, 1))
+        elif documents := {"BatchGetDocuments": "documents", "Commit": "writes"}.get(name):
+            calls.append((name, len(getattr(request, documents))))
+        return await carry_out()
+
+    cloud.firestore_faults.middleware = count
+    name = {"X-CloudTasks-TaskName": task_id(cloud.delivery(user).id)}
+    assert cloud.deliver(user, **name).json()["result"] == "sent"
+    assert calls == [("BatchGetDocuments", 2), ("Commit", 1), ("GetDocument", 1), ("Commit", 2)]
 
 
 def test_a_subscription_that_its_application_has_written_costs_a_look_at_its_deliveries(cloud: Cloud) -> None:
