@@ -85,7 +85,7 @@ Takes a Google Cloud project to a running pipeline. Running it again changes onl
   --queues=N          how many report queues; default: as many as there are, or one
   --only=WHAT         only one step (apis, firestore, accounts, secrets, messaging, functions, scheduler, monitoring, console)
                       or one function (dispatcher, worker, dlq-handler, mail-events, preferences)
-  --bootstrap         only what an administrator does once: APIs, databases, service accounts, their roles on the project and on
+  --bootstrap         only what an administrator does once: the APIs, the database, service accounts, their roles on the project and on
                       each other, the image repository, and the roles of DEPLOYER. With DEPLOYER set, a run without this
                       changes none of it, and stops where something is missing. --console, --firestore-rules and --smoke
                       include what each of them needs

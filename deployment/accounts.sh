@@ -93,7 +93,7 @@ grant_project_roles() {
   policy="$(policy_of projects get-iam-policy "$PROJECT_ID")"
   for name in $FUNCTIONS; do
     if ! is_deployed "$name"; then continue; fi
-    bind_databases "$policy" "$name" roles/datastore.user
+    bind_database "$policy" "$name" roles/datastore.user
   done
   grant_kind_roles "$policy"
   # A trigger, by which older versions of this script had dead letters delivered, needed no such role.

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What only an administrator of the project can do: APIs, databases, service accounts, the roles that a project or an
+# What only an administrator of the project can do: the APIs, the database, service accounts, the roles that a project or an
 # account grants, the image repository, and the roles of DEPLOYER, who deploys all else. With DEPLOYER set, a run without
 # --bootstrap changes none of this, and stops where something is missing. docs/guides/permissions.md has the roles of both.
 
@@ -10,7 +10,7 @@ bootstrap() {
   if [ -n "$DEPLOYER" ] && [ "$BOOTSTRAP" = no ]; then LOOKS_ONLY=yes; fi
   enable_apis
   if [ "$BOOTSTRAP" = no ] && does functions; then require_quota; fi
-  if does firestore; then set_up_databases; fi
+  if does firestore; then set_up_database; fi
   if does accounts; then set_up_accounts; fi
   if does_stage; then set_up_repository; fi
   if [ "$WITH_CONSOLE" = yes ]; then set_up_console_account; fi
@@ -87,16 +87,10 @@ deployer_roles() {
   if [ "$SMOKE" = yes ]; then echo roles/datastore.user; fi
 }
 
-# deployer_condition ROLE: on the pipeline's databases for their documents. Otherwise always true: it is there for its
-# title, which tells the roles of a deployer from others that the same member has.
+# deployer_condition ROLE: on the database for its documents. Otherwise always true: it is there for its title, which tells
+# the roles of a deployer from others that the same member has.
 deployer_condition() {
-  local database condition=""
-  if [ "$1" != roles/datastore.user ]; then
-    echo "$ALWAYS"
-    return
-  fi
-  for database in $(databases); do condition="$condition${condition:+ || }$(database_condition "$database")"; done
-  echo "$condition"
+  if [ "$1" = roles/datastore.user ]; then database_condition "$FIRESTORE_DATABASE"; else echo "$ALWAYS"; fi
 }
 
 # The accounts that the deployer names to Cloud Run, Cloud Scheduler, Pub/Sub and Cloud Build, which ask whether it may act

@@ -75,9 +75,9 @@ set_up_console_account() {
   member="serviceAccount:$(account_of console)"
 
   policy="$(policy_of projects get-iam-policy "$PROJECT_ID")"
-  bind_databases "$policy" console roles/datastore.viewer
+  bind_database "$policy" console roles/datastore.viewer
   if [ "$has_operators" = yes ]; then
-    bind_databases "$policy" console roles/datastore.user
+    bind_database "$policy" console roles/datastore.user
   elif grep -qF -- "roles/datastore.user"$'\t'"$member"$'\t' <<<"$policy"; then
     change projects remove-iam-policy-binding "$PROJECT_ID" "--member=$member" --role=roles/datastore.user --all
     note removed "roles/datastore.user on the project for ${member#*:}"
@@ -129,7 +129,7 @@ set_up_console_key() {
 
 console_environment() {
   echo "GOOGLE_CLOUD_PROJECT=$PROJECT_ID"
-  database_environment console
+  echo "FIRESTORE_DATABASE=$FIRESTORE_DATABASE"
   echo "LOCATION=$REGION"
   echo "PREFIX=$PREFIX"
   echo "LOG_LEVEL=$LOG_LEVEL"

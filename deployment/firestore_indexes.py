@@ -1,7 +1,6 @@
 """Finds which of the indexes in firestore.indexes.json exist, and which are missing.
 
-    gcloud firestore indexes composite list --format=json | firestore_indexes.py COMMAND FILE only COLLECTION...
-    gcloud firestore indexes composite list --format=json | firestore_indexes.py COMMAND FILE except COLLECTION...
+    gcloud firestore indexes composite list --format=json | firestore_indexes.py COMMAND FILE
 
 The file is of the form that the Firebase CLI reads, too: https://firebase.google.com/docs/reference/firestore/indexes
 Prints a line for each: the flags of `gcloud firestore indexes composite create` for a composite index that is missing,
@@ -121,17 +120,7 @@ COMMANDS: dict[str, Callable[[Document, list[Document]], Iterator[Any]]] = {
     "composite-names": composite_names,
 }
 
-
-def of_collections(in_file: Document, which: str, collections: list[str]) -> Document:
-    """What the file says about `only` these collections, or about all `except` these."""
-    return {
-        part: [each for each in in_file[part] if (each["collectionGroup"] in collections) is (which == "only")]
-        for part in ("indexes", "fieldOverrides")
-    }
-
-
 if __name__ == "__main__":
-    command, file, which, *collections = sys.argv[1:]
-    in_file = of_collections(json.loads(Path(file).read_text(encoding="utf-8")), which, collections)
-    for line in COMMANDS[command](in_file, json.load(sys.stdin)):
+    in_file = json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))
+    for line in COMMANDS[sys.argv[1]](in_file, json.load(sys.stdin)):
         print("\t".join(line))

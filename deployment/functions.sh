@@ -87,20 +87,10 @@ set_up_repository() {
     artifacts repositories add-iam-policy-binding "$REPOSITORY" "--location=$REGION"
 }
 
-# database_environment ACCOUNT: the databases that it works with, a line each.
-database_environment() {
-  local found
-  found="$(databases_of "$1")"
-  if has_line "$found" "$FIRESTORE_DATABASE"; then echo "FIRESTORE_DATABASE=$FIRESTORE_DATABASE"; fi
-  if [ "$PIPELINE_DATABASE" != "$FIRESTORE_DATABASE" ] && has_line "$found" "$PIPELINE_DATABASE"; then
-    echo "PIPELINE_DATABASE=$PIPELINE_DATABASE"
-  fi
-}
-
 # The function's environment, a line each. docs/reference/settings.md explains the variables; THREADS is functions-framework's.
 environment_of() {
   echo "GOOGLE_CLOUD_PROJECT=$PROJECT_ID"
-  database_environment "$1"
+  echo "FIRESTORE_DATABASE=$FIRESTORE_DATABASE"
   echo "LOG_LEVEL=$LOG_LEVEL"
   echo "THREADS=$(size "$1" CONCURRENCY)"
   case "$1" in

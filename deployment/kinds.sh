@@ -21,7 +21,7 @@ load_needs() {
   [ -n "$python" ] || fail "kinds of report have files needs.yaml, and python3 has no PyYAML to read them." \
     "make setup installs it into .venv, or: python3 -m pip install pyyaml"
   # shellcheck disable=SC2086  # the lists are words
-  "$python" -B "$ROOT/deployment/kind_needs.py" variables $SETTINGS $SECRETS $GIVEN >"$WORK/needs" 2>"$WORK/needs.errors" ||
+  "$python" -B "$ROOT/deployment/kind_needs.py" variables $SETTINGS $FORMER $SECRETS $GIVEN >"$WORK/needs" 2>"$WORK/needs.errors" ||
     fail "$(cat "$WORK/needs.errors")"
   while IFS=$'\t' read -r what name owner _ <&3; do
     case "$what" in

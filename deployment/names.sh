@@ -3,7 +3,7 @@
 # The names of everything. The prefix lets several environments share one project.
 
 FUNCTIONS="dispatcher worker dlq-handler mail-events preferences"
-# The pipeline's own top-level collections, which PIPELINE_DATABASE has.
+# The pipeline's own top-level collections.
 COLLECTIONS="deliveries mail_events mail_breaker runs dead_letters system_alerts alerts operator_actions"
 
 set_names() {
@@ -28,12 +28,6 @@ set_names() {
   MONITORED_SERVICE="$PREFIX-reports"
   # At most 60 characters.
   BUDGET_TITLE="Reports: $PREFIX, $PROJECT_ID"
-}
-
-# The pipeline's databases, a line each: that of the users, and its own where it has one.
-databases() {
-  echo "$FIRESTORE_DATABASE"
-  if [ "$PIPELINE_DATABASE" != "$FIRESTORE_DATABASE" ]; then echo "$PIPELINE_DATABASE"; fi
 }
 
 function_name() { echo "$PREFIX-$1"; }

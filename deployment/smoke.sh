@@ -4,11 +4,11 @@
 # Long enough for a cold start of both functions and a first retry.
 SMOKE_SECONDS=180
 
-# firestore_documents DATABASE COMMAND...: as the account that gcloud is logged in with.
+# firestore_documents COMMAND...: as the account that gcloud is logged in with.
 firestore_documents() {
   local token
   token="$(read_if_there auth print-access-token)"
-  helper firestore_documents "$PROJECT_ID" "$@" <<<"$token"
+  helper firestore_documents "$PROJECT_ID" "$FIRESTORE_DATABASE" "$@" <<<"$token"
 }
 
 smoke_test() {
@@ -20,11 +20,11 @@ smoke_test() {
     say "    gcloud scheduler jobs run $JOB --location=$REGION --project=$PROJECT_ID, with the test user $user"
     return
   fi
-  delivery="$(firestore_documents "$FIRESTORE_DATABASE" add-test-user "$user" "${SMOKE_TEST_ADDRESS:-$MAIL_FROM}")"
+  delivery="$(firestore_documents add-test-user "$user" "${SMOKE_TEST_ADDRESS:-$MAIL_FROM}")"
   change scheduler jobs run "$JOB" "--location=$REGION"
   say "  waiting for $delivery, for at most $SMOKE_SECONDS seconds"
-  outcome="$(firestore_documents "$PIPELINE_DATABASE" await-delivery "$delivery" "$SMOKE_SECONDS" 2>&1)" || outcome="${outcome:-no answer}"
-  firestore_documents "$FIRESTORE_DATABASE" delete-test-user "$user" >/dev/null
+  outcome="$(firestore_documents await-delivery "$delivery" "$SMOKE_SECONDS" 2>&1)" || outcome="${outcome:-no answer}"
+  firestore_documents delete-test-user "$user" >/dev/null
   if [ -n "$outcome" ]; then
     local hints=("The functions' logs say why: https://console.cloud.google.com/run?project=$PROJECT_ID")
     if [ -n "$(ramp_rate 1)" ]; then

@@ -4,10 +4,10 @@
 
 tear_down() {
   step teardown "Teardown"
-  local answer policy database own=""
+  local answer policy
   say "This removes the report pipeline \"$PREFIX\" in $REGION from project $PROJECT_ID: functions, console, queues with all tasks in"
   say "them, topics with all messages in them, job, secrets, service accounts, images, indexes, alerts and dashboard; and the mail provider's webhook to it."
-  if [ "$DELETE_DATA" = yes ]; then say "All documents of the collections $COLLECTIONS in the database $PIPELINE_DATABASE are deleted, too."; fi
+  if [ "$DELETE_DATA" = yes ]; then say "All documents of the collections $COLLECTIONS in the database $FIRESTORE_DATABASE are deleted, too."; fi
   if [ "$DRY_RUN" = no ]; then
     printf 'To go on, type the project id: '
     IFS= read -r answer || true
@@ -22,15 +22,12 @@ tear_down() {
   remove_secrets
   ACCOUNTS="$(read_if_there iam service-accounts list --format='value(email)')"
   policy="$(policy_of projects get-iam-policy "$PROJECT_ID")"
-  for database in $(databases); do
-    ALONE=no
-    if has_database_alone "$policy" "$ACCOUNTS" "$database"; then ALONE=yes; fi
-    if [ "$database" = "$PIPELINE_DATABASE" ]; then remove_data; fi
-    remove_indexes "$database"
-  done
+  ALONE=no
+  if has_database_alone "$policy" "$ACCOUNTS"; then ALONE=yes; fi
+  remove_data
+  remove_indexes
   remove_accounts
-  if [ "$PIPELINE_DATABASE" != "$FIRESTORE_DATABASE" ]; then own=" the database $PIPELINE_DATABASE,"; fi
-  say "What stays: the database $FIRESTORE_DATABASE with its users and rules,$own the APIs, and gcloud's bucket $SOURCES."
+  say "What stays: the database $FIRESTORE_DATABASE with its users and rules, the APIs, and gcloud's bucket $SOURCES."
 }
 
 # remove WHAT COMMAND...
@@ -120,25 +117,25 @@ remove_secrets() {
   done
 }
 
-remove_indexes() { # DATABASE
+remove_indexes() {
   local existing name collection field
   if [ "$ALONE" = no ]; then
-    warn "another pipeline of this project needs the indexes and TTL policies of the database $1; they stay."
+    warn "another pipeline of this project needs the indexes and TTL policies of the database $FIRESTORE_DATABASE; they stay."
     return
   fi
-  existing="$(read_if_there firestore indexes composite list "--database=$1" --format=json)"
+  existing="$(read_if_there firestore indexes composite list "--database=$FIRESTORE_DATABASE" --format=json)"
   while IFS= read -r name <&3; do
     remove "index ${name##*/}" firestore indexes composite delete "$name"
   done 3< <(firestore_indexes composite-names <<<"${existing:-[]}")
-  existing="$(read_if_there firestore fields ttls list "--database=$1" --format=json)"
+  existing="$(read_if_there firestore fields ttls list "--database=$FIRESTORE_DATABASE" --format=json)"
   while IFS=$'\t' read -r collection field <&3; do
     remove "TTL policy on $collection.$field" firestore fields ttls update "$field" "--collection-group=$collection" \
-      "--database=$1" --disable-ttl --async
+      "--database=$FIRESTORE_DATABASE" --disable-ttl --async
   done 3< <(firestore_indexes existing-ttl <<<"${existing:-[]}")
-  existing="$(read_if_there firestore indexes fields list "--database=$1" --format=json)"
+  existing="$(read_if_there firestore indexes fields list "--database=$FIRESTORE_DATABASE" --format=json)"
   while IFS=$'\t' read -r collection field <&3; do
     remove "indexes of $collection.$field as they are" firestore indexes fields update "$field" "--collection-group=$collection" \
-      "--database=$1" --clear-exemption --async
+      "--database=$FIRESTORE_DATABASE" --clear-exemption --async
   done 3< <(firestore_indexes existing-fields <<<"${existing:-[]}")
 }
 
@@ -169,7 +166,7 @@ remove_data() {
   if [ "$DELETE_DATA" = no ]; then return; fi
   if [ "$ALONE" = yes ]; then
     # shellcheck disable=SC2086  # the list is words
-    if [ "$DRY_RUN" = no ]; then firestore_documents "$PIPELINE_DATABASE" delete-collections $COLLECTIONS; fi
+    if [ "$DRY_RUN" = no ]; then firestore_documents delete-collections $COLLECTIONS; fi
     note removed "documents of $COLLECTIONS"
   else
     warn "another pipeline of this project has its deliveries, runs and dead letters in the same collections; they stay."

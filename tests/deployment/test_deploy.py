@@ -387,7 +387,7 @@ def test_what_was_changed_by_hand_is_mended_and_nothing_else(
 class TestSettings:
     def test_names_everything_that_is_missing_at_once(self, bare: Deployment) -> None:
         wrong = {"DEFAULT_KIND": "none", "DEFAULT_CADENCE": "never", "DISPATCH_SHARES": "31", "WORKER_MEMORY": "much"}
-        wrong |= {"RESTORED_AT": "now"}
+        wrong |= {"RESTORED_AT": "now", "FIRESTORE_DATABASE": "Reports"}
         bare.settings = {"PROJECT_ID": PROJECT, **wrong}
         bare.secrets.clear()
         bare.edit(lambda state: state.update(billing=False))
@@ -523,6 +523,16 @@ class TestSettings:
         assert "SG.from-file" not in outcome.text
         # As many as there are, when it is not said again.
         assert bare.deploy(f"--env-file={file}").status == 0
+        assert bare.changes == []
+
+    @pytest.mark.parametrize("options", [[], ["--check"], ["--teardown"]])
+    def test_refuses_a_second_database_with_the_way_back(self, bare: Deployment, options: list[str]) -> None:
+        file = bare.directory / "deploy.env"
+        file.write_text("PIPELINE_DATABASE=report-pipeline\n", encoding="utf-8")
+        outcome = bare.deploy("--env-file", str(file), *options)
+        assert outcome.status == 1
+        [line] = [each for each in outcome.errors.splitlines() if "PIPELINE_DATABASE" in each]
+        assert "docs/guides/environments.md#back-to-one-database" in line
         assert bare.changes == []
 
     @pytest.mark.parametrize("line", ["PATH=/tmp", "nonsense", "rm -rf /"])
