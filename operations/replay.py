@@ -1,11 +1,11 @@
 """Replays dead letters: puts the delivery back, and a task with a new name into the queue.
 
 Each of the three steps has its effect once or not at all, and a replay may start again after any of them:
-`prepare` (a transaction over the dead letter and its delivery), `enqueue` (a task whose name follows from delivery and
+`prepare` (one commit of the dead letter and its delivery), `enqueue` (a task whose name follows from delivery and
 number of the replay), `conclude` (marks the dead letter, unless the report has failed again meanwhile).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,20 +21,14 @@ from functions.shared.dead_letter import (
     replay_begun_fields,
     replayed_fields,
 )
-from functions.shared.delivery import (
-    DELIVERIES,
-    Delivery,
-    DeliveryFailure,
-    DeliveryState,
-    new_task_fields,
-    pending_fields,
-    put_back_fields,
-)
+from functions.shared.delivery import DELIVERIES, Delivery, DeliveryFailure, DeliveryState
+from functions.shared.delivery_table import MAY_HAVE_BEEN_SENT, Replayed, TaskMade, written
 from functions.shared.ids import task_id
+from functions.shared.letter_store import Decide, LetterStore, Result
 from functions.shared.mail_event import MAIL_EVENTS, MailRecord
 from functions.shared.report_task import ReportTask
 from functions.shared.task_queue import NewTask, TaskQueue
-from functions.shared.unknown_outcome import MAY_HAVE_BEEN_SENT, Settlement, settlement
+from functions.shared.unknown_outcome import Settlement, settlement
 from operations.dead_letter_result import DeadLetterResult
 from operations.errors import OperatorError
 from operations.failures import UNREACHABLE, describe
@@ -96,6 +90,7 @@ class Replay:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._client = client
+        self._letters = LetterStore(client)
         self._queue_of = queue_of
         self._has_task = has_task
         self._now = now
@@ -121,15 +116,23 @@ class Replay:
         Raises:
             google.api_core.exceptions.GoogleAPIError: Firestore cannot be read.
         """
-        task, now = letter.task, self._now()
-        snapshot = self._delivery(task).get() if task else None
-        try:
-            delivery = _read_delivery(snapshot)
-        except MalformedDelivery as error:
-            return DeadLetterResult(letter_id=letter.id, outcome=ReplayOutcome.ERROR, detail=describe(error))
-        settled = settled_by_event(letter, delivery, self._record(letter, delivery), now=now)
-        decision = decide_replay(letter, delivery, may_send_twice=True, now=now, settled=settled)
-        return DeadLetterResult(letter_id=letter.id, outcome=decision.outcome)
+        now = self._now()
+
+        def decide(
+            delivery: Delivery | None, _letter: StoredDeadLetter | None, record: MailRecord | None
+        ) -> tuple[DeadLetterResult, Mapping[str, Any], Mapping[str, Any]]:
+            try:
+                delivery = _sound(delivery)
+            except MalformedDelivery as error:
+                outcome, detail = ReplayOutcome.ERROR, describe(error)
+            else:
+                settled = settled_by_event(letter, delivery, record, now=now)
+                decision = decide_replay(letter, delivery, may_send_twice=True, now=now, settled=settled)
+                outcome, detail = decision.outcome, ""
+            return DeadLetterResult(letter_id=letter.id, outcome=outcome, detail=detail), {}, {}
+
+        task = letter.task
+        return self._letters.decide(task.delivery_id if task else letter.id, decide, letter_id=letter.id)
 
     def unclear(self, letters: Sequence[StoredDeadLetter]) -> set[str]:
         """The ids of the dead letters whose outcome is unknown, as the dead letter or its delivery says. Those that an
@@ -171,47 +174,34 @@ class Replay:
             MalformedDelivery: the delivery has no valid state.
             google.api_core.exceptions.GoogleAPIError: Firestore did not answer or refused.
         """
-        reference = self._client.collection(DEAD_LETTERS).document(letter_id)
 
-        @firestore.transactional
-        def carry_out(transaction: Any) -> PreparedReplay | None:
-            letter = StoredDeadLetter.from_snapshot(reference.get(transaction=transaction))
+        def decide(
+            delivery: Delivery | None, letter: StoredDeadLetter | None, record: MailRecord | None
+        ) -> tuple[PreparedReplay | None, Mapping[str, Any], Mapping[str, Any]]:
             if letter is None:
-                return None
-            now, task = self._now(), letter.task
-            delivery = _read_delivery(self._delivery(task).get(transaction=transaction) if task else None)
-            settled = settled_by_event(letter, delivery, self._record(letter, delivery, transaction), now=now)
+                return None, {}, {}
+            delivery, now, task = _sound(delivery), self._now(), letter.task
+            settled = settled_by_event(letter, delivery, record, now=now)
             decision = decide_replay(letter, delivery, may_send_twice=may_send_twice, now=now, settled=settled)
             step, number = decision.step, letter.replays
-            if settled and settled.letter:
-                transaction.update(reference, dict(settled.letter))
-            if settled and task and settled.delivery:
-                transaction.update(self._delivery(task), dict(settled.delivery))
             if step is ReplayStep.REVIVE or (step is not ReplayStep.STOP and spent == number):
                 number += 1
-            if task is not None and step not in {ReplayStep.STOP, ReplayStep.CLOSE}:
-                begun = replay_begun_fields(replays=number)
-                if step is ReplayStep.REVIVE and (failure := _later_failure(letter, delivery)):
-                    # If the message of this failure came after the report was sent, it would open the letter again.
-                    begun |= known_failure_fields(
-                        reason=failure.reason, error=failure.error, failed_at=failure.failed_at
-                    )
-                    letter = letter._replace(reason=failure.reason, error=failure.error, failed_at=failure.failed_at)
-                transaction.update(reference, begun)
-                name = _task_name(task, number)
-                if step is ReplayStep.HAND_OVER:
-                    fields = new_task_fields(name, now=now)
-                elif delivery is None:
-                    fields = pending_fields(task, now=now, by_hand=False, task_name=name)
-                else:
-                    fields = put_back_fields(task, delivery, now=now, task_name=name)
-                # Written even if no state changes: a worker that paused just before it marks the delivery dead then
-                # fails to do so.
-                transaction.set(self._delivery(task), fields, merge=True)
-            return PreparedReplay(letter=letter, decision=decision, number=number)
+            if task is None or step in {ReplayStep.STOP, ReplayStep.CLOSE}:
+                prepared = PreparedReplay(letter=letter, decision=decision, number=number)
+                return prepared, settled.delivery if settled else {}, settled.letter if settled else {}
+            begun = replay_begun_fields(replays=number)
+            if step is ReplayStep.REVIVE and (failure := _later_failure(letter, delivery)):
+                # If the message of this failure came after the report was sent, it would open the letter again.
+                begun |= known_failure_fields(reason=failure.reason, error=failure.error, failed_at=failure.failed_at)
+                letter = letter._replace(reason=failure.reason, error=failure.error, failed_at=failure.failed_at)
+            name = _task_name(task, number)
+            event = TaskMade(name) if step is ReplayStep.HAND_OVER else Replayed(name)
+            # Written even if no state changes: a worker that paused just before it marks the delivery dead then fails
+            # to do so.
+            fields = written(delivery, event, task=task, now=now)
+            return PreparedReplay(letter=letter, decision=decision, number=number), fields, begun
 
-        prepared: PreparedReplay | None = carry_out(self._client.transaction())
-        return prepared
+        return self._decide(letter_id, decide)
 
     def enqueue(self, prepared: PreparedReplay) -> bool:
         """The second step: make the task.
@@ -240,26 +230,22 @@ class Replay:
             MalformedDelivery: the delivery has no valid state.
             google.api_core.exceptions.GoogleAPIError: Firestore did not answer or refused.
         """
-        reference = self._client.collection(DEAD_LETTERS).document(prepared.letter.id)
 
-        @firestore.transactional
-        def carry_out(transaction: Any) -> ReplayOutcome:
-            letter = StoredDeadLetter.from_snapshot(reference.get(transaction=transaction))
+        def decide(
+            delivery: Delivery | None, letter: StoredDeadLetter | None, _record: MailRecord | None
+        ) -> tuple[ReplayOutcome, Mapping[str, Any], Mapping[str, Any]]:
             if letter is None:
-                return ReplayOutcome.NOT_FOUND
-            task = letter.task
-            delivery = _read_delivery(self._delivery(task).get(transaction=transaction) if task else None)
+                return ReplayOutcome.NOT_FOUND, {}, {}
+            delivery = _sound(delivery)
             is_dead = delivery is not None and delivery.state is DeliveryState.DEAD
             if is_dead or not letter.tells_of_same_failure(prepared.letter):
-                return ReplayOutcome.FAILED_AGAIN
+                return ReplayOutcome.FAILED_AGAIN, {}, {}
             if letter.state is DeadLetterState.SETTLED:
-                return ReplayOutcome.ALREADY_SENT
-            if letter.state is DeadLetterState.OPEN:
-                transaction.update(reference, replayed_fields(now=self._now()))
-            return prepared.decision.outcome
+                return ReplayOutcome.ALREADY_SENT, {}, {}
+            closed = replayed_fields(now=self._now()) if letter.state is DeadLetterState.OPEN else {}
+            return prepared.decision.outcome, {}, closed
 
-        outcome: ReplayOutcome = carry_out(self._client.transaction())
-        return outcome
+        return self._decide(prepared.letter.id, decide)
 
     def _replay(self, letter_id: str, *, may_send_twice: bool) -> DeadLetterResult:
         def result(outcome: ReplayOutcome, detail: str = "") -> DeadLetterResult:
@@ -281,24 +267,16 @@ class Replay:
             spent = prepared.number
         return result(ReplayOutcome.ERROR, "every task made for it has ended at once")
 
-    def _record(
-        self, letter: StoredDeadLetter, delivery: Delivery | None, transaction: Any = None
-    ) -> MailRecord | None:
-        """The mail events of a dead letter's delivery; None where there are none, or it cannot have been sent."""
-        task = letter.task
-        reasons = {letter.reason, delivery.reason if delivery else ""}
-        if task is None or letter.state is not DeadLetterState.OPEN or not reasons & MAY_HAVE_BEEN_SENT:
-            return None
-        reference: Any = self._client.collection(MAIL_EVENTS).document(task.delivery_id)
-        return MailRecord.from_snapshot(reference.get(transaction=transaction))
+    def _decide(self, letter_id: str, decide: Decide[Result]) -> Result:
+        """Decide by a dead letter and its delivery, which it names only where its id is another."""
+        found = StoredDeadLetter.from_snapshot(self._client.collection(DEAD_LETTERS).document(letter_id).get())
+        task = found.task if found else None
+        return self._letters.decide(task.delivery_id if task else letter_id, decide, letter_id=letter_id)
 
     def _read_all(self, collection: str, ids: Iterable[str]) -> Iterator[Any]:
         references = [self._client.collection(collection).document(each) for each in ids]
         for start in range(0, len(references), _READ_AT_ONCE):
             yield from self._client.get_all(references[start : start + _READ_AT_ONCE])
-
-    def _delivery(self, task: ReportTask) -> Any:
-        return self._client.collection(DELIVERIES).document(task.delivery_id)
 
 
 def settled_by_event(
@@ -312,7 +290,9 @@ def settled_by_event(
         record: the delivery's mail events; None where there are none.
         now: the present, in UTC.
     """
-    if record is None or not record.proves_acceptance:
+    reasons = {letter.reason, delivery.reason if delivery else ""}
+    may_have_been_sent = letter.state is DeadLetterState.OPEN and reasons & MAY_HAVE_BEEN_SENT
+    if record is None or not record.proves_acceptance or letter.task is None or not may_have_been_sent:
         return None
     settled = settlement(delivery, letter, record, now=now)
     return settled if settled.is_sent or settled.letter else None
@@ -330,8 +310,7 @@ def _later_failure(letter: StoredDeadLetter, delivery: Delivery | None) -> Deliv
     return failure
 
 
-def _read_delivery(snapshot: Any) -> Delivery | None:
-    delivery = Delivery.from_snapshot(snapshot) if snapshot is not None else None
+def _sound(delivery: Delivery | None) -> Delivery | None:
     if delivery is not None and delivery.problem:
         raise MalformedDelivery(delivery.problem)
     return delivery

@@ -10,7 +10,8 @@ from datetime import datetime
 from enum import Enum, StrEnum, auto
 
 from functions.shared.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
-from functions.shared.delivery import DELIVERY_RETENTION, Delivery, DeliveryState
+from functions.shared.delivery import Delivery, DeliveryState
+from functions.shared.delivery_table import DELIVERY_RETENTION
 from functions.shared.unknown_outcome import Settlement
 
 
@@ -104,7 +105,7 @@ def may_have_been_sent(letter: StoredDeadLetter, delivery: Delivery | None) -> b
     if letter.state is not DeadLetterState.OPEN:
         return False
     reasons = {letter.reason}
-    if delivery is not None and (delivery.state is DeliveryState.DEAD or delivery.is_being_given_up):
+    if delivery is not None and delivery.state in {DeliveryState.DEAD, DeliveryState.GIVING_UP}:
         reasons.add(delivery.reason)
     return DeadLetterReason.UNKNOWN_OUTCOME in reasons
 
@@ -155,11 +156,11 @@ def _of_open(letter: StoredDeadLetter, delivery: Delivery | None, now: datetime)
         if letter.received_at is None or letter.received_at <= now - DELIVERY_RETENTION:
             return _stop(ReplayOutcome.EXPIRED)
         return _proceed(ReplayStep.RESUME)
-    if delivery.is_being_given_up:
-        # People know of this failure already. They do not know of a later one, whose dead letter may be on its way.
-        is_known = delivery.failed_at == letter.failed_at
-        return _proceed(ReplayStep.RESUME if is_known else ReplayStep.HAND_OVER)
     match delivery.state:
+        case DeliveryState.GIVING_UP:
+            # People know of this failure already. They do not know of a later one, whose dead letter may be on its way.
+            is_known = delivery.failed_at == letter.failed_at
+            return _proceed(ReplayStep.RESUME if is_known else ReplayStep.HAND_OVER)
         case DeliveryState.SENT:
             return ReplayDecision(step=ReplayStep.CLOSE, outcome=ReplayOutcome.ALREADY_SENT)
         case DeliveryState.SKIPPED:
@@ -180,7 +181,8 @@ def _of_replayed(delivery: Delivery | None, now: datetime) -> ReplayDecision:
         return _stop(ReplayOutcome.FAILED_AGAIN)
     if delivery.state is DeliveryState.SENDING:
         return _of_sending(delivery, now)
-    return _proceed(ReplayStep.HAND_OVER if delivery.is_being_given_up else ReplayStep.RESUME)
+    is_given_up = delivery.state is DeliveryState.GIVING_UP
+    return _proceed(ReplayStep.HAND_OVER if is_given_up else ReplayStep.RESUME)
 
 
 def _of_sending(delivery: Delivery, now: datetime) -> ReplayDecision:

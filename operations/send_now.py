@@ -1,32 +1,23 @@
 """Sends one report of a subscription now, as a task of its own."""
 
-import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from google.api_core.exceptions import AlreadyExists, FailedPrecondition
-from google.api_core.exceptions import NotFound as NotFoundInFirestore
 from google.cloud import firestore
 
-from functions.shared.delivery import (
-    DELIVERIES,
-    Delivery,
-    DeliveryState,
-    new_task_fields,
-    pending_fields,
-    period_fields,
-)
+from functions.shared.delivery import Delivery
+from functions.shared.delivery_store import DeliveryChanged, DeliveryStore, TaskDocuments
+from functions.shared.delivery_table import Noted, TaskMade
 from functions.shared.ids import delivery_id, run_id, task_id
 from functions.shared.mark import by_hand_fields, due_period, period_until
-from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
-from functions.shared.stored_fields import stored_version
-from functions.shared.subscription import SUBSCRIPTIONS, Subscription
-from functions.shared.subscription_documents import WRITTEN_FIRST
+from functions.shared.states import DeliveryState
+from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults
 from functions.shared.task_queue import NewTask, TaskQueue
-from functions.shared.user import USERS, User
+from functions.shared.user import User
 from operations.errors import OperatorError
 
 
@@ -48,7 +39,13 @@ class EnqueuedReport:
 
 
 def send_now(
-    user: User, subscription: Subscription, *, client: firestore.Client, queue: TaskQueue, now: datetime
+    user: User,
+    subscription: Subscription,
+    *,
+    client: firestore.Client,
+    defaults: SubscriptionDefaults,
+    queue: TaskQueue,
+    now: datetime,
 ) -> EnqueuedReport:
     """Enqueue a subscription's report.
 
@@ -60,6 +57,7 @@ def send_now(
         user: whose report it is.
         subscription: of which of the user's subscriptions.
         client: the Firestore client.
+        defaults: what a subscription's document does not say.
         queue: where the task goes.
         now: the present, in UTC.
 
@@ -69,40 +67,85 @@ def send_now(
     """
     now = now.replace(microsecond=0)
     _check(user, subscription, now)
-    standing = subscription.next_report_at
-    is_due = standing is not None and standing <= now
-    was_due = is_due and not _is_final(client, delivery_id(user.id, subscription.id, standing or now))
-    due_at = standing if was_due and standing else now
-    schedule = subscription.schedule(user)
-    if was_due:
-        period = due_period(subscription, schedule, due_at=due_at, run_time=now, now=now)
-    elif (period := period_until(subscription, schedule, now)) is None:
-        raise OperatorError(f"The reports of {user.id}/{subscription.id} cover everything until now.")
-    delivery = delivery_id(user.id, subscription.id, due_at)
-    task = ReportTask(
-        user_id=user.id,
+    deliveries, standing = DeliveryStore(client, defaults), subscription.next_report_at
+    task = _task(subscription, standing if standing and standing <= now else now, now)
+    delivery = deliveries.read_delivery(task)
+    if delivery and delivery.is_final:
+        task, delivery = _task(subscription, now, now), None
+    new = NewTask(task_id(task.delivery_id, f"send{run_id(now)}"), task.to_json())
+    noted = _note(deliveries, TaskDocuments(delivery, user, subscription), task, new.task_id, now)
+    [outcome] = queue.enqueue([new])
+    if not (outcome.is_created or outcome.is_known):
+        if delivery is None:
+            _take_back(deliveries, TaskDocuments(noted, user, deliveries.read_subscription(task)), task, standing)
+        raise OperatorError(f"The queue {queue.queue} does not take the task: {outcome.status} {outcome.message}")
+    return EnqueuedReport(
+        delivery_id=task.delivery_id, task=new.task_id, due_at=task.due_at, was_due=task.due_at == standing
+    )
+
+
+def _task(subscription: Subscription, due_at: datetime, now: datetime) -> ReportTask:
+    return ReportTask(
+        user_id=subscription.user_id,
         subscription_id=subscription.id,
-        delivery_id=delivery,
+        delivery_id=delivery_id(subscription.user_id, subscription.id, due_at),
         due_at=due_at,
         run_id=run_id(now),
         kind=subscription.kind,
     )
-    new = NewTask(task_id(delivery, f"send{run_id(now)}"), task.to_json())
-    opened = _open(client, task, now, period=period, task_name=new.task_id)
-    # Before the task: a worker sends only the report that its subscription is due for.
-    version = (
-        subscription.version if was_due else _write(client, subscription, by_hand_fields(subscription, user, now=now))
+
+
+def _note(deliveries: DeliveryStore, documents: TaskDocuments, task: ReportTask, name: str, now: datetime) -> Delivery:
+    """Note the delivery, with the name of its task: should the task die without a trace, the dispatcher finds it.
+
+    In the same commit the subscription becomes due for it: a worker sends only the report that its subscription is due
+    for.
+    """
+    delivery, user, subscription = documents
+    assert subscription is not None  # noqa: S101  it is the caller's
+    if delivery and delivery.state is not DeliveryState.PENDING:
+        # One that a worker has claimed stays as it is: the worker's next write is conditional on that.
+        return delivery
+    schedule, move = subscription.schedule(user), None
+    if subscription.next_report_at == task.due_at:
+        period = due_period(subscription, schedule, due_at=task.due_at, run_time=now, now=now)
+    elif period := period_until(subscription, schedule, now):
+        move = partial(_due_now, read=subscription.version, now=now)
+    else:
+        raise OperatorError(f"The reports of {task.user_id}/{task.subscription_id} cover everything until now.")
+    event = TaskMade(name) if delivery else Noted(name)
+    period = None if delivery else period
+    try:
+        return deliveries.write(task, delivery, event, now=now, period=period, documents=documents, move=move)
+    except DeliveryChanged:
+        raise _changed(subscription) from None
+
+
+def _due_now(
+    user: User | None, subscription: Subscription, *, read: datetime | None, now: datetime
+) -> Mapping[str, Any]:
+    if subscription.version != read:
+        raise _changed(subscription)
+    return by_hand_fields(subscription, user, now=now)
+
+
+def _changed(subscription: Subscription) -> OperatorError:
+    return OperatorError(
+        f"{subscription.user_id}/{subscription.id} was changed meanwhile: repeat this. Nothing is sent."
     )
-    [outcome] = queue.enqueue([new]) if version else [None]
-    if outcome is None or not (outcome.is_created or outcome.is_known):
-        if opened is not None:
-            _withdraw(client, delivery, opened)
-        if outcome is None:
-            raise OperatorError(f"{user.id}/{subscription.id} was changed meanwhile: repeat this. Nothing is sent.")
-        if not was_due:
-            _write(client, subscription._replace(version=version), {"next_report_at": standing})
-        raise OperatorError(f"The queue {queue.queue} does not take the task: {outcome.status} {outcome.message}")
-    return EnqueuedReport(delivery_id=delivery, task=new.task_id, due_at=due_at, was_due=was_due)
+
+
+def _take_back(
+    deliveries: DeliveryStore, documents: TaskDocuments, task: ReportTask, standing: datetime | None
+) -> None:
+    """Take the record back, unless something has happened to it since, and the due time."""
+
+    def move(_user: User | None, subscription: Subscription) -> Mapping[str, Any]:
+        return {"next_report_at": standing} if subscription.next_report_at == task.due_at != standing else {}
+
+    if documents.delivery:
+        deliveries.withdraw(task, documents.delivery)
+    deliveries.move(task, documents, move)
 
 
 def _check(user: User, subscription: Subscription, now: datetime) -> None:
@@ -119,56 +162,3 @@ def _check(user: User, subscription: Subscription, now: datetime) -> None:
         raise OperatorError(
             f"{document} is paused{because}, so the worker would send nothing: reports subscriptions resume."
         )
-
-
-def _write(client: firestore.Client, subscription: Subscription, fields: Mapping[str, Any]) -> datetime | None:
-    """Write fields of a subscription, unless it has changed since it was read.
-
-    Returns:
-        Its new version; None where it has changed.
-    """
-    document = client.document(f"{USERS}/{subscription.user_id}/{SUBSCRIPTIONS}/{subscription.id}")
-    option = client.write_option(last_update_time=subscription.version)
-    try:
-        written: Any = document.update(dict(fields), option=option)
-    except WRITTEN_FIRST:
-        return None
-    version: datetime = stored_version(written)
-    return version
-
-
-def _open(
-    client: firestore.Client, task: ReportTask, now: datetime, *, period: Period | None, task_name: str
-) -> datetime | None:
-    """Note the delivery as pending, with the name of its task: should the task die without a trace, the dispatcher
-    finds it.
-
-    Returns:
-        The record's version, None where there was one already.
-    """
-    record = {**pending_fields(task, now=now, by_hand=False, task_name=task_name), **period_fields(period)}
-    document = client.collection(DELIVERIES).document(task.delivery_id)
-    try:
-        written: Any = document.create(record)
-    except AlreadyExists:
-        delivery = Delivery.from_snapshot(document.get())
-        # One that a worker has claimed stays as it is: the worker's next write is conditional on that.
-        if delivery is not None and delivery.state is DeliveryState.PENDING:
-            with contextlib.suppress(FailedPrecondition, NotFoundInFirestore):
-                unchanged = client.write_option(last_update_time=delivery.version)
-                document.update(new_task_fields(task_name), option=unchanged)
-        return None
-    version: datetime = written.update_time
-    return version
-
-
-def _withdraw(client: firestore.Client, delivery: str, version: datetime) -> None:
-    """Take the record back, unless something has happened to it since."""
-    with contextlib.suppress(FailedPrecondition, NotFoundInFirestore):
-        option = client.write_option(last_update_time=version)
-        client.collection(DELIVERIES).document(delivery).delete(option=option)
-
-
-def _is_final(client: firestore.Client, delivery: str) -> bool:
-    found = Delivery.from_snapshot(client.collection(DELIVERIES).document(delivery).get())
-    return found is not None and found.is_final

@@ -36,6 +36,7 @@ _WHO = {
 _LAST_WORDS = {
     DeliveryState.PENDING: set(AttemptResult),
     DeliveryState.SENDING: set(AttemptResult),
+    DeliveryState.GIVING_UP: {AttemptResult.DEAD},
     DeliveryState.SENT: {AttemptResult.SENT, AttemptResult.SETTLED},
     DeliveryState.SKIPPED: {AttemptResult.SKIPPED},
     DeliveryState.DEAD: {AttemptResult.DEAD},
@@ -113,6 +114,8 @@ def what_next(
         case DeliveryState.SENDING:
             told = "The worker that claimed it ended without a word, so the mail may have been sent. "
             return told + _next_attempt(task, "finds that out")
+        case DeliveryState.GIVING_UP:
+            return "It is given up. " + _next_attempt(task, "publishes its dead letter")
     return _next_attempt(task, "sends it")
 
 
@@ -164,7 +167,7 @@ def _final(delivery: Delivery) -> str:
     match delivery.state:
         case DeliveryState.SENT:
             return f"message id {redact_addresses(delivery.message_id)}" if delivery.message_id else ""
-        case DeliveryState.SKIPPED | DeliveryState.DEAD:
+        case DeliveryState.SKIPPED | DeliveryState.GIVING_UP | DeliveryState.DEAD:
             return ": ".join(redact_addresses(text) for text in (delivery.reason, delivery.note) if text)
         case _:
             return ""
@@ -182,7 +185,7 @@ def _settled(delivery: Delivery) -> list[TimelineEntry]:
             detail = f"Message id: {redact_addresses(delivery.message_id)}" if delivery.message_id else ""
         case DeliveryState.SKIPPED:
             text, detail = f"It was skipped: {redact_addresses(delivery.reason)}.", note
-        case DeliveryState.DEAD:
+        case DeliveryState.GIVING_UP | DeliveryState.DEAD:
             text, detail, at = f"It was given up: {delivery.reason}.", error, delivery.failed_at or at
         case DeliveryState.SENDING:
             text, detail = f"A worker claimed it, for attempt {delivery.attempts}.", error

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from functions.shared.ids import KIND_PATTERN, delivery_id
+from functions.shared.report_task import ReportTask
 from functions.shared.subscription import SUBSCRIPTION_MUST_BE
 
 DUE_FIELDS = ("next_report_at", "kind")
@@ -45,6 +46,21 @@ class DueSubscription(NamedTuple):
     def delivery_id(self) -> str:
         """The id of the report's delivery."""
         return delivery_id(self.user_id, self.subscription_id, self.due_at)
+
+    def task(self, run: str) -> ReportTask:
+        """The report's task.
+
+        Args:
+            run: the id of the run that makes it.
+        """
+        return ReportTask(
+            user_id=self.user_id,
+            subscription_id=self.subscription_id,
+            delivery_id=self.delivery_id,
+            due_at=self.due_at,
+            run_id=run,
+            kind=self.kind,
+        )
 
 
 def read_due_subscription(document: Mapping[str, Any], default_kind: str) -> DueSubscription:

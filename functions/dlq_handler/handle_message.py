@@ -22,13 +22,13 @@ from functions.dlq_handler.intake.received_dead_letter import (
     unreadable_dead_letter,
 )
 from functions.dlq_handler.intake.system_alert_message import read_system_alert
-from functions.dlq_handler.store.compare_and_swap import QUICK_CALL
 from functions.dlq_handler.store.dead_letter_store import DeadLetterStore
 from functions.dlq_handler.store.delivery_evidence import read_evidence
 from functions.dlq_handler.store.system_alert_store import SystemAlertStore
 from functions.shared.dead_letter import DeadLetterState, StoredDeadLetter
+from functions.shared.delivery_table import MAY_HAVE_BEEN_SENT
 from functions.shared.system_alert import StoredSystemAlert, SystemAlert
-from functions.shared.unknown_outcome import MAY_HAVE_BEEN_SENT, UnknownOutcomes
+from functions.shared.unknown_outcome import UnknownOutcomes
 
 _logger = structlog.get_logger()
 
@@ -54,7 +54,7 @@ class MessageHandler:
         now: Callable[[], datetime],
     ) -> None:
         self._client = client
-        self._outcomes = UnknownOutcomes(client, QUICK_CALL)
+        self._outcomes = UnknownOutcomes(client)
         self._dead_letters = DeadLetterStore(client)
         self._system_alerts = SystemAlertStore(client)
         self._alerter = Alerter(

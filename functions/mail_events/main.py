@@ -11,7 +11,6 @@ import structlog
 from google.api_core.exceptions import GoogleAPIError
 
 from functions.mail_events.address_pauses import AddressPauses
-from functions.mail_events.firestore_calls import ONE_CALL, RETRY
 from functions.mail_events.provider import ProviderParts, parts_of
 from functions.mail_events.received_events import InvalidBody, InvalidSignature
 from functions.mail_events.record_store import RecordStore
@@ -102,7 +101,7 @@ def _take_events() -> TakeEvents:
     client = firestore_client(_settings.google_cloud_project, _settings.firestore_database)
     defaults = SubscriptionDefaults(kind=_settings.default_kind, cadence=_settings.default_cadence)
     topic = DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic)
-    outcomes = UnknownOutcomes(client, {"retry": RETRY, "timeout": ONE_CALL})
+    outcomes = UnknownOutcomes(client)
     return TakeEvents(
         RecordStore(client),
         AddressPauses(client, defaults),

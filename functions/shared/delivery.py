@@ -1,22 +1,17 @@
 """The delivery record: one report of one subscription for one due time, in `deliveries/{delivery_id}`.
 
-Every part of the pipeline reads the document through `Delivery` and builds its writes with the functions below the
-class. All of it is pure: the callers hold the Firestore client, and make each write conditional on `Delivery.version`.
+Every part of the pipeline reads the document through `Delivery`. What can happen to it is in
+functions.shared.delivery_table, and functions.shared.delivery_store writes it. Pure.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery_attempt import (
-    AttemptResult,
-    DeliveryAttempt,
-    attempted_fields,
-    history_fields,
-    stored_history,
-)
-from functions.shared.ids import SHARDS, shard_of
+from functions.shared.dead_letter import DeadLetter, DeadLetterReason
+from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt, stored_history
+from functions.shared.ids import SHARDS
 from functions.shared.lease import is_live
 from functions.shared.period import Period, settled_period
 from functions.shared.plausible_time import plausible
@@ -27,9 +22,6 @@ from functions.shared.stored_request import StoredRequest
 
 DELIVERIES = "deliveries"
 """The name of the collection."""
-
-DELIVERY_RETENTION = timedelta(days=90)
-"""After this Firestore deletes a delivery, by the TTL policy on `expire_at`."""
 
 
 class SkipReason(StrEnum):
@@ -77,17 +69,38 @@ class DeliveryFailure(NamedTuple):
     failed_at: datetime
     letter_id: str | None = None
 
+    def letter(self, task: ReportTask, *, attempts: int) -> DeadLetter:
+        """The dead letter.
+
+        Args:
+            task: the delivery's.
+            attempts: how often the worker was called for the report.
+        """
+        return DeadLetter(
+            user_id=task.user_id,
+            subscription_id=task.subscription_id,
+            delivery_id=task.delivery_id,
+            due_at=task.due_at,
+            run_id=task.run_id,
+            kind=task.kind,
+            reason=self.reason,
+            error=self.error,
+            attempts=attempts,
+            failed_at=self.failed_at,
+            letter_id=self.letter_id,
+        )
+
 
 class Delivery(NamedTuple):
     """A delivery as Firestore has it. Each attribute has the name of the document's field, except `id`,
-    `problem` and `version`.
+    `problem`, `version` and `restored_at`.
 
     Other tools write to the collection, too. A field that is absent or malformed has the default.
 
     Attributes:
         id: the document's id (functions.shared.ids.delivery_id).
         state: where it stands. SENDING where the document has no valid state: its outcome is unknown.
-        version: the update time of the document, set by the server.
+        version: the update time of the document, set by the server; None where a restore has forgotten it.
         user_id: whose report it is.
         subscription_id: the subscription that the report is for.
         due_at: when the report fell due.
@@ -119,11 +132,12 @@ class Delivery(NamedTuple):
         updated_at: when it was written last.
         expire_at: when Firestore deletes it.
         problem: what is wrong with the document; empty where nothing is.
+        restored_at: the deployment's RESTORED_AT, where the outcome is unknown since Firestore was restored.
     """
 
     id: str
     state: DeliveryState
-    version: datetime
+    version: datetime | None
     user_id: str = ""
     subscription_id: str = ""
     due_at: datetime | None = None
@@ -153,6 +167,7 @@ class Delivery(NamedTuple):
     updated_at: datetime | None = None
     expire_at: datetime | None = None
     problem: str = ""
+    restored_at: datetime | None = None
 
     @classmethod
     def from_snapshot(cls, snapshot: Any) -> "Delivery | None":
@@ -162,12 +177,25 @@ class Delivery(NamedTuple):
             snapshot: a google.cloud.firestore.DocumentSnapshot, of all fields or of some.
         """
         document = snapshot.to_dict() if snapshot.exists else None
-        if document is None:
-            return None
-        state = next((state for state in DeliveryState if state == document.get("state")), None)
-        shard = document.get("shard")
+        return None if document is None else cls.from_fields(snapshot.id, document, version=stored_version(snapshot))
+
+    @classmethod
+    def from_fields(cls, delivery_id: str, document: Mapping[str, Any], *, version: datetime) -> "Delivery":
+        """Read a document's fields, whatever they are.
+
+        Args:
+            delivery_id: the document's id.
+            document: its fields.
+            version: the update time of the document.
+        """
+        stored = next((state for state in DeliveryState if state == document.get("state")), None)
+        state, reason, shard = stored or DeliveryState.SENDING, stored_text(document, "reason"), document.get("shard")
+        failed_at = plausible(document.get("failed_at"))
+        if not state.is_final and reason and failed_at:
+            # Version 0.1.0 had no state of its own for it.
+            state = DeliveryState.GIVING_UP
         return cls(
-            id=snapshot.id,
+            id=delivery_id,
             user_id=stored_text(document, "user_id"),
             subscription_id=stored_text(document, "subscription_id"),
             due_at=plausible(document.get("due_at")),
@@ -175,7 +203,7 @@ class Delivery(NamedTuple):
             shard=shard if type(shard) is int and 0 <= shard < SHARDS else None,
             kind=stored_text(document, "kind"),
             variant=stored_text(document, "variant"),
-            state=state or DeliveryState.SENDING,
+            state=state,
             attempts=stored_count(document, "attempts"),
             history=stored_history(document.get("history")),
             last_attempt_at=plausible(document.get("last_attempt_at")),
@@ -183,22 +211,23 @@ class Delivery(NamedTuple):
             lease_expires_at=plausible(document.get("lease_expires_at")),
             period_start=plausible(document.get("period_start")),
             period_end=plausible(document.get("period_end")),
-            reason=stored_text(document, "reason"),
+            reason=reason,
             note=stored_text(document, "note"),
             last_error=stored_text(document, "last_error"),
-            failed_at=plausible(document.get("failed_at")),
+            failed_at=failed_at,
             letter_id=stored_text(document, "letter_id"),
             provider=stored_text(document, "provider"),
             message_id=stored_text(document, "message_id"),
             request=StoredRequest.from_field(document.get("request")),
-            may_have_been_sent=document.get("may_have_been_sent") is True,
+            may_have_been_sent=document.get("may_have_been_sent") is True
+            or (state is DeliveryState.GIVING_UP and stored is DeliveryState.SENDING),
             by_hand=document.get("by_hand") is True,
             task=stored_text(document, "task"),
             created_at=plausible(document.get("created_at")),
             updated_at=plausible(document.get("updated_at")),
             expire_at=plausible(document.get("expire_at")),
-            problem="" if state else f"deliveries/{snapshot.id}: state: not one of {', '.join(DeliveryState)}",
-            version=stored_version(snapshot),
+            problem="" if stored else f"deliveries/{delivery_id}: state: not one of {', '.join(DeliveryState)}",
+            version=version,
         )
 
     @property
@@ -228,6 +257,15 @@ class Delivery(NamedTuple):
         """
         return not self.is_final and is_live(self.lease_expires_at, now)
 
+    def outlasts(self, seconds: float, *, now: datetime) -> bool:
+        """Whether its claim is still good for something that takes so long."""
+        return self.lease_expires_at is not None and now + timedelta(seconds=seconds) < self.lease_expires_at
+
+    @property
+    def is_restored(self) -> bool:
+        """Whether it may have been sent before Firestore was restored from a copy that does not say so."""
+        return self.restored_at is not None
+
     @property
     def failure(self) -> DeliveryFailure | None:
         """Why it is dead or is being given up; None where it is neither, or the document does not say."""
@@ -238,11 +276,6 @@ class Delivery(NamedTuple):
             reason=reason, error=self.last_error, failed_at=self.failed_at, letter_id=self.letter_id or None
         )
 
-    @property
-    def is_waiting(self) -> bool:
-        """Whether it waits for a worker, and no process has begun to give it up."""
-        return self.state is DeliveryState.PENDING and self.failure is None
-
     def is_only_noted_since(self, read: "Delivery | None") -> bool:
         """Whether it still waits as it did when it was read: at most, attempts that claimed nothing have noted that
         they failed, and where there was no record, one of them or the dispatcher has made it.
@@ -250,14 +283,45 @@ class Delivery(NamedTuple):
         Args:
             read: as it was read; None where there was none.
         """
-        if not self.is_waiting or not (read is None or read.is_waiting):
+        if self.state is not DeliveryState.PENDING or (read and read.state is not DeliveryState.PENDING):
             return False
         return _standing(self) == (_standing(read) if read else _NEW)
 
-    @property
-    def is_being_given_up(self) -> bool:
-        """Whether a process has settled that it is given up, and has not yet marked it dead."""
-        return not self.is_final and self.failure is not None
+    def changed(self, fields: Mapping[str, Any], version: datetime) -> "Delivery":
+        """The delivery after a write.
+
+        Args:
+            fields: those that were written.
+            version: the document's update time since.
+        """
+        written = Delivery.from_fields(self.id, fields, version=version)
+        return self._replace(**{name: getattr(written, name) for name in fields}, version=version, problem="")
+
+    def restored(self, restored_at: datetime | None) -> "Delivery":
+        """The delivery as it counts after a restore of Firestore: one that was due at or before RESTORED_AT, and is not
+        final, may have been sent all the same. Its outcome is unknown.
+
+        Not if it was given up since the restore, for this very reason: a person who then replays it has decided that it
+        is to be sent. A replay keeps `failed_at`.
+
+        Args:
+            restored_at: the deployment's RESTORED_AT, a time by which the pipeline before the restore had sent its last
+                mail; None where Firestore was not restored.
+        """
+        if restored_at is None or self.due_at is None or self.due_at > restored_at or self.is_final:
+            return self
+        if self.failed_at is not None and self.failed_at >= restored_at:
+            return self
+        # A worker that was about to make the kept requests then may have been refused, and the mail may have gone out
+        # by others, with another key. After an unclear outcome no others are made.
+        keeps = bool(self.history) and self.history[-1].result is AttemptResult.UNCLEAR
+        return self._replace(
+            state=DeliveryState.SENDING,
+            restored_at=restored_at,
+            may_have_been_sent=True,
+            reason="",
+            request=self.request if keeps else None,
+        )
 
     def settled_period(self, latest: datetime) -> Period | None:
         """What its report covers, as an attempt has settled it; None where none has (functions.shared.period).
@@ -277,231 +341,5 @@ def _standing(delivery: Delivery) -> tuple[Any, ...]:
 _NEW = (0, "", None, False, "")
 
 
-DELIVERY_FIELDS = tuple(name for name in Delivery._fields if name not in {"id", "problem", "version"})
+DELIVERY_FIELDS = tuple(name for name in Delivery._fields if name not in {"id", "problem", "version", "restored_at"})
 """The names of the document's fields."""
-
-
-def pending_fields(task: ReportTask, *, now: datetime, by_hand: bool, task_name: str = "") -> dict[str, Any]:
-    """A new delivery that waits for its task.
-
-    The dispatcher writes it for an overdue report, the operator for a replay and for a report sent by hand: without it
-    a task that dies before a worker claims the delivery would leave no trace.
-
-    Args:
-        task: the task of the delivery.
-        now: when it is written. How long the report is tried, and kept, counts from here.
-        by_hand: whether it was final before: its period is its own, and its subscription has moved on.
-        task_name: the id of a task that an operator makes. A run knows only the tasks of runs. From this field it
-            learns of an operator's task, and asks the queue whether it still holds that task.
-    """
-    return {
-        **task_fields(task, now=now),
-        "state": DeliveryState.PENDING.value,
-        **({"by_hand": True} if by_hand else {}),
-        **({"task": task_name} if task_name else {}),
-        "attempts": 0,
-        "created_at": now,
-    }
-
-
-def put_back_fields(task: ReportTask, before: Delivery, *, now: datetime, task_name: str) -> dict[str, Any]:
-    """An operator's replay of a delivery that exists: it waits for a new task.
-
-    It loses the result of its attempts. It keeps what they settled, such as the period, the time of its creation, and
-    its history.
-
-    Args:
-        task: the task of the delivery.
-        before: the delivery as it was.
-        now: when it is written, in UTC.
-        task_name: the id of the new task.
-    """
-    renewed = pending_fields(task, now=now, by_hand=before.is_counted, task_name=task_name)
-    del renewed["created_at"]
-    replayed = history_fields(before.history, DeliveryAttempt(at=now, result=AttemptResult.REPLAYED))
-    return {**renewed, **replayed, "owner": None, "lease_expires_at": None, "reason": None, "request": None}
-
-
-def new_task_fields(task_name: str, *, now: datetime | None = None) -> dict[str, Any]:
-    """An operator makes a further task for a delivery that stays where it stands.
-
-    Args:
-        task_name: the id of the new task.
-        now: when it is written, in UTC, if how long the report is tried counts again from here.
-    """
-    return {"task": task_name, **({"updated_at": now} if now else {})}
-
-
-def task_fields(task: ReportTask, *, now: datetime) -> dict[str, Any]:
-    """The fields that every write of a worker has: the ids of the delivery, and the time of the write.
-
-    Args:
-        task: the task of the delivery.
-        now: when it is written, in UTC.
-    """
-    return {
-        "user_id": task.user_id,
-        "subscription_id": task.subscription_id,
-        "due_at": task.due_at,
-        "run_id": task.run_id,
-        "shard": shard_of(task.user_id, task.subscription_id),
-        "kind": task.kind,
-        **touched_fields(now),
-    }
-
-
-def touched_fields(now: datetime) -> dict[str, Any]:
-    """The time of a write, which every write has.
-
-    Args:
-        now: when it is written, in UTC.
-    """
-    return {"updated_at": now, "expire_at": now + DELIVERY_RETENTION}
-
-
-def period_fields(period: Period | None) -> dict[str, Any]:
-    """The period that the report covers; no fields if it is not settled."""
-    return {} if period is None else {"period_start": period.start, "period_end": period.end}
-
-
-def claimed_fields(
-    delivery: Delivery | None,
-    *,
-    owner: str,
-    lease_expires_at: datetime,
-    attempt: DeliveryAttempt,
-    provider: str,
-    request: StoredRequest | None = None,
-) -> dict[str, Any]:
-    """A worker claims the delivery: until the lease is over it alone may send.
-
-    Args:
-        delivery: as it was read; None where there was none.
-        owner: a token that no other process has.
-        lease_expires_at: until when.
-        attempt: what the delivery is to keep of the attempt.
-        provider: through whom it sends.
-        request: the exact requests of its mail, where the delivery is to keep them and does not yet.
-    """
-    return {
-        **attempted_fields(delivery.history if delivery else (), attempt),
-        "state": DeliveryState.SENDING.value,
-        "owner": owner,
-        "lease_expires_at": lease_expires_at,
-        "attempts": (delivery.attempts if delivery else 0) + 1,
-        "provider": provider,
-        **({"request": request.to_field()} if request else {}),
-        # A worker ended while it was sending.
-        **({"may_have_been_sent": True} if delivery and delivery.state is DeliveryState.SENDING else {}),
-        # An error that stands beside `sending` is of this attempt.
-        **({"last_error": None} if delivery and delivery.last_error else {}),
-    }
-
-
-def failed_fields(*, error: str, now: datetime, is_unclear: bool = False) -> dict[str, Any]:
-    """An attempt has failed, and the delivery stays where it stands.
-
-    It waits as before where the attempt did not claim it. Where the owner got no clear answer to the mail, the claim
-    stays: after the lease another attempt finds out whether the mail was accepted.
-
-    Args:
-        error: what went wrong.
-        now: when it is written, in UTC.
-        is_unclear: whether its mail may have been accepted.
-    """
-    return {"last_error": error, "updated_at": now, **({"may_have_been_sent": True} if is_unclear else {})}
-
-
-def held_fields(failure: DeliveryFailure, *, owner: str) -> dict[str, Any]:
-    """A process settles that the delivery is given up, before it publishes the dead letter: from here on no worker
-    sends it. Another process that finds it held publishes the same letter and marks it dead.
-
-    Args:
-        failure: why.
-        owner: the token of the process.
-    """
-    unknown = failure.reason is DeadLetterReason.UNKNOWN_OUTCOME
-    return {
-        "state": (DeliveryState.SENDING if unknown else DeliveryState.PENDING).value,
-        "owner": owner,
-        "lease_expires_at": None,
-        "reason": failure.reason.value,
-        "last_error": failure.error,
-        "failed_at": failure.failed_at,
-        "letter_id": failure.letter_id,
-        **({"may_have_been_sent": True} if unknown else {}),
-    }
-
-
-def unheld_fields(before: Delivery) -> dict[str, Any]:
-    """The fields that undo `held_fields`, since no dead letter was published: the delivery is as it was before.
-
-    Args:
-        before: the delivery as it was before it was held. A field that it did not have is None here.
-    """
-    return {
-        "state": before.state.value,
-        "owner": before.owner or None,
-        "lease_expires_at": before.lease_expires_at,
-        "reason": before.reason or None,
-        "last_error": before.last_error or None,
-        "failed_at": before.failed_at,
-        "letter_id": before.letter_id or None,
-        "updated_at": before.updated_at,
-        "expire_at": before.expire_at,
-    }
-
-
-def released_fields(*, error: str, now: datetime) -> dict[str, Any]:
-    """The owner gives the delivery back: nothing was sent and no dead letter published, so the next attempt may try.
-
-    Args:
-        error: why this attempt failed.
-        now: when it is written, in UTC.
-    """
-    return {
-        "state": DeliveryState.PENDING.value,
-        "owner": None,
-        "lease_expires_at": None,
-        "reason": None,
-        "last_error": error,
-        "updated_at": now,
-        "request": None,
-    }
-
-
-def settled_fields(
-    state: DeliveryState,
-    *,
-    owner: str,
-    message_id: str | None = None,
-    failure: DeliveryFailure | None = None,
-    skipped_because: SkipReason | None = None,
-    note: str = "",
-) -> dict[str, Any]:
-    """The delivery becomes final.
-
-    Args:
-        state: SENT, SKIPPED or DEAD.
-        owner: the token of the process that makes it final.
-        message_id: the mail's id at the provider, where it was sent.
-        failure: why it is dead. An operator may replay the delivery before its dead letter is stored.
-        skipped_because: why it was skipped.
-        note: what its kind says of that.
-    """
-    settled: dict[str, Any] = {
-        "state": state.value,
-        "owner": owner,
-        "lease_expires_at": None,
-        "last_error": failure.error if failure else None,
-        "request": None,
-    }
-    if message_id is not None:
-        settled["message_id"] = message_id
-    if skipped_because is not None:
-        settled["reason"] = skipped_because.value
-    if note:
-        settled["note"] = note
-    if failure is not None:
-        settled |= {"reason": failure.reason.value, "failed_at": failure.failed_at}
-    return settled

@@ -64,7 +64,7 @@ class Others(NamedTuple):
                 dues.append(each.due_at)
             if each.is_counted and period:
                 ends.append(period.end)
-            if each.state is DeliveryState.SENDING or each.is_being_given_up:
+            if each.state in {DeliveryState.SENDING, DeliveryState.GIVING_UP}:
                 unsettled.append(period)
         return cls(max(ends, default=None), frozenset(dues), tuple(unsettled))
 

@@ -11,9 +11,11 @@ class DeliveryState(StrEnum):
     """Where a delivery stands: `state` in its document."""
 
     PENDING = "pending"
-    """It waits for a worker. With `reason` and `failed_at` it is being given up: its dead letter may be missing."""
+    """It waits for a worker."""
     SENDING = "sending"
     """A worker has claimed it until `lease_expires_at`. After that its outcome is unknown."""
+    GIVING_UP = "giving-up"
+    """No worker sends it any more, and its dead letter is to be published, or has just been."""
     SENT = "sent"
     """The provider accepted the mail. Final."""
     SKIPPED = "skipped"

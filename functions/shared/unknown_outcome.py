@@ -1,24 +1,16 @@
 """Settles unknown outcomes: a mail event proves that the mail provider accepted the mail, so the report was sent.
 
-`settlement` decides, by the delivery and by its dead letter:
-
-| the delivery is | with a mail event it becomes |
-| --- | --- |
-| dead for one of MAY_HAVE_BEEN_SENT | sent |
-| being given up for one of MAY_HAVE_BEEN_SENT | sent: the process that gives it up finds it final |
-| sending otherwise | as it is: its worker, or the next one, looks for the event itself |
-| pending, as after a replay that no worker has taken up | sent: a second mail would be one too many |
-| pending, and being given up for another reason | as it is |
-| skipped, and an earlier attempt may have sent it | sent |
-| dead for another reason, sent, or skipped otherwise | as it is |
+The table of what can happen to a delivery says which deliveries an event makes `sent` (functions.shared.delivery_table,
+Proven), but for one that is `sending`: its worker, or the next one, looks for the event itself. `settlement` decides
+about the dead letter, too:
 
 | the dead letter is | and its delivery is now sent, or gone | and its delivery is anything else |
 | --- | --- | --- |
 | open, for one of MAY_HAVE_BEEN_SENT, or with a replay that was interrupted | settled | as it is |
 | anything else: a person has closed it, or it has another reason | as it is | as it is |
 
-No process loses against another one. Deliveries and dead letters are read and written in one transaction, and every
-other process writes them on the condition that they are as it has read them. No person has to decide about an accepted
+No process loses against another one: each writes deliveries and dead letters on the condition that they are as it has
+read them. No person has to decide about an accepted
 report, since the mail events settle a delivery before they write the first event down, and look again after that if the
 delivery was not final, and the DLQ handler looks for events after it has stored a dead letter.
 """
@@ -27,27 +19,15 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from google.api_core.exceptions import Aborted
 from google.cloud import firestore
 
-from functions.shared.dead_letter import (
-    DEAD_LETTERS,
-    DeadLetterReason,
-    DeadLetterState,
-    StoredDeadLetter,
-    settled_letter_fields,
-)
-from functions.shared.delivery import DELIVERIES, DELIVERY_RETENTION, Delivery, DeliveryState, settled_fields
-from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt, history_fields
+from functions.shared.dead_letter import DeadLetterState, StoredDeadLetter, settled_letter_fields
+from functions.shared.delivery import Delivery
+from functions.shared.delivery_table import MAY_HAVE_BEEN_SENT, Proven, can_happen, written
+from functions.shared.letter_store import LetterStore
 from functions.shared.mail_event import MailRecord
+from functions.shared.states import DeliveryState
 from functions.shared.system_alert import AlertKind, SystemAlert
-
-MAY_HAVE_BEEN_SENT = frozenset({DeadLetterReason.UNKNOWN_OUTCOME, DeadLetterReason.RETRIES_EXHAUSTED})
-"""The reasons with which a report may have been sent all the same. Where ON_UNKNOWN_OUTCOME is `resend`, the reason is
-that of the last attempt, and an earlier one may have gone through."""
-
-SETTLED_BY = "mail-event"
-"""The `owner` of a delivery that a mail event has made final."""
 
 DECIDING_FIELDS = ("state", "reason", "failed_at", "may_have_been_sent")
 """The fields of a delivery by which `is_settled_by_event` decides."""
@@ -68,23 +48,12 @@ class Settlement(NamedTuple):
 
 
 def is_settled_by_event(delivery: Delivery) -> bool:
-    """Whether a mail event makes a delivery `sent`. Pure.
+    """Whether a mail event makes a delivery `sent`: not while a worker may still be sending it. Pure.
 
     Args:
         delivery: as read, with DECIDING_FIELDS at least.
     """
-    may_have_been_sent = delivery.reason in MAY_HAVE_BEEN_SENT
-    match delivery.state:
-        case DeliveryState.PENDING:
-            return delivery.failure is None or may_have_been_sent
-        case DeliveryState.SENDING:
-            return delivery.is_being_given_up and may_have_been_sent
-        case DeliveryState.DEAD:
-            return may_have_been_sent
-        case DeliveryState.SKIPPED:
-            return delivery.may_have_been_sent
-        case DeliveryState.SENT:
-            return False
+    return delivery.state is not DeliveryState.SENDING and can_happen(delivery, Proven(""))
 
 
 def settlement(
@@ -104,22 +73,12 @@ def settlement(
     is_proven = is_sent or (delivery is None and has_event)
     is_open = letter is not None and letter.state is DeadLetterState.OPEN
     is_open = is_open and letter is not None and (letter.reason in MAY_HAVE_BEEN_SENT or letter.in_replay)
+    proven = Proven(record.message_id if record else "")
     return Settlement(
-        delivery=_sent_fields(delivery, record, now=now) if becomes_sent and delivery and record else {},
+        delivery=written(delivery, proven, task=None, now=now) if becomes_sent else {},
         letter=settled_letter_fields(now=now) if is_open and is_proven else {},
         is_sent=is_sent,
     )
-
-
-def _sent_fields(delivery: Delivery, record: MailRecord, *, now: datetime) -> dict[str, Any]:
-    return {
-        **settled_fields(DeliveryState.SENT, owner=SETTLED_BY, message_id=record.message_id or None),
-        **history_fields(delivery.history, DeliveryAttempt(at=now, result=AttemptResult.SETTLED)),
-        "reason": None,
-        "failed_at": None,
-        "updated_at": now,
-        "expire_at": now + DELIVERY_RETENTION,
-    }
 
 
 def settled_alert(letter: StoredDeadLetter, record: MailRecord | None, *, now: datetime) -> SystemAlert:
@@ -146,12 +105,10 @@ class UnknownOutcomes:
 
     Args:
         client: the Firestore client.
-        read_options: `retry` and `timeout` of a read.
     """
 
-    def __init__(self, client: firestore.Client, read_options: Mapping[str, Any]) -> None:
-        self._client = client
-        self._read_options = read_options
+    def __init__(self, client: firestore.Client) -> None:
+        self._letters = LetterStore(client)
 
     def settle(
         self,
@@ -175,44 +132,15 @@ class UnknownOutcomes:
         Raises:
             google.api_core.exceptions.GoogleAPIError: Firestore failed, or others kept writing the documents.
         """
-        is_told = False
-        while True:
-            found = self._settle(delivery_id, record, now=now, is_told=is_told)
-            if isinstance(found, Settlement):
-                return found
-            tell(settled_alert(found, record, now=now))
-            is_told = True
+        told = set[str]()
 
-    def _settle(
-        self,
-        delivery_id: str,
-        record: MailRecord | None,
-        *,
-        now: datetime,
-        is_told: bool,
-    ) -> Settlement | StoredDeadLetter:
-        """Settle, or return the dead letter that people are to be told of first."""
-        delivery_document = self._client.collection(DELIVERIES).document(delivery_id)
-        letter_document = self._client.collection(DEAD_LETTERS).document(delivery_id)
-
-        @firestore.transactional
-        def carry_out(transaction: Any) -> Settlement | StoredDeadLetter:
-            both = transaction.get_all([delivery_document, letter_document], **self._read_options)
-            found = {snapshot.reference.path: snapshot for snapshot in both}
-            delivery = Delivery.from_snapshot(found[delivery_document.path])
-            letter = StoredDeadLetter.from_snapshot(found[letter_document.path])
+        def decide(
+            delivery: Delivery | None, letter: StoredDeadLetter | None, _stored: MailRecord | None
+        ) -> tuple[Settlement, Mapping[str, Any], Mapping[str, Any]]:
             settled = settlement(delivery, letter, record, now=now)
-            if settled.letter and letter and not is_told:
-                return letter
-            if settled.delivery:
-                transaction.update(delivery_document, dict(settled.delivery))
-            if settled.letter:
-                transaction.update(letter_document, dict(settled.letter))
-            return settled
+            if settled.letter and letter and letter.id not in told:
+                tell(settled_alert(letter, record, now=now))
+                told.add(letter.id)
+            return settled, settled.delivery, settled.letter
 
-        try:
-            result: Settlement | StoredDeadLetter = carry_out(self._client.transaction())
-        except ValueError as error:
-            # So the client library says that others wrote the documents first five times, or that nothing had begun.
-            raise Aborted(str(error)) from error  # type: ignore[no-untyped-call]  # google-api-core
-        return result
+        return self._letters.decide(delivery_id, decide)

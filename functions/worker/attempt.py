@@ -21,23 +21,14 @@ class Attempt(NamedTuple):
     last: bool
     started_at: datetime
 
-    def claimed(self, *, now: datetime) -> DeliveryAttempt:
-        """What the delivery keeps of it while it holds the claim.
+    def entry(self, *, now: datetime, is_over: bool = True) -> DeliveryAttempt:
+        """What the delivery keeps of it (functions.shared.delivery_table.written says what came of it).
 
         Args:
             now: the present, in UTC.
+            is_over: whether it ends now. If not, it claims the delivery now.
         """
-        return DeliveryAttempt(at=self.started_at, number=self.number, claimed_at=now, result=AttemptResult.CLAIMED)
-
-    def ended(self, result: AttemptResult, *, now: datetime, error: str = "") -> DeliveryAttempt:
-        """What the delivery keeps of it.
-
-        Args:
-            result: what came of it.
-            now: the present, in UTC.
-            error: why it failed; empty where it did not.
-        """
-        seconds = max((now - self.started_at).total_seconds(), 0.0)
-        return DeliveryAttempt(
-            at=self.started_at, number=self.number, seconds=round(seconds, 3), result=result, error=error
-        )
+        entry = DeliveryAttempt(at=self.started_at, number=self.number, result=AttemptResult.CLAIMED)
+        if not is_over:
+            return entry._replace(claimed_at=now)
+        return entry._replace(seconds=round(max((now - self.started_at).total_seconds(), 0.0), 3))

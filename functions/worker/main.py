@@ -15,15 +15,16 @@ import structlog
 from functions.shared.brand import Brand
 from functions.shared.clients import firestore_client
 from functions.shared.dead_letter_topic import DeadLetterTopic
+from functions.shared.delivery_store import DeliveryStore
 from functions.shared.identity import Headers, NotAuthorized, TokenVerifier
 from functions.shared.logging import configure_logging
+from functions.shared.report_task import ReportTask
 from functions.shared.request_body import read_body
 from functions.shared.server import configure_server
 from functions.shared.settings import WorkerSettings
 from functions.shared.subscription import SubscriptionDefaults
 from functions.worker.attempt import Attempt
 from functions.worker.breaker import Breaker
-from functions.worker.delivery_store import DeliveryStore
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
 from functions.worker.kind_settings import canaries, load_kind_settings, load_needs
@@ -32,8 +33,10 @@ from functions.worker.mail.provider import load_with_provider
 from functions.worker.outcome_inquiry import OutcomeInquiry
 from functions.worker.repeating import Repeating
 from functions.worker.report_builder import ReportBuilder
+from functions.worker.reports.canary import variant_of
 from functions.worker.reports.firestore_user_data import FirestoreUserData
 from functions.worker.send_report import SendReport
+from functions.worker.time_budget import MAIL_RECORD_SECONDS
 from functions.worker.time_limit import MOST_HANGING, TimeLimit
 
 if TYPE_CHECKING:
@@ -100,7 +103,7 @@ def _send_report() -> SendReport:
     client = firestore_client(_settings.google_cloud_project, _settings.firestore_database)
     topic = DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic)
     defaults = SubscriptionDefaults(kind=_settings.default_kind, cadence=_settings.default_cadence)
-    deliveries = DeliveryStore(client, defaults, canaries=_canaries)
+    deliveries = DeliveryStore(client, defaults, restored_at=_settings.restored_at, variant_of=_variant_of)
     return SendReport(
         deliveries=deliveries,
         inactive_users=InactiveUsers(client, defaults),
@@ -122,9 +125,15 @@ def _send_report() -> SendReport:
         on_unknown_outcome=_settings.on_unknown_outcome,
         now=lambda: datetime.now(UTC),
         breaker=Breaker(lambda: datetime.now(UTC), pause=timedelta(seconds=_settings.provider_pause)),
-        inquiry=OutcomeInquiry(deliveries.mail_record, _provider.delivery_lookup()),
-        restored_at=_settings.restored_at,
+        inquiry=OutcomeInquiry(
+            functools.partial(deliveries.mail_record, seconds=MAIL_RECORD_SECONDS), _provider.delivery_lookup()
+        ),
     )
+
+
+def _variant_of(task: ReportTask) -> str:
+    variant = variant_of(task.kind, task.user_id, task.subscription_id, _canaries)
+    return variant.value if variant else ""
 
 
 def _give_way() -> None:

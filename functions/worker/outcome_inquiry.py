@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import structlog
 
+from functions.shared.delivery import Delivery
 from functions.shared.mail_event import MailRecord
 from functions.shared.recipients import recipients
-from functions.worker.delivery_store import LEASE
 from functions.worker.mail.delivery_lookup import (
     DeliveryLookup,
     LookupAnswer,
@@ -26,7 +26,7 @@ from functions.worker.mail.delivery_lookup import (
 )
 from functions.worker.mail.model import Accepted, MailOutcome, Unclear
 from functions.worker.task_delivery import TaskDelivery
-from functions.worker.time_budget import LOOKUP_SECONDS
+from functions.worker.time_budget import LEASE, LOOKUP_SECONDS
 from functions.worker.transitions import Retry, Sent
 
 RECORDED_WITHIN = timedelta(minutes=10)
@@ -102,7 +102,7 @@ def _log(wanted: WantedMail, *, found: str) -> None:
     _logger.info("unknown_outcome_inquired", delivery_id=wanted.delivery_id, found=found)
 
 
-def wanted_mail(work: TaskDelivery, lease_expires_at: datetime | None) -> WantedMail:
+def wanted_mail(work: TaskDelivery) -> WantedMail:
     """What is known of a mail that a worker handed over, or was about to. Pure.
 
     Its recipients are those that the mail would have now. Addresses that get no more mail are among them: they may
@@ -110,9 +110,9 @@ def wanted_mail(work: TaskDelivery, lease_expires_at: datetime | None) -> Wanted
 
     Args:
         work: the delivery.
-        lease_expires_at: when the lease of the sending ends or ended; None where the delivery does not say.
     """
     user, subscription = work.user, work.subscription
+    lease_expires_at = work.delivery.lease_expires_at if work.delivery else None
     if subscription is not None:
         addresses = [each.address for each in recipients(subscription, user)]
     else:
@@ -127,26 +127,28 @@ def wanted_mail(work: TaskDelivery, lease_expires_at: datetime | None) -> Wanted
 
 
 def after_lookup(
-    answer: LookupAnswer, *, sent_before: datetime | None, now: datetime, last_attempt: bool, is_outdated: bool = False
+    answer: LookupAnswer, delivery: Delivery | None, *, now: datetime, last_attempt: bool
 ) -> Sent | Retry | StillUnknown:
     """Decide by what was found. Pure.
 
     Args:
         answer: what was found.
-        sent_before: when the mail was handed over at the latest, if it was; None where that is not known.
+        delivery: the mail's. After a restore of Firestore there may be more of these than the provider answers
+            questions about while a task is tried, so the task of a later run asks again.
         now: the present, in UTC.
         last_attempt: whether the queue deletes the task after this attempt, whatever the answer.
-        is_outdated: whether the outcome is unknown since Firestore was restored. There may be more of these than the
-            provider answers questions about while a task is tried, so the task of a later run asks again.
     """
     if isinstance(answer, MailFound):
         return Sent(message_id=answer.message_id)
+    is_restored = delivery is not None and delivery.is_restored
+    # When the mail was handed over at the latest, if it was.
+    sent_before = delivery and (delivery.restored_at or delivery.lease_expires_at)
     may_appear = sent_before is not None and now < sent_before + RECORDED_WITHIN
     if isinstance(answer, LookupUnavailable):
         note = f"the provider cannot be asked: {answer.error}"
-        may_change = not answer.lasting and (may_appear or is_outdated)
+        may_change = not answer.lasting and (may_appear or is_restored)
     else:
         note, may_change = answer.note, may_appear
-    if may_change and (is_outdated or not last_attempt):
+    if may_change and (is_restored or not last_attempt):
         return Retry(status=HTTPStatus.INTERNAL_SERVER_ERROR, cause="unknown-outcome", error=note)
     return StillUnknown(note=note)

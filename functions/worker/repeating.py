@@ -2,13 +2,36 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from functions.shared.delivery import Delivery, DeliveryState
-from functions.shared.delivery_attempt import AttemptResult
 from functions.shared.stored_request import KeptRequest, StoredRequest, request_key
-from functions.worker.made_requests import MadeRequests
 from functions.worker.mail.model import Mail, MailOutcome, RepeatableSending
 from functions.worker.task_delivery import TaskDelivery
+
+
+class MadeRequests(NamedTuple):
+    """The requests of a mail, and what the delivery keeps of them.
+
+    Attributes:
+        requests: to the byte.
+        stored: what the delivery keeps.
+        is_repeat: whether a worker may have made them before. What comes of them now says nothing of that time, unless
+            the provider accepts them.
+    """
+
+    requests: Sequence[KeptRequest]
+    stored: StoredRequest
+    is_repeat: bool = False
+
+    def by_key(self, requests: Sequence[KeptRequest]) -> dict[str, KeptRequest]:
+        """Some of the requests, each by its idempotency key.
+
+        Args:
+            requests: those that are to be made.
+        """
+        keys = {f"{self.stored.key}/{number}": each for number, each in enumerate(self.requests, start=1)}
+        return {key: each for key, each in keys.items() if each in requests}
 
 
 class Repeating:
@@ -25,19 +48,14 @@ class Repeating:
         self.provider = provider
         self._now = now
 
-    def stored_in(self, delivery: Delivery | None, *, is_outdated: bool = False) -> StoredRequest | None:
+    def stored_in(self, delivery: Delivery | None) -> StoredRequest | None:
         """The requests that a worker may have made without learning what came of them, where the provider still knows
         their key; None where there are none, or it does not.
 
         Args:
             delivery: as it was read; None where there is none.
-            is_outdated: whether Firestore was restored to what the delivery says. A worker that was about to make the
-                requests then may have been refused, and the mail may have gone out by others, with another key. After
-                an unclear outcome no others are made.
         """
         if self._sending is None or delivery is None or delivery.request is None:
-            return None
-        if is_outdated and not (delivery.history and delivery.history[-1].result is AttemptResult.UNCLEAR):
             return None
         may_be = delivery.request.may_be_repeated(self.provider, keys_hold=self._sending.keys_hold, now=self._now())
         return delivery.request if may_be and delivery.state is DeliveryState.SENDING else None

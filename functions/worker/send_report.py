@@ -1,4 +1,5 @@
-"""One task: one report to one user, once. This file has the order of the steps; transitions.py decides."""
+"""One task: one report to one user, once. This file has the order of the steps; transitions.py decides, and
+attempt_end.py writes how it ends."""
 
 import secrets
 from collections.abc import Callable
@@ -12,47 +13,51 @@ from google.api_core.exceptions import GoogleAPIError
 
 from functions.shared.contract import InvalidContract
 from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery import NOT_COUNTED, Delivery, DeliveryState, SkipReason
+from functions.shared.delivery import Delivery, SkipReason
+from functions.shared.delivery_store import DeliveryChanged, DeliveryStore
+from functions.shared.delivery_table import Claimed
 from functions.shared.ids import task_id
-from functions.shared.mark import is_untouched, met_pause_fields
+from functions.shared.mark import is_untouched
 from functions.shared.report_task import ReportTask
-from functions.shared.restored_copy import is_outdated
 from functions.shared.sanitize import error_text
 from functions.shared.settings import OnUnknownOutcome
-from functions.shared.stored_request import StoredRequest
 from functions.worker import task_answer
 from functions.worker.attempt import Attempt
+from functions.worker.attempt_end import AttemptEnd, DeadLetters
 from functions.worker.breaker import Breaker
-from functions.worker.dead_letter_publishing import DeadLetters
-from functions.worker.delivery_store import Claim, DeliveryChanged, DeliveryStore, Move
-from functions.worker.giving_up import GivingUp
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
-from functions.worker.made_requests import MadeRequests
 from functions.worker.mail.model import Mail, MailOutcome, MailProvider, NotAllowed
 from functions.worker.outcome_inquiry import OutcomeInquiry, StillUnknown, after_lookup, wanted_mail
-from functions.worker.repeating import Repeating
+from functions.worker.repeating import MadeRequests, Repeating
 from functions.worker.report_builder import ReportBuilder
-from functions.worker.sending import HandedOver, KeptBack, ReadyToSend, Sending
-from functions.worker.skipping import OF_USERS, skip_reason
+from functions.worker.sending import Sending
+from functions.worker.skipping import skip_reason
 from functions.worker.task_answer import AttemptTimer, TaskAnswer
 from functions.worker.task_delivery import TaskDelivery
-from functions.worker.time_budget import BUILD_SECONDS, CLAIM_SECONDS_NEEDED
+from functions.worker.time_budget import (
+    BUILD_SECONDS,
+    CLAIM_SECONDS,
+    CLAIM_SECONDS_NEEDED,
+    LEASE,
+    LOOK_AGAIN_SECONDS,
+)
 from functions.worker.transitions import (
     GiveUp,
     NextStep,
     Retry,
     Sent,
     Skip,
+    Transition,
     next_step,
-    retry_or_give_up,
     transition_after,
     transition_after_repeat,
 )
 
-_MAY_HAVE_BEEN_SENT = "an earlier attempt may have sent it"
-
 _logger = structlog.get_logger()
+
+_End = tuple[TaskDelivery, Transition]
+"""A delivery as it stands, and how the attempt ends."""
 
 
 class SendReport:
@@ -70,7 +75,6 @@ class SendReport:
         now: the present, in UTC.
         breaker: whether to leave the provider alone; shared by all attempts of this process.
         inquiry: finds out about mails of unknown outcome.
-        restored_at: the deployment's RESTORED_AT; None where Firestore was not restored.
         build_seconds: how long after the start of an attempt its report must be built.
     """
 
@@ -88,18 +92,10 @@ class SendReport:
         now: Callable[[], datetime],
         breaker: Breaker,
         inquiry: OutcomeInquiry,
-        restored_at: datetime | None = None,
         build_seconds: float = BUILD_SECONDS,
     ) -> None:
         self._deliveries = deliveries
-        self._inactive_users = inactive_users
-        self._giving_up = GivingUp(
-            deliveries=deliveries,
-            dead_letters=dead_letters,
-            can_repeat=lambda delivery, is_outdated: repeating.stored_in(delivery, is_outdated=is_outdated) is not None,
-            restored_at=restored_at,
-            now=now,
-        )
+        self._end = AttemptEnd(deliveries=deliveries, inactive_users=inactive_users, dead_letters=dead_letters, now=now)
         self._provider = provider
         self._repeating = repeating
         self._sending = Sending(provider, breaker)
@@ -108,7 +104,6 @@ class SendReport:
         self._on_unknown_outcome = on_unknown_outcome
         self._now = now
         self._inquiry = inquiry
-        self._restored_at = restored_at
         self._build_seconds = build_seconds
 
     def __call__(self, body: bytes, attempt: Attempt) -> TaskAnswer:
@@ -122,12 +117,11 @@ class SendReport:
         try:
             task = _read_task(body)
         except InvalidContract as error:
-            answer = self._giving_up.reject(body, str(error), attempt)
+            answer = self._end.rejected(body, str(error), attempt)
             timer.log(None, attempt, answer)
             return answer
-        owner = secrets.token_hex(16)
         try:
-            answer = self._attempt(task, attempt, owner, timer)
+            answer = self._attempt(TaskDelivery(task, attempt, secrets.token_hex(16)), timer)
         except DeliveryChanged as error:
             # The other process finishes what it has begun.
             _logger.warning("delivery_changed_meanwhile", delivery_id=task.delivery_id, found=str(error))
@@ -140,92 +134,91 @@ class SendReport:
         timer.log(task, attempt, answer)
         return answer._replace(delivery_id=task.delivery_id)
 
-    def _attempt(self, task: ReportTask, attempt: Attempt, owner: str, timer: AttemptTimer) -> TaskAnswer:
-        is_new = attempt.number == 1 and attempt.task_name == task_id(task.delivery_id) and not self._is_outdated(task)
+    def _attempt(self, work: TaskDelivery, timer: AttemptTimer) -> TaskAnswer:
+        task, attempt = work.task, work.attempt
+        is_new = attempt.number == 1 and attempt.task_name == task_id(task.delivery_id)
         documents = self._deliveries.read(task, is_new=is_new)
-        outdated = self._is_outdated(task, documents.delivery)
         # What is known of it even if the rest cannot be worked out.
-        work = TaskDelivery(task, attempt, owner, documents.delivery, None, None, None, is_outdated=outdated)
+        work = work._replace(delivery=documents.delivery)
         try:
-            work = TaskDelivery.from_documents(task, attempt, owner, documents, now=self._now(), is_outdated=outdated)
+            work = work.with_documents(documents, now=self._now())
             return self._carry_out(work, timer)
         except (DeliveryChanged, GoogleAPIError):
             raise
         except Exception as error:
             _logger.exception("task_failed_unexpectedly", delivery_id=task.delivery_id)
-            fail = self._giving_up.give_up_unexpected if attempt.last else self._giving_up.note_unexpected
-            return fail(work, error)
+            if attempt.last:
+                return self._end.unexpected_at_last(work, error, self._can_repeat)
+            return self._end.unexpected(work, error)
 
     def _carry_out(self, work: TaskDelivery, timer: AttemptTimer) -> TaskAnswer:
         delivery = work.delivery
-        step = next_step(delivery, now=self._now(), is_outdated=work.is_outdated)
+        step = next_step(delivery, now=self._now())
         if step is NextStep.IN_PROGRESS:
             return task_answer.left_to_others(delivery)
         if step is NextStep.ALREADY_FINAL:
-            return self._already_final(work)
+            return self._end.already_final(work)
         if step is NextStep.FINISH_GIVING_UP and delivery and delivery.failure:
-            return self._giving_up.finish(work, delivery, delivery.failure, release=False)
-        is_unknown = step is NextStep.INQUIRE
-        stored = self._repeating.stored_in(delivery, is_outdated=work.is_outdated) if is_unknown else None
-        if is_unknown and stored is None:
-            answer = self._settle_unknown(work)
-            if answer is not None:
-                return answer
-        if reason := self._skip_reason(work):
+            return self._end.finish_giving_up(work, delivery.failure)
+        return self._end(*self._send(work, timer, is_unknown=step is NextStep.INQUIRE))
+
+    def _send(self, work: TaskDelivery, timer: AttemptTimer, *, is_unknown: bool) -> _End:
+        stored = self._repeating.stored_in(work.delivery) if is_unknown else None
+        if is_unknown and stored is None and (known := self._settle_unknown(work)):
+            return work, known
+        if reason := skip_reason(work.user, work.subscription, now=self._now()):
             # An event of the mail may be what has paused the subscription: then the mail was sent.
-            if stored and isinstance(found := self._inquire(work), TaskAnswer):
-                return found
-            return self._skip(work, None, Skip(reason=reason))
+            found = self._look_up(work) if stored else StillUnknown("")
+            return work, Skip(reason=reason) if isinstance(found, StillUnknown) else found
         if kept_back := self._sending.kept_back():
-            return self._hold_back(work, kept_back, is_repeat=stored is not None)
-        if stored:
-            return self._repeat(work, stored, timer)
-        if work.may_be_next:
-            work = work._replace(others=self._deliveries.others(work.task, now=self._now()))
-        left = work.uncovered(self._now())
-        if left is None:
-            return self._skip(work, None, Skip(reason=SkipReason.COVERED))
-        work = work._replace(period=left)
-        return self._finish_built(work, self._build(work, timer), timer)
-
-    def _is_outdated(self, task: ReportTask, delivery: Delivery | None = None) -> bool:
-        return is_outdated(delivery, due_at=task.due_at, restored_at=self._restored_at)
-
-    def _finish_built(self, work: TaskDelivery, built: Mail | Skip | Retry | GiveUp, timer: AttemptTimer) -> TaskAnswer:
-        match built:
-            case GiveUp():
-                return self._giving_up.give_up(work, built, None)
-            case Retry():
-                return self._fail(work, built)
-            case Skip():
-                return self._skip(work, None, built)
-            case Mail():
-                return self._send(work, built, self._repeating.first(work, built), timer)
-
-    def _repeat(self, work: TaskDelivery, stored: StoredRequest, timer: AttemptTimer) -> TaskAnswer:
-        """Make the requests again that a worker may have made: to the byte, since the provider refuses others."""
-        if made := self._repeating.again(stored):
-            return self._send(work, None, made, timer)
-        # They are too large for the delivery. The same data make the same report, and so the same requests.
+            return work, kept_back
+        if stored and (made := self._repeating.again(stored)):
+            # To the byte, since the provider refuses others.
+            return self._hand_over(work, None, made, timer)
+        if stored is None:
+            left = self._what_is_left(work)
+            if isinstance(left, Skip):
+                return work, left
+            work = left
         built = self._build(work, timer)
-        if isinstance(built, Retry):
-            return task_answer.to_be_retried(work.task, built)
-        if isinstance(built, Mail) and (made := self._repeating.again(stored, built)):
-            return self._send(work, None, made, timer)
-        _logger.warning("requests_not_repeatable", delivery_id=work.task.delivery_id)
-        return self._settle_unknown(work) or self._finish_built(work, built, timer)
+        if stored:
+            # They are too large for the delivery. The same data make the same report, and so the same requests.
+            if isinstance(built, Mail) and (made := self._repeating.again(stored, built)):
+                return self._hand_over(work, None, made, timer)
+            if not isinstance(built, Retry):
+                _logger.warning("requests_not_repeatable", delivery_id=work.task.delivery_id)
+                if known := self._settle_unknown(work):
+                    return work, known
+        if not isinstance(built, Mail):
+            return work, built
+        return self._hand_over(work, built, self._repeating.first(work, built), timer)
 
-    def _settle_unknown(self, work: TaskDelivery) -> TaskAnswer | None:
-        """Settle a delivery of unknown outcome; None where it is to be sent, perhaps again."""
-        found = self._inquire(work)
-        if isinstance(found, TaskAnswer):
+    def _can_repeat(self, delivery: Delivery) -> bool:
+        return self._repeating.stored_in(delivery) is not None
+
+    def _settle_unknown(self, work: TaskDelivery) -> Transition | None:
+        """How an attempt at a delivery of unknown outcome ends; None where it is to be sent, perhaps again."""
+        found = self._look_up(work)
+        if not isinstance(found, StillUnknown):
             return found
         # The team has chosen for a mail now and then, and not for all mails that a restore has forgotten.
-        if self._on_unknown_outcome is not OnUnknownOutcome.DEAD_LETTER and not work.is_outdated:
+        is_restored = work.delivery is not None and work.delivery.is_restored
+        if self._on_unknown_outcome is not OnUnknownOutcome.DEAD_LETTER and not is_restored:
             return None
-        error = f"{_cause_of_doubt(work)}: the mail provider may have the mail, or not; {found.note}"
-        given_up = GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error, release=False)
-        return self._giving_up.give_up(work, given_up, None)
+        error = f"{_cause_of_doubt(work.delivery)}: the mail provider may have the mail, or not; {found.note}"
+        return GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error)
+
+    def _look_up(self, work: TaskDelivery) -> Sent | Retry | StillUnknown:
+        return after_lookup(
+            self._inquiry.ask(wanted_mail(work)), work.delivery, now=self._now(), last_attempt=work.attempt.last
+        )
+
+    def _what_is_left(self, work: TaskDelivery) -> TaskDelivery | Skip:
+        """The delivery with what no other one has covered of its period."""
+        if work.may_be_next:
+            work = work._replace(others=self._deliveries.others(work.task, now=self._now(), seconds=LOOK_AGAIN_SECONDS))
+        left = work.uncovered(self._now())
+        return Skip(reason=SkipReason.COVERED) if left is None else work._replace(period=left)
 
     def _build(self, work: TaskDelivery, timer: AttemptTimer) -> Mail | Skip | Retry | GiveUp:
         user, subscription, period = work.user, work.subscription, work.period
@@ -240,289 +233,116 @@ class SendReport:
             seconds = self._build_seconds - timer.seconds
             return self._builder.build(work.task, user, subscription, period, seconds=seconds)
 
-    def _inquire(self, work: TaskDelivery) -> TaskAnswer | StillUnknown:
-        """Settle a delivery of unknown outcome by what is found out, or have the queue call again for it."""
-        lease_expires_at = work.delivery.lease_expires_at if work.delivery else None
-        decided = after_lookup(
-            self._inquiry.ask(wanted_mail(work, lease_expires_at)),
-            sent_before=self._restored_at if work.is_outdated else lease_expires_at,
-            now=self._now(),
-            last_attempt=work.attempt.last,
-            is_outdated=work.is_outdated,
-        )
-        match decided:
-            case Sent(message_id=message_id):
-                return self._settle_sent(work, work.delivery, message_id)
-            case Retry():
-                return task_answer.to_be_retried(work.task, decided)
-            case StillUnknown():
-                return decided
-
-    def _send(
-        self, work: TaskDelivery, mail: Mail | None, made: MadeRequests | None, timer: AttemptTimer
-    ) -> TaskAnswer:
-        """Claim the delivery and hand over its mail: as it was built, or as requests that can be made again."""
-        # With an idempotency key the mail itself is the trial of a provider that was failing.
-        trial = mail if made is None else None
-        match self._sending.send(trial, lambda: self._claim(work, mail, made), timer):
-            case TaskAnswer() as answer:
-                return answer
-            case KeptBack() as kept_back:
-                return self._hold_back(work, kept_back, is_repeat=made is not None and made.is_repeat)
-            case HandedOver(claim=claim, outcome=outcome):
-                return self._settle(work, claim, outcome)
-
-    def _settle(self, work: TaskDelivery, claim: Claim, outcome: MailOutcome) -> TaskAnswer:
-        task = work.task
+    def _hand_over(self, work: TaskDelivery, mail: Mail | None, made: MadeRequests | None, timer: AttemptTimer) -> _End:
+        """Claim the delivery, and hand over its mail: as it was built, or as requests that can be made again."""
+        with self._sending.turn() as turn:
+            # With an idempotency key the mail itself is the trial of a provider that was failing.
+            kept_back = turn.kept_back or (turn.try_out(mail) if mail and made is None else None)
+            if kept_back:
+                return work, kept_back
+            work, stopped = self._claim(work, made)
+            ready = stopped or self._ready(work, mail, made)
+            if not callable(ready):
+                return work, ready
+            with timer.part("send"):
+                outcome = turn.hand_over(ready)
         if isinstance(outcome, NotAllowed):
             # An alert policy watches for this line: no report goes out until somebody replaces the key.
             _logger.error("provider_refuses_key", alert="provider-refuses-key", error=outcome.error)
-            self._key_alert(run_id=task.run_id, error=outcome.error)
-        if work.attempt.last and claim.made is None:
-            outcome = self._inquiry.clear_up(outcome, wanted_mail(work, claim.expires_at))
-        if claim.is_repeat:
-            decided = transition_after_repeat(outcome)
-        else:
-            decided = transition_after(
-                outcome,
-                last_attempt=work.attempt.last,
-                on_unknown_outcome=self._on_unknown_outcome,
-                can_repeat=claim.made is not None,
-            )
-        match decided:
-            case Sent():
-                return self._settle_sent(work, claim, decided.message_id)
-            case Skip():
-                return self._skip(work, claim, decided)
-            case GiveUp():
-                return self._giving_up.give_up(work, decided, claim)
-            case Retry():
-                answer = task_answer.to_be_retried(task, decided)
-                end_attempt = self._deliveries.release if decided.release else self._deliveries.keep_claimed
-                end_attempt(task, claim, error=decided.error, attempt=work.attempt, now=self._now())
-                return answer
+            self._key_alert(run_id=work.task.run_id, error=outcome.error)
+        if made is not None and made.is_repeat:
+            return work, transition_after_repeat(outcome)
+        if work.attempt.last and made is None:
+            outcome = self._inquiry.clear_up(outcome, wanted_mail(work))
+        return work, transition_after(outcome, last_attempt=work.attempt.last, can_repeat=made is not None)
 
-    def _claim(self, work: TaskDelivery, mail: Mail | None, made: MadeRequests | None) -> ReadyToSend | TaskAnswer:
-        task, period = work.task, work.period
-        assert period is not None  # noqa: S101  nothing is built without a period
-        claim = self._deliveries.claim(
+    def _claim(self, work: TaskDelivery, made: MadeRequests | None) -> tuple[TaskDelivery, Transition | None]:
+        """Claim the delivery, and look at its subscription again; how the attempt ends where nothing is to be sent."""
+        task, now, is_repeat = work.task, self._now(), made is not None and made.is_repeat
+        claimed = self._deliveries.write(
             task,
             work.delivery,
-            period=period,
-            owner=work.owner,
-            attempt=work.attempt,
-            provider=self._repeating.provider,
-            made=made,
-            now=self._now(),
+            Claimed(
+                owner=work.owner,
+                lease_expires_at=now + LEASE,
+                provider=self._repeating.provider,
+                # What a repeat makes again is kept already.
+                request=made.stored if made and not is_repeat else None,
+            ),
+            now=now,
+            period=work.period,
+            attempt=work.attempt.entry(now=now, is_over=False),
+            seconds=CLAIM_SECONDS,
         )
+        work = work._replace(delivery=claimed, is_claimed=True)
         # Building takes time, and a recipient may have unsubscribed meanwhile. Read after the claim, not before it, the
         # subscription shows all that was stored until then, so a recipient who unsubscribed by then gets no mail.
         try:
-            current = work._replace(subscription=self._deliveries.read_subscription(task))
-            if current.subscription and not (is_untouched(current.subscription) or work.is_replay or claim.is_repeat):
-                current = current._replace(others=self._deliveries.others(task, now=self._now()))
+            subscription = self._deliveries.read_subscription(task, seconds=LOOK_AGAIN_SECONDS)
+            work = work._replace(subscription=subscription)
+            if work.subscription and not (is_untouched(work.subscription) or work.is_replay or is_repeat):
+                others = self._deliveries.others(task, now=self._now(), seconds=LOOK_AGAIN_SECONDS)
+                work = work._replace(others=others)
         except GoogleAPIError:
-            self._give_back(work, claim, "the subscription could not be read")
-            raise
-        if reason := self._skip_reason(current):
-            return self._skip(current, claim, Skip(reason=reason))
-        if (answer := self._compare_with_others(current, claim)) is not None:
-            return answer
-        hand_over = self._handing_over(current, mail, made)
-        if hand_over is None:
-            self._give_back(work, claim, "it goes to other addresses by now")
-            return task_answer.ADDRESSES_CHANGED
-        if not claim.outlasts(CLAIM_SECONDS_NEEDED, now=self._now()):
-            self._give_back(work, claim, "claiming the delivery took too long")
-            return task_answer.CLAIMED_TOO_LATE
-        return ReadyToSend(claim=claim, hand_over=hand_over)
+            return work, _not_now("firestore", "the subscription could not be read", made)
+        if reason := skip_reason(work.user, work.subscription, now=self._now()):
+            return work, Skip(reason=reason)
+        return (work, None) if is_repeat else self._compare_with_others(work)
 
-    def _compare_with_others(self, current: TaskDelivery, claim: Claim) -> TaskAnswer | None:
-        """See whether another delivery has covered the period, or may have; None where the report is to be sent as it
-        is. A mail that is made again covers what it did the first time."""
-        period = current.period
-        if claim.is_repeat or period is None:
-            return None
-        if current.others and current.others.may_have_sent(period):
-            self._give_back(current, claim, "another delivery that covers some of its time is not settled")
-            return task_answer.ANOTHER_UNSETTLED
-        left = current.uncovered(self._now())
+    def _compare_with_others(self, work: TaskDelivery) -> tuple[TaskDelivery, Transition | None]:
+        """See whether another delivery has covered the period, or may have. A mail that is made again covers what it
+        did the first time."""
+        period = work.period
+        if period and work.others and work.others.may_have_sent(period):
+            error = "another delivery that covers some of its time is not settled"
+            return work, _not_now("another-delivery-unsettled", error, None, status=HTTPStatus.CONFLICT)
+        left = work.uncovered(self._now())
         if left is None:
-            return self._skip(current, claim, Skip(reason=SkipReason.COVERED))
+            return work, Skip(reason=SkipReason.COVERED)
         if left != period:
-            self._give_back(current._replace(period=left), claim, "another delivery has covered some of its time")
-            return task_answer.PERIOD_CUT
-        return None
+            error = "another delivery has covered some of its time"
+            return work._replace(period=left), _not_now("period-cut", error, None)
+        return work, None
 
-    def _handing_over(
-        self, current: TaskDelivery, mail: Mail | None, made: MadeRequests | None
-    ) -> Callable[[float], MailOutcome] | None:
-        """What hands over the mail to those who are still to get it; None where there are none."""
+    def _ready(
+        self, work: TaskDelivery, mail: Mail | None, made: MadeRequests | None
+    ) -> Callable[[float], MailOutcome] | Retry:
+        """What hands over the mail to those who are still to get it."""
+        send: Callable[[float], MailOutcome] | None = None
         if made is not None:
-            requests = current.still_wanted(made.requests)
-            if not requests and made.is_repeat and current.subscription is not None:
+            requests = work.still_wanted(made.requests)
+            if not requests and made.is_repeat and work.subscription is not None:
                 # Their addresses are others by now. These may have got it, and the same mail does not go to both.
-                leaves_out = current.subscription.leaves_out
+                leaves_out = work.subscription.leaves_out
                 requests = [each for each in made.requests if not leaves_out(each.address)]
-            return partial(self._repeating.make, made.by_key(requests)) if requests else None
-        assert mail is not None  # noqa: S101  a mail, or the requests that are made of it
-        recipients = current.still_wanted(mail.recipients)
-        return partial(self._hand_over, replace(mail, recipients=recipients)) if recipients else None
+            send = partial(self._repeating.make, made.by_key(requests)) if requests else None
+        elif mail is not None and (recipients := work.still_wanted(mail.recipients)):
+            send = partial(self._provide, replace(mail, recipients=recipients))
+        if send is None:
+            return _not_now("addresses-changed", "it goes to other addresses by now", made)
+        if not (work.delivery and work.delivery.outlasts(CLAIM_SECONDS_NEEDED, now=self._now())):
+            return _not_now("slow-claim", "claiming the delivery took too long", made)
+        return send
 
-    def _hand_over(self, mail: Mail, seconds: float) -> MailOutcome:
+    def _provide(self, mail: Mail, seconds: float) -> MailOutcome:
         return self._provider.send(mail, seconds=seconds)
 
-    def _give_back(self, work: TaskDelivery, claim: Claim, error: str) -> None:
-        task, attempt, now = work.task, work.attempt, self._now()
-        if claim.is_repeat:
-            self._deliveries.keep_claimed(task, claim, error=error, attempt=attempt, now=now)
-        else:
-            self._deliveries.release(task, claim, error=error, attempt=attempt, now=now, period=work.period)
 
-    def _hold_back(self, work: TaskDelivery, kept_back: KeptBack, *, is_repeat: bool) -> TaskAnswer:
-        """Send nothing for now: the answer slows the whole queue down, since every mail would fail."""
-        decided = Retry(
-            status=HTTPStatus.SERVICE_UNAVAILABLE,
-            cause="provider-failing",
-            error=f"the mail provider is failing, and nothing was sent: {kept_back.error}",
-            retry_after_seconds=max(kept_back.wait_seconds, 1),
-        )
-        # What a worker may have sent is not given up: after the last attempt the next run makes a task for it.
-        return task_answer.to_be_retried(work.task, decided) if is_repeat else self._fail(work, decided)
-
-    def _fail(self, work: TaskDelivery, retry: Retry) -> TaskAnswer:
-        """End an attempt that has claimed nothing: the queue calls again, unless this was its last attempt."""
-        decided = retry_or_give_up(retry, last_attempt=work.attempt.last)
-        if isinstance(decided, GiveUp):
-            return self._giving_up.give_up(work, decided, None)
-        self._deliveries.note_failure(
-            work.task,
-            work.delivery,
-            owner=work.owner,
-            error=decided.error,
-            attempt=work.attempt,
-            now=self._now(),
-            period=work.period,
-        )
-        return task_answer.to_be_retried(work.task, decided)
-
-    def _settle_sent(self, work: TaskDelivery, held: Claim | Delivery | None, message_id: str) -> TaskAnswer:
-        try:
-            self._deliveries.settle(
-                work.task,
-                held,
-                state=DeliveryState.SENT,
-                owner=work.owner,
-                period=work.period,
-                user=work.user,
-                subscription=work.subscription,
-                move=self._move(work, counts=True, is_verified=isinstance(held, Claim)),
-                attempt=work.attempt,
-                now=self._now(),
-                message_id=message_id,
-            )
-        except (GoogleAPIError, DeliveryChanged) as error:
-            _logger.critical(
-                # From here on the outcome of this mail counts as unknown.
-                "sent_mail_not_recorded",
-                delivery_id=work.task.delivery_id,
-                message_id=message_id,
-                error=error_text(error),
-            )
-            raise
-        self._close_letter(work)
-        return TaskAnswer(
-            status=HTTPStatus.OK,
-            result="sent",
-            details={"message_id": message_id},
-            lateness_seconds=work.lateness_seconds(self._now()),
-        )
-
-    def _skip_reason(self, work: TaskDelivery) -> SkipReason | None:
-        return skip_reason(work.user, work.subscription, now=self._now())
-
-    def _skip(self, work: TaskDelivery, claim: Claim | None, skip: Skip) -> TaskAnswer:
-        if not skip.note and work.delivery is not None and work.delivery.is_in_doubt:
-            skip = skip._replace(note=_MAY_HAVE_BEEN_SENT)
-        reason = skip.reason
-        self._deliveries.settle(
-            work.task,
-            claim or work.delivery,
-            state=DeliveryState.SKIPPED,
-            owner=work.owner,
-            period=work.period,
-            user=work.user,
-            subscription=None if reason in OF_USERS else work.subscription,
-            move=self._stay_paused(work)
-            if reason is SkipReason.PAUSED
-            else self._move(work, counts=reason not in NOT_COUNTED, is_verified=claim is not None),
-            attempt=work.attempt,
-            now=self._now(),
-            skipped_because=reason,
-            note=skip.note,
-        )
-        self._close_letter(work)
-        # Not before the delivery is final: if this process ends in between, the next run's task pauses them.
-        if reason in OF_USERS:
-            self._pause_all(work, reason)
-        details = {"reason": reason.value, **({"note": skip.note} if skip.note else {})}
-        return TaskAnswer(
-            status=HTTPStatus.OK,
-            result="skipped",
-            details=details,
-            lateness_seconds=work.lateness_seconds(self._now()),
-        )
-
-    def _pause_all(self, work: TaskDelivery, reason: SkipReason) -> None:
-        """Pause all subscriptions of a user who is inactive or gone.
-
-        A user who is active again by now keeps them: if their report was skipped, the next run's task finds that and
-        moves the subscription on.
-        """
-        user_id = work.task.user_id
-        paused = self._inactive_users.pause(
-            user_id, work.task.subscription_id, due_at=work.task.due_at, now=self._now()
-        )
-        if paused:
-            _logger.info("subscriptions_paused", user_id=user_id, reason=reason.value, subscriptions=paused)
-
-    def _stay_paused(self, work: TaskDelivery) -> Move:
-        return lambda user, subscription: met_pause_fields(subscription, user, due_at=work.task.due_at, now=self._now())
-
-    def _move(self, work: TaskDelivery, *, counts: bool, is_verified: bool) -> Move:
-        return lambda user, subscription: work.moved_fields(
-            user, subscription, counts=counts, is_verified=is_verified, now=self._now()
-        )
-
-    def _already_final(self, work: TaskDelivery) -> TaskAnswer:
-        """Send nothing. A subscription that still has this due time moves on: an application has written an old copy
-        back, or an event has settled the delivery."""
-        task, subscription, delivery = work.task, work.subscription, work.delivery
-        if subscription is not None and delivery is not None and subscription.next_report_at == task.due_at:
-            reason = self._skip_reason(work)
-            if reason in OF_USERS:
-                self._pause_all(work, reason)
-            elif reason is SkipReason.PAUSED:
-                self._deliveries.move_subscription(task, work.user, subscription, self._stay_paused(work))
-            else:
-                work = work._replace(others=self._deliveries.others(task, now=self._now()))
-                move = self._move(work, counts=delivery.is_counted, is_verified=False)
-                if self._deliveries.move_subscription(task, work.user, subscription, move):
-                    _logger.warning("subscription_moved_past_final_delivery", delivery_id=task.delivery_id)
-        self._close_letter(work)
-        return task_answer.already_final(delivery)
-
-    def _close_letter(self, work: TaskDelivery) -> None:
-        """A replay marks its dead letter itself, unless it was interrupted."""
-        if work.delivery is not None and work.delivery.task and work.delivery.state is not DeliveryState.DEAD:
-            self._deliveries.close_letter(work.task.delivery_id, now=self._now())
+def _not_now(
+    cause: str,
+    error: str,
+    made: MadeRequests | None,
+    *,
+    status: HTTPStatus = HTTPStatus.INTERNAL_SERVER_ERROR,
+) -> Retry:
+    """A claim is given back, unless a worker may have handed the mail over before."""
+    return Retry(status=status, cause=cause, error=error, release=made is None or not made.is_repeat)
 
 
-def _cause_of_doubt(work: TaskDelivery) -> str:
+def _cause_of_doubt(delivery: Delivery | None) -> str:
     """Why it is not known whether a report was sent."""
-    if work.is_outdated:
+    if delivery is not None and delivery.is_restored:
         return "it was due before Firestore was restored, and may have been sent after the copy was made"
-    delivery = work.delivery
     return (delivery and (delivery.problem or delivery.last_error)) or "a worker ended while it was sending"
 
 

@@ -1,54 +1,48 @@
-"""Hands mails to the provider, except while the breaker keeps them back."""
+"""One mail's turn at the provider, except while the breaker keeps mails back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import NamedTuple
+from http import HTTPStatus
 
 import structlog
 
-from functions.worker.breaker import Breaker, BreakerChange, BreakerPass
-from functions.worker.delivery_store import Claim
+from functions.worker.breaker import Breaker, BreakerChange
 from functions.worker.mail.model import Mail, MailOutcome, MailProvider, Unavailable, Unclear
-from functions.worker.task_answer import AttemptTimer, TaskAnswer
 from functions.worker.time_budget import SEND_SECONDS, TRIAL_SECONDS
+from functions.worker.transitions import Retry
 
 _logger = structlog.get_logger()
 
 
-class KeptBack(NamedTuple):
-    """Nothing was sent, since the provider is failing.
+class Turn:
+    """One mail's turn.
 
     Attributes:
-        wait_seconds: how long to send nothing.
-        error: how the provider failed last.
+        kept_back: why nothing is sent: the answer slows the whole queue down, since every mail would fail. None where
+            a mail may be sent.
     """
 
-    wait_seconds: int
-    error: str
+    def __init__(self, provider: MailProvider, kept_back: Retry | None, *, is_trial: bool) -> None:
+        self.kept_back = kept_back
+        self.outcome: MailOutcome | None = None
+        self._provider = provider
+        self._is_trial = is_trial
 
+    def try_out(self, mail: Mail) -> Retry | None:
+        """If the provider was failing until now, try it out by a mail to no one: it checks a sandbox mail like any
+        other, so a trial that fails leaves no unknown outcome. None where the mail may be sent."""
+        if self._is_trial:
+            outcome = self._provider.send(replace(mail, sandbox=True), seconds=TRIAL_SECONDS)
+            if isinstance(outcome, Unavailable | Unclear):
+                self.outcome = outcome
+                return _kept_back(0, outcome.error)
+        return None
 
-class ReadyToSend(NamedTuple):
-    """A mail that is to be sent now.
-
-    Attributes:
-        claim: the right to send it.
-        hand_over: hands it over, within so many seconds.
-    """
-
-    claim: Claim
-    hand_over: Callable[[float], MailOutcome]
-
-
-class HandedOver(NamedTuple):
-    """The provider was handed the mail.
-
-    Attributes:
-        claim: the right to send it.
-        outcome: what came of it.
-    """
-
-    claim: Claim
-    outcome: MailOutcome
+    def hand_over(self, send: Callable[[float], MailOutcome]) -> MailOutcome:
+        """Hand the mail over, within so many seconds."""
+        self.outcome = send(SEND_SECONDS)
+        return self.outcome
 
 
 class Sending:
@@ -63,55 +57,33 @@ class Sending:
         self._provider = provider
         self._breaker = breaker
 
-    def kept_back(self) -> KeptBack | None:
-        """Whether a mail would be kept back, so that no report is built for nothing; None where it would not."""
+    def kept_back(self) -> Retry | None:
+        """Why a mail would be kept back, so that no report is built for nothing; None where it would not."""
         wait = self._breaker.wait_seconds()
-        return KeptBack(wait_seconds=wait, error=self._breaker.error) if wait else None
+        return _kept_back(wait, self._breaker.error) if wait else None
 
-    def send(
-        self, trial: Mail | None, claim: Callable[[], ReadyToSend | TaskAnswer], timer: AttemptTimer
-    ) -> HandedOver | KeptBack | TaskAnswer:
-        """Claim the delivery and hand over its mail, unless the breaker keeps it back.
-
-        Args:
-            trial: what to try first where the provider was failing until now. None where the mail itself can be that:
-                if its outcome is unknown, it is repeated with its idempotency key.
-            claim: claims the delivery and returns its mail, or says what to answer where nothing is to be sent.
-            timer: measures how long the provider takes.
-
-        Returns:
-            the answer of `claim` where there is no claim.
-        """
+    @contextmanager
+    def turn(self) -> Iterator[Turn]:
+        """Ask to send a mail, and learn from what comes of it."""
         breaker_pass = self._breaker.enter()
-        if breaker_pass.wait_seconds:
-            return KeptBack(wait_seconds=breaker_pass.wait_seconds, error=self._breaker.error)
-        outcome: MailOutcome | None = None
-        claimed: ReadyToSend | TaskAnswer | None = None
+        wait = breaker_pass.wait_seconds
+        turn = Turn(
+            self._provider,
+            _kept_back(wait, self._breaker.error) if wait else None,
+            is_trial=breaker_pass.is_trial,
+        )
         try:
-            if breaker_pass.is_trial and trial is not None:
-                # The provider checks a sandbox mail like any other and delivers it to no one, so a trial that fails
-                # leaves no unknown outcome.
-                outcome = self._provider.send(replace(trial, sandbox=True), seconds=TRIAL_SECONDS)
-            if not isinstance(outcome, Unavailable | Unclear):
-                outcome = None
-                claimed = claim()
-                if isinstance(claimed, ReadyToSend):
-                    with timer.part("send"):
-                        outcome = claimed.hand_over(SEND_SECONDS)
+            yield turn
         finally:
-            self._leave(breaker_pass, outcome)
-        if isinstance(claimed, TaskAnswer):
-            return claimed
-        if claimed is None or outcome is None:
-            return KeptBack(wait_seconds=self._breaker.wait_seconds(), error=self._breaker.error)
-        return HandedOver(claim=claimed.claim, outcome=outcome)
+            outcome = turn.outcome
+            failure = outcome.error if isinstance(outcome, Unavailable | Unclear) else None
+            if isinstance(outcome, Unclear) and outcome.is_lasting:
+                # It is up, and refuses one recipient.
+                failure = None
+            is_up = outcome is not None and failure is None
+            self._log(self._breaker.leave(breaker_pass, failure=failure, is_up=is_up))
 
-    def _leave(self, breaker_pass: BreakerPass, outcome: MailOutcome | None) -> None:
-        failure = outcome.error if isinstance(outcome, Unavailable | Unclear) else None
-        if isinstance(outcome, Unclear) and outcome.is_lasting:
-            # It is up, and refuses one recipient.
-            failure = None
-        change = self._breaker.leave(breaker_pass, failure=failure, is_up=outcome is not None and failure is None)
+    def _log(self, change: BreakerChange | None) -> None:
         if change is BreakerChange.OPENED:
             _logger.error(
                 "provider_failing",
@@ -121,3 +93,12 @@ class Sending:
             )
         elif change is BreakerChange.CLOSED:
             _logger.warning("provider_recovered")
+
+
+def _kept_back(wait_seconds: int, error: str) -> Retry:
+    return Retry(
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        cause="provider-failing",
+        error=f"the mail provider is failing, and nothing was sent: {error}",
+        retry_after_seconds=max(wait_seconds, 1),
+    )

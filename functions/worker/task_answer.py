@@ -39,14 +39,6 @@ class TaskAnswer(NamedTuple):
 
 UNEXPECTED = TaskAnswer(status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "internal-error"})
 FIRESTORE_FAILED = TaskAnswer(status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "firestore"})
-CLAIMED_TOO_LATE = TaskAnswer(status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "slow-claim"})
-ADDRESSES_CHANGED = TaskAnswer(
-    status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "addresses-changed"}
-)
-PERIOD_CUT = TaskAnswer(status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "period-cut"})
-ANOTHER_UNSETTLED = TaskAnswer(
-    status=HTTPStatus.CONFLICT, result="retry", details={"cause": "another-delivery-unsettled"}
-)
 DEAD_LETTER_NOT_PUBLISHED = TaskAnswer(
     status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "dead-letter-not-published"}
 )

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
 from functions.shared.delivery import Delivery
+from functions.shared.delivery_store import TaskDocuments
 from functions.shared.ids import time_of_run
 from functions.shared.lateness import lateness_seconds
 from functions.shared.mark import Others, after_pause, due_period, moved_fields, next_due_time, uncovered
@@ -16,86 +17,65 @@ from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker.attempt import Attempt
 from functions.worker.compose import wanting
-from functions.worker.delivery_store import TaskDocuments
 from functions.worker.mail.model import MailRecipient
 
 Addressed = TypeVar("Addressed", MailRecipient, KeptRequest)
 
 
 class TaskDelivery(NamedTuple):
-    """The delivery of a task, and what an attempt needs to work on it.
+    """The delivery of a task, and what an attempt has found about it.
 
     Attributes:
         task: the task.
         attempt: the queue's call.
         owner: the token of this attempt, which no other has.
-        delivery: as it was read; None where there was none.
+        delivery: as it was read, or as this attempt has written it; None where there was none.
         user: as read; None where there is no such user.
         subscription: as read; None where there is no such subscription, or it is to be left alone.
         period: what the report covers; None where nothing is left to report, or that cannot be told.
         others: what the other deliveries of the subscription say; None where nobody has asked for them.
-        is_outdated: whether it may have been sent although its record does not say so, since Firestore was restored
-            (functions.shared.restored_copy).
+        is_claimed: whether this attempt has claimed the delivery.
     """
 
     task: ReportTask
     attempt: Attempt
     owner: str
-    delivery: Delivery | None
-    user: User | None
-    subscription: Subscription | None
-    period: Period | None
+    delivery: Delivery | None = None
+    user: User | None = None
+    subscription: Subscription | None = None
+    period: Period | None = None
     others: Others | None = None
-    is_outdated: bool = False
+    is_claimed: bool = False
 
-    @classmethod
-    def from_documents(
-        cls,
-        task: ReportTask,
-        attempt: Attempt,
-        owner: str,
-        documents: TaskDocuments,
-        *,
-        now: datetime,
-        is_outdated: bool = False,
-    ) -> "TaskDelivery":
-        """What Firestore has about a task.
+    def with_documents(self, documents: TaskDocuments, *, now: datetime) -> "TaskDelivery":
+        """What Firestore has about the task.
 
         Args:
-            task: the task.
-            attempt: the queue's call.
-            owner: a token that no other attempt has.
             documents: the task's, as read.
             now: the present, in UTC.
-            is_outdated: see the attribute.
         """
-        delivery, user, subscription = documents.delivery, documents.user, documents.subscription
-        work = cls(
-            task=task,
-            attempt=attempt,
-            owner=owner,
-            delivery=delivery,
-            user=user,
-            subscription=subscription,
-            period=None,
-            is_outdated=is_outdated,
-        )
+        (delivery, user, subscription), task = documents, self.task
         # A task made by hand may name no run.
         run_time = time_of_run(task.run_id) or task.due_at
         # An attempt after an interrupted one, or a replay, covers what the first attempt covered.
         period = delivery.settled_period(max(task.due_at, run_time, now)) if delivery else None
         # After a restore, what an application has taken the mark of may have been sent: nobody can tell for which time.
-        is_unknown = is_outdated and subscription and subscription.settled_at and not subscription.reported_until
-        if period is None and subscription is not None and not is_unknown:
+        is_unknown = delivery and delivery.is_restored and subscription and not subscription.reported_until
+        if period is None and subscription is not None and not (is_unknown and subscription.settled_at):
             period = due_period(
                 subscription,
                 subscription.schedule(user),
                 due_at=task.due_at,
                 # Only a report that nobody has worked on catches up on missed runs.
-                run_time=task.due_at if is_outdated or delivery is not None else run_time,
+                run_time=task.due_at if delivery is not None else run_time,
                 now=now,
             )
-        return work._replace(period=period)
+        return self._replace(delivery=delivery, user=user, subscription=subscription, period=period)
+
+    @property
+    def documents(self) -> TaskDocuments:
+        """As they were read last."""
+        return TaskDocuments(self.delivery, self.user, self.subscription)
 
     def uncovered(self, now: datetime) -> Period | None:
         """What is to be reported of the period: what no other delivery has covered. None where nothing is, or where the
@@ -119,7 +99,7 @@ class TaskDelivery(NamedTuple):
 
     @property
     def _is_untried(self) -> bool:
-        return self.delivery is not None and not self.delivery.attempts
+        return self.delivery is not None and self.delivery.attempts <= self.is_claimed
 
     @property
     def may_be_next(self) -> bool:
@@ -139,13 +119,19 @@ class TaskDelivery(NamedTuple):
         return next_due_time(moved, schedule, now=now, later_than=last_due) == self.task.due_at
 
     @property
+    def is_in_doubt(self) -> bool:
+        """Whether an attempt before this one may have sent it."""
+        delivery = self.delivery
+        return delivery is not None and (delivery.may_have_been_sent if self.is_claimed else delivery.is_in_doubt)
+
+    @property
     def is_replay(self) -> bool:
         """Whether an operator has put the delivery back after it was dead. Its period is its own then: no other report
         covers it."""
         return self.delivery is not None and self.delivery.by_hand
 
     def moved_fields(
-        self, user: User | None, subscription: Subscription, *, counts: bool, is_verified: bool, now: datetime
+        self, user: User | None, subscription: Subscription, *, counts: bool, now: datetime
     ) -> Mapping[str, Any]:
         """What to write to the subscription when the delivery is final (functions.shared.mark.moved_fields). It is
         paused where none of those is left whom its reports are for.
@@ -154,7 +140,6 @@ class TaskDelivery(NamedTuple):
             user: as it is now.
             subscription: as it is now.
             counts: whether the delivery's period counts as reported by it.
-            is_verified: whether the mark was compared with the other deliveries.
             now: the present, in UTC.
         """
         fields = moved_fields(
@@ -164,7 +149,8 @@ class TaskDelivery(NamedTuple):
             period=self.period if counts else None,
             now=now,
             others=self.others,
-            is_verified=is_verified,
+            # After the claim the mark was compared with the other deliveries.
+            is_verified=self.is_claimed,
         )
         return {**fields, **objection_pause_fields(subscription._replace(**fields), user, now=now)}
 
@@ -175,7 +161,9 @@ class TaskDelivery(NamedTuple):
         Args:
             now: the present, in UTC.
         """
-        return None if self.is_replay or self.is_outdated else lateness_seconds(self.task.due_at, now=now)
+        delivery = self.delivery
+        is_promised = delivery is None or not (delivery.by_hand or delivery.is_restored)
+        return lateness_seconds(self.task.due_at, now=now) if is_promised else None
 
     def still_wanted(self, addressed: Sequence[Addressed]) -> list[Addressed]:
         """Those of a mail's recipients, or of its requests, that the subscription still goes to.

@@ -3,6 +3,8 @@
 https://cloud.google.com/tasks/docs/creating-http-target-tasks#handler
 """
 
+from datetime import timedelta
+
 from functions.shared.dead_letter_topic import PUBLISH_TIMEOUT_SECONDS, TELL_TIMEOUT_SECONDS
 from functions.shared.retry_policy import DISPATCH_DEADLINE
 
@@ -34,6 +36,11 @@ MAIL_RECORD_SECONDS = 3.0
 CLAIM_SECONDS_NEEDED = SEND_SECONDS + max(TELL_TIMEOUT_SECONDS, LOOKUP_SECONDS) + SETTLE_SECONDS
 """What the owner of a claim may need it for: to send, then to publish an alert about the key or to find out about the
 mail, and to write down the outcome. A worker that took so long to get its claim that less is left does not use it."""
+
+LEASE = timedelta(seconds=90)
+"""How long a claim lasts. Its owner needs 50 s of it at worst (CLAIM_SECONDS_NEEDED); the rest is for
+the claim's own way to Firestore, for the look at the subscription after it, and for clocks that differ. A longer lease
+would only delay the report of a worker that was killed."""
 
 _ANSWER_SECONDS = 5.0
 """For what the worker's own clock does not see: the start of an instance, and the way of the request and the answer."""

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.delivery import Delivery, DeliveryState, SkipReason
-from functions.shared.settings import OnUnknownOutcome
 from functions.worker.mail.model import (
     Accepted,
     MailOutcome,
@@ -40,27 +39,26 @@ class NextStep(Enum):
     """A process began to give it up, and ended too early: publish its dead letter, and mark it dead."""
 
 
-def next_step(delivery: Delivery | None, *, now: datetime, is_outdated: bool = False) -> NextStep:
+def next_step(delivery: Delivery | None, *, now: datetime) -> NextStep:
     """Decide by the delivery.
 
     Args:
-        delivery: as Firestore has it; None where there is none yet.
+        delivery: as it counts; None where there is none yet.
         now: the present, in UTC.
-        is_outdated: whether it may have been sent all the same (functions.shared.restored_copy).
     """
     if delivery is None:
-        return NextStep.INQUIRE if is_outdated else NextStep.SEND
+        return NextStep.SEND
     if delivery.is_final:
         return NextStep.ALREADY_FINAL
     if delivery.is_claimed(now):
         return NextStep.IN_PROGRESS
-    if is_outdated:
-        return NextStep.INQUIRE
-    if delivery.failure is not None:
-        return NextStep.FINISH_GIVING_UP
-    if delivery.state is DeliveryState.PENDING:
-        return NextStep.SEND
-    return NextStep.INQUIRE
+    match delivery.state:
+        case DeliveryState.GIVING_UP:
+            return NextStep.FINISH_GIVING_UP
+        case DeliveryState.PENDING:
+            return NextStep.SEND
+        case _:
+            return NextStep.INQUIRE
 
 
 class Sent(NamedTuple):
@@ -107,13 +105,10 @@ class GiveUp(NamedTuple):
     Attributes:
         reason: what the dead letter says.
         error: what went wrong.
-        release: whether to try again if Pub/Sub refuses the dead letter. Where not, it stays given up, and the next
-            attempt publishes.
     """
 
     reason: DeadLetterReason
     error: str
-    release: bool = True
 
 
 Transition = Sent | Skip | Retry | GiveUp
@@ -129,32 +124,25 @@ def transition_after_repeat(outcome: MailOutcome) -> Transition:
     Args:
         outcome: what the provider answered, if anything.
     """
-    match transition_after(outcome, last_attempt=False, on_unknown_outcome=OnUnknownOutcome.DEAD_LETTER):
+    match transition_after(outcome, last_attempt=False):
         case Sent() as sent:
             return sent
         case Retry() as again:
             return again._replace(release=False)
         case GiveUp(error=error):
             # The provider takes the request no more, for a reason that has come up since, or that it found before.
-            return GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error, release=False)
+            return GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error)
         case Skip():
             error = "the provider keeps the mail from its recipient, and may have accepted it before"
-            return GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error, release=False)
+            return GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error)
 
 
-def transition_after(
-    outcome: MailOutcome,
-    *,
-    last_attempt: bool,
-    on_unknown_outcome: OnUnknownOutcome,
-    can_repeat: bool = False,
-) -> Transition:
+def transition_after(outcome: MailOutcome, *, last_attempt: bool, can_repeat: bool = False) -> Transition:
     """Decide by the outcome of sending.
 
     Args:
         outcome: what the provider answered, if anything.
         last_attempt: whether the queue deletes the task after this attempt, whatever the answer.
-        on_unknown_outcome: the team's choice between maybe never and maybe twice.
         can_repeat: whether the requests can be made again with the same idempotency key.
     """
     match outcome:
@@ -182,11 +170,10 @@ def transition_after(
             )
         case Unclear(error=error, is_lasting=True):
             # Neither a repeat nor the provider's records would say more: a person decides at once.
-            return GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error, release=False)
+            return GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error)
         case Unclear(error=error):
             if last_attempt and not can_repeat:
-                may_be_sent_again = on_unknown_outcome is OnUnknownOutcome.RESEND
-                return GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error, release=may_be_sent_again)
+                return GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error)
             # The claim is kept: once its lease is over, a later attempt repeats the requests or finds out whether the
             # provider has the mail. After the last attempt of all, the next run makes a task for that.
             return Retry(status=HTTPStatus.INTERNAL_SERVER_ERROR, cause="unknown-outcome", error=error, release=False)

@@ -65,7 +65,9 @@ def send(
     whose = Users(current.firestore).get(user_id)
     which = Subscriptions(current.firestore, current.defaults).find(user_id, subscription)
     queue = current.queue_of(user_id)
-    sending = send_now(whose, which, client=current.firestore, queue=queue, now=datetime.now(UTC))
+    sending = send_now(
+        whose, which, client=current.firestore, defaults=current.defaults, queue=queue, now=datetime.now(UTC)
+    )
     if as_json:
         output.json(
             {

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from functions.shared.dead_letter import DEAD_LETTERS, OPEN_LETTER_RETENTION, DeadLetterReason, DeadLetterState
-from functions.shared.delivery import DELIVERIES, DELIVERY_RETENTION, DeliveryState, SkipReason
+from functions.shared.delivery import DELIVERIES, DeliveryState, SkipReason
+from functions.shared.delivery_table import DELIVERY_RETENTION
 from functions.shared.ids import delivery_id, run_id, shard_of
 from functions.shared.mail_event import MAIL_EVENTS, MailRecord, MailStatus, Sighting
 from functions.shared.report_task import ReportTask

@@ -54,7 +54,7 @@ ALL = [
     ),
     Mutant(
         name="the worker overwrites what the application wrote meanwhile",
-        file="functions/worker/delivery_store.py",
+        file="functions/shared/delivery_store.py",
         node="_.append(change(_, _, (_0 := _.version)))",
         becomes="None",
         scenarios=(
@@ -83,9 +83,9 @@ ALL = [
     ),
     Mutant(
         name="what a skipped report has covered is reported again",
-        file="functions/worker/send_report.py",
-        node="_.settle(..., move=_ if _ else self._move(..., counts=(_0 := _ not in NOT_COUNTED)), note=_1)",
-        becomes="not _1 and _0",
+        file="functions/worker/attempt_end.py",
+        node="self._move(_, counts=(_0 := _1 not in NOT_COUNTED))",
+        becomes="_0 and _1 is not SkipReason.NOTHING_TO_REPORT",
         scenarios=("subscriptions: have nothing to report, and a worker dies before it skips",),
         tests=(
             "tests/functions/worker/integration/test_skipping.py::test_where_there_is_nothing_to_report_no_mail_is_sent_and_the_next_report_begins_after_it",
@@ -219,8 +219,8 @@ ALL = [
     Mutant(
         name="a dead letter is published before its report is held",
         file="functions/dispatcher/rescue/dead_lettering.py",
-        node="_ = _.hold(_, _1.delivery, _)",
-        becomes=("self._dead_letters.publish(self._letter(_1))\n_0"),
+        node="_ = _.write(_1, _, GivenUp(_, _2), ...)",
+        becomes="self._dead_letters.publish(_2.letter(_1, attempts=0))\n_0",
         scenarios=("worker: claims what is being given up",),
         tests=(
             "tests/functions/dispatcher/integration/test_overdue.py::test_nobody_else_may_act_on_a_report_while_its_dead_letter_is_published",
@@ -298,8 +298,9 @@ ALL = [
         name="that SendGrid's logs do not show a mail counts as proof",
         file="functions/worker/send_report.py",
         node=(
-            "if isinstance(_1, TaskAnswer):\n"
+            "if not isinstance(_1, StillUnknown):\n"
             "    ...\n"
+            "_ = _\n"
             "if (_0 := self._on_unknown_outcome is not OnUnknownOutcome.DEAD_LETTER and _):\n"
             "    ..."
         ),
@@ -337,7 +338,7 @@ ALL = [
     ),
     Mutant(
         name="a first claim is not conditional",
-        file="functions/worker/firestore_calls.py",
+        file="functions/shared/firestore_calls.py",
         node="_.current_document.exists = False",
         becomes="pass",
         scenarios=("queue: a task is delivered three times at once",),
@@ -356,11 +357,11 @@ ALL = [
     ),
     Mutant(
         name="what a restored copy does not know of is sent again",
-        file="functions/shared/restored_copy.py",
-        node="if _ is None:\n    return (_0 := True)",
+        file="functions/shared/delivery_store.py",
+        node="if (_0 := _ is None and _):\n    ...",
         becomes="False",
         scenarios=("restored: to a copy of an hour ago",),
-        tests=("tests/functions/shared/unit/test_restored_copy.py",),
+        tests=("tests/functions/worker/integration/test_restored.py",),
     ),
     Mutant(
         name="a task from before a restore takes a subscription past an earlier report",
@@ -383,7 +384,7 @@ ALL = [
     Mutant(
         name="the worker does not look at the subscription again",
         file="functions/worker/send_report.py",
-        node="_1._replace(subscription=self._deliveries.read_subscription(_))",
+        node="_1._replace(subscription=_)",
         becomes="_1",
         scenarios=("unsubscribes: after the reads, before the claim",),
         tests=(
@@ -393,8 +394,8 @@ ALL = [
     Mutant(
         name="a repeat that cannot go on forgets what may have been sent",
         file="functions/worker/send_report.py",
-        node="if (_0 := _.is_repeat):\n    _.keep_claimed(...)",
-        becomes="False",
+        node="Retry(..., release=(_0 := _ is None or not _.is_repeat))",
+        becomes="True",
         tests=(
             "tests/functions/worker/integration/test_repeats.py::test_a_repeat_that_claims_and_then_cannot_read_leaves_the_requests_to_the_next",
         ),
@@ -589,7 +590,7 @@ ALL = [
     Mutant(
         name="the last attempt gives an unclear outcome up although it can be repeated",
         file="functions/worker/transitions.py",
-        node="if (_0 := _1 and not _):\n    _ = _ is OnUnknownOutcome.RESEND\n    ...",
+        node="if (_0 := _1 and not _):\n    return GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=_)",
         becomes="_1",
         provider=MailProviderName.RESEND,
         scenarios=("Resend: is busy, and the last answer is lost",),
@@ -633,9 +634,9 @@ ALL = [
     ),
     Mutant(
         name="a delivery that is final keeps its requests",
-        file="functions/shared/delivery.py",
-        node='_1: _ = {"last_error": _ if _ else None, "request": None}',
-        becomes=('_0\n_1.pop("request")'),
+        file="functions/shared/delivery_table.py",
+        node='{"owner": _1, "lease_expires_at": None, "request": None}',
+        becomes='{"owner": _1, "lease_expires_at": None}',
         provider=MailProviderName.RESEND,
         scenarios=("Resend: accepts and cuts the connection",),
         tests=("tests/functions/worker/integration/test_repeats.py::test_a_lost_answer_is_asked_for_again",),

@@ -27,6 +27,8 @@ from tests.contracts.sample import NOW, TASK
 DELIVERIES, CHANGES, RUNS = examples("deliveries"), examples("delivery_changes"), examples("runs")
 LETTERS, ALERTS, RECORDS = examples("dead_letters"), examples("system_alerts"), examples("mail_events")
 SUBSCRIPTIONS, BREAKERS, WORDS = examples("subscriptions"), examples("mail_breaker"), examples("words")
+NOW_A_STATE = {"state": "giving-up"}
+"""The released version takes the state for an unknown outcome, and then goes by `reason` and `failed_at` as before."""
 DEFAULTS = SubscriptionDefaults(kind="activity", cadence=Cadence.DAILY)
 
 
@@ -64,7 +66,7 @@ def test_a_delivery_is_read(name: str) -> None:
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_changed_delivery_is_read(name: str) -> None:
     fields = {**DELIVERIES["claimed"], **CHANGES[name]}
-    assert_read(read_delivery(fields), fields)
+    assert_read(read_delivery(fields), {**fields, **NOW_A_STATE} if name == "given up" else fields)
 
 
 def test_kept_requests_are_read_to_the_byte() -> None:
@@ -77,6 +79,8 @@ def test_kept_requests_are_read_to_the_byte() -> None:
 @pytest.mark.parametrize("name", DELIVERIES)
 def test_a_delivery_is_written_as_before(name: str) -> None:
     released, written = dict(DELIVERIES[name]), writers.new_deliveries()[name]
+    # Only what is replayed has it now. The released dispatcher finds the others by their state.
+    released.pop("by_hand", None)
     if "request" in released:
         # Another version of liblzma may pack them otherwise: what counts is that the released version unpacks them.
         packed = written["request"].pop("packed")
@@ -89,7 +93,7 @@ def test_a_delivery_is_written_as_before(name: str) -> None:
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_delivery_is_changed_as_before(name: str) -> None:
     written = writers.delivery_changes(read_delivery(DELIVERIES["claimed"]))
-    assert differences(CHANGES[name], written[name]) == []
+    assert differences({**CHANGES[name], **(NOW_A_STATE if name == "given up" else {})}, written[name]) == []
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -20,22 +20,21 @@ from functions.shared.dead_letter import (
     replayed_fields,
     settled_letter_fields,
 )
-from functions.shared.delivery import (
-    Delivery,
-    DeliveryFailure,
-    DeliveryState,
-    SkipReason,
-    claimed_fields,
-    failed_fields,
-    held_fields,
-    pending_fields,
-    period_fields,
-    put_back_fields,
-    released_fields,
-    settled_fields,
-    task_fields,
+from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState, SkipReason
+from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt
+from functions.shared.delivery_table import (
+    Claimed,
+    Event,
+    GivenUp,
+    Noted,
+    Published,
+    Refused,
+    Replayed,
+    Sent,
+    Skipped,
+    Unclear,
+    written,
 )
-from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt, attempted_fields
 from functions.shared.mail_breaker import BreakerState, MailFigures, StatisticsReading
 from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
 from functions.shared.mark import moved_fields, paused_fields
@@ -114,14 +113,11 @@ def new_deliveries() -> dict[str, dict[str, Any]]:
     request = StoredRequest.of(
         REQUESTS, provider="resend", key=request_key(TASK.delivery_id, task="", attempt=1), made_at=NOW
     )
-    noted = pending_fields(TASK, now=NOW, by_hand=False)
-    claim = claimed_fields(
-        None, owner=OWNER, lease_expires_at=LEASE, attempt=attempt, provider="resend", request=request
-    )
+    claim = Claimed(OWNER, LEASE, "resend", request)
     return {
-        "noted": noted,
-        "sent by hand": pending_fields(TASK, now=NOW, by_hand=True, task_name="0123-by-hand"),
-        "claimed": {**noted, **period_fields(PERIOD), **claim},
+        "noted": written(None, Noted(), task=TASK, now=NOW),
+        "sent by hand": written(None, Noted("0123-by-hand"), task=TASK, now=NOW),
+        "claimed": written(None, claim, task=TASK, now=NOW, period=PERIOD, attempt=attempt),
     }
 
 
@@ -134,25 +130,21 @@ def delivery_changes(claimed: Delivery) -> dict[str, dict[str, Any]]:
     failure = DeliveryFailure(
         reason=DeadLetterReason.PERMANENT_ERROR, error="the mail provider answered 400", failed_at=LATER
     )
+    attempt = DeliveryAttempt(at=NOW, number=2, seconds=0.5, result=AttemptResult.CLAIMED)
 
-    def ended(result: AttemptResult, error: str = "") -> dict[str, Any]:
-        attempt = DeliveryAttempt(at=NOW, number=2, seconds=0.5, result=result, error=error)
-        return attempted_fields(claimed.history, attempt)
+    def change(event: Event, before: Delivery = claimed) -> dict[str, Any]:
+        return written(before, event, task=TASK, now=LATER, attempt=attempt)
 
-    def settled(state: DeliveryState, **fields: Any) -> dict[str, Any]:
-        return {**task_fields(TASK, now=LATER), **settled_fields(state, owner=OWNER, **fields)}
-
-    skipped = {"skipped_because": SkipReason.NOTHING_TO_REPORT, "note": "no events"}
+    given_up = claimed.changed(change(GivenUp(OWNER, failure)), LATER)
+    dead = claimed._replace(state=DeliveryState.DEAD)
     return {
-        "unclear": {**failed_fields(error="no answer", now=LATER), **ended(AttemptResult.UNCLEAR, "no answer")},
-        "given back": {**released_fields(error="503", now=LATER), **ended(AttemptResult.FAILED, "503")},
-        "given up": {**held_fields(failure, owner=OWNER), **ended(AttemptResult.DEAD, failure.error)},
-        "dead": {**settled(DeliveryState.DEAD, failure=failure), **ended(AttemptResult.DEAD, failure.error)},
-        "sent": {**settled(DeliveryState.SENT, message_id="m-1"), **ended(AttemptResult.SENT)},
-        "skipped": {**settled(DeliveryState.SKIPPED, **skipped), **ended(AttemptResult.SKIPPED)},
-        "replayed": put_back_fields(
-            TASK, claimed._replace(state=DeliveryState.DEAD), now=LATER, task_name="0123-replay1"
-        ),
+        "unclear": change(Unclear("no answer")),
+        "given back": change(Refused("503")),
+        "given up": change(GivenUp(OWNER, failure)),
+        "dead": {**change(GivenUp(OWNER, failure)), **change(Published(OWNER), given_up)},
+        "sent": change(Sent("m-1", OWNER)),
+        "skipped": change(Skipped(OWNER, SkipReason.NOTHING_TO_REPORT, "no events")),
+        "replayed": written(dead, Replayed("0123-replay1"), task=TASK, now=LATER),
     }
 
 

@@ -12,15 +12,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery import (
-    DeliveryFailure,
-    DeliveryState,
-    claimed_fields,
-    pending_fields,
-    period_fields,
-    settled_fields,
-)
+from functions.shared.delivery import DeliveryFailure
 from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt
+from functions.shared.delivery_table import Claimed, GivenUp, written
 from functions.shared.lateness import COUNTED_BY_RUN_AFTER
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
@@ -195,26 +189,18 @@ def test_no_field_that_is_queried_is_left_without_an_index() -> None:
 def test_no_index_rises_with_time_unless_docs_scale_md_says_how_far_it_goes() -> None:
     """https://firebase.google.com/docs/firestore/solutions/shard-timestamp"""
     task = ReportTask(user_id="u1", subscription_id="s1", delivery_id="d", due_at=NOW, run_id="r", kind="activity")
-    written = {
-        "deliveries": pending_fields(task, now=NOW, by_hand=True)
-        | period_fields(Period(NOW, NOW))
-        | claimed_fields(
-            None,
-            owner="o",
-            lease_expires_at=NOW,
-            attempt=DeliveryAttempt(at=NOW, result=AttemptResult.CLAIMED),
-            provider="sendgrid",
+    failure = DeliveryFailure(reason=DeadLetterReason.LOST, error="e", failed_at=NOW)
+    attempt = DeliveryAttempt(at=NOW, result=AttemptResult.CLAIMED)
+    documents = {
+        "deliveries": written(
+            None, Claimed("o", NOW, "sendgrid"), task=task, now=NOW, period=Period(NOW, NOW), attempt=attempt
         )
-        | settled_fields(
-            DeliveryState.DEAD,
-            owner="o",
-            failure=DeliveryFailure(reason=DeadLetterReason.LOST, error="e", failed_at=NOW),
-        ),
+        | written(None, GivenUp("o", failure), task=task, now=NOW),
         "report_subscriptions": default_fields("u1", SubscriptionDefaults("activity", Cadence.DAILY), due_at=NOW)
         | {"reported_until": NOW},
         "users": enrolled_fields(now=NOW),
     }
-    rising = {(name, field) for name, fields in written.items() for field, value in fields.items() if value == NOW}
+    rising = {(name, field) for name, fields in documents.items() for field, value in fields.items() if value == NOW}
     # A run's id is its time.
     rising |= {("deliveries", "run_id")}
     assert rising <= exempt_fields()

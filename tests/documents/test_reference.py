@@ -8,13 +8,13 @@ from operations.__main__ import INTERRUPTED
 from operations.commands.examples import EXAMPLES
 from operations.errors import ExitStatus
 from tests.documents.commands import all_commands
-from tests.documents.reference import PAGES, REFERENCE, renewed
+from tests.documents.reference import DOCS, PAGES, renewed
 from tests.test_documents import unknown_commands
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_is_as_the_code_has_it(page: str) -> None:
-    assert (REFERENCE / page).read_text(encoding="utf-8") == renewed(page), "run make reference"
+    assert (DOCS / page).read_text(encoding="utf-8") == renewed(page), "run make reference"
 
 
 def test_every_command_has_an_example_that_it_takes() -> None:
@@ -27,7 +27,7 @@ def test_every_command_has_an_example_that_it_takes() -> None:
 
 
 def test_every_exit_status_is_in_the_page() -> None:
-    page = (REFERENCE / "commands.md").read_text(encoding="utf-8")
+    page = (DOCS / "reference/commands.md").read_text(encoding="utf-8")
     table = page.partition("| exit status |")[2].partition("\n\n")[0]
     usage_error = 2
     assert {int(status) for status in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)} == {

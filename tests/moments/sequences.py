@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from functions.preferences import changes
-from functions.shared.delivery import DeliveryState, settled_fields
+from functions.shared.delivery import DeliveryState
+from functions.shared.delivery_table import Proven
 from functions.shared.mark import paused_fields
-from functions.shared.restored_copy import is_outdated
 from functions.shared.subscription import PauseReason
 from functions.shared.unknown_outcome import is_settled_by_event
 from tests.moments.oracle import Interval, Pause, Promise, first_due, last_due, mistakes, without
-from tests.moments.world import DEFAULTS, HOUR, World
+from tests.moments.world import DEFAULTS, HOUR, Task, World
 
 MINUTE = timedelta(minutes=1)
 QUIET_RUNS = 6
@@ -199,9 +199,8 @@ def reported_by(world: World) -> list[Interval]:
             continue
         if each.period_start and each.period_end:
             period = (each.period_start, each.period_end)
-            is_only_told = each.state is DeliveryState.DEAD and is_outdated(
-                None, due_at=each.due_at or world.now, restored_at=world.restored_at
-            )
+            is_restored = world.restored_at is not None and (each.due_at or world.now) <= world.restored_at
+            is_only_told = each.state is DeliveryState.DEAD and is_restored
             earlier = (datetime.min.replace(tzinfo=UTC), found[0][0] if found else period[0])
             found += without(period, [earlier, *found]) if is_only_told else [period]
     return found
@@ -274,7 +273,7 @@ def _slow(play: Play) -> None:
 def _event(play: Play) -> None:
     for each in play.world.every_delivery():
         if is_settled_by_event(each) and each.due_at in play.world.handed_over and each.state is not DeliveryState.DEAD:
-            play.world.put(each.due_at, settled_fields(DeliveryState.SENT, owner="mail-event"))
+            play.world.happens(Task(each.due_at, play.world.now), Proven("m"))
 
 
 def _page(decide: Callable[[Play], Callable[[changes.Stored], Mapping[str, Any]]]) -> Callable[[Play], bool]:

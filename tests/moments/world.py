@@ -14,16 +14,20 @@ from functions.dispatcher.scheduling import new_place
 from functions.preferences import changes
 from functions.preferences.undo import OFFERED_FOR
 from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery import (
-    Delivery,
-    DeliveryFailure,
-    DeliveryState,
-    SkipReason,
-    pending_fields,
-    period_fields,
-    put_back_fields,
-    settled_fields,
-    task_fields,
+from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState, SkipReason
+from functions.shared.delivery_store import TaskDocuments
+from functions.shared.delivery_table import (
+    Claimed,
+    Event,
+    GivenUp,
+    Noted,
+    Proven,
+    Published,
+    Refused,
+    Replayed,
+    Sent,
+    Skipped,
+    written,
 )
 from functions.shared.ids import delivery_id, run_id
 from functions.shared.mark import (
@@ -39,14 +43,13 @@ from functions.shared.mark import (
 )
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
-from functions.shared.restored_copy import is_outdated
 from functions.shared.schedule import Cadence
 from functions.shared.subscription import PauseReason, Subscription, SubscriptionDefaults
 from functions.shared.user import User
 from functions.worker.attempt import Attempt
-from functions.worker.delivery_store import LEASE, TaskDocuments
 from functions.worker.skipping import fields_for_inactive_user, skip_reason
 from functions.worker.task_delivery import TaskDelivery
+from functions.worker.time_budget import LEASE
 from functions.worker.transitions import NextStep, next_step
 
 DEFAULTS = SubscriptionDefaults(kind="activity", cadence=Cadence.HOURLY)
@@ -165,6 +168,11 @@ class World:
         before = self.deliveries.get(name, ({}, self.now))[0]
         self.deliveries[name] = ({**before, **fields}, self.tick())
 
+    def happens(self, task: Task, event: Event, period: Period | None = None) -> None:
+        """Something happens to a delivery."""
+        before = self._as_it_counts(task.due_at)
+        self.put(task.due_at, written(before, event, task=task.report, now=self.now, period=period))
+
     def restore(self, copy: "World") -> None:
         """Firestore is as it was. The queue keeps its tasks, and an attempt that was under way has nowhere to end."""
         if self.begun:
@@ -183,49 +191,34 @@ class World:
         Returns:
             None where nothing is to be sent, or not now.
         """
-        body, delivery = task.report, self.delivery(task.due_at)
-        outdated = self._is_outdated(task.due_at, delivery)
-        step = next_step(delivery, now=self.now, is_outdated=outdated)
+        delivery = self._as_it_counts(task.due_at)
+        step = next_step(delivery, now=self.now)
         if step is NextStep.IN_PROGRESS:
             self.tasks.append(task)
             return None
-        work = TaskDelivery.from_documents(
-            body,
-            Attempt(number=2, task_name="t", last=False, started_at=self.now),
-            "owner",
-            TaskDocuments(delivery, self.user, self.subscription),
-            now=self.now,
-            is_outdated=outdated,
+        attempt = Attempt(number=2, task_name="t", last=False, started_at=self.now)
+        work = TaskDelivery(task.report, attempt, "owner").with_documents(
+            TaskDocuments(delivery, self.user, self.subscription), now=self.now
         )
         if step is NextStep.ALREADY_FINAL and delivery:
             self._already_final(work, delivery)
             return None
         if step is NextStep.INQUIRE:
             # Nobody knows: a dead letter.
-            self._dead(work, is_verified=False)
+            self._dead(work)
             return None
         if reason := skip_reason(work.user, work.subscription, now=self.now):
-            self._skip(work, reason, is_claimed=False)
+            self._skip(work, reason)
             return None
         if work.may_be_next:
             others = Others.of(self.every_delivery()[:20], but=work.task.delivery_id, now=self.now)
             work = work._replace(others=others)
         left = work.uncovered(self.now)
         if left is None:
-            self._skip(work, SkipReason.COVERED, is_claimed=False)
+            self._skip(work, SkipReason.COVERED)
             return None
-        work = work._replace(period=left)
-        self.put(
-            task.due_at,
-            {
-                **({} if delivery else pending_fields(body, now=self.now, by_hand=False)),
-                **task_fields(body, now=self.now),
-                **period_fields(left),
-                "state": "sending",
-                "lease_expires_at": self.now + LEASE,
-                "attempts": 1,
-            },
-        )
+        self.happens(task, Claimed("owner", self.now + LEASE, "sendgrid"), left)
+        work = work._replace(period=left, delivery=self.delivery(task.due_at), is_claimed=True)
         return self._look_again(work, task)
 
     def _look_again(self, work: TaskDelivery, task: Task) -> Begun | None:
@@ -234,7 +227,7 @@ class World:
             others = Others.of(self.every_delivery()[:20], but=work.task.delivery_id, now=self.now)
             current = current._replace(others=others)
         if reason := skip_reason(current.user, current.subscription, now=self.now):
-            self._skip(current, reason, is_claimed=True)
+            self._skip(current, reason)
             return None
         assert current.period is not None
         if current.others and current.others.may_have_sent(current.period):
@@ -242,7 +235,7 @@ class World:
             return None
         left = current.uncovered(self.now)
         if left is None:
-            self._skip(current, SkipReason.COVERED, is_claimed=True)
+            self._skip(current, SkipReason.COVERED)
             return None
         if left != current.period:
             self._release(task, left)
@@ -252,7 +245,7 @@ class World:
         return Begun(current, self.version)
 
     def _release(self, task: Task, period: Period) -> None:
-        self.put(task.due_at, {"state": "pending", "lease_expires_at": None, **period_fields(period)})
+        self.happens(task, Refused("e"), period)
         self.tasks.append(task)
 
     def end(self, begun: Begun, outcome: str) -> None:
@@ -260,42 +253,43 @@ class World:
         task = Task(begun.work.task.due_at, self.now)
         match outcome:
             case "accepted":
-                self._final(begun.work, DeliveryState.SENT, counts=True, is_verified=True)
+                self._final(begun.work, Sent("m", "owner"), counts=True)
             case "throttled":
                 assert begun.work.period
                 self._release(task, begun.work.period)
             case "refused":
-                self._dead(begun.work, is_verified=True)
+                self._dead(begun.work)
             case "unknown":
                 # The claim stays until its lease is over.
                 self.tasks.append(task)
 
-    def _final(
-        self, work: TaskDelivery, state: DeliveryState, *, counts: bool, is_verified: bool, **words: Any
-    ) -> None:
-        moved = work.moved_fields(self.user, self.subscription, counts=counts, is_verified=is_verified, now=self.now)
-        self._settle(work, state, moved, **words)
+    def _final(self, work: TaskDelivery, event: Event, *, counts: bool) -> None:
+        moved = work.moved_fields(self.user, self.subscription, counts=counts, now=self.now)
+        self._settle(work, event, moved)
 
-    def _settle(self, work: TaskDelivery, state: DeliveryState, moved: Mapping[str, Any], **words: Any) -> None:
-        created = {} if self.delivery(work.task.due_at) else pending_fields(work.task, now=self.now, by_hand=False)
-        fields = {**period_fields(work.period), **settled_fields(state, owner="owner", **words)}
-        self.put(work.task.due_at, {**created, **task_fields(work.task, now=self.now), **fields})
+    def _settle(self, work: TaskDelivery, event: Event, moved: Mapping[str, Any]) -> None:
+        task = Task(work.task.due_at, self.now)
+        if isinstance(event, Sent) and self._as_it_counts(task.due_at).state is not DeliveryState.SENDING:  # type: ignore[union-attr]
+            event = Proven("m", "owner")
+        self.happens(task, event, work.period)
         self.write(moved)
 
-    def _dead(self, work: TaskDelivery, *, is_verified: bool) -> None:
+    def _dead(self, work: TaskDelivery) -> None:
         failure = DeliveryFailure(reason=DeadLetterReason.PERMANENT_ERROR, error="e", failed_at=self.now)
-        self._final(work, DeliveryState.DEAD, counts=True, is_verified=is_verified, failure=failure)
+        self.happens(Task(work.task.due_at, self.now), GivenUp("owner", failure), work.period)
+        self._final(work, Published("owner"), counts=True)
 
-    def _skip(self, work: TaskDelivery, reason: SkipReason, *, is_claimed: bool) -> None:
+    def _skip(self, work: TaskDelivery, reason: SkipReason) -> None:
+        event = Skipped("owner", reason)
         match reason:
             case SkipReason.PAUSED:
                 moved = met_pause_fields(self.subscription, self.user, due_at=work.task.due_at, now=self.now)
-                self._settle(work, DeliveryState.SKIPPED, moved, skipped_because=reason)
+                self._settle(work, event, moved)
             case SkipReason.USER_INACTIVE:
-                self._settle(work, DeliveryState.SKIPPED, {}, skipped_because=reason)
+                self._settle(work, event, {})
                 self._pause_inactive(work.task.due_at)
             case _:
-                self._final(work, DeliveryState.SKIPPED, counts=False, is_verified=is_claimed, skipped_because=reason)
+                self._final(work, event, counts=False)
 
     def _pause_inactive(self, due_at: datetime) -> None:
         self.write(fields_for_inactive_user(self.user, self.subscription, due_at=due_at, now=self.now))
@@ -312,14 +306,15 @@ class World:
             case _:
                 others = Others.of(self.every_delivery()[:20], but=delivery.id, now=self.now)
                 work = work._replace(others=others)
-                self.write(
-                    work.moved_fields(
-                        self.user, self.subscription, counts=delivery.is_counted, is_verified=False, now=self.now
-                    )
-                )
+                moved = work.moved_fields(self.user, self.subscription, counts=delivery.is_counted, now=self.now)
+                self.write(moved)
 
-    def _is_outdated(self, due_at: datetime, delivery: Delivery | None) -> bool:
-        return is_outdated(delivery, due_at=due_at, restored_at=self.restored_at)
+    def _as_it_counts(self, due_at: datetime) -> Delivery | None:
+        """A delivery as the store reads it."""
+        found = self.delivery(due_at)
+        if found is None and self.restored_at is not None and due_at <= self.restored_at:
+            found = Delivery(delivery_id(U, S, due_at), DeliveryState.PENDING, None, due_at=due_at)
+        return found and found.restored(self.restored_at)
 
     def deliver(self, outcome: str = "accepted") -> None:
         """All tasks that wait are carried out, one after the other."""
@@ -348,7 +343,7 @@ class World:
                 task = Task(due_at, run_time)
                 schedule = self.subscription.schedule(self.user)
                 period = due_period(self.subscription, schedule, due_at=due_at, run_time=run_time, now=self.now)
-                self.put(due_at, {**pending_fields(task.report, now=run_time, by_hand=False), **period_fields(period)})
+                self.put(due_at, written(None, Noted(), task=task.report, now=run_time, period=period))
             self.tasks.append(Task(due_at, run_time))
         for each in self.every_delivery():
             if not each.is_final and each.due_at not in {*waiting, due_at, None}:
@@ -404,7 +399,7 @@ class World:
         if period is None or self.delivery(now):
             return
         task = Task(now, now)
-        self.put(now, {**pending_fields(task.report, now=now, by_hand=False, task_name="x"), **period_fields(period)})
+        self.put(now, written(None, Noted("x"), task=task.report, now=now, period=period))
         self.write(by_hand_fields(subscription, self.user, now=now))
         self.tasks.append(task)
 
@@ -413,5 +408,5 @@ class World:
         dead = next((each for each in self.every_delivery() if each.state is DeliveryState.DEAD), None)
         if dead and dead.due_at:
             task = Task(dead.due_at, self.now)
-            self.put(dead.due_at, put_back_fields(task.report, dead, now=self.now, task_name="x"))
+            self.happens(task, Replayed("x"))
             self.tasks.append(task)

@@ -14,6 +14,7 @@ from functions.preferences.changes import Stored
 from functions.preferences.undo import Change, Undo, before_change
 from functions.shared.address_hash import address_hash
 from functions.shared.delivery import SkipReason
+from functions.shared.delivery_store import TaskDocuments
 from functions.shared.ids import delivery_id, run_id
 from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
 from functions.shared.mark import met_pause_fields, paused_fields, resumed_fields
@@ -24,7 +25,6 @@ from functions.shared.subscription import PauseReason, Subscription, Subscriptio
 from functions.shared.user import User
 from functions.worker.attempt import Attempt
 from functions.worker.compose import wanting
-from functions.worker.delivery_store import TaskDocuments
 from functions.worker.skipping import OF_USERS, fields_for_inactive_user, skip_reason
 from functions.worker.task_delivery import TaskDelivery
 
@@ -170,7 +170,7 @@ class World:
             self.write(name, met_pause_fields(work.subscription, self.user, due_at=due_at, now=self.now))
             return []
         sent = [] if reason else [each.address for each in wanting(self.user, work.subscription)]
-        moved = work.moved_fields(self.user, work.subscription, counts=True, is_verified=True, now=self.now)
+        moved = work._replace(is_claimed=True).moved_fields(self.user, work.subscription, counts=True, now=self.now)
         self.write(name, moved)
         return sent
 
@@ -185,4 +185,4 @@ class World:
         )
         attempt = Attempt(number=1, task_name="t", last=False, started_at=self.now)
         documents = TaskDocuments(None, self.user, self.subscription(name))
-        return TaskDelivery.from_documents(task, attempt, "owner", documents, now=self.now)
+        return TaskDelivery(task, attempt, "owner").with_documents(documents, now=self.now)

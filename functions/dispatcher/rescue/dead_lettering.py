@@ -1,5 +1,6 @@
 """Gives up reports that the pipeline will not send by itself: publishes a dead letter for each."""
 
+import secrets
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -8,13 +9,15 @@ from typing import NamedTuple
 import structlog
 
 from functions.dispatcher.due_subscription import DueSubscription
-from functions.dispatcher.rescue.delivery_store import RescueDeliveryStore
 from functions.dispatcher.run_counters import RunCounters
-from functions.shared.dead_letter import DeadLetter, DeadLetterReason
-from functions.shared.dead_letter_topic import DeadLetterTopic, PublishRefused
+from functions.shared.dead_letter import DeadLetterReason
+from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.delivery import Delivery, DeliveryFailure
-from functions.shared.restored_copy import is_outdated
+from functions.shared.delivery_store import DeliveryChanged, DeliveryStore
+from functions.shared.delivery_table import GivenUp, Published
+from functions.shared.mark import due_period, moved_fields
 from functions.shared.run import RunCounter
+from functions.shared.states import DeliveryState
 
 _THREADS = 16
 
@@ -36,12 +39,7 @@ class LostReport(NamedTuple):
 
 
 def failure_of_lost(
-    due: DueSubscription,
-    delivery: Delivery | None,
-    *,
-    run_time: datetime,
-    now: datetime,
-    is_outdated: bool = False,
+    due: DueSubscription, delivery: Delivery | None, *, run_time: datetime, now: datetime
 ) -> DeliveryFailure:
     """The failure of a report that has been due for too long. Pure.
 
@@ -54,12 +52,11 @@ def failure_of_lost(
         delivery: the report's; None where there is none.
         run_time: the time of the run that gives it up.
         now: the present, in UTC.
-        is_outdated: whether it may have been sent before a restore of Firestore.
     """
-    if delivery and not is_outdated and (settled := delivery.failure):
-        return settled
+    if delivery and delivery.state is DeliveryState.GIVING_UP and delivery.failure:
+        return delivery.failure
     hours = (run_time - due.due_at) // timedelta(hours=1)
-    if is_outdated:
+    if delivery and delivery.is_restored:
         return DeliveryFailure(
             reason=DeadLetterReason.UNKNOWN_OUTCOME,
             error=f"it may have been sent before Firestore was restored, and {hours} hours after it was due no worker "
@@ -88,25 +85,22 @@ class DeadLettering:
         counters: where `lost` and `errors` are counted.
         run_id: the id of the run.
         run_time: the time that the run is for.
-        restored_at: the deployment's RESTORED_AT; None where Firestore was not restored.
     """
 
     def __init__(
         self,
         dead_letters: DeadLetterTopic,
-        deliveries: RescueDeliveryStore,
+        deliveries: DeliveryStore,
         counters: RunCounters,
         *,
         run_id: str,
         run_time: datetime,
-        restored_at: datetime | None = None,
     ) -> None:
         self._dead_letters = dead_letters
         self._deliveries = deliveries
         self._counters = counters
         self._run_id = run_id
         self._run_time = run_time
-        self._restored_at = restored_at
 
     def lost(self, due: DueSubscription, delivery: Delivery | None) -> LostReport:
         """A report that has been due for too long, and why it is given up.
@@ -115,8 +109,7 @@ class DeadLettering:
             due: the report's subscription.
             delivery: the report's; None where there is none.
         """
-        outdated = is_outdated(delivery, due_at=due.due_at, restored_at=self._restored_at)
-        failure = failure_of_lost(due, delivery, run_time=self._run_time, now=datetime.now(UTC), is_outdated=outdated)
+        failure = failure_of_lost(due, delivery, run_time=self._run_time, now=datetime.now(UTC))
         return LostReport(due, delivery, failure)
 
     def give_up(self, reports: Sequence[LostReport]) -> None:
@@ -126,29 +119,11 @@ class DeadLettering:
                 list(threads.map(self._give_up, reports))
 
     def _give_up(self, report: LostReport) -> None:
-        """Hold the report, publish its dead letter, and mark it dead, as a worker does. Once it is held, no worker
-        sends it.
-
-        If this process ends in between, another process finds the report held, publishes the same letter, and marks it
-        dead.
-        """
         due, failure = report.due, report.failure
         try:
-            held = self._deliveries.hold(due, report.delivery, failure)
-            if held is None:
+            if not self._carry_out(report):
                 self._counters.add(RunCounter.ALREADY_DISPATCHED)
                 return
-            try:
-                self._dead_letters.publish(self._letter(report))
-            except PublishRefused:
-                self._deliveries.release(due, held)
-                raise
-            if not self._deliveries.mark_dead(due, held, failure):
-                _logger.warning(
-                    "delivery_changed_while_given_up",
-                    run_id=self._run_id,
-                    delivery_id=due.delivery_id,
-                )
         except Exception as error:
             # Catches unexpected errors, too, so that the run still gives up all other reports.
             self._counters.add_error()
@@ -171,18 +146,41 @@ class DeadLettering:
             error=failure.error,
         )
 
-    def _letter(self, report: LostReport) -> DeadLetter:
+    def _carry_out(self, report: LostReport) -> bool:
+        """Settle that the report is given up, publish its dead letter, and mark it dead, as a worker does.
+
+        From the first step on, no worker sends it. If this process ends in between, another one finds it, publishes the
+        same letter, and marks it dead.
+
+        Returns:
+            whether no other process has acted on the delivery since it was read.
+        """
         due, delivery, failure = report
-        return DeadLetter(
-            user_id=due.user_id,
-            subscription_id=due.subscription_id,
-            delivery_id=due.delivery_id,
-            due_at=due.due_at,
-            run_id=self._run_id,
-            kind=due.kind,
-            reason=failure.reason,
-            error=failure.error,
-            attempts=delivery.attempts if delivery else 0,
-            failed_at=failure.failed_at,
-            letter_id=failure.letter_id,
-        )
+        task, owner = due.task(self._run_id), secrets.token_hex(16)
+        try:
+            held = self._deliveries.write(task, delivery, GivenUp(owner, failure), now=self._run_time)
+        except DeliveryChanged:
+            return False
+        self._dead_letters.publish(failure.letter(task, attempts=delivery.attempts if delivery else 0))
+        now, documents = datetime.now(UTC), self._deliveries.read(task)
+        user, subscription = documents.user, documents.subscription
+        period = held.settled_period(latest=max(due.due_at, self._run_time))
+        if period is None and subscription is not None:
+            # The next report covers all the time since the due time.
+            schedule = subscription.schedule(user)
+            period = due_period(subscription, schedule, due_at=due.due_at, run_time=due.due_at, now=now)
+        try:
+            self._deliveries.write(
+                task,
+                held,
+                Published(owner),
+                now=self._run_time,
+                period=period,
+                documents=documents,
+                move=lambda user, subscription: moved_fields(
+                    subscription, user, due_at=due.due_at, period=period, now=now
+                ),
+            )
+        except DeliveryChanged:
+            _logger.warning("delivery_changed_while_given_up", run_id=self._run_id, delivery_id=due.delivery_id)
+        return True

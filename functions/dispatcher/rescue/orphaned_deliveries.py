@@ -8,27 +8,25 @@ writes of deliveries to 500 a second. https://firebase.google.com/docs/firestore
 An orphaned delivery gets a task like any other: the worker skips the report if its subscription is paused or gone.
 """
 
-from collections.abc import Sequence
+import re
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import structlog
-from google.cloud import firestore
-from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.rescue.policy import LOST_AFTER
 from functions.dispatcher.rescue.queue_clock import QueueClock
-from functions.shared.delivery import DELIVERIES, Delivery, DeliveryState
-from functions.shared.ids import is_document_id
-from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults
-from functions.shared.user import USERS
+from functions.shared.delivery import Delivery
+from functions.shared.delivery_store import DeliveryStore
+from functions.shared.ids import KIND_PATTERN, is_document_id, run_id
+from functions.shared.report_task import ReportTask
+from functions.shared.subscription import Subscription
 
 _MOST = 5_000
 """How many deliveries of each sort a run looks at; the next run finds the others. Seldom are more under way: as many
 `sending` as the queues dispatch at once, and as many `pending` as wait for a retry."""
 
-_UNFINISHED = [state.value for state in DeliveryState if not state.is_final]
 
 _logger = structlog.get_logger()
 
@@ -43,12 +41,13 @@ class OrphanedDelivery(NamedTuple):
         """How long the queues have worked since the delivery was last written."""
         return clock.between(self.delivery.updated_at or run_time, run_time)
 
-    def is_lost(self, run_time: datetime, clock: QueueClock, *, restored_at: datetime | None = None) -> bool:
+    def is_lost(self, run_time: datetime, clock: QueueClock) -> bool:
         """Whether no process has written it for so long that a person must look at it, after a restore of Firestore
         since then.
 
         Its due time does not matter here: an operator may replay a report that fell due long ago.
         """
+        restored_at = self.delivery.restored_at
         is_restored_of_late = restored_at is not None and clock.between(restored_at, run_time) < LOST_AFTER
         return self.idle(run_time, clock) >= LOST_AFTER and not is_restored_of_late
 
@@ -57,19 +56,15 @@ class OrphanedDeliveries:
     """Finds orphaned deliveries. This costs a read or two if no delivery is under way.
 
     Args:
-        client: the Firestore client.
+        deliveries: reads them.
         run_time: the time that the run is for.
         clock: the queues'.
-        defaults: what a subscription's document does not say.
     """
 
-    def __init__(
-        self, client: firestore.Client, *, run_time: datetime, clock: QueueClock, defaults: SubscriptionDefaults
-    ) -> None:
-        self._client = client
+    def __init__(self, deliveries: DeliveryStore, *, run_time: datetime, clock: QueueClock) -> None:
+        self._deliveries = deliveries
         self._run_time = run_time
         self._clock = clock
-        self._defaults = defaults
 
     def find(self, retry_time: timedelta) -> list[OrphanedDelivery]:
         """Unfinished deliveries that no process has written for longer than a task is tried.
@@ -80,38 +75,13 @@ class OrphanedDeliveries:
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
         """
-        deliveries = self._client.collection(DELIVERIES)
-        queries = [
-            deliveries.where(filter=FieldFilter("by_hand", "==", True)).where(
-                filter=FieldFilter("state", "in", _UNFINISHED)
-            ),
-            *(deliveries.where(filter=FieldFilter("state", "==", state)) for state in _UNFINISHED),
-        ]
-        idle: dict[str, OrphanedDelivery] = {}
-        for query in queries:
-            for snapshot in query.limit(_MOST).stream():
-                found = _read(snapshot)
-                if found and found.idle(self._run_time, self._clock) >= retry_time:
-                    idle[found.delivery.id] = found
-        if not idle:
-            return []
-        subscriptions = self._subscriptions([found.due for found in idle.values()])
-        return [
-            found
-            for found in idle.values()
-            if not is_still_due(found.due, subscriptions.get((found.due.user_id, found.due.subscription_id)))
-        ]
-
-    def _subscriptions(self, dues: Sequence[DueSubscription]) -> dict[tuple[str, str], Subscription]:
-        """The existing subscriptions, by the ids of user and subscription."""
-        users = self._client.collection(USERS)
-        references = [
-            users.document(user_id).collection(SUBSCRIPTIONS).document(subscription_id)
-            for user_id, subscription_id in {(due.user_id, due.subscription_id) for due in dues}
-        ]
-        snapshots = self._client.get_all(references, field_paths=["next_report_at"])
-        found = (Subscription.from_snapshot(snapshot, self._defaults) for snapshot in snapshots)
-        return {(subscription.user_id, subscription.id): subscription for subscription in found if subscription}
+        idle: dict[ReportTask, OrphanedDelivery] = {}
+        for delivery in self._deliveries.unfinished(_MOST):
+            found = _read(delivery)
+            if found and found.idle(self._run_time, self._clock) >= retry_time:
+                idle[found.due.task(run_id(self._run_time))] = found
+        documents = self._deliveries.read_many(idle) if idle else {}
+        return [found for task, found in idle.items() if not is_still_due(found.due, documents[task][1])]
 
 
 def is_still_due(due: DueSubscription, subscription: Subscription | None) -> bool:
@@ -127,15 +97,14 @@ def is_still_due(due: DueSubscription, subscription: Subscription | None) -> boo
     return subscription is not None and subscription.next_report_at == due.due_at
 
 
-def _read(snapshot: Any) -> OrphanedDelivery | None:
-    delivery = Delivery.from_snapshot(snapshot)
-    if delivery and delivery.due_at and delivery.updated_at and delivery.kind:
+def _read(delivery: Delivery) -> OrphanedDelivery | None:
+    if delivery.due_at and delivery.updated_at and delivery.kind:
         due_at = delivery.due_at.astimezone(UTC)
         due = DueSubscription(delivery.user_id, delivery.subscription_id, due_at, delivery.kind)
         is_named = is_document_id(due.user_id) and is_document_id(due.subscription_id)
-        if is_named and due.delivery_id == delivery.id:
+        if is_named and due.delivery_id == delivery.id and re.fullmatch(KIND_PATTERN, due.kind):
             return OrphanedDelivery(due, delivery)
     _logger.warning(
-        "delivery_malformed", delivery_id=snapshot.id, hint="the pipeline did not make this document; it is left alone"
+        "delivery_malformed", delivery_id=delivery.id, hint="the pipeline did not make this document; it is left alone"
     )
     return None

@@ -30,7 +30,6 @@ def rescue_step(
     due_at: datetime,
     run_time: datetime,
     clock: QueueClock | None = None,
-    restored_at: datetime | None = None,
 ) -> RescueStep:
     """Decide by the delivery.
 
@@ -44,13 +43,12 @@ def rescue_step(
         due_at: when the report fell due.
         run_time: the time of the run that asks.
         clock: the queues'.
-        restored_at: the deployment's RESTORED_AT; None where Firestore was not restored.
     """
     if delivery is None or delivery.is_final:
         return RescueStep.ENQUEUE
     if delivery.is_claimed(run_time):
         return RescueStep.IN_PROGRESS
-    begun = max(filter(None, (due_at, delivery.created_at, restored_at)))
+    begun = max(filter(None, (due_at, delivery.created_at, delivery.restored_at)))
     tried = (clock or QueueClock()).between(begun, run_time)
     return RescueStep.GIVE_UP if tried >= LOST_AFTER else RescueStep.ENQUEUE
 

@@ -15,7 +15,6 @@ from functions.dispatcher.fan_out import FanOut
 from functions.dispatcher.late_reports import LateReports
 from functions.dispatcher.malformed_documents import MalformedDocuments, unservable
 from functions.dispatcher.rescue.dead_lettering import DeadLettering, LostReport
-from functions.dispatcher.rescue.delivery_store import RescueDeliveryStore
 from functions.dispatcher.rescue.orphaned_deliveries import OrphanedDeliveries, OrphanedDelivery
 from functions.dispatcher.rescue.policy import LOST_AFTER, RescueStep, rescue_step, task_died
 from functions.dispatcher.rescue.queue_outlook import QueueOutlook
@@ -26,7 +25,12 @@ from functions.dispatcher.run_counters import RunCounters
 from functions.dispatcher.run_dependencies import RunDependencies
 from functions.dispatcher.run_store import RunStore
 from functions.shared.delivery import Delivery
+from functions.shared.delivery_store import DeliveryStore
+from functions.shared.delivery_table import Event, Noted
 from functions.shared.ids import run_id
+from functions.shared.mark import due_period
+from functions.shared.period import Period
+from functions.shared.report_task import ReportTask
 from functions.shared.run import QueueCondition, RunCounter
 
 _GROUP = 100
@@ -82,7 +86,6 @@ class Rescuer:
         store: RunStore,
     ) -> None:
         self._client = dependencies.firestore
-        self._defaults = dependencies.defaults
         self._outlook = outlook
         self._malformed = malformed
         self._late = late
@@ -93,8 +96,8 @@ class Rescuer:
         self._run_time = run_time
         self._restored_at = dependencies.restored_at
         self._begun = datetime.now(UTC)
-        self._deliveries = RescueDeliveryStore(
-            dependencies.firestore, run_id=self._run_id, run_time=run_time, defaults=dependencies.defaults
+        self._deliveries = DeliveryStore(
+            dependencies.firestore, dependencies.defaults, restored_at=dependencies.restored_at
         )
         self._dead_lettering = DeadLettering(
             dependencies.dead_letters,
@@ -102,7 +105,6 @@ class Rescuer:
             counters,
             run_id=self._run_id,
             run_time=run_time,
-            restored_at=dependencies.restored_at,
         )
         self._dead_letter_topic = dependencies.dead_letters
         self._waiting_tasks = WaitingTasks(
@@ -148,9 +150,7 @@ class Rescuer:
         a failure is counted and logged."""
         if self._outlook.is_paused:
             return []
-        orphaned = OrphanedDeliveries(
-            self._client, run_time=self._run_time, clock=self._outlook.clock, defaults=self._defaults
-        )
+        orphaned = OrphanedDeliveries(self._deliveries, run_time=self._run_time, clock=self._outlook.clock)
         try:
             return orphaned.find(self._outlook.retry_time)
         except Exception:
@@ -186,7 +186,7 @@ class Rescuer:
                     self._counters.add(RunCounter.ALREADY_DISPATCHED)
                     continue
                 tasks = task_ids(due, delivery, self._outlook.history.salts(due.due_at))
-                is_lost = found.is_lost(self._run_time, self._outlook.clock, restored_at=self._restored_at)
+                is_lost = found.is_lost(self._run_time, self._outlook.clock)
                 lost = self._dead_lettering.lost(due, delivery) if is_lost else None
                 cases.append(_Case(due, delivery, tasks, lost, salt=self._run_id, is_overdue=True))
             except Exception as error:  # noqa: BLE001  it is logged there
@@ -201,7 +201,7 @@ class Rescuer:
         """Decide about reports by their deliveries, and by what the queues still hold."""
         dues = [due for due, _ in suspects]
         try:
-            deliveries = self._deliveries.read(dues)
+            deliveries = self._read(dues)
         except Exception:  # noqa: BLE001  it is logged there
             self._deliveries_failed(dues)
             return
@@ -218,13 +218,7 @@ class Rescuer:
 
     def _case(self, due: DueSubscription, age: TaskAge, delivery: Delivery | None) -> _Case | None:
         """The case to ask the queues about; None if the report needs nothing more."""
-        step = rescue_step(
-            delivery,
-            due_at=due.due_at,
-            run_time=self._run_time,
-            clock=self._outlook.clock,
-            restored_at=self._restored_at,
-        )
+        step = rescue_step(delivery, due_at=due.due_at, run_time=self._run_time, clock=self._outlook.clock)
         if step is RescueStep.IN_PROGRESS or self._has_just_ended(delivery):
             self._counters.add(RunCounter.ALREADY_DISPATCHED)
             return None
@@ -242,7 +236,8 @@ class Rescuer:
     def _has_just_ended(self, delivery: Delivery | None) -> bool:
         """Whether a delivery became final after the run began to read who is due: its subscription has moved on since
         the run read it, and needs no task. In any other case the next run meets it again."""
-        return delivery is not None and delivery.is_final and delivery.version >= self._begun
+        version = delivery.version if delivery is not None and delivery.is_final else None
+        return version is not None and version >= self._begun
 
     def _settle(self, cases: Sequence[_Case]) -> list[DueSubscription]:
         """Give each of these reports another task or give it up, unless a queue still holds a task of it.
@@ -264,7 +259,7 @@ class Rescuer:
         try:
             retried = self._still_unfinished(retried)
             # From now on their time counts.
-            self._deliveries.open([case.due for case in retried if case.delivery is None])
+            self._note([case.due for case in retried if case.delivery is None])
         except Exception:  # noqa: BLE001  it is logged there
             self._deliveries_failed([case.due for case in retried])
             return []
@@ -283,13 +278,31 @@ class Rescuer:
         if not cases:
             return []
         left = []
-        for case, delivery in zip(cases, self._deliveries.read([case.due for case in cases]), strict=True):
+        for case, delivery in zip(cases, self._read([case.due for case in cases]), strict=True):
             was_final = case.delivery is not None and case.delivery.is_final
             if delivery is not None and delivery.is_final and not was_final:
                 self._counters.add(RunCounter.ALREADY_DISPATCHED)
             else:
                 left.append(case)
         return left
+
+    def _read(self, dues: Sequence[DueSubscription]) -> list[Delivery | None]:
+        return self._deliveries.read_deliveries([due.task(self._run_id) for due in dues])
+
+    def _note(self, dues: Sequence[DueSubscription]) -> None:
+        """Make the deliveries of reports that have none: from now on their time counts, and their periods stay. None of
+        a report whose subscription is gone, or due for another one."""
+        tasks = [due.task(self._run_id) for due in dues]
+        found, now = self._deliveries.read_many(tasks), datetime.now(UTC)
+        noted: list[tuple[ReportTask, Event, Period | None]] = []
+        for task in tasks:
+            (user, subscription), period = found[task], None
+            if subscription is not None and subscription.next_report_at == task.due_at:
+                schedule = subscription.schedule(user)
+                period = due_period(subscription, schedule, due_at=task.due_at, run_time=self._run_time, now=now)
+            noted.append((task, Noted(), period))
+        if noted:
+            self._deliveries.note_all(noted, now=self._run_time)
 
     def _deliveries_failed(self, dues: Sequence[DueSubscription]) -> None:
         self._counters.add_error(len(dues))

@@ -10,11 +10,12 @@ import structlog
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
+from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.rescue.policy import LOST_AFTER
-from functions.shared.dead_letter import DEAD_LETTERS, DeadLetter
+from functions.shared.dead_letter import DEAD_LETTERS
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.delivery import DELIVERIES, Delivery, DeliveryState
-from functions.shared.ids import SHARDS
+from functions.shared.ids import SHARDS, run_id
 
 _BEFORE = 2 * LOST_AFTER
 """How long before the restore the reports fell due that are looked at: given up at the latest after a day, and after
@@ -63,24 +64,9 @@ def tell_untold(
     missing = {snapshot.id for snapshot in found if not snapshot.exists}
     untold = [each for each in dead if (each.letter_id or each.id) in missing]
     for delivery in untold:
-        topic.publish(_letter(delivery))
-        _logger.warning("dead_letter_told_again", delivery_id=delivery.id)
+        failure = delivery.failure
+        if failure and delivery.due_at:
+            due = DueSubscription(delivery.user_id, delivery.subscription_id, delivery.due_at, delivery.kind)
+            topic.publish(failure.letter(due.task(delivery.run_id or run_id(run_time)), attempts=delivery.attempts))
+            _logger.warning("dead_letter_told_again", delivery_id=delivery.id)
     return len(untold)
-
-
-def _letter(delivery: Delivery) -> DeadLetter:
-    failure = delivery.failure
-    assert failure is not None  # noqa: S101  the others are left out
-    return DeadLetter(
-        user_id=delivery.user_id,
-        subscription_id=delivery.subscription_id,
-        delivery_id=delivery.id,
-        due_at=delivery.due_at,
-        run_id=delivery.run_id,
-        kind=delivery.kind,
-        reason=failure.reason,
-        error=failure.error,
-        attempts=delivery.attempts,
-        failed_at=failure.failed_at,
-        letter_id=failure.letter_id,
-    )

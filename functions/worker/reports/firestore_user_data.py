@@ -12,7 +12,7 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 from google.cloud.firestore_v1.field_path import FieldPath
 
-from functions.worker.firestore_calls import firestore_calls
+from functions.shared.firestore_calls import firestore_calls
 from functions.worker.reports.user_data import NoIndex, Total
 
 

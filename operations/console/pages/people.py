@@ -195,7 +195,12 @@ def _send(request: Request, form: Form) -> Response:
     found = Subscriptions(session.firestore, session.defaults).find(user_id, subscription_id)
     with recorded(request, "Send report now", f"{user_id}/{subscription_id}", note=form.text("note")) as action:
         sending = send_now(
-            user, found, client=session.firestore, queue=session.queue_of(user_id), now=datetime.now(UTC)
+            user,
+            found,
+            client=session.firestore,
+            defaults=session.defaults,
+            queue=session.queue_of(user_id),
+            now=datetime.now(UTC),
         )
         action.outcome = f"enqueued as {sending.delivery_id}"
     return RedirectResponse(f"/deliveries/{part(sending.delivery_id)}", HTTPStatus.SEE_OTHER)

@@ -111,7 +111,7 @@ def test_a_run_is_shown_with_its_deliveries_by_state(project: Project) -> None:
     row = project.reports("runs", "show", run, "--json").json
     assert row.keys() == RUN_KEYS | {"deliveries", "earlier_attempts"}
     assert (row["attempts"], row["earlier_attempts"]) == (1, [])
-    assert row["deliveries"] == {"pending": 0, "sending": 0, "sent": 2, "skipped": 0, "dead": 1}
+    assert row["deliveries"] == {"pending": 0, "sending": 0, "giving-up": 0, "sent": 2, "skipped": 0, "dead": 1}
     assert "deliveries.sent" in project.reports("runs", "show", run).out
 
 

@@ -339,7 +339,7 @@ def test_the_event_comes_while_a_replay_is_under_way(project: Project) -> None:
     assert begun is not None
     event = MailEvent(delivery_id=letter, recipient="r", status=MailStatus.DELIVERED, at=DUE)
     record = MailRecord(id=letter, user_id="u1", subscription_id="default").folded([event])
-    outcomes = UnknownOutcomes(project.database, {})
+    outcomes = UnknownOutcomes(project.database)
     assert outcomes.settle(letter, record, now=datetime.now(UTC), tell=lambda _alert: None).is_sent
     replay.enqueue(begun)
     assert replay.conclude(begun) is ReplayOutcome.ALREADY_SENT
@@ -382,7 +382,7 @@ def test_a_dry_run_says_that_a_delivery_is_malformed_and_what_comes_of_the_other
     answer = project.reports("dead-letters", "replay", "--all", "--dry-run", "--json")
     assert answer.json["outcomes"] == {"error": 1, "replayed": 1}
     [error] = [row["detail"] for row in answer.json["dead_letters"] if row["outcome"] == "error"]
-    assert error == f"deliveries/{broken}: state: not one of pending, sending, sent, skipped, dead"
+    assert error == f"deliveries/{broken}: state: not one of pending, sending, giving-up, sent, skipped, dead"
 
 
 def test_many_are_asked_about(project: Project) -> None:

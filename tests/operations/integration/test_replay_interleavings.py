@@ -17,10 +17,11 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from functions.dlq_handler.alerting.alert_links import AlertLinks
 from functions.dlq_handler.handle_message import MessageHandler
 from functions.dlq_handler.intake.pubsub_message import PubSubMessage
-from functions.dlq_handler.store.compare_and_swap import QUICK_CALL
 from functions.shared.address_hash import address_hash
 from functions.shared.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState
+from functions.shared.delivery_store import DeliveryChanged, DeliveryStore
+from functions.shared.delivery_table import Claimed, Event, GivenUp, Published, Refused, Sent
 from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
@@ -29,7 +30,7 @@ from functions.shared.subscription import SubscriptionDefaults
 from functions.shared.task_queue import TaskQueue, cloud_tasks_client
 from functions.shared.unknown_outcome import UnknownOutcomes, is_settled_by_event
 from functions.worker.attempt import Attempt
-from functions.worker.delivery_store import LEASE, Claim, DeliveryChanged, DeliveryStore, Hold
+from functions.worker.time_budget import LEASE
 from functions.worker.transitions import NextStep, next_step
 from operations.queues import Queues
 from operations.replay import PreparedReplay, Replay
@@ -46,7 +47,7 @@ class Worker:
 
     task_name: str
     task: ReportTask
-    claim: Claim
+    claim: Delivery
     owner: str
 
 
@@ -65,7 +66,7 @@ class Interleavings(RuleBasedStateMachine):
         self.letter = self.project.dead_letter(self.user)
         self.deliveries = DeliveryStore(self.project.database, DEFAULTS)
         self.handler = MessageHandler(self.project.database, [], audiences={}, links=AlertLinks(), now=lambda: self.now)
-        self.outcomes = UnknownOutcomes(self.project.database, QUICK_CALL)
+        self.outcomes = UnknownOutcomes(self.project.database)
         self.has_event = False
         queues = Queues(project=self.project.id, location=LOCATION)
         self.queue = TaskQueue(
@@ -85,7 +86,7 @@ class Interleavings(RuleBasedStateMachine):
         self.begun: list[PreparedReplay] = []
         self.enqueued: list[PreparedReplay] = []
         self.workers: list[Worker] = []
-        self.giving_up: list[tuple[Worker, Hold, DeliveryFailure]] = []
+        self.giving_up: list[tuple[Worker, Delivery, DeliveryFailure]] = []
         self.messages: list[DeadLetter] = []
         self.mails = 0
         self.mails_of_unknown_outcome = 0
@@ -169,7 +170,7 @@ class Interleavings(RuleBasedStateMachine):
         if not worker.claim.outlasts(0, now=self.now):
             return
         self.mails += 1
-        self.settle(worker.task, worker.claim, worker.owner, DeliveryState.SENT)
+        self.settle(worker.task, worker.claim, Sent("m", worker.owner))
         self.end_task(worker.task_name)
 
     @precondition(lambda self: self.workers)
@@ -203,7 +204,7 @@ class Interleavings(RuleBasedStateMachine):
         worker, hold, failure = self.giving_up.pop(which % len(self.giving_up))
         if not dies:
             self.publish(worker.task, failure)
-            self.settle(worker.task, hold, worker.owner, DeliveryState.DEAD, failure)
+            self.settle(worker.task, hold, Published(worker.owner))
             self.end_task(worker.task_name)
 
     @precondition(lambda self: self.giving_up)
@@ -217,7 +218,7 @@ class Interleavings(RuleBasedStateMachine):
     def worker_is_refused_and_tries_later(self, which: int) -> None:
         worker = self.workers.pop(which % len(self.workers))
         if worker.claim.outlasts(0, now=self.now):
-            self.deliveries.release(worker.task, worker.claim, error="not now", attempt=self.attempt, now=self.now)
+            self.write(worker.task, worker.claim, Refused("not now"))
 
     @precondition(lambda self: self.somebody_died or len(self.workers) > 1)
     @rule()
@@ -240,7 +241,7 @@ class Interleavings(RuleBasedStateMachine):
             delivery_id=self.letter, recipient=address_hash("a@b.example"), status=MailStatus.PROCESSED, at=self.now
         )
         record = MailRecord(id=self.letter, user_id=self.user, subscription_id="default").folded([event])
-        delivery = self.deliveries.read_delivery(self.letter)
+        delivery = Delivery.from_snapshot(self.project.database.document(f"deliveries/{self.letter}").get())
         if delivery and is_settled_by_event(delivery):
             settled = self.outcomes.settle(self.letter, record, now=self.now, tell=lambda _alert: None)
             assert settled.is_sent
@@ -287,39 +288,22 @@ class Interleavings(RuleBasedStateMachine):
         owner = f"{self.user}-{self.owners}"
         match next_step(record, now=self.now):
             case NextStep.SEND:
-                claim = self.deliveries.claim(
-                    task,
-                    record,
-                    period=PERIOD,
-                    owner=owner,
-                    attempt=self.attempt,
-                    provider="sendgrid",
-                    made=None,
-                    now=self.now,
-                )
+                claim = self.write(task, record, Claimed(owner, self.now + LEASE, "sendgrid"))
                 self.workers.append(Worker(name, task, claim, owner))
             case NextStep.ALREADY_FINAL:
                 self.end_task(name)
             case NextStep.INQUIRE:  # and no one knows
                 hold, failure = self.hold(task, record, owner, DeadLetterReason.UNKNOWN_OUTCOME)
                 self.publish(task, failure)
-                self.settle(task, hold, owner, DeliveryState.DEAD, failure)
+                self.settle(task, hold, Published(owner))
                 self.end_task(name)
             case NextStep.FINISH_GIVING_UP:
                 assert record is not None
                 assert record.failure is not None
                 failure = record.failure
-                hold = self.deliveries.hold(
-                    task,
-                    record,
-                    failure=failure,
-                    owner=owner,
-                    period=PERIOD,
-                    attempt=self.attempt,
-                    now=self.now,
-                )
+                hold = self.write(task, record, GivenUp(owner, failure))
                 self.publish(task, failure)
-                self.settle(task, hold, owner, DeliveryState.DEAD, failure)
+                self.settle(task, hold, Published(owner))
                 self.end_task(name)
             case NextStep.IN_PROGRESS:
                 pass
@@ -333,39 +317,21 @@ class Interleavings(RuleBasedStateMachine):
         self.known_tasks = None
 
     def hold(
-        self, task: ReportTask, held: Claim | Delivery | None, owner: str, reason: DeadLetterReason
-    ) -> tuple[Hold, DeliveryFailure]:
+        self, task: ReportTask, held: Delivery | None, owner: str, reason: DeadLetterReason
+    ) -> tuple[Delivery, DeliveryFailure]:
         self.now += timedelta(milliseconds=1)
         failure = DeliveryFailure(reason=reason, error="e", failed_at=self.now)
-        hold = self.deliveries.hold(
-            task, held, failure=failure, owner=owner, period=PERIOD, attempt=self.attempt, now=self.now
-        )
-        return hold, failure
+        return self.write(task, held, GivenUp(owner, failure)), failure
 
-    def settle(
-        self,
-        task: ReportTask,
-        held: Claim | Hold | Delivery | None,
-        owner: str,
-        state: DeliveryState,
-        failure: DeliveryFailure | None = None,
-    ) -> None:
+    def settle(self, task: ReportTask, held: Delivery, event: Event) -> None:
         try:
-            self.deliveries.settle(
-                task,
-                held,
-                state=state,
-                owner=owner,
-                period=PERIOD,
-                user=None,
-                subscription=None,
-                move=lambda _user, _subscription: {},
-                attempt=self.attempt,
-                now=self.now,
-                failure=failure,
-            )
+            self.write(task, held, event)
         except DeliveryChanged:
-            assert state is not DeliveryState.SENT, "somebody took a live lease away"
+            assert not isinstance(event, Sent), "somebody took a live lease away"
+
+    def write(self, task: ReportTask, before: Delivery | None, event: Event) -> Delivery:
+        entry = self.attempt.entry(now=self.now)
+        return self.deliveries.write(task, before, event, now=self.now, period=PERIOD, attempt=entry)
 
     def publish(self, task: ReportTask, failure: DeliveryFailure) -> None:
         fields: dict[str, Any] = task.model_dump()
@@ -403,5 +369,5 @@ def test_a_replayed_report_is_sent_once_in_whatever_order(project: Project) -> N
 def test_a_task_for_a_final_delivery_does_nothing(project: Project) -> None:
     """What the whole protocol leans on: a second task is harmless."""
     letter = project.dead_letter(delivery=DeliveryState.SENT)
-    record = DeliveryStore(project.database, DEFAULTS).read_delivery(letter)
+    record = Delivery.from_snapshot(project.database.document(f"deliveries/{letter}").get())
     assert next_step(record, now=DUE) is NextStep.ALREADY_FINAL

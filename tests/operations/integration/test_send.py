@@ -91,7 +91,7 @@ def test_the_task_of_a_report_that_was_due_is_noted_unless_a_worker_is_at_it(
     before = document.get()
     answer = project.reports("send", "u1", "--json")
     after = document.get()
-    assert after.to_dict() == {**before.to_dict(), **({"task": answer.json["task"]} if is_noted else {})}
+    assert (after.get("state"), after.to_dict().get("task")) == (state, answer.json["task"] if is_noted else None)
     assert (after.update_time == before.update_time) is not is_noted
 
 

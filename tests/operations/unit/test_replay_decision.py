@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from functions.shared.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
-from functions.shared.delivery import DELIVERY_RETENTION, Delivery, DeliveryState
+from functions.shared.delivery import Delivery, DeliveryState
+from functions.shared.delivery_table import DELIVERY_RETENTION
 from operations.replay_decision import ReplayDecision, ReplayOutcome, ReplayStep, decide_replay, may_have_been_sent
 
 NOW = datetime(2026, 11, 24, 15, tzinfo=UTC)
@@ -37,9 +38,10 @@ SKIPPED = delivery_in(DeliveryState.SKIPPED)
 DEAD = delivery_in(DeliveryState.DEAD)
 DEAD_UNCLEAR = delivery_in(DeliveryState.DEAD, reason=DeadLetterReason.UNKNOWN_OUTCOME)
 TOLD, UNTOLD = (
-    delivery_in(DeliveryState.PENDING, reason=DeadLetterReason.RETRIES_EXHAUSTED, failed_at=at) for at in (EARLIER, NOW)
+    delivery_in(DeliveryState.GIVING_UP, reason=DeadLetterReason.RETRIES_EXHAUSTED, failed_at=at)
+    for at in (EARLIER, NOW)
 )
-TOLD_UNCLEAR = delivery_in(DeliveryState.SENDING, reason=DeadLetterReason.UNKNOWN_OUTCOME, failed_at=EARLIER)
+TOLD_UNCLEAR = delivery_in(DeliveryState.GIVING_UP, reason=DeadLetterReason.UNKNOWN_OUTCOME, failed_at=EARLIER)
 OPEN, REPLAYED, DISMISSED, SETTLED = (
     DeadLetterState.OPEN,
     DeadLetterState.REPLAYED,

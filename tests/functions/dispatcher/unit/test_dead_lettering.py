@@ -35,13 +35,13 @@ def test_what_a_worker_may_have_sent_is_not_said_to_be_unsent(found: Delivery | 
 @pytest.mark.parametrize(
     "found",
     [
-        None,
         delivery(DeliveryState.PENDING),
-        delivery(DeliveryState.PENDING, reason="retries-exhausted", failed_at=NOON - 25 * HOUR),
+        delivery(DeliveryState.GIVING_UP, reason="retries-exhausted", failed_at=NOON - 25 * HOUR),
     ],
 )
-def test_nor_what_may_have_been_sent_before_a_restore(found: Delivery | None) -> None:
-    failure = failure_of_lost(DUE, found, run_time=NOON, now=NOON, is_outdated=True)
+def test_nor_what_may_have_been_sent_before_a_restore(found: Delivery) -> None:
+    restored = found._replace(due_at=DUE.due_at).restored(NOON - HOUR)
+    failure = failure_of_lost(DUE, restored, run_time=NOON, now=NOON)
     assert (failure.reason, failure.failed_at) == (DeadLetterReason.UNKNOWN_OUTCOME, NOON)
     assert "before Firestore was restored" in failure.error
 
@@ -51,7 +51,7 @@ def test_what_another_process_has_settled_stays() -> None:
         reason=DeadLetterReason.RETRIES_EXHAUSTED, error="as it was said", failed_at=NOON - HOUR, letter_id="l"
     )
     found = delivery(
-        DeliveryState.SENDING,
+        DeliveryState.GIVING_UP,
         reason=settled.reason.value,
         last_error=settled.error,
         failed_at=settled.failed_at,

@@ -49,5 +49,6 @@ def test_after_a_restore_an_orphaned_delivery_has_a_day_from_then() -> None:
     run_time = NOON + timedelta(hours=30)
     found = OrphanedDelivery(DUE, Delivery(id="d", state=DeliveryState.PENDING, updated_at=NOON, version=NOON))
     assert found.is_lost(run_time, QueueClock())
-    assert found.is_lost(run_time, QueueClock(), restored_at=run_time - LOST_AFTER)
-    assert not found.is_lost(run_time, QueueClock(), restored_at=run_time - timedelta(hours=23))
+    for restored_at, is_lost in ((run_time - LOST_AFTER, True), (run_time - timedelta(hours=23), False)):
+        restored = found._replace(delivery=found.delivery._replace(due_at=NOON).restored(restored_at))
+        assert restored.is_lost(run_time, QueueClock()) is is_lost

@@ -78,9 +78,9 @@ def test_rescue_step(delivery: dict[str, Any] | None, age: int, expected: Rescue
 
 @pytest.mark.parametrize(("hours", "expected"), [(1, RescueStep.ENQUEUE), (24, RescueStep.GIVE_UP)])
 def test_after_a_restore_the_day_counts_from_it(hours: int, expected: RescueStep) -> None:
-    delivery = stored({"state": "pending", "created_at": RUN_TIME - 30 * HOUR})
     due_at, restored_at = RUN_TIME - 31 * HOUR, RUN_TIME - hours * HOUR
-    assert rescue_step(delivery, due_at=due_at, run_time=RUN_TIME, restored_at=restored_at) is expected
+    delivery = stored({"state": "pending", "created_at": RUN_TIME - 30 * HOUR, "due_at": due_at})
+    assert rescue_step(delivery.restored(restored_at), due_at=due_at, run_time=RUN_TIME) is expected
 
 
 @pytest.mark.parametrize(

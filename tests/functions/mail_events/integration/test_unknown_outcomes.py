@@ -159,7 +159,7 @@ def test_a_record_forgets_that_its_delivery_was_unfinished(provider: Provider) -
     assert provider.count("BatchGetDocuments") == 1
 
 
-@pytest.mark.parametrize("method", ["BatchGetDocuments", "BeginTransaction", "Commit", "BatchWrite"])
+@pytest.mark.parametrize("method", ["BatchGetDocuments", "Commit", "BatchWrite"])
 def test_firestore_fails_in_between_and_the_repeated_call_closes_it(provider: Provider, method: str) -> None:
     delivery, letter = deliver(provider), store_letter(provider)
     provider.faults.middleware = failing(method, grpc.StatusCode.PERMISSION_DENIED, times=1)

@@ -1,4 +1,4 @@
-"""The delivery record: what a document says, and what each change writes."""
+"""The delivery record: what a document says."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -10,26 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery import (
-    DELIVERY_FIELDS,
-    Delivery,
-    DeliveryFailure,
-    DeliveryState,
-    SkipReason,
-    claimed_fields,
-    failed_fields,
-    held_fields,
-    new_task_fields,
-    pending_fields,
-    period_fields,
-    put_back_fields,
-    released_fields,
-    settled_fields,
-    task_fields,
-    unheld_fields,
-)
-from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt, attempted_fields
-from functions.shared.ids import delivery_id, shard_of
+from functions.shared.delivery import DELIVERY_FIELDS, Delivery, DeliveryFailure, DeliveryState
+from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt
+from functions.shared.ids import delivery_id
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
 from functions.shared.stored_request import StoredRequest
@@ -47,7 +30,6 @@ TASK = ReportTask(
 PERIOD = Period(NOON - timedelta(hours=1), NOON)
 LOST = DeliveryFailure(reason=DeadLetterReason.LOST, error="e", failed_at=NOW, letter_id="u1:malformed")
 CLAIMED = DeliveryAttempt(at=NOW, number=1, claimed_at=NOW, result=AttemptResult.CLAIMED)
-UNKNOWN = DeliveryFailure(reason=DeadLetterReason.UNKNOWN_OUTCOME, error="e", failed_at=NOW)
 
 
 def read(document: Mapping[str, Any] | None) -> Delivery | None:
@@ -65,59 +47,6 @@ def delivery(**fields: Any) -> Delivery:
 
 def test_final_states() -> None:
     assert {state for state in DeliveryState if state.is_final} == {"sent", "skipped", "dead"}
-
-
-def test_a_new_delivery() -> None:
-    assert pending_fields(TASK, now=NOW, by_hand=False) == {
-        "user_id": "u1",
-        "subscription_id": "weekly",
-        "shard": shard_of("u1", "weekly"),
-        "due_at": NOON,
-        "run_id": "20261124T1200Z",
-        "kind": "sales",
-        "state": "pending",
-        "attempts": 0,
-        "created_at": NOW,
-        "updated_at": NOW,
-        "expire_at": NOW + timedelta(days=90),
-    }
-
-
-def test_what_an_operator_sends_bears_a_mark_and_its_task() -> None:
-    due = pending_fields(TASK, now=NOW, by_hand=False)
-    assert pending_fields(TASK, now=NOW, by_hand=True, task_name="t") == {**due, "by_hand": True, "task": "t"}
-
-
-def test_a_delivery_that_is_put_back_keeps_when_it_was_created_and_what_it_covers() -> None:
-    put_back = put_back_fields(TASK, delivery(), now=NOW, task_name="t")
-    assert not {"created_at", "period_start", "period_end"} & put_back.keys()
-    dead = {**held_fields(LOST, owner="o"), **settled_fields(DeliveryState.DEAD, owner="o", failure=LOST)}
-    found = delivery(**{**dead, **put_back})
-    assert (found.state, found.failure, found.owner) == (DeliveryState.PENDING, None, "")
-
-
-@pytest.mark.parametrize(
-    "written",
-    [
-        pending_fields(TASK, now=NOW, by_hand=True, task_name="t"),
-        put_back_fields(TASK, delivery(), now=NOW, task_name="t"),
-        new_task_fields("t"),
-        new_task_fields("t", now=NOW),
-        task_fields(TASK, now=NOW),
-        period_fields(PERIOD),
-        claimed_fields(None, owner="o", lease_expires_at=NOW, attempt=CLAIMED, provider="sendgrid"),
-        held_fields(LOST, owner="o"),
-        released_fields(error="e", now=NOW),
-        settled_fields(DeliveryState.SENT, owner="o", message_id="m"),
-        settled_fields(DeliveryState.DEAD, owner="o", failure=LOST),
-    ],
-)
-def test_every_field_that_is_written_is_read_again(written: dict[str, Any]) -> None:
-    assert written.keys() <= set(DELIVERY_FIELDS)
-    found = delivery(**written)
-    assert [entry.to_field() for entry in found.history] == written.pop("history", [])
-    for name, value in written.items():
-        assert getattr(found, name) == (value if value is not None else getattr(delivery(), name))
 
 
 def test_every_field_is_read() -> None:
@@ -149,7 +78,9 @@ def test_no_document_is_no_delivery() -> None:
 def test_a_delivery_without_a_valid_state_counts_as_one_of_unknown_outcome() -> None:
     found = delivery(state="mailed")
     assert found.state is DeliveryState.SENDING
-    assert found.problem == (f"deliveries/{TASK.delivery_id}: state: not one of pending, sending, sent, skipped, dead")
+    assert found.problem == (
+        f"deliveries/{TASK.delivery_id}: state: not one of pending, sending, giving-up, sent, skipped, dead"
+    )
 
 
 @pytest.mark.parametrize(
@@ -166,99 +97,52 @@ def test_a_claim_counts_until_its_lease_is_over(state: str, lease: timedelta, is
     assert delivery(state=state, lease_expires_at=NOW + lease).is_claimed(NOW) is is_claimed
 
 
-NOTED = {**failed_fields(error="e", now=NOW), **attempted_fields([], CLAIMED), "run_id": "later", "expire_at": NOW}
-NEW = pending_fields(TASK, now=NOW, by_hand=False)
+@pytest.mark.parametrize("stored", ["pending", "sending", "giving-up"])
+def test_a_delivery_that_is_being_given_up_says_why(stored: str) -> None:
+    """Version 0.1.0 had no state of its own for it: `sending` was for an unknown outcome."""
+    found = delivery(state=stored, reason="lost", last_error="e", failed_at=NOW, letter_id="u1:malformed")
+    assert (found.state, found.failure) == (DeliveryState.GIVING_UP, LOST)
+    assert found.is_in_doubt is (stored == "sending")
 
 
-def test_a_worker_goes_on_if_attempts_have_only_noted_that_they_failed() -> None:
-    assert delivery(**{**NEW, **NOTED}).is_only_noted_since(None)
-    # The first note says what the report covers.
-    assert delivery(**{**NEW, **NOTED, **period_fields(PERIOD)}).is_only_noted_since(delivery(**NEW))
-    before = {"attempts": 2, "task": "t", "by_hand": True, **period_fields(PERIOD)}
-    assert delivery(**{**before, **NOTED}).is_only_noted_since(delivery(**before))
-    assert not delivery(**{**before, **NOTED}).is_only_noted_since(None)
+def test_what_is_replayed_or_skipped_is_not_given_up() -> None:
+    replayed = delivery(state="pending", failed_at=NOW, last_error="e")
+    assert (replayed.state, replayed.failure) == (DeliveryState.PENDING, None)
+    assert delivery(state="skipped", reason="paused", failed_at=NOW).failure is None
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        claimed_fields(None, owner="o", lease_expires_at=NOW, attempt=CLAIMED, provider="sendgrid"),
-        {
-            **claimed_fields(None, owner="o", lease_expires_at=NOW, attempt=CLAIMED, provider="sendgrid"),
-            **released_fields(error="e", now=NOW),
-        },
-        held_fields(LOST, owner="o"),
-        held_fields(UNKNOWN, owner="o"),
-        settled_fields(DeliveryState.SKIPPED, owner="o", skipped_because=SkipReason.PAUSED),
-        put_back_fields(TASK, delivery(), now=NOW, task_name="t"),
-        new_task_fields("t"),
-    ],
-)
-def test_but_not_if_anything_else_has_happened(changed: dict[str, Any]) -> None:
-    found = delivery(**{**NEW, **changed})
-    assert not found.is_only_noted_since(delivery(**NEW))
-    assert not found.is_only_noted_since(None)
+RESTORED = NOW + timedelta(minutes=30)
+INSTANT = timedelta(microseconds=1)
 
 
-@pytest.mark.parametrize("begun", [held_fields(LOST, owner="o"), {"state": "sending", "owner": "o"}])
-def test_nor_if_another_process_had_begun_with_it(begun: dict[str, Any]) -> None:
-    before = {**NEW, **begun}
-    assert not delivery(**{**before, **NOTED}).is_only_noted_since(delivery(**before))
+@pytest.mark.parametrize("state", [state for state in DeliveryState if not state.is_final])
+def test_what_was_due_before_a_restore_may_have_been_sent(state: DeliveryState) -> None:
+    waits = delivery(state=state.value, due_at=NOON, reason="lost", failed_at=RESTORED - INSTANT)
+    for due_at in (NOON, RESTORED):
+        found = waits._replace(due_at=due_at).restored(RESTORED)
+        assert (found.state, found.is_restored, found.is_in_doubt) == (DeliveryState.SENDING, True, True)
+        assert found.failure is None
+    for same in (waits.restored(None), waits._replace(due_at=RESTORED + INSTANT).restored(RESTORED)):
+        assert not same.is_restored
+    # A person who replays what was given up since has decided that it is to be sent.
+    assert not waits._replace(failed_at=RESTORED).restored(RESTORED).is_restored
 
 
-def test_a_replay_is_part_of_the_history() -> None:
-    dead = delivery(state="dead", history=[CLAIMED.to_field()])
-    found = delivery(**put_back_fields(TASK, dead, now=NOON, task_name="t"))
-    assert found.history == (CLAIMED, DeliveryAttempt(at=NOON, result=AttemptResult.REPLAYED))
+@pytest.mark.parametrize("state", [state for state in DeliveryState if state.is_final])
+def test_what_a_copy_has_as_final_stays_so(state: DeliveryState) -> None:
+    assert not delivery(state=state.value, due_at=NOON).restored(RESTORED).is_restored
 
 
-def test_a_claim_counts_the_attempt() -> None:
-    first = claimed_fields(None, owner="o", lease_expires_at=NOW, attempt=CLAIMED, provider="sendgrid")
-    assert first["attempts"] == 1
-    second = claimed_fields(delivery(**first), owner="p", lease_expires_at=NOW, attempt=CLAIMED, provider="sendgrid")
-    assert second["attempts"] == 2
-
-
-@pytest.mark.parametrize(("failure", "state"), [(LOST, DeliveryState.PENDING), (UNKNOWN, DeliveryState.SENDING)])
-def test_a_delivery_that_is_being_given_up_says_why(failure: DeliveryFailure, state: DeliveryState) -> None:
-    found = delivery(**held_fields(failure, owner="o"))
-    assert found.state is state
-    assert found.is_being_given_up
-    assert found.failure == failure
-
-
-def test_a_delivery_that_is_released_or_dead_is_not_being_given_up() -> None:
-    held = held_fields(LOST, owner="o")
-    assert not delivery(**{**held, **released_fields(error="e", now=NOW)}).is_being_given_up
-    dead = delivery(**{**held, **settled_fields(DeliveryState.DEAD, owner="o", failure=LOST)})
-    assert not dead.is_being_given_up
-    assert dead.failure == LOST
-
-
-@pytest.mark.parametrize("reason", SkipReason)
-def test_a_skipped_delivery_says_why_and_has_no_failure(reason: SkipReason) -> None:
-    found = delivery(**settled_fields(DeliveryState.SKIPPED, owner="o", skipped_because=reason), failed_at=NOW)
-    assert (found.state, found.reason, found.failure) == (DeliveryState.SKIPPED, reason.value, None)
+@pytest.mark.parametrize("result", AttemptResult)
+def test_only_the_requests_of_an_unclear_attempt_are_the_last_that_were_made(result: AttemptResult) -> None:
+    request = StoredRequest.of([], provider="p", key="k", made_at=NOW)
+    found = delivery(due_at=NOON, request=request.to_field(), history=[CLAIMED._replace(result=result).to_field()])
+    assert (found.restored(RESTORED).request is not None) is (result is AttemptResult.UNCLEAR)
 
 
 def test_the_period_is_believed_unless_it_ends_in_the_future() -> None:
-    found = delivery(**period_fields(PERIOD))
+    found = delivery(period_start=PERIOD.start, period_end=PERIOD.end)
     assert found.settled_period(NOON) == PERIOD
     assert found.settled_period(NOON - timedelta(seconds=1)) is None
     assert delivery(period_start=NOON, period_end=NOON).settled_period(NOW) is None
     assert delivery().settled_period(NOW) is None
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {},
-        {"state": "sending", "owner": "w", "lease_expires_at": NOON},
-        {"reason": "lost", "last_error": "e", "failed_at": NOON, "letter_id": "l"},
-    ],
-)
-def test_undoing_a_hold_leaves_the_delivery_as_it_was(fields: dict[str, Any]) -> None:
-    before = delivery(**fields)
-    held = delivery(**fields | held_fields(LOST, owner="d"))
-    assert held.is_being_given_up
-    assert delivery(**fields | held_fields(LOST, owner="d") | unheld_fields(before)) == before

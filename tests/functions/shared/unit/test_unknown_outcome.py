@@ -19,21 +19,21 @@ from functions.shared.dead_letter import (
     replay_begun_fields,
     replayed_fields,
 )
-from functions.shared.delivery import (
-    Delivery,
-    DeliveryFailure,
-    DeliveryState,
-    claimed_fields,
-    held_fields,
-    put_back_fields,
-    settled_fields,
-)
+from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState
 from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt
+from functions.shared.delivery_table import (
+    MAIL_EVENT,
+    MAY_HAVE_BEEN_SENT,
+    Claimed,
+    Event,
+    GivenUp,
+    Published,
+    Replayed,
+    written,
+)
 from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
 from functions.shared.report_task import ReportTask
 from functions.shared.unknown_outcome import (
-    MAY_HAVE_BEEN_SENT,
-    SETTLED_BY,
     Settlement,
     is_settled_by_event,
     settled_alert,
@@ -120,7 +120,7 @@ def test_a_settled_delivery_is_like_one_that_a_worker_has_sent() -> None:
     assert after is not None
     assert (after.state, after.message_id, after.reason, after.last_error) == (DeliveryState.SENT, "m1", "", "")
     assert after.history == (DeliveryAttempt(at=NOW, result=AttemptResult.SETTLED),)
-    assert (after.failed_at, after.owner, after.attempts, after.updated_at) == (None, SETTLED_BY, 1, NOW)
+    assert (after.failed_at, after.owner, after.attempts, after.updated_at) == (None, MAIL_EVENT, 1, NOW)
 
 
 DELIVERIES = [
@@ -177,8 +177,11 @@ class Documents:
         setattr(self, name, {**(getattr(self, name) or {}), **fields})
         self.versions[name] += 1
 
+    def happens(self, event: Event) -> None:
+        self.write("delivery", written(self.read_delivery(), event, task=TASK, now=NOW))
+
     def settle(self) -> Settlement:
-        """As UnknownOutcomes does, in one transaction."""
+        """As UnknownOutcomes does, in one commit."""
         settled = settlement(self.read_delivery(), self.read_letter(), self.record or RECORD, now=NOW)
         if settled.letter:
             self.told += 1
@@ -204,13 +207,13 @@ def worker_gives_up(world: Documents) -> Steps:
     if found is None or found.is_final or has_event or world.versions["delivery"] != version:
         return
     failure = found.failure or DeliveryFailure(reason=UNKNOWN, error="cut", failed_at=NOW + version * MINUTE)
-    world.write("delivery", held_fields(failure, owner="w"))
+    world.happens(GivenUp("w", failure))
     version = world.versions["delivery"]
     yield
     world.published.append(failure.failed_at)
     yield
     if world.versions["delivery"] == version:
-        world.write("delivery", settled_fields(DeliveryState.DEAD, owner="w", failure=failure))
+        world.happens(Published("w"))
 
 
 def handler_takes(world: Documents, failed_at: datetime) -> Steps:
@@ -251,7 +254,7 @@ def event_arrives(world: Documents) -> Steps:
 
 
 def operator_replays(world: Documents) -> Steps:
-    """A replay: a transaction over both documents, and another one that marks the dead letter."""
+    """A replay: one commit of both documents, and another one that marks the dead letter."""
     stored, found = world.read_letter(), world.read_delivery()
     if stored is None or stored.state is not DeadLetterState.OPEN or found is None:
         return
@@ -260,7 +263,7 @@ def operator_replays(world: Documents) -> Steps:
     if found.state is not DeliveryState.DEAD:
         return
     world.write("letter", replay_begun_fields(replays=stored.replays + 1))
-    world.write("delivery", put_back_fields(TASK, found, now=NOW, task_name="t"))
+    world.happens(Replayed("t"))
     yield
     now = world.read_letter()
     if now and now.state is DeadLetterState.OPEN and now.tells_of_same_failure(stored):
@@ -272,11 +275,8 @@ def worker_sends_again(world: Documents) -> Steps:
     found = world.read_delivery()
     version = world.versions["delivery"]
     yield
-    if found and found.state is DeliveryState.PENDING and not found.failure and world.versions["delivery"] == version:
-        attempt = DeliveryAttempt(at=NOW, number=1, claimed_at=NOW, result=AttemptResult.CLAIMED)
-        world.write(
-            "delivery", claimed_fields(found, owner="w2", lease_expires_at=NOW, attempt=attempt, provider="sendgrid")
-        )
+    if found and found.state is DeliveryState.PENDING and world.versions["delivery"] == version:
+        world.happens(Claimed("w2", NOW, "sendgrid"))
 
 
 def operator_dismisses(world: Documents) -> Steps:

@@ -12,6 +12,7 @@ import requests
 from google.cloud.pubsub_v1 import SubscriberClient
 
 from functions.shared.dead_letter import DeadLetter
+from functions.shared.delivery_store import DeliveryStore
 from functions.shared.ids import delivery_id, run_id
 from functions.shared.report_task import ReportTask
 from functions.shared.schedule import Cadence
@@ -19,7 +20,6 @@ from functions.shared.settings import OnUnknownOutcome
 from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SubscriptionDefaults
 from functions.worker.attempt import Attempt
 from functions.worker.breaker import Breaker
-from functions.worker.delivery_store import DeliveryStore
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
 from functions.worker.mail.compliance import MailCompliance
@@ -267,7 +267,7 @@ def builder(
 def in_this_process(cloud: Cloud, letters: Letters, **given: Any) -> SendReport:
     """What the worker's process runs, without the process, and with some of it as a test wants it."""
     parts: dict[str, Any] = {
-        "deliveries": DeliveryStore(cloud.database, DEFAULTS),
+        "deliveries": DeliveryStore(cloud.database, DEFAULTS, restored_at=given.pop("restored_at", None)),
         "inactive_users": InactiveUsers(cloud.database, DEFAULTS),
         "provider": SendGrid(api_key=API_KEY, host=cloud.inbox.url, sender=Sender(address="reports@example.com")),
         "repeating": Repeating(None, provider="sendgrid", now=lambda: datetime.now(UTC)),

@@ -2,7 +2,8 @@
 
 import pytest
 
-from functions.worker.delivery_store import DeliveryStore
+from functions.shared.delivery_store import DeliveryStore
+from functions.shared.report_task import ReportTask
 from functions.worker.report_builder import ReportBuilder
 from functions.worker.reports import activity
 from functions.worker.reports.canary import Variant, variant_of
@@ -23,6 +24,10 @@ from tests.functions.worker.integration.conftest import (
 from tests.functions.worker.unit.samples import COMPLIANCE
 
 CANARIES = {"activity": 50}
+
+
+def chosen(task: ReportTask) -> str:
+    return (variant_of(task.kind, task.user_id, task.subscription_id, CANARIES) or Variant.CURRENT).value
 
 
 def find(_kind: str, variant: Variant | None = None) -> Build:
@@ -50,7 +55,7 @@ def test_a_delivery_says_which_version_made_it_and_what_became_of_it(
     send = in_this_process(
         cloud,
         Letters(),
-        deliveries=DeliveryStore(cloud.database, DEFAULTS, canaries=CANARIES),
+        deliveries=DeliveryStore(cloud.database, DEFAULTS, variant_of=chosen),
         builder=ReportBuilder(
             user_data=lambda _user, _seconds: InMemoryUserData({}),
             compliance=COMPLIANCE,

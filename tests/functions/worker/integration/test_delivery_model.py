@@ -29,15 +29,16 @@ from hypothesis.stateful import (
 
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.rescue.dead_lettering import DeadLettering, LostReport
-from functions.dispatcher.rescue.delivery_store import RescueDeliveryStore
 from functions.dispatcher.rescue.policy import LOST_AFTER, RescueStep, rescue_step
 from functions.dispatcher.run_counters import RunCounters
 from functions.dlq_handler.intake.pubsub_message import PubSubMessage
 from functions.dlq_handler.intake.received_dead_letter import read_dead_letter
 from functions.dlq_handler.store.dead_letter_store import dead_letter_changes
+from functions.shared import delivery_table
 from functions.shared.dead_letter import DeadLetter, DeadLetterReason, StoredDeadLetter
 from functions.shared.dead_letter_topic import DeadLetterTopic, PublishRefused
 from functions.shared.delivery import Delivery, DeliveryState, SkipReason
+from functions.shared.delivery_store import DeliveryStore, Move, TaskDocuments
 from functions.shared.ids import run_id, task_id
 from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
 from functions.shared.mark import resumed_fields
@@ -50,7 +51,6 @@ from functions.shared.task_queue import NewTask, TaskQueue, cloud_tasks_client
 from functions.shared.user import User, enrolled_fields
 from functions.worker.attempt import Attempt
 from functions.worker.breaker import Breaker
-from functions.worker.delivery_store import LEASE, Claim, DeliveryStore, Hold, TaskDocuments
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
 from functions.worker.mail.compliance import MailCompliance
@@ -79,6 +79,7 @@ from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from functions.worker.reports.user_data import UserData
 from functions.worker.send_report import SendReport
 from functions.worker.task_answer import TaskAnswer
+from functions.worker.time_budget import LEASE
 from functions.worker.time_limit import TimeLimit
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
@@ -253,47 +254,38 @@ class SteppedStore(DeliveryStore):
         self._call.stop(Place.READ)
         return super().read(task, is_new=is_new)
 
-    def read_delivery(self, delivery_id: str) -> Delivery | None:
+    def read_delivery(self, task: ReportTask) -> Delivery | None:
         self._call.stop(Place.READ)
-        return super().read_delivery(delivery_id)
+        return super().read_delivery(task)
 
-    def read_subscription(self, task: ReportTask) -> Subscription | None:
+    def read_subscription(self, task: ReportTask, *, seconds: float = 10.0) -> Subscription | None:
         self._call.stop(Place.READ)
-        return super().read_subscription(task)
+        return super().read_subscription(task, seconds=seconds)
 
-    def claim(self, task: ReportTask, delivery: Delivery | None, **arguments: Any) -> Claim:
-        self._call.stop(Place.CLAIM)
-        claim = super().claim(task, delivery, **arguments)
-        self._call.holds_claim = True
-        return claim
+    def write(
+        self, task: ReportTask, before: Delivery | None, event: delivery_table.Event, **arguments: Any
+    ) -> Delivery:
+        self._call.stop(WRITES.get(type(event), Place.SETTLE))
+        written = super().write(task, before, event, **arguments)
+        if isinstance(event, delivery_table.Claimed):
+            self._call.holds_claim = True
+        elif not isinstance(event, delivery_table.Tried | delivery_table.Unclear):
+            self._call.holds_claim = False
+        return written
 
-    def hold(self, task: ReportTask, held: Claim | Delivery | None, **arguments: Any) -> Hold:
-        self._call.stop(Place.HOLD)
-        hold = super().hold(task, held, **arguments)
-        self._call.holds_claim = False
-        return hold
-
-    def note_failure(self, task: ReportTask, delivery: Delivery | None, **arguments: Any) -> None:
-        self._call.stop(Place.NOTE)
-        super().note_failure(task, delivery, **arguments)
-
-    def release(self, task: ReportTask, held: Claim | Hold, **arguments: Any) -> None:
-        self._call.stop(Place.RELEASE)
-        super().release(task, held, **arguments)
-        self._call.holds_claim = False
-
-    def keep_claimed(self, task: ReportTask, claim: Claim, **arguments: Any) -> None:
-        self._call.stop(Place.RELEASE)
-        super().keep_claimed(task, claim, **arguments)
-
-    def settle(self, task: ReportTask, held: Claim | Hold | Delivery | None, **arguments: Any) -> None:
-        self._call.stop(Place.SETTLE)
-        super().settle(task, held, **arguments)
-        self._call.holds_claim = False
-
-    def move_subscription(self, task: ReportTask, *arguments: Any) -> bool:
+    def move(self, task: ReportTask, documents: TaskDocuments, move: Move) -> bool:
         self._call.stop(Place.MOVE_ON)
-        return super().move_subscription(task, *arguments)
+        return super().move(task, documents, move)
+
+
+WRITES: dict[type, Place] = {
+    delivery_table.Claimed: Place.CLAIM,
+    delivery_table.GivenUp: Place.HOLD,
+    delivery_table.Tried: Place.NOTE,
+    delivery_table.Refused: Place.RELEASE,
+    delivery_table.Unclear: Place.RELEASE,
+}
+"""Where a call stops before a write; before any other one it settles."""
 
 
 class SteppedInactiveUsers(InactiveUsers):
@@ -789,23 +781,15 @@ class Life(RuleBasedStateMachine):
         if self.has_moved_on:
             return
         run = run_id(run_time)
-        store = RescueDeliveryStore(self.database, run_id=run, run_time=run_time, defaults=DEFAULTS)
-        [delivery] = store.read([self.due])
+        store, task = DeliveryStore(self.database, DEFAULTS), self.due.task(run)
+        delivery = store.read_delivery(task)
         step = rescue_step(delivery, due_at=DUE, run_time=run_time)
         if step is RescueStep.GIVE_UP:
             dead_lettering = DeadLettering(Topic(self.publish), store, RunCounters(), run_id=run, run_time=run_time)
             self.giving_up.append(GivenUp(dead_lettering, dead_lettering.lost(self.due, delivery)))
         elif step is RescueStep.ENQUEUE and not self.tasks:
             if delivery is None and self.attempts:
-                store.open([self.due])
-            task = ReportTask(
-                user_id=self.user,
-                subscription_id="default",
-                delivery_id=self.delivery,
-                due_at=DUE,
-                run_id=run,
-                kind="activity",
-            )
+                store.note_all([(task, delivery_table.Noted(), None)], now=run_time)
             self.queue.enqueue([NewTask(task_id(self.delivery, run if self.attempts else ""), task.to_json())])
             self.look_at_the_queue()
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterState
-from functions.shared.delivery import Delivery, put_back_fields
+from functions.shared.delivery import Delivery
+from functions.shared.delivery_table import Replayed, written
 from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
 from functions.shared.report_task import ReportTask
 from functions.shared.settings import OnUnknownOutcome
@@ -57,9 +58,8 @@ def replayed(cloud: Cloud, user: str) -> None:
     reference = cloud.delivery(user)
     found = Delivery.from_snapshot(reference.get())
     assert found is not None
-    reference.update(
-        put_back_fields(ReportTask.from_json(task(user)), found, now=datetime.now(UTC), task_name="replay1")
-    )
+    made = ReportTask.from_json(task(user))
+    reference.update(written(found, Replayed("replay1"), task=made, now=datetime.now(UTC)))
 
 
 def delivered(cloud: Cloud, user: str) -> bool:
@@ -67,7 +67,7 @@ def delivered(cloud: Cloud, user: str) -> bool:
     name = cloud.delivery(user).id
     event = MailEvent(delivery_id=name, recipient="r", status=MailStatus.DELIVERED, at=DUE)
     record = MailRecord(id=name, user_id=user, subscription_id="default").folded([event])
-    return UnknownOutcomes(cloud.database, {}).settle(name, record, now=DUE, tell=lambda _alert: None).is_sent
+    return UnknownOutcomes(cloud.database).settle(name, record, now=DUE, tell=lambda _alert: None).is_sent
 
 
 @pytest.mark.parametrize(("fault", "number"), [(REFUSED, 2), (NOT_NOW, MAX_ATTEMPTS)])

@@ -322,18 +322,21 @@ def test_no_clear_answer_is_sent_again_where_the_team_wants_that(cloud: Cloud, f
     assert len(cloud.mails_to(user)) == mails
 
 
-@pytest.mark.parametrize(
-    ("fault", "state"), [(answering(400), "pending"), (NOT_NOW, "pending"), (cut_before, "sending")]
-)
-def test_nothing_is_dead_before_the_dead_letter_is_published(cloud: Cloud, fault: Fault, state: str) -> None:
+@pytest.mark.parametrize("fault", [answering(400), NOT_NOW, cut_before])
+def test_nothing_is_dead_before_the_dead_letter_is_published(cloud: Cloud, fault: Fault) -> None:
     user = cloud.user()
     cloud.inbox.fault = fault
     cloud.pubsub_faults.middleware = failing("Publish", grpc.StatusCode.PERMISSION_DENIED)
     answer = cloud.deliver(user, retry_count=LAST)
     assert (answer.status_code, answer.json()["cause"]) == (500, "dead-letter-not-published")
-    assert cloud.delivery_of(user)["state"] == state
+    assert cloud.delivery_of(user)["state"] == "giving-up"
     assert cloud.subscription_of(user)["next_report_at"] == DUE
     assert not cloud.letters()
+    # What is given up stays given up, also where the next attempt could send it.
+    cloud.inbox.fault = None
+    mails = len(cloud.mails_to(user))
+    assert cloud.deliver(user).json()["result"] == "dead"
+    assert (len(cloud.letters()), len(cloud.mails_to(user))) == (1, mails)
 
 
 def test_an_invalid_task_is_retried_until_its_dead_letter_is_published(cloud: Cloud) -> None:
@@ -358,7 +361,7 @@ def test_a_crash_between_the_dead_letter_and_the_ledger_publishes_the_same_again
     cloud.firestore_faults.middleware = failing("Commit", grpc.StatusCode.PERMISSION_DENIED, skip=1)
     assert cloud.deliver(user).json()["cause"] == "firestore"
     held = cloud.delivery_of(user)
-    assert (held["state"], held["reason"]) == ("pending", "permanent-error")
+    assert (held["state"], held["reason"]) == ("giving-up", "permanent-error")
     # Mended meanwhile: but people have been told that it will not be sent, and so it is not.
     cloud.users.document(user).update({"email": "ada@example.com"})
     assert cloud.deliver(user, retry_count=1).json()["result"] == "dead"
@@ -552,7 +555,7 @@ def test_a_record_that_is_none_is_one_dead_letter(cloud: Cloud) -> None:
     cloud.put_delivery(user, state="no such state", lease_expires_at=7, attempts="x", email="ada@example.com")
     assert cloud.deliver(user).json()["reason"] == "unknown-outcome"
     [(letter, _)] = cloud.letters()
-    assert "state: not one of pending, sending, sent, skipped, dead" in letter["error"]
+    assert "state: not one of pending, sending, giving-up, sent, skipped, dead" in letter["error"]
     assert cloud.delivery_of(user)["state"] == "dead"
     assert cloud.deliver(user, retry_count=1).json()["result"] == "already-final"
 

@@ -11,8 +11,8 @@ from google.api_core.retry import Retry, if_transient_error
 from google.cloud.firestore import GeoPoint
 from google.cloud.firestore_v1.vector import Vector
 
+from functions.shared.firestore_calls import FirestoreCalls, change, creation
 from functions.shared.stored_fields import stored_version
-from functions.worker.firestore_calls import FirestoreCalls, change, creation
 from functions.worker.reports.firestore_user_data import FirestoreUserData
 from local_cloud.rpc import RpcError
 from tests.functions.worker.integration.conftest import Cloud

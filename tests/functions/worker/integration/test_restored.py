@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery import Delivery, put_back_fields
+from functions.shared.delivery import Delivery
+from functions.shared.delivery_table import Replayed, written
 from functions.shared.ids import task_id
 from functions.shared.report_task import ReportTask
 from functions.shared.settings import OnUnknownOutcome
@@ -55,7 +56,7 @@ def replayed(cloud: Cloud, user: str) -> None:
     """An operator has replayed the report's dead letter, as operations/replay.py does."""
     delivery = Delivery.from_snapshot(cloud.delivery(user).get())
     assert delivery is not None
-    fields = put_back_fields(ReportTask.from_json(task(user)), delivery, now=LATER, task_name="replay1")
+    fields = written(delivery, Replayed("replay1"), task=ReportTask.from_json(task(user)), now=LATER)
     cloud.delivery(user).set(fields, merge=True)
 
 

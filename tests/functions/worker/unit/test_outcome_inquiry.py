@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from functions.shared.delivery import Delivery, DeliveryState
 from functions.shared.ids import delivery_id
 from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
 from functions.shared.report_task import ReportTask
 from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker.attempt import Attempt
-from functions.worker.delivery_store import LEASE
 from functions.worker.mail.delivery_lookup import (
     LookupAnswer,
     LookupUnavailable,
@@ -28,7 +28,7 @@ from functions.worker.outcome_inquiry import (
     wanted_mail,
 )
 from functions.worker.task_delivery import TaskDelivery
-from functions.worker.time_budget import LOOKUP_SECONDS
+from functions.worker.time_budget import LEASE, LOOKUP_SECONDS
 from functions.worker.transitions import Retry, Sent
 from tests.functions.worker.unit import samples
 
@@ -38,6 +38,7 @@ LATE = OVER + RECORDED_WITHIN
 
 PASSING = LookupUnavailable(error="busy", lasting=False)
 LASTING = LookupUnavailable(error="refused", lasting=True)
+SENDING = Delivery(id="d", state=DeliveryState.SENDING, version=OVER, due_at=OVER, lease_expires_at=OVER)
 WANTED = WantedMail(delivery_id="d", addresses=["ada@example.com"], claimed_at=OVER, category="activity")
 
 
@@ -45,14 +46,14 @@ WANTED = WantedMail(delivery_id="d", addresses=["ada@example.com"], claimed_at=O
 @pytest.mark.parametrize("now", [EARLY, LATE])
 def test_a_mail_that_the_provider_has_was_sent(now: datetime, last_attempt: bool) -> None:
     answer = MailFound(message_id="m")
-    decided = after_lookup(answer, sent_before=OVER, now=now, last_attempt=last_attempt)
+    decided = after_lookup(answer, SENDING, now=now, last_attempt=last_attempt)
     assert isinstance(decided, Sent)
     assert decided.message_id == "m"
 
 
 @pytest.mark.parametrize("answer", [MailNotFound(), PASSING])
 def test_what_may_still_appear_is_waited_for(answer: LookupAnswer) -> None:
-    decided = after_lookup(answer, sent_before=OVER, now=EARLY, last_attempt=False)
+    decided = after_lookup(answer, SENDING, now=EARLY, last_attempt=False)
     # 500: this one failed. Anything else would slow the whole queue down, or be the end of the task.
     assert isinstance(decided, Retry)
     assert (decided.status, decided.cause, decided.retry_after_seconds) == (500, "unknown-outcome", None)
@@ -72,7 +73,7 @@ def test_what_may_still_appear_is_waited_for(answer: LookupAnswer) -> None:
 def test_otherwise_it_stays_unknown(
     answer: LookupAnswer, now: datetime, last_attempt: bool, expired_at: datetime | None
 ) -> None:
-    decided = after_lookup(answer, sent_before=expired_at, now=now, last_attempt=last_attempt)
+    decided = after_lookup(answer, SENDING._replace(lease_expires_at=expired_at), now=now, last_attempt=last_attempt)
     assert isinstance(decided, StillUnknown)
     assert (answer.error if isinstance(answer, LookupUnavailable) else "no record") in decided.note
 
@@ -90,7 +91,7 @@ def test_otherwise_it_stays_unknown(
 def test_after_a_restore_the_tasks_of_later_runs_go_on_asking(
     answer: LookupAnswer, now: datetime, last_attempt: bool, waits: bool
 ) -> None:
-    decided = after_lookup(answer, sent_before=OVER, now=now, last_attempt=last_attempt, is_outdated=True)
+    decided = after_lookup(answer, SENDING.restored(OVER), now=now, last_attempt=last_attempt)
     assert isinstance(decided, Retry if waits else StillUnknown)
 
 
@@ -149,7 +150,9 @@ def test_the_last_attempt_asks_only_where_its_own_outcome_is_unclear(
     assert OutcomeInquiry(lambda _id: None, Records(answer)).clear_up(outcome, WANTED) == cleared_up
 
 
-def work(user: User | None, subscription: Subscription | None) -> TaskDelivery:
+def work(
+    user: User | None, subscription: Subscription | None, lease_expires_at: datetime | None = OVER
+) -> TaskDelivery:
     task = ReportTask(
         user_id="u",
         subscription_id="default",
@@ -160,16 +163,21 @@ def work(user: User | None, subscription: Subscription | None) -> TaskDelivery:
     )
     attempt = Attempt(number=1, task_name="t", last=False, started_at=OVER)
     return TaskDelivery(
-        task=task, attempt=attempt, owner="o", delivery=None, user=user, subscription=subscription, period=None
+        task=task,
+        attempt=attempt,
+        owner="o",
+        delivery=SENDING._replace(lease_expires_at=lease_expires_at),
+        user=user,
+        subscription=subscription,
     )
 
 
 def test_the_wanted_mail_is_the_deliverys_since_its_claim() -> None:
-    wanted = wanted_mail(work(samples.user(), samples.subscription()), OVER + LEASE)
+    wanted = wanted_mail(work(samples.user(), samples.subscription(), OVER + LEASE))
     assert wanted.delivery_id == "u:default:20261124T1300Z"
     assert (wanted.claimed_at, wanted.category) == (OVER, "usage")
     # Without a lease: since it was due.
-    assert wanted_mail(work(None, None), None).claimed_at == OVER
+    assert wanted_mail(work(None, None, None)).claimed_at == OVER
 
 
 @pytest.mark.parametrize(
@@ -182,11 +190,11 @@ def test_the_wanted_mail_is_the_deliverys_since_its_claim() -> None:
 )
 def test_it_is_wanted_by_those_whom_the_mail_would_have(to: list[str], cc: list[str], addresses: list[str]) -> None:
     subscription = samples.subscription(to=to, cc=cc)
-    assert wanted_mail(work(samples.user(), subscription), OVER).addresses == addresses
+    assert wanted_mail(work(samples.user(), subscription)).addresses == addresses
 
 
 def test_a_user_or_subscription_that_is_gone() -> None:
     listed = samples.subscription(to=["a@example.com"])
-    assert wanted_mail(work(None, listed), OVER).addresses == ["a@example.com"]
-    assert wanted_mail(work(samples.user(), None), OVER).addresses == ["ada@example.com"]
-    assert wanted_mail(work(None, samples.subscription()), OVER).addresses == []
+    assert wanted_mail(work(None, listed)).addresses == ["a@example.com"]
+    assert wanted_mail(work(samples.user(), None)).addresses == ["ada@example.com"]
+    assert wanted_mail(work(None, samples.subscription())).addresses == []

@@ -7,15 +7,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from functions.shared.delivery import Delivery, DeliveryState
-from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt
+from functions.shared.delivery_store import TaskDocuments
 from functions.shared.ids import delivery_id
 from functions.shared.report_task import ReportTask
 from functions.shared.stored_request import KeptRequest
 from functions.worker.attempt import Attempt
-from functions.worker.delivery_store import TaskDocuments
-from functions.worker.made_requests import MadeRequests
 from functions.worker.mail.model import Accepted, Mail, MailOutcome, MailRecipient
-from functions.worker.repeating import Repeating
+from functions.worker.repeating import MadeRequests, Repeating
 from functions.worker.task_delivery import TaskDelivery
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
@@ -48,7 +46,7 @@ def repeating(*, has_keys: bool = True, provider: str = "p", now: datetime = NOW
 def work(delivery: Delivery | None = None) -> TaskDelivery:
     attempt = Attempt(number=1, task_name="t", last=False, started_at=NOW)
     documents = TaskDocuments(delivery=delivery, user=None, subscription=None)
-    return TaskDelivery.from_documents(TASK, attempt, "owner", documents, now=NOW)
+    return TaskDelivery(TASK, attempt, "owner").with_documents(documents, now=NOW)
 
 
 def first(**given: Delivery | None) -> MadeRequests:
@@ -97,24 +95,6 @@ def test_the_stored_requests_are_made_again_although_the_report_is_another_by_no
 )
 def test_there_may_be_nothing_to_repeat(found: Delivery | None) -> None:
     assert repeating().stored_in(found) is None
-
-
-@pytest.mark.parametrize(
-    ("results", "is_repeated"),
-    [
-        ([AttemptResult.UNCLEAR], True),
-        # The provider may have refused these requests since then, and taken others.
-        ([AttemptResult.CLAIMED], False),
-        ([AttemptResult.UNCLEAR, AttemptResult.CLAIMED], False),
-        ([], False),
-    ],
-)
-def test_after_a_restore_only_requests_of_an_unclear_outcome_are_repeated(
-    results: Sequence[AttemptResult], *, is_repeated: bool
-) -> None:
-    found = SENDING._replace(history=tuple(DeliveryAttempt(at=NOW, result=result) for result in results))
-    assert (repeating().stored_in(found, is_outdated=True) is not None) is is_repeated
-    assert repeating().stored_in(found) is not None
 
 
 def test_a_key_that_the_provider_may_have_forgotten_or_never_knew_is_of_no_use() -> None:

@@ -7,11 +7,11 @@ import pytest
 
 from functions.shared.dead_letter_topic import PUBLISH_TIMEOUT_SECONDS, TELL_TIMEOUT_SECONDS
 from functions.shared.retry_policy import DISPATCH_DEADLINE
-from functions.worker.delivery_store import LEASE
 from functions.worker.time_budget import (
     BUILD_SECONDS,
     CALL_SECONDS,
     CLAIM_SECONDS,
+    LEASE,
     LOOK_AGAIN_SECONDS,
     LOOKUP_SECONDS,
     SEND_SECONDS,

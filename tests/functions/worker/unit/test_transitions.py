@@ -7,7 +7,6 @@ import pytest
 
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.delivery import Delivery, DeliveryState, SkipReason
-from functions.shared.settings import OnUnknownOutcome
 from functions.worker.mail.model import (
     Accepted,
     MailOutcome,
@@ -31,7 +30,6 @@ from functions.worker.transitions import (
 )
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
-DEAD_LETTER, RESEND = OnUnknownOutcome.DEAD_LETTER, OnUnknownOutcome.RESEND
 
 
 def record(state: DeliveryState, lease: timedelta | None = None) -> Delivery:
@@ -50,28 +48,11 @@ def record(state: DeliveryState, lease: timedelta | None = None) -> Delivery:
         (record(DeliveryState.SENDING, timedelta(0)), NextStep.INQUIRE),
         (record(DeliveryState.SENDING, timedelta(seconds=-1)), NextStep.INQUIRE),
         (record(DeliveryState.SENDING), NextStep.INQUIRE),
+        (record(DeliveryState.GIVING_UP), NextStep.FINISH_GIVING_UP),
     ],
 )
 def test_what_the_record_has_decides_the_next_step(found: Delivery | None, step: NextStep) -> None:
     assert next_step(found, now=NOW) is step
-
-
-@pytest.mark.parametrize(
-    ("found", "step"),
-    [
-        (None, NextStep.INQUIRE),
-        (record(DeliveryState.PENDING), NextStep.INQUIRE),
-        (record(DeliveryState.SENDING, -timedelta(seconds=1)), NextStep.INQUIRE),
-        (
-            record(DeliveryState.PENDING)._replace(reason=DeadLetterReason.RETRIES_EXHAUSTED, failed_at=NOW),
-            NextStep.INQUIRE,
-        ),
-        (record(DeliveryState.SENDING, timedelta(seconds=1)), NextStep.IN_PROGRESS),
-        (record(DeliveryState.SENT), NextStep.ALREADY_FINAL),
-    ],
-)
-def test_what_a_restore_may_have_forgotten_is_asked_about(found: Delivery | None, step: NextStep) -> None:
-    assert next_step(found, now=NOW, is_outdated=True) is step
 
 
 def test_every_state_has_a_next_step() -> None:
@@ -88,66 +69,38 @@ EXHAUSTED = GiveUp(reason=DeadLetterReason.RETRIES_EXHAUSTED, error="e")
 
 
 @pytest.mark.parametrize(
-    ("outcome", "last_attempt", "on_unknown_outcome", "expected"),
+    ("outcome", "last_attempt", "expected"),
     [
-        (Accepted(message_id="m"), False, DEAD_LETTER, Sent(message_id="m")),
-        (Accepted(message_id="m"), True, RESEND, Sent(message_id="m")),
-        (Unsubscribed(), True, DEAD_LETTER, Skip(reason=SkipReason.UNSUBSCRIBED)),
-        (Refused(error="e"), False, DEAD_LETTER, GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error="e")),
-        (Refused(error="e"), True, DEAD_LETTER, GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error="e")),
-        (
-            Throttled(error="e", retry_after_seconds=7),
-            False,
-            DEAD_LETTER,
-            retry(HTTPStatus.TOO_MANY_REQUESTS, "throttled", 7),
-        ),
-        (Throttled(error="e"), True, DEAD_LETTER, EXHAUSTED),
-        (
-            Unavailable(error="e"),
-            False,
-            DEAD_LETTER,
-            retry(HTTPStatus.INTERNAL_SERVER_ERROR, "provider-unavailable"),
-        ),
-        (Unavailable(error="e"), True, DEAD_LETTER, EXHAUSTED),
-        (NotAllowed(error="e"), False, DEAD_LETTER, retry(HTTPStatus.SERVICE_UNAVAILABLE, "provider-refuses-key")),
-        (NotAllowed(error="e"), True, DEAD_LETTER, EXHAUSTED),
+        (Accepted(message_id="m"), False, Sent(message_id="m")),
+        (Accepted(message_id="m"), True, Sent(message_id="m")),
+        (Unsubscribed(), True, Skip(reason=SkipReason.UNSUBSCRIBED)),
+        (Refused(error="e"), False, GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error="e")),
+        (Refused(error="e"), True, GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error="e")),
+        (Throttled(error="e", retry_after_seconds=7), False, retry(HTTPStatus.TOO_MANY_REQUESTS, "throttled", 7)),
+        (Throttled(error="e"), True, EXHAUSTED),
+        (Unavailable(error="e"), False, retry(HTTPStatus.INTERNAL_SERVER_ERROR, "provider-unavailable")),
+        (Unavailable(error="e"), True, EXHAUSTED),
+        (NotAllowed(error="e"), False, retry(HTTPStatus.SERVICE_UNAVAILABLE, "provider-refuses-key")),
+        (NotAllowed(error="e"), True, EXHAUSTED),
         # Its outcome is unknown, and a later attempt can find out: the claim is kept until then.
-        (Unclear(error="e"), False, DEAD_LETTER, LATER),
-        (Unclear(error="e"), False, RESEND, LATER),
-        (
-            Unclear(error="e"),
-            True,
-            DEAD_LETTER,
-            GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error="e", release=False),
-        ),
-        (Unclear(error="e"), True, RESEND, GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error="e", release=True)),
+        (Unclear(error="e"), False, LATER),
+        (Unclear(error="e"), True, GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error="e")),
         (
             Unclear(error="e", is_lasting=True),
             False,
-            RESEND,
-            GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error="e", release=False),
+            GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error="e"),
         ),
     ],
 )
 def test_the_outcome_of_sending_decides_what_becomes_of_it(
-    outcome: MailOutcome, last_attempt: bool, on_unknown_outcome: OnUnknownOutcome, expected: Transition
+    outcome: MailOutcome, last_attempt: bool, expected: Transition
 ) -> None:
-    assert transition_after(outcome, last_attempt=last_attempt, on_unknown_outcome=on_unknown_outcome) == expected
-
-
-def test_what_may_have_been_sent_is_never_released_by_default() -> None:
-    for last_attempt in (False, True):
-        decided = transition_after(Unclear(error="e"), last_attempt=last_attempt, on_unknown_outcome=DEAD_LETTER)
-        assert isinstance(decided, Retry | GiveUp)
-        assert not decided.release
+    assert transition_after(outcome, last_attempt=last_attempt) == expected
 
 
 @pytest.mark.parametrize("last_attempt", [False, True])
 def test_an_unclear_outcome_is_kept_for_a_repeat_also_after_the_last_attempt(*, last_attempt: bool) -> None:
-    decided = transition_after(
-        Unclear(error="e"), last_attempt=last_attempt, on_unknown_outcome=DEAD_LETTER, can_repeat=True
-    )
-    assert decided == LATER
+    assert transition_after(Unclear(error="e"), last_attempt=last_attempt, can_repeat=True) == LATER
 
 
 @pytest.mark.parametrize(
@@ -157,7 +110,7 @@ def test_an_unclear_outcome_is_kept_for_a_repeat_also_after_the_last_attempt(*, 
         (Unclear(error="e"), LATER),
         (
             Unclear(error="e", is_lasting=True),
-            GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error="e", release=False),
+            GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error="e"),
         ),
         (
             Throttled(error="e", retry_after_seconds=7),
@@ -171,7 +124,7 @@ def test_an_unclear_outcome_is_kept_for_a_repeat_also_after_the_last_attempt(*, 
             NotAllowed(error="e"),
             retry(HTTPStatus.SERVICE_UNAVAILABLE, "provider-refuses-key", release=False),
         ),
-        (Refused(error="e"), GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error="e", release=False)),
+        (Refused(error="e"), GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error="e")),
     ],
 )
 def test_what_comes_of_a_repeat_says_nothing_of_the_request_before_but_that_it_is_accepted(

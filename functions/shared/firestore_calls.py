@@ -14,9 +14,10 @@ from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import grpc
+from google.api_core import exceptions
 from google.api_core.exceptions import GoogleAPICallError, NotFound, from_grpc_error
 from google.api_core.gapic_v1.routing_header import to_grpc_metadata
-from google.api_core.retry import Retry
+from google.api_core.retry import Retry, if_exception_type
 from google.cloud import firestore
 from google.cloud.firestore_v1 import _helpers
 from google.cloud.firestore_v1.services.firestore.transports.base import DEFAULT_CLIENT_INFO
@@ -35,7 +36,19 @@ from google.cloud.firestore_v1.types import (
 
 Headers = Sequence[tuple[str, str]]
 
+_TRANSIENT = if_exception_type(
+    exceptions.Aborted,
+    exceptions.DeadlineExceeded,
+    exceptions.InternalServerError,
+    exceptions.ResourceExhausted,
+    exceptions.ServiceUnavailable,
+)
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+CHANGED = (exceptions.AlreadyExists, exceptions.FailedPrecondition, exceptions.NotFound)
+"""How Firestore refuses a write because the document has changed."""
 
 
 class FoundDocument(NamedTuple):
@@ -196,6 +209,11 @@ def firestore_calls(client: firestore.Client) -> FirestoreCalls:
     return FirestoreCalls(client)
 
 
+def retry_for(seconds: float) -> Retry:
+    """Call again after what passes by itself, for so many seconds."""
+    return Retry(predicate=_TRANSIENT, initial=0.1, maximum=2.0, multiplier=2.0, timeout=seconds)
+
+
 def creation(reference: Any, fields: Mapping[str, Any]) -> Any:
     """The write of a document that there must not be yet.
 
@@ -221,6 +239,19 @@ def change(reference: Any, fields: Mapping[str, Any], version: datetime | None) 
     if version is None:
         write.current_document.exists = True
     else:
+        _set_timestamp(write.current_document.update_time, version)
+    return write
+
+
+def removal(reference: Any, version: datetime | None) -> Any:
+    """The removal of a document that must still be as it was read.
+
+    Args:
+        reference: the library's.
+        version: the document's.
+    """
+    write = Write.pb()(delete=reference._document_path)
+    if version is not None:
         _set_timestamp(write.current_document.update_time, version)
     return write
 

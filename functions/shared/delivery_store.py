@@ -1,0 +1,347 @@
+"""Reads and writes delivery records, so that a report is sent once: nothing else writes `deliveries`.
+
+Every write is conditional on the version of the document that the decision was made by, so that it has its effect once
+or not at all. That is the guarantee of a transaction, without the locks and the extra calls of one: of two workers that
+claim the same delivery one writes, and the other learns that the document has changed.
+https://firebase.google.com/docs/firestore/manage-data/transactions#transaction_failure
+https://cloud.google.com/firestore/docs/reference/rpc/google.firestore.v1#precondition
+"""
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from google.api_core import exceptions
+from google.cloud import firestore
+from google.cloud.firestore_v1.base_query import FieldFilter
+
+from functions.shared.delivery import DELIVERIES, Delivery
+from functions.shared.delivery_attempt import DeliveryAttempt
+from functions.shared.delivery_table import Event, row_for, written
+from functions.shared.firestore_calls import (
+    CHANGED,
+    FoundDocument,
+    change,
+    creation,
+    firestore_calls,
+    removal,
+    retry_for,
+)
+from functions.shared.letter_store import LetterStore
+from functions.shared.mail_event import MAIL_EVENTS, MailRecord
+from functions.shared.mark import Others
+from functions.shared.period import Period
+from functions.shared.report_task import ReportTask
+from functions.shared.states import DeliveryState
+from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults
+from functions.shared.user import USERS, User
+
+_MOST_TURNS = 5
+"""How often to decide again because others keep writing the documents."""
+
+_NEWEST = 20
+"""How many of a subscription's newest deliveries to look at where an application has written the subscription. Each
+costs a read."""
+
+_NAMED = 256
+"""For how many deliveries and subscriptions their references are kept: more than a process works on at once."""
+
+_CALL_SECONDS = 10.0
+"""A read or a write, with all its retries."""
+
+_STREAM_SECONDS = 60.0
+"""Reading all deliveries that are under way."""
+
+_ONE_CALL_SECONDS = 5.0
+"""One call of those."""
+
+Move = Callable[[User | None, Subscription], Mapping[str, Any]]
+"""Given a subscription and its user, decides which of the subscription's fields to write; none where it is to be left
+alone."""
+
+
+class TaskDocuments(NamedTuple):
+    """What Firestore has about a task, all read at one moment. Each is None where there is no document.
+
+    Attributes:
+        delivery: the task's.
+        user: whose report it is.
+        subscription: which of the user's.
+    """
+
+    delivery: Delivery | None
+    user: User | None
+    subscription: Subscription | None
+
+
+class DeliveryChanged(Exception):
+    """The delivery is no longer as it was read: another process has acted on it.
+
+    Attributes:
+        found: what it is now; None where it is gone.
+    """
+
+    def __init__(self, found: Delivery | None) -> None:
+        super().__init__(f"the delivery is now {found.state if found else 'gone'}")
+        self.found = found
+
+
+class DeliveryStore:
+    """Reads and writes `deliveries`, and the subscriptions that they belong to. Safe for threads.
+
+    Every method raises google.api_core.exceptions.GoogleAPIError when Firestore fails or does not answer.
+
+    Args:
+        client: the Firestore client.
+        defaults: what a subscription's document does not say.
+        restored_at: the deployment's RESTORED_AT; None where Firestore was not restored, or that does not matter.
+        variant_of: which version of its kind makes a task's report; empty where the kind has no next version.
+    """
+
+    def __init__(
+        self,
+        client: firestore.Client,
+        defaults: SubscriptionDefaults,
+        *,
+        restored_at: datetime | None = None,
+        variant_of: Callable[[ReportTask], str] = lambda task: "",
+    ) -> None:
+        self._client = client
+        self._users = client.collection(USERS)
+        self._deliveries = client.collection(DELIVERIES)
+        # Each task names its documents several times, and to make a reference takes longer than to find it.
+        self._delivery = functools.lru_cache(maxsize=_NAMED)(self._deliveries.document)
+        self._subscription_of = functools.lru_cache(maxsize=_NAMED)(self._make_subscription)
+        self._calls = firestore_calls(client)
+        self.letters = LetterStore(client)
+        self._defaults = defaults
+        self._restored_at = restored_at
+        self._variant_of = variant_of
+
+    # Reading
+
+    def read(self, task: ReportTask, *, is_new: bool = False) -> TaskDocuments:
+        """Read the delivery, the user and the subscription of a task, by one call.
+
+        Args:
+            task: which.
+            is_new: whether there can be no delivery yet, unless the queue delivers a task twice. It is not read then:
+                whatever writes it next makes it, and learns if there is one after all.
+        """
+        is_new = is_new and not self._is_restored(task.due_at)
+        delivery, user, subscription = (
+            self._delivery(task.delivery_id),
+            self._users.document(task.user_id),
+            self._subscription(task),
+        )
+        found = self._get([user, subscription] if is_new else [delivery, user, subscription])
+        return TaskDocuments(
+            delivery=None if is_new else self._as_it_counts(found[delivery.path], task),
+            user=User.from_snapshot(found[user.path]),
+            subscription=Subscription.from_snapshot(found[subscription.path], self._defaults),
+        )
+
+    def read_delivery(self, task: ReportTask) -> Delivery | None:
+        """The delivery alone, or None where there is none yet."""
+        return self.read_deliveries([task])[0]
+
+    def read_deliveries(self, tasks: Sequence[ReportTask]) -> list[Delivery | None]:
+        """The deliveries of tasks, in their order; None where there is none yet."""
+        found = self._get([self._delivery(task.delivery_id) for task in tasks])
+        return [self._as_it_counts(found[self._delivery(task.delivery_id).path], task) for task in tasks]
+
+    def read_many(self, tasks: Iterable[ReportTask]) -> dict[ReportTask, tuple[User | None, Subscription | None]]:
+        """The users and the subscriptions of tasks, all read at one moment. Each is None where there is no document."""
+        places = {task: (self._users.document(task.user_id), self._subscription(task)) for task in tasks}
+        found = self._get(list({each.path: each for both in places.values() for each in both}.values()))
+        return {
+            task: (
+                User.from_snapshot(found[user.path]),
+                Subscription.from_snapshot(found[subscription.path], self._defaults),
+            )
+            for task, (user, subscription) in places.items()
+        }
+
+    def read_subscription(self, task: ReportTask, *, seconds: float = _CALL_SECONDS) -> Subscription | None:
+        """The subscription alone, which has been read before, or None where there is none by now."""
+        found = self._calls.get(self._subscription(task), retry=retry_for(seconds), timeout=_ONE_CALL_SECONDS)
+        return Subscription.from_snapshot(found, self._defaults)
+
+    def mail_record(self, delivery_id: str, *, seconds: float = _CALL_SECONDS) -> MailRecord | None:
+        """What the mail provider has reported about a delivery's mail, or None where it has reported nothing."""
+        reference = self._client.collection(MAIL_EVENTS).document(delivery_id)
+        return MailRecord.from_snapshot(self._get([reference], seconds=seconds)[reference.path])
+
+    def others(self, task: ReportTask, *, now: datetime, seconds: float = _CALL_SECONDS) -> Others:
+        """What the newest other deliveries of a task's subscription say."""
+        # By the index that lists a subscription's deliveries: no delivery pays for another one.
+        query = (
+            self._deliveries.where(filter=FieldFilter("user_id", "==", task.user_id))
+            .where(filter=FieldFilter("subscription_id", "==", task.subscription_id))
+            .order_by("due_at", direction=firestore.Query.DESCENDING)
+            .limit(_NEWEST)
+        )
+        found = self._calls.stream(query, retry=retry_for(seconds), timeout=seconds)
+        return Others.of(filter(None, map(Delivery.from_snapshot, found)), but=task.delivery_id, now=now)
+
+    def unfinished(self, most: int) -> Iterator[Delivery]:
+        """The deliveries that are not final: of those that an operator has put back, and of each state at most so
+        many."""
+        states = [state.value for state in DeliveryState if not state.is_final]
+        by_hand = self._deliveries.where(filter=FieldFilter("by_hand", "==", True))
+        queries = [by_hand.where(filter=FieldFilter("state", "in", states))]
+        queries += [self._deliveries.where(filter=FieldFilter("state", "==", state)) for state in states]
+        for query in queries:
+            retry = retry_for(_STREAM_SECONDS)
+            for found in self._calls.stream(query.limit(most), retry=retry, timeout=_STREAM_SECONDS):
+                if delivery := Delivery.from_snapshot(found):
+                    yield delivery.restored(self._restored_at)
+
+    # Writing
+
+    def write(
+        self,
+        task: ReportTask,
+        before: Delivery | None,
+        event: Event,
+        *,
+        now: datetime,
+        period: Period | None = None,
+        attempt: DeliveryAttempt | None = None,
+        documents: TaskDocuments | None = None,
+        move: Move | None = None,
+        seconds: float = _CALL_SECONDS,
+    ) -> Delivery:
+        """Write what has happened to a delivery, and move its subscription on: both or neither.
+
+        Both writes are conditional on what was read. Where attempts have only noted since that they failed, or the
+        application has written the subscription, this reads and decides again. If the application never stops, this
+        writes the delivery alone: the subscription is still due for it then, and the next task moves it on.
+
+        Args:
+            task: which delivery.
+            before: as it was read, or written last; None where there was none.
+            event: what has happened.
+            now: the present, in UTC.
+            period: what the report covers; None where that is not settled, or stays.
+            attempt: the attempt by the queue in which it happens; None for any other process.
+            documents: the user and the subscription as they were read; None where the subscription stays.
+            move: what to write to the subscription.
+            seconds: how long it may take.
+
+        Returns:
+            the delivery as it is now.
+
+        Raises:
+            DeliveryChanged: another process has acted on it.
+            functions.shared.delivery_table.CannotHappen: the delivery is not in a state in which this happens.
+        """
+        user, subscription = (documents.user, documents.subscription) if documents else (None, None)
+        for turns_left in reversed(range(_MOST_TURNS)):
+            after = row_for(before, event, now=now).after
+            fields = written(before, event, task=task, now=now, period=period, attempt=attempt)
+            moved = move(user, subscription) if move and subscription else {}
+            writes = [self._write_of(task, before, fields)]
+            if subscription and moved:
+                writes.append(change(self._subscription(task), moved, subscription.version))
+            try:
+                version = self._commit(writes, seconds)
+            except CHANGED:
+                found = self.read(task)
+            else:
+                return self._changed(task, before, fields, version)
+            delivery = found.delivery
+            # Firestore says so also when the write took effect, its answer was lost, and the client tried again.
+            if delivery and delivery.state is after and delivery.updated_at == now and _owns(delivery, fields, before):
+                return delivery
+            if delivery is not None and delivery.is_only_noted_since(before):
+                before = delivery
+            elif not moved or (delivery and delivery.version) != (before and before.version):
+                raise DeliveryChanged(delivery)
+            user, subscription = found.user, found.subscription if turns_left > 1 else None
+        raise DeliveryChanged(self.read_delivery(task))
+
+    def move(self, task: ReportTask, documents: TaskDocuments, move: Move) -> bool:
+        """Move on a subscription whose delivery is final already, by a write that is conditional on what was read.
+
+        Returns:
+            Whether something was written. Not, where the application has moved the subscription itself.
+        """
+        for _ in range(_MOST_TURNS):
+            subscription = documents.subscription
+            moved = move(documents.user, subscription) if subscription else {}
+            if subscription is None or not moved:
+                return False
+            try:
+                self._commit([change(self._subscription(task), moved, subscription.version)])
+            except CHANGED:
+                documents = self.read(task)
+            else:
+                return True
+        return False
+
+    def note_all(self, noted: Sequence[tuple[ReportTask, Event, Period | None]], *, now: datetime) -> None:
+        """Make the records of reports that have none, in one commit. One that there is by now stays as it is."""
+        writes = [
+            self._write_of(task, None, written(None, event, task=task, now=now, period=period))
+            for task, event, period in noted
+        ]
+        try:
+            self._commit(writes)
+        except (*CHANGED, exceptions.Aborted):
+            # A worker has just begun with one of the reports, so the commit wrote none.
+            if len(noted) > 1:
+                for each in noted:
+                    self.note_all([each], now=now)
+
+    def withdraw(self, task: ReportTask, delivery: Delivery) -> None:
+        """Take a record back that was only noted, unless something has happened to it since."""
+        try:
+            self._commit([removal(self._delivery(task.delivery_id), delivery.version)])
+        except CHANGED:
+            return
+
+    def _as_it_counts(self, found: FoundDocument, task: ReportTask) -> Delivery | None:
+        delivery = Delivery.from_snapshot(found)
+        if delivery is None and self._is_restored(task.due_at):
+            # The copy does not have it: it may have been sent since.
+            delivery = Delivery(
+                id=task.delivery_id, state=DeliveryState.PENDING, version=None, due_at=task.due_at, kind=task.kind
+            )
+        return delivery and delivery.restored(self._restored_at)
+
+    def _is_restored(self, due_at: datetime) -> bool:
+        return self._restored_at is not None and due_at <= self._restored_at
+
+    def _write_of(self, task: ReportTask, before: Delivery | None, fields: Mapping[str, Any]) -> Any:
+        if variant := self._variant_of(task):
+            fields = {**fields, "variant": variant}
+        reference = self._delivery(task.delivery_id)
+        if before is None or before.version is None:
+            return creation(reference, fields)
+        return change(reference, fields, before.version)
+
+    def _changed(
+        self, task: ReportTask, before: Delivery | None, fields: Mapping[str, Any], version: datetime
+    ) -> Delivery:
+        if before is None:
+            return Delivery.from_fields(task.delivery_id, fields, version=version)
+        return before.changed(fields, version)
+
+    def _get(self, references: Sequence[Any], *, seconds: float = _CALL_SECONDS) -> dict[str, FoundDocument]:
+        return self._calls.get_all(references, retry=retry_for(seconds), timeout=_ONE_CALL_SECONDS)
+
+    def _commit(self, writes: Sequence[Any], seconds: float = _CALL_SECONDS) -> datetime:
+        return self._calls.commit(writes, retry=retry_for(seconds), timeout=_ONE_CALL_SECONDS)
+
+    def _subscription(self, task: ReportTask) -> Any:
+        return self._subscription_of(task.user_id, task.subscription_id)
+
+    def _make_subscription(self, user_id: str, subscription_id: str) -> Any:
+        return self._users.document(user_id).collection(SUBSCRIPTIONS).document(subscription_id)
+
+
+def _owns(delivery: Delivery, fields: Mapping[str, Any], before: Delivery | None) -> bool:
+    """Whether a delivery has the owner that a write gave it."""
+    return delivery.owner == (fields.get("owner", before and before.owner) or "")

@@ -1,0 +1,41 @@
+"""The states of a delivery in docs/explanation/how-it-works.md: the diagram, and the table of what can happen."""
+
+import re
+
+from functions.shared.delivery_table import TABLE
+from functions.shared.states import DeliveryState
+from tests.documents.generated_parts import table
+
+
+def _words(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+
+
+def diagram(_part: str) -> str:
+    """The diagram, without what leaves a delivery in its state."""
+    named: dict[tuple[str, str], list[str]] = {}
+    for row in TABLE:
+        if row.before != row.after:
+            named.setdefault((row.before or "[*]", row.after), []).append(_words(row.event.__name__))
+    arrows = [f"    {before} --> {after}: {', '.join(events)}" for (before, after), events in named.items()]
+    ends = [f"    {state} --> [*]" for state in DeliveryState if state.is_final]
+    return "\n".join(["```mermaid", "stateDiagram-v2", "    direction LR", *arrows, "", *ends, "```"])
+
+
+def rows(_part: str) -> str:
+    """The rows of the table."""
+    return table(
+        ["what happens", "to a delivery that is", "makes it", "in words"],
+        [
+            (
+                _words(row.event.__name__),
+                f"`{row.before}`" if row.before else "not there",
+                f"`{row.after}`",
+                row.because,
+            )
+            for row in TABLE
+        ],
+    )
+
+
+PARTS = {"delivery-diagram": diagram, "delivery-table": rows}
