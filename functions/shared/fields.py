@@ -3,49 +3,65 @@ never guesses a value, and uses the rest of the document.
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from functions.shared.plausible_time import plausible
 
-DocumentModel = TypeVar("DocumentModel", bound=BaseModel)
 
+class DocumentFields:
+    """The fields of a record that are fields of its document, too.
 
-def read_document(
-    model: type[DocumentModel],
-    document: Mapping[str, Any],
-    *,
-    must_be: Mapping[str, str],
-    required: Sequence[str] = (),
-    together: Sequence[tuple[str, str]] = (),
-) -> tuple[DocumentModel, str]:
-    """Read a document's fields. A field that is null counts as absent, and one that is malformed has its default.
-
-    Args:
-        model: the fields, each with a default.
-        document: what is stored.
-        must_be: what each field has to be, in words for people who have never seen this code.
-        required: the fields that must be there.
-        together: pairs of fields; where the first is malformed, the second has its default, too.
-
-    Returns:
-        the fields, and what is wrong with them in one line: each field that is malformed and what it must be, but not
-        what it is. Empty where nothing is wrong.
+    Attributes:
+        model: what checks them all.
+        must_be: what each has to be, in words for people who have never seen this code.
     """
-    fields = {name: value for name, value in document.items() if value is not None}
-    problems = [f"{name}: is missing, and must be {must_be[name]}" for name in required if name not in fields]
-    try:
-        return model.model_validate(fields), "; ".join(problems)
-    except ValidationError as error:
-        wrong = dict.fromkeys(str(item["loc"][0]) for item in error.errors(include_input=False, include_url=False))
-    problems += [f"{name}: must be {must_be[name]}" for name in wrong]
-    left_out = {*wrong, *(second for first, second in together if first in wrong)}
-    sound = {name: value for name, value in fields.items() if name not in left_out}
-    return model.model_validate(sound), "; ".join(problems)
+
+    def __init__(self, record: Callable[..., Any]) -> None:
+        """Take the record's declarations.
+
+        Args:
+            record: its class. The type of each of the fields is `Annotated`: with what checks it, and with what it must
+                be as its `description`.
+        """
+        fields: dict[str, Any] = {
+            name: (attribute.annotation, None if attribute.default is attribute.empty else attribute.default)
+            for name, attribute in inspect.signature(record).parameters.items()
+            if get_origin(attribute.annotation) is Annotated
+        }
+        config = ConfigDict(strict=True, extra="ignore", arbitrary_types_allowed=True, defer_build=True)
+        self.model = create_model("Document", __config__=config, **fields)
+        self.must_be = {name: field.description or "" for name, field in self.model.model_fields.items()}
+
+    def read(
+        self, document: Mapping[str, Any], *, required: Sequence[str] = (), together: Sequence[tuple[str, str]] = ()
+    ) -> tuple[dict[str, Any], str]:
+        """Read a document. A field that is null counts as absent, and one that is malformed has its default.
+
+        Args:
+            document: what is stored.
+            required: the fields that must be there.
+            together: pairs of fields; where the first is malformed, the second has its default, too.
+
+        Returns:
+            each field, None where it has neither a value nor a default, and what is wrong with them in one line: each
+            field that is malformed and what it must be, but not what it is. Empty where nothing is wrong.
+        """
+        fields = {name: value for name, value in document.items() if value is not None}
+        problems = [f"{name}: is missing, and must be {self.must_be[name]}" for name in required if name not in fields]
+        try:
+            return vars(self.model.model_validate(fields)), "; ".join(problems)
+        except ValidationError as error:
+            wrong = dict.fromkeys(str(item["loc"][0]) for item in error.errors(include_input=False, include_url=False))
+        problems += [f"{name}: must be {self.must_be[name]}" for name in wrong]
+        left_out = {*wrong, *(second for first, second in together if first in wrong)}
+        sound = {name: value for name, value in fields.items() if name not in left_out}
+        return vars(self.model.model_validate(sound)), "; ".join(problems)
 
 
 def _address(value: str) -> str:
@@ -80,10 +96,13 @@ MailAddress = Annotated[str, AfterValidator(_address)]
 TimeZone = Annotated[ZoneInfo, BeforeValidator(_time_zone)]
 """A zone of the IANA database, from its name."""
 
-Timestamp = Annotated[datetime, BeforeValidator(_timestamp)]
-"""A timestamp that can be the pipeline's (functions.shared.plausible_time)."""
+Timestamp = Annotated[
+    Annotated[datetime, BeforeValidator(_timestamp)] | None, Field(description="a timestamp between 1970 and 2200")
+]
+"""A timestamp that can be the pipeline's (functions.shared.plausible_time), or none."""
 
-A_TIMESTAMP = "a timestamp between 1970 and 2200"
-A_TIME_ZONE = "a name of the IANA database, such as Asia/Tokyo"
-A_LOCALE = "a string, such as en or ja"
-TRUE_OR_FALSE = "true or false"
+TrueOrFalse = Annotated[bool, Field(description="true or false")]
+"""One of the two, and nothing that Python takes for one of them."""
+
+A_TIME_ZONE = Field(description="a name of the IANA database, such as Asia/Tokyo")
+A_LOCALE = Field(description="a string, such as en or ja")

@@ -7,22 +7,22 @@ callers hold the Firestore client, and make each write conditional on `Subscript
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, NamedTuple
+from enum import StrEnum
+from typing import Annotated, Any, NamedTuple, get_type_hints
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, PlainValidator, ValidationInfo
 
 from functions.shared.address_hash import address_hash
 from functions.shared.cron import CronLine
 from functions.shared.fields import (
     A_LOCALE,
     A_TIME_ZONE,
-    A_TIMESTAMP,
-    TRUE_OR_FALSE,
+    DocumentFields,
     MailAddress,
     Timestamp,
     TimeZone,
-    read_document,
+    TrueOrFalse,
 )
 from functions.shared.ids import KIND_PATTERN, SHARDS, shard_of
 from functions.shared.schedule import Cadence, Covers, Schedule
@@ -39,40 +39,17 @@ DEFAULT_SUBSCRIPTION = "default"
 MOST_ADDRESSES = 20
 """How many addresses each of ADDRESS_LISTS may hold."""
 
-
-SUBSCRIPTION_MUST_BE = {
-    "active": TRUE_OR_FALSE,
-    "paused_because": f"{', '.join(list(PauseReason)[:-1])} or {list(PauseReason)[-1]}",
-    "paused_at": A_TIMESTAMP,
-    "paused_until": A_TIMESTAMP,
-    "kind": "the name of a report, such as activity",
-    "cadence": f"{', '.join(list(Cadence)[:-1])} or {list(Cadence)[-1]}",
-    "hour": "an integer from 0 to 23",
-    "minute": "an integer from 0 to 59",
-    "weekday": "monday to sunday, or an integer from 1 (Monday) to 7 (Sunday)",
-    "day": "an integer from 1 to 31",
-    "cron": "five cron fields that are due at some time, such as 0 8 * * 1-5",
-    "covers": f"{' or '.join(Covers)}",
-    "to": f"a list of 1 to {MOST_ADDRESSES} e-mail addresses, none of them twice",
-    "cc": f"a list of at most {MOST_ADDRESSES} e-mail addresses, none of them twice or in `to`",
-    "time_zone": A_TIME_ZONE,
-    "locale": A_LOCALE,
-    "sandbox": TRUE_OR_FALSE,
-    "options": "a map",
-    "skip_empty": TRUE_OR_FALSE,
-    "objections": "a map of the hashes of e-mail addresses to maps with because, at and cleared_at",
-    "suppressed": "a list of hashes of e-mail addresses",
-    "bounced_address": "the hash of an e-mail address",
-    "resumed_at": A_TIMESTAMP,
-    "next_report_at": A_TIMESTAMP,
-    "reported_until": A_TIMESTAMP,
-    "settled_at": A_TIMESTAMP,
-}
-"""What each field has to be, as docs/reference/documents.md says it."""
+_EACH_ONCE = "e-mail addresses, none of them twice"
 
 _OBJECTIONS = (PauseReason.BOUNCED, PauseReason.UNSUBSCRIBED, PauseReason.COMPLAINED)
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def _because(because: PauseReason | None) -> PauseReason | None:
+    if because is not None and because not in _OBJECTIONS:
+        raise ValueError("not why an address objects")
+    return because
 
 
 class Objection(NamedTuple):
@@ -84,14 +61,21 @@ class Objection(NamedTuple):
         cleared_at: when its owner took everything before that back; None where that never was.
     """
 
-    because: PauseReason | None = None
-    at: datetime | None = None
-    cleared_at: datetime | None = None
+    because: Annotated[PauseReason | None, Field(strict=False), AfterValidator(_because)] = None
+    at: Timestamp = None
+    cleared_at: Timestamp = None
 
     def to_field(self) -> dict[str, Any]:
         """It as the document has it."""
         fields = {"because": self.because and self.because.value, "at": self.at, "cleared_at": self.cleared_at}
         return {name: value for name, value in fields.items() if value is not None}
+
+
+_OBJECTION_FIELDS = DocumentFields(Objection)
+
+
+def _objection(fields: Any) -> Objection:
+    return Objection(**vars(_OBJECTION_FIELDS.model.model_validate(fields)))
 
 
 class SubscriptionDefaults(NamedTuple):
@@ -115,7 +99,7 @@ def _cron(value: Any, subscription: ValidationInfo) -> CronLine | None:
     return CronLine(value)
 
 
-def _each_once(addresses: list[str], subscription: ValidationInfo) -> list[str]:
+def _each_once(addresses: tuple[str, ...], subscription: ValidationInfo) -> tuple[str, ...]:
     # `data` has the fields above this one, so the later of two lists is the one at fault.
     above = [address for name in ADDRESS_LISTS for address in subscription.data.get(name) or ()]
     every = [*above, *addresses]
@@ -125,52 +109,15 @@ def _each_once(addresses: list[str], subscription: ValidationInfo) -> list[str]:
     return addresses
 
 
-def _objection(because: PauseReason | None) -> PauseReason | None:
-    if because is not None and because not in _OBJECTIONS:
-        raise ValueError("not why an address objects")
-    return because
+_Addresses = Annotated[
+    tuple[MailAddress, ...], Field(strict=False, max_length=MOST_ADDRESSES), AfterValidator(_each_once)
+]
 
 
-class _ObjectionFields(BaseModel):
-    model_config = ConfigDict(strict=True, extra="ignore", defer_build=True)
-
-    because: Annotated[PauseReason | None, Field(strict=False), AfterValidator(_objection)] = None
-    at: Timestamp | None = None
-    cleared_at: Timestamp | None = None
-
-
-_Addresses = Annotated[list[MailAddress], Field(max_length=MOST_ADDRESSES), AfterValidator(_each_once)]
-
-
-class _SubscriptionFields(BaseModel):
-    model_config = ConfigDict(strict=True, extra="ignore", arbitrary_types_allowed=True, defer_build=True)
-
-    active: bool = True
-    paused_because: Annotated[PauseReason | None, Field(strict=False)] = None
-    paused_at: Timestamp | None = None
-    paused_until: Timestamp | None = None
-    kind: Annotated[str, Field(pattern=KIND_PATTERN)] | None = None
-    cadence: Annotated[Cadence | None, Field(strict=False)] = None
-    hour: Annotated[int, Field(ge=0, le=23)] = 8
-    minute: Annotated[int, Field(ge=0, le=59)] = 0
-    weekday: Annotated[int, BeforeValidator(_weekday), Field(ge=1, le=7)] = 1
-    day: Annotated[int, Field(ge=1, le=31)] = 1
-    cron: Annotated[CronLine | None, BeforeValidator(_cron), Field(validate_default=True)] = None
-    covers: Annotated[Covers | None, Field(strict=False)] = None
-    to: Annotated[_Addresses, Field(min_length=1)] | None = None
-    cc: _Addresses = []
-    time_zone: TimeZone | None = None
-    locale: str | None = None
-    sandbox: bool = False
-    options: dict[Any, Any] = {}
-    skip_empty: bool = True
-    objections: dict[str, _ObjectionFields] = {}
-    suppressed: list[str] = []
-    bounced_address: str = ""
-    resumed_at: Timestamp | None = None
-    next_report_at: Timestamp | None = None
-    reported_until: Timestamp | None = None
-    settled_at: Timestamp | None = None
+def _one_of(names: type[StrEnum]) -> Any:
+    *others, last = names
+    # Not strict: the document has the name, and this reads the member.
+    return Field(strict=False, description=f"{', '.join(others)} or {last}")
 
 
 class Subscription(NamedTuple):
@@ -217,33 +164,46 @@ class Subscription(NamedTuple):
 
     id: str
     user_id: str
-    kind: str
-    cadence: Cadence
+    kind: Annotated[str, Field(pattern=KIND_PATTERN, description="the name of a report, such as activity")]
+    cadence: Annotated[Cadence, _one_of(Cadence)]
     shard: int | None = None
-    active: bool = True
-    paused_because: PauseReason | None = None
-    paused_at: datetime | None = None
-    paused_until: datetime | None = None
-    hour: int = 8
-    minute: int = 0
-    weekday: int = 1
-    day: int = 1
-    cron: CronLine | None = None
-    covers: Covers | None = None
-    to: tuple[str, ...] = ()
-    cc: tuple[str, ...] = ()
-    time_zone: ZoneInfo | None = None
-    locale: str | None = None
-    sandbox: bool = False
-    options: Mapping[Any, Any] = {}
-    skip_empty: bool = True
-    objections: Mapping[str, Objection] | None = {}
-    suppressed: frozenset[str] = frozenset()
-    bounced_address: str = ""
-    resumed_at: datetime | None = None
-    next_report_at: datetime | None = None
-    reported_until: datetime | None = None
-    settled_at: datetime | None = None
+    active: TrueOrFalse = True
+    paused_because: Annotated[PauseReason | None, _one_of(PauseReason)] = None
+    paused_at: Timestamp = None
+    paused_until: Timestamp = None
+    hour: Annotated[int, Field(ge=0, le=23, description="an integer from 0 to 23")] = 8
+    minute: Annotated[int, Field(ge=0, le=59, description="an integer from 0 to 59")] = 0
+    weekday: Annotated[
+        int,
+        BeforeValidator(_weekday),
+        Field(ge=1, le=7, description="monday to sunday, or an integer from 1 (Monday) to 7 (Sunday)"),
+    ] = 1
+    day: Annotated[int, Field(ge=1, le=31, description="an integer from 1 to 31")] = 1
+    cron: Annotated[
+        CronLine | None,
+        BeforeValidator(_cron),
+        Field(validate_default=True, description="five cron fields that are due at some time, such as 0 8 * * 1-5"),
+    ] = None
+    covers: Annotated[Covers | None, _one_of(Covers)] = None
+    to: Annotated[_Addresses, Field(min_length=1, description=f"a list of 1 to {MOST_ADDRESSES} {_EACH_ONCE}")] = ()
+    cc: Annotated[_Addresses, Field(description=f"a list of at most {MOST_ADDRESSES} {_EACH_ONCE} or in `to`")] = ()
+    time_zone: Annotated[TimeZone | None, A_TIME_ZONE] = None
+    locale: Annotated[str | None, A_LOCALE] = None
+    sandbox: TrueOrFalse = False
+    options: Annotated[Mapping[Any, Any], InstanceOf(), Field(description="a map")] = {}
+    skip_empty: TrueOrFalse = True
+    objections: Annotated[
+        Mapping[str, Annotated[Objection, PlainValidator(_objection)]] | None,
+        Field(description="a map of the hashes of e-mail addresses to maps with because, at and cleared_at"),
+    ] = {}
+    suppressed: Annotated[frozenset[str], Field(strict=False, description="a list of hashes of e-mail addresses")] = (
+        frozenset()
+    )
+    bounced_address: Annotated[str, Field(description="the hash of an e-mail address")] = ""
+    resumed_at: Timestamp = None
+    next_report_at: Timestamp = None
+    reported_until: Timestamp = None
+    settled_at: Timestamp = None
     problem: str = ""
     version: datetime | None = None
 
@@ -280,50 +240,15 @@ class Subscription(NamedTuple):
             defaults: what the document does not say.
             version: the update time of the document.
         """
-        read, problem = read_document(
-            _SubscriptionFields,
-            document,
-            must_be=SUBSCRIPTION_MUST_BE,
-            # The cadence `cron` needs a cron line.
-            together=[("cron", "cadence")],
-        )
+        # The cadence `cron` needs a cron line.
+        read, problem = _FIELDS.read(document, together=[("cron", "cadence")])
+        read["kind"] = read["kind"] or defaults.kind
+        read["cadence"] = read["cadence"] or defaults.cadence
+        if document.get("objections", {}) is None:
+            read["objections"] = None
         shard = document.get("shard")
-        objections = {
-            hashed: Objection(each.because, each.at, each.cleared_at) for hashed, each in read.objections.items()
-        }
-        return cls(
-            id=subscription_id,
-            user_id=user_id,
-            shard=shard if type(shard) is int and 0 <= shard < SHARDS else None,
-            active=read.active,
-            paused_because=read.paused_because,
-            paused_at=read.paused_at,
-            paused_until=read.paused_until,
-            kind=read.kind or defaults.kind,
-            cadence=read.cadence or defaults.cadence,
-            hour=read.hour,
-            minute=read.minute,
-            weekday=read.weekday,
-            day=read.day,
-            cron=read.cron,
-            covers=read.covers,
-            to=tuple(read.to or ()),
-            cc=tuple(read.cc),
-            time_zone=read.time_zone,
-            locale=read.locale,
-            sandbox=read.sandbox,
-            options=read.options,
-            skip_empty=read.skip_empty,
-            objections=objections if document.get("objections", {}) is not None else None,
-            suppressed=frozenset(read.suppressed),
-            bounced_address=read.bounced_address,
-            resumed_at=read.resumed_at,
-            next_report_at=read.next_report_at,
-            reported_until=read.reported_until,
-            settled_at=read.settled_at,
-            problem=problem,
-            version=version,
-        )
+        read["shard"] = shard if type(shard) is int and 0 <= shard < SHARDS else None
+        return cls(id=subscription_id, user_id=user_id, problem=problem, version=version, **read)
 
     def is_paused(self, now: datetime) -> bool:
         """Whether the subscription is paused and gets no reports for now.
@@ -386,8 +311,14 @@ class Subscription(NamedTuple):
 SUBSCRIPTION_FIELDS = tuple(name for name in Subscription._fields if name not in {"id", "problem", "version"})
 """The names of the document's fields."""
 
-ADDRESS_LISTS = tuple(name for name, type_ in Subscription.__annotations__.items() if type_ == tuple[str, ...])
+ADDRESS_LISTS = tuple(name for name, type_ in get_type_hints(Subscription).items() if type_ == tuple[str, ...])
 """The names of the fields that say who gets the reports."""
+
+
+_FIELDS = DocumentFields(Subscription)
+
+SUBSCRIPTION_MUST_BE = _FIELDS.must_be
+"""What each field has to be, as docs/reference/documents.md says it."""
 
 
 def default_fields(user_id: str, defaults: SubscriptionDefaults, *, due_at: datetime) -> dict[str, Any]:

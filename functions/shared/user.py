@@ -4,18 +4,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from functions.shared.fields import (
     A_LOCALE,
     A_TIME_ZONE,
-    TRUE_OR_FALSE,
+    DocumentFields,
     MailAddress,
     TimeZone,
-    read_document,
+    TrueOrFalse,
 )
 from functions.shared.plausible_time import plausible
 from functions.shared.stored_fields import stored_version
@@ -24,25 +24,6 @@ USERS = "users"
 """The name of the collection."""
 
 UTC_ZONE = ZoneInfo("UTC")
-
-USER_MUST_BE = {
-    "email": "an e-mail address",
-    "name": "a string",
-    "active": TRUE_OR_FALSE,
-    "time_zone": A_TIME_ZONE,
-    "locale": A_LOCALE,
-}
-"""What each field has to be, as docs/reference/documents.md says it."""
-
-
-class _UserFields(BaseModel):
-    model_config = ConfigDict(strict=True, extra="ignore", arbitrary_types_allowed=True, defer_build=True)
-
-    email: MailAddress = ""
-    name: str = ""
-    active: bool = True
-    time_zone: TimeZone = UTC_ZONE
-    locale: str = "en"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,11 +47,11 @@ class User:
     """
 
     id: str
-    email: str = ""
-    name: str = ""
-    active: bool = True
-    time_zone: ZoneInfo = UTC_ZONE
-    locale: str = "en"
+    email: Annotated[MailAddress, Field(description="an e-mail address")] = ""
+    name: Annotated[str, Field(description="a string")] = ""
+    active: TrueOrFalse = True
+    time_zone: Annotated[TimeZone, A_TIME_ZONE] = UTC_ZONE
+    locale: Annotated[str, A_LOCALE] = "en"
     enrolled_at: datetime | None = None
     fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
     problem: str = ""
@@ -95,19 +76,15 @@ class User:
             document: its fields.
             version: the update time of the document.
         """
-        read, problem = read_document(_UserFields, document, must_be=USER_MUST_BE, required=("email", "active"))
-        return cls(
-            id=user_id,
-            email=read.email,
-            name=read.name,
-            active=read.active,
-            time_zone=read.time_zone,
-            locale=read.locale,
-            enrolled_at=plausible(document.get("enrolled_at")),
-            fields=document,
-            problem=problem,
-            version=version,
-        )
+        read, problem = _FIELDS.read(document, required=("email", "active"))
+        enrolled_at = plausible(document.get("enrolled_at"))
+        return cls(id=user_id, enrolled_at=enrolled_at, fields=document, problem=problem, version=version, **read)
+
+
+_FIELDS = DocumentFields(User)
+
+USER_MUST_BE = _FIELDS.must_be
+"""What each field has to be, as docs/reference/documents.md says it."""
 
 
 def enrolled_fields(*, now: datetime) -> dict[str, Any]:
