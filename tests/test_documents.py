@@ -1,16 +1,13 @@
 """The documents hold to the project: every link, file, make target and `reports` command that they name exists."""
 
 import re
-import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import markdown
 import pytest
-import typer.main
 from markdown_it import MarkdownIt
 
 from functions.shared.dead_letter import DeadLetterState
@@ -18,8 +15,8 @@ from functions.shared.delivery import DeliveryState
 from functions.shared.settings import MailProviderName
 from functions.shared.subscription import ADDRESS_LISTS
 from functions.worker.mail.provider import parts_of
-from operations.commands.app import app
 from tests.documents import reading_time
+from tests.documents.commands import unknown_commands
 from tests.documents.markdown import BLOCK_OF_CODE, without_blocks
 
 ROOT = Path(__file__).parent.parent
@@ -159,30 +156,6 @@ def test_make_targets_that_are_named_exist(document: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = {name for text in code(document) for name in re.findall(r"^make ([a-z-]+)", text)}
     assert named <= targets
-
-
-def calls(texts: Iterable[str]) -> Iterator[list[str]]:
-    for text in texts:
-        for call in re.findall(r"(?:^|[(|] ?)(?:\./)?reports ([^|)]+)", text):
-            yield shlex.split(call.replace("…", ""), comments=True)
-
-
-def unknown_commands(texts: Iterable[str]) -> list[str]:
-    """The calls of `reports` in lines of code that it does not take."""
-    unknown = []
-    all_commands = typer.main.get_command(app)
-    for words in calls(texts):
-        command: Any = all_commands
-        rest = list(words)
-        while rest and (child := getattr(command, "commands", {}).get(rest[0])):
-            command, rest = child, rest[1:]
-        spellings = (each for parameter in command.params for each in (parameter.opts, parameter.secondary_opts))
-        options = {option for spelling in spellings for option in spelling} | {"--help"}
-        given = {word.partition("=")[0] for word in rest if word.startswith("-")}
-        is_group = bool(getattr(command, "commands", {}))
-        if (is_group and rest and not rest[0].startswith("-")) or not given <= options:
-            unknown.append(" ".join(words))
-    return unknown
 
 
 @parameters(DOCUMENTS)

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from local_cloud.firestore.collection_group import CollectionGroup
 from local_cloud.firestore.declared_indexes import CompositeFields
 from local_cloud.firestore.indexes import document_key
 from local_cloud.firestore.messages import Message
 from local_cloud.firestore.nearest import nearest
 from local_cloud.firestore.plan import Walk, ideal_composite, plan, properties
 from local_cloud.firestore.query import Query
-from local_cloud.firestore.store import Collection, Database, Version
+from local_cloud.firestore.store import Collection, CollectionGroup, Database, Version
 from local_cloud.firestore.usage import Usage
 
 _BREATH = 256

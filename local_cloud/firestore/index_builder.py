@@ -6,10 +6,9 @@ there is, and the composite one is filled while other calls are served, for the 
 
 import asyncio
 
-from local_cloud.firestore.collection_group import CollectionGroup
 from local_cloud.firestore.declared_indexes import CompositeFields
 from local_cloud.firestore.execution import Execution
-from local_cloud.firestore.store import Collection
+from local_cloud.firestore.store import Collection, CollectionGroup
 
 _SLICE = 256
 """Documents after which other calls are served."""

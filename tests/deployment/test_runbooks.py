@@ -7,7 +7,8 @@ import pytest
 
 from deployment.render import fill
 from tests.deployment.conftest import REPOSITORY
-from tests.test_documents import anchors, unknown_commands
+from tests.documents.commands import unknown_commands
+from tests.test_documents import anchors
 
 RUNBOOKS = REPOSITORY / "docs/guides/runbooks.md"
 SECTIONS = dict(

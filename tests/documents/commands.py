@@ -1,7 +1,9 @@
-"""The part of docs/reference/commands.md that is made from the application of the commands."""
+"""The commands of `reports` as the documents have them: the part of docs/reference/commands.md that is made from the
+application, and the calls that it does not take."""
 
 import re
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,24 @@ def _with_children(path: str, command: Any) -> Iterator[tuple[str, Any]]:
     yield path, command
     for name, child in getattr(command, "commands", {}).items():
         yield from _with_children(f"{path} {name}", child)
+
+
+def unknown_commands(texts: Iterable[str]) -> list[str]:
+    """The calls of `reports` in lines of code that it does not take."""
+    unknown = []
+    whole: Any = typer.main.get_command(app)
+    for words in _calls(texts):
+        command = whole
+        rest = list(words)
+        while rest and (child := getattr(command, "commands", {}).get(rest[0])):
+            command, rest = child, rest[1:]
+        spellings = (each for parameter in command.params for each in (parameter.opts, parameter.secondary_opts))
+        options = {option for spelling in spellings for option in spelling} | {"--help"}
+        given = {word.partition("=")[0] for word in rest if word.startswith("-")}
+        is_group = bool(getattr(command, "commands", {}))
+        if (is_group and rest and not rest[0].startswith("-")) or not given <= options:
+            unknown.append(" ".join(words))
+    return unknown
 
 
 def made_part() -> str:
@@ -81,3 +101,9 @@ def _default(parameter: Any) -> str:
     if value in {None, False, ""}:
         return ""
     return f"`{value.relative_to(REPOSITORY) if isinstance(value, Path) else value}`"
+
+
+def _calls(texts: Iterable[str]) -> Iterator[list[str]]:
+    for text in texts:
+        for call in re.findall(r"(?:^|[(|] ?)(?:\./)?reports ([^|)]+)", text):
+            yield shlex.split(call.replace("…", ""), comments=True)

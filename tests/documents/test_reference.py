@@ -7,9 +7,8 @@ import pytest
 from operations.__main__ import INTERRUPTED
 from operations.commands.examples import EXAMPLES
 from operations.errors import ExitStatus
-from tests.documents.commands import all_commands
+from tests.documents.commands import all_commands, unknown_commands
 from tests.documents.reference import DOCS, PAGES, renewed
-from tests.test_documents import unknown_commands
 
 
 @pytest.mark.parametrize("page", PAGES)
