@@ -3,9 +3,18 @@
 from typing import Any
 
 from functions.shared.ids import is_document_id
+from functions.shared.mail_event import MailStatus
 from functions.shared.sanitize import error_text
+from functions.shared.subscription import PauseReason
 
 MOST_REASON_CHARACTERS = 500
+
+PAUSES = {
+    MailStatus.BOUNCED: PauseReason.BOUNCED,
+    MailStatus.COMPLAINED: PauseReason.COMPLAINED,
+    MailStatus.UNSUBSCRIBED: PauseReason.UNSUBSCRIBED,
+}
+"""The statuses after which no further email is to go to the address, whatever else the event says."""
 
 
 def kept_text(value: Any) -> str:

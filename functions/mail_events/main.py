@@ -11,7 +11,7 @@ import structlog
 from google.api_core.exceptions import GoogleAPIError
 
 from functions.mail_events.address_pauses import AddressPauses
-from functions.mail_events.provider import ProviderParts, parts_of
+from functions.mail_events.provider import ProviderParts, parts_of, signatures_of
 from functions.mail_events.received_events import InvalidBody, InvalidSignature
 from functions.mail_events.record_store import RecordStore
 from functions.mail_events.settled_outcomes import SettledOutcomes
@@ -48,7 +48,7 @@ def _choose_provider() -> ProviderParts:
 
 _provider = _choose_provider()
 _settings, _provider_settings = load_both(MailEventsSettings, _provider.settings_class)
-_signatures = _provider.signatures(_provider_settings)
+_signatures = signatures_of(_provider, _provider_settings)
 _METHODS = {_provider.PATH: "POST", "/health": "GET"}
 configure_logging("mail_events", _settings.log_level)
 configure_server()

@@ -1,27 +1,10 @@
 """The mail provider of this deployment: the one place of this function that chooses it."""
 
-from datetime import datetime
 from typing import Any, Protocol
 
-from functions.mail_events.received_events import ReceivedEvents
-from functions.shared.identity import Headers
-from functions.shared.settings import MailProviderName, Settings
-
-
-class Signatures(Protocol):
-    """Verifies calls."""
-
-    def verify(self, headers: Headers, body: bytes, *, now: datetime) -> None:
-        """Return if a call is the provider's.
-
-        Args:
-            headers: the request's.
-            body: the raw body.
-            now: the present, in UTC.
-
-        Raises:
-            InvalidSignature: it is not, or is too old to tell.
-        """
+from functions.mail_events.received_events import InvalidKey, ReceivedEvents
+from functions.mail_events.signatures import Signatures
+from functions.shared.settings import MailProviderName, Settings, cannot_start
 
 
 class ProviderParts(Protocol):
@@ -35,14 +18,15 @@ class ProviderParts(Protocol):
     def settings_class(self) -> type[Settings]:
         """By what its calls are verified."""
 
-    def signatures(self, settings: Any, /) -> Signatures:
+    @property
+    def KEYS(self) -> str:  # noqa: N802  likewise
+        """The name of the setting that has the keys."""
+
+    def signatures(self, keys: list[str], /) -> Signatures[Any]:
         """Make what verifies its calls.
 
-        Args:
-            settings: of its `settings_class`.
-
         Raises:
-            SystemExit: with one line, if a key is none.
+            InvalidKey: one of the keys is none.
         """
 
     def read_events(self, body: bytes, /) -> ReceivedEvents:
@@ -66,3 +50,19 @@ def parts_of(name: MailProviderName) -> ProviderParts | None:
             return resend
         case _:
             return None
+
+
+def signatures_of(parts: ProviderParts, settings: Settings) -> Signatures[Any]:
+    """What verifies a provider's calls.
+
+    Args:
+        parts: the provider's.
+        settings: of its `settings_class`.
+
+    Raises:
+        SystemExit: with one line, if a key is none.
+    """
+    try:
+        return parts.signatures(getattr(settings, parts.KEYS))
+    except InvalidKey as error:
+        cannot_start(f"{parts.KEYS.upper()}: {error}")

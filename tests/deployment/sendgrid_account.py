@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from functions.mail_events.received_events import InvalidSignature
-from functions.mail_events.sendgrid.signature import Signatures
+from functions.mail_events.sendgrid.signature import SendGridSignatures
 from local_cloud.clock import Clock
 from local_cloud.http import HttpServer
 from local_cloud.inbox.server import Inbox
@@ -32,7 +32,7 @@ class Listener:
     async def take(self, request: web.Request) -> web.Response:
         """Answer one call."""
         try:
-            Signatures(self.keys()).verify(request.headers, await request.read(), now=datetime.now(UTC))
+            SendGridSignatures(self.keys()).verify(request.headers, await request.read(), now=datetime.now(UTC))
         except InvalidSignature:
             self.signed.append(False)
             return web.Response(status=403)

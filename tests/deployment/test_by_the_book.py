@@ -10,7 +10,7 @@ import pytest
 
 from deployment.mail_api import MailApi
 from deployment.sendgrid_webhook import Webhook, find_webhook
-from functions.mail_events.sendgrid.settings import SendGridSettings
+from functions.mail_events.sendgrid.parts import SendGridSettings
 from functions.shared.settings import MailEventsSettings, PreferencesSettings
 from tests.deployment.conftest import BARE, REPOSITORY, Deployment, environment_of
 from tests.deployment.sendgrid_account import FUNCTION_URL, Account, running_account

@@ -1,21 +1,23 @@
 """What the function gets of Resend (provider.py)."""
 
-from functions.mail_events.received_events import InvalidKey
-from functions.mail_events.resend.settings import ResendSettings
-from functions.mail_events.resend.signature import Signatures
-from functions.mail_events.resend.webhook import read_events
-from functions.shared.settings import cannot_start
+from pydantic import Field
 
-__all__ = ["PATH", "read_events", "settings_class", "signatures"]
+from functions.mail_events.resend.signature import ResendSignatures
+from functions.mail_events.resend.webhook import read_events
+from functions.shared.settings import CommaSeparated, Settings
+
+__all__ = ["KEYS", "PATH", "read_events", "settings_class", "signatures"]
 
 PATH = "/resend"
+KEYS = "resend_webhook_secret"
+
+
+class ResendSettings(Settings):
+    """By what Resend's calls are verified."""
+
+    resend_webhook_secret: CommaSeparated = Field(min_length=1, repr=False)
+    """The webhook's secrets, which begin with `whsec_`: one, or two while a secret is replaced."""
+
 
 settings_class = ResendSettings
-
-
-def signatures(settings: ResendSettings) -> Signatures:
-    """Verifies Resend's calls."""
-    try:
-        return Signatures(settings.resend_webhook_secret)
-    except InvalidKey as error:
-        cannot_start(f"RESEND_WEBHOOK_SECRET: {error}")
+signatures = ResendSignatures

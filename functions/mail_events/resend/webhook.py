@@ -4,13 +4,12 @@ https://resend.com/docs/webhooks/event-types
 https://github.com/resend/resend-openapi
 """
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from functions.mail_events.event_fields import is_delivery_id, kept_text
-from functions.mail_events.received_events import InvalidBody, Passed, ReceivedEvents
+from functions.mail_events.event_fields import PAUSES, is_delivery_id, kept_text
+from functions.mail_events.received_events import Passed, ReceivedEvents, read_body
 from functions.shared.address_hash import address_hash
 from functions.shared.argument_tags import argument_in
 from functions.shared.mail_event import MailEvent, MailStatus
@@ -44,19 +43,7 @@ def read_events(body: bytes) -> ReceivedEvents:
     Raises:
         InvalidBody: it is none.
     """
-    try:
-        event = json.loads(body)
-    except (ValueError, RecursionError):
-        raise InvalidBody("not JSON") from None
-    if not isinstance(event, dict):
-        raise InvalidBody("not an object")
-    received = ReceivedEvents()
-    match _read(event):
-        case Passed() as why:
-            received.passed[why] += 1
-        case events:
-            received.events.extend(events)
-    return received
+    return read_body(body, dict, _read)
 
 
 def _read(event: Mapping[str, Any]) -> list[MailEvent] | Passed:
@@ -98,13 +85,7 @@ def _pauses(kind: str, status: MailStatus, details: Mapping[str, Any]) -> PauseR
         # Resend sends nothing to an address on its list. Its reason for that concerns this address alone.
         complained = details.get("reason") == "previous_complaint"
         return PauseReason.COMPLAINED if complained else PauseReason.BOUNCED
-    match status:
-        case MailStatus.BOUNCED:
-            return PauseReason.BOUNCED
-        case MailStatus.COMPLAINED:
-            return PauseReason.COMPLAINED
-        case _:
-            return None
+    return PAUSES.get(status)
 
 
 def _reason(details: Mapping[str, Any]) -> str:

@@ -1,21 +1,23 @@
 """What the function gets of SendGrid (provider.py)."""
 
-from functions.mail_events.received_events import InvalidKey
-from functions.mail_events.sendgrid.settings import SendGridSettings
-from functions.mail_events.sendgrid.signature import Signatures
-from functions.mail_events.sendgrid.webhook import read_events
-from functions.shared.settings import cannot_start
+from pydantic import Field
 
-__all__ = ["PATH", "read_events", "settings_class", "signatures"]
+from functions.mail_events.sendgrid.signature import SendGridSignatures
+from functions.mail_events.sendgrid.webhook import read_events
+from functions.shared.settings import CommaSeparated, Settings
+
+__all__ = ["KEYS", "PATH", "read_events", "settings_class", "signatures"]
 
 PATH = "/sendgrid"
+KEYS = "sendgrid_webhook_key"
+
+
+class SendGridSettings(Settings):
+    """By what SendGrid's calls are verified."""
+
+    sendgrid_webhook_key: CommaSeparated = Field(min_length=1)
+    """SendGrid's public keys: one, or two while a key is replaced."""
+
 
 settings_class = SendGridSettings
-
-
-def signatures(settings: SendGridSettings) -> Signatures:
-    """Verifies SendGrid's calls."""
-    try:
-        return Signatures(settings.sendgrid_webhook_key)
-    except InvalidKey as error:
-        cannot_start(f"SENDGRID_WEBHOOK_KEY: {error}")
+signatures = SendGridSignatures

@@ -5,9 +5,8 @@ https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-star
 """
 
 import base64
-import binascii
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 
 import cryptography.exceptions
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -17,48 +16,35 @@ from cryptography.hazmat.primitives.hashes import SHA256, Hash
 from sendgrid.helpers.eventwebhook import EventWebhook, EventWebhookHeader
 
 from functions.mail_events.received_events import InvalidKey, InvalidSignature
-from functions.mail_events.signed_time import check_signed_time
-from functions.shared.identity import Headers
-
-LONGEST_AGE = timedelta(minutes=10)
-"""How far the timestamp of a call may be from the present: a call that was recorded cannot be repeated later."""
+from functions.mail_events.signatures import Signatures
 
 
-class Signatures:
-    """Verifies calls with any of several public keys, so that a key can be replaced without losing a call.
+class SendGridSignatures(Signatures[EllipticCurvePublicKey]):
+    """Verifies calls with public keys, which SendGrid shows as base64 of the key in DER.
 
     The library reads the keys. Its own verification takes a text, and copies it several times, at up to four bytes a
     character: some large calls at once, which need no key, would fill the function's memory.
-
-    Args:
-        keys: as SendGrid shows them: base64 of the key in DER.
-
-    Raises:
-        InvalidKey: one of them is no public key for ECDSA.
     """
 
-    def __init__(self, keys: Iterable[str]) -> None:
-        self._keys = [_public_key(key, place) for place, key in enumerate(keys, 1)]
+    HEADERS = (EventWebhookHeader.TIMESTAMP, EventWebhookHeader.SIGNATURE)
+    LONGEST_AGE = timedelta(minutes=10)
 
-    def verify(self, headers: Headers, body: bytes, *, now: datetime) -> None:
-        """Return if a call is SendGrid's.
+    def key(self, text: str, place: int) -> EllipticCurvePublicKey:
+        """Read a key."""
+        try:
+            found = EventWebhook(text).public_key
+        except (ValueError, UnsupportedAlgorithm):
+            raise InvalidKey(f"key {place} is no public key") from None
+        if not isinstance(found, EllipticCurvePublicKey):
+            raise InvalidKey(f"key {place} is no key for ECDSA")
+        return found
 
-        Args:
-            headers: the request's.
-            body: the raw body.
-            now: the present, in UTC.
-
-        Raises:
-            InvalidSignature: it is not, or is too old to tell.
-        """
-        signature = headers.get(EventWebhookHeader.SIGNATURE, "")
-        timestamp = headers.get(EventWebhookHeader.TIMESTAMP, "")
-        if not signature or not timestamp:
-            raise InvalidSignature("a header of the signature is missing")
-        check_signed_time(timestamp, now=now, longest_age=LONGEST_AGE)
+    def check(self, headers: Sequence[str], body: bytes) -> None:
+        """Return if one of the keys fits the signature."""
+        timestamp, signature = headers
         try:
             decoded = base64.b64decode(signature, validate=True)
-        except (binascii.Error, ValueError):
+        except ValueError:
             raise InvalidSignature("the signature is no base64") from None
         # Python also reads texts with more padding than base64 has.
         if base64.b64encode(decoded) != signature.encode():
@@ -67,7 +53,7 @@ class Signatures:
         digest.update(timestamp.encode())
         digest.update(body)
         signed = digest.finalize()
-        if not any(_fits(key, decoded, signed) for key in self._keys):
+        if not any(_fits(key, decoded, signed) for key in self.keys):
             raise InvalidSignature("no key fits the signature")
 
 
@@ -77,13 +63,3 @@ def _fits(key: EllipticCurvePublicKey, signature: bytes, digest: bytes) -> bool:
     except cryptography.exceptions.InvalidSignature:
         return False
     return True
-
-
-def _public_key(key: str, place: int) -> EllipticCurvePublicKey:
-    try:
-        found = EventWebhook(key).public_key
-    except (ValueError, UnsupportedAlgorithm):
-        raise InvalidKey(f"key {place} is no public key") from None
-    if not isinstance(found, EllipticCurvePublicKey):
-        raise InvalidKey(f"key {place} is no key for ECDSA")
-    return found

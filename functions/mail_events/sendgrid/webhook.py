@@ -3,12 +3,11 @@
 https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
 """
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
-from functions.mail_events.event_fields import is_delivery_id, kept_text
-from functions.mail_events.received_events import InvalidBody, Passed, ReceivedEvents
+from functions.mail_events.event_fields import PAUSES, is_delivery_id, kept_text
+from functions.mail_events.received_events import Passed, ReceivedEvents, read_body
 from functions.shared.address_hash import address_hash
 from functions.shared.mail_event import MailEvent, MailStatus
 from functions.shared.plausible_time import plausible
@@ -28,11 +27,6 @@ _STATUSES = {
 _BLOCKED = "blocked"
 """The `type` of a bounce that passes: SendGrid does not put the address on its list."""
 
-_PAUSES = {
-    MailStatus.BOUNCED: PauseReason.BOUNCED,
-    MailStatus.COMPLAINED: PauseReason.COMPLAINED,
-    MailStatus.UNSUBSCRIBED: PauseReason.UNSUBSCRIBED,
-}
 _PAUSES_IF_DROPPED = {
     "bounced address": PauseReason.BOUNCED,
     "invalid": PauseReason.BOUNCED,
@@ -44,7 +38,7 @@ as `Spam Content`, are about one mail."""
 
 
 def read_events(body: bytes) -> ReceivedEvents:
-    """Read a call's body. An event that is malformed does not keep the others from being read.
+    """Read a call's body.
 
     Args:
         body: a JSON array of events.
@@ -52,23 +46,10 @@ def read_events(body: bytes) -> ReceivedEvents:
     Raises:
         InvalidBody: it is none.
     """
-    try:
-        listed = json.loads(body)
-    except (ValueError, RecursionError):
-        raise InvalidBody("not JSON") from None
-    if not isinstance(listed, list):
-        raise InvalidBody("not an array")
-    received = ReceivedEvents()
-    for each in listed:
-        match _read(each):
-            case MailEvent() as event:
-                received.events.append(event)
-            case Passed() as why:
-                received.passed[why] += 1
-    return received
+    return read_body(body, list, _read)
 
 
-def _read(event: Any) -> MailEvent | Passed:
+def _read(event: Any) -> list[MailEvent] | Passed:
     if not isinstance(event, dict) or not isinstance(event.get("event"), str):
         return Passed.MALFORMED
     status = _STATUSES.get(event["event"])
@@ -84,16 +65,18 @@ def _read(event: Any) -> MailEvent | Passed:
     if status is MailStatus.BOUNCED and event.get("type") == _BLOCKED:
         status = MailStatus.BLOCKED
     reason = kept_text(event.get("reason")) or kept_text(event.get("response"))
-    return MailEvent(
-        delivery_id=delivery_id,
-        recipient=address_hash(address),
-        status=status,
-        at=at,
-        reason=reason,
-        classification=kept_text(event.get("bounce_classification")),
-        message_id=kept_text(event.get("sg_message_id")),
-        pauses=_PAUSES_IF_DROPPED.get(reason.lower()) if status is MailStatus.DROPPED else _PAUSES.get(status),
-    )
+    return [
+        MailEvent(
+            delivery_id=delivery_id,
+            recipient=address_hash(address),
+            status=status,
+            at=at,
+            reason=reason,
+            classification=kept_text(event.get("bounce_classification")),
+            message_id=kept_text(event.get("sg_message_id")),
+            pauses=_PAUSES_IF_DROPPED.get(reason.lower()) if status is MailStatus.DROPPED else PAUSES.get(status),
+        )
+    ]
 
 
 def _moment(seconds: Any) -> datetime | None:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from functions.mail_events.received_events import InvalidSignature
-from functions.mail_events.sendgrid.signature import Signatures
+from functions.mail_events.sendgrid.signature import SendGridSignatures
 from tests.functions.mail_events.signing import SIGNATURE, TIMESTAMP, Signer, sendgrid_event, to_body
 
 KEY, OTHER_KEY, FOREIGN = Signer(), Signer(), Signer()
@@ -28,7 +28,7 @@ ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 Forged = tuple[str, bytes, dict[str, str]]
 """What was done, a body, and headers."""
 
-signatures = Signatures([KEY.public_key, OTHER_KEY.public_key])
+signatures = SendGridSignatures([KEY.public_key, OTHER_KEY.public_key])
 
 
 def signed_with(signature: bytes | str) -> dict[str, str]:
@@ -150,6 +150,6 @@ def test_everything_that_is_forged_is_refused() -> None:
 
 @pytest.mark.parametrize("key", [KEY, OTHER_KEY])
 def test_a_forgery_is_refused_whichever_key_is_in_use(key: Signer) -> None:
-    alone = Signatures([OTHER_KEY.public_key if key is KEY else KEY.public_key])
+    alone = SendGridSignatures([OTHER_KEY.public_key if key is KEY else KEY.public_key])
     with pytest.raises(InvalidSignature):
         alone.verify(key.headers(BODY, at=NOW), BODY, now=datetime.fromtimestamp(NOW, UTC))

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from functions.mail_events.received_events import InvalidKey, InvalidSignature
-from functions.mail_events.resend import signature as resend
-from functions.mail_events.sendgrid import signature as sendgrid
+from functions.mail_events.resend.signature import ResendSignatures
+from functions.mail_events.sendgrid.signature import SendGridSignatures
 from tests.functions.mail_events import resend_calls as by_resend
 from tests.functions.mail_events import signing as by_sendgrid
 
@@ -38,7 +38,7 @@ class Provider:
 
     signers: Sequence[by_sendgrid.Signer | by_resend.Secret]
     texts: list[str]
-    verifier: Callable[[list[str]], sendgrid.Signatures | resend.Signatures]
+    verifier: Callable[[list[str]], SendGridSignatures | ResendSignatures]
     body: bytes
     window: int
     wrong: dict[str, dict[str, str]]
@@ -69,7 +69,7 @@ def by_sendgrid_itself() -> Provider:
     return Provider(
         signers=signers,
         texts=[old.public_key, new.public_key],
-        verifier=sendgrid.Signatures,
+        verifier=SendGridSignatures,
         body=body,
         window=600,
         wrong={
@@ -89,7 +89,7 @@ def by_resend_itself() -> Provider:
     return Provider(
         signers=signers,
         texts=[old.text, new.text],
-        verifier=resend.Signatures,
+        verifier=ResendSignatures,
         body=body,
         window=300,
         wrong={
