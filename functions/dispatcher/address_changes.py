@@ -5,29 +5,22 @@ An application that changes an address does not write the subscription, so a run
 complaint and an unsubscription are the recipient's own wish: a new address does not take them back.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 import structlog
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from functions.dispatcher.conditional_commit import NO_ROOM, Change, CommitResult, commit, update
 from functions.dispatcher.document_stream import DocumentStream
-from functions.dispatcher.due_subscription import DueSubscription
-from functions.dispatcher.malformed_documents import unservable
-from functions.dispatcher.new_documents import PAGE_SIZE, Admitted, NewCursor, NewPage, count_documents
+from functions.dispatcher.new_document_handler import Admitted, NewDocumentHandler, Plan
+from functions.dispatcher.new_documents import NewCursor, NewPage, count_documents, pages_of
+from functions.dispatcher.run_dependencies import RunDependencies
 from functions.shared.mark import resumed_fields
 from functions.shared.recipients import addressees
 from functions.shared.run import SWEEP_INTERVAL, RunCounter, Sweep
-from functions.shared.subscription import (
-    SUBSCRIPTIONS,
-    PauseReason,
-    Subscription,
-    SubscriptionDefaults,
-)
-from functions.shared.user import USERS, User
+from functions.shared.subscription import SUBSCRIPTIONS, PauseReason, Subscription
+from functions.shared.user import User
 
 _logger = structlog.get_logger()
 
@@ -75,99 +68,39 @@ class BouncedSubscriptions:
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
         """
-        query, path = self._bounced.order_by("__name__").limit(PAGE_SIZE), after.path if after else None
-        while True:
-            page = list((query.start_after({"__name__": self._client.document(path)}) if path else query).stream())
-            if page:
-                path = page[-1].reference.path
-                ours = [each for each in page if self._stream.holds(self._stream.name_of(each.reference.path))]
-                yield NewPage(ours, NewCursor(path=path, by_sweep=True))
-            if len(page) < PAGE_SIZE:
-                return
+        return pages_of(self._client, self._stream, self._bounced, after.path if after else None, by_sweep=True)
 
 
-class AddressChanges:
-    """Resumes subscriptions that go to another address than the one that bounced.
-
-    Args:
-        client: the Firestore client.
-        stream: what knows which documents are subscriptions.
-        defaults: what a subscription's document does not say.
-        run_id: the id of the run.
-        run_time: the time that the run is for.
-    """
+class AddressChanges(NewDocumentHandler):
+    """Resumes subscriptions that go to another address than the one that bounced."""
 
     counter = RunCounter.SCHEDULED
 
-    def __init__(
-        self,
-        client: firestore.Client,
-        stream: DocumentStream,
-        defaults: SubscriptionDefaults,
-        *,
-        run_id: str,
-        run_time: datetime,
-    ) -> None:
-        self._client = client
-        self._defaults = defaults
-        self._run_id = run_id
-        self._run_time = run_time
-        self.new = BouncedSubscriptions(client, stream)
+    def __init__(self, dependencies: RunDependencies, *, run_id: str, run_time: datetime) -> None:
+        super().__init__(dependencies, run_id=run_id, run_time=run_time)
+        self.new = BouncedSubscriptions(self._client, dependencies.subscriptions)
 
     def admit(self, page: NewPage) -> Admitted:
-        """Resume those of a page whose address has changed, unless they have changed since they were read.
-
-        Raises:
-            google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read or written.
-        """
-        read = [Subscription.from_snapshot(snapshot, self._defaults) for snapshot in page.snapshots]
-        bounced = [each for each in read if each and each.objecting]
-        users = self._users_of(bounced)
-        admitted = Admitted(0, [], [])
-        planned: list[tuple[Subscription, dict[str, Any]]] = []
-        for subscription in bounced:
-            user = users.get(subscription.user_id)
-            if user is None or not has_another_address(subscription, user):
-                continue
-            due = self._due(subscription)
-            try:
-                # No person has resumed it: the addresses that object still do, and late events count.
-                fields = resumed_fields(subscription, user, now=self._run_time)
-            except Exception as error:  # noqa: BLE001  it is logged there
-                due = unservable(due, error, run_id=self._run_id)
-            if due.problem:
-                admitted.malformed.append(due)
-            else:
-                planned.append((subscription, fields))
-        changes = [self._write(subscription, fields) for subscription, fields in planned]
-        # What is due at once, since it fell due before the pause, comes with the next run.
-        for (subscription, _), result in zip(planned, commit(self._client, changes), strict=True):
-            if result is CommitResult.REFUSED:
-                admitted.malformed.append(self._due(subscription)._replace(problem=NO_ROOM))
-            admitted = admitted._replace(number=admitted.number + (result is CommitResult.WRITTEN))
-        _logger.info("addresses_compared", run_id=self._run_id, bounced=len(bounced), resumed=admitted.number)
+        """Resume those of a page whose address has changed, unless they have changed since they were read."""
+        plans = self._plans(page)
+        admitted = self._carry_out(plans)
+        _logger.info("addresses_compared", run_id=self._run_id, bounced=len(plans), resumed=admitted.number)
         return admitted
 
-    def _users_of(self, subscriptions: Sequence[Subscription]) -> dict[str, User | None]:
-        references: list[Any] = [
-            self._client.collection(USERS).document(user_id) for user_id in {each.user_id for each in subscriptions}
-        ]
-        found = self._client.get_all(references, field_paths=["email", "active", "time_zone"]) if references else ()
-        return {snapshot.id: User.from_snapshot(snapshot) for snapshot in found}
+    def _plans(self, page: NewPage) -> list[Plan]:
+        bounced = [each for each in self._subscriptions(page.snapshots) if each.objecting]
+        users = self._users_of(bounced, ["email", "active", "time_zone"])
+        return [self._plan(each, users.get(each.user_id)) for each in bounced]
 
-    def _write(self, subscription: Subscription, fields: dict[str, Any]) -> Change:
-        reference = self._client.document(f"{USERS}/{subscription.user_id}/{SUBSCRIPTIONS}/{subscription.id}")
-        return update(self._client, reference, fields, version=subscription.version)
-
-    def _due(self, subscription: Subscription) -> DueSubscription:
-        return DueSubscription(
-            subscription.user_id,
-            subscription.id,
-            self._run_time,
-            subscription.kind,
-            subscription.problem,
-            subscription.version or self._run_time,
-        )
+    def _plan(self, subscription: Subscription, user: User | None) -> Plan:
+        if user is None or not has_another_address(subscription, user):
+            return Plan()
+        # No person has resumed it: the addresses that object still do, and late events count.
+        fields, due = self._made(subscription, lambda: resumed_fields(subscription, user, now=self._run_time))
+        if due.problem:
+            return Plan(malformed=[due])
+        # What is due at once, since it fell due before the pause, comes with the next run.
+        return Plan(self._update(subscription, fields), 1, refused=[due])
 
 
 def has_another_address(subscription: Subscription, user: User) -> bool:

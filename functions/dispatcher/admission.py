@@ -15,7 +15,8 @@ from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.enrollment import Enrollment
 from functions.dispatcher.fan_out import FanOut
 from functions.dispatcher.malformed_documents import MalformedDocuments, unservable
-from functions.dispatcher.new_documents import Admitted, NewCursor, NewDocumentHandler
+from functions.dispatcher.new_document_handler import Admitted, NewDocumentHandler
+from functions.dispatcher.new_documents import NewCursor
 from functions.dispatcher.run_counters import RunCounters
 from functions.dispatcher.run_dependencies import RunDependencies
 from functions.dispatcher.run_part import RunPart, RunStage
@@ -65,32 +66,12 @@ class Admission:
         self._store = store
         self._counters = counters
         self._malformed = malformed
-        self._scheduling = Scheduling(
-            dependencies.firestore,
-            dependencies.subscriptions,
-            dependencies.defaults,
-            run_id=run_id,
-            run_time=run_time,
-        )
-        self._enrollment = Enrollment(
-            dependencies.firestore,
-            dependencies.users,
-            dependencies.defaults,
-            enroll=dependencies.enroll,
-            at_once=dependencies.enroll_at_once,
-            run_id=run_id,
-            run_time=run_time,
-        )
+        self._scheduling = Scheduling(dependencies, run_id=run_id, run_time=run_time)
+        self._enrollment = Enrollment(dependencies, run_id=run_id, run_time=run_time)
         self._handlers: dict[RunStage, NewDocumentHandler] = {
             RunStage.SCHEDULING: self._scheduling,
             RunStage.ENROLLMENT: self._enrollment,
-            RunStage.ADDRESS_CHANGES: AddressChanges(
-                dependencies.firestore,
-                dependencies.subscriptions,
-                dependencies.defaults,
-                run_id=run_id,
-                run_time=run_time,
-            ),
+            RunStage.ADDRESS_CHANGES: AddressChanges(dependencies, run_id=run_id, run_time=run_time),
         }
         self.sweeps: dict[str, Sweep] = {}
         """The last sweeps, for the run's record, by their stages; none until `admit` has ended."""

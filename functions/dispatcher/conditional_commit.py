@@ -42,6 +42,16 @@ def update(client: firestore.Client, reference: Any, fields: dict[str, Any], *, 
     return add
 
 
+def all_of(changes: Sequence[Change]) -> Change:
+    """Several changes as one: either Firestore has all of them, or none."""
+
+    def add(batch: firestore.WriteBatch) -> None:
+        for change in changes:
+            change(batch)
+
+    return add
+
+
 def commit(client: firestore.Client, changes: Sequence[Change]) -> list[CommitResult]:
     """Write changes, in one commit where all of them go through. A change that fails holds up no other.
 
@@ -58,8 +68,7 @@ def commit(client: firestore.Client, changes: Sequence[Change]) -> list[CommitRe
     if not changes:
         return []
     batch = client.batch()
-    for change in changes:
-        change(batch)
+    all_of(changes)(batch)
     try:
         batch.commit()
     except (

@@ -6,28 +6,23 @@ An application that wants other reports for a user writes subscriptions itself, 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import structlog
-from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from functions.dispatcher.conditional_commit import NO_ROOM, Change, CommitResult, commit, update
-from functions.dispatcher.document_stream import DocumentStream, Operator
+from functions.dispatcher.conditional_commit import Change, all_of, update
+from functions.dispatcher.document_stream import Operator
 from functions.dispatcher.due_subscription import DueSubscription
-from functions.dispatcher.malformed_documents import unservable
-from functions.dispatcher.new_documents import Admitted, Mark, NewDocuments, NewPage
+from functions.dispatcher.new_document_handler import NewDocumentHandler, Plan
+from functions.dispatcher.new_documents import Mark, NewDocuments, NewPage
+from functions.dispatcher.run_dependencies import RunDependencies
 from functions.shared.mark import resumed_fields
 from functions.shared.plausible_time import EARLIEST, LATEST
 from functions.shared.run import RunCounter
 from functions.shared.states import Enroll
-from functions.shared.subscription import (
-    DEFAULT_SUBSCRIPTION,
-    SUBSCRIPTIONS,
-    Subscription,
-    SubscriptionDefaults,
-    default_fields,
-)
+from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS, Subscription, default_fields
 from functions.shared.user import USERS, User, enrolled_fields, unenrolled_fields
 
 _THREADS = 16
@@ -36,59 +31,20 @@ _MOST_NAMED = 100
 _logger = structlog.get_logger()
 
 
-class _Plan(NamedTuple):
-    """What to do for a user.
-
-    Attributes:
-        user: as the user was read.
-        is_enrolled: whether this plan enrolls the user.
-        created: the fields of the default subscription; empty where the user gets none.
-        resumed: the subscriptions to resume, each with the fields to write.
-        malformed: the subscriptions that cannot be resumed, or what else is wrong.
-    """
-
-    user: User
-    is_enrolled: bool
-    created: dict[str, Any]
-    resumed: Sequence[tuple[Subscription, dict[str, Any]]] = ()
-    malformed: Sequence[DueSubscription] = ()
-
-
-class Enrollment:
-    """Enrolls new users, and users who are active again.
-
-    Args:
-        client: the Firestore client.
-        stream: reads users.
-        defaults: the subscription that a new user gets.
-        enroll: whom it enrolls. It resumes the reports of a user who is active again in any case.
-        at_once: how many users it deals with at most; more are held back.
-        run_id: the id of the run.
-        run_time: the time that the run is for: a new user is due at it.
-    """
+class Enrollment(NewDocumentHandler):
+    """Enrolls new users, and users who are active again. It resumes the reports of a user who is active again whomever
+    else a run enrolls."""
 
     counter = RunCounter.ENROLLED
+    new: NewDocuments
 
-    def __init__(
-        self,
-        client: firestore.Client,
-        stream: DocumentStream,
-        defaults: SubscriptionDefaults,
-        *,
-        enroll: Enroll,
-        at_once: int,
-        run_id: str,
-        run_time: datetime,
-    ) -> None:
-        self._client = client
-        self._enroll = enroll
-        self._defaults = defaults
-        self._run_id = run_id
-        self._run_time = run_time
-        active = client.collection(USERS).where(filter=FieldFilter("active", "==", True))
+    def __init__(self, dependencies: RunDependencies, *, run_id: str, run_time: datetime) -> None:
+        super().__init__(dependencies, run_id=run_id, run_time=run_time)
+        self._enroll = dependencies.enroll
+        active = self._client.collection(USERS).where(filter=FieldFilter("active", "==", True))
         self.new = NewDocuments(
-            client,
-            stream,
+            self._client,
+            dependencies.users,
             Mark(
                 field="enrolled_at",
                 everything=active,
@@ -99,32 +55,10 @@ class Enrollment:
                 select=["active", "enrolled_at", "time_zone"],
                 where=[("active", Operator.EQUAL, {"booleanValue": True})],
                 is_missing=_has_neither_time_nor_null,
-                is_swept=enroll is Enroll.ALL,
-                at_once=at_once,
+                is_swept=self._enroll is Enroll.ALL,
+                at_once=dependencies.enroll_at_once,
             ),
         )
-
-    def admit(self, page: NewPage) -> Admitted:
-        """Enroll the users of a page, unless they have changed since they were read.
-
-        Raises:
-            google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read or written.
-        """
-        read = [User.from_snapshot(snapshot) for snapshot in page.snapshots]
-        users = [user for user in read if user and user.active and user.enrolled_at is None]
-        with ThreadPoolExecutor(_THREADS) as threads:
-            subscriptions = list(threads.map(self._subscriptions_of, users))
-        plans = [self._plan(user, found) for user, found in zip(users, subscriptions, strict=True)]
-        admitted = Admitted(0, [], [due for plan in plans for due in plan.malformed])
-        written = [plan for plan in plans if plan.is_enrolled or plan.resumed or page.place.by_sweep]
-        changes = [self._write(plan, has_null=not page.place.by_sweep) for plan in written]
-        for plan, result in zip(written, commit(self._client, changes), strict=True):
-            if result is CommitResult.REFUSED:
-                admitted.malformed.append(self._due(plan.user, problem=NO_ROOM, is_users=True))
-            if result is CommitResult.WRITTEN:
-                admitted = admitted._replace(number=admitted.number + plan.is_enrolled)
-                admitted.due.extend(self._due_now(plan))
-        return admitted
 
     def warn_of_malformed_active(self) -> None:
         """Log the ids of users whose `active` is neither true, false nor null, a hundred at most. It raises nothing."""
@@ -149,72 +83,49 @@ class Enrollment:
                 hint="these users get no reports: `active` must be true or false",
             )
 
-    def _subscriptions_of(self, user: User) -> list[Subscription]:
-        documents = self._client.collection(f"{USERS}/{user.id}/{SUBSCRIPTIONS}").stream()
-        read = [Subscription.from_snapshot(snapshot, self._defaults) for snapshot in documents]
-        return [subscription for subscription in read if subscription]
+    def _plans(self, page: NewPage) -> list[Plan]:
+        read = [User.from_snapshot(snapshot) for snapshot in page.snapshots]
+        users = [user for user in read if user and user.active and user.enrolled_at is None]
+        with ThreadPoolExecutor(_THREADS) as threads:
+            subscriptions = list(threads.map(self._subscriptions_of, users))
+        has_null = not page.place.by_sweep
+        return [self._plan(user, found, has_null=has_null) for user, found in zip(users, subscriptions, strict=True)]
 
-    def _plan(self, user: User, subscriptions: Sequence[Subscription]) -> _Plan:
-        if not subscriptions and self._enroll is Enroll.NONE:
-            return _Plan(user, False, {})
-        if not subscriptions:
-            return _Plan(user, True, default_fields(user.id, self._defaults, due_at=self._run_time))
-        resumed: list[tuple[Subscription, dict[str, Any]]] = []
+    def _subscriptions_of(self, user: User) -> list[Subscription]:
+        return self._subscriptions(self._client.collection(f"{USERS}/{user.id}/{SUBSCRIPTIONS}").stream())
+
+    def _plan(self, user: User, subscriptions: Sequence[Subscription], *, has_null: bool) -> Plan:
+        reference = self._client.collection(USERS).document(user.id)
+        whole = DueSubscription(
+            *(user.id, DEFAULT_SUBSCRIPTION, self._run_time, self._defaults.kind),
+            updated_at=user.version or self._run_time,
+        )
+        changes: list[Change] = []
+        due: list[DueSubscription] = []
         malformed: list[DueSubscription] = []
+        if not subscriptions and self._enroll is not Enroll.NONE:
+            created = reference.collection(SUBSCRIPTIONS).document(DEFAULT_SUBSCRIPTION)
+            fields = default_fields(user.id, self._defaults, due_at=self._run_time)
+            changes.append(lambda batch: batch.create(created, fields))
+            due.append(whole)
         for subscription in subscriptions:
             if not subscription.waits_for_user:
                 continue
-            due = self._due(user, subscription, problem=subscription.problem)
-            if due.problem:
-                malformed.append(due)
+            make = partial(resumed_fields, subscription, user, now=self._run_time)
+            resumed, of_it = self._made(subscription, make)
+            if of_it.problem:
+                malformed.append(of_it)
                 continue
-            try:
-                fields = resumed_fields(subscription, user, now=self._run_time)
-            except Exception as error:  # noqa: BLE001  it is logged there
-                malformed.append(unservable(due, error, run_id=self._run_id))
-            else:
-                resumed.append((subscription, fields))
+            changes.append(self._update(subscription, resumed))
+            if resumed["next_report_at"] <= self._run_time:
+                due.append(of_it._replace(due_at=resumed["next_report_at"]))
         # The next run finds a user without the mark again, until all subscriptions are resumed.
-        return _Plan(user, not malformed, {}, resumed, malformed)
-
-    def _write(self, plan: _Plan, *, has_null: bool) -> Change:
-        user = self._client.collection(USERS).document(plan.user.id)
-        subscriptions = user.collection(SUBSCRIPTIONS)
-
-        def add(batch: firestore.WriteBatch) -> None:
-            if plan.created:
-                batch.create(subscriptions.document(DEFAULT_SUBSCRIPTION), plan.created)
-            for subscription, fields in plan.resumed:
-                reference = subscriptions.document(subscription.id)
-                update(self._client, reference, fields, version=subscription.version)(batch)
-            mark = enrolled_fields(now=datetime.now(UTC)) if plan.is_enrolled else unenrolled_fields()
-            if plan.is_enrolled or not has_null:
-                update(self._client, user, mark, version=plan.user.version)(batch)
-
-        return add
-
-    def _due_now(self, plan: _Plan) -> list[DueSubscription]:
-        if plan.created:
-            return [self._due(plan.user)]
-        return [
-            self._due(plan.user, subscription)._replace(due_at=fields["next_report_at"])
-            for subscription, fields in plan.resumed
-            if fields["next_report_at"] <= self._run_time
-        ]
-
-    def _due(
-        self, user: User, subscription: Subscription | None = None, *, problem: str = "", is_users: bool = False
-    ) -> DueSubscription:
-        document = subscription or user
-        return DueSubscription(
-            user.id,
-            subscription.id if subscription else DEFAULT_SUBSCRIPTION,
-            self._run_time,
-            subscription.kind if subscription else self._defaults.kind,
-            problem,
-            document.version or self._run_time,
-            is_users,
-        )
+        is_enrolled = not malformed and (bool(subscriptions) or self._enroll is not Enroll.NONE)
+        if is_enrolled or not has_null:
+            mark = enrolled_fields(now=datetime.now(UTC)) if is_enrolled else unenrolled_fields()
+            changes.append(update(self._client, reference, mark, version=user.version))
+        refused = [whole._replace(is_users=True)]
+        return Plan(all_of(changes) if changes else None, int(is_enrolled), due, refused, malformed)
 
 
 def _has_neither_time_nor_null(fields: Mapping[str, Any]) -> bool:

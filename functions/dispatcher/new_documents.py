@@ -12,6 +12,8 @@ https://firebase.google.com/docs/firestore/query-data/aggregation-queries#pricin
 https://cloud.google.com/firestore/docs/reference/rpc/google.firestore.v1#runaggregationqueryrequest
 """
 
+import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
@@ -20,8 +22,7 @@ from google.cloud import firestore
 from pydantic import BaseModel, ConfigDict
 
 from functions.dispatcher.document_stream import DocumentStream, Filter
-from functions.dispatcher.due_subscription import DueSubscription
-from functions.shared.run import RunCounter, Sweep
+from functions.shared.run import Sweep
 
 PAGE_SIZE = 200
 """How many new documents are dealt with at once: a commit writes two documents for each, and takes a second."""
@@ -54,20 +55,6 @@ class NewPage(NamedTuple):
 
     snapshots: Sequence[Any]
     place: NewCursor
-
-
-class Admitted(NamedTuple):
-    """The result of admitting new documents. The run leaves those that changed meanwhile to the next run.
-
-    Attributes:
-        number: how many the run has enrolled or scheduled.
-        due: the subscriptions that are due at once.
-        malformed: what could not be, each with its `problem`.
-    """
-
-    number: int
-    due: list[DueSubscription]
-    malformed: list[DueSubscription]
 
 
 class Mark(NamedTuple):
@@ -161,22 +148,12 @@ class NewDocuments:
         return self._mark.is_swept and (last is None or last.is_due_again(run_time))
 
     def _marked(self, after: str | None) -> Iterator[NewPage]:
-        query = self._mark.new.order_by("__name__").limit(PAGE_SIZE)
+        query = self._mark.new
         if self._mark.select is not None:
             query = query.select(self._mark.select)
-        found = 0
-        while self._mark.at_once is None or found < self._mark.at_once:
-            start = query.start_after({"__name__": self._client.document(after)}) if after else query
-            page = list(start.stream())
-            found += len(page)
-            if page:
-                after = page[-1].reference.path
-                ours = [
-                    snapshot for snapshot in page if self._stream.holds(self._stream.name_of(snapshot.reference.path))
-                ]
-                yield NewPage(ours, NewCursor(path=after))
-            if len(page) < PAGE_SIZE:
-                return
+        at_once = self._mark.at_once
+        pages = pages_of(self._client, self._stream, query, after)
+        return itertools.islice(pages, None if at_once is None else math.ceil(at_once / PAGE_SIZE))
 
     def _count_missing(self) -> tuple[int, datetime]:
         """How many documents have neither a null nor a value of the dispatcher's, and at which read time. Counted
@@ -236,25 +213,31 @@ class NewDocumentFinder(Protocol):
         """Find them, page by page. Admit each page before you take the next."""
 
 
-class NewDocumentHandler(Protocol):
-    """Admits one type of new documents.
+def pages_of(
+    client: firestore.Client, stream: DocumentStream, query: Any, after: str | None, *, by_sweep: bool = False
+) -> Iterator[NewPage]:
+    """Read the documents that a query finds, page by page.
 
-    Attributes:
-        counter: counts the admitted documents.
-        new: finds the documents.
+    Args:
+        client: the Firestore client.
+        stream: what knows which of them belong to users.
+        query: the query.
+        after: the path of the document after which to begin; None for the beginning.
+        by_sweep: whether this is a sweep.
+
+    Raises:
+        google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
     """
-
-    counter: RunCounter
-
-    @property
-    def new(self) -> NewDocumentFinder: ...
-
-    def admit(self, page: NewPage) -> Admitted:
-        """Admit the documents of a page, unless they have changed since they were read.
-
-        Raises:
-            google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read or written.
-        """
+    query = query.order_by("__name__").limit(PAGE_SIZE)
+    while True:
+        start = query.start_after({"__name__": client.document(after)}) if after else query
+        page = list(start.stream())
+        if page:
+            after = page[-1].reference.path
+            ours = [each for each in page if stream.holds(stream.name_of(each.reference.path))]
+            yield NewPage(ours, NewCursor(path=after, by_sweep=by_sweep))
+        if len(page) < PAGE_SIZE:
+            return
 
 
 def count_documents(query: Any, read_time: datetime | None = None) -> tuple[int, datetime]:

@@ -31,8 +31,8 @@ ALL = [
     Mutant(
         name="a user who is changed meanwhile is enrolled as before",
         file="functions/dispatcher/enrollment.py",
-        node="update(_, _1, _2, version=_.user.version)(_3)",
-        becomes="_3.update(_1, _2)",
+        node="update(_, _1, _2, version=_)",
+        becomes="lambda other_batch: other_batch.update(_1, _2)",
         tests=(
             "tests/functions/dispatcher/integration/test_enrollment.py::test_a_subscription_that_comes_meanwhile_with_its_new_user_is_the_only_one",
         ),
