@@ -4,13 +4,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from functions.worker.reports.report import PermanentError
-from functions.worker.reports.sql.definition import Limits, ParameterType
-from functions.worker.reports.sql.dialect import Failure
-from functions.worker.reports.sql.parameters import Value
+from functions.worker.reports.sql.definition import Limits
+from functions.worker.reports.sql.dialect import Dialect, Failure
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
-    from sqlalchemy.types import TypeEngine
 
 _ANSWER_SECONDS = 2.0
 """How long after its time limit BigQuery may take to say that a job was ended by it."""
@@ -34,7 +32,7 @@ _TIMED_OUT = {"stopped", "timeout"}
 _POSITION = re.compile(r"\[(\d+):\d+\]")
 
 
-class BigQuery:
+class BigQuery(Dialect):
     """Runs each query as a job of its own, with a time limit and a limit of bytes billed."""
 
     name = "bigquery"
@@ -81,28 +79,6 @@ class BigQuery:
             return True
 
         return engine
-
-    def type_of(self, kind: ParameterType) -> "TypeEngine[Any]":
-        """See Dialect. BigQuery wants each parameter's type, and a NULL has none of its own."""
-        from sqlalchemy import types
-
-        match kind:
-            case ParameterType.IDENTIFIER | ParameterType.TEXT:
-                return types.String()
-            case ParameterType.INTEGER:
-                return types.Integer()
-            case ParameterType.DECIMAL:
-                return types.Numeric()
-            case ParameterType.BOOLEAN:
-                return types.Boolean()
-            case ParameterType.DATE:
-                return types.Date()
-            case ParameterType.MOMENT:
-                return types.TIMESTAMP()
-
-    def bound(self, value: Value) -> Any:
-        """See Dialect."""
-        return value
 
     def limit(self, connection: "Connection", limits: Limits) -> None:
         """See Dialect. They go with the query itself."""

@@ -29,7 +29,7 @@ class Failure:
 
 
 class Dialect(Protocol):
-    """What is particular to one kind of database. Safe for threads."""
+    """What is particular to one kind of database: each is a class that inherits this one. Safe for threads."""
 
     name: str
     """SQLAlchemy's, such as `postgresql`."""
@@ -38,10 +38,27 @@ class Dialect(Protocol):
         """Make the engine for a database. Its connections cannot write, where the database has such connections."""
 
     def type_of(self, kind: ParameterType) -> "TypeEngine[Any]":
-        """The type that a parameter is bound with."""
+        """The type that a parameter is bound with. Without one, a parameter that stands in two places may get two, and
+        a NULL has none."""
+        from sqlalchemy import types
+
+        match kind:
+            case ParameterType.IDENTIFIER | ParameterType.TEXT:
+                return types.Text()
+            case ParameterType.INTEGER:
+                return types.BigInteger()
+            case ParameterType.DECIMAL:
+                return types.Numeric()
+            case ParameterType.BOOLEAN:
+                return types.Boolean()
+            case ParameterType.DATE:
+                return types.Date()
+            case ParameterType.MOMENT:
+                return types.TIMESTAMP(timezone=True)
 
     def bound(self, value: Value) -> Any:
         """A value as the driver takes it."""
+        return value
 
     def limit(self, connection: "Connection", limits: Limits) -> None:
         """Set the limits of the next query."""

@@ -4,8 +4,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from functions.worker.reports.sql.definition import Limits, ParameterType
-from functions.worker.reports.sql.dialect import Failure
-from functions.worker.reports.sql.parameters import Value
+from functions.worker.reports.sql.dialect import Dialect, Failure
 
 if TYPE_CHECKING:
     import psycopg
@@ -26,7 +25,7 @@ _QUERY_CANCELED = "57014"
 _LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
 
 
-class PostgreSQL:
+class PostgreSQL(Dialect):
     """Reads in transactions that can only read and that see the database as it was at their first query."""
 
     name = "postgresql"
@@ -59,29 +58,11 @@ class PostgreSQL:
         )
 
     def type_of(self, kind: ParameterType) -> "TypeEngine[Any]":
-        """See Dialect. PostgreSQL finds out by itself what an identifier is compared with, as if it were written there.
-        All else has its type, without which a parameter that stands in two places may get two."""
-        from sqlalchemy import types
+        """See Dialect. PostgreSQL finds out by itself what an identifier is compared with, as if it were written
+        there."""
+        from sqlalchemy.types import NullType
 
-        match kind:
-            case ParameterType.IDENTIFIER:
-                return types.NullType()
-            case ParameterType.TEXT:
-                return types.Text()
-            case ParameterType.INTEGER:
-                return types.BigInteger()
-            case ParameterType.DECIMAL:
-                return types.Numeric()
-            case ParameterType.BOOLEAN:
-                return types.Boolean()
-            case ParameterType.DATE:
-                return types.Date()
-            case ParameterType.MOMENT:
-                return types.TIMESTAMP(timezone=True)
-
-    def bound(self, value: Value) -> Any:
-        """See Dialect."""
-        return value
+        return NullType() if kind is ParameterType.IDENTIFIER else super().type_of(kind)
 
     def limit(self, connection: "Connection", limits: Limits) -> None:
         """See Dialect. A setting of the transaction: no later one finds it."""

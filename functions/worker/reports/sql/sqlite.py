@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from functions.worker.reports.sql.definition import Limits, ParameterType
-from functions.worker.reports.sql.dialect import Failure
+from functions.worker.reports.sql.dialect import Dialect, Failure
 from functions.worker.reports.sql.parameters import Value
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _PERMANENT = {
 """What a query does wrong, rather than the file's state. https://www.sqlite.org/rescode.html"""
 
 
-class SQLite:
+class SQLite(Dialect):
     """Reads a file that it opens for reading only. Moments are text in UTC, such as 2026-11-24 00:00:00."""
 
     name = "sqlite"
