@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict, Unpack, get_type_hints
 
 import typer
 
@@ -80,36 +81,58 @@ NewSubscriptionId = Annotated[
     str, typer.Argument(metavar="SUBSCRIPTION", parser=document_id, help="The new subscription's id.")
 ]
 
-# Each field that can be set is an option of the same name, for `add` and for `set`.
-Kind = Annotated[str | None, typer.Option(help="Which report.")]
-CadenceOption = Annotated[Cadence | None, typer.Option("--cadence", help="How often.")]
-Hour = Annotated[int | None, typer.Option(help="0 to 23, in the recipient's own zone, as the other times are.")]
-Minute = Annotated[int | None, typer.Option(help="0 to 59.")]
-Weekday = Annotated[str | None, typer.Option(metavar="DAY", help="For weekly reports: monday to sunday, or 1 to 7.")]
-Day = Annotated[int | None, typer.Option(help="For monthly and quarterly reports: 1 to 31.")]
-Cron = Annotated[str | None, typer.Option(metavar="LINE", help="Five cron fields, such as '0 8 * * 1-5'.")]
-CoversOption = Annotated[Covers | None, typer.Option("--covers", help="Which time a report covers.")]
-To = Annotated[list[str] | None, typer.Option(metavar="EMAIL", help="Who gets it, in place of the user; again: more.")]
-Cc = Annotated[list[str] | None, typer.Option(metavar="EMAIL", help="Who gets a copy; again for more.")]
-TimeZone = Annotated[str | None, typer.Option(metavar="ZONE", help="In place of the user's, such as Asia/Tokyo.")]
-Locale = Annotated[str | None, typer.Option(help="The language, in place of the user's: en, ja, en-US.")]
-Sandbox = Annotated[bool | None, typer.Option("--sandbox/--no-sandbox", help="Have mails checked, and none delivered.")]
-Options = Annotated[
-    list[Any] | None,
-    typer.Option(
-        "--option",
-        metavar="KEY=VALUE",
-        parser=_parsed_option,
-        help="What the kind is given; VALUE is JSON or a text, null takes the key out; again for more.",
-    ),
-]
-SkipEmpty = Annotated[
-    bool | None, typer.Option("--skip-empty/--no-skip-empty", help="Send no mail where there is nothing to report.")
-]
 Unset = Annotated[
     list[str] | None,
     typer.Option(metavar="FIELD", parser=_parsed_field, help="A field that goes back to its default; again for more."),
 ]
+
+
+class _FieldOptions(TypedDict):
+    """The options of `add` and `set`: each field that can be set has one of its name. None: it is not given."""
+
+    kind: Annotated[str | None, typer.Option(help="Which report.")]
+    cadence: Annotated[Cadence | None, typer.Option("--cadence", help="How often.")]
+    hour: Annotated[int | None, typer.Option(help="0 to 23, in the recipient's own zone, as the other times are.")]
+    minute: Annotated[int | None, typer.Option(help="0 to 59.")]
+    weekday: Annotated[str | None, typer.Option(metavar="DAY", help="For weekly reports: monday to sunday, or 1 to 7.")]
+    day: Annotated[int | None, typer.Option(help="For monthly and quarterly reports: 1 to 31.")]
+    cron: Annotated[str | None, typer.Option(metavar="LINE", help="Five cron fields, such as '0 8 * * 1-5'.")]
+    covers: Annotated[Covers | None, typer.Option("--covers", help="Which time a report covers.")]
+    to: Annotated[
+        list[str] | None, typer.Option(metavar="EMAIL", help="Who gets it, in place of the user; again: more.")
+    ]
+    cc: Annotated[list[str] | None, typer.Option(metavar="EMAIL", help="Who gets a copy; again for more.")]
+    time_zone: Annotated[str | None, typer.Option(metavar="ZONE", help="In place of the user's, such as Asia/Tokyo.")]
+    locale: Annotated[str | None, typer.Option(help="The language, in place of the user's: en, ja, en-US.")]
+    sandbox: Annotated[
+        bool | None, typer.Option("--sandbox/--no-sandbox", help="Have mails checked, and none delivered.")
+    ]
+    options: Annotated[
+        list[Any] | None,
+        typer.Option(
+            "--option",
+            metavar="KEY=VALUE",
+            parser=_parsed_option,
+            help="What the kind is given; VALUE is JSON or a text, null takes the key out; again for more.",
+        ),
+    ]
+    skip_empty: Annotated[
+        bool | None, typer.Option("--skip-empty/--no-skip-empty", help="Send no mail where there is nothing to report.")
+    ]
+
+
+def _with_field_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Show Typer these options in place of a command's `**fields`."""
+    signature = inspect.signature(command, eval_str=True)
+    *others, _ = signature.parameters.values()
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in get_type_hints(_FieldOptions, include_extras=True).items()
+    ]
+    # In a stable order by kind, the arguments come first and the command's own options last.
+    parameters = sorted([*options, *others], key=lambda each: each.kind)
+    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # for inspect
+    return command
 
 
 @app.command("list")
@@ -193,54 +216,25 @@ def show(
 
 
 @app.command()
+@_with_field_options
 def add(
     ctx: typer.Context,
     user: UserId,
     subscription: NewSubscriptionId,
     *,
-    kind: Kind = None,
-    cadence: CadenceOption = None,
-    hour: Hour = None,
-    minute: Minute = None,
-    weekday: Weekday = None,
-    day: Day = None,
-    cron: Cron = None,
-    covers: CoversOption = None,
-    to: To = None,
-    cc: Cc = None,
-    time_zone: TimeZone = None,
-    locale: Locale = None,
-    sandbox: Sandbox = None,
-    options: Options = None,
-    skip_empty: SkipEmpty = None,
     as_json: AsJson = False,
+    **fields: Unpack[_FieldOptions],
 ) -> None:
     """Make a subscription. Its first report is due at its next due time; reports send sends one at once."""
     from operations.subscription_edit import InvalidEdit
     from operations.users import Users
 
-    edit = _edit(
-        kind=kind,
-        cadence=cadence,
-        hour=hour,
-        minute=minute,
-        weekday=weekday,
-        day=day,
-        cron=cron,
-        covers=covers,
-        to=to,
-        cc=cc,
-        time_zone=time_zone,
-        locale=locale,
-        sandbox=sandbox,
-        options=options,
-        skip_empty=skip_empty,
-    )
+    edit = _edit(fields)
     current = session(ctx)
     output = Output(as_json=as_json)
     whose = Users(current.firestore).get(user)
     _warn_of_user(output, whose)
-    _warn_of_kind(output, kind)
+    _warn_of_kind(output, fields["kind"])
     try:
         added = _changes(current).add(whose, subscription, edit)
     except InvalidEdit as error:
@@ -250,57 +244,27 @@ def add(
 
 
 @app.command("set")
+@_with_field_options
 def set_(
     ctx: typer.Context,
     user: UserId,
     subscription: SubscriptionId = None,
     *,
-    kind: Kind = None,
-    cadence: CadenceOption = None,
-    hour: Hour = None,
-    minute: Minute = None,
-    weekday: Weekday = None,
-    day: Day = None,
-    cron: Cron = None,
-    covers: CoversOption = None,
-    to: To = None,
-    cc: Cc = None,
-    time_zone: TimeZone = None,
-    locale: Locale = None,
-    sandbox: Sandbox = None,
-    options: Options = None,
-    skip_empty: SkipEmpty = None,
     unset: Unset = None,
     as_json: AsJson = False,
+    **fields: Unpack[_FieldOptions],
 ) -> None:
     """Change fields of a subscription, and leave the others. A new schedule repeats and leaves out no time."""
     from operations.subscription_edit import InvalidEdit
     from operations.subscriptions import Subscriptions
 
-    edit = _edit(
-        kind=kind,
-        cadence=cadence,
-        hour=hour,
-        minute=minute,
-        weekday=weekday,
-        day=day,
-        cron=cron,
-        covers=covers,
-        to=to,
-        cc=cc,
-        time_zone=time_zone,
-        locale=locale,
-        sandbox=sandbox,
-        options=options,
-        skip_empty=skip_empty,
-        unset=unset,
-    )
+    edit = _edit(fields, unset)
     if edit.is_empty:
         raise typer.BadParameter("name at least one field, such as --hour 9")
     current = session(ctx)
     output = Output(as_json=as_json)
     before = Subscriptions(current.firestore, current.defaults).find(user, subscription)
-    _warn_of_kind(output, kind)
+    _warn_of_kind(output, fields["kind"])
     try:
         after, is_new = _changes(current).edit(user, before.id, edit)
     except InvalidEdit as error:
@@ -426,27 +390,7 @@ def print_subscriptions(output: Output, rows: Sequence[dict[str, Any]], *, empty
     )
 
 
-class _FieldOptions(TypedDict):
-    """The value of each field option on the command line; None for an option that was not given."""
-
-    kind: str | None
-    cadence: Cadence | None
-    hour: int | None
-    minute: int | None
-    weekday: str | None
-    day: int | None
-    cron: str | None
-    covers: Covers | None
-    to: list[str] | None
-    cc: list[str] | None
-    time_zone: str | None
-    locale: str | None
-    sandbox: bool | None
-    options: list[tuple[str, Any]] | None
-    skip_empty: bool | None
-
-
-def _edit(*, unset: Sequence[str] | None = None, **given_options: Unpack[_FieldOptions]) -> SubscriptionEdit:
+def _edit(given_options: _FieldOptions, unset: Sequence[str] | None = None) -> SubscriptionEdit:
     """The edit that the command line asks for."""
     from operations.subscription_args import parse_weekday
     from operations.subscription_edit import SubscriptionEdit

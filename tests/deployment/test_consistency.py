@@ -285,8 +285,8 @@ class TestCadences:
             ("minute", "docs/reference/documents.md", r"^\| `minute` .*"),
             ("weekday", "docs/reference/documents.md", r"^\| `weekday` .*"),
             ("day", "docs/reference/documents.md", r"^\| `day` .*"),
-            ("weekday", "operations/commands/subscriptions.py", r"^Weekday = .*"),
-            ("day", "operations/commands/subscriptions.py", r"^Day = .*"),
+            ("weekday", "operations/commands/subscriptions.py", r"^    weekday: .*"),
+            ("day", "operations/commands/subscriptions.py", r"^    day: .*"),
         ],
     )
     def test_documents_say_which_use_a_field(self, field: str, file: str, line: str) -> None:
