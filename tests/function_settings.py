@@ -1,6 +1,6 @@
 """What each function reads from its environment."""
 
-from functions.dispatcher.mail_statistics.sendgrid.settings import SendGridSettings as SendGridStatisticsSettings
+from functions.dispatcher.mail_statistics.sendgrid import SendGridSettings as SendGridStatisticsSettings
 from functions.mail_events.resend.parts import ResendSettings as ResendWebhookSettings
 from functions.mail_events.sendgrid.parts import SendGridSettings as SendGridWebhookSettings
 from functions.shared.settings import (

@@ -8,6 +8,7 @@ from datetime import datetime
 import structlog
 from google.api_core.exceptions import InvalidArgument
 from google.cloud import firestore
+from pydantic import ValidationError
 
 from functions.dlq_handler.alerting.alert_links import AlertLinks
 from functions.dlq_handler.alerting.alerter import Alerter, AlertSubject
@@ -21,7 +22,6 @@ from functions.dlq_handler.intake.received_dead_letter import (
     read_dead_letter,
     unreadable_dead_letter,
 )
-from functions.dlq_handler.intake.system_alert_message import read_system_alert
 from functions.dlq_handler.store.dead_letter_store import DeadLetterStore
 from functions.dlq_handler.store.delivery_evidence import read_evidence
 from functions.dlq_handler.store.system_alert_store import SystemAlertStore
@@ -29,6 +29,9 @@ from functions.shared.dead_letter import DeadLetterState, StoredDeadLetter
 from functions.shared.delivery_table import MAY_HAVE_BEEN_SENT
 from functions.shared.system_alert import StoredSystemAlert, SystemAlert
 from functions.shared.unknown_outcome import UnknownOutcomes
+
+_SYSTEM_ALERT_ATTRIBUTE = "alert"
+"""The attribute of a system alert's message. A dead letter's message does not have it."""
 
 _logger = structlog.get_logger()
 
@@ -115,7 +118,7 @@ class MessageHandler:
 
     def _store(self, message: PubSubMessage, *, now: datetime) -> StoredDeadLetter | StoredSystemAlert:
         try:
-            alert = read_system_alert(message)
+            alert = _system_alert_in(message)
             if alert is not None:
                 stored = self._system_alerts.store(alert, now=now)
                 _logger.info(
@@ -130,3 +133,13 @@ class MessageHandler:
             letter = self._dead_letters.store(received, now=now)
         _logger.info("dead_letter_stored", dead_letter=letter.id, cause=letter.cause, message_id=message.message_id)
         return letter
+
+
+def _system_alert_in(message: PubSubMessage) -> SystemAlert | None:
+    """The system alert that a message brings; None where it brings none, even if it has the attribute."""
+    if _SYSTEM_ALERT_ATTRIBUTE not in message.attributes:
+        return None
+    try:
+        return SystemAlert.model_validate_json(message.data)
+    except ValidationError:
+        return None

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from functions.dispatcher.mail_statistics.sendgrid.settings import SendGridSettings as StatisticsSettings
+from functions.dispatcher.mail_statistics.sendgrid import SendGridSettings as StatisticsSettings
 from functions.shared.ids import delivery_id
 from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, MailProviderName, Settings, WorkerSettings
 from functions.worker.mail.provider import PROVIDER_SETTINGS

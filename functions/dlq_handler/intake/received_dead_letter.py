@@ -6,13 +6,13 @@ Every message becomes one: a message that names no delivery is stored under a ha
 import base64
 import contextlib
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from functions.dlq_handler.intake.causes import cause_id
 from functions.dlq_handler.intake.pubsub_message import PubSubMessage
 from functions.shared.contract import describe_validation_error
 from functions.shared.dead_letter import DeadLetter, DeadLetterReason
@@ -31,6 +31,18 @@ MAX_ATTRIBUTE_BYTES = 1024
 """https://cloud.google.com/pubsub/quotas#resource_limits"""
 
 _MAX_ATTEMPTS = 2**31 - 1
+_VARIABLE = re.compile(
+    r"""
+      (?P<kept>\b(?:answered|status|code|http)[\ :=]{1,2}[1-5]\d\d\b)   # the status of an answer tells errors apart
+    | "[^"]*" | '[^']*'          # quoted values
+    | https?://\S+               # URLs, which have ids in them
+    | \S+@\S+                    # addresses
+    | \b(?=[\w-]*\d)[\w-]+       # words with a digit: ids, times, counts, hexadecimal numbers
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_MAX_READ_CHARACTERS = 2000
+_MAX_COMPARED_CHARACTERS = 300
 _TASK_FIELDS = {"user_id", "subscription_id", "delivery_id", "due_at", "run_id", "kind", "body"}
 _document_id: TypeAdapter[str] = TypeAdapter(DocumentId)
 
@@ -117,6 +129,18 @@ def unreadable_dead_letter(message: PubSubMessage, error: str) -> ReceivedDeadLe
         message_id=message.message_id,
         cause=cause_id(reason, error),
     )
+
+
+def normalized_error(error: str) -> str:
+    """An error's text without what differs from one report to the next: numbers, ids, addresses, quoted values."""
+    text = _VARIABLE.sub(lambda match: match["kept"] or "…", error[:_MAX_READ_CHARACTERS])
+    return " ".join(text.lower().split())[:_MAX_COMPARED_CHARACTERS]
+
+
+def cause_id(reason: str, error: str) -> str:
+    """The id of a cause, which is also a document's id: thousands of reports that fail for the same cause need one
+    alert."""
+    return hashlib.sha256(f"{reason}\x00{normalized_error(error)}".encode(errors="replace")).hexdigest()[:32]
 
 
 def _raw_content(data: bytes) -> dict[str, Any]:

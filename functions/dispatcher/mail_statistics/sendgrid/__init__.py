@@ -1,8 +1,17 @@
 """SendGrid as the mail provider."""
 
-from functions.dispatcher.mail_statistics.sendgrid.settings import SendGridSettings
+from pydantic import Field
+
 from functions.dispatcher.mail_statistics.sendgrid.statistics import SendGridStatistics
-from functions.shared.settings import load_settings
+from functions.shared.settings import PrivateUrl, Secret, Settings, load_settings
+
+
+class SendGridSettings(Settings):
+    """Key and host of SendGrid's API."""
+
+    sendgrid_api_key: Secret | None = Field(default=None, repr=False)
+    """A key that may read the statistics. Without one the breaker sees nothing."""
+    sendgrid_host: PrivateUrl = "https://api.sendgrid.com"
 
 
 def mail_statistics() -> SendGridStatistics | None:

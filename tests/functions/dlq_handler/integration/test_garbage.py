@@ -12,7 +12,7 @@ from google.cloud.firestore import GeoPoint
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from functions.dlq_handler.intake.causes import cause_id
+from functions.dlq_handler.intake.received_dead_letter import cause_id
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.system_alert import AlertKind, SystemAlert
 from local_cloud.rpc import RpcError

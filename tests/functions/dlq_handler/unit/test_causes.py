@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.dlq_handler.intake.causes import cause_id, normalized_error
+from functions.dlq_handler.intake.received_dead_letter import cause_id, normalized_error
 
 
 @pytest.mark.parametrize(
