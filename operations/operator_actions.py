@@ -13,8 +13,7 @@ from typing import Any
 from google.cloud import firestore
 
 from functions.shared.logging import redact_addresses
-from functions.shared.plausible_time import plausible
-from functions.shared.stored_fields import stored_text
+from functions.shared.stored_fields import stored_values
 from operations.failures import describe
 from operations.page import Page, read_page
 
@@ -52,17 +51,7 @@ class OperatorAction:
     @classmethod
     def from_snapshot(cls, snapshot: Any) -> "OperatorAction":
         """Read a document, whatever is in it."""
-        document = snapshot.to_dict() or {}
-        return cls(
-            id=snapshot.id,
-            who=stored_text(document, "who"),
-            action=stored_text(document, "action"),
-            subject=stored_text(document, "subject"),
-            note=stored_text(document, "note"),
-            outcome=stored_text(document, "outcome"),
-            began_at=plausible(document.get("began_at")),
-            ended_at=plausible(document.get("ended_at")),
-        )
+        return cls(**stored_values(cls, snapshot.to_dict() or {}) | {"id": snapshot.id})
 
 
 @dataclass(kw_only=True)

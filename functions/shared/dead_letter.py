@@ -13,11 +13,10 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from functions.shared.contract import Contract, UtcDatetime
-from functions.shared.plausible_time import plausible
 from functions.shared.report_task import ReportTask
 from functions.shared.states import DeadLetterReason as DeadLetterReason
 from functions.shared.states import DeadLetterState as DeadLetterState
-from functions.shared.stored_fields import stored_count, stored_text, stored_times, stored_version
+from functions.shared.stored_fields import stored_values, stored_version
 
 DEAD_LETTERS = "dead_letters"
 """The name of the collection."""
@@ -138,41 +137,24 @@ class StoredDeadLetter(NamedTuple):
             version: the update time of the document.
         """
         state = next((state for state in DeadLetterState if state == document.get("state")), None)
-        cause, payload, alerts = stored_text(document, "cause"), document.get("payload"), document.get("alerts")
+        read = stored_values(cls, document)
         is_sound = {
             "state": state is not None,
-            "cause": _CAUSE.fullmatch(cause) is not None,
-            "failed_at": plausible(document.get("failed_at")) is not None,
-            "received_at": plausible(document.get("received_at")) is not None,
-            "alerted_at": document.get("alerted_at", "") is None or plausible(document.get("alerted_at")) is not None,
-            "alerts": isinstance(alerts, dict),
+            "cause": _CAUSE.fullmatch(read["cause"]) is not None,
+            "failed_at": read["failed_at"] is not None,
+            "received_at": read["received_at"] is not None,
+            "alerted_at": document.get("alerted_at", "") is None or read["alerted_at"] is not None,
+            "alerts": isinstance(document.get("alerts"), dict),
         }
         malformed = ", ".join(name for name, sound in is_sound.items() if not sound)
-        return cls(
-            id=letter_id,
-            state=state or DeadLetterState.OPEN,
-            reason=stored_text(document, "reason"),
-            error=stored_text(document, "error"),
-            attempts=stored_count(document, "attempts"),
-            cause=cause if is_sound["cause"] else "",
-            payload=payload if isinstance(payload, dict) else {},
-            task_name=stored_text(document, "task_name"),
-            message_id=stored_text(document, "message_id"),
-            failed_at=plausible(document.get("failed_at")),
-            received_at=plausible(document.get("received_at")),
-            alerted_at=plausible(document.get("alerted_at")),
-            alerts=stored_times(document, "alerts"),
-            replays=stored_count(document, "replays"),
-            in_replay=document.get("in_replay") is True,
-            replayed_at=plausible(document.get("replayed_at")),
-            dismissed_at=plausible(document.get("dismissed_at")),
-            reopened_at=plausible(document.get("reopened_at")),
-            settled_at=plausible(document.get("settled_at")),
-            note=stored_text(document, "note"),
-            expire_at=plausible(document.get("expire_at")),
-            problem=f"dead_letters/{letter_id}: absent or malformed: {malformed}" if malformed else "",
-            version=version,
-        )
+        own = {
+            "id": letter_id,
+            "state": state or DeadLetterState.OPEN,
+            "cause": read["cause"] if is_sound["cause"] else "",
+            "problem": f"dead_letters/{letter_id}: absent or malformed: {malformed}" if malformed else "",
+            "version": version,
+        }
+        return cls(**read | own)
 
     @property
     def task(self) -> ReportTask | None:
@@ -231,11 +213,7 @@ def replayed_fields(*, now: datetime) -> dict[str, Any]:
     Args:
         now: when it is written, in UTC.
     """
-    return {
-        "state": DeadLetterState.REPLAYED.value,
-        "replayed_at": now,
-        "expire_at": now + CLOSED_LETTER_RETENTION,
-    }
+    return {**_closed(DeadLetterState.REPLAYED, now), "replayed_at": now}
 
 
 def dismissed_fields(*, note: str, now: datetime) -> dict[str, Any]:
@@ -245,12 +223,7 @@ def dismissed_fields(*, note: str, now: datetime) -> dict[str, Any]:
         note: why.
         now: when it is written, in UTC.
     """
-    return {
-        "state": DeadLetterState.DISMISSED.value,
-        "dismissed_at": now,
-        "note": note,
-        "expire_at": now + CLOSED_LETTER_RETENTION,
-    }
+    return {**_closed(DeadLetterState.DISMISSED, now), "dismissed_at": now, "note": note}
 
 
 def reopened_fields(*, now: datetime) -> dict[str, Any]:
@@ -259,11 +232,7 @@ def reopened_fields(*, now: datetime) -> dict[str, Any]:
     Args:
         now: when it is written, in UTC.
     """
-    return {
-        "state": DeadLetterState.OPEN.value,
-        "reopened_at": now,
-        "expire_at": now + OPEN_LETTER_RETENTION,
-    }
+    return {"state": DeadLetterState.OPEN.value, "reopened_at": now, "expire_at": now + OPEN_LETTER_RETENTION}
 
 
 def settled_letter_fields(*, now: datetime) -> dict[str, Any]:
@@ -272,8 +241,8 @@ def settled_letter_fields(*, now: datetime) -> dict[str, Any]:
     Args:
         now: when it is written, in UTC.
     """
-    return {
-        "state": DeadLetterState.SETTLED.value,
-        "settled_at": now,
-        "expire_at": now + CLOSED_LETTER_RETENTION,
-    }
+    return {**_closed(DeadLetterState.SETTLED, now), "settled_at": now}
+
+
+def _closed(state: DeadLetterState, now: datetime) -> dict[str, Any]:
+    return {"state": state.value, "expire_at": now + CLOSED_LETTER_RETENTION}

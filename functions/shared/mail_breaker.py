@@ -9,8 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from functions.shared.plausible_time import plausible
-from functions.shared.stored_fields import stored_count, stored_text, stored_times
+from functions.shared.stored_fields import stored_text, stored_values
 
 MAIL_BREAKER = "mail_breaker"
 """The name of the collection."""
@@ -35,30 +34,16 @@ class MailFigures(NamedTuple):
     @classmethod
     def from_fields(cls, fields: Any) -> "MailFigures":
         """Read figures from a document, whatever it holds."""
-        fields = fields if isinstance(fields, dict) else {}
-        return cls(
-            delivered=stored_count(fields, "delivered"),
-            complaints=stored_count(fields, "complaints"),
-            bounces=stored_count(fields, "bounces"),
-        )
+        return cls(**stored_values(cls, fields if isinstance(fields, dict) else {}))
 
     @classmethod
     def total(cls, figures: Iterable["MailFigures"]) -> "MailFigures":
         """The figures of several days together."""
-        days = list(figures)
-        return cls(
-            delivered=sum(day.delivered for day in days),
-            complaints=sum(day.complaints for day in days),
-            bounces=sum(day.bounces for day in days),
-        )
+        return cls(*map(sum, zip(*figures, strict=True)))
 
     def beyond(self, earlier: "MailFigures") -> "MailFigures":
         """What has been added since an earlier reading of the same day."""
-        return MailFigures(
-            delivered=max(0, self.delivered - earlier.delivered),
-            complaints=max(0, self.complaints - earlier.complaints),
-            bounces=max(0, self.bounces - earlier.bounces),
-        )
+        return MailFigures(*(max(0, now - before) for now, before in zip(self, earlier, strict=True)))
 
     @property
     def attempted(self) -> int:
@@ -77,7 +62,7 @@ class MailFigures(NamedTuple):
 
     def to_fields(self) -> dict[str, int]:
         """The figures as a document has them."""
-        return {"delivered": self.delivered, "complaints": self.complaints, "bounces": self.bounces}
+        return self._asdict()
 
 
 class StatisticsReading(NamedTuple):
@@ -140,30 +125,19 @@ class BreakerState(NamedTuple):
         """
         fields = snapshot.to_dict() or {}
         figures = fields.get("figures")
-        return cls(
-            stopped_at=plausible(fields.get("stopped_at")),
-            because=stored_text(fields, "because"),
-            figures=MailFigures.from_fields(figures) if isinstance(figures, dict) else None,
-            read_at=plausible(fields.get("read_at")),
-            told=stored_times(fields, "told"),
-            resumed_at=plausible(fields.get("resumed_at")),
-            resumed_by=stored_text(fields, "resumed_by"),
-            note=stored_text(fields, "note"),
-            baseline=_baseline(fields.get("baseline")),
-        )
+        own = {
+            "figures": MailFigures.from_fields(figures) if isinstance(figures, dict) else None,
+            "baseline": _baseline(fields.get("baseline")),
+        }
+        return cls(**stored_values(cls, fields) | own)
 
     def to_fields(self) -> dict[str, Any]:
         """The breaker as the document has it."""
         baseline = self.baseline
         return {
-            "stopped_at": self.stopped_at,
-            "because": self.because,
+            **self._asdict(),
             "figures": self.figures.to_fields() if self.figures else None,
-            "read_at": self.read_at,
             "told": dict(self.told),
-            "resumed_at": self.resumed_at,
-            "resumed_by": self.resumed_by,
-            "note": self.note,
             "baseline": None if baseline is None else {f"{day}": each.to_fields() for day, each in baseline.items()},
         }
 

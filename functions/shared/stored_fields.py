@@ -1,8 +1,9 @@
 """Reads fields of documents that other tools write, too: a value of another type counts as absent. Pure."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_type_hints
 
 from functions.shared.plausible_time import plausible
 
@@ -23,6 +24,33 @@ def stored_times(document: Mapping[str, Any], name: str) -> dict[str, datetime]:
     """The plausible times in a map, by their names; none where there is no map."""
     value = document.get(name)
     return {key: at for key, at in value.items() if plausible(at)} if isinstance(value, dict) else {}
+
+
+_READERS: Mapping[Any, Callable[[Mapping[str, Any], str], Any]] = {
+    str: stored_text,
+    int: stored_count,
+    bool: lambda document, name: document.get(name) is True,
+    datetime | None: lambda document, name: plausible(document.get(name)),
+    Mapping[str, datetime]: stored_times,
+    Mapping[str, Any]: lambda document, name: value if isinstance(value := document.get(name), dict) else {},
+}
+"""How a field is read, by the type that a record has for it."""
+
+
+def stored_values(record: type, document: Mapping[str, Any]) -> dict[str, Any]:
+    """What a document has in each field of a record whose type says how to read it: a text, a count, whether it is
+    true, a plausible time, a map of plausible times, or any map.
+
+    Args:
+        record: the class; its attributes have the names of the fields.
+        document: its fields, whatever they are.
+    """
+    return {name: _READERS[type_](document, name) for name, type_ in _types(record) if type_ in _READERS}
+
+
+@functools.cache
+def _types(record: type) -> list[tuple[str, Any]]:
+    return list(get_type_hints(record).items())
 
 
 def stored_version(snapshot: Any) -> datetime:

@@ -12,9 +12,8 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import Field
 
 from functions.shared.contract import Contract, UtcDatetime
-from functions.shared.plausible_time import plausible
 from functions.shared.report_task import ReportTask
-from functions.shared.stored_fields import stored_text, stored_times, stored_version
+from functions.shared.stored_fields import stored_text, stored_values, stored_version
 
 SYSTEM_ALERTS = "system_alerts"
 """The name of the collection."""
@@ -114,23 +113,16 @@ class StoredSystemAlert(NamedTuple):
             document: its fields.
             version: the update time of the document.
         """
-        figures, report = document.get("figures"), document.get("report")
-        return cls(
-            id=alert_id,
-            kind=stored_text(document, "alert"),
-            run_id=stored_text(document, "run_id"),
-            detail=stored_text(document, "detail"),
-            figures={name: number for name, number in figures.items() if isinstance(number, int)}
+        figures = document.get("figures")
+        own = {
+            "id": alert_id,
+            "kind": stored_text(document, "alert"),
+            "figures": {name: number for name, number in figures.items() if isinstance(number, int)}
             if isinstance(figures, dict)
             else {},
-            report=report if isinstance(report, dict) else {},
-            at=plausible(document.get("at")),
-            cause=stored_text(document, "cause"),
-            received_at=plausible(document.get("received_at")),
-            alerted_at=plausible(document.get("alerted_at")),
-            alerts=stored_times(document, "alerts"),
-            version=version,
-        )
+            "version": version,
+        }
+        return cls(**stored_values(cls, document) | own)
 
     @property
     def needs_alert(self) -> bool:

@@ -74,16 +74,9 @@ class ReceivedDeadLetter(NamedTuple):
 
     def to_fields(self) -> dict[str, Any]:
         """The document's fields that the message decides."""
-        return {
-            "payload": dict(self.payload),
-            "reason": self.reason,
-            "error": self.error,
-            "attempts": self.attempts,
-            "task_name": self.task_name,
-            "failed_at": self.failed_at,
-            "message_id": self.message_id,
-            "cause": self.cause,
-        }
+        fields = self._asdict() | {"payload": dict(self.payload)}
+        del fields["id"]
+        return fields
 
 
 def read_dead_letter(message: PubSubMessage) -> ReceivedDeadLetter:
