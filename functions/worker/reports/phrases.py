@@ -1,6 +1,7 @@
 """What every kind of report says."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import assert_never
 
 from functions.shared.recipients import RecipientRole
@@ -8,6 +9,21 @@ from functions.shared.schedule import Cadence
 from functions.worker.mail.model import Attachment, MailRecipient
 from functions.worker.reports.language import Language
 from functions.worker.reports.request import ReportRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """The words that every report has, in the order in which they are read."""
+
+    subject: str
+    preview: str
+    greeting: str
+    title: str
+    period: str
+    summary: str
+    nothing: str
+    note: str
+    footer: str
 
 
 def greeting(name: str, language: Language) -> str:

@@ -17,7 +17,7 @@ from functions.worker.reports.attachments.document import DataTable
 from functions.worker.reports.blocks import Headline, Table, TableRow, change_share, compared
 from functions.worker.reports.language import Language
 from functions.worker.reports.period_name import period_name
-from functions.worker.reports.phrases import footer, greeting, period_before
+from functions.worker.reports.phrases import Words, footer, greeting, period_before
 from functions.worker.reports.request import ReportRequest
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -28,20 +28,11 @@ _LEAST_TO_TELL = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contents:
-    """The report's words and figures, in the order in which they are read."""
+class Contents(Words):
+    """The report's words and figures."""
 
-    subject: str
-    preview: str
-    greeting: str
-    title: str
-    period: str
-    summary: str
-    nothing: str
-    note: str
     headlines: Sequence[Headline]
     table: Table | None
-    footer: str
 
 
 class Texts:

@@ -12,7 +12,7 @@ from functions.worker.reports.blocks import Headline, TableRow, Tone, compared
 from functions.worker.reports.chart import bar_chart
 from functions.worker.reports.language import Language
 from functions.worker.reports.period_name import period_name
-from functions.worker.reports.phrases import footer, greeting, period_before
+from functions.worker.reports.phrases import Words, footer, greeting, period_before
 from functions.worker.reports.request import ReportRequest
 from functions.worker.reports.sql.bars import bars
 from functions.worker.reports.sql.currencies import currency_of_option, currency_of_value, with_currency
@@ -44,8 +44,8 @@ _TONES = {Direction.UP: Tone.GOOD, Direction.DOWN: Tone.BAD, Direction.NEITHER: 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contents:
-    """The report's words and figures, in the order in which they are read.
+class Contents(Words):
+    """The report's words and figures.
 
     Attributes:
         columns: of the table, as attached files have them.
@@ -53,21 +53,12 @@ class Contents:
         image: of the chart.
     """
 
-    subject: str
-    preview: str
-    greeting: str
-    title: str
-    period: str
-    summary: str
-    nothing: str
-    note: str
     headlines: Sequence[Headline]
     chart: blocks.Chart | None
     image: InlineImage | None
     table: blocks.Table | None
     columns: Sequence[Column]
     cells: Sequence[Sequence[Cell]]
-    footer: str
 
     @property
     def shown(self) -> dict[str, Any]:

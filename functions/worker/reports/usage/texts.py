@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from functions.worker.reports.language import Language
-from functions.worker.reports.phrases import footer, greeting
+from functions.worker.reports.phrases import Words, footer, greeting
 from functions.worker.reports.request import ReportRequest
 from functions.worker.reports.usage.consumption import Standing
 
@@ -41,21 +41,12 @@ class Line:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contents:
-    """The report's words and figures, in the order in which they are read."""
+class Contents(Words):
+    """The report's words and figures."""
 
-    subject: str
-    preview: str
-    greeting: str
-    title: str
-    period: str
-    summary: str
     alert: str
-    nothing: str
-    note: str
     lines: Sequence[Line]
     more: str
-    footer: str
 
 
 class Texts:
