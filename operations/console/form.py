@@ -6,15 +6,18 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from http import HTTPStatus
 from urllib.parse import parse_qs
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from operations.console.access import Viewer
+from operations.time_args import parse_moment
 
 MOST_BYTES = 1024 * 1024
 """The largest form that is read: thousands of chosen dead letters are smaller."""
@@ -62,6 +65,21 @@ class Form:
     def is_set(self, name: str) -> bool:
         """Whether a field has a value, such as a box that is ticked."""
         return bool(self.text(name))
+
+
+def moments_of(query: QueryParams) -> tuple[datetime | None, datetime | None]:
+    """The fields `since` and `until` of a page's filters, in UTC; None for one that is empty.
+
+    Raises:
+        HTTPException: one of them is malformed.
+    """
+    now = datetime.now(UTC)
+    texts = (query.get(name, "").strip() for name in ("since", "until"))
+    try:
+        since, until = (parse_moment(text, now) if text else None for text in texts)
+    except ValueError as error:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, str(error)) from error
+    return since, until
 
 
 FormAction = Callable[[Request, Form], Response]

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from http import HTTPStatus
 
 from starlette.datastructures import QueryParams
@@ -20,7 +19,7 @@ from starlette.routing import Route
 from functions.shared.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
 from functions.shared.logging import redact_addresses
 from operations.console.console import Console, console_of
-from operations.console.form import Form, form_action
+from operations.console.form import Form, form_action, moments_of
 from operations.console.jobs import Job
 from operations.console.view import link, page_links
 from operations.dead_letter_result import DeadLetterResult
@@ -29,7 +28,7 @@ from operations.dismissal import Dismissals, decide_dismissal
 from operations.letter_filter import LetterFilter
 from operations.operator_actions import OperatorActions
 from operations.replay import Replay
-from operations.time_args import parse_moment, to_json_time
+from operations.time_args import to_json_time
 
 _LETTERS_A_PAGE = 50
 _LOOKED_AT = 500
@@ -172,13 +171,7 @@ def _from_query(query: QueryParams) -> LetterFilter:
     Raises:
         HTTPException: one of them is malformed.
     """
-    try:
-        since, until = (
-            parse_moment(text, datetime.now(UTC)) if (text := query.get(name, "").strip()) else None
-            for name in ("since", "until")
-        )
-    except ValueError as error:
-        raise HTTPException(HTTPStatus.BAD_REQUEST, str(error)) from error
+    since, until = moments_of(query)
     return LetterFilter(
         state=next((each for each in DeadLetterState if each == query.get("state", "open")), None),
         reason=next((each for each in DeadLetterReason if each == query.get("reason")), None),

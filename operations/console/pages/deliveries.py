@@ -17,6 +17,7 @@ from functions.shared.ids import is_document_id, task_id
 from functions.shared.queue_choice import choose_queue
 from operations import preview as previews
 from operations.console.console import Console, console_of, require_operator
+from operations.console.form import moments_of
 from operations.console.mail_frame import mail_response
 from operations.console.view import page_links
 from operations.dead_letters import DeadLetters
@@ -28,7 +29,6 @@ from operations.preview_period import next_period
 from operations.preview_subject import read_subject
 from operations.runs import Runs
 from operations.session_preview import build_live
-from operations.time_args import parse_moment
 from operations.timeline import timeline, what_next
 
 _DELIVERIES_A_PAGE = 50
@@ -76,13 +76,7 @@ def _filter(asked: QueryParams) -> DeliveryFilter:
     after = asked.get("after", "")
     if any(each and not is_document_id(each) for each in (user, subscription, run, after)):
         raise HTTPException(HTTPStatus.BAD_REQUEST, "A user, a subscription or a run is named by its id.")
-    try:
-        since, until = (
-            parse_moment(text, datetime.now(UTC)) if (text := asked.get(name, "").strip()) else None
-            for name in ("since", "until")
-        )
-    except ValueError as error:
-        raise HTTPException(HTTPStatus.BAD_REQUEST, str(error)) from error
+    since, until = moments_of(asked)
     return DeliveryFilter(
         user_id=user,
         subscription_id=subscription,
