@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,6 +10,7 @@ from functions.shared.period import Period
 from functions.shared.sanitize import sanitize
 from functions.worker.reports.calendar_days import starts_of_days
 from functions.worker.reports.language import Language
+from functions.worker.reports.sql.values import day_of, moment_of
 
 _SHORT, _LONG = 12, 60
 """How many characters of a label that is text are shown below a bar, and in a sentence."""
@@ -49,7 +50,7 @@ def bars(labels: Sequence[Any], values: Sequence[float], *, period: Period, zone
         zone: whose days and hours are meant.
         language: of the report.
     """
-    days = [_day(label) for label in labels]
+    days = [day_of(label) for label in labels]
     if days and all(days):
         called = [day for day in days if day]
         called, values = _every_day(called, values, period, zone)
@@ -79,34 +80,9 @@ def _every_day(
     return calendar, [found.get(day, 0.0) for day in calendar]
 
 
-def _day(label: Any) -> date | None:
-    if isinstance(label, datetime):
-        return None
-    if isinstance(label, date):
-        return label
-    return _parsed(date, label) if isinstance(label, str) and len(label) == len("2026-11-24") else None
-
-
 def _moment(label: Any, zone: ZoneInfo) -> datetime | None:
-    moment = label
-    if isinstance(label, str) and len(label) >= len("2026-11-24 10:00"):
-        # SQLite has text for moments, in UTC.
-        moment = _parsed(datetime, label)
-        if isinstance(moment, datetime) and moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-    if not isinstance(moment, datetime) or moment.tzinfo is None:
-        return moment if isinstance(moment, datetime) else None
-    try:
-        return moment.astimezone(zone)
-    except OverflowError:
-        return moment
-
-
-def _parsed(kind: type[date], text: str) -> Any:
-    try:
-        return kind.fromisoformat(text)
-    except ValueError:
-        return None
+    is_short = isinstance(label, str) and len(label) < len("2026-11-24 10:00")
+    return None if is_short else moment_of(label, zone)
 
 
 def _cut(text: str) -> str:

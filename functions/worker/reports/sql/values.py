@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from functions.shared.sanitize import sanitize
@@ -101,36 +101,59 @@ def _number(value: Any, how: Format, column: ResultColumn) -> Decimal | None:
     return number if number.is_finite() else None
 
 
-def _day(value: Any, how: Format, column: ResultColumn, zone: ZoneInfo) -> date:
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value
-    if isinstance(value, str) and len(value) == len("2026-11-24"):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            raise _mismatch(value, how, column, "a date") from None
-    return _moment(value, how, column, zone).date()
+def day_of(value: Any) -> date | None:
+    """The day that a value is, or that its text says; None for any other value, and for a moment.
+
+    Args:
+        value: as the driver returns it.
+    """
+    if isinstance(value, str):
+        return _parsed(date, value) if len(value) == len("2026-11-24") else None
+    return value if isinstance(value, date) and not isinstance(value, datetime) else None
 
 
-def _moment(value: Any, how: Format, column: ResultColumn, zone: ZoneInfo) -> datetime:
+def moment_of(value: Any, zone: ZoneInfo) -> datetime | None:
+    """The moment that a value is, or that its text says, in a zone; None for any other value.
+
+    Args:
+        value: as the driver returns it.
+        zone: whose hours are meant. A moment without a zone is the database's own local time, and stays.
+    """
     moment = value
     if isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            raise _mismatch(value, how, column, "a date and a time") from None
+        moment = _parsed(datetime, value)
         # SQLite has text for moments, in UTC.
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        moment = moment.replace(tzinfo=moment.tzinfo or UTC) if moment else None
     if not isinstance(moment, datetime):
-        raise _mismatch(value, how, column, "a date and a time")
-    if moment.tzinfo is None:
-        # The database's own local time, of an unknown zone.
-        return moment
+        return None
     try:
-        return moment.astimezone(zone)
+        return moment.astimezone(zone) if moment.tzinfo else moment
     except OverflowError:
         # At the edge of the calendar, such as PostgreSQL's year 1.
         return moment
+
+
+def _day(value: Any, how: Format, column: ResultColumn, zone: ZoneInfo) -> date:
+    if isinstance(value, str) and len(value) == len("2026-11-24") and day_of(value) is None:
+        raise _mismatch(value, how, column, "a date")
+    return day_of(value) or _moment(value, how, column, zone).date()
+
+
+def _moment(value: Any, how: Format, column: ResultColumn, zone: ZoneInfo) -> datetime:
+    moment = moment_of(value, zone)
+    if moment is None:
+        raise _mismatch(value, how, column, "a date and a time")
+    return moment
+
+
+_Parsed = TypeVar("_Parsed", bound=date)
+
+
+def _parsed(kind: type[_Parsed], text: str) -> _Parsed | None:
+    try:
+        return kind.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _text(value: Any) -> str:
