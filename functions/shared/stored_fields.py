@@ -37,15 +37,20 @@ _READERS: Mapping[Any, Callable[[Mapping[str, Any], str], Any]] = {
 """How a field is read, by the type that a record has for it."""
 
 
-def stored_values(record: type, document: Mapping[str, Any]) -> dict[str, Any]:
+def stored_values(
+    record: type, document: Mapping[str, Any], *, latest: Mapping[str, datetime] | None = None
+) -> dict[str, Any]:
     """What a document has in each field of a record whose type says how to read it: a text, a count, whether it is
     true, a plausible time, a map of plausible times, or any map.
 
     Args:
         record: the class; its attributes have the names of the fields.
         document: its fields, whatever they are.
+        latest: for some fields the latest time that they can have; a later one counts as absent.
     """
-    return {name: _READERS[type_](document, name) for name, type_ in _types(record) if type_ in _READERS}
+    values = {name: _READERS[type_](document, name) for name, type_ in _types(record) if type_ in _READERS}
+    too_late = [name for name, most in (latest or {}).items() if values[name] and values[name] > most]
+    return values | dict.fromkeys(too_late)
 
 
 @functools.cache

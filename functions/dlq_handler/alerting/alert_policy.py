@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from functions.shared.plausible_time import plausible
+from functions.shared.stored_fields import stored_values
 
 ALERT_INTERVAL = timedelta(minutes=1)
 """The time between two alerts about one cause in one channel."""
@@ -59,38 +59,14 @@ class CauseState(NamedTuple):
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any] | None, *, now: datetime) -> "CauseState":
         """Read the stored state. A field that is malformed, or further in the future than possible, is absent."""
-        fields = fields or {}
-        told_at = fields.get("told_at")
-
-        def text(name: str) -> str:
-            value = fields.get(name)
-            return value if isinstance(value, str) else ""
-
-        def timestamp(name: str, max_ahead: timedelta) -> datetime | None:
-            value = plausible(fields.get(name))
-            return value if value is not None and value - now <= max_ahead else None
-
-        return cls(
-            told_at={name: at for name, at in told_at.items() if plausible(at) and at - now <= ALERT_INTERVAL}
-            if isinstance(told_at, dict)
-            else {},
-            claimed_by=text("claimed_by"),
-            claimed_until=timestamp("claimed_until", 2 * CLAIM_DURATION),
-            claimant=text("claimant"),
-            leader=text("leader"),
-            leader_due_at=timestamp("leader_due_at", 2 * LEADER_TIMEOUT),
-        )
+        latest = {"claimed_until": now + 2 * CLAIM_DURATION, "leader_due_at": now + 2 * LEADER_TIMEOUT}
+        read = stored_values(cls, fields or {}, latest=latest)
+        told_at = {name: at for name, at in read["told_at"].items() if at - now <= ALERT_INTERVAL}
+        return cls(**read | {"told_at": told_at})
 
     def to_fields(self) -> dict[str, Any]:
         """The fields to store."""
-        return {
-            "told_at": dict(self.told_at),
-            "claimed_by": self.claimed_by,
-            "claimed_until": self.claimed_until,
-            "claimant": self.claimant,
-            "leader": self.leader,
-            "leader_due_at": self.leader_due_at,
-        }
+        return self._asdict() | {"told_at": dict(self.told_at)}
 
     def is_led_by(self, message: str) -> bool:
         """Whether the handler must not acknowledge this message while a channel lacks an alert."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from functions.shared.plausible_time import plausible
+from functions.shared.stored_fields import stored_values
 
 TURN_INTERVAL = timedelta(seconds=1.25)
 """The time between two turns. Slack asks for one second, and one alert may take longer to arrive than the next.
@@ -40,22 +40,13 @@ class ChannelState(NamedTuple):
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any] | None, *, now: datetime) -> "ChannelState":
         """Read the stored state. A field that is malformed, or further in the future than possible, is absent."""
-        fields = fields or {}
-        failures = fields.get("failures")
-
-        def timestamp(name: str, max_ahead: timedelta) -> datetime | None:
-            value = plausible(fields.get(name))
-            return value if value is not None and value - now <= max_ahead else None
-
-        return cls(
-            next_turn_at=timestamp("next_turn_at", 2 * _MAX_PAUSE),
-            failures=max(0, min(failures, _MAX_FAILURES)) if isinstance(failures, int) else 0,
-            failed_at=timestamp("failed_at", _MAX_PAUSE),
-        )
+        latest = {"next_turn_at": now + 2 * _MAX_PAUSE, "failed_at": now + _MAX_PAUSE}
+        read = stored_values(cls, fields or {}, latest=latest)
+        return cls(**read | {"failures": min(read["failures"], _MAX_FAILURES)})
 
     def to_fields(self) -> dict[str, Any]:
         """The fields to store."""
-        return {"next_turn_at": self.next_turn_at, "failures": self.failures, "failed_at": self.failed_at}
+        return self._asdict()
 
     def turn(self, now: datetime) -> datetime:
         """When a sender that asks now has its turn."""
