@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -74,20 +75,29 @@ def session(ctx: typer.Context) -> Session:
     return root.obj
 
 
+@contextmanager
+def refused_value(option: str | None = None) -> Iterator[None]:
+    """Refuse a value of the command line if a ValueError says what is wrong with it.
+
+    Args:
+        option: whose it is, such as `--until`; None where Typer knows it.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error
+
+
 def moment(text: str) -> datetime:
     """Read an option that is a moment."""
-    try:
+    with refused_value():
         return parse_moment(text, datetime.now(UTC))
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
 
 
 def duration(text: str) -> timedelta:
     """Read an option that is a duration."""
-    try:
+    with refused_value():
         return parse_duration(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
 
 
 def document_id(text: str) -> str:

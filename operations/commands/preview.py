@@ -13,7 +13,7 @@ import typer
 
 from functions.shared.schedule import Cadence, Schedule
 from functions.worker.reports.sample_amount import SampleAmount
-from operations.commands.group import AsJson, document_id, session
+from operations.commands.group import AsJson, document_id, refused_value, session
 from operations.errors import OperatorError
 from operations.local_directory import LOCAL_CLOUD_DIRECTORY
 from operations.output import Output, print_traceback
@@ -192,10 +192,8 @@ def _period(subscription: Subscription, schedule: Schedule, text: str | None, ou
 
     if text is None:
         return next_period(subscription, schedule, datetime.now(UTC))
-    try:
+    with refused_value("--period"):
         asked = parse_period(text, schedule.time_zone)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--period") from error
     period = report_about(schedule, asked)
     if period != asked:
         first, last = (to_json_time(moment) for moment in (period.start, period.end))

@@ -20,6 +20,7 @@ from operations.commands.group import (
     Yes,
     confirm,
     document_id,
+    refused_value,
     session,
 )
 from operations.escaping import shell_argument
@@ -55,19 +56,15 @@ _THE_RECIPIENTS_WISH = {
 def _parsed_option(text: str) -> tuple[str, Any]:
     from operations.subscription_args import parse_option
 
-    try:
+    with refused_value():
         return parse_option(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
 
 
 def _parsed_field(text: str) -> str:
     from operations.subscription_args import parse_field
 
-    try:
+    with refused_value():
         return parse_field(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
 
 
 UserId = Annotated[str, typer.Argument(metavar="USER", parser=document_id, help="The user's id.")]
@@ -295,10 +292,8 @@ def pause(
     end = None
     if until is not None:
         zone = found.schedule(Users(current.firestore).find(user)).time_zone
-        try:
+        with refused_value("--until"):
             end = parse_end(until, zone, datetime.now(UTC))
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint="--until") from error
     paused, _ = _changes(current).pause(user, found.id, until=end)
     _print_changed(current, Output(as_json=as_json), paused, "Paused.")
 
