@@ -14,10 +14,9 @@ from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt, st
 from functions.shared.ids import SHARDS
 from functions.shared.lease import is_live
 from functions.shared.period import Period, settled_period
-from functions.shared.plausible_time import plausible
 from functions.shared.report_task import ReportTask
 from functions.shared.states import DeliveryState as DeliveryState
-from functions.shared.stored_fields import stored_count, stored_text, stored_version
+from functions.shared.stored_fields import stored_values, stored_version
 from functions.shared.stored_request import StoredRequest
 
 DELIVERIES = "deliveries"
@@ -189,46 +188,22 @@ class Delivery(NamedTuple):
             version: the update time of the document.
         """
         stored = next((state for state in DeliveryState if state == document.get("state")), None)
-        state, reason, shard = stored or DeliveryState.SENDING, stored_text(document, "reason"), document.get("shard")
-        failed_at = plausible(document.get("failed_at"))
-        if not state.is_final and reason and failed_at:
+        state, read, shard = stored or DeliveryState.SENDING, stored_values(cls, document), document.get("shard")
+        if not state.is_final and read["reason"] and read["failed_at"]:
             # Version 0.1.0 had no state of its own for it.
             state = DeliveryState.GIVING_UP
-        return cls(
-            id=delivery_id,
-            user_id=stored_text(document, "user_id"),
-            subscription_id=stored_text(document, "subscription_id"),
-            due_at=plausible(document.get("due_at")),
-            run_id=stored_text(document, "run_id"),
-            shard=shard if type(shard) is int and 0 <= shard < SHARDS else None,
-            kind=stored_text(document, "kind"),
-            variant=stored_text(document, "variant"),
-            state=state,
-            attempts=stored_count(document, "attempts"),
-            history=stored_history(document.get("history")),
-            last_attempt_at=plausible(document.get("last_attempt_at")),
-            owner=stored_text(document, "owner"),
-            lease_expires_at=plausible(document.get("lease_expires_at")),
-            period_start=plausible(document.get("period_start")),
-            period_end=plausible(document.get("period_end")),
-            reason=reason,
-            note=stored_text(document, "note"),
-            last_error=stored_text(document, "last_error"),
-            failed_at=failed_at,
-            letter_id=stored_text(document, "letter_id"),
-            provider=stored_text(document, "provider"),
-            message_id=stored_text(document, "message_id"),
-            request=StoredRequest.from_field(document.get("request")),
-            may_have_been_sent=document.get("may_have_been_sent") is True
-            or (state is DeliveryState.GIVING_UP and stored is DeliveryState.SENDING),
-            by_hand=document.get("by_hand") is True,
-            task=stored_text(document, "task"),
-            created_at=plausible(document.get("created_at")),
-            updated_at=plausible(document.get("updated_at")),
-            expire_at=plausible(document.get("expire_at")),
-            problem="" if stored else f"deliveries/{delivery_id}: state: not one of {', '.join(DeliveryState)}",
-            version=version,
-        )
+            read["may_have_been_sent"] |= stored is DeliveryState.SENDING
+        own = {
+            "id": delivery_id,
+            "state": state,
+            "version": version,
+            "shard": shard if type(shard) is int and 0 <= shard < SHARDS else None,
+            "history": stored_history(document.get("history")),
+            "request": StoredRequest.from_field(document.get("request")),
+            "problem": "" if stored else f"deliveries/{delivery_id}: state: not one of {', '.join(DeliveryState)}",
+            "restored_at": None,
+        }
+        return cls(**read | own)
 
     @property
     def is_final(self) -> bool:
