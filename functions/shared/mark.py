@@ -414,7 +414,7 @@ def _ended_pause(subscription: Subscription, now: datetime) -> _Pause | None:
 def _end_of_pause(subscription: Subscription, now: datetime, written_at: datetime | None) -> datetime:
     begin = subscription.paused_at or subscription.reported_until
     if subscription.paused_until is not None:
-        return subscription.paused_until
+        return min(subscription.paused_until, now)
     # An application that resumes writes no end: its write is the end.
     return written_at if written_at and begin and begin < written_at < now else now
 

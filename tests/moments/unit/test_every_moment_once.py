@@ -187,6 +187,14 @@ TELLING = (
         "the application writes nulls, also for the mark",
     ),
     (
+        "monthly",
+        "the user becomes inactive",
+        "a run, carried out",
+        "the application resumes",
+        "the user moves",
+        "the application pauses until",
+    ),
+    (
         "hourly",
         "a run, whose task waits",
         "the tasks are refused",
