@@ -21,7 +21,6 @@ from functions.shared.delivery_table import (
     Event,
     GivenUp,
     Noted,
-    Proven,
     Published,
     Refused,
     Replayed,
@@ -251,6 +250,9 @@ class World:
     def end(self, begun: Begun, outcome: str) -> None:
         """The second half of an attempt: what comes of the mail."""
         task = Task(begun.work.task.due_at, self.now)
+        if self.delivery(task.due_at) != begun.work.delivery:
+            # Its lease was over, and another attempt has acted on the delivery: nothing is written.
+            return
         match outcome:
             case "accepted":
                 self._final(begun.work, Sent("m", "owner"), counts=True)
@@ -268,10 +270,7 @@ class World:
         self._settle(work, event, moved)
 
     def _settle(self, work: TaskDelivery, event: Event, moved: Mapping[str, Any]) -> None:
-        task = Task(work.task.due_at, self.now)
-        if isinstance(event, Sent) and self._as_it_counts(task.due_at).state is not DeliveryState.SENDING:  # type: ignore[union-attr]
-            event = Proven("m", "owner")
-        self.happens(task, event, work.period)
+        self.happens(Task(work.task.due_at, self.now), event, work.period)
         self.write(moved)
 
     def _dead(self, work: TaskDelivery) -> None:
