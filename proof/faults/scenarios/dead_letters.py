@@ -64,8 +64,9 @@ async def _publish_refused(scenario_run: ScenarioRun) -> None:
 
 
 async def _publish_refused_at_the_last_attempt(scenario_run: ScenarioRun) -> None:
-    """The task is gone without a record: the next run finds the report."""
+    """The task is gone, and the report given up: the next run finds it, and its dead letter is published."""
     victims = scenario_run.victims(_DYING)
+    scenario_run.may_end(victims, "retries-exhausted")
     scenario_run.may_tell(AlertKind.OVERDUE_REPORTS)
     scenario_run.disturb(InjectionPoint.SEND, scenario_run.faults.not_now, of=victims, times=None)
     scenario_run.disturb(InjectionPoint.PUBLISH, refuse(grpc.StatusCode.PERMISSION_DENIED), of=victims)
