@@ -415,8 +415,13 @@ def _application_pauses_until(play: Play) -> None:
 def _forgets_due_time(play: Play) -> None:
     """With the due time the application takes away what showed that a pause before its own was over."""
     subscription = play.world.subscription
-    if subscription.next_report_at is None and subscription.paused_at and play.paused_at:
+    if subscription.next_report_at is not None or subscription.paused_at is None:
+        return
+    if play.paused_at:
         play.paused_at = min(play.paused_at, subscription.paused_at)
+    elif play.pauses and play.pauses[-1].end == subscription.paused_until:
+        last = play.pauses[-1]
+        play.pauses[-1] = last._replace(start=min(last.start, subscription.paused_at))
 
 
 def _inactive(play: Play) -> None:
