@@ -225,7 +225,8 @@ class Replayed(NamedTuple):
 
     def fields(self, before: Delivery | None) -> dict[str, Any]:
         """See written."""
-        by_hand = {"by_hand": True} if before and before.is_counted else {}
+        # Without a period, nobody can tell for which time it was: it is one of those that are to come.
+        by_hand = {"by_hand": True} if before and before.is_counted and before.period_start else {}
         return {**_NOT_CLAIMED, **by_hand, "task": self.task_name, "attempts": 0, "reason": None, "request": None}
 
 

@@ -144,6 +144,7 @@ class State(NamedTuple):
         delivery: the record; None where there is none.
         letter: its dead letter.
         has_event: whether mail_events has an event of the email.
+        is_event_answered: whether the provider was told so; until then it repeats its call.
         emails: how many the provider has accepted.
         is_key_used: whether the provider has accepted the requests that the delivery keeps.
         allowed: how many emails may go out: one, and one more for each replay that a person has risked.
@@ -162,6 +163,7 @@ class State(NamedTuple):
     delivery: Delivery | None = None
     letter: Letter | None = None
     has_event: bool = False
+    is_event_answered: bool = False
     emails: int = 0
     is_key_used: bool = False
     allowed: int = 1
@@ -237,7 +239,7 @@ def _beginnings(state: State, bounds: Bounds) -> Iterator[Step]:
             yield f"{name} gets the task", _begin(state, worker)._replace(tasks=tuple(sorted(left))), True
     if not state.tasks and "rescue" not in names and not names & {"worker a", "worker b"}:
         yield "a run looks at the report", _begin(state, Process("rescue", "read")), True
-    if state.emails and not state.has_event and "event" not in names:
+    if state.emails and not state.is_event_answered and "event" not in names:
         yield "an event of the email comes", _begin(state, Process("event", "settle")), True
     if state.messages and "handler" not in names:
         yield "Pub/Sub delivers the dead letter", _begin(state, Process("handler", "store")), True
@@ -420,7 +422,7 @@ def _event(state: State, process: Process, _bounds: Bounds) -> Iterator[Step]:
             stored = state._replace(has_event=True)
             yield "the event is stored", _with(stored, process.name, at="look again"), True
         case _:
-            yield "the event looks again", _without(_settled(state), process), True
+            yield "the event looks again", _without(_settled(state), process)._replace(is_event_answered=True), True
 
 
 def _settled(state: State) -> State:
