@@ -8,9 +8,9 @@ from tests.protocol.report import Bounds, Provider, State, first, following, is_
 from tests.protocol.search import Found, search
 
 
-def explored(bounds: Bounds) -> Found[State]:
-    """All states within bounds."""
-    return search(first(bounds), lambda state: following(state, bounds), wrong=wrong, is_good_end=is_good_end)
+def explored(bounds: Bounds, start: State | None = None) -> Found[State]:
+    """All states within bounds, from a report that is due or from another start."""
+    return search(start or first(bounds), lambda state: following(state, bounds), wrong=wrong, is_good_end=is_good_end)
 
 
 def main() -> int:

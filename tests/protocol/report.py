@@ -188,6 +188,16 @@ def first(bounds: Bounds) -> State:
     return State(tasks=(bounds.attempts,), kills=bounds.kills, replays=bounds.replays)
 
 
+def given_up(bounds: Bounds, *, emails: int) -> State:
+    """A report of unknown outcome that is given up, and people know: its email was accepted, or was not."""
+    failure = DeliveryFailure(reason=DeadLetterReason.UNKNOWN_OUTCOME, error="e", failed_at=NOW)
+    delivery: Delivery | None = None
+    for event in (Claimed("w", NOW, "p"), GivenUp("w", failure), Published("w")):
+        delivery = _as_kept(delivery, written(delivery, event, task=TASK, now=NOW))
+    letter = Letter(DeadLetterState.OPEN, failure.reason, NOW, is_told=True)
+    return first(bounds)._replace(delivery=delivery, letter=letter, emails=emails, tasks=(), is_due=False, failures=1)
+
+
 def wrong(state: State) -> str:
     """Which promise a state breaks; empty where none."""
     delivery = state.delivery

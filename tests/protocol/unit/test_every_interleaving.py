@@ -10,11 +10,11 @@ from functions.worker.mail.model import MailOutcome
 from functions.worker.transitions import NextStep, next_step
 from tests.protocol import report
 from tests.protocol.__main__ import explored
-from tests.protocol.report import Bounds, Provider
+from tests.protocol.report import Bounds, Provider, State, given_up
 
 
-def assert_kept(bounds: Bounds) -> None:
-    found = explored(bounds)
+def assert_kept(bounds: Bounds, start: State | None = None) -> None:
+    found = explored(bounds, start)
     assert [[*found.trace(state), rule] for state, rule in found.wrong] == []
     assert [found.trace(state) for state in found.stuck[:1]] == []
 
@@ -31,10 +31,11 @@ def test_they_do_if_any_of_them_is_killed_anywhere(provider: Provider) -> None:
     assert_kept(Bounds(kills=1, replays=0, provider=provider))
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.thorough
-def test_they_do_if_an_operator_replays_and_dismisses() -> None:
-    assert_kept(Bounds(attempts=1, kills=0, replays=1, workers=1, tasks=1))
+@pytest.mark.parametrize("emails", [0, 1])
+def test_they_do_if_an_operator_replays_and_dismisses(emails: int) -> None:
+    bounds = Bounds(attempts=1, kills=0, replays=1, tasks=1, workers=1)
+    assert_kept(bounds, given_up(bounds, emails=emails))
 
 
 Patch = Callable[[pytest.MonkeyPatch], None]
