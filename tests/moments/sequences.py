@@ -413,9 +413,9 @@ def _application_pauses_until(play: Play) -> None:
 
 
 def _forgets_due_time(play: Play) -> None:
-    """With the due time the application takes away what showed that a pause before its own was over."""
-    subscription = play.world.subscription
-    if subscription.next_report_at is not None or subscription.paused_at is None:
+    """Only a due time that has come shows that an earlier pause was over, once the application overwrites its end."""
+    subscription, due_at = play.world.subscription, play.world.subscription.next_report_at
+    if subscription.paused_at is None or (due_at is not None and due_at <= play.world.now):
         return
     if play.paused_at:
         play.paused_at = min(play.paused_at, subscription.paused_at)
