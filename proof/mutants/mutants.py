@@ -352,7 +352,6 @@ ALL = [
         file="functions/worker/transitions.py",
         node="NextStep.ALREADY_FINAL",
         becomes="NextStep.SEND",
-        scenarios=("queue: a task is delivered again after success",),
         tests=("tests/functions/worker/unit/test_transitions.py",),
     ),
     Mutant(
@@ -368,7 +367,6 @@ ALL = [
         file="functions/shared/mark.py",
         node="_ is not None and (_0 := _ or _ is None or _.start <= _)",
         becomes="True",
-        scenarios=("restored: to a copy of an hour ago",),
         tests=(
             "tests/functions/worker/integration/test_restored.py::test_a_task_from_before_takes_the_subscription_past_no_earlier_report",
         ),
@@ -471,7 +469,6 @@ ALL = [
         node="self._pause(_1, _2.records, _3)",
         becomes="self._pause(_1, {other_id: MailRecord(id=other_id, user_id='', subscription_id='') "
         "for other_id in _2.records}, _3)",
-        scenarios=("mail events: come again after a person resumed",),
         tests=(
             "tests/functions/mail_events/integration/test_consequences.py::test_a_repeated_event_pauses_nothing_again",
         ),
