@@ -136,7 +136,7 @@ class AttemptEnd:
             return task_answer.DEAD_LETTER_NOT_PUBLISHED
         move = self._move(work, counts=failure.letter_id is None)
         self._write(work._replace(delivery=held), Published(work.owner), move)
-        return self._answer(work, "dead", reason=failure.reason.value)
+        return self._answer(work, result="dead", reason=failure.reason.value)
 
     def unexpected(self, work: TaskDelivery, error: Exception) -> TaskAnswer:
         """An attempt failed unexpectedly, and the queue has others left. Writes down why, if Firestore can be had.
@@ -215,7 +215,7 @@ class AttemptEnd:
             )
             raise
         self._close_letter(work)
-        return self._answer(work, "sent", message_id=message_id)
+        return self._answer(work, result="sent", message_id=message_id)
 
     def _skipped(self, work: TaskDelivery, skip: Skip) -> TaskAnswer:
         reason, note = skip.reason, skip.note or (_MAY_HAVE_BEEN_SENT if work.is_in_doubt else "")
@@ -226,7 +226,7 @@ class AttemptEnd:
         # Not before the delivery is final: if this process ends in between, the next run's task pauses them.
         if reason in OF_USERS:
             self._pause_all(work, reason)
-        return self._answer(work, "skipped", reason=reason.value, **({"note": note} if note else {}))
+        return self._answer(work, result="skipped", reason=reason.value, **({"note": note} if note else {}))
 
     def _given_up(self, work: TaskDelivery, decided: GiveUp) -> TaskAnswer:
         if work.is_in_doubt:
@@ -298,7 +298,7 @@ class AttemptEnd:
         if work.delivery is not None and work.delivery.task and work.delivery.state is not DeliveryState.DEAD:
             self._deliveries.letters.close(work.task.delivery_id, now=self._now())
 
-    def _answer(self, work: TaskDelivery, result: str, **details: str) -> TaskAnswer:
+    def _answer(self, work: TaskDelivery, *, result: str, **details: str) -> TaskAnswer:
         return TaskAnswer(
             status=HTTPStatus.OK,
             result=result,

@@ -284,7 +284,7 @@ class SendReport:
                 others = self._deliveries.others(task, now=self._now(), seconds=LOOK_AGAIN_SECONDS)
                 work = work._replace(others=others)
         except GoogleAPIError:
-            return work, _not_now("firestore", "the subscription could not be read", made)
+            return work, _not_now(cause="firestore", error="the subscription could not be read", made=made)
         if reason := skip_reason(work.user, work.subscription, now=self._now()):
             return work, Skip(reason=reason)
         return (work, None) if is_repeat else self._compare_with_others(work)
@@ -295,13 +295,13 @@ class SendReport:
         period = work.period
         if period and work.others and work.others.may_have_sent(period):
             error = "another delivery that covers some of its time is not settled"
-            return work, _not_now("another-delivery-unsettled", error, None, status=HTTPStatus.CONFLICT)
+            return work, _not_now(cause="another-delivery-unsettled", error=error, status=HTTPStatus.CONFLICT)
         left = work.uncovered(self._now())
         if left is None:
             return work, Skip(reason=SkipReason.COVERED)
         if left != period:
             error = "another delivery has covered some of its time"
-            return work._replace(period=left), _not_now("period-cut", error, None)
+            return work._replace(period=left), _not_now(cause="period-cut", error=error)
         return work, None
 
     def _ready(
@@ -319,9 +319,9 @@ class SendReport:
         elif mail is not None and (recipients := work.still_wanted(mail.recipients)):
             send = partial(self._provide, replace(mail, recipients=recipients))
         if send is None:
-            return _not_now("addresses-changed", "it goes to other addresses by now", made)
+            return _not_now(cause="addresses-changed", error="it goes to other addresses by now", made=made)
         if not (work.delivery and work.delivery.outlasts(CLAIM_SECONDS_NEEDED, now=self._now())):
-            return _not_now("slow-claim", "claiming the delivery took too long", made)
+            return _not_now(cause="slow-claim", error="claiming the delivery took too long", made=made)
         return send
 
     def _provide(self, mail: Mail, seconds: float) -> MailOutcome:
@@ -329,10 +329,10 @@ class SendReport:
 
 
 def _not_now(
+    *,
     cause: str,
     error: str,
-    made: MadeRequests | None,
-    *,
+    made: MadeRequests | None = None,
     status: HTTPStatus = HTTPStatus.INTERNAL_SERVER_ERROR,
 ) -> Retry:
     """A claim is given back, unless a worker may have handed the mail over before."""
