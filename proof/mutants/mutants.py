@@ -348,6 +348,20 @@ ALL = [
         ),
     ),
     Mutant(
+        name="a delivery is claimed from the worker that sends it",
+        file="functions/shared/delivery_table.py",
+        node="_1 is None or not _1.is_claimed(_)",
+        becomes="True",
+        tests=("tests/functions/shared/unit/test_delivery_table.py",),
+    ),
+    Mutant(
+        name="an event settles what no attempt may have sent",
+        file="functions/shared/delivery_table.py",
+        node="_1 is not None and (_1.may_have_been_sent or _1.reason in MAY_HAVE_BEEN_SENT)",
+        becomes="True",
+        tests=("tests/functions/shared/unit/test_delivery_table.py",),
+    ),
+    Mutant(
         name="a final delivery is sent again",
         file="functions/worker/transitions.py",
         node="NextStep.ALREADY_FINAL",
