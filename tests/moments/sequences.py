@@ -191,7 +191,7 @@ def reported_by(world: World) -> list[Interval]:
     """The periods that final deliveries have reported, or that a dead letter tells of.
 
     After a restore, a dead letter tells that a report may have been sent before: where that has been reported by then,
-    it is only told.
+    it is only told, and a person who replays it knows.
     """
     found: list[Interval] = []
     for each in sorted(world.every_delivery(), key=lambda each: world.deliveries[each.id][1]):
@@ -200,7 +200,7 @@ def reported_by(world: World) -> list[Interval]:
         if each.period_start and each.period_end:
             period = (each.period_start, each.period_end)
             is_restored = world.restored_at is not None and (each.due_at or world.now) <= world.restored_at
-            is_only_told = each.state is DeliveryState.DEAD and is_restored
+            is_only_told = is_restored and (each.state is DeliveryState.DEAD or each.by_hand)
             earlier = (datetime.min.replace(tzinfo=UTC), found[0][0] if found else period[0])
             found += without(period, [earlier, *found]) if is_only_told else [period]
     return found
