@@ -177,7 +177,7 @@ def state_diagram(heading: str) -> list[tuple[str, str]]:
     """The transitions of the state diagram under a heading of docs/explanation/how-it-works.md."""
     section = (ROOT / "docs/explanation/how-it-works.md").read_text().partition(f"\n{heading}\n")[2].partition("\n#")[0]
     (diagram,) = re.findall(r"^```mermaid\nstateDiagram-v2\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
-    return re.findall(r"^ *(\S+) --> ([^\s:]+)", diagram, re.MULTILINE)
+    return re.findall(r"^ *(\S+) --> ([^\s:]+)", diagram.replace("_", "-"), re.MULTILINE)
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,21 @@ def _words(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
 
 
+def _id(state: str) -> str:
+    """What Mermaid takes as the id of a state."""
+    return state.replace("-", "_")
+
+
 def diagram(_part: str) -> str:
     """The diagram, without what leaves a delivery in its state."""
     named: dict[tuple[str, str], list[str]] = {}
     for row in TABLE:
         if row.before != row.after:
             named.setdefault((row.before or "[*]", row.after), []).append(_words(row.event.__name__))
-    arrows = [f"    {before} --> {after}: {', '.join(events)}" for (before, after), events in named.items()]
+    arrows = [f"    {_id(before)} --> {_id(after)}: {', '.join(events)}" for (before, after), events in named.items()]
+    aliases = [f'    state "{state}" as {_id(state)}' for state in DeliveryState if _id(state) != state]
     ends = [f"    {state} --> [*]" for state in DeliveryState if state.is_final]
-    return "\n".join(["```mermaid", "stateDiagram-v2", "    direction LR", *arrows, "", *ends, "```"])
+    return "\n".join(["```mermaid", "stateDiagram-v2", "    direction LR", *aliases, *arrows, "", *ends, "```"])
 
 
 def rows(_part: str) -> str:
