@@ -131,8 +131,7 @@ class Replay:
                 outcome, detail = decision.outcome, ""
             return DeadLetterResult(letter_id=letter.id, outcome=outcome, detail=detail), {}, {}
 
-        task = letter.task
-        return self._letters.decide(task.delivery_id if task else letter.id, decide, letter_id=letter.id)
+        return self._decide(letter.id, decide, known=letter)
 
     def unclear(self, letters: Sequence[StoredDeadLetter]) -> set[str]:
         """The ids of the dead letters whose outcome is unknown, as the dead letter or its delivery says. Those that an
@@ -245,7 +244,7 @@ class Replay:
             closed = replayed_fields(now=self._now()) if letter.state is DeadLetterState.OPEN else {}
             return prepared.decision.outcome, {}, closed
 
-        return self._decide(prepared.letter.id, decide)
+        return self._decide(prepared.letter.id, decide, known=prepared.letter)
 
     def _replay(self, letter_id: str, *, may_send_twice: bool) -> DeadLetterResult:
         def result(outcome: ReplayOutcome, detail: str = "") -> DeadLetterResult:
@@ -267,10 +266,11 @@ class Replay:
             spent = prepared.number
         return result(ReplayOutcome.ERROR, "every task made for it has ended at once")
 
-    def _decide(self, letter_id: str, decide: Decide[Result]) -> Result:
-        """Decide by a dead letter and its delivery, which it names only where its id is another."""
-        found = StoredDeadLetter.from_snapshot(self._client.collection(DEAD_LETTERS).document(letter_id).get())
-        task = found.task if found else None
+    def _decide(self, letter_id: str, decide: Decide[Result], *, known: StoredDeadLetter | None = None) -> Result:
+        """Decide by a dead letter, which is read first unless it is known, and by the delivery that it names."""
+        reference = self._client.collection(DEAD_LETTERS).document(letter_id)
+        letter = known or StoredDeadLetter.from_snapshot(reference.get())
+        task = letter.task if letter else None
         return self._letters.decide(task.delivery_id if task else letter_id, decide, letter_id=letter_id)
 
     def _read_all(self, collection: str, ids: Iterable[str]) -> Iterator[Any]:

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 from google.api_core.exceptions import (
     Aborted,
     Cancelled,
-    ClientError,
-    GoogleAPIError,
     InternalServerError,
     ResourceExhausted,
     RetryError,
@@ -35,10 +33,6 @@ _PASSING = if_exception_type(Aborted, Cancelled, InternalServerError, ResourceEx
 These are the ones after which Google's own client does so by default, without DEADLINE_EXCEEDED, which here says that
 the time is over. https://cloud.google.com/pubsub/docs/reference/error-codes
 """
-
-
-class PublishRefused(GoogleAPIError):
-    """Pub/Sub refused a message at the first try, so it does not have it. After any other error it may have it."""
 
 
 @functools.cache
@@ -76,8 +70,7 @@ class DeadLetterTopic:
             retry_count: how often the task had been retried.
 
         Raises:
-            PublishRefused: Pub/Sub does not have it.
-            google.api_core.exceptions.GoogleAPIError: Pub/Sub failed, and may have it.
+            google.api_core.exceptions.GoogleAPIError: Pub/Sub refused it, or failed and may have it.
             TimeoutError: there was no answer within PUBLISH_TIMEOUT_SECONDS; Pub/Sub may have it.
         """
         attributes = {
@@ -99,18 +92,12 @@ class DeadLetterTopic:
     def _publish(self, data: bytes, attributes: dict[str, str], seconds: float) -> None:
         from google.pubsub_v1 import PubsubMessage
 
-        unclear: list[Exception] = []
         try:
             publisher_client().publish(
                 topic=self._path,
                 messages=[PubsubMessage(data=data, attributes=attributes)],
-                retry=Retry(predicate=_PASSING, initial=0.1, timeout=seconds, on_error=unclear.append),
+                retry=Retry(predicate=_PASSING, initial=0.1, timeout=seconds),
                 timeout=seconds,
             )
         except RetryError as error:
             raise TimeoutError(str(error)) from error
-        except ClientError as error:
-            if unclear:
-                # An earlier try may have stored the message although its answer was lost.
-                raise
-            raise PublishRefused(str(error)) from error

@@ -123,13 +123,3 @@ def history_fields(history: Sequence[DeliveryAttempt], entry: DeliveryAttempt) -
         entry: what is new.
     """
     return {"history": [each.to_field() for each in recorded(history, entry)]}
-
-
-def attempted_fields(history: Sequence[DeliveryAttempt], attempt: DeliveryAttempt) -> dict[str, Any]:
-    """The fields of a delivery that say what has come of an attempt by the queue.
-
-    Args:
-        history: as it is.
-        attempt: the attempt, as far as it has come.
-    """
-    return {**history_fields(history, attempt), "last_attempt_at": attempt.at}

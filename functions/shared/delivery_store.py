@@ -18,9 +18,12 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.shared.delivery import DELIVERIES, Delivery
 from functions.shared.delivery_attempt import DeliveryAttempt
-from functions.shared.delivery_table import Event, row_for, written
+from functions.shared.delivery_table import Event, written
 from functions.shared.firestore_calls import (
+    CALL_SECONDS,
     CHANGED,
+    MOST_TURNS,
+    ONE_CALL_SECONDS,
     FoundDocument,
     change,
     creation,
@@ -37,9 +40,6 @@ from functions.shared.states import DeliveryState
 from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults
 from functions.shared.user import USERS, User
 
-_MOST_TURNS = 5
-"""How often to decide again because others keep writing the documents."""
-
 _NEWEST = 20
 """How many of a subscription's newest deliveries to look at where an application has written the subscription. Each
 costs a read."""
@@ -47,14 +47,8 @@ costs a read."""
 _NAMED = 256
 """For how many deliveries and subscriptions their references are kept: more than a process works on at once."""
 
-_CALL_SECONDS = 10.0
-"""A read or a write, with all its retries."""
-
 _STREAM_SECONDS = 60.0
 """Reading all deliveries that are under way."""
-
-_ONE_CALL_SECONDS = 5.0
-"""One call of those."""
 
 Move = Callable[[User | None, Subscription], Mapping[str, Any]]
 """Given a subscription and its user, decides which of the subscription's fields to write; none where it is to be left
@@ -163,17 +157,17 @@ class DeliveryStore:
             for task, (user, subscription) in places.items()
         }
 
-    def read_subscription(self, task: ReportTask, *, seconds: float = _CALL_SECONDS) -> Subscription | None:
+    def read_subscription(self, task: ReportTask, *, seconds: float = CALL_SECONDS) -> Subscription | None:
         """The subscription alone, which has been read before, or None where there is none by now."""
-        found = self._calls.get(self._subscription(task), retry=retry_for(seconds), timeout=_ONE_CALL_SECONDS)
+        found = self._calls.get(self._subscription(task), retry=retry_for(seconds), timeout=ONE_CALL_SECONDS)
         return Subscription.from_snapshot(found, self._defaults)
 
-    def mail_record(self, delivery_id: str, *, seconds: float = _CALL_SECONDS) -> MailRecord | None:
+    def mail_record(self, delivery_id: str, *, seconds: float = CALL_SECONDS) -> MailRecord | None:
         """What the mail provider has reported about a delivery's mail, or None where it has reported nothing."""
         reference = self._client.collection(MAIL_EVENTS).document(delivery_id)
         return MailRecord.from_snapshot(self._get([reference], seconds=seconds)[reference.path])
 
-    def others(self, task: ReportTask, *, now: datetime, seconds: float = _CALL_SECONDS) -> Others:
+    def others(self, task: ReportTask, *, now: datetime, seconds: float = CALL_SECONDS) -> Others:
         """What the newest other deliveries of a task's subscription say."""
         # By the index that lists a subscription's deliveries: no delivery pays for another one.
         query = (
@@ -211,7 +205,7 @@ class DeliveryStore:
         attempt: DeliveryAttempt | None = None,
         documents: TaskDocuments | None = None,
         move: Move | None = None,
-        seconds: float = _CALL_SECONDS,
+        seconds: float = CALL_SECONDS,
     ) -> Delivery:
         """Write what has happened to a delivery, and move its subscription on: both or neither.
 
@@ -238,8 +232,7 @@ class DeliveryStore:
             functions.shared.delivery_table.CannotHappen: the delivery is not in a state in which this happens.
         """
         user, subscription = (documents.user, documents.subscription) if documents else (None, None)
-        for turns_left in reversed(range(_MOST_TURNS)):
-            after = row_for(before, event, now=now).after
+        for turns_left in reversed(range(MOST_TURNS)):
             fields = written(before, event, task=task, now=now, period=period, attempt=attempt)
             moved = move(user, subscription) if move and subscription else {}
             writes = [self._write_of(task, before, fields)]
@@ -253,7 +246,7 @@ class DeliveryStore:
                 return self._changed(task, before, fields, version)
             delivery = found.delivery
             # Firestore says so also when the write took effect, its answer was lost, and the client tried again.
-            if delivery and delivery.state is after and delivery.updated_at == now and _owns(delivery, fields, before):
+            if delivery and delivery.updated_at == now and _is_as_written(delivery, fields, before):
                 return delivery
             if delivery is not None and delivery.is_only_noted_since(before):
                 before = delivery
@@ -268,7 +261,7 @@ class DeliveryStore:
         Returns:
             Whether something was written. Not, where the application has moved the subscription itself.
         """
-        for _ in range(_MOST_TURNS):
+        for _ in range(MOST_TURNS):
             subscription = documents.subscription
             moved = move(documents.user, subscription) if subscription else {}
             if subscription is None or not moved:
@@ -329,11 +322,11 @@ class DeliveryStore:
             return Delivery.from_fields(task.delivery_id, fields, version=version)
         return before.changed(fields, version)
 
-    def _get(self, references: Sequence[Any], *, seconds: float = _CALL_SECONDS) -> dict[str, FoundDocument]:
-        return self._calls.get_all(references, retry=retry_for(seconds), timeout=_ONE_CALL_SECONDS)
+    def _get(self, references: Sequence[Any], *, seconds: float = CALL_SECONDS) -> dict[str, FoundDocument]:
+        return self._calls.get_all(references, retry=retry_for(seconds), timeout=ONE_CALL_SECONDS)
 
-    def _commit(self, writes: Sequence[Any], seconds: float = _CALL_SECONDS) -> datetime:
-        return self._calls.commit(writes, retry=retry_for(seconds), timeout=_ONE_CALL_SECONDS)
+    def _commit(self, writes: Sequence[Any], seconds: float = CALL_SECONDS) -> datetime:
+        return self._calls.commit(writes, retry=retry_for(seconds), timeout=ONE_CALL_SECONDS)
 
     def _subscription(self, task: ReportTask) -> Any:
         return self._subscription_of(task.user_id, task.subscription_id)
@@ -342,6 +335,7 @@ class DeliveryStore:
         return self._users.document(user_id).collection(SUBSCRIPTIONS).document(subscription_id)
 
 
-def _owns(delivery: Delivery, fields: Mapping[str, Any], before: Delivery | None) -> bool:
-    """Whether a delivery has the owner that a write gave it."""
-    return delivery.owner == (fields.get("owner", before and before.owner) or "")
+def _is_as_written(delivery: Delivery, fields: Mapping[str, Any], before: Delivery | None) -> bool:
+    """Whether a delivery has the state and the owner that a write gave it."""
+    owner = fields.get("owner", before and before.owner) or ""
+    return (delivery.state, delivery.owner) == (fields["state"], owner)

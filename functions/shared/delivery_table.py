@@ -225,7 +225,7 @@ class Replayed(NamedTuple):
 
     def fields(self, before: Delivery | None) -> dict[str, Any]:
         """See written."""
-        # Without a period, nobody can tell for which time it was: it is one of those that are to come.
+        # Without a period, nobody can tell what it covered: it is sent like a report that is still to come.
         by_hand = {"by_hand": True} if before and before.is_counted and before.period_start else {}
         return {**_NOT_CLAIMED, **by_hand, "task": self.task_name, "attempts": 0, "reason": None, "request": None}
 
@@ -362,29 +362,19 @@ class CannotHappen(Exception):
 
 
 def can_happen(before: Delivery | None, event: Event, *, now: datetime | None = None) -> bool:
-    """Whether the table has a row for an event, as `row_for` looks for it."""
-    try:
-        row_for(before, event, now=now or datetime.now(UTC))
-    except CannotHappen:
-        return False
-    return True
-
-
-def row_for(before: Delivery | None, event: Event, *, now: datetime) -> Row:
-    """The row of the table for an event.
+    """Whether the table has a row for an event.
 
     Args:
         before: the delivery as it is; None where there is no record.
         event: what happens.
-        now: the present, in UTC.
-
-    Raises:
-        CannotHappen: there is none.
+        now: when, in UTC; None for now.
     """
+    return _row_for(before, event, now or datetime.now(UTC)) is not None
+
+
+def _row_for(before: Delivery | None, event: Event, now: datetime) -> Row | None:
     row = _ROWS.get((type(event), before.state if before else None))
-    if row is None or (row.guard is not None and not row.guard(before, now)):
-        raise CannotHappen(f"{type(event).__name__} of a delivery that is {before.state if before else 'not there'}")
-    return row
+    return row if row and (row.guard is None or row.guard(before, now)) else None
 
 
 def written(
@@ -409,7 +399,9 @@ def written(
     Raises:
         CannotHappen: the table has no row for it.
     """
-    row = row_for(before, event, now=now)
+    row = _row_for(before, event, now)
+    if row is None:
+        raise CannotHappen(f"{type(event).__name__} of a delivery that is {before.state if before else 'not there'}")
     fields: dict[str, Any] = {"state": row.after.value, "updated_at": now, "expire_at": now + DELIVERY_RETENTION}
     if task is not None:
         fields |= {

@@ -47,6 +47,15 @@ _TRANSIENT = if_exception_type(
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+CALL_SECONDS = 10.0
+"""How long a read or a write may take, with all its retries, unless its caller has less time."""
+
+ONE_CALL_SECONDS = 5.0
+"""One call of those."""
+
+MOST_TURNS = 5
+"""How often to decide again because others keep writing the documents."""
+
 CHANGED = (exceptions.AlreadyExists, exceptions.FailedPrecondition, exceptions.NotFound)
 """How Firestore refuses a write because the document has changed."""
 

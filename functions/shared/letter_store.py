@@ -9,18 +9,19 @@ from google.cloud import firestore
 
 from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterState, StoredDeadLetter, replayed_fields
 from functions.shared.delivery import DELIVERIES, Delivery
-from functions.shared.firestore_calls import CHANGED, FoundDocument, change, creation, firestore_calls, retry_for
+from functions.shared.firestore_calls import (
+    CALL_SECONDS,
+    CHANGED,
+    MOST_TURNS,
+    ONE_CALL_SECONDS,
+    FoundDocument,
+    change,
+    creation,
+    firestore_calls,
+    retry_for,
+)
 from functions.shared.mail_event import MAIL_EVENTS, MailRecord
 from functions.shared.stored_fields import stored_version
-
-_MOST_TURNS = 5
-"""How often to decide again because others keep writing the documents."""
-
-_CALL_SECONDS = 10.0
-"""A read or a write, with all its retries."""
-
-_ONE_CALL_SECONDS = 5.0
-"""One call of those."""
 
 Result = TypeVar("Result")
 
@@ -60,8 +61,8 @@ class LetterStore:
             self._client.collection(DEAD_LETTERS).document(letter_id or delivery_id),
             self._client.collection(MAIL_EVENTS).document(delivery_id),
         ]
-        for _ in range(_MOST_TURNS):
-            found = self._calls.get_all(places, retry=retry_for(_CALL_SECONDS), timeout=_ONE_CALL_SECONDS)
+        for _ in range(MOST_TURNS):
+            found = self._calls.get_all(places, retry=retry_for(CALL_SECONDS), timeout=ONE_CALL_SECONDS)
             delivery, letter, record = (found[each.path] for each in places)
             result, of_delivery, of_letter = decide(
                 Delivery.from_snapshot(delivery),
@@ -75,7 +76,7 @@ class LetterStore:
             ]
             try:
                 if writes:
-                    self._calls.commit(writes, retry=retry_for(_CALL_SECONDS), timeout=_ONE_CALL_SECONDS)
+                    self._calls.commit(writes, retry=retry_for(CALL_SECONDS), timeout=ONE_CALL_SECONDS)
             except CHANGED:
                 continue
             return result

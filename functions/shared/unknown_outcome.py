@@ -10,9 +10,9 @@ about the dead letter, too:
 | anything else: a person has closed it, or it has another reason | as it is | as it is |
 
 No process loses against another one: each writes deliveries and dead letters on the condition that they are as it has
-read them. No person has to decide about an accepted
-report, since the mail events settle a delivery before they write the first event down, and look again after that if the
-delivery was not final, and the DLQ handler looks for events after it has stored a dead letter.
+read them. No person has to decide about an accepted report: the mail events settle a delivery before they write the
+first event down, and look again after that if the delivery was not final, and the DLQ handler looks for events after it
+has stored a dead letter.
 """
 
 from collections.abc import Callable, Mapping

@@ -59,7 +59,8 @@ class TaskDelivery(NamedTuple):
         run_time = time_of_run(task.run_id) or task.due_at
         # An attempt after an interrupted one, or a replay, covers what the first attempt covered.
         period = delivery.settled_period(max(task.due_at, run_time, now)) if delivery else None
-        # After a restore, what an application has taken the mark of may have been sent: nobody can tell for which time.
+        # A report that a restore has forgotten may have been sent. If an application has also removed the mark, nobody
+        # can tell what it covered.
         is_unknown = delivery and delivery.is_restored and subscription and not subscription.reported_until
         if period is None and subscription is not None and not (is_unknown and subscription.settled_at):
             period = due_period(

@@ -499,7 +499,7 @@ class _Replay(Replay):
         self._state, self._now = state, lambda: NOW
         self.written: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {})
 
-    def _decide(self, letter_id: str, decide: Callable[..., Any]) -> Any:
+    def _decide(self, letter_id: str, decide: Callable[..., Any], *, known: StoredDeadLetter | None = None) -> Any:
         state = self._state
         record = RECORD if state.has_event else None
         result, *self.written = decide(state.delivery, state.letter and state.letter.stored, record)

@@ -42,7 +42,7 @@ def tell_untold(
 
     Raises:
         google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
-        PublishRefused: Pub/Sub does not take one. The next run publishes it.
+        google.api_core.exceptions.GoogleAPIError: Pub/Sub does not take one. The next run publishes it.
     """
     if restored_at is None or not timedelta(0) <= run_time - restored_at < LOST_AFTER:
         return 0

@@ -11,7 +11,6 @@ from functions.shared.delivery_attempt import (
     MOST_ATTEMPTS,
     AttemptResult,
     DeliveryAttempt,
-    attempted_fields,
     history_fields,
     recorded,
     stored_history,
@@ -65,10 +64,7 @@ def test_the_newest_are_kept() -> None:
 
 
 def test_the_fields_of_an_attempt() -> None:
-    assert attempted_fields([REPLAYED], CLAIMED) == {
-        "history": [REPLAYED.to_field(), CLAIMED.to_field()],
-        "last_attempt_at": NOW,
-    }
+    assert history_fields([REPLAYED], CLAIMED) == {"history": [REPLAYED.to_field(), CLAIMED.to_field()]}
     assert history_fields([], REPLAYED) == {"history": [REPLAYED.to_field()]}
 
 

@@ -99,6 +99,7 @@ def test_each_row_happens_and_all_that_is_written_is_read_again(row: Row) -> Non
     assert (found.state, found.updated_at, found.expire_at) == (row.after, NOW, NOW + timedelta(days=90))
     assert (found.period_start, found.period_end, found.shard) == (*PERIOD, shard_of("u1", "weekly"))
     assert [entry.result for entry in found.history] == ([row.result] if row.result else [])
+    assert found.last_attempt_at == ATTEMPT.at
     assert found.created_at == (NOW if before is None else None)
 
 
