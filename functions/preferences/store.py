@@ -77,7 +77,8 @@ class PreferencesStore:
         change = self._documents.change(user_id, subscription_id, decide_for_user)
         if change is None or change.version is None:
             return None
-        before = before_change(change.before.document, change.fields)
+        found = change.before
+        before = before_change(found.subscription, found.document, change.fields, at=change.version)
         return Change(subscription_id=subscription_id, version=change.version, before=before)
 
     def take_back(self, user_id: str, change: Change) -> bool:

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from functions.shared.mark import end_of_pause
+from functions.shared.subscription import Subscription
+
 OFFERED_FOR = timedelta(hours=1)
 
 _MOST_CHANGES = 100
@@ -30,15 +33,23 @@ class Change:
     before: Mapping[str, Any]
 
 
-def before_change(document: Mapping[str, Any], names: Iterable[str]) -> Mapping[str, Any]:
+def before_change(
+    subscription: Subscription, document: Mapping[str, Any], names: Iterable[str], *, at: datetime
+) -> Mapping[str, Any]:
     """What takes a change back: null for what was absent, but for `objections`, where null would say that all want
     emails again.
 
     Args:
-        document: as it was.
+        subscription: as it was.
+        document: its fields.
         names: the fields that were written.
+        at: when, in UTC.
     """
-    return {name: document.get(name, {} if name == "objections" else None) for name in names}
+    before = {name: document.get(name, {} if name == "objections" else None) for name in names}
+    if ended_at := end_of_pause(subscription, now=at):
+        # An application ended it. Otherwise, it would last until the change is taken back.
+        before["paused_until"] = ended_at
+    return before
 
 
 @dataclass(frozen=True, kw_only=True)

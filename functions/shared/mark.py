@@ -304,6 +304,17 @@ def met_pause_fields(
     }
 
 
+def end_of_pause(subscription: Subscription, *, now: datetime) -> datetime | None:
+    """When the pause of a subscription ended that it still has; None where there is none, or where it goes on.
+
+    Args:
+        subscription: as it was read.
+        now: when it was read, in UTC.
+    """
+    pause = _ended_pause(subscription, now)
+    return pause.end if pause else None
+
+
 def resumed_fields(subscription: Subscription, user: User | None, *, now: datetime) -> dict[str, Any]:
     """The pause of a subscription ends, and its next report is the one that the rule says.
 

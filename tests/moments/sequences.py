@@ -408,6 +408,10 @@ def _application_pauses_until(play: Play) -> None:
     if not before.active:
         return
     play.world.write({"paused_until": until})
+    due_at = before.next_report_at
+    if before.paused_at and due_at and due_at <= play.world.now and play.pauses:
+        # The end of the pause before it is gone: it lasts until the report that is due, by the schedule of now.
+        play.pauses[-1] = play.pauses[-1]._replace(end=max(play.pauses[-1].end, due_at))
     play.begins_pause(until)
     _forgets_due_time(play)
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from functions.dispatcher.scheduling import new_place
 from functions.preferences import changes
-from functions.preferences.undo import OFFERED_FOR
+from functions.preferences.undo import OFFERED_FOR, before_change
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState, SkipReason
 from functions.shared.delivery_store import TaskDocuments
@@ -117,7 +117,7 @@ class World:
     deliveries: dict[str, tuple[dict[str, Any], datetime]] = field(default_factory=dict)
     tasks: list[Task] = field(default_factory=list)
     begun: Begun | None = None
-    undo: tuple[datetime, dict[str, Any]] | None = None
+    undo: tuple[datetime, Mapping[str, Any]] | None = None
     restored_at: datetime | None = None
     handed_over: set[datetime] = field(default_factory=set)
     """The due times of the deliveries whose email may be out."""
@@ -357,9 +357,8 @@ class World:
         fields = decide(stored)
         if not fields:
             return False
-        before = {name: self.document.get(name) for name in fields}
         self.write(fields)
-        self.undo = (self.version, before)
+        self.undo = (self.version, before_change(stored.subscription, stored.document, fields, at=self.version))
         return True
 
     def take_back(self) -> None:

@@ -90,7 +90,7 @@ class World:
         fields = decide(stored) if self.is_active else {}
         self.write(name, fields)
         if fields:
-            before = before_change(document, fields)
+            before = before_change(stored.subscription, document, fields, at=self.versions[name])
             change = Change(subscription_id=name, version=self.versions[name], before=before)
             self._sealed = Undo(user_id=U, changes=[change], until=self.now + HOUR).to_json()
         return bool(fields)

@@ -123,6 +123,10 @@ def a_pause_ends_when_somebody_looks(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(mark, "_end_of_pause", lambda subscription, now, written_at: subscription.paused_until or now)
 
 
+def a_pause_lasts_until_a_change_is_taken_back(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("functions.preferences.undo.end_of_pause", lambda subscription, now: None)
+
+
 DEFECTS: tuple[Patch, ...] = (
     the_period_is_not_looked_at_again,
     others_are_not_asked,
@@ -135,6 +139,7 @@ DEFECTS: tuple[Patch, ...] = (
     a_due_time_that_was_set_back_is_reported_again,
     a_delivery_moves_the_mark_to_the_time_of_the_run,
     a_pause_ends_when_somebody_looks,
+    a_pause_lasts_until_a_change_is_taken_back,
 )
 TELLING = (
     ("hourly", "a run, whose task waits", "the application writes hourly, and nulls", "a run, carried out"),
@@ -193,6 +198,23 @@ TELLING = (
         "the application resumes",
         "the user moves",
         "the application pauses until",
+    ),
+    (
+        "daily",
+        "the page stops",
+        "a run, whose task waits",
+        "the application resumes",
+        "three runs are missed",
+        "the page stops",
+        "the page takes it back",
+    ),
+    (
+        "daily",
+        "the operator pauses until soon",
+        "three runs are missed",
+        "the user moves",
+        "the application pauses until",
+        "three runs are missed",
     ),
     (
         "hourly",
