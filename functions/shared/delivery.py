@@ -298,6 +298,22 @@ class Delivery(NamedTuple):
             request=self.request if keeps else None,
         )
 
+    @classmethod
+    def as_it_counts(
+        cls, found: "Delivery | None", task: ReportTask, *, restored_at: datetime | None
+    ) -> "Delivery | None":
+        """The delivery of a task as it counts (`restored`). One that a restored copy does not have may have been sent
+        since the copy was made.
+
+        Args:
+            found: as Firestore has it; None where there is none.
+            task: whose delivery.
+            restored_at: the deployment's RESTORED_AT; None where Firestore was not restored.
+        """
+        if found is None and restored_at is not None and task.due_at <= restored_at:
+            found = cls(task.delivery_id, DeliveryState.PENDING, version=None, due_at=task.due_at, kind=task.kind)
+        return found and found.restored(restored_at)
+
     def settled_period(self, latest: datetime) -> Period | None:
         """What its report covers, as an attempt has settled it; None where none has (functions.shared.period).
 

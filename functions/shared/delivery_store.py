@@ -296,13 +296,7 @@ class DeliveryStore:
             return
 
     def _as_it_counts(self, found: FoundDocument, task: ReportTask) -> Delivery | None:
-        delivery = Delivery.from_snapshot(found)
-        if delivery is None and self._is_restored(task.due_at):
-            # The copy does not have it: it may have been sent since.
-            delivery = Delivery(
-                id=task.delivery_id, state=DeliveryState.PENDING, version=None, due_at=task.due_at, kind=task.kind
-            )
-        return delivery and delivery.restored(self._restored_at)
+        return Delivery.as_it_counts(Delivery.from_snapshot(found), task, restored_at=self._restored_at)
 
     def _is_restored(self, due_at: datetime) -> bool:
         return self._restored_at is not None and due_at <= self._restored_at

@@ -2,13 +2,22 @@
 
 from collections.abc import Callable, Mapping
 
-from tests.documents import commands, delivery_table, documents, http, log_events, metrics, reading_time
+from tests.documents import (
+    commands,
+    delivery_table,
+    documents,
+    http,
+    log_events,
+    metrics,
+    reading_time,
+    report_lives,
+)
 from tests.documents.generated_parts import renew
 
 DOCS = reading_time.DOCS
 
 PAGES: Mapping[str, Mapping[str, Callable[[str], str]]] = {
-    "explanation/how-it-works.md": delivery_table.PARTS,
+    "explanation/how-it-works.md": {**delivery_table.PARTS, **report_lives.PARTS},
     "reference/commands.md": {"commands": lambda _part: commands.made_part()},
     "reference/documents.md": documents.PARTS,
     "reference/http.md": http.PARTS,

@@ -3,14 +3,23 @@
 import argparse
 import sys
 import time
+from collections.abc import Iterable
 
-from tests.protocol.report import Bounds, Provider, State, first, following, is_good_end, wrong
+from tests.protocol.report import Bounds, Provider, State, first, following, is_good_end, restored, wrong
 from tests.protocol.search import Found, search
 
 
 def explored(bounds: Bounds, start: State | None = None) -> Found[State]:
-    """All states within bounds, from a report that is due or from another start."""
-    return search(start or first(bounds), lambda state: following(state, bounds), wrong=wrong, is_good_end=is_good_end)
+    """All states within bounds, from a report that is due or from another start. With a restore, all states after it,
+    of every copy that was made on the way, unless something is wrong before."""
+    found = _searched(bounds, [start or first(bounds)])
+    if not bounds.restores or found.wrong or found.stuck:
+        return found
+    return _searched(bounds, restored(found.after))
+
+
+def _searched(bounds: Bounds, starts: Iterable[State]) -> Found[State]:
+    return search(starts, lambda state: following(state, bounds), wrong=wrong, is_good_end=is_good_end)
 
 
 def main() -> int:

@@ -3,8 +3,8 @@
 The table of what can happen to a delivery, and everything that decides, are the pipeline's own; each process makes its
 steps in the order of the functions that call these: read, claim, look again, send, settle, hold, publish, mark. A write
 takes effect only where the delivery is still what the process has read, as the store has it. Between any two steps
-another process may act, and each may be killed. Time is what an exploration needs of it: whether a lease is over, and
-whether a day has passed.
+another process may act, each may be killed, and a copy of Firestore may be made, which is restored while nobody acts.
+Time is what an exploration needs of it: whether a lease is over, and whether a day has passed.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +19,7 @@ from functions.dlq_handler.intake.received_dead_letter import ReceivedDeadLetter
 from functions.dlq_handler.store.dead_letter_store import dead_letter_changes
 from functions.shared.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter, dismissed_fields
 from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState, SkipReason
+from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt
 from functions.shared.delivery_table import (
     MAY_HAVE_BEEN_SENT,
     CannotHappen,
@@ -49,6 +50,8 @@ from operations.replay_decision import ReplayStep
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
+RESTORED_AT = NOW + timedelta(hours=1)
+A_DAY_LATER = RESTORED_AT + LOST_AFTER
 TASK = ReportTask(
     user_id="u1",
     subscription_id="default",
@@ -80,6 +83,7 @@ class Bounds(NamedTuple):
     tasks: int = 2
     workers: int = 2
     stops: int = 0
+    restores: int = 0
     provider: Provider = Provider.NEITHER
 
 
@@ -137,6 +141,27 @@ class Process(NamedTuple):
     prepared: Any = None
 
 
+class Copy(NamedTuple):
+    """What a copy of Firestore holds."""
+
+    delivery: Delivery | None
+    letter: Letter | None
+    has_event: bool
+    is_due: bool
+    is_stopped: bool
+
+    @classmethod
+    def of(cls, state: "State") -> "Copy":
+        """What one would hold that is made now."""
+        return cls(*(getattr(state, name) for name in cls._fields))
+
+    def restored_in(self, state: "State") -> "State":
+        """A state in which it is restored. People remember what they were told."""
+        letter = self.letter and self.letter._replace(is_told=bool(state.letter and state.letter.is_told))
+        kept = self._replace(letter=letter)._asdict()
+        return state._replace(**kept, restored_at=RESTORED_AT, is_old=False)
+
+
 class State(NamedTuple):
     """Everything.
 
@@ -157,6 +182,7 @@ class State(NamedTuple):
         failures: how often the report was given up.
         kills: how many processes may still be killed.
         replays: how many replays an operator may still begin.
+        restored_at: the deployment's RESTORED_AT; None where Firestore was not restored.
         broken: what the table has no row for.
     """
 
@@ -176,7 +202,18 @@ class State(NamedTuple):
     failures: int = 0
     kills: int = 0
     replays: int = 0
+    restored_at: datetime | None = None
     broken: str = ""
+
+    @property
+    def seen(self) -> Delivery | None:
+        """The delivery as the store reads it."""
+        return Delivery.as_it_counts(self.delivery, TASK, restored_at=self.restored_at)
+
+    @property
+    def failed_at(self) -> datetime:
+        """When a process that fails now does so."""
+        return (self.restored_at or NOW) + self.failures * SECOND
 
 
 Step = tuple[str, State, bool]
@@ -216,12 +253,15 @@ def is_good_end(state: State) -> bool:
     delivery, letter = state.delivery, state.letter
     if state.processes or state.tasks or state.messages or state.is_due or delivery is None or not delivery.is_final:
         return False
-    if delivery.state is DeliveryState.DEAD:
-        if letter is None or letter.state is not DeadLetterState.OPEN:
-            return letter is not None
-        # No person has to decide about an email that an event has shown.
-        return letter.is_told and not (state.has_event and letter.reason in MAY_HAVE_BEEN_SENT)
-    return letter is None or letter.state is not DeadLetterState.OPEN
+    is_open = letter is not None and letter.state is DeadLetterState.OPEN
+    if delivery.state is not DeliveryState.DEAD:
+        # After a restore a letter may stay open whose report an event has shown. A replay closes it, and sends nothing.
+        return not is_open or state.restored_at is not None
+    if letter is None or not is_open:
+        return letter is not None
+    # No person has to decide about an email that an event has shown.
+    is_shown = state.has_event and letter.reason in MAY_HAVE_BEEN_SENT and state.restored_at is None
+    return letter.is_told and not is_shown
 
 
 def following(state: State, bounds: Bounds) -> Iterator[Step]:
@@ -267,6 +307,29 @@ def _beginnings(state: State, bounds: Bounds) -> Iterator[Step]:
         yield "a day passes", state._replace(is_old=True), True
 
 
+def restored(after: Mapping[State, list[tuple[State, bool]]]) -> set[State]:
+    """The states after a restore: what Firestore held in one state, with what everybody else holds in a later one in
+    which nobody acts.
+
+    Args:
+        after: by state, what follows.
+    """
+    made_in: dict[Copy, list[State]] = {}
+    for state in after:
+        made_in.setdefault(Copy.of(state), []).append(state)
+    found = set[State]()
+    for copy, states in made_in.items():
+        seen, left = set(states), list(states)
+        while left:
+            state = left.pop()
+            if not state.processes:
+                found.add(copy.restored_in(state))
+            later = [each for each, _ in after[state] if each not in seen]
+            seen.update(later)
+            left.extend(later)
+    return found
+
+
 # A worker
 
 
@@ -301,7 +364,7 @@ def _worker(state: State, process: Process, bounds: Bounds) -> Iterator[Step]:
 
 
 def _after_reading(state: State, process: Process, bounds: Bounds) -> Step:
-    delivery, name = state.delivery, process.name
+    delivery, name = state.seen, process.name
     process = process._replace(held=delivery, is_current=True)
     state = _with(state, name, held=delivery, is_current=True)
     step = next_step(delivery, now=NOW)
@@ -364,7 +427,7 @@ def _gives_up(state: State, process: Process, reason: DeadLetterReason) -> State
     attempt = Attempt(number=1, task_name="t", last=process.is_last, started_at=NOW)
     work = TaskDelivery(TASK, attempt, process.name, process.held, is_claimed=process.is_claimed)
     reason = DeadLetterReason.UNKNOWN_OUTCOME if work.is_in_doubt else reason
-    failure = DeliveryFailure(reason=reason, error="e", failed_at=NOW + state.failures * SECOND)
+    failure = DeliveryFailure(reason=reason, error="e", failed_at=state.failed_at)
     return _with(state, process.name, at="hold", failure=failure)._replace(failures=min(state.failures + 1, 3))
 
 
@@ -372,12 +435,15 @@ def _publishes(state: State, process: Process) -> Iterator[Step]:
     name, failure = process.name, process.failure
     assert failure is not None
     if process.at == "publish":
-        messages = tuple(sorted({*state.messages, failure}, key=lambda each: each.failed_at))
-        published = _with(state, name, at="mark")._replace(messages=messages)
-        yield f"{name} publishes the dead letter", published, True
+        yield f"{name} publishes the dead letter", _publish(_with(state, name, at="mark"), failure), True
         yield "Pub/Sub refuses the dead letter", _without(state, process), False
     else:
         yield f"{name} marks the delivery dead", _settle(state, process, Published(name)), True
+
+
+def _publish(state: State, failure: DeliveryFailure) -> State:
+    messages = sorted({*state.messages, failure}, key=lambda each: each.failed_at)
+    return state._replace(messages=tuple(messages))
 
 
 def _settle(state: State, process: Process, event: Event) -> State:
@@ -393,7 +459,7 @@ def _settle(state: State, process: Process, event: Event) -> State:
 
 
 def _rescue(state: State, process: Process, bounds: Bounds) -> Iterator[Step]:
-    name, delivery = process.name, state.delivery
+    name, delivery = process.name, state.seen
     if process.at in {"publish", "mark"}:
         yield from _publishes(state, process)
         return
@@ -402,15 +468,18 @@ def _rescue(state: State, process: Process, bounds: Bounds) -> Iterator[Step]:
         return
     state, ended = _with(state, name, held=delivery, is_current=True), _without(state, process)
     if not state.is_due and (delivery is None or delivery.is_final):
+        is_told = state.letter is not None and not state.letter.stored.needs_alert
+        if state.restored_at and delivery and delivery.failure and not is_told:
+            yield "the run tells what the restore has lost", _publish(ended, delivery.failure), True
         yield "the rescue finds nothing to do", ended, True
         return
-    created_at = NOW - LOST_AFTER if state.is_old else NOW
-    found = delivery and delivery._replace(created_at=created_at)
-    step = rescue_step(found, due_at=created_at, run_time=NOW)
+    # A copy may not have the record, or an older one.
+    found = delivery and delivery._replace(created_at=NOW)
+    step = rescue_step(found, due_at=NOW, run_time=A_DAY_LATER if state.is_old else NOW)
     if step is RescueStep.IN_PROGRESS:
         yield "the rescue leaves it to the worker", ended, True
     elif step is RescueStep.GIVE_UP:
-        failure = failure_of_lost(DUE, delivery, run_time=NOW, now=NOW + state.failures * SECOND)
+        failure = failure_of_lost(DUE, delivery, run_time=NOW, now=state.failed_at)
         lost = _with(state, name, at="hold", failure=failure)
         yield "the rescue finds it lost", lost._replace(failures=min(state.failures + 1, 3)), True
     else:
@@ -600,6 +669,7 @@ def _overtaken(process: Process) -> Process:
     return process._replace(is_current=False, held=process.held if is_noted else _GONE)
 
 
+_UNCLEAR = (DeliveryAttempt(at=NOW, result=AttemptResult.UNCLEAR, error="e"),)
 _GONE = Delivery(id=TASK.delivery_id, state=DeliveryState.SENT, version=NOW)
 
 
@@ -610,23 +680,31 @@ def _write(state: State, process: Process, event: Event, **changes: Any) -> Stat
     """
     before = process.held
     if not process.is_current:
-        if state.delivery is None or not state.delivery.is_only_noted_since(before):
+        seen = state.seen
+        if seen is None or not seen.is_only_noted_since(before):
             return _without(state, process)
-        before = state.delivery
+        before = seen
     try:
         fields = written(before, event, task=TASK, now=NOW)
     except CannotHappen as error:
         return state._replace(broken=str(error))
-    after = _as_kept(before, fields)
+    after = _as_kept(state.delivery, fields)
     state = state._replace(delivery=after, processes=_outdated(state.processes, but=process.name))
-    return _with(state, process.name, held=after, is_current=True, **changes)
+    held = after if before is state.delivery else _as_kept(before, fields)
+    return _with(state, process.name, held=held, is_current=True, **changes)
 
 
 def _as_kept(before: Delivery | None, fields: Mapping[str, Any]) -> Delivery:
     """A delivery after a write, without what nothing here decides by."""
     after = before.changed(fields, NOW) if before else Delivery.from_fields(TASK.delivery_id, fields, version=NOW)
+    is_unclear = bool(after.history) and after.history[-1].result is AttemptResult.UNCLEAR
     return after._replace(
-        history=(), attempts=min(after.attempts, 1), created_at=NOW, last_attempt_at=None, owner="", message_id=""
+        history=_UNCLEAR if is_unclear else (),
+        attempts=min(after.attempts, 1),
+        created_at=NOW,
+        last_attempt_at=None,
+        owner="",
+        message_id="",
     )
 
 

@@ -1,7 +1,7 @@
 """Breadth-first search: every state that can be reached, the shortest way to each, and whether each can still end."""
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -13,12 +13,14 @@ class Found(Generic[S]):
     """What a search has found.
 
     Attributes:
-        before: by state, the state before it and what happened there; None for the first.
+        before: by state, the state before it and what happened there; None for a start.
+        after: by state, what follows, and whether it happens by itself.
         wrong: states that break a rule, and which.
         stuck: states from which no good end can be reached by what happens by itself.
     """
 
     before: dict[S, tuple[S, str] | None] = field(default_factory=dict)
+    after: dict[S, list[tuple[S, bool]]] = field(default_factory=dict)
     wrong: list[tuple[S, str]] = field(default_factory=list)
     stuck: list[S] = field(default_factory=list)
 
@@ -32,7 +34,7 @@ class Found(Generic[S]):
 
 
 def search(
-    first: S,
+    starts: Iterable[S],
     following: Callable[[S], Iterable[tuple[str, S, bool]]],
     *,
     wrong: Callable[[S], str],
@@ -42,15 +44,15 @@ def search(
     """Explore to the end.
 
     Args:
-        first: where it begins.
+        starts: where it begins.
         following: what can happen in a state: its words, the state after it, and whether it happens by itself, so that
             progress may rest on it.
         wrong: which rule a state breaks; empty where none.
         is_good_end: whether all may stay as it is.
         most_wrong: after how many wrong states to stop.
     """
-    found = Found[S](before={first: None})
-    queue, edges, ends = deque([first]), dict[S, list[S]](), list[S]()
+    found = Found[S](before=dict.fromkeys(starts))
+    queue, ends = deque(found.before), list[S]()
     while queue:
         state = queue.popleft()
         if rule := wrong(state):
@@ -60,21 +62,26 @@ def search(
             continue
         if is_good_end(state):
             ends.append(state)
+        steps = found.after.setdefault(state, [])
         for what, after, by_itself in following(state):
-            if by_itself:
-                edges.setdefault(after, []).append(state)
+            steps.append((after, by_itself))
             if after not in found.before:
                 found.before[after] = (state, what)
                 queue.append(after)
-    found.stuck = _stuck(found.before, edges, ends)
+    found.stuck = _stuck(found, ends)
     return found
 
 
-def _stuck(states: Mapping[S, object], edges: Mapping[S, list[S]], ends: list[S]) -> list[S]:
+def _stuck(found: Found[S], ends: list[S]) -> list[S]:
+    edges: dict[S, list[S]] = {}
+    for state, steps in found.after.items():
+        for after, by_itself in steps:
+            if by_itself:
+                edges.setdefault(after, []).append(state)
     can_end, left = set(ends), list(ends)
     while left:
         for before in edges.get(left.pop(), ()):
             if before not in can_end:
                 can_end.add(before)
                 left.append(before)
-    return [state for state in states if state not in can_end]
+    return [state for state in found.before if state not in can_end]

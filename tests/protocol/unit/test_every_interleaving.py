@@ -38,6 +38,23 @@ def test_they_do_if_an_operator_replays_and_dismisses(emails: int) -> None:
     assert_kept(bounds, given_up(bounds, emails=emails))
 
 
+AFTER_A_RESTORE = Bounds(attempts=1, kills=0, replays=0, tasks=1, workers=1, restores=1)
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.thorough
+@pytest.mark.parametrize("provider", Provider)
+def test_they_do_after_a_restore_of_any_copy(provider: Provider) -> None:
+    assert_kept(AFTER_A_RESTORE._replace(provider=provider))
+
+
+@pytest.mark.thorough
+def test_without_the_guard_of_a_restore_an_email_is_sent_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Delivery, "restored", lambda self, restored_at: self)
+    ((_state, rule),) = explored(AFTER_A_RESTORE).wrong
+    assert rule == "2 emails, where 1 may go out"
+
+
 Patch = Callable[[pytest.MonkeyPatch], None]
 
 
