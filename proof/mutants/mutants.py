@@ -53,6 +53,15 @@ ALL = [
         tests=("tests/moments/unit/test_every_moment_once.py",),
     ),
     Mutant(
+        name="a subscription that was set back moves on one report at a time",
+        file="functions/shared/mark.py",
+        node="max(filter(None, (_1, _ and _.reported_until)), default=_)",
+        becomes="_1",
+        tests=(
+            "tests/functions/worker/integration/test_subscriptions_move.py::test_a_subscription_set_back_by_hours_comes_back_with_one_call",
+        ),
+    ),
+    Mutant(
         name="the worker overwrites what the application wrote meanwhile",
         file="functions/shared/delivery_store.py",
         node="_.append(change(_, _, (_0 := _.version)))",
@@ -142,7 +151,9 @@ ALL = [
         node="max(_1, _.covered_until(_))",
         becomes="_1",
         scenarios=("subscriptions: are paused and resumed",),
-        tests=("proof/tests/faults/unit/test_plans.py",),
+        tests=(
+            "tests/functions/worker/integration/test_every_moment_once.py::test_a_report_after_a_pause_leaves_out_what_the_pause_skipped",
+        ),
     ),
     Mutant(
         name="an inactive user is sent a report",

@@ -155,6 +155,18 @@ def test_a_task_that_waits_through_a_pause_covers_what_it_would_have(cloud: Clou
     assert covered(cloud, user, monday) == (monday - timedelta(days=7, hours=8), monday - timedelta(hours=8))
 
 
+def test_a_report_after_a_pause_leaves_out_what_the_pause_skipped(cloud: Cloud) -> None:
+    user = cloud.user(subscription={**MOSTLY, "reported_until": DUE - HOUR})
+    subscription, whose = reads(cloud, user)
+    cloud.subscription(user).update(paused_fields(subscription, whose, PauseReason.USER, now=DUE - HOUR / 2))
+    subscription, whose = reads(cloud, user)
+    cloud.subscription(user).update(resumed_fields(subscription, whose, now=DUE + 5 * HOUR / 2))
+    following = DUE + 3 * HOUR
+    assert cloud.subscription_of(user)["next_report_at"] == following
+    assert attempt(cloud, user, due_at=following, run=following).result == "sent"
+    assert covered(cloud, user, following) == (DUE + 2 * HOUR, following)
+
+
 def test_a_report_that_was_skipped_before_its_pause_was_taken_back_comes_with_the_next(cloud: Cloud) -> None:
     user = cloud.user(subscription=MOSTLY)
     before = cloud.subscription_of(user)
