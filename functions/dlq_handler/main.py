@@ -18,10 +18,10 @@ from werkzeug.exceptions import BadRequest, Conflict, InternalServerError, Servi
 
 from functions.dlq_handler.alerting.alert_links import AlertLinks
 from functions.dlq_handler.alerting.alerter import AlertPending
-from functions.dlq_handler.channels.apprise_channel import UnknownAlertUrl
+from functions.dlq_handler.channels.apprise_channel import UnknownAlertUrl, apprise_channels
 from functions.dlq_handler.channels.channel import Channel
-from functions.dlq_handler.channels.configured_channels import configured_channels
 from functions.dlq_handler.channels.owner_channels import Audiences, UnknownOwner, owner_channels
+from functions.dlq_handler.channels.slack_channel import SlackChannel
 from functions.dlq_handler.handle_message import MessageHandler
 from functions.dlq_handler.intake.pubsub_message import read_pubsub_message
 from functions.shared.clients import firestore_client
@@ -37,7 +37,8 @@ Answer = tuple[str, int, dict[str, str]]
 def _make_channels(settings: DlqHandlerSettings) -> tuple[list[Channel], Audiences]:
     try:
         owners, audiences = owner_channels(settings, os.environ)
-        return [*configured_channels(settings), *owners], audiences
+        slack = [SlackChannel(settings.slack_webhook_url)] if settings.slack_webhook_url else []
+        return [*slack, *apprise_channels(settings.alert_urls), *owners], audiences
     except UnknownAlertUrl as error:
         cannot_start(f"ALERT_URLS: {error}")
     except UnknownOwner as error:
