@@ -14,12 +14,14 @@ class MadeRequests(NamedTuple):
     """The requests of a mail, and what the delivery keeps of them.
 
     Attributes:
+        sending: who takes them.
         requests: to the byte.
         stored: what the delivery keeps.
         is_repeat: whether a worker may have made them before. What comes of them now says nothing of that time, unless
             the provider accepts them.
     """
 
+    sending: RepeatableSending
     requests: Sequence[KeptRequest]
     stored: StoredRequest
     is_repeat: bool = False
@@ -32,6 +34,15 @@ class MadeRequests(NamedTuple):
         """
         keys = {f"{self.stored.key}/{number}": each for number, each in enumerate(self.requests, start=1)}
         return {key: each for key, each in keys.items() if each in requests}
+
+    def make(self, requests: Sequence[KeptRequest], *, seconds: float) -> MailOutcome:
+        """Make some of the requests.
+
+        Args:
+            requests: those that are to be made.
+            seconds: after how long it must be over.
+        """
+        return self.sending.send_requests(self.by_key(requests), seconds=seconds)
 
 
 class Repeating:
@@ -76,7 +87,7 @@ class Repeating:
             attempt=delivery.attempts if delivery else 0,
         )
         stored = StoredRequest.of(requests, provider=self.provider, key=key, made_at=self._now())
-        return MadeRequests(requests=requests, stored=stored)
+        return MadeRequests(self._sending, requests, stored)
 
     def again(self, stored: StoredRequest, mail: Mail | None = None) -> MadeRequests | None:
         """The requests that a worker may have made before; None where they cannot be had to the byte.
@@ -85,19 +96,11 @@ class Repeating:
             stored: what the delivery keeps.
             mail: the report, built again, where the delivery has no room for the requests.
         """
+        if self._sending is None:
+            return None
         requests: Sequence[KeptRequest] = stored.requests()
-        if not requests and mail is not None and self._sending is not None:
+        if not requests and mail is not None:
             requests = self._sending.requests(mail)
         if not requests or not stored.is_same(requests):
             return None
-        return MadeRequests(requests=requests, stored=stored, is_repeat=True)
-
-    def make(self, requests: dict[str, KeptRequest], seconds: float) -> MailOutcome:
-        """Make requests.
-
-        Args:
-            requests: each by its idempotency key.
-            seconds: after how long it must be over.
-        """
-        assert self._sending is not None  # noqa: S101  without keys there are no requests
-        return self._sending.send_requests(requests, seconds=seconds)
+        return MadeRequests(self._sending, requests, stored, is_repeat=True)

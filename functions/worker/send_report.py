@@ -18,9 +18,11 @@ from functions.shared.delivery_store import DeliveryChanged, DeliveryStore
 from functions.shared.delivery_table import Claimed
 from functions.shared.ids import task_id
 from functions.shared.mark import is_untouched
+from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
 from functions.shared.sanitize import error_text
 from functions.shared.settings import OnUnknownOutcome
+from functions.shared.stored_request import StoredRequest
 from functions.worker import task_answer
 from functions.worker.attempt import Attempt
 from functions.worker.attempt_end import AttemptEnd, DeadLetters
@@ -32,7 +34,7 @@ from functions.worker.outcome_inquiry import OutcomeInquiry, StillUnknown, after
 from functions.worker.repeating import MadeRequests, Repeating
 from functions.worker.report_builder import ReportBuilder
 from functions.worker.sending import Sending
-from functions.worker.skipping import skip_reason
+from functions.worker.skipping import Subscriber, subscriber_of
 from functions.worker.task_answer import AttemptTimer, TaskAnswer
 from functions.worker.task_delivery import TaskDelivery
 from functions.worker.time_budget import (
@@ -166,32 +168,43 @@ class SendReport:
         stored = self._repeating.stored_in(work.delivery) if is_unknown else None
         if is_unknown and stored is None and (known := self._settle_unknown(work)):
             return work, known
-        if reason := skip_reason(work.user, work.subscription, now=self._now()):
+        subscriber = subscriber_of(work.user, work.subscription, now=self._now())
+        if isinstance(subscriber, SkipReason):
             # An event of the mail may be what has paused the subscription: then the mail was sent.
             found = self._look_up(work) if stored else StillUnknown("")
-            return work, Skip(reason=reason) if isinstance(found, StillUnknown) else found
+            return work, Skip(reason=subscriber) if isinstance(found, StillUnknown) else found
         if kept_back := self._sending.kept_back():
             return work, kept_back
-        if stored and (made := self._repeating.again(stored)):
-            # To the byte, since the provider refuses others.
-            return self._hand_over(work, None, made, timer)
-        if stored is None:
-            left = self._what_is_left(work)
-            if isinstance(left, Skip):
-                return work, left
-            work = left
-        built = self._build(work, timer)
-        if stored:
-            # They are too large for the delivery. The same data make the same report, and so the same requests.
-            if isinstance(built, Mail) and (made := self._repeating.again(stored, built)):
-                return self._hand_over(work, None, made, timer)
-            if not isinstance(built, Retry):
-                _logger.warning("requests_not_repeatable", delivery_id=work.task.delivery_id)
-                if known := self._settle_unknown(work):
-                    return work, known
+        if stored and (end := self._send_again(work, subscriber, stored, timer)):
+            return end
+        if work.may_be_next:
+            work = work._replace(others=self._deliveries.others(work.task, now=self._now(), seconds=LOOK_AGAIN_SECONDS))
+        left = work.uncovered(self._now())
+        if left is None:
+            return work, Skip(reason=SkipReason.COVERED)
+        work = work._replace(period=left)
+        built = self._build(work.task, subscriber, left, timer)
         if not isinstance(built, Mail):
             return work, built
-        return self._hand_over(work, built, self._repeating.first(work, built), timer)
+        return self._hand_over(work, self._repeating.first(work, built) or built, timer)
+
+    def _send_again(
+        self, work: TaskDelivery, subscriber: Subscriber, stored: StoredRequest, timer: AttemptTimer
+    ) -> _End | None:
+        """Make the requests again that a worker may have made, to the byte, since the provider refuses others; None
+        where they cannot be had, and the report is to be sent all the same."""
+        made = self._repeating.again(stored)
+        if made is None and work.period is not None:
+            # They are too large for the delivery. The same data make the same report, and so the same requests.
+            built = self._build(work.task, subscriber, work.period, timer)
+            if isinstance(built, Retry):
+                return work, built
+            made = self._repeating.again(stored, built) if isinstance(built, Mail) else None
+        if made is not None:
+            return self._hand_over(work, made, timer)
+        _logger.warning("requests_not_repeatable", delivery_id=work.task.delivery_id)
+        known = self._settle_unknown(work)
+        return (work, known) if known else None
 
     def _can_repeat(self, delivery: Delivery) -> bool:
         return self._repeating.stored_in(delivery) is not None
@@ -213,130 +226,121 @@ class SendReport:
             self._inquiry.ask(wanted_mail(work)), work.delivery, now=self._now(), last_attempt=work.attempt.last
         )
 
-    def _what_is_left(self, work: TaskDelivery) -> TaskDelivery | Skip:
-        """The delivery with what no other one has covered of its period."""
-        if work.may_be_next:
-            work = work._replace(others=self._deliveries.others(work.task, now=self._now(), seconds=LOOK_AGAIN_SECONDS))
-        left = work.uncovered(self._now())
-        return Skip(reason=SkipReason.COVERED) if left is None else work._replace(period=left)
-
-    def _build(self, work: TaskDelivery, timer: AttemptTimer) -> Mail | Skip | Retry | GiveUp:
-        user, subscription, period = work.user, work.subscription, work.period
-        assert user is not None  # noqa: S101  without a user the report is skipped, as it is without a subscription
-        assert subscription is not None  # noqa: S101
-        assert period is not None  # noqa: S101  what has none is covered
-        for document, problem in (("user", user.problem), ("subscription", subscription.problem)):
-            if problem:
-                error = f"the {document}'s document: {problem}"
-                return GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error=error)
+    def _build(
+        self, task: ReportTask, subscriber: Subscriber, period: Period, timer: AttemptTimer
+    ) -> Mail | Skip | Retry | GiveUp:
+        if subscriber.problem:
+            return GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error=subscriber.problem)
         with timer.part("build"):
             seconds = self._build_seconds - timer.seconds
-            return self._builder.build(work.task, user, subscription, period, seconds=seconds)
+            return self._builder.build(task, subscriber.user, subscriber.subscription, period, seconds=seconds)
 
-    def _hand_over(self, work: TaskDelivery, mail: Mail | None, made: MadeRequests | None, timer: AttemptTimer) -> _End:
+    def _hand_over(self, work: TaskDelivery, outgoing: Mail | MadeRequests, timer: AttemptTimer) -> _End:
         """Claim the delivery, and hand over its mail: as it was built, or as requests that can be made again."""
+        made = outgoing if isinstance(outgoing, MadeRequests) else None
+        is_repeat = made is not None and made.is_repeat
         with self._sending.turn() as turn:
             # With an idempotency key the mail itself is the trial of a provider that was failing.
-            kept_back = turn.kept_back or (turn.try_out(mail) if mail and made is None else None)
+            kept_back = turn.kept_back or (turn.try_out(outgoing) if isinstance(outgoing, Mail) else None)
             if kept_back:
                 return work, kept_back
-            work, stopped = self._claim(work, made)
-            ready = stopped or self._ready(work, mail, made)
-            if not callable(ready):
-                return work, ready
+            claimed = self._claim(work, made)
+            work, subscriber = self._look_again(work._replace(delivery=claimed, is_claimed=True), is_repeat=is_repeat)
+            if not isinstance(subscriber, Subscriber):
+                return work, subscriber
+            send = self._to_those_left(outgoing, subscriber)
+            if send is None:
+                error = "it goes to other addresses by now"
+                return work, _not_now(cause="addresses-changed", error=error, is_repeat=is_repeat)
+            if not claimed.outlasts(CLAIM_SECONDS_NEEDED, now=self._now()):
+                error = "claiming the delivery took too long"
+                return work, _not_now(cause="slow-claim", error=error, is_repeat=is_repeat)
             with timer.part("send"):
-                outcome = turn.hand_over(ready)
+                outcome = turn.hand_over(send)
         if isinstance(outcome, NotAllowed):
             # An alert policy watches for this line: no report goes out until somebody replaces the key.
             _logger.error("provider_refuses_key", alert="provider-refuses-key", error=outcome.error)
             self._key_alert(run_id=work.task.run_id, error=outcome.error)
-        if made is not None and made.is_repeat:
+        if is_repeat:
             return work, transition_after_repeat(outcome)
         if work.attempt.last and made is None:
             outcome = self._inquiry.clear_up(outcome, wanted_mail(work))
         return work, transition_after(outcome, last_attempt=work.attempt.last, can_repeat=made is not None)
 
-    def _claim(self, work: TaskDelivery, made: MadeRequests | None) -> tuple[TaskDelivery, Transition | None]:
-        """Claim the delivery, and look at its subscription again; how the attempt ends where nothing is to be sent."""
-        task, now, is_repeat = work.task, self._now(), made is not None and made.is_repeat
-        claimed = self._deliveries.write(
-            task,
+    def _claim(self, work: TaskDelivery, made: MadeRequests | None) -> Delivery:
+        now = self._now()
+        return self._deliveries.write(
+            work.task,
             work.delivery,
             Claimed(
                 owner=work.owner,
                 lease_expires_at=now + LEASE,
                 provider=self._repeating.provider,
                 # What a repeat makes again is kept already.
-                request=made.stored if made and not is_repeat else None,
+                request=made.stored if made and not made.is_repeat else None,
             ),
             now=now,
             period=work.period,
             attempt=work.attempt.entry(now=now, is_over=False),
             seconds=CLAIM_SECONDS,
         )
-        work = work._replace(delivery=claimed, is_claimed=True)
-        # Building takes time, and a recipient may have unsubscribed meanwhile. Read after the claim, not before it, the
-        # subscription shows all that was stored until then, so a recipient who unsubscribed by then gets no mail.
+
+    def _look_again(self, work: TaskDelivery, *, is_repeat: bool) -> tuple[TaskDelivery, Subscriber | Skip | Retry]:
+        """Look at the subscription again, and at its other deliveries: who gets the report now, or how the attempt ends
+        where nothing is to be sent.
+
+        Building takes time, and a recipient may have unsubscribed meanwhile. Read after the claim, not before it, the
+        subscription shows all that was stored until then, so a recipient who unsubscribed by then gets no mail.
+        """
         try:
-            subscription = self._deliveries.read_subscription(task, seconds=LOOK_AGAIN_SECONDS)
+            subscription = self._deliveries.read_subscription(work.task, seconds=LOOK_AGAIN_SECONDS)
             work = work._replace(subscription=subscription)
-            if work.subscription and not (is_untouched(work.subscription) or work.is_replay or is_repeat):
-                others = self._deliveries.others(task, now=self._now(), seconds=LOOK_AGAIN_SECONDS)
+            if subscription and not (is_untouched(subscription) or work.is_replay or is_repeat):
+                others = self._deliveries.others(work.task, now=self._now(), seconds=LOOK_AGAIN_SECONDS)
                 work = work._replace(others=others)
         except GoogleAPIError:
-            return work, _not_now(cause="firestore", error="the subscription could not be read", made=made)
-        if reason := skip_reason(work.user, work.subscription, now=self._now()):
-            return work, Skip(reason=reason)
-        return (work, None) if is_repeat else self._compare_with_others(work)
-
-    def _compare_with_others(self, work: TaskDelivery) -> tuple[TaskDelivery, Transition | None]:
-        """See whether another delivery has covered the period, or may have. A mail that is made again covers what it
-        did the first time."""
-        period = work.period
-        if period and work.others and work.others.may_have_sent(period):
+            error = "the subscription could not be read"
+            return work, _not_now(cause="firestore", error=error, is_repeat=is_repeat)
+        subscriber = subscriber_of(work.user, work.subscription, now=self._now())
+        if isinstance(subscriber, SkipReason):
+            return work, Skip(reason=subscriber)
+        if is_repeat:
+            # A mail that is made again covers what it did the first time.
+            return work, subscriber
+        if work.period and work.others and work.others.may_have_sent(work.period):
             error = "another delivery that covers some of its time is not settled"
             return work, _not_now(cause="another-delivery-unsettled", error=error, status=HTTPStatus.CONFLICT)
         left = work.uncovered(self._now())
         if left is None:
             return work, Skip(reason=SkipReason.COVERED)
-        if left != period:
+        if left != work.period:
             error = "another delivery has covered some of its time"
             return work._replace(period=left), _not_now(cause="period-cut", error=error)
-        return work, None
+        return work, subscriber
 
-    def _ready(
-        self, work: TaskDelivery, mail: Mail | None, made: MadeRequests | None
-    ) -> Callable[[float], MailOutcome] | Retry:
-        """What hands over the mail to those who are still to get it."""
-        send: Callable[[float], MailOutcome] | None = None
-        if made is not None:
-            requests = work.still_wanted(made.requests)
-            if not requests and made.is_repeat and work.subscription is not None:
-                # Their addresses are others by now. These may have got it, and the same mail does not go to both.
-                leaves_out = work.subscription.leaves_out
-                requests = [each for each in made.requests if not leaves_out(each.address)]
-            send = partial(self._repeating.make, made.by_key(requests)) if requests else None
-        elif mail is not None and (recipients := work.still_wanted(mail.recipients)):
-            send = partial(self._provide, replace(mail, recipients=recipients))
-        if send is None:
-            return _not_now(cause="addresses-changed", error="it goes to other addresses by now", made=made)
-        if not (work.delivery and work.delivery.outlasts(CLAIM_SECONDS_NEEDED, now=self._now())):
-            return _not_now(cause="slow-claim", error="claiming the delivery took too long", made=made)
-        return send
-
-    def _provide(self, mail: Mail, seconds: float) -> MailOutcome:
-        return self._provider.send(mail, seconds=seconds)
+    def _to_those_left(
+        self, outgoing: Mail | MadeRequests, subscriber: Subscriber
+    ) -> Callable[..., MailOutcome] | None:
+        """What hands over the mail to those who are still to get it; None where nobody is."""
+        if isinstance(outgoing, Mail):
+            recipients = subscriber.still_wanted(outgoing.recipients)
+            return partial(self._provider.send, replace(outgoing, recipients=recipients)) if recipients else None
+        requests = subscriber.still_wanted(outgoing.requests)
+        if not requests and outgoing.is_repeat:
+            # Their addresses are others by now. These may have got it, and the same mail does not go to both.
+            requests = [each for each in outgoing.requests if not subscriber.subscription.leaves_out(each.address)]
+        return partial(outgoing.make, requests) if requests else None
 
 
 def _not_now(
     *,
     cause: str,
     error: str,
-    made: MadeRequests | None = None,
+    is_repeat: bool = False,
     status: HTTPStatus = HTTPStatus.INTERNAL_SERVER_ERROR,
 ) -> Retry:
     """A claim is given back, unless a worker may have handed the mail over before."""
-    return Retry(status=status, cause=cause, error=error, release=made is None or not made.is_repeat)
+    return Retry(status=status, cause=cause, error=error, release=not is_repeat)
 
 
 def _cause_of_doubt(delivery: Delivery | None) -> str:

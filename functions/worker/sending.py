@@ -39,9 +39,9 @@ class Turn:
                 return _kept_back(0, outcome.error)
         return None
 
-    def hand_over(self, send: Callable[[float], MailOutcome]) -> MailOutcome:
-        """Hand the mail over, within so many seconds."""
-        self.outcome = send(SEND_SECONDS)
+    def hand_over(self, send: Callable[..., MailOutcome]) -> MailOutcome:
+        """Hand the mail over, within so many `seconds`."""
+        self.outcome = send(seconds=SEND_SECONDS)
         return self.outcome
 
 

@@ -1,21 +1,53 @@
 """Whether a report is to be sent at all, by its user and its subscription. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from functions.shared.delivery import SkipReason
 from functions.shared.mark import met_pause_fields, paused_fields
 from functions.shared.objections import common_objection
+from functions.shared.stored_request import KeptRequest
 from functions.shared.subscription import PauseReason, Subscription
 from functions.shared.user import User
+from functions.worker.compose import wanting
+from functions.worker.mail.model import MailRecipient
+
+Addressed = TypeVar("Addressed", MailRecipient, KeptRequest)
 
 OF_USERS = frozenset({SkipReason.USER_GONE, SkipReason.USER_INACTIVE})
 """The reasons that hold for all of a user's subscriptions."""
 
 
-def skip_reason(user: User | None, subscription: Subscription | None, *, now: datetime) -> SkipReason | None:
-    """Why a report is not to be sent; None where it is.
+class Subscriber(NamedTuple):
+    """A user who gets the reports of a subscription: whatever builds a report or hands it over starts from this.
+
+    Attributes:
+        user: who is active.
+        subscription: which is not paused.
+    """
+
+    user: User
+    subscription: Subscription
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the two documents; empty where nothing is."""
+        problems = {"user": self.user.problem, "subscription": self.subscription.problem}
+        return next((f"the {document}'s document: {problem}" for document, problem in problems.items() if problem), "")
+
+    def still_wanted(self, addressed: Sequence[Addressed]) -> list[Addressed]:
+        """Those of a mail's recipients, or of its requests, that the subscription still goes to.
+
+        Args:
+            addressed: those for whom the mail was built.
+        """
+        wanted = {each.address.casefold() for each in wanting(self.user, self.subscription)}
+        return [each for each in addressed if each.address.casefold() in wanted]
+
+
+def subscriber_of(user: User | None, subscription: Subscription | None, *, now: datetime) -> Subscriber | SkipReason:
+    """Who gets a report, or why it is not to be sent.
 
     It does not depend on what else is in the two documents: a user who is not active is left alone, even if the
     document is malformed.
@@ -34,7 +66,13 @@ def skip_reason(user: User | None, subscription: Subscription | None, *, now: da
     if subscription.is_paused(now):
         return SkipReason.PAUSED
     # Copies alone are not sent: the report is for those in `to`.
-    return SkipReason.SUPPRESSED if common_objection(subscription, user) else None
+    return SkipReason.SUPPRESSED if common_objection(subscription, user) else Subscriber(user, subscription)
+
+
+def skip_reason(user: User | None, subscription: Subscription | None, *, now: datetime) -> SkipReason | None:
+    """Why a report is not to be sent; None where it is."""
+    found = subscriber_of(user, subscription, now=now)
+    return None if isinstance(found, Subscriber) else found
 
 
 def fields_for_inactive_user(

@@ -1,8 +1,8 @@
-"""The delivery of a task, and what an attempt needs to work on it. Pure."""
+"""The delivery of a task, and what an attempt has found about it. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from functions.shared.delivery import Delivery
 from functions.shared.delivery_store import TaskDocuments
@@ -12,18 +12,14 @@ from functions.shared.mark import Others, after_pause, due_period, moved_fields,
 from functions.shared.objections import objection_pause_fields
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
-from functions.shared.stored_request import KeptRequest
 from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker.attempt import Attempt
-from functions.worker.compose import wanting
-from functions.worker.mail.model import MailRecipient
-
-Addressed = TypeVar("Addressed", MailRecipient, KeptRequest)
 
 
 class TaskDelivery(NamedTuple):
-    """The delivery of a task, and what an attempt has found about it.
+    """The delivery of a task, and what an attempt has found about it, which may be nothing: functions.worker.skipping
+    has the type of those to whom a report can be sent.
 
     Attributes:
         task: the task.
@@ -165,14 +161,3 @@ class TaskDelivery(NamedTuple):
         delivery = self.delivery
         is_promised = delivery is None or not (delivery.by_hand or delivery.is_restored)
         return lateness_seconds(self.task.due_at, now=now) if is_promised else None
-
-    def still_wanted(self, addressed: Sequence[Addressed]) -> list[Addressed]:
-        """Those of a mail's recipients, or of its requests, that the subscription still goes to.
-
-        Args:
-            addressed: those for whom the mail was built.
-        """
-        if self.user is None or self.subscription is None:
-            return []
-        wanted = {each.address.casefold() for each in wanting(self.user, self.subscription)}
-        return [each for each in addressed if each.address.casefold() in wanted]

@@ -411,7 +411,7 @@ ALL = [
     Mutant(
         name="a repeat that cannot go on forgets what may have been sent",
         file="functions/worker/send_report.py",
-        node="Retry(..., release=(_0 := _ is None or not _.is_repeat))",
+        node="Retry(..., release=(_0 := not _))",
         becomes="True",
         tests=(
             "tests/functions/worker/integration/test_repeats.py::test_a_repeat_that_claims_and_then_cannot_read_leaves_the_requests_to_the_next",
@@ -642,7 +642,7 @@ ALL = [
     Mutant(
         name="each attempt has a key of its own",
         file="functions/worker/repeating.py",
-        node="MadeRequests(requests=_1, stored=(_0 := _2), is_repeat=True)",
+        node="MadeRequests(_, _1, (_0 := _2), is_repeat=True)",
         becomes='StoredRequest.of(_1, provider=_2.provider, key=f"{self._now()}", made_at=_2.made_at)',
         provider=MailProviderName.RESEND,
         scenarios=("Resend: accepts and cuts the connection",),

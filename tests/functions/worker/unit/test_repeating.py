@@ -39,8 +39,11 @@ class Sending:
         return Accepted(message_id=f"{len(requests)}")
 
 
+SENDING_AGAIN = Sending()
+
+
 def repeating(*, has_keys: bool = True, provider: str = "p", now: datetime = NOW) -> Repeating:
-    return Repeating(Sending() if has_keys else None, provider=provider, now=lambda: now)
+    return Repeating(SENDING_AGAIN if has_keys else None, provider=provider, now=lambda: now)
 
 
 def work(delivery: Delivery | None = None) -> TaskDelivery:
