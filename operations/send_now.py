@@ -9,7 +9,7 @@ from typing import Any
 from google.cloud import firestore
 
 from functions.shared.delivery import Delivery
-from functions.shared.delivery_store import DeliveryChanged, DeliveryStore, TaskDocuments
+from functions.shared.delivery_store import DeliveryChanged, DeliveryStore, Occasion, TaskDocuments
 from functions.shared.delivery_table import Noted, TaskMade
 from functions.shared.ids import delivery_id, run_id, task_id
 from functions.shared.mark import by_hand_fields, due_period, period_until
@@ -116,7 +116,7 @@ def _note(deliveries: DeliveryStore, documents: TaskDocuments, task: ReportTask,
     event = TaskMade(name) if delivery else Noted(name)
     period = None if delivery else period
     try:
-        return deliveries.write(task, delivery, event, now=now, period=period, documents=documents, move=move)
+        return deliveries.write(task, documents, event, Occasion(now, period), move=move)
     except DeliveryChanged:
         raise _changed(subscription) from None
 

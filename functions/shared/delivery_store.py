@@ -16,9 +16,10 @@ from google.api_core import exceptions
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
+from functions.shared.dead_letter import DeadLetter
 from functions.shared.delivery import DELIVERIES, Delivery
 from functions.shared.delivery_attempt import DeliveryAttempt
-from functions.shared.delivery_table import Event, written
+from functions.shared.delivery_table import Event, GivenUp, Published, written
 from functions.shared.firestore_calls import (
     CALL_SECONDS,
     CHANGED,
@@ -65,8 +66,22 @@ class TaskDocuments(NamedTuple):
     """
 
     delivery: Delivery | None
-    user: User | None
-    subscription: Subscription | None
+    user: User | None = None
+    subscription: Subscription | None = None
+
+
+class Occasion(NamedTuple):
+    """When something happens to a delivery, and what it settles.
+
+    Attributes:
+        now: the present, in UTC.
+        period: what the report covers; None where that is not settled, or stays.
+        attempt: the attempt by the queue in which it happens; None for any other process.
+    """
+
+    now: datetime
+    period: Period | None = None
+    attempt: DeliveryAttempt | None = None
 
 
 class DeliveryChanged(Exception):
@@ -197,13 +212,10 @@ class DeliveryStore:
     def write(
         self,
         task: ReportTask,
-        before: Delivery | None,
+        documents: TaskDocuments,
         event: Event,
+        on: Occasion,
         *,
-        now: datetime,
-        period: Period | None = None,
-        attempt: DeliveryAttempt | None = None,
-        documents: TaskDocuments | None = None,
         move: Move | None = None,
         seconds: float = CALL_SECONDS,
     ) -> Delivery:
@@ -215,13 +227,11 @@ class DeliveryStore:
 
         Args:
             task: which delivery.
-            before: as it was read, or written last; None where there was none.
+            documents: the delivery as it was read, or written last, with its user and its subscription as they were
+                read.
             event: what has happened.
-            now: the present, in UTC.
-            period: what the report covers; None where that is not settled, or stays.
-            attempt: the attempt by the queue in which it happens; None for any other process.
-            documents: the user and the subscription as they were read; None where the subscription stays.
-            move: what to write to the subscription.
+            on: when, and what it settles.
+            move: what to write to the subscription; None where it stays.
             seconds: how long it may take.
 
         Returns:
@@ -231,9 +241,9 @@ class DeliveryStore:
             DeliveryChanged: another process has acted on it.
             functions.shared.delivery_table.CannotHappen: the delivery is not in a state in which this happens.
         """
-        user, subscription = (documents.user, documents.subscription) if documents else (None, None)
+        before, user, subscription = documents
         for turns_left in reversed(range(MOST_TURNS)):
-            fields = written(before, event, task=task, now=now, period=period, attempt=attempt)
+            fields = written(before, event, task=task, **on._asdict())
             moved = move(user, subscription) if move and subscription else {}
             writes = [self._write_of(task, before, fields)]
             if subscription and moved:
@@ -246,7 +256,7 @@ class DeliveryStore:
                 return self._changed(task, before, fields, version)
             delivery = found.delivery
             # Firestore says so also when the write took effect, its answer was lost, and the client tried again.
-            if delivery and delivery.updated_at == now and _is_as_written(delivery, fields, before):
+            if delivery and delivery.updated_at == on.now and _is_as_written(delivery, fields, before):
                 return delivery
             if delivery is not None and delivery.is_only_noted_since(before):
                 before = delivery
@@ -254,6 +264,37 @@ class DeliveryStore:
                 raise DeliveryChanged(delivery)
             user, subscription = found.user, found.subscription if turns_left > 1 else None
         raise DeliveryChanged(self.read_delivery(task))
+
+    def give_up(
+        self,
+        task: ReportTask,
+        documents: TaskDocuments,
+        given_up: GivenUp,
+        on: Occasion,
+        *,
+        move: Move,
+        publish: Callable[[DeadLetter], None],
+    ) -> None:
+        """Hold a delivery, publish its dead letter, and mark it dead.
+
+        The first step, which another process may have made, keeps every worker from sending a report whose dead letter
+        is out. If this process ends between two steps, another one finds the delivery and makes all three again. The
+        DLQ handler stores a dead letter once, however often it is published.
+
+        Args:
+            task: which delivery.
+            documents: as they were read.
+            given_up: by whom, and why.
+            on: when, and what it settles.
+            move: what to write to the subscription, with the last step.
+            publish: publishes the dead letter. What it raises leaves the delivery held.
+
+        Raises:
+            DeliveryChanged: another process has acted on it.
+        """
+        held = self.write(task, documents, given_up, on)
+        publish(given_up.failure.letter(task, attempts=on.attempt.number if on.attempt else held.attempts))
+        self.write(task, documents._replace(delivery=held), Published(given_up.owner), on, move=move)
 
     def move(self, task: ReportTask, documents: TaskDocuments, move: Move) -> bool:
         """Move on a subscription whose delivery is final already, by a write that is conditional on what was read.

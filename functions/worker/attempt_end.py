@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Protocol
 
@@ -11,12 +12,11 @@ from google.api_core.exceptions import GoogleAPIError
 
 from functions.shared.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.delivery import NOT_COUNTED, Delivery, DeliveryFailure, SkipReason
-from functions.shared.delivery_store import DeliveryChanged, DeliveryStore, Move
+from functions.shared.delivery_store import DeliveryChanged, DeliveryStore, Move, Occasion
 from functions.shared.delivery_table import (
     Event,
     GivenUp,
     Proven,
-    Published,
     Refused,
     Skipped,
     Tried,
@@ -119,23 +119,26 @@ class AttemptEnd:
         return task_answer.already_final(delivery)
 
     def finish_giving_up(self, work: TaskDelivery, failure: DeliveryFailure) -> TaskAnswer:
-        """Publish the dead letter of a delivery that is given up, and mark it dead.
-
-        The first step, which another process may have made, keeps every worker from sending a report whose dead letter
-        is out. If this process ends between two steps, the next attempt, or a task that the dispatcher makes, does all
-        three again. The DLQ handler stores a dead letter once, however often it is published.
+        """Give a delivery up (DeliveryStore.give_up). Where that fails, the next attempt does so, or a task that the
+        dispatcher makes.
 
         Args:
             work: the delivery.
             failure: why it is given up.
         """
-        task, attempt = work.task, work.attempt
-        letter = failure.letter(task, attempts=attempt.number)
-        held = self._write(work, GivenUp(work.owner, failure))
-        if not self._publish(letter, attempt):
-            return task_answer.DEAD_LETTER_NOT_PUBLISHED
         move = self._move(work, counts=failure.letter_id is None)
-        self._write(work._replace(delivery=held), Published(work.owner), move)
+        publish = partial(self._publish, attempt=work.attempt)
+        try:
+            self._deliveries.give_up(
+                work.task,
+                work.documents,
+                GivenUp(work.owner, failure),
+                self._occasion(work),
+                move=move,
+                publish=publish,
+            )
+        except _NotPublished:
+            return task_answer.DEAD_LETTER_NOT_PUBLISHED
         return self._answer(work, result="dead", reason=failure.reason.value)
 
     def unexpected(self, work: TaskDelivery, error: Exception) -> TaskAnswer:
@@ -193,7 +196,9 @@ class AttemptEnd:
             failed_at=self._now(),
             body=body[: _BODY_CHARACTERS * 4].decode(errors="replace")[:_BODY_CHARACTERS],
         )
-        if not self._publish(letter, attempt):
+        try:
+            self._publish(letter, attempt=attempt)
+        except _NotPublished:
             return task_answer.DEAD_LETTER_NOT_PUBLISHED
         return TaskAnswer(
             status=HTTPStatus.OK,
@@ -241,32 +246,23 @@ class AttemptEnd:
         )
         return self.finish_giving_up(work, failure)
 
-    def _publish(self, letter: DeadLetter, attempt: Attempt) -> bool:
-        """Publish a dead letter, and say whether Pub/Sub has it."""
+    def _publish(self, letter: DeadLetter, *, attempt: Attempt) -> None:
         try:
             self._dead_letters.publish(letter, task_name=attempt.task_name, retry_count=attempt.number - 1)
         except (GoogleAPIError, TimeoutError) as error:
             _logger.error(  # noqa: TRY400  the traceback is the library's own
                 "dead_letter_not_published", delivery_id=letter.delivery_id, error=error_text(error)
             )
-            return False
-        return True
+            raise _NotPublished from error
 
     def _write(
         self, work: TaskDelivery, event: Event, move: Move | None = None, *, seconds: float = SETTLE_SECONDS
-    ) -> Delivery:
+    ) -> None:
+        self._deliveries.write(work.task, work.documents, event, self._occasion(work), move=move, seconds=seconds)
+
+    def _occasion(self, work: TaskDelivery) -> Occasion:
         now = self._now()
-        return self._deliveries.write(
-            work.task,
-            work.delivery,
-            event,
-            now=now,
-            period=work.period,
-            attempt=work.attempt.entry(now=now),
-            documents=work.documents,
-            move=move,
-            seconds=seconds,
-        )
+        return Occasion(now, work.period, work.attempt.entry(now=now))
 
     def _note(self, work: TaskDelivery, event: Tried | Unclear) -> None:
         """Write down why an attempt fails that ends without another write, so that the record tells the truth while the
@@ -305,6 +301,10 @@ class AttemptEnd:
             details=details,
             lateness_seconds=work.lateness_seconds(self._now()),
         )
+
+
+class _NotPublished(Exception):
+    """Pub/Sub does not take a dead letter."""
 
 
 def _unexpected(error: Exception) -> str:

@@ -14,7 +14,7 @@ from google.api_core.exceptions import GoogleAPIError
 from functions.shared.contract import InvalidContract
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.delivery import Delivery, SkipReason
-from functions.shared.delivery_store import DeliveryChanged, DeliveryStore
+from functions.shared.delivery_store import DeliveryChanged, DeliveryStore, Occasion
 from functions.shared.delivery_table import Claimed
 from functions.shared.ids import task_id
 from functions.shared.mark import is_untouched
@@ -269,21 +269,11 @@ class SendReport:
 
     def _claim(self, work: TaskDelivery, made: MadeRequests | None) -> Delivery:
         now = self._now()
-        return self._deliveries.write(
-            work.task,
-            work.delivery,
-            Claimed(
-                owner=work.owner,
-                lease_expires_at=now + LEASE,
-                provider=self._repeating.provider,
-                # What a repeat makes again is kept already.
-                request=made.stored if made and not made.is_repeat else None,
-            ),
-            now=now,
-            period=work.period,
-            attempt=work.attempt.entry(now=now, is_over=False),
-            seconds=CLAIM_SECONDS,
-        )
+        # What a repeat makes again is kept already.
+        request = made.stored if made and not made.is_repeat else None
+        claimed = Claimed(work.owner, now + LEASE, self._repeating.provider, request)
+        on = Occasion(now, work.period, work.attempt.entry(now=now, is_over=False))
+        return self._deliveries.write(work.task, work.documents, claimed, on, seconds=CLAIM_SECONDS)
 
     def _look_again(self, work: TaskDelivery, *, is_repeat: bool) -> tuple[TaskDelivery, Subscriber | Skip | Retry]:
         """Look at the subscription again, and at its other deliveries: who gets the report now, or how the attempt ends

@@ -229,9 +229,9 @@ ALL = [
     ),
     Mutant(
         name="a dead letter is published before its report is held",
-        file="functions/dispatcher/rescue/dead_lettering.py",
-        node="_ = _.write(_1, _, GivenUp(_, _2), ...)",
-        becomes="self._dead_letters.publish(_2.letter(_1, attempts=0))\n_0",
+        file="functions/shared/delivery_store.py",
+        node="_ = _.write(_1, _, _2, _)\n_3(_.failure.letter(...))",
+        becomes="_3(_2.failure.letter(_1, attempts=0))\n_0",
         scenarios=("worker: claims what is being given up",),
         tests=(
             "tests/functions/dispatcher/integration/test_overdue.py::test_nobody_else_may_act_on_a_report_while_its_dead_letter_is_published",

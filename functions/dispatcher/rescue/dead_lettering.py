@@ -13,8 +13,8 @@ from functions.dispatcher.run_counters import RunCounters
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.delivery import Delivery, DeliveryFailure
-from functions.shared.delivery_store import DeliveryChanged, DeliveryStore
-from functions.shared.delivery_table import GivenUp, Published
+from functions.shared.delivery_store import DeliveryChanged, DeliveryStore, Occasion
+from functions.shared.delivery_table import GivenUp
 from functions.shared.mark import due_period, moved_fields
 from functions.shared.run import RunCounter
 from functions.shared.states import DeliveryState
@@ -147,40 +147,30 @@ class DeadLettering:
         )
 
     def _carry_out(self, report: LostReport) -> bool:
-        """Settle that the report is given up, publish its dead letter, and mark it dead, as a worker does.
-
-        From the first step on, no worker sends it. If this process ends in between, another one finds it, publishes the
-        same letter, and marks it dead.
+        """Give the report up, as a worker does.
 
         Returns:
             whether no other process has acted on the delivery since it was read.
         """
         due, delivery, failure = report
-        task, owner = due.task(self._run_id), secrets.token_hex(16)
-        try:
-            held = self._deliveries.write(task, delivery, GivenUp(owner, failure), now=self._run_time)
-        except DeliveryChanged:
-            return False
-        self._dead_letters.publish(failure.letter(task, attempts=delivery.attempts if delivery else 0))
-        now, documents = datetime.now(UTC), self._deliveries.read(task)
-        user, subscription = documents.user, documents.subscription
-        period = held.settled_period(latest=max(due.due_at, self._run_time))
-        if period is None and subscription is not None:
+        task, now = due.task(self._run_id), datetime.now(UTC)
+        documents = self._deliveries.read(task)._replace(delivery=delivery)
+        period = delivery.settled_period(latest=max(due.due_at, self._run_time)) if delivery else None
+        if period is None and (subscription := documents.subscription) is not None:
             # The next report covers all the time since the due time.
-            schedule = subscription.schedule(user)
+            schedule = subscription.schedule(documents.user)
             period = due_period(subscription, schedule, due_at=due.due_at, run_time=due.due_at, now=now)
         try:
-            self._deliveries.write(
+            self._deliveries.give_up(
                 task,
-                held,
-                Published(owner),
-                now=self._run_time,
-                period=period,
-                documents=documents,
+                documents,
+                GivenUp(secrets.token_hex(16), failure),
+                Occasion(self._run_time, period),
                 move=lambda user, subscription: moved_fields(
                     subscription, user, due_at=due.due_at, period=period, now=now
                 ),
+                publish=self._dead_letters.publish,
             )
         except DeliveryChanged:
-            _logger.warning("delivery_changed_while_given_up", run_id=self._run_id, delivery_id=due.delivery_id)
+            return False
         return True

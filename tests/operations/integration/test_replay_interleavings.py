@@ -20,7 +20,7 @@ from functions.dlq_handler.intake.pubsub_message import PubSubMessage
 from functions.shared.address_hash import address_hash
 from functions.shared.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState
-from functions.shared.delivery_store import DeliveryChanged, DeliveryStore
+from functions.shared.delivery_store import DeliveryChanged, DeliveryStore, Occasion, TaskDocuments
 from functions.shared.delivery_table import Claimed, Event, GivenUp, Published, Refused, Sent
 from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
 from functions.shared.period import Period
@@ -331,7 +331,7 @@ class Interleavings(RuleBasedStateMachine):
 
     def write(self, task: ReportTask, before: Delivery | None, event: Event) -> Delivery:
         entry = self.attempt.entry(now=self.now)
-        return self.deliveries.write(task, before, event, now=self.now, period=PERIOD, attempt=entry)
+        return self.deliveries.write(task, TaskDocuments(before), event, Occasion(self.now, PERIOD, entry))
 
     def publish(self, task: ReportTask, failure: DeliveryFailure) -> None:
         fields: dict[str, Any] = task.model_dump()

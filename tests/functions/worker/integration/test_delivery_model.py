@@ -39,7 +39,7 @@ from functions.shared import delivery_table
 from functions.shared.dead_letter import DeadLetter, DeadLetterReason, StoredDeadLetter
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.delivery import Delivery, DeliveryState, SkipReason
-from functions.shared.delivery_store import DeliveryStore, Move, TaskDocuments
+from functions.shared.delivery_store import DeliveryStore, Move, Occasion, TaskDocuments
 from functions.shared.ids import run_id, task_id
 from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
 from functions.shared.mark import resumed_fields
@@ -264,10 +264,10 @@ class SteppedStore(DeliveryStore):
         return super().read_subscription(task, seconds=seconds)
 
     def write(
-        self, task: ReportTask, before: Delivery | None, event: delivery_table.Event, **arguments: Any
+        self, task: ReportTask, documents: TaskDocuments, event: delivery_table.Event, on: Occasion, **arguments: Any
     ) -> Delivery:
         self._call.stop(WRITES.get(type(event), Place.SETTLE))
-        written = super().write(task, before, event, **arguments)
+        written = super().write(task, documents, event, on, **arguments)
         if isinstance(event, delivery_table.Claimed):
             self._call.holds_claim = True
         elif not isinstance(event, delivery_table.Tried | delivery_table.Unclear):
