@@ -26,9 +26,8 @@ from functions.dispatcher.late_reports import LateReports
 from functions.dispatcher.mail_breaker import MailBreaker
 from functions.dispatcher.malformed_documents import MalformedDocuments, unservable
 from functions.dispatcher.ramp_rates import set_ramp_rates
-from functions.dispatcher.rescue.queue_outlook import QueueOutlook, queue_outlook
+from functions.dispatcher.rescue.earlier_tasks import earlier_tasks
 from functions.dispatcher.rescue.rescuer import Rescuer
-from functions.dispatcher.rescue.run_history import TaskAge, TaskStatus
 from functions.dispatcher.run_counters import RunCounters
 from functions.dispatcher.run_dependencies import RunDependencies
 from functions.dispatcher.run_division import RunDivision
@@ -203,44 +202,45 @@ class Run:
         Returns:
             what is left of the part, where its time is up.
         """
-        outlook = queue_outlook(
+        earlier = earlier_tasks(
             self._with.report_queues,
             self._store,
             run_time=self._run_time,
             threads=threads,
             is_held_back=self._with.ramp is not None,
-            restored_at=self._with.restored_at,
         )
         started.result()
-        if outlook.is_paused:
+        if earlier.is_paused:
             self._store.note_queues(QueueCondition.PAUSED)
-        late = LateReports(run_id=self._run_id, run_time=self._run_time, last_run=outlook.history.last_run)
+        last_run = earlier.last_run and earlier.last_run.scheduled_for
+        late = LateReports(run_id=self._run_id, run_time=self._run_time, last_run=last_run)
         with self._fan_out() as fan_out:
             rescuer = Rescuer(
                 self._with,
                 run_time=self._run_time,
-                outlook=outlook,
+                earlier=earlier,
                 malformed=self._malformed,
-                late=late,
                 fan_out=fan_out,
                 counters=self._counters,
-                store=self._store,
             )
             # Once in each run, not in each of its parts.
             orphaned = threads.submit(rescuer.find_orphaned) if self._is_first else None
             try:
-                left = self._serve_due(part, outlook, late, fan_out, rescuer)
+                left = self._serve_due(part, late, fan_out, rescuer)
             finally:
                 # Even if an error ended the reading: these reports are due.
                 rescuer.finish()
             if orphaned:
-                rescuer.rescue(orphaned.result())
+                for due, delivery in orphaned.result():
+                    if not delivery.by_hand:
+                        late.note(due)
+                rescuer.rescue_orphaned(orphaned.result())
                 rescuer.tell_untold()
+        if rescuer.is_behind:
+            self._store.note_queues(QueueCondition.BEHIND)
         return left
 
-    def _serve_due(
-        self, part: RunPart, outlook: QueueOutlook, late: LateReports, fan_out: FanOut, rescuer: Rescuer
-    ) -> RunPart | None:
+    def _serve_due(self, part: RunPart, late: LateReports, fan_out: FanOut, rescuer: Rescuer) -> RunPart | None:
         found = 0
         try:
             for due in due_subscriptions(
@@ -253,23 +253,22 @@ class Run:
                 self.last_read = due
                 found += 1
                 late.note(due)
-                self._serve(due, outlook, fan_out, rescuer)
+                self._serve(due, fan_out, rescuer)
                 if self._is_late():
                     return part.after(due)
             return None
         finally:
             self._counters.add(RunCounter.DUE, found)
 
-    def _serve(self, due: DueSubscription, outlook: QueueOutlook, fan_out: FanOut, rescuer: Rescuer) -> None:
+    def _serve(self, due: DueSubscription, fan_out: FanOut, rescuer: Rescuer) -> None:
         """Enqueue a report, or leave it to the rescuer."""
         try:
-            age = outlook.history.task_age(due.due_at)
-            if not rescuer.needs_look(due, age):
-                fan_out.add(due, age.salt)
+            if not rescuer.needs_look(due):
+                fan_out.add(due, rescuer.first_salt(due.due_at))
                 return
         except Exception as error:  # noqa: BLE001  it is logged there
-            due, age = unservable(due, error, run_id=self._run_id), TaskAge(TaskStatus.FRESH, "")
-        rescuer.add(due, age)
+            due = unservable(due, error, run_id=self._run_id)
+        rescuer.add(due)
 
     def _hand_over(self, left: RunPart) -> PartEnd:
         """Have another request do what is left."""

@@ -1,6 +1,6 @@
 """Reads and writes `runs`: the document of this run, and those of the runs before it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import Any, TypeVar
@@ -21,12 +21,8 @@ from functions.shared.run import (
     Sweep,
 )
 
-_PAGE = 50
-"""How many earlier runs a page has: two days of hourly ones, which is longer than a report stays due."""
-
-_MOST_PAGES = 40
-"""How many pages are read where most runs found the queues paused, or were stopped: a month of a run every half
-hour."""
+_MOST_RUNS = 50
+"""How many earlier runs a run reads: two days of hourly ones."""
 
 _MOST_EARLIER_ATTEMPTS = 10
 """How many attempts before the last are kept. Cloud Scheduler calls again five times at most
@@ -171,20 +167,15 @@ class RunStore:
 
         self._change(change)
 
-    def pages_before(self, run_time: datetime) -> Iterator[list[StoredRun]]:
-        """The runs before a time, the latest first, page by page; of their counters only DUE."""
+    def runs_before(self, run_time: datetime) -> list[StoredRun]:
+        """The latest runs before a time; of their counters only DUE."""
         query = (
             self._runs.where(filter=FieldFilter("scheduled_for", "<", run_time))
             .order_by("scheduled_for", direction=firestore.Query.DESCENDING)
-            .select(["scheduled_for", "started_at", "finished_at", "state", RunCounter.DUE.value, "queues"])
-            .limit(_PAGE)
+            .select(["scheduled_for", "started_at", "finished_at", "state", RunCounter.DUE.value])
+            .limit(_MOST_RUNS)
         )
-        for _ in range(_MOST_PAGES):
-            page = list(query.stream())
-            yield [StoredRun.from_snapshot(snapshot) for snapshot in page]
-            if len(page) < _PAGE:
-                return
-            query = query.start_after(page[-1])
+        return [StoredRun.from_snapshot(snapshot) for snapshot in query.stream()]
 
     def _change_attempt(
         self,

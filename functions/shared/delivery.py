@@ -127,6 +127,7 @@ class Delivery(NamedTuple):
             event, the provider's records or a person settle that.
         by_hand: whether an operator has put it back after it was dead, and counted: no other report covers its time.
         task: the id of the latest task that an operator made.
+        rescues: for how many runs its task was gone, so that they made another one.
         created_at: when it was written first.
         updated_at: when it was written last.
         expire_at: when Firestore deletes it.
@@ -162,6 +163,7 @@ class Delivery(NamedTuple):
     may_have_been_sent: bool = False
     by_hand: bool = False
     task: str = ""
+    rescues: int = 0
     created_at: datetime | None = None
     updated_at: datetime | None = None
     expire_at: datetime | None = None

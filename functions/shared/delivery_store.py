@@ -315,19 +315,26 @@ class DeliveryStore:
                 return True
         return False
 
-    def note_all(self, noted: Sequence[tuple[ReportTask, Event, Period | None]], *, now: datetime) -> None:
-        """Make the records of reports that have none, in one commit. One that there is by now stays as it is."""
+    def write_all(self, changes: Mapping[ReportTask, tuple[Delivery | None, Event, Occasion]]) -> set[ReportTask]:
+        """Write what has happened to deliveries, in one commit.
+
+        Args:
+            changes: for each delivery's task the delivery as it was read, what has happened, and when.
+
+        Returns:
+            The tasks of those that nobody else has written meanwhile; the others stay as they are.
+        """
         writes = [
-            self._write_of(task, None, written(None, event, task=task, now=now, period=period))
-            for task, event, period in noted
+            self._write_of(task, before, written(before, event, task=task, **on._asdict()))
+            for task, (before, event, on) in changes.items()
         ]
         try:
             self._commit(writes)
         except (*CHANGED, exceptions.Aborted):
-            # A worker has just begun with one of the reports, so the commit wrote none.
-            if len(noted) > 1:
-                for each in noted:
-                    self.note_all([each], now=now)
+            # The commit wrote none.
+            each_alone = [{task: change} for task, change in changes.items()] if len(changes) > 1 else []
+            return set[ReportTask]().union(*map(self.write_all, each_alone))
+        return set(changes)
 
     def withdraw(self, task: ReportTask, delivery: Delivery) -> None:
         """Take a record back that was only noted, unless something has happened to it since."""

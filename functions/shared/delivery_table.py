@@ -31,10 +31,9 @@ _NOT_CLAIMED: Mapping[str, Any] = {"owner": None, "lease_expires_at": None}
 
 
 class Noted(NamedTuple):
-    """A report is known of that no worker has tried: it is overdue, or an operator sends it.
+    """An operator sends a report that no worker has tried.
 
-    Without a record, a task that dies before a worker claims the delivery would leave no trace. How long the report is
-    tried, and kept, counts from here.
+    Without a record, a task that dies before a worker claims the delivery would leave no trace.
 
     Attributes:
         task_name: the id of the task that an operator makes. A run knows only the tasks of runs: from this it learns of
@@ -46,6 +45,22 @@ class Noted(NamedTuple):
     def fields(self, before: Delivery | None) -> dict[str, Any]:
         """See written."""
         return {"task": self.task_name} if self.task_name else {}
+
+
+class Rescued(NamedTuple):
+    """A run finds that no queue holds a task for the report any more, and makes another one. `run_id` then names that
+    task. After a day, and LEAST_RESCUES of these, the next run gives the report up.
+
+    Attributes:
+        run_id: the run's. Called again, it counts once.
+    """
+
+    run_id: str
+
+    def fields(self, before: Delivery | None) -> dict[str, Any]:
+        """See written."""
+        known = before.rescues if before else 0
+        return {"rescues": known if before and known and before.run_id == self.run_id else known + 1}
 
 
 class Tried(NamedTuple):
@@ -227,7 +242,15 @@ class Replayed(NamedTuple):
         """See written."""
         # Without a period, nobody can tell what it covered: it is sent like a report that is still to come.
         by_hand = {"by_hand": True} if before and before.is_counted and before.period_start else {}
-        return {**_NOT_CLAIMED, **by_hand, "task": self.task_name, "attempts": 0, "reason": None, "request": None}
+        return {
+            **_NOT_CLAIMED,
+            **by_hand,
+            "task": self.task_name,
+            "attempts": 0,
+            "rescues": 0,
+            "reason": None,
+            "request": None,
+        }
 
 
 class TaskMade(NamedTuple):
@@ -245,7 +268,19 @@ class TaskMade(NamedTuple):
 
 
 Event = (
-    Noted | Tried | Claimed | Refused | Unclear | Sent | Proven | Skipped | GivenUp | Published | Replayed | TaskMade
+    Noted
+    | Rescued
+    | Tried
+    | Claimed
+    | Refused
+    | Unclear
+    | Sent
+    | Proven
+    | Skipped
+    | GivenUp
+    | Published
+    | Replayed
+    | TaskMade
 )
 
 Guard = Callable[[Delivery | None, datetime], bool]
@@ -283,7 +318,17 @@ _P, _S, _G = DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.GIVING_
 _SENT, _SKIPPED, _DEAD = DeliveryState.SENT, DeliveryState.SKIPPED, DeliveryState.DEAD
 
 TABLE: tuple[Row, ...] = (
-    Row(Noted, None, _P, "The dispatcher notes an overdue report, or an operator sends one."),
+    Row(Noted, None, _P, "An operator sends a report."),
+    Row(Rescued, None, _P, "No worker has tried it, and its task is gone: a run makes another one."),
+    Row(Rescued, _P, _P, "Its task is gone: a run makes another one."),
+    Row(
+        Rescued,
+        _S,
+        _S,
+        "The lease is over, and the task is gone: a run makes another one.",
+        guard=_lease_is_over,
+    ),
+    Row(Rescued, _G, _G, "The process that gives it up has ended, and its task is gone: a run makes another one."),
     Row(Tried, None, _P, "The first attempt fails before it claims.", AttemptResult.FAILED),
     Row(Tried, _P, _P, "A further attempt fails before it claims.", AttemptResult.FAILED),
     Row(Claimed, None, _S, "The first attempt claims it, to send the report.", AttemptResult.CLAIMED),

@@ -42,7 +42,7 @@ class DeadLetterReason(StrEnum):
     UNKNOWN_OUTCOME = "unknown-outcome"
     """The provider may have taken the mail, and cannot say whether it has."""
     LOST = "lost"
-    """Its tasks died without a trace, and 24 hours have passed."""
+    """Its tasks died without a trace, for 24 hours and in 12 runs at least."""
 
 
 class DeadLetterState(StrEnum):

@@ -4,7 +4,7 @@ import functools
 import time
 from collections.abc import Sequence
 from concurrent.futures import TimeoutError as OperationTimeout
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -19,7 +19,6 @@ from google.cloud.tasks_v2 import (
     HttpMethod,
     Queue,
     RateLimits,
-    Task,
 )
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -177,8 +176,8 @@ class TaskQueue:
         mask = FieldMask(paths=["rate_limits.max_dispatches_per_second"])
         cloud_tasks_client().update_queue(queue=Queue(name=self._path, rate_limits=limits), update_mask=mask)
 
-    def created_at(self, task: str) -> datetime | None:
-        """When a task was made that the queue still holds; None where it has succeeded or was tried for the last time.
+    def holds(self, task: str) -> bool:
+        """Whether the queue still holds a task: it keeps one until it has succeeded or was tried for the last time.
 
         https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues.tasks/get
 
@@ -189,10 +188,10 @@ class TaskQueue:
             google.api_core.exceptions.GoogleAPIError: the service cannot be asked.
         """
         try:
-            found = cloud_tasks_client().get_task(name=f"{self._path}/tasks/{task}")
+            cloud_tasks_client().get_task(name=f"{self._path}/tasks/{task}")
         except NotFound:
-            return None
-        return Task.pb(found).create_time.ToDatetime(tzinfo=UTC)  # type: ignore[no-any-return]  # protobuf is untyped here
+            return False
+        return True
 
     def enqueue(self, tasks: Sequence[NewTask]) -> list[TaskCreation]:
         """Make tasks, and retry those that the service cannot take at the moment: six times, over about ten seconds.

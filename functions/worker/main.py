@@ -24,6 +24,7 @@ from functions.shared.server import configure_server
 from functions.shared.settings import WorkerSettings
 from functions.shared.subscription import SubscriptionDefaults
 from functions.worker.attempt import Attempt
+from functions.worker.attempt_end import AttemptEnd
 from functions.worker.breaker import Breaker
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
@@ -36,6 +37,7 @@ from functions.worker.report_builder import ReportBuilder
 from functions.worker.reports.canary import variant_of
 from functions.worker.reports.firestore_user_data import FirestoreUserData
 from functions.worker.send_report import SendReport
+from functions.worker.sending import Sending
 from functions.worker.time_budget import MAIL_RECORD_SECONDS
 from functions.worker.time_limit import MOST_HANGING, TimeLimit
 
@@ -104,15 +106,18 @@ def _send_report() -> SendReport:
     topic = DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic)
     defaults = SubscriptionDefaults(kind=_settings.default_kind, cadence=_settings.default_cadence)
     deliveries = DeliveryStore(client, defaults, restored_at=_settings.restored_at, variant_of=_variant_of)
+    mail_record = functools.partial(deliveries.mail_record, seconds=MAIL_RECORD_SECONDS)
     return SendReport(
         deliveries=deliveries,
-        inactive_users=InactiveUsers(client, defaults),
-        provider=_provider.mail_provider(),
-        repeating=Repeating(
-            _provider.repeatable_sending(), provider=_settings.mail_provider.value, now=lambda: datetime.now(UTC)
+        end=AttemptEnd(
+            deliveries=deliveries, inactive_users=InactiveUsers(client, defaults), dead_letters=topic, now=_now
         ),
-        dead_letters=topic,
-        key_alert=KeyAlert(topic.tell, now=lambda: datetime.now(UTC)),
+        sending=Sending(
+            _provider.mail_provider(),
+            Repeating(_provider.repeatable_sending(), provider=_settings.mail_provider.value, now=_now),
+            breaker=Breaker(_now, pause=timedelta(seconds=_settings.provider_pause)),
+            key_alert=KeyAlert(topic.tell, now=_now),
+        ),
         builder=ReportBuilder(
             user_data=functools.partial(FirestoreUserData, client),
             compliance=MailCompliance.from_settings(_settings),
@@ -122,13 +127,13 @@ def _send_report() -> SendReport:
             settings=_kind_settings,
             canaries=_canaries,
         ),
-        on_unknown_outcome=_settings.on_unknown_outcome,
-        now=lambda: datetime.now(UTC),
-        breaker=Breaker(lambda: datetime.now(UTC), pause=timedelta(seconds=_settings.provider_pause)),
-        inquiry=OutcomeInquiry(
-            functools.partial(deliveries.mail_record, seconds=MAIL_RECORD_SECONDS), _provider.delivery_lookup()
-        ),
+        inquiry=OutcomeInquiry(mail_record, _provider.delivery_lookup(), _settings.on_unknown_outcome),
+        now=_now,
     )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _variant_of(task: ReportTask) -> str:
@@ -157,7 +162,7 @@ def _attempt(headers: Headers) -> Attempt:
         number=number,
         task_name=headers.get("X-CloudTasks-TaskName", ""),
         last=number >= _settings.max_attempts,
-        started_at=datetime.now(UTC),
+        started_at=_now(),
     )
 
 

@@ -14,9 +14,11 @@ from typing import NamedTuple
 
 import structlog
 
+from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.delivery import Delivery
 from functions.shared.mail_event import MailRecord
 from functions.shared.recipients import recipients
+from functions.shared.settings import OnUnknownOutcome
 from functions.worker.mail.delivery_lookup import (
     DeliveryLookup,
     LookupAnswer,
@@ -27,7 +29,7 @@ from functions.worker.mail.delivery_lookup import (
 from functions.worker.mail.model import Accepted, MailOutcome, Unclear
 from functions.worker.task_delivery import TaskDelivery
 from functions.worker.time_budget import LEASE, LOOKUP_SECONDS
-from functions.worker.transitions import Retry, Sent
+from functions.worker.transitions import GiveUp, Retry, Sent
 
 RECORDED_WITHIN = timedelta(minutes=10)
 """How long after a mail was handed over the provider's records may still come to show it. Providers name no figure, and
@@ -49,11 +51,42 @@ class OutcomeInquiry:
     Args:
         mail_record: reads what the provider has reported about a delivery's mail, by the delivery's id.
         lookup: the provider's records; None where they are not to be asked.
+        on_unknown_outcome: the team's choice between maybe never and maybe twice.
     """
 
-    def __init__(self, mail_record: Callable[[str], MailRecord | None], lookup: DeliveryLookup | None) -> None:
+    def __init__(
+        self,
+        mail_record: Callable[[str], MailRecord | None],
+        lookup: DeliveryLookup | None,
+        on_unknown_outcome: OnUnknownOutcome,
+    ) -> None:
         self._mail_record = mail_record
         self._lookup = lookup
+        self._on_unknown_outcome = on_unknown_outcome
+
+    def settle(self, work: TaskDelivery, *, now: datetime) -> Sent | Retry | GiveUp | None:
+        """How an attempt at a delivery of unknown outcome ends; None where it is to be sent, perhaps again.
+
+        Args:
+            work: the delivery.
+            now: the present, in UTC.
+
+        Raises:
+            GoogleAPIError: Firestore does not say what was reported.
+        """
+        found = self.look_up(work, now=now)
+        if not isinstance(found, StillUnknown):
+            return found
+        # The team has chosen for a mail now and then, and not for all mails that a restore has forgotten.
+        is_restored = work.delivery is not None and work.delivery.is_restored
+        if self._on_unknown_outcome is not OnUnknownOutcome.DEAD_LETTER and not is_restored:
+            return None
+        error = f"{_cause_of_doubt(work.delivery)}: the mail provider may have the mail, or not; {found.note}"
+        return GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error)
+
+    def look_up(self, work: TaskDelivery, *, now: datetime) -> Sent | Retry | StillUnknown:
+        """Ask, and decide by what is found; as above."""
+        return after_lookup(self.ask(wanted_mail(work)), work.delivery, now=now, last_attempt=work.attempt.last)
 
     def ask(self, wanted: WantedMail) -> LookupAnswer:
         """Find out whether the provider has the mail of a delivery. Logs what came of it.
@@ -96,6 +129,13 @@ class OutcomeInquiry:
             if isinstance(answer, MailFound):
                 return Accepted(message_id=answer.message_id)
         return outcome
+
+
+def _cause_of_doubt(delivery: Delivery | None) -> str:
+    """Why it is not known whether a report was sent."""
+    if delivery is not None and delivery.is_restored:
+        return "it was due before Firestore was restored, and may have been sent after the copy was made"
+    return (delivery and (delivery.problem or delivery.last_error)) or "a worker ended while it was sending"
 
 
 def _log(wanted: WantedMail, *, found: str) -> None:

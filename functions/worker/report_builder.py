@@ -13,8 +13,6 @@ from functions.shared.delivery import SkipReason
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
 from functions.shared.sanitize import error_text
-from functions.shared.subscription import Subscription
-from functions.shared.user import User
 from functions.worker.compose import compose
 from functions.worker.kind_settings import KindSettings
 from functions.worker.mail.compliance import MailCompliance
@@ -24,7 +22,8 @@ from functions.worker.reports.mistakes import describe_mistake, own_traceback
 from functions.worker.reports.report import PermanentError
 from functions.worker.reports.report import Skip as NothingToReport
 from functions.worker.reports.user_data import UserData
-from functions.worker.time_budget import READ_MARGIN_SECONDS
+from functions.worker.skipping import Subscriber
+from functions.worker.time_budget import BUILD_SECONDS, READ_MARGIN_SECONDS
 from functions.worker.time_limit import TimeLimit, TookTooLong
 from functions.worker.transitions import GiveUp, Retry, Skip
 
@@ -45,6 +44,7 @@ class ReportBuilder:
         firestore: for what else a kind reads; None where tests need none.
         settings: the kinds' own settings and secrets, by kind and name.
         canaries: the kinds that have a next version.
+        build_seconds: how long after the start of an attempt its report must be built.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class ReportBuilder:
         firestore: "firestore.Client | None" = None,
         settings: KindSettings | None = None,
         canaries: Canaries | None = None,
+        build_seconds: float = BUILD_SECONDS,
     ) -> None:
         self._user_data = user_data
         self._firestore = firestore
@@ -65,23 +66,27 @@ class ReportBuilder:
         self._compliance = compliance
         self._brand = brand
         self._time_limit = time_limit
+        self._build_seconds = build_seconds
 
     def build(
-        self, task: ReportTask, user: User, subscription: Subscription, period: Period, *, seconds: float
+        self, task: ReportTask, subscriber: Subscriber, period: Period, *, elapsed: float
     ) -> Mail | Skip | Retry | GiveUp:
         """Build the mail of a delivery.
 
         Args:
             task: the delivery's.
-            user: whose report it is.
-            subscription: which of the user's.
+            subscriber: who gets it.
             period: what the report covers.
-            seconds: how long it may take.
+            elapsed: how many seconds of the attempt are over.
 
         Returns:
             Skip where there is nothing to report, GiveUp where the report can never be made, Retry where building it
             failed or took too long.
         """
+        if subscriber.problem:
+            return GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error=subscriber.problem)
+        user, subscription = subscriber
+        seconds = self._build_seconds - elapsed
         try:
             make = functools.partial(
                 compose,

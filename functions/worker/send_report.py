@@ -3,16 +3,13 @@ attempt_end.py writes how it ends."""
 
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from http import HTTPStatus
 
 import structlog
 from google.api_core.exceptions import GoogleAPIError
 
 from functions.shared.contract import InvalidContract
-from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.delivery import Delivery, SkipReason
 from functions.shared.delivery_store import DeliveryChanged, DeliveryStore, Occasion
 from functions.shared.delivery_table import Claimed
@@ -21,24 +18,19 @@ from functions.shared.mark import is_untouched
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
 from functions.shared.sanitize import error_text
-from functions.shared.settings import OnUnknownOutcome
 from functions.shared.stored_request import StoredRequest
 from functions.worker import task_answer
 from functions.worker.attempt import Attempt
-from functions.worker.attempt_end import AttemptEnd, DeadLetters
-from functions.worker.breaker import Breaker
-from functions.worker.inactive_users import InactiveUsers
-from functions.worker.key_alert import KeyAlert
-from functions.worker.mail.model import Mail, MailOutcome, MailProvider, NotAllowed
-from functions.worker.outcome_inquiry import OutcomeInquiry, StillUnknown, after_lookup, wanted_mail
-from functions.worker.repeating import MadeRequests, Repeating
+from functions.worker.attempt_end import AttemptEnd
+from functions.worker.mail.model import Mail
+from functions.worker.outcome_inquiry import OutcomeInquiry, StillUnknown, wanted_mail
+from functions.worker.repeating import MadeRequests
 from functions.worker.report_builder import ReportBuilder
 from functions.worker.sending import Sending
 from functions.worker.skipping import Subscriber, subscriber_of
 from functions.worker.task_answer import AttemptTimer, TaskAnswer
 from functions.worker.task_delivery import TaskDelivery
 from functions.worker.time_budget import (
-    BUILD_SECONDS,
     CLAIM_SECONDS,
     CLAIM_SECONDS_NEEDED,
     LEASE,
@@ -48,7 +40,6 @@ from functions.worker.transitions import (
     GiveUp,
     NextStep,
     Retry,
-    Sent,
     Skip,
     Transition,
     next_step,
@@ -67,46 +58,30 @@ class SendReport:
 
     Args:
         deliveries: reads and writes deliveries and their subscriptions.
-        inactive_users: pauses the subscriptions of users who are inactive or gone.
-        provider: takes the mail.
-        repeating: makes the requests of a mail again, where the provider has idempotency keys.
-        dead_letters: where dead letters go.
-        key_alert: called for each mail that the provider refuses because of its key.
+        end: ends the attempts.
+        sending: hands mails to the provider.
         builder: builds the mail.
-        on_unknown_outcome: the team's choice between maybe never and maybe twice.
-        now: the present, in UTC.
-        breaker: whether to leave the provider alone; shared by all attempts of this process.
         inquiry: finds out about mails of unknown outcome.
-        build_seconds: how long after the start of an attempt its report must be built.
+        now: the present, in UTC.
     """
 
     def __init__(
         self,
         *,
         deliveries: DeliveryStore,
-        inactive_users: InactiveUsers,
-        provider: MailProvider,
-        repeating: Repeating,
-        dead_letters: DeadLetters,
-        key_alert: KeyAlert,
+        end: AttemptEnd,
+        sending: Sending,
         builder: ReportBuilder,
-        on_unknown_outcome: OnUnknownOutcome,
-        now: Callable[[], datetime],
-        breaker: Breaker,
         inquiry: OutcomeInquiry,
-        build_seconds: float = BUILD_SECONDS,
+        now: Callable[[], datetime],
     ) -> None:
         self._deliveries = deliveries
-        self._end = AttemptEnd(deliveries=deliveries, inactive_users=inactive_users, dead_letters=dead_letters, now=now)
-        self._provider = provider
-        self._repeating = repeating
-        self._sending = Sending(provider, breaker)
-        self._key_alert = key_alert
+        self._end = end
+        self._sending = sending
+        self._repeating = sending.repeating
         self._builder = builder
-        self._on_unknown_outcome = on_unknown_outcome
-        self._now = now
         self._inquiry = inquiry
-        self._build_seconds = build_seconds
+        self._now = now
 
     def __call__(self, body: bytes, attempt: Attempt) -> TaskAnswer:
         """Carry out a task.
@@ -166,12 +141,12 @@ class SendReport:
 
     def _send(self, work: TaskDelivery, timer: AttemptTimer, *, is_unknown: bool) -> _End:
         stored = self._repeating.stored_in(work.delivery) if is_unknown else None
-        if is_unknown and stored is None and (known := self._settle_unknown(work)):
+        if is_unknown and stored is None and (known := self._inquiry.settle(work, now=self._now())):
             return work, known
         subscriber = subscriber_of(work.user, work.subscription, now=self._now())
         if isinstance(subscriber, SkipReason):
             # An event of the mail may be what has paused the subscription: then the mail was sent.
-            found = self._look_up(work) if stored else StillUnknown("")
+            found = self._inquiry.look_up(work, now=self._now()) if stored else StillUnknown("")
             return work, Skip(reason=subscriber) if isinstance(found, StillUnknown) else found
         if kept_back := self._sending.kept_back():
             return work, kept_back
@@ -203,43 +178,23 @@ class SendReport:
         if made is not None:
             return self._hand_over(work, made, timer)
         _logger.warning("requests_not_repeatable", delivery_id=work.task.delivery_id)
-        known = self._settle_unknown(work)
+        known = self._inquiry.settle(work, now=self._now())
         return (work, known) if known else None
 
     def _can_repeat(self, delivery: Delivery) -> bool:
         return self._repeating.stored_in(delivery) is not None
 
-    def _settle_unknown(self, work: TaskDelivery) -> Transition | None:
-        """How an attempt at a delivery of unknown outcome ends; None where it is to be sent, perhaps again."""
-        found = self._look_up(work)
-        if not isinstance(found, StillUnknown):
-            return found
-        # The team has chosen for a mail now and then, and not for all mails that a restore has forgotten.
-        is_restored = work.delivery is not None and work.delivery.is_restored
-        if self._on_unknown_outcome is not OnUnknownOutcome.DEAD_LETTER and not is_restored:
-            return None
-        error = f"{_cause_of_doubt(work.delivery)}: the mail provider may have the mail, or not; {found.note}"
-        return GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error)
-
-    def _look_up(self, work: TaskDelivery) -> Sent | Retry | StillUnknown:
-        return after_lookup(
-            self._inquiry.ask(wanted_mail(work)), work.delivery, now=self._now(), last_attempt=work.attempt.last
-        )
-
     def _build(
         self, task: ReportTask, subscriber: Subscriber, period: Period, timer: AttemptTimer
     ) -> Mail | Skip | Retry | GiveUp:
-        if subscriber.problem:
-            return GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error=subscriber.problem)
         with timer.part("build"):
-            seconds = self._build_seconds - timer.seconds
-            return self._builder.build(task, subscriber.user, subscriber.subscription, period, seconds=seconds)
+            return self._builder.build(task, subscriber, period, elapsed=timer.seconds)
 
     def _hand_over(self, work: TaskDelivery, outgoing: Mail | MadeRequests, timer: AttemptTimer) -> _End:
         """Claim the delivery, and hand over its mail: as it was built, or as requests that can be made again."""
         made = outgoing if isinstance(outgoing, MadeRequests) else None
         is_repeat = made is not None and made.is_repeat
-        with self._sending.turn() as turn:
+        with self._sending.turn(work.task.run_id) as turn:
             # With an idempotency key the mail itself is the trial of a provider that was failing.
             kept_back = turn.kept_back or (turn.try_out(outgoing) if isinstance(outgoing, Mail) else None)
             if kept_back:
@@ -248,7 +203,7 @@ class SendReport:
             work, subscriber = self._look_again(work._replace(delivery=claimed, is_claimed=True), is_repeat=is_repeat)
             if not isinstance(subscriber, Subscriber):
                 return work, subscriber
-            send = self._to_those_left(outgoing, subscriber)
+            send = self._sending.way_to(outgoing, subscriber)
             if send is None:
                 error = "it goes to other addresses by now"
                 return work, _not_now(cause="addresses-changed", error=error, is_repeat=is_repeat)
@@ -257,10 +212,6 @@ class SendReport:
                 return work, _not_now(cause="slow-claim", error=error, is_repeat=is_repeat)
             with timer.part("send"):
                 outcome = turn.hand_over(send)
-        if isinstance(outcome, NotAllowed):
-            # An alert policy watches for this line: no report goes out until somebody replaces the key.
-            _logger.error("provider_refuses_key", alert="provider-refuses-key", error=outcome.error)
-            self._key_alert(run_id=work.task.run_id, error=outcome.error)
         if is_repeat:
             return work, transition_after_repeat(outcome)
         if work.attempt.last and made is None:
@@ -308,19 +259,6 @@ class SendReport:
             return work._replace(period=left), _not_now(cause="period-cut", error=error)
         return work, subscriber
 
-    def _to_those_left(
-        self, outgoing: Mail | MadeRequests, subscriber: Subscriber
-    ) -> Callable[..., MailOutcome] | None:
-        """What hands over the mail to those who are still to get it; None where nobody is."""
-        if isinstance(outgoing, Mail):
-            recipients = subscriber.still_wanted(outgoing.recipients)
-            return partial(self._provider.send, replace(outgoing, recipients=recipients)) if recipients else None
-        requests = subscriber.still_wanted(outgoing.requests)
-        if not requests and outgoing.is_repeat:
-            # Their addresses are others by now. These may have got it, and the same mail does not go to both.
-            requests = [each for each in outgoing.requests if not subscriber.subscription.leaves_out(each.address)]
-        return partial(outgoing.make, requests) if requests else None
-
 
 def _not_now(
     *,
@@ -331,13 +269,6 @@ def _not_now(
 ) -> Retry:
     """A claim is given back, unless a worker may have handed the mail over before."""
     return Retry(status=status, cause=cause, error=error, release=not is_repeat)
-
-
-def _cause_of_doubt(delivery: Delivery | None) -> str:
-    """Why it is not known whether a report was sent."""
-    if delivery is not None and delivery.is_restored:
-        return "it was due before Firestore was restored, and may have been sent after the copy was made"
-    return (delivery and (delivery.problem or delivery.last_error)) or "a worker ended while it was sending"
 
 
 def _read_task(body: bytes) -> ReportTask:

@@ -3,12 +3,16 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 
 import structlog
 
 from functions.worker.breaker import Breaker, BreakerChange
-from functions.worker.mail.model import Mail, MailOutcome, MailProvider, Unavailable, Unclear
+from functions.worker.key_alert import KeyAlert
+from functions.worker.mail.model import Mail, MailOutcome, MailProvider, NotAllowed, Unavailable, Unclear
+from functions.worker.repeating import MadeRequests, Repeating
+from functions.worker.skipping import Subscriber
 from functions.worker.time_budget import SEND_SECONDS, TRIAL_SECONDS
 from functions.worker.transitions import Retry
 
@@ -50,21 +54,45 @@ class Sending:
 
     Args:
         provider: takes the mail.
+        repeating: makes the requests of a mail again, where the provider has idempotency keys.
         breaker: whether to leave the provider alone; shared by all attempts of this process.
+        key_alert: called for each mail that the provider refuses because of its key.
     """
 
-    def __init__(self, provider: MailProvider, breaker: Breaker) -> None:
+    def __init__(self, provider: MailProvider, repeating: Repeating, *, breaker: Breaker, key_alert: KeyAlert) -> None:
         self._provider = provider
+        self.repeating = repeating
         self._breaker = breaker
+        self._key_alert = key_alert
 
     def kept_back(self) -> Retry | None:
         """Why a mail would be kept back, so that no report is built for nothing; None where it would not."""
         wait = self._breaker.wait_seconds()
         return _kept_back(wait, self._breaker.error) if wait else None
 
+    def way_to(self, outgoing: Mail | MadeRequests, subscriber: Subscriber) -> Callable[..., MailOutcome] | None:
+        """What hands over a mail to those who are still to get it; None where nobody is.
+
+        Args:
+            outgoing: the mail as it was built, or as requests that can be made again.
+            subscriber: who gets it by now.
+        """
+        if isinstance(outgoing, Mail):
+            recipients = subscriber.still_wanted(outgoing.recipients)
+            return partial(self._provider.send, replace(outgoing, recipients=recipients)) if recipients else None
+        requests = subscriber.still_wanted(outgoing.requests)
+        if not requests and outgoing.is_repeat:
+            # Their addresses are others by now. These may have got it, and the same mail does not go to both.
+            requests = [each for each in outgoing.requests if not subscriber.subscription.leaves_out(each.address)]
+        return partial(outgoing.make, requests) if requests else None
+
     @contextmanager
-    def turn(self) -> Iterator[Turn]:
-        """Ask to send a mail, and learn from what comes of it."""
+    def turn(self, run_id: str) -> Iterator[Turn]:
+        """Ask to send a mail, and learn from what comes of it.
+
+        Args:
+            run_id: of the task's run, for an alert.
+        """
         breaker_pass = self._breaker.enter()
         wait = breaker_pass.wait_seconds
         turn = Turn(
@@ -82,6 +110,10 @@ class Sending:
                 failure = None
             is_up = outcome is not None and failure is None
             self._log(self._breaker.leave(breaker_pass, failure=failure, is_up=is_up))
+        if isinstance(outcome, NotAllowed):
+            # An alert policy watches for this line: no report goes out until somebody replaces the key.
+            _logger.error("provider_refuses_key", alert="provider-refuses-key", error=outcome.error)
+            self._key_alert(run_id=run_id, error=outcome.error)
 
     def _log(self, change: BreakerChange | None) -> None:
         if change is BreakerChange.OPENED:

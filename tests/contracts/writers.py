@@ -30,6 +30,7 @@ from functions.shared.delivery_table import (
     Published,
     Refused,
     Replayed,
+    Rescued,
     Sent,
     Skipped,
     Unclear,
@@ -115,7 +116,7 @@ def new_deliveries() -> dict[str, dict[str, Any]]:
     )
     claim = Claimed(OWNER, LEASE, "resend", request)
     return {
-        "noted": written(None, Noted(), task=TASK, now=NOW),
+        "noted": written(None, Rescued(TASK.run_id), task=TASK, now=NOW),
         "sent by hand": written(None, Noted("0123-by-hand"), task=TASK, now=NOW),
         "claimed": written(None, claim, task=TASK, now=NOW, period=PERIOD, attempt=attempt),
     }

@@ -14,7 +14,14 @@ from typing import Any, NamedTuple
 
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.rescue.dead_lettering import failure_of_lost
-from functions.dispatcher.rescue.policy import LOST_AFTER, RescueStep, rescue_step
+from functions.dispatcher.rescue.rescue_step import (
+    LEAST_RESCUES,
+    LOST_AFTER,
+    QueueAnswer,
+    RescueStep,
+    is_under_way,
+    rescue_step,
+)
 from functions.dlq_handler.intake.received_dead_letter import ReceivedDeadLetter
 from functions.dlq_handler.store.dead_letter_store import dead_letter_changes
 from functions.shared.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter, dismissed_fields
@@ -26,10 +33,10 @@ from functions.shared.delivery_table import (
     Claimed,
     Event,
     GivenUp,
-    Noted,
     Proven,
     Published,
     Refused,
+    Rescued,
     Sent,
     Skipped,
     Unclear,
@@ -466,6 +473,10 @@ def _rescue(state: State, process: Process, bounds: Bounds) -> Iterator[Step]:
     if process.at == "hold" and process.failure is not None:
         yield "the rescue gives up", _write(state, process, GivenUp(name, process.failure), at="publish"), True
         return
+    if process.at == "enqueue":
+        tasks = tuple(sorted((*state.tasks, bounds.attempts)))
+        yield "the rescue makes another task", _without(state, process)._replace(tasks=tasks), True
+        return
     state, ended = _with(state, name, held=delivery, is_current=True), _without(state, process)
     if not state.is_due and (delivery is None or delivery.is_final):
         is_told = state.letter is not None and not state.letter.stored.needs_alert
@@ -473,20 +484,20 @@ def _rescue(state: State, process: Process, bounds: Bounds) -> Iterator[Step]:
             yield "the run tells what the restore has lost", _publish(ended, delivery.failure), True
         yield "the rescue finds nothing to do", ended, True
         return
-    # A copy may not have the record, or an older one.
-    found = delivery and delivery._replace(created_at=NOW)
-    step = rescue_step(found, due_at=NOW, run_time=A_DAY_LATER if state.is_old else NOW)
-    if step is RescueStep.IN_PROGRESS:
+    run_time = A_DAY_LATER if state.is_old else NOW
+    if is_under_way(delivery, run_time=run_time, read_from=NOW + SECOND):
         yield "the rescue leaves it to the worker", ended, True
-    elif step is RescueStep.GIVE_UP:
+        return
+    # A copy may not have the record, or an older one.
+    tried = delivery and delivery._replace(created_at=NOW, rescues=LEAST_RESCUES)
+    if rescue_step(tried, QueueAnswer.GONE, due_at=NOW, run_time=run_time) is RescueStep.GIVE_UP:
         failure = failure_of_lost(DUE, delivery, run_time=NOW, now=state.failed_at)
         lost = _with(state, name, at="hold", failure=failure)
         yield "the rescue finds it lost", lost._replace(failures=min(state.failures + 1, 3)), True
-    else:
-        tasks = tuple(sorted((*state.tasks, bounds.attempts)))
-        if delivery is None:
-            ended = _settle(state, _of(state, name), Noted())
-        yield "the rescue makes another task", ended._replace(tasks=tasks), True
+        return
+    if delivery is None or not delivery.is_final:
+        state = _write(state, _of(state, name), Rescued("r"))
+    yield "the rescue notes that it makes another task", _with(state, name, at="enqueue"), True
 
 
 # Mail events
@@ -701,6 +712,7 @@ def _as_kept(before: Delivery | None, fields: Mapping[str, Any]) -> Delivery:
     return after._replace(
         history=_UNCLEAR if is_unclear else (),
         attempts=min(after.attempts, 1),
+        rescues=0,
         created_at=NOW,
         last_attempt_at=None,
         owner="",

@@ -102,16 +102,6 @@ class DeadLettering:
         self._run_id = run_id
         self._run_time = run_time
 
-    def lost(self, due: DueSubscription, delivery: Delivery | None) -> LostReport:
-        """A report that has been due for too long, and why it is given up.
-
-        Args:
-            due: the report's subscription.
-            delivery: the report's; None where there is none.
-        """
-        failure = failure_of_lost(due, delivery, run_time=self._run_time, now=datetime.now(UTC))
-        return LostReport(due, delivery, failure)
-
     def give_up(self, reports: Sequence[LostReport]) -> None:
         """Publish the reports' dead letters and mark their deliveries dead. Each failure is counted and logged."""
         if reports:
@@ -121,9 +111,9 @@ class DeadLettering:
     def _give_up(self, report: LostReport) -> None:
         due, failure = report.due, report.failure
         try:
-            if not self._carry_out(report):
-                self._counters.add(RunCounter.ALREADY_DISPATCHED)
-                return
+            self._carry_out(report)
+        except DeliveryChanged:
+            self._counters.add(RunCounter.ALREADY_DISPATCHED)
         except Exception as error:
             # Catches unexpected errors, too, so that the run still gives up all other reports.
             self._counters.add_error()
@@ -134,24 +124,19 @@ class DeadLettering:
                 subscription_id=due.subscription_id,
                 error=type(error).__name__,
             )
-            return
-        self._counters.add(RunCounter.LOST)
-        _logger.error(
-            "report_given_up",
-            run_id=self._run_id,
-            user_id=due.user_id,
-            subscription_id=due.subscription_id,
-            delivery_id=due.delivery_id,
-            reason=failure.reason.value,
-            error=failure.error,
-        )
+        else:
+            self._counters.add(RunCounter.LOST)
+            _logger.error(
+                "report_given_up",
+                run_id=self._run_id,
+                user_id=due.user_id,
+                subscription_id=due.subscription_id,
+                delivery_id=due.delivery_id,
+                reason=failure.reason.value,
+                error=failure.error,
+            )
 
-    def _carry_out(self, report: LostReport) -> bool:
-        """Give the report up, as a worker does.
-
-        Returns:
-            whether no other process has acted on the delivery since it was read.
-        """
+    def _carry_out(self, report: LostReport) -> None:
         due, delivery, failure = report
         task, now = due.task(self._run_id), datetime.now(UTC)
         documents = self._deliveries.read(task)._replace(delivery=delivery)
@@ -160,17 +145,11 @@ class DeadLettering:
             # The next report covers all the time since the due time.
             schedule = subscription.schedule(documents.user)
             period = due_period(subscription, schedule, due_at=due.due_at, run_time=due.due_at, now=now)
-        try:
-            self._deliveries.give_up(
-                task,
-                documents,
-                GivenUp(secrets.token_hex(16), failure),
-                Occasion(self._run_time, period),
-                move=lambda user, subscription: moved_fields(
-                    subscription, user, due_at=due.due_at, period=period, now=now
-                ),
-                publish=self._dead_letters.publish,
-            )
-        except DeliveryChanged:
-            return False
-        return True
+        self._deliveries.give_up(
+            task,
+            documents,
+            GivenUp(secrets.token_hex(16), failure),
+            Occasion(self._run_time, period),
+            move=lambda user, subscription: moved_fields(subscription, user, due_at=due.due_at, period=period, now=now),
+            publish=self._dead_letters.publish,
+        )

@@ -1,24 +1,27 @@
-"""After a restore of Firestore: deliveries that are dead, and whose dead letter the copy does not have.
+"""After a restore of Firestore: deliveries that are dead, and of whose dead letter people may not know.
 
-A copy may be made between the commit that marks a delivery dead and the one that stores its letter. Pub/Sub has
-delivered the message since, to a database that is gone, so it is published again. The DLQ handler stores a letter once.
+A copy may be made between the commit that marks a delivery dead and the one that stores its letter, or that says that
+people were told. Pub/Sub has delivered the message since, to a database that is gone, so it is published again. The DLQ
+handler stores a letter once.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.dispatcher.due_subscription import DueSubscription
-from functions.dispatcher.rescue.policy import LOST_AFTER
-from functions.shared.dead_letter import DEAD_LETTERS
+from functions.dispatcher.rescue.rescue_step import LOST_AFTER
+from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterState
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.delivery import DELIVERIES, Delivery, DeliveryState
 from functions.shared.ids import SHARDS, run_id
 
 _BEFORE = 2 * LOST_AFTER
-"""How long before the restore the reports fell due that are looked at: given up at the latest after a day, and after
+"""How long before the restore the reports fell due that are looked at: given up after a day as a rule, and after
 another one if their task came late."""
 
 _MOST = 5_000
@@ -60,9 +63,9 @@ def tell_untold(
     dead = [each for each in map(Delivery.from_snapshot, query.stream()) if each and each.failure]
     letters = client.collection(DEAD_LETTERS)
     ids = {each.letter_id or each.id for each in dead}
-    found = client.get_all([letters.document(each) for each in ids], field_paths=["state"]) if ids else ()
-    missing = {snapshot.id for snapshot in found if not snapshot.exists}
-    untold = [each for each in dead if (each.letter_id or each.id) in missing]
+    found = client.get_all([letters.document(each) for each in ids], field_paths=["state", "alerted_at"]) if ids else ()
+    told = {snapshot.id for snapshot in found if snapshot.exists and not _needs_alert(snapshot.to_dict())}
+    untold = [each for each in dead if (each.letter_id or each.id) not in told]
     for delivery in untold:
         failure = delivery.failure
         if failure and delivery.due_at:
@@ -70,3 +73,7 @@ def tell_untold(
             topic.publish(failure.letter(due.task(delivery.run_id or run_id(run_time)), attempts=delivery.attempts))
             _logger.warning("dead_letter_told_again", delivery_id=delivery.id)
     return len(untold)
+
+
+def _needs_alert(letter: Mapping[str, Any] | None) -> bool:
+    return letter is not None and letter.get("state") == DeadLetterState.OPEN and letter.get("alerted_at", "") is None

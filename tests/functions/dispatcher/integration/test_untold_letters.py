@@ -44,6 +44,13 @@ def test_a_dead_letter_that_the_copy_lacks_is_published_again(cloud: Cloud) -> N
     assert (letter["reason"], letter["error"]) == ("retries-exhausted", "it said no")
 
 
+def test_a_dead_letter_that_the_copy_has_before_its_alert_is_published_again(cloud: Cloud) -> None:
+    _, name = dead(cloud)
+    cloud.database.collection("dead_letters").document(name).set({"state": "open", "alerted_at": None})
+    assert cloud.call(RUN, variables=restored(RUN - HOUR)).status == 200
+    assert [letter["delivery_id"] for letter in cloud.dead_letters()] == [name]
+
+
 def test_a_dead_letter_that_is_there_is_not(cloud: Cloud) -> None:
     _, name = dead(cloud)
     shared = f"{dead(cloud, letter_id='all:malformed')[0]}"

@@ -6,10 +6,7 @@ from typing import Any
 import pytest
 
 from functions.dispatcher.due_subscription import DueSubscription
-from functions.dispatcher.rescue.orphaned_deliveries import OrphanedDelivery, is_still_due
-from functions.dispatcher.rescue.policy import LOST_AFTER
-from functions.dispatcher.rescue.queue_clock import QueueClock
-from functions.shared.delivery import Delivery, DeliveryState
+from functions.dispatcher.rescue.orphaned_deliveries import is_still_due
 from functions.shared.schedule import Cadence
 from functions.shared.subscription import (
     Subscription,
@@ -43,12 +40,3 @@ def test_is_still_due(fields: dict[str, Any], expected: bool) -> None:
 
 def test_a_subscription_that_is_gone_is_not_due() -> None:
     assert not is_still_due(DUE, None)
-
-
-def test_after_a_restore_an_orphaned_delivery_has_a_day_from_then() -> None:
-    run_time = NOON + timedelta(hours=30)
-    found = OrphanedDelivery(DUE, Delivery(id="d", state=DeliveryState.PENDING, updated_at=NOON, version=NOON))
-    assert found.is_lost(run_time, QueueClock())
-    for restored_at, is_lost in ((run_time - LOST_AFTER, True), (run_time - timedelta(hours=23), False)):
-        restored = found._replace(delivery=found.delivery._replace(due_at=NOON).restored(restored_at))
-        assert restored.is_lost(run_time, QueueClock()) is is_lost

@@ -51,7 +51,14 @@ def test_final_states() -> None:
 
 def test_every_field_is_read() -> None:
     times = {name: NOW for name in DELIVERY_FIELDS if name.endswith("_at") or name.startswith("period_")}
-    others = {"history": [CLAIMED.to_field()], "state": "sent", "attempts": 2, "by_hand": True, "shard": 3}
+    others = {
+        "history": [CLAIMED.to_field()],
+        "state": "sent",
+        "attempts": 2,
+        "rescues": 1,
+        "by_hand": True,
+        "shard": 3,
+    }
     others["may_have_been_sent"] = True
     request = StoredRequest.of([], provider="p", key="k", made_at=NOW)
     others["request"] = request.to_field()

@@ -20,6 +20,7 @@ from functions.shared.delivery_table import (
     Published,
     Refused,
     Replayed,
+    Rescued,
     Row,
     Sent,
     Skipped,
@@ -52,6 +53,7 @@ EVENTS: dict[type, Event] = {
     type(each): each
     for each in (
         Noted("t"),
+        Rescued("20261124T1300Z"),
         Tried("e"),
         Claimed("o", NOW + timedelta(seconds=90), "sendgrid"),
         Refused("e"),

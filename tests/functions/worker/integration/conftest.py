@@ -19,6 +19,7 @@ from functions.shared.schedule import Cadence
 from functions.shared.settings import OnUnknownOutcome
 from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SubscriptionDefaults
 from functions.worker.attempt import Attempt
+from functions.worker.attempt_end import AttemptEnd
 from functions.worker.breaker import Breaker
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
@@ -31,6 +32,7 @@ from functions.worker.report_builder import ReportBuilder
 from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from functions.worker.reports.user_data import UserData
 from functions.worker.send_report import SendReport
+from functions.worker.sending import Sending
 from functions.worker.time_limit import TimeLimit
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
@@ -254,32 +256,48 @@ class Letters:
 
 
 def builder(
-    user_data: Callable[[str, float], UserData] = lambda _user, _seconds: InMemoryUserData({}),
+    user_data: Callable[[str, float], UserData] = lambda _user, _seconds: InMemoryUserData({}), **given: Any
 ) -> ReportBuilder:
     """What builds the mails of a worker in this process."""
     return ReportBuilder(
         user_data=user_data,
         compliance=MailCompliance(sender="reports@example.com"),
         time_limit=TimeLimit(lambda: pytest.fail("nothing hangs for good")),
+        **given,
     )
 
 
 def in_this_process(cloud: Cloud, letters: Letters, **given: Any) -> SendReport:
     """What the worker's process runs, without the process, and with some of it as a test wants it."""
     parts: dict[str, Any] = {
-        "deliveries": DeliveryStore(cloud.database, DEFAULTS, restored_at=given.pop("restored_at", None)),
-        "inactive_users": InactiveUsers(cloud.database, DEFAULTS),
+        "deliveries": DeliveryStore(cloud.database, DEFAULTS, restored_at=given.get("restored_at")),
         "provider": SendGrid(api_key=API_KEY, host=cloud.inbox.url, sender=Sender(address="reports@example.com")),
-        "repeating": Repeating(None, provider="sendgrid", now=lambda: datetime.now(UTC)),
-        "dead_letters": letters,
-        "key_alert": KeyAlert(lambda _alert: None, now=lambda: datetime.now(UTC)),
         "builder": builder(),
         "on_unknown_outcome": OnUnknownOutcome.DEAD_LETTER,
         "now": lambda: datetime.now(UTC),
-        "breaker": Breaker(lambda: datetime.now(UTC), pause=timedelta(0)),
-        "inquiry": OutcomeInquiry(lambda _delivery_id: None, None),
+        "mail_record": lambda _delivery_id: None,
+        "lookup": None,
+        **given,
     }
-    return SendReport(**{**parts, **given})
+    deliveries, now = parts["deliveries"], parts["now"]
+    return SendReport(
+        deliveries=deliveries,
+        end=AttemptEnd(
+            deliveries=deliveries,
+            inactive_users=InactiveUsers(cloud.database, DEFAULTS),
+            dead_letters=letters,
+            now=now,
+        ),
+        sending=Sending(
+            parts["provider"],
+            Repeating(None, provider="sendgrid", now=now),
+            breaker=Breaker(now, pause=timedelta(0)),
+            key_alert=KeyAlert(lambda _alert: None, now=now),
+        ),
+        builder=parts["builder"],
+        inquiry=OutcomeInquiry(parts["mail_record"], parts["lookup"], parts["on_unknown_outcome"]),
+        now=now,
+    )
 
 
 # Not for the session: every event loop that has a gRPC server wakes at each call of any of them.

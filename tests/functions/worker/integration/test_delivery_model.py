@@ -29,8 +29,15 @@ from hypothesis.stateful import (
 )
 
 from functions.dispatcher.due_subscription import DueSubscription
-from functions.dispatcher.rescue.dead_lettering import DeadLettering, LostReport
-from functions.dispatcher.rescue.policy import LOST_AFTER, RescueStep, rescue_step
+from functions.dispatcher.rescue.dead_lettering import DeadLettering, LostReport, failure_of_lost
+from functions.dispatcher.rescue.rescue_step import (
+    LEAST_RESCUES,
+    LOST_AFTER,
+    QueueAnswer,
+    RescueStep,
+    is_under_way,
+    rescue_step,
+)
 from functions.dispatcher.run_counters import RunCounters
 from functions.dlq_handler.intake.pubsub_message import PubSubMessage
 from functions.dlq_handler.intake.received_dead_letter import read_dead_letter
@@ -50,7 +57,9 @@ from functions.shared.stored_request import KeptRequest
 from functions.shared.subscription import PauseReason, Subscription, SubscriptionDefaults
 from functions.shared.task_queue import NewTask, TaskQueue, cloud_tasks_client
 from functions.shared.user import User, enrolled_fields
+from functions.worker import sending
 from functions.worker.attempt import Attempt
+from functions.worker.attempt_end import AttemptEnd
 from functions.worker.breaker import Breaker
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
@@ -735,24 +744,30 @@ class Life(RuleBasedStateMachine):
                 raise RuntimeError("e")
             return InMemoryUserData({})
 
+        deliveries = SteppedStore(self.database, call)
         return SendReport(
-            deliveries=SteppedStore(self.database, call),
-            inactive_users=SteppedInactiveUsers(self.database, call),
-            provider=Provider(),
-            repeating=Repeating(Sending() if self.has_keys else None, provider="p", now=self.tick),
-            dead_letters=Topic(publish),
-            key_alert=KeyAlert(lambda _alert: None, now=self.tick),
+            deliveries=deliveries,
+            end=AttemptEnd(
+                deliveries=deliveries,
+                inactive_users=SteppedInactiveUsers(self.database, call),
+                dead_letters=Topic(publish),
+                now=self.tick,
+            ),
+            sending=sending.Sending(
+                Provider(),
+                Repeating(Sending() if self.has_keys else None, provider="p", now=self.tick),
+                breaker=self.breaker,
+                key_alert=KeyAlert(lambda _alert: None, now=self.tick),
+            ),
             builder=ReportBuilder(
                 user_data=user_data,
                 compliance=MailCompliance(sender="reports@example.com"),
                 time_limit=TimeLimit(lambda: None),
+                # A call waits for its turn.
+                build_seconds=3600,
             ),
-            on_unknown_outcome=self.on_unknown_outcome,
+            inquiry=OutcomeInquiry(self.mail_record, Lookup() if self.can_ask else None, self.on_unknown_outcome),
             now=self.tick,
-            breaker=self.breaker,
-            inquiry=OutcomeInquiry(self.mail_record, Lookup() if self.can_ask else None),
-            # A call waits for its turn.
-            build_seconds=3600,
         )
 
     def mail_record(self, delivery_id: str) -> MailRecord | None:
@@ -784,13 +799,19 @@ class Life(RuleBasedStateMachine):
         run = run_id(run_time)
         store, task = DeliveryStore(self.database, DEFAULTS), self.due.task(run)
         delivery = store.read_delivery(task)
-        step = rescue_step(delivery, due_at=DUE, run_time=run_time)
+        # The server's clock is another one.
+        if is_under_way(delivery, run_time=run_time, read_from=datetime.max.replace(tzinfo=UTC)):
+            return
+        # Each hour a run has made a task, which died.
+        tried = delivery and delivery._replace(rescues=LEAST_RESCUES)
+        step = rescue_step(tried, QueueAnswer.GONE, due_at=DUE, run_time=run_time)
         if step is RescueStep.GIVE_UP:
             dead_lettering = DeadLettering(Topic(self.publish), store, RunCounters(), run_id=run, run_time=run_time)
-            self.giving_up.append(GivenUp(dead_lettering, dead_lettering.lost(self.due, delivery)))
+            failure = failure_of_lost(self.due, delivery, run_time=run_time, now=self.now)
+            self.giving_up.append(GivenUp(dead_lettering, LostReport(self.due, delivery, failure)))
         elif step is RescueStep.ENQUEUE and not self.tasks:
-            if delivery is None and self.attempts:
-                store.note_all([(task, delivery_table.Noted(), None)], now=run_time)
+            if self.attempts and not (delivery and delivery.is_final):
+                store.write_all({task: (delivery, delivery_table.Rescued(run), Occasion(run_time))})
             self.queue.enqueue([NewTask(task_id(self.delivery, run if self.attempts else ""), task.to_json())])
             self.look_at_the_queue()
 

@@ -13,7 +13,6 @@ from functions.shared.report_task import ReportTask
 from functions.shared.settings import OnUnknownOutcome
 from functions.worker.attempt import Attempt
 from functions.worker.mail.delivery_lookup import LookupAnswer, LookupUnavailable, MailFound, MailNotFound, WantedMail
-from functions.worker.outcome_inquiry import OutcomeInquiry
 from functions.worker.task_answer import TaskAnswer
 from tests.functions.worker.integration.conftest import DUE, HOUR, Cloud, Letters, in_this_process, task
 
@@ -42,7 +41,7 @@ def attempt(cloud: Cloud, letters: Letters, user: str, answer: LookupAnswer, **g
     send_report = in_this_process(
         cloud,
         letters,
-        inquiry=OutcomeInquiry(lambda _delivery_id: None, Records(answer)),
+        lookup=Records(answer),
         restored_at=RESTORED,
         now=lambda: LATER,
         **given,
@@ -98,9 +97,7 @@ def test_what_the_provider_has_was_sent(cloud: Cloud, letters: Letters) -> None:
 def test_a_provider_that_is_busy_is_asked_again_even_after_the_last_attempt(cloud: Cloud, letters: Letters) -> None:
     user = cloud.user()
     busy = LookupUnavailable(error="429", lasting=False)
-    send_report = in_this_process(
-        cloud, letters, inquiry=OutcomeInquiry(lambda _id: None, Records(busy)), restored_at=RESTORED, now=lambda: LATER
-    )
+    send_report = in_this_process(cloud, letters, lookup=Records(busy), restored_at=RESTORED, now=lambda: LATER)
     last = Attempt(number=3, task_name="t", last=True, started_at=datetime.now(UTC))
     answer = send_report(task(user), last)
     assert (answer.status, answer.details) == (500, {"cause": "unknown-outcome"})
@@ -127,8 +124,6 @@ def test_an_unexpected_failure_says_that_the_outcome_is_unknown(cloud: Cloud, le
         raise RuntimeError("unforeseen")
 
     user = cloud.user()
-    send_report = in_this_process(
-        cloud, letters, inquiry=OutcomeInquiry(fails, None), restored_at=RESTORED, now=lambda: LATER
-    )
+    send_report = in_this_process(cloud, letters, mail_record=fails, restored_at=RESTORED, now=lambda: LATER)
     last = Attempt(number=3, task_name="t", last=True, started_at=datetime.now(UTC) - timedelta(seconds=1))
     assert send_report(task(user), last).details == {"reason": "unknown-outcome"}

@@ -52,7 +52,7 @@ def test_a_report_that_is_not_built_in_time_is_retried_and_a_dead_letter_after_t
     cloud: Cloud,
 ) -> None:
     user, letters, data = cloud.user(), Letters(), StuckData()
-    send_report = in_this_process(cloud, letters, builder=builder(lambda _user, _seconds: data), build_seconds=0.2)
+    send_report = in_this_process(cloud, letters, builder=builder(lambda _user, _seconds: data, build_seconds=0.2))
     try:
         result = send_report(task(user), an_attempt(1, last=False))
         assert (result.status, result.details) == (500, {"cause": "report-too-slow"})

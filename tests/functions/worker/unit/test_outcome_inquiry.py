@@ -9,6 +9,7 @@ from functions.shared.delivery import Delivery, DeliveryState
 from functions.shared.ids import delivery_id
 from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
 from functions.shared.report_task import ReportTask
+from functions.shared.settings import OnUnknownOutcome
 from functions.shared.subscription import Subscription
 from functions.shared.user import User
 from functions.worker.attempt import Attempt
@@ -114,10 +115,14 @@ def record(*statuses: MailStatus) -> MailRecord:
     return MailRecord(id="d", user_id="u", subscription_id="default").folded(events)
 
 
+def asking(found: MailRecord | None, records: Records | None) -> OutcomeInquiry:
+    return OutcomeInquiry(lambda _id: found, records, OnUnknownOutcome.DEAD_LETTER)
+
+
 @pytest.mark.parametrize("status", MailStatus)
 def test_any_event_settles_it_and_nothing_else_is_asked(status: MailStatus) -> None:
     records = Records(MailNotFound())
-    assert OutcomeInquiry(lambda _id: record(status), records).ask(WANTED) == MailFound(message_id="")
+    assert asking(record(status), records).ask(WANTED) == MailFound(message_id="")
     assert records.asked == 0
 
 
@@ -125,12 +130,12 @@ def test_any_event_settles_it_and_nothing_else_is_asked(status: MailStatus) -> N
 @pytest.mark.parametrize("answer", [MailFound(message_id="m"), MailNotFound(), PASSING, LASTING])
 def test_without_an_event_the_provider_is_asked(found: MailRecord | None, answer: LookupAnswer) -> None:
     records = Records(answer)
-    assert OutcomeInquiry(lambda _id: found, records).ask(WANTED) == answer
+    assert asking(found, records).ask(WANTED) == answer
     assert records.asked == 1
 
 
 def test_a_provider_that_is_not_to_be_asked() -> None:
-    answer = OutcomeInquiry(lambda _id: None, None).ask(WANTED)
+    answer = asking(None, None).ask(WANTED)
     assert isinstance(answer, LookupUnavailable)
     assert answer.lasting
 
@@ -147,7 +152,7 @@ def test_a_provider_that_is_not_to_be_asked() -> None:
 def test_the_last_attempt_asks_only_where_its_own_outcome_is_unclear(
     outcome: MailOutcome, answer: LookupAnswer, cleared_up: MailOutcome
 ) -> None:
-    assert OutcomeInquiry(lambda _id: None, Records(answer)).clear_up(outcome, WANTED) == cleared_up
+    assert asking(None, Records(answer)).clear_up(outcome, WANTED) == cleared_up
 
 
 def work(

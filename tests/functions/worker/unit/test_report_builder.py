@@ -11,6 +11,7 @@ from functions.shared.report_task import ReportTask
 from functions.worker.report_builder import ReportBuilder
 from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from functions.worker.reports.mistakes import REPORTS
+from functions.worker.skipping import Subscriber
 from functions.worker.time_limit import TimeLimit
 from functions.worker.transitions import Retry
 from tests.functions.worker.unit.samples import COMPLIANCE, PERIOD, subscription, user
@@ -35,7 +36,7 @@ def test_a_mistake_of_a_kind_is_one_line_with_its_place_and_its_own_traceback(mo
     exec(compile(CODE, FILE, "exec"), names)  # noqa: S102
     builder = builder_of(monkeypatch, names["build"])
     with capture_logs() as logs:
-        built = builder.build(TASK, user(), subscription(), PERIOD, seconds=20)
+        built = builder.build(TASK, Subscriber(user(), subscription()), PERIOD, elapsed=0)
     assert isinstance(built, Retry)
     place = Path("functions/worker/reports/activity/made_up.py")
     assert built.error == f"the report cannot be built: {place}:5: KeyError: 'sum'"
@@ -59,6 +60,6 @@ def test_what_would_end_the_server_counts_as_a_mistake_of_the_kind(
     def build(_request: Any) -> None:
         raise error
 
-    built = builder_of(monkeypatch, build).build(TASK, user(), subscription(), PERIOD, seconds=20)
+    built = builder_of(monkeypatch, build).build(TASK, Subscriber(user(), subscription()), PERIOD, elapsed=0)
     assert isinstance(built, Retry)
     assert built.error.startswith(f"the report cannot be built: {type(error).__name__}")

@@ -1,0 +1,92 @@
+"""What a run does with a report that should be final by now. Pure."""
+
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from functions.shared.delivery import Delivery
+
+LOST_AFTER = timedelta(hours=24)
+"""How long the pipeline tries to send a report, at least, before a person must look at it."""
+
+LEAST_RESCUES = 12
+"""How many runs make another task for it meanwhile, at least. While its task waits in a queue, however long, and while
+no run makes tasks, a report is not being tried, whatever the clock says."""
+
+
+class QueueAnswer(Enum):
+    """What the queues say about a report's tasks."""
+
+    GONE = auto()
+    """They hold none: all have succeeded or were tried for the last time."""
+    HELD = auto()
+    """One of them holds one, which may still send the report."""
+    UNKNOWN = auto()
+    """They cannot be asked."""
+
+
+class RescueStep(Enum):
+    """What a run does with the report."""
+
+    LEAVE = auto()
+    """Nothing: a worker is sending it right now, or a task of it waits in a queue."""
+    ENQUEUE = auto()
+    """Makes another task for it. Where its delivery is final already, the worker sees that and moves the subscription
+    on."""
+    GIVE_UP = auto()
+    """Gives it up as lost: publishes a dead letter, and moves its subscription on."""
+
+
+def is_under_way(delivery: Delivery | None, *, run_time: datetime, read_from: datetime) -> bool:
+    """Whether the queues need not be asked about a report: a worker acts on it, or has just finished.
+
+    Args:
+        delivery: the report's; None where there is none.
+        run_time: the time that the run is for.
+        read_from: when the run began to read who is due. A delivery that became final after that has moved its
+            subscription on since. In any other case the next run meets it again.
+    """
+    if delivery is None:
+        return False
+    if delivery.is_final:
+        return delivery.version is not None and delivery.version >= read_from
+    return delivery.is_claimed(run_time)
+
+
+def rescue_step(delivery: Delivery | None, answer: QueueAnswer, *, due_at: datetime, run_time: datetime) -> RescueStep:
+    """Decide by the delivery, and by what the queues say.
+
+    A report without a delivery was never tried, however long ago it fell due: an application may have set its due time
+    back, or the whole pipeline may have stood still.
+
+    Args:
+        delivery: the report's, which is not under way; None where there is none.
+        answer: the queues'. One that does not answer may hold a task.
+        due_at: when the report fell due.
+        run_time: the time that the run is for.
+    """
+    if answer is not QueueAnswer.GONE:
+        return RescueStep.LEAVE
+    if delivery is None or delivery.is_final:
+        return RescueStep.ENQUEUE
+    begun = max(filter(None, (due_at, delivery.created_at, delivery.restored_at)))
+    is_lost = delivery.rescues >= LEAST_RESCUES and run_time - begun >= LOST_AFTER
+    return RescueStep.GIVE_UP if is_lost else RescueStep.ENQUEUE
+
+
+def task_died(delivery: Delivery | None, *, updated_at: datetime, made_from: datetime) -> bool:
+    """Whether a report that gets another task had one, which died.
+
+    A run only infers from the subscription's due time that an earlier run made a task. This is wrong if the
+    subscription got its due time after that run: a slow task of the hour before may move it on to a due time in the
+    past. Two things prove that it had this due time before: its document was not written since that run began to read,
+    or there is a delivery from then. A report without such a proof gets its task in any case, and with it a record,
+    which is the proof that the next run uses. A task whose delivery is final has done its work.
+
+    Args:
+        delivery: the report's; None where there is none.
+        updated_at: when the subscription was last written.
+        made_from: when the run began that is taken to have made the task.
+    """
+    if delivery and delivery.is_final:
+        return False
+    return min(filter(None, (updated_at, delivery and delivery.created_at))) <= made_from
