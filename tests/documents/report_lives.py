@@ -35,7 +35,15 @@ LIVES: dict[str, tuple[Bounds, tuple[str, ...]]] = {
     "life-refused": (Bounds(), (*_REFUSED, "worker a settles", *_REFUSED, *_GIVEN_UP, *_TOLD)),
     "life-lost-task": (
         Bounds(attempts=1),
-        ("worker a gets", "worker a is killed", "a run", "the rescue makes", *_SENT, "worker a settles"),
+        (
+            "worker a gets",
+            "worker a is killed",
+            "a run",
+            "the rescue notes",
+            "the rescue makes",
+            *_SENT,
+            "worker a settles",
+        ),
     ),
 }
 """By the name of its picture: within which bounds, and the beginnings of what happens."""
@@ -55,7 +63,7 @@ _ACTORS = {
 """Who acts, by the beginning of what happens, in the order of the picture."""
 
 _TARGETS = {
-    **dict.fromkeys(("claims", "looks", "settles", "gives up", "marks", "moves", "finds"), "delivery"),
+    **dict.fromkeys(("claims", "looks", "settles", "gives up", "marks", "moves", "finds", "notes"), "delivery"),
     "publishes": "dead letters",
     "makes another task": "queue",
 }
