@@ -1,6 +1,6 @@
 """Plays sequences of operations, and says what is wrong afterwards."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -91,6 +91,8 @@ class Play:
         self.inactive_promises: tuple[Promise, ...] = ()
         self.is_unseen = False
         """Whether no run has seen yet that the application has ended the last pause."""
+        self.names: set[str] = set()
+        """What has happened."""
         self.wrong: list[str] = []
         self.world.sends = self.is_sending
 
@@ -142,6 +144,7 @@ class Play:
     def perform(self, name: str) -> None:
         """One operation, a minute after the one before."""
         self.world.now += MINUTE
+        self.names.add(name)
         self.ends_itself()
         mark = self.world.subscription.reported_until
         version = self.world.version
@@ -184,7 +187,19 @@ class Play:
         if following is None or not self.promise.is_due(following):
             self.wrong.append(f"due at {following}, which nobody has promised")
         skipped = [each for pause in self.pauses for each in pause.skips()]
-        return self.wrong + mistakes(self.first, until, reported, skipped)
+        self.wrong += mistakes(self.first, until, reported, skipped)
+        if not self.names & MAY_SET_BACK:
+            self.wrong += [f"made up for: {each}" for pause in self.pauses for each in self._made_up_for(pause)]
+        return self.wrong
+
+    def _made_up_for(self, pause: Pause) -> Iterator[str]:
+        """The reports after a pause that cover time which the pause has skipped, by the schedule that there was."""
+        skipped = list(pause.skips()) if len(set(pause.promises)) == 1 else []
+        for each in self.world.every_delivery():
+            start, end, due_at = each.period_start, each.period_end, each.due_at
+            is_after = each.state is DeliveryState.SENT and due_at is not None and due_at >= pause.end
+            if is_after and start and end and any(first < end and start < last for first, last in skipped):
+                yield f"{due_at}"
 
 
 def reported_by(world: World) -> list[Interval]:

@@ -123,6 +123,15 @@ def a_pause_ends_when_somebody_looks(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(mark, "_end_of_pause", lambda subscription, now, written_at: subscription.paused_until or now)
 
 
+def what_a_pause_skips_is_made_up_for(patch: pytest.MonkeyPatch) -> None:
+    original = mark.after_pause
+
+    def after_pause(subscription: Subscription, schedule: Any, *, now: datetime) -> Subscription:
+        return original(subscription, schedule, now=now)._replace(reported_until=subscription.reported_until)
+
+    patch.setattr(mark, "after_pause", after_pause)
+
+
 def a_pause_lasts_until_a_change_is_taken_back(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("functions.preferences.undo.end_of_pause", lambda subscription, now: None)
 
@@ -140,6 +149,7 @@ DEFECTS: tuple[Patch, ...] = (
     a_delivery_moves_the_mark_to_the_time_of_the_run,
     a_pause_ends_when_somebody_looks,
     a_pause_lasts_until_a_change_is_taken_back,
+    what_a_pause_skips_is_made_up_for,
 )
 TELLING = (
     ("hourly", "a run, whose task waits", "the application writes hourly, and nulls", "a run, carried out"),
@@ -153,6 +163,7 @@ TELLING = (
         "a run, carried out",
     ),
     ("monthly", "the operator pauses", "the operator resumes"),
+    ("hourly", "the operator pauses", "three runs are missed", "the operator resumes"),
     ("hourly", "a run, whose task waits", "the operator pauses", "the operator resumes"),
     ("hourly", "a run, whose task waits", "the page stops", "the tasks are carried out", "the page takes it back"),
     ("daily", "three runs are missed", "the operator pauses", "the operator resumes"),
