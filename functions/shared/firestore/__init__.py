@@ -1,0 +1,1 @@
+"""The one door to Firestore: nothing else in functions/ and operations/ speaks to it by gRPC."""
