@@ -5,11 +5,10 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from google.cloud import firestore
-from google.cloud.firestore_v1.base_query import FieldFilter
-
 from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterState, StoredDeadLetter
 from functions.shared.delivery import DELIVERIES, Delivery
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.query import Query
 from functions.shared.ids import is_document_id
 from functions.shared.logging import redact_addresses
 from functions.shared.plausible_time import EARLIEST
@@ -32,12 +31,11 @@ class DeadLetters:
     """Reads `dead_letters`.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
     """
 
-    def __init__(self, client: firestore.Client) -> None:
-        self._client = client
-        self._letters = client.collection(DEAD_LETTERS)
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def find(self, wanted: LetterFilter, *, limit: int | None = None) -> Iterator[StoredDeadLetter]:
         """Dead letters, the newest first.
@@ -49,21 +47,21 @@ class DeadLetters:
         if wanted.user_id or wanted.run_id:
             # A user and a run have few, which the index of this one field finds.
             field, value = ("user_id", wanted.user_id) if wanted.user_id else ("run_id", wanted.run_id)
-            query: Any = self._letters.where(filter=FieldFilter(f"payload.{field}", "==", value))
-            newest_first = sorted(_read(query), key=lambda each: each.received_at or EARLIEST, reverse=True)
+            query = Query.of(DEAD_LETTERS).where(f"payload.{field}", "==", value)
+            newest_first = sorted(self._read(query), key=lambda each: each.received_at or EARLIEST, reverse=True)
             yield from islice(filter(wanted.matches, newest_first), limit)
         else:
             query = self._newest_first(wanted)
             if wanted.is_by_index:
-                yield from _read(query.limit(limit))
+                yield from self._read(query.limit(limit))
             else:
-                yield from islice(filter(wanted.matches, _read(query)), limit)
+                yield from islice(filter(wanted.matches, self._read(query)), limit)
 
     def count(self, wanted: LetterFilter) -> int:
         """How many dead letters `find` would find: counted in the index, unless some of those that the index finds are
         not meant."""
         if wanted.is_by_index:
-            return document_fields.count(self._newest_first(wanted))
+            return self._database.count(self._newest_first(wanted))
         return sum(1 for _ in self.find(wanted))
 
     def page(self, wanted: LetterFilter, *, after: str | None, limit: int) -> Page[StoredDeadLetter]:
@@ -75,7 +73,7 @@ class DeadLetters:
             limit: how many at most.
         """
         query = self._newest_first(wanted)
-        return read_page(query, self._letters, after=after, limit=limit, read=StoredDeadLetter.from_snapshot)
+        return read_page(self._database, query, after=after, limit=limit, read=StoredDeadLetter.from_snapshot)
 
     def causes(self, wanted: LetterFilter) -> list[CauseCount]:
         """The causes of the newest dead letters, those with the most first. All of each cause are counted, in the
@@ -87,8 +85,7 @@ class DeadLetters:
         if wanted.cause or wanted.state is None:
             return []
         newest = self._newest_first(wanted).select(_CAUSE_FIELDS)
-        found = (StoredDeadLetter.from_snapshot(each) for each in newest.limit(_CAUSES_FROM).stream())
-        read = [letter for letter in found if letter]
+        read = list(self._read(newest.limit(_CAUSES_FROM)))
         causes = [each for each in by_cause(read) if each.cause]
         if len(read) < _CAUSES_FROM:
             # There are no others.
@@ -104,42 +101,39 @@ class DeadLetters:
             run_id: the run.
             limit: how many at most.
         """
-        query: Any = self._letters.where(filter=FieldFilter("payload.run_id", "==", run_id))
-        found = (StoredDeadLetter.from_snapshot(each) for each in query.select(_CAUSE_FIELDS).limit(limit).stream())
-        return [letter for letter in found if letter]
+        query = Query.of(DEAD_LETTERS).where("payload.run_id", "==", run_id)
+        return list(self._read(query.select(_CAUSE_FIELDS).limit(limit)))
 
     def of_ids(self, letter_ids: Sequence[str]) -> list[StoredDeadLetter]:
         """Dead letters by their ids; those that do not exist are left out."""
-        references = [self._letters.document(each) for each in letter_ids if is_document_id(each)]
-        found = map(StoredDeadLetter.from_snapshot, self._client.get_all(references) if references else ())
-        return [letter for letter in found if letter]
+        found = self._database.get_all(f"{DEAD_LETTERS}/{each}" for each in letter_ids if is_document_id(each))
+        return [letter for each in found.values() if (letter := StoredDeadLetter.from_snapshot(each))]
 
-    def _newest_first(self, wanted: LetterFilter) -> Any:
-        query: Any = self._letters
+    def _newest_first(self, wanted: LetterFilter) -> Query:
+        query = Query.of(DEAD_LETTERS)
         if wanted.state is not None:
-            query = query.where(filter=FieldFilter("state", "==", wanted.state.value))
+            query = query.where("state", "==", wanted.state.value)
         field, value = ("cause", wanted.cause) if wanted.cause else ("reason", wanted.reason)
         if value is not None:
-            query = query.where(filter=FieldFilter(field, "==", str(value)))
+            query = query.where(field, "==", str(value))
             if wanted.state is None:
                 # The index with the state answers this, and one without it is not needed.
                 any_state = [each.value for each in DeadLetterState]
-                query = query.where(filter=FieldFilter("state", "in", any_state))
+                query = query.where("state", "in", any_state)
         if wanted.since is not None:
-            query = query.where(filter=FieldFilter("received_at", ">=", wanted.since))
+            query = query.where("received_at", ">=", wanted.since)
         if wanted.until is not None:
-            query = query.where(filter=FieldFilter("received_at", "<=", wanted.until))
-        return query.order_by("received_at", direction=firestore.Query.DESCENDING)
+            query = query.where("received_at", "<=", wanted.until)
+        return query.order_by("received_at", descending=True)
 
     def with_delivery_states(self, letters: Iterable[StoredDeadLetter]) -> list[dict[str, Any]]:
         """Dead letters as JSON shows them, each with where its delivery stands now; null where there is none."""
         letters = list(letters)
-        deliveries = self._client.collection(DELIVERIES)
-        references = [deliveries.document(task.delivery_id) for letter in letters if (task := letter.task)]
+        paths = [f"{DELIVERIES}/{task.delivery_id}" for letter in letters if (task := letter.task)]
         states = {
             delivery.id: delivery.state.value
-            for snapshot in self._client.get_all(references, field_paths=["state"])
-            if (delivery := Delivery.from_snapshot(snapshot))
+            for found in self._database.get_all(paths, fields=["state"]).values()
+            if (delivery := Delivery.from_snapshot(found))
         }
         return [
             {
@@ -155,12 +149,12 @@ class DeadLetters:
         Raises:
             NotFound: there is no dead letter of this id.
         """
-        snapshot = self._letters.document(letter_id).get() if is_document_id(letter_id) else None
-        letter = StoredDeadLetter.from_snapshot(snapshot) if snapshot is not None else None
+        found = self._database.get(f"{DEAD_LETTERS}/{letter_id}") if is_document_id(letter_id) else None
+        letter = StoredDeadLetter.from_snapshot(found) if found is not None else None
         if letter is None:
             raise NotFound(
                 f"There is no dead letter {letter_id}: reports dead-letters list shows them.",
-                did_you_mean(self._letters, letter_id),
+                did_you_mean(self._database, DEAD_LETTERS, letter_id),
             )
         return letter
 
@@ -172,18 +166,17 @@ class DeadLetters:
         """
         letter = self.get(letter_id)
         task = letter.task
-        snapshot = self._client.collection(DELIVERIES).document(task.delivery_id).get() if task else None
-        delivery = Delivery.from_snapshot(snapshot) if snapshot is not None else None
+        found = self._database.get(f"{DELIVERIES}/{task.delivery_id}") if task else None
+        delivery = Delivery.from_snapshot(found) if found is not None else None
         return {
             **dead_letter_row(letter),
             "payload": document_fields.redacted_tree(letter.payload),
             "delivery": delivery_row(delivery) if delivery else None,
         }
 
-
-def _read(query: Any) -> Iterator[StoredDeadLetter]:
-    found = map(StoredDeadLetter.from_snapshot, query.stream())
-    return (letter for letter in found if letter)
+    def _read(self, query: Query) -> Iterator[StoredDeadLetter]:
+        found = map(StoredDeadLetter.from_snapshot, self._database.stream(query))
+        return (letter for letter in found if letter)
 
 
 def dead_letter_row(letter: StoredDeadLetter) -> dict[str, Any]:

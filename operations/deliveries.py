@@ -4,14 +4,12 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from google.cloud import firestore
-from google.cloud.firestore_v1.base_query import FieldFilter
-
 from functions.shared.delivery import DELIVERIES, Delivery, DeliveryState
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.query import Query
 from functions.shared.ids import SHARDS, is_document_id
 from functions.shared.logging import redact_addresses
 from functions.shared.mail_event import MailRecord
-from operations import document_fields
 from operations.delivery_filter import DeliveryFilter
 from operations.errors import NotFound
 from operations.mail_records import mail_row
@@ -33,12 +31,11 @@ class Deliveries:
     """Reads `deliveries`.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
     """
 
-    def __init__(self, client: firestore.Client) -> None:
-        self._client = client
-        self._deliveries = client.collection(DELIVERIES)
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def page(self, wanted: DeliveryFilter, *, after: str | None, limit: int) -> Page[Delivery]:
         """Deliveries, with the fields that a list shows, page by page: those of a run state by state, all others with
@@ -53,17 +50,17 @@ class Deliveries:
             limit: how many at most.
         """
         query = self._query(wanted).select(_LISTED)
-        if after is not None and (before := self._deliveries.document(after).get()).exists:
-            query = query.start_after(before)
+        if after is not None and (before := self._database.get(f"{DELIVERIES}/{after}")).exists:
+            query = query.behind(before)
         found: list[Delivery] = []
         last, has_more = None, True
         # The first page of documents is enough where the index finds nothing else than what is meant.
         for pages in (1, _PAGES_READ - 1):
             asked = limit * pages
             read = 0
-            for snapshot in (query if last is None else query.start_after(last)).limit(asked).stream():
-                read, last = read + 1, snapshot
-                if (delivery := Delivery.from_snapshot(snapshot)) and wanted.matches(delivery):
+            for document in self._database.stream((query if last is None else query.behind(last)).limit(asked)):
+                read, last = read + 1, document
+                if (delivery := Delivery.from_snapshot(document)) and wanted.matches(delivery):
                     found.append(delivery)
                 if len(found) == limit:
                     break
@@ -93,31 +90,30 @@ class Deliveries:
         """
         query = self._query(wanted)
         if wanted.is_by_index:
-            return document_fields.count(query)
+            return self._database.count(query)
         return sum(1 for _ in self._matching(query, wanted))
 
-    def _query(self, wanted: DeliveryFilter) -> Any:
+    def _query(self, wanted: DeliveryFilter) -> Query:
         """What an index finds. A user has few deliveries: filtering them in memory saves an index, which every write of
         a delivery would have to update."""
-        query: Any = self._deliveries
+        query = Query.of(DELIVERIES)
         if wanted.user_id:
-            query = query.where(filter=FieldFilter("user_id", "==", wanted.user_id))
+            query = query.where("user_id", "==", wanted.user_id)
             if wanted.subscription_id:
-                query = query.where(filter=FieldFilter("subscription_id", "==", wanted.subscription_id))
+                query = query.where("subscription_id", "==", wanted.subscription_id)
             return _latest_first(query, wanted)
         if wanted.run_id:
-            query = of_run(self._client, wanted.run_id)
+            query = of_run(wanted.run_id)
             if wanted.state:
-                return query.where(filter=FieldFilter("state", "==", wanted.state.value))
+                return query.where("state", "==", wanted.state.value)
             return query.order_by("state")
         if wanted.state:
-            query = query.where(filter=FieldFilter("shard", "in", list(range(SHARDS))))
-            query = query.where(filter=FieldFilter("state", "==", wanted.state.value))
+            query = query.where("shard", "in", list(range(SHARDS))).where("state", "==", wanted.state.value)
             return _latest_first(query, wanted)
         raise ValueError(wanted.problem)
 
-    def _matching(self, query: Any, wanted: DeliveryFilter) -> Iterator[Delivery]:
-        found = (Delivery.from_snapshot(snapshot) for snapshot in query.stream())
+    def _matching(self, query: Query, wanted: DeliveryFilter) -> Iterator[Delivery]:
+        found = map(Delivery.from_snapshot, self._database.stream(query))
         return (each for each in found if each and wanted.matches(each))
 
     def get(self, delivery_id: str) -> Delivery:
@@ -126,12 +122,12 @@ class Deliveries:
         Raises:
             NotFound: there is no delivery of this id.
         """
-        snapshot = self._deliveries.document(delivery_id).get() if is_document_id(delivery_id) else None
-        delivery = Delivery.from_snapshot(snapshot) if snapshot is not None else None
+        found = self._database.get(f"{DELIVERIES}/{delivery_id}") if is_document_id(delivery_id) else None
+        delivery = Delivery.from_snapshot(found) if found is not None else None
         if delivery is None:
             raise NotFound(
                 f"There is no delivery {delivery_id}: reports deliveries list shows those of a user or a run.",
-                did_you_mean(self._deliveries, delivery_id),
+                did_you_mean(self._database, DELIVERIES, delivery_id),
             )
         return delivery
 
@@ -143,32 +139,28 @@ class Deliveries:
     def unfinished(self, user_id: str, subscription_id: str) -> list[Delivery]:
         """The deliveries of a subscription that are not final, in the order of their ids."""
         states = [state.value for state in DeliveryState if not state.is_final]
-        query: Any = self._deliveries.where(filter=FieldFilter("user_id", "==", user_id))
-        query = query.where(filter=FieldFilter("subscription_id", "==", subscription_id))
-        query = query.where(filter=FieldFilter("state", "in", states))
-        return [delivery for snapshot in query.stream() if (delivery := Delivery.from_snapshot(snapshot))]
+        query = Query.of(DELIVERIES).where("user_id", "==", user_id).where("subscription_id", "==", subscription_id)
+        found = map(Delivery.from_snapshot, self._database.stream(query.where("state", "in", states)))
+        return [delivery for delivery in found if delivery]
 
 
-def _latest_first(query: Any, wanted: DeliveryFilter) -> Any:
+def _latest_first(query: Query, wanted: DeliveryFilter) -> Query:
     """A query in the order of due times, between those that are wanted: by cursors, since a filter counts once for each
     shard, and a query has 100 filters at most (functions.shared.ids.SHARDS)."""
-    query = query.order_by("due_at", direction=firestore.Query.DESCENDING)
+    query = query.order_by("due_at", descending=True)
     if wanted.until is not None:
-        query = query.start_at({"due_at": wanted.until})
-    return query if wanted.since is None else query.end_at({"due_at": wanted.since})
+        query = query.start_at(wanted.until)
+    return query if wanted.since is None else query.end_at(wanted.since)
 
 
-def of_run(client: firestore.Client, run_id: str) -> Any:
+def of_run(run_id: str) -> Query:
     """The query for a run's deliveries, whose index is (`shard`, `run_id`, `state`). If the index began with the runs'
     ids, which rise with time, Firestore would take only 500 writes a second (docs/explanation/scale.md).
 
     Args:
-        client: the Firestore client.
         run_id: the run.
     """
-    shards = list(range(SHARDS))
-    query: Any = client.collection(DELIVERIES).where(filter=FieldFilter("shard", "in", shards))
-    return query.where(filter=FieldFilter("run_id", "==", run_id))
+    return Query.of(DELIVERIES).where("shard", "in", list(range(SHARDS))).where("run_id", "==", run_id)
 
 
 def delivery_row(delivery: Delivery, mail: MailRecord | None = None) -> dict[str, Any]:

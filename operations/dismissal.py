@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Any
 
 from google.api_core.exceptions import GoogleAPIError
-from google.cloud import firestore
 
 from functions.shared.dead_letter import (
     DEAD_LETTERS,
@@ -15,6 +14,8 @@ from functions.shared.dead_letter import (
     dismissed_fields,
     reopened_fields,
 )
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.write import Write, changed
 from operations.dead_letter_result import DeadLetterResult
 from operations.failures import UNREACHABLE, describe
 
@@ -80,12 +81,12 @@ class Dismissals:
     """Dismisses dead letters, and opens them again. Safe for threads, and while other operators replay.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
         now: the present, in UTC.
     """
 
-    def __init__(self, *, client: firestore.Client, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._client = client
+    def __init__(self, *, database: Database, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._database = database
         self._now = now
 
     def dismiss(self, letter_id: str, *, note: str) -> DeadLetterResult:
@@ -106,21 +107,15 @@ class Dismissals:
             return DeadLetterResult(letter_id=letter_id, outcome=self._write(letter_id, wanted, fields))
         except UNREACHABLE:
             raise
-        except (GoogleAPIError, ValueError) as error:
+        except GoogleAPIError as error:
             return DeadLetterResult(letter_id=letter_id, outcome=DismissalOutcome.ERROR, detail=describe(error))
 
     def _write(self, letter_id: str, wanted: DeadLetterState, fields: dict[str, Any]) -> DismissalOutcome:
-        reference = self._client.collection(DEAD_LETTERS).document(letter_id)
+        def turn() -> tuple[DismissalOutcome, list[Write]]:
+            found = self._database.get(f"{DEAD_LETTERS}/{letter_id}")
+            letter = StoredDeadLetter.from_snapshot(found)
+            outcome = decide_dismissal(letter, wanted=wanted) if letter else DismissalOutcome.NOT_FOUND
+            is_change = outcome in {DismissalOutcome.DISMISSED, DismissalOutcome.REOPENED}
+            return outcome, [changed(found, fields)] if is_change else []
 
-        @firestore.transactional
-        def carry_out(transaction: Any) -> DismissalOutcome:
-            letter = StoredDeadLetter.from_snapshot(reference.get(transaction=transaction))
-            if letter is None:
-                return DismissalOutcome.NOT_FOUND
-            outcome = decide_dismissal(letter, wanted=wanted)
-            if outcome in {DismissalOutcome.DISMISSED, DismissalOutcome.REOPENED}:
-                transaction.update(reference, fields)
-            return outcome
-
-        outcome: DismissalOutcome = carry_out(self._client.transaction())
-        return outcome
+        return self._database.until_written(turn)

@@ -1,12 +1,10 @@
 """Reads any document or collection, for the browser of the local data."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from google.cloud import firestore
-from google.cloud.firestore_v1.field_path import FieldPath
-
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.field_path import NAME
+from functions.shared.firestore.query import Query
 from operations.errors import NotFound
 from operations.output import to_json
 
@@ -30,15 +28,15 @@ class FirestoreBrowser:
     """Reads what is in Firestore.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
     """
 
-    def __init__(self, client: firestore.Client) -> None:
-        self._client = client
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def collections(self) -> list[str]:
         """The names of the collections at the top."""
-        return sorted(collection.id for collection in self._client.collections())
+        return self._database.collections()
 
     def page(self, path: str, *, after: str | None, limit: int) -> list[str]:
         """The ids of a collection's documents, in their order; those that only have collections below them, too.
@@ -48,11 +46,10 @@ class FirestoreBrowser:
             after: the id after which they begin.
             limit: how many at most.
         """
-        collection: Any = self._client.collection(path)
-        query = collection.order_by(FieldPath.document_id())
+        query = Query.of(path).order_by(NAME).select([]).limit(limit)
         if after is not None:
-            query = query.start_after({FieldPath.document_id(): collection.document(after)})
-        return [snapshot.id for snapshot in query.select([]).limit(limit).stream()]
+            query = query.start_after(f"{path}/{after}")
+        return [found.id for found in self._database.stream(query)]
 
     def document(self, path: str) -> BrowsedDocument:
         """One document.
@@ -60,10 +57,8 @@ class FirestoreBrowser:
         Raises:
             NotFound: there is none, and nothing below it.
         """
-        reference = self._client.document(path)
-        snapshot: Any = reference.get()
-        below = tuple(sorted(f"{path}/{collection.id}" for collection in reference.collections()))
-        fields: Mapping[str, Any] | None = snapshot.to_dict()
+        fields = self._database.get(path).fields
+        below = tuple(f"{path}/{each}" for each in self._database.collections(path))
         if fields is None and not below:
             raise NotFound(f"There is no document {path}.")
         return BrowsedDocument(path=path, fields=to_json(fields) if fields is not None else "", collections=below)

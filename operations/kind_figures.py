@@ -3,14 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
-from google.cloud import firestore
-from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.shared.delivery import DELIVERIES, DeliveryState
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.query import Query
 from functions.shared.ids import SHARDS
-from operations import document_fields
 
 VARIANTS = ("current", "next")
 _STATES = (DeliveryState.SENT, DeliveryState.SKIPPED, DeliveryState.DEAD)
@@ -41,14 +38,14 @@ class VariantFigures:
         return self.dead / tried if tried else None
 
 
-def count_variants(client: firestore.Client, kind: str, *, since: datetime) -> Iterator[VariantFigures]:
+def count_variants(database: Database, kind: str, *, since: datetime) -> Iterator[VariantFigures]:
     """Count the final deliveries of a kind, one after the other of its versions.
 
     Firestore counts in the index: one read for each 1,000 deliveries.
     https://firebase.google.com/docs/firestore/pricing#aggregation_queries
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
         kind: which.
         since: the earliest due time that counts.
 
@@ -56,24 +53,22 @@ def count_variants(client: firestore.Client, kind: str, *, since: datetime) -> I
         google.api_core.exceptions.GoogleAPIError: Firestore cannot be asked.
     """
     for variant in VARIANTS:
-        counts = {state.value: _count(client, kind, variant, state, since) for state in _STATES}
+        counts = {state.value: _count(database, kind, variant, state, since) for state in _STATES}
         yield VariantFigures(variant=variant, **counts)
 
 
-def _count(client: firestore.Client, kind: str, variant: str, state: DeliveryState, since: datetime) -> int:
-    return sum(_count_in(client, kind, variant, state, since, shards) for shards in _PARTS)
+def _count(database: Database, kind: str, variant: str, state: DeliveryState, since: datetime) -> int:
+    return sum(_count_in(database, kind, variant, state, since, shards) for shards in _PARTS)
 
 
-def _count_in(
-    client: firestore.Client, kind: str, variant: str, state: DeliveryState, since: datetime, shards: range
-) -> int:
-    query: Any = (
-        client.collection(DELIVERIES)
+def _count_in(database: Database, kind: str, variant: str, state: DeliveryState, since: datetime, shards: range) -> int:
+    query = (
+        Query.of(DELIVERIES)
         # The index begins with the shard, so that it takes as many writes as there are deliveries.
-        .where(filter=FieldFilter("shard", "in", list(shards)))
-        .where(filter=FieldFilter("kind", "==", kind))
-        .where(filter=FieldFilter("variant", "==", variant))
-        .where(filter=FieldFilter("state", "==", state.value))
-        .where(filter=FieldFilter("due_at", ">=", since))
+        .where("shard", "in", list(shards))
+        .where("kind", "==", kind)
+        .where("variant", "==", variant)
+        .where("state", "==", state.value)
+        .where("due_at", ">=", since)
     )
-    return document_fields.count(query)
+    return database.count(query)

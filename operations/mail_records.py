@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from google.cloud import firestore
-
 from functions.shared.delivery import Delivery
+from functions.shared.firestore.database import Database
 from functions.shared.logging import redact_addresses
 from functions.shared.mail_event import MAIL_EVENTS, MailRecord
 
@@ -14,11 +13,11 @@ class MailRecords:
     """Reads `mail_events`.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
     """
 
-    def __init__(self, client: firestore.Client) -> None:
-        self._client = client
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def of(self, deliveries: Iterable[Delivery | None]) -> dict[str, MailRecord]:
         """The records of deliveries, by the deliveries' ids: of those that have one.
@@ -29,11 +28,9 @@ class MailRecords:
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore does not answer or refuses.
         """
-        references = [self._client.collection(MAIL_EVENTS).document(each.id) for each in deliveries if each]
-        if not references:
-            return {}
+        paths = [f"{MAIL_EVENTS}/{each.id}" for each in deliveries if each]
         # All else in a record follows from what is known of each recipient's mail, or is in the delivery.
-        found = map(MailRecord.from_snapshot, self._client.get_all(references, field_paths=["recipients"]))
+        found = map(MailRecord.from_snapshot, self._database.get_all(paths, fields=["recipients"]).values())
         return {record.id: record for record in found if record}
 
 

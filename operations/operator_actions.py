@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from google.cloud import firestore
-
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.found_document import FoundDocument
+from functions.shared.firestore.query import Query
+from functions.shared.firestore.write import create, update
 from functions.shared.logging import redact_addresses
 from functions.shared.stored_fields import stored_values
 from operations.failures import describe
@@ -49,7 +50,7 @@ class OperatorAction:
     ended_at: datetime | None = None
 
     @classmethod
-    def from_snapshot(cls, snapshot: Any) -> "OperatorAction":
+    def from_snapshot(cls, snapshot: FoundDocument) -> "OperatorAction":
         """Read a document, whatever is in it."""
         return cls(**stored_values(cls, snapshot.to_dict() or {}) | {"id": snapshot.id})
 
@@ -69,12 +70,12 @@ class OperatorActions:
     """Writes and reads the actions. Safe for threads.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
         now: the present, in UTC.
     """
 
-    def __init__(self, client: firestore.Client, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._actions = client.collection(OPERATOR_ACTIONS)
+    def __init__(self, database: Database, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._database = database
         self._now = now
 
     @contextmanager
@@ -91,19 +92,18 @@ class OperatorActions:
             google.api_core.exceptions.GoogleAPICallError: Firestore does not take the record.
         """
         began = self._now()
-        reference = self._actions.document(f"{began:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:12]}")
-        reference.create(
-            {
-                "who": who,
-                "action": action,
-                "subject": redact_addresses(subject)[:1500],
-                "note": redact_addresses(note)[:1500],
-                "outcome": "",
-                "began_at": began,
-                "ended_at": None,
-                "expire_at": began + _RETENTION,
-            }
-        )
+        path = f"{OPERATOR_ACTIONS}/{began:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:12]}"
+        fields = {
+            "who": who,
+            "action": action,
+            "subject": redact_addresses(subject)[:1500],
+            "note": redact_addresses(note)[:1500],
+            "outcome": "",
+            "began_at": began,
+            "ended_at": None,
+            "expire_at": began + _RETENTION,
+        }
+        self._database.commit([create(path, fields)])
         progress = ActionInProgress()
         try:
             yield progress
@@ -111,7 +111,8 @@ class OperatorActions:
             progress.outcome = f"failed: {describe(error)[:500]}"
             raise
         finally:
-            reference.update({"outcome": progress.outcome or "done", "ended_at": self._now()})
+            ended = {"outcome": progress.outcome or "done", "ended_at": self._now()}
+            self._database.commit([update(path, ended)])
 
     def page(self, *, after: str | None, limit: int) -> Page[OperatorAction]:
         """Actions, the newest first.
@@ -120,5 +121,5 @@ class OperatorActions:
             after: the id of the action after which the page begins; None for the first page.
             limit: how many at most.
         """
-        newest_first = self._actions.order_by("began_at", direction=firestore.Query.DESCENDING)
-        return read_page(newest_first, self._actions, after=after, limit=limit, read=OperatorAction.from_snapshot)
+        newest_first = Query.of(OPERATOR_ACTIONS).order_by("began_at", descending=True)
+        return read_page(self._database, newest_first, after=after, limit=limit, read=OperatorAction.from_snapshot)

@@ -294,7 +294,7 @@ def _json_value(value: Any) -> Any:
 
 
 def _of_firestore(value: Any) -> Any:
-    from google.cloud.firestore import DocumentReference, GeoPoint
+    from functions.shared.firestore.values import DocumentReference, GeoPoint
 
     match value:
         case GeoPoint():

@@ -8,19 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import yaml
-from google.cloud import firestore
-from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.shared.cron import CronLine
 from functions.shared.delivery import DELIVERIES, DeliveryState
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.query import Query
 from functions.shared.ids import SHARDS
 from functions.shared.mail_event import MAIL_EVENTS
 from functions.shared.plausible_time import EARLIEST
 from functions.shared.subscription import SUBSCRIPTIONS, PauseReason
-from operations import document_fields
 from operations.threads import in_threads
 
 _HOUR = timedelta(hours=1)
@@ -36,6 +34,9 @@ UNDELIVERED = "undelivered"
 _MAIL_TIMES = {DELIVERED: "first_at.delivered", UNDELIVERED: "undelivered_at"}
 """The fields of a mail record by whose time mails are counted. An index of several fields may have one of a map that is
 exempt otherwise: https://cloud.google.com/firestore/docs/solutions/index-map-field"""
+
+_COUNT_SECONDS = 10.0
+"""How long to count what is counted again anyway: the process cannot end meanwhile."""
 
 _AT_ONCE = 8
 """So few counts are under way at the same time that what a viewer waits for is not behind all of them. No viewer waits
@@ -59,12 +60,12 @@ class SubscriptionCounts:
     """Counts subscriptions. Every method raises GoogleAPICallError if Firestore does not answer or refuses.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
         now: the present, in UTC.
     """
 
-    def __init__(self, client: firestore.Client, *, now: datetime) -> None:
-        self._client = client
+    def __init__(self, database: Database, *, now: datetime) -> None:
+        self._database = database
         self._now = now
 
     def due(self) -> tuple[int, list[Span]]:
@@ -77,11 +78,10 @@ class SubscriptionCounts:
 
     def paused(self) -> dict[str, int]:
         """How many subscriptions have each reason for a pause; a pause that has ended by itself counts, too."""
-        group: Any = self._client.collection_group(SUBSCRIPTIONS)
-        reasons = list(PauseReason)
+        group, reasons = Query.of_group(SUBSCRIPTIONS), list(PauseReason)
         counts = in_threads(
-            lambda reason: document_fields.count_soon(
-                group.where(filter=FieldFilter("paused_because", "==", reason.value))
+            lambda reason: self._database.count(
+                group.where("paused_because", "==", reason.value), seconds=_COUNT_SECONDS
             ),
             reasons,
         )
@@ -89,10 +89,9 @@ class SubscriptionCounts:
 
     def _count_due(self, span: tuple[datetime, datetime]) -> int:
         start, end = span
-        query: Any = self._client.collection_group(SUBSCRIPTIONS)
-        query = query.where(filter=FieldFilter("shard", "in", list(range(SHARDS))))
-        query = query.where(filter=FieldFilter("next_report_at", ">=", start))
-        return document_fields.count_soon(query.where(filter=FieldFilter("next_report_at", "<", end)))
+        query = Query.of_group(SUBSCRIPTIONS).where("shard", "in", list(range(SHARDS)))
+        query = query.where("next_report_at", ">=", start).where("next_report_at", "<", end)
+        return self._database.count(query, seconds=_COUNT_SECONDS)
 
 
 class OutcomeCounts:
@@ -100,12 +99,12 @@ class OutcomeCounts:
     refuses.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
         now: the present, in UTC.
     """
 
-    def __init__(self, client: firestore.Client, *, now: datetime) -> None:
-        self._client = client
+    def __init__(self, database: Database, *, now: datetime) -> None:
+        self._database = database
         self._now = now
 
     def outcomes_by_hour(self) -> list[Span]:
@@ -138,7 +137,7 @@ class OutcomeCounts:
         starts: Sequence[datetime],
         length: timedelta,
         names: Sequence[str],
-        select: Callable[[str], tuple[Any, str]],
+        select: Callable[[str], tuple[Query, str]],
     ) -> list[Span]:
         """Count by name in each span.
 
@@ -152,22 +151,22 @@ class OutcomeCounts:
 
         def count(each: tuple[datetime, str]) -> int:
             start, (query, field) = each[0], select(each[1])
-            query = query.where(filter=FieldFilter("shard", "in", list(range(SHARDS))))
+            query = query.where("shard", "in", list(range(SHARDS)))
             # Cursors, since a filter counts once for each shard, and a query has 100 at most. They descend as the
             # index does, which Firestore does not read backwards.
-            query = query.order_by(field, direction=firestore.Query.DESCENDING)
-            return document_fields.count_soon(query.start_after({field: start + length}).end_at({field: start}))
+            query = query.order_by(field, descending=True).start_after(start + length).end_at(start)
+            return self._database.count(query, seconds=_COUNT_SECONDS)
 
         counted: dict[datetime, dict[str, int]] = {start: {} for start in starts}
         for (start, name), found in zip(asked, in_threads(count, asked, at_once=_AT_ONCE), strict=True):
             counted[start][name] = found
         return [Span(start=start, counts=counts) for start, counts in counted.items()]
 
-    def _outcome(self, state: str) -> tuple[Any, str]:
-        return self._client.collection(DELIVERIES).where(filter=FieldFilter("state", "==", state)), "due_at"
+    def _outcome(self, state: str) -> tuple[Query, str]:
+        return Query.of(DELIVERIES).where("state", "==", state), "due_at"
 
-    def _mails(self, name: str) -> tuple[Any, str]:
-        return self._client.collection(MAIL_EVENTS), _MAIL_TIMES[name]
+    def _mails(self, name: str) -> tuple[Query, str]:
+        return Query.of(MAIL_EVENTS), _MAIL_TIMES[name]
 
 
 def unknown_mails(reports: Sequence[Span], mails: Sequence[Span]) -> str:

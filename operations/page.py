@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.found_document import FoundDocument
+from functions.shared.firestore.query import Query
 from functions.shared.ids import is_document_id
 
 T = TypeVar("T")
@@ -23,22 +26,22 @@ class Page(Generic[T]):
 
 
 def read_page(
-    query: Any, collection: Any, *, after: str | None, limit: int, read: Callable[[Any], T | None]
+    database: Database, query: Query, *, after: str | None, limit: int, read: Callable[[FoundDocument], T | None]
 ) -> Page[T]:
     """Read a page. One that is to begin after a document that is gone is the first one.
 
     Args:
+        database: the Firestore database.
         query: in the order of the pages.
-        collection: the documents'.
         after: the id of the document after which the page begins; None for the first page.
         limit: how many documents are on it at most.
-        read: makes a row of a snapshot; None where there is nothing to show.
+        read: makes a row of a document; None where there is nothing to show.
 
     Raises:
         google.api_core.exceptions.GoogleAPICallError: Firestore does not answer or refuses.
     """
-    if after and is_document_id(after) and (last := collection.document(after).get()).exists:
-        query = query.start_after(last)
-    snapshots = list(query.limit(limit + 1).stream())
-    rows = [row for snapshot in snapshots[:limit] if (row := read(snapshot)) is not None]
-    return Page(rows=rows, following=snapshots[limit - 1].id if len(snapshots) > limit else None)
+    if after and is_document_id(after) and (last := database.get(f"{query.path}/{after}")).exists:
+        query = query.behind(last)
+    found = list(database.stream(query.limit(limit + 1)))
+    rows = [row for each in found[:limit] if (row := read(each)) is not None]
+    return Page(rows=rows, following=found[limit - 1].id if len(found) > limit else None)

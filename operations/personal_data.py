@@ -1,23 +1,24 @@
 """Finds, exports and erases everything that the pipeline keeps about one user. See docs/guides/privacy.md."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from google.api_core import exceptions
-from google.cloud import firestore
-from google.cloud.firestore_v1.base_query import FieldFilter
-
 from functions.shared.contract import InvalidContract
 from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterReason, StoredDeadLetter
 from functions.shared.delivery import DELIVERIES, Delivery
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.errors import ChangedMeanwhile
+from functions.shared.firestore.found_document import FoundDocument
+from functions.shared.firestore.query import Query
+from functions.shared.firestore.write import Write, delete, update, without
 from functions.shared.mail_event import MAIL_EVENTS
 from functions.shared.report_task import ReportTask
-from functions.shared.subscription import SUBSCRIPTIONS
+from functions.shared.subscription import subscriptions_of
 from functions.shared.system_alert import SYSTEM_ALERTS
 from functions.shared.user import USERS, User
-from operations import document_fields
 from operations.errors import OperatorError
 from operations.mentions import Mentions
 from operations.operator_actions import OPERATOR_ACTIONS, OperatorAction
@@ -26,11 +27,8 @@ from operations.queues import QueuedTask, Queues
 PIPELINES_FIELDS = ("enrolled_at",)
 """What the pipeline writes into a user's document. firestore.rules has the same list."""
 
-_BATCH = 400
 _PASSES = 3
 """How many times an erasure looks again for what was written in the meantime."""
-
-_CHANGED = (exceptions.FailedPrecondition, exceptions.NotFound, exceptions.Aborted)
 
 
 class BeingSent(OperatorError):
@@ -46,31 +44,31 @@ class KeptData:
     """What the pipeline keeps about one user, as it was read.
 
     Attributes:
-        user: the snapshot of the user's own document, whether or not it exists.
+        user: the user's own document, whether or not it exists.
         has_document: whether the user's document, or a document below it, exists.
-        subscriptions: snapshots.
-        deliveries: snapshots.
-        mail_events: snapshots.
-        dead_letters: snapshots: of the user's reports, and of unreadable messages that name the user.
-        system_alerts: snapshots of those whose text names the user.
-        operator_actions: snapshots of those whose text names the user, beside the operator's name.
+        subscriptions: the user's.
+        deliveries: of the user's reports.
+        mail_events: of their mails.
+        dead_letters: of the user's reports, and of unreadable messages that name the user.
+        system_alerts: those whose text names the user.
+        operator_actions: those whose text names the user, beside the operator's name.
         tasks: those that wait or are under way.
     """
 
-    user: Any
+    user: FoundDocument
     has_document: bool
-    subscriptions: Sequence[Any]
-    deliveries: Sequence[Any]
-    mail_events: Sequence[Any]
-    dead_letters: Sequence[Any]
-    system_alerts: Sequence[Any]
-    operator_actions: Sequence[Any]
+    subscriptions: Sequence[FoundDocument]
+    deliveries: Sequence[FoundDocument]
+    mail_events: Sequence[FoundDocument]
+    dead_letters: Sequence[FoundDocument]
+    system_alerts: Sequence[FoundDocument]
+    operator_actions: Sequence[FoundDocument]
     tasks: Sequence[QueuedTask]
 
     @property
     def user_fields(self) -> dict[str, Any]:
         """The pipeline's own fields of the user's document."""
-        fields = document_fields.fields_of(self.user)
+        fields = self.user.fields or {}
         return {name: fields[name] for name in PIPELINES_FIELDS if name in fields}
 
     @property
@@ -101,8 +99,8 @@ class KeptData:
         """The deliveries that a worker has claimed, and the tasks that are under way."""
         claimed = [
             delivery.id
-            for snapshot in self.deliveries
-            if (delivery := Delivery.from_snapshot(snapshot)) and delivery.is_claimed(now)
+            for found in self.deliveries
+            if (delivery := Delivery.from_snapshot(found)) and delivery.is_claimed(now)
         ]
         return sorted({*claimed, *(task.name for task in self.tasks if task.is_running)})
 
@@ -112,7 +110,7 @@ class PersonalData:
     told.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
         queues: the queues.
         queue_names: those that may hold reports.
         user_id: whose data.
@@ -123,41 +121,38 @@ class PersonalData:
     def __init__(
         self,
         *,
-        client: firestore.Client,
+        database: Database,
         queues: Queues,
         queue_names: Sequence[str],
         user_id: str,
         addresses: Sequence[str] = (),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._client = client
+        self._database = database
         self._queues = queues
         self._queue_names = queue_names
         self._user_id = user_id
         self._addresses = list(addresses)
         self._now = now
-        self._user = client.collection(USERS).document(user_id)
-        self._subscriptions = self._user.collection(SUBSCRIPTIONS)
+        self._user = f"{USERS}/{user_id}"
 
     def find(self) -> KeptData:
         """Read all data about the user."""
-        user = self._user.get()
+        user = self._database.get(self._user)
         mentions = self._mentions(user)
         return KeptData(
             user=user,
-            has_document=user.exists or next(iter(self._user.collections()), None) is not None,
-            subscriptions=list(self._subscriptions.stream()),
-            deliveries=list(self._of_user(DELIVERIES, "user_id")),
-            mail_events=list(self._of_user(MAIL_EVENTS, "user_id")),
+            has_document=user.exists or bool(self._database.collections(self._user)),
+            subscriptions=self._read(Query.of(subscriptions_of(self._user_id))),
+            deliveries=self._read(Query.of(DELIVERIES).where("user_id", "==", self._user_id)),
+            mail_events=self._read(Query.of(MAIL_EVENTS).where("user_id", "==", self._user_id)),
             dead_letters=self._dead_letters(mentions),
             system_alerts=[
-                alert
-                for alert in self._client.collection(SYSTEM_ALERTS).stream()
-                if mentions.in_value(document_fields.fields_of(alert))
+                alert for alert in self._database.stream(Query.of(SYSTEM_ALERTS)) if mentions.in_value(alert.fields)
             ],
             operator_actions=[
                 action
-                for action in self._client.collection(OPERATOR_ACTIONS).stream()
+                for action in self._database.stream(Query.of(OPERATOR_ACTIONS))
                 if mentions.in_value(_words_of(action))
             ],
             tasks=[
@@ -172,21 +167,21 @@ class PersonalData:
             kept: as it was found.
             with_document: the user's document and everything below it as well.
         """
-        shown = {snapshot.reference.path for snapshot in kept.subscriptions}
-        below = (each for each in _below(self._user) if each.reference.path not in shown) if with_document else ()
+        shown = {each.path for each in kept.subscriptions}
+        below = self._read(Query.below(self._user)) if with_document else ()
         return {
             "user_id": self._user_id,
             "exported_at": self._now(),
-            "user": document_fields.fields_of(kept.user) if with_document else kept.user_fields,
-            **({"below_user": list(map(_document, below))} if with_document else {}),
+            "user": kept.user.fields or {} if with_document else kept.user_fields,
+            **({"below_user": [_document(each) for each in below if each.path not in shown]} if with_document else {}),
             "subscriptions": [_document(each) for each in kept.subscriptions],
             "deliveries": [_document(each) for each in kept.deliveries],
             "mail_events": [_document(each) for each in kept.mail_events],
             "dead_letters": [_document(each) for each in kept.dead_letters],
             # Their other fields are not about this user, but may be about other users.
-            "system_alerts": [{"path": each.reference.path} for each in kept.system_alerts],
+            "system_alerts": [{"path": each.path} for each in kept.system_alerts],
             "operator_actions": [
-                {"path": each.reference.path, "action": action.action, "began_at": action.began_at}
+                {"path": each.path, "action": action.action, "began_at": action.began_at}
                 for each in kept.operator_actions
                 for action in [OperatorAction.from_snapshot(each)]
             ],
@@ -226,9 +221,9 @@ class PersonalData:
         Raises:
             StillActive, BeingSent: see `check`.
         """
-        if with_document and self._user.get().exists:
+        if with_document and self._database.get(self._user).exists:
             # From now on no worker begins a report. The document stays until the end, since it holds the address.
-            self._update(self._user, {"active": False})
+            self._update(update(self._user, {"active": False}))
         for _ in range(_PASSES):
             kept = self.find()
             self.check(kept, with_document=with_document)
@@ -238,7 +233,8 @@ class PersonalData:
         else:
             return self.find()
         if with_document:
-            self._client.recursive_delete(self._user)
+            self._delete([delete(each.path) for each in self._database.stream(Query.below(self._user).select([]))])
+            self._database.commit([delete(self._user)])
         return kept
 
     def _erase(self, kept: KeptData, on_erased: Callable[[int], None]) -> None:
@@ -249,59 +245,49 @@ class PersonalData:
             on_erased(1)
         mentions = self._mentions(kept.user)
         for alert in kept.system_alerts:
-            self._update(alert.reference, _without_names(document_fields.fields_of(alert), mentions))
+            self._update(update(alert.path, _without_names(alert.fields or {}, mentions)))
         on_erased(len(kept.system_alerts))
         for action in kept.operator_actions:
-            self._update(action.reference, _without_names(_words_of(action), mentions))
+            self._update(update(action.path, _without_names(_words_of(action), mentions)))
         on_erased(len(kept.operator_actions))
         self._delete_all(kept.dead_letters, on_erased)
         # Before the records: an event whose delivery is gone makes no new one.
         self._delete_all(kept.deliveries, on_erased)
         self._delete_all(kept.mail_events, on_erased)
         if kept.user_fields:
-            self._update(self._user, dict.fromkeys(kept.user_fields, firestore.DELETE_FIELD))
+            self._update(without(self._user, kept.user_fields))
             on_erased(len(kept.user_fields))
 
-    def _delete_all(self, snapshots: Sequence[Any], on_erased: Callable[[int], None]) -> None:
-        for start in range(0, len(snapshots), _BATCH):
-            self._delete(snapshots[start : start + _BATCH])
-            on_erased(len(snapshots[start : start + _BATCH]))
-
-    def _delete(self, snapshots: Sequence[Any]) -> None:
+    def _delete_all(self, found: Sequence[FoundDocument], on_erased: Callable[[int], None]) -> None:
         """Delete documents in the version that was read: the next pass finds those that were written meanwhile."""
-        batch = self._client.batch()
-        for snapshot in snapshots:
-            batch.delete(snapshot.reference, option=self._client.write_option(last_update_time=snapshot.update_time))
-        try:
-            batch.commit()
-        except _CHANGED:
-            if len(snapshots) > 1:
-                for snapshot in snapshots:
-                    self._delete([snapshot])
+        self._delete([delete(each.path, each.update_time) for each in found])
+        on_erased(len(found))
 
-    def _update(self, reference: Any, fields: Mapping[str, Any]) -> None:
-        try:
-            reference.update(dict(fields))
-        except exceptions.NotFound:
-            return
+    def _delete(self, writes: Sequence[Write]) -> None:
+        for error in self._database.write_each(writes):
+            if error and not isinstance(error, ChangedMeanwhile):
+                raise error
 
-    def _mentions(self, user: Any) -> Mentions:
-        address = document_fields.fields_of(user).get("email")
+    def _update(self, write: Write) -> None:
+        """Change a document, unless it is gone."""
+        with suppress(ChangedMeanwhile):
+            self._database.commit([write])
+
+    def _mentions(self, user: FoundDocument) -> Mentions:
+        address = (user.fields or {}).get("email")
         return Mentions(self._user_id, [*self._addresses, *([address] if isinstance(address, str) else [])])
 
-    def _of_user(self, collection: str, field: str) -> Iterator[Any]:
-        query: Any = self._client.collection(collection).where(filter=FieldFilter(field, "==", self._user_id))
-        yield from query.stream()
+    def _read(self, query: Query) -> list[FoundDocument]:
+        return list(self._database.stream(query))
 
-    def _dead_letters(self, mentions: Mentions) -> list[Any]:
-        found = {snapshot.id: snapshot for snapshot in self._of_user(DEAD_LETTERS, "payload.user_id")}
-        unreadable = self._client.collection(DEAD_LETTERS).where(
-            filter=FieldFilter("reason", "==", DeadLetterReason.INVALID_TASK.value)
-        )
-        for snapshot in unreadable.stream():
-            letter = StoredDeadLetter.from_snapshot(snapshot)
+    def _dead_letters(self, mentions: Mentions) -> list[FoundDocument]:
+        letters = Query.of(DEAD_LETTERS)
+        found = {each.id: each for each in self._read(letters.where("payload.user_id", "==", self._user_id))}
+        unreadable = letters.where("reason", "==", DeadLetterReason.INVALID_TASK.value)
+        for each in self._database.stream(unreadable):
+            letter = StoredDeadLetter.from_snapshot(each)
             if letter and "user_id" not in letter.payload and mentions.in_payload(letter.payload):
-                found[snapshot.id] = snapshot
+                found[each.id] = each
         return list(found.values())
 
     def _is_of_user(self, mentions: Mentions) -> Callable[[bytes], bool]:
@@ -314,9 +300,9 @@ class PersonalData:
         return is_of_user
 
 
-def _words_of(action: Any) -> dict[str, Any]:
+def _words_of(action: FoundDocument) -> dict[str, Any]:
     """The fields of an operator's action that may name a user. The operator's own name stays: it says who acted."""
-    return {name: value for name, value in document_fields.fields_of(action).items() if name != "who"}
+    return {name: value for name, value in (action.fields or {}).items() if name != "who"}
 
 
 def _without_names(fields: Mapping[str, Any], mentions: Mentions) -> dict[str, Any]:
@@ -336,18 +322,8 @@ def _erased(value: Any, mentions: Mentions) -> Any:
             return None if mentions.in_value(value) else value
 
 
-def _document(snapshot: Any) -> dict[str, Any]:
-    return {"path": snapshot.reference.path, "fields": snapshot.to_dict()}
-
-
-def _below(reference: Any) -> Iterator[Any]:
-    """All documents below a document, at any depth."""
-    for collection in reference.collections():
-        for inner in collection.list_documents():
-            snapshot = inner.get()
-            if snapshot.exists:
-                yield snapshot
-            yield from _below(inner)
+def _document(found: FoundDocument) -> dict[str, Any]:
+    return {"path": found.path, "fields": found.fields}
 
 
 def _text(body: bytes) -> str:

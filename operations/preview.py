@@ -16,12 +16,12 @@ from typing import Any
 
 from google.api_core.exceptions import GoogleAPIError
 from google.auth.exceptions import GoogleAuthError
-from google.cloud import firestore
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from functions.shared.brand import Brand
 from functions.shared.contract import describe_validation_error
+from functions.shared.firestore.database import Database
 from functions.shared.ids import delivery_id, run_id
 from functions.shared.period import Period
 from functions.shared.settings import MailSettings
@@ -92,9 +92,9 @@ def sample_data(kind: str, period: Period, amount: SampleAmount = SampleAmount.M
         raise OperatorError(describe_mistake(error, kind)) from error
 
 
-def live_data(client: Any, user_id: str) -> UserData:
+def live_data(database: Database, user_id: str) -> UserData:
     """A user's own data in Firestore."""
-    return FirestoreUserData(client, user_id, _READ_SECONDS)
+    return FirestoreUserData(database, user_id, _READ_SECONDS)
 
 
 def mail_settings(variables: Mapping[str, str | None]) -> MailSettings:
@@ -178,7 +178,7 @@ def build(
     data: UserData,
     settings: MailSettings,
     *,
-    client: firestore.Client | None = None,
+    database: Database | None = None,
     variables: Mapping[str, str] | None = None,
     delivery: str | None = None,
     is_next: bool = False,
@@ -192,7 +192,7 @@ def build(
         period: what the report covers.
         data: the user's own.
         settings: of the mail.
-        client: of the users' database for what else the kind reads; None for a sample.
+        database: for what else the kind reads; None for a sample.
         variables: the kind's settings and secrets.
         delivery: the id that the mail carries; None for that of the delivery that would send it.
         is_next: whether it is made by the kind's next version, also if the canary would not.
@@ -205,6 +205,7 @@ def build(
         google.api_core.exceptions.GoogleAPIError: Firestore cannot be asked.
     """
     try:
+        variant = canary.Variant.NEXT if is_next else _variant(kind, user, subscription, is_live=database is not None)
         made = compose(
             kind,
             user,
@@ -215,9 +216,9 @@ def build(
             run_id=run_id(datetime.now(UTC)),
             compliance=MailCompliance.from_settings(settings),
             brand=Brand.from_settings(settings),
-            firestore=client,
+            database=database,
             settings=variables,
-            variant=canary.Variant.NEXT if is_next else _variant(kind, user, subscription, is_live=client is not None),
+            variant=variant,
         )
     except PermanentError as error:
         raise OperatorError(str(error)) from error

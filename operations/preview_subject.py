@@ -2,10 +2,9 @@
 
 from typing import NamedTuple
 
-from google.cloud import firestore
-
+from functions.shared.firestore.database import Database
 from functions.shared.schedule import Cadence
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS, Subscription, SubscriptionDefaults
+from functions.shared.subscription import DEFAULT_SUBSCRIPTION, Subscription, SubscriptionDefaults, subscription_path
 from functions.shared.user import User
 from operations.errors import OperatorError
 from operations.subscriptions import Subscriptions
@@ -42,7 +41,7 @@ def sample_subject(
 
 
 def read_subject(
-    client: firestore.Client,
+    database: Database,
     user_id: str,
     subscription_id: str | None,
     *,
@@ -52,7 +51,7 @@ def read_subject(
     """A user, active or not, with a subscription, paused or not, as the worker reads them.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
         user_id: the user.
         subscription_id: which subscription; None for the only one, or with a kind for one as it is made.
         kind: which report, in place of the subscription's.
@@ -63,15 +62,14 @@ def read_subject(
         OperatorError: a document is malformed, or no subscription is named and there are several.
         google.api_core.exceptions.GoogleAPIError: Firestore cannot be asked.
     """
-    user = Users(client).get(user_id)
+    user = Users(database).get(user_id)
     if kind is not None and subscription_id is None:
         subscription = Subscription.from_fields(user_id, DEFAULT_SUBSCRIPTION, {}, defaults)
     else:
-        subscription = Subscriptions(client, defaults).find(user_id, subscription_id)
-    path = f"users/{user_id}"
+        subscription = Subscriptions(database, defaults).find(user_id, subscription_id)
     for document, problem in (
-        (path, user.problem),
-        (f"{path}/{SUBSCRIPTIONS}/{subscription.id}", subscription.problem),
+        (f"users/{user_id}", user.problem),
+        (subscription_path(user_id, subscription.id), subscription.problem),
     ):
         if problem:
             raise OperatorError(f"{document}: {problem}")

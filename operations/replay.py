@@ -5,13 +5,12 @@ Each of the three steps has its effect once or not at all, and a replay may star
 number of the replay), `conclude` (marks the dead letter, unless the report has failed again meanwhile).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from google.api_core.exceptions import GoogleAPIError
-from google.cloud import firestore
 
 from functions.shared.dead_letter import (
     DEAD_LETTERS,
@@ -23,6 +22,7 @@ from functions.shared.dead_letter import (
 )
 from functions.shared.delivery import DELIVERIES, Delivery, DeliveryFailure, DeliveryState
 from functions.shared.delivery_table import MAY_HAVE_BEEN_SENT, Replayed, TaskMade, written
+from functions.shared.firestore.database import Database
 from functions.shared.ids import task_id
 from functions.shared.letter_store import Decide, LetterStore, Result
 from functions.shared.mail_event import MAIL_EVENTS, MailRecord
@@ -33,9 +33,6 @@ from operations.dead_letter_result import DeadLetterResult
 from operations.errors import OperatorError
 from operations.failures import UNREACHABLE, describe
 from operations.replay_decision import ReplayDecision, ReplayOutcome, ReplayStep, decide_replay, may_have_been_sent
-
-_READ_AT_ONCE = 1_000
-"""How many deliveries one call reads: well below the limit of a request."""
 
 _MOST_NUMBERS = 20
 """How many replays with an ended task one call skips before it reports an error."""
@@ -75,7 +72,7 @@ class Replay:
     """Replays dead letters. Safe for threads, and for several operators at once.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
         queue_of: gives the queue that a user's reports go to.
         has_task: whether a queue, by its id, still holds the task of a name.
         now: the present, in UTC.
@@ -84,13 +81,13 @@ class Replay:
     def __init__(
         self,
         *,
-        client: firestore.Client,
+        database: Database,
         queue_of: Callable[[str], TaskQueue],
         has_task: Callable[[str, str], bool],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._client = client
-        self._letters = LetterStore(client)
+        self._database = database
+        self._letters = LetterStore(database)
         self._queue_of = queue_of
         self._has_task = has_task
         self._now = now
@@ -107,7 +104,6 @@ class Replay:
         except UNREACHABLE:
             raise
         except (GoogleAPIError, OperatorError, ValueError) as error:
-            # ValueError: raised by the client library after other writers made a transaction fail five times.
             return DeadLetterResult(letter_id=letter_id, outcome=ReplayOutcome.ERROR, detail=describe(error))
 
     def preview(self, letter: StoredDeadLetter) -> DeadLetterResult:
@@ -141,15 +137,17 @@ class Replay:
             google.api_core.exceptions.GoogleAPIError: Firestore cannot be read.
         """
         delivery_ids = {letter.id: task.delivery_id for letter in letters if (task := letter.task)}
-        found = map(Delivery.from_snapshot, self._read_all(DELIVERIES, delivery_ids.values()))
+        read = self._database.get_all(f"{DELIVERIES}/{each}" for each in delivery_ids.values())
+        found = map(Delivery.from_snapshot, read.values())
         deliveries = {delivery.id: delivery for delivery in found if delivery}
         unclear = [
             (letter, delivery)
             for letter in letters
             if may_have_been_sent(letter, delivery := deliveries.get(delivery_ids.get(letter.id, "")))
         ]
-        named = [delivery_ids[letter.id] for letter, _ in unclear if letter.id in delivery_ids]
-        records = {each.id: each for each in map(MailRecord.from_snapshot, self._read_all(MAIL_EVENTS, named)) if each}
+        named = [f"{MAIL_EVENTS}/{delivery_ids[letter.id]}" for letter, _ in unclear if letter.id in delivery_ids]
+        events = map(MailRecord.from_snapshot, self._database.get_all(named).values())
+        records = {each.id: each for each in events if each}
         return {
             letter.id
             for letter, delivery in unclear
@@ -268,15 +266,9 @@ class Replay:
 
     def _decide(self, letter_id: str, decide: Decide[Result], *, known: StoredDeadLetter | None = None) -> Result:
         """Decide by a dead letter, which is read first unless it is known, and by the delivery that it names."""
-        reference = self._client.collection(DEAD_LETTERS).document(letter_id)
-        letter = known or StoredDeadLetter.from_snapshot(reference.get())
+        letter = known or StoredDeadLetter.from_snapshot(self._database.get(f"{DEAD_LETTERS}/{letter_id}"))
         task = letter.task if letter else None
         return self._letters.decide(task.delivery_id if task else letter_id, decide, letter_id=letter_id)
-
-    def _read_all(self, collection: str, ids: Iterable[str]) -> Iterator[Any]:
-        references = [self._client.collection(collection).document(each) for each in ids]
-        for start in range(0, len(references), _READ_AT_ONCE):
-            yield from self._client.get_all(references[start : start + _READ_AT_ONCE])
 
 
 def settled_by_event(

@@ -5,10 +5,10 @@ The figures of a run with several attempts are those of the last one. `show` als
 
 from typing import Any
 
-from google.cloud import firestore
-from google.cloud.firestore_v1.base_query import FieldFilter
-
 from functions.shared.delivery import DeliveryState
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.found_document import FoundDocument
+from functions.shared.firestore.query import Query
 from functions.shared.logging import redact_addresses
 from functions.shared.run import RUN_COUNTERS, RUNS, RunAttempt, StoredRun
 from operations import document_fields
@@ -23,11 +23,11 @@ class Runs:
     """Reads `runs`, and counts the deliveries of each.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
     """
 
-    def __init__(self, client: firestore.Client) -> None:
-        self._client = client
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def latest(self, limit: int | None) -> list[dict[str, Any]]:
         """The latest runs, the newest first.
@@ -35,11 +35,11 @@ class Runs:
         Args:
             limit: how many at most; None for all.
         """
-        return [_to_row(StoredRun.from_snapshot(each)) for each in self._newest_first().limit(limit).stream()]
+        return [_to_row(StoredRun.from_snapshot(each)) for each in self._database.stream(_newest_first().limit(limit))]
 
     def count(self) -> int:
         """How many runs are kept."""
-        return document_fields.count(self._client.collection(RUNS))
+        return self._database.count(Query.of(RUNS))
 
     def check(self, run_id: str) -> None:
         """Look whether there is a run.
@@ -47,7 +47,7 @@ class Runs:
         Raises:
             NotFound: there is no such run.
         """
-        self._snapshot(run_id)
+        self._document(run_id)
 
     def page(self, *, after: str | None, limit: int) -> Page[dict[str, Any]]:
         """Runs, the newest first.
@@ -57,11 +57,11 @@ class Runs:
             limit: how many at most.
         """
         return read_page(
-            self._newest_first(),
-            self._client.collection(RUNS),
+            self._database,
+            _newest_first(),
             after=after,
             limit=limit,
-            read=lambda snapshot: _to_row(StoredRun.from_snapshot(snapshot)),
+            read=lambda found: _to_row(StoredRun.from_snapshot(found)),
         )
 
     def show(self, run_id: str) -> dict[str, Any]:
@@ -73,17 +73,12 @@ class Runs:
         Raises:
             NotFound: there is no such run.
         """
-        snapshot = self._snapshot(run_id)
-        deliveries_of_run = of_run(self._client, run_id)
-        states = list(DeliveryState)
+        run = StoredRun.from_snapshot(self._document(run_id))
+        states, deliveries_of_run = list(DeliveryState), of_run(run_id)
         counts = in_threads(
-            lambda state: document_fields.count(
-                deliveries_of_run.where(filter=FieldFilter("state", "==", state.value))
-            ),
-            states,
+            lambda state: self._database.count(deliveries_of_run.where("state", "==", state.value)), states
         )
         deliveries = {state.value: count for state, count in zip(states, counts, strict=True)}
-        run = StoredRun.from_snapshot(snapshot)
         return {
             **_to_row(run),
             **({"queues": run.queues.value} if run.queues else {}),
@@ -94,15 +89,18 @@ class Runs:
             "earlier_attempts": [_to_attempt(attempt) for attempt in run.earlier_attempts],
         }
 
-    def _newest_first(self) -> Any:
-        return self._client.collection(RUNS).order_by("scheduled_for", direction=firestore.Query.DESCENDING)
+    def _document(self, run_id: str) -> FoundDocument:
+        found = self._database.get(f"{RUNS}/{run_id}")
+        if not found.exists:
+            raise NotFound(
+                f"There is no run {run_id}: reports runs list shows the latest.",
+                did_you_mean(self._database, RUNS, run_id),
+            )
+        return found
 
-    def _snapshot(self, run_id: str) -> Any:
-        runs = self._client.collection(RUNS)
-        snapshot = runs.document(run_id).get()
-        if not snapshot.exists:
-            raise NotFound(f"There is no run {run_id}: reports runs list shows the latest.", did_you_mean(runs, run_id))
-        return snapshot
+
+def _newest_first() -> Query:
+    return Query.of(RUNS).order_by("scheduled_for", descending=True)
 
 
 def _to_row(run: StoredRun) -> dict[str, Any]:

@@ -6,16 +6,15 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from google.cloud import firestore
-
 from functions.shared.delivery import Delivery
 from functions.shared.delivery_store import DeliveryChanged, DeliveryStore, Occasion, TaskDocuments
 from functions.shared.delivery_table import Noted, TaskMade
+from functions.shared.firestore.database import Database
 from functions.shared.ids import delivery_id, run_id, task_id
 from functions.shared.mark import by_hand_fields, due_period, period_until
 from functions.shared.report_task import ReportTask
 from functions.shared.states import DeliveryState
-from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults
+from functions.shared.subscription import Subscription, SubscriptionDefaults, subscription_path
 from functions.shared.task_queue import NewTask, TaskQueue
 from functions.shared.user import User
 from operations.errors import OperatorError
@@ -42,7 +41,7 @@ def send_now(
     user: User,
     subscription: Subscription,
     *,
-    client: firestore.Client,
+    database: Database,
     defaults: SubscriptionDefaults,
     queue: TaskQueue,
     now: datetime,
@@ -56,7 +55,7 @@ def send_now(
     Args:
         user: whose report it is.
         subscription: of which of the user's subscriptions.
-        client: the Firestore client.
+        database: the Firestore database.
         defaults: what a subscription's document does not say.
         queue: where the task goes.
         now: the present, in UTC.
@@ -67,7 +66,7 @@ def send_now(
     """
     now = now.replace(microsecond=0)
     _check(user, subscription, now)
-    deliveries, standing = DeliveryStore(client, defaults), subscription.next_report_at
+    deliveries, standing = DeliveryStore(database, defaults), subscription.next_report_at
     task = _task(subscription, standing if standing and standing <= now else now, now)
     delivery = deliveries.read_delivery(task)
     if delivery and delivery.is_final:
@@ -150,7 +149,7 @@ def _take_back(
 
 def _check(user: User, subscription: Subscription, now: datetime) -> None:
     """See whether the worker would send a report."""
-    document = f"users/{user.id}/{SUBSCRIPTIONS}/{subscription.id}"
+    document = subscription_path(user.id, subscription.id)
     if user.problem:
         raise OperatorError(f"users/{user.id}: {user.problem}")
     if not user.active:

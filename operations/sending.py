@@ -4,26 +4,27 @@ import getpass
 from datetime import UTC, datetime
 from typing import Any
 
-from google.cloud import firestore
-
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.write import Write, replaced
 from functions.shared.logging import redact_addresses
 from functions.shared.mail_breaker import BREAKER_STATE, MAIL_BREAKER, BreakerState
+
+_DOCUMENT = f"{MAIL_BREAKER}/{BREAKER_STATE}"
 
 
 class Sending:
     """Reads and resumes the breaker. Safe while runs go on.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
     """
 
-    def __init__(self, client: firestore.Client) -> None:
-        self._client = client
-        self._document = client.collection(MAIL_BREAKER).document(BREAKER_STATE)
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def breaker(self) -> BreakerState:
         """The breaker as it is now."""
-        return BreakerState.from_snapshot(self._document.get())
+        return BreakerState.from_snapshot(self._database.get(_DOCUMENT))
 
     def resume(self, *, by: str, note: str) -> bool:
         """Let the runs go on.
@@ -36,17 +37,14 @@ class Sending:
             whether they were stopped.
         """
 
-        @firestore.transactional
-        def carry_out(transaction: Any) -> bool:
-            breaker = BreakerState.from_snapshot(self._document.get(transaction=transaction))
+        def turn() -> tuple[bool, list[Write]]:
+            found = self._database.get(_DOCUMENT)
+            breaker = BreakerState.from_snapshot(found)
             if not breaker.is_stopped:
-                return False
-            resumed = breaker.resumed(at=datetime.now(UTC), by=by, note=note)
-            transaction.set(self._document, resumed.to_fields())
-            return True
+                return False, []
+            return True, [replaced(found, breaker.resumed(at=datetime.now(UTC), by=by, note=note).to_fields())]
 
-        was_stopped: bool = carry_out(self._client.transaction())
-        return was_stopped
+        return self._database.until_written(turn)
 
 
 def to_row(breaker: BreakerState) -> dict[str, Any]:

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from google.cloud import firestore
-
-from functions.shared.clients import firestore_client
+from functions.shared.firestore.database import Database, firestore_database
 from functions.shared.queue_choice import choose_queue
 from functions.shared.subscription import SubscriptionDefaults
 from functions.shared.task_queue import TaskQueue
@@ -20,6 +18,9 @@ from operations.queues import Queues
 from operations.subscription_defaults import subscription_defaults
 from operations.target import Target, connect, find_target
 from operations.undeliverable import Undeliverable
+
+_CALL_SECONDS = 60.0
+"""How long a call of Firestore may take: to count millions of documents takes a part of that."""
 
 
 class Session:
@@ -78,9 +79,9 @@ class Session:
         return os.environ.get("PREFIX") or DEFAULT_PREFIX
 
     @property
-    def firestore(self) -> firestore.Client:
-        """The Firestore client."""
-        return firestore_client(self.target.project, self.target.database)
+    def firestore(self) -> Database:
+        """The Firestore database."""
+        return firestore_database(self.target.project, self.target.database, seconds=_CALL_SECONDS)
 
     @functools.cached_property
     def defaults(self) -> SubscriptionDefaults:

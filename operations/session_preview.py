@@ -32,15 +32,15 @@ def build_live(
         OperatorError: the kind fails, or a variable has no value.
         google.api_core.exceptions.GoogleAPIError: Firestore cannot be asked.
     """
-    client, target = session.firestore, session.target
+    database, target = session.firestore, session.target
     return previews.build(
         subscription.kind,
         user,
         subscription,
         period,
-        previews.live_data(client, user.id),
+        previews.live_data(database, user.id),
         settings or previews.mail_settings({name: target.find(name) for name in previews.MAIL_VARIABLES}),
-        client=client,
+        database=database,
         variables=kind_variables(session, subscription.kind, sample=False),
         delivery=delivery,
     )

@@ -1,10 +1,10 @@
 """Suggests ids where an operator names a document that does not exist: half an id, or one with a slip."""
 
 import difflib
-from typing import Any
 
-from google.cloud.firestore_v1.field_path import FieldPath
-
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.field_path import NAME
+from functions.shared.firestore.query import Query
 from functions.shared.ids import is_document_id
 
 _MOST = 3
@@ -16,19 +16,20 @@ _LAST = "\uf8ff"
 """Sorts behind every id that is written."""
 
 
-def did_you_mean(collection: Any, wanted: str) -> str:
+def did_you_mean(database: Database, collection: str, wanted: str) -> str:
     """A question to put behind the sentence that there is no such document; empty where no id is like it.
 
     Args:
-        collection: where the document would be.
+        database: the Firestore database.
+        collection: the path of the collection where the document would be.
         wanted: the id that is not there.
     """
     if not is_document_id(wanted):
         return ""
-    found = _beginning_with(collection, wanted)
+    found = _beginning_with(database, collection, wanted)
     length = len(wanted) - 1
     while not found and length > 0:
-        near = _beginning_with(collection, wanted[:length])
+        near = _beginning_with(database, collection, wanted[:length])
         found = difflib.get_close_matches(wanted, near, n=_MOST)
         length //= 2
     if not found:
@@ -37,8 +38,7 @@ def did_you_mean(collection: Any, wanted: str) -> str:
     return f" Did you mean {', '.join(others)} or {last}?" if others else f" Did you mean {last}?"
 
 
-def _beginning_with(collection: Any, prefix: str) -> list[str]:
-    by_id = FieldPath.document_id()
-    query = collection.order_by(by_id).select([by_id])
-    query = query.start_at({by_id: collection.document(prefix)}).end_at({by_id: collection.document(prefix + _LAST)})
-    return [snapshot.id for snapshot in query.limit(_READ).stream()]
+def _beginning_with(database: Database, collection: str, prefix: str) -> list[str]:
+    query = Query.of(collection).order_by(NAME).select([]).limit(_READ)
+    query = query.start_at(f"{collection}/{prefix}").end_at(f"{collection}/{prefix}{_LAST}")
+    return [found.id for found in database.stream(query)]

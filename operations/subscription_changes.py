@@ -8,22 +8,18 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from google.api_core.exceptions import AlreadyExists
-from google.cloud import firestore
-
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.errors import ChangedMeanwhile
+from functions.shared.firestore.write import create, delete
 from functions.shared.mark import paused_fields, resumed_fields
 from functions.shared.objections import all_taken_back, objection_fields
 from functions.shared.subscription import (
     PauseReason,
     Subscription,
     SubscriptionDefaults,
+    subscription_path,
 )
-from functions.shared.subscription_documents import (
-    WRITTEN_FIRST,
-    ChangedAllTheTime,
-    StoredSubscription,
-    SubscriptionDocuments,
-)
+from functions.shared.subscription_documents import StoredSubscription, SubscriptionDocuments
 from functions.shared.user import User
 from operations.errors import NotFound, OperatorError
 from operations.subscription_edit import SubscriptionEdit, added_fields, edited_fields
@@ -36,7 +32,7 @@ class SubscriptionChanges:
     """Changes subscriptions. Every method raises GoogleAPICallError if Firestore does not answer or refuses.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
         defaults: what a document does not say.
         now: the present, in UTC.
     """
@@ -44,11 +40,12 @@ class SubscriptionChanges:
     def __init__(
         self,
         *,
-        client: firestore.Client,
+        database: Database,
         defaults: SubscriptionDefaults,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._documents = SubscriptionDocuments(client, defaults)
+        self._database = database
+        self._documents = SubscriptionDocuments(database, defaults)
         self._defaults = defaults
         self._now = now
 
@@ -66,8 +63,8 @@ class SubscriptionChanges:
         """
         document = added_fields(user, subscription_id, edit, self._defaults, now=self._now())
         try:
-            self._documents.reference(user.id, subscription_id).create(document)
-        except AlreadyExists as error:
+            self._database.commit([create(subscription_path(user.id, subscription_id), document)])
+        except ChangedMeanwhile as error:
             raise OperatorError(
                 f"{user.id} has a subscription {subscription_id} already: reports subscriptions set changes it."
             ) from error
@@ -150,10 +147,10 @@ class SubscriptionChanges:
         Raises:
             OperatorError: it was changed since.
         """
-        unchanged = self._documents.unchanged_since(subscription.version)
+        path = subscription_path(subscription.user_id, subscription.id)
         try:
-            self._documents.reference(subscription.user_id, subscription.id).delete(option=unchanged)
-        except WRITTEN_FIRST as error:
+            self._database.commit([delete(path, subscription.version)])
+        except ChangedMeanwhile as error:
             raise OperatorError(
                 f"{subscription.user_id}/{subscription.id} was changed meanwhile: look at it again. Nothing is removed."
             ) from error
@@ -175,7 +172,7 @@ class SubscriptionChanges:
         """
         try:
             change = self._documents.change(user_id, subscription_id, decide)
-        except ChangedAllTheTime as error:
+        except ChangedMeanwhile as error:
             raise OperatorError(
                 f"{user_id}/{subscription_id} is changed by others all the time: repeat this later."
             ) from error

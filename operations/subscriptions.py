@@ -1,20 +1,27 @@
 """Finds subscriptions, for the operator."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, assert_never
 
-from google.cloud import firestore
-from google.cloud.firestore_v1.base_query import FieldFilter
-
 from functions.shared.delivery import Delivery
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.query import Query
 from functions.shared.ids import SHARDS
 from functions.shared.logging import redact_addresses
 from functions.shared.mail_event import MailRecord
 from functions.shared.plausible_time import EARLIEST
 from functions.shared.schedule import Cadence
-from functions.shared.subscription import ADDRESS_LISTS, SUBSCRIPTIONS, PauseReason, Subscription, SubscriptionDefaults
+from functions.shared.subscription import (
+    ADDRESS_LISTS,
+    SUBSCRIPTIONS,
+    PauseReason,
+    Subscription,
+    SubscriptionDefaults,
+    subscription_path,
+    subscriptions_of,
+)
 from functions.shared.user import USERS
 from operations import document_fields
 from operations.errors import NotFound, OperatorError
@@ -56,18 +63,17 @@ class Subscriptions:
     """Reads subscriptions. Every method raises GoogleAPICallError if Firestore does not answer or refuses.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
         defaults: what a document does not say.
     """
 
-    def __init__(self, client: firestore.Client, defaults: SubscriptionDefaults) -> None:
-        self._client = client
+    def __init__(self, database: Database, defaults: SubscriptionDefaults) -> None:
+        self._database = database
         self._defaults = defaults
-        self._users = client.collection(USERS)
 
     def of_user(self, user_id: str) -> list[Subscription]:
         """All subscriptions of a user, in the order of their ids."""
-        return list(self._read(self._of(user_id).stream()))
+        return list(self._read(Query.of(subscriptions_of(user_id))))
 
     def find(self, user_id: str, subscription_id: str | None) -> Subscription:
         """One subscription of a user.
@@ -81,12 +87,12 @@ class Subscriptions:
             OperatorError: none is named, and there are several.
         """
         if subscription_id is not None:
-            snapshot = self._of(user_id).document(subscription_id).get()
-            if subscription := Subscription.from_snapshot(snapshot, self._defaults):
+            found_one = self._database.get(subscription_path(user_id, subscription_id))
+            if subscription := Subscription.from_snapshot(found_one, self._defaults):
                 return subscription
         found = self.of_user(user_id)
-        if not found and not self._users.document(user_id).get().exists:
-            raise no_such_user(user_id, self._users)
+        if not found and not self._database.get(f"{USERS}/{user_id}").exists:
+            raise no_such_user(self._database, user_id)
         if subscription_id is None and len(found) == 1:
             return found[0]
         if subscription_id is None and found:
@@ -101,11 +107,11 @@ class Subscriptions:
         Args:
             limit: how many at most; None for all.
         """
-        return list(self._read(self._scheduled().order_by("next_report_at").limit(limit).stream()))
+        return list(self._read(self._scheduled().order_by("next_report_at").limit(limit)))
 
     def count_scheduled(self) -> int:
         """How many subscriptions of all users have a due time."""
-        return document_fields.count(self._scheduled())
+        return self._database.count(self._scheduled())
 
     def paused(self, because: PauseReason, *, now: datetime) -> list[Subscription]:
         """The subscriptions of all users that are paused for a reason, in the order of their paths.
@@ -114,34 +120,30 @@ class Subscriptions:
             because: the reason.
             now: the present, in UTC.
         """
-        query: Any = self._client.collection_group(SUBSCRIPTIONS)
-        query = query.where(filter=FieldFilter("paused_because", "==", because.value))
+        query = Query.of_group(SUBSCRIPTIONS).where("paused_because", "==", because.value)
         # A pause that ends by itself leaves its reason in the document.
-        return [each for each in self._read(query.stream()) if each.is_paused(now)]
+        return [each for each in self._read(query) if each.is_paused(now)]
 
-    def _scheduled(self) -> Any:
-        query: Any = self._client.collection_group(SUBSCRIPTIONS)
-        query = query.where(filter=FieldFilter("shard", "in", list(range(SHARDS))))
-        return query.where(filter=FieldFilter("next_report_at", ">=", EARLIEST))
+    def _scheduled(self) -> Query:
+        query = Query.of_group(SUBSCRIPTIONS).where("shard", "in", list(range(SHARDS)))
+        return query.where("next_report_at", ">=", EARLIEST)
 
-    def _of(self, user_id: str) -> Any:
-        return self._users.document(user_id).collection(SUBSCRIPTIONS)
-
-    def _read(self, snapshots: Iterable[Any]) -> Iterator[Subscription]:
-        for snapshot in snapshots:
-            if subscription := Subscription.from_snapshot(snapshot, self._defaults):
+    def _read(self, query: Query) -> Iterator[Subscription]:
+        for found in self._database.stream(query):
+            if subscription := Subscription.from_snapshot(found, self._defaults):
                 yield subscription
 
 
-def no_such_user(user_id: str, users: Any) -> NotFound:
+def no_such_user(database: Database, user_id: str) -> NotFound:
     """The error that says that there is no user of an id, and what to do.
 
     Args:
+        database: the Firestore database.
         user_id: the id.
-        users: the collection.
     """
     return NotFound(
-        f"There is no user {user_id}: reports users find EMAIL finds a user's id.", did_you_mean(users, user_id)
+        f"There is no user {user_id}: reports users find EMAIL finds a user's id.",
+        did_you_mean(database, USERS, user_id),
     )
 
 

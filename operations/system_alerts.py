@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from google.cloud import firestore
-
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.query import Query
 from functions.shared.logging import redact_addresses
 from functions.shared.system_alert import SYSTEM_ALERTS, StoredSystemAlert
 from operations import document_fields
@@ -13,15 +13,15 @@ class SystemAlerts:
     """Reads `system_alerts`.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
     """
 
-    def __init__(self, client: firestore.Client) -> None:
-        self._alerts = client.collection(SYSTEM_ALERTS)
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def count(self) -> int:
         """How many system alerts are kept."""
-        return document_fields.count(self._alerts)
+        return self._database.count(Query.of(SYSTEM_ALERTS))
 
     def latest(self, limit: int | None) -> list[dict[str, Any]]:
         """The latest system alerts, the newest first.
@@ -29,9 +29,9 @@ class SystemAlerts:
         Args:
             limit: how many at most; None for all.
         """
-        newest_first: Any = self._alerts.order_by("received_at", direction=firestore.Query.DESCENDING)
-        found = newest_first.limit(limit).stream()
-        return [_to_row(alert) for snapshot in found if (alert := StoredSystemAlert.from_snapshot(snapshot))]
+        newest_first = Query.of(SYSTEM_ALERTS).order_by("received_at", descending=True).limit(limit)
+        found = map(StoredSystemAlert.from_snapshot, self._database.stream(newest_first))
+        return [_to_row(alert) for alert in found if alert]
 
 
 def _to_row(alert: StoredSystemAlert) -> dict[str, Any]:

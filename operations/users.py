@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from google.cloud import firestore
-from google.cloud.firestore_v1.base_query import FieldFilter
-from google.cloud.firestore_v1.field_path import FieldPath
-
 from functions.shared.delivery import Delivery
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.field_path import NAME
+from functions.shared.firestore.query import Query
 from functions.shared.logging import redact_addresses
 from functions.shared.subscription import Subscription
 from functions.shared.user import USERS, User
-from operations import document_fields
 from operations.subscriptions import latest_row, no_such_user
 
 
@@ -20,15 +18,15 @@ class Users:
     """Reads `users`. Every method raises GoogleAPICallError if Firestore does not answer or refuses.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
     """
 
-    def __init__(self, client: firestore.Client) -> None:
-        self._users = client.collection(USERS)
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def find(self, user_id: str) -> User | None:
         """A user; None if the user does not exist."""
-        return User.from_snapshot(self._users.document(user_id).get())
+        return User.from_snapshot(self._database.get(f"{USERS}/{user_id}"))
 
     def get(self, user_id: str) -> User:
         """A user.
@@ -38,7 +36,7 @@ class Users:
         """
         user = self.find(user_id)
         if user is None:
-            raise no_such_user(user_id, self._users)
+            raise no_such_user(self._database, user_id)
         return user
 
     def page(self, *, after: str | None, limit: int | None) -> list[User]:
@@ -48,14 +46,12 @@ class Users:
             after: the id after which they begin; None for the first.
             limit: how many at most; None for all.
         """
-        query: Any = self._users.order_by(FieldPath.document_id())
-        if after is not None:
-            query = query.start_after({FieldPath.document_id(): self._users.document(after)})
-        return [user for snapshot in query.limit(limit).stream() if (user := User.from_snapshot(snapshot))]
+        query = Query.of(USERS).order_by(NAME).limit(limit)
+        return self._read(query if after is None else query.start_after(f"{USERS}/{after}"))
 
     def count(self) -> int:
         """How many users there are."""
-        return document_fields.count(self._users)
+        return self._database.count(Query.of(USERS))
 
     def with_address(self, address: str, *, limit: int) -> list[User]:
         """The users whose `email` is an address, as it is given or in small letters: Firestore compares exactly.
@@ -65,8 +61,10 @@ class Users:
             limit: how many at most.
         """
         spellings = list(dict.fromkeys((address, address.lower())))
-        query = self._users.where(filter=FieldFilter("email", "in", spellings)).limit(limit)
-        return [user for snapshot in query.stream() if (user := User.from_snapshot(snapshot))]
+        return self._read(Query.of(USERS).where("email", "in", spellings).limit(limit))
+
+    def _read(self, query: Query) -> list[User]:
+        return [user for found in self._database.stream(query) if (user := User.from_snapshot(found))]
 
 
 def user_row(

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
-from google.cloud import firestore
-from google.cloud.firestore_v1.base_query import FieldFilter
-
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.query import Query
 from functions.shared.states import Enroll
 from functions.shared.subscription import SubscriptionDefaults
 from functions.shared.user import USERS, User
@@ -30,21 +29,21 @@ class WouldEnroll:
     refuses.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
         defaults: the subscription that a new user gets.
         enroll: whom the dispatcher enrolls.
     """
 
-    def __init__(self, client: firestore.Client, defaults: SubscriptionDefaults, enroll: Enroll) -> None:
-        self._active = client.collection(USERS).where(filter=FieldFilter("active", "==", True))
-        self._subscriptions = Subscriptions(client, defaults)
+    def __init__(self, database: Database, defaults: SubscriptionDefaults, enroll: Enroll) -> None:
+        self._database = database
+        self._subscriptions = Subscriptions(database, defaults)
         self._defaults = defaults
         self._enroll = enroll
 
     def users(self) -> list[User]:
         """The active users whom the dispatcher has not enrolled yet, marked or not."""
-        found = self._active.select(["active", "enrolled_at"]).stream()
-        read = [User.from_snapshot(snapshot) for snapshot in found]
+        active = Query.of(USERS).where("active", "==", True).select(["active", "enrolled_at"])
+        read = map(User.from_snapshot, self._database.stream(active))
         return [user for user in read if user is not None and user.enrolled_at is None]
 
     def effect(self, user: User) -> Effect:

@@ -3,8 +3,15 @@
 from datetime import datetime
 from typing import Any
 
+from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.ids import shard_of
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS, PauseReason
+from functions.shared.subscription import (
+    DEFAULT_SUBSCRIPTION,
+    SUBSCRIPTIONS,
+    PauseReason,
+    Subscription,
+    SubscriptionDefaults,
+)
 from functions.shared.user import USERS
 
 ENROLLED_AT = datetime.fromisoformat("2026-01-01T00:00:00Z")
@@ -91,3 +98,10 @@ def paused(because: PauseReason, *, at: datetime | None = None) -> dict[str, Any
     """
     fields = {"active": False, "paused_because": because.value, "paused_until": None, "next_report_at": None}
     return {**fields, **({"paused_at": at} if at else {})}
+
+
+def subscription_of(snapshot: Any, defaults: SubscriptionDefaults) -> Subscription | None:
+    """A subscription as Google's client has read it."""
+    return Subscription.from_snapshot(
+        FoundDocument(snapshot.reference.path, snapshot.to_dict(), snapshot.update_time), defaults
+    )

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from examples.task_function import Answer, TaskFunction, TaskFunctionSettings
 from examples.transactional_mail.mail_task import MailTask
-from functions.shared.clients import firestore_client
+from functions.shared.firestore.google_client import google_client
 from functions.shared.settings import Address, PrivateUrl, Secret, load_settings
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _outbox() -> "Outbox":
     from examples.transactional_mail.outbox import Outbox
 
     return Outbox(
-        client=firestore_client(_settings.google_cloud_project, _settings.firestore_database),
+        client=google_client(_settings.google_cloud_project, _settings.firestore_database),
         sendgrid=SendGridAPIClient(_settings.sendgrid_api_key, _settings.sendgrid_host),
         sender=_settings.mail_from,
     )

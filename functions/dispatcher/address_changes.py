@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import structlog
-from google.cloud import firestore
-from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.dispatcher.document_stream import DocumentStream
-from functions.dispatcher.new_document_handler import Admitted, NewDocumentHandler, Plan
-from functions.dispatcher.new_documents import NewCursor, NewPage, count_documents, pages_of
+from functions.dispatcher.new_document_handler import Admitted, NewDocumentHandler, Plan, update_of
+from functions.dispatcher.new_documents import NewCursor, NewPage, pages_of
 from functions.dispatcher.run_dependencies import RunDependencies
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.query import Query
 from functions.shared.mark import resumed_fields
 from functions.shared.recipients import addressees
 from functions.shared.run import SWEEP_INTERVAL, RunCounter, Sweep
@@ -29,16 +29,14 @@ class BouncedSubscriptions:
     """Finds what is paused because mail bounced, once a day.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
         stream: what knows which documents are subscriptions.
     """
 
-    def __init__(self, client: firestore.Client, stream: DocumentStream) -> None:
-        self._client = client
+    def __init__(self, database: Database, stream: DocumentStream) -> None:
+        self._database = database
         self._stream = stream
-        self._bounced = client.collection_group(SUBSCRIPTIONS).where(
-            filter=FieldFilter("paused_because", "==", PauseReason.BOUNCED.value)
-        )
+        self._bounced = Query.of_group(SUBSCRIPTIONS).where("paused_because", "==", PauseReason.BOUNCED.value)
         self.counted: int | None = None
         """How many there are; None where they were not counted."""
 
@@ -54,7 +52,7 @@ class BouncedSubscriptions:
         """
         if last and run_time - last.swept_at < SWEEP_INTERVAL:
             return False
-        self.counted, _ = count_documents(self._bounced)
+        self.counted = self._database.count(self._bounced)
         return self.counted > 0
 
     def find(self, run_time: datetime, *, last: Sweep | None, after: NewCursor | None) -> Iterator[NewPage]:
@@ -68,7 +66,7 @@ class BouncedSubscriptions:
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
         """
-        return pages_of(self._client, self._stream, self._bounced, after.path if after else None, by_sweep=True)
+        return pages_of(self._database, self._stream, self._bounced, after.path if after else None, by_sweep=True)
 
 
 class AddressChanges(NewDocumentHandler):
@@ -78,7 +76,7 @@ class AddressChanges(NewDocumentHandler):
 
     def __init__(self, dependencies: RunDependencies, *, run_id: str, run_time: datetime) -> None:
         super().__init__(dependencies, run_id=run_id, run_time=run_time)
-        self.new = BouncedSubscriptions(self._client, dependencies.subscriptions)
+        self.new = BouncedSubscriptions(self._database, dependencies.subscriptions)
 
     def admit(self, page: NewPage) -> Admitted:
         """Resume those of a page whose address has changed, unless they have changed since they were read."""
@@ -88,7 +86,7 @@ class AddressChanges(NewDocumentHandler):
         return admitted
 
     def _plans(self, page: NewPage) -> list[Plan]:
-        bounced = [each for each in self._subscriptions(page.snapshots) if each.objecting]
+        bounced = [each for each in self._subscriptions(page.found) if each.objecting]
         users = self._users_of(bounced, ["email", "active", "time_zone"])
         return [self._plan(each, users.get(each.user_id)) for each in bounced]
 
@@ -100,7 +98,7 @@ class AddressChanges(NewDocumentHandler):
         if due.problem:
             return Plan(malformed=[due])
         # What is due at once, since it fell due before the pause, comes with the next run.
-        return Plan(self._update(subscription, fields), 1, refused=[due])
+        return Plan([update_of(subscription, fields)], 1, refused=[due])
 
 
 def has_another_address(subscription: Subscription, user: User) -> bool:

@@ -10,19 +10,25 @@ from functools import partial
 from typing import Any
 
 import structlog
-from google.cloud.firestore_v1.base_query import FieldFilter
 
-from functions.dispatcher.conditional_commit import Change, all_of, update
 from functions.dispatcher.document_stream import Operator
 from functions.dispatcher.due_subscription import DueSubscription
-from functions.dispatcher.new_document_handler import NewDocumentHandler, Plan
+from functions.dispatcher.new_document_handler import NewDocumentHandler, Plan, update_of
 from functions.dispatcher.new_documents import Mark, NewDocuments, NewPage
 from functions.dispatcher.run_dependencies import RunDependencies
+from functions.shared.firestore.query import Query
+from functions.shared.firestore.write import Write, create, update
 from functions.shared.mark import resumed_fields
 from functions.shared.plausible_time import EARLIEST, LATEST
 from functions.shared.run import RunCounter
 from functions.shared.states import Enroll
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS, Subscription, default_fields
+from functions.shared.subscription import (
+    DEFAULT_SUBSCRIPTION,
+    Subscription,
+    default_fields,
+    subscription_path,
+    subscriptions_of,
+)
 from functions.shared.user import USERS, User, enrolled_fields, unenrolled_fields
 
 _THREADS = 16
@@ -41,17 +47,15 @@ class Enrollment(NewDocumentHandler):
     def __init__(self, dependencies: RunDependencies, *, run_id: str, run_time: datetime) -> None:
         super().__init__(dependencies, run_id=run_id, run_time=run_time)
         self._enroll = dependencies.enroll
-        active = self._client.collection(USERS).where(filter=FieldFilter("active", "==", True))
+        active = Query.of(USERS).where("active", "==", True)
         self.new = NewDocuments(
-            self._client,
+            self._database,
             dependencies.users,
             Mark(
                 field="enrolled_at",
                 everything=active,
-                known=active.where(filter=FieldFilter("enrolled_at", ">=", EARLIEST)).where(
-                    filter=FieldFilter("enrolled_at", "<=", LATEST)
-                ),
-                new=active.where(filter=FieldFilter("enrolled_at", "==", None)),
+                known=active.where("enrolled_at", ">=", EARLIEST).where("enrolled_at", "<=", LATEST),
+                new=active.where("enrolled_at", "==", None),
                 select=["active", "enrolled_at", "time_zone"],
                 where=[("active", Operator.EQUAL, {"booleanValue": True})],
                 is_missing=_has_neither_time_nor_null,
@@ -62,15 +66,9 @@ class Enrollment(NewDocumentHandler):
 
     def warn_of_malformed_active(self) -> None:
         """Log the ids of users whose `active` is neither true, false nor null, a hundred at most. It raises nothing."""
-        query = (
-            self._client.collection(USERS)
-            .order_by("active")
-            .start_after({"active": True})
-            .select([])
-            .limit(_MOST_NAMED)
-        )
+        query = Query.of(USERS).order_by("active").start_after(True).select([]).limit(_MOST_NAMED)
         try:
-            malformed = [snapshot.id for snapshot in query.stream()]
+            malformed = [found.id for found in self._database.stream(query)]
         except Exception:
             _logger.exception("users_unreadable", run_id=self._run_id)
             return
@@ -84,7 +82,7 @@ class Enrollment(NewDocumentHandler):
             )
 
     def _plans(self, page: NewPage) -> list[Plan]:
-        read = [User.from_snapshot(snapshot) for snapshot in page.snapshots]
+        read = map(User.from_snapshot, page.found)
         users = [user for user in read if user and user.active and user.enrolled_at is None]
         with ThreadPoolExecutor(_THREADS) as threads:
             subscriptions = list(threads.map(self._subscriptions_of, users))
@@ -92,21 +90,19 @@ class Enrollment(NewDocumentHandler):
         return [self._plan(user, found, has_null=has_null) for user, found in zip(users, subscriptions, strict=True)]
 
     def _subscriptions_of(self, user: User) -> list[Subscription]:
-        return self._subscriptions(self._client.collection(f"{USERS}/{user.id}/{SUBSCRIPTIONS}").stream())
+        return self._subscriptions(self._database.stream(Query.of(subscriptions_of(user.id))))
 
     def _plan(self, user: User, subscriptions: Sequence[Subscription], *, has_null: bool) -> Plan:
-        reference = self._client.collection(USERS).document(user.id)
         whole = DueSubscription(
             *(user.id, DEFAULT_SUBSCRIPTION, self._run_time, self._defaults.kind),
             updated_at=user.version or self._run_time,
         )
-        changes: list[Change] = []
+        writes: list[Write] = []
         due: list[DueSubscription] = []
         malformed: list[DueSubscription] = []
         if not subscriptions and self._enroll is not Enroll.NONE:
-            created = reference.collection(SUBSCRIPTIONS).document(DEFAULT_SUBSCRIPTION)
             fields = default_fields(user.id, self._defaults, due_at=self._run_time)
-            changes.append(lambda batch: batch.create(created, fields))
+            writes.append(create(subscription_path(user.id, DEFAULT_SUBSCRIPTION), fields))
             due.append(whole)
         for subscription in subscriptions:
             if not subscription.waits_for_user:
@@ -116,16 +112,16 @@ class Enrollment(NewDocumentHandler):
             if of_it.problem:
                 malformed.append(of_it)
                 continue
-            changes.append(self._update(subscription, resumed))
+            writes.append(update_of(subscription, resumed))
             if resumed["next_report_at"] <= self._run_time:
                 due.append(of_it._replace(due_at=resumed["next_report_at"]))
         # The next run finds a user without the mark again, until all subscriptions are resumed.
         is_enrolled = not malformed and (bool(subscriptions) or self._enroll is not Enroll.NONE)
         if is_enrolled or not has_null:
             mark = enrolled_fields(now=datetime.now(UTC)) if is_enrolled else unenrolled_fields()
-            changes.append(update(self._client, reference, mark, version=user.version))
+            writes.append(update(f"{USERS}/{user.id}", mark, user.version))
         refused = [whole._replace(is_users=True)]
-        return Plan(all_of(changes) if changes else None, int(is_enrolled), due, refused, malformed)
+        return Plan(writes, int(is_enrolled), due, refused, malformed)
 
 
 def _has_neither_time_nor_null(fields: Mapping[str, Any]) -> bool:

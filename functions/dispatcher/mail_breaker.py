@@ -6,18 +6,20 @@ that may not read them must cost no one a report.
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import structlog
 from google.api_core.exceptions import GoogleAPIError
-from google.cloud import firestore
 
 from functions.dispatcher.breaker_policy import BreakerAlert, BreakerDecision, decide, first_day
 from functions.dispatcher.mail_statistics.provider import StatisticsUnavailable
 from functions.dispatcher.run_alerts import tell
 from functions.dispatcher.run_dependencies import RunDependencies
+from functions.shared.firestore.write import Write, changed, replaced
 from functions.shared.mail_breaker import BREAKER_STATE, MAIL_BREAKER, BreakerState, MailFigures, StatisticsReading
 from functions.shared.system_alert import AlertKind, SystemAlert
+
+_DOCUMENT = f"{MAIL_BREAKER}/{BREAKER_STATE}"
 
 _logger = structlog.get_logger()
 
@@ -44,8 +46,7 @@ class MailBreaker:
     """
 
     def __init__(self, dependencies: RunDependencies, *, run_id: str, run_time: datetime) -> None:
-        self._client = dependencies.firestore
-        self._document = self._client.collection(MAIL_BREAKER).document(BREAKER_STATE)
+        self._database = dependencies.firestore
         self._statistics = dependencies.mail_statistics
         self._limits = dependencies.breaker_limits
         self._topic = dependencies.dead_letters
@@ -58,7 +59,7 @@ class MailBreaker:
         Raises:
             google.api_core.exceptions.GoogleAPIError: Firestore fails, and the run must not send before it knows.
         """
-        before = BreakerState.from_snapshot(self._document.get())
+        before = BreakerState.from_snapshot(self._database.get(_DOCUMENT))
         days, unavailable = (None, "") if before.is_stopped else self._days()
         if days is None:
             decision = decide(before, None, self._limits, run_time=self._run_time)
@@ -83,16 +84,13 @@ class MailBreaker:
             return None, str(error)
 
     def _decide_and_store(self, days: Mapping[date, MailFigures]) -> BreakerDecision:
-        @firestore.transactional
-        def carry_out(transaction: Any) -> BreakerDecision:
-            before = BreakerState.from_snapshot(self._document.get(transaction=transaction))
+        def turn() -> tuple[BreakerDecision, list[Write]]:
+            found = self._database.get(_DOCUMENT)
+            before = BreakerState.from_snapshot(found)
             decision = decide(before, days, self._limits, run_time=self._run_time)
-            if decision.state != before:
-                transaction.set(self._document, decision.state.to_fields())
-            return decision
+            return decision, [replaced(found, decision.state.to_fields())] if decision.state != before else []
 
-        decided: BreakerDecision = carry_out(self._client.transaction())
-        return decided
+        return self._database.until_written(turn)
 
     def _tell(self, alerts: Sequence[BreakerAlert], state: BreakerState) -> None:
         """Publish alerts, and note those that are: an alert that is not noted comes again with the next run."""
@@ -117,7 +115,12 @@ class MailBreaker:
         }
         if not told:
             return
+
+        def turn() -> tuple[None, list[Write]]:
+            found = self._database.get(_DOCUMENT)
+            return None, [changed(found, {"told": {**BreakerState.from_snapshot(found).told, **told}})]
+
         try:
-            self._document.set({"told": told}, merge=True)
+            self._database.until_written(turn)
         except GoogleAPIError as error:
             _logger.warning("breaker_alert_not_noted", run_id=self._run_id, error=type(error).__name__)

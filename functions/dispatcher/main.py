@@ -17,9 +17,9 @@ from functions.dispatcher.run_alerts import RunAlerts
 from functions.dispatcher.run_dependencies import RunDependencies
 from functions.dispatcher.run_part import RunPart
 from functions.dispatcher.schedule_time import SCHEDULE_TIME_HEADER, schedule_time
-from functions.shared.clients import firestore_client
 from functions.shared.contract import InvalidContract
 from functions.shared.dead_letter_topic import DeadLetterTopic
+from functions.shared.firestore.database import firestore_database
 from functions.shared.identity import NotAuthorized, TokenVerifier
 from functions.shared.logging import configure_logging
 from functions.shared.request_body import read_body
@@ -126,7 +126,7 @@ def _run(run_time: datetime, part: RunPart | None) -> tuple[dict[str, Any], int]
 @functools.cache
 def _run_alerts() -> RunAlerts:
     topic = DeadLetterTopic(settings.google_cloud_project, settings.dead_letter_topic)
-    return RunAlerts(firestore_client(settings.google_cloud_project, settings.firestore_database), topic)
+    return RunAlerts(firestore_database(settings.google_cloud_project, settings.firestore_database), topic)
 
 
 @functools.cache

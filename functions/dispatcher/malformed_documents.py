@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import structlog
-from google.cloud import firestore
 
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.run_counters import RunCounters
@@ -23,6 +22,7 @@ from functions.shared.dead_letter import (
     StoredDeadLetter,
 )
 from functions.shared.dead_letter_topic import DeadLetterTopic
+from functions.shared.firestore.database import Database
 from functions.shared.ids import malformed_letter_id
 from functions.shared.run import RunCounter
 
@@ -37,16 +37,16 @@ class MalformedDocuments:
     """Publishes the dead letters of malformed documents.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
         dead_letters: the topic.
         counters: where `malformed` and `errors` are counted.
         run_id: the id of the run.
     """
 
     def __init__(
-        self, client: firestore.Client, dead_letters: DeadLetterTopic, counters: RunCounters, *, run_id: str
+        self, database: Database, dead_letters: DeadLetterTopic, counters: RunCounters, *, run_id: str
     ) -> None:
-        self._client = client
+        self._database = database
         self._dead_letters = dead_letters
         self._counters = counters
         self._run_id = run_id
@@ -74,10 +74,9 @@ class MalformedDocuments:
 
     def _read(self, letter_ids: Sequence[str]) -> dict[str, StoredDeadLetter | None]:
         """The dead letters, by their ids."""
-        collection = self._client.collection(DEAD_LETTERS)
-        references = [collection.document(letter_id) for letter_id in letter_ids]
-        found = self._client.get_all(references, field_paths=["state", "failed_at"])
-        return {snapshot.id: StoredDeadLetter.from_snapshot(snapshot) for snapshot in found}
+        paths = [f"{DEAD_LETTERS}/{letter_id}" for letter_id in letter_ids]
+        found = self._database.get_all(paths, fields=["state", "failed_at"]).values()
+        return {each.id: StoredDeadLetter.from_snapshot(each) for each in found}
 
     def _tell(self, dues: Sequence[DueSubscription], letter: StoredDeadLetter | None) -> None:
         """Publish the dead letter of one document. All of these subscriptions get no reports because of it."""

@@ -6,28 +6,34 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
-from functions.dispatcher.conditional_commit import NO_ROOM, Change, CommitResult, commit, update
+from google.api_core.exceptions import Aborted, GoogleAPICallError, InvalidArgument
+
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.malformed_documents import unservable
 from functions.dispatcher.new_documents import NewDocumentFinder, NewPage
 from functions.dispatcher.run_dependencies import RunDependencies
+from functions.shared.firestore.found_document import FoundDocument
+from functions.shared.firestore.write import Write, update
 from functions.shared.run import RunCounter
-from functions.shared.subscription import SUBSCRIPTIONS, Subscription
+from functions.shared.subscription import Subscription, subscription_path
 from functions.shared.user import USERS, User
+
+_NO_ROOM = "the document: must have room for the pipeline's fields"
+"""The problem of a document whose change Firestore refuses."""
 
 
 class Plan(NamedTuple):
     """What to do for a new document.
 
     Attributes:
-        change: what to write; None for nothing.
+        writes: of its documents, all or nothing.
         number: how many are admitted by that, of those that the run counts.
         due: the subscriptions that are due at once after that.
         refused: what is malformed if Firestore refuses to write it.
         malformed: what is malformed in any case.
     """
 
-    change: Change | None = None
+    writes: Sequence[Write] = ()
     number: int = 0
     due: Sequence[DueSubscription] = ()
     refused: Sequence[DueSubscription] = ()
@@ -65,7 +71,7 @@ class NewDocumentHandler(ABC):
     new: NewDocumentFinder
 
     def __init__(self, dependencies: RunDependencies, *, run_id: str, run_time: datetime) -> None:
-        self._client = dependencies.firestore
+        self._database = dependencies.firestore
         self._defaults = dependencies.defaults
         self._run_id = run_id
         self._run_time = run_time
@@ -84,26 +90,42 @@ class NewDocumentHandler(ABC):
 
     def _carry_out(self, plans: Sequence[Plan]) -> Admitted:
         admitted = Admitted(0, [], [due for plan in plans for due in plan.malformed])
-        written = [(plan, plan.change) for plan in plans if plan.change]
-        results = commit(self._client, [change for _, change in written])
-        for (plan, _), result in zip(written, results, strict=True):
-            if result is CommitResult.REFUSED:
-                admitted.malformed.extend(due._replace(problem=NO_ROOM) for due in plan.refused)
-            if result is CommitResult.WRITTEN:
+        changing = [plan for plan in plans if plan.writes]
+        for plan, error in zip(changing, self._commit(changing), strict=True):
+            if isinstance(error, InvalidArgument):
+                # A document would become too large.
+                admitted.malformed.extend(due._replace(problem=_NO_ROOM) for due in plan.refused)
+            if error is None:
                 admitted = admitted._replace(number=admitted.number + plan.number)
                 admitted.due.extend(plan.due)
         return admitted
 
-    def _subscriptions(self, snapshots: Iterable[Any]) -> list[Subscription]:
-        read = [Subscription.from_snapshot(snapshot, self._defaults) for snapshot in snapshots]
+    def _commit(self, plans: Sequence[Plan]) -> list[GoogleAPICallError | None]:
+        """Carry out plans, in one commit where all of them go through. One that fails holds up no other.
+
+        Returns:
+            why each was not carried out; None where it was.
+        """
+        try:
+            if plans:
+                self._database.commit([write for plan in plans for write in plan.writes])
+        except (Aborted, InvalidArgument) as error:
+            if len(plans) == 1:
+                return [error]
+            # One failed, so the commit wrote none of them.
+            middle = len(plans) // 2
+            return [*self._commit(plans[:middle]), *self._commit(plans[middle:])]
+        return [None] * len(plans)
+
+    def _subscriptions(self, found: Iterable[FoundDocument]) -> list[Subscription]:
+        read = [Subscription.from_snapshot(each, self._defaults) for each in found]
         return [subscription for subscription in read if subscription]
 
     def _users_of(self, subscriptions: Iterable[Subscription], field_paths: Sequence[str]) -> dict[str, User | None]:
         """Users by their ids, with some of their fields."""
-        ids = {each.user_id for each in subscriptions}
-        references = [self._client.collection(USERS).document(user_id) for user_id in ids]
-        found = self._client.get_all(references, field_paths=field_paths) if references else ()
-        return {snapshot.id: User.from_snapshot(snapshot) for snapshot in found}
+        paths = {f"{USERS}/{each.user_id}" for each in subscriptions}
+        found = self._database.get_all(paths, fields=field_paths).values()
+        return {each.id: User.from_snapshot(each) for each in found}
 
     def _made(
         self, subscription: Subscription, make: Callable[[], dict[str, Any]]
@@ -117,10 +139,6 @@ class NewDocumentHandler(ABC):
                 due = unservable(due, error, run_id=self._run_id)
         return {}, due
 
-    def _update(self, subscription: Subscription, fields: dict[str, Any]) -> Change:
-        reference = self._client.document(f"{USERS}/{subscription.user_id}/{SUBSCRIPTIONS}/{subscription.id}")
-        return update(self._client, reference, fields, version=subscription.version)
-
     def _due(self, subscription: Subscription) -> DueSubscription:
         return DueSubscription(
             subscription.user_id,
@@ -130,3 +148,8 @@ class NewDocumentHandler(ABC):
             subscription.problem,
             subscription.version or self._run_time,
         )
+
+
+def update_of(subscription: Subscription, fields: dict[str, Any]) -> Write:
+    """The write of fields of a subscription, unless it has changed since it was read."""
+    return update(subscription_path(subscription.user_id, subscription.id), fields, subscription.version)

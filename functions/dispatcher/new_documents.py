@@ -18,10 +18,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
-from google.cloud import firestore
 from pydantic import BaseModel, ConfigDict
 
 from functions.dispatcher.document_stream import DocumentStream, Filter
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.field_path import NAME
+from functions.shared.firestore.found_document import FoundDocument
+from functions.shared.firestore.query import Query
 from functions.shared.run import Sweep
 
 PAGE_SIZE = 200
@@ -49,11 +52,11 @@ class NewPage(NamedTuple):
     """Some new documents.
 
     Attributes:
-        snapshots: google.cloud.firestore.DocumentSnapshot of the fields that are needed, perhaps none.
+        found: the fields that are needed of each, perhaps of none.
         place: how far the run has looked.
     """
 
-    snapshots: Sequence[Any]
+    found: Sequence[FoundDocument]
     place: NewCursor
 
 
@@ -75,9 +78,9 @@ class Mark(NamedTuple):
     """
 
     field: str
-    everything: Any
-    known: Any
-    new: Any
+    everything: Query
+    known: Query
+    new: Query
     is_missing: Callable[[Mapping[str, Any]], bool]
     where: Sequence[Filter] = ()
     select: Sequence[str] | None = None
@@ -89,13 +92,13 @@ class NewDocuments:
     """Finds new documents.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
         stream: what reads the collection.
         mark: the field that marks new documents.
     """
 
-    def __init__(self, client: firestore.Client, stream: DocumentStream, mark: Mark) -> None:
-        self._client = client
+    def __init__(self, database: Database, stream: DocumentStream, mark: Mark) -> None:
+        self._database = database
         self._stream = stream
         self._mark = mark
         self._missing: tuple[int, datetime] | None = None
@@ -114,10 +117,10 @@ class NewDocuments:
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
         """
-        is_marked = bool(list(self._mark.new.select([]).limit(1).stream()))
+        is_marked = any(self._database.stream(self._mark.new.select([]).limit(1)))
         if is_marked and self._mark.at_once is None:
             return True
-        found = count_documents(self._mark.new)[0] if is_marked else 0
+        found = self._database.count(self._mark.new) if is_marked else 0
         if self._is_sweep_due(run_time, last):
             found += max(self._count_missing()[0], 0)
         if self._mark.at_once is not None and found > self._mark.at_once:
@@ -152,16 +155,16 @@ class NewDocuments:
         if self._mark.select is not None:
             query = query.select(self._mark.select)
         at_once = self._mark.at_once
-        pages = pages_of(self._client, self._stream, query, after)
+        pages = pages_of(self._database, self._stream, query, after)
         return itertools.islice(pages, None if at_once is None else math.ceil(at_once / PAGE_SIZE))
 
     def _count_missing(self) -> tuple[int, datetime]:
         """How many documents have neither a null nor a value of the dispatcher's, and at which read time. Counted
         once."""
         if self._missing is None:
-            self.counted, read_time = count_documents(self._mark.everything)
-            known = [count_documents(query, read_time)[0] for query in (self._mark.known, self._mark.new)]
-            self._missing = self.counted - sum(known), read_time
+            self.counted, _, read_time = self._database.aggregate(self._mark.everything)
+            known = [self._database.aggregate(each, read_time=read_time) for each in (self._mark.known, self._mark.new)]
+            self._missing = self.counted - sum(each.number for each in known), read_time
         return self._missing
 
     def _sweep(self, after: str | None) -> Iterator[NewPage]:
@@ -192,9 +195,8 @@ class NewDocuments:
 
     def _page(self, found: Sequence[str], path: str) -> NewPage:
         """Read the documents as they are now: they may have changed since the time of the sweep."""
-        references = [self._client.document(each) for each in found]
-        snapshots = self._client.get_all(references, field_paths=self._mark.select) if references else ()
-        return NewPage([snapshot for snapshot in snapshots if snapshot.exists], NewCursor(path=path, by_sweep=True))
+        read = self._database.get_all(found, fields=self._mark.select).values()
+        return NewPage([each for each in read if each.exists], NewCursor(path=path, by_sweep=True))
 
 
 class NewDocumentFinder(Protocol):
@@ -214,12 +216,12 @@ class NewDocumentFinder(Protocol):
 
 
 def pages_of(
-    client: firestore.Client, stream: DocumentStream, query: Any, after: str | None, *, by_sweep: bool = False
+    database: Database, stream: DocumentStream, query: Query, after: str | None, *, by_sweep: bool = False
 ) -> Iterator[NewPage]:
     """Read the documents that a query finds, page by page.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
         stream: what knows which of them belong to users.
         query: the query.
         after: the path of the document after which to begin; None for the beginning.
@@ -228,23 +230,12 @@ def pages_of(
     Raises:
         google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
     """
-    query = query.order_by("__name__").limit(PAGE_SIZE)
+    query = query.order_by(NAME).limit(PAGE_SIZE)
     while True:
-        start = query.start_after({"__name__": client.document(after)}) if after else query
-        page = list(start.stream())
+        page = list(database.stream(query.start_after(after) if after else query))
         if page:
-            after = page[-1].reference.path
-            ours = [each for each in page if stream.holds(stream.name_of(each.reference.path))]
+            after = page[-1].path
+            ours = [each for each in page if stream.holds(stream.name_of(each.path))]
             yield NewPage(ours, NewCursor(path=after, by_sweep=by_sweep))
         if len(page) < PAGE_SIZE:
             return
-
-
-def count_documents(query: Any, read_time: datetime | None = None) -> tuple[int, datetime]:
-    """How many documents a query finds, and at which read time.
-
-    Raises:
-        google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
-    """
-    result = query.count().get(read_time=read_time)[0][0]
-    return int(result.value), result.read_time

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 import structlog
 from google.api_core.exceptions import GoogleAPIError
-from google.cloud import firestore
-from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.shared.dead_letter_topic import DeadLetterTopic
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.query import Query
 from functions.shared.ids import run_id
 from functions.shared.run import RUNS, RunCounter, StoredRun
 from functions.shared.system_alert import AlertKind, SystemAlert
@@ -98,12 +98,12 @@ class RunAlerts:
     repeated.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
         topic: where dead letters and alerts go.
     """
 
-    def __init__(self, client: firestore.Client, topic: DeadLetterTopic) -> None:
-        self._client = client
+    def __init__(self, database: Database, topic: DeadLetterTopic) -> None:
+        self._database = database
         self._topic = topic
 
     def publish(
@@ -134,13 +134,10 @@ class RunAlerts:
     def _latest(self, run_time: datetime) -> tuple[Mapping[str, int], datetime | None]:
         """The counters of all parts of the run together, and the time of the run before."""
         query = (
-            self._client.collection(RUNS)
-            .where(filter=FieldFilter("scheduled_for", "<=", run_time))
-            .order_by("scheduled_for", direction=firestore.Query.DESCENDING)
-            .limit(2)
+            Query.of(RUNS).where("scheduled_for", "<=", run_time).order_by("scheduled_for", descending=True).limit(2)
         )
         try:
-            found = [StoredRun.from_snapshot(snapshot) for snapshot in query.stream(retry=None, timeout=_READ_SECONDS)]
+            found = list(map(StoredRun.from_snapshot, self._database.stream(query, seconds=_READ_SECONDS)))
         except GoogleAPIError as error:
             _logger.warning("runs_unreadable", error=type(error).__name__)
             return {}, None

@@ -4,19 +4,20 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, Self
 
-from google.cloud import firestore
-
 from functions.dispatcher.breaker_policy import BreakerLimits
 from functions.dispatcher.document_stream import DocumentStream
 from functions.dispatcher.mail_statistics.chosen import mail_statistics
 from functions.dispatcher.mail_statistics.provider import MailStatistics
-from functions.shared.clients import firestore_client
 from functions.shared.dead_letter_topic import DeadLetterTopic
+from functions.shared.firestore.database import Database, firestore_database
 from functions.shared.ramp import Ramp
 from functions.shared.settings import DispatcherSettings
 from functions.shared.states import Enroll
 from functions.shared.subscription import SUBSCRIPTIONS, SubscriptionDefaults
 from functions.shared.task_queue import TaskQueue
+
+_CALL_SECONDS = 60.0
+"""How long a call of Firestore may take: a run has minutes, and one that fails comes again."""
 
 _PART_DEADLINE = timedelta(minutes=30)
 """How long Cloud Tasks waits for the answer of a part: the most that it allows.
@@ -27,7 +28,7 @@ class RunDependencies(NamedTuple):
     """The clients, queues and settings of a run.
 
     Attributes:
-        firestore: the client.
+        firestore: the database.
         users: what reads users.
         subscriptions: what reads subscriptions.
         report_queues: those among which the reports are spread.
@@ -45,7 +46,7 @@ class RunDependencies(NamedTuple):
             was none.
     """
 
-    firestore: firestore.Client
+    firestore: Database
     users: DocumentStream
     subscriptions: DocumentStream
     report_queues: Sequence[TaskQueue]
@@ -76,12 +77,11 @@ class RunDependencies(NamedTuple):
                 **deadline,
             )
 
+        project, database = settings.google_cloud_project, settings.firestore_database
         return cls(
-            firestore=firestore_client(settings.google_cloud_project, settings.firestore_database),
-            users=DocumentStream(settings.google_cloud_project, settings.firestore_database),
-            subscriptions=DocumentStream(
-                settings.google_cloud_project, settings.firestore_database, below_users=SUBSCRIPTIONS
-            ),
+            firestore=firestore_database(project, database, seconds=_CALL_SECONDS),
+            users=DocumentStream(project, database),
+            subscriptions=DocumentStream(project, database, below_users=SUBSCRIPTIONS),
             report_queues=[
                 queue(name, f"{settings.worker_url}/tasks/send-report", settings.worker_url)
                 for name in settings.report_queues
@@ -92,7 +92,7 @@ class RunDependencies(NamedTuple):
                 settings.dispatcher_url,
                 dispatch_deadline=_PART_DEADLINE,
             ),
-            dead_letters=DeadLetterTopic(settings.google_cloud_project, settings.dead_letter_topic),
+            dead_letters=DeadLetterTopic(project, settings.dead_letter_topic),
             defaults=SubscriptionDefaults(kind=settings.default_kind, cadence=settings.default_cadence),
             enroll=settings.enroll,
             enroll_at_once=settings.enroll_at_once,

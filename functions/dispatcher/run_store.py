@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import Any, TypeVar
 
-from google.cloud import firestore
-from google.cloud.firestore_v1.base_query import FieldFilter
-
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.query import Query
+from functions.shared.firestore.write import Write, changed, replaced
 from functions.shared.mail_breaker import StatisticsReading
 from functions.shared.run import (
     RUN_RETENTION,
@@ -27,9 +27,6 @@ _MOST_RUNS = 50
 _MOST_EARLIER_ATTEMPTS = 10
 """How many attempts before the last are kept. Cloud Scheduler calls again five times at most
 (scheduler.yaml); people may call more often."""
-
-_MOST_TRIES = 30
-"""The most tries of a transaction: all shares of a run may end at once."""
 
 _T = TypeVar("_T")
 
@@ -53,15 +50,14 @@ class RunStore:
     Every method raises GoogleAPICallError if Firestore fails.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
         run_id: the id of the run.
         attempt: which attempt at it.
     """
 
-    def __init__(self, client: firestore.Client, *, run_id: str, attempt: str) -> None:
-        self._client = client
-        self._runs = client.collection(RUNS)
-        self._document = self._runs.document(run_id)
+    def __init__(self, database: Database, *, run_id: str, attempt: str) -> None:
+        self._database = database
+        self._document = f"{RUNS}/{run_id}"
         self._attempt = attempt
 
     def start(
@@ -98,34 +94,33 @@ class RunStore:
         self._begin(new, scheduled_for, now=now, noted={"stopped_because": because, "sweeps": sweeps})
 
     def _begin(self, new: RunAttempt, scheduled_for: datetime, *, now: datetime, noted: Mapping[str, Any]) -> None:
-        @firestore.transactional
-        def carry_out(transaction: Any) -> None:
-            before = StoredRun.from_snapshot(self._document.get(transaction=transaction))
+        def turn() -> tuple[None, list[Write]]:
+            found = self._database.get(self._document)
+            before = StoredRun.from_snapshot(found)
             earlier = [*before.earlier_attempts, *([before.latest] if before.latest.attempt else [])]
-            transaction.set(
-                self._document,
-                {
-                    "scheduled_for": scheduled_for,
-                    "attempts": before.attempts + 1,
-                    **new.to_fields(),
-                    "earlier_attempts": [each.to_fields() for each in earlier[-_MOST_EARLIER_ATTEMPTS:]],
-                    "sweeps": _sweeps_to_fields(before.sweeps),
-                    "expire_at": now + RUN_RETENTION,
-                    **noted,
-                },
-            )
+            fields = {
+                "scheduled_for": scheduled_for,
+                "attempts": before.attempts + 1,
+                **new.to_fields(),
+                "earlier_attempts": [each.to_fields() for each in earlier[-_MOST_EARLIER_ATTEMPTS:]],
+                "sweeps": _sweeps_to_fields(before.sweeps),
+                "expire_at": now + RUN_RETENTION,
+                **noted,
+            }
+            return None, [replaced(found, fields)]
 
-        carry_out(self._client.transaction(max_attempts=_MOST_TRIES))
+        self._database.until_written(turn)
 
     def last_sweeps(self, run_time: datetime) -> dict[str, Sweep]:
         """The last sweeps, by the stages of a run that make them: what this run has noted, or the run before it."""
         query = (
-            self._runs.where(filter=FieldFilter("scheduled_for", "<=", run_time))
-            .order_by("scheduled_for", direction=firestore.Query.DESCENDING)
+            Query.of(RUNS)
+            .where("scheduled_for", "<=", run_time)
+            .order_by("scheduled_for", descending=True)
             .select(["sweeps"])
             .limit(2)
         )
-        runs = [StoredRun.from_snapshot(snapshot) for snapshot in query.stream()]
+        runs = map(StoredRun.from_snapshot, self._database.stream(query))
         return next((dict(run.sweeps) for run in runs if run.sweeps), {})
 
     def note_share(
@@ -170,12 +165,13 @@ class RunStore:
     def runs_before(self, run_time: datetime) -> list[StoredRun]:
         """The latest runs before a time; of their counters only DUE."""
         query = (
-            self._runs.where(filter=FieldFilter("scheduled_for", "<", run_time))
-            .order_by("scheduled_for", direction=firestore.Query.DESCENDING)
+            Query.of(RUNS)
+            .where("scheduled_for", "<", run_time)
+            .order_by("scheduled_for", descending=True)
             .select(["scheduled_for", "started_at", "finished_at", "state", RunCounter.DUE.value])
             .limit(_MOST_RUNS)
         )
-        return [StoredRun.from_snapshot(snapshot) for snapshot in query.stream()]
+        return list(map(StoredRun.from_snapshot, self._database.stream(query)))
 
     def _change_attempt(
         self,
@@ -212,7 +208,7 @@ class RunStore:
         return result
 
     def _change(self, change: Any, *, overtaken: Any = None) -> Any:
-        """Change the document in a transaction.
+        """Change the document.
 
         Args:
             change: gives the fields to write, and what to return, while this attempt is the latest.
@@ -222,18 +218,14 @@ class RunStore:
             what the change gives; None where nothing was to be written.
         """
 
-        @firestore.transactional
-        def carry_out(transaction: Any) -> Any:
-            run = StoredRun.from_snapshot(self._document.get(transaction=transaction))
+        def turn() -> tuple[Any, list[Write]]:
+            found = self._database.get(self._document)
+            run = StoredRun.from_snapshot(found)
             chosen = change if run.latest.attempt == self._attempt else overtaken
-            if chosen is None:
-                return None
-            fields, result = chosen(run)
-            if fields:
-                transaction.update(self._document, fields)
-            return result
+            fields, result = chosen(run) if chosen else ({}, None)
+            return result, [changed(found, fields)] if fields else []
 
-        return carry_out(self._client.transaction(max_attempts=_MOST_TRIES))
+        return self._database.until_written(turn)
 
 
 def _with_share(attempt: RunAttempt, share: int, state: RunState, counters: Mapping[str, int]) -> RunAttempt:

@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from google.cloud.firestore_v1.base_query import FieldFilter
-
 from functions.dispatcher.due_subscription import DueSubscription
-from functions.dispatcher.new_document_handler import NewDocumentHandler, Plan
+from functions.dispatcher.new_document_handler import NewDocumentHandler, Plan, update_of
 from functions.dispatcher.new_documents import Mark, NewDocuments, NewPage
 from functions.dispatcher.run_dependencies import RunDependencies
+from functions.shared.firestore.query import Query
 from functions.shared.ids import SHARDS
 from functions.shared.mark import placed_fields
 from functions.shared.objections import all_taken_back, objection_fields
@@ -36,16 +35,16 @@ class Scheduling(NewDocumentHandler):
     def __init__(self, dependencies: RunDependencies, *, run_id: str, run_time: datetime) -> None:
         super().__init__(dependencies, run_id=run_id, run_time=run_time)
         self._stream = dependencies.subscriptions
-        subscriptions = self._client.collection_group(SUBSCRIPTIONS)
-        self._scheduled = subscriptions.where(filter=FieldFilter("shard", "in", list(range(SHARDS))))
+        subscriptions = Query.of_group(SUBSCRIPTIONS)
+        self._scheduled = subscriptions.where("shard", "in", list(range(SHARDS)))
         self.new = NewDocuments(
-            self._client,
+            self._database,
             self._stream,
             Mark(
                 field="shard",
                 everything=subscriptions,
                 known=self._scheduled,
-                new=subscriptions.where(filter=FieldFilter("shard", "==", None)),
+                new=subscriptions.where("shard", "==", None),
                 is_missing=_has_neither_shard_nor_null,
             ),
         )
@@ -60,19 +59,19 @@ class Scheduling(NewDocumentHandler):
         in_order = self._scheduled.order_by("next_report_at").limit(_MOST_MALFORMED)
         queries = (
             # A paused subscription has a null here.
-            in_order.start_after({"next_report_at": None}).end_before({"next_report_at": EARLIEST}),
-            in_order.start_after({"next_report_at": LATEST}),
+            in_order.start_after(None).end_before(EARLIEST),
+            in_order.start_after(LATEST),
         )
         found = self._subscriptions(
-            snapshot
+            found
             for query in queries
-            for snapshot in query.stream()
-            if self._stream.holds(self._stream.name_of(snapshot.reference.path))
+            for found in self._database.stream(query)
+            if self._stream.holds(self._stream.name_of(found.path))
         )
         return [self._due(each) for each in found if each.active and each.problem]
 
     def _plans(self, page: NewPage) -> list[Plan]:
-        subscriptions = [each for each in self._subscriptions(page.snapshots) if each.shard is None]
+        subscriptions = [each for each in self._subscriptions(page.found) if each.shard is None]
         # Of these the users' time zones matter.
         placed = [each for each in subscriptions if each.time_zone is None and each.next_report_at is None]
         users = self._users_of(placed, ["time_zone"])
@@ -82,11 +81,11 @@ class Scheduling(NewDocumentHandler):
         fields, due = self._made(subscription, lambda: new_place(subscription, user, self._run_time))
         if due.problem:
             # The next run finds the null by the index. Without it, the document would cost a sweep again and again.
-            return Plan(None if has_null else self._update(subscription, {"shard": None}), malformed=[due])
+            return Plan([] if has_null else [update_of(subscription, {"shard": None})], malformed=[due])
         due_at = fields["next_report_at"]
         is_due = due_at is not None and due_at <= self._run_time
         at_once = [due._replace(due_at=due_at)] if is_due else []
-        return Plan(self._update(subscription, fields), 1, due=at_once, refused=[due])
+        return Plan([update_of(subscription, fields)], 1, due=at_once, refused=[due])
 
 
 def new_place(subscription: Subscription, user: User | None, run_time: datetime) -> dict[str, Any]:

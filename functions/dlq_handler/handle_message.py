@@ -7,7 +7,6 @@ from datetime import datetime
 
 import structlog
 from google.api_core.exceptions import InvalidArgument
-from google.cloud import firestore
 from pydantic import ValidationError
 
 from functions.dlq_handler.alerting.alert_links import AlertLinks
@@ -27,6 +26,7 @@ from functions.dlq_handler.store.delivery_evidence import read_evidence
 from functions.dlq_handler.store.system_alert_store import SystemAlertStore
 from functions.shared.dead_letter import DeadLetterState, StoredDeadLetter
 from functions.shared.delivery_table import MAY_HAVE_BEEN_SENT
+from functions.shared.firestore.database import Database
 from functions.shared.system_alert import StoredSystemAlert, SystemAlert
 from functions.shared.unknown_outcome import UnknownOutcomes
 
@@ -40,7 +40,7 @@ class MessageHandler:
     """Stores dead letters and system alerts, and alerts people.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
         channels: the channels that take alerts.
         audiences: the kinds that some of them get alerts about; the others get all.
         links: makes the alerts' links.
@@ -49,19 +49,19 @@ class MessageHandler:
 
     def __init__(
         self,
-        client: firestore.Client,
+        database: Database,
         channels: Sequence[Channel],
         *,
         audiences: Audiences,
         links: AlertLinks,
         now: Callable[[], datetime],
     ) -> None:
-        self._client = client
-        self._outcomes = UnknownOutcomes(client)
-        self._dead_letters = DeadLetterStore(client)
-        self._system_alerts = SystemAlertStore(client)
+        self._database = database
+        self._outcomes = UnknownOutcomes(database)
+        self._dead_letters = DeadLetterStore(database)
+        self._system_alerts = SystemAlertStore(database)
         self._alerter = Alerter(
-            client=client,
+            database=database,
             channels=channels,
             subjects={
                 StoredDeadLetter: AlertSubject(
@@ -102,10 +102,10 @@ class MessageHandler:
         names_delivery = received.payload.get("delivery_id") == received.id
         if received.reason not in MAY_HAVE_BEEN_SENT or not names_delivery:
             return self._dead_letters.store(received, now=now)
-        evidence = read_evidence(self._client, received.id)
+        evidence = read_evidence(self._database, received.id)
         letter = self._dead_letters.store(received, now=now, was_sent=evidence.is_proof)
         if not evidence.is_proof:
-            evidence = read_evidence(self._client, received.id)
+            evidence = read_evidence(self._database, received.id)
         if not evidence.is_proof:
             return letter
 

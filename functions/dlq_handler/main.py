@@ -24,7 +24,8 @@ from functions.dlq_handler.channels.owner_channels import Audiences, UnknownOwne
 from functions.dlq_handler.channels.slack_channel import SlackChannel
 from functions.dlq_handler.handle_message import MessageHandler
 from functions.dlq_handler.intake.pubsub_message import read_pubsub_message
-from functions.shared.clients import firestore_client
+from functions.dlq_handler.store.alertable_records import QUICK_SECONDS
+from functions.shared.firestore.database import firestore_database
 from functions.shared.identity import NotAuthorized, TokenVerifier
 from functions.shared.logging import configure_logging
 from functions.shared.server import configure_server
@@ -120,7 +121,7 @@ def dlq_handler(event: CloudEvent) -> None:
 def _message_handler() -> MessageHandler:
     # Made with the first message, not at import: gRPC's clients do not survive the server's fork.
     return MessageHandler(
-        firestore_client(_settings.google_cloud_project, _settings.firestore_database),
+        firestore_database(_settings.google_cloud_project, _settings.firestore_database, seconds=QUICK_SECONDS),
         _channels,
         audiences=_audiences,
         links=AlertLinks(

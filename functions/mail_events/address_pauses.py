@@ -1,25 +1,23 @@
 """Keeps emails from addresses that bounce or want none: has the user's subscriptions leave the address out, and pauses
 those that are for nobody else."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import structlog
-from google.api_core import exceptions
-from google.cloud import firestore
 
 from functions.mail_events.address_events import fields_for_event
-from functions.mail_events.firestore_calls import ONE_CALL, RETRY
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.query import Query
+from functions.shared.firestore.retry import CALL_SECONDS
+from functions.shared.firestore.write import Write, update
 from functions.shared.mail_event import MailEvent
-from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults
-from functions.shared.subscription_documents import WRITTEN_FIRST
+from functions.shared.subscription import Subscription, SubscriptionDefaults, subscriptions_of
 from functions.shared.user import USERS, User
 
 _MOST_SUBSCRIPTIONS = 400
 """How many subscriptions of a user are looked at. What goes to the address besides is dropped by the provider."""
-
-_MOST_TRIES = 5
 
 _logger = structlog.get_logger()
 
@@ -35,12 +33,12 @@ class AddressPauses:
     """Pauses what goes to an address. Safe for threads.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
         defaults: what a subscription's document does not say.
     """
 
-    def __init__(self, client: firestore.Client, defaults: SubscriptionDefaults) -> None:
-        self._client: Any = client  # whose types know of no timeouts other than numbers
+    def __init__(self, database: Database, defaults: SubscriptionDefaults) -> None:
+        self._database = database
         self._defaults = defaults
 
     def apply(self, user_id: str, news: Sequence[News]) -> None:
@@ -66,27 +64,19 @@ class AddressPauses:
                     left_out=len(changed) - paused,
                 )
 
-    def _apply(self, user_id: str, news: News) -> list[Any]:
-        reference = self._client.collection(USERS).document(user_id)
-        for _ in range(_MOST_TRIES):
-            user = User.from_snapshot(reference.get(retry=RETRY, timeout=ONE_CALL))
-            found = reference.collection(SUBSCRIPTIONS).limit(_MOST_SUBSCRIPTIONS).stream(retry=RETRY, timeout=ONE_CALL)
-            batch, changed = self._client.batch(), []
-            for snapshot in found:
-                subscription = Subscription.from_snapshot(snapshot, self._defaults)
+    def _apply(self, user_id: str, news: News) -> list[Mapping[str, Any]]:
+        def turn() -> tuple[list[Mapping[str, Any]], list[Write]]:
+            user = User.from_snapshot(self._database.get(f"{USERS}/{user_id}"))
+            subscriptions = Query.of(subscriptions_of(user_id)).limit(_MOST_SUBSCRIPTIONS)
+            writes = []
+            for found in self._database.stream(subscriptions, seconds=CALL_SECONDS):
+                subscription = Subscription.from_snapshot(found, self._defaults)
                 if subscription is None:
                     continue
                 is_of_it = subscription.id == news.subscription_id
                 fields = fields_for_event(user, subscription, news.event, is_of_it=is_of_it, now=datetime.now(UTC))
                 if fields:
-                    option = self._client.write_option(last_update_time=subscription.version)
-                    batch.update(snapshot.reference, dict(fields), option=option)
-                    changed.append(fields)
-            if not changed:
-                return []
-            try:
-                batch.commit(retry=RETRY, timeout=ONE_CALL)
-            except WRITTEN_FIRST:
-                continue
-            return changed
-        raise exceptions.Aborted("others kept writing the subscriptions")  # type: ignore[no-untyped-call]
+                    writes.append(update(found.path, fields, found.update_time))
+            return [each.fields or {} for each in writes], writes
+
+        return self._database.until_written(turn)

@@ -16,8 +16,8 @@ from functions.mail_events.received_events import InvalidBody, InvalidSignature
 from functions.mail_events.record_store import RecordStore
 from functions.mail_events.settled_outcomes import SettledOutcomes
 from functions.mail_events.take_events import EventsNotStored, TakeEvents
-from functions.shared.clients import firestore_client
 from functions.shared.dead_letter_topic import DeadLetterTopic
+from functions.shared.firestore.database import firestore_database
 from functions.shared.logging import configure_logging
 from functions.shared.request_body import read_body
 from functions.shared.server import configure_server
@@ -98,13 +98,13 @@ def mail_events(request: "flask.Request") -> Answer:
 @functools.cache
 def _take_events() -> TakeEvents:
     # With the first call, not at import: gRPC's clients do not survive the server's fork.
-    client = firestore_client(_settings.google_cloud_project, _settings.firestore_database)
+    database = firestore_database(_settings.google_cloud_project, _settings.firestore_database)
     defaults = SubscriptionDefaults(kind=_settings.default_kind, cadence=_settings.default_cadence)
     topic = DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic)
-    outcomes = UnknownOutcomes(client)
+    outcomes = UnknownOutcomes(database)
     return TakeEvents(
-        RecordStore(client),
-        AddressPauses(client, defaults),
+        RecordStore(database),
+        AddressPauses(database, defaults),
         SettledOutcomes(outcomes, topic, now=lambda: datetime.now(UTC)),
     )
 

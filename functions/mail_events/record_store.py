@@ -5,32 +5,19 @@ work. A batch write carries out each of its writes on its own: one that is refus
 https://cloud.google.com/firestore/docs/reference/rpc/google.firestore.v1#batchwriterequest
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
-from typing import Any, TypeVar
 
-from google.cloud import firestore
-from google.cloud.firestore_v1.bulk_batch import BulkWriteBatch
-from grpc import StatusCode
+from google.api_core.exceptions import GoogleAPICallError
 
-from functions.mail_events.firestore_calls import ONE_CALL, RETRY
 from functions.shared.delivery import DELIVERIES, Delivery
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.found_document import FoundDocument
+from functions.shared.firestore.write import create, update
 from functions.shared.mail_event import MAIL_EVENTS, MailRecord
 from functions.shared.unknown_outcome import DECIDING_FIELDS
 
-_DOCUMENTS_A_CALL = 300
-_WRITES_A_CALL = 300
-"""Firestore takes 500."""
 _FIELDS_OF_DELIVERY = ["user_id", "subscription_id", *DECIDING_FIELDS]
-
-_CODES: dict[int, StatusCode] = {code.value[0]: code for code in StatusCode}
-_CHANGED = {StatusCode.ALREADY_EXISTS, StatusCode.FAILED_PRECONDITION, StatusCode.NOT_FOUND, StatusCode.ABORTED}
-"""How Firestore refuses a write because another call has written first."""
-_NEVER = {StatusCode.INVALID_ARGUMENT, StatusCode.OUT_OF_RANGE}
-"""How Firestore refuses a write that it would refuse again."""
-
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,28 +35,15 @@ class FoundRecords:
     deliveries: dict[str, Delivery]
 
 
-class WriteResult(Enum):
-    """What became of the write of one record."""
-
-    WRITTEN = auto()
-    """The document has it."""
-    CHANGED_MEANWHILE = auto()
-    """Another call wrote first."""
-    REFUSED = auto()
-    """Firestore takes no such document."""
-    FAILED = auto()
-    """Firestore could not write it for now."""
-
-
 class RecordStore:
     """Reads and writes records. Safe for threads. Its methods raise GoogleAPIError if Firestore cannot be reached.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
     """
 
-    def __init__(self, client: firestore.Client) -> None:
-        self._client: Any = client  # whose types know of no timeouts other than numbers
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def read(self, delivery_ids: Iterable[str]) -> FoundRecords:
         """What is stored about deliveries.
@@ -80,8 +54,8 @@ class RecordStore:
         ids = list(delivery_ids)
         records = {
             record.id: record
-            for snapshot in self._get(MAIL_EVENTS, ids)
-            if (record := MailRecord.from_snapshot(snapshot)) is not None
+            for found in self._get(MAIL_EVENTS, ids)
+            if (record := MailRecord.from_snapshot(found)) is not None
         }
         deliveries = self.read_deliveries(
             [
@@ -101,46 +75,23 @@ class RecordStore:
         """Those of these deliveries that exist, by id: what decides whether an event makes them `sent`."""
         return {
             delivery.id: delivery
-            for snapshot in self._get(DELIVERIES, ids, fields=_FIELDS_OF_DELIVERY)
-            if (delivery := Delivery.from_snapshot(snapshot)) is not None
+            for found in self._get(DELIVERIES, ids, fields=_FIELDS_OF_DELIVERY)
+            if (delivery := Delivery.from_snapshot(found)) is not None
         }
 
-    def write(self, records: Sequence[MailRecord]) -> dict[str, WriteResult]:
+    def write(self, records: Sequence[MailRecord]) -> dict[str, GoogleAPICallError | None]:
         """Write records, each conditional on the version that it was read in.
 
         Returns:
-            what became of each, by id.
+            why each was not written, by id; None where it was.
         """
-        results: dict[str, WriteResult] = {}
-        for chunk in _chunks(records, _WRITES_A_CALL):
-            batch: Any = BulkWriteBatch(self._client)
-            for record in chunk:
-                reference = self._client.collection(MAIL_EVENTS).document(record.id)
-                if record.version is None:
-                    batch.create(reference, record.to_fields())
-                else:
-                    option = self._client.write_option(last_update_time=record.version)
-                    batch.update(reference, record.to_fields(), option=option)
-            answer = batch.commit(retry=RETRY, timeout=ONE_CALL)
-            for record, status in zip(chunk, answer.status, strict=True):
-                results[record.id] = _result(status.code)
-        return results
+        writes = [
+            update(path, each.to_fields(), each.version) if each.version else create(path, each.to_fields())
+            for each in records
+            for path in [f"{MAIL_EVENTS}/{each.id}"]
+        ]
+        errors = self._database.write_each(writes)
+        return {record.id: error for record, error in zip(records, errors, strict=True)}
 
-    def _get(self, collection: str, ids: Sequence[str], fields: list[str] | None = None) -> Iterator[Any]:
-        for chunk in _chunks(ids, _DOCUMENTS_A_CALL):
-            references = [self._client.collection(collection).document(each) for each in chunk]
-            yield from self._client.get_all(references, field_paths=fields, retry=RETRY, timeout=ONE_CALL)
-
-
-def _result(number: int) -> WriteResult:
-    code = _CODES.get(number, StatusCode.UNKNOWN)
-    if code is StatusCode.OK:
-        return WriteResult.WRITTEN
-    if code in _CHANGED:
-        return WriteResult.CHANGED_MEANWHILE
-    return WriteResult.REFUSED if code in _NEVER else WriteResult.FAILED
-
-
-def _chunks(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+    def _get(self, collection: str, ids: Sequence[str], fields: list[str] | None = None) -> Iterable[FoundDocument]:
+        return self._database.get_all([f"{collection}/{each}" for each in ids], fields=fields).values()

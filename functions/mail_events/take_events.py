@@ -13,11 +13,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
-from google.api_core.exceptions import GoogleAPIError
+from google.api_core.exceptions import Aborted, GoogleAPIError, InvalidArgument, OutOfRange
 
 from functions.mail_events.address_pauses import AddressPauses, News
 from functions.mail_events.received_events import ReceivedEvents
-from functions.mail_events.record_store import RecordStore, WriteResult
+from functions.mail_events.record_store import RecordStore
 from functions.mail_events.settled_outcomes import SettledOutcomes
 from functions.shared.delivery import Delivery
 from functions.shared.mail_event import MailEvent, MailRecord
@@ -94,21 +94,22 @@ class TakeEvents:
         changed = {each: record for each, record in folded.items() if record != found.records[each]}
         unfinished, failed = self._settle(found.deliveries, folded)
         failed |= self._pause(folded, found.records, events)
-        results = self._records.write(
+        errors = self._records.write(
             [record._replace(unfinished=each in unfinished) for each, record in changed.items() if each not in failed]
         )
-        written = {each for each, result in results.items() if result is WriteResult.WRITTEN}
-        failed |= {each for each, result in results.items() if result is WriteResult.FAILED}
-        for delivery_id, result in results.items():
-            if result is WriteResult.REFUSED:
-                _logger.error("record_refused", delivery_id=delivery_id)
+        written = {each for each, error in errors.items() if error is None}
+        overtaken = {each for each, error in errors.items() if isinstance(error, Aborted)}
+        refused = {each for each, error in errors.items() if isinstance(error, InvalidArgument | OutOfRange)}
+        failed |= errors.keys() - written - overtaken - refused
+        for each in refused:
+            _logger.error("record_refused", delivery_id=each)
         failed |= self._look_again(
             [each for each in written & unfinished if found.records[each].version is None], folded
         )
         counts["unknown_delivery"] += len(events.keys() - found.records.keys())
         counts["unchanged"] += len(folded) - len(changed)
         counts["stored"] += len(written)
-        return {each for each, result in results.items() if result is WriteResult.CHANGED_MEANWHILE}, failed
+        return overtaken, failed
 
     def _settle(
         self, deliveries: Mapping[str, Delivery], records: Mapping[str, MailRecord]

@@ -22,7 +22,7 @@ from functions.preferences.page import Message, Page, Pages, language_for, style
 from functions.preferences.store import PreferencesStore
 from functions.preferences.wishes import OF_COPIES, Wish, Wishes
 from functions.shared.brand import Brand
-from functions.shared.clients import firestore_client
+from functions.shared.firestore.database import firestore_database
 from functions.shared.language import Language
 from functions.shared.logging import configure_logging
 from functions.shared.recipient_token import RecipientToken, TokenKeys
@@ -30,7 +30,6 @@ from functions.shared.request_body import read_body
 from functions.shared.server import configure_server
 from functions.shared.settings import PreferencesSettings, load_settings
 from functions.shared.subscription import SubscriptionDefaults
-from functions.shared.subscription_documents import ChangedAllTheTime
 
 if TYPE_CHECKING:
     import flask
@@ -125,7 +124,7 @@ def _see(token: RecipientToken) -> Answer:
 @functools.cache
 def _store() -> PreferencesStore:
     # With the first request, not at import: gRPC's clients do not survive the server's fork.
-    return PreferencesStore(firestore_client(_settings.google_cloud_project, _settings.firestore_database), _defaults)
+    return PreferencesStore(firestore_database(_settings.google_cloud_project, _settings.firestore_database), _defaults)
 
 
 @functools.cache
@@ -157,7 +156,7 @@ def _guarded(answer: Callable[[], Answer], language: Language) -> Answer:
     """The answer, or one that says to try again. Nothing of what went wrong is shown."""
     try:
         return answer()
-    except (GoogleAPICallError, ChangedAllTheTime) as error:
+    except GoogleAPICallError as error:
         _logger.warning("preferences_unavailable", error=type(error).__name__)
         return _plain(HTTPStatus.SERVICE_UNAVAILABLE, language)
     except Exception:

@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from google.cloud import firestore
-
 from functions.preferences.changes import Stored
 from functions.preferences.undo import Change, before_change
-from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults
-from functions.shared.subscription_documents import WRITTEN_FIRST, StoredSubscription, SubscriptionDocuments
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.errors import ChangedMeanwhile
+from functions.shared.firestore.query import Query
+from functions.shared.firestore.write import update
+from functions.shared.subscription import Subscription, SubscriptionDefaults, subscription_path, subscriptions_of
+from functions.shared.subscription_documents import StoredSubscription, SubscriptionDocuments
 from functions.shared.user import USERS, User
 
 MOST_SUBSCRIPTIONS = 100
@@ -32,23 +34,22 @@ class PreferencesStore:
     does not answer.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
         defaults: what a subscription's document does not say.
     """
 
-    def __init__(self, client: firestore.Client, defaults: SubscriptionDefaults) -> None:
-        self._client = client
+    def __init__(self, database: Database, defaults: SubscriptionDefaults) -> None:
+        self._database = database
         self._defaults = defaults
-        self._documents = SubscriptionDocuments(client, defaults)
+        self._documents = SubscriptionDocuments(database, defaults)
 
     def account(self, user_id: str) -> Account | None:
         """A user and the subscriptions; None where there is no such user."""
-        document = self._client.collection(USERS).document(user_id)
-        user = User.from_snapshot(document.get())
+        user = User.from_snapshot(self._database.get(f"{USERS}/{user_id}"))
         if user is None:
             return None
-        found = document.collection(SUBSCRIPTIONS).limit(MOST_SUBSCRIPTIONS).stream()
-        read = (Subscription.from_snapshot(snapshot, self._defaults) for snapshot in found)
+        found = self._database.stream(Query.of(subscriptions_of(user_id)).limit(MOST_SUBSCRIPTIONS))
+        read = (Subscription.from_snapshot(each, self._defaults) for each in found)
         return Account(user=user, subscriptions=[subscription for subscription in read if subscription])
 
     def subscription(self, user_id: str, subscription_id: str) -> Stored | None:
@@ -67,7 +68,7 @@ class PreferencesStore:
             what was changed; None where nothing was, or where user or subscription are gone.
 
         Raises:
-            ChangedAllTheTime: other programs write it all the time.
+            ChangedMeanwhile: other programs write it all the time.
         """
 
         def decide_for_user(found: StoredSubscription) -> Mapping[str, Any]:
@@ -87,10 +88,10 @@ class PreferencesStore:
         Returns:
             Whether it did.
         """
-        reference = self._documents.reference(user_id, change.subscription_id)
+        path = subscription_path(user_id, change.subscription_id)
         try:
-            reference.update(dict(change.before), option=self._documents.unchanged_since(change.version))
-        except WRITTEN_FIRST:
+            self._database.commit([update(path, change.before, change.version)])
+        except ChangedMeanwhile:
             return False
         return True
 

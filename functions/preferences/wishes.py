@@ -66,7 +66,7 @@ class Wishes:
 
         Raises:
             GoogleAPICallError: Firestore does not answer.
-            ChangedAllTheTime: other programs write the document all the time.
+            functions.shared.firestore.errors.ChangedMeanwhile: other programs write the document all the time.
         """
         self._change(token, Wish.STOP, self._stop(token))
 
@@ -81,7 +81,7 @@ class Wishes:
 
         Raises:
             GoogleAPICallError: Firestore does not answer.
-            ChangedAllTheTime: other programs write the document all the time.
+            functions.shared.firestore.errors.ChangedMeanwhile: other programs write the document all the time.
         """
         _ = language.gettext
         if wish is Wish.UNDO:

@@ -16,7 +16,7 @@ from functions.shared.contract import Contract, UtcDatetime
 from functions.shared.report_task import ReportTask
 from functions.shared.states import DeadLetterReason as DeadLetterReason
 from functions.shared.states import DeadLetterState as DeadLetterState
-from functions.shared.stored_fields import stored_values, stored_version
+from functions.shared.stored_fields import stored_values
 
 DEAD_LETTERS = "dead_letters"
 """The name of the collection."""
@@ -120,10 +120,10 @@ class StoredDeadLetter(NamedTuple):
         """Read a document, whatever is in it; None where there is no document.
 
         Args:
-            snapshot: a google.cloud.firestore.DocumentSnapshot, of all fields or of some.
+            snapshot: a FoundDocument, of all fields or of some.
         """
         document = snapshot.to_dict() if snapshot.exists else None
-        return None if document is None else cls.from_fields(snapshot.id, document, version=stored_version(snapshot))
+        return None if document is None else cls.from_fields(snapshot.id, document, version=snapshot.update_time)
 
     @classmethod
     def from_fields(

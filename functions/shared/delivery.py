@@ -16,7 +16,7 @@ from functions.shared.lease import is_live
 from functions.shared.period import Period, settled_period
 from functions.shared.report_task import ReportTask
 from functions.shared.states import DeliveryState as DeliveryState
-from functions.shared.stored_fields import stored_values, stored_version
+from functions.shared.stored_fields import stored_values
 from functions.shared.stored_request import StoredRequest
 
 DELIVERIES = "deliveries"
@@ -175,10 +175,10 @@ class Delivery(NamedTuple):
         """Read a document, whatever is in it; None where there is no document.
 
         Args:
-            snapshot: a google.cloud.firestore.DocumentSnapshot, of all fields or of some.
+            snapshot: a FoundDocument, of all fields or of some.
         """
         document = snapshot.to_dict() if snapshot.exists else None
-        return None if document is None else cls.from_fields(snapshot.id, document, version=stored_version(snapshot))
+        return None if document is None else cls.from_fields(snapshot.id, document, version=snapshot.update_time)
 
     @classmethod
     def from_fields(cls, delivery_id: str, document: Mapping[str, Any], *, version: datetime) -> "Delivery":

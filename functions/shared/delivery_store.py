@@ -7,46 +7,37 @@ https://firebase.google.com/docs/firestore/manage-data/transactions#transaction_
 https://cloud.google.com/firestore/docs/reference/rpc/google.firestore.v1#precondition
 """
 
-import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from google.api_core import exceptions
-from google.cloud import firestore
-from google.cloud.firestore_v1.base_query import FieldFilter
+from google.api_core.exceptions import Aborted
 
 from functions.shared.dead_letter import DeadLetter
 from functions.shared.delivery import DELIVERIES, Delivery
 from functions.shared.delivery_attempt import DeliveryAttempt
 from functions.shared.delivery_table import Event, GivenUp, Published, written
-from functions.shared.firestore_calls import (
-    CALL_SECONDS,
-    CHANGED,
-    MOST_TURNS,
-    ONE_CALL_SECONDS,
-    FoundDocument,
-    change,
-    creation,
-    firestore_calls,
-    removal,
-    retry_for,
-)
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.errors import ChangedMeanwhile
+from functions.shared.firestore.found_document import FoundDocument
+from functions.shared.firestore.query import Query
+from functions.shared.firestore.retry import CALL_SECONDS
+from functions.shared.firestore.write import Write, create, delete, update
 from functions.shared.letter_store import LetterStore
 from functions.shared.mail_event import MAIL_EVENTS, MailRecord
 from functions.shared.mark import Others
 from functions.shared.period import Period
 from functions.shared.report_task import ReportTask
 from functions.shared.states import DeliveryState
-from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults
+from functions.shared.subscription import Subscription, SubscriptionDefaults, subscription_path
 from functions.shared.user import USERS, User
 
 _NEWEST = 20
 """How many of a subscription's newest deliveries to look at where an application has written the subscription. Each
 costs a read."""
 
-_NAMED = 256
-"""For how many deliveries and subscriptions their references are kept: more than a process works on at once."""
+_MOST_TURNS = 5
+"""How often to decide again because others keep writing the documents."""
 
 _STREAM_SECONDS = 60.0
 """Reading all deliveries that are under way."""
@@ -102,7 +93,7 @@ class DeliveryStore:
     Every method raises google.api_core.exceptions.GoogleAPIError when Firestore fails or does not answer.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
         defaults: what a subscription's document does not say.
         restored_at: the deployment's RESTORED_AT; None where Firestore was not restored, or that does not matter.
         variant_of: which version of its kind makes a task's report; empty where the kind has no next version.
@@ -110,20 +101,14 @@ class DeliveryStore:
 
     def __init__(
         self,
-        client: firestore.Client,
+        database: Database,
         defaults: SubscriptionDefaults,
         *,
         restored_at: datetime | None = None,
         variant_of: Callable[[ReportTask], str] = lambda task: "",
     ) -> None:
-        self._client = client
-        self._users = client.collection(USERS)
-        self._deliveries = client.collection(DELIVERIES)
-        # Each task names its documents several times, and to make a reference takes longer than to find it.
-        self._delivery = functools.lru_cache(maxsize=_NAMED)(self._deliveries.document)
-        self._subscription_of = functools.lru_cache(maxsize=_NAMED)(self._make_subscription)
-        self._calls = firestore_calls(client)
-        self.letters = LetterStore(client)
+        self._database = database
+        self.letters = LetterStore(database)
         self._defaults = defaults
         self._restored_at = restored_at
         self._variant_of = variant_of
@@ -139,16 +124,12 @@ class DeliveryStore:
                 whatever writes it next makes it, and learns if there is one after all.
         """
         is_new = is_new and not self._is_restored(task.due_at)
-        delivery, user, subscription = (
-            self._delivery(task.delivery_id),
-            self._users.document(task.user_id),
-            self._subscription(task),
-        )
-        found = self._get([user, subscription] if is_new else [delivery, user, subscription])
+        delivery, user, subscription = _delivery(task), _user(task), _subscription(task)
+        found = self._database.get_all([user, subscription] if is_new else [delivery, user, subscription])
         return TaskDocuments(
-            delivery=None if is_new else self._as_it_counts(found[delivery.path], task),
-            user=User.from_snapshot(found[user.path]),
-            subscription=Subscription.from_snapshot(found[subscription.path], self._defaults),
+            delivery=None if is_new else self._as_it_counts(found[delivery], task),
+            user=User.from_snapshot(found[user]),
+            subscription=Subscription.from_snapshot(found[subscription], self._defaults),
         )
 
     def read_delivery(self, task: ReportTask) -> Delivery | None:
@@ -157,53 +138,51 @@ class DeliveryStore:
 
     def read_deliveries(self, tasks: Sequence[ReportTask]) -> list[Delivery | None]:
         """The deliveries of tasks, in their order; None where there is none yet."""
-        found = self._get([self._delivery(task.delivery_id) for task in tasks])
-        return [self._as_it_counts(found[self._delivery(task.delivery_id).path], task) for task in tasks]
+        found = self._database.get_all(map(_delivery, tasks))
+        return [self._as_it_counts(found[_delivery(task)], task) for task in tasks]
 
     def read_many(self, tasks: Iterable[ReportTask]) -> dict[ReportTask, tuple[User | None, Subscription | None]]:
         """The users and the subscriptions of tasks, all read at one moment. Each is None where there is no document."""
-        places = {task: (self._users.document(task.user_id), self._subscription(task)) for task in tasks}
-        found = self._get(list({each.path: each for both in places.values() for each in both}.values()))
+        tasks = list(tasks)
+        found = self._database.get_all([*map(_user, tasks), *map(_subscription, tasks)])
         return {
             task: (
-                User.from_snapshot(found[user.path]),
-                Subscription.from_snapshot(found[subscription.path], self._defaults),
+                User.from_snapshot(found[_user(task)]),
+                Subscription.from_snapshot(found[_subscription(task)], self._defaults),
             )
-            for task, (user, subscription) in places.items()
+            for task in tasks
         }
 
     def read_subscription(self, task: ReportTask, *, seconds: float = CALL_SECONDS) -> Subscription | None:
         """The subscription alone, which has been read before, or None where there is none by now."""
-        found = self._calls.get(self._subscription(task), retry=retry_for(seconds), timeout=ONE_CALL_SECONDS)
-        return Subscription.from_snapshot(found, self._defaults)
+        return Subscription.from_snapshot(self._database.get(_subscription(task), seconds=seconds), self._defaults)
 
     def mail_record(self, delivery_id: str, *, seconds: float = CALL_SECONDS) -> MailRecord | None:
         """What the mail provider has reported about a delivery's mail, or None where it has reported nothing."""
-        reference = self._client.collection(MAIL_EVENTS).document(delivery_id)
-        return MailRecord.from_snapshot(self._get([reference], seconds=seconds)[reference.path])
+        return MailRecord.from_snapshot(self._database.get(f"{MAIL_EVENTS}/{delivery_id}", seconds=seconds))
 
     def others(self, task: ReportTask, *, now: datetime, seconds: float = CALL_SECONDS) -> Others:
         """What the newest other deliveries of a task's subscription say."""
         # By the index that lists a subscription's deliveries: no delivery pays for another one.
         query = (
-            self._deliveries.where(filter=FieldFilter("user_id", "==", task.user_id))
-            .where(filter=FieldFilter("subscription_id", "==", task.subscription_id))
-            .order_by("due_at", direction=firestore.Query.DESCENDING)
+            Query.of(DELIVERIES)
+            .where("user_id", "==", task.user_id)
+            .where("subscription_id", "==", task.subscription_id)
+            .order_by("due_at", descending=True)
             .limit(_NEWEST)
         )
-        found = self._calls.stream(query, retry=retry_for(seconds), timeout=seconds)
+        found = self._database.stream(query, seconds=seconds)
         return Others.of(filter(None, map(Delivery.from_snapshot, found)), but=task.delivery_id, now=now)
 
     def unfinished(self, most: int) -> Iterator[Delivery]:
         """The deliveries that are not final: of those that an operator has put back, and of each state at most so
         many."""
         states = [state.value for state in DeliveryState if not state.is_final]
-        by_hand = self._deliveries.where(filter=FieldFilter("by_hand", "==", True))
-        queries = [by_hand.where(filter=FieldFilter("state", "in", states))]
-        queries += [self._deliveries.where(filter=FieldFilter("state", "==", state)) for state in states]
+        deliveries = Query.of(DELIVERIES)
+        queries = [deliveries.where("by_hand", "==", True).where("state", "in", states)]
+        queries += [deliveries.where("state", "==", state) for state in states]
         for query in queries:
-            retry = retry_for(_STREAM_SECONDS)
-            for found in self._calls.stream(query.limit(most), retry=retry, timeout=_STREAM_SECONDS):
+            for found in self._database.stream(query.limit(most), seconds=_STREAM_SECONDS):
                 if delivery := Delivery.from_snapshot(found):
                     yield delivery.restored(self._restored_at)
 
@@ -242,15 +221,15 @@ class DeliveryStore:
             functions.shared.delivery_table.CannotHappen: the delivery is not in a state in which this happens.
         """
         before, user, subscription = documents
-        for turns_left in reversed(range(MOST_TURNS)):
+        for turns_left in reversed(range(_MOST_TURNS)):
             fields = written(before, event, task=task, **on._asdict())
             moved = move(user, subscription) if move and subscription else {}
             writes = [self._write_of(task, before, fields)]
             if subscription and moved:
-                writes.append(change(self._subscription(task), moved, subscription.version))
+                writes.append(update(_subscription(task), moved, subscription.version))
             try:
-                version = self._commit(writes, seconds)
-            except CHANGED:
+                version = self._database.commit(writes, seconds=seconds)
+            except ChangedMeanwhile:
                 found = self.read(task)
             else:
                 return self._changed(task, before, fields, version)
@@ -302,21 +281,21 @@ class DeliveryStore:
         Returns:
             Whether something was written. Not, where the application has moved the subscription itself.
         """
-        for _ in range(MOST_TURNS):
+        for _ in range(_MOST_TURNS):
             subscription = documents.subscription
             moved = move(documents.user, subscription) if subscription else {}
             if subscription is None or not moved:
                 return False
             try:
-                self._commit([change(self._subscription(task), moved, subscription.version)])
-            except CHANGED:
+                self._database.commit([update(_subscription(task), moved, subscription.version)])
+            except ChangedMeanwhile:
                 documents = self.read(task)
             else:
                 return True
         return False
 
     def write_all(self, changes: Mapping[ReportTask, tuple[Delivery | None, Event, Occasion]]) -> set[ReportTask]:
-        """Write what has happened to deliveries, in one commit.
+        """Write what has happened to deliveries, each on its own.
 
         Args:
             changes: for each delivery's task the delivery as it was read, what has happened, and when.
@@ -328,19 +307,16 @@ class DeliveryStore:
             self._write_of(task, before, written(before, event, task=task, **on._asdict()))
             for task, (before, event, on) in changes.items()
         ]
-        try:
-            self._commit(writes)
-        except (*CHANGED, exceptions.Aborted):
-            # The commit wrote none.
-            each_alone = [{task: change} for task, change in changes.items()] if len(changes) > 1 else []
-            return set[ReportTask]().union(*map(self.write_all, each_alone))
-        return set(changes)
+        errors = self._database.write_each(writes)
+        if failed := next((each for each in errors if each and not isinstance(each, Aborted)), None):
+            raise failed
+        return {task for task, error in zip(changes, errors, strict=True) if error is None}
 
     def withdraw(self, task: ReportTask, delivery: Delivery) -> None:
         """Take a record back that was only noted, unless something has happened to it since."""
         try:
-            self._commit([removal(self._delivery(task.delivery_id), delivery.version)])
-        except CHANGED:
+            self._database.commit([delete(_delivery(task), delivery.version)])
+        except ChangedMeanwhile:
             return
 
     def _as_it_counts(self, found: FoundDocument, task: ReportTask) -> Delivery | None:
@@ -349,13 +325,12 @@ class DeliveryStore:
     def _is_restored(self, due_at: datetime) -> bool:
         return self._restored_at is not None and due_at <= self._restored_at
 
-    def _write_of(self, task: ReportTask, before: Delivery | None, fields: Mapping[str, Any]) -> Any:
+    def _write_of(self, task: ReportTask, before: Delivery | None, fields: Mapping[str, Any]) -> Write:
         if variant := self._variant_of(task):
             fields = {**fields, "variant": variant}
-        reference = self._delivery(task.delivery_id)
         if before is None or before.version is None:
-            return creation(reference, fields)
-        return change(reference, fields, before.version)
+            return create(_delivery(task), fields)
+        return update(_delivery(task), fields, before.version)
 
     def _changed(
         self, task: ReportTask, before: Delivery | None, fields: Mapping[str, Any], version: datetime
@@ -364,17 +339,17 @@ class DeliveryStore:
             return Delivery.from_fields(task.delivery_id, fields, version=version)
         return before.changed(fields, version)
 
-    def _get(self, references: Sequence[Any], *, seconds: float = CALL_SECONDS) -> dict[str, FoundDocument]:
-        return self._calls.get_all(references, retry=retry_for(seconds), timeout=ONE_CALL_SECONDS)
 
-    def _commit(self, writes: Sequence[Any], seconds: float = CALL_SECONDS) -> datetime:
-        return self._calls.commit(writes, retry=retry_for(seconds), timeout=ONE_CALL_SECONDS)
+def _delivery(task: ReportTask) -> str:
+    return f"{DELIVERIES}/{task.delivery_id}"
 
-    def _subscription(self, task: ReportTask) -> Any:
-        return self._subscription_of(task.user_id, task.subscription_id)
 
-    def _make_subscription(self, user_id: str, subscription_id: str) -> Any:
-        return self._users.document(user_id).collection(SUBSCRIPTIONS).document(subscription_id)
+def _user(task: ReportTask) -> str:
+    return f"{USERS}/{task.user_id}"
+
+
+def _subscription(task: ReportTask) -> str:
+    return subscription_path(task.user_id, task.subscription_id)
 
 
 def _is_as_written(delivery: Delivery, fields: Mapping[str, Any], before: Delivery | None) -> bool:

@@ -121,7 +121,7 @@ class BreakerState(NamedTuple):
         """Read the document, whatever is in it; a breaker that has stopped nothing where there is no document.
 
         Args:
-            snapshot: a google.cloud.firestore.DocumentSnapshot.
+            snapshot: a FoundDocument.
         """
         fields = snapshot.to_dict() or {}
         figures = fields.get("figures")

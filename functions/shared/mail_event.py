@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from functions.shared.ids import shard_of
 from functions.shared.plausible_time import plausible
-from functions.shared.stored_fields import stored_text, stored_version
+from functions.shared.stored_fields import stored_text
 from functions.shared.subscription import PauseReason
 
 MAIL_EVENTS = "mail_events"
@@ -123,7 +123,7 @@ class MailRecord(NamedTuple):
         """Read a document, whatever is in it; None where there is no document.
 
         Args:
-            snapshot: a google.cloud.firestore.DocumentSnapshot, of all fields or of some.
+            snapshot: a FoundDocument, of all fields or of some.
         """
         document = snapshot.to_dict() if snapshot.exists else None
         if document is None:
@@ -141,7 +141,7 @@ class MailRecord(NamedTuple):
             recipients=read,
             message_id=stored_text(document, "message_id"),
             unfinished=document.get("unfinished") is True,
-            version=stored_version(snapshot),
+            version=snapshot.update_time,
         )
 
     @property

@@ -239,7 +239,7 @@ class StoredRun(NamedTuple):
         """Read a document, whatever is in it; a run that was never called where there is no document.
 
         Args:
-            snapshot: a google.cloud.firestore.DocumentSnapshot, of all fields or of some.
+            snapshot: a FoundDocument, of all fields or of some.
         """
         fields = snapshot.to_dict() or {}
         latest, attempts = RunAttempt.from_fields(fields), fields.get("attempts")

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, get_type_hints
 
 from functions.shared.plausible_time import plausible
@@ -56,15 +56,3 @@ def stored_values(
 @functools.cache
 def _types(record: type) -> list[tuple[str, Any]]:
     return list(get_type_hints(record).items())
-
-
-def stored_version(snapshot: Any) -> datetime:
-    """The update time of a document that exists, by which a write is made conditional.
-
-    The client library gives a datetime for a document that it got by name, and protobuf's Timestamp for one that a
-    query returned. Firestore counts in microseconds.
-    """
-    moment = snapshot.update_time
-    if isinstance(moment, datetime):
-        return moment
-    return datetime.fromtimestamp(moment.seconds, UTC) + timedelta(microseconds=moment.nanos // 1000)

@@ -27,8 +27,7 @@ from functions.shared.fields import (
 from functions.shared.ids import KIND_PATTERN, SHARDS, shard_of
 from functions.shared.schedule import Cadence, Covers, Schedule
 from functions.shared.states import PauseReason as PauseReason
-from functions.shared.stored_fields import stored_version
-from functions.shared.user import User
+from functions.shared.user import USERS, User
 
 SUBSCRIPTIONS = "report_subscriptions"
 """The name of the collection below a user's document."""
@@ -212,14 +211,14 @@ class Subscription(NamedTuple):
         """Read a document, whatever is in it; None where there is no document.
 
         Args:
-            snapshot: a google.cloud.firestore.DocumentSnapshot, of all fields or of some.
+            snapshot: a FoundDocument, of all fields or of some.
             defaults: what the document does not say.
         """
         document = snapshot.to_dict() if snapshot.exists else None
         if document is None:
             return None
-        user_id = snapshot.reference.parent.parent.id
-        return cls.from_fields(user_id, snapshot.id, document, defaults, version=stored_version(snapshot))
+        user_id = snapshot.path.split("/")[-3]
+        return cls.from_fields(user_id, snapshot.id, document, defaults, version=snapshot.update_time)
 
     @classmethod
     def from_fields(
@@ -319,6 +318,16 @@ _FIELDS = DocumentFields(Subscription)
 
 SUBSCRIPTION_MUST_BE = _FIELDS.must_be
 """What each field has to be, as docs/reference/documents.md says it."""
+
+
+def subscriptions_of(user_id: str) -> str:
+    """The path of the collection of a user's subscriptions."""
+    return f"{USERS}/{user_id}/{SUBSCRIPTIONS}"
+
+
+def subscription_path(user_id: str, subscription_id: str) -> str:
+    """The path of a subscription."""
+    return f"{subscriptions_of(user_id)}/{subscription_id}"
 
 
 def default_fields(user_id: str, defaults: SubscriptionDefaults, *, due_at: datetime) -> dict[str, Any]:

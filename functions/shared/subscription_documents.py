@@ -4,22 +4,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from google.api_core.exceptions import Aborted, FailedPrecondition, NotFound
-from google.cloud import firestore
-
-from functions.shared.stored_fields import stored_version
-from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.write import Write, update
+from functions.shared.subscription import Subscription, SubscriptionDefaults, subscription_path
 from functions.shared.user import USERS, User
-
-WRITTEN_FIRST = (FailedPrecondition, Aborted, NotFound)
-"""How Firestore refuses a conditional write because another program has written or deleted the document."""
-
-_ATTEMPTS = 10
-"""How often to work out a change again: a worker moves a subscription on only once for each report."""
-
-
-class ChangedAllTheTime(Exception):
-    """Other programs wrote the document before each attempt."""
 
 
 class StoredSubscription(NamedTuple):
@@ -55,36 +43,23 @@ class SubscriptionDocuments:
     answer or refuses.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
         defaults: what a document does not say.
     """
 
-    def __init__(self, client: firestore.Client, defaults: SubscriptionDefaults) -> None:
-        self._client = client
+    def __init__(self, database: Database, defaults: SubscriptionDefaults) -> None:
+        self._database = database
         self._defaults = defaults
-
-    def reference(self, user_id: str, subscription_id: str) -> Any:
-        """The document of a subscription."""
-        return self._user(user_id).collection(SUBSCRIPTIONS).document(subscription_id)
-
-    def unchanged_since(self, version: datetime | None) -> Any:
-        """The condition of a write: that the document is as it was read.
-
-        Args:
-            version: its update time.
-        """
-        return self._client.write_option(last_update_time=version)
 
     def read(self, user_id: str, subscription_id: str) -> StoredSubscription | None:
         """A subscription and its user, by one call; None where there is no such subscription."""
-        references = [self._user(user_id), self.reference(user_id, subscription_id)]
-        # In no order.
-        found = {snapshot.reference.path: snapshot for snapshot in self._client.get_all(references)}
-        user, snapshot = User.from_snapshot(found[references[0].path]), found[references[1].path]
-        subscription = Subscription.from_snapshot(snapshot, self._defaults)
-        if subscription is None:
+        places = f"{USERS}/{user_id}", subscription_path(user_id, subscription_id)
+        found = self._database.get_all(places)
+        user, subscription = (found[path] for path in places)
+        read = Subscription.from_snapshot(subscription, self._defaults)
+        if read is None:
             return None
-        return StoredSubscription(user=user, subscription=subscription, document=snapshot.to_dict() or {})
+        return StoredSubscription(User.from_snapshot(user), read, subscription.fields or {})
 
     def change(
         self, user_id: str, subscription_id: str, decide: Callable[[StoredSubscription], Mapping[str, Any]]
@@ -100,22 +75,17 @@ class SubscriptionDocuments:
             None where there is no such subscription.
 
         Raises:
-            ChangedAllTheTime: other programs write it all the time.
+            functions.shared.firestore.errors.ChangedMeanwhile: other programs write it all the time.
         """
-        for _ in range(_ATTEMPTS):
+
+        def turn() -> tuple[WrittenChange | None, list[Write]]:
             stored = self.read(user_id, subscription_id)
             if stored is None:
-                return None
+                return None, []
             fields = decide(stored)
-            if not fields:
-                return WrittenChange(before=stored, fields={})
-            option = self.unchanged_since(stored.subscription.version)
-            try:
-                written = self.reference(user_id, subscription_id).update(dict(fields), option=option)
-            except WRITTEN_FIRST:
-                continue
-            return WrittenChange(before=stored, fields=fields, version=stored_version(written))
-        raise ChangedAllTheTime
+            path = subscription_path(user_id, subscription_id)
+            writes = [update(path, fields, stored.subscription.version)] if fields else []
+            return WrittenChange(before=stored, fields=fields), writes
 
-    def _user(self, user_id: str) -> Any:
-        return self._client.collection(USERS).document(user_id)
+        change, version = self._database.written(turn)
+        return change and change._replace(version=version)

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from functions.shared.contract import Contract, UtcDatetime
 from functions.shared.report_task import ReportTask
-from functions.shared.stored_fields import stored_text, stored_values, stored_version
+from functions.shared.stored_fields import stored_text, stored_values
 
 SYSTEM_ALERTS = "system_alerts"
 """The name of the collection."""
@@ -97,10 +97,10 @@ class StoredSystemAlert(NamedTuple):
         """Read a document, whatever is in it; None where there is no document.
 
         Args:
-            snapshot: a google.cloud.firestore.DocumentSnapshot, of all fields or of some.
+            snapshot: a FoundDocument, of all fields or of some.
         """
         document = snapshot.to_dict() if snapshot.exists else None
-        return None if document is None else cls.from_fields(snapshot.id, document, version=stored_version(snapshot))
+        return None if document is None else cls.from_fields(snapshot.id, document, version=snapshot.update_time)
 
     @classmethod
     def from_fields(

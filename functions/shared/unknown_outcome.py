@@ -19,11 +19,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from google.cloud import firestore
-
 from functions.shared.dead_letter import DeadLetterState, StoredDeadLetter, settled_letter_fields
 from functions.shared.delivery import Delivery
 from functions.shared.delivery_table import MAY_HAVE_BEEN_SENT, Proven, can_happen, written
+from functions.shared.firestore.database import Database
 from functions.shared.letter_store import LetterStore
 from functions.shared.mail_event import MailRecord
 from functions.shared.states import DeliveryState
@@ -104,11 +103,11 @@ class UnknownOutcomes:
     """Settles deliveries and their dead letters. Safe for threads.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
     """
 
-    def __init__(self, client: firestore.Client) -> None:
-        self._letters = LetterStore(client)
+    def __init__(self, database: Database) -> None:
+        self._letters = LetterStore(database)
 
     def settle(
         self,

@@ -18,7 +18,6 @@ from functions.shared.fields import (
     TrueOrFalse,
 )
 from functions.shared.plausible_time import plausible
-from functions.shared.stored_fields import stored_version
 
 USERS = "users"
 """The name of the collection."""
@@ -62,10 +61,10 @@ class User:
         """Read a document, whatever is in it; None where there is no document.
 
         Args:
-            snapshot: a google.cloud.firestore.DocumentSnapshot of all fields.
+            snapshot: a FoundDocument of all fields.
         """
         document = snapshot.to_dict() if snapshot.exists else None
-        return None if document is None else cls.from_fields(snapshot.id, document, version=stored_version(snapshot))
+        return None if document is None else cls.from_fields(snapshot.id, document, version=snapshot.update_time)
 
     @classmethod
     def from_fields(cls, user_id: str, document: Mapping[str, Any], *, version: datetime | None = None) -> "User":

@@ -24,7 +24,7 @@ from functions.worker.reports.request import ReportRequest
 from functions.worker.reports.user_data import UserData
 
 if TYPE_CHECKING:
-    from google.cloud import firestore
+    from functions.shared.firestore.database import Database
 
 _logger = structlog.get_logger()
 
@@ -39,7 +39,7 @@ def compose(
     delivery_id: str,
     run_id: str,
     compliance: MailCompliance,
-    firestore: "firestore.Client | None" = None,
+    database: "Database | None" = None,
     settings: Mapping[str, str] | None = None,
     brand: Brand = PLAIN,
     variant: Variant | None = None,
@@ -55,7 +55,7 @@ def compose(
         delivery_id: which delivery it is for.
         run_id: the dispatcher's run.
         compliance: the headers and the footer of every mail.
-        firestore: for what else the kind reads; None where there is none.
+        database: for what else the kind reads; None where there is none.
         settings: the kind's own settings and secrets, by name.
         brand: the deployment's; a user's document may have another.
         variant: which version of the kind; None is the current one.
@@ -82,7 +82,7 @@ def compose(
         subscription=subscription,
         period=period,
         data=data,
-        client=firestore,
+        database=database,
         settings=settings or {},
         brand=brand,
     )

@@ -1,17 +1,16 @@
 """Pauses the subscriptions of users who are inactive or gone, and takes the mark of their enrollment away."""
 
 from datetime import datetime
-from typing import Any
 
-from google.api_core.exceptions import Aborted
-from google.cloud import firestore
-
-from functions.shared.subscription import SUBSCRIPTIONS, Subscription, SubscriptionDefaults
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.query import Query
+from functions.shared.firestore.write import Write, update
+from functions.shared.subscription import Subscription, SubscriptionDefaults, subscription_path, subscriptions_of
 from functions.shared.user import USERS, User, unenrolled_fields
 from functions.worker.skipping import fields_for_inactive_user
 
 _MOST_SUBSCRIPTIONS = 400
-"""How many subscriptions of a user one transaction pauses, besides the one whose report is skipped. Any others are
+"""How many subscriptions of a user one commit pauses, besides the one whose report is skipped. Any others are
 paused when they fall due."""
 
 
@@ -19,20 +18,20 @@ class InactiveUsers:
     """Pauses the subscriptions of users who are inactive or gone. Safe for threads.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
         defaults: what a subscription's document does not say.
     """
 
-    def __init__(self, client: firestore.Client, defaults: SubscriptionDefaults) -> None:
-        self._client = client
+    def __init__(self, database: Database, defaults: SubscriptionDefaults) -> None:
+        self._database = database
         self._defaults = defaults
 
     def pause(self, user_id: str, subscription_id: str, *, due_at: datetime, now: datetime) -> int:
         """Pause the subscriptions of a user, and take `enrolled_at` away, so that the first run after the user is
         active again enrolls the user again and resumes them.
 
-        All in one transaction, which reads the user, too: it pauses nothing of a user who is active again, since no run
-        would enroll that user again.
+        All in one commit, on the condition that the user is as it was read, too: it pauses nothing of a user who is
+        active again, and whom a run has enrolled, since no run would enroll that user again.
 
         Args:
             user_id: which user.
@@ -46,31 +45,23 @@ class InactiveUsers:
         Raises:
             GoogleAPIError: Firestore failed, or others kept writing the documents.
         """
-        user_document = self._client.collection(USERS).document(user_id)
-        subscriptions = user_document.collection(SUBSCRIPTIONS)
 
-        @firestore.transactional
-        def carry_out(transaction: Any) -> int:
-            user = User.from_snapshot(user_document.get(transaction=transaction))
+        def turn() -> tuple[int, list[Write]]:
+            own = subscription_path(user_id, subscription_id)
+            read = self._database.get_all([f"{USERS}/{user_id}", own])
+            user = User.from_snapshot(read[f"{USERS}/{user_id}"])
             if user is not None and user.active:
-                return 0
-            found = [subscriptions.document(subscription_id).get(transaction=transaction)]
-            others = subscriptions.limit(_MOST_SUBSCRIPTIONS).stream(transaction=transaction)
-            found += [snapshot for snapshot in others if snapshot.id != subscription_id]
-            paused = 0
-            for snapshot in found:
-                subscription = Subscription.from_snapshot(snapshot, self._defaults)
+                return 0, []
+            others = self._database.stream(Query.of(subscriptions_of(user_id)).limit(_MOST_SUBSCRIPTIONS))
+            writes = []
+            for found in (read[own], *(each for each in others if each.path != own)):
+                subscription = Subscription.from_snapshot(found, self._defaults)
                 fields = fields_for_inactive_user(user, subscription, due_at=due_at, now=now) if subscription else {}
                 if fields:
-                    transaction.update(snapshot.reference, fields)
-                    paused += 1
-            if user is not None and user.fields.get("enrolled_at", "") is not None:
-                transaction.update(user_document, unenrolled_fields())
-            return paused
+                    writes.append(update(found.path, fields, found.update_time))
+            paused = len(writes)
+            if user is not None and (writes or user.fields.get("enrolled_at", "") is not None):
+                writes.append(update(f"{USERS}/{user_id}", unenrolled_fields(), user.version))
+            return paused, writes
 
-        try:
-            paused: int = carry_out(self._client.transaction())
-        except ValueError as error:
-            # The client library raises it when a transaction cannot begin, or loses to other writers five times.
-            raise Aborted("the subscriptions were not paused") from error  # type: ignore[no-untyped-call]
-        return paused
+        return self._database.until_written(turn)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from functions.shared.brand import Brand
-from functions.shared.clients import firestore_client
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.delivery_store import DeliveryStore
+from functions.shared.firestore.database import firestore_database
 from functions.shared.identity import Headers, NotAuthorized, TokenVerifier
 from functions.shared.logging import configure_logging
 from functions.shared.report_task import ReportTask
@@ -102,15 +102,15 @@ def worker(request: "flask.Request") -> Answer:
 @functools.cache
 def _send_report() -> SendReport:
     # With the first task, not at import: gRPC's clients do not survive the server's fork.
-    client = firestore_client(_settings.google_cloud_project, _settings.firestore_database)
+    database = firestore_database(_settings.google_cloud_project, _settings.firestore_database)
     topic = DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic)
     defaults = SubscriptionDefaults(kind=_settings.default_kind, cadence=_settings.default_cadence)
-    deliveries = DeliveryStore(client, defaults, restored_at=_settings.restored_at, variant_of=_variant_of)
+    deliveries = DeliveryStore(database, defaults, restored_at=_settings.restored_at, variant_of=_variant_of)
     mail_record = functools.partial(deliveries.mail_record, seconds=MAIL_RECORD_SECONDS)
     return SendReport(
         deliveries=deliveries,
         end=AttemptEnd(
-            deliveries=deliveries, inactive_users=InactiveUsers(client, defaults), dead_letters=topic, now=_now
+            deliveries=deliveries, inactive_users=InactiveUsers(database, defaults), dead_letters=topic, now=_now
         ),
         sending=Sending(
             _provider.mail_provider(),
@@ -119,11 +119,11 @@ def _send_report() -> SendReport:
             key_alert=KeyAlert(topic.tell, now=_now),
         ),
         builder=ReportBuilder(
-            user_data=functools.partial(FirestoreUserData, client),
+            user_data=functools.partial(FirestoreUserData, database),
             compliance=MailCompliance.from_settings(_settings),
             brand=Brand.from_settings(_settings),
             time_limit=TimeLimit(_give_way),
-            firestore=client,
+            database=database,
             settings=_kind_settings,
             canaries=_canaries,
         ),

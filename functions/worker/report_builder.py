@@ -28,7 +28,7 @@ from functions.worker.time_limit import TimeLimit, TookTooLong
 from functions.worker.transitions import GiveUp, Retry, Skip
 
 if TYPE_CHECKING:
-    from google.cloud import firestore
+    from functions.shared.firestore.database import Database
 
 _logger = structlog.get_logger()
 
@@ -41,7 +41,7 @@ class ReportBuilder:
         compliance: the headers and the footer of every mail.
         brand: the deployment's.
         time_limit: ends the wait for a report that is not built in time.
-        firestore: for what else a kind reads; None where tests need none.
+        database: for what else a kind reads; None where tests need none.
         settings: the kinds' own settings and secrets, by kind and name.
         canaries: the kinds that have a next version.
         build_seconds: how long after the start of an attempt its report must be built.
@@ -54,13 +54,13 @@ class ReportBuilder:
         compliance: MailCompliance,
         brand: Brand = PLAIN,
         time_limit: TimeLimit,
-        firestore: "firestore.Client | None" = None,
+        database: "Database | None" = None,
         settings: KindSettings | None = None,
         canaries: Canaries | None = None,
         build_seconds: float = BUILD_SECONDS,
     ) -> None:
         self._user_data = user_data
-        self._firestore = firestore
+        self._database = database
         self._settings = settings or {}
         self._canaries = canaries or {}
         self._compliance = compliance
@@ -99,7 +99,7 @@ class ReportBuilder:
                 run_id=task.run_id,
                 compliance=self._compliance,
                 brand=self._brand,
-                firestore=self._firestore,
+                database=self._database,
                 settings=self._settings.get(task.kind),
                 variant=variant_of(task.kind, task.user_id, task.subscription_id, self._canaries),
             )

@@ -172,7 +172,7 @@ def replay(
     current = session(ctx)
     output = Output(as_json=as_json)
     letters, missing = _select(current, ids, reason=reason, since=since, everything=everything)
-    replay_one = Replay(client=current.firestore, queue_of=current.queue_of, has_task=current.queues.has_task)
+    replay_one = Replay(database=current.firestore, queue_of=current.queue_of, has_task=current.queues.has_task)
     absent = _absent(missing, ReplayOutcome.NOT_FOUND)
     unclear = replay_one.unclear(letters)
     if unclear:
@@ -212,7 +212,7 @@ def dismiss(
 
     current = session(ctx)
     selected = _select(current, ids, reason=reason, since=since, everything=everything)
-    dismissals = Dismissals(client=current.firestore)
+    dismissals = Dismissals(database=current.firestore)
     act = _StateChange(
         verb="dismiss",
         what="Dismissing",
@@ -249,7 +249,7 @@ def reopen(
     selected = _select(
         current, ids, reason=reason, since=since, everything=everything, in_state=DeadLetterState.DISMISSED
     )
-    dismissals = Dismissals(client=current.firestore)
+    dismissals = Dismissals(database=current.firestore)
     act = _StateChange(
         verb="reopen",
         what="Opening",

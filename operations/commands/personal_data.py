@@ -106,7 +106,7 @@ def _personal_data(current: Session, user: str, addresses: list[str] | None) -> 
     from operations.personal_data import PersonalData
 
     return PersonalData(
-        client=current.firestore,
+        database=current.firestore,
         queues=current.queues,
         queue_names=current.target.queues,
         user_id=user,

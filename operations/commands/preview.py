@@ -108,20 +108,20 @@ def preview(
         which = which._replace(locale=locale)
     output = Output(as_json=as_json)
     covered = _period(which, which.schedule(whose), period, output)
-    client = None if sample else current.firestore
+    database = None if sample else current.firestore
     settings = _settings(current, user)
     files = previews.PreviewFiles.of(to, f"{whose.id}-{which.id}-{which.kind}-{which.locale or whose.locale}")
 
     def render() -> previews.NothingToSend | str:
         """Make the preview; returns its page."""
         data = (
-            previews.live_data(client, whose.id)
-            if client
+            previews.live_data(database, whose.id)
+            if database
             else previews.sample_data(which.kind, covered, amount or SampleAmount.MUCH)
         )
         variables = kind_variables(current, which.kind, sample=sample)
         mail = previews.build(
-            which.kind, whose, which, covered, data, settings, client=client, variables=variables, is_next=is_next
+            which.kind, whose, which, covered, data, settings, database=database, variables=variables, is_next=is_next
         )
         about: dict[str, Any] = {"period_start": covered.start, "period_end": covered.end}
         if isinstance(mail, previews.NothingToSend):

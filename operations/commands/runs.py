@@ -34,12 +34,12 @@ def list_(
     from operations.runs import Runs
     from operations.sending import Sending
 
-    client, most = session(ctx).firestore, None if everything else limit
-    latest, output = Runs(client), Output(as_json=as_json, as_csv=as_csv)
+    database, most = session(ctx).firestore, None if everything else limit
+    latest, output = Runs(database), Output(as_json=as_json, as_csv=as_csv)
     if follow:
         output.live(lambda: latest.latest(most), _COLUMNS, every=_FOLLOWED_EVERY)
     print_list(output, latest.latest(most), _COLUMNS, limit=most, count=latest.count, empty="There was no run yet.")
-    if (breaker := Sending(client).breaker()).is_stopped:
+    if (breaker := Sending(database).breaker()).is_stopped:
         output.warn(f"Sending is stopped ({breaker.because}): reports resume-sending lets the runs go on.")
 
 

@@ -66,7 +66,7 @@ def send(
     which = Subscriptions(current.firestore, current.defaults).find(user_id, subscription)
     queue = current.queue_of(user_id)
     sending = send_now(
-        whose, which, client=current.firestore, defaults=current.defaults, queue=queue, now=datetime.now(UTC)
+        whose, which, database=current.firestore, defaults=current.defaults, queue=queue, now=datetime.now(UTC)
     )
     if as_json:
         output.json(

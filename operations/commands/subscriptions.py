@@ -410,7 +410,7 @@ def _edit(given_options: _FieldOptions, unset: Sequence[str] | None = None) -> S
 def _changes(current: Session) -> SubscriptionChanges:
     from operations.subscription_changes import SubscriptionChanges
 
-    return SubscriptionChanges(client=current.firestore, defaults=current.defaults)
+    return SubscriptionChanges(database=current.firestore, defaults=current.defaults)
 
 
 def _refused(error: InvalidEdit) -> typer.BadParameter:

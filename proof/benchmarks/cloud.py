@@ -24,7 +24,7 @@ from google.cloud.firestore_v1.types import CommitRequest
 from google.cloud.tasks_v2 import CloudTasksClient, HttpRequest, Queue, Task
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
-from functions.shared.firestore_calls import set_value
+from functions.shared.firestore.values import set_value
 from functions.shared.ids import run_id
 from functions.shared.schedule import Cadence
 from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS, SubscriptionDefaults, default_fields

@@ -5,7 +5,7 @@ from typing import Any
 
 from google.cloud.firestore_v1.types import Document
 
-from functions.shared.firestore_calls import set_value
+from functions.shared.firestore.values import set_value
 
 PROJECT = "benchmark"
 ROOT = f"projects/{PROJECT}/databases/(default)"

@@ -101,10 +101,8 @@ def rpc_call(method: str, request: Any, *, in_flight: Iterable[str] = ()) -> Int
     """
     name = method.rpartition("/")[2]
     match name:
-        case "Commit":
+        case "Commit" | "BatchWrite":
             point, subject = _commit(request)
-        case "BatchWrite":
-            point, subject = InjectionPoint.STORE_EVENTS, next((each[1] for each in _writes(request)), "")
         case "BatchGetDocuments":
             point, subject = _read(request.documents, in_flight)
         case "GetDocument":
@@ -173,6 +171,8 @@ def _commit(request: Any) -> tuple[InjectionPoint, str]:
                 state, InjectionPoint.SETTLE
             )
             return point, document_id
+        if collection == MAIL_EVENTS:
+            return InjectionPoint.STORE_EVENTS, document_id
         if collection == "dead_letters":
             return (InjectionPoint.STORE if "payload" in fields else InjectionPoint.ALERT_RECORD), document_id
         if collection == "alerts":

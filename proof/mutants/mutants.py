@@ -31,8 +31,8 @@ ALL = [
     Mutant(
         name="a user who is changed meanwhile is enrolled as before",
         file="functions/dispatcher/enrollment.py",
-        node="update(_, _1, _2, version=_)",
-        becomes="lambda other_batch: other_batch.update(_1, _2)",
+        node="update(_, _, (_0 := _.version))",
+        becomes="None",
         tests=(
             "tests/functions/dispatcher/integration/test_enrollment.py::test_a_subscription_that_comes_meanwhile_with_its_new_user_is_the_only_one",
         ),
@@ -64,7 +64,7 @@ ALL = [
     Mutant(
         name="the worker overwrites what the application wrote meanwhile",
         file="functions/shared/delivery_store.py",
-        node="_.append(change(_, _, (_0 := _.version)))",
+        node="_.append(update(_, _, (_0 := _.version)))",
         becomes="None",
         scenarios=(
             "subscriptions: change their schedule while they are sent",
@@ -119,7 +119,7 @@ ALL = [
     Mutant(
         name="a run does not look for subscriptions without a shard",
         file="functions/dispatcher/scheduling.py",
-        node='_.where(filter=FieldFilter("shard", "==", (_0 := None)))',
+        node='_.where("shard", "==", (_0 := None))',
         becomes="SHARDS",
         scenarios=("subscriptions: lose their shard while they are sent",),
         tests=(
@@ -166,8 +166,8 @@ ALL = [
     Mutant(
         name="an inactive user's other subscriptions are not paused",
         file="functions/worker/inactive_users.py",
-        node="_1.id != _2",
-        becomes="_1.id == _2",
+        node="_1.path != _2",
+        becomes="_1.path == _2",
         scenarios=("users: are inactive for a while",),
         tests=(
             "tests/functions/worker/integration/test_skipping.py::test_an_inactive_user_is_skipped_and_all_subscriptions_are_paused",
@@ -343,9 +343,9 @@ ALL = [
     ),
     Mutant(
         name="a first claim is not conditional",
-        file="functions/shared/firestore_calls.py",
-        node="_.current_document.exists = False",
-        becomes="pass",
+        file="functions/shared/firestore/write.py",
+        node="Write(_, _, None, condition=(_0 := False))",
+        becomes="None",
         scenarios=("queue: a task is delivered three times at once",),
         tests=(
             "tests/functions/worker/integration/test_send.py::test_two_calls_at_the_same_moment_send_one_mail",
@@ -469,8 +469,8 @@ ALL = [
     Mutant(
         name="a record of events is written without a precondition",
         file="functions/mail_events/record_store.py",
-        node="_1.update(_2, _3, option=_)",
-        becomes="_1.update(_2, _3)",
+        node="update(_, _, (_0 := _.version))",
+        becomes="None",
         scenarios=("mail events: come twice, at once, in another order",),
         tests=("tests/functions/mail_events/integration/test_records.py::test_calls_at_the_same_time_lose_nothing",),
     ),

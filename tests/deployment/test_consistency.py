@@ -175,7 +175,7 @@ def test_no_field_that_is_queried_is_left_without_an_index() -> None:
         for folder in ("functions", "operations")
         for path in (REPOSITORY / folder).rglob("*.py")
     )
-    queried = set(re.findall(r'(?:FieldFilter|order_by|_field)\(\s*"([a-z_]+)"', sources))
+    queried = set(re.findall(r'\.(?:where|where_any|order_by)\(\(?"([a-z_]+)"', sources))
     assert {"active", "next_report_at", "received_at", "due_at", "shard"} <= queried
     within = {
         (index["collectionGroup"], field["fieldPath"]) for index in INDEXES["indexes"] for field in index["fields"]
@@ -212,20 +212,17 @@ def test_no_index_rises_with_time_unless_docs_scale_md_says_how_far_it_goes() ->
 
 
 def collections() -> set[str]:
-    """Those that the functions and the operator's side name to Firestore's client."""
+    """Those that the functions and the operator's side name in queries and paths."""
     found = set()
     for file in (file for folder in ("functions", "operations") for file in (REPOSITORY / folder).rglob("*.py")):
         module = ".".join(file.relative_to(REPOSITORY).with_suffix("").parts)
-        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)):
-                continue
-            if call.func.attr not in {"collection", "collection_group"} or not call.args:
-                continue
-            for part in ast.walk(call.args[0]):
-                if isinstance(part, ast.Constant) and str(part.value).strip("/"):
-                    found.add(str(part.value))
-                if isinstance(part, ast.Name) and part.id.isupper():
-                    found.add(getattr(importlib.import_module(module), part.id))
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Name("Query"), attr="of" | "of_group"), args=[ast.Name(name)]
+                ) | ast.JoinedStr([ast.FormattedValue(ast.Name(name)), ast.Constant("/"), *_]):
+                    if name.isupper():
+                        found.add(getattr(importlib.import_module(module), name))
     return found
 
 

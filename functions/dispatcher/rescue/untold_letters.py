@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from google.cloud import firestore
-from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.rescue.rescue_step import LOST_AFTER
 from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterState
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.delivery import DELIVERIES, Delivery, DeliveryState
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.query import Query
 from functions.shared.ids import SHARDS, run_id
 
 _BEFORE = 2 * LOST_AFTER
@@ -29,13 +29,11 @@ _MOST = 5_000
 _logger = structlog.get_logger()
 
 
-def tell_untold(
-    client: firestore.Client, topic: DeadLetterTopic, *, run_time: datetime, restored_at: datetime | None
-) -> int:
+def tell_untold(database: Database, topic: DeadLetterTopic, *, run_time: datetime, restored_at: datetime | None) -> int:
     """Publish the dead letters that a restore has lost, with the runs of the day after it.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
         topic: where dead letters go.
         run_time: the time that the run is for.
         restored_at: the deployment's RESTORED_AT; None where Firestore was not restored.
@@ -51,20 +49,19 @@ def tell_untold(
         return 0
     # By the index that the console lists deliveries by.
     query = (
-        client.collection(DELIVERIES)
-        .where(filter=FieldFilter("shard", "in", list(range(SHARDS))))
-        .where(filter=FieldFilter("state", "==", DeliveryState.DEAD.value))
+        Query.of(DELIVERIES)
+        .where("shard", "in", list(range(SHARDS)))
+        .where("state", "==", DeliveryState.DEAD.value)
         # By cursors, since each filter counts thirty times beside that of the shards (functions.shared.ids.SHARDS).
-        .order_by("due_at", direction=firestore.Query.DESCENDING)
-        .start_after({"due_at": restored_at})
-        .end_at({"due_at": restored_at - _BEFORE})
+        .order_by("due_at", descending=True)
+        .start_after(restored_at)
+        .end_at(restored_at - _BEFORE)
         .limit(_MOST)
     )
-    dead = [each for each in map(Delivery.from_snapshot, query.stream()) if each and each.failure]
-    letters = client.collection(DEAD_LETTERS)
-    ids = {each.letter_id or each.id for each in dead}
-    found = client.get_all([letters.document(each) for each in ids], field_paths=["state", "alerted_at"]) if ids else ()
-    told = {snapshot.id for snapshot in found if snapshot.exists and not _needs_alert(snapshot.to_dict())}
+    dead = [each for each in map(Delivery.from_snapshot, database.stream(query)) if each and each.failure]
+    letters = {f"{DEAD_LETTERS}/{each.letter_id or each.id}" for each in dead}
+    found = database.get_all(letters, fields=["state", "alerted_at"]).values()
+    told = {each.id for each in found if each.exists and not _needs_alert(each.fields)}
     untold = [each for each in dead if (each.letter_id or each.id) not in told]
     for delivery in untold:
         failure = delivery.failure

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any, Generic
 
 import structlog
-from google.cloud import firestore
 
 from functions.dlq_handler.alerting.alert_policy import (
     Acknowledge,
@@ -27,7 +26,9 @@ from functions.dlq_handler.channels.channel import Channel
 from functions.dlq_handler.channels.channel_rate_limiter import ChannelRateLimiter
 from functions.dlq_handler.channels.owner_channels import Audiences
 from functions.dlq_handler.store.alertable_records import AlertableRecord, AlertableRecords, AlertableType
-from functions.dlq_handler.store.compare_and_swap import DocumentFields, compare_and_swap, document_versions
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.found_document import FoundDocument
+from functions.shared.firestore.write import Write, changed
 
 ALERTS = "alerts"
 """The name of the collection with the state of each cause and of each channel."""
@@ -88,7 +89,7 @@ class Alerter:
     """Sends every channel an alert about every record, and no channel two.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
         channels: the channels.
         subjects: what people get alerts about, by the type of its records.
         now: returns the present, in UTC.
@@ -99,19 +100,18 @@ class Alerter:
     def __init__(
         self,
         *,
-        client: firestore.Client,
+        database: Database,
         channels: Sequence[Channel],
         subjects: Mapping[type, AlertSubject[Any]],
         now: Callable[[], datetime],
         audiences: Audiences | None = None,
         max_records: int = MAX_RECORDS_PER_ALERT,
     ) -> None:
-        self._client = client
-        self._collection = client.collection(ALERTS)
+        self._database = database
         self._channels = {channel.name: channel for channel in channels}
         self._subjects = dict(subjects)
-        self._leaders = CauseLeaders(self._collection, now=now)
-        self._rate_limiter = ChannelRateLimiter(client, self._collection, now=now)
+        self._leaders = CauseLeaders(database, ALERTS, now=now)
+        self._rate_limiter = ChannelRateLimiter(database, ALERTS, now=now)
         self._now = now
         self._audiences = audiences or {}
         self._max_records = max_records
@@ -172,14 +172,15 @@ class Alerter:
 
     def _decide_and_save(self, check: _CauseCheck[AlertableType]) -> AlertDecision:
         """Decide on the latest state of a cause, and save the state that follows from the decision."""
-        versions = document_versions(self._client, self._collection.document(check.cause))
-        while True:
-            version = next(versions)
-            state = CauseState.from_fields(version.fields, now=self._now())
+
+        def turn() -> tuple[AlertDecision, list[Write]]:
+            found = self._database.get(f"{ALERTS}/{check.cause}")
+            state = CauseState.from_fields(found.fields, now=self._now())
             decision = self._decide(check, state)
             after = state_after(state, decision, message=check.message, call=check.call, now=self._now())
-            if version.swap(self._changes(check, state, after)):
-                return decision
+            return decision, self._writes(check, found, state, after)
+
+        return self._database.until_written(turn)
 
     def _decide(self, check: _CauseCheck[AlertableType], state: CauseState) -> AlertDecision:
         """Decide on one state of a cause.
@@ -222,12 +223,13 @@ class Alerter:
         records.mark_alerted(found, told, all_channels=set(self._channels), now=now)
         is_all = has_all and all(self._channels.keys() <= each.alerts.keys() | told for each in found)
 
-        def settle(fields: DocumentFields | None) -> tuple[DocumentFields, bool]:
-            state = CauseState.from_fields(fields, now=self._now())
+        def settle() -> tuple[bool, list[Write]]:
+            document = self._database.get(f"{ALERTS}/{check.cause}")
+            state = CauseState.from_fields(document.fields, now=self._now())
             after = settle_claim(state, message=check.message, call=check.call, told=told, is_all=is_all, now=now)
-            return self._changes(check, state, after), is_all and not after.is_led_by(check.message)
+            return is_all and not after.is_led_by(check.message), self._writes(check, document, state, after)
 
-        return compare_and_swap(self._client, self._collection.document(check.cause), settle)
+        return self._database.until_written(settle)
 
     def _post(self, check: _CauseCheck[AlertableType], found: Sequence[AlertableType], due: Sequence[str]) -> set[str]:
         """Post to each channel the records that are new to it, to all channels at once since one may be slow. Returns
@@ -254,12 +256,14 @@ class Alerter:
         with ThreadPoolExecutor(len(due)) as threads:
             return {name for name, took in zip(due, threads.map(post, due), strict=True) if took}
 
-    def _changes(self, check: _CauseCheck[AlertableType], before: CauseState, after: CauseState) -> DocumentFields:
-        """The fields to write of a cause's document; none where the state does not change."""
+    def _writes(
+        self, check: _CauseCheck[AlertableType], found: FoundDocument, before: CauseState, after: CauseState
+    ) -> list[Write]:
+        """The write of a cause's document; none where the state does not change."""
         if after == before:
-            return {}
+            return []
         collection = check.subject.records.collection
-        return {**after.to_fields(), "collection": collection, "expire_at": self._now() + _RETENTION}
+        return [changed(found, {**after.to_fields(), "collection": collection, "expire_at": self._now() + _RETENTION})]
 
 
 def _find_news(

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from google.cloud import firestore
-from google.cloud.firestore_v1.base_query import FieldFilter, Or
-
-from functions.dlq_handler.store.compare_and_swap import QUICK_CALL
+from functions.dlq_handler.store.alertable_records import QUICK_SECONDS
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.query import Query
 
 MAX_WAITING_CAUSES = 20
 """How many causes may have a leader before further ones share an alert. Hundreds of alerts, each about one dead letter,
@@ -36,12 +35,14 @@ class CauseLeaders:
     """The leaders of all causes.
 
     Args:
-        collection: the collection of the causes' documents.
+        database: the Firestore database.
+        collection: the path of the collection of the causes' documents.
         now: returns the present, in UTC.
     """
 
-    def __init__(self, collection: firestore.CollectionReference, *, now: Callable[[], datetime]) -> None:
-        self._collection = collection
+    def __init__(self, database: Database, collection: str, *, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._causes = Query.of(collection)
         self._now = now
         self._checked_at: datetime | None = None
 
@@ -51,8 +52,8 @@ class CauseLeaders:
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore refused it or could not be reached.
         """
-        leads = Or([FieldFilter("leader", "==", message), FieldFilter("claimant", "==", message)])
-        return _read_led(self._collection.where(filter=leads), takes_over=False)
+        led = self._causes.where_any(("leader", "==", message), ("claimant", "==", message))
+        return self._read_led(led, takes_over=False)
 
     def leaderless(self) -> list[LedCause]:
         """Some causes whose leader was not delivered for too long. Each instance looks for them once a minute.
@@ -64,8 +65,8 @@ class CauseLeaders:
         if self._checked_at and now - self._checked_at < _LEADERLESS_CHECK_INTERVAL:
             return []
         self._checked_at = now
-        overdue = self._collection.where(filter=FieldFilter("leader_due_at", "<", now))
-        return _read_led(overdue.limit(_MAX_LEADERLESS), takes_over=True)
+        overdue = self._causes.where("leader_due_at", "<", now)
+        return self._read_led(overdue.limit(_MAX_LEADERLESS), takes_over=True)
 
     def are_too_many(self) -> bool:
         """Whether so many causes have a leader that further ones should share an alert.
@@ -73,13 +74,11 @@ class CauseLeaders:
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore refused it or could not be reached.
         """
-        led: Any = self._collection.where(filter=FieldFilter("leader", ">", "")).limit(MAX_WAITING_CAUSES).count()
-        [[count]] = led.get(**QUICK_CALL)
-        return bool(count.value >= MAX_WAITING_CAUSES)
+        led = self._causes.where("leader", ">", "").limit(MAX_WAITING_CAUSES)
+        return self._database.count(led) >= MAX_WAITING_CAUSES
 
-
-def _read_led(query: Any, *, takes_over: bool) -> list[LedCause]:
-    return [
-        LedCause(cause=found.id, collection=str((found.to_dict() or {}).get("collection")), takes_over=takes_over)
-        for found in query.stream(**QUICK_CALL)
-    ]
+    def _read_led(self, query: Query, *, takes_over: bool) -> list[LedCause]:
+        return [
+            LedCause(cause=found.id, collection=str((found.fields or {}).get("collection")), takes_over=takes_over)
+            for found in self._database.stream(query, seconds=QUICK_SECONDS)
+        ]

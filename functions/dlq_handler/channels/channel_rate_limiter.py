@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 import structlog
 from google.api_core.exceptions import GoogleAPIError
-from google.cloud import firestore
 
 from functions.dlq_handler.channels.alert import Alert
 from functions.dlq_handler.channels.channel import Channel, ChannelBusy, ChannelFailed
@@ -17,7 +16,9 @@ from functions.dlq_handler.channels.channel_state import (
     pause_requested,
     turn_reserved,
 )
-from functions.dlq_handler.store.compare_and_swap import QUICK_CALL, DocumentFields, compare_and_swap
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.found_document import FoundDocument
+from functions.shared.firestore.write import Write, changed
 
 _RETENTION = timedelta(days=30)
 """After this time without an alert Firestore deletes a channel's state, by the TTL policy on `expire_at`."""
@@ -29,15 +30,13 @@ class ChannelRateLimiter:
     """Posts alerts, each in its turn. It keeps the state of each channel in a document `channel-NAME`.
 
     Args:
-        client: the Firestore client.
-        collection: the collection of these documents.
+        database: the Firestore database.
+        collection: the path of the collection of these documents.
         now: returns the present, in UTC.
     """
 
-    def __init__(
-        self, client: firestore.Client, collection: firestore.CollectionReference, *, now: Callable[[], datetime]
-    ) -> None:
-        self._client = client
+    def __init__(self, database: Database, collection: str, *, now: Callable[[], datetime]) -> None:
+        self._database = database
         self._collection = collection
         self._now = now
 
@@ -47,13 +46,11 @@ class ChannelRateLimiter:
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore refused it or could not be reached.
         """
-        references = {name: self._reference(name) for name in names}
-        found = {each.id: each.to_dict() for each in self._client.get_all(list(references.values()), **QUICK_CALL)}
+        paths = {name: self._path(name) for name in names}
+        found = self._database.get_all(paths.values())
         now = self._now()
         return [
-            name
-            for name, reference in references.items()
-            if ChannelState.from_fields(found.get(reference.id), now=now).is_open(now)
+            name for name, path in paths.items() if ChannelState.from_fields(found[path].fields, now=now).is_open(now)
         ]
 
     def post(self, channel: Channel, alert: Alert) -> bool:
@@ -86,29 +83,29 @@ class ChannelRateLimiter:
     def _reserve_turn(self, name: str) -> tuple[datetime, bool] | None:
         """Reserve a turn; returns when it is, and whether the channel failed last; None if no turn is soon enough."""
 
-        def decide(fields: DocumentFields | None) -> tuple[DocumentFields, tuple[datetime, bool] | None]:
-            now = self._now()
-            state = ChannelState.from_fields(fields, now=now)
+        def decide() -> tuple[tuple[datetime, bool] | None, list[Write]]:
+            found, now = self._database.get(self._path(name)), self._now()
+            state = ChannelState.from_fields(found.fields, now=now)
             if not state.is_open(now):
-                return {}, None
-            after = turn_reserved(state, now=now)
-            return self._to_fields(after), (state.turn(now), state.failures > 0)
+                return None, []
+            return (state.turn(now), state.failures > 0), [self._write(found, turn_reserved(state, now=now))]
 
-        return compare_and_swap(self._client, self._reference(name), decide)
+        return self._database.until_written(decide)
 
     def _save(self, channel: Channel, change: Callable[[ChannelState], ChannelState]) -> None:
         """Save how the post ended. If that fails, the next sender finds out for itself."""
 
-        def decide(fields: DocumentFields | None) -> tuple[DocumentFields, None]:
-            return self._to_fields(change(ChannelState.from_fields(fields, now=self._now()))), None
+        def decide() -> tuple[None, list[Write]]:
+            found = self._database.get(self._path(channel.name))
+            return None, [self._write(found, change(ChannelState.from_fields(found.fields, now=self._now())))]
 
         try:
-            compare_and_swap(self._client, self._reference(channel.name), decide)
+            self._database.until_written(decide)
         except GoogleAPIError as error:
             _logger.warning("channel_state_not_saved", channel=channel.name, error=type(error).__name__)
 
-    def _to_fields(self, state: ChannelState) -> DocumentFields:
-        return {**state.to_fields(), "expire_at": self._now() + _RETENTION}
+    def _write(self, found: FoundDocument, state: ChannelState) -> Write:
+        return changed(found, {**state.to_fields(), "expire_at": self._now() + _RETENTION})
 
-    def _reference(self, name: str) -> firestore.DocumentReference:
-        return self._collection.document(f"channel-{name}")
+    def _path(self, name: str) -> str:
+        return f"{self._collection}/channel-{name}"

@@ -1,20 +1,29 @@
 """Records that people get alerts about: each document says which channels have taken an alert about it, and when."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
-from google.api_core.exceptions import AlreadyExists, FailedPrecondition, NotFound
-from google.cloud import firestore
-from google.cloud.firestore_v1.base_query import FieldFilter
-
-from functions.dlq_handler.store.compare_and_swap import BULK_CALL, QUICK_CALL, DocumentFields, compare_and_swap
 from functions.shared.dead_letter import DeadLetterState
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.errors import ChangedMeanwhile
+from functions.shared.firestore.field_path import NAME
+from functions.shared.firestore.query import Query
+from functions.shared.firestore.write import Write, changed, create, update
+
+QUICK_SECONDS = 3.0
+"""How long a call for a few documents may take, which takes some milliseconds. Pub/Sub waits a minute for an answer,
+and then delivers the message again: a call that took longer would run twice at the same time.
+https://cloud.google.com/pubsub/docs/subscription-properties#ack_deadline"""
+
+_BULK_SECONDS = 10.0
+"""How long one for hundreds or thousands of documents may. If that takes longer than Pub/Sub waits, the second call
+finds that the first one is sending the alert."""
+
+DocumentFields = Mapping[str, Any]
 
 _OPEN = DeadLetterState.OPEN.value
 """The `state` of each record that still needs an alert or a person. System alerts have no other state."""
-
-_MAX_WRITES_PER_BATCH = 400
 
 
 class AlertableRecord(Protocol):
@@ -45,7 +54,6 @@ class AlertableRecord(Protocol):
         """Whether a channel still has to take an alert about it."""
 
 
-Item = TypeVar("Item")
 AlertableType = TypeVar("AlertableType", bound=AlertableRecord)
 AlertableRead = TypeVar("AlertableRead", bound=AlertableRecord, covariant=True)
 
@@ -69,7 +77,7 @@ class AlertableRecords(Generic[AlertableType]):
     """A collection of records that people get alerts about.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
         collection: the name of the collection.
         read: makes a record of a document.
         shown_fields: the fields that an alert shows, and that decide about it.
@@ -78,7 +86,7 @@ class AlertableRecords(Generic[AlertableType]):
 
     def __init__(
         self,
-        client: firestore.Client,
+        database: Database,
         *,
         collection: str,
         read: ReadAlertable[AlertableType],
@@ -87,8 +95,7 @@ class AlertableRecords(Generic[AlertableType]):
     ) -> None:
         self.collection = collection
         self.various_causes = various_causes
-        self._client = client
-        self._collection = client.collection(collection)
+        self._database = database
         self._read = read
         self._shown_fields = shown_fields
 
@@ -106,18 +113,18 @@ class AlertableRecords(Generic[AlertableType]):
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore refused it or could not be reached.
         """
-        reference = self._collection.document(document_id)
-        fields = merge(None)
+        path, fields = self._path(document_id), merge(None)
         try:
             # The usual case takes one write and no read.
-            reference.create(dict(fields), **QUICK_CALL)
-        except AlreadyExists:
+            self._database.commit([create(path, fields)])
+        except ChangedMeanwhile:
 
-            def merged(existing: DocumentFields | None) -> tuple[DocumentFields, DocumentFields]:
-                changes = merge(existing)
-                return changes, {**(existing or {}), **changes}
+            def merged() -> tuple[DocumentFields, list[Write]]:
+                found = self._database.get(path)
+                changes = merge(found.fields)
+                return {**(found.fields or {}), **changes}, [changed(found, changes)] if changes else []
 
-            fields = compare_and_swap(self._client, reference, merged)
+            fields = self._database.until_written(merged)
         return self._read(document_id, fields)
 
     def get(self, document_id: str) -> AlertableType | None:
@@ -126,9 +133,8 @@ class AlertableRecords(Generic[AlertableType]):
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore refused it or could not be reached.
         """
-        snapshot = self._collection.document(document_id).get(self._shown_fields, **QUICK_CALL)
-        fields = snapshot.to_dict()
-        return None if fields is None else self._read(document_id, fields, version=snapshot.update_time)
+        found = self._database.get(self._path(document_id), fields=self._shown_fields)
+        return None if found.fields is None else self._read(document_id, found.fields, version=found.update_time)
 
     def move(self, document_id: str, cause: str) -> AlertableType | None:
         """Give a record another cause, whose next alert then covers it, too; None where the record is gone.
@@ -137,11 +143,14 @@ class AlertableRecords(Generic[AlertableType]):
             google.api_core.exceptions.GoogleAPICallError: Firestore refused it or could not be reached.
         """
 
-        def moved(existing: DocumentFields | None) -> tuple[DocumentFields, DocumentFields | None]:
-            return ({}, None) if existing is None else ({"cause": cause}, {**existing, "cause": cause})
+        def moved() -> tuple[AlertableType | None, list[Write]]:
+            found = self._database.get(self._path(document_id))
+            if found.fields is None:
+                return None, []
+            fields = {"cause": cause}
+            return self._read(document_id, found.fields | fields), [changed(found, fields)]
 
-        fields = compare_and_swap(self._client, self._collection.document(document_id), moved)
-        return None if fields is None else self._read(document_id, fields)
+        return self._database.until_written(moved)
 
     def need_alert(self, cause: str, *, limit: int, after: str | None = None) -> list[AlertableType]:
         """Read the open records of a cause that not all channels have taken an alert about, ordered by id.
@@ -154,18 +163,19 @@ class AlertableRecords(Generic[AlertableType]):
             after: skip the ids up to this one.
         """
         query = (
-            self._collection.where(filter=FieldFilter("cause", "==", cause))
-            .where(filter=FieldFilter("alerted_at", "==", None))
-            .where(filter=FieldFilter("state", "==", _OPEN))
-            .order_by("__name__")
+            Query.of(self.collection)
+            .where("cause", "==", cause)
+            .where("alerted_at", "==", None)
+            .where("state", "==", _OPEN)
+            .order_by(NAME)
             .select(self._shown_fields)
             .limit(limit)
         )
         if after is not None:
-            query = query.start_after([self._collection.document(after)])
+            query = query.start_after(self._path(after))
         return [
-            self._read(snapshot.id, snapshot.to_dict() or {}, version=snapshot.update_time)
-            for snapshot in query.stream(**BULK_CALL)
+            self._read(found.id, found.fields or {}, version=found.update_time)
+            for found in self._database.stream(query, seconds=_BULK_SECONDS)
         ]
 
     def mark_alerted(
@@ -186,29 +196,29 @@ class AlertableRecords(Generic[AlertableType]):
             for record in records
             if (fields := _alerted_fields(record.alerts, took, all_channels, now=now))
         ]
-        for chunk in _chunks(changes, _MAX_WRITES_PER_BATCH):
-            batch = self._client.batch()
-            for record, fields in chunk:
-                unchanged = self._client.write_option(last_update_time=record.version)
-                batch.update(self._collection.document(record.id), fields, option=unchanged)
-            try:
-                batch.commit(**BULK_CALL)
-            except (FailedPrecondition, NotFound):
-                for record, _ in chunk:
-                    self._mark_one(record, took, all_channels, now=now)
+        writes = [update(self._path(record.id), fields, record.version) for record, fields in changes]
+        errors = self._database.write_each(writes, seconds=_BULK_SECONDS)
+        for (record, _), error in zip(changes, errors, strict=True):
+            if error:
+                self._mark_one(record, took, all_channels, now=now)
 
     def _mark_one(
         self, record: AlertableType, took: Mapping[str, datetime], all_channels: set[str], *, now: datetime
     ) -> None:
-        def marked(existing: DocumentFields | None) -> tuple[DocumentFields, None]:
-            if existing is None:
-                return {}, None
-            found = self._read(record.id, existing)
-            if found.received_at != record.received_at:
-                return {}, None
-            return _alerted_fields(found.alerts, took, all_channels, now=now), None
+        def marked() -> tuple[None, list[Write]]:
+            found = self._database.get(self._path(record.id))
+            if found.fields is None:
+                return None, []
+            stored = self._read(record.id, found.fields)
+            if stored.received_at != record.received_at:
+                return None, []
+            fields = _alerted_fields(stored.alerts, took, all_channels, now=now)
+            return None, [changed(found, fields)] if fields else []
 
-        compare_and_swap(self._client, self._collection.document(record.id), marked)
+        self._database.until_written(marked)
+
+    def _path(self, document_id: str) -> str:
+        return f"{self.collection}/{document_id}"
 
 
 def _alerted_fields(
@@ -227,8 +237,3 @@ def new_alert_fields(*, now: datetime) -> dict[str, Any]:
         now: when the DLQ handler stores it, in UTC.
     """
     return {"state": _OPEN, "received_at": now, "alerted_at": None, "alerts": {}}
-
-
-def _chunks(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

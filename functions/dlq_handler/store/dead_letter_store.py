@@ -7,11 +7,8 @@ alert depends on.
 from datetime import datetime
 from typing import Any
 
-from google.cloud import firestore
-
 from functions.dlq_handler.intake.received_dead_letter import ReceivedDeadLetter
-from functions.dlq_handler.store.alertable_records import AlertableRecords, new_alert_fields
-from functions.dlq_handler.store.compare_and_swap import DocumentFields
+from functions.dlq_handler.store.alertable_records import AlertableRecords, DocumentFields, new_alert_fields
 from functions.shared.dead_letter import (
     DEAD_LETTERS,
     OPEN_LETTER_RETENTION,
@@ -19,6 +16,7 @@ from functions.shared.dead_letter import (
     StoredDeadLetter,
     settled_letter_fields,
 )
+from functions.shared.firestore.database import Database
 
 _SHOWN_FIELDS = [
     *("reason", "error", "attempts", "cause", "received_at", "alerted_at", "alerts", "state"),
@@ -33,12 +31,12 @@ class DeadLetterStore(AlertableRecords[StoredDeadLetter]):
     """The collection of dead letters.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
     """
 
-    def __init__(self, client: firestore.Client) -> None:
+    def __init__(self, database: Database) -> None:
         super().__init__(
-            client,
+            database,
             collection=DEAD_LETTERS,
             read=StoredDeadLetter.from_fields,
             shown_fields=_SHOWN_FIELDS,

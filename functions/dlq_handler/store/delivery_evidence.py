@@ -1,11 +1,9 @@
 """Reads what proves that a report of unknown outcome was sent: its delivery, or an event of its mail."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from google.cloud import firestore
-
-from functions.dlq_handler.store.compare_and_swap import QUICK_CALL
 from functions.shared.delivery import DELIVERIES, Delivery, DeliveryState
+from functions.shared.firestore.database import Database
 from functions.shared.mail_event import MAIL_EVENTS, MailRecord
 
 
@@ -27,21 +25,16 @@ class DeliveryEvidence(NamedTuple):
         return has_event or (self.delivery is not None and self.delivery.state is DeliveryState.SENT)
 
 
-def read_evidence(client: firestore.Client, delivery_id: str) -> DeliveryEvidence:
+def read_evidence(database: Database, delivery_id: str) -> DeliveryEvidence:
     """Read what is known of a delivery, in one call.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
         delivery_id: which delivery.
 
     Raises:
         google.api_core.exceptions.GoogleAPICallError: Firestore could not be reached.
     """
-    delivery = client.collection(DELIVERIES).document(delivery_id)
-    record = client.collection(MAIL_EVENTS).document(delivery_id)
-    found: dict[str, Any] = {
-        snapshot.reference.path: snapshot for snapshot in client.get_all([delivery, record], **QUICK_CALL)
-    }
-    return DeliveryEvidence(
-        delivery=Delivery.from_snapshot(found[delivery.path]), record=MailRecord.from_snapshot(found[record.path])
-    )
+    delivery, record = f"{DELIVERIES}/{delivery_id}", f"{MAIL_EVENTS}/{delivery_id}"
+    found = database.get_all([delivery, record])
+    return DeliveryEvidence(Delivery.from_snapshot(found[delivery]), MailRecord.from_snapshot(found[record]))

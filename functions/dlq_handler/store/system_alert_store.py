@@ -5,10 +5,8 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from google.cloud import firestore
-
-from functions.dlq_handler.store.alertable_records import AlertableRecords, new_alert_fields
-from functions.dlq_handler.store.compare_and_swap import DocumentFields
+from functions.dlq_handler.store.alertable_records import AlertableRecords, DocumentFields, new_alert_fields
+from functions.shared.firestore.database import Database
 from functions.shared.plausible_time import plausible
 from functions.shared.system_alert import SYSTEM_ALERTS, StoredSystemAlert, SystemAlert
 
@@ -28,12 +26,12 @@ class SystemAlertStore(AlertableRecords[StoredSystemAlert]):
     """The collection of system alerts.
 
     Args:
-        client: the Firestore client.
+        database: the Firestore database.
     """
 
-    def __init__(self, client: firestore.Client) -> None:
+    def __init__(self, database: Database) -> None:
         super().__init__(
-            client, collection=SYSTEM_ALERTS, read=StoredSystemAlert.from_fields, shown_fields=_SHOWN_FIELDS
+            database, collection=SYSTEM_ALERTS, read=StoredSystemAlert.from_fields, shown_fields=_SHOWN_FIELDS
         )
 
     def store(self, alert: SystemAlert, *, now: datetime) -> StoredSystemAlert:

@@ -14,7 +14,8 @@ from functions.worker.reports.report import PermanentError
 from functions.worker.reports.user_data import UserData
 
 if TYPE_CHECKING:
-    from google.cloud import firestore
+    from functions.shared.firestore.database import Database
+    from functions.shared.firestore.google_client import Client
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +27,7 @@ class ReportRequest:
         subscription: which of the user's subscriptions asks for it.
         period: the time that it covers.
         data: the user's own data.
-        client: what `firestore` returns; None where there is no Firestore, as for a sample.
+        database: whose client `firestore` returns; None where there is no Firestore, as for a sample.
         settings: what `setting` returns, by name.
         brand: whose mail it is, such as for the color of a chart.
     """
@@ -35,7 +36,7 @@ class ReportRequest:
     subscription: Subscription
     period: Period
     data: UserData
-    client: "firestore.Client | None" = None
+    database: "Database | None" = None
     settings: Mapping[str, str] = field(default_factory=dict)
     brand: Brand = PLAIN
 
@@ -65,15 +66,16 @@ class ReportRequest:
         return self.subscription.skip_empty
 
     @property
-    def firestore(self) -> "firestore.Client":
-        """Firestore, for collections that are not below the user's document. Give each call a `timeout`, in seconds.
+    def firestore(self) -> "Client":
+        """Google's own client of Firestore, for collections that are not below the user's document. Give each call a
+        `timeout`, in seconds.
 
         Raises:
             PermanentError: there is none: a sample and tests have `data` alone.
         """
-        if self.client is None:
+        if self.database is None:
             raise PermanentError("request.firestore: there is no Firestore here; a sample has request.data alone")
-        return self.client
+        return self.database.client
 
     def setting(self, name: str) -> str:
         """A setting or a secret of the kind.

@@ -205,7 +205,7 @@ def _chosen(form: Form) -> tuple[LetterFilter, list[str]]:
 
 def _replay(console: Console) -> Replay:
     session = console.session
-    return Replay(client=session.firestore, queue_of=session.queue_of, has_task=session.queues.has_task)
+    return Replay(database=session.firestore, queue_of=session.queue_of, has_task=session.queues.has_task)
 
 
 def _dry_run(console: Console, act: _Act) -> Callable[[StoredDeadLetter], DeadLetterResult]:
@@ -216,7 +216,7 @@ def _dry_run(console: Console, act: _Act) -> Callable[[StoredDeadLetter], DeadLe
 
 
 def _carry_out(console: Console, act: _Act, *, may_send_twice: bool, note: str) -> Callable[[str], DeadLetterResult]:
-    dismissals = Dismissals(client=console.session.firestore)
+    dismissals = Dismissals(database=console.session.firestore)
     match act.name:
         case "replay":
             replay = _replay(console)

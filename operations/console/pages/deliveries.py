@@ -37,17 +37,17 @@ _DELIVERIES_A_PAGE = 50
 def list_deliveries(request: Request) -> Response:
     """The deliveries that the filters in the address leave; where it has none, those of the latest run."""
     console, asked = console_of(request), request.query_params
-    client = console.session.firestore
+    database = console.session.firestore
     wanted = _filter(asked)
     if wanted == DeliveryFilter():
-        wanted = DeliveryFilter(run_id=next((each["run_id"] for each in Runs(client).latest(1)), ""))
+        wanted = DeliveryFilter(run_id=next((each["run_id"] for each in Runs(database).latest(1)), ""))
     after = asked.get("after") or None
     page = (
         Page[Delivery](rows=[], following=None)
         if wanted.problem
-        else Deliveries(client).page(wanted, after=after, limit=_DELIVERIES_A_PAGE)
+        else Deliveries(database).page(wanted, after=after, limit=_DELIVERIES_A_PAGE)
     )
-    mails = MailRecords(client).of(page.rows)
+    mails = MailRecords(database).of(page.rows)
     filters = {
         "user": wanted.user_id,
         "subscription": wanted.subscription_id,
@@ -92,10 +92,10 @@ def _filter(asked: QueryParams) -> DeliveryFilter:
 def show_delivery(request: Request) -> Response:
     """One delivery: what has happened to it, and what will."""
     console, now = console_of(request), datetime.now(UTC)
-    client = console.session.firestore
-    delivery = Deliveries(client).get(request.path_params["delivery_id"])
-    mail = MailRecords(client).of([delivery]).get(delivery.id)
-    letter = next(iter(DeadLetters(client).of_ids([delivery.letter_id or delivery.id])), None)
+    database = console.session.firestore
+    delivery = Deliveries(database).get(request.path_params["delivery_id"])
+    mail = MailRecords(database).of([delivery]).get(delivery.id)
+    letter = next(iter(DeadLetters(database).of_ids([delivery.letter_id or delivery.id])), None)
     task = None if delivery.is_final else _task(console, delivery)
     return console.view.page(
         request,

@@ -61,15 +61,15 @@ def resume_sending(request: Request, form: Form) -> Response:
 def _read(console: Console) -> dict[str, Any]:
     """What the page says at once: each part that could be read, and why each other could not."""
     session, now = console.session, datetime.now(UTC)
-    client = session.firestore
-    letters = DeadLetters(client)
+    database = session.firestore
+    letters = DeadLetters(database)
     parts = read_parts(
         {
-            "runs": lambda: Runs(client).latest(_SHOWN_RUNS),
+            "runs": lambda: Runs(database).latest(_SHOWN_RUNS),
             "open_letters": lambda: letters.count(LetterFilter()),
             "causes": lambda: letters.causes(LetterFilter())[:_SHOWN_CAUSES],
-            "alerts": lambda: SystemAlerts(client).latest(_SHOWN_ALERTS),
-            "breaker": lambda: to_row(Sending(client).breaker()),
+            "alerts": lambda: SystemAlerts(database).latest(_SHOWN_ALERTS),
+            "breaker": lambda: to_row(Sending(database).breaker()),
             "queues": lambda: read_queues(session, now=now),
         }
     )
@@ -116,8 +116,8 @@ class _Outcomes:
 
 def _count_day(console: Console) -> dict[str, Any]:
     """The charts over hours: each part that could be counted, and why each other could not."""
-    client, now = console.session.firestore, datetime.now(UTC)
-    counts, subscriptions = OutcomeCounts(client, now=now), SubscriptionCounts(client, now=now)
+    database, now = console.session.firestore, datetime.now(UTC)
+    counts, subscriptions = OutcomeCounts(database, now=now), SubscriptionCounts(database, now=now)
     counted: dict[str, Callable[[], Any]] = {
         "outcomes": lambda: _outcomes(counts.outcomes_by_hour(), counts.mails_by_hour()),
         "due": subscriptions.due,

@@ -197,7 +197,7 @@ def _send(request: Request, form: Form) -> Response:
         sending = send_now(
             user,
             found,
-            client=session.firestore,
+            database=session.firestore,
             defaults=session.defaults,
             queue=session.queue_of(user_id),
             now=datetime.now(UTC),
@@ -233,8 +233,8 @@ def preview_mail(request: Request) -> Response:
     """The mail of a preview."""
     require_operator(request)
     console, (user_id, subscription_id) = console_of(request), _path(request)
-    client = console.session.firestore
-    user, subscription = read_subject(client, user_id, subscription_id, kind=None, defaults=console.session.defaults)
+    database = console.session.firestore
+    user, subscription = read_subject(database, user_id, subscription_id, kind=None, defaults=console.session.defaults)
     if locale := request.query_params.get("locale"):
         subscription = subscription._replace(locale=locale)
     covered = _period(user, subscription, request.query_params.get("period", "").strip())
@@ -265,7 +265,7 @@ def _edit(form: Form) -> SubscriptionEdit:
 
 
 def _changes(console: Console) -> SubscriptionChanges:
-    return SubscriptionChanges(client=console.session.firestore, defaults=console.session.defaults)
+    return SubscriptionChanges(database=console.session.firestore, defaults=console.session.defaults)
 
 
 def _carry_out(work: Any) -> Any:

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.delivery import DeliveryState
+from functions.shared.firestore.database import Database
 from functions.shared.ids import delivery_id, shard_of
 from functions.shared.report_task import ReportTask
 from functions.shared.subscription import DEFAULT_SUBSCRIPTION
@@ -30,6 +31,7 @@ from local_cloud.identity import IdentityProvider
 from local_cloud.tasks.server import TasksEmulator
 from operations.commands.app import app
 from tests.deployed_firestore import deployed_firestore
+from tests.firestore_client import database_of
 from tests.support import Background, Faults
 
 # CliRunner makes all commands again for each call, which takes longer than most calls.
@@ -79,6 +81,11 @@ class Project:
     id: str = field(default_factory=lambda: f"p-{uuid.uuid4().hex[:12]}")
     variables: dict[str, str] = field(default_factory=dict)
     database: Any = None
+
+    @functools.cached_property
+    def door(self) -> Database:
+        """The database as the pipeline's own code sees it."""
+        return database_of(self.firestore.port, self.id)
 
     @property
     def queue(self) -> str:

@@ -244,7 +244,7 @@ def test_a_read_only_console_changes_nothing_and_shows_no_address(project: Proje
 
 
 def test_a_viewer_does_not_see_the_addresses_of_operators(project: Project) -> None:
-    log = OperatorActions(project.database)
+    log = OperatorActions(project.door)
     with log.record("grace@operator.example", "Pause queue", subject="reports"):
         pass
     with running(read_only=True) as console:

@@ -291,7 +291,7 @@ class Interrupted(Exception):
 
 def personal_data(project: Project) -> PersonalData:
     return PersonalData(
-        client=project.database,
+        database=project.door,
         queues=Queues(project=project.id, location="us-central1"),
         queue_names=["reports"],
         user_id="u1",

@@ -81,7 +81,7 @@ def test_many_are_asked_about_and_can_be_tried(project: Project) -> None:
 def test_what_somebody_has_replayed_meanwhile_stays_replayed(project: Project) -> None:
     """The letter is looked at again in the transaction that writes, whatever the command has read of it."""
     letter = dismissed_letter(project)
-    dismissals = Dismissals(client=project.database)
+    dismissals = Dismissals(database=project.door)
     assert dismissals.reopen(letter).outcome is DismissalOutcome.REOPENED
     assert project.reports("dead-letters", "replay", letter).status == 0
     assert dismissals.reopen(letter).outcome is DismissalOutcome.REPLAYED

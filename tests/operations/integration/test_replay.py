@@ -33,7 +33,7 @@ def replay_of(project: Project) -> Replay:
         service_account=project.variables["TASKS_INVOKER"],
         audience=WORKER_URL,
     )
-    return Replay(client=project.database, queue_of=lambda _user: queue, has_task=queues.has_task)
+    return Replay(database=project.door, queue_of=lambda _user: queue, has_task=queues.has_task)
 
 
 def prepared(replay: Replay, letter: str) -> PreparedReplay:
@@ -163,7 +163,7 @@ def test_people_are_told_of_a_replay_that_fails_before_it_is_marked(project: Pro
         **first.task.model_dump(), reason=DeadLetterReason.PERMANENT_ERROR, error="e", attempts=1, failed_at=died
     )
     message = PubSubMessage(data=again.to_json(), attributes={}, message_id="2", published_at=died)
-    DeadLetterStore(project.database).store(read_dead_letter(message), now=died)
+    DeadLetterStore(project.door).store(read_dead_letter(message), now=died)
     assert replay.conclude(first) is ReplayOutcome.FAILED_AGAIN
     assert (project.letter(letter)["state"], project.letter(letter)["alerted_at"]) == ("open", None)
     assert project.letter(letter)["received_at"] == died
@@ -186,7 +186,7 @@ def test_a_failure_that_was_replayed_before_its_letter_came_does_not_open_the_le
         **first.task.model_dump(), reason=DeadLetterReason.PERMANENT_ERROR, error="e", attempts=1, failed_at=died
     )
     message = PubSubMessage(data=again.to_json(), attributes={}, message_id="2", published_at=died)
-    DeadLetterStore(project.database).store(read_dead_letter(message), now=died)
+    DeadLetterStore(project.door).store(read_dead_letter(message), now=died)
     assert project.letter(letter) == replayed
     assert (replayed["state"], replayed["reason"], replayed["failed_at"]) == ("replayed", "permanent-error", died)
 
@@ -283,7 +283,7 @@ def test_what_the_ledger_alone_knows_may_have_been_sent_is_asked_about(project: 
 def test_what_became_unclear_after_the_question_is_not_replayed(project: Project, knows: str) -> None:
     letter = project.dead_letter()
     replay = replay_of(project)
-    assert replay.unclear([DeadLetters(project.database).get(letter)]) == set()
+    assert replay.unclear([DeadLetters(project.door).get(letter)]) == set()
     if knows == "ledger":
         project.set_delivery(letter, reason="unknown-outcome")
     else:
@@ -339,7 +339,7 @@ def test_the_event_comes_while_a_replay_is_under_way(project: Project) -> None:
     assert begun is not None
     event = MailEvent(delivery_id=letter, recipient="r", status=MailStatus.DELIVERED, at=DUE)
     record = MailRecord(id=letter, user_id="u1", subscription_id="default").folded([event])
-    outcomes = UnknownOutcomes(project.database)
+    outcomes = UnknownOutcomes(project.door)
     assert outcomes.settle(letter, record, now=datetime.now(UTC), tell=lambda _alert: None).is_sent
     replay.enqueue(begun)
     assert replay.conclude(begun) is ReplayOutcome.ALREADY_SENT

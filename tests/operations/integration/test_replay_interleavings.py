@@ -64,9 +64,9 @@ class Interleavings(RuleBasedStateMachine):
         # Far ahead of the wall clock, by which the DLQ handler stores: only the order of moments matters.
         self.now = datetime.now(DUE.tzinfo) + timedelta(minutes=1)
         self.letter = self.project.dead_letter(self.user)
-        self.deliveries = DeliveryStore(self.project.database, DEFAULTS)
-        self.handler = MessageHandler(self.project.database, [], audiences={}, links=AlertLinks(), now=lambda: self.now)
-        self.outcomes = UnknownOutcomes(self.project.database)
+        self.deliveries = DeliveryStore(self.project.door, DEFAULTS)
+        self.handler = MessageHandler(self.project.door, [], audiences={}, links=AlertLinks(), now=lambda: self.now)
+        self.outcomes = UnknownOutcomes(self.project.door)
         self.has_event = False
         queues = Queues(project=self.project.id, location=LOCATION)
         self.queue = TaskQueue(
@@ -78,7 +78,7 @@ class Interleavings(RuleBasedStateMachine):
             audience=WORKER_URL,
         )
         self.replay = Replay(
-            client=self.project.database,
+            database=self.project.door,
             queue_of=lambda _user: self.queue,
             has_task=queues.has_task,
             now=lambda: self.now,

@@ -16,7 +16,7 @@ from operations.errors import OperatorError
 from operations.subscription_changes import SubscriptionChanges
 from operations.subscription_edit import EDITABLE, SubscriptionEdit
 from tests.operations.integration.conftest import Answer, Project
-from tests.seeding import seed, subscription_reference, user_document, user_reference
+from tests.seeding import seed, subscription_of, subscription_reference, user_document, user_reference
 
 DEFAULTS = SubscriptionDefaults("activity", Cadence.HOURLY)
 NOW = datetime(2026, 11, 25, 20, 20, tzinfo=UTC)
@@ -445,11 +445,11 @@ def test_one_is_removed_and_what_becomes_of_its_deliveries_is_said(project: Proj
 
 
 def changes_of(project: Project) -> SubscriptionChanges:
-    return SubscriptionChanges(client=project.database, defaults=DEFAULTS, now=lambda: NOW)
+    return SubscriptionChanges(database=project.door, defaults=DEFAULTS, now=lambda: NOW)
 
 
 def read(project: Project) -> Subscription:
-    subscription = Subscription.from_snapshot(subscription_reference(project.database, "u1").get(), DEFAULTS)
+    subscription = subscription_of(subscription_reference(project.database, "u1").get(), DEFAULTS)
     assert subscription is not None
     return subscription
 

@@ -1,5 +1,6 @@
 """The dispatcher as a process of its own, and around it everything that it talks to."""
 
+import functools
 import itertools
 import json
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ from google.cloud.pubsub_v1 import SubscriberClient
 from google.cloud.tasks_v2 import CloudTasksClient, Queue, RateLimits, RetryConfig, Task
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
+from functions.shared.firestore.database import Database
 from functions.shared.report_task import ReportTask
 from functions.shared.subscription import DEFAULT_SUBSCRIPTION
 from local_cloud.clock import Clock
@@ -25,7 +27,7 @@ from local_cloud.identity import IdentityProvider
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.tasks.server import TasksEmulator
 from tests.deployed_firestore import deployed_firestore
-from tests.firestore_client import client_of
+from tests.firestore_client import client_of, database_of
 from tests.function_process import FunctionProcesses
 from tests.pubsub_clients import pubsub_clients_of
 from tests.seeding import seed, subscription_reference, user_document, user_reference
@@ -77,6 +79,11 @@ class Cloud:
     """Those that came on the topic beside the dead letters."""
     _users: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _batch: Any = None
+
+    @functools.cached_property
+    def door(self) -> Database:
+        """The database as the pipeline's own code sees it."""
+        return database_of(self.firestore.port, PROJECT)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -85,7 +85,7 @@ def kinds(cloud: Cloud) -> list[str]:
 
 
 def resume(cloud: Cloud) -> None:
-    assert Sending(cloud.database).resume(by="ada", note="the list is mended")
+    assert Sending(cloud.door).resume(by="ada", note="the list is mended")
 
 
 def test_a_run_notes_what_became_of_the_mails(provider: Provider) -> None:
@@ -320,7 +320,7 @@ def test_a_breaker_that_holds_anything_stops_no_run(provider: Provider) -> None:
 def test_a_run_that_cannot_read_the_breaker_sends_nothing_and_fails(provider: Provider) -> None:
     cloud = provider.cloud
     cloud.subscribed_user()
-    cloud.firestore_faults.middleware = failing("BatchGetDocuments", "PERMISSION_DENIED")
+    cloud.firestore_faults.middleware = failing("GetDocument", "PERMISSION_DENIED")
     answer = provider.call()
     cloud.firestore_faults.middleware = None
     assert (answer.status, cloud.tasks()) == (500, [])

@@ -23,7 +23,8 @@ from functions.shared.dead_letter import DeadLetter, StoredDeadLetter
 from local_cloud.clock import Clock
 from local_cloud.inbox.faults import Answer, Call
 from local_cloud.inbox.server import Inbox
-from tests.functions.dlq_handler.integration.conftest import Cloud, Handler, letter
+from tests.firestore_client import database_of
+from tests.functions.dlq_handler.integration.conftest import PROJECT, Cloud, Handler, letter
 from tests.functions.dlq_handler.integration.test_alerts import texts
 
 CarryOn = Callable[[], Awaitable[Answer]]
@@ -161,15 +162,13 @@ def test_dozens_of_causes_are_told_of_together(around: Cloud, at_once: bool) -> 
 
 def test_many_that_wait_for_one_channel_do_not_hide_what_another_does_not_know(around: Cloud) -> None:
     """As `MAX_RECORDS_PER_ALERT` does for thousands, which take longer to read than a busy machine has time for."""
-    database = around.database
+    door = database_of(around.firestore.port, PROJECT)
     around.pager.status = 500
     alerter = Alerter(
-        client=database,
+        database=door,
         channels=[SlackChannel(around.inbox.slack_webhook_url), *apprise_channels([around.pager.url])],
         subjects={
-            StoredDeadLetter: AlertSubject(
-                DeadLetterStore(database), partial(make_dead_letter_alert, links=AlertLinks())
-            )
+            StoredDeadLetter: AlertSubject(DeadLetterStore(door), partial(make_dead_letter_alert, links=AlertLinks()))
         },
         now=lambda: datetime.now(UTC),
         max_records=20,
@@ -177,14 +176,14 @@ def test_many_that_wait_for_one_channel_do_not_hide_what_another_does_not_know(a
 
     def receives(dead: DeadLetter) -> None:
         message = read_pubsub_message(Handler.body_of(dead), event_id="1", now=datetime.now(UTC))
-        record = DeadLetterStore(database).store(read_dead_letter(message), now=datetime.now(UTC))
+        record = DeadLetterStore(door).store(read_dead_letter(message), now=datetime.now(UTC))
         with pytest.raises(AlertPending):
             alerter.alert(record, message=message.message_id)
 
     receives(letter("u1", error="it is on fire"))
     stored = around.record("u1:default:20261124T1300Z")
     for number in range(50):
-        database.document(f"dead_letters/a{number}").set(stored)
+        around.database.document(f"dead_letters/a{number}").set(stored)
     around.let_a_minute_pass()
     receives(letter("u2", error="it is on fire"))
 

@@ -1,5 +1,6 @@
 """The worker as a process of its own, and around it everything that it talks to."""
 
+import functools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from google.cloud.pubsub_v1 import SubscriberClient
 
 from functions.shared.dead_letter import DeadLetter
 from functions.shared.delivery_store import DeliveryStore
+from functions.shared.firestore.database import Database
 from functions.shared.ids import delivery_id, run_id
 from functions.shared.report_task import ReportTask
 from functions.shared.schedule import Cadence
@@ -42,7 +44,7 @@ from local_cloud.inbox.mail import Mail
 from local_cloud.inbox.server import Inbox
 from local_cloud.pubsub.server import PubSubEmulator
 from tests.deployed_firestore import deployed_firestore
-from tests.firestore_client import client_of
+from tests.firestore_client import client_of, database_of
 from tests.function_process import FunctionProcesses
 from tests.pubsub_clients import pubsub_clients_of
 from tests.seeding import seed, subscription_document, subscription_reference
@@ -79,6 +81,11 @@ class Cloud:
     system_alerts: list[dict[str, Any]] = field(default_factory=list)
     """Those that came on the topic beside the dead letters."""
     _users: int = 0
+
+    @functools.cached_property
+    def door(self) -> Database:
+        """The database as the pipeline's own code sees it."""
+        return database_of(self.firestore.port, PROJECT)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -270,7 +277,7 @@ def builder(
 def in_this_process(cloud: Cloud, letters: Letters, **given: Any) -> SendReport:
     """What the worker's process runs, without the process, and with some of it as a test wants it."""
     parts: dict[str, Any] = {
-        "deliveries": DeliveryStore(cloud.database, DEFAULTS, restored_at=given.get("restored_at")),
+        "deliveries": DeliveryStore(cloud.door, DEFAULTS, restored_at=given.get("restored_at")),
         "provider": SendGrid(api_key=API_KEY, host=cloud.inbox.url, sender=Sender(address="reports@example.com")),
         "builder": builder(),
         "on_unknown_outcome": OnUnknownOutcome.DEAD_LETTER,
@@ -284,7 +291,7 @@ def in_this_process(cloud: Cloud, letters: Letters, **given: Any) -> SendReport:
         deliveries=deliveries,
         end=AttemptEnd(
             deliveries=deliveries,
-            inactive_users=InactiveUsers(cloud.database, DEFAULTS),
+            inactive_users=InactiveUsers(cloud.door, DEFAULTS),
             dead_letters=letters,
             now=now,
         ),

@@ -55,7 +55,7 @@ def test_a_delivery_says_which_version_made_it_and_what_became_of_it(
     send = in_this_process(
         cloud,
         Letters(),
-        deliveries=DeliveryStore(cloud.database, DEFAULTS, variant_of=chosen),
+        deliveries=DeliveryStore(cloud.door, DEFAULTS, variant_of=chosen),
         builder=ReportBuilder(
             user_data=lambda _user, _seconds: InMemoryUserData({}),
             compliance=COMPLIANCE,

@@ -67,7 +67,7 @@ def delivered(cloud: Cloud, user: str) -> bool:
     name = cloud.delivery(user).id
     event = MailEvent(delivery_id=name, recipient="r", status=MailStatus.DELIVERED, at=DUE)
     record = MailRecord(id=name, user_id=user, subscription_id="default").folded([event])
-    return UnknownOutcomes(cloud.database).settle(name, record, now=DUE, tell=lambda _alert: None).is_sent
+    return UnknownOutcomes(cloud.door).settle(name, record, now=DUE, tell=lambda _alert: None).is_sent
 
 
 @pytest.mark.parametrize(("fault", "number"), [(REFUSED, 2), (NOT_NOW, MAX_ATTEMPTS)])

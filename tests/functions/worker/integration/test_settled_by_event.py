@@ -24,7 +24,7 @@ def test_the_worker_finds_it_final_and_the_next_task_moves_the_subscription_on(c
     def settle() -> None:
         event = MailEvent(delivery_id=delivery.id, recipient="r", status=MailStatus.DELIVERED, at=DUE)
         record = MailRecord(id=delivery.id, user_id=user, subscription_id="default").folded([event])
-        outcomes = UnknownOutcomes(cloud.database)
+        outcomes = UnknownOutcomes(cloud.door)
         assert outcomes.settle(delivery.id, record, now=DUE, tell=lambda _alert: None).is_sent
 
     async def settle_when_published(called: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:

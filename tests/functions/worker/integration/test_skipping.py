@@ -183,7 +183,7 @@ def test_a_user_who_is_active_again_before_the_pause_is_written_keeps_the_subscr
     enrolled_at = cloud.user_of(user)["enrolled_at"]
 
     async def meanwhile(called: str, carry_out: CarryOut) -> Any:
-        if called.endswith("/BeginTransaction"):
+        if called.endswith("/RunQuery"):
             cloud.firestore_faults.middleware = None
             write = cloud.users.document(user).update
             await asyncio.get_running_loop().run_in_executor(None, write, {"active": True})
@@ -214,7 +214,7 @@ def test_a_user_who_is_active_again_while_the_pause_is_written_keeps_the_subscri
     assert cloud.subscription_of(user)["active"] is True
 
 
-@pytest.mark.parametrize("method", ["BeginTransaction", "Commit"])
+@pytest.mark.parametrize("method", ["RunQuery", "Commit"])
 def test_a_worker_that_fails_between_skip_and_pause_leaves_the_pause_to_the_next(cloud: Cloud, method: str) -> None:
     user = cloud.user(active=False)
     # The first commit makes the delivery final.
@@ -258,7 +258,7 @@ def test_workers_that_skip_for_one_user_at_once_pause_all_once(cloud: Cloud) -> 
 
     async def together(called: str, carry_out: CarryOut) -> Any:
         answer = await carry_out()
-        if called.endswith("/BeginTransaction"):
+        if called.endswith("/RunQuery"):
             if next(begun) >= len(names):
                 all_have_begun.set()
             await asyncio.wait_for(all_have_begun.wait(), 20)

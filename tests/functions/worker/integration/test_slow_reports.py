@@ -76,7 +76,7 @@ def test_reading_a_users_data_ends_in_time_though_firestore_never_answers(cloud:
         await asyncio.Event().wait()
 
     cloud.firestore_faults.middleware = never
-    data = FirestoreUserData(cloud.database, user, seconds=0.5)
+    data = FirestoreUserData(cloud.door, user, seconds=0.5)
     with pytest.raises(DeadlineExceeded):
         list(_events(data))
     with pytest.raises(DeadlineExceeded):
@@ -87,9 +87,9 @@ def test_no_more_is_read_than_was_asked_for_and_nothing_when_the_time_is_over(cl
     user = cloud.user()
     for number in range(5):
         cloud.event(user, f"e{number}", at=DUE - timedelta(minutes=number + 1))
-    assert [name for name, _ in _events(FirestoreUserData(cloud.database, user, seconds=LONG))] == ["e4", "e3", "e2"]
+    assert [name for name, _ in _events(FirestoreUserData(cloud.door, user, seconds=LONG))] == ["e4", "e3", "e2"]
     with pytest.raises(DeadlineExceeded):
-        list(_events(FirestoreUserData(cloud.database, user, seconds=-1)))
+        list(_events(FirestoreUserData(cloud.door, user, seconds=-1)))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks /proc which process serves")

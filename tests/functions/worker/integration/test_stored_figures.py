@@ -51,7 +51,7 @@ def report(cloud: Cloud, user_id: str, **fields: Any) -> tuple[Report, int]:
             user=user(**fields),
             subscription=subscription(),
             period=Period(MIDNIGHT - DAY, MIDNIGHT),
-            data=FirestoreUserData(cloud.database, user_id, seconds=60),
+            data=FirestoreUserData(cloud.door, user_id, seconds=60),
         )
     )
     assert isinstance(built, Report)
@@ -107,7 +107,7 @@ def test_firestore_adds_up_usage_at_a_read_for_each_quota_and_day(cloud: Cloud) 
                 user=user(**fields),
                 subscription=subscription(),
                 period=Period(MIDNIGHT - DAY, MIDNIGHT),
-                data=FirestoreUserData(cloud.database, user_id, seconds=60),
+                data=FirestoreUserData(cloud.door, user_id, seconds=60),
             )
         )
         reads[way] = cloud.firestore.usage.reads - before
@@ -117,7 +117,7 @@ def test_firestore_adds_up_usage_at_a_read_for_each_quota_and_day(cloud: Cloud) 
 
 
 def test_without_an_index_there_is_no_total(cloud: Cloud) -> None:
-    data = FirestoreUserData(cloud.database, cloud.user(), seconds=60)
+    data = FirestoreUserData(cloud.door, cloud.user(), seconds=60)
     assert data.total("events", field="at", start=MIDNIGHT - DAY, end=MIDNIGHT) == Total(0)
     with pytest.raises(NoIndex):
         data.total("events", field="at", start=MIDNIGHT - DAY, end=MIDNIGHT, equal=("type", "order.placed"))
