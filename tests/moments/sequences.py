@@ -193,8 +193,10 @@ class Play:
         return self.wrong
 
     def _made_up_for(self, pause: Pause) -> Iterator[str]:
-        """The reports after a pause that cover time which the pause has skipped, by the schedule that there was."""
-        skipped = list(pause.skips()) if len(set(pause.promises)) == 1 else []
+        """The reports after a pause that cover time which the pause has skipped, by the schedule that there was. Of two
+        pauses at a time, no report may have met one."""
+        is_alone = sum(each.start < pause.end and pause.start < each.end for each in self.pauses) == 1
+        skipped = list(pause.skips()) if is_alone and len(set(pause.promises)) == 1 else []
         for each in self.world.every_delivery():
             start, end, due_at = each.period_start, each.period_end, each.due_at
             is_after = each.state is DeliveryState.SENT and due_at is not None and due_at >= pause.end
