@@ -73,7 +73,7 @@ lint: setup ## formatting, lint, types, import walls, shell scripts
 	@$(BIN)/shellcheck .ci/run $(wildcard *.sh deployment/*.sh) reports
 
 catalogs: .venv/.run ## the reports' words: add new ones to every language (LOCALE=fr begins another one)
-	@$(BIN)/python -m operations.catalogs $(LOCALE)
+	@$(BIN)/python -m operations.kinds.catalogs $(LOCALE)
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
@@ -118,7 +118,7 @@ sbom: setup ## what each function and the console are made of, as CycloneDX (in 
 			-o "dist/$$part.cdx.json" && echo "dist/$$part.cdx.json" || exit 1; done
 
 release: setup ## check all that a tag needs, make its files in dist, and say how to tag
-	@$(BIN)/python -m operations.release_check
+	@$(BIN)/python -m operations.releases.release_check
 	@$(MAKE) --no-print-directory lock
 	@git diff --exit-code --stat -- '*.lock' || { echo "The locks did not hold what the requirements say. Look at them, and commit them." >&2; exit 1; }
 	@$(MAKE) --no-print-directory audit
@@ -126,8 +126,8 @@ release: setup ## check all that a tag needs, make its files in dist, and say ho
 	@$(MAKE) --no-print-directory sbom
 	@$(MAKE) --no-print-directory results
 	@tar -C proof -czf dist/proof-results.tar.gz results
-	@$(BIN)/python -m operations.release_check notes >dist/notes.md
-	@$(BIN)/python -m operations.release_check how-to-tag
+	@$(BIN)/python -m operations.releases.release_check notes >dist/notes.md
+	@$(BIN)/python -m operations.releases.release_check how-to-tag
 
 clean: ## remove what the other targets made
 	@rm -rf dist proof/results .venv .local_cloud .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .pictures .site .cache site

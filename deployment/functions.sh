@@ -2,7 +2,7 @@
 # The functions: staged, compared with what runs, and deployed side by side where something differs.
 
 # The timeout of each, in seconds. A dispatcher's run may take as long as Cloud Scheduler and Cloud Tasks wait; a report's
-# task is given up after two minutes (functions/shared/retry_policy.py).
+# task is given up after two minutes (functions/shared/queues/retry_policy.py).
 timeout_of() {
   case "$1" in
     dispatcher) echo 1800 ;;

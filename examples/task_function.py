@@ -15,10 +15,10 @@ import structlog
 from google.api_core.exceptions import GoogleAPIError
 from pydantic import Field
 
-from functions.shared.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.dead_letter_topic import DeadLetterTopic
-from functions.shared.identity import NotAuthorized, TokenVerifier
 from functions.shared.logging import configure_logging, redact_addresses
+from functions.shared.records.dead_letter import DeadLetter, DeadLetterReason
+from functions.shared.serving.identity import NotAuthorized, TokenVerifier
 from functions.shared.settings import Address, CommonSettings, IdentitySettings, Url
 
 if TYPE_CHECKING:

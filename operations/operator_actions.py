@@ -14,9 +14,9 @@ from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.firestore.query import Query
 from functions.shared.firestore.write import create, update
 from functions.shared.logging import redact_addresses
-from functions.shared.stored_fields import stored_values
+from functions.shared.records.stored_fields import stored_values
 from operations.failures import describe
-from operations.page import Page, read_page
+from operations.reading.page import Page, read_page
 
 OPERATOR_ACTIONS = "operator_actions"
 """The name of the collection."""

@@ -7,17 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from functions.shared.firestore.database import Database, firestore_database
-from functions.shared.queue_choice import choose_queue
-from functions.shared.subscription import SubscriptionDefaults
-from functions.shared.task_queue import TaskQueue
-from operations.deployed_env import DEFAULT_PREFIX, DeployedEnv
+from functions.shared.queues.queue_choice import choose_queue
+from functions.shared.queues.task_queue import TaskQueue
+from functions.shared.records.subscription import SubscriptionDefaults
+from operations.connection.deployed_env import DEFAULT_PREFIX, DeployedEnv
+from operations.connection.local_directory import LOCAL_CLOUD_DIRECTORY
+from operations.connection.target import Target, connect, find_target
+from operations.dead_letters.undeliverable import Undeliverable
 from operations.errors import NotConfigured
-from operations.local_directory import LOCAL_CLOUD_DIRECTORY
 from operations.output import notice
-from operations.queues import Queues
-from operations.subscription_defaults import subscription_defaults
-from operations.target import Target, connect, find_target
-from operations.undeliverable import Undeliverable
+from operations.queues.queues import Queues
+from operations.subscriptions.subscription_defaults import subscription_defaults
 
 _CALL_SECONDS = 60.0
 """How long a call of Firestore may take: to count millions of documents takes a part of that."""

@@ -5,8 +5,8 @@ from typing import Any
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.query import Query
 from functions.shared.logging import redact_addresses
-from functions.shared.system_alert import SYSTEM_ALERTS, StoredSystemAlert
-from operations import document_fields
+from functions.shared.records.system_alert import SYSTEM_ALERTS, StoredSystemAlert
+from operations.reading import document_fields
 
 
 class SystemAlerts:

@@ -9,7 +9,7 @@ from google.cloud import firestore
 
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.retry import CALL_SECONDS
-from functions.shared.ids import DEFAULT_DATABASE
+from functions.shared.records.ids import DEFAULT_DATABASE
 
 
 def client_of(port: int, project: str) -> Any:

@@ -4,15 +4,15 @@ from datetime import datetime
 from typing import Any
 
 from functions.shared.firestore.found_document import FoundDocument
-from functions.shared.ids import shard_of
-from functions.shared.subscription import (
+from functions.shared.records.ids import shard_of
+from functions.shared.records.subscription import (
     DEFAULT_SUBSCRIPTION,
     SUBSCRIPTIONS,
     PauseReason,
     Subscription,
     SubscriptionDefaults,
 )
-from functions.shared.user import USERS
+from functions.shared.records.user import USERS
 
 ENROLLED_AT = datetime.fromisoformat("2026-01-01T00:00:00Z")
 

@@ -7,19 +7,19 @@ import pytest
 
 from functions.mail_events.address_events import fields_for_event
 from functions.preferences.changes import Stored, gets_copies, without_address
-from functions.shared.address_hash import address_hash
-from functions.shared.ids import delivery_id, run_id
-from functions.shared.mail_event import MailEvent, MailStatus
-from functions.shared.recipients import RecipientRole, recipients
-from functions.shared.report_task import ReportTask
-from functions.shared.schedule import Cadence
-from functions.shared.subscription import ADDRESS_LISTS, PauseReason, Subscription, SubscriptionDefaults
-from functions.shared.user import User
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.ids import delivery_id, run_id
+from functions.shared.records.mail_event import MailEvent, MailStatus
+from functions.shared.records.recipients import RecipientRole, recipients
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.subscription import ADDRESS_LISTS, PauseReason, Subscription, SubscriptionDefaults
+from functions.shared.records.user import User
+from functions.shared.times.schedule import Cadence
 from functions.worker.attempt import Attempt
 from functions.worker.compose import wanting
 from functions.worker.outcome_inquiry import wanted_mail
 from functions.worker.task_delivery import TaskDelivery
-from operations.subscriptions import subscription_row
+from operations.subscriptions.subscriptions import subscription_row
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
 DEFAULTS = SubscriptionDefaults(kind="activity", cadence=Cadence.DAILY)

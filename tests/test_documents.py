@@ -10,10 +10,10 @@ import markdown
 import pytest
 from markdown_it import MarkdownIt
 
-from functions.shared.dead_letter import DeadLetterState
-from functions.shared.delivery import DeliveryState
+from functions.shared.records.dead_letter import DeadLetterState
+from functions.shared.records.delivery import DeliveryState
+from functions.shared.records.subscription import ADDRESS_LISTS
 from functions.shared.settings import MailProviderName
-from functions.shared.subscription import ADDRESS_LISTS
 from functions.worker.mail.provider import parts_of
 from tests.documents import reading_time
 from tests.documents.commands import unknown_commands

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from examples.task_function import PermanentError
-from functions.shared.contract import describe_validation_error
+from functions.shared.records.contract import describe_validation_error
 
 _OBJECT = Field(min_length=1, max_length=1024)
 

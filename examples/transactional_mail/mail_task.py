@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from examples.task_function import PermanentError
-from functions.shared.contract import describe_validation_error
-from functions.shared.ids import DocumentId
+from functions.shared.records.contract import describe_validation_error
+from functions.shared.records.ids import DocumentId
 from functions.shared.settings import Address
 
 

@@ -16,11 +16,11 @@ from functions.dispatcher.new_documents import NewCursor, NewPage, pages_of
 from functions.dispatcher.run_dependencies import RunDependencies
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.query import Query
-from functions.shared.mark import resumed_fields
-from functions.shared.recipients import addressees
-from functions.shared.run import SWEEP_INTERVAL, RunCounter, Sweep
-from functions.shared.subscription import SUBSCRIPTIONS, PauseReason, Subscription
-from functions.shared.user import User
+from functions.shared.records.mark import resumed_fields
+from functions.shared.records.recipients import addressees
+from functions.shared.records.run import SWEEP_INTERVAL, RunCounter, Sweep
+from functions.shared.records.subscription import SUBSCRIPTIONS, PauseReason, Subscription
+from functions.shared.records.user import User
 
 _logger = structlog.get_logger()
 

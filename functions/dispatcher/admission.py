@@ -22,7 +22,7 @@ from functions.dispatcher.run_dependencies import RunDependencies
 from functions.dispatcher.run_part import RunPart, RunStage
 from functions.dispatcher.run_store import RunStore
 from functions.dispatcher.scheduling import Scheduling
-from functions.shared.run import RunCounter, Sweep
+from functions.shared.records.run import RunCounter, Sweep
 
 
 class Look(NamedTuple):

@@ -9,8 +9,8 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from functions.shared.mail_breaker import BreakerState, MailFigures
-from functions.shared.system_alert import AlertKind
+from functions.shared.records.mail_breaker import BreakerState, MailFigures
+from functions.shared.records.system_alert import AlertKind
 
 WINDOW_DAYS = 7
 """How many days count, with the present one. Complaints come days after the mail, and one day may have few mails."""

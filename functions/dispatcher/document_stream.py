@@ -26,7 +26,7 @@ from google.api_core import exceptions
 from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import AuthorizedSession
 
-from functions.shared.user import USERS
+from functions.shared.records.user import USERS
 
 PAGE_SIZE = 5_000
 """How many documents a query returns. One query for all would exceed the service's time limit when the queues are

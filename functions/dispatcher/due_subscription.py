@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from functions.shared.ids import KIND_PATTERN, delivery_id
-from functions.shared.report_task import ReportTask
-from functions.shared.subscription import SUBSCRIPTION_MUST_BE
+from functions.shared.records.ids import KIND_PATTERN, delivery_id
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.subscription import SUBSCRIPTION_MUST_BE
 
 DUE_FIELDS = ("next_report_at", "kind")
 """The fields that a run reads of a subscription: as many as a task needs."""
@@ -65,7 +65,7 @@ class DueSubscription(NamedTuple):
 
 def read_due_subscription(document: Mapping[str, Any], default_kind: str) -> DueSubscription:
     """Read a subscription from a document of the projection, whose `next_report_at` is a plausible timestamp
-    (functions.shared.plausible_time).
+    (functions.shared.times.plausible_time).
 
     Args:
         document: the Document as JSON (document_stream.py).

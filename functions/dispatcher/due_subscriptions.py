@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict
 
 from functions.dispatcher.document_stream import DocumentStream, Operator, timestamp
 from functions.dispatcher.due_subscription import DUE_FIELDS, DueSubscription, read_due_subscription
-from functions.shared.contract import UtcDatetime
-from functions.shared.ids import DocumentId
-from functions.shared.plausible_time import EARLIEST
-from functions.shared.subscription import SUBSCRIPTIONS
-from functions.shared.user import USERS
+from functions.shared.records.contract import UtcDatetime
+from functions.shared.records.ids import DocumentId
+from functions.shared.records.subscription import SUBSCRIPTIONS
+from functions.shared.records.user import USERS
+from functions.shared.times.plausible_time import EARLIEST
 
 STREAMS = 5
 """How many queries the shards are read by, side by side. One waits for Firestore more than the dispatcher takes to

@@ -18,18 +18,18 @@ from functions.dispatcher.new_documents import Mark, NewDocuments, NewPage
 from functions.dispatcher.run_dependencies import RunDependencies
 from functions.shared.firestore.query import Query
 from functions.shared.firestore.write import Write, create, update
-from functions.shared.mark import resumed_fields
-from functions.shared.plausible_time import EARLIEST, LATEST
-from functions.shared.run import RunCounter
-from functions.shared.states import Enroll
-from functions.shared.subscription import (
+from functions.shared.records.mark import resumed_fields
+from functions.shared.records.run import RunCounter
+from functions.shared.records.states import Enroll
+from functions.shared.records.subscription import (
     DEFAULT_SUBSCRIPTION,
     Subscription,
     default_fields,
     subscription_path,
     subscriptions_of,
 )
-from functions.shared.user import USERS, User, enrolled_fields, unenrolled_fields
+from functions.shared.records.user import USERS, User, enrolled_fields, unenrolled_fields
+from functions.shared.times.plausible_time import EARLIEST, LATEST
 
 _THREADS = 16
 _MOST_NAMED = 100

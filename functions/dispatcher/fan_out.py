@@ -14,11 +14,11 @@ from google.rpc import code_pb2
 
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.run_counters import RunCounters
-from functions.shared.ids import task_id
-from functions.shared.queue_choice import choose_queue
-from functions.shared.report_task import ReportTask
-from functions.shared.run import RunCounter
-from functions.shared.task_queue import BATCH_SIZE, NewTask, TaskCreation, TaskQueue
+from functions.shared.queues.queue_choice import choose_queue
+from functions.shared.queues.task_queue import BATCH_SIZE, NewTask, TaskCreation, TaskQueue
+from functions.shared.records.ids import task_id
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.run import RunCounter
 
 CALLS_IN_FLIGHT = 24
 """How many batches are in flight at once. Each takes a thread and some 100 kB."""

@@ -1,12 +1,12 @@
 """Counts the reports that are not final an hour after their time, for the service level objective: a worker counts only
-what becomes final (functions.shared.lateness)."""
+what becomes final (functions.shared.times.lateness)."""
 
 from datetime import UTC, datetime
 
 import structlog
 
 from functions.dispatcher.due_subscription import DueSubscription
-from functions.shared.lateness import lateness_seconds, latest_counted_by_run
+from functions.shared.times.lateness import lateness_seconds, latest_counted_by_run
 
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 

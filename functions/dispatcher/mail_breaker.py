@@ -16,8 +16,14 @@ from functions.dispatcher.mail_statistics.provider import StatisticsUnavailable
 from functions.dispatcher.run_alerts import tell
 from functions.dispatcher.run_dependencies import RunDependencies
 from functions.shared.firestore.write import Write, changed, replaced
-from functions.shared.mail_breaker import BREAKER_STATE, MAIL_BREAKER, BreakerState, MailFigures, StatisticsReading
-from functions.shared.system_alert import AlertKind, SystemAlert
+from functions.shared.records.mail_breaker import (
+    BREAKER_STATE,
+    MAIL_BREAKER,
+    BreakerState,
+    MailFigures,
+    StatisticsReading,
+)
+from functions.shared.records.system_alert import AlertKind, SystemAlert
 
 _DOCUMENT = f"{MAIL_BREAKER}/{BREAKER_STATE}"
 

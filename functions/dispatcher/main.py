@@ -17,13 +17,13 @@ from functions.dispatcher.run_alerts import RunAlerts
 from functions.dispatcher.run_dependencies import RunDependencies
 from functions.dispatcher.run_part import RunPart
 from functions.dispatcher.schedule_time import SCHEDULE_TIME_HEADER, schedule_time
-from functions.shared.contract import InvalidContract
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.firestore.database import firestore_database
-from functions.shared.identity import NotAuthorized, TokenVerifier
 from functions.shared.logging import configure_logging
-from functions.shared.request_body import read_body
-from functions.shared.server import configure_server
+from functions.shared.records.contract import InvalidContract
+from functions.shared.serving.identity import NotAuthorized, TokenVerifier
+from functions.shared.serving.request_body import read_body
+from functions.shared.serving.server import configure_server
 from functions.shared.settings import DispatcherSettings, load_settings
 
 _QUEUE_HEADER = "X-CloudTasks-QueueName"

@@ -14,17 +14,17 @@ import structlog
 
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.run_counters import RunCounters
-from functions.shared.dead_letter import (
+from functions.shared.dead_letter_topic import DeadLetterTopic
+from functions.shared.firestore.database import Database
+from functions.shared.records.dead_letter import (
     DEAD_LETTERS,
     DeadLetter,
     DeadLetterReason,
     DeadLetterState,
     StoredDeadLetter,
 )
-from functions.shared.dead_letter_topic import DeadLetterTopic
-from functions.shared.firestore.database import Database
-from functions.shared.ids import malformed_letter_id
-from functions.shared.run import RunCounter
+from functions.shared.records.ids import malformed_letter_id
+from functions.shared.records.run import RunCounter
 
 _THREADS = 16
 

@@ -14,9 +14,9 @@ from functions.dispatcher.new_documents import NewDocumentFinder, NewPage
 from functions.dispatcher.run_dependencies import RunDependencies
 from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.firestore.write import Write, update
-from functions.shared.run import RunCounter
-from functions.shared.subscription import Subscription, subscription_path
-from functions.shared.user import USERS, User
+from functions.shared.records.run import RunCounter
+from functions.shared.records.subscription import Subscription, subscription_path
+from functions.shared.records.user import USERS, User
 
 _NO_ROOM = "the document: must have room for the pipeline's fields"
 """The problem of a document whose change Firestore refuses."""

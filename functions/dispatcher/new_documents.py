@@ -6,8 +6,8 @@ counts say whether there are any, at one document read per thousand documents. O
 collection, until it has found the missing number. All counts use one read time: a document that is deleted between two
 counts would look like a new one that no sweep ever finds.
 
-A small collection is swept with every run, a large one once a day (functions.shared.run.Sweep): a product with sign-ups
-every hour must not read all its users every hour.
+A small collection is swept with every run, a large one once a day (functions.shared.records.run.Sweep): a product with
+sign-ups every hour must not read all its users every hour.
 https://firebase.google.com/docs/firestore/query-data/aggregation-queries#pricing
 https://cloud.google.com/firestore/docs/reference/rpc/google.firestore.v1#runaggregationqueryrequest
 """
@@ -25,7 +25,7 @@ from functions.shared.firestore.database import Database
 from functions.shared.firestore.field_path import NAME
 from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.firestore.query import Query
-from functions.shared.run import Sweep
+from functions.shared.records.run import Sweep
 
 PAGE_SIZE = 200
 """How many new documents are dealt with at once: a commit writes two documents for each, and takes a second."""

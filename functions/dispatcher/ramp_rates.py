@@ -6,8 +6,8 @@ from datetime import date
 import structlog
 from google.api_core.exceptions import GoogleAPIError
 
-from functions.shared.ramp import Ramp
-from functions.shared.task_queue import TaskQueue
+from functions.shared.queues.ramp import Ramp
+from functions.shared.queues.task_queue import TaskQueue
 
 _logger = structlog.get_logger()
 

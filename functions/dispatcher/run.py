@@ -33,8 +33,8 @@ from functions.dispatcher.run_dependencies import RunDependencies
 from functions.dispatcher.run_division import RunDivision
 from functions.dispatcher.run_part import RunPart, RunStage, enqueue_part
 from functions.dispatcher.run_store import RunStore, ShareEnd
-from functions.shared.mail_breaker import BreakerState, StatisticsReading
-from functions.shared.run import QueueCondition, RunCounter, RunState
+from functions.shared.records.mail_breaker import BreakerState, StatisticsReading
+from functions.shared.records.run import QueueCondition, RunCounter, RunState
 
 _THREADS = 16
 

@@ -10,9 +10,9 @@ from google.api_core.exceptions import GoogleAPIError
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.query import Query
-from functions.shared.ids import run_id
-from functions.shared.run import RUNS, RunCounter, StoredRun
-from functions.shared.system_alert import AlertKind, SystemAlert
+from functions.shared.records.ids import run_id
+from functions.shared.records.run import RUNS, RunCounter, StoredRun
+from functions.shared.records.system_alert import AlertKind, SystemAlert
 
 NO_RUN_AFTER = timedelta(hours=2)
 """How long after a run the next one counts as missed; Cloud Scheduler makes one every hour. A pipeline that makes no

@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Mapping
 
-from functions.shared.run import RunCounter
+from functions.shared.records.run import RunCounter
 
 
 class RunCounters:

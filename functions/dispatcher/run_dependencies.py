@@ -10,11 +10,11 @@ from functions.dispatcher.mail_statistics.chosen import mail_statistics
 from functions.dispatcher.mail_statistics.provider import MailStatistics
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.firestore.database import Database, firestore_database
-from functions.shared.ramp import Ramp
+from functions.shared.queues.ramp import Ramp
+from functions.shared.queues.task_queue import TaskQueue
+from functions.shared.records.states import Enroll
+from functions.shared.records.subscription import SUBSCRIPTIONS, SubscriptionDefaults
 from functions.shared.settings import DispatcherSettings
-from functions.shared.states import Enroll
-from functions.shared.subscription import SUBSCRIPTIONS, SubscriptionDefaults
-from functions.shared.task_queue import TaskQueue
 
 _CALL_SECONDS = 60.0
 """How long a call of Firestore may take: a run has minutes, and one that fails comes again."""

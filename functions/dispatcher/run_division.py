@@ -6,8 +6,8 @@ If one instance does the run (`DISPATCH_SHARES` is 1), this hands out nothing, a
 from functions.dispatcher.run_counters import RunCounters
 from functions.dispatcher.run_part import RunPart, enqueue_part
 from functions.dispatcher.run_store import RunStore, ShareEnd
-from functions.shared.run import RunState
-from functions.shared.task_queue import TaskQueue
+from functions.shared.queues.task_queue import TaskQueue
+from functions.shared.records.run import RunState
 
 
 class RunDivision:

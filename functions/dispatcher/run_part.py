@@ -17,9 +17,9 @@ from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.due_subscriptions import Cursor
 from functions.dispatcher.new_documents import NewCursor
 from functions.dispatcher.run_counters import RunCounters
-from functions.shared.contract import InvalidContract, UtcDatetime, describe_validation_error
-from functions.shared.ids import SHARDS, run_id, task_id
-from functions.shared.task_queue import NewTask, TaskQueue
+from functions.shared.queues.task_queue import NewTask, TaskQueue
+from functions.shared.records.contract import InvalidContract, UtcDatetime, describe_validation_error
+from functions.shared.records.ids import SHARDS, run_id, task_id
 
 _logger = structlog.get_logger()
 

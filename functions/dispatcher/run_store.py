@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.query import Query
 from functions.shared.firestore.write import Write, changed, replaced
-from functions.shared.mail_breaker import StatisticsReading
-from functions.shared.run import (
+from functions.shared.records.mail_breaker import StatisticsReading
+from functions.shared.records.run import (
     RUN_RETENTION,
     RUNS,
     QueueCondition,

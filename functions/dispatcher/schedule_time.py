@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime
 
-from functions.shared.plausible_time import plausible
+from functions.shared.times.plausible_time import plausible
 
 SCHEDULE_TIME_HEADER = "X-CloudScheduler-ScheduleTime"
 """Set by Cloud Scheduler. https://cloud.google.com/scheduler/docs/creating#http"""

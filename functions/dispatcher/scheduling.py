@@ -14,13 +14,13 @@ from functions.dispatcher.new_document_handler import NewDocumentHandler, Plan, 
 from functions.dispatcher.new_documents import Mark, NewDocuments, NewPage
 from functions.dispatcher.run_dependencies import RunDependencies
 from functions.shared.firestore.query import Query
-from functions.shared.ids import SHARDS
-from functions.shared.mark import placed_fields
-from functions.shared.objections import all_taken_back, objection_fields
-from functions.shared.plausible_time import EARLIEST, LATEST
-from functions.shared.run import RunCounter
-from functions.shared.subscription import SUBSCRIPTIONS, Subscription
-from functions.shared.user import User
+from functions.shared.records.ids import SHARDS
+from functions.shared.records.mark import placed_fields
+from functions.shared.records.objections import all_taken_back, objection_fields
+from functions.shared.records.run import RunCounter
+from functions.shared.records.subscription import SUBSCRIPTIONS, Subscription
+from functions.shared.records.user import User
+from functions.shared.times.plausible_time import EARLIEST, LATEST
 
 _MOST_MALFORMED = 500
 """How many subscriptions with a malformed due time a run finds on each side of the plausible times; once these are

@@ -24,11 +24,11 @@ from functions.dlq_handler.intake.received_dead_letter import (
 from functions.dlq_handler.store.dead_letter_store import DeadLetterStore
 from functions.dlq_handler.store.delivery_evidence import read_evidence
 from functions.dlq_handler.store.system_alert_store import SystemAlertStore
-from functions.shared.dead_letter import DeadLetterState, StoredDeadLetter
-from functions.shared.delivery_table import MAY_HAVE_BEEN_SENT
 from functions.shared.firestore.database import Database
-from functions.shared.system_alert import StoredSystemAlert, SystemAlert
-from functions.shared.unknown_outcome import UnknownOutcomes
+from functions.shared.firestore.unknown_outcome import UnknownOutcomes
+from functions.shared.records.dead_letter import DeadLetterState, StoredDeadLetter
+from functions.shared.records.delivery_table import MAY_HAVE_BEEN_SENT
+from functions.shared.records.system_alert import StoredSystemAlert, SystemAlert
 
 _SYSTEM_ALERT_ATTRIBUTE = "alert"
 """The attribute of a system alert's message. A dead letter's message does not have it."""

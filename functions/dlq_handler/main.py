@@ -26,9 +26,9 @@ from functions.dlq_handler.handle_message import MessageHandler
 from functions.dlq_handler.intake.pubsub_message import read_pubsub_message
 from functions.dlq_handler.store.alertable_records import QUICK_SECONDS
 from functions.shared.firestore.database import firestore_database
-from functions.shared.identity import NotAuthorized, TokenVerifier
 from functions.shared.logging import configure_logging
-from functions.shared.server import configure_server
+from functions.shared.serving.identity import NotAuthorized, TokenVerifier
+from functions.shared.serving.server import configure_server
 from functions.shared.settings import DlqHandlerSettings, cannot_start, load_settings
 
 Answer = tuple[str, int, dict[str, str]]

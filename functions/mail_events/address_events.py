@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from functions.shared.mail_event import MailEvent
-from functions.shared.objections import objected, objection_fields, objection_pause_fields
-from functions.shared.recipients import recipients
-from functions.shared.subscription import Subscription
-from functions.shared.user import User
+from functions.shared.records.mail_event import MailEvent
+from functions.shared.records.objections import objected, objection_fields, objection_pause_fields
+from functions.shared.records.recipients import recipients
+from functions.shared.records.subscription import Subscription
+from functions.shared.records.user import User
 
 
 def fields_for_event(

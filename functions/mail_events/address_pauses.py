@@ -12,9 +12,9 @@ from functions.shared.firestore.database import Database
 from functions.shared.firestore.query import Query
 from functions.shared.firestore.retry import CALL_SECONDS
 from functions.shared.firestore.write import Write, update
-from functions.shared.mail_event import MailEvent
-from functions.shared.subscription import Subscription, SubscriptionDefaults, subscriptions_of
-from functions.shared.user import USERS, User
+from functions.shared.records.mail_event import MailEvent
+from functions.shared.records.subscription import Subscription, SubscriptionDefaults, subscriptions_of
+from functions.shared.records.user import USERS, User
 
 _MOST_SUBSCRIPTIONS = 400
 """How many subscriptions of a user are looked at. What goes to the address besides is dropped by the provider."""

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from functions.shared.ids import is_document_id
-from functions.shared.mail_event import MailStatus
+from functions.shared.records.ids import is_document_id
+from functions.shared.records.mail_event import MailStatus
+from functions.shared.records.subscription import PauseReason
 from functions.shared.sanitize import error_text
-from functions.shared.subscription import PauseReason
 
 MOST_REASON_CHARACTERS = 500
 

@@ -18,9 +18,11 @@ from functions.mail_events.settled_outcomes import SettledOutcomes
 from functions.mail_events.take_events import EventsNotStored, TakeEvents
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.firestore.database import firestore_database
+from functions.shared.firestore.unknown_outcome import UnknownOutcomes
 from functions.shared.logging import configure_logging
-from functions.shared.request_body import read_body
-from functions.shared.server import configure_server
+from functions.shared.records.subscription import SubscriptionDefaults
+from functions.shared.serving.request_body import read_body
+from functions.shared.serving.server import configure_server
 from functions.shared.settings import (
     MailEventsSettings,
     MailProviderChoice,
@@ -28,8 +30,6 @@ from functions.shared.settings import (
     load_both,
     load_settings,
 )
-from functions.shared.subscription import SubscriptionDefaults
-from functions.shared.unknown_outcome import UnknownOutcomes
 
 if TYPE_CHECKING:
     import flask

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from functions.shared.mail_event import MailEvent
+from functions.shared.records.mail_event import MailEvent
 
 
 class Passed(StrEnum):

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from google.api_core.exceptions import GoogleAPICallError
 
-from functions.shared.delivery import DELIVERIES, Delivery
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.found_document import FoundDocument
+from functions.shared.firestore.unknown_outcome import DECIDING_FIELDS
 from functions.shared.firestore.write import create, update
-from functions.shared.mail_event import MAIL_EVENTS, MailRecord
-from functions.shared.unknown_outcome import DECIDING_FIELDS
+from functions.shared.records.delivery import DELIVERIES, Delivery
+from functions.shared.records.mail_event import MAIL_EVENTS, MailRecord
 
 _FIELDS_OF_DELIVERY = ["user_id", "subscription_id", *DECIDING_FIELDS]
 

@@ -9,9 +9,9 @@ import structlog
 from google.api_core.exceptions import GoogleAPIError
 
 from functions.shared.dead_letter_topic import DeadLetterTopic
-from functions.shared.mail_event import MailRecord
-from functions.shared.system_alert import SystemAlert
-from functions.shared.unknown_outcome import UnknownOutcomes
+from functions.shared.firestore.unknown_outcome import UnknownOutcomes
+from functions.shared.records.mail_event import MailRecord
+from functions.shared.records.system_alert import SystemAlert
 
 _AT_ONCE = 8
 

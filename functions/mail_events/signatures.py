@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Generic, TypeVar
 
 from functions.mail_events.received_events import InvalidSignature
-from functions.shared.identity import Headers
+from functions.shared.serving.identity import Headers
 
 _SECONDS = re.compile(r"[0-9]{1,12}")
 

@@ -19,9 +19,9 @@ from functions.mail_events.address_pauses import AddressPauses, News
 from functions.mail_events.received_events import ReceivedEvents
 from functions.mail_events.record_store import RecordStore
 from functions.mail_events.settled_outcomes import SettledOutcomes
-from functions.shared.delivery import Delivery
-from functions.shared.mail_event import MailEvent, MailRecord
-from functions.shared.unknown_outcome import is_settled_by_event
+from functions.shared.firestore.unknown_outcome import is_settled_by_event
+from functions.shared.records.delivery import Delivery
+from functions.shared.records.mail_event import MailEvent, MailRecord
 
 _MOST_ROUNDS = 5
 """How often to read records again because other calls have written them first."""

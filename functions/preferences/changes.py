@@ -6,24 +6,24 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 
-from functions.shared.address_hash import address_hash
-from functions.shared.mark import paused_fields, rescheduled_fields, resumed_fields
-from functions.shared.objections import (
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.mark import paused_fields, rescheduled_fields, resumed_fields
+from functions.shared.records.objections import (
     common_objection,
     objected,
     objection_fields,
     objection_pause_fields,
     taken_back,
 )
-from functions.shared.recipients import recipients
-from functions.shared.schedule import Cadence
-from functions.shared.subscription import (
+from functions.shared.records.recipients import recipients
+from functions.shared.records.subscription import (
     ADDRESS_LISTS,
     PauseReason,
     Subscription,
     SubscriptionDefaults,
 )
-from functions.shared.user import User
+from functions.shared.records.user import User
+from functions.shared.times.schedule import Cadence
 
 OFFERED = tuple(cadence for cadence in Cadence if cadence is not Cadence.CRON)
 """The cadences that a recipient chooses from: no recipient is asked for a cron line."""

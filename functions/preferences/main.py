@@ -21,15 +21,15 @@ from functions.preferences.own_form import is_own_form
 from functions.preferences.page import Message, Page, Pages, language_for, style, style_version
 from functions.preferences.store import PreferencesStore
 from functions.preferences.wishes import OF_COPIES, Wish, Wishes
-from functions.shared.brand import Brand
 from functions.shared.firestore.database import firestore_database
-from functions.shared.language import Language
 from functions.shared.logging import configure_logging
-from functions.shared.recipient_token import RecipientToken, TokenKeys
-from functions.shared.request_body import read_body
-from functions.shared.server import configure_server
+from functions.shared.mail.brand import Brand
+from functions.shared.mail.language import Language
+from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
+from functions.shared.records.subscription import SubscriptionDefaults
+from functions.shared.serving.request_body import read_body
+from functions.shared.serving.server import configure_server
 from functions.shared.settings import PreferencesSettings, load_settings
-from functions.shared.subscription import SubscriptionDefaults
 
 if TYPE_CHECKING:
     import flask

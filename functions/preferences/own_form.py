@@ -1,6 +1,6 @@
 """Whether a form comes from the page itself. Pure."""
 
-from functions.shared.identity import Headers
+from functions.shared.serving.identity import Headers
 
 
 def is_own_form(headers: Headers, origin: str) -> bool:

@@ -15,12 +15,12 @@ import jinja2
 from functions.preferences.changes import LONGEST_PAUSE, OFFERED, PauseFor, gets_copies, may_resume
 from functions.preferences.store import Account
 from functions.preferences.texts import cadence_name, labels, pause_name, state_of, title_of
-from functions.shared.brand import Brand
-from functions.shared.language import Catalogs, Language
-from functions.shared.recipient_token import RecipientToken, TokenKeys
-from functions.shared.schedule import Cadence
-from functions.shared.subscription import PauseReason, Subscription
-from functions.shared.user import User
+from functions.shared.mail.brand import Brand
+from functions.shared.mail.language import Catalogs, Language
+from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
+from functions.shared.records.subscription import PauseReason, Subscription
+from functions.shared.records.user import User
+from functions.shared.times.schedule import Cadence
 
 _FOLDER = Path(__file__).parent
 _CATALOGS = Catalogs(_FOLDER / "locales")

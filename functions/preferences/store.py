@@ -9,10 +9,15 @@ from functions.preferences.undo import Change, before_change
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.errors import ChangedMeanwhile
 from functions.shared.firestore.query import Query
+from functions.shared.firestore.subscription_documents import StoredSubscription, SubscriptionDocuments
 from functions.shared.firestore.write import update
-from functions.shared.subscription import Subscription, SubscriptionDefaults, subscription_path, subscriptions_of
-from functions.shared.subscription_documents import StoredSubscription, SubscriptionDocuments
-from functions.shared.user import USERS, User
+from functions.shared.records.subscription import (
+    Subscription,
+    SubscriptionDefaults,
+    subscription_path,
+    subscriptions_of,
+)
+from functions.shared.records.user import USERS, User
 
 MOST_SUBSCRIPTIONS = 100
 """How many of a user's subscriptions a page shows."""

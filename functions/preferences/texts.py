@@ -8,10 +8,10 @@ from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from functions.preferences.changes import PauseFor, may_resume
-from functions.shared.language import Language, closest
+from functions.shared.mail.language import Language, closest
+from functions.shared.records.subscription import PauseReason, Subscription
 from functions.shared.sanitize import sanitize
-from functions.shared.schedule import Cadence
-from functions.shared.subscription import PauseReason, Subscription
+from functions.shared.times.schedule import Cadence
 
 
 def title_of(kind: str, locale: str, language: Language) -> str:

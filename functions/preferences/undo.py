@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from functions.shared.mark import end_of_pause
-from functions.shared.subscription import Subscription
+from functions.shared.records.mark import end_of_pause
+from functions.shared.records.subscription import Subscription
 
 OFFERED_FOR = timedelta(hours=1)
 

@@ -21,9 +21,9 @@ from functions.preferences.page import Message
 from functions.preferences.store import Decide, PreferencesStore
 from functions.preferences.texts import state_of
 from functions.preferences.undo import OFFERED_FOR, Change, Undo
-from functions.shared.language import Language
-from functions.shared.recipient_token import RecipientToken, TokenKeys
-from functions.shared.subscription import SubscriptionDefaults
+from functions.shared.mail.language import Language
+from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
+from functions.shared.records.subscription import SubscriptionDefaults
 
 _logger = structlog.get_logger()
 

@@ -1,0 +1,1 @@
+"""What two functions, or a function and the `reports` command, need."""

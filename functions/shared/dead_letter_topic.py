@@ -15,8 +15,8 @@ from google.api_core.exceptions import (
 from google.api_core.retry import Retry, if_exception_type
 
 from functions.shared.clients import emulator_channel
-from functions.shared.dead_letter import DeadLetter
-from functions.shared.system_alert import SystemAlert
+from functions.shared.records.dead_letter import DeadLetter
+from functions.shared.records.system_alert import SystemAlert
 
 if TYPE_CHECKING:
     from google.pubsub_v1 import PublisherClient

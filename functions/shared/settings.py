@@ -26,11 +26,11 @@ from pydantic import (
 )
 
 from functions.shared.appearance import hex_color, https_url
-from functions.shared.contract import UtcDatetime
-from functions.shared.ids import DATABASE_PATTERN, DEFAULT_DATABASE, KIND_PATTERN, SHARDS
-from functions.shared.ramp import DEFAULT_FIRST_DAY, DEFAULT_GROWTH, GROWTHS, MOST_FIRST_DAY, Ramp
-from functions.shared.schedule import Cadence
-from functions.shared.states import Enroll
+from functions.shared.queues.ramp import DEFAULT_FIRST_DAY, DEFAULT_GROWTH, GROWTHS, MOST_FIRST_DAY, Ramp
+from functions.shared.records.contract import UtcDatetime
+from functions.shared.records.ids import DATABASE_PATTERN, DEFAULT_DATABASE, KIND_PATTERN, SHARDS
+from functions.shared.records.states import Enroll
+from functions.shared.times.schedule import Cadence
 
 SECOND_DATABASE = "PIPELINE_DATABASE"
 """Named a database for the pipeline's own collections when it could be another than that of the users. Where it is

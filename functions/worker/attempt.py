@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt
+from functions.shared.records.delivery_attempt import AttemptResult, DeliveryAttempt
 
 
 class Attempt(NamedTuple):
@@ -22,7 +22,7 @@ class Attempt(NamedTuple):
     started_at: datetime
 
     def entry(self, *, now: datetime, is_over: bool = True) -> DeliveryAttempt:
-        """What the delivery keeps of it (functions.shared.delivery_table.written says what came of it).
+        """What the delivery keeps of it (functions.shared.records.delivery_table.written says what came of it).
 
         Args:
             now: the present, in UTC.

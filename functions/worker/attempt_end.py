@@ -10,10 +10,10 @@ from typing import Protocol
 import structlog
 from google.api_core.exceptions import GoogleAPIError
 
-from functions.shared.dead_letter import DeadLetter, DeadLetterReason
-from functions.shared.delivery import NOT_COUNTED, Delivery, DeliveryFailure, SkipReason
-from functions.shared.delivery_store import DeliveryChanged, DeliveryStore, Move, Occasion
-from functions.shared.delivery_table import (
+from functions.shared.firestore.delivery_store import DeliveryChanged, DeliveryStore, Move, Occasion
+from functions.shared.records.dead_letter import DeadLetter, DeadLetterReason
+from functions.shared.records.delivery import NOT_COUNTED, Delivery, DeliveryFailure, SkipReason
+from functions.shared.records.delivery_table import (
     Event,
     GivenUp,
     Proven,
@@ -22,11 +22,11 @@ from functions.shared.delivery_table import (
     Tried,
     Unclear,
 )
-from functions.shared.delivery_table import Sent as SentEvent
-from functions.shared.ids import malformed_letter_id
-from functions.shared.mark import met_pause_fields
+from functions.shared.records.delivery_table import Sent as SentEvent
+from functions.shared.records.ids import malformed_letter_id
+from functions.shared.records.mark import met_pause_fields
+from functions.shared.records.states import DeliveryState
 from functions.shared.sanitize import error_text
-from functions.shared.states import DeliveryState
 from functions.worker import task_answer
 from functions.worker.attempt import Attempt
 from functions.worker.inactive_users import InactiveUsers

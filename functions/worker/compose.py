@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import structlog
 
 from functions.shared.appearance import https_url
-from functions.shared.brand import PLAIN, Brand
-from functions.shared.period import Period
-from functions.shared.recipients import Recipient, recipients
+from functions.shared.mail.brand import PLAIN, Brand
+from functions.shared.records.recipients import Recipient, recipients
+from functions.shared.records.subscription import Subscription
+from functions.shared.records.user import User
 from functions.shared.sanitize import display_name, sanitize
-from functions.shared.subscription import Subscription
-from functions.shared.user import User
+from functions.shared.times.period import Period
 from functions.worker.attaching import choose
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail

@@ -5,8 +5,13 @@ from datetime import datetime
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.query import Query
 from functions.shared.firestore.write import Write, update
-from functions.shared.subscription import Subscription, SubscriptionDefaults, subscription_path, subscriptions_of
-from functions.shared.user import USERS, User, unenrolled_fields
+from functions.shared.records.subscription import (
+    Subscription,
+    SubscriptionDefaults,
+    subscription_path,
+    subscriptions_of,
+)
+from functions.shared.records.user import USERS, User, unenrolled_fields
 from functions.worker.skipping import fields_for_inactive_user
 
 _MOST_SUBSCRIPTIONS = 400

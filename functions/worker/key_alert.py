@@ -9,7 +9,7 @@ import structlog
 from google.api_core.exceptions import GoogleAPIError
 
 from functions.shared.logging import redact_addresses
-from functions.shared.system_alert import AlertKind, SystemAlert
+from functions.shared.records.system_alert import AlertKind, SystemAlert
 
 _PAUSE_SECONDS = 60.0
 """Between two alerts of one process: thousands of tasks meet the same key."""

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from functions.shared.brand import Brand
 from functions.shared.dead_letter_topic import DeadLetterTopic
-from functions.shared.delivery_store import DeliveryStore
 from functions.shared.firestore.database import firestore_database
-from functions.shared.identity import Headers, NotAuthorized, TokenVerifier
+from functions.shared.firestore.delivery_store import DeliveryStore
 from functions.shared.logging import configure_logging
-from functions.shared.report_task import ReportTask
-from functions.shared.request_body import read_body
-from functions.shared.server import configure_server
+from functions.shared.mail.brand import Brand
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.subscription import SubscriptionDefaults
+from functions.shared.serving.identity import Headers, NotAuthorized, TokenVerifier
+from functions.shared.serving.request_body import read_body
+from functions.shared.serving.server import configure_server
 from functions.shared.settings import WorkerSettings
-from functions.shared.subscription import SubscriptionDefaults
 from functions.worker.attempt import Attempt
 from functions.worker.attempt_end import AttemptEnd
 from functions.worker.breaker import Breaker

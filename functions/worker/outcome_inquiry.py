@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import structlog
 
-from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery import Delivery
-from functions.shared.mail_event import MailRecord
-from functions.shared.recipients import recipients
+from functions.shared.records.dead_letter import DeadLetterReason
+from functions.shared.records.delivery import Delivery
+from functions.shared.records.mail_event import MailRecord
+from functions.shared.records.recipients import recipients
 from functions.shared.settings import OnUnknownOutcome
 from functions.worker.mail.delivery_lookup import (
     DeliveryLookup,

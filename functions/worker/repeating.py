@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from functions.shared.delivery import Delivery, DeliveryState
-from functions.shared.stored_request import KeptRequest, StoredRequest, request_key
+from functions.shared.records.delivery import Delivery, DeliveryState
+from functions.shared.records.stored_request import KeptRequest, StoredRequest, request_key
 from functions.worker.mail.model import Mail, MailOutcome, RepeatableSending
 from functions.worker.task_delivery import TaskDelivery
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from functions.shared.brand import PLAIN, Brand
-from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery import SkipReason
-from functions.shared.period import Period
-from functions.shared.report_task import ReportTask
+from functions.shared.mail.brand import PLAIN, Brand
+from functions.shared.records.dead_letter import DeadLetterReason
+from functions.shared.records.delivery import SkipReason
+from functions.shared.records.report_task import ReportTask
 from functions.shared.sanitize import error_text
+from functions.shared.times.period import Period
 from functions.worker.compose import compose
 from functions.worker.kind_settings import KindSettings
 from functions.worker.mail.compliance import MailCompliance

@@ -9,16 +9,16 @@ from http import HTTPStatus
 import structlog
 from google.api_core.exceptions import GoogleAPIError
 
-from functions.shared.contract import InvalidContract
-from functions.shared.delivery import Delivery, SkipReason
-from functions.shared.delivery_store import DeliveryChanged, DeliveryStore, Occasion
-from functions.shared.delivery_table import Claimed
-from functions.shared.ids import task_id
-from functions.shared.mark import is_untouched
-from functions.shared.period import Period
-from functions.shared.report_task import ReportTask
+from functions.shared.firestore.delivery_store import DeliveryChanged, DeliveryStore, Occasion
+from functions.shared.records.contract import InvalidContract
+from functions.shared.records.delivery import Delivery, SkipReason
+from functions.shared.records.delivery_table import Claimed
+from functions.shared.records.ids import task_id
+from functions.shared.records.mark import is_untouched
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.stored_request import StoredRequest
 from functions.shared.sanitize import error_text
-from functions.shared.stored_request import StoredRequest
+from functions.shared.times.period import Period
 from functions.worker import task_answer
 from functions.worker.attempt import Attempt
 from functions.worker.attempt_end import AttemptEnd

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
-from functions.shared.delivery import SkipReason
-from functions.shared.mark import met_pause_fields, paused_fields
-from functions.shared.objections import common_objection
-from functions.shared.stored_request import KeptRequest
-from functions.shared.subscription import PauseReason, Subscription
-from functions.shared.user import User
+from functions.shared.records.delivery import SkipReason
+from functions.shared.records.mark import met_pause_fields, paused_fields
+from functions.shared.records.objections import common_objection
+from functions.shared.records.stored_request import KeptRequest
+from functions.shared.records.subscription import PauseReason, Subscription
+from functions.shared.records.user import User
 from functions.worker.compose import wanting
 from functions.worker.mail.model import MailRecipient
 

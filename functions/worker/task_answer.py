@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from functions.shared.delivery import Delivery
-from functions.shared.report_task import ReportTask
+from functions.shared.records.delivery import Delivery
+from functions.shared.records.report_task import ReportTask
 from functions.worker.attempt import Attempt
 from functions.worker.transitions import Retry
 

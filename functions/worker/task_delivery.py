@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from functions.shared.delivery import Delivery
-from functions.shared.delivery_store import TaskDocuments
-from functions.shared.ids import time_of_run
-from functions.shared.lateness import lateness_seconds
-from functions.shared.mark import Others, after_pause, due_period, moved_fields, next_due_time, uncovered
-from functions.shared.objections import objection_pause_fields
-from functions.shared.period import Period
-from functions.shared.report_task import ReportTask
-from functions.shared.subscription import Subscription
-from functions.shared.user import User
+from functions.shared.firestore.delivery_store import TaskDocuments
+from functions.shared.records.delivery import Delivery
+from functions.shared.records.ids import time_of_run
+from functions.shared.records.mark import Others, after_pause, due_period, moved_fields, next_due_time, uncovered
+from functions.shared.records.objections import objection_pause_fields
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.subscription import Subscription
+from functions.shared.records.user import User
+from functions.shared.times.lateness import lateness_seconds
+from functions.shared.times.period import Period
 from functions.worker.attempt import Attempt
 
 
@@ -130,8 +130,8 @@ class TaskDelivery(NamedTuple):
     def moved_fields(
         self, user: User | None, subscription: Subscription, *, counts: bool, now: datetime
     ) -> Mapping[str, Any]:
-        """What to write to the subscription when the delivery is final (functions.shared.mark.moved_fields). It is
-        paused where none of those is left whom its reports are for.
+        """What to write to the subscription when the delivery is final (functions.shared.records.mark.moved_fields). It
+        is paused where none of those is left whom its reports are for.
 
         Args:
             user: as it is now.

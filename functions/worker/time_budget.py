@@ -6,7 +6,7 @@ https://cloud.google.com/tasks/docs/creating-http-target-tasks#handler
 from datetime import timedelta
 
 from functions.shared.dead_letter_topic import PUBLISH_TIMEOUT_SECONDS, TELL_TIMEOUT_SECONDS
-from functions.shared.retry_policy import DISPATCH_DEADLINE
+from functions.shared.queues.retry_policy import DISPATCH_DEADLINE
 
 CALL_SECONDS = 10.0
 """A read or a write in Firestore, with the client's own retries. The queue tries again, after longer waits."""

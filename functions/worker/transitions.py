@@ -9,8 +9,8 @@ from enum import Enum, auto
 from http import HTTPStatus
 from typing import NamedTuple
 
-from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery import Delivery, DeliveryState, SkipReason
+from functions.shared.records.dead_letter import DeadLetterReason
+from functions.shared.records.delivery import Delivery, DeliveryState, SkipReason
 from functions.worker.mail.model import (
     Accepted,
     MailOutcome,

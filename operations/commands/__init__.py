@@ -1,0 +1,1 @@
+"""The commands of `reports`: what they take, and how they print what the other folders return."""

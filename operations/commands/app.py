@@ -19,7 +19,7 @@ app = typer.Typer(
 def _print_version(is_wanted: bool) -> None:
     if is_wanted:
         from operations.output import Output
-        from operations.running_versions import checkout_version
+        from operations.releases.running_versions import checkout_version
 
         found = checkout_version()
         Output().say(" ".join(part for part in ("reports", found.version, found.commit) if part))

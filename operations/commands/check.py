@@ -16,7 +16,7 @@ from operations.output import Output
 
 if TYPE_CHECKING:
     from functions.shared.settings import MailProviderName
-    from operations.mail_checks import MailSetup
+    from operations.mail_checks.mail_checks import MailSetup
     from operations.session import Session
 
 app = typer.Typer(help="Check what the pipeline depends on.", no_args_is_help=True)
@@ -44,7 +44,7 @@ def mail(
     """Whether mails arrive: DNS records, what the mail provider knows, the webhook, and the headers of a mail."""
     from deployment.mail_checks.finding import State
     from functions.shared.logging import redact_addresses
-    from operations.mail_checks import check_mail
+    from operations.mail_checks.mail_checks import check_mail
 
     current = session(ctx)
     output = Output(as_json=as_json)
@@ -66,9 +66,9 @@ def mail(
 
 
 def _setup(current: Session) -> MailSetup:
-    from operations import preview as previews
-    from operations.kind_variables import kind_variables
-    from operations.mail_checks import MailSetup
+    from operations.mail_checks.mail_checks import MailSetup
+    from operations.previews import preview as previews
+    from operations.previews.kind_variables import kind_variables
 
     target = current.target
     target.require("MAIL_FROM")
@@ -109,7 +109,7 @@ def _find_secret(current: Session, name: str) -> str | None:
 def _webhook_url(provider: str, *, is_local: bool) -> re.Pattern[str]:
     """Where the function mail_events takes events. On Cloud Run each service has more than one address, which all begin
     with its name. https://cloud.google.com/run/docs/triggering/https-request"""
-    from operations.deployed_env import DEFAULT_PREFIX
+    from operations.connection.deployed_env import DEFAULT_PREFIX
 
     if is_local:
         return re.compile(rf"http://127\.0\.0\.1:\d+/{provider}")

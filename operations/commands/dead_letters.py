@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from functions.shared.states import DeadLetterReason, DeadLetterState
+from functions.shared.records.states import DeadLetterReason, DeadLetterState
 from operations.commands.group import (
     AsCsv,
     AsJson,
@@ -31,9 +31,9 @@ from operations.output import Output
 from operations.parallel import in_parallel
 
 if TYPE_CHECKING:
-    from functions.shared.dead_letter import StoredDeadLetter
-    from operations.dead_letter_result import DeadLetterOutcome, DeadLetterResult
-    from operations.dead_letters import DeadLetters
+    from functions.shared.records.dead_letter import StoredDeadLetter
+    from operations.dead_letters.dead_letter_result import DeadLetterOutcome, DeadLetterResult
+    from operations.dead_letters.dead_letters import DeadLetters
     from operations.session import Session
 
 app = typer.Typer(
@@ -87,8 +87,8 @@ def list_(
     as_csv: AsCsv = False,
 ) -> None:
     """Dead letters, the newest first."""
-    from operations.dead_letters import DeadLetters
-    from operations.letter_filter import LetterFilter
+    from operations.dead_letters.dead_letters import DeadLetters
+    from operations.dead_letters.letter_filter import LetterFilter
 
     current, most = session(ctx), None if everything else limit
     dead_letters = DeadLetters(current.firestore)
@@ -120,9 +120,9 @@ def _check_that_it_exists(current: Session, letters: DeadLetters, *, user: str |
     Raises:
         NotFound: there is no such user or run, nor a dead letter of it.
     """
-    from operations.letter_filter import LetterFilter
-    from operations.runs import Runs
-    from operations.users import Users
+    from operations.dead_letters.letter_filter import LetterFilter
+    from operations.runs.runs import Runs
+    from operations.users.users import Users
 
     if user and not any(letters.find(LetterFilter(state=None, user_id=user), limit=1)):
         Users(current.firestore).get(user)
@@ -138,7 +138,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """One dead letter, and its delivery."""
-    from operations.dead_letters import DeadLetters
+    from operations.dead_letters.dead_letters import DeadLetters
 
     output = Output(as_json=as_json)
     row = DeadLetters(session(ctx).firestore).show(letter_id)
@@ -166,8 +166,8 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Put reports back into the queue. Those sent meanwhile are not sent again. If interrupted, repeat it."""
-    from operations.replay import Replay
-    from operations.replay_decision import ReplayOutcome
+    from operations.dead_letters.replay import Replay
+    from operations.dead_letters.replay_decision import ReplayOutcome
 
     current = session(ctx)
     output = Output(as_json=as_json)
@@ -208,7 +208,7 @@ def dismiss(
     as_json: AsJson = False,
 ) -> None:
     """Close dead letters whose reports are not to be sent. Their users' later reports are sent as usual."""
-    from operations.dismissal import Dismissals
+    from operations.dead_letters.dismissal import Dismissals
 
     current = session(ctx)
     selected = _select(current, ids, reason=reason, since=since, everything=everything)
@@ -243,7 +243,7 @@ def reopen(
     as_json: AsJson = False,
 ) -> None:
     """Take dismissals back: the dead letters are open again and can be replayed. This alone sends nothing."""
-    from operations.dismissal import Dismissals
+    from operations.dead_letters.dismissal import Dismissals
 
     current = session(ctx)
     selected = _select(
@@ -317,8 +317,8 @@ def _mark(
     dry_run: bool,
     yes: bool,
 ) -> None:
-    from operations.dead_letter_result import DeadLetterResult
-    from operations.dismissal import DismissalOutcome, decide_dismissal
+    from operations.dead_letters.dead_letter_result import DeadLetterResult
+    from operations.dead_letters.dismissal import DismissalOutcome, decide_dismissal
 
     letters, missing = selected
     absent = _absent(missing, DismissalOutcome.NOT_FOUND)
@@ -345,8 +345,8 @@ def _select(
 ) -> tuple[list[StoredDeadLetter], dict[str, str]]:
     """The dead letters that the operator means, and each id that does not exist with a suggestion. Without ids, the
     dead letters in the state."""
-    from operations.dead_letters import DeadLetters
-    from operations.letter_filter import LetterFilter
+    from operations.dead_letters.dead_letters import DeadLetters
+    from operations.dead_letters.letter_filter import LetterFilter
 
     if sum((bool(ids), reason is not None or since is not None, everything)) != 1:
         raise typer.BadParameter("name dead letters, or --reason and --since, or --all")
@@ -363,7 +363,7 @@ def _select(
 
 
 def _absent(missing: Mapping[str, str], outcome: DeadLetterOutcome) -> list[DeadLetterResult]:
-    from operations.dead_letter_result import DeadLetterResult
+    from operations.dead_letters.dead_letter_result import DeadLetterResult
 
     return [
         DeadLetterResult(letter_id=each, outcome=outcome, detail=suggestion and f"{outcome.explanation}.{suggestion}")

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from functions.shared.states import DeliveryState
+from functions.shared.records.states import DeliveryState
 from operations.commands.group import AsCsv, AsJson, EveryRow, Limit, ListGroup, document_id, print_list, session
 from operations.output import Output
 
 if TYPE_CHECKING:
-    from operations.delivery_filter import DeliveryFilter
+    from operations.deliveries.delivery_filter import DeliveryFilter
     from operations.session import Session
 
 _COLUMNS = (
@@ -52,9 +52,9 @@ def list_(
     as_csv: AsCsv = False,
 ) -> None:
     """Deliveries: what became of each report of a user, of one of the user's subscriptions, of a run, or in a state."""
-    from operations.deliveries import Deliveries, delivery_row
-    from operations.delivery_filter import DeliveryFilter
-    from operations.mail_records import MailRecords
+    from operations.deliveries.deliveries import Deliveries, delivery_row
+    from operations.deliveries.delivery_filter import DeliveryFilter
+    from operations.deliveries.mail_records import MailRecords
 
     wanted = DeliveryFilter(user_id=user or "", subscription_id=subscription or "", run_id=run or "", state=state)
     if wanted.problem:
@@ -82,9 +82,9 @@ def _check_that_it_exists(current: Session, wanted: DeliveryFilter) -> None:
     Raises:
         NotFound: there is no such user, subscription or run.
     """
-    from operations.runs import Runs
-    from operations.subscriptions import Subscriptions
-    from operations.users import Users
+    from operations.runs.runs import Runs
+    from operations.subscriptions.subscriptions import Subscriptions
+    from operations.users.users import Users
 
     if wanted.subscription_id:
         Subscriptions(current.firestore, current.defaults).find(wanted.user_id, wanted.subscription_id)

@@ -22,7 +22,7 @@ def dispatch(
     as_json: AsJson = False,
 ) -> None:
     """Make a run now: each report that is due gets a task, unless there is one already."""
-    from operations.dispatch import dispatch as call_dispatcher
+    from operations.runs.dispatch import dispatch as call_dispatcher
 
     if at is not None and at > datetime.now(UTC):
         raise typer.BadParameter("a run is for the present or the past", param_hint="--at")

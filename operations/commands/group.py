@@ -102,7 +102,7 @@ def duration(text: str) -> timedelta:
 
 def document_id(text: str) -> str:
     """Read an argument that is a document's id."""
-    from functions.shared.ids import is_document_id
+    from functions.shared.records.ids import is_document_id
 
     if not is_document_id(text):
         raise typer.BadParameter(f"{text!r} is not a document's id")
@@ -113,7 +113,7 @@ def mail_address(text: str) -> str:
     """Read an option that is an e-mail address."""
     from pydantic import TypeAdapter, ValidationError
 
-    from functions.shared.fields import MailAddress
+    from functions.shared.records.fields import MailAddress
 
     try:
         return TypeAdapter[str](MailAddress).validate_python(text)

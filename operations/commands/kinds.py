@@ -25,8 +25,8 @@ def kinds(
     as_json: AsJson = False,
 ) -> None:
     """The kinds of report in this checkout and, for those with a canary, how each version does."""
-    from operations import preview as previews
-    from operations.kind_figures import count_variants
+    from operations.kinds.kind_figures import count_variants
+    from operations.previews import preview as previews
 
     current = session(ctx)
     declared = previews.known_needs()

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from operations.commands.group import AsJson
-from operations.kind_source import Source
+from operations.kinds.kind_source import Source
 from operations.output import Output
 
 
@@ -19,7 +19,7 @@ def new(
     as_json: AsJson = False,
 ) -> None:
     """Write the skeleton of a kind of report, with a test, ready to be looked at and changed."""
-    from operations.new_kind import ROOT, write_kind
+    from operations.kinds.new_kind import ROOT, write_kind
 
     if source and not sql:
         raise typer.BadParameter("only a report from SQL has one: add --sql", param_hint="--source")

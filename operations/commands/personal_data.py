@@ -14,8 +14,8 @@ from operations.output import Output, to_json
 from operations.parallel import progress
 
 if TYPE_CHECKING:
-    from operations.personal_data import KeptData, PersonalData
     from operations.session import Session
+    from operations.users.personal_data import KeptData, PersonalData
 
 User = Annotated[str, typer.Argument(metavar="USER", parser=document_id, help="The user's id.")]
 Addresses = Annotated[
@@ -103,7 +103,7 @@ def erase(
 
 
 def _personal_data(current: Session, user: str, addresses: list[str] | None) -> PersonalData:
-    from operations.personal_data import PersonalData
+    from operations.users.personal_data import PersonalData
 
     return PersonalData(
         database=current.firestore,

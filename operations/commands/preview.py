@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from functions.shared.schedule import Cadence, Schedule
+from functions.shared.times.schedule import Cadence, Schedule
 from functions.worker.reports.sample_amount import SampleAmount
 from operations.commands.group import AsJson, document_id, refused_value, session
+from operations.connection.local_directory import LOCAL_CLOUD_DIRECTORY
 from operations.errors import OperatorError
-from operations.local_directory import LOCAL_CLOUD_DIRECTORY
 from operations.output import Output, print_traceback
 from operations.time_args import to_json_time
 
 if TYPE_CHECKING:
-    from functions.shared.period import Period
+    from functions.shared.records.subscription import Subscription
     from functions.shared.settings import MailSettings
-    from functions.shared.subscription import Subscription
-    from operations import preview as previews
+    from functions.shared.times.period import Period
+    from operations.previews import preview as previews
     from operations.session import Session
 
 _POLL_SECONDS = 0.3
@@ -85,12 +85,12 @@ def preview(
     as_json: AsJson = False,
 ) -> None:
     """Render a subscription's report exactly as it would be sent, and send nothing."""
-    from functions.shared.delivery import SkipReason
-    from operations import preview as previews
-    from operations.kind_variables import kind_variables
-    from operations.preview_period import cadence_of
-    from operations.preview_subject import read_subject, sample_subject
-    from operations.subscription_defaults import BUILT_IN_DEFAULTS
+    from functions.shared.records.delivery import SkipReason
+    from operations.previews import preview as previews
+    from operations.previews.kind_variables import kind_variables
+    from operations.previews.preview_period import cadence_of
+    from operations.previews.preview_subject import read_subject, sample_subject
+    from operations.subscriptions.subscription_defaults import BUILT_IN_DEFAULTS
 
     sample = sample or amount is not None
     if user is None and not sample:
@@ -153,9 +153,9 @@ def preview(
 
 
 def _watch(kind: str, render: Callable[[], previews.NothingToSend | str], output: Output, *, open_it: bool) -> NoReturn:
-    from operations import preview as previews
     from operations.failures import describe
-    from operations.preview_server import PreviewServer
+    from operations.previews import preview as previews
+    from operations.previews.preview_server import PreviewServer
 
     files = previews.KindFiles(kind)
     with PreviewServer() as server:
@@ -188,7 +188,7 @@ def _skipped(nothing: previews.NothingToSend) -> str:
 
 
 def _period(subscription: Subscription, schedule: Schedule, text: str | None, output: Output) -> Period:
-    from operations.preview_period import next_period, parse_period, report_about
+    from operations.previews.preview_period import next_period, parse_period, report_about
 
     if text is None:
         return next_period(subscription, schedule, datetime.now(UTC))
@@ -203,7 +203,7 @@ def _period(subscription: Subscription, schedule: Schedule, text: str | None, ou
 
 def _settings(current: Session, user: str | None) -> MailSettings:
     """A sample without a user needs no connection, and so has no settings."""
-    from operations import preview as previews
+    from operations.previews import preview as previews
 
     variables = {} if user is None else {name: current.target.find(name) for name in previews.MAIL_VARIABLES}
     return previews.mail_settings(variables)

@@ -33,8 +33,8 @@ _TASK_COLUMNS = ("task", "scheduled_for", "attempts", "last_message", "last_atte
 @app.command()
 def show(ctx: typer.Context, *, queue: QueueName = None, as_json: AsJson = False) -> None:
     """State, depth, rate and retry policy; while a new domain is ramped up, also what the day allows."""
-    from operations.queues import COUNTED_HELD_TASKS, COUNTED_TASKS
-    from operations.ramp import current_ramp, describe_ramp, ramp_row
+    from operations.queues.queues import COUNTED_HELD_TASKS, COUNTED_TASKS
+    from operations.queues.ramp import current_ramp, describe_ramp, ramp_row
 
     current, now = session(ctx), datetime.now(UTC)
     ramp = current_ramp(current.target)
@@ -155,8 +155,8 @@ def set_(
     as_json: AsJson = False,
 ) -> None:
     """Change a queue's rate or retry policy, and show before and after."""
-    from operations.queue_change import QueueSettings, check_change, differences, warnings
-    from operations.ramp import current_ramp
+    from operations.queues.queue_change import QueueSettings, check_change, differences, warnings
+    from operations.queues.ramp import current_ramp
 
     wanted = QueueSettings(
         rate=rate,

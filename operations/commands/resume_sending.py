@@ -20,7 +20,7 @@ def resume_sending(
     What was due meanwhile goes out with the next run, each as one report over all the missed time. If nothing is
     stopped, the command only shows the figures.
     """
-    from operations.sending import Sending, operator_name, to_row
+    from operations.runs.sending import Sending, operator_name, to_row
 
     current = session(ctx)
     output = Output(as_json=as_json)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from functions.shared.run import RUN_COUNTERS
+from functions.shared.records.run import RUN_COUNTERS
 from operations.commands.group import AsCsv, AsJson, EveryRow, Limit, ListGroup, document_id, print_list, session
 from operations.output import Output
 
@@ -31,8 +31,8 @@ def list_(
     as_csv: AsCsv = False,
 ) -> None:
     """Runs of the dispatcher, the newest first."""
-    from operations.runs import Runs
-    from operations.sending import Sending
+    from operations.runs.runs import Runs
+    from operations.runs.sending import Sending
 
     database, most = session(ctx).firestore, None if everything else limit
     latest, output = Runs(database), Output(as_json=as_json, as_csv=as_csv)
@@ -51,7 +51,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """One run, with what became of its reports so far, and what the attempts at it before the last one did."""
-    from operations.runs import Runs
+    from operations.runs.runs import Runs
 
     row = Runs(session(ctx).firestore).show(run)
     if not as_json:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def _subscription_path(text: str) -> str:
     """Check that an argument is USER or USER/SUBSCRIPTION. No id has a slash in it."""
-    from functions.shared.ids import is_document_id
+    from functions.shared.records.ids import is_document_id
 
     if not all(map(is_document_id, text.split("/", 1))):
         raise typer.BadParameter(f"{text!r} is neither USER nor USER/SUBSCRIPTION")
@@ -49,9 +49,9 @@ def send(
     as_json: AsJson = False,
 ) -> None:
     """Send a report of one subscription now: the one that is due, or one of the time since the last."""
-    from operations.send_now import send_now
-    from operations.subscriptions import Subscriptions
-    from operations.users import Users
+    from operations.deliveries.send_now import send_now
+    from operations.subscriptions.subscriptions import Subscriptions
+    from operations.users.users import Users
 
     user_id, _, named = user.partition("/")
     if named and subscription is not None:
@@ -90,8 +90,8 @@ def send(
 
 
 def _send_test(current: Session, user_id: str, subscription_id: str | None, address: str, output: Output) -> None:
-    from functions.shared.delivery import SkipReason
-    from operations.send_test import send_test_report
+    from functions.shared.records.delivery import SkipReason
+    from operations.previews.send_test import send_test_report
 
     sent = send_test_report(current, user_id, subscription_id, address)
     about = {

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict, Unpack, get_type_hi
 
 import typer
 
-from functions.shared.schedule import Cadence, Covers
-from functions.shared.states import DeliveryState, PauseReason
+from functions.shared.records.states import DeliveryState, PauseReason
+from functions.shared.times.schedule import Cadence, Covers
 from operations.commands.group import (
     AsCsv,
     AsJson,
@@ -28,11 +28,11 @@ from operations.output import Output
 from operations.parallel import in_parallel
 
 if TYPE_CHECKING:
-    from functions.shared.subscription import Subscription
-    from functions.shared.user import User
+    from functions.shared.records.subscription import Subscription
+    from functions.shared.records.user import User
     from operations.session import Session
-    from operations.subscription_changes import SubscriptionChanges
-    from operations.subscription_edit import InvalidEdit, SubscriptionEdit
+    from operations.subscriptions.subscription_changes import SubscriptionChanges
+    from operations.subscriptions.subscription_edit import InvalidEdit, SubscriptionEdit
 
 app = typer.Typer(
     help="Which reports users get, and when: look at subscriptions, make, change, pause, resume and remove them.",
@@ -54,14 +54,14 @@ _THE_RECIPIENTS_WISH = {
 
 
 def _parsed_option(text: str) -> tuple[str, Any]:
-    from operations.subscription_args import parse_option
+    from operations.subscriptions.subscription_args import parse_option
 
     with refused_value():
         return parse_option(text)
 
 
 def _parsed_field(text: str) -> str:
-    from operations.subscription_args import parse_field
+    from operations.subscriptions.subscription_args import parse_field
 
     with refused_value():
         return parse_field(text)
@@ -144,8 +144,8 @@ def list_(
     as_csv: AsCsv = False,
 ) -> None:
     """Subscriptions with their next due time and their last delivery; of all users, those that are due first."""
-    from operations.subscriptions import Subscriptions
-    from operations.users import Users
+    from operations.subscriptions.subscriptions import Subscriptions
+    from operations.users.users import Users
 
     most = None if everything else limit
     current, now = session(ctx), datetime.now(UTC)
@@ -179,11 +179,11 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """One subscription, with all its fields and its latest deliveries."""
-    from operations.deliveries import Deliveries, delivery_row
-    from operations.delivery_filter import DeliveryFilter
-    from operations.mail_records import MailRecords
-    from operations.ramp import current_ramp
-    from operations.subscriptions import Subscriptions, SubscriptionState, subscription_row
+    from operations.deliveries.deliveries import Deliveries, delivery_row
+    from operations.deliveries.delivery_filter import DeliveryFilter
+    from operations.deliveries.mail_records import MailRecords
+    from operations.queues.ramp import current_ramp
+    from operations.subscriptions.subscriptions import Subscriptions, SubscriptionState, subscription_row
 
     current = session(ctx)
     found = Subscriptions(current.firestore, current.defaults).find(user, subscription)
@@ -223,8 +223,8 @@ def add(
     **fields: Unpack[_FieldOptions],
 ) -> None:
     """Make a subscription. Its first report is due at its next due time; reports send sends one at once."""
-    from operations.subscription_edit import InvalidEdit
-    from operations.users import Users
+    from operations.subscriptions.subscription_edit import InvalidEdit
+    from operations.users.users import Users
 
     edit = _edit(fields)
     current = session(ctx)
@@ -252,8 +252,8 @@ def set_(
     **fields: Unpack[_FieldOptions],
 ) -> None:
     """Change fields of a subscription, and leave the others. A new schedule repeats and leaves out no time."""
-    from operations.subscription_edit import InvalidEdit
-    from operations.subscriptions import Subscriptions
+    from operations.subscriptions.subscription_edit import InvalidEdit
+    from operations.subscriptions.subscriptions import Subscriptions
 
     edit = _edit(fields, unset)
     if edit.is_empty:
@@ -283,9 +283,9 @@ def pause(
     as_json: AsJson = False,
 ) -> None:
     """Send no reports of a subscription until it is resumed. A pause skips the reports that fall due in it."""
-    from operations.subscription_args import parse_end
-    from operations.subscriptions import Subscriptions
-    from operations.users import Users
+    from operations.subscriptions.subscription_args import parse_end
+    from operations.subscriptions.subscriptions import Subscriptions
+    from operations.users.users import Users
 
     current = session(ctx)
     found = Subscriptions(current.firestore, current.defaults).find(user, subscription)
@@ -308,7 +308,7 @@ def resume(
     as_json: AsJson = False,
 ) -> None:
     """Send a subscription's reports again. If the recipient asked for the pause, the command asks first."""
-    from operations.subscriptions import Subscriptions
+    from operations.subscriptions.subscriptions import Subscriptions
 
     current = session(ctx)
     output = Output(as_json=as_json)
@@ -330,8 +330,8 @@ def remove(
     as_json: AsJson = False,
 ) -> None:
     """Delete a subscription. This cannot be undone; to send nothing for a time, pause it instead."""
-    from operations.deliveries import Deliveries, delivery_row
-    from operations.subscriptions import Subscriptions
+    from operations.deliveries.deliveries import Deliveries, delivery_row
+    from operations.subscriptions.subscriptions import Subscriptions
 
     current = session(ctx)
     output = Output(as_json=as_json)
@@ -361,9 +361,9 @@ def read_rows(
     with_addresses: bool = False,
 ) -> list[dict[str, Any]]:
     """Subscriptions as JSON shows them, each with its latest delivery."""
-    from operations.deliveries import Deliveries
-    from operations.mail_records import MailRecords
-    from operations.subscriptions import subscription_row
+    from operations.deliveries.deliveries import Deliveries
+    from operations.deliveries.mail_records import MailRecords
+    from operations.subscriptions.subscriptions import subscription_row
 
     deliveries, mails = Deliveries(current.firestore), MailRecords(current.firestore)
 
@@ -387,8 +387,8 @@ def print_subscriptions(output: Output, rows: Sequence[dict[str, Any]], *, empty
 
 def _edit(given_options: _FieldOptions, unset: Sequence[str] | None = None) -> SubscriptionEdit:
     """The edit that the command line asks for."""
-    from operations.subscription_args import parse_weekday
-    from operations.subscription_edit import SubscriptionEdit
+    from operations.subscriptions.subscription_args import parse_weekday
+    from operations.subscriptions.subscription_edit import SubscriptionEdit
 
     cadence, covers = given_options["cadence"], given_options["covers"]
     weekday, options = given_options["weekday"], given_options["options"]
@@ -408,7 +408,7 @@ def _edit(given_options: _FieldOptions, unset: Sequence[str] | None = None) -> S
 
 
 def _changes(current: Session) -> SubscriptionChanges:
-    from operations.subscription_changes import SubscriptionChanges
+    from operations.subscriptions.subscription_changes import SubscriptionChanges
 
     return SubscriptionChanges(database=current.firestore, defaults=current.defaults)
 
@@ -425,7 +425,7 @@ def _warn_of_user(output: Output, user: User) -> None:
 
 
 def _warn_of_kind(output: Output, kind: str | None) -> None:
-    from operations import preview
+    from operations.previews import preview
 
     known = preview.known_kinds()
     if kind is not None and kind not in known:
@@ -441,8 +441,8 @@ def _warn_of_days(output: Output, subscription: Subscription) -> None:
 
 
 def _print_changed(current: Session, output: Output, subscription: Subscription, what: str) -> None:
-    from operations.deliveries import Deliveries
-    from operations.subscriptions import subscription_row
+    from operations.deliveries.deliveries import Deliveries
+    from operations.subscriptions.subscriptions import subscription_row
 
     latest = Deliveries(current.firestore).latest(subscription.user_id, subscription.id)
     row = subscription_row(subscription, latest, now=datetime.now(UTC))

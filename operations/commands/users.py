@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from functions.shared.states import Enroll
+from functions.shared.records.states import Enroll
 from operations.commands import personal_data
 from operations.commands.group import AsCsv, AsJson, EveryRow, Limit, WithAddresses, document_id, session
 from operations.commands.subscriptions import print_subscriptions, read_rows
@@ -17,7 +17,7 @@ from operations.output import Output
 from operations.parallel import in_parallel
 
 if TYPE_CHECKING:
-    from functions.shared.user import User
+    from functions.shared.records.user import User
     from operations.session import Session
 
 app = typer.Typer(
@@ -46,7 +46,7 @@ def list_(
     as_csv: AsCsv = False,
 ) -> None:
     """Users in the order of their ids, with their next due time and their last delivery."""
-    from operations.users import Users
+    from operations.users.users import Users
 
     current, most = session(ctx), None if everything else limit
     users = Users(current.firestore)
@@ -66,7 +66,7 @@ def find(
     as_json: AsJson = False,
 ) -> None:
     """The users who have an e-mail address. The addresses in subscriptions are not searched."""
-    from operations.users import Users
+    from operations.users.users import Users
 
     current = session(ctx)
     output = Output(as_json=as_json)
@@ -87,9 +87,9 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """One user, with all subscriptions; and why no report comes, if none does."""
-    from operations.deliveries import Deliveries
-    from operations.subscriptions import Subscriptions
-    from operations.users import Users, explain_user, user_row
+    from operations.deliveries.deliveries import Deliveries
+    from operations.subscriptions.subscriptions import Subscriptions
+    from operations.users.users import Users, explain_user, user_row
 
     current, now = session(ctx), datetime.now(UTC)
     output = Output(as_json=as_json)
@@ -118,8 +118,8 @@ def would_enroll(
     as_csv: AsCsv = False,
 ) -> None:
     """Count the users whom the next runs would enroll, and what they would get when. Reads all active users."""
-    from operations.subscription_defaults import enrollment_settings
-    from operations.would_enroll import Effect, WouldEnroll
+    from operations.subscriptions.subscription_defaults import enrollment_settings
+    from operations.users.would_enroll import Effect, WouldEnroll
 
     current = session(ctx)
     output = Output(as_json=as_json, as_csv=as_csv)
@@ -139,9 +139,9 @@ def would_enroll(
 
 
 def _print(current: Session, output: Output, users: Sequence[User], *, empty: str) -> None:
-    from operations.deliveries import Deliveries
-    from operations.subscriptions import Subscriptions
-    from operations.users import user_row
+    from operations.deliveries.deliveries import Deliveries
+    from operations.subscriptions.subscriptions import Subscriptions
+    from operations.users.users import user_row
 
     now = datetime.now(UTC)
     subscriptions = Subscriptions(current.firestore, current.defaults)

@@ -13,7 +13,7 @@ _COLUMNS = ("what", "version", "commit")
 
 def version(ctx: typer.Context, *, as_json: AsJson = False) -> None:
     """The version and the commit of this checkout, and of each function and the console as they are deployed."""
-    from operations.running_versions import checkout_version, deployed_version
+    from operations.releases.running_versions import checkout_version, deployed_version
 
     versions = [checkout_version()]
     try:

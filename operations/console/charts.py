@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from operations.overview import Span
+from operations.overview.overview import Span
 
 _WIDTH, _HEIGHT = 480, 96
 _GAP = 3

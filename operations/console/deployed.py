@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from starlette.applications import Starlette
 
 from functions.shared.logging import configure_logging
-from functions.shared.server import IDLE_SECONDS
+from functions.shared.serving.server import IDLE_SECONDS
 from functions.shared.settings import Secret, Settings, load_settings
 from operations.console.application import make_application
 from operations.console.iap import KEYS_URL, IapAccess

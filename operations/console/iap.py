@@ -12,7 +12,7 @@ from typing import Any
 import jwt
 from starlette.requests import Request
 
-from functions.shared.issuer_keys import Algorithm, IssuerKeys, KeysUnavailable, UnknownKey
+from functions.shared.serving.issuer_keys import Algorithm, IssuerKeys, KeysUnavailable, UnknownKey
 from operations.console.access import NotAdmitted, Viewer
 
 HEADER = "X-Goog-IAP-JWT-Assertion"

@@ -25,7 +25,7 @@ _logger = structlog.get_logger()
 
 
 class JobResult(Protocol):
-    """What came of one thing: `operations.dead_letter_result.DeadLetterResult` is one."""
+    """What came of one thing: `operations.dead_letters.dead_letter_result.DeadLetterResult` is one."""
 
     @property
     def letter_id(self) -> str:

@@ -13,9 +13,9 @@ from typing import Any
 
 from google.cloud.pubsub_v1 import PublisherClient
 
-from functions.shared.dead_letter import DeadLetter, DeadLetterReason
-from functions.shared.ids import delivery_id
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION
+from functions.shared.records.dead_letter import DeadLetter, DeadLetterReason
+from functions.shared.records.ids import delivery_id
+from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
 from local_cloud.clock import Clock
 from local_cloud.dead_letters import DEAD_LETTERS, make_dead_letter_topics
 from local_cloud.firestore.server import FirestoreEmulator

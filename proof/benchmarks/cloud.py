@@ -25,10 +25,15 @@ from google.cloud.tasks_v2 import CloudTasksClient, HttpRequest, Queue, Task
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
 from functions.shared.firestore.values import set_value
-from functions.shared.ids import run_id
-from functions.shared.schedule import Cadence
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS, SubscriptionDefaults, default_fields
-from functions.shared.user import USERS, enrolled_fields
+from functions.shared.records.ids import run_id
+from functions.shared.records.subscription import (
+    DEFAULT_SUBSCRIPTION,
+    SUBSCRIPTIONS,
+    SubscriptionDefaults,
+    default_fields,
+)
+from functions.shared.records.user import USERS, enrolled_fields
+from functions.shared.times.schedule import Cadence
 from proof.benchmarks.child_process import start_process
 from proof.benchmarks.console_data import ConsoleData
 from proof.benchmarks.cpu_time import cpu_seconds

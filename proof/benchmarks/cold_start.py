@@ -16,9 +16,9 @@ from tempfile import TemporaryDirectory
 
 import requests
 
-from functions.shared.ids import delivery_id
-from functions.shared.report_task import ReportTask
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION
+from functions.shared.records.ids import delivery_id
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
 from proof.benchmarks.checkout import THIS, Checkout, least_of_turns
 from proof.benchmarks.cloud import EVENTS, RUN_AT, TASKS, Cloud
 from proof.benchmarks.command_cpu import command_cpu

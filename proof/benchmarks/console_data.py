@@ -7,16 +7,21 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from functions.shared.dead_letter import DEAD_LETTERS, OPEN_LETTER_RETENTION, DeadLetterReason, DeadLetterState
-from functions.shared.delivery import DELIVERIES, DeliveryState, SkipReason
-from functions.shared.delivery_table import DELIVERY_RETENTION
-from functions.shared.ids import delivery_id, run_id, shard_of
-from functions.shared.mail_event import MAIL_EVENTS, MailRecord, MailStatus, Sighting
-from functions.shared.report_task import ReportTask
-from functions.shared.run import RUN_COUNTERS, RUN_RETENTION, RUNS, RunState
-from functions.shared.schedule import Cadence
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS, SubscriptionDefaults, default_fields
-from functions.shared.user import USERS, enrolled_fields
+from functions.shared.records.dead_letter import DEAD_LETTERS, OPEN_LETTER_RETENTION, DeadLetterReason, DeadLetterState
+from functions.shared.records.delivery import DELIVERIES, DeliveryState, SkipReason
+from functions.shared.records.delivery_table import DELIVERY_RETENTION
+from functions.shared.records.ids import delivery_id, run_id, shard_of
+from functions.shared.records.mail_event import MAIL_EVENTS, MailRecord, MailStatus, Sighting
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.run import RUN_COUNTERS, RUN_RETENTION, RUNS, RunState
+from functions.shared.records.subscription import (
+    DEFAULT_SUBSCRIPTION,
+    SUBSCRIPTIONS,
+    SubscriptionDefaults,
+    default_fields,
+)
+from functions.shared.records.user import USERS, enrolled_fields
+from functions.shared.times.schedule import Cadence
 from operations.operator_actions import OPERATOR_ACTIONS
 
 DAYS = 90

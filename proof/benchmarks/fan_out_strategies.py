@@ -33,9 +33,9 @@ from functions.dispatcher.due_subscription import DUE_FIELDS, DueSubscription
 from functions.dispatcher.due_subscriptions import STREAMS, due_subscriptions
 from functions.dispatcher.fan_out import CALLS_IN_FLIGHT, FanOut, report_task
 from functions.dispatcher.run_counters import RunCounters
-from functions.shared.ids import DEFAULT_DATABASE, SHARDS
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS
-from functions.shared.task_queue import BATCH_SIZE, TaskQueue
+from functions.shared.queues.task_queue import BATCH_SIZE, TaskQueue
+from functions.shared.records.ids import DEFAULT_DATABASE, SHARDS
+from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS
 from proof.benchmarks.cloud import DUE_AT, NO_SERVER, PARENT, TASKS
 from proof.benchmarks.documents import PROJECT
 

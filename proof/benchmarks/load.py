@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from functions.shared.ids import task_id
-from functions.shared.report_task import ReportTask
+from functions.shared.records.ids import task_id
+from functions.shared.records.report_task import ReportTask
 from proof.benchmarks.failure import BenchmarkFailed
 
 _MOST_RETRIES = 7

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from functions.shared.period import Period
-from functions.shared.schedule import Cadence
-from functions.shared.subscription import Subscription
-from functions.shared.user import User
+from functions.shared.records.subscription import Subscription
+from functions.shared.records.user import User
+from functions.shared.times.period import Period
+from functions.shared.times.schedule import Cadence
 from functions.worker.compose import compose
 from functions.worker.kind_settings import local_settings
 from functions.worker.mail.compliance import MailCompliance

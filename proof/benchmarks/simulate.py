@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import structlog
 import typer
 
-from functions.shared.ids import SHARDS
+from functions.shared.records.ids import SHARDS
 from proof.benchmarks.failure import CAN_GO_WRONG, in_one_line
 from proof.benchmarks.simulation import breaking, check, plots, report_reads, request_cost, scale
 from proof.benchmarks.simulation.following import follow

@@ -8,17 +8,17 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from functions.shared.ids import delivery_id
-from functions.shared.report_task import ReportTask
-from functions.shared.schedule import Cadence
-from functions.shared.subscription import (
+from functions.shared.records.ids import delivery_id
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.subscription import (
     DEFAULT_SUBSCRIPTION,
     SUBSCRIPTIONS,
     SubscriptionDefaults,
     default_fields,
     scheduled_fields,
 )
-from functions.shared.user import USERS
+from functions.shared.records.user import USERS
+from functions.shared.times.schedule import Cadence
 from local_cloud.sample_figures import add_up
 from local_cloud.sample_users import SampleSubscription, SampleUser, sample_users
 from proof.benchmarks.checkout import THIS, Checkout, least_of_turns

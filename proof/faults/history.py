@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from functions.shared.address_hash import address_hash
-from functions.shared.dead_letter import StoredDeadLetter
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.dead_letter import StoredDeadLetter
 from local_cloud.inbox.mail import Envelope, Mail
 from proof.faults.invariants import AcceptedMail, DeadLetter, Delivery, History, Pause, SubscriptionHistory
 from proof.faults.mail_rules import MailNews, Silence, StoredNews, silences_by_news

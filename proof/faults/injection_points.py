@@ -12,9 +12,9 @@ from email import message_from_bytes, policy
 from enum import Enum, auto
 from typing import Any
 
-from functions.shared.argument_tags import argument_in
-from functions.shared.mail_event import MAIL_EVENTS
-from functions.shared.subscription import SUBSCRIPTIONS, PauseReason
+from functions.shared.mail.argument_tags import argument_in
+from functions.shared.records.mail_event import MAIL_EVENTS
+from functions.shared.records.subscription import SUBSCRIPTIONS, PauseReason
 from local_cloud.inbox.faults import Call
 from local_cloud.inbox.mime import ARGUMENT_HEADERS
 from proof.faults.moves import APPLICATION

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from functions.shared.address_hash import address_hash
+from functions.shared.records.address_hash import address_hash
 from proof.faults.subscription_key import SubscriptionKey
 
 STATUSES = (

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 import aiohttp
 
-from functions.shared.recipient_token import RecipientToken, TokenKeys
+from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
 
 PAGE_URL = "https://reports.example.com/mails"
 """PREFERENCES_URL. Nothing answers there: the harness calls the function itself."""

@@ -12,9 +12,9 @@ import grpc
 
 from functions.dlq_handler.alerting.alert_links import AlertLinks
 from functions.dlq_handler.alerting.system_alert_text import make_system_alert
+from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
+from functions.shared.records.system_alert import AlertKind, StoredSystemAlert
 from functions.shared.settings import MailProviderName, OnUnknownOutcome
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION
-from functions.shared.system_alert import AlertKind, StoredSystemAlert
 from local_cloud.inbox.faults import CutConnection
 from local_cloud.inbox.mail import Mail
 from local_cloud.rpc import RpcError

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import count, cycle
 from typing import Any
 
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION
+from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
 from proof.faults.invariants import Pause
 from proof.faults.moves import APPLICATION
 from proof.faults.plans import Plan

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from functions.shared.ids import delivery_id
+from functions.shared.records.ids import delivery_id
 
 _ANY_TIME = datetime.fromtimestamp(0, UTC)
 

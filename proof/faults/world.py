@@ -19,9 +19,9 @@ from google.cloud.firestore_v1.async_client import AsyncClient
 from google.cloud.tasks_v2 import Queue, RateLimits
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from functions.shared.ramp import Ramp
+from functions.shared.queues.ramp import Ramp
+from functions.shared.records.subscription import SUBSCRIPTIONS
 from functions.shared.settings import MailProviderName, OnUnknownOutcome
-from functions.shared.subscription import SUBSCRIPTIONS
 from local_cloud import clients
 from local_cloud.dead_letters import DEAD_LETTERS, make_dead_letter_topics
 from local_cloud.function_process import FunctionProcess

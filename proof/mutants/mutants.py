@@ -12,7 +12,7 @@ from proof.mutants.mutant import Mutant
 ALL = [
     Mutant(
         name="the next report is due now",
-        file="functions/shared/mark.py",
+        file="functions/shared/records/mark.py",
         node="_._replace(next_report_at=(_0 := next_due_time(..., now=_1, later_than=_)))",
         becomes="_1",
         scenarios=("queue: a task is delivered twice",),
@@ -39,7 +39,7 @@ ALL = [
     ),
     Mutant(
         name="a ramp begins at full speed",
-        file="functions/shared/ramp.py",
+        file="functions/shared/queues/ramp.py",
         node="None if _.is_over(_) else _",
         becomes="None",
         scenarios=("queue: is ramped up for days",),
@@ -47,14 +47,14 @@ ALL = [
     ),
     Mutant(
         name="a subscription is moved back",
-        file="functions/shared/mark.py",
+        file="functions/shared/records/mark.py",
         node="if (_0 := _.next_report_at == _):\n    ...",
         becomes="True",
         tests=("tests/moments/unit/test_every_moment_once.py",),
     ),
     Mutant(
         name="a subscription that was set back moves on one report at a time",
-        file="functions/shared/mark.py",
+        file="functions/shared/records/mark.py",
         node="max(filter(None, (_1, _ and _.reported_until)), default=_)",
         becomes="_1",
         tests=(
@@ -63,7 +63,7 @@ ALL = [
     ),
     Mutant(
         name="the worker overwrites what the application wrote meanwhile",
-        file="functions/shared/delivery_store.py",
+        file="functions/shared/firestore/delivery_store.py",
         node="_.append(update(_, _, (_0 := _.version)))",
         becomes="None",
         scenarios=(
@@ -76,7 +76,7 @@ ALL = [
     ),
     Mutant(
         name="the end of the last period is not stored",
-        file="functions/shared/mark.py",
+        file="functions/shared/records/mark.py",
         node="max(filter(None, (_1, _.end)))",
         becomes="_1",
         scenarios=("queue: tasks come hours late",),
@@ -84,7 +84,7 @@ ALL = [
     ),
     Mutant(
         name="an older report moves the end of the last period back",
-        file="functions/shared/mark.py",
+        file="functions/shared/records/mark.py",
         node="max(filter(None, (_, _1.end)))",
         becomes="_1.end",
         scenarios=("dead letters: replayed hours later",),
@@ -102,7 +102,7 @@ ALL = [
     ),
     Mutant(
         name="two subscriptions of a user share a delivery",
-        file="functions/shared/ids.py",
+        file="functions/shared/records/ids.py",
         node='f"{_owner(_1, _)}:{_compact(_2)}"',
         becomes='f"{_owner(_1)}:{_compact(_2)}"',
         scenarios=("queue: a task is delivered twice",),
@@ -128,7 +128,7 @@ ALL = [
     ),
     Mutant(
         name="a paused subscription is sent",
-        file="functions/shared/subscription.py",
+        file="functions/shared/records/subscription.py",
         node="not _.active or _",
         becomes="False",
         scenarios=(
@@ -139,7 +139,7 @@ ALL = [
     ),
     Mutant(
         name="each run meets a paused subscription again",
-        file="functions/shared/mark.py",
+        file="functions/shared/records/mark.py",
         node="_.next_report_at != _ or not _.is_paused(_)",
         becomes="True",
         scenarios=("subscriptions: are paused for good",),
@@ -147,7 +147,7 @@ ALL = [
     ),
     Mutant(
         name="the first report after a pause covers the pause",
-        file="functions/shared/mark.py",
+        file="functions/shared/records/mark.py",
         node="max(_1, _.covered_until(_))",
         becomes="_1",
         scenarios=("subscriptions: are paused and resumed",),
@@ -211,7 +211,7 @@ ALL = [
     ),
     Mutant(
         name="a task that is there already counts as an error",
-        file="functions/shared/task_queue.py",
+        file="functions/shared/queues/task_queue.py",
         node="_ == _ALREADY_EXISTS",
         becomes="False",
         scenarios=("scheduler: fires twice, and again",),
@@ -229,7 +229,7 @@ ALL = [
     ),
     Mutant(
         name="a dead letter is published before its report is held",
-        file="functions/shared/delivery_store.py",
+        file="functions/shared/firestore/delivery_store.py",
         node="_ = _.write(_1, _, _2, _)\n_3(_.failure.letter(...))",
         becomes="_3(_2.failure.letter(_1, attempts=0))\n_0",
         scenarios=("worker: claims what is being given up",),
@@ -354,14 +354,14 @@ ALL = [
     ),
     Mutant(
         name="a delivery is claimed from the worker that sends it",
-        file="functions/shared/delivery_table.py",
+        file="functions/shared/records/delivery_table.py",
         node="_1 is None or not _1.is_claimed(_)",
         becomes="True",
         tests=("tests/functions/shared/unit/test_delivery_table.py",),
     ),
     Mutant(
         name="an event settles what no attempt may have sent",
-        file="functions/shared/delivery_table.py",
+        file="functions/shared/records/delivery_table.py",
         node="_1 is not None and (_1.may_have_been_sent or _1.reason in MAY_HAVE_BEEN_SENT)",
         becomes="True",
         tests=("tests/functions/shared/unit/test_delivery_table.py",),
@@ -375,7 +375,7 @@ ALL = [
     ),
     Mutant(
         name="what a restored copy does not know of is sent again",
-        file="functions/shared/delivery.py",
+        file="functions/shared/records/delivery.py",
         node="_ is None and _ is not None and _.due_at <= _",
         becomes="False",
         scenarios=("restored: to a copy of an hour ago",),
@@ -383,7 +383,7 @@ ALL = [
     ),
     Mutant(
         name="a task from before a restore takes a subscription past an earlier report",
-        file="functions/shared/mark.py",
+        file="functions/shared/records/mark.py",
         node="_ or _ is None or _.start <= _",
         becomes="True",
         tests=(
@@ -494,7 +494,7 @@ ALL = [
     ),
     Mutant(
         name="a late event pauses what was resumed since",
-        file="functions/shared/subscription.py",
+        file="functions/shared/records/subscription.py",
         node="_ is None or _.at > _",
         becomes="True",
         scenarios=("mail events: come a day late",),
@@ -519,7 +519,7 @@ ALL = [
     ),
     Mutant(
         name="a complaint is forgotten where an address bounced before",
-        file="functions/shared/objections.py",
+        file="functions/shared/records/objections.py",
         node="max(_, _1.because or _2, key=_RANKS.__getitem__)",
         becomes="_1.because or _2",
         tests=("tests/objections/unit/test_who_objects_gets_no_email.py",),
@@ -631,7 +631,7 @@ ALL = [
     ),
     Mutant(
         name="a key is used beyond its time",
-        file="functions/shared/stored_request.py",
+        file="functions/shared/records/stored_request.py",
         node="_1 and _ < _ - KEY_MARGIN",
         becomes="_1",
         provider=MailProviderName.RESEND,
@@ -649,7 +649,7 @@ ALL = [
     ),
     Mutant(
         name="a delivery that is final keeps its requests",
-        file="functions/shared/delivery_table.py",
+        file="functions/shared/records/delivery_table.py",
         node='{"owner": _1, "lease_expires_at": None, "request": None}',
         becomes='{"owner": _1, "lease_expires_at": None}',
         provider=MailProviderName.RESEND,
@@ -691,7 +691,7 @@ ALL = [
     ),
     Mutant(
         name="the released worker takes a new version's tasks for another delivery's",
-        file="functions/shared/ids.py",
+        file="functions/shared/records/ids.py",
         node='f"{_owner(_1, _2)}:{_compact(_3)}"',
         becomes='f"{_owner(_1, _2)}::{_compact(_3)}"',
         provider=MailProviderName.RESEND,

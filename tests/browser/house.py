@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 from operations.console.jobs import Job
-from operations.dead_letter_result import DeadLetterResult
-from operations.dismissal import DismissalOutcome
+from operations.dead_letters.dead_letter_result import DeadLetterResult
+from operations.dead_letters.dismissal import DismissalOutcome
 from operations.operator_actions import OperatorActions
 from tests.browser.local_cloud import Cloud
 from tests.browser.staged import MARKUP, MARKUP_ID, PROJECT, QUEUES, Staged, make_queue, put_in

@@ -12,11 +12,11 @@ import requests
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 
-from functions.shared.task_queue import cloud_tasks_client
+from functions.shared.queues.task_queue import cloud_tasks_client
 from local_cloud.environment import Ports
-from operations.queues import Queues
+from operations.connection.target import Target, find_target
+from operations.queues.queues import Queues
 from operations.session import Session
-from operations.target import Target, find_target
 from tests.console_server import ConsoleServer, serving
 from tests.local_cloud.up.integration.command import Command
 

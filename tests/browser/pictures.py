@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from PIL import Image
 
-from functions.shared.delivery import DeliveryState
+from functions.shared.records.delivery import DeliveryState
 from tests.browser.house import EMPTY, FULL, furnished
 from tests.browser.local_cloud import Cloud, running_cloud
 from tests.browser.staged import Stage

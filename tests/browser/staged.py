@@ -8,17 +8,17 @@ from typing import Any
 
 from google.cloud import firestore, tasks_v2
 
-from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterReason, DeadLetterState
-from functions.shared.delivery import DELIVERIES, DeliveryState
-from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt
-from functions.shared.ids import delivery_id, run_id, shard_of, task_id
-from functions.shared.mail_breaker import BREAKER_STATE, MAIL_BREAKER, BreakerState, MailFigures
-from functions.shared.mail_event import MAIL_EVENTS, MailRecord, MailStatus, Sighting
-from functions.shared.report_task import ReportTask
-from functions.shared.run import RUN_COUNTERS, RUNS
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION
-from functions.shared.system_alert import SYSTEM_ALERTS
-from functions.shared.task_queue import cloud_tasks_client
+from functions.shared.queues.task_queue import cloud_tasks_client
+from functions.shared.records.dead_letter import DEAD_LETTERS, DeadLetterReason, DeadLetterState
+from functions.shared.records.delivery import DELIVERIES, DeliveryState
+from functions.shared.records.delivery_attempt import AttemptResult, DeliveryAttempt
+from functions.shared.records.ids import delivery_id, run_id, shard_of, task_id
+from functions.shared.records.mail_breaker import BREAKER_STATE, MAIL_BREAKER, BreakerState, MailFigures
+from functions.shared.records.mail_event import MAIL_EVENTS, MailRecord, MailStatus, Sighting
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.run import RUN_COUNTERS, RUNS
+from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
+from functions.shared.records.system_alert import SYSTEM_ALERTS
 from operations.operator_actions import OPERATOR_ACTIONS
 from tests.seeding import subscription_document, subscription_reference, user_document, user_reference
 

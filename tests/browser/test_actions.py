@@ -8,10 +8,10 @@ from urllib.parse import quote
 import pytest
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterReason
-from functions.shared.delivery import DELIVERIES, DeliveryState
-from functions.shared.ids import run_id
-from functions.shared.run import RUNS, RunState, StoredRun
+from functions.shared.records.dead_letter import DEAD_LETTERS, DeadLetterReason
+from functions.shared.records.delivery import DELIVERIES, DeliveryState
+from functions.shared.records.ids import run_id
+from functions.shared.records.run import RUNS, RunState, StoredRun
 from operations.operator_actions import OPERATOR_ACTIONS
 from tests.browser.local_cloud import Cloud
 from tests.browser.staged import MARKUP, Stage

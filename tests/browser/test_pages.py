@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from functions.shared.ids import is_document_id
+from functions.shared.records.ids import is_document_id
 from operations.console.jobs import Job
-from operations.dead_letter_result import DeadLetterResult
-from operations.dismissal import DismissalOutcome
+from operations.dead_letters.dead_letter_result import DeadLetterResult
+from operations.dead_letters.dismissal import DismissalOutcome
 from operations.operator_actions import OperatorActions
 from operations.parallel import PARALLEL
-from operations.sending import Sending
+from operations.runs.sending import Sending
 from tests.browser.house import EMPTY, FULL, House, furnished, part
 from tests.browser.local_cloud import Cloud
 from tests.browser.staged import MARKUP, MARKUP_ID

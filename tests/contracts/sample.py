@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from functions.shared.period import Period
-from functions.shared.report_task import ReportTask
+from functions.shared.records.report_task import ReportTask
+from functions.shared.times.period import Period
 
 DUE = datetime(2026, 11, 24, 13, tzinfo=UTC)
 NOW = DUE + timedelta(seconds=20)

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from functions.dispatcher.run_part import RunStage
-from functions.shared.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
-from functions.shared.delivery import Delivery, DeliveryState, SkipReason
-from functions.shared.delivery_attempt import AttemptResult
-from functions.shared.mail_breaker import BreakerState
-from functions.shared.mail_event import MailRecord, MailStatus
-from functions.shared.run import QueueCondition, RunCounter, RunState, StoredRun
-from functions.shared.schedule import Cadence, Covers
-from functions.shared.subscription import PauseReason, Subscription, SubscriptionDefaults
-from functions.shared.system_alert import AlertKind, StoredSystemAlert
-from operations.running_versions import deployed_version
+from functions.shared.records.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
+from functions.shared.records.delivery import Delivery, DeliveryState, SkipReason
+from functions.shared.records.delivery_attempt import AttemptResult
+from functions.shared.records.mail_breaker import BreakerState
+from functions.shared.records.mail_event import MailRecord, MailStatus
+from functions.shared.records.run import QueueCondition, RunCounter, RunState, StoredRun
+from functions.shared.records.subscription import PauseReason, Subscription, SubscriptionDefaults
+from functions.shared.records.system_alert import AlertKind, StoredSystemAlert
+from functions.shared.times.schedule import Cadence, Covers
+from operations.releases.running_versions import deployed_version
 from tests.contracts import writers
 from tests.contracts.released import Document, differences, examples
 from tests.contracts.sample import NOW, TASK

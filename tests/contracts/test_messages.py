@@ -9,12 +9,12 @@ import pytest
 from functions.dispatcher.run_part import RunPart
 from functions.mail_events.resend.webhook import read_events as read_resend_events
 from functions.mail_events.sendgrid.webhook import read_events as read_sendgrid_events
-from functions.shared.contract import Contract
-from functions.shared.dead_letter import DeadLetter
-from functions.shared.recipient_token import RecipientToken, TokenKeys
-from functions.shared.report_task import ReportTask
+from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
+from functions.shared.records.contract import Contract
+from functions.shared.records.dead_letter import DeadLetter
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.system_alert import SystemAlert
 from functions.shared.settings import MailProviderName
-from functions.shared.system_alert import SystemAlert
 from functions.worker.mail.model import Mail, MailRecipient, Sender
 from functions.worker.mail.provider import parts_of
 from tests.contracts import writers

@@ -11,7 +11,7 @@ from functions.dispatcher.run_part import RunPart, RunStage
 from functions.dlq_handler.intake.pubsub_message import PubSubMessage
 from functions.dlq_handler.intake.received_dead_letter import read_dead_letter
 from functions.dlq_handler.store.dead_letter_store import dead_letter_changes
-from functions.shared.dead_letter import (
+from functions.shared.records.dead_letter import (
     DeadLetter,
     DeadLetterReason,
     dismissed_fields,
@@ -20,9 +20,9 @@ from functions.shared.dead_letter import (
     replayed_fields,
     settled_letter_fields,
 )
-from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState, SkipReason
-from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt
-from functions.shared.delivery_table import (
+from functions.shared.records.delivery import Delivery, DeliveryFailure, DeliveryState, SkipReason
+from functions.shared.records.delivery_attempt import AttemptResult, DeliveryAttempt
+from functions.shared.records.delivery_table import (
     Claimed,
     Event,
     GivenUp,
@@ -36,20 +36,20 @@ from functions.shared.delivery_table import (
     Unclear,
     written,
 )
-from functions.shared.mail_breaker import BreakerState, MailFigures, StatisticsReading
-from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
-from functions.shared.mark import moved_fields, paused_fields
-from functions.shared.period import Period
-from functions.shared.run import RunAttempt, RunShare, RunState, Sweep
-from functions.shared.schedule import Cadence, Covers
-from functions.shared.stored_request import KeptRequest, StoredRequest, request_key
-from functions.shared.subscription import (
+from functions.shared.records.mail_breaker import BreakerState, MailFigures, StatisticsReading
+from functions.shared.records.mail_event import MailEvent, MailRecord, MailStatus
+from functions.shared.records.mark import moved_fields, paused_fields
+from functions.shared.records.run import RunAttempt, RunShare, RunState, Sweep
+from functions.shared.records.stored_request import KeptRequest, StoredRequest, request_key
+from functions.shared.records.subscription import (
     PauseReason,
     Subscription,
     SubscriptionDefaults,
     default_fields,
 )
-from functions.shared.system_alert import AlertKind, SystemAlert
+from functions.shared.records.system_alert import AlertKind, SystemAlert
+from functions.shared.times.period import Period
+from functions.shared.times.schedule import Cadence, Covers
 from tests.contracts.sample import DUE, LATER, NOW, OWNER, PERIOD, TASK
 
 LEASE = NOW + timedelta(minutes=2)

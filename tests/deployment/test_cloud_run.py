@@ -86,9 +86,9 @@ def test_an_instance_compiles_no_module_again(tmp_path: Path, first_deployment: 
     (variable,) = [word.split("=", 1)[1] for word in words if word.startswith("--set-build-env-vars=")]
     stage(REPOSITORY, "worker", tmp_path)
     build(tmp_path, dict([variable.split("=")]))
-    importing = [sys.executable, "-v", "-c", "import functions.shared.ids"]
+    importing = [sys.executable, "-v", "-c", "import functions.shared.records.ids"]
     said = subprocess.run(importing, cwd=tmp_path, capture_output=True, text=True, check=True).stderr
-    source = tmp_path / "functions" / "shared" / "ids.py"
+    source = tmp_path / "functions" / "shared" / "records" / "ids.py"
     assert re.search(rf"matches '?{re.escape(str(source))}", said)
     assert f"bytecode is stale for {source}" not in said
 

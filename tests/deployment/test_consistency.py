@@ -11,18 +11,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery import DeliveryFailure
-from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt
-from functions.shared.delivery_table import Claimed, GivenUp, written
-from functions.shared.lateness import COUNTED_BY_RUN_AFTER
-from functions.shared.period import Period
-from functions.shared.report_task import ReportTask
-from functions.shared.retry_policy import DISPATCH_DEADLINE
-from functions.shared.run import RunCounter
-from functions.shared.schedule import Cadence, Schedule
-from functions.shared.subscription import SubscriptionDefaults, default_fields
-from functions.shared.user import enrolled_fields
+from functions.shared.queues.retry_policy import DISPATCH_DEADLINE
+from functions.shared.records.dead_letter import DeadLetterReason
+from functions.shared.records.delivery import DeliveryFailure
+from functions.shared.records.delivery_attempt import AttemptResult, DeliveryAttempt
+from functions.shared.records.delivery_table import Claimed, GivenUp, written
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.run import RunCounter
+from functions.shared.records.subscription import SubscriptionDefaults, default_fields
+from functions.shared.records.user import enrolled_fields
+from functions.shared.times.lateness import COUNTED_BY_RUN_AFTER
+from functions.shared.times.period import Period
+from functions.shared.times.schedule import Cadence, Schedule
 from functions.worker.kind_settings import OWN_VARIABLES
 from local_cloud.flags_file import read_flags_file
 from local_cloud.sample_users import sample_users

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from functions.dispatcher.mail_statistics.sendgrid import SendGridSettings as StatisticsSettings
-from functions.shared.ids import delivery_id
+from functions.shared.records.ids import delivery_id
 from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, MailProviderName, Settings, WorkerSettings
 from functions.worker.mail.provider import PROVIDER_SETTINGS
 from tests.deployment.conftest import PROJECT, SECRETS, Deployment, FirstDeployment, Outcome, environment_of

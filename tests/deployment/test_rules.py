@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from functions.shared.subscription import SUBSCRIPTIONS
-from functions.shared.user import enrolled_fields
+from functions.shared.records.subscription import SUBSCRIPTIONS
+from functions.shared.records.user import enrolled_fields
 from tests.deployment.conftest import PROJECT, REPOSITORY, Deployment, Outcome
 from tests.deployment.google_server import GoogleServer
 from tests.deployment.rules_evaluator import Rules

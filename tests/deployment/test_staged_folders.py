@@ -22,7 +22,7 @@ from google.cloud import firestore
 from google.cloud.tasks_v2 import CloudTasksClient, Queue
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
-from functions.shared.recipient_token import RecipientToken, TokenKeys
+from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
 from local_cloud.clock import Clock
 from local_cloud.identity import IdentityProvider
 from local_cloud.pubsub.server import PubSubEmulator

@@ -2,8 +2,8 @@
 
 import re
 
-from functions.shared.delivery_table import TABLE
-from functions.shared.states import DeliveryState
+from functions.shared.records.delivery_table import TABLE
+from functions.shared.records.states import DeliveryState
 from tests.documents.generated_parts import table
 
 

@@ -9,12 +9,12 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from functions.shared.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
-from functions.shared.delivery import Delivery, DeliveryState, SkipReason
-from functions.shared.delivery_attempt import MOST_ATTEMPTS
-from functions.shared.mail_event import MailRecord, MailStatus
-from functions.shared.run import RunAttempt, RunCounter, RunState, StoredRun
-from functions.shared.system_alert import AlertKind, StoredSystemAlert
+from functions.shared.records.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
+from functions.shared.records.delivery import Delivery, DeliveryState, SkipReason
+from functions.shared.records.delivery_attempt import MOST_ATTEMPTS
+from functions.shared.records.mail_event import MailRecord, MailStatus
+from functions.shared.records.run import RunAttempt, RunCounter, RunState, StoredRun
+from functions.shared.records.system_alert import AlertKind, StoredSystemAlert
 from tests.documents.generated_parts import table
 
 _ENUMS = (DeadLetterReason, DeadLetterState, DeliveryState, SkipReason, MailStatus, RunCounter, RunState, AlertKind)

@@ -21,17 +21,17 @@ from google.cloud.firestore_v1.vector import Vector
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from functions.shared.delivery import DELIVERY_FIELDS, DeliveryState
-from functions.shared.ids import delivery_id, malformed_letter_id, run_id
-from functions.shared.plausible_time import plausible
-from functions.shared.schedule import Cadence
-from functions.shared.subscription import (
+from functions.shared.records.delivery import DELIVERY_FIELDS, DeliveryState
+from functions.shared.records.ids import delivery_id, malformed_letter_id, run_id
+from functions.shared.records.subscription import (
     DEFAULT_SUBSCRIPTION,
     SUBSCRIPTION_FIELDS,
     Subscription,
     SubscriptionDefaults,
 )
-from functions.shared.user import User
+from functions.shared.records.user import User
+from functions.shared.times.plausible_time import plausible
+from functions.shared.times.schedule import Cadence
 from functions.worker.reports.kinds import kinds
 from tests.fuzz.conftest import Pipeline
 from tests.seeding import subscription_document, subscription_reference, user_document, user_reference

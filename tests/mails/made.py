@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from functions.shared.brand import Brand
-from functions.shared.period import Period
-from functions.shared.schedule import Cadence
-from functions.shared.subscription import Subscription, SubscriptionDefaults
-from functions.shared.user import User
+from functions.shared.mail.brand import Brand
+from functions.shared.records.subscription import Subscription, SubscriptionDefaults
+from functions.shared.records.user import User
+from functions.shared.times.period import Period
+from functions.shared.times.schedule import Cadence
 from functions.worker.compose import compose
 from functions.worker.kind_settings import local_settings
 from functions.worker.mail.compliance import MailCompliance
@@ -24,8 +24,8 @@ from functions.worker.reports.in_memory_user_data import Documents, InMemoryUser
 from functions.worker.reports.kinds import kinds, sample
 from functions.worker.reports.report import PermanentError, Skip
 from functions.worker.reports.sample_amount import SampleAmount
-from operations.kind_source import Source
-from operations.new_kind import write_kind
+from operations.kinds.kind_source import Source
+from operations.kinds.new_kind import write_kind
 from tests.mails.hebrew import TAG as HEBREW
 
 LOCALES = ("en", "ja", HEBREW)

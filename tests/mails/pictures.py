@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from PIL import Image
 
-from functions.shared.brand import Brand
+from functions.shared.mail.brand import Brand
 from functions.worker.reports.in_memory_user_data import Documents
 from functions.worker.reports.kinds import sample
 from tests.chromium import executable, running

@@ -3,13 +3,13 @@
 import re
 import unicodedata
 
-from functions.shared.brand import Brand
+from functions.shared.mail.brand import Brand
 from functions.worker.reports.in_memory_user_data import Documents
 from functions.worker.reports.rendering import MOST_HTML_BYTES
-from operations.mail_html.features import used_features
-from operations.mail_html.html_check import check_html
-from operations.mail_html.mail_programs import programs_without
-from operations.mail_html.without_harm import WITHOUT_HARM
+from operations.mail_checks.features import used_features
+from operations.mail_checks.html_check import check_html
+from operations.mail_checks.mail_programs import programs_without
+from operations.mail_checks.without_harm import WITHOUT_HARM
 from tests.mails.made import PERIOD, Made, mail_of
 
 MOST_IMAGE_BYTES = 100_000
@@ -17,7 +17,7 @@ MOST_IMAGE_BYTES = 100_000
 
 def test_the_html_check_finds_nothing_to_mend(mails: list[Made]) -> None:
     """A feature that is new here: look it up at https://www.caniemail.com before you say what a mail does without it
-    (operations/mail_html/without_harm.py)."""
+    (operations/mail_checks/without_harm.py)."""
     found = {}
     for made in mails:
         mail = made.mail.with_link(made.mail.recipients[0].unsubscribe_url)

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from functions.preferences import changes
-from functions.shared.delivery import DeliveryState
-from functions.shared.delivery_table import Proven
-from functions.shared.mark import paused_fields
-from functions.shared.subscription import PauseReason
-from functions.shared.unknown_outcome import is_settled_by_event
+from functions.shared.firestore.unknown_outcome import is_settled_by_event
+from functions.shared.records.delivery import DeliveryState
+from functions.shared.records.delivery_table import Proven
+from functions.shared.records.mark import paused_fields
+from functions.shared.records.subscription import PauseReason
 from tests.moments.oracle import Interval, Pause, Promise, first_due, last_due, mistakes, without
 from tests.moments.world import DEFAULTS, HOUR, Task, World
 

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 from functions.dispatcher.scheduling import new_place
 from functions.preferences import changes
 from functions.preferences.undo import OFFERED_FOR, before_change
-from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState, SkipReason
-from functions.shared.delivery_store import TaskDocuments
-from functions.shared.delivery_table import (
+from functions.shared.firestore.delivery_store import TaskDocuments
+from functions.shared.records.dead_letter import DeadLetterReason
+from functions.shared.records.delivery import Delivery, DeliveryFailure, DeliveryState, SkipReason
+from functions.shared.records.delivery_table import (
     Claimed,
     Event,
     GivenUp,
@@ -28,8 +28,8 @@ from functions.shared.delivery_table import (
     Skipped,
     written,
 )
-from functions.shared.ids import delivery_id, run_id
-from functions.shared.mark import (
+from functions.shared.records.ids import delivery_id, run_id
+from functions.shared.records.mark import (
     Others,
     by_hand_fields,
     due_period,
@@ -40,11 +40,11 @@ from functions.shared.mark import (
     rescheduled_fields,
     resumed_fields,
 )
-from functions.shared.period import Period
-from functions.shared.report_task import ReportTask
-from functions.shared.schedule import Cadence
-from functions.shared.subscription import PauseReason, Subscription, SubscriptionDefaults
-from functions.shared.user import User
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.subscription import PauseReason, Subscription, SubscriptionDefaults
+from functions.shared.records.user import User
+from functions.shared.times.period import Period
+from functions.shared.times.schedule import Cadence
 from functions.worker.attempt import Attempt
 from functions.worker.skipping import fields_for_inactive_user, skip_reason
 from functions.worker.task_delivery import TaskDelivery

@@ -6,9 +6,9 @@ from functools import partial
 from typing import Any
 
 from functions.preferences import changes
-from functions.shared.address_hash import address_hash
-from functions.shared.mail_event import MailStatus
-from functions.shared.subscription import PauseReason
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.mail_event import MailStatus
+from functions.shared.records.subscription import PauseReason
 from tests.objections.oracle import Promise, Why
 from tests.objections.world import HOUR, World
 

@@ -12,17 +12,17 @@ from functions.mail_events import take_events
 from functions.mail_events.address_events import fields_for_event
 from functions.preferences.changes import Stored
 from functions.preferences.undo import Change, Undo, before_change
-from functions.shared.address_hash import address_hash
-from functions.shared.delivery import SkipReason
-from functions.shared.delivery_store import TaskDocuments
-from functions.shared.ids import delivery_id, run_id
-from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
-from functions.shared.mark import met_pause_fields, paused_fields, resumed_fields
-from functions.shared.objections import all_taken_back, objection_fields
-from functions.shared.report_task import ReportTask
-from functions.shared.schedule import Cadence
-from functions.shared.subscription import PauseReason, Subscription, SubscriptionDefaults
-from functions.shared.user import User
+from functions.shared.firestore.delivery_store import TaskDocuments
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.delivery import SkipReason
+from functions.shared.records.ids import delivery_id, run_id
+from functions.shared.records.mail_event import MailEvent, MailRecord, MailStatus
+from functions.shared.records.mark import met_pause_fields, paused_fields, resumed_fields
+from functions.shared.records.objections import all_taken_back, objection_fields
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.subscription import PauseReason, Subscription, SubscriptionDefaults
+from functions.shared.records.user import User
+from functions.shared.times.schedule import Cadence
 from functions.worker.attempt import Attempt
 from functions.worker.compose import wanting
 from functions.worker.skipping import OF_USERS, fields_for_inactive_user, skip_reason

@@ -24,10 +24,11 @@ from functions.dispatcher.rescue.rescue_step import (
 )
 from functions.dlq_handler.intake.received_dead_letter import ReceivedDeadLetter
 from functions.dlq_handler.store.dead_letter_store import dead_letter_changes
-from functions.shared.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter, dismissed_fields
-from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState, SkipReason
-from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt
-from functions.shared.delivery_table import (
+from functions.shared.firestore.unknown_outcome import is_settled_by_event, settlement
+from functions.shared.records.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter, dismissed_fields
+from functions.shared.records.delivery import Delivery, DeliveryFailure, DeliveryState, SkipReason
+from functions.shared.records.delivery_attempt import AttemptResult, DeliveryAttempt
+from functions.shared.records.delivery_table import (
     MAY_HAVE_BEEN_SENT,
     CannotHappen,
     Claimed,
@@ -42,18 +43,17 @@ from functions.shared.delivery_table import (
     Unclear,
     written,
 )
-from functions.shared.ids import delivery_id
-from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
-from functions.shared.report_task import ReportTask
-from functions.shared.stored_request import StoredRequest
-from functions.shared.unknown_outcome import is_settled_by_event, settlement
+from functions.shared.records.ids import delivery_id
+from functions.shared.records.mail_event import MailEvent, MailRecord, MailStatus
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.stored_request import StoredRequest
 from functions.worker import transitions
 from functions.worker.attempt import Attempt
 from functions.worker.mail import model
 from functions.worker.task_delivery import TaskDelivery
 from functions.worker.transitions import GiveUp, NextStep, Retry, Transition, next_step, transition_after
-from operations.replay import PreparedReplay, Replay
-from operations.replay_decision import ReplayStep
+from operations.dead_letters.replay import PreparedReplay, Replay
+from operations.dead_letters.replay_decision import ReplayStep
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

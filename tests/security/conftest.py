@@ -12,9 +12,9 @@ import pytest
 import requests
 from google.cloud.tasks_v2 import Queue
 
-from functions.shared.ids import delivery_id, run_id
-from functions.shared.report_task import ReportTask
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION
+from functions.shared.records.ids import delivery_id, run_id
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
 from local_cloud.function_process import FunctionProcess
 from local_cloud.identity import IdentityProvider
 from local_cloud.inbox.server import Inbox

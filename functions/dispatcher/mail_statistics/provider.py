@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Protocol
 
-from functions.shared.mail_breaker import MailFigures
+from functions.shared.records.mail_breaker import MailFigures
 
 
 class StatisticsUnavailable(Exception):

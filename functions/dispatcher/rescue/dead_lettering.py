@@ -10,14 +10,14 @@ import structlog
 
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.run_counters import RunCounters
-from functions.shared.dead_letter import DeadLetterReason
 from functions.shared.dead_letter_topic import DeadLetterTopic
-from functions.shared.delivery import Delivery, DeliveryFailure
-from functions.shared.delivery_store import DeliveryChanged, DeliveryStore, Occasion
-from functions.shared.delivery_table import GivenUp
-from functions.shared.mark import due_period, moved_fields
-from functions.shared.run import RunCounter
-from functions.shared.states import DeliveryState
+from functions.shared.firestore.delivery_store import DeliveryChanged, DeliveryStore, Occasion
+from functions.shared.records.dead_letter import DeadLetterReason
+from functions.shared.records.delivery import Delivery, DeliveryFailure
+from functions.shared.records.delivery_table import GivenUp
+from functions.shared.records.mark import due_period, moved_fields
+from functions.shared.records.run import RunCounter
+from functions.shared.records.states import DeliveryState
 
 _THREADS = 16
 

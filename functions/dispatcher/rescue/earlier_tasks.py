@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from functions.dispatcher.run_store import RunStore
-from functions.shared.retry_policy import DISPATCH_DEADLINE
-from functions.shared.run import RunCounter, RunState, StoredRun
-from functions.shared.task_queue import TaskQueue
+from functions.shared.queues.retry_policy import DISPATCH_DEADLINE
+from functions.shared.queues.task_queue import TaskQueue
+from functions.shared.records.run import RunCounter, RunState, StoredRun
 
 _MOST_DUE = 1_000_000_000
 """The most reports that an earlier run may have found due: ten times what docs/explanation/scale.md covers."""

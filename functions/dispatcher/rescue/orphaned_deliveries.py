@@ -14,10 +14,10 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from functions.dispatcher.due_subscription import DueSubscription
-from functions.shared.delivery import Delivery
-from functions.shared.delivery_store import DeliveryStore
-from functions.shared.ids import KIND_PATTERN, is_document_id, run_id
-from functions.shared.subscription import Subscription
+from functions.shared.firestore.delivery_store import DeliveryStore
+from functions.shared.records.delivery import Delivery
+from functions.shared.records.ids import KIND_PATTERN, is_document_id, run_id
+from functions.shared.records.subscription import Subscription
 
 _MOST = 5_000
 """How many deliveries of each sort a run looks at; the next run finds the others. Seldom are more under way: as many

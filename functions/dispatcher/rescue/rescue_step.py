@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from functions.shared.delivery import Delivery
+from functions.shared.records.delivery import Delivery
 
 LOST_AFTER = timedelta(hours=24)
 """How long the pipeline tries to send a report, at least, before a person must look at it."""

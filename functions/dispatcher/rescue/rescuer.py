@@ -21,13 +21,13 @@ from functions.dispatcher.rescue.untold_letters import tell_untold
 from functions.dispatcher.rescue.waiting_tasks import ask_queues
 from functions.dispatcher.run_counters import RunCounters
 from functions.dispatcher.run_dependencies import RunDependencies
-from functions.shared.delivery import Delivery
-from functions.shared.delivery_store import DeliveryStore, Occasion
-from functions.shared.delivery_table import Event, Rescued
-from functions.shared.ids import run_id
-from functions.shared.mark import due_period
-from functions.shared.report_task import ReportTask
-from functions.shared.run import RunCounter
+from functions.shared.firestore.delivery_store import DeliveryStore, Occasion
+from functions.shared.records.delivery import Delivery
+from functions.shared.records.delivery_table import Event, Rescued
+from functions.shared.records.ids import run_id
+from functions.shared.records.mark import due_period
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.run import RunCounter
 
 _GROUP = 100
 """How many reports to check by their deliveries at once."""

@@ -13,12 +13,12 @@ import structlog
 
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.rescue.rescue_step import LOST_AFTER
-from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterState
 from functions.shared.dead_letter_topic import DeadLetterTopic
-from functions.shared.delivery import DELIVERIES, Delivery, DeliveryState
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.query import Query
-from functions.shared.ids import SHARDS, run_id
+from functions.shared.records.dead_letter import DEAD_LETTERS, DeadLetterState
+from functions.shared.records.delivery import DELIVERIES, Delivery, DeliveryState
+from functions.shared.records.ids import SHARDS, run_id
 
 _BEFORE = 2 * LOST_AFTER
 """How long before the restore the reports fell due that are looked at: given up after a day as a rule, and after
@@ -52,7 +52,8 @@ def tell_untold(database: Database, topic: DeadLetterTopic, *, run_time: datetim
         Query.of(DELIVERIES)
         .where("shard", "in", list(range(SHARDS)))
         .where("state", "==", DeliveryState.DEAD.value)
-        # By cursors, since each filter counts thirty times beside that of the shards (functions.shared.ids.SHARDS).
+        # By cursors, since each filter counts thirty times beside that of the shards
+        # (functions.shared.records.ids.SHARDS).
         .order_by("due_at", descending=True)
         .start_after(restored_at)
         .end_at(restored_at - _BEFORE)

@@ -12,10 +12,10 @@ from google.api_core.exceptions import GoogleAPIError
 
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.rescue.rescue_step import QueueAnswer
-from functions.shared.delivery import Delivery
-from functions.shared.ids import task_id
-from functions.shared.queue_choice import choose_queue
-from functions.shared.task_queue import TaskQueue
+from functions.shared.queues.queue_choice import choose_queue
+from functions.shared.queues.task_queue import TaskQueue
+from functions.shared.records.delivery import Delivery
+from functions.shared.records.ids import task_id
 
 _THREADS = 32
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from functions.shared.stored_fields import stored_values
+from functions.shared.records.stored_fields import stored_values
 
 ALERT_INTERVAL = timedelta(minutes=1)
 """The time between two alerts about one cause in one channel."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from functions.dlq_handler.alerting.alert_links import AlertLinks
 from functions.dlq_handler.alerting.alert_text import letter_command, shown_text
 from functions.dlq_handler.channels.alert import Alert, clock_time
-from functions.shared.dead_letter import VARIOUS_CAUSES, DeadLetterReason, StoredDeadLetter
+from functions.shared.records.dead_letter import VARIOUS_CAUSES, DeadLetterReason, StoredDeadLetter
 
 
 class _ReasonText(NamedTuple):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from functions.dlq_handler.alerting.alert_links import AlertLinks
 from functions.dlq_handler.alerting.alert_text import letter_command, shown_text
 from functions.dlq_handler.channels.alert import Alert, Link, clock_time
-from functions.shared.system_alert import AlertKind, StoredSystemAlert
+from functions.shared.records.system_alert import AlertKind, StoredSystemAlert
 
 
 class _KindText(NamedTuple):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from functions.shared.stored_fields import stored_values
+from functions.shared.records.stored_fields import stored_values
 
 TURN_INTERVAL = timedelta(seconds=1.25)
 """The time between two turns. Slack asks for one second, and one alert may take longer to arrive than the next.

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from functions.shared.plausible_time import plausible
+from functions.shared.times.plausible_time import plausible
 
 _MAX_ID_CHARACTERS = 200
 _FORWARDED = "CloudPubSubDeadLetterSource"

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter, ValidationError
 
 from functions.dlq_handler.intake.pubsub_message import PubSubMessage
-from functions.shared.contract import describe_validation_error
-from functions.shared.dead_letter import DeadLetter, DeadLetterReason
-from functions.shared.ids import DocumentId
-from functions.shared.plausible_time import plausible
+from functions.shared.records.contract import describe_validation_error
+from functions.shared.records.dead_letter import DeadLetter, DeadLetterReason
+from functions.shared.records.ids import DocumentId
+from functions.shared.times.plausible_time import plausible
 
 MAX_RAW_BYTES = 512 * 1024
 """How much of a message that is not a dead letter is stored: with the other fields well below Firestore's 1 MiB.
@@ -53,7 +53,7 @@ class ReceivedDeadLetter(NamedTuple):
     Attributes:
         id: the id of its document.
         payload: the task's fields as JSON has them; where the message is not a dead letter, its content.
-        reason: why the report became a dead letter, as functions.shared.dead_letter.DeadLetterReason has it.
+        reason: why the report became a dead letter, as functions.shared.records.dead_letter.DeadLetterReason has it.
         error: what went wrong.
         attempts: how often the worker was called for the report.
         task_name: the name of the task that failed; empty where no task did.

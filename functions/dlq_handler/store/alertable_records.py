@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
-from functions.shared.dead_letter import DeadLetterState
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.errors import ChangedMeanwhile
 from functions.shared.firestore.field_path import NAME
 from functions.shared.firestore.query import Query
 from functions.shared.firestore.write import Write, changed, create, update
+from functions.shared.records.dead_letter import DeadLetterState
 
 QUICK_SECONDS = 3.0
 """How long a call for a few documents may take, which takes some milliseconds. Pub/Sub waits a minute for an answer,

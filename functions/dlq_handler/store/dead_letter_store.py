@@ -9,14 +9,14 @@ from typing import Any
 
 from functions.dlq_handler.intake.received_dead_letter import ReceivedDeadLetter
 from functions.dlq_handler.store.alertable_records import AlertableRecords, DocumentFields, new_alert_fields
-from functions.shared.dead_letter import (
+from functions.shared.firestore.database import Database
+from functions.shared.records.dead_letter import (
     DEAD_LETTERS,
     OPEN_LETTER_RETENTION,
     VARIOUS_CAUSES,
     StoredDeadLetter,
     settled_letter_fields,
 )
-from functions.shared.firestore.database import Database
 
 _SHOWN_FIELDS = [
     *("reason", "error", "attempts", "cause", "received_at", "alerted_at", "alerts", "state"),

@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from functions.shared.delivery import DELIVERIES, Delivery, DeliveryState
 from functions.shared.firestore.database import Database
-from functions.shared.mail_event import MAIL_EVENTS, MailRecord
+from functions.shared.records.delivery import DELIVERIES, Delivery, DeliveryState
+from functions.shared.records.mail_event import MAIL_EVENTS, MailRecord
 
 
 class DeliveryEvidence(NamedTuple):

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from functions.dlq_handler.store.alertable_records import AlertableRecords, DocumentFields, new_alert_fields
 from functions.shared.firestore.database import Database
-from functions.shared.plausible_time import plausible
-from functions.shared.system_alert import SYSTEM_ALERTS, StoredSystemAlert, SystemAlert
+from functions.shared.records.system_alert import SYSTEM_ALERTS, StoredSystemAlert, SystemAlert
+from functions.shared.times.plausible_time import plausible
 
 _RETENTION = timedelta(days=90)
 """After this Firestore deletes a system alert, by the TTL policy on `expire_at`."""

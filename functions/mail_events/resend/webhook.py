@@ -10,11 +10,11 @@ from typing import Any
 
 from functions.mail_events.event_fields import PAUSES, is_delivery_id, kept_text
 from functions.mail_events.received_events import Passed, ReceivedEvents, read_body
-from functions.shared.address_hash import address_hash
-from functions.shared.argument_tags import argument_in
-from functions.shared.mail_event import MailEvent, MailStatus
-from functions.shared.plausible_time import plausible
-from functions.shared.subscription import PauseReason
+from functions.shared.mail.argument_tags import argument_in
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.mail_event import MailEvent, MailStatus
+from functions.shared.records.subscription import PauseReason
+from functions.shared.times.plausible_time import plausible
 
 STATUSES = {
     "email.sent": MailStatus.PROCESSED,

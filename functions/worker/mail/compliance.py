@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import quote
 
-from functions.shared.address_hash import address_hash
-from functions.shared.recipient_token import RecipientToken, TokenKeys
-from functions.shared.recipients import RecipientRole
+from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.recipients import RecipientRole
+from functions.shared.records.user import User
 from functions.shared.sanitize import sanitize
 from functions.shared.settings import MailSettings
-from functions.shared.user import User
 from functions.worker.mail.model import MailRecipient
 from functions.worker.mail.unsubscribe_link import IN_HTML, IN_TEXT
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import NamedTuple, Protocol
 
-from functions.shared.recipients import RecipientRole
+from functions.shared.records.recipients import RecipientRole
+from functions.shared.records.stored_request import KeptRequest
 from functions.shared.settings import MailSettings
-from functions.shared.stored_request import KeptRequest
 from functions.worker.mail.unsubscribe_link import IN_HTML, IN_TEXT, substitutions
 
 

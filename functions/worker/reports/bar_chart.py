@@ -11,7 +11,7 @@ import io
 import math
 from collections.abc import Sequence
 
-from functions.shared.color import channels
+from functions.shared.mail.color import channels
 
 WIDTH, HEIGHT = 992, 320
 """In pixels: twice the size at which a mail shows it, for screens that have two for one."""

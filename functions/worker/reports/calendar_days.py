@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from functions.shared.period import Period
+from functions.shared.times.period import Period
 
 
 def starts_of_days(period: Period, zone: ZoneInfo) -> Iterator[datetime]:

@@ -10,7 +10,7 @@ from google.api_core.exceptions import DeadlineExceeded, FailedPrecondition
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.field_path import NAME, field_path
 from functions.shared.firestore.query import Query
-from functions.shared.user import USERS
+from functions.shared.records.user import USERS
 from functions.worker.reports.user_data import NoIndex, Total
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-from functions.shared.period import Period
+from functions.shared.times.period import Period
 from functions.worker import reports
 from functions.worker.reports.canary import Variant
 from functions.worker.reports.in_memory_user_data import Documents

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from functions.shared.language import Catalogs
-from functions.shared.language import Language as Language
+from functions.shared.mail.language import Catalogs
+from functions.shared.mail.language import Language as Language
 
 LOCALES = Path(__file__).parent / "locales"
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import get_timezone_gmt
 
-from functions.shared.period import Period
+from functions.shared.times.period import Period
 from functions.worker.reports.language import Language
 
 

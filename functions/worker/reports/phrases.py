@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from functions.shared.recipients import RecipientRole
-from functions.shared.schedule import Cadence
+from functions.shared.records.recipients import RecipientRole
+from functions.shared.times.schedule import Cadence
 from functions.worker.mail.model import Attachment, MailRecipient
 from functions.worker.reports.language import Language
 from functions.worker.reports.request import ReportRequest

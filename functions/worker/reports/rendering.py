@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from functions.shared.brand import PLAIN
+from functions.shared.mail.brand import PLAIN
 from functions.worker.mail.provider import make_tags_inert
 from functions.worker.reports.blocks import Table
 from functions.worker.reports.language import Language

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from functions.shared.brand import PLAIN, Brand
-from functions.shared.period import Period, is_regular, unit_before
-from functions.shared.schedule import Cadence, Schedule
-from functions.shared.subscription import Subscription
-from functions.shared.user import User
+from functions.shared.mail.brand import PLAIN, Brand
+from functions.shared.records.subscription import Subscription
+from functions.shared.records.user import User
+from functions.shared.times.period import Period, is_regular, unit_before
+from functions.shared.times.schedule import Cadence, Schedule
 from functions.worker.reports.report import PermanentError
 from functions.worker.reports.user_data import UserData
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import structlog
 
-from functions.shared.period import Period
-from functions.shared.plausible_time import EARLIEST, plausible
-from functions.shared.user import User
+from functions.shared.records.user import User
+from functions.shared.times.period import Period
+from functions.shared.times.plausible_time import EARLIEST, plausible
 from functions.worker.reports.amounts import usable_amount
 from functions.worker.reports.user_data import UserData
 

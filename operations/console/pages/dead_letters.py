@@ -16,18 +16,18 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from functions.shared.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
 from functions.shared.logging import redact_addresses
+from functions.shared.records.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
 from operations.console.console import Console, console_of
 from operations.console.form import Form, form_action, moments_of
 from operations.console.jobs import Job
 from operations.console.view import link, page_links
-from operations.dead_letter_result import DeadLetterResult
-from operations.dead_letters import DeadLetters
-from operations.dismissal import Dismissals, decide_dismissal
-from operations.letter_filter import LetterFilter
+from operations.dead_letters.dead_letter_result import DeadLetterResult
+from operations.dead_letters.dead_letters import DeadLetters
+from operations.dead_letters.dismissal import Dismissals, decide_dismissal
+from operations.dead_letters.letter_filter import LetterFilter
+from operations.dead_letters.replay import Replay
 from operations.operator_actions import OperatorActions
-from operations.replay import Replay
 from operations.time_args import to_json_time
 
 _LETTERS_A_PAGE = 50

@@ -11,25 +11,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery import Delivery, DeliveryState, SkipReason
-from functions.shared.ids import is_document_id, task_id
-from functions.shared.queue_choice import choose_queue
-from operations import preview as previews
+from functions.shared.queues.queue_choice import choose_queue
+from functions.shared.records.dead_letter import DeadLetterReason
+from functions.shared.records.delivery import Delivery, DeliveryState, SkipReason
+from functions.shared.records.ids import is_document_id, task_id
 from operations.console.console import Console, console_of, require_operator
 from operations.console.form import moments_of
 from operations.console.mail_frame import mail_response
 from operations.console.view import page_links
-from operations.dead_letters import DeadLetters
-from operations.deliveries import Deliveries, delivery_row
-from operations.delivery_filter import DeliveryFilter
-from operations.mail_records import MailRecords
-from operations.page import Page
-from operations.preview_period import next_period
-from operations.preview_subject import read_subject
-from operations.runs import Runs
-from operations.session_preview import build_live
-from operations.timeline import timeline, what_next
+from operations.dead_letters.dead_letters import DeadLetters
+from operations.deliveries.deliveries import Deliveries, delivery_row
+from operations.deliveries.delivery_filter import DeliveryFilter
+from operations.deliveries.mail_records import MailRecords
+from operations.deliveries.timeline import timeline, what_next
+from operations.previews import preview as previews
+from operations.previews.preview_period import next_period
+from operations.previews.preview_subject import read_subject
+from operations.previews.session_preview import build_live
+from operations.reading.page import Page
+from operations.runs.runs import Runs
 
 _DELIVERIES_A_PAGE = 50
 

@@ -9,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from operations import preview as previews
 from operations.console.console import console_of
 from operations.console.mail_frame import LOOKS, WIDTHS, mail_response
-from operations.kind_variables import kind_variables
-from operations.preview_period import next_period
-from operations.preview_subject import sample_subject
-from operations.subscription_defaults import BUILT_IN_DEFAULTS
+from operations.previews import preview as previews
+from operations.previews.kind_variables import kind_variables
+from operations.previews.preview_period import next_period
+from operations.previews.preview_subject import sample_subject
+from operations.subscriptions.subscription_defaults import BUILT_IN_DEFAULTS
 
 _ALL = "all"
 

@@ -13,8 +13,8 @@ from operations.console.form import Form, form_action
 from operations.console.local_client import LocalClient
 from operations.console.mail_frame import LOOKS, WIDTHS, mail_response
 from operations.console.view import link
-from operations.firestore_browser import FirestoreBrowser
-from operations.mail_html.html_check import GMAIL_SHOWS_BYTES, check_html
+from operations.mail_checks.html_check import GMAIL_SHOWS_BYTES, check_html
+from operations.reading.firestore_browser import FirestoreBrowser
 
 _MAILS_A_PAGE = 50
 _MESSAGES_A_PAGE = 30

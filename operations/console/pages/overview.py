@@ -13,11 +13,13 @@ from starlette.routing import Route
 from operations.console.charts import Chart, stacked
 from operations.console.console import Console, console_of, recorded
 from operations.console.form import Form, form_action
+from operations.console.page_parts import read_parts
+from operations.console.queue_rows import read_queues
 from operations.console.view import link
-from operations.dead_letters import DeadLetters
-from operations.health import Concern, find_concerns
-from operations.letter_filter import LetterFilter
-from operations.overview import (
+from operations.dead_letters.dead_letters import DeadLetters
+from operations.dead_letters.letter_filter import LetterFilter
+from operations.overview.health import Concern, find_concerns
+from operations.overview.overview import (
     DELIVERED,
     OUTCOMES,
     UNDELIVERED,
@@ -27,10 +29,8 @@ from operations.overview import (
     next_run,
     unknown_mails,
 )
-from operations.page_parts import read_parts
-from operations.queue_rows import read_queues
-from operations.runs import Runs
-from operations.sending import Sending, to_row
+from operations.runs.runs import Runs
+from operations.runs.sending import Sending, to_row
 from operations.system_alerts import SystemAlerts
 
 _SHOWN_RUNS = 5

@@ -10,31 +10,31 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from functions.shared.ids import is_document_id
-from functions.shared.period import Period
-from functions.shared.recipients import recipients
-from functions.shared.schedule import Cadence
-from functions.shared.subscription import Subscription
-from functions.shared.user import User
-from operations import preview as previews
+from functions.shared.records.ids import is_document_id
+from functions.shared.records.recipients import recipients
+from functions.shared.records.subscription import Subscription
+from functions.shared.records.user import User
+from functions.shared.times.period import Period
+from functions.shared.times.schedule import Cadence
 from operations.console.console import Console, console_of, recorded, require_operator
 from operations.console.form import Form, form_action
 from operations.console.mail_frame import mail_response
 from operations.console.view import link, part
-from operations.deliveries import Deliveries, delivery_row
-from operations.delivery_filter import DeliveryFilter
+from operations.deliveries.deliveries import Deliveries, delivery_row
+from operations.deliveries.delivery_filter import DeliveryFilter
+from operations.deliveries.mail_records import MailRecords
+from operations.deliveries.send_now import send_now
 from operations.errors import OperatorError
-from operations.mail_records import MailRecords
-from operations.preview_period import next_period, parse_period, report_about
-from operations.preview_subject import read_subject
-from operations.send_now import send_now
-from operations.send_test import send_test_report
-from operations.session_preview import build_live
-from operations.subscription_args import parse_end
-from operations.subscription_changes import SubscriptionChanges
-from operations.subscription_edit import SubscriptionEdit
-from operations.subscriptions import Subscriptions, subscription_row
-from operations.users import Users, explain_user, user_row
+from operations.previews import preview as previews
+from operations.previews.preview_period import next_period, parse_period, report_about
+from operations.previews.preview_subject import read_subject
+from operations.previews.send_test import send_test_report
+from operations.previews.session_preview import build_live
+from operations.subscriptions.subscription_args import parse_end
+from operations.subscriptions.subscription_changes import SubscriptionChanges
+from operations.subscriptions.subscription_edit import SubscriptionEdit
+from operations.subscriptions.subscriptions import Subscriptions, subscription_row
+from operations.users.users import Users, explain_user, user_row
 
 Endpoint = Callable[[Request], Response]
 

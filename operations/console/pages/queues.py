@@ -12,9 +12,9 @@ from starlette.routing import Route
 
 from operations.console.console import Console, console_of, recorded
 from operations.console.form import Form, form_action
+from operations.console.queue_rows import read_queues
 from operations.console.view import link
-from operations.queue_change import QueueSettings, check_change, differences, warnings
-from operations.queue_rows import read_queues
+from operations.queues.queue_change import QueueSettings, check_change, differences, warnings
 
 _TASKS_SHOWN = 50
 

@@ -8,16 +8,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from functions.shared.ids import is_document_id
-from functions.shared.run import RUN_COUNTERS
+from functions.shared.records.ids import is_document_id
+from functions.shared.records.run import RUN_COUNTERS
 from operations.console.console import console_of
+from operations.console.page_parts import read_parts
+from operations.console.queue_rows import read_queues
 from operations.console.view import page_links
-from operations.dead_letters import DeadLetters
-from operations.letter_causes import by_cause
-from operations.page_parts import read_parts
-from operations.queue_rows import read_queues
-from operations.run_progress import due_sum, progress_of
-from operations.runs import Runs
+from operations.dead_letters.dead_letters import DeadLetters
+from operations.dead_letters.letter_causes import by_cause
+from operations.runs.run_progress import due_sum, progress_of
+from operations.runs.runs import Runs
 
 _RUNS_A_PAGE = 48
 _LETTERS_READ = 500

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from itertools import islice
 
-from functions.shared.dead_letter import DeadLetterReason, DeadLetterState
-from functions.shared.delivery import DeliveryState
+from functions.shared.records.dead_letter import DeadLetterReason, DeadLetterState
+from functions.shared.records.delivery import DeliveryState
 from functions.shared.settings import MailProviderName
 from functions.worker.mail.provider import parts_of
 from proof.benchmarks.peers.counting import Told

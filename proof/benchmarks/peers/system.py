@@ -10,8 +10,8 @@ from typing import Protocol
 from google.cloud.tasks_v2 import Queue, RateLimits
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
 from functions.shared.settings import MailProviderName
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION
 from local_cloud.tasks.settings import MAX_DISPATCHES_PER_SECOND
 from proof.benchmarks.peers.counting import Told
 from proof.faults.instances import until

@@ -9,9 +9,9 @@ from google.cloud.tasks_v2 import Queue, RetryConfig
 
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.fan_out import report_task
-from functions.shared.report_task import ReportTask
-from functions.shared.retry_policy import RetryPolicy
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION
+from functions.shared.queues.retry_policy import RetryPolicy
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
 from proof.benchmarks.cloud import DUE_AT, PARENT, TASKS, Cloud
 from proof.benchmarks.failure import BenchmarkFailed
 from proof.benchmarks.load import send

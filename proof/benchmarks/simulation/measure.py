@@ -9,10 +9,10 @@ from typing import Any
 
 import requests
 
-from functions.shared.delivery import DELIVERIES, DeliveryState
-from functions.shared.ids import delivery_id, shard_of
-from functions.shared.recipient_token import RecipientToken, TokenKeys
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION
+from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
+from functions.shared.records.delivery import DELIVERIES, DeliveryState
+from functions.shared.records.ids import delivery_id, shard_of
+from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
 from proof.benchmarks import console, worker
 from proof.benchmarks.cloud import DUE_AT, TASKS, Cloud
 from proof.benchmarks.console_data import ConsoleData

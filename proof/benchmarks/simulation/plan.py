@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil, floor, log
 
-from functions.shared.ids import SHARDS
-from functions.shared.retry_policy import RetryPolicy
+from functions.shared.queues.retry_policy import RetryPolicy
+from functions.shared.records.ids import SHARDS
 from proof.benchmarks.simulation import limits
 from proof.benchmarks.simulation.request_cost import RequestKind, measured
 

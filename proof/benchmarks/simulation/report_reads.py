@@ -9,10 +9,10 @@ from math import ceil
 from statistics import mean
 from typing import Any
 
-from functions.shared.period import Period
-from functions.shared.schedule import Cadence
-from functions.shared.subscription import Subscription, SubscriptionDefaults
-from functions.shared.user import User
+from functions.shared.records.subscription import Subscription, SubscriptionDefaults
+from functions.shared.records.user import User
+from functions.shared.times.period import Period
+from functions.shared.times.schedule import Cadence
 from functions.worker.reports import activity, usage
 from functions.worker.reports.in_memory_user_data import Documents, InMemoryUserData
 from functions.worker.reports.request import ReportRequest

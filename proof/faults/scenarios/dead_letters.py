@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import grpc
 
-from functions.shared.system_alert import AlertKind
+from functions.shared.records.system_alert import AlertKind
 from local_cloud.dead_letters import MAX_DELIVERY_ATTEMPTS, UNDELIVERABLE
 from proof.faults.disturbances import Disturbance, answer, lose_answer, never_answer, refuse
 from proof.faults.injection_points import InjectionPoint

@@ -7,8 +7,8 @@ from typing import Any
 
 import grpc
 
+from functions.shared.records.system_alert import AlertKind
 from functions.shared.settings import OnUnknownOutcome
-from functions.shared.system_alert import AlertKind
 from local_cloud.inbox.faults import Answer as HttpAnswer
 from local_cloud.tasks.dispatch import Answer, AnswerLost
 from proof.faults.disturbances import CarryOut, Disturbance, answer, cut, lose_answer, refuse

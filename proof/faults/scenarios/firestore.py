@@ -2,7 +2,7 @@
 
 import grpc
 
-from functions.shared.system_alert import AlertKind
+from functions.shared.records.system_alert import AlertKind
 from proof.faults.disturbances import Disturbance, lose_answer, refuse
 from proof.faults.injection_points import InjectionPoint
 from proof.faults.instances import until

@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 import grpc
 
-from functions.shared.system_alert import AlertKind
+from functions.shared.records.system_alert import AlertKind
 from local_cloud.inbox.server import EMAIL_LOGS_SCOPE
 from proof.faults.disturbances import lose_answer, refuse
 from proof.faults.injection_points import InjectionPoint

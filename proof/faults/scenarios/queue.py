@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import date, timedelta
 
-from functions.shared.ramp import Ramp
-from functions.shared.system_alert import AlertKind
+from functions.shared.queues.ramp import Ramp
+from functions.shared.records.system_alert import AlertKind
 from local_cloud.tasks.dispatch import Answer, AnswerLost
 from local_cloud.tasks.settings import burst_size
 from proof.faults.injection_points import InjectionPoint

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
+from functions.shared.records.system_alert import AlertKind
 from functions.shared.settings import MailProviderName
-from functions.shared.system_alert import AlertKind
 from local_cloud.tasks.dispatch import Answer
 from proof.faults.disturbances import CarryOut, Disturbance, accept_and_answer, answer, cut, never_answer, slow
 from proof.faults.injection_points import InjectionPoint, InterceptedCall

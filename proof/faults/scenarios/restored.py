@@ -4,8 +4,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from functions.shared.records.system_alert import AlertKind
 from functions.shared.settings import MailProviderName
-from functions.shared.system_alert import AlertKind
 from proof.faults.disturbances import CarryOut
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
 from proof.faults.invariants import SENT, UNKNOWN_OUTCOME

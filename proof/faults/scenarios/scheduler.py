@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import grpc
 
-from functions.shared.ids import run_id
-from functions.shared.system_alert import AlertKind
+from functions.shared.records.ids import run_id
+from functions.shared.records.system_alert import AlertKind
 from proof.faults.disturbances import CarryOut, Disturbance, lose_answer, refuse
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
 from proof.faults.scenario_run import Scenario, ScenarioRun, Script

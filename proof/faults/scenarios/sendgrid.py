@@ -4,8 +4,8 @@ from collections import Counter
 from datetime import timedelta
 from typing import Any
 
+from functions.shared.records.system_alert import AlertKind
 from functions.shared.settings import OnUnknownOutcome
-from functions.shared.system_alert import AlertKind
 from local_cloud.inbox.server import EMAIL_LOGS_SCOPE
 from proof.faults.disturbances import CarryOut, Disturbance, accept_and_answer, answer, cut, never_answer, slow
 from proof.faults.injection_points import InjectionPoint, InterceptedCall

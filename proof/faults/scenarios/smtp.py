@@ -3,8 +3,8 @@ tell. So an outcome that nothing proves is left to a person, and named."""
 
 from typing import Any
 
+from functions.shared.records.system_alert import AlertKind
 from functions.shared.settings import MailProviderName, OnUnknownOutcome
-from functions.shared.system_alert import AlertKind
 from proof.faults.disturbances import CarryOut, Disturbance, answer, cut, never_answer
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
 from proof.faults.invariants import UNKNOWN_OUTCOME

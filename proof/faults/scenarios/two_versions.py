@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import grpc
 
-from functions.shared.ids import run_id
-from functions.shared.system_alert import AlertKind
+from functions.shared.records.ids import run_id
+from functions.shared.records.system_alert import AlertKind
 from local_cloud.tasks.dispatch import Answer, AnswerLost
 from proof.faults.disturbances import cut, lose_answer, refuse
 from proof.faults.injection_points import InjectionPoint

@@ -5,7 +5,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
-from functions.shared.system_alert import AlertKind
+from functions.shared.records.system_alert import AlertKind
 from proof.faults.disturbances import CarryOut
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
 from proof.faults.instances import until

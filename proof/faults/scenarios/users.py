@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from itertools import cycle
 from typing import Any
 
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION
-from functions.shared.system_alert import AlertKind
+from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
+from functions.shared.records.system_alert import AlertKind
 from proof.faults.plans import Plan
 from proof.faults.scenario_run import Scenario, ScenarioRun
 from proof.faults.subscribers import PLANS, KnownSubscription, subscription_fields, user_fields

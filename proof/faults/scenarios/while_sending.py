@@ -1,6 +1,6 @@
 """What a mail provider does to requests, whichever it is."""
 
-from functions.shared.system_alert import AlertKind
+from functions.shared.records.system_alert import AlertKind
 from proof.faults.disturbances import Disturbance, answer
 from proof.faults.injection_points import InjectionPoint
 from proof.faults.scenario_run import ScenarioRun, Script

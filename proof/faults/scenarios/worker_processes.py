@@ -8,9 +8,9 @@ from typing import Any
 
 import grpc
 
-from functions.shared.retry_policy import DISPATCH_DEADLINE
+from functions.shared.queues.retry_policy import DISPATCH_DEADLINE
+from functions.shared.records.system_alert import AlertKind
 from functions.shared.settings import OnUnknownOutcome
-from functions.shared.system_alert import AlertKind
 from local_cloud.tasks.dispatch import Answer, AnswerLost
 from proof.faults.disturbances import CarryOut, refuse
 from proof.faults.injection_points import InjectionPoint, InterceptedCall

@@ -1,6 +1,6 @@
 """The worker, in whose deliveries there is no room for the requests of a mail, as if each report had large files."""
 
-from functions.shared import stored_request
+from functions.shared.records import stored_request
 
 stored_request.MOST_STORED_BYTES = 0
 

@@ -17,7 +17,7 @@ import pytest
 import requests
 from google.api_core.exceptions import GoogleAPIError
 
-from functions.shared.report_task import ReportTask
+from functions.shared.records.report_task import ReportTask
 from proof.benchmarks.__main__ import NoTable, carry_out
 from proof.benchmarks.failure import BenchmarkFailed, unfit_machine
 from proof.benchmarks.function import Function

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.retry_policy import RetryPolicy
-from functions.shared.schedule import Cadence
+from functions.shared.queues.retry_policy import RetryPolicy
+from functions.shared.times.schedule import Cadence
 from proof.benchmarks.simulation import check, plots, report_reads, scale
 from proof.benchmarks.simulation.cost import cost
 from proof.benchmarks.simulation.following import follow

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from functions.shared.system_alert import AlertKind
+from functions.shared.records.system_alert import AlertKind
 from proof.faults.injection_points import InjectionPoint
 from proof.faults.invariants import SENT, Delivery, History, check
 from proof.faults.plans import Plan

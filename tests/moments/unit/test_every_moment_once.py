@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from functions.shared import delivery as deliveries
-from functions.shared import mark
-from functions.shared.delivery import DeliveryState, SkipReason
-from functions.shared.period import Period, unit_before
-from functions.shared.subscription import Subscription
+from functions.shared.records import delivery as deliveries
+from functions.shared.records import mark
+from functions.shared.records.delivery import DeliveryState, SkipReason
+from functions.shared.records.subscription import Subscription
+from functions.shared.times.period import Period, unit_before
 from functions.worker.task_delivery import TaskDelivery
 from tests.moments import world
 from tests.moments.sequences import OPERATIONS, STARTS, Play, play

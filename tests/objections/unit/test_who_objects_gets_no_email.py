@@ -11,11 +11,11 @@ from functions.dispatcher.scheduling import new_place
 from functions.mail_events import take_events
 from functions.mail_events.address_events import fields_for_event
 from functions.preferences import changes
-from functions.shared import objections
-from functions.shared.mail_event import MailEvent, MailRecord
-from functions.shared.recipients import Recipient, RecipientRole, recipients
-from functions.shared.subscription import Subscription
-from functions.shared.user import User
+from functions.shared.records import objections
+from functions.shared.records.mail_event import MailEvent, MailRecord
+from functions.shared.records.recipients import Recipient, RecipientRole, recipients
+from functions.shared.records.subscription import Subscription
+from functions.shared.records.user import User
 from tests.objections import world
 from tests.objections.sequences import OPERATIONS, STARTS, play
 from tests.objections.world import World

@@ -17,13 +17,13 @@ from google.cloud import firestore, tasks_v2
 from typer import testing
 from typer.testing import CliRunner
 
-from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery import DeliveryState
 from functions.shared.firestore.database import Database
-from functions.shared.ids import delivery_id, shard_of
-from functions.shared.report_task import ReportTask
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION
-from functions.shared.task_queue import cloud_tasks_client
+from functions.shared.queues.task_queue import cloud_tasks_client
+from functions.shared.records.dead_letter import DeadLetterReason
+from functions.shared.records.delivery import DeliveryState
+from functions.shared.records.ids import delivery_id, shard_of
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.http import HttpServer

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from functions.shared.delivery import DeliveryState
+from functions.shared.records.delivery import DeliveryState
 from tests.forked_python import run_python
 from tests.operations.integration.conftest import Emulators, Project
 from tests.support import PATIENCE_SECONDS, REPOSITORY, free_ports

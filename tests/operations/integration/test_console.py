@@ -14,11 +14,11 @@ from urllib.parse import quote, unquote
 import pytest
 import requests
 
-from functions.shared.address_hash import address_hash
-from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery import DeliveryState
-from functions.shared.run import RUN_COUNTERS
-from functions.shared.subscription import ADDRESS_LISTS
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.dead_letter import DeadLetterReason
+from functions.shared.records.delivery import DeliveryState
+from functions.shared.records.run import RUN_COUNTERS
+from functions.shared.records.subscription import ADDRESS_LISTS
 from operations.operator_actions import OperatorActions
 from operations.session import Session
 from tests.console_server import serving

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from functions.shared.ids import shard_of
-from functions.shared.mail_event import MAIL_EVENTS, MailRecord, MailStatus, Sighting
+from functions.shared.records.ids import shard_of
+from functions.shared.records.mail_event import MAIL_EVENTS, MailRecord, MailStatus, Sighting
 from tests.console_server import wait_for_charts
 from tests.operations.integration.conftest import DUE, Project
 from tests.operations.integration.test_console import Browser, actions, put_run, put_user, running

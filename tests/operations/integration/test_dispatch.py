@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from functions.shared.identity import TokenVerifier
+from functions.shared.serving.identity import TokenVerifier
 from tests.operations.integration.conftest import FIGURES, Dispatcher, Project
 from tests.support import free_ports
 

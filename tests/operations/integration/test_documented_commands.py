@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from functions.shared.run import RUNS
+from functions.shared.records.run import RUNS
 from operations.commands.app import app
 from tests.operations.integration.conftest import FIGURES, Dispatcher, Project
 from tests.seeding import seed, subscription_reference, user_reference

@@ -24,7 +24,7 @@ from local_cloud.inbox.event_webhook import WebhookKey
 from local_cloud.inbox.server import Inbox
 from operations import session
 from operations.commands.app import app
-from operations.deployed_env import DeployedEnv
+from operations.connection.deployed_env import DeployedEnv
 from operations.errors import NotConfigured
 from tests.operations.integration.conftest import Emulators
 

@@ -11,8 +11,8 @@ import pytest
 import structlog
 import typer.main
 
-from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery import DeliveryState
+from functions.shared.records.dead_letter import DeadLetterReason
+from functions.shared.records.delivery import DeliveryState
 from operations.commands.app import app
 from operations.output import guard_logs
 from tests.operations.integration.conftest import FIGURES, Answer, Dispatcher, Project

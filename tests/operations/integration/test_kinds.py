@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from functions.worker.reports.needs import Needs
-from operations import preview
+from operations.previews import preview
 from tests.operations.integration.conftest import Project
 from tests.seeding import seed
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery import DeliveryState
+from functions.shared.records.dead_letter import DeadLetterReason
+from functions.shared.records.delivery import DeliveryState
 from tests.operations.integration.conftest import Project
 from tests.seeding import seed
 

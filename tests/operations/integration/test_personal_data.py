@@ -13,15 +13,15 @@ import pytest
 from aiohttp import web
 from google.cloud import tasks_v2
 
-from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery import DeliveryState
-from functions.shared.ids import delivery_id, malformed_letter_id
-from functions.shared.mail_event import MailRecord
-from functions.shared.report_task import ReportTask
-from functions.shared.task_queue import cloud_tasks_client
+from functions.shared.queues.task_queue import cloud_tasks_client
+from functions.shared.records.dead_letter import DeadLetterReason
+from functions.shared.records.delivery import DeliveryState
+from functions.shared.records.ids import delivery_id, malformed_letter_id
+from functions.shared.records.mail_event import MailRecord
+from functions.shared.records.report_task import ReportTask
 from local_cloud.http import HttpServer
-from operations.personal_data import PersonalData
-from operations.queues import Queues
+from operations.queues.queues import Queues
+from operations.users.personal_data import PersonalData
 from tests.operations.integration.conftest import DUE, Project
 from tests.seeding import seed, user_reference
 from tests.support import PATIENCE_SECONDS, wait_until

@@ -3,7 +3,7 @@
 import pytest
 from google.cloud import tasks_v2
 
-from functions.shared.task_queue import cloud_tasks_client
+from functions.shared.queues.task_queue import cloud_tasks_client
 from tests.operations.integration.conftest import LOCATION, Project
 
 QUEUE_KEYS = {

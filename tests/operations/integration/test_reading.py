@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from functions.shared.address_hash import address_hash
-from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery import DeliveryState
-from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
-from functions.shared.subscription import PauseReason
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.dead_letter import DeadLetterReason
+from functions.shared.records.delivery import DeliveryState
+from functions.shared.records.mail_event import MailEvent, MailRecord, MailStatus
+from functions.shared.records.subscription import PauseReason
 from tests.operations.integration.conftest import Project
 from tests.seeding import paused, seed
 

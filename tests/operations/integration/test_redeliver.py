@@ -52,7 +52,7 @@ def topics(project: Project) -> Iterator[Topics]:
         environment.setenv("PUBSUB_EMULATOR_HOST", host)
         publisher, subscriber = PublisherClient(), SubscriberClient()
         # Here a message is there as soon as it is published.
-        environment.setattr("operations.undeliverable._WAIT_SECONDS", 1.0)
+        environment.setattr("operations.dead_letters.undeliverable._WAIT_SECONDS", 1.0)
         publisher_client.cache_clear()
         yield Topics(project, publisher, subscriber)
     publisher_client.cache_clear()

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from functions.shared.dead_letter import CLOSED_LETTER_RETENTION, OPEN_LETTER_RETENTION, DeadLetterReason
-from operations.dismissal import DismissalOutcome, Dismissals
+from functions.shared.records.dead_letter import CLOSED_LETTER_RETENTION, OPEN_LETTER_RETENTION, DeadLetterReason
+from operations.dead_letters.dismissal import DismissalOutcome, Dismissals
 from tests.operations.integration.conftest import Project
 
 

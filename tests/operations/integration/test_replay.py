@@ -9,16 +9,16 @@ import pytest
 from functions.dlq_handler.intake.pubsub_message import PubSubMessage
 from functions.dlq_handler.intake.received_dead_letter import read_dead_letter
 from functions.dlq_handler.store.dead_letter_store import DeadLetterStore
-from functions.shared.dead_letter import CLOSED_LETTER_RETENTION, DeadLetter, DeadLetterReason
-from functions.shared.delivery import DeliveryState
-from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
-from functions.shared.queue_choice import choose_queue
-from functions.shared.task_queue import TaskQueue
-from functions.shared.unknown_outcome import UnknownOutcomes
-from operations.dead_letters import DeadLetters
-from operations.queues import Queues
-from operations.replay import PreparedReplay, Replay
-from operations.replay_decision import ReplayOutcome
+from functions.shared.firestore.unknown_outcome import UnknownOutcomes
+from functions.shared.queues.queue_choice import choose_queue
+from functions.shared.queues.task_queue import TaskQueue
+from functions.shared.records.dead_letter import CLOSED_LETTER_RETENTION, DeadLetter, DeadLetterReason
+from functions.shared.records.delivery import DeliveryState
+from functions.shared.records.mail_event import MailEvent, MailRecord, MailStatus
+from operations.dead_letters.dead_letters import DeadLetters
+from operations.dead_letters.replay import PreparedReplay, Replay
+from operations.dead_letters.replay_decision import ReplayOutcome
+from operations.queues.queues import Queues
 from tests.operations.integration.conftest import DUE, LOCATION, WORKER_URL, Project
 
 

@@ -17,24 +17,24 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from functions.dlq_handler.alerting.alert_links import AlertLinks
 from functions.dlq_handler.handle_message import MessageHandler
 from functions.dlq_handler.intake.pubsub_message import PubSubMessage
-from functions.shared.address_hash import address_hash
-from functions.shared.dead_letter import DeadLetter, DeadLetterReason
-from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState
-from functions.shared.delivery_store import DeliveryChanged, DeliveryStore, Occasion, TaskDocuments
-from functions.shared.delivery_table import Claimed, Event, GivenUp, Published, Refused, Sent
-from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
-from functions.shared.period import Period
-from functions.shared.report_task import ReportTask
-from functions.shared.schedule import Cadence
-from functions.shared.subscription import SubscriptionDefaults
-from functions.shared.task_queue import TaskQueue, cloud_tasks_client
-from functions.shared.unknown_outcome import UnknownOutcomes, is_settled_by_event
+from functions.shared.firestore.delivery_store import DeliveryChanged, DeliveryStore, Occasion, TaskDocuments
+from functions.shared.firestore.unknown_outcome import UnknownOutcomes, is_settled_by_event
+from functions.shared.queues.task_queue import TaskQueue, cloud_tasks_client
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.dead_letter import DeadLetter, DeadLetterReason
+from functions.shared.records.delivery import Delivery, DeliveryFailure, DeliveryState
+from functions.shared.records.delivery_table import Claimed, Event, GivenUp, Published, Refused, Sent
+from functions.shared.records.mail_event import MailEvent, MailRecord, MailStatus
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.subscription import SubscriptionDefaults
+from functions.shared.times.period import Period
+from functions.shared.times.schedule import Cadence
 from functions.worker.attempt import Attempt
 from functions.worker.time_budget import LEASE
 from functions.worker.transitions import NextStep, next_step
-from operations.queues import Queues
-from operations.replay import PreparedReplay, Replay
-from operations.replay_decision import ReplayStep
+from operations.dead_letters.replay import PreparedReplay, Replay
+from operations.dead_letters.replay_decision import ReplayStep
+from operations.queues.queues import Queues
 from tests.operations.integration.conftest import DUE, LOCATION, WORKER_URL, Project
 
 DEFAULTS = SubscriptionDefaults("activity", Cadence.HOURLY)

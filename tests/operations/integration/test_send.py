@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from functions.shared.ids import delivery_id
-from functions.shared.report_task import ReportTask
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION
+from functions.shared.records.ids import delivery_id
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
 from tests.operations.integration.conftest import DUE, Project
 from tests.seeding import seed, subscription_reference, user_document, user_reference
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from functions.shared.report_task import ReportTask
+from functions.shared.records.report_task import ReportTask
 from functions.worker.mail.compliance import unsubscribe_token
 from local_cloud.clock import Clock
 from local_cloud.inbox.mail import Mail

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from functions.shared.ids import delivery_id, shard_of
-from functions.shared.schedule import Cadence
-from functions.shared.subscription import ADDRESS_LISTS, PauseReason, Subscription, SubscriptionDefaults
-from functions.shared.subscription_documents import StoredSubscription
+from functions.shared.firestore.subscription_documents import StoredSubscription
+from functions.shared.records.ids import delivery_id, shard_of
+from functions.shared.records.subscription import ADDRESS_LISTS, PauseReason, Subscription, SubscriptionDefaults
+from functions.shared.times.schedule import Cadence
 from functions.worker.reports.kinds import kinds
 from operations.errors import OperatorError
-from operations.subscription_changes import SubscriptionChanges
-from operations.subscription_edit import EDITABLE, SubscriptionEdit
+from operations.subscriptions.subscription_changes import SubscriptionChanges
+from operations.subscriptions.subscription_edit import EDITABLE, SubscriptionEdit
 from tests.operations.integration.conftest import Answer, Project
 from tests.seeding import seed, subscription_of, subscription_reference, user_document, user_reference
 

@@ -8,7 +8,7 @@ import pytest
 
 from functions.dlq_handler.alerting.alert_links import AlertLinks
 from functions.dlq_handler.alerting.system_alert_text import make_system_alert
-from functions.shared.system_alert import AlertKind, StoredSystemAlert
+from functions.shared.records.system_alert import AlertKind, StoredSystemAlert
 from tests.operations.integration.conftest import Project
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from functions.shared.ids import delivery_id
+from functions.shared.records.ids import delivery_id
 from tests.operations.integration.conftest import Answer, Project
 from tests.seeding import seed, user_document, user_reference
 

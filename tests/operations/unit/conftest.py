@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from operations.new_kind import ROOT
+from operations.kinds.new_kind import ROOT
 
 
 @pytest.fixture

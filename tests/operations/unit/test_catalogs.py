@@ -10,8 +10,8 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
 from functions.worker.reports.kinds import kinds
-from operations.catalogs import PREFERENCES, REPORTS, texts_of, update_catalogs, updated_catalogs, updated_titles
 from operations.errors import OperatorError
+from operations.kinds.catalogs import PREFERENCES, REPORTS, texts_of, update_catalogs, updated_catalogs, updated_titles
 
 MENU = "menu"
 """A kind that the tests make in a copy of the reports."""

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from functions.shared.run import RUN_COUNTERS
-from operations.health import find_concerns
+from functions.shared.records.run import RUN_COUNTERS
+from operations.overview.health import find_concerns
 
 NOW = datetime(2026, 11, 24, 13, 20, tzinfo=UTC)
 GOOD_RUN = {

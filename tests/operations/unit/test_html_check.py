@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operations.mail_html.features import in_words
-from operations.mail_html.html_check import GMAIL_SHOWS_BYTES, HtmlCheck, check_html
+from operations.mail_checks.features import in_words
+from operations.mail_checks.html_check import GMAIL_SHOWS_BYTES, HtmlCheck, check_html
 
 PAGE = '<!doctype html><html lang="en"><head><title>Report</title>{head}</head>{body}</html>'
 

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from functions.shared.dead_letter import DeadLetterState, StoredDeadLetter
-from operations.letter_causes import by_cause
+from functions.shared.records.dead_letter import DeadLetterState, StoredDeadLetter
+from operations.dead_letters.letter_causes import by_cause
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operations.mentions import Mentions
+from operations.users.mentions import Mentions
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ import pytest
 
 from functions.worker.reports import needs
 from functions.worker.reports.sql.report_file import read_report_file
-from operations.catalogs import updated_catalogs
 from operations.errors import OperatorError
-from operations.kind_source import Source
-from operations.new_kind import ROOT, write_kind
+from operations.kinds.catalogs import updated_catalogs
+from operations.kinds.kind_source import Source
+from operations.kinds.new_kind import ROOT, write_kind
 from tests.forked_python import run_python
 from tests.support import PATIENCE_SECONDS
 
@@ -164,7 +164,7 @@ def test_the_recipients_page_calls_a_report_as_its_kind_does(tree: Path) -> None
     edit(report, 'title: {en: "Tea sales", de: "Tea sales"}', "title: {en: Tea, de: Tee, fr: Thé}")
     german = tree / "functions" / "worker" / "reports" / "locales" / "de.po"
     edit(german, 'msgid "Team notes"\nmsgstr ""', 'msgid "Team notes"\nmsgstr "Teamnotizen"')
-    made = run(tree, "-m", "operations.catalogs")
+    made = run(tree, "-m", "operations.kinds.catalogs")
     assert made.stdout.split() == ["functions/preferences/titles.json"]
     (tree / "titles.py").write_text(TITLE_OF)
     asked = run(tree, "-m", "titles", "tea_sales", "team_notes", "usage", "gone")

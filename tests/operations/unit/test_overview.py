@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from operations.overview import Span, unknown_mails
+from operations.overview.overview import Span, unknown_mails
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
 

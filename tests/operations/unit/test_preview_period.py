@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.period import Period, period_to_report, unit_before
-from functions.shared.schedule import Cadence, Covers, Schedule
-from functions.shared.subscription import Subscription, SubscriptionDefaults
-from operations.preview_period import next_period, parse_period, report_about
+from functions.shared.records.subscription import Subscription, SubscriptionDefaults
+from functions.shared.times.period import Period, period_to_report, unit_before
+from functions.shared.times.schedule import Cadence, Covers, Schedule
+from operations.previews.preview_period import next_period, parse_period, report_about
 
 HOUR = timedelta(hours=1)
 

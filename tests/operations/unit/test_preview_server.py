@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from operations.preview_server import PreviewServer
+from operations.previews.preview_server import PreviewServer
 
 PAGE = "<!doctype html><html><body>{text}</body></html>"
 

@@ -8,11 +8,11 @@ import pytest
 
 from functions.shared.settings import MailSettings
 from functions.worker.reports import activity, language, rendering
-from operations import preview
 from operations.errors import OperatorError
-from operations.preview_period import parse_period
-from operations.preview_subject import sample_subject
-from operations.subscription_defaults import BUILT_IN_DEFAULTS
+from operations.previews import preview
+from operations.previews.preview_period import parse_period
+from operations.previews.preview_subject import sample_subject
+from operations.subscriptions.subscription_defaults import BUILT_IN_DEFAULTS
 
 SUBJECT = sample_subject("activity", BUILT_IN_DEFAULTS)
 SETTINGS = MailSettings(mail_from="reports@example.com")

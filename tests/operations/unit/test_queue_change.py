@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from operations.queue_change import QueueSettings, differences, warnings
+from operations.queues.queue_change import QueueSettings, differences, warnings
 
 BEFORE = QueueSettings(
     rate=10.0,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from operations.release_check import (
+from operations.releases.release_check import (
     ROOT,
     UPGRADE_NOTES,
     ReleaseFacts,
@@ -15,7 +15,7 @@ from operations.release_check import (
     release_notes,
     release_problems,
 )
-from operations.running_versions import project_version
+from operations.releases.running_versions import project_version
 from tests.git import commit_all, git
 
 _LOG = """\

@@ -7,10 +7,16 @@ from typing import Any
 
 import pytest
 
-from functions.shared.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
-from functions.shared.delivery import Delivery, DeliveryState
-from functions.shared.delivery_table import DELIVERY_RETENTION
-from operations.replay_decision import ReplayDecision, ReplayOutcome, ReplayStep, decide_replay, may_have_been_sent
+from functions.shared.records.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
+from functions.shared.records.delivery import Delivery, DeliveryState
+from functions.shared.records.delivery_table import DELIVERY_RETENTION
+from operations.dead_letters.replay_decision import (
+    ReplayDecision,
+    ReplayOutcome,
+    ReplayStep,
+    decide_replay,
+    may_have_been_sent,
+)
 
 NOW = datetime(2026, 11, 24, 15, tzinfo=UTC)
 EARLIER = NOW - timedelta(hours=1)

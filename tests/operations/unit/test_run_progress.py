@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from functions.shared.run import RUN_COUNTERS
-from operations.run_progress import DueSum, RunProgress, due_sum, progress_of
+from functions.shared.records.run import RUN_COUNTERS
+from operations.runs.run_progress import DueSum, RunProgress, due_sum, progress_of
 
 NOW = datetime(2026, 11, 24, 13, 0, 10, tzinfo=UTC)
 

@@ -8,8 +8,8 @@ import pytest
 import typer.main
 
 from operations.commands.app import app
-from operations.subscription_args import parse_end, parse_field, parse_option, parse_weekday
-from operations.subscription_edit import EDITABLE
+from operations.subscriptions.subscription_args import parse_end, parse_field, parse_option, parse_weekday
+from operations.subscriptions.subscription_edit import EDITABLE
 
 NOW = datetime(2026, 11, 25, 20, 20, tzinfo=UTC)
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from functions.shared.schedule import Cadence
+from functions.shared.times.schedule import Cadence
+from operations.connection.target import Target
 from operations.errors import NotConfigured
-from operations.subscription_defaults import BUILT_IN_DEFAULTS, subscription_defaults
-from operations.target import Target
+from operations.subscriptions.subscription_defaults import BUILT_IN_DEFAULTS, subscription_defaults
 
 DEPLOYED = {"DEFAULT_KIND": "usage", "DEFAULT_CADENCE": "weekly"}
 

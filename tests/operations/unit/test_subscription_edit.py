@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.mark import rescheduled_fields
-from functions.shared.period import period_to_report
-from functions.shared.schedule import Cadence
-from functions.shared.subscription import Subscription, SubscriptionDefaults
-from functions.shared.user import User
-from operations.subscription_edit import (
+from functions.shared.records.mark import rescheduled_fields
+from functions.shared.records.subscription import Subscription, SubscriptionDefaults
+from functions.shared.records.user import User
+from functions.shared.times.period import period_to_report
+from functions.shared.times.schedule import Cadence
+from operations.subscriptions.subscription_edit import (
     InvalidEdit,
     SubscriptionEdit,
     added_fields,

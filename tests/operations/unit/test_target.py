@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from operations.connection.target import Target, find_target
 from operations.errors import NotConfigured
-from operations.target import Target, find_target
 
 LOCAL = """\
 GOOGLE_CLOUD_PROJECT=local-project

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from functions.shared.dead_letter import DeadLetterState
-from functions.shared.delivery import Delivery
-from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt
-from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
-from operations.timeline import TimelineEntry, timeline, what_next
+from functions.shared.records.dead_letter import DeadLetterState
+from functions.shared.records.delivery import Delivery
+from functions.shared.records.delivery_attempt import AttemptResult, DeliveryAttempt
+from functions.shared.records.mail_event import MailEvent, MailRecord, MailStatus
+from operations.deliveries.timeline import TimelineEntry, timeline, what_next
 
 DUE = datetime(2026, 11, 24, 13, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -3,7 +3,7 @@
 import pytest
 
 from deployment.mail_checks.finding import State
-from operations.unsubscribe_headers import check_unsubscribe_headers
+from operations.mail_checks.unsubscribe_headers import check_unsubscribe_headers
 
 ONE_CLICK = {"List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 GOOD = {"List-Id": "<activity.corp.example>", "List-Unsubscribe": "<https://corp.example/u/1>", **ONE_CLICK}

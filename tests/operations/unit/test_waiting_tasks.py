@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from operations.waiting_tasks import explain_waiting, seconds_until_empty
+from operations.queues.waiting_tasks import explain_waiting, seconds_until_empty
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
 QUEUE = {"state": "running", "rate": 10.0, "concurrent": 100, "tasks": 25, "more_tasks": False, "failing": 24}

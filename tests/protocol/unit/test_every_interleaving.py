@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from functions.shared.delivery import Delivery
+from functions.shared.records.delivery import Delivery
 from functions.worker import transitions
 from functions.worker.mail.model import MailOutcome
 from functions.worker.transitions import NextStep, next_step

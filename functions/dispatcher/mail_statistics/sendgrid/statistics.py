@@ -12,7 +12,7 @@ from typing import Any
 import requests
 
 from functions.dispatcher.mail_statistics.provider import StatisticsUnavailable
-from functions.shared.mail_breaker import MailFigures
+from functions.shared.records.mail_breaker import MailFigures
 from functions.shared.within import within
 
 ANSWER_SECONDS = 20.0

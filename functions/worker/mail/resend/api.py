@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from functions.shared.stored_request import KeptRequest
+from functions.shared.records.stored_request import KeptRequest
 from functions.worker.mail.http_call import NoAnswer, NotWritten, call
 from functions.worker.mail.model import (
     Accepted,

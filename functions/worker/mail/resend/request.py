@@ -11,9 +11,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from functions.shared.address_hash import address_hash
-from functions.shared.argument_tags import to_tags
-from functions.shared.stored_request import KeptRequest
+from functions.shared.mail.argument_tags import to_tags
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.stored_request import KeptRequest
 from functions.worker.mail import head
 from functions.worker.mail.model import Attachment, InlineImage, Mail, MailRecipient, Sender
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from zoneinfo import ZoneInfo
 
-from functions.shared.period import Period
+from functions.shared.times.period import Period
 from functions.worker.reports.calendar_days import starts_of_days
 from functions.worker.reports.language import Language
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from functions.shared.period import Period
 from functions.shared.sanitize import sanitize
+from functions.shared.times.period import Period
 from functions.worker.reports.amounts import usable_amount
 from functions.worker.reports.stored_figures import Figure
 

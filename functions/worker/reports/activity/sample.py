@@ -4,7 +4,7 @@ import random
 from datetime import timedelta
 from typing import Any
 
-from functions.shared.period import Period
+from functions.shared.times.period import Period
 from functions.worker.reports.in_memory_user_data import Documents
 from functions.worker.reports.sample_amount import SampleAmount
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from babel.numbers import list_currencies
 
-from functions.shared.period import Period
+from functions.shared.times.period import Period
 from functions.worker.reports.activity.buckets import Bucket, BucketUnit
 from functions.worker.reports.activity.figures import Figures, TypeFigures
 from functions.worker.reports.activity.type_labels import TypeLabels

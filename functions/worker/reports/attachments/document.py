@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from functions.shared.brand import PLAIN, Brand
+from functions.shared.mail.brand import PLAIN, Brand
 from functions.worker.reports.attachments.columns import Column
 from functions.worker.reports.blocks import Chart, Headline
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from functions.shared.period import Period
+from functions.shared.times.period import Period
 
 
 def dated(name: str, period: Period, zone: ZoneInfo) -> str:

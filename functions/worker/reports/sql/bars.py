@@ -6,8 +6,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from functions.shared.period import Period
 from functions.shared.sanitize import sanitize
+from functions.shared.times.period import Period
 from functions.worker.reports.calendar_days import starts_of_days
 from functions.worker.reports.language import Language
 from functions.worker.reports.sql.values import day_of, moment_of

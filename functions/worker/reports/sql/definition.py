@@ -10,7 +10,7 @@ from typing import Any
 
 from babel import Locale, UnknownLocaleError
 
-from functions.shared.language import closest
+from functions.shared.mail.language import closest
 from functions.worker.reports.attachments.formats import FileFormat
 from functions.worker.reports.report import PermanentError
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from functions.shared.period import Period
+from functions.shared.times.period import Period
 from functions.worker.reports.report import PermanentError
 from functions.worker.reports.request import ReportRequest
 from functions.worker.reports.sql.definition import Option, ParameterType

@@ -7,8 +7,8 @@ from typing import Any
 
 import structlog
 
-from functions.shared.period import Period
-from functions.shared.user import User
+from functions.shared.records.user import User
+from functions.shared.times.period import Period
 from functions.worker.mail.model import InlineImage
 from functions.worker.reports.amounts import LARGEST_AMOUNT
 from functions.worker.reports.blocks import Chart

@@ -11,8 +11,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from functions.shared.period import Period
-from functions.shared.schedule import Cadence, Schedule
+from functions.shared.times.period import Period
+from functions.shared.times.schedule import Cadence, Schedule
 from functions.worker.reports.amounts import usable_amount
 from functions.worker.reports.calendar_days import starts_of_days
 from functions.worker.reports.usage.quota import Quota

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from functions.shared.contract import describe_validation_error
+from functions.shared.records.contract import describe_validation_error
 from functions.shared.sanitize import display_name, sanitize
 from functions.worker.reports.amounts import LARGEST_AMOUNT, SMALLEST_ALLOWED
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from functions.shared.address_hash import address_hash
+from functions.shared.records.address_hash import address_hash
 from proof.faults.invariants import (
     HOUR,
     MAY_HAVE_BEEN_SENT,

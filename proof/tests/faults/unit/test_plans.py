@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.cron import CronLine
-from functions.shared.mark import resumed_fields
-from functions.shared.period import period_to_report
-from functions.shared.schedule import Cadence, Covers, Schedule
-from functions.shared.subscription import Subscription
+from functions.shared.records.mark import resumed_fields
+from functions.shared.records.subscription import Subscription
+from functions.shared.times.cron import CronLine
+from functions.shared.times.period import period_to_report
+from functions.shared.times.schedule import Cadence, Covers, Schedule
 from proof.faults.plans import Plan
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

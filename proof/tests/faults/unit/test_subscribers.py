@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from itertools import islice
 
-from functions.shared.schedule import Cadence
-from functions.shared.subscription import ADDRESS_LISTS
+from functions.shared.records.subscription import ADDRESS_LISTS
+from functions.shared.times.schedule import Cadence
 from proof.faults.subscribers import PLANS, make_subscribers
 
 SUBSCRIBERS = list(islice(make_subscribers("u", datetime(2026, 11, 24, 13, tzinfo=UTC)), 3 * len(PLANS)))

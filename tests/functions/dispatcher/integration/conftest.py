@@ -18,8 +18,8 @@ from google.cloud.tasks_v2 import CloudTasksClient, Queue, RateLimits, RetryConf
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
 from functions.shared.firestore.database import Database
-from functions.shared.report_task import ReportTask
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.function_process import FunctionProcess

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from functions.shared.subscription import SUBSCRIPTIONS
+from functions.shared.records.subscription import SUBSCRIPTIONS
 from local_cloud.rpc import Middleware
 
 

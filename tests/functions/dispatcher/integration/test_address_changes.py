@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from functions.shared.address_hash import address_hash
-from functions.shared.ids import malformed_letter_id
-from functions.shared.subscription import SUBSCRIPTIONS, PauseReason
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.ids import malformed_letter_id
+from functions.shared.records.subscription import SUBSCRIPTIONS, PauseReason
 from local_cloud.rpc import current_request
 from tests.functions.dispatcher.integration.conftest import HOUR, NOON, Cloud
 from tests.functions.dispatcher.integration.test_run_parts import NO_TIME, finish

@@ -10,8 +10,8 @@ import grpc
 import pytest
 from google.api_core.exceptions import InvalidArgument
 
-from functions.shared.ids import delivery_id, malformed_letter_id
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION
+from functions.shared.records.ids import delivery_id, malformed_letter_id
+from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
 from local_cloud.errors import LocalCloudError
 from local_cloud.rpc import RpcError, current_request
 from tests.function_process import start_function

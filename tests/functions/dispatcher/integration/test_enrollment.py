@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from functions.shared.address_hash import address_hash
-from functions.shared.ids import malformed_letter_id, shard_of
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION, PauseReason
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.ids import malformed_letter_id, shard_of
+from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION, PauseReason
 from local_cloud.rpc import current_request
 from tests.functions.dispatcher.integration.conftest import HOUR, NOON, Cloud
 from tests.functions.dispatcher.integration.reads import Reads

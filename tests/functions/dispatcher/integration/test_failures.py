@@ -13,7 +13,7 @@ from google.cloud.tasks_v2 import BatchCreateTasksMetadata
 from google.longrunning.operations_pb2 import Operation
 from google.rpc import code_pb2
 
-from functions.shared.run import RUN_RETENTION
+from functions.shared.records.run import RUN_RETENTION
 from local_cloud.rpc import Middleware, RpcError, current_request
 from tests.functions.dispatcher.integration.conftest import HOUR, NOON, Answer, Cloud
 from tests.functions.dispatcher.integration.faults import failing

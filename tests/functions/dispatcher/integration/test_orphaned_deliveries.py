@@ -8,8 +8,8 @@ from google.cloud import firestore
 from google.cloud.tasks_v2 import Task
 
 from functions.dispatcher.rescue.rescue_step import LEAST_RESCUES
-from functions.shared.ids import delivery_id, task_id
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION, PauseReason
+from functions.shared.records.ids import delivery_id, task_id
+from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION, PauseReason
 from tests.functions.dispatcher.integration.conftest import HOUR, NOON, WORKER_URL, Cloud
 from tests.seeding import paused, subscription_reference
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from functions.dispatcher.rescue.rescue_step import LEAST_RESCUES
-from functions.shared.ids import delivery_id, run_id, task_id
-from functions.shared.queue_choice import choose_queue
-from functions.shared.run import RUN_COUNTERS
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION
+from functions.shared.queues.queue_choice import choose_queue
+from functions.shared.records.ids import delivery_id, run_id, task_id
+from functions.shared.records.run import RUN_COUNTERS
+from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
 from local_cloud.rpc import current_request
 from tests.functions.dispatcher.integration.conftest import HOUR, NOON, Cloud
 from tests.functions.dispatcher.integration.faults import failing

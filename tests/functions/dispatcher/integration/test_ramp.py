@@ -7,8 +7,8 @@ import pytest
 from google.cloud.tasks_v2 import Queue, RateLimits
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from functions.shared.ids import delivery_id, run_id
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION
+from functions.shared.records.ids import delivery_id, run_id
+from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
 from tests.functions.dispatcher.integration.conftest import HOUR, NOON, Cloud
 from tests.functions.dispatcher.integration.faults import failing
 from tests.functions.dispatcher.integration.test_run_alerts import told

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from functions.shared.run import SWEPT_WITH_EVERY_RUN
+from functions.shared.records.run import SWEPT_WITH_EVERY_RUN
 from tests.functions.dispatcher.integration.conftest import HOUR, NOON, Cloud
 from tests.functions.dispatcher.integration.reads import Reads
 

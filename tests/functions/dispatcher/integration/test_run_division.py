@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from functions.dispatcher.run_part import RunPart
-from functions.shared.ids import shard_of
-from functions.shared.run import RunState
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION
+from functions.shared.records.ids import shard_of
+from functions.shared.records.run import RunState
+from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
 from tests.functions.dispatcher.integration.conftest import HOUR, NOON, Cloud
 from tests.functions.dispatcher.integration.test_run_parts import NO_TIME, carry_on, take_parts
 from tests.seeding import subscription_document, subscription_reference

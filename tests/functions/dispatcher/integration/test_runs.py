@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from functions.shared.ids import delivery_id, run_id, task_id
-from functions.shared.run import RUN_COUNTERS
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS
+from functions.shared.records.ids import delivery_id, run_id, task_id
+from functions.shared.records.run import RUN_COUNTERS
+from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS
 from tests.functions.dispatcher.integration.conftest import HOUR, NOON, TASKS, WORKER_URL, Cloud
 from tests.seeding import subscription_document, subscription_reference
 

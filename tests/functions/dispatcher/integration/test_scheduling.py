@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from google.cloud import firestore
 
-from functions.shared.address_hash import address_hash
-from functions.shared.ids import delivery_id, shard_of
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION, PauseReason
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.ids import delivery_id, shard_of
+from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION, PauseReason
 from tests.functions.dispatcher.integration.conftest import HOUR, NOON, Cloud
 from tests.seeding import paused, subscription_reference
 

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from functions.shared.ids import delivery_id, shard_of
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION
+from functions.shared.records.ids import delivery_id, shard_of
+from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
 from tests.functions.dispatcher.integration.conftest import HOUR, Cloud
 
 RUN = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)

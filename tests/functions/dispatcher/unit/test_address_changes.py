@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from functions.dispatcher.address_changes import has_another_address
-from functions.shared.address_hash import address_hash
-from functions.shared.schedule import Cadence
-from functions.shared.subscription import (
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.subscription import (
     Subscription,
     SubscriptionDefaults,
 )
-from functions.shared.user import User
+from functions.shared.records.user import User
+from functions.shared.times.schedule import Cadence
 
 OLD, NEW, LEFT_OUT = "old@example.com", "new@example.com", "left-out@example.com"
 HASHED = address_hash(OLD)

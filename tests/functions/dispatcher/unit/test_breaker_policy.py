@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 
 from functions.dispatcher.breaker_policy import BreakerLimits, decide, first_day
-from functions.shared.mail_breaker import BreakerState, MailFigures
-from functions.shared.system_alert import AlertKind
+from functions.shared.records.mail_breaker import BreakerState, MailFigures
+from functions.shared.records.system_alert import AlertKind
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TODAY = NOON.date()

@@ -6,8 +6,8 @@ import pytest
 
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.rescue.dead_lettering import failure_of_lost
-from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState
+from functions.shared.records.dead_letter import DeadLetterReason
+from functions.shared.records.delivery import Delivery, DeliveryFailure, DeliveryState
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from functions.dispatcher.rescue.earlier_tasks import PastRun, latest_over
-from functions.shared.ids import run_id
-from functions.shared.run import RunAttempt, RunState, StoredRun
+from functions.shared.records.ids import run_id
+from functions.shared.records.run import RunAttempt, RunState, StoredRun
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HALF_AN_HOUR = timedelta(minutes=30)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from functions.dispatcher.malformed_documents import is_told
-from functions.shared.dead_letter import DeadLetterState, StoredDeadLetter
+from functions.shared.records.dead_letter import DeadLetterState, StoredDeadLetter
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

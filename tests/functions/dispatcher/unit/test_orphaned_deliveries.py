@@ -7,12 +7,12 @@ import pytest
 
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.rescue.orphaned_deliveries import is_still_due
-from functions.shared.schedule import Cadence
-from functions.shared.subscription import (
+from functions.shared.records.subscription import (
     Subscription,
     SubscriptionDefaults,
     unscheduled_fields,
 )
+from functions.shared.times.schedule import Cadence
 from tests.seeding import subscription_document
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -15,7 +15,7 @@ from functions.dispatcher.rescue.rescue_step import (
     rescue_step,
     task_died,
 )
-from functions.shared.delivery import Delivery
+from functions.shared.records.delivery import Delivery
 
 RUN_TIME = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

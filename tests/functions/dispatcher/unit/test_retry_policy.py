@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.retry_policy import TASK_RETENTION, RetryPolicy
+from functions.shared.queues.retry_policy import TASK_RETENTION, RetryPolicy
 
 
 def policy(**changes: object) -> RetryPolicy:

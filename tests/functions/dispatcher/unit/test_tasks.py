@@ -10,10 +10,10 @@ from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.fan_out import report_task
 from functions.dispatcher.new_documents import NewCursor
 from functions.dispatcher.run_part import RunPart, RunStage
-from functions.shared.contract import InvalidContract
-from functions.shared.ids import SHARDS, delivery_id, task_id
-from functions.shared.plausible_time import plausible
-from functions.shared.report_task import ReportTask
+from functions.shared.records.contract import InvalidContract
+from functions.shared.records.ids import SHARDS, delivery_id, task_id
+from functions.shared.records.report_task import ReportTask
+from functions.shared.times.plausible_time import plausible
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 IDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/"), min_size=1, max_size=200).filter(

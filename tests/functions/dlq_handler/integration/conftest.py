@@ -14,8 +14,8 @@ import pytest
 import requests
 from aiohttp import web
 
-from functions.shared.dead_letter import DeadLetter, DeadLetterReason
-from functions.shared.plausible_time import plausible
+from functions.shared.records.dead_letter import DeadLetter, DeadLetterReason
+from functions.shared.times.plausible_time import plausible
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.function_process import FunctionProcess

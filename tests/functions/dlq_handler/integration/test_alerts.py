@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from functions.shared.dead_letter import DeadLetter, DeadLetterReason
+from functions.shared.records.dead_letter import DeadLetter, DeadLetterReason
 from local_cloud.inbox.faults import Answer, Call, CutConnection
 from tests.functions.dlq_handler.integration.conftest import CONSOLE, Cloud, letter
 

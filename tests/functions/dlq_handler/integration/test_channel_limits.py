@@ -19,7 +19,7 @@ from functions.dlq_handler.channels.slack_channel import SlackChannel
 from functions.dlq_handler.intake.pubsub_message import read_pubsub_message
 from functions.dlq_handler.intake.received_dead_letter import read_dead_letter
 from functions.dlq_handler.store.dead_letter_store import DeadLetterStore
-from functions.shared.dead_letter import DeadLetter, StoredDeadLetter
+from functions.shared.records.dead_letter import DeadLetter, StoredDeadLetter
 from local_cloud.clock import Clock
 from local_cloud.inbox.faults import Answer, Call
 from local_cloud.inbox.server import Inbox

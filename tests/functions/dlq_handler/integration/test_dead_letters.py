@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from functions.shared.dead_letter import DeadLetterReason
+from functions.shared.records.dead_letter import DeadLetterReason
 from tests.functions.dlq_handler.integration.conftest import DIED, Cloud, letter
 
 OPERATORS_WORD = datetime(2026, 11, 24, 15, tzinfo=UTC)

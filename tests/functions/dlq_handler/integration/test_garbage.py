@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from functions.dlq_handler.intake.received_dead_letter import cause_id
-from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.system_alert import AlertKind, SystemAlert
+from functions.shared.records.dead_letter import DeadLetterReason
+from functions.shared.records.system_alert import AlertKind, SystemAlert
 from local_cloud.rpc import RpcError
 from tests.functions.dlq_handler.integration.conftest import DIED, Cloud, Handler, letter
 from tests.functions.dlq_handler.integration.test_alerts import texts

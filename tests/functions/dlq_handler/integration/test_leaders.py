@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from functions.dlq_handler.alerting.alert_policy import LEADER_TIMEOUT
-from functions.shared.dead_letter import DeadLetter
+from functions.shared.records.dead_letter import DeadLetter
 from local_cloud.inbox.faults import Answer, Call
 from tests.functions.dlq_handler.integration.conftest import DIED, Cloud, Handler, letter
 from tests.functions.dlq_handler.integration.test_alerts import STORM, texts

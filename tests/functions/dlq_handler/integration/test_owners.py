@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from functions.dlq_handler.channels.owner_channels import UnknownOwner, owner_channels
-from functions.shared.report_task import ReportTask
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.system_alert import AlertKind, SystemAlert
 from functions.shared.settings import DlqHandlerSettings
-from functions.shared.system_alert import AlertKind, SystemAlert
 from tests.functions.dlq_handler.integration.conftest import DIED, INVOKER, URL, Cloud, Handler, letter
 
 

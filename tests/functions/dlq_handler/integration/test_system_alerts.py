@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from functions.shared.system_alert import AlertKind, SystemAlert
+from functions.shared.records.system_alert import AlertKind, SystemAlert
 from tests.functions.dlq_handler.integration.conftest import DIED, Cloud, Handler, letter
 
 RUN = "20261124T1300Z"

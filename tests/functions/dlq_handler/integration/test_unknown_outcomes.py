@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from functions.shared.dead_letter import DeadLetter, DeadLetterReason
-from functions.shared.delivery_table import MAY_HAVE_BEEN_SENT
-from functions.shared.report_task import ReportTask
-from functions.shared.system_alert import AlertKind, SystemAlert
+from functions.shared.records.dead_letter import DeadLetter, DeadLetterReason
+from functions.shared.records.delivery_table import MAY_HAVE_BEEN_SENT
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.system_alert import AlertKind, SystemAlert
 from tests.functions.dlq_handler.integration.conftest import DIED, Cloud, Handler, letter
 
 UNKNOWN = DeadLetterReason.UNKNOWN_OUTCOME

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from functions.dlq_handler.intake.pubsub_message import PubSubMessage
 from functions.dlq_handler.intake.received_dead_letter import ReceivedDeadLetter, read_dead_letter
 from functions.dlq_handler.store.dead_letter_store import dead_letter_changes
-from functions.shared.dead_letter import CLOSED_LETTER_RETENTION, OPEN_LETTER_RETENTION, StoredDeadLetter
+from functions.shared.records.dead_letter import CLOSED_LETTER_RETENTION, OPEN_LETTER_RETENTION, StoredDeadLetter
 
 DIED = datetime(2026, 11, 24, 13, tzinfo=UTC)
 NOW = DIED + timedelta(minutes=1)

@@ -13,9 +13,9 @@ from functions.dlq_handler.alerting.system_alert_text import make_system_alert
 from functions.dlq_handler.channels.alert import Alert
 from functions.dlq_handler.channels.plain_text import printable
 from functions.dlq_handler.channels.slack_blocks import code_block, escaped, to_blocks, to_fallback
-from functions.shared.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
-from functions.shared.ids import delivery_id
-from functions.shared.system_alert import AlertKind, StoredSystemAlert
+from functions.shared.records.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
+from functions.shared.records.ids import delivery_id
+from functions.shared.records.system_alert import AlertKind, StoredSystemAlert
 from local_cloud.inbox.slack import find_refusal
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)

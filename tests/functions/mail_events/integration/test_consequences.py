@@ -6,8 +6,8 @@ from typing import Any
 import grpc
 import pytest
 
-from functions.shared.address_hash import address_hash
-from functions.shared.subscription import PauseReason
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.subscription import PauseReason
 from tests.functions.mail_events.integration.conftest import SENT_AT, Provider, event, failing
 from tests.functions.mail_events.signing import to_body
 

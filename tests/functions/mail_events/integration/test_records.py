@@ -12,8 +12,8 @@ from typing import Any
 import grpc
 import pytest
 
-from functions.shared.address_hash import address_hash
-from functions.shared.ids import shard_of
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.ids import shard_of
 from tests.functions.mail_events.integration.conftest import SENT_AT, Provider, event, failing
 from tests.functions.mail_events.signing import sendgrid_event, to_body
 

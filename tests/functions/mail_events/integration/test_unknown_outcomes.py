@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 import pytest
 
-from functions.shared.dead_letter import DeadLetterState
+from functions.shared.records.dead_letter import DeadLetterState
 from tests.functions.mail_events.integration.conftest import Provider, event, failing
 from tests.functions.mail_events.signing import to_body
 

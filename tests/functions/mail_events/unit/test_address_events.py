@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functions.mail_events.address_events import fields_for_event
-from functions.shared.address_hash import address_hash
-from functions.shared.mail_event import MailEvent, MailStatus
-from functions.shared.objections import all_taken_back, objection_fields, taken_back
-from functions.shared.schedule import Cadence
-from functions.shared.subscription import PauseReason, Subscription, SubscriptionDefaults
-from functions.shared.user import User
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.mail_event import MailEvent, MailStatus
+from functions.shared.records.objections import all_taken_back, objection_fields, taken_back
+from functions.shared.records.subscription import PauseReason, Subscription, SubscriptionDefaults
+from functions.shared.records.user import User
+from functions.shared.times.schedule import Cadence
 
 AT = datetime(2026, 11, 24, 13, tzinfo=UTC)
 ADA, BOB, CAT = "ada@example.com", "bob@example.com", "cat@example.com"

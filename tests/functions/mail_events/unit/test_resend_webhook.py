@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from functions.mail_events.received_events import InvalidBody, Passed
 from functions.mail_events.resend.webhook import read_events
-from functions.shared.address_hash import address_hash
-from functions.shared.mail_event import MailStatus
-from functions.shared.subscription import PauseReason
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.mail_event import MailStatus
+from functions.shared.records.subscription import PauseReason
 from tests.functions.mail_events.resend_calls import encoded, resend_event, to_body
 
 AT = datetime(2026, 11, 24, 13, 0, 5, 126_000, tzinfo=UTC)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from functions.mail_events.event_fields import MOST_REASON_CHARACTERS
 from functions.mail_events.received_events import InvalidBody, Passed
 from functions.mail_events.sendgrid.webhook import read_events
-from functions.shared.address_hash import address_hash
-from functions.shared.mail_event import MailStatus
-from functions.shared.subscription import PauseReason
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.mail_event import MailStatus
+from functions.shared.records.subscription import PauseReason
 from tests.functions.mail_events.signing import sendgrid_event, to_body
 
 AT = 1_764_000_000

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import requests
 
-from functions.shared.address_hash import address_hash
-from functions.shared.recipient_token import RecipientToken, TokenKeys
+from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
+from functions.shared.records.address_hash import address_hash
 from local_cloud.clock import Clock
 from local_cloud.function_process import FunctionProcess
 from tests.deployed_firestore import deployed_firestore

@@ -9,9 +9,9 @@ import pytest
 import requests
 from google.api_core.exceptions import ServiceUnavailable
 
-from functions.shared.address_hash import address_hash
-from functions.shared.recipient_token import RecipientToken, TokenKeys
-from functions.shared.subscription import PauseReason
+from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.subscription import PauseReason
 from tests.functions.preferences.integration.conftest import NEXT, OLD_KEY, ONE_CLICK, House
 from tests.seeding import paused, subscription_document, subscription_reference
 

@@ -13,12 +13,12 @@ import pytest
 from functions.preferences import page
 from functions.preferences.page import Message, Page, Pages, style
 from functions.preferences.store import Account
-from functions.shared.brand import Brand
-from functions.shared.language import Catalogs, Language
-from functions.shared.recipient_token import RecipientToken, TokenKeys
-from functions.shared.schedule import Cadence
-from functions.shared.subscription import Subscription, SubscriptionDefaults
-from functions.shared.user import User
+from functions.shared.mail.brand import Brand
+from functions.shared.mail.language import Catalogs, Language
+from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
+from functions.shared.records.subscription import Subscription, SubscriptionDefaults
+from functions.shared.records.user import User
+from functions.shared.times.schedule import Cadence
 from tests.chromium import browser as browser
 from tests.chromium import chromium as chromium
 from tests.chromium import violations

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from functions.preferences.wishes import Wish
-from functions.shared.recipient_token import RecipientToken, TokenKeys
+from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
 from tests.functions.preferences.integration.conftest import KEYS, ONE_CLICK, House
 from tests.functions.shared.unit.test_recipient_token import mangled
 

@@ -20,10 +20,10 @@ from functions.preferences.changes import (
     without_address,
 )
 from functions.preferences.undo import Change, Undo
-from functions.shared.address_hash import address_hash
-from functions.shared.schedule import Cadence
-from functions.shared.subscription import ADDRESS_LISTS, PauseReason, Subscription, SubscriptionDefaults
-from functions.shared.user import User
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.subscription import ADDRESS_LISTS, PauseReason, Subscription, SubscriptionDefaults
+from functions.shared.records.user import User
+from functions.shared.times.schedule import Cadence
 
 DEFAULTS = SubscriptionDefaults(kind="activity", cadence=Cadence.DAILY)
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)

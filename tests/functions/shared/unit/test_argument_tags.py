@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.argument_tags import argument_in, to_tags
+from functions.shared.mail.argument_tags import argument_in, to_tags
 
 
 @given(value=st.text(st.characters(exclude_categories=["Cs"]), max_size=1_500))

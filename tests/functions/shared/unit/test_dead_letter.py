@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.dead_letter import (
+from functions.shared.records.dead_letter import (
     DEAD_LETTER_FIELDS,
     DeadLetterState,
     StoredDeadLetter,
@@ -18,7 +18,7 @@ from functions.shared.dead_letter import (
     replay_begun_fields,
     replayed_fields,
 )
-from functions.shared.report_task import ReportTask
+from functions.shared.records.report_task import ReportTask
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
 PAYLOAD = {

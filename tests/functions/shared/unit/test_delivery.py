@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery import DELIVERY_FIELDS, Delivery, DeliveryFailure, DeliveryState
-from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt
-from functions.shared.ids import delivery_id
-from functions.shared.period import Period
-from functions.shared.report_task import ReportTask
-from functions.shared.stored_request import StoredRequest
+from functions.shared.records.dead_letter import DeadLetterReason
+from functions.shared.records.delivery import DELIVERY_FIELDS, Delivery, DeliveryFailure, DeliveryState
+from functions.shared.records.delivery_attempt import AttemptResult, DeliveryAttempt
+from functions.shared.records.ids import delivery_id
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.stored_request import StoredRequest
+from functions.shared.times.period import Period
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NOW = NOON + timedelta(hours=1)

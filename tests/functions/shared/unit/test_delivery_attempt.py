@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.delivery_attempt import (
+from functions.shared.records.delivery_attempt import (
     MOST_ATTEMPTS,
     AttemptResult,
     DeliveryAttempt,

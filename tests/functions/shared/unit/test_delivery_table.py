@@ -7,9 +7,9 @@ from typing import Any, get_args
 
 import pytest
 
-from functions.shared.delivery import DELIVERY_FIELDS, Delivery, DeliveryFailure, SkipReason
-from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt
-from functions.shared.delivery_table import (
+from functions.shared.records.delivery import DELIVERY_FIELDS, Delivery, DeliveryFailure, SkipReason
+from functions.shared.records.delivery_attempt import AttemptResult, DeliveryAttempt
+from functions.shared.records.delivery_table import (
     TABLE,
     CannotHappen,
     Claimed,
@@ -30,10 +30,10 @@ from functions.shared.delivery_table import (
     can_happen,
     written,
 )
-from functions.shared.ids import delivery_id, shard_of
-from functions.shared.period import Period
-from functions.shared.report_task import ReportTask
-from functions.shared.states import DeadLetterReason, DeliveryState
+from functions.shared.records.ids import delivery_id, shard_of
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.states import DeadLetterReason, DeliveryState
+from functions.shared.times.period import Period
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NOW = NOON + timedelta(hours=1)

@@ -7,7 +7,15 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.ids import SHARDS, delivery_id, malformed_letter_id, run_id, shard_of, task_id, time_of_run
+from functions.shared.records.ids import (
+    SHARDS,
+    delivery_id,
+    malformed_letter_id,
+    run_id,
+    shard_of,
+    task_id,
+    time_of_run,
+)
 
 DUE = datetime(2026, 11, 24, 13, tzinfo=UTC)
 

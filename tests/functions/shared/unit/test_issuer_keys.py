@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from functions.shared.issuer_keys import (
+from functions.shared.serving.issuer_keys import (
     LONGEST_LIFETIME_SECONDS,
     PAUSE_AFTER_FAILURE_SECONDS,
     PAUSE_SECONDS,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.lateness import (
+from functions.shared.times.lateness import (
     COUNTED_BY_RUN_AFTER,
     lateness_seconds,
     latest_counted_by_run,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from functions.shared.lease import is_live
+from functions.shared.records.delivery import is_live
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
 

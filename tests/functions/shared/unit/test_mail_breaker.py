@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from functions.shared.mail_breaker import BreakerState, MailFigures, StatisticsReading
+from functions.shared.records.mail_breaker import BreakerState, MailFigures, StatisticsReading
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

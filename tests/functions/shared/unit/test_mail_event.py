@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.shared.address_hash import address_hash
-from functions.shared.mail_event import MailEvent, MailRecord, MailStatus, status_of
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.mail_event import MailEvent, MailRecord, MailStatus, status_of
 from tests.values import anything
 
 SENT_AT = datetime(2026, 11, 24, 13, tzinfo=UTC)

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.queue_choice import choose_queue
+from functions.shared.queues.queue_choice import choose_queue
 
 USERS = [f"user-{number}" for number in range(4_000)]
 QUEUES = [f"reports-{number}" for number in range(5)]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.ramp import Ramp
+from functions.shared.queues.ramp import Ramp
 
 MONDAY = date(2026, 11, 30)
 RAMP = Ramp(start=MONDAY, first_day=200, growth=1.5, full_rate=10)

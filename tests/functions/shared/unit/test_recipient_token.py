@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.address_hash import address_hash
-from functions.shared.recipient_token import RecipientToken, TokenKeys
+from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
+from functions.shared.records.address_hash import address_hash
 
 OLD, NEW = "an-old-key-of-thirty-two-letters", "a-new-key-of-thirty-two-letters!"
 KEYS = TokenKeys([NEW])

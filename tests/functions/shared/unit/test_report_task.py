@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from functions.shared.contract import InvalidContract
-from functions.shared.report_task import ReportTask
+from functions.shared.records.contract import InvalidContract
+from functions.shared.records.report_task import ReportTask
 
 DUE = datetime(2026, 11, 24, 13, tzinfo=UTC)
 

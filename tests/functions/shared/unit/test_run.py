@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.run import (
+from functions.shared.records.run import (
     RUN_COUNTERS,
     SWEPT_WITH_EVERY_RUN,
     QueueCondition,

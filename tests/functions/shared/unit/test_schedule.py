@@ -12,9 +12,9 @@ from croniter import croniter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.shared.cron import CronLine, InvalidCron
-from functions.shared.period import Period, period_to_report, settled_period
-from functions.shared.schedule import Cadence, Covers, Schedule
+from functions.shared.times.cron import CronLine, InvalidCron
+from functions.shared.times.period import Period, period_to_report, settled_period
+from functions.shared.times.schedule import Cadence, Covers, Schedule
 
 ZONES = [
     "UTC",

@@ -7,7 +7,7 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from functions.shared.ramp import Ramp
+from functions.shared.queues.ramp import Ramp
 from functions.shared.settings import (
     DispatcherSettings,
     DlqHandlerSettings,

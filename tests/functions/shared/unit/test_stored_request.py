@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.stored_request import KEY_MARGIN, MOST_STORED_BYTES, KeptRequest, StoredRequest, request_key
+from functions.shared.records.stored_request import (
+    KEY_MARGIN,
+    MOST_STORED_BYTES,
+    KeptRequest,
+    StoredRequest,
+    request_key,
+)
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
 DAY = timedelta(hours=24)

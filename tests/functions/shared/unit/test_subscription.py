@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.ids import shard_of
-from functions.shared.schedule import Cadence, Covers
-from functions.shared.subscription import (
+from functions.shared.records.ids import shard_of
+from functions.shared.records.subscription import (
     ADDRESS_LISTS,
     MOST_ADDRESSES,
     SUBSCRIPTION_FIELDS,
@@ -24,7 +23,8 @@ from functions.shared.subscription import (
     scheduled_fields,
     unscheduled_fields,
 )
-from functions.shared.user import User
+from functions.shared.records.user import User
+from functions.shared.times.schedule import Cadence, Covers
 from tests.function_process import REPOSITORY
 from tests.values import anything
 

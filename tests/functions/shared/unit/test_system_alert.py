@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from functions.shared.system_alert import StoredSystemAlert
+from functions.shared.records.system_alert import StoredSystemAlert
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
 SOUND = {

@@ -10,8 +10,14 @@ from typing import Any
 
 import pytest
 
-from functions.shared.address_hash import address_hash
-from functions.shared.dead_letter import (
+from functions.shared.firestore.unknown_outcome import (
+    Settlement,
+    is_settled_by_event,
+    settled_alert,
+    settlement,
+)
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.dead_letter import (
     DeadLetterReason,
     DeadLetterState,
     StoredDeadLetter,
@@ -19,9 +25,9 @@ from functions.shared.dead_letter import (
     replay_begun_fields,
     replayed_fields,
 )
-from functions.shared.delivery import Delivery, DeliveryFailure, DeliveryState
-from functions.shared.delivery_attempt import AttemptResult, DeliveryAttempt
-from functions.shared.delivery_table import (
+from functions.shared.records.delivery import Delivery, DeliveryFailure, DeliveryState
+from functions.shared.records.delivery_attempt import AttemptResult, DeliveryAttempt
+from functions.shared.records.delivery_table import (
     MAIL_EVENT,
     MAY_HAVE_BEEN_SENT,
     Claimed,
@@ -31,14 +37,8 @@ from functions.shared.delivery_table import (
     Replayed,
     written,
 )
-from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
-from functions.shared.report_task import ReportTask
-from functions.shared.unknown_outcome import (
-    Settlement,
-    is_settled_by_event,
-    settled_alert,
-    settlement,
-)
+from functions.shared.records.mail_event import MailEvent, MailRecord, MailStatus
+from functions.shared.records.report_task import ReportTask
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.user import USER_MUST_BE, User, enrolled_fields, unenrolled_fields
+from functions.shared.records.user import USER_MUST_BE, User, enrolled_fields, unenrolled_fields
 from tests.function_process import REPOSITORY
 from tests.values import anything
 

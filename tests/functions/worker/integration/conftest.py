@@ -12,14 +12,14 @@ import pytest
 import requests
 from google.cloud.pubsub_v1 import SubscriberClient
 
-from functions.shared.dead_letter import DeadLetter
-from functions.shared.delivery_store import DeliveryStore
 from functions.shared.firestore.database import Database
-from functions.shared.ids import delivery_id, run_id
-from functions.shared.report_task import ReportTask
-from functions.shared.schedule import Cadence
+from functions.shared.firestore.delivery_store import DeliveryStore
+from functions.shared.records.dead_letter import DeadLetter
+from functions.shared.records.ids import delivery_id, run_id
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION, SubscriptionDefaults
 from functions.shared.settings import OnUnknownOutcome
-from functions.shared.subscription import DEFAULT_SUBSCRIPTION, SubscriptionDefaults
+from functions.shared.times.schedule import Cadence
 from functions.worker.attempt import Attempt
 from functions.worker.attempt_end import AttemptEnd
 from functions.worker.breaker import Breaker

@@ -2,8 +2,8 @@
 
 import pytest
 
-from functions.shared.delivery_store import DeliveryStore
-from functions.shared.report_task import ReportTask
+from functions.shared.firestore.delivery_store import DeliveryStore
+from functions.shared.records.report_task import ReportTask
 from functions.worker.report_builder import ReportBuilder
 from functions.worker.reports import activity
 from functions.worker.reports.canary import Variant, variant_of

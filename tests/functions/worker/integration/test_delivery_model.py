@@ -42,22 +42,22 @@ from functions.dispatcher.run_counters import RunCounters
 from functions.dlq_handler.intake.pubsub_message import PubSubMessage
 from functions.dlq_handler.intake.received_dead_letter import read_dead_letter
 from functions.dlq_handler.store.dead_letter_store import dead_letter_changes
-from functions.shared import delivery_table
-from functions.shared.dead_letter import DeadLetter, DeadLetterReason, StoredDeadLetter
 from functions.shared.dead_letter_topic import DeadLetterTopic
-from functions.shared.delivery import Delivery, DeliveryState, SkipReason
-from functions.shared.delivery_store import DeliveryStore, Move, Occasion, TaskDocuments
 from functions.shared.firestore.database import Database
-from functions.shared.ids import run_id, task_id
-from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
-from functions.shared.mark import resumed_fields
-from functions.shared.report_task import ReportTask
-from functions.shared.schedule import Cadence
+from functions.shared.firestore.delivery_store import DeliveryStore, Move, Occasion, TaskDocuments
+from functions.shared.queues.task_queue import NewTask, TaskQueue, cloud_tasks_client
+from functions.shared.records import delivery_table
+from functions.shared.records.dead_letter import DeadLetter, DeadLetterReason, StoredDeadLetter
+from functions.shared.records.delivery import Delivery, DeliveryState, SkipReason
+from functions.shared.records.ids import run_id, task_id
+from functions.shared.records.mail_event import MailEvent, MailRecord, MailStatus
+from functions.shared.records.mark import resumed_fields
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.stored_request import KeptRequest
+from functions.shared.records.subscription import PauseReason, Subscription, SubscriptionDefaults
+from functions.shared.records.user import User, enrolled_fields
 from functions.shared.settings import OnUnknownOutcome
-from functions.shared.stored_request import KeptRequest
-from functions.shared.subscription import PauseReason, Subscription, SubscriptionDefaults
-from functions.shared.task_queue import NewTask, TaskQueue, cloud_tasks_client
-from functions.shared.user import User, enrolled_fields
+from functions.shared.times.schedule import Cadence
 from functions.worker import sending
 from functions.worker.attempt import Attempt
 from functions.worker.attempt_end import AttemptEnd
@@ -95,9 +95,9 @@ from functions.worker.time_limit import TimeLimit
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.tasks.server import TasksEmulator
-from operations.queues import Queues
-from operations.replay import PreparedReplay, Replay
-from operations.replay_decision import ReplayStep
+from operations.dead_letters.replay import PreparedReplay, Replay
+from operations.dead_letters.replay_decision import ReplayStep
+from operations.queues.queues import Queues
 from tests.firestore_client import client_of, database_of
 from tests.seeding import seed, subscription_of, subscription_reference, user_reference
 from tests.support import Background

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from functions.shared.dead_letter import DEAD_LETTERS, DeadLetterState
-from functions.shared.delivery import Delivery
-from functions.shared.delivery_table import Replayed, written
-from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
-from functions.shared.report_task import ReportTask
+from functions.shared.firestore.unknown_outcome import UnknownOutcomes
+from functions.shared.records.dead_letter import DEAD_LETTERS, DeadLetterState
+from functions.shared.records.delivery import Delivery
+from functions.shared.records.delivery_table import Replayed, written
+from functions.shared.records.mail_event import MailEvent, MailRecord, MailStatus
+from functions.shared.records.report_task import ReportTask
 from functions.shared.settings import OnUnknownOutcome
-from functions.shared.unknown_outcome import UnknownOutcomes
 from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from functions.worker.reports.user_data import UserData
 from functions.worker.task_answer import TaskAnswer

@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
-from functions.shared.ids import run_id, task_id
+from functions.shared.records.ids import run_id, task_id
 from functions.worker.mail.model import Mail, MailOutcome
 from functions.worker.reports.kinds import kinds
 from local_cloud.inbox.faults import Answer, Call, CutConnection, Fault

@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 import pytest
 
-from functions.shared.delivery_attempt import MOST_ATTEMPTS
+from functions.shared.records.delivery_attempt import MOST_ATTEMPTS
 from functions.shared.settings import OnUnknownOutcome
 from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from functions.worker.reports.user_data import UserData

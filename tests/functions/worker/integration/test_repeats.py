@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
-from functions.shared.mail_event import MAIL_EVENTS, MailEvent, MailRecord, MailStatus
+from functions.shared.records.mail_event import MAIL_EVENTS, MailEvent, MailRecord, MailStatus
 from local_cloud.function_process import FunctionProcess
 from local_cloud.inbox.faults import Answer, Call, CutConnection, Fault
 from local_cloud.inbox.server import RESEND_API_KEY

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery import Delivery
-from functions.shared.delivery_table import Replayed, written
-from functions.shared.ids import task_id
-from functions.shared.report_task import ReportTask
+from functions.shared.records.dead_letter import DeadLetterReason
+from functions.shared.records.delivery import Delivery
+from functions.shared.records.delivery_table import Replayed, written
+from functions.shared.records.ids import task_id
+from functions.shared.records.report_task import ReportTask
 from functions.shared.settings import OnUnknownOutcome
 from functions.worker.attempt import Attempt
 from functions.worker.mail.delivery_lookup import LookupAnswer, LookupUnavailable, MailFound, MailNotFound, WantedMail
@@ -52,7 +52,7 @@ def attempt(cloud: Cloud, letters: Letters, user: str, answer: LookupAnswer, **g
 
 
 def replayed(cloud: Cloud, user: str) -> None:
-    """An operator has replayed the report's dead letter, as operations/replay.py does."""
+    """An operator has replayed the report's dead letter, as operations/dead_letters/replay.py does."""
     delivery = Delivery.from_snapshot(cloud.delivery(user).get())
     assert delivery is not None
     fields = written(delivery, Replayed("replay1"), task=ReportTask.from_json(task(user)), now=LATER)

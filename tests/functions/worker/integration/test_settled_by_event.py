@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
-from functions.shared.unknown_outcome import UnknownOutcomes
+from functions.shared.firestore.unknown_outcome import UnknownOutcomes
+from functions.shared.records.mail_event import MailEvent, MailRecord, MailStatus
 from tests.functions.worker.integration.conftest import DUE, HOUR, Cloud
 
 GIVEN_UP: dict[str, Any] = {

@@ -11,8 +11,8 @@ from typing import Any
 import grpc
 import pytest
 
-from functions.shared.address_hash import address_hash
-from functions.shared.delivery import SkipReason
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.delivery import SkipReason
 from tests.functions.worker.integration.conftest import DUE, HOUR, MAX_ATTEMPTS, Cloud
 from tests.functions.worker.integration.test_failures import NOT_NOW, failing
 from tests.seeding import ENROLLED_AT

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from google.api_core.exceptions import AlreadyExists
 
-from functions.shared.period import Period
+from functions.shared.times.period import Period
 from functions.worker.reports import activity, usage
 from functions.worker.reports.firestore_user_data import FirestoreUserData
 from functions.worker.reports.report import Report

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from functions.shared.mail_event import MAIL_EVENTS, MailEvent, MailRecord, MailStatus
+from functions.shared.records.mail_event import MAIL_EVENTS, MailEvent, MailRecord, MailStatus
 from functions.worker.mail.sendgrid.logs import MOST_LOOKED_AT
 from local_cloud.function_process import FunctionProcess
 from local_cloud.inbox.faults import Answer, Call, CutConnection, Fault

@@ -7,7 +7,7 @@ from email.utils import getaddresses
 from functools import partial
 from typing import Any
 
-from functions.shared.argument_tags import argument_in
+from functions.shared.mail.argument_tags import argument_in
 from functions.shared.settings import MailProviderName
 from functions.worker.mail.model import Mail, Sender, Unclear
 from functions.worker.mail.resend.request import to_requests

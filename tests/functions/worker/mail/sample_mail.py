@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from functions.shared.recipients import RecipientRole
+from functions.shared.records.recipients import RecipientRole
 from functions.worker.mail.model import InlineImage, Mail, MailRecipient, Sender
 from functions.worker.mail.unsubscribe_link import IN_HTML, IN_TEXT
 

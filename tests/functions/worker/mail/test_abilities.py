@@ -3,8 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
+from functions.shared.records.subscription import MOST_ADDRESSES
 from functions.shared.settings import MailProviderName, MailSettings
-from functions.shared.subscription import MOST_ADDRESSES
 from functions.worker.mail.provider import PROVIDER_SETTINGS
 from tests.functions.worker.mail.cases import CASES, each_provider
 from tests.functions.worker.mail.provider_case import ProviderCase

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.ids import delivery_id
-from functions.shared.recipients import RecipientRole
-from functions.shared.user import User
+from functions.shared.records.ids import delivery_id
+from functions.shared.records.recipients import RecipientRole
+from functions.shared.records.user import User
 from functions.worker.attaching import MOST_BYTES
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Attachment, InlineImage, Mail, Sender

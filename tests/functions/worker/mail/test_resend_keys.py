@@ -5,7 +5,7 @@ import socket
 from collections.abc import Sequence
 from datetime import timedelta
 
-from functions.shared.stored_request import KEY_MARGIN, KeptRequest, request_key
+from functions.shared.records.stored_request import KEY_MARGIN, KeptRequest, request_key
 from functions.worker.mail.model import Accepted, MailOutcome, RepeatableSending, Throttled, Unclear
 from tests.functions.worker.mail.conftest import Serve
 from tests.functions.worker.mail.http_server import answer, read_request

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from functions.shared.period import Period
-from functions.shared.schedule import Cadence
-from functions.shared.subscription import Subscription, SubscriptionDefaults
-from functions.shared.user import User
+from functions.shared.records.subscription import Subscription, SubscriptionDefaults
+from functions.shared.records.user import User
+from functions.shared.times.period import Period
+from functions.shared.times.schedule import Cadence
 from functions.worker.compose import compose
 from functions.worker.kind_settings import local_settings
 from functions.worker.mail.compliance import MailCompliance

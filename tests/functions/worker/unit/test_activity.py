@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from functions.shared.period import Period
+from functions.shared.times.period import Period
 from functions.worker.mail.model import Mail
 from functions.worker.reports.activity import CHART_ID, MOST_EVENTS
 from functions.worker.reports.activity import figures as figures_module

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from functions.shared.period import Period
-from functions.shared.plausible_time import EARLIEST, LATEST
-from functions.shared.schedule import Cadence
-from functions.shared.subscription import Subscription
-from functions.shared.user import User
+from functions.shared.records.subscription import Subscription
+from functions.shared.records.user import User
+from functions.shared.times.period import Period
+from functions.shared.times.plausible_time import EARLIEST, LATEST
+from functions.shared.times.schedule import Cadence
 from functions.worker.compose import compose
 from functions.worker.kind_settings import local_settings
 from functions.worker.mail.compliance import MailCompliance

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from functions.shared.period import Period
+from functions.shared.times.period import Period
 from functions.worker.reports.attachments.columns import AttachmentError, Column
 from functions.worker.reports.attachments.document import DataTable, Document
 from functions.worker.reports.attachments.filenames import dated, with_suffix

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from functions.shared.brand import DARK_GROUND
-from functions.shared.color import GRAPHIC, WHITE, channels, contrast
+from functions.shared.mail.brand import DARK_GROUND
+from functions.shared.mail.color import GRAPHIC, WHITE, channels, contrast
 from functions.worker.reports.bar_chart import BAR_COLOR, HEIGHT, WIDTH, axis_top, draw_bars
 from functions.worker.reports.chart import axis, bar_chart
 from functions.worker.reports.language import language_for

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from functions.shared.brand import DARK_GROUND, PLAIN, Brand
-from functions.shared.color import GRAPHIC, TEXT, WHITE, contrast
+from functions.shared.mail.brand import DARK_GROUND, PLAIN, Brand
+from functions.shared.mail.color import GRAPHIC, TEXT, WHITE, contrast
 from functions.shared.settings import MailSettings
 from tests.functions.worker.unit.samples import mail
 from tests.mails.made import mail_of

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from functions.shared.period import Period
+from functions.shared.times.period import Period
 from functions.worker.reports.activity.buckets import buckets
 from functions.worker.reports.language import language_for
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.address_hash import address_hash
-from functions.shared.recipient_token import RecipientToken, TokenKeys
-from functions.shared.recipients import RecipientRole
+from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.recipients import RecipientRole
+from functions.shared.records.user import User
 from functions.shared.settings import MailSettings
-from functions.shared.user import User
 from functions.worker.mail.compliance import MailCompliance, unsubscribe_token
 from functions.worker.mail.model import MailRecipient
 from functions.worker.mail.unsubscribe_link import IN_HTML, IN_TEXT

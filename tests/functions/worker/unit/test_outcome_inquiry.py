@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from functions.shared.delivery import Delivery, DeliveryState
-from functions.shared.ids import delivery_id
-from functions.shared.mail_event import MailEvent, MailRecord, MailStatus
-from functions.shared.report_task import ReportTask
+from functions.shared.records.delivery import Delivery, DeliveryState
+from functions.shared.records.ids import delivery_id
+from functions.shared.records.mail_event import MailEvent, MailRecord, MailStatus
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.subscription import Subscription
+from functions.shared.records.user import User
 from functions.shared.settings import OnUnknownOutcome
-from functions.shared.subscription import Subscription
-from functions.shared.user import User
 from functions.worker.attempt import Attempt
 from functions.worker.mail.delivery_lookup import (
     LookupAnswer,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from babel import Locale
 
-from functions.shared.brand import Brand
+from functions.shared.mail.brand import Brand
 from functions.worker.mail.model import Attachment
 from functions.worker.reports.attachments import pdf_attachment as module
 from functions.worker.reports.attachments.columns import AttachmentError, Column, ColumnKind

@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from functions.shared.period import Period, unit_before
-from functions.shared.schedule import Cadence, Schedule
+from functions.shared.times.period import Period, unit_before
+from functions.shared.times.schedule import Cadence, Schedule
 from functions.worker.reports.language import language_for
 from functions.worker.reports.period_name import period_name
 

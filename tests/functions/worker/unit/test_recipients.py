@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from functions.shared.address_hash import address_hash
-from functions.shared.recipients import RecipientRole
-from functions.shared.subscription import ADDRESS_LISTS
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.recipients import RecipientRole
+from functions.shared.records.subscription import ADDRESS_LISTS
 from functions.worker.compose import wanting
 from functions.worker.mail.compliance import MailCompliance
 from tests.functions.worker.unit.samples import mail, subscription, user

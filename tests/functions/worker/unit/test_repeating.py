@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from functions.shared.delivery import Delivery, DeliveryState
-from functions.shared.delivery_store import TaskDocuments
-from functions.shared.ids import delivery_id
-from functions.shared.report_task import ReportTask
-from functions.shared.stored_request import KeptRequest
+from functions.shared.firestore.delivery_store import TaskDocuments
+from functions.shared.records.delivery import Delivery, DeliveryState
+from functions.shared.records.ids import delivery_id
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.stored_request import KeptRequest
 from functions.worker.attempt import Attempt
 from functions.worker.mail.model import Accepted, Mail, MailOutcome, MailRecipient
 from functions.worker.repeating import MadeRequests, Repeating

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from functions.shared.report_task import ReportTask
+from functions.shared.records.report_task import ReportTask
 from functions.worker.report_builder import ReportBuilder
 from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from functions.worker.reports.mistakes import REPORTS

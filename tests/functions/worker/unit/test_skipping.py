@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from functions.shared.address_hash import address_hash
-from functions.shared.delivery import SkipReason
-from functions.shared.schedule import Cadence
-from functions.shared.subscription import Subscription, SubscriptionDefaults
-from functions.shared.user import User
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.delivery import SkipReason
+from functions.shared.records.subscription import Subscription, SubscriptionDefaults
+from functions.shared.records.user import User
+from functions.shared.times.schedule import Cadence
 from functions.worker.skipping import fields_for_inactive_user, skip_reason
 from tests.seeding import subscription_document, user_document
 

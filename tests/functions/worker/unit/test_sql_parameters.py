@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.period import Period
+from functions.shared.times.period import Period
 from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from functions.worker.reports.report import PermanentError
 from functions.worker.reports.request import ReportRequest

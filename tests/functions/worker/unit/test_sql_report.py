@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from functions.shared.period import Period
+from functions.shared.times.period import Period
 from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from functions.worker.reports.language import language_for
 from functions.worker.reports.rendering import render

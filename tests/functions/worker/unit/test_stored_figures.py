@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from functions.shared.period import Period
-from functions.shared.schedule import Cadence
+from functions.shared.times.period import Period
+from functions.shared.times.schedule import Cadence
 from functions.worker.reports import activity, usage
 from functions.worker.reports.amounts import usable_amount
 from functions.worker.reports.in_memory_user_data import Documents, InMemoryUserData

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from functions.shared.dead_letter_topic import PUBLISH_TIMEOUT_SECONDS, TELL_TIMEOUT_SECONDS
-from functions.shared.retry_policy import DISPATCH_DEADLINE
+from functions.shared.queues.retry_policy import DISPATCH_DEADLINE
 from functions.worker.time_budget import (
     BUILD_SECONDS,
     CALL_SECONDS,

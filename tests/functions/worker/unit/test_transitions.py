@@ -5,8 +5,8 @@ from http import HTTPStatus
 
 import pytest
 
-from functions.shared.dead_letter import DeadLetterReason
-from functions.shared.delivery import Delivery, DeliveryState, SkipReason
+from functions.shared.records.dead_letter import DeadLetterReason
+from functions.shared.records.delivery import Delivery, DeliveryState, SkipReason
 from functions.worker.mail.model import (
     Accepted,
     MailOutcome,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from functions.shared.period import Period
+from functions.shared.times.period import Period
 from functions.worker.mail.model import Mail
 from functions.worker.reports.usage import MOST_QUOTAS, MOST_USAGES
 from functions.worker.reports.usage.consumption import Consumption, Standing

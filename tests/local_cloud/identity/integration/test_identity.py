@@ -15,8 +15,8 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from functions.shared.identity import MOST_REMEMBERED, NotAuthorized, TokenVerifier
-from functions.shared.issuer_keys import PAUSE_AFTER_FAILURE_SECONDS, PAUSE_SECONDS
+from functions.shared.serving.identity import MOST_REMEMBERED, NotAuthorized, TokenVerifier
+from functions.shared.serving.issuer_keys import PAUSE_AFTER_FAILURE_SECONDS, PAUSE_SECONDS
 from local_cloud.clock import Clock
 from local_cloud.http import HttpServer
 from local_cloud.identity import IdentityProvider
@@ -313,7 +313,7 @@ def test_a_token_that_was_good_is_refused_when_it_expires(
         def now(cls, tz: Any = None) -> Self:
             return cls.fromtimestamp(expires_at.timestamp(), tz)
 
-    monkeypatch.setattr("functions.shared.identity.datetime", Later)
+    monkeypatch.setattr("functions.shared.serving.identity.datetime", Later)
     monkeypatch.setattr("jwt.api_jwt.datetime", Later)
     assert [status_of(verifier, each) for each in (token, other)] == [HTTPStatus.UNAUTHORIZED, HTTPStatus.OK]
 

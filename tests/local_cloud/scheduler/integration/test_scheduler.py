@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from functions.shared.identity import TokenVerifier
+from functions.shared.serving.identity import TokenVerifier
 from local_cloud.clock import Clock
 from local_cloud.identity import IdentityProvider
 from local_cloud.scheduler import Execution, Job, Scheduler

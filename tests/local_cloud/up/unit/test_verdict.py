@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from functions.shared.subscription import ADDRESS_LISTS
+from functions.shared.records.subscription import ADDRESS_LISTS
 from local_cloud.run_view import DeadLetter, Delivery, SubscriptionKey
 from local_cloud.sample_users import SampleSubscription, sample_users
 from local_cloud.seed import Seeded

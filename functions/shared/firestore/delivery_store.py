@@ -1,0 +1,358 @@
+"""Reads and writes delivery records, so that a report is sent once: nothing else writes `deliveries`.
+
+Every write is conditional on the version of the document that the decision was made by, so that it has its effect once
+or not at all. That is the guarantee of a transaction, without the locks and the extra calls of one: of two workers that
+claim the same delivery one writes, and the other learns that the document has changed.
+https://firebase.google.com/docs/firestore/manage-data/transactions#transaction_failure
+https://cloud.google.com/firestore/docs/reference/rpc/google.firestore.v1#precondition
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from google.api_core.exceptions import Aborted
+
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.errors import ChangedMeanwhile
+from functions.shared.firestore.found_document import FoundDocument
+from functions.shared.firestore.letter_store import LetterStore
+from functions.shared.firestore.query import Query
+from functions.shared.firestore.retry import CALL_SECONDS
+from functions.shared.firestore.write import Write, create, delete, update
+from functions.shared.records.dead_letter import DeadLetter
+from functions.shared.records.delivery import DELIVERIES, Delivery
+from functions.shared.records.delivery_attempt import DeliveryAttempt
+from functions.shared.records.delivery_table import Event, GivenUp, Published, written
+from functions.shared.records.mail_event import MAIL_EVENTS, MailRecord
+from functions.shared.records.mark import Others
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.states import DeliveryState
+from functions.shared.records.subscription import Subscription, SubscriptionDefaults, subscription_path
+from functions.shared.records.user import USERS, User
+from functions.shared.times.period import Period
+
+_NEWEST = 20
+"""How many of a subscription's newest deliveries to look at where an application has written the subscription. Each
+costs a read."""
+
+_MOST_TURNS = 5
+"""How often to decide again because others keep writing the documents."""
+
+_STREAM_SECONDS = 60.0
+"""Reading all deliveries that are under way."""
+
+Move = Callable[[User | None, Subscription], Mapping[str, Any]]
+"""Given a subscription and its user, decides which of the subscription's fields to write; none where it is to be left
+alone."""
+
+
+class TaskDocuments(NamedTuple):
+    """What Firestore has about a task, all read at one moment. Each is None where there is no document.
+
+    Attributes:
+        delivery: the task's.
+        user: whose report it is.
+        subscription: which of the user's.
+    """
+
+    delivery: Delivery | None
+    user: User | None = None
+    subscription: Subscription | None = None
+
+
+class Occasion(NamedTuple):
+    """When something happens to a delivery, and what it settles.
+
+    Attributes:
+        now: the present, in UTC.
+        period: what the report covers; None where that is not settled, or stays.
+        attempt: the attempt by the queue in which it happens; None for any other process.
+    """
+
+    now: datetime
+    period: Period | None = None
+    attempt: DeliveryAttempt | None = None
+
+
+class DeliveryChanged(Exception):
+    """The delivery is no longer as it was read: another process has acted on it.
+
+    Attributes:
+        found: what it is now; None where it is gone.
+    """
+
+    def __init__(self, found: Delivery | None) -> None:
+        super().__init__(f"the delivery is now {found.state if found else 'gone'}")
+        self.found = found
+
+
+class DeliveryStore:
+    """Reads and writes `deliveries`, and the subscriptions that they belong to. Safe for threads.
+
+    Every method raises google.api_core.exceptions.GoogleAPIError when Firestore fails or does not answer.
+
+    Args:
+        database: the Firestore database.
+        defaults: what a subscription's document does not say.
+        restored_at: the deployment's RESTORED_AT; None where Firestore was not restored, or that does not matter.
+        variant_of: which version of its kind makes a task's report; empty where the kind has no next version.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        defaults: SubscriptionDefaults,
+        *,
+        restored_at: datetime | None = None,
+        variant_of: Callable[[ReportTask], str] = lambda task: "",
+    ) -> None:
+        self._database = database
+        self.letters = LetterStore(database)
+        self._defaults = defaults
+        self._restored_at = restored_at
+        self._variant_of = variant_of
+
+    # Reading
+
+    def read(self, task: ReportTask, *, is_new: bool = False) -> TaskDocuments:
+        """Read the delivery, the user and the subscription of a task, by one call.
+
+        Args:
+            task: which.
+            is_new: whether there can be no delivery yet, unless the queue delivers a task twice. It is not read then:
+                whatever writes it next makes it, and learns if there is one after all.
+        """
+        is_new = is_new and not self._is_restored(task.due_at)
+        delivery, user, subscription = _delivery(task), _user(task), _subscription(task)
+        found = self._database.get_all([user, subscription] if is_new else [delivery, user, subscription])
+        return TaskDocuments(
+            delivery=None if is_new else self._as_it_counts(found[delivery], task),
+            user=User.from_snapshot(found[user]),
+            subscription=Subscription.from_snapshot(found[subscription], self._defaults),
+        )
+
+    def read_delivery(self, task: ReportTask) -> Delivery | None:
+        """The delivery alone, or None where there is none yet."""
+        return self.read_deliveries([task])[0]
+
+    def read_deliveries(self, tasks: Sequence[ReportTask]) -> list[Delivery | None]:
+        """The deliveries of tasks, in their order; None where there is none yet."""
+        found = self._database.get_all(map(_delivery, tasks))
+        return [self._as_it_counts(found[_delivery(task)], task) for task in tasks]
+
+    def read_many(self, tasks: Iterable[ReportTask]) -> dict[ReportTask, tuple[User | None, Subscription | None]]:
+        """The users and the subscriptions of tasks, all read at one moment. Each is None where there is no document."""
+        tasks = list(tasks)
+        found = self._database.get_all([*map(_user, tasks), *map(_subscription, tasks)])
+        return {
+            task: (
+                User.from_snapshot(found[_user(task)]),
+                Subscription.from_snapshot(found[_subscription(task)], self._defaults),
+            )
+            for task in tasks
+        }
+
+    def read_subscription(self, task: ReportTask, *, seconds: float = CALL_SECONDS) -> Subscription | None:
+        """The subscription alone, which has been read before, or None where there is none by now."""
+        return Subscription.from_snapshot(self._database.get(_subscription(task), seconds=seconds), self._defaults)
+
+    def mail_record(self, delivery_id: str, *, seconds: float = CALL_SECONDS) -> MailRecord | None:
+        """What the mail provider has reported about a delivery's mail, or None where it has reported nothing."""
+        return MailRecord.from_snapshot(self._database.get(f"{MAIL_EVENTS}/{delivery_id}", seconds=seconds))
+
+    def others(self, task: ReportTask, *, now: datetime, seconds: float = CALL_SECONDS) -> Others:
+        """What the newest other deliveries of a task's subscription say."""
+        # By the index that lists a subscription's deliveries: no delivery pays for another one.
+        query = (
+            Query.of(DELIVERIES)
+            .where("user_id", "==", task.user_id)
+            .where("subscription_id", "==", task.subscription_id)
+            .order_by("due_at", descending=True)
+            .limit(_NEWEST)
+        )
+        found = self._database.stream(query, seconds=seconds)
+        return Others.of(filter(None, map(Delivery.from_snapshot, found)), but=task.delivery_id, now=now)
+
+    def unfinished(self, most: int) -> Iterator[Delivery]:
+        """The deliveries that are not final: of those that an operator has put back, and of each state at most so
+        many."""
+        states = [state.value for state in DeliveryState if not state.is_final]
+        deliveries = Query.of(DELIVERIES)
+        queries = [deliveries.where("by_hand", "==", True).where("state", "in", states)]
+        queries += [deliveries.where("state", "==", state) for state in states]
+        for query in queries:
+            for found in self._database.stream(query.limit(most), seconds=_STREAM_SECONDS):
+                if delivery := Delivery.from_snapshot(found):
+                    yield delivery.restored(self._restored_at)
+
+    # Writing
+
+    def write(
+        self,
+        task: ReportTask,
+        documents: TaskDocuments,
+        event: Event,
+        on: Occasion,
+        *,
+        move: Move | None = None,
+        seconds: float = CALL_SECONDS,
+    ) -> Delivery:
+        """Write what has happened to a delivery, and move its subscription on: both or neither.
+
+        Both writes are conditional on what was read. Where attempts have only noted since that they failed, or the
+        application has written the subscription, this reads and decides again. If the application never stops, this
+        writes the delivery alone: the subscription is still due for it then, and the next task moves it on.
+
+        Args:
+            task: which delivery.
+            documents: the delivery as it was read, or written last, with its user and its subscription as they were
+                read.
+            event: what has happened.
+            on: when, and what it settles.
+            move: what to write to the subscription; None where it stays.
+            seconds: how long it may take.
+
+        Returns:
+            the delivery as it is now.
+
+        Raises:
+            DeliveryChanged: another process has acted on it.
+            functions.shared.records.delivery_table.CannotHappen: the delivery is not in a state in which this happens.
+        """
+        before, user, subscription = documents
+        for turns_left in reversed(range(_MOST_TURNS)):
+            fields = written(before, event, task=task, **on._asdict())
+            moved = move(user, subscription) if move and subscription else {}
+            writes = [self._write_of(task, before, fields)]
+            if subscription and moved:
+                writes.append(update(_subscription(task), moved, subscription.version))
+            try:
+                version = self._database.commit(writes, seconds=seconds)
+            except ChangedMeanwhile:
+                found = self.read(task)
+            else:
+                return self._changed(task, before, fields, version)
+            delivery = found.delivery
+            # Firestore says so also when the write took effect, its answer was lost, and the client tried again.
+            if delivery and delivery.updated_at == on.now and _is_as_written(delivery, fields, before):
+                return delivery
+            if delivery is not None and delivery.is_only_noted_since(before):
+                before = delivery
+            elif not moved or (delivery and delivery.version) != (before and before.version):
+                raise DeliveryChanged(delivery)
+            user, subscription = found.user, found.subscription if turns_left > 1 else None
+        raise DeliveryChanged(self.read_delivery(task))
+
+    def give_up(
+        self,
+        task: ReportTask,
+        documents: TaskDocuments,
+        given_up: GivenUp,
+        on: Occasion,
+        *,
+        move: Move,
+        publish: Callable[[DeadLetter], None],
+    ) -> None:
+        """Hold a delivery, publish its dead letter, and mark it dead.
+
+        The first step, which another process may have made, keeps every worker from sending a report whose dead letter
+        is out. If this process ends between two steps, another one finds the delivery and makes all three again. The
+        DLQ handler stores a dead letter once, however often it is published.
+
+        Args:
+            task: which delivery.
+            documents: as they were read.
+            given_up: by whom, and why.
+            on: when, and what it settles.
+            move: what to write to the subscription, with the last step.
+            publish: publishes the dead letter. What it raises leaves the delivery held.
+
+        Raises:
+            DeliveryChanged: another process has acted on it.
+        """
+        held = self.write(task, documents, given_up, on)
+        publish(given_up.failure.letter(task, attempts=on.attempt.number if on.attempt else held.attempts))
+        self.write(task, documents._replace(delivery=held), Published(given_up.owner), on, move=move)
+
+    def move(self, task: ReportTask, documents: TaskDocuments, move: Move) -> bool:
+        """Move on a subscription whose delivery is final already, by a write that is conditional on what was read.
+
+        Returns:
+            Whether something was written. Not, where the application has moved the subscription itself.
+        """
+        for _ in range(_MOST_TURNS):
+            subscription = documents.subscription
+            moved = move(documents.user, subscription) if subscription else {}
+            if subscription is None or not moved:
+                return False
+            try:
+                self._database.commit([update(_subscription(task), moved, subscription.version)])
+            except ChangedMeanwhile:
+                documents = self.read(task)
+            else:
+                return True
+        return False
+
+    def write_all(self, changes: Mapping[ReportTask, tuple[Delivery | None, Event, Occasion]]) -> set[ReportTask]:
+        """Write what has happened to deliveries, each on its own.
+
+        Args:
+            changes: for each delivery's task the delivery as it was read, what has happened, and when.
+
+        Returns:
+            The tasks of those that nobody else has written meanwhile; the others stay as they are.
+        """
+        writes = [
+            self._write_of(task, before, written(before, event, task=task, **on._asdict()))
+            for task, (before, event, on) in changes.items()
+        ]
+        errors = self._database.write_each(writes)
+        if failed := next((each for each in errors if each and not isinstance(each, Aborted)), None):
+            raise failed
+        return {task for task, error in zip(changes, errors, strict=True) if error is None}
+
+    def withdraw(self, task: ReportTask, delivery: Delivery) -> None:
+        """Take a record back that was only noted, unless something has happened to it since."""
+        try:
+            self._database.commit([delete(_delivery(task), delivery.version)])
+        except ChangedMeanwhile:
+            return
+
+    def _as_it_counts(self, found: FoundDocument, task: ReportTask) -> Delivery | None:
+        return Delivery.as_it_counts(Delivery.from_snapshot(found), task, restored_at=self._restored_at)
+
+    def _is_restored(self, due_at: datetime) -> bool:
+        return self._restored_at is not None and due_at <= self._restored_at
+
+    def _write_of(self, task: ReportTask, before: Delivery | None, fields: Mapping[str, Any]) -> Write:
+        if variant := self._variant_of(task):
+            fields = {**fields, "variant": variant}
+        if before is None or before.version is None:
+            return create(_delivery(task), fields)
+        return update(_delivery(task), fields, before.version)
+
+    def _changed(
+        self, task: ReportTask, before: Delivery | None, fields: Mapping[str, Any], version: datetime
+    ) -> Delivery:
+        if before is None:
+            return Delivery.from_fields(task.delivery_id, fields, version=version)
+        return before.changed(fields, version)
+
+
+def _delivery(task: ReportTask) -> str:
+    return f"{DELIVERIES}/{task.delivery_id}"
+
+
+def _user(task: ReportTask) -> str:
+    return f"{USERS}/{task.user_id}"
+
+
+def _subscription(task: ReportTask) -> str:
+    return subscription_path(task.user_id, task.subscription_id)
+
+
+def _is_as_written(delivery: Delivery, fields: Mapping[str, Any], before: Delivery | None) -> bool:
+    """Whether a delivery has the state and the owner that a write gave it."""
+    owner = fields.get("owner", before and before.owner) or ""
+    return (delivery.state, delivery.owner) == (fields["state"], owner)

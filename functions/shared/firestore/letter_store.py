@@ -1,0 +1,74 @@
+"""Reads and writes a delivery and its dead letter together: what one says of the other holds."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.write import Write, changed
+from functions.shared.records.dead_letter import DEAD_LETTERS, DeadLetterState, StoredDeadLetter, replayed_fields
+from functions.shared.records.delivery import DELIVERIES, Delivery
+from functions.shared.records.mail_event import MAIL_EVENTS, MailRecord
+
+Result = TypeVar("Result")
+
+Decide = Callable[
+    [Delivery | None, StoredDeadLetter | None, MailRecord | None],
+    tuple[Result, Mapping[str, Any], Mapping[str, Any]],
+]
+"""Decides by a delivery, its dead letter and its mail events: returns its result, and the fields to write to the
+delivery and to its dead letter; none where it stays."""
+
+
+class LetterStore:
+    """Reads and writes deliveries with their dead letters. Safe for threads.
+
+    Args:
+        database: the Firestore database.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def decide(self, delivery_id: str, decide: Decide[Result], *, letter_id: str = "") -> Result:
+        """Read the documents at one moment, decide, and write what was decided: all or nothing. Where others have
+        written them meanwhile, decide again.
+
+        Args:
+            delivery_id: which delivery.
+            decide: see Decide.
+            letter_id: the dead letter's id, where that is not the delivery's.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPIError: Firestore failed, or others kept writing the documents.
+        """
+        places = (
+            f"{DELIVERIES}/{delivery_id}",
+            f"{DEAD_LETTERS}/{letter_id or delivery_id}",
+            f"{MAIL_EVENTS}/{delivery_id}",
+        )
+
+        def turn() -> tuple[Result, list[Write]]:
+            found = self._database.get_all(places)
+            delivery, letter, record = (found[path] for path in places)
+            result, of_delivery, of_letter = decide(
+                Delivery.from_snapshot(delivery),
+                StoredDeadLetter.from_snapshot(letter),
+                MailRecord.from_snapshot(record),
+            )
+            fields = ((delivery, of_delivery), (letter, of_letter))
+            return result, [changed(document, each) for document, each in fields if each]
+
+        return self._database.until_written(turn)
+
+    def close(self, delivery_id: str, *, now: datetime) -> None:
+        """Mark the dead letter of a replayed delivery that is final now, where the replay was interrupted before it
+        did."""
+
+        def decide(
+            _delivery: Delivery | None, letter: StoredDeadLetter | None, _record: MailRecord | None
+        ) -> tuple[None, Mapping[str, Any], Mapping[str, Any]]:
+            is_left = letter is not None and letter.state is DeadLetterState.OPEN and letter.in_replay
+            return None, {}, replayed_fields(now=now) if is_left else {}
+
+        self.decide(delivery_id, decide)

@@ -1,0 +1,132 @@
+"""Which addresses object to a subscription's reports, and who takes that back. Pure.
+
+An objection belongs to one address of one subscription, beside pauses: an event of the mail provider sets it whatever
+else is so, and only a person takes it away, for that address or for all. A pause, its end, a list that changes or a
+user who is active again touch none. A new address has none, since each is kept by the address's hash.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from functions.shared.records.mark import paused_fields
+from functions.shared.records.recipients import addressees
+from functions.shared.records.states import PauseReason
+from functions.shared.records.subscription import Objection, Subscription
+from functions.shared.records.user import User
+
+_RANKS = {
+    because: rank
+    for rank, because in enumerate(
+        (None, PauseReason.USER_INACTIVE, PauseReason.BOUNCED, PauseReason.UNSUBSCRIBED, PauseReason.COMPLAINED)
+    )
+}
+"""Of two reasons the later one counts: a mailbox that refuses emails says less than its owner's own word, and the pause
+for an inactive user ends with the user. Every other reason is a person's, and stays."""
+
+
+def objected(
+    subscription: Subscription, hashed: str, because: PauseReason, *, at: datetime, now: datetime
+) -> Subscription:
+    """The subscription after an address has objected; the same where that is known, or was taken back since.
+
+    Args:
+        subscription: as read.
+        hashed: the address (functions.shared.records.address_hash).
+        because: why.
+        at: when, in UTC.
+        now: the present, in UTC.
+    """
+    known = (subscription.objections or {}).get(hashed, Objection())
+    if not subscription.holds(Objection(because, at, known.cleared_at)):
+        return subscription
+    if before := subscription.objecting.get(hashed):
+        because = max(because, before.because or because, key=_RANKS.__getitem__)
+        at = max(at, before.at or at)
+        if (because, at) == (before.because, before.at):
+            return subscription
+    return _with(subscription, hashed, Objection(because, at, known.cleared_at), now=now)
+
+
+def taken_back(subscription: Subscription, hashed: str, *, now: datetime) -> Subscription:
+    """The subscription after the owner of an address wants its reports again. What happened before, and becomes known
+    later, does not count either.
+
+    Args:
+        subscription: as read.
+        hashed: the address (functions.shared.records.address_hash).
+        now: the present, in UTC.
+    """
+    known = (subscription.objections or {}).get(hashed, Objection())
+    return _with(subscription, hashed, known._replace(cleared_at=now), now=now)
+
+
+def all_taken_back(subscription: Subscription, *, at: datetime) -> Subscription:
+    """The subscription after somebody has said that all of its addresses want its reports again.
+
+    Args:
+        subscription: as read.
+        at: when, in UTC.
+    """
+    return subscription._replace(objections={}, suppressed=frozenset(), bounced_address="", resumed_at=at)
+
+
+def objection_fields(before: Subscription, after: Subscription) -> dict[str, Any]:
+    """What to write to a subscription whose objections have changed; no fields where they have not.
+
+    Args:
+        before: as read.
+        after: what one of the functions above has made of it.
+    """
+    fields: dict[str, Any] = {}
+    if after.objections is not None and after.objections != before.objections:
+        fields["objections"] = {hashed: each.to_field() for hashed, each in after.objections.items()}
+    if after.suppressed != before.suppressed:
+        fields["suppressed"] = None
+    if after.bounced_address != before.bounced_address:
+        fields["bounced_address"] = None
+    if after.resumed_at != before.resumed_at:
+        fields["resumed_at"] = after.resumed_at
+    return fields
+
+
+def common_objection(subscription: Subscription, user: User | None) -> PauseReason | None:
+    """Why none of those whom a subscription's reports are for gets any; None where somebody does, or there is nobody.
+
+    Args:
+        subscription: as read.
+        user: whose it is; None where there is no such user.
+    """
+    objecting, to = subscription.objecting, addressees(subscription, user)
+    if not to or any(each.hashed not in objecting for each in to):
+        return None
+    return max((objecting[each.hashed].because for each in to), key=_RANKS.__getitem__)
+
+
+def objection_pause_fields(subscription: Subscription, user: User | None, *, now: datetime) -> dict[str, Any]:
+    """A subscription is paused when none of those is left whom its reports are for, so that no run meets it. No fields
+    where somebody is, or where it is paused for a reason that says as much.
+
+    Args:
+        subscription: with its objections.
+        user: whose it is; None where there is no such user.
+        now: the present, in UTC.
+    """
+    because = common_objection(subscription, user)
+    if because is None:
+        return {}
+    if subscription.is_paused(now):
+        paused_because = subscription.paused_because
+        if paused_because is None or _RANKS.get(paused_because, len(_RANKS)) >= _RANKS[because]:
+            return {}
+    return paused_fields(subscription, user, because, now=now)
+
+
+def _with(subscription: Subscription, hashed: str, objection: Objection, *, now: datetime) -> Subscription:
+    # Those of version 0.1.0 have no time: they count until a person takes them back.
+    dated = {each: found._replace(at=now) for each, found in subscription.objecting.items() if not found.at}
+    return subscription._replace(
+        objections={**(subscription.objections or {}), **dated, hashed: objection},
+        suppressed=frozenset(),
+        bounced_address="",
+        resumed_at=subscription.all_wanted_at,
+    )

@@ -1,0 +1,62 @@
+"""Who gets a subscription's reports. Pure.
+
+Whatever asks whether a subscription goes to an address asks here, so that a new list of addresses is known to all of
+them: a complaint, a button and an inquiry find an address wherever it stands.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.subscription import Subscription
+from functions.shared.records.user import User
+
+
+class RecipientRole(StrEnum):
+    """Why an address gets a report: the name of the list that has it (ADDRESS_LISTS)."""
+
+    TO = "to"
+    """The report is for this recipient."""
+    CC = "cc"
+    """This recipient gets a copy."""
+
+
+class Recipient(NamedTuple):
+    """An address that a subscription's reports go to."""
+
+    address: str
+    role: RecipientRole
+
+    @property
+    def hashed(self) -> str:
+        """The address's hash (functions.shared.records.address_hash)."""
+        return address_hash(self.address)
+
+
+def recipients(subscription: Subscription, user: User | None) -> list[Recipient]:
+    """Everybody whom a subscription's reports are meant for, those that object among them: each address once, without
+    regard to capitals, as mail providers compare them. Of two lists that have it the first one counts.
+
+    Args:
+        subscription: which has the lists.
+        user: whose own address gets the reports where the subscription has none in `to`; None where there is no such
+            user.
+    """
+    own = (user.email,) if user and user.email else ()
+    listed = {role: getattr(subscription, role.value) for role in RecipientRole}
+    listed[RecipientRole.TO] = subscription.to or own
+    first: dict[str, Recipient] = {}
+    for role, addresses in listed.items():
+        for address in addresses:
+            first.setdefault(address.casefold(), Recipient(address, role))
+    return list(first.values())
+
+
+def addressees(subscription: Subscription, user: User | None) -> list[Recipient]:
+    """Those of the recipients whom the reports are for. The others get copies, which are not sent alone.
+
+    Args:
+        subscription: which has the lists.
+        user: whose it is; None where there is no such user.
+    """
+    return [each for each in recipients(subscription, user) if each.role is RecipientRole.TO]

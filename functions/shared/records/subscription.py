@@ -1,0 +1,363 @@
+"""A subscription: one report that one user gets, in `users/{user_id}/report_subscriptions/{subscription_id}`.
+
+The dispatcher makes `default`; the team's application and the operator make others. Every part of the pipeline reads
+the document through `Subscription` and builds its writes with the functions below the class. All of it is pure: the
+callers hold the Firestore client, and make each write conditional on `Subscription.version`.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, NamedTuple, get_type_hints
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, PlainValidator, ValidationInfo
+
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.fields import (
+    A_LOCALE,
+    A_TIME_ZONE,
+    DocumentFields,
+    MailAddress,
+    Timestamp,
+    TimeZone,
+    TrueOrFalse,
+)
+from functions.shared.records.ids import KIND_PATTERN, SHARDS, shard_of
+from functions.shared.records.states import PauseReason as PauseReason
+from functions.shared.records.user import USERS, User
+from functions.shared.times.cron import CronLine
+from functions.shared.times.schedule import Cadence, Covers, Schedule
+
+SUBSCRIPTIONS = "report_subscriptions"
+"""The name of the collection below a user's document."""
+
+DEFAULT_SUBSCRIPTION = "default"
+"""The id of the subscription that enrollment makes."""
+
+MOST_ADDRESSES = 20
+"""How many addresses each of ADDRESS_LISTS may hold."""
+
+_EACH_ONCE = "e-mail addresses, none of them twice"
+
+_OBJECTIONS = (PauseReason.BOUNCED, PauseReason.UNSUBSCRIBED, PauseReason.COMPLAINED)
+
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def _because(because: PauseReason | None) -> PauseReason | None:
+    if because is not None and because not in _OBJECTIONS:
+        raise ValueError("not why an address objects")
+    return because
+
+
+class Objection(NamedTuple):
+    """What is known of an address that gets no reports of a subscription, or has got none for a time.
+
+    Attributes:
+        because: why it objects: bounced, unsubscribed or complained; None where it never has.
+        at: when the latest event said so; None where it never has, or version 0.1.0 has written it.
+        cleared_at: when its owner took everything before that back; None where that never was.
+    """
+
+    because: Annotated[PauseReason | None, Field(strict=False), AfterValidator(_because)] = None
+    at: Timestamp = None
+    cleared_at: Timestamp = None
+
+    def to_field(self) -> dict[str, Any]:
+        """It as the document has it."""
+        fields = {"because": self.because and self.because.value, "at": self.at, "cleared_at": self.cleared_at}
+        return {name: value for name, value in fields.items() if value is not None}
+
+
+_OBJECTION_FIELDS = DocumentFields(Objection)
+
+
+def _objection(fields: Any) -> Objection:
+    return Objection(**vars(_OBJECTION_FIELDS.model.model_validate(fields)))
+
+
+class SubscriptionDefaults(NamedTuple):
+    """The kind and the cadence of a subscription whose document has none: `DEFAULT_KIND` and `DEFAULT_CADENCE`."""
+
+    kind: str
+    cadence: Cadence
+
+
+def _weekday(value: Any) -> Any:
+    if isinstance(value, str) and value.lower() in _WEEKDAYS:
+        return _WEEKDAYS.index(value.lower()) + 1
+    return value
+
+
+def _cron(value: Any, subscription: ValidationInfo) -> CronLine | None:
+    if subscription.data.get("cadence") is not Cadence.CRON:
+        return None
+    if not isinstance(value, str):
+        raise ValueError("not a string")  # noqa: TRY004  pydantic counts no TypeError
+    return CronLine(value)
+
+
+def _each_once(addresses: tuple[str, ...], subscription: ValidationInfo) -> tuple[str, ...]:
+    # `data` has the fields above this one, so the later of two lists is the one at fault.
+    above = [address for name in ADDRESS_LISTS for address in subscription.data.get(name) or ()]
+    every = [*above, *addresses]
+    # Mail providers compare addresses without regard to case.
+    if len({address.casefold() for address in every}) < len(every):
+        raise ValueError("an address twice")
+    return addresses
+
+
+_Addresses = Annotated[
+    tuple[MailAddress, ...], Field(strict=False, max_length=MOST_ADDRESSES), AfterValidator(_each_once)
+]
+
+
+def _one_of(names: type[StrEnum]) -> Any:
+    *others, last = names
+    # Not strict: the document has the name, and this reads the member.
+    return Field(strict=False, description=f"{', '.join(others)} or {last}")
+
+
+class Subscription(NamedTuple):
+    """A subscription as Firestore has it. Each attribute has the name of the document's field, except `id`, `problem`
+    and `version`.
+
+    Applications write to the collection, too. A field that is absent or malformed has the default.
+
+    Attributes:
+        id: the document's id.
+        user_id: whose it is, from the document's path.
+        kind: which report.
+        cadence: how often.
+        shard: 0 to 29, the first field of the due index; None until the dispatcher has scheduled the subscription.
+        active: whether it is sent: only `false` in the document says no.
+        paused_because: why it is paused, or was paused last.
+        paused_at: when its pause began, until the mark has been moved past the pause (functions.shared.records.mark).
+        paused_until: until when, where it resumes by itself, or has resumed; its next due time is not before that.
+        hour: 0 to 23, in the recipient's own zone, like the three that follow.
+        minute: 0 to 59.
+        weekday: 1 (Monday) to 7 (Sunday).
+        day: 1 to 31.
+        cron: the line, where the cadence is `cron`.
+        covers: which time a report covers; None for the default.
+        to: who gets the report; none for the user's own address.
+        cc: who gets a copy.
+        time_zone: replaces the user's.
+        locale: BCP 47; replaces the user's.
+        sandbox: whether the provider is to check the mails and deliver none, as for a test user.
+        options: what the kind is given.
+        skip_empty: whether no mail is sent where the kind has nothing to report.
+        objections: the addresses that mail bounces from, or whose owners want none, by their hashes
+            (functions.shared.records.address_hash), so that an address that changes is not among them. None where the
+            document says `null`: the application has written that all of them want emails again.
+        suppressed: addresses that object, as version 0.1.0 wrote them.
+        bounced_address: another one; empty where there is none.
+        resumed_at: when all addresses were to get emails again. What happened to emails before that keeps nothing back.
+        next_report_at: when the next report is due; None while the subscription is paused or not scheduled yet.
+        reported_until: the mark: the end of what its reports cover (functions.shared.records.mark).
+        settled_at: when a delivery of it became final last. Nobody has written it since if that is its version, too.
+        problem: what is wrong with the document: each malformed field and what it must be; empty where nothing is.
+        version: the update time of the document, set by the server; None where the caller does not know it.
+    """
+
+    id: str
+    user_id: str
+    kind: Annotated[str, Field(pattern=KIND_PATTERN, description="the name of a report, such as activity")]
+    cadence: Annotated[Cadence, _one_of(Cadence)]
+    shard: int | None = None
+    active: TrueOrFalse = True
+    paused_because: Annotated[PauseReason | None, _one_of(PauseReason)] = None
+    paused_at: Timestamp = None
+    paused_until: Timestamp = None
+    hour: Annotated[int, Field(ge=0, le=23, description="an integer from 0 to 23")] = 8
+    minute: Annotated[int, Field(ge=0, le=59, description="an integer from 0 to 59")] = 0
+    weekday: Annotated[
+        int,
+        BeforeValidator(_weekday),
+        Field(ge=1, le=7, description="monday to sunday, or an integer from 1 (Monday) to 7 (Sunday)"),
+    ] = 1
+    day: Annotated[int, Field(ge=1, le=31, description="an integer from 1 to 31")] = 1
+    cron: Annotated[
+        CronLine | None,
+        BeforeValidator(_cron),
+        Field(validate_default=True, description="five cron fields that are due at some time, such as 0 8 * * 1-5"),
+    ] = None
+    covers: Annotated[Covers | None, _one_of(Covers)] = None
+    to: Annotated[_Addresses, Field(min_length=1, description=f"a list of 1 to {MOST_ADDRESSES} {_EACH_ONCE}")] = ()
+    cc: Annotated[_Addresses, Field(description=f"a list of at most {MOST_ADDRESSES} {_EACH_ONCE} or in `to`")] = ()
+    time_zone: Annotated[TimeZone | None, A_TIME_ZONE] = None
+    locale: Annotated[str | None, A_LOCALE] = None
+    sandbox: TrueOrFalse = False
+    options: Annotated[Mapping[Any, Any], InstanceOf(), Field(description="a map")] = {}
+    skip_empty: TrueOrFalse = True
+    objections: Annotated[
+        Mapping[str, Annotated[Objection, PlainValidator(_objection)]] | None,
+        Field(description="a map of the hashes of e-mail addresses to maps with because, at and cleared_at"),
+    ] = {}
+    suppressed: Annotated[frozenset[str], Field(strict=False, description="a list of hashes of e-mail addresses")] = (
+        frozenset()
+    )
+    bounced_address: Annotated[str, Field(description="the hash of an e-mail address")] = ""
+    resumed_at: Timestamp = None
+    next_report_at: Timestamp = None
+    reported_until: Timestamp = None
+    settled_at: Timestamp = None
+    problem: str = ""
+    version: datetime | None = None
+
+    @classmethod
+    def from_snapshot(cls, snapshot: Any, defaults: SubscriptionDefaults) -> "Subscription | None":
+        """Read a document, whatever is in it; None where there is no document.
+
+        Args:
+            snapshot: a FoundDocument, of all fields or of some.
+            defaults: what the document does not say.
+        """
+        document = snapshot.to_dict() if snapshot.exists else None
+        if document is None:
+            return None
+        user_id = snapshot.path.split("/")[-3]
+        return cls.from_fields(user_id, snapshot.id, document, defaults, version=snapshot.update_time)
+
+    @classmethod
+    def from_fields(
+        cls,
+        user_id: str,
+        subscription_id: str,
+        document: Mapping[str, Any],
+        defaults: SubscriptionDefaults,
+        *,
+        version: datetime | None = None,
+    ) -> "Subscription":
+        """Read a document's fields, whatever they are.
+
+        Args:
+            user_id: whose it is.
+            subscription_id: the document's id.
+            document: its fields.
+            defaults: what the document does not say.
+            version: the update time of the document.
+        """
+        # The cadence `cron` needs a cron line.
+        read, problem = _FIELDS.read(document, together=[("cron", "cadence")])
+        read["kind"] = read["kind"] or defaults.kind
+        read["cadence"] = read["cadence"] or defaults.cadence
+        if document.get("objections", {}) is None:
+            read["objections"] = None
+        shard = document.get("shard")
+        read["shard"] = shard if type(shard) is int and 0 <= shard < SHARDS else None
+        return cls(id=subscription_id, user_id=user_id, problem=problem, version=version, **read)
+
+    def is_paused(self, now: datetime) -> bool:
+        """Whether the subscription is paused and gets no reports for now.
+
+        Args:
+            now: the present, in UTC.
+        """
+        return not self.active or (self.paused_until is not None and now < self.paused_until)
+
+    @property
+    def waits_for_user(self) -> bool:
+        """Whether it is paused since its user is inactive, and resumes when the user is active again."""
+        return not self.active and self.paused_because is PauseReason.USER_INACTIVE
+
+    @property
+    def all_wanted_at(self) -> datetime | None:
+        """Before when nothing counts that happened to emails, whatever the address; None where everything does."""
+        if self.objections is None and self.shard is None:
+            # No run has seen it yet, so it is the application's write.
+            return max(filter(None, (self.resumed_at, self.version)), default=None)
+        return self.resumed_at
+
+    @property
+    def objecting(self) -> dict[str, Objection]:
+        """The addresses that get no reports of it, by their hashes."""
+        if self.objections is None:
+            return {}
+        earlier = dict.fromkeys({*self.suppressed, self.bounced_address} - {""}, Objection(PauseReason.BOUNCED))
+        return earlier | {hashed: each for hashed, each in self.objections.items() if self.holds(each)}
+
+    def holds(self, objection: Objection) -> bool:
+        """Whether nobody has taken an objection back since it was made."""
+        since = max(filter(None, (objection.cleared_at, self.all_wanted_at)), default=None)
+        if objection.because is None or objection.at is None:
+            return False
+        return since is None or objection.at > since
+
+    def leaves_out(self, address: str) -> bool:
+        """Whether its reports do not go to an address, although a list or the user's document has it."""
+        return address_hash(address) in self.objecting
+
+    def schedule(self, user: User | None) -> Schedule:
+        """When its reports are due.
+
+        Args:
+            user: whose it is, for the time zone; None where there is no such user.
+        """
+        return Schedule(
+            cadence=self.cadence,
+            time_zone=self.time_zone or (user.time_zone if user else ZoneInfo("UTC")),
+            hour=self.hour,
+            minute=self.minute,
+            weekday=self.weekday,
+            day=self.day,
+            cron=self.cron,
+            covers=self.covers,
+        )
+
+
+SUBSCRIPTION_FIELDS = tuple(name for name in Subscription._fields if name not in {"id", "problem", "version"})
+"""The names of the document's fields."""
+
+ADDRESS_LISTS = tuple(name for name, type_ in get_type_hints(Subscription).items() if type_ == tuple[str, ...])
+"""The names of the fields that say who gets the reports."""
+
+
+_FIELDS = DocumentFields(Subscription)
+
+SUBSCRIPTION_MUST_BE = _FIELDS.must_be
+"""What each field has to be, as docs/reference/documents.md says it."""
+
+
+def subscriptions_of(user_id: str) -> str:
+    """The path of the collection of a user's subscriptions."""
+    return f"{USERS}/{user_id}/{SUBSCRIPTIONS}"
+
+
+def subscription_path(user_id: str, subscription_id: str) -> str:
+    """The path of a subscription."""
+    return f"{subscriptions_of(user_id)}/{subscription_id}"
+
+
+def default_fields(user_id: str, defaults: SubscriptionDefaults, *, due_at: datetime) -> dict[str, Any]:
+    """The subscription that enrollment makes.
+
+    Args:
+        user_id: whose.
+        defaults: its kind and its cadence.
+        due_at: when its first report is due.
+    """
+    return {
+        "active": True,
+        "kind": defaults.kind,
+        "cadence": defaults.cadence.value,
+        **scheduled_fields(user_id, DEFAULT_SUBSCRIPTION, due_at=due_at),
+    }
+
+
+def scheduled_fields(user_id: str, subscription_id: str, *, due_at: datetime | None) -> dict[str, Any]:
+    """The subscription gets its place in the due index. An application that makes a subscription writes these fields,
+    or leaves them to the dispatcher.
+
+    Args:
+        user_id: whose it is.
+        subscription_id: its id.
+        due_at: when its next report is due; None while it is paused.
+    """
+    return {"user_id": user_id, "shard": shard_of(user_id, subscription_id), "next_report_at": due_at}
+
+
+def unscheduled_fields() -> dict[str, Any]:
+    """The dispatcher is to schedule the subscription with its next run."""
+    return {"shard": None, "next_report_at": None}

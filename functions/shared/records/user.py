@@ -1,0 +1,100 @@
+"""A user: a document that the team's application writes, in `users/{user_id}`. Its only field of the pipeline's own is
+`enrolled_at`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import Field
+
+from functions.shared.records.fields import (
+    A_LOCALE,
+    A_TIME_ZONE,
+    DocumentFields,
+    MailAddress,
+    TimeZone,
+    TrueOrFalse,
+)
+from functions.shared.times.plausible_time import plausible
+
+USERS = "users"
+"""The name of the collection."""
+
+UTC_ZONE = ZoneInfo("UTC")
+
+
+@dataclass(frozen=True, kw_only=True)
+class User:
+    """A person who gets reports. Each attribute has the name of the document's field, except `id`, `fields`, `problem`
+    and `version`.
+
+    A field that is absent or malformed has the default.
+
+    Attributes:
+        id: the document's id.
+        email: where reports go; empty where the document has no address.
+        name: what to call the user; empty where the application gave none.
+        active: whether the user gets reports at all: only `false` in the document says no.
+        time_zone: the user's own.
+        locale: BCP 47.
+        enrolled_at: when the dispatcher enrolled the user; None for a user who is new or has become active again.
+        fields: the whole document, for the report.
+        problem: what is wrong with the document: each malformed field and what it must be; empty where nothing is.
+        version: the update time of the document, set by the server; None where the caller does not know it.
+    """
+
+    id: str
+    email: Annotated[MailAddress, Field(description="an e-mail address")] = ""
+    name: Annotated[str, Field(description="a string")] = ""
+    active: TrueOrFalse = True
+    time_zone: Annotated[TimeZone, A_TIME_ZONE] = UTC_ZONE
+    locale: Annotated[str, A_LOCALE] = "en"
+    enrolled_at: datetime | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    problem: str = ""
+    version: datetime | None = None
+
+    @classmethod
+    def from_snapshot(cls, snapshot: Any) -> "User | None":
+        """Read a document, whatever is in it; None where there is no document.
+
+        Args:
+            snapshot: a FoundDocument of all fields.
+        """
+        document = snapshot.to_dict() if snapshot.exists else None
+        return None if document is None else cls.from_fields(snapshot.id, document, version=snapshot.update_time)
+
+    @classmethod
+    def from_fields(cls, user_id: str, document: Mapping[str, Any], *, version: datetime | None = None) -> "User":
+        """Read a document's fields, whatever they are.
+
+        Args:
+            user_id: the document's id.
+            document: its fields.
+            version: the update time of the document.
+        """
+        read, problem = _FIELDS.read(document, required=("email", "active"))
+        enrolled_at = plausible(document.get("enrolled_at"))
+        return cls(id=user_id, enrolled_at=enrolled_at, fields=document, problem=problem, version=version, **read)
+
+
+_FIELDS = DocumentFields(User)
+
+USER_MUST_BE = _FIELDS.must_be
+"""What each field has to be, as docs/reference/documents.md says it."""
+
+
+def enrolled_fields(*, now: datetime) -> dict[str, Any]:
+    """The dispatcher has enrolled the user.
+
+    Args:
+        now: when, in UTC.
+    """
+    return {"enrolled_at": now}
+
+
+def unenrolled_fields() -> dict[str, Any]:
+    """The user is no longer active. Once the user is, the next run enrolls the user again."""
+    return {"enrolled_at": None}

@@ -1,0 +1,283 @@
+"""When a report is due. Pure: time goes in as an argument.
+
+A due time is a time of the recipient's own wall clock. A local time that does not exist on a day (the clocks went
+forward) is taken at the next moment that does; one that exists twice is taken once, the first time. Hours are counted
+as they pass: when the clocks go back, an hourly report comes for both of the hours of the same name.
+"""
+
+import calendar
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, assert_never
+from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    # Imported only for the type: not every function that uses cadences has croniter.
+    from functions.shared.times.cron import CronLine
+
+_INSTANT = timedelta(microseconds=1)
+
+_WIDTHS = (3, 30, 300, 3000)
+"""How far to look for a due time, in units of the cadence: some zones leap a whole day, which is 24 hours."""
+
+
+class Cadence(StrEnum):
+    """How often a report is sent."""
+
+    HOURLY = "hourly"
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+    QUARTERLY = "quarterly"
+    CRON = "cron"
+    """By a cron line."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of a subscription that say when its reports are due: all others of a Schedule change nothing."""
+        match self:
+            case Cadence.HOURLY:
+                return ("minute",)
+            case Cadence.DAILY:
+                return ("hour", "minute")
+            case Cadence.WEEKLY:
+                return ("weekday", "hour", "minute")
+            case Cadence.MONTHLY | Cadence.QUARTERLY:
+                return ("day", "hour", "minute")
+            case Cadence.CRON:
+                return ("cron",)
+            case _ as unreachable:
+                assert_never(unreachable)
+
+
+class Covers(StrEnum):
+    """Which time a report covers."""
+
+    CALENDAR = "calendar"
+    """Whole days, weeks, months or quarters: those that have ended before the due time."""
+    SINCE_LAST = "since-last"
+    """The time from the last due time up to this one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """When the reports of one subscription are due, and at which moments the time that they cover may end.
+
+    Attributes:
+        cadence: how often.
+        time_zone: the recipient's own, in which the rest is meant.
+        hour: 0 to 23; not used by hourly reports, nor by cron.
+        minute: 0 to 59; not used by cron.
+        weekday: 1 (Monday) to 7 (Sunday), as ISO 8601 counts; used by weekly reports.
+        day: 1 to 31; used by monthly and quarterly reports (in the first month of a quarter), and the last day of a
+            month that has no such day.
+        cron: the line, where the cadence is `cron`.
+        covers: which time a report covers; None for the default, which is `calendar` from daily up. A cron line that is
+            due several times a day counts as more often than daily.
+    """
+
+    cadence: Cadence
+    time_zone: ZoneInfo
+    hour: int = 8
+    minute: int = 0
+    weekday: int = 1
+    day: int = 1
+    cron: "CronLine | None" = None
+    covers: Covers | None = None
+
+    def __post_init__(self) -> None:
+        if (self.cadence is Cadence.CRON) != (self.cron is not None):
+            raise ValueError("a cron line belongs to the cadence cron, and to no other")
+
+    def at_or_before(self, moment: datetime) -> datetime:
+        """The last due time that is not after the moment, in UTC."""
+        return max(self._nearest(moment, lambda due_at: due_at <= moment))
+
+    def before(self, moment: datetime) -> datetime:
+        """The last due time before the moment, in UTC."""
+        return max(self._nearest(moment, lambda due_at: due_at < moment))
+
+    def after(self, moment: datetime) -> datetime:
+        """The first due time after the moment, in UTC."""
+        # In UTC, since two local times that are called alike count as equal, whichever of them is meant.
+        return _first_after(self, moment.astimezone(UTC))
+
+    def _nearest(self, moment: datetime, is_wanted: Callable[[datetime], bool]) -> Sequence[datetime]:
+        """The wanted due times around a moment, searched as far away as needed to find one."""
+        wanted = ([due_at for due_at in self._around(moment, width) if is_wanted(due_at)] for width in _WIDTHS)
+        return next(filter(None, wanted))
+
+    @property
+    def covers_calendar(self) -> bool:
+        """Whether reports cover whole units of the calendar."""
+        if self.covers is not None:
+            return self.covers is Covers.CALENDAR
+        match self.cadence:
+            case Cadence.HOURLY:
+                return False
+            case Cadence.DAILY | Cadence.WEEKLY | Cadence.MONTHLY | Cadence.QUARTERLY:
+                return True
+            case Cadence.CRON:
+                return self.cron is not None and self.cron.is_due_at_most_daily
+            case _ as unreachable:
+                assert_never(unreachable)
+
+    def covered_until(self, due_at: datetime) -> datetime:
+        """The end of the time that a report covers, by its due time."""
+        return self.unit_start(due_at) if self.covers_calendar else self.at_or_before(due_at)
+
+    def next_due(self, reported_until: datetime, *, later_than: datetime | None = None) -> datetime:
+        """The first due time whose report covers time after a moment.
+
+        Args:
+            reported_until: the end of the last period that was reported.
+            later_than: a due time that is past: the next one is strictly later.
+        """
+        due_at = self.after(max(reported_until, later_than or reported_until))
+        if self.covered_until(due_at) > reported_until:
+            return due_at
+        # The last report reached into a unit of the calendar: nothing more ends before that unit does.
+        return self.after(max(self._unit_end(reported_until) - _INSTANT, later_than or reported_until))
+
+    def unit_start(self, moment: datetime) -> datetime:
+        """The start, in UTC, of the unit of the calendar that a moment is in: an hour, a day, a week from Monday, a
+        month or a quarter of the recipient's own. By cron the unit is a day."""
+        local = moment.astimezone(self.time_zone)
+        today = local.date()
+        match self.cadence:
+            case Cadence.HOURLY:
+                # The offset is the moment's own, so that both hours of the same name begin.
+                return moment - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+            case Cadence.DAILY | Cadence.CRON:
+                first = today
+            case Cadence.WEEKLY:
+                first = today - timedelta(days=today.weekday())
+            case Cadence.MONTHLY:
+                first = today.replace(day=1)
+            case Cadence.QUARTERLY:
+                first = today.replace(month=today.month - (today.month - 1) % 3, day=1)
+            case _ as unreachable:
+                assert_never(unreachable)
+        return self._in_utc(datetime.combine(first, time()), fold=0)
+
+    def _unit_end(self, moment: datetime) -> datetime:
+        """The start, in UTC, of the unit of the calendar that follows the one that a moment is in."""
+        start = self.unit_start(moment)
+        match self.cadence:
+            case Cadence.HOURLY:
+                return start + timedelta(hours=1)
+            case Cadence.DAILY | Cadence.CRON:
+                longest = 1
+            case Cadence.WEEKLY:
+                longest = 7
+            case Cadence.MONTHLY:
+                longest = 31
+            case Cadence.QUARTERLY:
+                longest = 92
+            case _ as unreachable:
+                assert_never(unreachable)
+        # Noon of the day after the longest unit is in the next unit, whatever the clocks do.
+        first = start.astimezone(self.time_zone).date()
+        return self.unit_start(self._in_utc(datetime.combine(first + timedelta(days=longest), time(12)), fold=0))
+
+    def day_start(self, moment: datetime) -> datetime:
+        """The start, in UTC, of the recipient's day that a moment is in."""
+        return self._in_utc(datetime.combine(moment.astimezone(self.time_zone).date(), time()), fold=0)
+
+    def _around(self, moment: datetime, width: int) -> Iterator[datetime]:
+        """Due times on both sides of a moment, in no order; none on a side where the clocks skip all of them."""
+        local = moment.astimezone(self.time_zone).replace(tzinfo=None)
+        if self.cadence is Cadence.HOURLY:
+            this_hour = local.replace(minute=0, second=0, microsecond=0)
+            for hours in range(-width, width + 1):
+                hour = this_hour + timedelta(hours=hours)
+                # The clocks skip this hour, so it does not count.
+                if self._is_shown(hour) or self._is_shown(hour + timedelta(minutes=59)):
+                    for fold in (0, 1):
+                        yield self._in_utc(hour.replace(minute=self.minute), fold)
+        elif self.cron is not None:
+            yield from self._by_cron(self.cron, local, width)
+        else:
+            for day in self._days_around(local.date(), width):
+                yield self._in_utc(datetime.combine(day, time(self.hour, self.minute)), fold=0)
+
+    def _by_cron(self, cron: "CronLine", local: datetime, width: int) -> Iterator[datetime]:
+        folds = (0, 1) if cron.runs_every_hour else (0,)
+        a_minute, leap = timedelta(minutes=1), self._leap(local)
+        before = cron.preceding(local + a_minute, width, until=local - leap)
+        for due in (*before, *cron.following(local - a_minute, width, until=local + leap)):
+            for fold in folds:
+                yield self._in_utc(due, fold)
+
+    def _leap(self, local: datetime) -> timedelta:
+        """How far the clocks leap around a local time: there, times that are next to each other on the wall clock may
+        lie so far apart."""
+        day_before, day_after = (
+            (local + timedelta(days=days)).replace(tzinfo=self.time_zone).utcoffset() or timedelta() for days in (-2, 2)
+        )
+        return abs(day_after - day_before)
+
+    def _days_around(self, today: date, width: int) -> Iterator[date]:
+        match self.cadence:
+            case Cadence.DAILY:
+                for days in range(-width, width + 1):
+                    day = today + timedelta(days=days)
+                    # A zone that crosses the date line skips a whole day: there is nothing to report about that day.
+                    if any(self._is_shown(datetime.combine(day, hour)) for hour in (time.min, time(12), time.max)):
+                        yield day
+            case Cadence.WEEKLY:
+                this_week = today + timedelta(days=self.weekday - today.isoweekday())
+                for weeks in range(-width, width + 1):
+                    yield this_week + timedelta(weeks=weeks)
+            case Cadence.MONTHLY:
+                for months in range(-width, width + 1):
+                    yield self._day_of_month(today.year * 12 + today.month - 1 + months)
+            case Cadence.QUARTERLY:
+                this_quarter = (today.year * 12 + today.month - 1) // 3
+                for quarters in range(-width, width + 1):
+                    yield self._day_of_month((this_quarter + quarters) * 3)
+            case Cadence.HOURLY | Cadence.CRON:
+                raise AssertionError("an hour is no day")
+            case _ as unreachable:
+                assert_never(unreachable)
+
+    def _day_of_month(self, months: int) -> date:
+        """The day on which a report is due in a month, counted from January of the year 0."""
+        year, month = divmod(months, 12)
+        return date(year, month + 1, min(self.day, calendar.monthrange(year, month + 1)[1]))
+
+    def _is_shown(self, local: datetime) -> bool:
+        moment = local.replace(tzinfo=self.time_zone).astimezone(UTC)
+        return moment.astimezone(self.time_zone).replace(tzinfo=None) == local
+
+    def _in_utc(self, local: datetime, fold: int) -> datetime:
+        moment = local.replace(tzinfo=self.time_zone, fold=fold).astimezone(UTC)
+        if moment.astimezone(self.time_zone).replace(tzinfo=None) == local:
+            return moment
+        return self._end_of_gap(local)
+
+    def _end_of_gap(self, local: datetime) -> datetime:
+        """The moment at which the clocks leaped over a local time.
+
+        With the offset from before the leap, a time in the gap comes after the leap; with the offset from afterward, it
+        comes before the leap. The leap is the moment between the two at which the offset changes.
+        """
+        after = local.replace(tzinfo=self.time_zone, fold=0).astimezone(UTC)
+        before = local.replace(tzinfo=self.time_zone, fold=1).astimezone(UTC)
+        offset_before = before.astimezone(self.time_zone).utcoffset()
+        while after - before > timedelta(seconds=1):
+            middle = (before + (after - before) / 2).replace(microsecond=0)
+            if middle.astimezone(self.time_zone).utcoffset() == offset_before:
+                before = middle
+            else:
+                after = middle
+        return after
+
+
+@functools.lru_cache(maxsize=4096)
+def _first_after(schedule: Schedule, moment: datetime) -> datetime:
+    # Kept, since the reports of a run fell due at the same few moments, by the same few schedules.
+    return min(schedule._nearest(moment, lambda due_at: due_at > moment))

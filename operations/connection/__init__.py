@@ -1,0 +1,1 @@
+"""Where a command connects, and by which settings."""

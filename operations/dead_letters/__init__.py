@@ -1,0 +1,1 @@
+"""Dead letters: find them, replay, dismiss and reopen them."""

@@ -1,0 +1,208 @@
+"""Reads the dead letters that the DLQ handler keeps, for the operator."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.query import Query
+from functions.shared.logging import redact_addresses
+from functions.shared.records.dead_letter import DEAD_LETTERS, DeadLetterState, StoredDeadLetter
+from functions.shared.records.delivery import DELIVERIES, Delivery
+from functions.shared.records.ids import is_document_id
+from functions.shared.times.plausible_time import EARLIEST
+from operations.dead_letters.letter_causes import CauseCount, by_cause
+from operations.dead_letters.letter_filter import LetterFilter
+from operations.deliveries.deliveries import delivery_row
+from operations.errors import NotFound
+from operations.reading import document_fields
+from operations.reading.page import Page, read_page
+from operations.reading.similar_ids import did_you_mean
+from operations.reading.threads import in_threads
+
+_CAUSES_FROM = 100
+"""The newest dead letters whose causes are shown: each further one would be read for a line at the end."""
+
+_CAUSE_FIELDS = ("cause", "reason", "error", "received_at")
+
+
+class DeadLetters:
+    """Reads `dead_letters`.
+
+    Args:
+        database: the Firestore database.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, wanted: LetterFilter, *, limit: int | None = None) -> Iterator[StoredDeadLetter]:
+        """Dead letters, the newest first.
+
+        Args:
+            wanted: which.
+            limit: how many at most; None for all.
+        """
+        if wanted.user_id or wanted.run_id:
+            # A user and a run have few, which the index of this one field finds.
+            field, value = ("user_id", wanted.user_id) if wanted.user_id else ("run_id", wanted.run_id)
+            query = Query.of(DEAD_LETTERS).where(f"payload.{field}", "==", value)
+            newest_first = sorted(self._read(query), key=lambda each: each.received_at or EARLIEST, reverse=True)
+            yield from islice(filter(wanted.matches, newest_first), limit)
+        else:
+            query = self._newest_first(wanted)
+            if wanted.is_by_index:
+                yield from self._read(query.limit(limit))
+            else:
+                yield from islice(filter(wanted.matches, self._read(query)), limit)
+
+    def count(self, wanted: LetterFilter) -> int:
+        """How many dead letters `find` would find: counted in the index, unless some of those that the index finds are
+        not meant."""
+        if wanted.is_by_index:
+            return self._database.count(self._newest_first(wanted))
+        return sum(1 for _ in self.find(wanted))
+
+    def page(self, wanted: LetterFilter, *, after: str | None, limit: int) -> Page[StoredDeadLetter]:
+        """What `find` finds, page by page.
+
+        Args:
+            wanted: which.
+            after: the id of the dead letter after which the page begins; None for the first page.
+            limit: how many at most.
+        """
+        query = self._newest_first(wanted)
+        return read_page(self._database, query, after=after, limit=limit, read=StoredDeadLetter.from_snapshot)
+
+    def causes(self, wanted: LetterFilter) -> list[CauseCount]:
+        """The causes of the newest dead letters, those with the most first. All of each cause are counted, in the
+        index.
+
+        Args:
+            wanted: which; none are found where it names a cause, or more than one state.
+        """
+        if wanted.cause or wanted.state is None:
+            return []
+        newest = self._newest_first(wanted).select(_CAUSE_FIELDS)
+        read = list(self._read(newest.limit(_CAUSES_FROM)))
+        causes = [each for each in by_cause(read) if each.cause]
+        if len(read) < _CAUSES_FROM:
+            # There are no others.
+            return causes
+        counts = in_threads(lambda each: self.count(replace(wanted, cause=each.cause)), causes)
+        counted = [replace(each, count=count) for each, count in zip(causes, counts, strict=True)]
+        return sorted(counted, key=lambda each: -each.count)
+
+    def of_run(self, run_id: str, *, limit: int) -> list[StoredDeadLetter]:
+        """Dead letters of a run's reports, in any state and order; found by the index that Firestore has of each field.
+
+        Args:
+            run_id: the run.
+            limit: how many at most.
+        """
+        query = Query.of(DEAD_LETTERS).where("payload.run_id", "==", run_id)
+        return list(self._read(query.select(_CAUSE_FIELDS).limit(limit)))
+
+    def of_ids(self, letter_ids: Sequence[str]) -> list[StoredDeadLetter]:
+        """Dead letters by their ids; those that do not exist are left out."""
+        found = self._database.get_all(f"{DEAD_LETTERS}/{each}" for each in letter_ids if is_document_id(each))
+        return [letter for each in found.values() if (letter := StoredDeadLetter.from_snapshot(each))]
+
+    def _newest_first(self, wanted: LetterFilter) -> Query:
+        query = Query.of(DEAD_LETTERS)
+        if wanted.state is not None:
+            query = query.where("state", "==", wanted.state.value)
+        field, value = ("cause", wanted.cause) if wanted.cause else ("reason", wanted.reason)
+        if value is not None:
+            query = query.where(field, "==", str(value))
+            if wanted.state is None:
+                # The index with the state answers this, and one without it is not needed.
+                any_state = [each.value for each in DeadLetterState]
+                query = query.where("state", "in", any_state)
+        if wanted.since is not None:
+            query = query.where("received_at", ">=", wanted.since)
+        if wanted.until is not None:
+            query = query.where("received_at", "<=", wanted.until)
+        return query.order_by("received_at", descending=True)
+
+    def with_delivery_states(self, letters: Iterable[StoredDeadLetter]) -> list[dict[str, Any]]:
+        """Dead letters as JSON shows them, each with where its delivery stands now; null where there is none."""
+        letters = list(letters)
+        paths = [f"{DELIVERIES}/{task.delivery_id}" for letter in letters if (task := letter.task)]
+        states = {
+            delivery.id: delivery.state.value
+            for found in self._database.get_all(paths, fields=["state"]).values()
+            if (delivery := Delivery.from_snapshot(found))
+        }
+        return [
+            {
+                **dead_letter_row(letter),
+                "delivery_state": states.get(task.delivery_id) if (task := letter.task) else None,
+            }
+            for letter in letters
+        ]
+
+    def get(self, letter_id: str) -> StoredDeadLetter:
+        """One dead letter.
+
+        Raises:
+            NotFound: there is no dead letter of this id.
+        """
+        found = self._database.get(f"{DEAD_LETTERS}/{letter_id}") if is_document_id(letter_id) else None
+        letter = StoredDeadLetter.from_snapshot(found) if found is not None else None
+        if letter is None:
+            raise NotFound(
+                f"There is no dead letter {letter_id}: reports dead-letters list shows them.",
+                did_you_mean(self._database, DEAD_LETTERS, letter_id),
+            )
+        return letter
+
+    def show(self, letter_id: str) -> dict[str, Any]:
+        """One dead letter as JSON shows it, with its payload and its delivery.
+
+        Raises:
+            NotFound: there is no dead letter of this id.
+        """
+        letter = self.get(letter_id)
+        task = letter.task
+        found = self._database.get(f"{DELIVERIES}/{task.delivery_id}") if task else None
+        delivery = Delivery.from_snapshot(found) if found is not None else None
+        return {
+            **dead_letter_row(letter),
+            "payload": document_fields.redacted_tree(letter.payload),
+            "delivery": delivery_row(delivery) if delivery else None,
+        }
+
+    def _read(self, query: Query) -> Iterator[StoredDeadLetter]:
+        found = map(StoredDeadLetter.from_snapshot, self._database.stream(query))
+        return (letter for letter in found if letter)
+
+
+def dead_letter_row(letter: StoredDeadLetter) -> dict[str, Any]:
+    """A dead letter as JSON shows it. Texts come without e-mail addresses; ids stay as they are."""
+    payload = letter.payload
+    return {
+        "dead_letter_id": letter.id,
+        "state": letter.state.value,
+        "reason": redact_addresses(letter.reason),
+        "error": redact_addresses(letter.error) or None,
+        "cause": letter.cause or None,
+        "attempts": letter.attempts,
+        "user_id": document_fields.identifier(payload, "user_id"),
+        "subscription_id": document_fields.identifier(payload, "subscription_id"),
+        "delivery_id": document_fields.identifier(payload, "delivery_id"),
+        "due_at": document_fields.text(payload, "due_at"),
+        "run_id": document_fields.identifier(payload, "run_id"),
+        "kind": document_fields.text(payload, "kind"),
+        "task_name": letter.task_name or None,
+        "failed_at": letter.failed_at,
+        "received_at": letter.received_at,
+        "alerted_at": letter.alerted_at,
+        "replays": letter.replays,
+        "replayed_at": letter.replayed_at,
+        "dismissed_at": letter.dismissed_at,
+        "reopened_at": letter.reopened_at,
+        "settled_at": letter.settled_at,
+        "note": redact_addresses(letter.note) or None,
+    }

@@ -1,0 +1,1 @@
+"""Deliveries: find them, tell what became of each, and send one now."""

@@ -1,0 +1,195 @@
+"""Reads deliveries for the operator."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.query import Query
+from functions.shared.logging import redact_addresses
+from functions.shared.records.delivery import DELIVERIES, Delivery, DeliveryState
+from functions.shared.records.ids import SHARDS, is_document_id
+from functions.shared.records.mail_event import MailRecord
+from operations.deliveries.delivery_filter import DeliveryFilter
+from operations.deliveries.mail_records import mail_row
+from operations.errors import NotFound
+from operations.reading.page import Page
+from operations.reading.similar_ids import did_you_mean
+
+_PAGES_READ = 10
+"""So many pages of deliveries are read at most for one page of those that are meant."""
+
+_LISTED = (
+    *("user_id", "subscription_id", "run_id", "kind", "state", "due_at"),
+    *("attempts", "reason", "note", "last_error", "message_id"),
+)
+"""The fields that a list shows or filters by. The others, such as each attempt in `history`, would be most of what
+Google's client has to make into Python."""
+
+
+class Deliveries:
+    """Reads `deliveries`.
+
+    Args:
+        database: the Firestore database.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def page(self, wanted: DeliveryFilter, *, after: str | None, limit: int) -> Page[Delivery]:
+        """Deliveries, with the fields that a list shows, page by page: those of a run state by state, all others with
+        the latest due time first.
+
+        It reads no more than some pages: where most deliveries that an index finds are not meant, a page may be short,
+        and yet have one that follows.
+
+        Args:
+            wanted: which; without a `problem`.
+            after: the delivery after which the page begins; None for the first page.
+            limit: how many at most.
+        """
+        query = self._query(wanted).select(_LISTED)
+        if after is not None and (before := self._database.get(f"{DELIVERIES}/{after}")).exists:
+            query = query.behind(before)
+        found: list[Delivery] = []
+        last, has_more = None, True
+        # The first page of documents is enough where the index finds nothing else than what is meant.
+        for pages in (1, _PAGES_READ - 1):
+            asked = limit * pages
+            read = 0
+            for document in self._database.stream((query if last is None else query.behind(last)).limit(asked)):
+                read, last = read + 1, document
+                if (delivery := Delivery.from_snapshot(document)) and wanted.matches(delivery):
+                    found.append(delivery)
+                if len(found) == limit:
+                    break
+            has_more = len(found) == limit or read == asked
+            if len(found) == limit or not has_more:
+                break
+        return Page(rows=found, following=last.id if last is not None and has_more else None)
+
+    def find(self, wanted: DeliveryFilter, *, limit: int | None) -> list[Delivery]:
+        """Deliveries, in the order of `page`.
+
+        Args:
+            wanted: which; without a `problem`.
+            limit: how many at most; None for all.
+        """
+        query = self._query(wanted)
+        if limit is not None and wanted.is_by_index:
+            query = query.limit(limit)
+        return list(islice(self._matching(query, wanted), limit))
+
+    def count(self, wanted: DeliveryFilter) -> int:
+        """How many deliveries `find` would find without a limit: counted in the index, unless some of those that the
+        index finds are not meant.
+
+        Args:
+            wanted: which; without a `problem`.
+        """
+        query = self._query(wanted)
+        if wanted.is_by_index:
+            return self._database.count(query)
+        return sum(1 for _ in self._matching(query, wanted))
+
+    def _query(self, wanted: DeliveryFilter) -> Query:
+        """What an index finds. A user has few deliveries: filtering them in memory saves an index, which every write of
+        a delivery would have to update."""
+        query = Query.of(DELIVERIES)
+        if wanted.user_id:
+            query = query.where("user_id", "==", wanted.user_id)
+            if wanted.subscription_id:
+                query = query.where("subscription_id", "==", wanted.subscription_id)
+            return _latest_first(query, wanted)
+        if wanted.run_id:
+            query = of_run(wanted.run_id)
+            if wanted.state:
+                return query.where("state", "==", wanted.state.value)
+            return query.order_by("state")
+        if wanted.state:
+            query = query.where("shard", "in", list(range(SHARDS))).where("state", "==", wanted.state.value)
+            return _latest_first(query, wanted)
+        raise ValueError(wanted.problem)
+
+    def _matching(self, query: Query, wanted: DeliveryFilter) -> Iterator[Delivery]:
+        found = map(Delivery.from_snapshot, self._database.stream(query))
+        return (each for each in found if each and wanted.matches(each))
+
+    def get(self, delivery_id: str) -> Delivery:
+        """One delivery.
+
+        Raises:
+            NotFound: there is no delivery of this id.
+        """
+        found = self._database.get(f"{DELIVERIES}/{delivery_id}") if is_document_id(delivery_id) else None
+        delivery = Delivery.from_snapshot(found) if found is not None else None
+        if delivery is None:
+            raise NotFound(
+                f"There is no delivery {delivery_id}: reports deliveries list shows those of a user or a run.",
+                did_you_mean(self._database, DELIVERIES, delivery_id),
+            )
+        return delivery
+
+    def latest(self, user_id: str, subscription_id: str | None = None) -> Delivery | None:
+        """The latest delivery of a user, or of one of the user's subscriptions; None where there is none."""
+        wanted = DeliveryFilter(user_id=user_id, subscription_id=subscription_id or "")
+        return next(iter(self.find(wanted, limit=1)), None)
+
+    def unfinished(self, user_id: str, subscription_id: str) -> list[Delivery]:
+        """The deliveries of a subscription that are not final, in the order of their ids."""
+        states = [state.value for state in DeliveryState if not state.is_final]
+        query = Query.of(DELIVERIES).where("user_id", "==", user_id).where("subscription_id", "==", subscription_id)
+        found = map(Delivery.from_snapshot, self._database.stream(query.where("state", "in", states)))
+        return [delivery for delivery in found if delivery]
+
+
+def _latest_first(query: Query, wanted: DeliveryFilter) -> Query:
+    """A query in the order of due times, between those that are wanted: by cursors, since a filter counts once for each
+    shard, and a query has 100 filters at most (functions.shared.records.ids.SHARDS)."""
+    query = query.order_by("due_at", descending=True)
+    if wanted.until is not None:
+        query = query.start_at(wanted.until)
+    return query if wanted.since is None else query.end_at(wanted.since)
+
+
+def of_run(run_id: str) -> Query:
+    """The query for a run's deliveries, whose index is (`shard`, `run_id`, `state`). If the index began with the runs'
+    ids, which rise with time, Firestore would take only 500 writes a second (docs/explanation/scale.md).
+
+    Args:
+        run_id: the run.
+    """
+    return Query.of(DELIVERIES).where("shard", "in", list(range(SHARDS))).where("run_id", "==", run_id)
+
+
+def delivery_row(delivery: Delivery, mail: MailRecord | None = None) -> dict[str, Any]:
+    """A delivery as JSON shows it. Texts come without e-mail addresses; ids stay as they are.
+
+    Args:
+        delivery: which.
+        mail: what became of its mails; None where the provider has said nothing.
+    """
+    return {
+        "delivery_id": delivery.id,
+        "user_id": delivery.user_id or None,
+        "subscription_id": delivery.subscription_id or None,
+        "run_id": delivery.run_id or None,
+        "kind": redact_addresses(delivery.kind) or None,
+        "state": delivery.state.value,
+        "due_at": delivery.due_at,
+        "period_start": delivery.period_start,
+        "period_end": delivery.period_end,
+        "attempts": delivery.attempts,
+        "lease_expires_at": delivery.lease_expires_at,
+        "variant": delivery.variant or None,
+        "provider": redact_addresses(delivery.provider) or None,
+        "message_id": redact_addresses(delivery.message_id) or None,
+        "reason": redact_addresses(delivery.reason) or None,
+        "note": redact_addresses(delivery.note) or None,
+        **mail_row(mail),
+        "last_error": redact_addresses(delivery.last_error) or None,
+        "problem": delivery.problem or None,
+        "created_at": delivery.created_at,
+        "updated_at": delivery.updated_at,
+    }

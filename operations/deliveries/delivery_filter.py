@@ -1,0 +1,70 @@
+"""Which deliveries are meant, and which of them an index can find. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from functions.shared.records.delivery import Delivery, DeliveryState
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryFilter:
+    """Which deliveries are meant. What is empty or None leaves all.
+
+    Attributes:
+        user_id: of this user.
+        subscription_id: of this subscription of the user's.
+        run_id: of this run.
+        state: in this state.
+        reason: skipped or dead for this reason.
+        kind: of this kind.
+        since: due since.
+        until: due until then.
+    """
+
+    user_id: str = ""
+    subscription_id: str = ""
+    run_id: str = ""
+    state: DeliveryState | None = None
+    reason: str = ""
+    kind: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def problem(self) -> str:
+        """Why no index finds them; empty where one does."""
+        if self.subscription_id and not self.user_id:
+            return "A subscription goes with its user: name the user, too."
+        if not (self.user_id or self.run_id or self.state):
+            return "No index finds deliveries by this alone: name a user, a run or a state, too."
+        return ""
+
+    @property
+    def is_by_index(self) -> bool:
+        """Whether an index finds those that are meant, and no others."""
+        if self.reason or self.kind:
+            return False
+        if self.user_id:
+            return not (self.run_id or self.state)
+        return not self.run_id or (self.since is None and self.until is None)
+
+    def matches(self, delivery: Delivery) -> bool:
+        """Whether a delivery is meant.
+
+        Args:
+            delivery: as it was read.
+        """
+        wanted = (
+            (self.user_id, delivery.user_id),
+            (self.subscription_id, delivery.subscription_id),
+            (self.run_id, delivery.run_id),
+            (self.state, delivery.state),
+            (self.reason, delivery.reason),
+            (self.kind, delivery.kind),
+        )
+        due_at = delivery.due_at
+        return (
+            all(found == asked for asked, found in wanted if asked)
+            and (self.since is None or (due_at is not None and due_at >= self.since))
+            and (self.until is None or (due_at is not None and due_at <= self.until))
+        )

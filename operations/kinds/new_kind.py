@@ -1,0 +1,77 @@
+"""Writes the skeleton of a kind of report: a folder beside the others, a test, and its texts in the catalogs."""
+
+import keyword
+import re
+from pathlib import Path
+
+from functions.shared.records.ids import KIND_PATTERN
+from operations.errors import OperatorError
+from operations.kinds.catalogs import update_catalogs, update_titles
+from operations.kinds.kind_source import Source
+
+ROOT = Path(__file__).resolve().parents[2]
+SKELETON = Path(__file__).parent / "skeleton"
+
+
+_FILES = {
+    "__init__.py.in": "functions/worker/reports/{kind}/__init__.py",
+    "sample.py.in": "functions/worker/reports/{kind}/sample.py",
+    "report.mjml.in": "functions/worker/reports/{kind}/templates/report.mjml",
+    "report.txt.in": "functions/worker/reports/{kind}/templates/report.txt",
+    "test.py.in": "tests/functions/worker/unit/test_{kind}.py",
+}
+_SQL_FILES = {
+    "sql/report.yaml.in": "functions/worker/reports/{kind}/report.yaml",
+    "sql/needs.{source}.yaml.in": "functions/worker/reports/{kind}/needs.yaml",
+    "sql/sample.sql.in": "functions/worker/reports/{kind}/sample.sql",
+    "sql/test.py.in": "tests/functions/worker/unit/test_{kind}.py",
+}
+
+
+def write_kind(kind: str, root: Path, *, source: Source | None = None) -> list[Path]:
+    """Write the files, and add the kind's texts to the catalogs, and its title to the recipient's page. No file is
+    written over.
+
+    Args:
+        kind: its name.
+        root: of the repository.
+        source: the database of a kind from SQL; None for one in Python.
+
+    Returns:
+        the files.
+
+    Raises:
+        OperatorError: the name cannot be a kind's, something of that name exists, or a file cannot be written.
+    """
+    if not re.fullmatch(KIND_PATTERN, kind) or keyword.iskeyword(kind):
+        raise OperatorError(f"{kind!r} cannot be a kind: small letters, digits and _, and a letter first.")
+    reports = root / "functions" / "worker" / "reports"
+    names = {"kind": kind, "Kind": _title(kind), "SECRET": _secret(kind)}
+    files = {
+        root / target.format(kind=kind): SKELETON / skeleton.format(source=source)
+        for skeleton, target in (_FILES if source is None else _SQL_FILES).items()
+    }
+    taken = [*reports.glob(kind), *reports.glob(f"{kind}.py"), *(file for file in files if file.exists())]
+    if taken:
+        raise OperatorError(f"{taken[0].relative_to(root)} exists: choose another name.")
+    try:
+        for file, skeleton in files.items():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            text = skeleton.read_text(encoding="utf-8")
+            for name, value in names.items():
+                text = text.replace(f"@{name}@", value)
+            file.write_text(text, encoding="utf-8")
+        update_catalogs(reports)
+        update_titles(root / "functions")
+    except OSError as error:
+        raise OperatorError(f"The kind cannot be written: {error}.") from error
+    return list(files)
+
+
+def _title(kind: str) -> str:
+    return kind.replace("_", " ").strip().capitalize()
+
+
+def _secret(kind: str) -> str:
+    """The name of the secret with the URL of the kind's database."""
+    return "_".join(filter(None, [*kind.upper().split("_"), "DATABASE", "URL"]))

@@ -1,0 +1,200 @@
+"""Counts what the first page of the console shows as charts. Everything is counted in indexes.
+
+A count costs one read for each 1,000 entries of the index that it covers, and at least one.
+https://firebase.google.com/docs/firestore/pricing#aggregation_queries
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import yaml
+
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.query import Query
+from functions.shared.records.delivery import DELIVERIES, DeliveryState
+from functions.shared.records.ids import SHARDS
+from functions.shared.records.mail_event import MAIL_EVENTS
+from functions.shared.records.subscription import SUBSCRIPTIONS, PauseReason
+from functions.shared.times.cron import CronLine
+from functions.shared.times.plausible_time import EARLIEST
+from operations.reading.threads import in_threads
+
+_HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
+_HOURS = 24
+_DAYS = 7
+_SCHEDULER = Path(__file__).resolve().parents[2] / "scheduler.yaml"
+
+OUTCOMES = (DeliveryState.SENT, DeliveryState.SKIPPED, DeliveryState.DEAD)
+
+DELIVERED = "delivered"
+UNDELIVERED = "undelivered"
+_MAIL_TIMES = {DELIVERED: "first_at.delivered", UNDELIVERED: "undelivered_at"}
+"""The fields of a mail record by whose time mails are counted. An index of several fields may have one of a map that is
+exempt otherwise: https://cloud.google.com/firestore/docs/solutions/index-map-field"""
+
+_COUNT_SECONDS = 10.0
+"""How long to count what is counted again anyway: the process cannot end meanwhile."""
+
+_AT_ONCE = 8
+"""So few counts are under way at the same time that what a viewer waits for is not behind all of them. No viewer waits
+for the charts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """An hour or a day.
+
+    Attributes:
+        start: its beginning, in UTC.
+        counts: how many there are in it, by name.
+    """
+
+    start: datetime
+    counts: Mapping[str, int]
+
+
+class SubscriptionCounts:
+    """Counts subscriptions. Every method raises GoogleAPICallError if Firestore does not answer or refuses.
+
+    Args:
+        database: the Firestore database.
+        now: the present, in UTC.
+    """
+
+    def __init__(self, database: Database, *, now: datetime) -> None:
+        self._database = database
+        self._now = now
+
+    def due(self) -> tuple[int, list[Span]]:
+        """How many subscriptions are due now, and how many fall due in each of the next hours."""
+        hour = self._now.replace(minute=0, second=0, microsecond=0)
+        starts = [self._now, *(hour + number * _HOUR for number in range(1, _HOURS))]
+        spans = [(EARLIEST, self._now), *zip(starts, [*starts[1:], hour + _HOURS * _HOUR], strict=True)]
+        due, *coming = in_threads(self._count_due, spans, at_once=_AT_ONCE)
+        return due, [Span(start=start, counts={"due": count}) for start, count in zip(starts, coming, strict=True)]
+
+    def paused(self) -> dict[str, int]:
+        """How many subscriptions have each reason for a pause; a pause that has ended by itself counts, too."""
+        group, reasons = Query.of_group(SUBSCRIPTIONS), list(PauseReason)
+        counts = in_threads(
+            lambda reason: self._database.count(
+                group.where("paused_because", "==", reason.value), seconds=_COUNT_SECONDS
+            ),
+            reasons,
+        )
+        return {reason.value: count for reason, count in zip(reasons, counts, strict=True) if count}
+
+    def _count_due(self, span: tuple[datetime, datetime]) -> int:
+        start, end = span
+        query = Query.of_group(SUBSCRIPTIONS).where("shard", "in", list(range(SHARDS)))
+        query = query.where("next_report_at", ">=", start).where("next_report_at", "<", end)
+        return self._database.count(query, seconds=_COUNT_SECONDS)
+
+
+class OutcomeCounts:
+    """Counts what became of reports and mails. Every method raises GoogleAPICallError if Firestore does not answer or
+    refuses.
+
+    Args:
+        database: the Firestore database.
+        now: the present, in UTC.
+    """
+
+    def __init__(self, database: Database, *, now: datetime) -> None:
+        self._database = database
+        self._now = now
+
+    def outcomes_by_hour(self) -> list[Span]:
+        """What became of the reports that fell due in each of the last 24 hours."""
+        return self._in_spans(self._hours(), _HOUR, [state.value for state in OUTCOMES], self._outcome)
+
+    def outcomes_by_day(self) -> list[Span]:
+        """What became of the reports that fell due on each of the last seven days, in UTC."""
+        return self._in_spans(self._days(), _DAY, [state.value for state in OUTCOMES], self._outcome)
+
+    def mails_by_hour(self) -> list[Span]:
+        """How many reports' mails were delivered, and how many turned out not to arrive, in each of the last 24 hours.
+        A report with several recipients may be both."""
+        return self._in_spans(self._hours(), _HOUR, list(_MAIL_TIMES), self._mails)
+
+    def mails_by_day(self) -> list[Span]:
+        """The same on each of the last seven days, in UTC."""
+        return self._in_spans(self._days(), _DAY, list(_MAIL_TIMES), self._mails)
+
+    def _hours(self) -> list[datetime]:
+        last = self._now.replace(minute=0, second=0, microsecond=0)
+        return [last - number * _HOUR for number in reversed(range(_HOURS))]
+
+    def _days(self) -> list[datetime]:
+        last = self._now.replace(hour=0, minute=0, second=0, microsecond=0)
+        return [last - number * _DAY for number in reversed(range(_DAYS))]
+
+    def _in_spans(
+        self,
+        starts: Sequence[datetime],
+        length: timedelta,
+        names: Sequence[str],
+        select: Callable[[str], tuple[Query, str]],
+    ) -> list[Span]:
+        """Count by name in each span.
+
+        Args:
+            starts: of the spans.
+            length: of each.
+            names: what is counted.
+            select: the query for what has a name, in all shards, and the field by whose time it is counted.
+        """
+        asked = [(start, name) for start in starts for name in names]
+
+        def count(each: tuple[datetime, str]) -> int:
+            start, (query, field) = each[0], select(each[1])
+            query = query.where("shard", "in", list(range(SHARDS)))
+            # Cursors, since a filter counts once for each shard, and a query has 100 at most. They descend as the
+            # index does, which Firestore does not read backwards.
+            query = query.order_by(field, descending=True).start_after(start + length).end_at(start)
+            return self._database.count(query, seconds=_COUNT_SECONDS)
+
+        counted: dict[datetime, dict[str, int]] = {start: {} for start in starts}
+        for (start, name), found in zip(asked, in_threads(count, asked, at_once=_AT_ONCE), strict=True):
+            counted[start][name] = found
+        return [Span(start=start, counts=counts) for start, counts in counted.items()]
+
+    def _outcome(self, state: str) -> tuple[Query, str]:
+        return Query.of(DELIVERIES).where("state", "==", state), "due_at"
+
+    def _mails(self, name: str) -> tuple[Query, str]:
+        return Query.of(MAIL_EVENTS), _MAIL_TIMES[name]
+
+
+def unknown_mails(reports: Sequence[Span], mails: Sequence[Span]) -> str:
+    """What is not known of what became of the mails, in sentences; empty where their counts can be shown as they are.
+    Pure.
+
+    A mail provider says nothing where its webhook is off, and may report failures only (docs/guides/mail-events.md).
+
+    Args:
+        reports: what became of the reports.
+        mails: what became of the mails, in the same time.
+    """
+    sent, delivered, undelivered = (
+        sum(span.counts.get(name, 0) for span in spans)
+        for spans, name in ((reports, DeliveryState.SENT.value), (mails, DELIVERED), (mails, UNDELIVERED))
+    )
+    if delivered or not (sent or undelivered):
+        return ""
+    if undelivered:
+        return "How many were delivered is not known: the mail provider has reported failures only (MAIL_EVENTS)."
+    return (
+        "Whether they were delivered is not known: the mail provider has reported nothing in this time. "
+        "reports check mail says whether its webhook is on."
+    )
+
+
+def next_run(now: datetime) -> datetime:
+    """When Cloud Scheduler calls the dispatcher next, by scheduler.yaml; in UTC, as the file has it."""
+    flags = yaml.safe_load(_SCHEDULER.read_text(encoding="utf-8"))
+    [following] = CronLine(flags["--schedule"]).following(now.replace(tzinfo=None), 1)
+    return following.replace(tzinfo=now.tzinfo)

@@ -1,0 +1,404 @@
+"""A report as it would go out: built and rendered by the worker's own code, and kept in files instead of being sent.
+
+The only place of the operator's side that looks into the worker, since nothing else could show exactly what is sent.
+"""
+
+import base64
+import importlib
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from google.api_core.exceptions import GoogleAPIError
+from google.auth.exceptions import GoogleAuthError
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from functions.shared.firestore.database import Database
+from functions.shared.mail.brand import Brand
+from functions.shared.records.contract import describe_validation_error
+from functions.shared.records.ids import delivery_id, run_id
+from functions.shared.records.subscription import Subscription
+from functions.shared.records.user import User
+from functions.shared.settings import MailSettings
+from functions.shared.times.period import Period
+from functions.worker.compose import compose
+from functions.worker.kind_settings import OWN_VARIABLES
+from functions.worker.mail.compliance import MailCompliance
+from functions.worker.mail.model import Accepted, Sender, Unsubscribed
+from functions.worker.mail.model import Mail as Mail  # named by what checks one, too
+from functions.worker.mail.provider import PROVIDER_SETTINGS, ChosenProvider, parts_of
+from functions.worker.reports import canary, kinds, language, needs, rendering, sample_amount
+from functions.worker.reports.firestore_user_data import FirestoreUserData
+from functions.worker.reports.in_memory_user_data import InMemoryUserData
+from functions.worker.reports.mistakes import describe_mistake
+from functions.worker.reports.report import PermanentError, Skip
+from functions.worker.reports.user_data import UserData
+from operations.errors import NotConfigured, OperatorError
+
+SampleAmount = sample_amount.SampleAmount
+
+MAIL_VARIABLES = tuple(name.upper() for name in MailSettings.model_fields)
+
+_NO_SENDER = "reports@example.com"
+_NO_KEYS: Mapping[str, Any] = {
+    "mail_unsubscribe_key": "the-preview-has-no-key",
+    "preferences_key": ["the-preview-has-no-key-of-the-page"],
+}
+_NO_LIST = {"mail_unsubscribe_group": None, "mail_check_unsubscribed": False}
+_READ_SECONDS = 60.0
+_SEND_SECONDS = 30.0
+_REPORTS = Path(kinds.__file__).parent
+_CODE = frozenset({".py", ".sql", ".yaml"})
+_SOURCES = _CODE | {".mjml", ".txt", ".html", ".po"}
+
+
+@dataclass(frozen=True)
+class NothingToSend:
+    """The kind has nothing to report.
+
+    Attributes:
+        why: in the kind's words.
+    """
+
+    why: str
+
+
+MadeReport = Mail | NothingToSend
+"""What a kind makes of a report: a mail, or its word that there is nothing to report."""
+
+
+def sample_data(kind: str, period: Period, amount: SampleAmount = SampleAmount.MUCH) -> UserData:
+    """The data that a kind brings along to be looked at.
+
+    Args:
+        kind: which.
+        period: the time that the report covers.
+        amount: how much.
+
+    Raises:
+        OperatorError: there is no such kind, it brings none, or its code fails.
+    """
+    try:
+        return InMemoryUserData(kinds.sample(kind, period, amount))
+    except PermanentError as error:
+        raise OperatorError(str(error)) from error
+    except (Exception, SystemExit) as error:
+        raise OperatorError(describe_mistake(error, kind)) from error
+
+
+def live_data(database: Database, user_id: str) -> UserData:
+    """A user's own data in Firestore."""
+    return FirestoreUserData(database, user_id, _READ_SECONDS)
+
+
+def mail_settings(variables: Mapping[str, str | None]) -> MailSettings:
+    """The worker's settings about mail, as far as they are known here.
+
+    The keys of the unsubscribe links are secrets that an operator need not have: the links of a preview lead nowhere.
+
+    Args:
+        variables: by name; what is missing is as the worker's default has it.
+
+    Raises:
+        NotConfigured: one of them is malformed.
+    """
+    given: dict[str, Any] = {name.lower(): variables[name] for name in MAIL_VARIABLES if variables.get(name)}
+    try:
+        return MailSettings(**{"mail_from": _NO_SENDER, **given, **_NO_KEYS})
+    except ValidationError as error:
+        raise NotConfigured(describe_validation_error(error)) from error
+
+
+def provider_variables(
+    find: Callable[[str], str | None], find_secret: Callable[[str], str | None]
+) -> dict[str, str | None]:
+    """The variables that sending a mail takes: those of all mails, and those of the deployment's provider.
+
+    Args:
+        find: finds a variable by its name.
+        find_secret: finds a variable that may be in Secret Manager.
+
+    Raises:
+        NotConfigured: MAIL_PROVIDER names none.
+    """
+    variables = {name: find(name) for name in MAIL_VARIABLES}
+    for field, info in _own_settings(mail_settings(variables)).items():
+        variables[field.upper()] = (find if info.repr else find_secret)(field.upper())
+    return variables
+
+
+def kind_variables(kind: str, find: Callable[[str], str | None], *, local: bool) -> Mapping[str, str]:
+    """The settings and secrets that a kind declares.
+
+    Args:
+        kind: of the report.
+        find: gives the value of a variable, or None.
+        local: whether a secret that is not set has the value that the kind declares for the local cloud.
+
+    Raises:
+        OperatorError: a needs.yaml is malformed.
+        NotConfigured: a variable has no value.
+    """
+    try:
+        declared = {kind: known_needs().get(kind, needs.Needs())}
+        given = {name: find(name) or "" for name in declared[kind].variables}
+        return needs.values(declared, given, local=local)[kind]
+    except needs.NotSet as error:
+        raise NotConfigured(f"{error}.") from error
+
+
+def known_kinds() -> tuple[str, ...]:
+    """The names of the kinds of report in this checkout."""
+    return kinds.kinds()
+
+
+def known_needs() -> Mapping[str, needs.Needs]:
+    """What the kinds in this checkout declare; those that declare nothing are left out.
+
+    Raises:
+        OperatorError: a needs.yaml is malformed.
+    """
+    try:
+        return needs.load(_REPORTS, reserved=OWN_VARIABLES)
+    except needs.InvalidNeeds as error:
+        raise OperatorError(str(error)) from error
+
+
+def build(
+    kind: str,
+    user: User,
+    subscription: Subscription,
+    period: Period,
+    data: UserData,
+    settings: MailSettings,
+    *,
+    database: Database | None = None,
+    variables: Mapping[str, str] | None = None,
+    delivery: str | None = None,
+    is_next: bool = False,
+) -> MadeReport:
+    """Build the mail.
+
+    Args:
+        kind: of the report.
+        user: whose.
+        subscription: which of the user's.
+        period: what the report covers.
+        data: the user's own.
+        settings: of the mail.
+        database: for what else the kind reads; None for a sample.
+        variables: the kind's settings and secrets.
+        delivery: the id that the mail carries; None for that of the delivery that would send it.
+        is_next: whether it is made by the kind's next version, also if the canary would not.
+
+    Returns:
+        The mail, or the kind's word that there is nothing to report.
+
+    Raises:
+        OperatorError: there is no such kind, or its code or its templates fail; the text says how.
+        google.api_core.exceptions.GoogleAPIError: Firestore cannot be asked.
+    """
+    try:
+        variant = canary.Variant.NEXT if is_next else _variant(kind, user, subscription, is_live=database is not None)
+        made = compose(
+            kind,
+            user,
+            subscription,
+            period,
+            data,
+            delivery_id=delivery or delivery_id(user.id, subscription.id, period.end),
+            run_id=run_id(datetime.now(UTC)),
+            compliance=MailCompliance.from_settings(settings),
+            brand=Brand.from_settings(settings),
+            database=database,
+            settings=variables,
+            variant=variant,
+        )
+    except PermanentError as error:
+        raise OperatorError(str(error)) from error
+    except (GoogleAPIError, GoogleAuthError):
+        raise
+    except (Exception, SystemExit) as error:
+        raise OperatorError(describe_mistake(error, kind)) from error
+    return NothingToSend(made.why) if isinstance(made, Skip) else made
+
+
+def _variant(kind: str, user: User, subscription: Subscription, *, is_live: bool) -> canary.Variant | None:
+    """The version of the kind that the worker would use; for a sample, the current one."""
+    percent = known_needs().get(kind, needs.Needs()).canary if is_live else None
+    return canary.variant_of(kind, user.id, subscription.id, {} if percent is None else {kind: percent})
+
+
+def send_test(mail: Mail, address: str, variables: Mapping[str, str | None]) -> str:
+    """Send a mail to one address alone, marked as a test.
+
+    Nothing in it belongs to a delivery: what the mail provider reports about it changes none, and no link in it
+    unsubscribes the user.
+
+    Args:
+        mail: as `build` has made it by `test_settings`.
+        address: who gets it.
+        variables: the worker's, the mail provider's key among them, by name.
+
+    Returns:
+        The mail's id at the provider; may be empty.
+
+    Raises:
+        NotConfigured: a variable is missing or malformed.
+        OperatorError: the provider does not take the mail.
+    """
+    settings = test_settings(variables)
+    required = [name.upper() for name, field in _own_settings(settings).items() if field.is_required()]
+    if missing := [name for name in ("MAIL_FROM", *required) if not variables.get(name)]:
+        raise NotConfigured(f"{' and '.join(missing)} not set: a test goes through the mail provider.")
+    try:
+        provider = ChosenProvider.from_variables(settings, variables).mail_provider()
+    except ValidationError as error:
+        raise NotConfigured(describe_validation_error(error)) from error
+    first = mail.recipients[0]
+    headers = {name: value for name, value in first.headers.items() if not name.startswith("List-Unsubscribe")}
+    test = replace(
+        mail,
+        recipients=[first._replace(address=address, name="", headers=headers)],
+        subject=f"[Test] {mail.subject}",
+        categories=("test",),
+        arguments={"test": "true"},
+    )
+    match provider.send(test, seconds=_SEND_SECONDS):
+        case Accepted(message_id=message_id):
+            return message_id
+        case Unsubscribed():
+            raise OperatorError("The mail provider sends nothing to this address, which has unsubscribed.")
+        case refusal:
+            raise OperatorError(refusal.error)
+
+
+def _own_settings(settings: MailSettings) -> Mapping[str, FieldInfo]:
+    return PROVIDER_SETTINGS[settings.mail_provider].model_fields
+
+
+def test_settings(variables: Mapping[str, str | None]) -> MailSettings:
+    """The settings about mail for a test: the provider keeps no list of those who unsubscribe from it.
+
+    Args:
+        variables: by name.
+
+    Raises:
+        NotConfigured: one of them is malformed.
+    """
+    return mail_settings(variables).model_copy(update=_NO_LIST)
+
+
+def standalone_page(mail: Mail) -> str:
+    """The HTML part of a mail as its first recipient gets it, as a page that needs no other file."""
+    page = mail.with_link(mail.recipients[0].unsubscribe_url).html
+    for image in mail.images:
+        data = base64.b64encode(image.content).decode()
+        page = page.replace(f"cid:{image.content_id}", f"data:{image.media_type};base64,{data}")
+    return page
+
+
+def text_part(mail: Mail) -> str:
+    """The text part of a mail as its first recipient gets it."""
+    return mail.with_link(mail.recipients[0].unsubscribe_url).text
+
+
+def languages() -> tuple[str, ...]:
+    """The languages that the reports can be written in."""
+    return ("en", *sorted(catalog.stem for catalog in language.LOCALES.glob("*.po")))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreviewFiles:
+    """The files of a preview: the HTML part as a page of its own, the text part, and the mail provider's request."""
+
+    html: Path
+    text: Path
+    request: Path
+
+    @classmethod
+    def of(cls, folder: Path, name: str) -> "PreviewFiles":
+        """The files for a preview of this name."""
+        safe = re.sub(r"[^A-Za-z0-9._-]", "_", name)[:100]
+        return cls(html=folder / f"{safe}.html", text=folder / f"{safe}.txt", request=folder / f"{safe}.json")
+
+    def attachments(self, mail: Mail) -> list[Path]:
+        """Where the files are kept that come with a mail, in its order."""
+        return [self.html.with_name(f"{self.html.stem}-{each.filename}") for each in mail.attachments]
+
+    def write(self, mail: Mail, settings: MailSettings) -> str:
+        """Keep a mail: the pages as its first recipient gets it, the request for all of them, and its attachments.
+
+        Args:
+            mail: which.
+            settings: of the sender.
+
+        Returns:
+            The page.
+
+        Raises:
+            OperatorError: a file cannot be written.
+        """
+        page, text = standalone_page(mail), text_part(mail)
+        request = parts_of(settings.mail_provider).to_request(mail, Sender.from_settings(settings))
+        try:
+            self.html.parent.mkdir(parents=True, exist_ok=True)
+            self.html.write_text(page, encoding="utf-8")
+            self.text.write_text(text, encoding="utf-8")
+            self.request.write_text(json.dumps(request, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            for file, attachment in zip(self.attachments(mail), mail.attachments, strict=True):
+                file.write_bytes(attachment.content)
+        except OSError as error:
+            raise OperatorError(f"The preview cannot be written: {error}.") from error
+        return page
+
+
+class KindFiles:
+    """Notices when a file of a kind was changed, and has the next report made from what is there now.
+
+    Args:
+        kind: whose code, texts and templates; the common layout and the catalogs count, too.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._folders = (_REPORTS / kind, rendering.LAYOUT, language.LOCALES)
+        self._seen = self._versions()
+
+    def have_changed(self) -> bool:
+        """Whether any has since this was last asked; then all are read again with the next report."""
+        now = self._versions()
+        if now == self._seen:
+            return False
+        changed = {file for file, _version in now.items() ^ self._seen.items()}
+        self._seen = now
+        rendering.forget_templates()
+        language.forget_catalogs()
+        if any(file.suffix in _CODE for file in changed):
+            self._forget_code()
+        return True
+
+    def _forget_code(self) -> None:
+        """Have the kind imported again. Python takes compiled code for current by a file's size and whole second."""
+        package = f"{kinds.__package__}.{self._kind}"
+        for name in [name for name in sys.modules if f"{name}.".startswith(f"{package}.")]:
+            module = sys.modules.pop(name)
+            if cached := getattr(module, "__cached__", None):
+                Path(cached).unlink(missing_ok=True)
+        importlib.invalidate_caches()
+        kinds.kinds.cache_clear()
+
+    def _versions(self) -> dict[Path, tuple[int, int]]:
+        found = {}
+        for folder in self._folders:
+            for file in folder.rglob("*"):
+                if file.suffix in _SOURCES and file.is_file():
+                    about = file.stat()
+                    found[file] = (about.st_mtime_ns, about.st_size)
+        return found

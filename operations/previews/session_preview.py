@@ -1,0 +1,46 @@
+"""Builds a user's report of live data, with the settings of the session."""
+
+from functions.shared.records.subscription import Subscription
+from functions.shared.records.user import User
+from functions.shared.settings import MailSettings
+from functions.shared.times.period import Period
+from operations.previews import preview as previews
+from operations.previews.kind_variables import kind_variables
+from operations.session import Session
+
+
+def build_live(
+    session: Session,
+    user: User,
+    subscription: Subscription,
+    period: Period,
+    *,
+    settings: MailSettings | None = None,
+    delivery: str | None = None,
+) -> previews.MadeReport:
+    """Build the mail of a report as it would be sent.
+
+    Args:
+        session: the connection.
+        user: whose.
+        subscription: which of the user's.
+        period: what the report covers.
+        settings: of the mail; None for those that the worker has.
+        delivery: the id that the mail carries; None for that of the delivery that would send it.
+
+    Raises:
+        OperatorError: the kind fails, or a variable has no value.
+        google.api_core.exceptions.GoogleAPIError: Firestore cannot be asked.
+    """
+    database, target = session.firestore, session.target
+    return previews.build(
+        subscription.kind,
+        user,
+        subscription,
+        period,
+        previews.live_data(database, user.id),
+        settings or previews.mail_settings({name: target.find(name) for name in previews.MAIL_VARIABLES}),
+        database=database,
+        variables=kind_variables(session, subscription.kind, sample=False),
+        delivery=delivery,
+    )

@@ -1,0 +1,1 @@
+"""The report queues: their tasks, rate, retry policy and ramp."""

@@ -1,0 +1,1 @@
+"""What all reads of documents share: their fields, their pages, and ids that are almost right."""

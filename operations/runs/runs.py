@@ -1,0 +1,132 @@
+"""Reads the runs of the dispatcher, for the operator.
+
+The figures of a run with several attempts are those of the last one. `show` also returns those of earlier attempts.
+"""
+
+from typing import Any
+
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.found_document import FoundDocument
+from functions.shared.firestore.query import Query
+from functions.shared.logging import redact_addresses
+from functions.shared.records.delivery import DeliveryState
+from functions.shared.records.run import RUN_COUNTERS, RUNS, RunAttempt, StoredRun
+from operations.deliveries.deliveries import of_run
+from operations.errors import NotFound
+from operations.reading import document_fields
+from operations.reading.page import Page, read_page
+from operations.reading.similar_ids import did_you_mean
+from operations.reading.threads import in_threads
+
+
+class Runs:
+    """Reads `runs`, and counts the deliveries of each.
+
+    Args:
+        database: the Firestore database.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def latest(self, limit: int | None) -> list[dict[str, Any]]:
+        """The latest runs, the newest first.
+
+        Args:
+            limit: how many at most; None for all.
+        """
+        return [_to_row(StoredRun.from_snapshot(each)) for each in self._database.stream(_newest_first().limit(limit))]
+
+    def count(self) -> int:
+        """How many runs are kept."""
+        return self._database.count(Query.of(RUNS))
+
+    def check(self, run_id: str) -> None:
+        """Look whether there is a run.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        self._document(run_id)
+
+    def page(self, *, after: str | None, limit: int) -> Page[dict[str, Any]]:
+        """Runs, the newest first.
+
+        Args:
+            after: the id of the run after which the page begins; None for the first page.
+            limit: how many at most.
+        """
+        return read_page(
+            self._database,
+            _newest_first(),
+            after=after,
+            limit=limit,
+            read=lambda found: _to_row(StoredRun.from_snapshot(found)),
+        )
+
+    def show(self, run_id: str) -> dict[str, Any]:
+        """A run, with its deliveries counted by state, its shares where it was divided, and its attempts before the
+        last.
+
+        A report belongs to the run that last made a task for it.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        run = StoredRun.from_snapshot(self._document(run_id))
+        states, deliveries_of_run = list(DeliveryState), of_run(run_id)
+        counts = in_threads(
+            lambda state: self._database.count(deliveries_of_run.where("state", "==", state.value)), states
+        )
+        deliveries = {state.value: count for state, count in zip(states, counts, strict=True)}
+        return {
+            **_to_row(run),
+            **({"queues": run.queues.value} if run.queues else {}),
+            **({"stopped_because": redact_addresses(run.stopped_because)} if run.stopped_because else {}),
+            **({"statistics": document_fields.redacted_tree(run.statistics.to_fields())} if run.statistics else {}),
+            "deliveries": deliveries,
+            **({"shares": _to_shares(run.latest)} if len(run.latest.shares) > 1 else {}),
+            "earlier_attempts": [_to_attempt(attempt) for attempt in run.earlier_attempts],
+        }
+
+    def _document(self, run_id: str) -> FoundDocument:
+        found = self._database.get(f"{RUNS}/{run_id}")
+        if not found.exists:
+            raise NotFound(
+                f"There is no run {run_id}: reports runs list shows the latest.",
+                did_you_mean(self._database, RUNS, run_id),
+            )
+        return found
+
+
+def _newest_first() -> Query:
+    return Query.of(RUNS).order_by("scheduled_for", descending=True)
+
+
+def _to_row(run: StoredRun) -> dict[str, Any]:
+    return {
+        "run_id": run.id,
+        "scheduled_for": run.scheduled_for,
+        "attempts": run.attempts or 1,
+        **_to_attempt(run.latest),
+    }
+
+
+def _to_attempt(attempt: RunAttempt) -> dict[str, Any]:
+    return {
+        "state": attempt.state.value if attempt.state else None,
+        "started_at": attempt.started_at,
+        "finished_at": attempt.finished_at,
+        **{name: attempt.counters.get(name, 0) for name in RUN_COUNTERS},
+    }
+
+
+def _to_shares(attempt: RunAttempt) -> list[dict[str, Any]]:
+    return [
+        {
+            "share": number,
+            "state": share.state.value,
+            **{name: share.counters.get(name, 0) for name in RUN_COUNTERS},
+        }
+        for number, share in sorted(attempt.shares.items())
+    ]

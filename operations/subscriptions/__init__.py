@@ -1,0 +1,1 @@
+"""Subscriptions: find, make, change, pause, resume and remove them."""

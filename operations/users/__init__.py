@@ -1,0 +1,1 @@
+"""Users: find them, and everything that the pipeline keeps about one."""
