@@ -60,7 +60,7 @@ def due_subscriptions(
     """Read the subscriptions of some shards whose `next_report_at` is not after the run's time.
 
     Several queries answer at the same time, each for some of the shards; this puts their answers into one order, with
-    one document of each in memory. So the longest overdue come first, and one cursor says how far all shards are read.
+    one document of each in memory. So the oldest come first, and one cursor says how far all shards are read.
 
     If a worker moves a subscription on meanwhile, the stream may or may not return it. The worker only moves it beyond
     the run's time, so no subscription comes twice. Times before 1970 are malformed: scheduling finds those

@@ -4,7 +4,7 @@
 2. Give the queues the rate of the ramp's day, if there is a ramp (ramp_rates.py), and note that the run begins. No
    report gets a task from a run that has no record.
 3. Enqueue the reports that are due, each with the first task of its due time (due_subscriptions.py, fan_out.py).
-4. Look closer at those whose task of an earlier run should be over, and at orphaned deliveries (rescue/).
+4. Look closer at those whose task of an earlier run should be over, and at other overdue deliveries (rescue/).
 5. Schedule new subscriptions, enroll new users and resume what has a new address, and enqueue what is due at once
    (admission.py).
 6. Note how the run ended. What does not fit into this request's time goes to the next part (run_part.py).
@@ -197,7 +197,7 @@ class Run:
         return FanOut(self._with.report_queues, run_id=self._run_id, counters=self._counters)
 
     def _fan_out_due(self, part: RunPart, started: "Future[None]", threads: ThreadPoolExecutor) -> RunPart | None:
-        """Enqueue all reports that are due, and rescue those that are overdue or orphaned.
+        """Enqueue all reports that are due, and rescue those that are overdue.
 
         Returns:
             what is left of the part, where its time is up.
@@ -224,17 +224,17 @@ class Run:
                 counters=self._counters,
             )
             # Once in each run, not in each of its parts.
-            orphaned = threads.submit(rescuer.find_orphaned) if self._is_first else None
+            overdue = threads.submit(rescuer.find_overdue) if self._is_first else None
             try:
                 left = self._serve_due(part, late, fan_out, rescuer)
             finally:
                 # Even if an error ended the reading: these reports are due.
                 rescuer.finish()
-            if orphaned:
-                for due, delivery in orphaned.result():
+            if overdue:
+                for due, delivery in overdue.result():
                     if not delivery.by_hand:
                         late.note(due)
-                rescuer.rescue_orphaned(orphaned.result())
+                rescuer.rescue_overdue(overdue.result())
                 rescuer.tell_untold()
         if rescuer.is_behind:
             self._store.note_queues(QueueCondition.BEHIND)

@@ -87,7 +87,7 @@ class MessageHandler:
             now: when it came, in UTC.
 
         Raises:
-            AlertPending: a channel still lacks an alert: Pub/Sub must deliver the message again.
+            AlertUntold: a channel still lacks an alert: Pub/Sub must deliver the message again.
             google.api_core.exceptions.GoogleAPICallError: Firestore could not be reached.
         """
         record = self._store(message, now=now)

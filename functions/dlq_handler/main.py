@@ -17,7 +17,7 @@ from google.api_core.exceptions import GoogleAPIError
 from werkzeug.exceptions import BadRequest, Conflict, InternalServerError, ServiceUnavailable
 
 from functions.dlq_handler.alerting.alert_links import AlertLinks
-from functions.dlq_handler.alerting.alerter import AlertPending
+from functions.dlq_handler.alerting.alerter import AlertUntold
 from functions.dlq_handler.channels.apprise_channel import UnknownAlertUrl, apprise_channels
 from functions.dlq_handler.channels.channel import Channel
 from functions.dlq_handler.channels.owner_channels import Audiences, UnknownOwner, owner_channels
@@ -106,7 +106,7 @@ def dlq_handler(event: CloudEvent) -> None:
         now = datetime.now(UTC)
         message = read_pubsub_message(event.data, event_id=event["id"], now=now)
         _message_handler().handle(message, now=now)
-    except AlertPending:
+    except AlertUntold:
         # No 5xx: the leader of a storm comes again as a matter of course, and an alert policy watches the errors.
         raise Conflict("A channel still lacks an alert: deliver the message again.") from None
     except GoogleAPIError as error:

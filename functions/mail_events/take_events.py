@@ -59,16 +59,16 @@ class TakeEvents:
             EventsNotStored: some are not stored; the others are.
             google.api_core.exceptions.GoogleAPIError: Firestore could not be reached.
         """
-        pending = _by_delivery(received.events)
+        left = _by_delivery(received.events)
         counts = {"stored": 0, "unchanged": 0, "unknown_delivery": 0}
         failed: set[str] = set()
         for _ in range(_MOST_ROUNDS):
-            if not pending:
+            if not left:
                 break
-            again, not_taken = self._take(pending, counts)
+            again, not_taken = self._take(left, counts)
             failed |= not_taken
-            pending = {each: events for each, events in pending.items() if each in again}
-        failed |= pending.keys()
+            left = {each: events for each, events in left.items() if each in again}
+        failed |= left.keys()
         _logger.info(
             "events_taken",
             events=len(received.events),

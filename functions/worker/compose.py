@@ -17,8 +17,8 @@ from functions.worker.attaching import choose
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail
 from functions.worker.mail.provider import make_tags_inert
-from functions.worker.reports.canary import Variant
 from functions.worker.reports.kinds import find
+from functions.worker.reports.next_version import Variant
 from functions.worker.reports.report import PermanentError, Report, Skip
 from functions.worker.reports.request import ReportRequest
 from functions.worker.reports.user_data import UserData

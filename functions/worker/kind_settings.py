@@ -9,7 +9,7 @@ from functions.shared.logging import hide
 from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, Settings, WorkerSettings
 from functions.worker.mail.provider import PROVIDER_SETTINGS
 from functions.worker.reports import needs
-from functions.worker.reports.canary import Canaries
+from functions.worker.reports.next_version import NextPercents
 
 REPORTS = Path(needs.__file__).parent
 
@@ -86,9 +86,9 @@ def load_kind_settings(declared: Mapping[str, needs.Needs], variables: Mapping[s
         sys.exit(f"Cannot start: {error}")
 
 
-def canaries(declared: Mapping[str, needs.Needs]) -> Canaries:
+def next_percents(declared: Mapping[str, needs.Needs]) -> NextPercents:
     """The kinds that have a next version."""
-    return {kind: each.canary for kind, each in declared.items() if each.canary is not None}
+    return {kind: each.next_percent for kind, each in declared.items() if each.next_percent is not None}
 
 
 def _given(declared: Mapping[str, needs.Needs], variables: Mapping[str, str], *, local: bool) -> KindSettings:

@@ -25,17 +25,17 @@ from functions.shared.serving.server import configure_server
 from functions.shared.settings import WorkerSettings
 from functions.worker.attempt import Attempt
 from functions.worker.attempt_end import AttemptEnd
-from functions.worker.breaker import Breaker
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
-from functions.worker.kind_settings import canaries, load_kind_settings, load_needs
+from functions.worker.kind_settings import load_kind_settings, load_needs, next_percents
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.provider import load_with_provider
 from functions.worker.outcome_inquiry import OutcomeInquiry
+from functions.worker.provider_outage import ProviderOutage
 from functions.worker.repeating import Repeating
 from functions.worker.report_builder import ReportBuilder
-from functions.worker.reports.canary import variant_of
 from functions.worker.reports.firestore_user_data import FirestoreUserData
+from functions.worker.reports.next_version import variant_of
 from functions.worker.send_report import SendReport
 from functions.worker.sending import Sending
 from functions.worker.time_budget import MAIL_RECORD_SECONDS
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 _settings, _provider = load_with_provider(WorkerSettings)
 _needs = load_needs()
 _kind_settings = load_kind_settings(_needs, os.environ)
-_canaries = canaries(_needs)
+_next_percents = next_percents(_needs)
 configure_logging("worker", _settings.log_level)
 configure_server()
 _logger = structlog.get_logger()
@@ -115,7 +115,7 @@ def _send_report() -> SendReport:
         sending=Sending(
             _provider.mail_provider(),
             Repeating(_provider.repeatable_sending(), provider=_settings.mail_provider.value, now=_now),
-            breaker=Breaker(_now, pause=timedelta(seconds=_settings.provider_pause)),
+            outage=ProviderOutage(_now, wait=timedelta(seconds=_settings.provider_pause)),
             key_alert=KeyAlert(topic.tell, now=_now),
         ),
         builder=ReportBuilder(
@@ -125,7 +125,7 @@ def _send_report() -> SendReport:
             time_limit=TimeLimit(_give_way),
             database=database,
             settings=_kind_settings,
-            canaries=_canaries,
+            next_percents=_next_percents,
         ),
         inquiry=OutcomeInquiry(mail_record, _provider.delivery_lookup(), _settings.on_unknown_outcome),
         now=_now,
@@ -137,7 +137,7 @@ def _now() -> datetime:
 
 
 def _variant_of(task: ReportTask) -> str:
-    variant = variant_of(task.kind, task.user_id, task.subscription_id, _canaries)
+    variant = variant_of(task.kind, task.user_id, task.subscription_id, _next_percents)
     return variant.value if variant else ""
 
 

@@ -17,8 +17,8 @@ from functions.worker.compose import compose
 from functions.worker.kind_settings import KindSettings
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail
-from functions.worker.reports.canary import Canaries, variant_of
 from functions.worker.reports.mistakes import describe_mistake, own_traceback
+from functions.worker.reports.next_version import NextPercents, variant_of
 from functions.worker.reports.report import PermanentError
 from functions.worker.reports.report import Skip as NothingToReport
 from functions.worker.reports.user_data import UserData
@@ -43,7 +43,7 @@ class ReportBuilder:
         time_limit: ends the wait for a report that is not built in time.
         database: for what else a kind reads; None where tests need none.
         settings: the kinds' own settings and secrets, by kind and name.
-        canaries: the kinds that have a next version.
+        next_percents: the kinds that have a next version.
         build_seconds: how long after the start of an attempt its report must be built.
     """
 
@@ -56,13 +56,13 @@ class ReportBuilder:
         time_limit: TimeLimit,
         database: "Database | None" = None,
         settings: KindSettings | None = None,
-        canaries: Canaries | None = None,
+        next_percents: NextPercents | None = None,
         build_seconds: float = BUILD_SECONDS,
     ) -> None:
         self._user_data = user_data
         self._database = database
         self._settings = settings or {}
-        self._canaries = canaries or {}
+        self._next_percents = next_percents or {}
         self._compliance = compliance
         self._brand = brand
         self._time_limit = time_limit
@@ -101,7 +101,7 @@ class ReportBuilder:
                 brand=self._brand,
                 database=self._database,
                 settings=self._settings.get(task.kind),
-                variant=variant_of(task.kind, task.user_id, task.subscription_id, self._canaries),
+                variant=variant_of(task.kind, task.user_id, task.subscription_id, self._next_percents),
             )
             made = self._time_limit.run(make, seconds=seconds)
         except PermanentError as error:

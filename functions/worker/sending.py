@@ -1,4 +1,4 @@
-"""One mail's turn at the provider, except while the breaker keeps mails back."""
+"""One mail's turn at the provider, except in an outage, which keeps mails back."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,9 +8,9 @@ from http import HTTPStatus
 
 import structlog
 
-from functions.worker.breaker import Breaker, BreakerChange
 from functions.worker.key_alert import KeyAlert
 from functions.worker.mail.model import Mail, MailOutcome, MailProvider, NotAllowed, Unavailable, Unclear
+from functions.worker.provider_outage import OutageChange, ProviderOutage
 from functions.worker.repeating import MadeRequests, Repeating
 from functions.worker.skipping import Subscriber
 from functions.worker.time_budget import SEND_SECONDS, TRIAL_SECONDS
@@ -55,20 +55,22 @@ class Sending:
     Args:
         provider: takes the mail.
         repeating: makes the requests of a mail again, where the provider has idempotency keys.
-        breaker: whether to leave the provider alone; shared by all attempts of this process.
+        outage: whether to leave the provider alone; shared by all attempts of this process.
         key_alert: called for each mail that the provider refuses because of its key.
     """
 
-    def __init__(self, provider: MailProvider, repeating: Repeating, *, breaker: Breaker, key_alert: KeyAlert) -> None:
+    def __init__(
+        self, provider: MailProvider, repeating: Repeating, *, outage: ProviderOutage, key_alert: KeyAlert
+    ) -> None:
         self._provider = provider
         self.repeating = repeating
-        self._breaker = breaker
+        self._outage = outage
         self._key_alert = key_alert
 
     def kept_back(self) -> Retry | None:
         """Why a mail would be kept back, so that no report is built for nothing; None where it would not."""
-        wait = self._breaker.wait_seconds()
-        return _kept_back(wait, self._breaker.error) if wait else None
+        wait = self._outage.wait_seconds()
+        return _kept_back(wait, self._outage.error) if wait else None
 
     def way_to(self, outgoing: Mail | MadeRequests, subscriber: Subscriber) -> Callable[..., MailOutcome] | None:
         """What hands over a mail to those who are still to get it; None where nobody is.
@@ -93,12 +95,12 @@ class Sending:
         Args:
             run_id: of the task's run, for an alert.
         """
-        breaker_pass = self._breaker.enter()
-        wait = breaker_pass.wait_seconds
+        outage_pass = self._outage.enter()
+        wait = outage_pass.wait_seconds
         turn = Turn(
             self._provider,
-            _kept_back(wait, self._breaker.error) if wait else None,
-            is_trial=breaker_pass.is_trial,
+            _kept_back(wait, self._outage.error) if wait else None,
+            is_trial=outage_pass.is_trial,
         )
         try:
             yield turn
@@ -109,21 +111,21 @@ class Sending:
                 # It is up, and refuses one recipient.
                 failure = None
             is_up = outcome is not None and failure is None
-            self._log(self._breaker.leave(breaker_pass, failure=failure, is_up=is_up))
+            self._log(self._outage.leave(outage_pass, failure=failure, is_up=is_up))
         if isinstance(outcome, NotAllowed):
             # An alert policy watches for this line: no report goes out until somebody replaces the key.
             _logger.error("provider_refuses_key", alert="provider-refuses-key", error=outcome.error)
             self._key_alert(run_id=run_id, error=outcome.error)
 
-    def _log(self, change: BreakerChange | None) -> None:
-        if change is BreakerChange.OPENED:
+    def _log(self, change: OutageChange | None) -> None:
+        if change is OutageChange.BEGUN:
             _logger.error(
                 "provider_failing",
                 alert="provider-failing",
-                seconds=self._breaker.wait_seconds(),
-                error=self._breaker.error,
+                seconds=self._outage.wait_seconds(),
+                error=self._outage.error,
             )
-        elif change is BreakerChange.CLOSED:
+        elif change is OutageChange.OVER:
             _logger.warning("provider_recovered")
 
 

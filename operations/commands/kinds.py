@@ -9,9 +9,9 @@ import typer
 from operations.commands.group import AsJson, WithAddresses, duration, session
 from operations.output import Output
 
-_COLUMNS = ("kind", "owner", "canary", "variant", "sent", "skipped", "dead", "failure_rate")
+_COLUMNS = ("kind", "owner", "next_percent", "variant", "sent", "skipped", "dead", "failure_rate")
 _SINCE = timedelta(days=7)
-_OPTIONAL = {"owner", "canary", "variant", "sent", "skipped", "dead", "failure_rate"}
+_OPTIONAL = {"owner", "next_percent", "variant", "sent", "skipped", "dead", "failure_rate"}
 
 
 def kinds(
@@ -24,7 +24,7 @@ def kinds(
     with_addresses: WithAddresses = False,
     as_json: AsJson = False,
 ) -> None:
-    """The kinds of report in this checkout and, for those with a canary, how each version does."""
+    """The kinds of report in this checkout and, for those with a next version, how each of the two does."""
     from operations.kinds.kind_figures import count_variants
     from operations.previews import preview as previews
 
@@ -35,9 +35,9 @@ def kinds(
         needs = declared.get(kind)
         owner = needs.owner if needs else ""
         shown = owner if with_addresses or "@" not in owner else "[address]"
-        canary = needs.canary if needs else None
-        row: dict[str, Any] = {**dict.fromkeys(_COLUMNS), "kind": kind, "owner": shown or None, "canary": canary}
-        if canary is None:
+        percent = needs.next_percent if needs else None
+        row: dict[str, Any] = {**dict.fromkeys(_COLUMNS), "kind": kind, "owner": shown or None, "next_percent": percent}
+        if percent is None:
             rows.append(row)
             continue
         for figures in count_variants(current.firestore, kind, since=datetime.now(UTC) - (since or _SINCE)):

@@ -72,7 +72,7 @@ def preview(
         LOCAL_CLOUD_DIRECTORY / "previews"
     ),
     is_next: Annotated[
-        bool, typer.Option("--next", help="Show the kind's next version, which a canary would send to some.")
+        bool, typer.Option("--next", help="Show the kind's next version, whoever would get it.")
     ] = False,
     open_it: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
     watch: Annotated[

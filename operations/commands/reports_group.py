@@ -22,7 +22,7 @@ _COMMANDS = {
     "subscriptions": "Which reports users get, and when: look at subscriptions, make, change, pause, resume and remove "
     "them.",
     "check": "Check what the pipeline depends on.",
-    "kinds": "The kinds of report in this checkout and, for those with a canary, how each version does.",
+    "kinds": "The kinds of report in this checkout and, for those with a next version, how each of the two does.",
     "dispatch": "Make a run now: each report that is due gets a task, unless there is one already.",
     "send": "Send a report of one subscription now: the one that is due, or one of the time since the last.",
     "resume-sending": "Let the runs go on after too many complaints or bounces have stopped them, and show the "

@@ -1,4 +1,4 @@
-"""How many reports of a kind were sent and failed, by version, where a canary has two of them."""
+"""How many reports of a kind were sent and failed, by version, where a kind has a next one."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -33,7 +33,7 @@ from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Accepted, Sender, Unsubscribed
 from functions.worker.mail.model import Mail as Mail  # named by what checks one, too
 from functions.worker.mail.provider import PROVIDER_SETTINGS, ChosenProvider, parts_of
-from functions.worker.reports import canary, kinds, language, needs, rendering, sample_amount
+from functions.worker.reports import kinds, language, needs, next_version, rendering, sample_amount
 from functions.worker.reports.firestore_user_data import FirestoreUserData
 from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from functions.worker.reports.mistakes import describe_mistake
@@ -195,7 +195,7 @@ def build(
         database: for what else the kind reads; None for a sample.
         variables: the kind's settings and secrets.
         delivery: the id that the mail carries; None for that of the delivery that would send it.
-        is_next: whether it is made by the kind's next version, also if the canary would not.
+        is_next: whether it is made by the kind's next version, also if the subscription would not get it.
 
     Returns:
         The mail, or the kind's word that there is nothing to report.
@@ -205,7 +205,9 @@ def build(
         google.api_core.exceptions.GoogleAPIError: Firestore cannot be asked.
     """
     try:
-        variant = canary.Variant.NEXT if is_next else _variant(kind, user, subscription, is_live=database is not None)
+        variant = (
+            next_version.Variant.NEXT if is_next else _variant(kind, user, subscription, is_live=database is not None)
+        )
         made = compose(
             kind,
             user,
@@ -229,10 +231,10 @@ def build(
     return NothingToSend(made.why) if isinstance(made, Skip) else made
 
 
-def _variant(kind: str, user: User, subscription: Subscription, *, is_live: bool) -> canary.Variant | None:
+def _variant(kind: str, user: User, subscription: Subscription, *, is_live: bool) -> next_version.Variant | None:
     """The version of the kind that the worker would use; for a sample, the current one."""
-    percent = known_needs().get(kind, needs.Needs()).canary if is_live else None
-    return canary.variant_of(kind, user.id, subscription.id, {} if percent is None else {kind: percent})
+    percent = known_needs().get(kind, needs.Needs()).next_percent if is_live else None
+    return next_version.variant_of(kind, user.id, subscription.id, {} if percent is None else {kind: percent})
 
 
 def send_test(mail: Mail, address: str, variables: Mapping[str, str | None]) -> str:

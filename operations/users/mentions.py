@@ -93,13 +93,13 @@ def _decoded(value: Any) -> list[bytes]:
 
 
 def _leaves(value: Any) -> Iterator[Any]:
-    pending = [value]
-    while pending:
-        match pending.pop():
+    unread = [value]
+    while unread:
+        match unread.pop():
             case dict() as inner:
-                pending += [*inner.keys(), *inner.values()]
+                unread += [*inner.keys(), *inner.values()]
             case list() as inner:
-                pending += inner
+                unread += inner
             case bool() | None:
                 pass
             case leaf:

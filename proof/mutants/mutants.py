@@ -288,7 +288,7 @@ ALL = [
     Mutant(
         name="a dead letter is acknowledged before people are told",
         file="functions/dlq_handler/alerting/alerter.py",
-        node="raise AlertPending",
+        node="raise AlertUntold",
         becomes="return",
         scenarios=("dead letters: Slack answers 500",),
         tests=(

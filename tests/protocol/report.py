@@ -282,7 +282,7 @@ def following(state: State, bounds: Bounds) -> Iterator[Step]:
     lease = state.delivery and state.delivery.lease_expires_at
     if state.delivery and lease and lease > NOW and not any(each.is_claimed for each in state.processes):
         over = state.delivery._replace(lease_expires_at=NOW - SECOND)
-        yield "the lease ends", state._replace(delivery=over, processes=_outdated(state.processes)), True
+        yield "the lease ends", state._replace(delivery=over, processes=_all_overtaken(state.processes)), True
 
 
 def _beginnings(state: State, bounds: Bounds) -> Iterator[Step]:
@@ -668,7 +668,7 @@ def _name(process: Process) -> str:
     return process.name
 
 
-def _outdated(processes: tuple[Process, ...], *, but: str = "") -> tuple[Process, ...]:
+def _all_overtaken(processes: tuple[Process, ...], *, but: str = "") -> tuple[Process, ...]:
     return tuple(each if each.name == but else _overtaken(each) for each in processes)
 
 
@@ -700,7 +700,7 @@ def _write(state: State, process: Process, event: Event, **changes: Any) -> Stat
     except CannotHappen as error:
         return state._replace(broken=str(error))
     after = _as_kept(state.delivery, fields)
-    state = state._replace(delivery=after, processes=_outdated(state.processes, but=process.name))
+    state = state._replace(delivery=after, processes=_all_overtaken(state.processes, but=process.name))
     held = after if before is state.delivery else _as_kept(before, fields)
     return _with(state, process.name, held=held, is_current=True, **changes)
 
@@ -724,7 +724,7 @@ def _stored(state: State, of_delivery: Mapping[str, Any], of_letter: Mapping[str
     """A state after a commit of a delivery and its dead letter that was conditional on both."""
     if of_delivery:
         after = _as_kept(state.delivery, of_delivery)
-        state = state._replace(delivery=after, processes=_outdated(state.processes))
+        state = state._replace(delivery=after, processes=_all_overtaken(state.processes))
     if of_letter:
         letter = state.letter or Letter(DeadLetterState.OPEN, "", NOW)
         known = {name: value for name, value in of_letter.items() if name in Letter._fields}

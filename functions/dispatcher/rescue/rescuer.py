@@ -15,7 +15,7 @@ from functions.dispatcher.fan_out import FanOut
 from functions.dispatcher.malformed_documents import MalformedDocuments, unservable
 from functions.dispatcher.rescue.dead_lettering import DeadLettering, LostReport, failure_of_lost
 from functions.dispatcher.rescue.earlier_tasks import EarlierTasks
-from functions.dispatcher.rescue.orphaned_deliveries import orphaned_deliveries
+from functions.dispatcher.rescue.overdue_deliveries import overdue_deliveries
 from functions.dispatcher.rescue.rescue_step import QueueAnswer, RescueStep, is_under_way, rescue_step, task_died
 from functions.dispatcher.rescue.untold_letters import tell_untold
 from functions.dispatcher.rescue.waiting_tasks import ask_queues
@@ -119,23 +119,23 @@ class Rescuer:
         else:
             self._rescue(list(zip(sound, deliveries, strict=True)))
 
-    def find_orphaned(self) -> list[tuple[DueSubscription, Delivery]]:
+    def find_overdue(self) -> list[tuple[DueSubscription, Delivery]]:
         """The deliveries that no subscription's due time leads to, and their subscriptions, as they were due; none
         while a queue is paused. It raises nothing: a failure is counted and logged."""
         if self._earlier.is_paused:
             return []
         try:
-            return orphaned_deliveries(self._deliveries, run_time=self._run_time, retry_time=self._earlier.retry_time)
+            return overdue_deliveries(self._deliveries, run_time=self._run_time, retry_time=self._earlier.retry_time)
         except Exception:
             self._counters.add_error()
-            _logger.exception("orphaned_deliveries_unreadable", run_id=self._run_id)
+            _logger.exception("overdue_deliveries_unreadable", run_id=self._run_id)
             return []
 
-    def rescue_orphaned(self, orphaned: Sequence[tuple[DueSubscription, Delivery]]) -> None:
+    def rescue_overdue(self, overdue: Sequence[tuple[DueSubscription, Delivery]]) -> None:
         """Give each of these deliveries another task, or give it up."""
-        self._counters.add(RunCounter.DUE, len(orphaned))
-        for start in range(0, len(orphaned), _GROUP):
-            self._rescue(orphaned[start : start + _GROUP])
+        self._counters.add(RunCounter.DUE, len(overdue))
+        for start in range(0, len(overdue), _GROUP):
+            self._rescue(overdue[start : start + _GROUP])
 
     def tell_untold(self) -> None:
         """Publish the dead letters that a restore of Firestore has lost. It raises nothing: a failure is counted and

@@ -81,7 +81,7 @@ class _CauseCheck(Generic[AlertableType]):
     takes_over: bool = False
 
 
-class AlertPending(Exception):
+class AlertUntold(Exception):
     """A channel still lacks an alert: Pub/Sub must deliver the message again."""
 
 
@@ -124,7 +124,7 @@ class Alerter:
             message: the id of the message that brought it.
 
         Raises:
-            AlertPending: a channel failed, or took an alert about the cause less than a minute ago.
+            AlertUntold: a channel failed, or took an alert about the cause less than a minute ago.
             google.api_core.exceptions.GoogleAPICallError: Firestore refused it or could not be reached.
         """
         if not self._channels:
@@ -149,9 +149,9 @@ class Alerter:
             for led in (*self._leaders.leaderless(), *self._leaders.led_by(message))
             if led.cause != record.cause
         }
-        pending = [check.cause for check in (own, *others.values()) if not self._handle(check)]
-        if pending:
-            raise AlertPending
+        untold = [check.cause for check in (own, *others.values()) if not self._handle(check)]
+        if untold:
+            raise AlertUntold
 
     def _subject_of(self, collection: str) -> AlertSubject[Any]:
         first, *others = self._subjects.values()

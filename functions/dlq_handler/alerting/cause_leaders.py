@@ -65,8 +65,8 @@ class CauseLeaders:
         if self._checked_at and now - self._checked_at < _LEADERLESS_CHECK_INTERVAL:
             return []
         self._checked_at = now
-        overdue = self._causes.where("leader_due_at", "<", now)
-        return self._read_led(overdue.limit(_MAX_LEADERLESS), takes_over=True)
+        passed = self._causes.where("leader_due_at", "<", now)
+        return self._read_led(passed.limit(_MAX_LEADERLESS), takes_over=True)
 
     def are_too_many(self) -> bool:
         """Whether so many causes have a leader that further ones should share an alert.

@@ -11,9 +11,9 @@ from typing import cast
 
 from functions.shared.times.period import Period
 from functions.worker import reports
-from functions.worker.reports.canary import Variant
 from functions.worker.reports.in_memory_user_data import Documents
 from functions.worker.reports.needs import NEXT_FOLDER
+from functions.worker.reports.next_version import Variant
 from functions.worker.reports.report import PermanentError, Report, Skip
 from functions.worker.reports.request import ReportRequest
 from functions.worker.reports.sample_amount import SampleAmount

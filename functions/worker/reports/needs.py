@@ -11,7 +11,7 @@
       - sqlalchemy
       - openpyxl==3.1.5
     owner: reports-team@example.com
-    canary: 5
+    next: 5
 
 The worker reads it at start, `make lock` takes the packages, and deploy.sh the rest (docs/guides/python-reports.md).
 The Python that deploy.sh uses may have nothing but PyYAML, so this file imports nothing else, and that only where there
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 NEEDS_FILE = "needs.yaml"
 NEXT_FOLDER = "next"
-"""The folder within a kind's that has its next version (canary.py)."""
+"""The folder within a kind's that has its next version (next_version.py)."""
 
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 _ROLE = re.compile(r"roles/[A-Za-z0-9_.]+|(projects|organizations)/[^/\s]+/roles/[A-Za-z0-9_.]+")
@@ -104,7 +104,7 @@ class Needs:
         packages: Python packages, as pip writes them: pinned, or without a version for that of the pipeline.
         owner: who is told when the kind's reports fail: an address, or the name of a secret with a webhook; may be
             empty.
-        canary: how many percent of the subscriptions get the next version of the kind; None where there is none.
+        next_percent: how many percent of the subscriptions get the next version of the kind; None where there is none.
     """
 
     settings: Mapping[str, Setting] = field(default_factory=dict)
@@ -112,7 +112,7 @@ class Needs:
     roles: tuple[Role, ...] = ()
     packages: tuple[str, ...] = ()
     owner: str = ""
-    canary: int | None = None
+    next_percent: int | None = None
 
     @property
     def variables(self) -> dict[str, Setting | Secret]:
@@ -205,7 +205,9 @@ class _Reader:
         raise InvalidNeeds(f"{self._path}, line {node.start_mark.line + 1}: {problem}")
 
     def _needs(self, root: "yaml.Node", folder: Path) -> Needs:
-        parts = self._mapping(root, "a mapping", {"settings", "secrets", "roles", "packages", "owner", "canary"})
+        parts = self._mapping(
+            root, "a mapping", {"settings", "secrets", "roles", "packages", "owner", "next", "canary"}
+        )
         settings = {
             name: Setting(about=about, default=value)
             for name, about, value in self._variables(parts.get("settings"), "default")
@@ -216,13 +218,14 @@ class _Reader:
         }
         for name in settings.keys() & secrets.keys():
             self.fail(self.names[name], f"{name} is a setting and a secret")
+        share = parts.get("next") or parts.get("canary")  # its name in version 0.1.0
         return Needs(
             settings=settings,
             secrets=secrets,
             roles=tuple(map(self._role, self._sequence(parts.get("roles"), "a list of roles"))),
             packages=tuple(map(self._package, self._sequence(parts.get("packages"), "a list of packages"))),
             owner=self._owner(parts["owner"], secrets) if "owner" in parts else "",
-            canary=self._canary(parts["canary"], folder) if "canary" in parts else None,
+            next_percent=self._next_percent(share, folder) if share else None,
         )
 
     def _variables(self, node: "yaml.Node | None", value: str) -> Iterator[tuple[str, str, str | None]]:
@@ -275,12 +278,12 @@ class _Reader:
             self.fail(node, f"owner: {owner} is neither an address nor one of the secrets")
         return owner
 
-    def _canary(self, node: "yaml.Node", folder: Path) -> int:
-        text = self._text(node, "canary: must be a number")
+    def _next_percent(self, node: "yaml.Node", folder: Path) -> int:
+        text = self._text(node, "next: must be a number")
         if not re.fullmatch(r"[1-9][0-9]?|100", text):
-            self.fail(node, f"canary: must be a whole number of percent, 1 to 100, not {text}")
+            self.fail(node, f"next: must be a whole number of percent, 1 to 100, not {text}")
         if not (folder / NEXT_FOLDER).is_dir():
-            self.fail(node, f"canary: there is no next version, which is a folder {NEXT_FOLDER} beside this file")
+            self.fail(node, f"next: there is no next version, which is a folder {NEXT_FOLDER} beside this file")
         return int(text)
 
     def _mapping(self, node: "yaml.Node", what: str, known: Collection[str]) -> "dict[str, yaml.Node]":

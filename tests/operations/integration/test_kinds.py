@@ -30,7 +30,7 @@ def seed_deliveries(project: Project, *, kind: str, variant: str | None, at: dat
 
 @pytest.fixture
 def needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    declared = {"sales": Needs(owner="team@corp.example", canary=5), "usage": Needs(owner="USAGE_SLACK")}
+    declared = {"sales": Needs(owner="team@corp.example", next_percent=5), "usage": Needs(owner="USAGE_SLACK")}
     monkeypatch.setattr(preview, "known_kinds", lambda: ("activity", "sales", "usage"))
     monkeypatch.setattr(preview, "known_needs", lambda: declared)
 
@@ -44,8 +44,8 @@ def test_both_versions_are_counted_side_by_side(project: Project) -> None:
     seed_deliveries(project, kind="activity", variant="next", sent=7)
     answer = project.reports("kinds", "--json")
     assert (answer.status, answer.err) == (0, "")
-    plain = dict.fromkeys(("owner", "canary", "variant", "sent", "skipped", "dead", "failure_rate"))
-    sales = {"kind": "sales", "owner": "[address]", "canary": 5}
+    plain = dict.fromkeys(("owner", "next_percent", "variant", "sent", "skipped", "dead", "failure_rate"))
+    sales = {"kind": "sales", "owner": "[address]", "next_percent": 5}
     assert answer.json == [
         {"kind": "activity", **plain},
         {**sales, "variant": "current", "sent": 9, "skipped": 2, "dead": 1, "failure_rate": 0.1},
@@ -57,17 +57,17 @@ def test_both_versions_are_counted_side_by_side(project: Project) -> None:
     assert project.reports("kinds", "--since", "9d", "--json").json[2]["dead"] == 6
 
 
-def test_kinds_without_a_canary_need_no_connection(project: Project) -> None:
+def test_kinds_without_a_next_version_need_no_connection(project: Project) -> None:
     answer = project.reports("kinds", "--json", GOOGLE_CLOUD_PROJECT=None, FIRESTORE_EMULATOR_HOST=None)
     assert answer.status == 0
     assert {"activity", "usage"} <= {row["kind"] for row in answer.json}
 
 
-def test_a_preview_is_of_the_version_that_the_canary_gives(
+def test_a_preview_is_of_the_version_that_the_subscription_gets(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seed(project.database, "u1", next_report_at=NOW + timedelta(days=1))
     assert project.reports("preview", "u1", "--to", str(tmp_path)).status == 0
-    monkeypatch.setattr(preview, "known_needs", lambda: {"activity": Needs(canary=100)})
+    monkeypatch.setattr(preview, "known_needs", lambda: {"activity": Needs(next_percent=100)})
     # There is no next version of this kind, so the attempt to use it fails.
     assert "activity has no next version" in project.reports("preview", "u1").err

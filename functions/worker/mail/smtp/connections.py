@@ -57,10 +57,10 @@ class Connections:
         """One that is kept and still lives. Before a transaction has begun, a dead one costs nothing but a new one."""
         with self._lock:
             now = time.monotonic()
-            outdated = [session for session, since in self._idle if now - since > IDLE_SECONDS]
-            del self._idle[: len(outdated)]
+            expired = [session for session, since in self._idle if now - since > IDLE_SECONDS]
+            del self._idle[: len(expired)]
             session = self._idle.pop()[0] if self._idle else None
-        for each in outdated:
+        for each in expired:
             each.close()
         if session is None:
             return None

@@ -89,8 +89,8 @@ def test_a_report_that_is_not_final_counts_as_late_once(cloud: Cloud) -> None:
     user, moved_on = cloud.subscribed_user(), cloud.subscribed_user()
     cloud.call()
     # As if a worker had begun with it, and the user's subscription were paused since.
-    orphan = delivery_id(moved_on, DEFAULT_SUBSCRIPTION, NOON)
-    cloud.database.collection("deliveries").document(orphan).set(
+    left = delivery_id(moved_on, DEFAULT_SUBSCRIPTION, NOON)
+    cloud.database.collection("deliveries").document(left).set(
         {"user_id": moved_on, "subscription_id": DEFAULT_SUBSCRIPTION, "due_at": NOON, "kind": "activity"}
         | {"state": "pending", "created_at": NOON, "updated_at": NOON}
     )

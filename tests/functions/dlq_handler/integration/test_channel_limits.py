@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from functions.dlq_handler.alerting.alert_links import AlertLinks
-from functions.dlq_handler.alerting.alerter import Alerter, AlertPending, AlertSubject
+from functions.dlq_handler.alerting.alerter import Alerter, AlertSubject, AlertUntold
 from functions.dlq_handler.alerting.cause_leaders import MAX_WAITING_CAUSES
 from functions.dlq_handler.alerting.dead_letter_text import make_dead_letter_alert
 from functions.dlq_handler.channels.apprise_channel import apprise_channels
@@ -177,7 +177,7 @@ def test_many_that_wait_for_one_channel_do_not_hide_what_another_does_not_know(a
     def receives(dead: DeadLetter) -> None:
         message = read_pubsub_message(Handler.body_of(dead), event_id="1", now=datetime.now(UTC))
         record = DeadLetterStore(door).store(read_dead_letter(message), now=datetime.now(UTC))
-        with pytest.raises(AlertPending):
+        with pytest.raises(AlertUntold):
             alerter.alert(record, message=message.message_id)
 
     receives(letter("u1", error="it is on fire"))

@@ -22,13 +22,13 @@ from functions.shared.settings import OnUnknownOutcome
 from functions.shared.times.schedule import Cadence
 from functions.worker.attempt import Attempt
 from functions.worker.attempt_end import AttemptEnd
-from functions.worker.breaker import Breaker
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Sender
 from functions.worker.mail.sendgrid.api import SendGrid
 from functions.worker.outcome_inquiry import OutcomeInquiry
+from functions.worker.provider_outage import ProviderOutage
 from functions.worker.repeating import Repeating
 from functions.worker.report_builder import ReportBuilder
 from functions.worker.reports.in_memory_user_data import InMemoryUserData
@@ -298,7 +298,7 @@ def in_this_process(cloud: Cloud, letters: Letters, **given: Any) -> SendReport:
         sending=Sending(
             parts["provider"],
             Repeating(None, provider="sendgrid", now=now),
-            breaker=Breaker(now, pause=timedelta(0)),
+            outage=ProviderOutage(now, wait=timedelta(0)),
             key_alert=KeyAlert(lambda _alert: None, now=now),
         ),
         builder=parts["builder"],

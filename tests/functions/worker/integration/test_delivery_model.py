@@ -61,7 +61,6 @@ from functions.shared.times.schedule import Cadence
 from functions.worker import sending
 from functions.worker.attempt import Attempt
 from functions.worker.attempt_end import AttemptEnd
-from functions.worker.breaker import Breaker
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
 from functions.worker.mail.compliance import MailCompliance
@@ -84,6 +83,7 @@ from functions.worker.mail.model import (
     Unsubscribed,
 )
 from functions.worker.outcome_inquiry import OutcomeInquiry
+from functions.worker.provider_outage import ProviderOutage
 from functions.worker.repeating import Repeating
 from functions.worker.report_builder import ReportBuilder
 from functions.worker.reports.in_memory_user_data import InMemoryUserData
@@ -375,7 +375,7 @@ class Life(RuleBasedStateMachine):
             has_task=queues.has_task,
             now=self.tick,
         )
-        self.breaker = Breaker(self.tick, pause=timedelta(seconds=5))
+        self.outage = ProviderOutage(self.tick, wait=timedelta(seconds=5))
         self.attempts: dict[str, int] = {}
         self.tasks: list[str] = []
         self.calls: list[Call] = []
@@ -758,7 +758,7 @@ class Life(RuleBasedStateMachine):
             sending=sending.Sending(
                 Provider(),
                 Repeating(Sending() if self.has_keys else None, provider="p", now=self.tick),
-                breaker=self.breaker,
+                outage=self.outage,
                 key_alert=KeyAlert(lambda _alert: None, now=self.tick),
             ),
             builder=ReportBuilder(

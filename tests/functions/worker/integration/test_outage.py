@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from functions.worker.breaker import FAILURES
+from functions.worker.provider_outage import FAILURES
 from local_cloud.inbox.faults import Answer, Call
 from tests.functions.worker.integration.conftest import DUE, MAX_ATTEMPTS, Cloud
 

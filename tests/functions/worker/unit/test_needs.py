@@ -23,7 +23,7 @@ packages:
   - sqlalchemy==2.0.44
   - psycopg[binary]==3.3.1
 owner: SALES_TEAM_WEBHOOK
-canary: 5
+next: 5
 """
 
 
@@ -66,7 +66,7 @@ def test_all_that_a_kind_may_need(reports: Path) -> None:
             ),
             packages=("sqlalchemy==2.0.44", "psycopg[binary]==3.3.1"),
             owner="SALES_TEAM_WEBHOOK",
-            canary=5,
+            next_percent=5,
         )
     }
 
@@ -77,7 +77,7 @@ def test_all_that_a_kind_may_need(reports: Path) -> None:
         ("settings:\n  A_B: {about: x\n", "line 3: expected ',' or '}', but got '<stream end>'"),
         ("- a\n", "line 1: must be a mapping"),
         ("[" * 10_000, "line 1: maximum recursion depth exceeded"),
-        ("secret:\n  A_B: {about: x}\n", "line 1: secret is not known; there are canary, owner, packages, "),
+        ("secret:\n  A_B: {about: x}\n", "line 1: secret is not known; there are canary, next, owner, packages, "),
         ("settings:\n", "line 1: must be a mapping of variables"),
         ("settings:\n  A_B: 5\n", "line 2: must be {about: …, default: …}"),
         ("settings:\n  A_B: {default: x}\n", "line 2: A_B: needs about"),
@@ -101,9 +101,9 @@ def test_all_that_a_kind_may_need(reports: Path) -> None:
         ('roles:\n  - {role: roles/a.b, on: dataset, name: a"b}\n', "line 2: name: a\"b cannot be a dataset's"),
         ("packages:\n  - sqlalchemy>=2\n", "line 2: package: sqlalchemy>=2 must be a name, or a name and a version"),
         ("owner: team\n", "line 1: owner: team is neither an address nor one of the secrets"),
-        ("canary: 0\n", "line 1: canary: must be a whole number of percent, 1 to 100, not 0"),
-        ("canary: 7\n", "line 1: canary: there is no next version, which is a folder next beside this file"),
-        ("canary: 5%\n", "line 1: canary: must be a whole number"),
+        ("next: 0\n", "line 1: next: must be a whole number of percent, 1 to 100, not 0"),
+        ("next: 7\n", "line 1: next: there is no next version, which is a folder next beside this file"),
+        ("canary: 5%\n", "line 1: next: must be a whole number"),
     ],
 )
 def test_a_mistake_is_one_line_with_file_and_line(reports: Path, text: str, problem: str) -> None:

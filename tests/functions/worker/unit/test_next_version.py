@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.worker import reports
-from functions.worker.kind_settings import canaries, load_needs
-from functions.worker.reports.canary import Variant, variant_of
+from functions.worker.kind_settings import load_needs, next_percents
 from functions.worker.reports.kinds import find, kinds
+from functions.worker.reports.next_version import Variant, variant_of
 from functions.worker.reports.report import PermanentError
 
 CHOSEN = [13, 36, 49, 73]
@@ -34,16 +34,18 @@ def test_raising_the_percentage_only_adds_subscriptions(
 
 def test_which_ones_they_are_stays_the_same_from_release_to_release() -> None:
     """Another hash would give other subscriptions the next version, and take it from those that have it."""
-    canaries = {"sales": 5}
-    assert [number for number in range(100) if variant_of("sales", f"u{number}", "s", canaries) == "next"] == CHOSEN
+    next_percents = {"sales": 5}
+    assert [
+        number for number in range(100) if variant_of("sales", f"u{number}", "s", next_percents) == "next"
+    ] == CHOSEN
 
 
 @pytest.mark.parametrize("percent", [1, 5, 20, 50])
 def test_about_so_many_get_it_and_others_of_another_kind(percent: int) -> None:
-    canaries = {"sales": percent, "activity": percent}
+    next_percents = {"sales": percent, "activity": percent}
     chosen = {
-        kind: {number for number in range(10_000) if variant_of(kind, f"u{number}", "s", canaries) is Variant.NEXT}
-        for kind in canaries
+        kind: {number for number in range(10_000) if variant_of(kind, f"u{number}", "s", next_percents) is Variant.NEXT}
+        for kind in next_percents
     }
     for numbers in chosen.values():
         assert abs(len(numbers) / 100 - percent) < 1.5
@@ -75,11 +77,11 @@ def test_the_next_version_is_a_folder_within_the_kind(folder: Path) -> None:
         find("activity", Variant.NEXT)
 
 
-def test_a_canary_is_declared_beside_it(folder: Path) -> None:
-    assert canaries(load_needs(reports=folder.parent)) == {}
-    (folder / "needs.yaml").write_text("canary: 5\n")
-    assert canaries(load_needs(reports=folder.parent)) == {"rolled_out": 5}
+def test_a_next_version_is_declared_beside_it(folder: Path) -> None:
+    assert next_percents(load_needs(reports=folder.parent)) == {}
+    (folder / "needs.yaml").write_text("next: 5\n")
+    assert next_percents(load_needs(reports=folder.parent)) == {"rolled_out": 5}
     (folder / "next" / "__init__.py").unlink()
     (folder / "next").rmdir()
-    with pytest.raises(SystemExit, match=r"Cannot start: .*rolled_out/needs\.yaml, line 1: canary: there is no next"):
+    with pytest.raises(SystemExit, match=r"Cannot start: .*rolled_out/needs\.yaml, line 1: next: there is no next"):
         load_needs(reports=folder.parent)

@@ -1,11 +1,11 @@
-"""Finds orphaned deliveries: not final, their task gone, and their subscription no longer due for them.
+"""Finds overdue deliveries whose subscription is no longer due for them: not final, and their task gone.
 
 Replays and reports sent by hand are of subscriptions that have moved on; the operator's command sets `by_hand` in the
 delivery. Other subscriptions were paused or removed since a worker began with the report, or their application has set
 another due time. The queries find all of them by their state and not by age: an index on `updated_at` would limit all
 writes of deliveries to 500 a second. https://firebase.google.com/docs/firestore/best-practices#hotspots
 
-An orphaned delivery gets a task like any other: the worker skips the report if its subscription is paused or gone.
+Such a delivery gets a task like any other: the worker skips the report if its subscription is paused or gone.
 """
 
 import re
@@ -26,7 +26,7 @@ _MOST = 5_000
 _logger = structlog.get_logger()
 
 
-def orphaned_deliveries(
+def overdue_deliveries(
     deliveries: DeliveryStore, *, run_time: datetime, retry_time: timedelta
 ) -> list[tuple[DueSubscription, Delivery]]:
     """Unfinished deliveries that no process has written for longer than a task is tried, and their subscriptions, as

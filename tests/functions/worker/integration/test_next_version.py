@@ -6,9 +6,9 @@ from functions.shared.firestore.delivery_store import DeliveryStore
 from functions.shared.records.report_task import ReportTask
 from functions.worker.report_builder import ReportBuilder
 from functions.worker.reports import activity
-from functions.worker.reports.canary import Variant, variant_of
 from functions.worker.reports.in_memory_user_data import InMemoryUserData
 from functions.worker.reports.kinds import Build
+from functions.worker.reports.next_version import Variant, variant_of
 from functions.worker.reports.report import Report, Skip
 from functions.worker.reports.request import ReportRequest
 from functions.worker.time_limit import TimeLimit
@@ -23,11 +23,11 @@ from tests.functions.worker.integration.conftest import (
 )
 from tests.functions.worker.unit.samples import COMPLIANCE
 
-CANARIES = {"activity": 50}
+NEXT_PERCENTS = {"activity": 50}
 
 
 def chosen(task: ReportTask) -> str:
-    return (variant_of(task.kind, task.user_id, task.subscription_id, CANARIES) or Variant.CURRENT).value
+    return (variant_of(task.kind, task.user_id, task.subscription_id, NEXT_PERCENTS) or Variant.CURRENT).value
 
 
 def find(_kind: str, variant: Variant | None = None) -> Build:
@@ -43,7 +43,7 @@ def user_with(cloud: Cloud, variant: Variant) -> str:
     """A new user whose subscription gets this version."""
     while True:
         user = cloud.user()
-        if variant_of("activity", user, "default", CANARIES) is variant:
+        if variant_of("activity", user, "default", NEXT_PERCENTS) is variant:
             return user
 
 
@@ -60,7 +60,7 @@ def test_a_delivery_says_which_version_made_it_and_what_became_of_it(
             user_data=lambda _user, _seconds: InMemoryUserData({}),
             compliance=COMPLIANCE,
             time_limit=TimeLimit(lambda: pytest.fail("nothing hangs for good")),
-            canaries=CANARIES,
+            next_percents=NEXT_PERCENTS,
         ),
     )
     user = user_with(cloud, variant)

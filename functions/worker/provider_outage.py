@@ -2,8 +2,8 @@
 
 A failing provider may still have accepted a mail: an unknown outcome, which a person has to look at. So each mail that
 the worker tries in an outage may cost a dead letter, and a queue tries thousands. After a few failures in a row the
-breaker opens, and the process sends nothing for a while. Then it lets one mail through as a trial: the breaker closes
-if that succeeds, and stays open twice as long if not.
+outage begins, and the process sends nothing for a while. Then it lets one mail through as a trial: the outage is over
+if that succeeds, and the process waits twice as long if not.
 https://learn.microsoft.com/en-us/azure/architecture/patterns/circuit-breaker
 """
 
@@ -15,22 +15,22 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 FAILURES = 5
-"""So many failures in a row open it. If one mail in ten fails by chance, that happens once in 100,000 times."""
+"""So many failures in a row begin one. If one mail in ten fails by chance, that happens once in 100,000 times."""
 
 LONGEST = 12
-"""The longest pause, as a multiple of the first."""
+"""The longest wait, as a multiple of the first."""
 
 
-class BreakerChange(Enum):
-    """How a mail has changed the breaker."""
+class OutageChange(Enum):
+    """What a mail has shown of an outage."""
 
-    OPENED = auto()
-    """The process sends nothing for now. A failed trial opens it again."""
-    CLOSED = auto()
+    BEGUN = auto()
+    """The process sends nothing for now. A failed trial begins it again."""
+    OVER = auto()
     """The trial succeeded."""
 
 
-class BreakerPass(NamedTuple):
+class OutagePass(NamedTuple):
     """Whether a mail may be sent.
 
     Attributes:
@@ -42,20 +42,20 @@ class BreakerPass(NamedTuple):
     is_trial: bool = False
 
 
-class Breaker:
+class ProviderOutage:
     """One process's view of the provider. Safe for threads. It has no clock and no client of its own.
 
     Args:
         now: the present, in UTC.
-        pause: how long the first pause is; zero: it never opens.
+        wait: how long the first wait is; zero: it never waits.
     """
 
-    def __init__(self, now: Callable[[], datetime], *, pause: timedelta) -> None:
+    def __init__(self, now: Callable[[], datetime], *, wait: timedelta) -> None:
         self._now = now
         self._lock = threading.Lock()
         self._failures = 0
-        self._first_pause = self._pause = pause
-        self._open_until: datetime | None = None
+        self._first_wait = self._wait = wait
+        self._until: datetime | None = None
         self._is_tried = False
         self._error = ""
 
@@ -65,64 +65,62 @@ class Breaker:
         return self._error
 
     def wait_seconds(self) -> int:
-        """How long to send nothing; 0 where a mail may be sent, as far as the breaker can tell before it is tried."""
+        """How long to send nothing; 0 where a mail may be sent, as far as the process can tell before it is tried."""
         with self._lock:
             return self._wait_seconds()
 
-    def enter(self) -> BreakerPass:
+    def enter(self) -> OutagePass:
         """Ask to send a mail. The caller must give the pass back to `leave`, whatever happens."""
         with self._lock:
             if wait := self._wait_seconds():
-                return BreakerPass(wait_seconds=wait)
-            self._is_tried = self._open_until is not None
-            return BreakerPass(is_trial=self._is_tried)
+                return OutagePass(wait_seconds=wait)
+            self._is_tried = self._until is not None
+            return OutagePass(is_trial=self._is_tried)
 
-    def leave(
-        self, breaker_pass: BreakerPass, *, failure: str | None = None, is_up: bool = False
-    ) -> BreakerChange | None:
+    def leave(self, outage_pass: OutagePass, *, failure: str | None = None, is_up: bool = False) -> OutageChange | None:
         """Report how it went.
 
         Args:
-            breaker_pass: what `enter` gave.
+            outage_pass: what `enter` gave.
             failure: how the provider failed; None where it did not, or was not asked.
             is_up: whether the provider answered as a healthy provider does, even with a refusal.
 
         Returns:
             What has changed; None for nothing.
         """
-        if breaker_pass.wait_seconds:
+        if outage_pass.wait_seconds:
             return None
         with self._lock:
             if failure is not None:
                 self._error = failure
-            if breaker_pass.is_trial:
+            if outage_pass.is_trial:
                 self._is_tried = False
                 if failure is not None:
-                    self._pause = min(self._pause * 2, self._first_pause * LONGEST)
-                    return self._open()
-                return self._close() if is_up else None
-            if self._open_until is not None:
-                # It was on its way when the breaker opened: now only the trial counts.
+                    self._wait = min(self._wait * 2, self._first_wait * LONGEST)
+                    return self._begin()
+                return self._end() if is_up else None
+            if self._until is not None:
+                # It was on its way when the outage began: now only the trial counts.
                 return None
             if failure is not None:
                 self._failures += 1
-                return self._open() if self._failures >= FAILURES and self._first_pause else None
+                return self._begin() if self._failures >= FAILURES and self._first_wait else None
             if is_up:
                 self._failures, self._error = 0, ""
             return None
 
     def _wait_seconds(self) -> int:
-        if self._open_until is None:
+        if self._until is None:
             return 0
-        left = self._open_until - self._now()
+        left = self._until - self._now()
         if left > timedelta(0):
             return math.ceil(left.total_seconds())
-        return math.ceil(self._first_pause.total_seconds()) if self._is_tried else 0
+        return math.ceil(self._first_wait.total_seconds()) if self._is_tried else 0
 
-    def _open(self) -> BreakerChange:
-        self._open_until = self._now() + self._pause
-        return BreakerChange.OPENED
+    def _begin(self) -> OutageChange:
+        self._until = self._now() + self._wait
+        return OutageChange.BEGUN
 
-    def _close(self) -> BreakerChange:
-        self._failures, self._pause, self._open_until, self._error = 0, self._first_pause, None, ""
-        return BreakerChange.CLOSED
+    def _end(self) -> OutageChange:
+        self._failures, self._wait, self._until, self._error = 0, self._first_wait, None, ""
+        return OutageChange.OVER

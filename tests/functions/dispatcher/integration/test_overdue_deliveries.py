@@ -158,7 +158,7 @@ def test_after_a_day_of_tasks_that_died_a_person_has_to_look_at_it(cloud: Cloud)
     assert cloud.subscription(user) == {**before, "reported_until": record["period_end"]}
 
 
-def test_behind_a_paused_queue_nothing_is_orphaned(cloud: Cloud) -> None:
+def test_behind_a_paused_queue_no_delivery_is_overdue(cloud: Cloud) -> None:
     moved_on(cloud, "pending")
     cloud.queues.pause_queue(name=cloud.queue_path())
     try:

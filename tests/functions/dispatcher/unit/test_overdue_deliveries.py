@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from functions.dispatcher.due_subscription import DueSubscription
-from functions.dispatcher.rescue.orphaned_deliveries import is_still_due
+from functions.dispatcher.rescue.overdue_deliveries import is_still_due
 from functions.shared.records.subscription import (
     Subscription,
     SubscriptionDefaults,
