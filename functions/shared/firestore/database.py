@@ -139,7 +139,7 @@ class Database:
             what there is of each, by its path.
         """
         found = {}
-        for some in _chunks(list({self._root + path for path in paths}), _READ_AT_ONCE):
+        for some in _chunks(list(dict.fromkeys(self._root + path for path in paths)), _READ_AT_ONCE):
             request = types.BatchGetDocumentsRequest.pb()(database=self._name, documents=some, mask=_mask(fields))
             for response in self._answers(self._get_all, request, self._headers, seconds):
                 if response.HasField("found"):
