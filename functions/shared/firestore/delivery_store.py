@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from google.api_core.exceptions import Aborted
-
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.errors import ChangedMeanwhile
 from functions.shared.firestore.found_document import FoundDocument
@@ -235,7 +233,7 @@ class DeliveryStore:
                 return self._changed(task, before, fields, version)
             delivery = found.delivery
             # Firestore says so also when the write took effect, its answer was lost, and the client tried again.
-            if delivery and delivery.updated_at == on.now and _is_as_written(delivery, fields, before):
+            if delivery and _is_as_written(delivery, fields, before):
                 return delivery
             if delivery is not None and delivery.is_only_noted_since(before):
                 before = delivery
@@ -303,14 +301,18 @@ class DeliveryStore:
         Returns:
             The tasks of those that nobody else has written meanwhile; the others stay as they are.
         """
-        writes = [
-            self._write_of(task, before, written(before, event, task=task, **on._asdict()))
-            for task, (before, event, on) in changes.items()
-        ]
+        fields = {
+            task: written(before, event, task=task, **on._asdict()) for task, (before, event, on) in changes.items()
+        }
+        writes = [self._write_of(task, before, fields[task]) for task, (before, _, _) in changes.items()]
         errors = self._database.write_each(writes)
-        if failed := next((each for each in errors if each and not isinstance(each, Aborted)), None):
+        if failed := next((each for each in errors if each and not isinstance(each, ChangedMeanwhile)), None):
             raise failed
-        return {task for task, error in zip(changes, errors, strict=True) if error is None}
+        refused = [task for task, error in zip(changes, errors, strict=True) if error]
+        # See write: of these the first answer may have been lost.
+        found = zip(refused, self.read_deliveries(refused), strict=True)
+        others = {task for task, each in found if not (each and _is_as_written(each, fields[task], changes[task][0]))}
+        return changes.keys() - others
 
     def withdraw(self, task: ReportTask, delivery: Delivery) -> None:
         """Take a record back that was only noted, unless something has happened to it since."""
@@ -353,6 +355,6 @@ def _subscription(task: ReportTask) -> str:
 
 
 def _is_as_written(delivery: Delivery, fields: Mapping[str, Any], before: Delivery | None) -> bool:
-    """Whether a delivery has the state and the owner that a write gave it."""
+    """Whether a delivery has the state, the owner and the time that a write gave it."""
     owner = fields.get("owner", before and before.owner) or ""
-    return (delivery.state, delivery.owner) == (fields["state"], owner)
+    return (delivery.state, delivery.owner, delivery.updated_at) == (fields["state"], owner, fields["updated_at"])

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import grpc
 import pytest
 
 from functions.dispatcher.rescue.rescue_step import LEAST_RESCUES
@@ -13,6 +14,7 @@ from functions.shared.queues.queue_choice import choose_queue
 from functions.shared.records.ids import delivery_id, run_id, task_id
 from functions.shared.records.run import RUN_COUNTERS
 from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
+from local_cloud.firestore.messages import BatchWriteResponse
 from local_cloud.rpc import current_request
 from tests.functions.dispatcher.integration.conftest import HOUR, NOON, Cloud
 from tests.functions.dispatcher.integration.faults import failing
@@ -75,6 +77,46 @@ def test_an_overdue_report_gets_a_second_task_under_another_name(cloud: Cloud) -
 
     assert (again.body["dispatched"], again.body["already_dispatched"]) == (0, 1)
     assert len(cloud.tasks()) == 1
+
+
+def test_a_second_task_is_made_also_where_the_answer_to_its_record_is_lost(cloud: Cloud) -> None:
+    """The record that the run has written itself is no worker's."""
+    cloud.subscribed_user()
+    worked_on = cloud.subscribed_user()
+    cloud.call()
+    lose_the_tasks(cloud)
+    delivery = cloud.database.collection("deliveries").document(delivery_id(worked_on, DEFAULT_SUBSCRIPTION, NOON))
+    lost = failing("BatchWrite", "UNAVAILABLE", times=1, after=True)
+
+    async def a_worker_is_first(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        if method.endswith("/BatchWrite"):
+            await asyncio.to_thread(delivery.set, {"state": "pending", "updated_at": NOON, "attempts": 1})
+        return await lost(method, carry_out)
+
+    cloud.firestore_faults.middleware = a_worker_is_first
+    answer = cloud.call(NOON + HOUR)
+
+    assert (answer.status, answer.body["dispatched"], answer.body["already_dispatched"]) == (200, 1, 1)
+    assert len(cloud.tasks()) == 1
+
+
+def test_a_record_that_cannot_be_written_for_now_fails_the_run(cloud: Cloud) -> None:
+    """It is not taken for one that a worker has written: that would leave its report to the next run."""
+    user = cloud.subscribed_user()
+    cloud.call()
+    lose_the_tasks(cloud)
+
+    async def contended(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        if method.endswith("/BatchWrite"):
+            return BatchWriteResponse(write_results=[{}], status=[{"code": grpc.StatusCode.ABORTED.value[0]}])
+        return await carry_out()
+
+    cloud.firestore_faults.middleware = contended
+    assert (failed := cloud.call(NOON + HOUR)).status == 500
+    assert (failed.body["errors"], failed.body["dispatched"]) == (1, 0)
+    cloud.firestore_faults.middleware = None
+    assert cloud.call(NOON + HOUR).body["dispatched"] == 1
+    assert [report.user_id for report in cloud.reports()] == [user]
 
 
 def counted_as_late(cloud: Cloud, user: str) -> list[Any]:
