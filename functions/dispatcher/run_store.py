@@ -97,6 +97,9 @@ class RunStore:
         def turn() -> tuple[None, list[Write]]:
             found = self._database.get(self._document)
             before = StoredRun.from_snapshot(found)
+            if before.latest.attempt == self._attempt:
+                # It is written already, and the answer was lost.
+                return None, []
             earlier = [*before.earlier_attempts, *([before.latest] if before.latest.attempt else [])]
             fields = {
                 "scheduled_for": scheduled_for,

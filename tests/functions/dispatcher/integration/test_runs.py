@@ -6,6 +6,7 @@ from functions.shared.records.ids import delivery_id, run_id, task_id
 from functions.shared.records.run import RUN_COUNTERS
 from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS
 from tests.functions.dispatcher.integration.conftest import HOUR, NOON, TASKS, WORKER_URL, Cloud
+from tests.functions.dispatcher.integration.faults import failing
 from tests.seeding import subscription_document, subscription_reference
 
 
@@ -130,6 +131,15 @@ def test_a_run_that_is_called_again_keeps_what_its_attempts_did(cloud: Cloud) ->
     assert (record["attempts"], record["state"]) == (13, "finished")
     assert len({kept["attempt"] for kept in record["earlier_attempts"]}) == 10
     assert record["attempt"] not in {kept["attempt"] for kept in record["earlier_attempts"]}
+
+
+def test_a_run_whose_beginning_is_noted_and_the_answer_lost_is_one_attempt(cloud: Cloud) -> None:
+    cloud.firestore_faults.middleware = failing("Commit", "UNAVAILABLE", times=1, after=True)
+
+    assert cloud.call().status == 200
+
+    record = cloud.record("21261124T1200Z")
+    assert (record["attempts"], record["earlier_attempts"], record["state"]) == (1, [], "finished")
 
 
 def test_more_than_a_batch(cloud: Cloud) -> None:
