@@ -495,8 +495,7 @@ def _rescue(state: State, process: Process, bounds: Bounds) -> Iterator[Step]:
         lost = _with(state, name, at="hold", failure=failure)
         yield "the rescue finds it lost", lost._replace(failures=min(state.failures + 1, 3)), True
         return
-    if delivery is None or not delivery.is_final:
-        state = _write(state, _of(state, name), Rescued("r"))
+    state = _write(state, _of(state, name), Rescued("r"))
     yield "the rescue notes that it makes another task", _with(state, name, at="enqueue"), True
 
 

@@ -176,13 +176,13 @@ class Rescuer:
         self._dead_lettering.give_up([self._lost(each) for step, each in steps if step is RescueStep.GIVE_UP])
         retried = [each for step, each in steps if step is RescueStep.ENQUEUE]
         try:
-            noted = self._note([each for each in retried if each.delivery is None or not each.delivery.is_final])
+            noted = self._note(retried)
         except Exception:  # noqa: BLE001  it is logged there
             self._deliveries_failed([each.due for each in retried])
             retried = []
         made_from = self._earlier.over.started_at if self._earlier.over else self._run_time
         for due, delivery, task in retried:
-            if not (task in noted or (delivery and delivery.is_final)):
+            if task not in noted:
                 # A worker has written its delivery meanwhile.
                 self._counters.add(RunCounter.ALREADY_DISPATCHED)
                 continue

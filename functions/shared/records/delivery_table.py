@@ -50,7 +50,7 @@ class Noted(NamedTuple):
 
 class Rescued(NamedTuple):
     """A run finds that no queue holds a task for the report any more, and makes another one. `run_id` then names that
-    task. After a day, and LEAST_RESCUES of these, the next run gives the report up.
+    task. After a day, and LEAST_RESCUES of these, the next run gives the report up, unless it is final.
 
     Attributes:
         run_id: the run's. Called again, it counts once.
@@ -330,6 +330,10 @@ TABLE: tuple[Row, ...] = (
         guard=_lease_is_over,
     ),
     Row(Rescued, _G, _G, "The process that gives it up has ended, and its task is gone: a run makes another one."),
+    *(
+        Row(Rescued, each, each, "Its subscription is due for it again: a run makes a task, which moves that on.")
+        for each in (_SENT, _SKIPPED, _DEAD)
+    ),
     Row(Tried, None, _P, "The first attempt fails before it claims.", AttemptResult.FAILED),
     Row(Tried, _P, _P, "A further attempt fails before it claims.", AttemptResult.FAILED),
     Row(Claimed, None, _S, "The first attempt claims it, to send the report.", AttemptResult.CLAIMED),

@@ -330,6 +330,22 @@ def test_a_report_that_is_sent_before_the_run_reads_its_delivery_gets_no_task(cl
     assert cloud.call(NOON + 2 * HOUR).body["dispatched"] == 1
 
 
+@pytest.mark.parametrize("state", ["sent", "skipped", "dead"])
+def test_a_task_that_waits_to_move_a_subscription_on_is_not_followed_by_another(cloud: Cloud, state: str) -> None:
+    """An application has set a subscription back, and the queue is slow."""
+    _, delivery = a_report_that_died(cloud, {"state": state})
+
+    answers = [cloud.call(NOON + hour * HOUR) for hour in range(3)]
+
+    assert [each.body["dispatched"] for each in answers] == [1, 0, 0]
+    assert len(cloud.tasks()) == 1
+    assert delivery.get().get("state") == state
+
+    lose_the_tasks(cloud)
+    answer = cloud.call(NOON + 3 * HOUR)
+    assert (answer.body["dispatched"], answer.body["lost"], answer.body["overdue"]) == (1, 0, 0)
+
+
 def test_where_the_queue_does_not_say_what_it_holds_nobody_is_given_up(cloud: Cloud) -> None:
     _, delivery = a_report_that_died(cloud)
     healthy = cloud.subscribed_user()

@@ -812,7 +812,7 @@ class Life(RuleBasedStateMachine):
             failure = failure_of_lost(self.due, delivery, run_time=run_time, now=self.now)
             self.giving_up.append(GivenUp(dead_lettering, LostReport(self.due, delivery, failure)))
         elif step is RescueStep.ENQUEUE and not self.tasks:
-            if self.attempts and not (delivery and delivery.is_final):
+            if self.attempts:
                 store.write_all({task: (delivery, delivery_table.Rescued(run), Occasion(run_time))})
             self.queue.enqueue([NewTask(task_id(self.delivery, run if self.attempts else ""), task.to_json())])
             self.look_at_the_queue()
