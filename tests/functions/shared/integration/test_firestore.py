@@ -105,6 +105,13 @@ def test_a_reference_is_written_as_it_was_read(both: Both) -> None:
     assert stored(both, "c/other") == stored(both, "c/one")
 
 
+def test_a_moment_without_a_time_zone_is_in_utc_as_it_is_for_googles_client(both: Both) -> None:
+    """A kind of report may ask for what is between two of them."""
+    both.google.document("c/d").set({"time": NOW.replace(tzinfo=None)})
+    query = Query.of("c").where("time", "<=", NOW.replace(tzinfo=None))
+    assert [each.fields for each in both.database.stream(query)] == [{"time": NOW}]
+
+
 def test_a_document_is_made_once(both: Both) -> None:
     both.database.commit([create("c/once", {"by": "the first"})])
     with pytest.raises(ChangedMeanwhile):
