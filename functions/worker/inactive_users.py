@@ -36,7 +36,8 @@ class InactiveUsers:
         active again enrolls the user again and resumes them.
 
         All in one commit, on the condition that the user is as it was read, too: it pauses nothing of a user who is
-        active again, and whom a run has enrolled, since no run would enroll that user again.
+        active again, and whom a run has enrolled, since no run would enroll that user again. That a document is not
+        there is no condition, so a user who was gone is looked for again afterwards.
 
         Args:
             user_id: which user.
@@ -51,12 +52,12 @@ class InactiveUsers:
             GoogleAPIError: Firestore failed, or others kept writing the documents.
         """
 
-        def turn() -> tuple[int, list[Write]]:
+        def turn() -> tuple[tuple[int, bool], list[Write]]:
             own = subscription_path(user_id, subscription_id)
             read = self._database.get_all([f"{USERS}/{user_id}", own])
             user = User.from_snapshot(read[f"{USERS}/{user_id}"])
             if user is not None and user.active:
-                return 0, []
+                return (0, False), []
             others = self._database.stream(Query.of(subscriptions_of(user_id)).limit(_MOST_SUBSCRIPTIONS))
             writes = []
             for found in (read[own], *(each for each in others if each.path != own)):
@@ -67,6 +68,16 @@ class InactiveUsers:
             paused = len(writes)
             if user is not None and (writes or user.fields.get("enrolled_at", "") is not None):
                 writes.append(update(f"{USERS}/{user_id}", unenrolled_fields(), user.version))
-            return paused, writes
+            return (paused, user is None), writes
 
-        return self._database.until_written(turn)
+        paused, was_gone = self._database.until_written(turn)
+        if paused and was_gone:
+            self._database.until_written(lambda: (None, self._unenrolling(user_id)))
+        return paused
+
+    def _unenrolling(self, user_id: str) -> list[Write]:
+        """What has the next run enroll a user who has come back, and resume the subscriptions."""
+        user = User.from_snapshot(self._database.get(f"{USERS}/{user_id}"))
+        if user is None or user.fields.get("enrolled_at", "") is None:
+            return []
+        return [update(f"{USERS}/{user_id}", unenrolled_fields(), user.version)]

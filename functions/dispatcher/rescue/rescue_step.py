@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from functions.shared.records.delivery import Delivery
+from functions.shared.records.delivery_attempt import AttemptResult
 
 LOST_AFTER = timedelta(hours=24)
 """How long the pipeline tries to send a report, at least, before a person must look at it."""
@@ -68,7 +69,8 @@ def rescue_step(delivery: Delivery | None, answer: QueueAnswer, *, due_at: datet
         return RescueStep.LEAVE
     if delivery is None or delivery.is_final:
         return RescueStep.ENQUEUE
-    begun = max(filter(None, (due_at, delivery.created_at, delivery.restored_at)))
+    replayed = (each.at for each in delivery.history if each.result is AttemptResult.REPLAYED)
+    begun = max(filter(None, (due_at, delivery.created_at, delivery.restored_at, *replayed)))
     is_lost = delivery.rescues >= LEAST_RESCUES and run_time - begun >= LOST_AFTER
     return RescueStep.GIVE_UP if is_lost else RescueStep.ENQUEUE
 

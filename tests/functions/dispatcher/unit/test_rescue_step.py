@@ -75,14 +75,16 @@ def test_what_becomes_of_a_report_for_which_no_queue_holds_a_task(
 
 
 @pytest.mark.parametrize(("hours", "expected"), [(23, RescueStep.ENQUEUE), (24, RescueStep.GIVE_UP)])
-@pytest.mark.parametrize("since", ["due", "noted", "restored"])
-def test_a_day_has_passed_since_it_was_due_and_noted_and_firestore_was_restored(
+@pytest.mark.parametrize("since", ["due", "noted", "replayed", "restored"])
+def test_a_day_has_passed_since_it_was_due_and_noted_and_replayed_and_firestore_was_restored(
     since: str, hours: int, expected: RescueStep
 ) -> None:
     begun, before = RUN_TIME - hours * HOUR, RUN_TIME - 30 * HOUR
     due_at = begun if since == "due" else before
+    history = [{"at": begun, "result": "replayed"}] if since == "replayed" else []
+    created_at = begun if since == "noted" else before
     delivery = stored(
-        {"state": "pending", "created_at": begun if since == "noted" else before, "due_at": due_at, **TRIED}
+        {"state": "pending", "created_at": created_at, "due_at": due_at, "history": history, **TRIED}
     ).restored(begun if since == "restored" else None)
     assert rescue_step(delivery, QueueAnswer.GONE, due_at=due_at, run_time=RUN_TIME) is expected
 

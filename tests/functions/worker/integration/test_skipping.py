@@ -214,6 +214,28 @@ def test_a_user_who_is_active_again_while_the_pause_is_written_keeps_the_subscri
     assert cloud.subscription_of(user)["active"] is True
 
 
+def test_the_next_run_resumes_for_a_user_who_is_back_while_the_pause_is_written(cloud: Cloud) -> None:
+    user = cloud.user()
+    document = cloud.user_of(user)
+    cloud.users.document(user).delete()
+    commits = []
+
+    async def meanwhile(called: str, carry_out: CarryOut) -> Any:
+        if called.endswith("/Commit"):
+            commits.append(called)
+            # The first makes the delivery skipped.
+            if len(commits) == 2:
+                write = functools.partial(cloud.users.document(user).set, {**document, "enrolled_at": ENROLLED_AT})
+                cloud.firestore_faults.middleware = None
+                await asyncio.get_running_loop().run_in_executor(None, write)
+        return await carry_out()
+
+    cloud.firestore_faults.middleware = meanwhile
+    assert cloud.deliver(user).json()["reason"] == "user-gone"
+    assert cloud.subscription_of(user)["paused_because"] == "user-inactive"
+    assert cloud.user_of(user)["enrolled_at"] is None
+
+
 @pytest.mark.parametrize("method", ["RunQuery", "Commit"])
 def test_a_worker_that_fails_between_skip_and_pause_leaves_the_pause_to_the_next(cloud: Cloud, method: str) -> None:
     user = cloud.user(active=False)
