@@ -93,6 +93,8 @@ class Play:
         """Whether no run has seen yet that the application has ended the last pause."""
         self.names: set[str] = set()
         """What has happened."""
+        self.has_changed = False
+        """Whether the schedule has: the next report still comes at its old time."""
         self.wrong: list[str] = []
         self.world.sends = self.is_sending
 
@@ -119,6 +121,7 @@ class Play:
 
     def changes(self, promise: Promise, *, by_application: bool) -> None:
         """The schedule is another one."""
+        self.has_changed = True
         self.ends_itself()
         self.inactive_promises += (promise,)
         # Nobody has seen what the application changed, or the pause waits for a report from before it: it is judged by
@@ -188,15 +191,15 @@ class Play:
             self.wrong.append(f"due at {following}, which nobody has promised")
         skipped = [each for pause in self.pauses for each in pause.skips()]
         self.wrong += mistakes(self.first, until, reported, skipped)
-        if not self.names & MAY_SET_BACK:
+        if not (self.has_changed or self.names & MAY_SET_BACK):
             self.wrong += [f"made up for: {each}" for pause in self.pauses for each in self._made_up_for(pause)]
         return self.wrong
 
     def _made_up_for(self, pause: Pause) -> Iterator[str]:
-        """The reports after a pause that cover time which the pause has skipped, by the schedule that there was. Of two
+        """The reports after a pause that cover time which the pause has skipped, by a schedule that stays. Of two
         pauses at a time, no report may have met one."""
         is_alone = sum(each.start < pause.end and pause.start < each.end for each in self.pauses) == 1
-        skipped = list(pause.skips()) if is_alone and len(set(pause.promises)) == 1 else []
+        skipped = list(pause.skips()) if is_alone else []
         for each in self.world.every_delivery():
             start, end, due_at = each.period_start, each.period_end, each.due_at
             is_after = each.state is DeliveryState.SENT and due_at is not None and due_at >= pause.end
