@@ -116,8 +116,10 @@ class Cloud:
         return sum(map(cpu_seconds, self.pids))
 
     def _start(self, undo: ExitStack) -> tuple["subprocess.Popen[str]", dict[str, str]]:
+        # Version 0.1.0 has the benchmarks at the top.
+        is_in_proof = (self._root / "proof").is_dir()
         process = start_process(
-            [sys.executable, "-m", "proof.benchmarks.services", *self._options],
+            [sys.executable, "-m", f"{'proof.' if is_in_proof else ''}benchmarks.services", *self._options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
