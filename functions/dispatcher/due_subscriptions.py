@@ -11,8 +11,7 @@ from functions.dispatcher.document_stream import DocumentStream, Operator, times
 from functions.dispatcher.due_subscription import DUE_FIELDS, DueSubscription, read_due_subscription
 from functions.shared.records.contract import UtcDatetime
 from functions.shared.records.ids import DocumentId
-from functions.shared.records.subscription import SUBSCRIPTIONS
-from functions.shared.records.user import USERS
+from functions.shared.records.subscription import subscription_path
 from functions.shared.times.plausible_time import EARLIEST
 
 STREAMS = 5
@@ -41,7 +40,7 @@ class Cursor(BaseModel):
     @property
     def path(self) -> str:
         """The subscription's path, below the root."""
-        return f"{USERS}/{self.user_id}/{SUBSCRIPTIONS}/{self.subscription_id}"
+        return subscription_path(self.user_id, self.subscription_id)
 
     @classmethod
     def of(cls, due: DueSubscription) -> "Cursor":

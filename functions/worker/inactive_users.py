@@ -52,10 +52,12 @@ class InactiveUsers:
             GoogleAPIError: Firestore failed, or others kept writing the documents.
         """
 
+        path = f"{USERS}/{user_id}"
+
         def turn() -> tuple[tuple[int, bool], list[Write]]:
             own = subscription_path(user_id, subscription_id)
-            read = self._database.get_all([f"{USERS}/{user_id}", own])
-            user = User.from_snapshot(read[f"{USERS}/{user_id}"])
+            read = self._database.get_all([path, own])
+            user = User.from_snapshot(read[path])
             if user is not None and user.active:
                 return (0, False), []
             others = self._database.stream(Query.of(subscriptions_of(user_id)).limit(_MOST_SUBSCRIPTIONS))
@@ -66,18 +68,21 @@ class InactiveUsers:
                 if fields:
                     writes.append(update(found.path, fields, found.update_time))
             paused = len(writes)
-            if user is not None and (writes or user.fields.get("enrolled_at", "") is not None):
-                writes.append(update(f"{USERS}/{user_id}", unenrolled_fields(), user.version))
+            if user is not None and (writes or _is_enrolled(user)):
+                writes.append(update(path, unenrolled_fields(), user.version))
             return (paused, user is None), writes
+
+        def unenroll() -> tuple[None, list[Write]]:
+            user = User.from_snapshot(self._database.get(path))
+            return None, [update(path, unenrolled_fields(), user.version)] if user and _is_enrolled(user) else []
 
         paused, was_gone = self._database.until_written(turn)
         if paused and was_gone:
-            self._database.until_written(lambda: (None, self._unenrolling(user_id)))
+            # For one who has come back meanwhile: the next run enrolls the user, and resumes the subscriptions.
+            self._database.until_written(unenroll)
         return paused
 
-    def _unenrolling(self, user_id: str) -> list[Write]:
-        """What has the next run enroll a user who has come back, and resume the subscriptions."""
-        user = User.from_snapshot(self._database.get(f"{USERS}/{user_id}"))
-        if user is None or user.fields.get("enrolled_at", "") is None:
-            return []
-        return [update(f"{USERS}/{user_id}", unenrolled_fields(), user.version)]
+
+def _is_enrolled(user: User) -> bool:
+    """Whether no run would find the user by the index as one who is to be enrolled."""
+    return user.fields.get("enrolled_at", "") is not None

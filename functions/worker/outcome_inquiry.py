@@ -77,7 +77,7 @@ class OutcomeInquiry:
         found = self.look_up(work, now=now)
         if not isinstance(found, StillUnknown):
             return found
-        # The team has chosen for a mail now and then, and not for all mails that a restore has forgotten.
+        # A team that chooses `resend` accepts a second mail now and then, but not one for each report of a restore.
         is_restored = work.delivery is not None and work.delivery.is_restored
         if self._on_unknown_outcome is not OnUnknownOutcome.DEAD_LETTER and not is_restored:
             return None

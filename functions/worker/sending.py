@@ -1,4 +1,4 @@
-"""One mail's turn at the provider, except in an outage, which keeps mails back."""
+"""Hands mails to the provider one by one, and keeps them back while it is failing."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,7 +50,7 @@ class Turn:
 
 
 class Sending:
-    """Hands mails to the provider. Safe for threads.
+    """Gives each mail its turn at the provider. Safe for threads.
 
     Args:
         provider: takes the mail.
@@ -73,7 +73,7 @@ class Sending:
         return _kept_back(wait, self._outage.error) if wait else None
 
     def way_to(self, outgoing: Mail | MadeRequests, subscriber: Subscriber) -> Callable[..., MailOutcome] | None:
-        """What hands over a mail to those who are still to get it; None where nobody is.
+        """What hands over a mail to its recipients who still want it; None where none of them does.
 
         Args:
             outgoing: the mail as it was built, or as requests that can be made again.

@@ -72,7 +72,7 @@ def preview(
         LOCAL_CLOUD_DIRECTORY / "previews"
     ),
     is_next: Annotated[
-        bool, typer.Option("--next", help="Show the kind's next version, whoever would get it.")
+        bool, typer.Option("--next", help="Show the kind's next version, even for a user who does not get it yet.")
     ] = False,
     open_it: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
     watch: Annotated[

@@ -203,7 +203,7 @@ class Rescuer:
         unless the subscription is gone, or due for another report.
 
         Returns:
-            those whose delivery nobody else has written since it was read.
+            the tasks of those whose delivery no other process has written since it was read.
         """
         if not cases:
             return set()

@@ -60,7 +60,7 @@ class Aggregate(NamedTuple):
     Attributes:
         number: how many there are.
         total: the sum of a field; 0 where none was asked for.
-        read_time: of which moment that is.
+        read_time: the moment at which this was so.
     """
 
     number: int
@@ -189,12 +189,12 @@ class Database:
         read_time: datetime | None = None,
         seconds: float | None = None,
     ) -> Aggregate:
-        """What the documents of a query come to, reckoned in the index.
+        """What the documents of a query come to, counted in the index.
 
         Args:
             query: which.
             total_of: the field to add up; None for none.
-            read_time: the moment, of the last hour, of which to reckon; None for the present.
+            read_time: count as of this moment, at most an hour ago; None for now.
             seconds: how long it may take.
         """
         parent, headers = self._parent_of(query.parent)

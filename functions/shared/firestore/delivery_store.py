@@ -121,7 +121,8 @@ class DeliveryStore:
             is_new: whether there can be no delivery yet, unless the queue delivers a task twice. It is not read then:
                 whatever writes it next makes it, and learns if there is one after all.
         """
-        is_new = is_new and not self._is_restored(task.due_at)
+        # After a restore, one that was never written may count all the same.
+        is_new = is_new and Delivery.as_it_counts(None, task, restored_at=self._restored_at) is None
         delivery, user, subscription = _delivery(task), _user(task), _subscription(task)
         found = self._database.get_all([user, subscription] if is_new else [delivery, user, subscription])
         return TaskDocuments(
@@ -299,7 +300,8 @@ class DeliveryStore:
             changes: for each delivery's task the delivery as it was read, what has happened, and when.
 
         Returns:
-            The tasks of those that nobody else has written meanwhile; the others stay as they are.
+            The tasks of the deliveries that this has written. Another process has written the others since they were
+            read, and they stay as they are.
         """
         fields = {
             task: written(before, event, task=task, **on._asdict()) for task, (before, event, on) in changes.items()
@@ -323,9 +325,6 @@ class DeliveryStore:
 
     def _as_it_counts(self, found: FoundDocument, task: ReportTask) -> Delivery | None:
         return Delivery.as_it_counts(Delivery.from_snapshot(found), task, restored_at=self._restored_at)
-
-    def _is_restored(self, due_at: datetime) -> bool:
-        return self._restored_at is not None and due_at <= self._restored_at
 
     def _write_of(self, task: ReportTask, before: Delivery | None, fields: Mapping[str, Any]) -> Write:
         if variant := self._variant_of(task):

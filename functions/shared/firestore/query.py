@@ -42,7 +42,7 @@ class Query(NamedTuple):
         parent: the path of the document that the collection is below; empty for the root.
         collection: its id; empty for every one below the parent.
         is_deep: whether collections further below the parent are meant, too.
-        filters: all of which must hold; of several in one tuple, one must.
+        filters: groups of filters. A document must match each group, and matches one by any of its filters.
         orders: the fields by which to order, and whether that descends.
         start: where to begin; None for the first document.
         end: where to end; None for the last one.
