@@ -10,7 +10,6 @@ from datetime import datetime
 
 import structlog
 
-from functions.dispatcher.document_stream import DocumentStream
 from functions.dispatcher.new_document_handler import Admitted, NewDocumentHandler, Plan, update_of
 from functions.dispatcher.new_documents import NewCursor, NewPage, pages_of
 from functions.dispatcher.run_dependencies import RunDependencies
@@ -30,12 +29,10 @@ class BouncedSubscriptions:
 
     Args:
         database: the Firestore database.
-        stream: what knows which documents are subscriptions.
     """
 
-    def __init__(self, database: Database, stream: DocumentStream) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._stream = stream
         self._bounced = Query.of_group(SUBSCRIPTIONS).where("paused_because", "==", PauseReason.BOUNCED.value)
         self.counted: int | None = None
         """How many there are; None where they were not counted."""
@@ -66,7 +63,7 @@ class BouncedSubscriptions:
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
         """
-        return pages_of(self._database, self._stream, self._bounced, after.path if after else None, by_sweep=True)
+        return pages_of(self._database, self._bounced, after.path if after else None, by_sweep=True)
 
 
 class AddressChanges(NewDocumentHandler):
@@ -76,7 +73,7 @@ class AddressChanges(NewDocumentHandler):
 
     def __init__(self, dependencies: RunDependencies, *, run_id: str, run_time: datetime) -> None:
         super().__init__(dependencies, run_id=run_id, run_time=run_time)
-        self.new = BouncedSubscriptions(self._database, dependencies.subscriptions)
+        self.new = BouncedSubscriptions(self._database)
 
     def admit(self, page: NewPage) -> Admitted:
         """Resume those of a page whose address has changed, unless they have changed since they were read."""

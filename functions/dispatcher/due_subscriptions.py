@@ -7,11 +7,13 @@ from operator import itemgetter
 
 from pydantic import BaseModel, ConfigDict
 
-from functions.dispatcher.document_stream import DocumentStream, Operator, timestamp
 from functions.dispatcher.due_subscription import DUE_FIELDS, DueSubscription, read_due_subscription
+from functions.shared.firestore.document_stream import DocumentStream, path_of
+from functions.shared.firestore.field_path import NAME
+from functions.shared.firestore.query import Query
 from functions.shared.records.contract import UtcDatetime
 from functions.shared.records.ids import DocumentId
-from functions.shared.records.subscription import subscription_path
+from functions.shared.records.subscription import SUBSCRIPTIONS, is_of_a_user, subscription_path
 from functions.shared.times.plausible_time import EARLIEST
 
 STREAMS = 5
@@ -66,7 +68,7 @@ def due_subscriptions(
     (scheduling.py).
 
     Args:
-        stream: reads subscriptions.
+        stream: reads them.
         run_time: the run's.
         shards: which.
         default_kind: the kind of subscriptions whose document names none.
@@ -75,22 +77,22 @@ def due_subscriptions(
     Raises:
         google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
     """
-    start_after = [timestamp(after.next_report_at), {"referenceValue": stream.name_of(after.path)}] if after else []
-    groups = [shards[number::STREAMS] for number in range(min(STREAMS, len(shards)))]
-    streams = [
-        stream.read(
-            where=[
-                ("shard", Operator.IN, {"arrayValue": {"values": [{"integerValue": f"{shard}"} for shard in group]}}),
-                ("next_report_at", Operator.GREATER_THAN_OR_EQUAL, timestamp(EARLIEST)),
-                ("next_report_at", Operator.LESS_THAN_OR_EQUAL, timestamp(run_time)),
-            ],
-            order_by=["next_report_at"],
-            select=DUE_FIELDS,
-            start_after=start_after,
-        )
-        for group in groups
-    ]
+    due = (
+        Query.of_group(SUBSCRIPTIONS)
+        .where("next_report_at", ">=", EARLIEST)
+        .where("next_report_at", "<=", run_time)
+        .order_by("next_report_at")
+        .order_by(NAME)
+        .select(DUE_FIELDS)
+    )
+    if after:
+        due = due.start_after(after.next_report_at, after.path)
+    groups = [list(shards[number::STREAMS]) for number in range(min(STREAMS, len(shards)))]
+    streams = [stream.read(due.where("shard", "in", group)) for group in groups]
     return heapq.merge(
-        *((read_due_subscription(document, default_kind) for document in documents) for documents in streams),
+        *(
+            (read_due_subscription(each, default_kind) for each in documents if is_of_a_user(path_of(each)))
+            for documents in streams
+        ),
         key=_order,
     )

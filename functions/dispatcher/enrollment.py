@@ -11,7 +11,6 @@ from typing import Any
 
 import structlog
 
-from functions.dispatcher.document_stream import Operator
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.new_document_handler import NewDocumentHandler, Plan, update_of
 from functions.dispatcher.new_documents import Mark, NewDocuments, NewPage
@@ -50,14 +49,13 @@ class Enrollment(NewDocumentHandler):
         active = Query.of(USERS).where("active", "==", True)
         self.new = NewDocuments(
             self._database,
-            dependencies.users,
+            dependencies.documents,
             Mark(
                 field="enrolled_at",
                 everything=active,
                 known=active.where("enrolled_at", ">=", EARLIEST).where("enrolled_at", "<=", LATEST),
                 new=active.where("enrolled_at", "==", None),
                 select=["active", "enrolled_at", "time_zone"],
-                where=[("active", Operator.EQUAL, {"booleanValue": True})],
                 is_missing=_has_neither_time_nor_null,
                 is_swept=self._enroll is Enroll.ALL,
                 at_once=dependencies.enroll_at_once,

@@ -20,12 +20,13 @@ from typing import Any, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from functions.dispatcher.document_stream import DocumentStream, Filter
 from functions.shared.firestore.database import Database
+from functions.shared.firestore.document_stream import DocumentStream, path_of
 from functions.shared.firestore.field_path import NAME
 from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.firestore.query import Query
 from functions.shared.records.run import Sweep
+from functions.shared.records.subscription import is_of_a_user
 
 PAGE_SIZE = 200
 """How many new documents are dealt with at once: a commit writes two documents for each, and takes a second."""
@@ -69,8 +70,7 @@ class Mark(NamedTuple):
         known: the query of those whose field has a value that the dispatcher writes.
         new: the query of those with a null.
         is_missing: whether a document's fields have neither a null nor a value that the dispatcher writes, as JSON
-            (document_stream.py).
-        where: the filters of `everything`, for the sweep.
+            (functions.shared.firestore.document_stream).
         select: the fields that are needed to deal with a document; None for all. Applications may keep much in one.
         is_swept: whether documents without the field are looked for, too.
         at_once: how many new documents a run deals with at most. If there are more, it leaves all of them; None: there
@@ -82,7 +82,6 @@ class Mark(NamedTuple):
     known: Query
     new: Query
     is_missing: Callable[[Mapping[str, Any]], bool]
-    where: Sequence[Filter] = ()
     select: Sequence[str] | None = None
     is_swept: bool = True
     at_once: int | None = None
@@ -155,7 +154,7 @@ class NewDocuments:
         if self._mark.select is not None:
             query = query.select(self._mark.select)
         at_once = self._mark.at_once
-        pages = pages_of(self._database, self._stream, query, after)
+        pages = pages_of(self._database, query, after)
         return itertools.islice(pages, None if at_once is None else math.ceil(at_once / PAGE_SIZE))
 
     def _count_missing(self) -> tuple[int, datetime]:
@@ -171,18 +170,13 @@ class NewDocuments:
         missing, read_time = self._count_missing()
         if missing <= 0:
             return
-        documents = self._stream.read(
-            where=self._mark.where,
-            order_by=[],
-            select=[self._mark.field],
-            start_after=[{"referenceValue": self._stream.name_of(after)}] if after else [],
-            read_time=read_time,
-        )
+        query = self._mark.everything.select([self._mark.field]).order_by(NAME)
+        documents = self._stream.read(query.start_after(after) if after else query, read_time=read_time)
         found: list[str] = []
         path = ""
         for scanned, document in enumerate(documents, start=1):
-            path = self._stream.path_of(document["name"])
-            if self._mark.is_missing(document.get("fields", {})):
+            path = path_of(document)
+            if is_of_a_user(path) and self._mark.is_missing(document.get("fields", {})):
                 found.append(path)
                 missing -= 1
             if missing == 0:
@@ -215,14 +209,11 @@ class NewDocumentFinder(Protocol):
         """Find them, page by page. Admit each page before you take the next."""
 
 
-def pages_of(
-    database: Database, stream: DocumentStream, query: Query, after: str | None, *, by_sweep: bool = False
-) -> Iterator[NewPage]:
+def pages_of(database: Database, query: Query, after: str | None, *, by_sweep: bool = False) -> Iterator[NewPage]:
     """Read the documents that a query finds, page by page.
 
     Args:
         database: the Firestore database.
-        stream: what knows which of them belong to users.
         query: the query.
         after: the path of the document after which to begin; None for the beginning.
         by_sweep: whether this is a sweep.
@@ -235,7 +226,7 @@ def pages_of(
         page = list(database.stream(query.start_after(after) if after else query))
         if page:
             after = page[-1].path
-            ours = [each for each in page if stream.holds(stream.name_of(each.path))]
+            ours = [each for each in page if is_of_a_user(each.path)]
             yield NewPage(ours, NewCursor(path=after, by_sweep=by_sweep))
         if len(page) < PAGE_SIZE:
             return

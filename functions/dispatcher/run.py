@@ -244,7 +244,7 @@ class Run:
         found = 0
         try:
             for due in due_subscriptions(
-                self._with.subscriptions,
+                self._with.documents,
                 self._run_time,
                 shards=part.shards,
                 default_kind=self._with.defaults.kind,

@@ -5,15 +5,15 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, Self
 
 from functions.dispatcher.breaker_policy import BreakerLimits
-from functions.dispatcher.document_stream import DocumentStream
 from functions.dispatcher.mail_statistics.chosen import mail_statistics
 from functions.dispatcher.mail_statistics.provider import MailStatistics
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.firestore.database import Database, firestore_database
+from functions.shared.firestore.document_stream import DocumentStream
 from functions.shared.queues.ramp import Ramp
 from functions.shared.queues.task_queue import TaskQueue
 from functions.shared.records.states import Enroll
-from functions.shared.records.subscription import SUBSCRIPTIONS, SubscriptionDefaults
+from functions.shared.records.subscription import SubscriptionDefaults
 from functions.shared.settings import DispatcherSettings
 
 _CALL_SECONDS = 60.0
@@ -29,8 +29,7 @@ class RunDependencies(NamedTuple):
 
     Attributes:
         firestore: the database.
-        users: what reads users.
-        subscriptions: what reads subscriptions.
+        documents: reads many of its documents.
         report_queues: those among which the reports are spread.
         continuation_queue: the queue whose tasks call the dispatcher.
         dead_letters: the topic of what cannot be enqueued.
@@ -47,8 +46,7 @@ class RunDependencies(NamedTuple):
     """
 
     firestore: Database
-    users: DocumentStream
-    subscriptions: DocumentStream
+    documents: DocumentStream
     report_queues: Sequence[TaskQueue]
     continuation_queue: TaskQueue
     dead_letters: DeadLetterTopic
@@ -80,8 +78,7 @@ class RunDependencies(NamedTuple):
         project, database = settings.google_cloud_project, settings.firestore_database
         return cls(
             firestore=firestore_database(project, database, seconds=_CALL_SECONDS),
-            users=DocumentStream(project, database),
-            subscriptions=DocumentStream(project, database, below_users=SUBSCRIPTIONS),
+            documents=DocumentStream(project, database, seconds=_CALL_SECONDS),
             report_queues=[
                 queue(name, f"{settings.worker_url}/tasks/send-report", settings.worker_url)
                 for name in settings.report_queues

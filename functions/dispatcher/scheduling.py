@@ -18,7 +18,7 @@ from functions.shared.records.ids import SHARDS
 from functions.shared.records.mark import placed_fields
 from functions.shared.records.objections import all_taken_back, objection_fields
 from functions.shared.records.run import RunCounter
-from functions.shared.records.subscription import SUBSCRIPTIONS, Subscription
+from functions.shared.records.subscription import SUBSCRIPTIONS, Subscription, is_of_a_user
 from functions.shared.records.user import User
 from functions.shared.times.plausible_time import EARLIEST, LATEST
 
@@ -34,12 +34,11 @@ class Scheduling(NewDocumentHandler):
 
     def __init__(self, dependencies: RunDependencies, *, run_id: str, run_time: datetime) -> None:
         super().__init__(dependencies, run_id=run_id, run_time=run_time)
-        self._stream = dependencies.subscriptions
         subscriptions = Query.of_group(SUBSCRIPTIONS)
         self._scheduled = subscriptions.where("shard", "in", list(range(SHARDS)))
         self.new = NewDocuments(
             self._database,
-            self._stream,
+            dependencies.documents,
             Mark(
                 field="shard",
                 everything=subscriptions,
@@ -63,10 +62,7 @@ class Scheduling(NewDocumentHandler):
             in_order.start_after(LATEST),
         )
         found = self._subscriptions(
-            found
-            for query in queries
-            for found in self._database.stream(query)
-            if self._stream.holds(self._stream.name_of(found.path))
+            found for query in queries for found in self._database.stream(query) if is_of_a_user(found.path)
         )
         return [self._due(each) for each in found if each.active and each.problem]
 

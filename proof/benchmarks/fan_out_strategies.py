@@ -28,11 +28,11 @@ from google.cloud.tasks_v2.services.cloud_tasks.transports import (
 from google.longrunning.operations_pb2 import Operation
 from google.protobuf.json_format import MessageToDict
 
-from functions.dispatcher.document_stream import DocumentStream
 from functions.dispatcher.due_subscription import DUE_FIELDS, DueSubscription
 from functions.dispatcher.due_subscriptions import STREAMS, due_subscriptions
 from functions.dispatcher.fan_out import CALLS_IN_FLIGHT, FanOut, report_task
 from functions.dispatcher.run_counters import RunCounters
+from functions.shared.firestore.document_stream import DocumentStream
 from functions.shared.queues.task_queue import BATCH_SIZE, TaskQueue
 from functions.shared.records.ids import DEFAULT_DATABASE, SHARDS
 from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION, SUBSCRIPTIONS
@@ -202,7 +202,7 @@ def the_limit(queue: str, reports: int) -> FanOutTimes:
 
 def our_reading(_queue: str, reports: int) -> FanOutTimes:
     """Read what is due as the dispatcher does, and do nothing with it."""
-    stream = DocumentStream(PROJECT, DEFAULT_DATABASE, below_users=SUBSCRIPTIONS)
+    stream = DocumentStream(PROJECT, DEFAULT_DATABASE, seconds=60.0)
     stopwatch = _Stopwatch()
     found = sum(1 for _ in due_subscriptions(stream, DUE_AT, shards=range(SHARDS), default_kind="activity"))
     return _read(stopwatch, found, reports)

@@ -13,11 +13,11 @@ CALL_SECONDS = 10.0
 """How long a read or a write may take, with all its repetitions, unless its caller has more time, or less."""
 
 _TRANSIENT = (
-    exceptions.Aborted,
-    exceptions.DeadlineExceeded,
-    exceptions.InternalServerError,
-    exceptions.ResourceExhausted,
-    exceptions.ServiceUnavailable,
+    *(exceptions.Aborted, exceptions.Cancelled, exceptions.InternalServerError, exceptions.ServiceUnavailable),
+    # As gRPC says it: DEADLINE_EXCEEDED and RESOURCE_EXHAUSTED.
+    *(exceptions.GatewayTimeout, exceptions.TooManyRequests),
+    # Only over REST.
+    exceptions.BadGateway,
 )
 _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 2.0

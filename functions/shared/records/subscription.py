@@ -330,6 +330,12 @@ def subscription_path(user_id: str, subscription_id: str) -> str:
     return f"{subscriptions_of(user_id)}/{subscription_id}"
 
 
+def is_of_a_user(path: str) -> bool:
+    """Whether a path names a user or a document in a collection of a user's: other software may keep a collection of
+    the same name elsewhere."""
+    return path.startswith(f"{USERS}/") and path.count("/") in {1, 3}
+
+
 def default_fields(user_id: str, defaults: SubscriptionDefaults, *, due_at: datetime) -> dict[str, Any]:
     """The subscription that enrollment makes.
 
