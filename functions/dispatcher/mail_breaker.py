@@ -6,7 +6,7 @@ that may not read them must cost no one a report.
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 from google.api_core.exceptions import GoogleAPIError
@@ -15,7 +15,7 @@ from functions.dispatcher.breaker_policy import BreakerAlert, BreakerDecision, d
 from functions.dispatcher.mail_statistics.provider import StatisticsUnavailable
 from functions.dispatcher.run_alerts import tell
 from functions.dispatcher.run_dependencies import RunDependencies
-from functions.shared.firestore.write import Write, changed, replaced
+from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.records.mail_breaker import (
     BREAKER_STATE,
     MAIL_BREAKER,
@@ -90,13 +90,12 @@ class MailBreaker:
             return None, str(error)
 
     def _decide_and_store(self, days: Mapping[date, MailFigures]) -> BreakerDecision:
-        def turn() -> tuple[BreakerDecision, list[Write]]:
-            found = self._database.get(_DOCUMENT)
+        def decided(found: FoundDocument) -> tuple[BreakerDecision, Mapping[str, Any]]:
             before = BreakerState.from_snapshot(found)
             decision = decide(before, days, self._limits, run_time=self._run_time)
-            return decision, [replaced(found, decision.state.to_fields())] if decision.state != before else []
+            return decision, decision.state.to_fields() if decision.state != before else {}
 
-        return self._database.until_written(turn)
+        return self._database.change(_DOCUMENT, decided)
 
     def _tell(self, alerts: Sequence[BreakerAlert], state: BreakerState) -> None:
         """Publish alerts, and note those that are: an alert that is not noted comes again with the next run."""
@@ -122,11 +121,9 @@ class MailBreaker:
         if not told:
             return
 
-        def turn() -> tuple[None, list[Write]]:
-            found = self._database.get(_DOCUMENT)
-            return None, [changed(found, {"told": {**BreakerState.from_snapshot(found).told, **told}})]
-
         try:
-            self._database.until_written(turn)
+            self._database.change(
+                _DOCUMENT, lambda found: (None, {"told": {**BreakerState.from_snapshot(found).told, **told}})
+            )
         except GoogleAPIError as error:
             _logger.warning("breaker_alert_not_noted", run_id=self._run_id, error=type(error).__name__)

@@ -6,8 +6,9 @@ from enum import Enum, auto
 from typing import Any, TypeVar
 
 from functions.shared.firestore.database import Database
+from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.firestore.query import Query
-from functions.shared.firestore.write import Write, changed, replaced
+from functions.shared.firestore.write import Write, replaced
 from functions.shared.records.mail_breaker import StatisticsReading
 from functions.shared.records.run import (
     RUN_RETENTION,
@@ -221,14 +222,13 @@ class RunStore:
             what the change gives; None where nothing was to be written.
         """
 
-        def turn() -> tuple[Any, list[Write]]:
-            found = self._database.get(self._document)
+        def chosen(found: FoundDocument) -> tuple[Any, Mapping[str, Any]]:
             run = StoredRun.from_snapshot(found)
-            chosen = change if run.latest.attempt == self._attempt else overtaken
-            fields, result = chosen(run) if chosen else ({}, None)
-            return result, [changed(found, fields)] if fields else []
+            choice = change if run.latest.attempt == self._attempt else overtaken
+            fields, result = choice(run) if choice else ({}, None)
+            return result, fields
 
-        return self._database.until_written(turn)
+        return self._database.change(self._document, chosen)
 
 
 def _with_share(attempt: RunAttempt, share: int, state: RunState, counters: Mapping[str, int]) -> RunAttempt:

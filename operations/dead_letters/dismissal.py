@@ -1,6 +1,6 @@
 """Dismisses dead letters whose reports are not to be sent, or opens them again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from google.api_core.exceptions import GoogleAPIError
 
 from functions.shared.firestore.database import Database
-from functions.shared.firestore.write import Write, changed
+from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.records.dead_letter import (
     DEAD_LETTERS,
     DeadLetterState,
@@ -111,11 +111,9 @@ class Dismissals:
             return DeadLetterResult(letter_id=letter_id, outcome=DismissalOutcome.ERROR, detail=describe(error))
 
     def _write(self, letter_id: str, wanted: DeadLetterState, fields: dict[str, Any]) -> DismissalOutcome:
-        def turn() -> tuple[DismissalOutcome, list[Write]]:
-            found = self._database.get(f"{DEAD_LETTERS}/{letter_id}")
+        def decided(found: FoundDocument) -> tuple[DismissalOutcome, Mapping[str, Any]]:
             letter = StoredDeadLetter.from_snapshot(found)
             outcome = decide_dismissal(letter, wanted=wanted) if letter else DismissalOutcome.NOT_FOUND
-            is_change = outcome in {DismissalOutcome.DISMISSED, DismissalOutcome.REOPENED}
-            return outcome, [changed(found, fields)] if is_change else []
+            return outcome, fields if outcome in {DismissalOutcome.DISMISSED, DismissalOutcome.REOPENED} else {}
 
-        return self._database.until_written(turn)
+        return self._database.change(f"{DEAD_LETTERS}/{letter_id}", decided)

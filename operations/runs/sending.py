@@ -1,11 +1,12 @@
 """Shows whether the breaker has stopped the runs, and lets them go on."""
 
 import getpass
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from functions.shared.firestore.database import Database
-from functions.shared.firestore.write import Write, replaced
+from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.logging import redact_addresses
 from functions.shared.records.mail_breaker import BREAKER_STATE, MAIL_BREAKER, BreakerState
 
@@ -37,14 +38,13 @@ class Sending:
             whether they were stopped.
         """
 
-        def turn() -> tuple[bool, list[Write]]:
-            found = self._database.get(_DOCUMENT)
+        def resumed(found: FoundDocument) -> tuple[bool, Mapping[str, Any]]:
             breaker = BreakerState.from_snapshot(found)
             if not breaker.is_stopped:
-                return False, []
-            return True, [replaced(found, breaker.resumed(at=datetime.now(UTC), by=by, note=note).to_fields())]
+                return False, {}
+            return True, breaker.resumed(at=datetime.now(UTC), by=by, note=note).to_fields()
 
-        return self._database.until_written(turn)
+        return self._database.change(_DOCUMENT, resumed)
 
 
 def to_row(breaker: BreakerState) -> dict[str, Any]:

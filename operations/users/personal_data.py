@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from functions.shared.firestore import delivery_store
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.errors import ChangedMeanwhile
 from functions.shared.firestore.found_document import FoundDocument
@@ -233,7 +234,10 @@ class PersonalData:
         else:
             return self.find()
         if with_document:
-            self._delete([delete(each.path) for each in self._database.stream(Query.below(self._user).select([]))])
+            below = self._database.stream(Query.below(self._user).select([]))
+            for error in self._database.write_each([delete(each.path) for each in below]):
+                if error:
+                    raise error
             self._database.commit([delete(self._user)])
         return kept
 
@@ -252,7 +256,8 @@ class PersonalData:
         on_erased(len(kept.operator_actions))
         self._delete_all(kept.dead_letters, on_erased)
         # Before the records: an event whose delivery is gone makes no new one.
-        self._delete_all(kept.deliveries, on_erased)
+        delivery_store.erase(self._database, kept.deliveries)
+        on_erased(len(kept.deliveries))
         self._delete_all(kept.mail_events, on_erased)
         if kept.user_fields:
             self._update(without(self._user, kept.user_fields))
@@ -260,13 +265,8 @@ class PersonalData:
 
     def _delete_all(self, found: Sequence[FoundDocument], on_erased: Callable[[int], None]) -> None:
         """Delete documents in the version that was read: the next pass finds those that were written meanwhile."""
-        self._delete([delete(each.path, each.update_time) for each in found])
+        self._database.delete_each(found)
         on_erased(len(found))
-
-    def _delete(self, writes: Sequence[Write]) -> None:
-        for error in self._database.write_each(writes):
-            if error and not isinstance(error, ChangedMeanwhile):
-                raise error
 
     def _update(self, write: Write) -> None:
         """Change a document, unless it is gone."""

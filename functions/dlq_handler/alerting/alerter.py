@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Generic
+from typing import Any, Generic, TypeVar
 
 import structlog
 
@@ -28,13 +28,14 @@ from functions.dlq_handler.channels.owner_channels import Audiences
 from functions.dlq_handler.store.alertable_records import AlertableRecord, AlertableRecords, AlertableType
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.found_document import FoundDocument
-from functions.shared.firestore.write import Write, changed
 
 ALERTS = "alerts"
 """The name of the collection with the state of each cause and of each channel."""
 
 MAX_RECORDS_PER_ALERT = 5000
 """How many records one alert covers; the next alert, a minute later, covers further ones."""
+
+_T = TypeVar("_T")
 
 _RETENTION = timedelta(days=30)
 """After this time without an alert Firestore deletes a cause's state, by the TTL policy on `expire_at`."""
@@ -173,14 +174,11 @@ class Alerter:
     def _decide_and_save(self, check: _CauseCheck[AlertableType]) -> AlertDecision:
         """Decide on the latest state of a cause, and save the state that follows from the decision."""
 
-        def turn() -> tuple[AlertDecision, list[Write]]:
-            found = self._database.get(f"{ALERTS}/{check.cause}")
-            state = CauseState.from_fields(found.fields, now=self._now())
+        def decide(state: CauseState) -> tuple[AlertDecision, CauseState]:
             decision = self._decide(check, state)
-            after = state_after(state, decision, message=check.message, call=check.call, now=self._now())
-            return decision, self._writes(check, found, state, after)
+            return decision, state_after(state, decision, message=check.message, call=check.call, now=self._now())
 
-        return self._database.until_written(turn)
+        return self._change(check, decide)
 
     def _decide(self, check: _CauseCheck[AlertableType], state: CauseState) -> AlertDecision:
         """Decide on one state of a cause.
@@ -223,13 +221,11 @@ class Alerter:
         records.mark_alerted(found, told, all_channels=set(self._channels), now=now)
         is_all = has_all and all(self._channels.keys() <= each.alerts.keys() | told for each in found)
 
-        def settle() -> tuple[bool, list[Write]]:
-            document = self._database.get(f"{ALERTS}/{check.cause}")
-            state = CauseState.from_fields(document.fields, now=self._now())
+        def settle(state: CauseState) -> tuple[bool, CauseState]:
             after = settle_claim(state, message=check.message, call=check.call, told=told, is_all=is_all, now=now)
-            return is_all and not after.is_led_by(check.message), self._writes(check, document, state, after)
+            return is_all and not after.is_led_by(check.message), after
 
-        return self._database.until_written(settle)
+        return self._change(check, settle)
 
     def _post(self, check: _CauseCheck[AlertableType], found: Sequence[AlertableType], due: Sequence[str]) -> set[str]:
         """Post to each channel the records that are new to it, to all channels at once since one may be slow. Returns
@@ -256,14 +252,16 @@ class Alerter:
         with ThreadPoolExecutor(len(due)) as threads:
             return {name for name, took in zip(due, threads.map(post, due), strict=True) if took}
 
-    def _writes(
-        self, check: _CauseCheck[AlertableType], found: FoundDocument, before: CauseState, after: CauseState
-    ) -> list[Write]:
-        """The write of a cause's document; none where the state does not change."""
-        if after == before:
-            return []
-        collection = check.subject.records.collection
-        return [changed(found, {**after.to_fields(), "collection": collection, "expire_at": self._now() + _RETENTION})]
+    def _change(self, check: _CauseCheck[AlertableType], decide: Callable[[CauseState], tuple[_T, CauseState]]) -> _T:
+        """Change the document of a cause."""
+
+        def decided(found: FoundDocument) -> tuple[_T, Mapping[str, Any]]:
+            before = CauseState.from_fields(found.fields, now=self._now())
+            result, after = decide(before)
+            kept = {"collection": check.subject.records.collection, "expire_at": self._now() + _RETENTION}
+            return result, {**after.to_fields(), **kept} if after != before else {}
+
+        return self._database.change(f"{ALERTS}/{check.cause}", decided)
 
 
 def _find_news(

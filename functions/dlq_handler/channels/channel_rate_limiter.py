@@ -1,8 +1,9 @@
 """Posts each alert in its turn, as functions.dlq_handler.channels.channel_state decides."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 import structlog
 from google.api_core.exceptions import GoogleAPIError
@@ -18,7 +19,8 @@ from functions.dlq_handler.channels.channel_state import (
 )
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.found_document import FoundDocument
-from functions.shared.firestore.write import Write, changed
+
+_T = TypeVar("_T")
 
 _RETENTION = timedelta(days=30)
 """After this time without an alert Firestore deletes a channel's state, by the TTL policy on `expire_at`."""
@@ -83,29 +85,27 @@ class ChannelRateLimiter:
     def _reserve_turn(self, name: str) -> tuple[datetime, bool] | None:
         """Reserve a turn; returns when it is, and whether the channel failed last; None if no turn is soon enough."""
 
-        def decide() -> tuple[tuple[datetime, bool] | None, list[Write]]:
-            found, now = self._database.get(self._path(name)), self._now()
-            state = ChannelState.from_fields(found.fields, now=now)
+        def decide(state: ChannelState) -> tuple[tuple[datetime, bool] | None, ChannelState | None]:
+            now = self._now()
             if not state.is_open(now):
-                return None, []
-            return (state.turn(now), state.failures > 0), [self._write(found, turn_reserved(state, now=now))]
+                return None, None
+            return (state.turn(now), state.failures > 0), turn_reserved(state, now=now)
 
-        return self._database.until_written(decide)
+        return self._change(name, decide)
 
     def _save(self, channel: Channel, change: Callable[[ChannelState], ChannelState]) -> None:
         """Save how the post ended. If that fails, the next sender finds out for itself."""
-
-        def decide() -> tuple[None, list[Write]]:
-            found = self._database.get(self._path(channel.name))
-            return None, [self._write(found, change(ChannelState.from_fields(found.fields, now=self._now())))]
-
         try:
-            self._database.until_written(decide)
+            self._change(channel.name, lambda state: (None, change(state)))
         except GoogleAPIError as error:
             _logger.warning("channel_state_not_saved", channel=channel.name, error=type(error).__name__)
 
-    def _write(self, found: FoundDocument, state: ChannelState) -> Write:
-        return changed(found, {**state.to_fields(), "expire_at": self._now() + _RETENTION})
+    def _change(self, name: str, decide: Callable[[ChannelState], tuple[_T, ChannelState | None]]) -> _T:
+        def decided(found: FoundDocument) -> tuple[_T, Mapping[str, Any]]:
+            result, state = decide(ChannelState.from_fields(found.fields, now=self._now()))
+            return result, {**state.to_fields(), "expire_at": self._now() + _RETENTION} if state else {}
+
+        return self._database.change(self._path(name), decided)
 
     def _path(self, name: str) -> str:
         return f"{self._collection}/channel-{name}"

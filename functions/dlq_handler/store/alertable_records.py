@@ -7,8 +7,9 @@ from typing import Any, Generic, Protocol, TypeVar
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.errors import ChangedMeanwhile
 from functions.shared.firestore.field_path import NAME
+from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.firestore.query import Query
-from functions.shared.firestore.write import Write, changed, create, update
+from functions.shared.firestore.write import create, update
 from functions.shared.records.dead_letter import DeadLetterState
 
 QUICK_SECONDS = 3.0
@@ -119,12 +120,11 @@ class AlertableRecords(Generic[AlertableType]):
             self._database.commit([create(path, fields)])
         except ChangedMeanwhile:
 
-            def merged() -> tuple[DocumentFields, list[Write]]:
-                found = self._database.get(path)
+            def merged(found: FoundDocument) -> tuple[DocumentFields, DocumentFields]:
                 changes = merge(found.fields)
-                return {**(found.fields or {}), **changes}, [changed(found, changes)] if changes else []
+                return {**(found.fields or {}), **changes}, changes
 
-            fields = self._database.until_written(merged)
+            fields = self._database.change(path, merged)
         return self._read(document_id, fields)
 
     def get(self, document_id: str) -> AlertableType | None:
@@ -143,14 +143,13 @@ class AlertableRecords(Generic[AlertableType]):
             google.api_core.exceptions.GoogleAPICallError: Firestore refused it or could not be reached.
         """
 
-        def moved() -> tuple[AlertableType | None, list[Write]]:
-            found = self._database.get(self._path(document_id))
+        def moved(found: FoundDocument) -> tuple[AlertableType | None, DocumentFields]:
             if found.fields is None:
-                return None, []
+                return None, {}
             fields = {"cause": cause}
-            return self._read(document_id, found.fields | fields), [changed(found, fields)]
+            return self._read(document_id, found.fields | fields), fields
 
-        return self._database.until_written(moved)
+        return self._database.change(self._path(document_id), moved)
 
     def need_alert(self, cause: str, *, limit: int, after: str | None = None) -> list[AlertableType]:
         """Read the open records of a cause that not all channels have taken an alert about, ordered by id.
@@ -205,17 +204,13 @@ class AlertableRecords(Generic[AlertableType]):
     def _mark_one(
         self, record: AlertableType, took: Mapping[str, datetime], all_channels: set[str], *, now: datetime
     ) -> None:
-        def marked() -> tuple[None, list[Write]]:
-            found = self._database.get(self._path(record.id))
-            if found.fields is None:
-                return None, []
-            stored = self._read(record.id, found.fields)
-            if stored.received_at != record.received_at:
-                return None, []
-            fields = _alerted_fields(stored.alerts, took, all_channels, now=now)
-            return None, [changed(found, fields)] if fields else []
+        def marked(found: FoundDocument) -> tuple[None, DocumentFields]:
+            stored = self._read(record.id, found.fields) if found.fields is not None else None
+            if stored is None or stored.received_at != record.received_at:
+                return None, {}
+            return None, _alerted_fields(stored.alerts, took, all_channels, now=now)
 
-        self._database.until_written(marked)
+        self._database.change(self._path(record.id), marked)
 
     def _path(self, document_id: str) -> str:
         return f"{self.collection}/{document_id}"

@@ -6,7 +6,7 @@ channel that the library makes, with protobuf's own classes and the library's me
 """
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
@@ -24,7 +24,7 @@ from functions.shared.firestore.google_client import Client, google_client
 from functions.shared.firestore.query import Query
 from functions.shared.firestore.retry import CALL_SECONDS, Patience, repeated
 from functions.shared.firestore.values import moment_of, set_timestamp, value_of
-from functions.shared.firestore.write import Write
+from functions.shared.firestore.write import Write, changed, delete
 
 T = TypeVar("T")
 
@@ -268,6 +268,33 @@ class Database:
             request = types.BatchWriteRequest.pb()(database=self._name, writes=messages)
             found += self._answer(self._batch_write, request, self._headers, seconds).status
         return [error_of_status(each.code, each.message) if each.code else None for each in found]
+
+    def delete_each(self, found: Sequence[FoundDocument]) -> None:
+        """Delete documents, each on its own; what another process has written since it was found stays."""
+        for error in self.write_each([delete(each.path, each.update_time) for each in found]):
+            if error and not isinstance(error, ChangedMeanwhile):
+                raise error
+
+    def change(self, path: str, decide: Callable[[FoundDocument], tuple[T, Mapping[str, Any]]]) -> T:
+        """Read a document, decide, and write; begin again where another process has written it in between.
+
+        Args:
+            path: the document's.
+            decide: given what there is of it, returns the result and the fields to write; none for no change.
+
+        Returns:
+            the result.
+
+        Raises:
+            ChangedMeanwhile: others have written first every time.
+        """
+
+        def turn() -> tuple[T, list[Write]]:
+            found = self.get(path)
+            result, fields = decide(found)
+            return result, [changed(found, fields)] if fields else []
+
+        return self.until_written(turn)
 
     def until_written(self, decide: Decide[T]) -> T:
         """Read, decide, and write; begin again where another process has written in between.

@@ -341,6 +341,16 @@ class DeliveryStore:
         return before.changed(fields, version)
 
 
+def erase(database: Database, found: Sequence[FoundDocument]) -> None:
+    """Delete deliveries of a person who wants to be forgotten; those that were written since they were found stay.
+
+    Args:
+        database: the Firestore database.
+        found: the deliveries.
+    """
+    database.delete_each(found)
+
+
 def _delivery(task: ReportTask) -> str:
     return f"{DELIVERIES}/{task.delivery_id}"
 
