@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from functions.shared.records.ids import delivery_id
@@ -295,11 +295,12 @@ def _write(cloud: Cloud, users: Sequence[SampleUser]) -> list[ReportTask]:
 
 
 def _subscription(user: SampleUser) -> dict[str, Any]:
-    """The user's own subscription to `activity`, which reports the events, or the one that a new user gets. Each report
-    is a mail, also that of a user who has done nothing."""
+    """The user's own subscription to `activity`, which reports the events, or the one that a new user gets, as an earlier
+    report has left it. Each report is a mail, also that of a user who has done nothing."""
     written = (each.document for each in user.subscriptions if each.document and each.document["kind"] == "activity")
     return {
         **next(written, default_fields(user.id, DEFAULTS, due_at=DUE_AT)),
         **scheduled_fields(user.id, DEFAULT_SUBSCRIPTION, due_at=DUE_AT),
         "skip_empty": False,
+        "settled_at": datetime.now(UTC),
     }

@@ -48,11 +48,15 @@ def stored_values(
         document: its fields, whatever they are.
         latest: for some fields the latest time that they can have; a later one counts as absent.
     """
-    values = {name: _READERS[type_](document, name) for name, type_ in _types(record) if type_ in _READERS}
+    readers, nothing = _readers(record)
+    values = nothing | {name: readers[name](document, name) for name in readers.keys() & document.keys()}
     too_late = [name for name, most in (latest or {}).items() if values[name] and values[name] > most]
     return values | dict.fromkeys(too_late)
 
 
 @functools.cache
-def _types(record: type) -> list[tuple[str, Any]]:
-    return list(get_type_hints(record).items())
+def _readers(record: type) -> tuple[dict[str, Callable[[Mapping[str, Any], str], Any]], dict[str, Any]]:
+    """How each field of a record is read, and what is read where there is none."""
+    types = get_type_hints(record).items()
+    readers = {name: _READERS[type_] for name, type_ in types if type_ in _READERS}
+    return readers, {name: read({}, name) for name, read in readers.items()}
