@@ -295,8 +295,8 @@ def _write(cloud: Cloud, users: Sequence[SampleUser]) -> list[ReportTask]:
 
 
 def _subscription(user: SampleUser) -> dict[str, Any]:
-    """The user's own subscription to `activity`, which reports the events, or the one that a new user gets, as an earlier
-    report has left it. Each report is a mail, also that of a user who has done nothing."""
+    """The user's own subscription to `activity`, which reports the events, or the one that a new user gets, as an
+    earlier report has left it. Each report is an email, also that of a user who has done nothing."""
     written = (each.document for each in user.subscriptions if each.document and each.document["kind"] == "activity")
     return {
         **next(written, default_fields(user.id, DEFAULTS, due_at=DUE_AT)),
