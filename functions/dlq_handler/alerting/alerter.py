@@ -272,12 +272,12 @@ def _find_news(
     If one channel is down, thousands of records may wait for it alone. This reads past them, to the first records that
     the other channels do not know of.
     """
-    news = page = records.need_alert(cause, limit=limit)
-    is_all = len(page) < limit
+    page = records.need_alert(cause, limit=limit)
+    news, is_all = list(page), len(page) < limit
     without = _channels_without_news(due, page)
     while len(page) == limit and without:
         page = records.need_alert(cause, limit=limit, after=page[-1].id)
-        news = [*news, *(each for each in page if not without <= each.alerts.keys())]
+        news += [each for each in page if not without <= each.alerts.keys()]
         without = _channels_without_news(without, page)
     return news, is_all
 

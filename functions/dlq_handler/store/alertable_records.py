@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.errors import ChangedMeanwhile
@@ -10,7 +10,8 @@ from functions.shared.firestore.field_path import NAME
 from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.firestore.query import Query
 from functions.shared.firestore.write import create, update
-from functions.shared.records.dead_letter import DeadLetterState
+from functions.shared.records.dead_letter import DeadLetterState, StoredDeadLetter
+from functions.shared.records.system_alert import StoredSystemAlert
 
 QUICK_SECONDS = 3.0
 """How long a call for a few documents may take, which takes some milliseconds. Pub/Sub waits a minute for an answer,
@@ -27,51 +28,8 @@ _OPEN = DeadLetterState.OPEN.value
 """The `state` of each record that still needs an alert or a person. System alerts have no other state."""
 
 
-class AlertableRecord(Protocol):
-    """A dead letter or a system alert, as Firestore has it."""
-
-    @property
-    def id(self) -> str:
-        """The document's id."""
-
-    @property
-    def cause(self) -> str:
-        """What the record has in common with others, as an id."""
-
-    @property
-    def received_at(self) -> datetime | None:
-        """When the DLQ handler stored it."""
-
-    @property
-    def alerts(self) -> Mapping[str, datetime]:
-        """The channels that have taken an alert about it, and when."""
-
-    @property
-    def version(self) -> datetime | None:
-        """The update time of the document; None where the caller does not know it."""
-
-    @property
-    def needs_alert(self) -> bool:
-        """Whether a channel still has to take an alert about it."""
-
-
-AlertableType = TypeVar("AlertableType", bound=AlertableRecord)
-AlertableRead = TypeVar("AlertableRead", bound=AlertableRecord, covariant=True)
-
-
-class ReadAlertable(Protocol[AlertableRead]):
-    """Makes a record of a document."""
-
-    def __call__(
-        self, document_id: str, fields: DocumentFields, /, *, version: datetime | None = None
-    ) -> AlertableRead:
-        """Read a document's fields, whatever they are.
-
-        Args:
-            document_id: the document's id.
-            fields: its fields, or some of them.
-            version: the update time of the document.
-        """
+AlertableRecord = StoredDeadLetter | StoredSystemAlert
+AlertableType = TypeVar("AlertableType", StoredDeadLetter, StoredSystemAlert)
 
 
 class AlertableRecords(Generic[AlertableType]):
@@ -79,26 +37,21 @@ class AlertableRecords(Generic[AlertableType]):
 
     Args:
         database: the Firestore database.
+
+    Attributes:
         collection: the name of the collection.
-        read: makes a record of a document.
+        record: what a document of it is read as.
         shown_fields: the fields that an alert shows, and that decide about it.
         various_causes: the cause that replaces a record's own where too many causes wait for an alert; None: never.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        *,
-        collection: str,
-        read: ReadAlertable[AlertableType],
-        shown_fields: Sequence[str],
-        various_causes: str | None = None,
-    ) -> None:
-        self.collection = collection
-        self.various_causes = various_causes
+    collection: ClassVar[str]
+    record: type[AlertableType]
+    shown_fields: ClassVar[Sequence[str]]
+    various_causes: ClassVar[str | None] = None
+
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._read = read
-        self._shown_fields = shown_fields
 
     def put(self, document_id: str, merge: Callable[[DocumentFields | None], DocumentFields]) -> AlertableType:
         """Create a document, or change the existing one.
@@ -125,7 +78,7 @@ class AlertableRecords(Generic[AlertableType]):
                 return {**(found.fields or {}), **changes}, changes
 
             fields = self._database.change(path, merged)
-        return self._read(document_id, fields)
+        return self.record.from_fields(document_id, fields)
 
     def get(self, document_id: str) -> AlertableType | None:
         """Read a record; None where it is gone.
@@ -133,8 +86,7 @@ class AlertableRecords(Generic[AlertableType]):
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore refused it or could not be reached.
         """
-        found = self._database.get(self._path(document_id), fields=self._shown_fields)
-        return None if found.fields is None else self._read(document_id, found.fields, version=found.update_time)
+        return self.record.from_snapshot(self._database.get(self._path(document_id), fields=self.shown_fields))
 
     def move(self, document_id: str, cause: str) -> AlertableType | None:
         """Give a record another cause, whose next alert then covers it, too; None where the record is gone.
@@ -147,7 +99,7 @@ class AlertableRecords(Generic[AlertableType]):
             if found.fields is None:
                 return None, {}
             fields = {"cause": cause}
-            return self._read(document_id, found.fields | fields), fields
+            return self.record.from_fields(document_id, found.fields | fields), fields
 
         return self._database.change(self._path(document_id), moved)
 
@@ -167,13 +119,13 @@ class AlertableRecords(Generic[AlertableType]):
             .where("alerted_at", "==", None)
             .where("state", "==", _OPEN)
             .order_by(NAME)
-            .select(self._shown_fields)
+            .select(self.shown_fields)
             .limit(limit)
         )
         if after is not None:
             query = query.start_after(self._path(after))
         return [
-            self._read(found.id, found.fields or {}, version=found.update_time)
+            self.record.from_fields(found.id, found.fields or {}, version=found.update_time)
             for found in self._database.stream(query, seconds=_BULK_SECONDS)
         ]
 
@@ -205,7 +157,7 @@ class AlertableRecords(Generic[AlertableType]):
         self, record: AlertableType, took: Mapping[str, datetime], all_channels: set[str], *, now: datetime
     ) -> None:
         def marked(found: FoundDocument) -> tuple[None, DocumentFields]:
-            stored = self._read(record.id, found.fields) if found.fields is not None else None
+            stored = self.record.from_snapshot(found)
             if stored is None or stored.received_at != record.received_at:
                 return None, {}
             return None, _alerted_fields(stored.alerts, took, all_channels, now=now)

@@ -9,7 +9,6 @@ from typing import Any
 
 from functions.dlq_handler.intake.received_dead_letter import ReceivedDeadLetter
 from functions.dlq_handler.store.alertable_records import AlertableRecords, DocumentFields, new_alert_fields
-from functions.shared.firestore.database import Database
 from functions.shared.records.dead_letter import (
     DEAD_LETTERS,
     OPEN_LETTER_RETENTION,
@@ -18,30 +17,19 @@ from functions.shared.records.dead_letter import (
     settled_letter_fields,
 )
 
-_SHOWN_FIELDS = [
-    *("reason", "error", "attempts", "cause", "received_at", "alerted_at", "alerts", "state"),
-    *("payload.user_id", "payload.subscription_id", "payload.delivery_id", "payload.due_at", "payload.kind"),
-    *("payload.run_id", "payload.bytes"),
-]
-"""The fields that an alert shows, and that decide about it. The content of a message that is not a dead letter is left
-out: it takes half a megabyte."""
-
 
 class DeadLetterStore(AlertableRecords[StoredDeadLetter]):
-    """The collection of dead letters.
+    """The collection of dead letters."""
 
-    Args:
-        database: the Firestore database.
-    """
-
-    def __init__(self, database: Database) -> None:
-        super().__init__(
-            database,
-            collection=DEAD_LETTERS,
-            read=StoredDeadLetter.from_fields,
-            shown_fields=_SHOWN_FIELDS,
-            various_causes=VARIOUS_CAUSES,
-        )
+    collection = DEAD_LETTERS
+    record = StoredDeadLetter
+    # Not the content of a message that is not a dead letter: it takes half a megabyte.
+    shown_fields = (
+        *("reason", "error", "attempts", "cause", "received_at", "alerted_at", "alerts", "state"),
+        *("payload.user_id", "payload.subscription_id", "payload.delivery_id", "payload.due_at", "payload.kind"),
+        *("payload.run_id", "payload.bytes"),
+    )
+    various_causes = VARIOUS_CAUSES
 
     def store(self, received: ReceivedDeadLetter, *, now: datetime, was_sent: bool = False) -> StoredDeadLetter:
         """Store a dead letter, once even if its message comes again.

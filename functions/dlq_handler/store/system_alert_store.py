@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from functions.dlq_handler.store.alertable_records import AlertableRecords, DocumentFields, new_alert_fields
-from functions.shared.firestore.database import Database
 from functions.shared.records.system_alert import SYSTEM_ALERTS, StoredSystemAlert, SystemAlert
 from functions.shared.times.plausible_time import plausible
 
@@ -19,20 +18,16 @@ _MAX_FIGURE_NAME_CHARACTERS = 100
 _LARGEST_INTEGER = 2**63 - 1
 """https://firebase.google.com/docs/firestore/manage-data/data-types"""
 
-_SHOWN_FIELDS = ["alert", "run_id", "detail", "figures", "report", "at", "cause", "received_at", "alerted_at", "alerts"]
-
 
 class SystemAlertStore(AlertableRecords[StoredSystemAlert]):
-    """The collection of system alerts.
+    """The collection of system alerts."""
 
-    Args:
-        database: the Firestore database.
-    """
-
-    def __init__(self, database: Database) -> None:
-        super().__init__(
-            database, collection=SYSTEM_ALERTS, read=StoredSystemAlert.from_fields, shown_fields=_SHOWN_FIELDS
-        )
+    collection = SYSTEM_ALERTS
+    record = StoredSystemAlert
+    shown_fields = (
+        *("alert", "run_id", "detail", "figures", "report", "at"),
+        *("cause", "received_at", "alerted_at", "alerts"),
+    )
 
     def store(self, alert: SystemAlert, *, now: datetime) -> StoredSystemAlert:
         """Store a system alert, unless one of its kind and run, or of its kind and delivery, is stored.
