@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import Enum, auto
-from typing import Any, TypeVar
+from typing import Any
 
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.found_document import FoundDocument
@@ -28,8 +28,6 @@ _MOST_RUNS = 50
 _MOST_EARLIER_ATTEMPTS = 10
 """How many attempts before the last are kept. Cloud Scheduler calls again five times at most
 (scheduler.yaml); people may call more often."""
-
-_T = TypeVar("_T")
 
 
 class ShareEnd(Enum):
@@ -139,32 +137,27 @@ class RunStore:
             sweeps: the last sweeps, for the runs that follow; None where they are as they were.
         """
 
-        def change(attempt: RunAttempt) -> tuple[RunAttempt, None]:
-            return _with_share(attempt, share, state, counters), None
-
-        self._change_attempt(change, overtaken=change, sweeps=sweeps)
+        self._change_share(share, counters, lambda _attempt, _is_latest: state, sweeps=sweeps)
 
     def end_share(self, share: int, counters: Mapping[str, int]) -> ShareEnd:
         """Note that a share has come to its end, unless it is the last and goes on with the run."""
 
-        def change(attempt: RunAttempt) -> tuple[RunAttempt, ShareEnd]:
-            is_last = attempt.others_have_finished(share)
-            state = RunState.RUNNING if is_last else RunState.FINISHED
-            end = ShareEnd.LAST if is_last else ShareEnd.OTHERS_GO_ON
-            return _with_share(attempt, share, state, counters), end
+        def state_of(attempt: RunAttempt, is_latest: bool) -> RunState:
+            is_last = is_latest and attempt.others_have_finished(share)
+            return RunState.RUNNING if is_last else RunState.FINISHED
 
-        def overtaken(attempt: RunAttempt) -> tuple[RunAttempt, ShareEnd]:
-            return _with_share(attempt, share, RunState.FINISHED, counters), ShareEnd.OTHERS_GO_ON
-
-        return self._change_attempt(change, overtaken=overtaken) or ShareEnd.OTHERS_GO_ON
+        goes_on = self._change_share(share, counters, state_of) is RunState.RUNNING
+        return ShareEnd.LAST if goes_on else ShareEnd.OTHERS_GO_ON
 
     def note_queues(self, condition: QueueCondition) -> None:
         """Note that the queues were paused or behind; `paused` outranks `behind`."""
 
-        def change(run: StoredRun) -> tuple[dict[str, Any], None]:
-            return ({} if run.queues is QueueCondition.PAUSED else {"queues": condition.value}), None
+        def change(found: FoundDocument) -> tuple[None, Mapping[str, Any]]:
+            run = StoredRun.from_snapshot(found)
+            stays = run.latest.attempt != self._attempt or run.queues is QueueCondition.PAUSED
+            return None, {} if stays else {"queues": condition.value}
 
-        self._change(change)
+        self._database.change(self._document, change)
 
     def runs_before(self, run_time: datetime) -> list[StoredRun]:
         """The latest runs before a time; of their counters only DUE."""
@@ -177,62 +170,41 @@ class RunStore:
         )
         return list(map(StoredRun.from_snapshot, self._database.stream(query)))
 
-    def _change_attempt(
+    def _change_share(
         self,
-        change: Callable[[RunAttempt], tuple[RunAttempt, _T]],
+        share: int,
+        counters: Mapping[str, int],
+        state_of: Callable[[RunAttempt, bool], RunState],
         *,
-        overtaken: Callable[[RunAttempt], tuple[RunAttempt, _T]],
         sweeps: Mapping[str, Sweep] | None = None,
-    ) -> _T | None:
-        """Change this attempt, wherever the document keeps it.
+    ) -> RunState | None:
+        """Change a share of this attempt, wherever the document keeps the attempt.
 
         Args:
-            change: returns the changed attempt, and the result, while it is the latest.
-            overtaken: the same once it has been overtaken.
+            share: which.
+            counters: what it has counted.
+            state_of: where it stands, by the attempt as it is, and by whether that is the latest one.
             sweeps: what else to note while it is the latest.
 
         Returns:
-            what the change gives; None where the document no longer has the attempt.
+            where the share stands now; None where the document no longer has the attempt.
         """
 
-        def change_latest(run: StoredRun) -> tuple[dict[str, Any], _T]:
-            changed, result = change(run.latest)
-            noted = {"sweeps": _sweeps_to_fields(sweeps)} if sweeps else {}
-            return {**changed.progress_fields(), **noted}, result
-
-        def change_earlier(run: StoredRun) -> tuple[dict[str, Any], _T | None]:
-            earlier = list(run.earlier_attempts)
-            place = next((index for index, each in enumerate(earlier) if each.attempt == self._attempt), None)
-            if place is None:
-                return {}, None
-            earlier[place], result = overtaken(earlier[place])
-            return {"earlier_attempts": [each.to_fields() for each in earlier]}, result
-
-        result: _T | None = self._change(change_latest, overtaken=change_earlier)
-        return result
-
-    def _change(self, change: Any, *, overtaken: Any = None) -> Any:
-        """Change the document.
-
-        Args:
-            change: gives the fields to write, and what to return, while this attempt is the latest.
-            overtaken: the same once it has been overtaken; None where nothing is to be written then.
-
-        Returns:
-            what the change gives; None where nothing was to be written.
-        """
-
-        def chosen(found: FoundDocument) -> tuple[Any, Mapping[str, Any]]:
+        def change(found: FoundDocument) -> tuple[RunState | None, Mapping[str, Any]]:
             run = StoredRun.from_snapshot(found)
-            choice = change if run.latest.attempt == self._attempt else overtaken
-            fields, result = choice(run) if choice else ({}, None)
-            return result, fields
+            attempts = [run.latest, *run.earlier_attempts]
+            place = next((number for number, each in enumerate(attempts) if each.attempt == self._attempt), None)
+            if place is None:
+                return None, {}
+            state = state_of(attempts[place], place == 0)
+            changed = RunShare(state=state, counters=counters)
+            attempts[place] = attempts[place].with_share(share, changed, now=datetime.now(UTC))
+            if place > 0:
+                return state, {"earlier_attempts": [each.to_fields() for each in attempts[1:]]}
+            noted = {"sweeps": _sweeps_to_fields(sweeps)} if sweeps else {}
+            return state, {**attempts[0].progress_fields(), **noted}
 
-        return self._database.change(self._document, chosen)
-
-
-def _with_share(attempt: RunAttempt, share: int, state: RunState, counters: Mapping[str, int]) -> RunAttempt:
-    return attempt.with_share(share, RunShare(state=state, counters=counters), now=datetime.now(UTC))
+        return self._database.change(self._document, change)
 
 
 def _sweeps_to_fields(sweeps: Mapping[str, Sweep]) -> dict[str, Any]:
