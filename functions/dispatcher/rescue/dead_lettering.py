@@ -56,24 +56,18 @@ def failure_of_lost(
     if delivery and delivery.state is DeliveryState.GIVING_UP and delivery.failure:
         return delivery.failure
     hours = (run_time - due.due_at) // timedelta(hours=1)
+    reason = DeadLetterReason.UNKNOWN_OUTCOME
     if delivery and delivery.is_restored:
-        return DeliveryFailure(
-            reason=DeadLetterReason.UNKNOWN_OUTCOME,
-            error=f"it may have been sent before Firestore was restored, and {hours} hours after it was due no worker "
-            "has found that out",
-            failed_at=now,
+        error = (
+            f"it may have been sent before Firestore was restored, and {hours} hours after it was due no worker "
+            "has found that out"
         )
-    if delivery and delivery.is_in_doubt:
-        return DeliveryFailure(
-            reason=DeadLetterReason.UNKNOWN_OUTCOME,
-            error=f"a worker began to send it, and {hours} hours after it was due no worker has said how that went",
-            failed_at=now,
-        )
-    return DeliveryFailure(
-        reason=DeadLetterReason.LOST,
-        error=f"still not sent {hours} hours after it was due, and no worker has said why",
-        failed_at=now,
-    )
+    elif delivery and delivery.is_in_doubt:
+        error = f"a worker began to send it, and {hours} hours after it was due no worker has said how that went"
+    else:
+        reason = DeadLetterReason.LOST
+        error = f"still not sent {hours} hours after it was due, and no worker has said why"
+    return DeliveryFailure(reason, error, failed_at=now)
 
 
 class DeadLettering:

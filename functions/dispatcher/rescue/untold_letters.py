@@ -5,9 +5,7 @@ people were told. Pub/Sub has delivered the message since, to a database that is
 handler stores a letter once.
 """
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 
@@ -16,7 +14,7 @@ from functions.dispatcher.rescue.rescue_step import LOST_AFTER
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.query import Query
-from functions.shared.records.dead_letter import DEAD_LETTERS, DeadLetterState
+from functions.shared.records.dead_letter import DEAD_LETTERS, StoredDeadLetter
 from functions.shared.records.delivery import DELIVERIES, Delivery, DeliveryState
 from functions.shared.records.ids import SHARDS, run_id
 
@@ -62,7 +60,7 @@ def tell_untold(database: Database, topic: DeadLetterTopic, *, run_time: datetim
     dead = [each for each in map(Delivery.from_snapshot, database.stream(query)) if each and each.failure]
     letters = {f"{DEAD_LETTERS}/{each.letter_id or each.id}" for each in dead}
     found = database.get_all(letters, fields=["state", "alerted_at"]).values()
-    told = {each.id for each in found if each.exists and not _needs_alert(each.fields)}
+    told = {each.id for each in map(StoredDeadLetter.from_snapshot, found) if each and not each.needs_alert}
     untold = [each for each in dead if (each.letter_id or each.id) not in told]
     for delivery in untold:
         failure = delivery.failure
@@ -71,7 +69,3 @@ def tell_untold(database: Database, topic: DeadLetterTopic, *, run_time: datetim
             topic.publish(failure.letter(due.task(delivery.run_id or run_id(run_time)), attempts=delivery.attempts))
             _logger.warning("dead_letter_told_again", delivery_id=delivery.id)
     return len(untold)
-
-
-def _needs_alert(letter: Mapping[str, Any] | None) -> bool:
-    return letter is not None and letter.get("state") == DeadLetterState.OPEN and letter.get("alerted_at", "") is None

@@ -56,7 +56,7 @@ def test_a_dead_letter_that_is_there_is_not(cloud: Cloud) -> None:
     shared = f"{dead(cloud, letter_id='all:malformed')[0]}"
     letters = cloud.database.collection("dead_letters")
     letters.document(name).set({"state": "dismissed"})
-    letters.document("all:malformed").set({"state": "open"})
+    letters.document("all:malformed").set({"state": "open", "alerted_at": RUN - 2 * HOUR})
     assert shared
     assert cloud.call(RUN, variables=restored(RUN - HOUR)).status == 200
     assert cloud.dead_letters() == []
