@@ -5,13 +5,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from operator import itemgetter
 
-from pydantic import BaseModel, ConfigDict
-
 from functions.dispatcher.due_subscription import DUE_FIELDS, DueSubscription, read_due_subscription
 from functions.shared.firestore.document_stream import DocumentStream, path_of
 from functions.shared.firestore.field_path import NAME
 from functions.shared.firestore.query import Query
-from functions.shared.records.contract import UtcDatetime
+from functions.shared.records.contract import Contract, UtcDatetime
 from functions.shared.records.ids import DocumentId
 from functions.shared.records.subscription import SUBSCRIPTIONS, is_of_a_user, subscription_path
 from functions.shared.times.plausible_time import EARLIEST
@@ -29,11 +27,9 @@ _order = itemgetter(
 https://firebase.google.com/docs/firestore/manage-data/data-types#data_types"""
 
 
-class Cursor(BaseModel):
+class Cursor(Contract):
     """A place in the order in which due subscriptions are read, the same for all shards. No subscription need be
     there."""
-
-    model_config = ConfigDict(frozen=True, defer_build=True)
 
     next_report_at: UtcDatetime
     user_id: DocumentId

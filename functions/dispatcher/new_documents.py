@@ -18,13 +18,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
-from pydantic import BaseModel, ConfigDict
-
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.document_stream import DocumentStream, path_of
 from functions.shared.firestore.field_path import NAME
 from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.firestore.query import Query
+from functions.shared.records.contract import Contract
 from functions.shared.records.run import Sweep
 from functions.shared.records.subscription import is_of_a_user
 
@@ -35,15 +34,13 @@ _SCANNED_A_PAGE = 10_000
 """After how many documents a sweep lets the run look at its time."""
 
 
-class NewCursor(BaseModel):
+class NewCursor(Contract):
     """A place in the order in which new documents are found.
 
     Attributes:
         path: the last document's, below the root.
         by_sweep: whether the sweep has begun.
     """
-
-    model_config = ConfigDict(frozen=True, defer_build=True)
 
     path: str
     by_sweep: bool = False

@@ -11,14 +11,14 @@ from enum import StrEnum
 from typing import Self
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.due_subscriptions import Cursor
 from functions.dispatcher.new_documents import NewCursor
 from functions.dispatcher.run_counters import RunCounters
 from functions.shared.queues.task_queue import NewTask, TaskQueue
-from functions.shared.records.contract import InvalidContract, UtcDatetime, describe_validation_error
+from functions.shared.records.contract import Contract, UtcDatetime
 from functions.shared.records.ids import SHARDS, run_id, task_id
 
 _logger = structlog.get_logger()
@@ -37,11 +37,9 @@ class RunStage(StrEnum):
     """Resume what bounced, where the address has changed."""
 
 
-class RunPart(BaseModel):
+class RunPart(Contract):
     """A part of a run, as the body of its task. It carries the share's counters, so that a repeated part counts nothing
     twice."""
-
-    model_config = ConfigDict(frozen=True, defer_build=True)
 
     run_id: str
     scheduled_for: UtcDatetime
@@ -78,18 +76,6 @@ class RunPart(BaseModel):
         return cls.model_construct(
             run_id=run_id(run_time), scheduled_for=run_time, attempt=uuid.uuid4().hex, shares=shares, part=1
         )
-
-    @classmethod
-    def from_json(cls, body: bytes) -> Self:
-        """Read the body.
-
-        Raises:
-            InvalidContract: it is not the part of a run.
-        """
-        try:
-            return cls.model_validate_json(body)
-        except ValidationError as error:
-            raise InvalidContract(describe_validation_error(error)) from None
 
     def of_share(self, share: int) -> Self:
         """The first part of another share of the same attempt."""

@@ -1,7 +1,7 @@
 """The base class of everything that one part of the pipeline sends to another as JSON."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
 
@@ -16,6 +16,20 @@ class Contract(BaseModel):
     # What checks a class is built when the class is first used: a function imports more messages than it handles.
     # Several threads may use it first: https://github.com/pydantic/pydantic/pull/13438
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+
+    @classmethod
+    def from_json(cls, body: bytes) -> Self:
+        """Read a body.
+
+        Raises:
+            InvalidContract: the body is empty, not JSON, not an object, or a field is missing or malformed.
+        """
+        if not body.strip():
+            raise InvalidContract("the body is empty")
+        try:
+            return cls.model_validate_json(body)
+        except ValidationError as error:
+            raise InvalidContract(describe_validation_error(error)) from None
 
     def to_json(self) -> bytes:
         """The message as JSON in UTF-8, without the fields that are None."""

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field
 
-from functions.shared.records.contract import Contract, InvalidContract, UtcDatetime, describe_validation_error
+from functions.shared.records.contract import Contract, UtcDatetime
 from functions.shared.records.ids import KIND_PATTERN, DocumentId, delivery_id
 from functions.shared.times.plausible_time import plausible
 
@@ -34,17 +34,3 @@ class ReportTask(Contract):
     def names_its_delivery(self) -> bool:
         """Whether the delivery is that of the subscription and the due time."""
         return self.delivery_id == delivery_id(self.user_id, self.subscription_id, self.due_at)
-
-    @classmethod
-    def from_json(cls, body: bytes) -> "ReportTask":
-        """Read a task's body.
-
-        Raises:
-            InvalidContract: the body is empty, not JSON, not an object, or a field is missing or malformed.
-        """
-        if not body.strip():
-            raise InvalidContract("the body is empty")
-        try:
-            return cls.model_validate_json(body)
-        except ValidationError as error:
-            raise InvalidContract(describe_validation_error(error)) from None
