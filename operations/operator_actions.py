@@ -52,7 +52,7 @@ class OperatorAction:
     @classmethod
     def from_snapshot(cls, snapshot: FoundDocument) -> "OperatorAction":
         """Read a document, whatever is in it."""
-        return cls(**stored_values(cls, snapshot.to_dict() or {}) | {"id": snapshot.id})
+        return cls(**stored_values(cls, snapshot.fields or {}) | {"id": snapshot.id})
 
 
 @dataclass(kw_only=True)

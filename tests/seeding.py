@@ -100,8 +100,11 @@ def paused(because: PauseReason, *, at: datetime | None = None) -> dict[str, Any
     return {**fields, **({"paused_at": at} if at else {})}
 
 
+def as_found(snapshot: Any) -> FoundDocument:
+    """A document as Google's client has read it."""
+    return FoundDocument(snapshot.reference.path, snapshot.to_dict(), snapshot.update_time)
+
+
 def subscription_of(snapshot: Any, defaults: SubscriptionDefaults) -> Subscription | None:
     """A subscription as Google's client has read it."""
-    return Subscription.from_snapshot(
-        FoundDocument(snapshot.reference.path, snapshot.to_dict(), snapshot.update_time), defaults
-    )
+    return Subscription.from_snapshot(as_found(snapshot), defaults)

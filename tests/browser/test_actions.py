@@ -16,7 +16,7 @@ from operations.operator_actions import OPERATOR_ACTIONS
 from tests.browser.local_cloud import Cloud
 from tests.browser.staged import MARKUP, Stage
 from tests.browser.tab import Tab, opened
-from tests.seeding import subscription_reference
+from tests.seeding import as_found, subscription_reference
 from tests.support import PATIENCE_SECONDS, wait_until
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def no_scheduled_run(cloud: Cloud) -> None:
     hour = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     cloud.control("clock", seconds=(hour - now).total_seconds())
     run = cloud.database().collection(RUNS).document(run_id(hour))
-    wait_until(lambda: StoredRun.from_snapshot(run.get()).latest.state is RunState.FINISHED)
+    wait_until(lambda: StoredRun.from_snapshot(as_found(run.get())).latest.state is RunState.FINISHED)
     wait_until(lambda: cloud.queues().tasks("reports", 1) == [])
 
 

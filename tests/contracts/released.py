@@ -6,7 +6,6 @@ Each file names the version that wrote it. CONTRIBUTING.md says when one is adde
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,26 +19,6 @@ def examples(name: str) -> dict[str, Any]:
     content = json.loads((RELEASED / f"{name}.json").read_text(encoding="utf-8"), object_hook=_value)
     found: dict[str, Any] = content["examples"]
     return found
-
-
-@dataclass(frozen=True)
-class Document:
-    """A document as Firestore's client gives it.
-
-    Attributes:
-        id: its id.
-        fields: what is in it.
-        update_time: its version.
-    """
-
-    id: str
-    fields: Mapping[str, Any]
-    update_time: datetime
-    exists: bool = True
-
-    def to_dict(self) -> dict[str, Any]:
-        """Its fields."""
-        return dict(self.fields)
 
 
 def differences(released: Any, written: Any, path: str = "") -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from functions.dispatcher.run_part import RunStage
+from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.records.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
 from functions.shared.records.delivery import Delivery, DeliveryState, SkipReason
 from functions.shared.records.delivery_attempt import AttemptResult
@@ -21,7 +22,7 @@ from functions.shared.records.system_alert import AlertKind, StoredSystemAlert
 from functions.shared.times.schedule import Cadence, Covers
 from operations.releases.running_versions import deployed_version
 from tests.contracts import writers
-from tests.contracts.released import Document, differences, examples
+from tests.contracts.released import differences, examples
 from tests.contracts.sample import NOW, TASK
 
 DELIVERIES, CHANGES, RUNS = examples("deliveries"), examples("delivery_changes"), examples("runs")
@@ -43,7 +44,7 @@ def of_attributes(record: Any, names: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_delivery(fields: Mapping[str, Any]) -> Delivery:
-    delivery = Delivery.from_snapshot(Document(TASK.delivery_id, fields, NOW))
+    delivery = Delivery.from_snapshot(FoundDocument(f"deliveries/{TASK.delivery_id}", dict(fields), NOW))
     assert delivery is not None
     return delivery
 
@@ -98,7 +99,7 @@ def test_a_delivery_is_changed_as_before(name: str) -> None:
 
 @pytest.mark.parametrize("name", RUNS)
 def test_a_run_is_read(name: str) -> None:
-    run = StoredRun.from_snapshot(Document(TASK.run_id, RUNS[name], NOW))
+    run = StoredRun.from_snapshot(FoundDocument(f"runs/{TASK.run_id}", RUNS[name], NOW))
     read = {
         **of_attributes(run, RUNS[name].keys() & {"scheduled_for", "attempts", "queues", "stopped_because"}),
         **run.latest.to_fields(),
@@ -139,7 +140,7 @@ def test_a_system_alert_is_read() -> None:
 
 @pytest.mark.parametrize("name", RECORDS)
 def test_a_record_of_mail_events_is_read_and_written_as_before(name: str) -> None:
-    record = MailRecord.from_snapshot(Document(TASK.delivery_id, RECORDS[name], NOW))
+    record = MailRecord.from_snapshot(FoundDocument(f"mail_events/{TASK.delivery_id}", RECORDS[name], NOW))
     assert record is not None
     assert differences(RECORDS[name], record.to_fields()) == []
     assert differences(RECORDS[name], writers.mail_records()[name]) == []
@@ -164,7 +165,7 @@ def test_a_subscription_is_written_as_before(name: str) -> None:
 
 @pytest.mark.parametrize("name", BREAKERS)
 def test_the_breaker_is_read_and_written_as_before(name: str) -> None:
-    state = BreakerState.from_snapshot(Document("state", BREAKERS[name], NOW))
+    state = BreakerState.from_snapshot(FoundDocument("mail_breaker/state", BREAKERS[name], NOW))
     assert differences(BREAKERS[name], state.to_fields()) == []
     assert differences(BREAKERS[name], writers.breakers()[name]) == []
 

@@ -14,6 +14,7 @@ from functions.dispatcher.scheduling import new_place
 from functions.preferences import changes
 from functions.preferences.undo import OFFERED_FOR, before_change
 from functions.shared.firestore.delivery_store import TaskDocuments
+from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.records.dead_letter import DeadLetterReason
 from functions.shared.records.delivery import Delivery, DeliveryFailure, DeliveryState, SkipReason
 from functions.shared.records.delivery_table import (
@@ -55,23 +56,6 @@ DEFAULTS = SubscriptionDefaults(kind="activity", cadence=Cadence.HOURLY)
 TICK = timedelta(microseconds=7)
 HOUR = timedelta(hours=1)
 U, S = "u1", "default"
-
-
-class Snapshot(NamedTuple):
-    """A document as Firestore's client gives it."""
-
-    id: str
-    fields: dict[str, Any] | None
-    update_time: datetime
-
-    @property
-    def exists(self) -> bool:
-        """Whether there is one."""
-        return self.fields is not None
-
-    def to_dict(self) -> dict[str, Any] | None:
-        """Its fields."""
-        return None if self.fields is None else dict(self.fields)
 
 
 class Task(NamedTuple):
@@ -153,7 +137,7 @@ class World:
         return sorted(filter(None, read), key=lambda each: each.due_at or self.now, reverse=True)
 
     def _read(self, name: str, fields: dict[str, Any], version: datetime) -> Delivery | None:
-        return Delivery.from_snapshot(Snapshot(name, fields, version))
+        return Delivery.from_snapshot(FoundDocument(f"deliveries/{name}", fields, version))
 
     def write(self, fields: Mapping[str, Any]) -> None:
         """Write fields of the subscription, if there are any."""

@@ -9,7 +9,7 @@ class FoundDocument(NamedTuple):
 
     Attributes:
         path: where it is, below the root of the database.
-        fields: what it has, or some of it; None where there is no document.
+        fields: what it has, or some of it, the caller's own; None where there is no document.
         update_time: when it was written last: its version; None where there is no document.
     """
 
@@ -26,7 +26,3 @@ class FoundDocument(NamedTuple):
     def exists(self) -> bool:
         """Whether there is a document."""
         return self.fields is not None
-
-    def to_dict(self) -> dict[str, Any] | None:
-        """The fields: the caller's own."""
-        return self.fields

@@ -79,19 +79,7 @@ class DeliveryFailure(NamedTuple):
             task: the delivery's.
             attempts: how often the worker was called for the report.
         """
-        return DeadLetter(
-            user_id=task.user_id,
-            subscription_id=task.subscription_id,
-            delivery_id=task.delivery_id,
-            due_at=task.due_at,
-            run_id=task.run_id,
-            kind=task.kind,
-            reason=self.reason,
-            error=self.error,
-            attempts=attempts,
-            failed_at=self.failed_at,
-            letter_id=self.letter_id,
-        )
+        return DeadLetter(**dict(task), **self._asdict(), attempts=attempts)
 
 
 class Delivery(NamedTuple):
@@ -181,8 +169,8 @@ class Delivery(NamedTuple):
         Args:
             snapshot: a FoundDocument, of all fields or of some.
         """
-        document = snapshot.to_dict() if snapshot.exists else None
-        return None if document is None else cls.from_fields(snapshot.id, document, version=snapshot.update_time)
+        fields = snapshot.fields
+        return None if fields is None else cls.from_fields(snapshot.id, fields, version=snapshot.update_time)
 
     @classmethod
     def from_fields(cls, delivery_id: str, document: Mapping[str, Any], *, version: datetime) -> "Delivery":

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from functions.shared.records.stored_fields import stored_count, stored_text
+from functions.shared.records.stored_fields import stored_values
 from functions.shared.sanitize import error_text
 from functions.shared.times.plausible_time import plausible
 
@@ -73,14 +73,8 @@ class DeliveryAttempt(NamedTuple):
         if at is None or result is None:
             return None
         seconds = value.get("seconds")
-        return cls(
-            at=at,
-            number=stored_count(value, "number"),
-            claimed_at=plausible(value.get("claimed_at")),
-            seconds=seconds if isinstance(seconds, int | float) and 0 <= seconds < _MOST_SECONDS else None,
-            result=result,
-            error=stored_text(value, "error"),
-        )
+        seconds = seconds if isinstance(seconds, int | float) and 0 <= seconds < _MOST_SECONDS else None
+        return cls(**stored_values(cls, value), at=at, result=result, seconds=seconds)
 
     def to_field(self) -> dict[str, Any]:
         """The entry as the document has it: without what is not known."""

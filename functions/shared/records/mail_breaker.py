@@ -123,7 +123,7 @@ class BreakerState(NamedTuple):
         Args:
             snapshot: a FoundDocument.
         """
-        fields = snapshot.to_dict() or {}
+        fields = snapshot.fields or {}
         figures = fields.get("figures")
         own = {
             "figures": MailFigures.from_fields(figures) if isinstance(figures, dict) else None,

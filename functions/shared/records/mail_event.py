@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from functions.shared.records.ids import shard_of
-from functions.shared.records.stored_fields import stored_text
+from functions.shared.records.stored_fields import stored_text, stored_values
 from functions.shared.records.subscription import PauseReason
 from functions.shared.times.plausible_time import plausible
 
@@ -125,24 +125,16 @@ class MailRecord(NamedTuple):
         Args:
             snapshot: a FoundDocument, of all fields or of some.
         """
-        document = snapshot.to_dict() if snapshot.exists else None
-        if document is None:
+        if snapshot.fields is None:
             return None
-        recipients = document.get("recipients")
+        recipients = snapshot.fields.get("recipients")
         read = {
             recipient: sightings
             for recipient, value in (recipients.items() if isinstance(recipients, dict) else ())
             if (sightings := _read_sightings(value))
         }
-        return cls(
-            id=snapshot.id,
-            user_id=stored_text(document, "user_id"),
-            subscription_id=stored_text(document, "subscription_id"),
-            recipients=read,
-            message_id=stored_text(document, "message_id"),
-            unfinished=document.get("unfinished") is True,
-            version=snapshot.update_time,
-        )
+        own = {"id": snapshot.id, "recipients": read, "version": snapshot.update_time}
+        return cls(**stored_values(cls, snapshot.fields) | own)
 
     @property
     def status(self) -> MailStatus | None:

@@ -241,7 +241,7 @@ class StoredRun(NamedTuple):
         Args:
             snapshot: a FoundDocument, of all fields or of some.
         """
-        fields = snapshot.to_dict() or {}
+        fields = snapshot.fields or {}
         latest, attempts = RunAttempt.from_fields(fields), fields.get("attempts")
         read = [RunAttempt.from_fields(each) for each in _list(fields, "earlier_attempts") if isinstance(each, dict)]
         earlier_attempts = tuple(each for each in read if each.attempt)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from functions.shared.records.stored_fields import stored_text
+from functions.shared.records.stored_fields import stored_values
 from functions.shared.times.plausible_time import plausible
 
 MOST_STORED_BYTES = 900_000
@@ -67,40 +67,22 @@ class StoredRequest(NamedTuple):
         """
         content = _serialized(requests)
         packed = lzma.compress(content, format=lzma.FORMAT_ALONE, preset=0)
-        return cls(
-            provider=provider,
-            key=key,
-            made_at=made_at,
-            digest=hashlib.sha256(content).hexdigest(),
-            packed=packed if len(packed) <= MOST_STORED_BYTES else None,
-        )
+        digest, kept = hashlib.sha256(content).hexdigest(), packed if len(packed) <= MOST_STORED_BYTES else None
+        return cls(provider=provider, key=key, made_at=made_at, digest=digest, packed=kept)
 
     @classmethod
     def from_field(cls, value: Any) -> "StoredRequest | None":
         """Read a delivery's field; None where it holds none, or one that no worker has written."""
         if not isinstance(value, dict):
             return None
-        made_at, packed = plausible(value.get("made_at")), value.get("packed")
-        provider, key, digest = (stored_text(value, name) for name in ("provider", "key", "digest"))
-        if made_at is None or not (provider and key and digest):
+        texts, made_at, packed = stored_values(cls, value), plausible(value.get("made_at")), value.get("packed")
+        if made_at is None or not all(texts.values()):
             return None
-        return cls(
-            provider=provider,
-            key=key,
-            made_at=made_at,
-            digest=digest,
-            packed=packed if isinstance(packed, bytes) else None,
-        )
+        return cls(**texts, made_at=made_at, packed=packed if isinstance(packed, bytes) else None)
 
     def to_field(self) -> Mapping[str, Any]:
         """What the delivery keeps."""
-        return {
-            "provider": self.provider,
-            "key": self.key,
-            "made_at": self.made_at,
-            "digest": self.digest,
-            "packed": self.packed,
-        }
+        return self._asdict()
 
     def requests(self) -> list[KeptRequest]:
         """The requests, to the byte; none where they were too large to keep, or something has changed them."""

@@ -214,11 +214,10 @@ class Subscription(NamedTuple):
             snapshot: a FoundDocument, of all fields or of some.
             defaults: what the document does not say.
         """
-        document = snapshot.to_dict() if snapshot.exists else None
-        if document is None:
+        if snapshot.fields is None:
             return None
         user_id = snapshot.path.split("/")[-3]
-        return cls.from_fields(user_id, snapshot.id, document, defaults, version=snapshot.update_time)
+        return cls.from_fields(user_id, snapshot.id, snapshot.fields, defaults, version=snapshot.update_time)
 
     @classmethod
     def from_fields(
@@ -362,8 +361,3 @@ def scheduled_fields(user_id: str, subscription_id: str, *, due_at: datetime | N
         due_at: when its next report is due; None while it is paused.
     """
     return {"user_id": user_id, "shard": shard_of(user_id, subscription_id), "next_report_at": due_at}
-
-
-def unscheduled_fields() -> dict[str, Any]:
-    """The dispatcher is to schedule the subscription with its next run."""
-    return {"shard": None, "next_report_at": None}

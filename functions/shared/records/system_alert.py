@@ -99,8 +99,8 @@ class StoredSystemAlert(NamedTuple):
         Args:
             snapshot: a FoundDocument, of all fields or of some.
         """
-        document = snapshot.to_dict() if snapshot.exists else None
-        return None if document is None else cls.from_fields(snapshot.id, document, version=snapshot.update_time)
+        fields = snapshot.fields
+        return None if fields is None else cls.from_fields(snapshot.id, fields, version=snapshot.update_time)
 
     @classmethod
     def from_fields(

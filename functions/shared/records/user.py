@@ -9,14 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from functions.shared.records.fields import (
-    A_LOCALE,
-    A_TIME_ZONE,
-    DocumentFields,
-    MailAddress,
-    TimeZone,
-    TrueOrFalse,
-)
+from functions.shared.records.fields import A_LOCALE, A_TIME_ZONE, DocumentFields, MailAddress, TimeZone, TrueOrFalse
 from functions.shared.times.plausible_time import plausible
 
 USERS = "users"
@@ -63,8 +56,8 @@ class User:
         Args:
             snapshot: a FoundDocument of all fields.
         """
-        document = snapshot.to_dict() if snapshot.exists else None
-        return None if document is None else cls.from_fields(snapshot.id, document, version=snapshot.update_time)
+        fields = snapshot.fields
+        return None if fields is None else cls.from_fields(snapshot.id, fields, version=snapshot.update_time)
 
     @classmethod
     def from_fields(cls, user_id: str, document: Mapping[str, Any], *, version: datetime | None = None) -> "User":

@@ -36,6 +36,7 @@ from operations.dead_letters.replay import PreparedReplay, Replay
 from operations.dead_letters.replay_decision import ReplayStep
 from operations.queues.queues import Queues
 from tests.operations.integration.conftest import DUE, LOCATION, WORKER_URL, Project
+from tests.seeding import as_found
 
 DEFAULTS = SubscriptionDefaults("activity", Cadence.HOURLY)
 PERIOD = Period(start=DUE - timedelta(hours=1), end=DUE)
@@ -241,7 +242,7 @@ class Interleavings(RuleBasedStateMachine):
             delivery_id=self.letter, recipient=address_hash("a@b.example"), status=MailStatus.PROCESSED, at=self.now
         )
         record = MailRecord(id=self.letter, user_id=self.user, subscription_id="default").folded([event])
-        delivery = Delivery.from_snapshot(self.project.database.document(f"deliveries/{self.letter}").get())
+        delivery = Delivery.from_snapshot(as_found(self.project.database.document(f"deliveries/{self.letter}").get()))
         if delivery and is_settled_by_event(delivery):
             settled = self.outcomes.settle(self.letter, record, now=self.now, tell=lambda _alert: None)
             assert settled.is_sent
@@ -369,5 +370,5 @@ def test_a_replayed_report_is_sent_once_in_whatever_order(project: Project) -> N
 def test_a_task_for_a_final_delivery_does_nothing(project: Project) -> None:
     """What the whole protocol leans on: a second task is harmless."""
     letter = project.dead_letter(delivery=DeliveryState.SENT)
-    record = Delivery.from_snapshot(project.database.document(f"deliveries/{letter}").get())
+    record = Delivery.from_snapshot(as_found(project.database.document(f"deliveries/{letter}").get()))
     assert next_step(record, now=DUE) is NextStep.ALREADY_FINAL

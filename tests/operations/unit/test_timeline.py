@@ -1,11 +1,11 @@
 """What the timeline of a delivery says."""
 
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.records.dead_letter import DeadLetterState
 from functions.shared.records.delivery import Delivery
 from functions.shared.records.delivery_attempt import AttemptResult, DeliveryAttempt
@@ -27,7 +27,7 @@ def delivery(*history: DeliveryAttempt, **fields: Any) -> Delivery:
         "history": [entry.to_field() for entry in history],
         **fields,
     }
-    found = Delivery.from_snapshot(SimpleNamespace(id="d", exists=True, to_dict=lambda: document, update_time=DUE))
+    found = Delivery.from_snapshot(FoundDocument("deliveries/d", document, DUE))
     assert found is not None
     return found
 

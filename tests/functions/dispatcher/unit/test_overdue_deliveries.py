@@ -10,7 +10,6 @@ from functions.dispatcher.rescue.overdue_deliveries import is_still_due
 from functions.shared.records.subscription import (
     Subscription,
     SubscriptionDefaults,
-    unscheduled_fields,
 )
 from functions.shared.times.schedule import Cadence
 from tests.seeding import subscription_document
@@ -29,7 +28,7 @@ DUE = DueSubscription("u1", "default", NOON, "activity")
         pytest.param({"next_report_at": NOON + timedelta(hours=1)}, False, id="moved on"),
         pytest.param({"active": False, "next_report_at": None}, False, id="paused"),
         pytest.param({"shard": None}, True, id="the run gives it back its place in the due index"),
-        pytest.param(unscheduled_fields(), False, id="to be scheduled anew"),
+        pytest.param({"shard": None, "next_report_at": None}, False, id="to be scheduled anew"),
         pytest.param({"next_report_at": "noon"}, False, id="no due time"),
     ],
 )

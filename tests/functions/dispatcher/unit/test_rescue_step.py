@@ -1,6 +1,5 @@
 """What becomes of a report that should be final by now."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,28 +14,16 @@ from functions.dispatcher.rescue.rescue_step import (
     rescue_step,
     task_died,
 )
+from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.records.delivery import Delivery
 
 RUN_TIME = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """What Firestore's client gives of a document."""
-
-    fields: dict[str, Any]
-    id: str = "u1:default:20261124T1200Z"
-    exists: bool = True
-    update_time: datetime = RUN_TIME
-
-    def to_dict(self) -> dict[str, Any]:
-        return self.fields
-
-
 def stored(fields: dict[str, Any]) -> Delivery:
     """The delivery whose document has these fields."""
-    delivery = Delivery.from_snapshot(Snapshot(fields))
+    delivery = Delivery.from_snapshot(FoundDocument("deliveries/u1:default:20261124T1200Z", fields, RUN_TIME))
     assert delivery is not None
     return delivery
 

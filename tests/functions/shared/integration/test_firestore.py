@@ -90,7 +90,7 @@ def test_what_googles_client_writes_is_read_as_it_reads_it(both: Both) -> None:
     both.google.document("c/there").set({**DOCUMENT, "friend": friend})
     found = both.database.get_all(["c/there", "c/missing"])
     there, snapshot = found["c/there"], both.google.document("c/there").get()
-    read = there.to_dict() or {}
+    read = there.fields or {}
     assert (read.pop("friend").path, read) == (friend.path, DOCUMENT)
     assert (there.id, there.exists, there.update_time) == ("there", True, snapshot.update_time)
     assert (found["c/missing"].id, found["c/missing"].exists) == ("missing", False)

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.records.dead_letter import (
     DEAD_LETTER_FIELDS,
     DeadLetterState,
@@ -40,8 +40,8 @@ ALERTABLE: dict[str, Any] = {
 
 
 def read(document: Mapping[str, Any] | None) -> StoredDeadLetter | None:
-    snapshot = SimpleNamespace(id="x", exists=document is not None, to_dict=lambda: document, update_time=NOW)
-    return StoredDeadLetter.from_snapshot(snapshot)
+    fields = None if document is None else dict(document)
+    return StoredDeadLetter.from_snapshot(FoundDocument("dead_letters/x", fields, NOW))
 
 
 def letter(**fields: Any) -> StoredDeadLetter:

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.records.dead_letter import DeadLetterReason
 from functions.shared.records.delivery import DELIVERY_FIELDS, Delivery, DeliveryFailure, DeliveryState
 from functions.shared.records.delivery_attempt import AttemptResult, DeliveryAttempt
@@ -33,10 +33,8 @@ CLAIMED = DeliveryAttempt(at=NOW, number=1, claimed_at=NOW, result=AttemptResult
 
 
 def read(document: Mapping[str, Any] | None) -> Delivery | None:
-    snapshot = SimpleNamespace(
-        id=TASK.delivery_id, exists=document is not None, to_dict=lambda: document, update_time=NOW
-    )
-    return Delivery.from_snapshot(snapshot)
+    fields = None if document is None else dict(document)
+    return Delivery.from_snapshot(FoundDocument(f"deliveries/{TASK.delivery_id}", fields, NOW))
 
 
 def delivery(**fields: Any) -> Delivery:

@@ -2,11 +2,11 @@
 
 import itertools
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any, get_args
 
 import pytest
 
+from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.records.delivery import DELIVERY_FIELDS, Delivery, DeliveryFailure, SkipReason
 from functions.shared.records.delivery_attempt import AttemptResult, DeliveryAttempt
 from functions.shared.records.delivery_table import (
@@ -72,9 +72,7 @@ STATES = (None, *DeliveryState)
 
 def delivery(state: DeliveryState | None, **fields: Any) -> Delivery | None:
     document = None if state is None else {"state": state.value, **fields}
-    return Delivery.from_snapshot(
-        SimpleNamespace(id=TASK.delivery_id, exists=bool(document), to_dict=lambda: document, update_time=NOW)
-    )
+    return Delivery.from_snapshot(FoundDocument(f"deliveries/{TASK.delivery_id}", document, NOW))
 
 
 def after(before: Delivery | None, event: Event, **given: Any) -> Delivery:

@@ -1,25 +1,15 @@
 """The breaker's record."""
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.records.mail_breaker import BreakerState, MailFigures, StatisticsReading
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-
-
-@dataclass
-class Snapshot:
-    """A document of Firestore."""
-
-    fields: dict[str, Any] | None
-
-    def to_dict(self) -> dict[str, Any] | None:
-        return self.fields
 
 
 FULL = BreakerState(
@@ -37,16 +27,16 @@ FULL = BreakerState(
 
 @pytest.mark.parametrize("state", [BreakerState(), FULL, BreakerState(baseline={})])
 def test_it_is_read_as_it_was_written(state: BreakerState) -> None:
-    assert BreakerState.from_snapshot(Snapshot(state.to_fields())) == state
+    assert BreakerState.from_snapshot(FoundDocument("mail_breaker/state", state.to_fields())) == state
 
 
 def test_without_a_document_nothing_is_stopped() -> None:
-    assert BreakerState.from_snapshot(Snapshot(None)) == BreakerState()
+    assert BreakerState.from_snapshot(FoundDocument("mail_breaker/state", None)) == BreakerState()
 
 
 @pytest.mark.parametrize("odd", [7, "x", True, [1], {"1": 2}, datetime.min.replace(tzinfo=UTC), -1, 0.5])
 def test_a_field_that_holds_anything_else_is_as_if_absent(odd: Any) -> None:
-    read = BreakerState.from_snapshot(Snapshot(dict.fromkeys(FULL.to_fields(), odd)))
+    read = BreakerState.from_snapshot(FoundDocument("mail_breaker/state", dict.fromkeys(FULL.to_fields(), odd)))
     assert (read.is_stopped, read.read_at, read.resumed_at, dict(read.told)) == (False, None, None, {})
     assert read.figures in {None, MailFigures()}
     assert read.baseline in (None, {})

@@ -2,13 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.records.address_hash import address_hash
 from functions.shared.records.mail_event import MailEvent, MailRecord, MailStatus, status_of
 from tests.values import anything
@@ -61,8 +61,7 @@ def stored(record: MailRecord) -> MailRecord:
     """The record after its way through Firestore."""
     if not record.recipients:
         return record
-    snapshot = SimpleNamespace(id=record.id, exists=True, to_dict=record.to_fields, update_time=SENT_AT)
-    read = MailRecord.from_snapshot(snapshot)
+    read = MailRecord.from_snapshot(FoundDocument(f"mail_events/{record.id}", record.to_fields(), SENT_AT))
     assert read is not None
     assert read.version == SENT_AT
     return read._replace(version=None)
@@ -162,8 +161,7 @@ def test_the_recipients_later_word_counts(status: MailStatus, other: MailStatus,
     )
 )
 def test_any_document_can_be_read(document: dict[str, Any]) -> None:
-    snapshot = SimpleNamespace(id="d1", exists=True, to_dict=lambda: document, update_time=SENT_AT)
-    record = MailRecord.from_snapshot(snapshot)
+    record = MailRecord.from_snapshot(FoundDocument("mail_events/d1", document, SENT_AT))
     assert record is not None
     assert record.folded([event(MailStatus.DELIVERED)]).status is not None
 

@@ -1,6 +1,5 @@
 """The run record: whatever a document holds, and what its shares come to."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.records.run import (
     RUN_COUNTERS,
     SWEPT_WITH_EVERY_RUN,
@@ -22,18 +22,6 @@ from functions.shared.records.run import (
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What Firestore's client gives of a document."""
-
-    fields: dict[str, Any] | None
-    id: str = "20261124T1200Z"
-
-    def to_dict(self) -> dict[str, Any] | None:
-        return self.fields
-
-
 ATTEMPT = RunAttempt(
     attempt="a1",
     state=RunState.RUNNING,
@@ -43,6 +31,10 @@ ATTEMPT = RunAttempt(
 )
 
 
+def stored(fields: dict[str, Any] | None) -> StoredRun:
+    return StoredRun.from_snapshot(FoundDocument("runs/20261124T1200Z", fields))
+
+
 def test_an_attempt_is_read_as_it_was_written() -> None:
     read = RunAttempt.from_fields(ATTEMPT.to_fields())
     assert read.to_fields() == ATTEMPT.to_fields()
@@ -50,13 +42,13 @@ def test_an_attempt_is_read_as_it_was_written() -> None:
 
 
 def test_a_run_that_was_never_called_has_no_attempt() -> None:
-    run = StoredRun.from_snapshot(Snapshot(None))
+    run = stored(None)
     assert (run.attempts, run.latest.attempt, run.earlier_attempts) == (0, "", ())
 
 
 @given(st.dictionaries(st.sampled_from(["attempt", "attempts", "state", "shares", "queues", "due"]), st.none()))
 def test_what_is_null_has_the_default(fields: dict[str, None]) -> None:
-    assert StoredRun.from_snapshot(Snapshot(dict(fields))) == StoredRun.from_snapshot(Snapshot({}))
+    assert stored(dict(fields)) == stored({})
 
 
 @pytest.mark.parametrize(
@@ -77,7 +69,7 @@ def test_what_is_null_has_the_default(fields: dict[str, None]) -> None:
     ],
 )
 def test_what_no_dispatcher_wrote_is_left_out(strange: dict[str, Any]) -> None:
-    assert StoredRun.from_snapshot(Snapshot(strange)) == StoredRun.from_snapshot(Snapshot({}))
+    assert stored(strange) == stored({})
 
 
 def test_what_is_sound_is_kept() -> None:
@@ -88,7 +80,7 @@ def test_what_is_sound_is_kept() -> None:
         "queues": "behind",
         "earlier_attempts": [{"attempt": "a0", "state": "failed", "due": 5}],
     }
-    run = StoredRun.from_snapshot(Snapshot(fields))
+    run = stored(fields)
     assert (run.scheduled_for, run.attempts, run.queues) == (NOON, 2, QueueCondition.BEHIND)
     (earlier,) = run.earlier_attempts
     assert (earlier.attempt, earlier.state, earlier.counters) == ("a0", RunState.FAILED, {"due": 5})
@@ -130,7 +122,7 @@ def test_the_counters_of_a_run_are_those_of_its_shares_together() -> None:
 
 def test_a_sweep_is_read_as_it_was_written() -> None:
     sweep = Sweep(swept_at=NOON, documents=7)
-    run = StoredRun.from_snapshot(Snapshot({"sweeps": {"enrollment": sweep.to_fields()}}))
+    run = stored({"sweeps": {"enrollment": sweep.to_fields()}})
     assert run.sweeps == {"enrollment": sweep}
 
 

@@ -20,8 +20,6 @@ from functions.shared.records.subscription import (
     Subscription,
     SubscriptionDefaults,
     default_fields,
-    scheduled_fields,
-    unscheduled_fields,
 )
 from functions.shared.records.user import User
 from functions.shared.times.schedule import Cadence, Covers
@@ -217,8 +215,3 @@ def test_the_default_subscription_is_due_at_once() -> None:
     assert (subscription.kind, subscription.cadence, subscription.next_report_at) == ("usage", Cadence.DAILY, NOW)
     assert subscription.shard == shard_of("u1", "default")
     assert written["user_id"] == "u1"
-
-
-def test_a_subscription_that_is_to_be_scheduled_has_the_null_that_the_dispatcher_finds() -> None:
-    assert unscheduled_fields() == {"shard": None, "next_report_at": None}
-    assert scheduled_fields("u1", "s1", due_at=NOW)["shard"] == shard_of("u1", "s1")

@@ -5,11 +5,11 @@ import random
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.firestore.unknown_outcome import (
     Settlement,
     is_settled_by_event,
@@ -68,10 +68,8 @@ RECORD = EMPTY.folded(
 )
 
 
-def snapshot(fields: dict[str, Any] | None, version: int = 0) -> Any:
-    return SimpleNamespace(
-        id=ID, exists=fields is not None, to_dict=lambda: fields, update_time=NOW + version * timedelta(seconds=1)
-    )
+def snapshot(fields: dict[str, Any] | None, version: int = 0) -> FoundDocument:
+    return FoundDocument(f"any/{ID}", fields, NOW + version * timedelta(seconds=1))
 
 
 def delivery(state: DeliveryState, **fields: Any) -> Delivery:

@@ -99,7 +99,7 @@ from operations.dead_letters.replay import PreparedReplay, Replay
 from operations.dead_letters.replay_decision import ReplayStep
 from operations.queues.queues import Queues
 from tests.firestore_client import client_of, database_of
-from tests.seeding import seed, subscription_of, subscription_reference, user_reference
+from tests.seeding import as_found, seed, subscription_of, subscription_reference, user_reference
 from tests.support import Background
 
 T = TypeVar("T")
@@ -785,7 +785,7 @@ class Life(RuleBasedStateMachine):
 
     def store(self, letter: DeadLetter) -> None:
         message = PubSubMessage(data=letter.to_json(), attributes={}, message_id="1", published_at=letter.failed_at)
-        stored = StoredDeadLetter.from_snapshot(self.letter_document.get())
+        stored = StoredDeadLetter.from_snapshot(as_found(self.letter_document.get()))
         changes: Any = dead_letter_changes(stored, read_dead_letter(message), now=self.tick())
         self.is_stored = True
         if changes:
@@ -820,7 +820,7 @@ class Life(RuleBasedStateMachine):
     def enroll(self, run_time: datetime) -> None:
         """As a run does with a user who is active again."""
         self.look()
-        user = User.from_snapshot(self.user_snapshot)
+        user = User.from_snapshot(as_found(self.user_snapshot))
         subscription = subscription_of(self.subscription_snapshot, DEFAULTS)
         assert user is not None
         assert subscription is not None

@@ -27,6 +27,7 @@ from tests.functions.worker.integration.conftest import (
     task,
 )
 from tests.functions.worker.integration.test_failures import NOT_NOW, answering
+from tests.seeding import as_found
 
 pytestmark = pytest.mark.usefixtures("well_again")
 
@@ -56,7 +57,7 @@ def unknown(cloud: Cloud) -> str:
 def replayed(cloud: Cloud, user: str) -> None:
     """An operator has the report sent all the same."""
     reference = cloud.delivery(user)
-    found = Delivery.from_snapshot(reference.get())
+    found = Delivery.from_snapshot(as_found(reference.get()))
     assert found is not None
     made = ReportTask.from_json(task(user))
     reference.update(written(found, Replayed("replay1"), task=made, now=datetime.now(UTC)))

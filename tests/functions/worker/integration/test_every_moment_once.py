@@ -25,7 +25,7 @@ from tests.functions.worker.integration.conftest import (
     task,
 )
 from tests.functions.worker.integration.test_failures import NOT_NOW
-from tests.seeding import subscription_of
+from tests.seeding import as_found, subscription_of
 
 pytestmark = pytest.mark.usefixtures("well_again")
 
@@ -54,7 +54,7 @@ def covered(cloud: Cloud, user: str, due_at: datetime = DUE) -> tuple[Any, Any]:
 def reads(cloud: Cloud, user: str) -> tuple[Subscription, User]:
     """A user and the subscription, as another part of the pipeline reads them."""
     found = subscription_of(cloud.subscription(user).get(), DEFAULTS)
-    whose = User.from_snapshot(cloud.users.document(user).get())
+    whose = User.from_snapshot(as_found(cloud.users.document(user).get()))
     assert found is not None
     assert whose is not None
     return found, whose

@@ -15,6 +15,7 @@ from functions.worker.attempt import Attempt
 from functions.worker.mail.delivery_lookup import LookupAnswer, LookupUnavailable, MailFound, MailNotFound, WantedMail
 from functions.worker.task_answer import TaskAnswer
 from tests.functions.worker.integration.conftest import DUE, HOUR, Cloud, Letters, in_this_process, task
+from tests.seeding import as_found
 
 RESTORED = DUE + HOUR / 2
 LATER = RESTORED + HOUR
@@ -53,7 +54,7 @@ def attempt(cloud: Cloud, letters: Letters, user: str, answer: LookupAnswer, **g
 
 def replayed(cloud: Cloud, user: str) -> None:
     """An operator has replayed the report's dead letter, as operations/dead_letters/replay.py does."""
-    delivery = Delivery.from_snapshot(cloud.delivery(user).get())
+    delivery = Delivery.from_snapshot(as_found(cloud.delivery(user).get()))
     assert delivery is not None
     fields = written(delivery, Replayed("replay1"), task=ReportTask.from_json(task(user)), now=LATER)
     cloud.delivery(user).set(fields, merge=True)
