@@ -16,12 +16,7 @@ from functions.shared.records.objections import (
     taken_back,
 )
 from functions.shared.records.recipients import recipients
-from functions.shared.records.subscription import (
-    ADDRESS_LISTS,
-    PauseReason,
-    Subscription,
-    SubscriptionDefaults,
-)
+from functions.shared.records.subscription import ADDRESS_LISTS, PauseReason, Subscription, SubscriptionDefaults
 from functions.shared.records.user import User
 from functions.shared.times.schedule import Cadence
 
@@ -70,6 +65,11 @@ def may_resume(subscription: Subscription) -> bool:
     return subscription.paused_because in _MAY_RESUME
 
 
+def is_stopped(subscription: Subscription) -> bool:
+    """Whether the recipient has stopped it, and not paused it."""
+    return not subscription.active and subscription.paused_because in _FINAL
+
+
 def stopped(stored: Stored, *, now: datetime) -> Mapping[str, Any]:
     """The recipient wants no more reports of the subscription; no fields where that is already so.
 
@@ -80,7 +80,7 @@ def stopped(stored: Stored, *, now: datetime) -> Mapping[str, Any]:
         now: the present, in UTC.
     """
     subscription = stored.subscription
-    if not subscription.active and subscription.paused_because in _FINAL and subscription.next_report_at is None:
+    if is_stopped(subscription) and subscription.next_report_at is None:
         return {}
     return paused_fields(subscription, stored.user, PauseReason.UNSUBSCRIBED, now=now)
 

@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 
 import jinja2
 
-from functions.preferences.changes import LONGEST_PAUSE, OFFERED, PauseFor, gets_copies, may_resume
+from functions.preferences.changes import LONGEST_PAUSE, OFFERED, PauseFor, gets_copies, is_stopped, may_resume
 from functions.preferences.store import Account
 from functions.preferences.texts import cadence_name, labels, pause_name, state_of, title_of
 from functions.shared.mail.brand import Brand
 from functions.shared.mail.language import Catalogs, Language
 from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
-from functions.shared.records.subscription import PauseReason, Subscription
+from functions.shared.records.subscription import Subscription
 from functions.shared.records.user import User
 from functions.shared.times.schedule import Cadence
 
@@ -71,15 +71,15 @@ class Card:
     number: int
     title: str
     state: str
-    zone: str
+    zone: str = ""
     action: str
     is_paused: bool
-    may_resume: bool
+    may_resume: bool = False
     may_stop: bool
     stop: str
-    schedule: Sequence[Field]
-    first_day: str
-    last_day: str
+    schedule: Sequence[Field] = ()
+    first_day: str = ""
+    last_day: str = ""
 
 
 class Pages:
@@ -153,15 +153,10 @@ class Pages:
             number=1,
             title=title_of(subscription.kind, subscription.locale or user.locale, language),
             state=state,
-            zone="",
             action=self._action(token),
             is_paused=not gets,
-            may_resume=False,
             may_stop=gets,
             stop=_("Stop these mails"),
-            schedule=(),
-            first_day="",
-            last_day="",
         )
         return self._page(
             user, language, _("Reports to you"), message, cards=[card], undo_action=self._action(token) + "/undo"
@@ -206,10 +201,6 @@ class Pages:
         _ = language.gettext
         zone = subscription.time_zone or user.time_zone
         is_paused = subscription.is_paused(now)
-        stopped = not subscription.active and subscription.paused_because in {
-            PauseReason.UNSUBSCRIBED,
-            PauseReason.COMPLAINED,
-        }
         today = now.astimezone(zone).date()
         return Card(
             number=number,
@@ -219,7 +210,7 @@ class Pages:
             action=self._action(RecipientToken(user.id, subscription.id)),
             is_paused=is_paused,
             may_resume=is_paused and may_resume(subscription),
-            may_stop=not stopped,
+            may_stop=not is_stopped(subscription),
             stop=_("Stop this report"),
             schedule=() if is_paused else _schedule_fields(subscription, language),
             first_day=(today + timedelta(days=1)).isoformat(),
@@ -293,33 +284,17 @@ def _titles(account: Account, language: Language) -> dict[str, str]:
 def _schedule_fields(subscription: Subscription, language: Language) -> list[Field]:
     _ = language.gettext
     offered = [*OFFERED, *([Cadence.CRON] if subscription.cadence is Cadence.CRON else [])]
-    days = [_A_MONDAY + timedelta(days=number) for number in range(7)]
-    hours = [_A_MONDAY.replace(hour=hour, minute=subscription.minute) for hour in range(24)]
+    cadences = [Option(each, cadence_name(each, language), each is subscription.cadence) for each in offered]
+    weekdays = [
+        Option(str(number), language.weekday(_A_MONDAY + timedelta(days=number - 1)), number == subscription.weekday)
+        for number in range(1, 8)
+    ]
+    days = [Option(str(number), language.number(number), number == subscription.day) for number in range(1, 32)]
+    times = [_A_MONDAY.replace(hour=hour, minute=subscription.minute) for hour in range(24)]
+    hours = [Option(str(each.hour), language.time(each), each.hour == subscription.hour) for each in times]
     return [
-        Field(
-            "cadence",
-            _("How often"),
-            [Option(each, cadence_name(each, language), each is subscription.cadence) for each in offered],
-        ),
-        Field(
-            "weekday",
-            _("Weekday"),
-            [
-                Option(str(number), language.weekday(day), number == subscription.weekday)
-                for number, day in enumerate(days, 1)
-            ],
-        ),
-        Field(
-            "day",
-            _("Day of the month"),
-            [Option(str(number), language.number(number), number == subscription.day) for number in range(1, 32)],
-        ),
-        Field(
-            "hour",
-            _("Time"),
-            [
-                Option(str(number), language.time(hour), number == subscription.hour)
-                for number, hour in enumerate(hours)
-            ],
-        ),
+        Field("cadence", _("How often"), cadences),
+        Field("weekday", _("Weekday"), weekdays),
+        Field("day", _("Day of the month"), days),
+        Field("hour", _("Time"), hours),
     ]
