@@ -18,6 +18,7 @@ from pydantic import Field
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.logging import configure_logging, redact_addresses
 from functions.shared.records.dead_letter import DeadLetter, DeadLetterReason
+from functions.shared.serving.answer import Answer, json_answer
 from functions.shared.serving.identity import NotAuthorized, TokenVerifier
 from functions.shared.settings import Address, CommonSettings, IdentitySettings, Url
 
@@ -28,9 +29,6 @@ _BODY_CHARACTERS = 10_000
 _ERROR_CHARACTERS = 1_000
 
 _logger = structlog.get_logger()
-
-Answer = tuple[str, int, dict[str, str]]
-"""Body, status and headers, from which Flask makes a response."""
 
 
 class TaskFunctionSettings(CommonSettings, IdentitySettings):
@@ -74,21 +72,18 @@ class TaskFunction:
         configure_logging(name, settings.log_level)
         self._settings = settings
         self._carry_out = carry_out
-        self._verifier = TokenVerifier(
-            certs_url=settings.oidc_certs_url,
-            issuer=settings.oidc_issuer,
-            audience=settings.function_url,
-            invoker=settings.tasks_invoker,
+        self._verifier = TokenVerifier.from_settings(
+            settings, audience=settings.function_url, invoker=settings.tasks_invoker
         )
 
     def __call__(self, request: "flask.Request") -> Answer:
         """Answer one call."""
         if request.method != "POST":
-            return _answer(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed")
+            return json_answer(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed")
         try:
             self._verifier.verify(request.headers)
         except NotAuthorized as error:
-            return _answer(error.status, "not-authorized")
+            return json_answer(error.status, "not-authorized")
         body, retries = request.get_data(), request.headers.get("X-CloudTasks-TaskRetryCount", "0")
         attempt = int(retries) + 1 if retries.isascii() and retries.isdigit() else 1
         answer = self._attempt(body, attempt, request.headers.get("X-CloudTasks-TaskName", ""))
@@ -97,7 +92,7 @@ class TaskFunction:
 
     def _attempt(self, body: bytes, attempt: int, task_name: str) -> Answer:
         try:
-            return _answer(HTTPStatus.OK, self._carry_out(body))
+            return json_answer(HTTPStatus.OK, self._carry_out(body))
         except PermanentError as error:
             return self._give_up(body, DeadLetterReason.PERMANENT_ERROR, error, attempt, task_name)
         except Exception as error:
@@ -106,9 +101,9 @@ class TaskFunction:
             if isinstance(error, SlowDown):
                 seconds = error.retry_after_seconds
                 headers = {} if seconds is None else {"Retry-After": str(seconds)}
-                return _answer(HTTPStatus.TOO_MANY_REQUESTS, "retry", headers)
+                return json_answer(HTTPStatus.TOO_MANY_REQUESTS, "retry", headers=headers)
             _logger.exception("the task failed", attempt=attempt)
-            return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "retry")
+            return json_answer(HTTPStatus.INTERNAL_SERVER_ERROR, "retry")
 
     def _give_up(self, body: bytes, reason: DeadLetterReason, error: Exception, attempt: int, task_name: str) -> Answer:
         """Publish a dead letter, and only then answer for good: the queue drops the task without a trace."""
@@ -123,13 +118,9 @@ class TaskFunction:
             self._topic.publish(letter, task_name=task_name, retry_count=attempt - 1)
         except (GoogleAPIError, TimeoutError):
             _logger.exception("a dead letter cannot be published")
-            return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "retry")
-        return _answer(HTTPStatus.OK, "dead")
+            return json_answer(HTTPStatus.INTERNAL_SERVER_ERROR, "retry")
+        return json_answer(HTTPStatus.OK, "dead")
 
     @functools.cached_property
     def _topic(self) -> DeadLetterTopic:
         return DeadLetterTopic(self._settings.google_cloud_project, self._settings.dead_letter_topic)
-
-
-def _answer(status: HTTPStatus, result: str, headers: dict[str, str] | None = None) -> Answer:
-    return json.dumps({"result": result}) + "\n", status.value, {"Content-Type": "application/json", **(headers or {})}

@@ -8,7 +8,8 @@ from google.cloud.storage import Client
 
 from examples.image_resize.image_task import ImageTask
 from examples.image_resize.resize import resize
-from examples.task_function import Answer, PermanentError, TaskFunction, TaskFunctionSettings
+from examples.task_function import PermanentError, TaskFunction, TaskFunctionSettings
+from functions.shared.serving.answer import Answer
 from functions.shared.settings import load_settings
 
 if TYPE_CHECKING:

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from examples.task_function import Answer, TaskFunction, TaskFunctionSettings
+from examples.task_function import TaskFunction, TaskFunctionSettings
 from examples.transactional_mail.mail_task import MailTask
 from functions.shared.firestore.google_client import google_client
+from functions.shared.serving.answer import Answer
 from functions.shared.settings import Address, PrivateUrl, Secret, load_settings
 
 if TYPE_CHECKING:

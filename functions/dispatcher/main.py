@@ -35,17 +35,9 @@ configure_server()
 _logger = structlog.get_logger()
 
 
-def _verifier(invoker: str) -> TokenVerifier:
-    return TokenVerifier(
-        certs_url=settings.oidc_certs_url,
-        issuer=settings.oidc_issuer,
-        audience=settings.dispatcher_url,
-        invoker=invoker,
-    )
-
-
-_scheduler = _verifier(settings.scheduler_invoker)
-_tasks = _verifier(settings.tasks_invoker)
+_verifier = functools.partial(TokenVerifier.from_settings, settings, audience=settings.dispatcher_url)
+_scheduler = _verifier(invoker=settings.scheduler_invoker)
+_tasks = _verifier(invoker=settings.tasks_invoker)
 
 
 @functions_framework.http

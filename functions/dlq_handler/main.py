@@ -27,12 +27,10 @@ from functions.dlq_handler.intake.pubsub_message import read_pubsub_message
 from functions.dlq_handler.store.alertable_records import QUICK_SECONDS
 from functions.shared.firestore.database import firestore_database
 from functions.shared.logging import configure_logging
+from functions.shared.serving.answer import Answer
 from functions.shared.serving.identity import NotAuthorized, TokenVerifier
 from functions.shared.serving.server import configure_server
 from functions.shared.settings import DlqHandlerSettings, cannot_start, load_settings
-
-Answer = tuple[str, int, dict[str, str]]
-"""Body, status and headers: what Flask makes a response of."""
 
 
 def _make_channels(settings: DlqHandlerSettings) -> tuple[list[Channel], Audiences]:
@@ -50,12 +48,7 @@ _settings = load_settings(DlqHandlerSettings)
 configure_logging("dlq_handler", _settings.log_level)
 configure_server()
 _logger = structlog.get_logger()
-_verifier = TokenVerifier(
-    certs_url=_settings.oidc_certs_url,
-    issuer=_settings.oidc_issuer,
-    audience=_settings.dlq_handler_url,
-    invoker=_settings.events_invoker,
-)
+_verifier = TokenVerifier.from_settings(_settings, audience=_settings.dlq_handler_url, invoker=_settings.events_invoker)
 _channels, _audiences = _make_channels(_settings)
 
 

@@ -1,7 +1,6 @@
 """The mail events: the mail provider calls this function with what became of the mails."""
 
 import functools
-import json
 import threading
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -21,24 +20,16 @@ from functions.shared.firestore.database import firestore_database
 from functions.shared.firestore.unknown_outcome import UnknownOutcomes
 from functions.shared.logging import configure_logging
 from functions.shared.records.subscription import SubscriptionDefaults
+from functions.shared.serving.answer import Answer, answer_by_route, json_answer
 from functions.shared.serving.request_body import read_body
 from functions.shared.serving.server import configure_server
-from functions.shared.settings import (
-    MailEventsSettings,
-    MailProviderChoice,
-    cannot_start,
-    load_both,
-    load_settings,
-)
+from functions.shared.settings import MailEventsSettings, MailProviderChoice, cannot_start, load_both, load_settings
 
 if TYPE_CHECKING:
     import flask
 
 MOST_BYTES = 5 * 1024 * 1024
 """The largest body that is read. Thousands of events are smaller."""
-
-Answer = tuple[str, int, dict[str, str]]
-"""Body, status and headers: what Flask makes a response of. It is not imported for that: its server has it already."""
 
 
 def _choose_provider() -> ProviderParts:
@@ -49,7 +40,6 @@ def _choose_provider() -> ProviderParts:
 _provider = _choose_provider()
 _settings, _provider_settings = load_both(MailEventsSettings, _provider.settings_class)
 _signatures = signatures_of(_provider, _provider_settings)
-_METHODS = {_provider.PATH: "POST", "/health": "GET"}
 configure_logging("mail_events", _settings.log_level)
 configure_server()
 _logger = structlog.get_logger()
@@ -64,13 +54,8 @@ def mail_events(request: "flask.Request") -> Answer:
     before it knows that the provider has signed the call. The provider repeats a call that is not answered by 2xx.
     """
     body = read_body(request.stream, MOST_BYTES + 1)
-    method = _METHODS.get(request.path)
-    if method is None:
-        return _answer(HTTPStatus.NOT_FOUND, "not-found")
-    if request.method != method:
-        return _answer(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", {"Allow": method})
-    if request.path == "/health":
-        return _answer(HTTPStatus.OK, "healthy")
+    if answer := answer_by_route(request, _provider.PATH):
+        return answer
     if len(body) > MOST_BYTES:
         return _refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large")
     try:
@@ -85,14 +70,14 @@ def mail_events(request: "flask.Request") -> Answer:
             take_events = _take_events()
         take_events(received)
     except EventsNotStored:
-        return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "retry")
+        return json_answer(HTTPStatus.SERVICE_UNAVAILABLE, "retry")
     except GoogleAPIError as error:
         _logger.warning("firestore_failed", error=type(error).__name__)
-        return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "retry")
+        return json_answer(HTTPStatus.SERVICE_UNAVAILABLE, "retry")
     except Exception:
         _logger.exception("call_failed_unexpectedly")
-        return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "retry")
-    return _answer(HTTPStatus.OK, "taken")
+        return json_answer(HTTPStatus.INTERNAL_SERVER_ERROR, "retry")
+    return json_answer(HTTPStatus.OK, "taken")
 
 
 @functools.cache
@@ -111,8 +96,4 @@ def _take_events() -> TakeEvents:
 
 def _refuse(status: HTTPStatus, why: str) -> Answer:
     _logger.warning("request_refused", status=status.value, error=why)
-    return _answer(status, "refused")
-
-
-def _answer(status: HTTPStatus, result: str, headers: dict[str, str] | None = None) -> Answer:
-    return json.dumps({"result": result}) + "\n", status.value, {"Content-Type": "application/json", **(headers or {})}
+    return json_answer(status, "refused")

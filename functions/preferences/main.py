@@ -27,6 +27,7 @@ from functions.shared.mail.brand import Brand
 from functions.shared.mail.language import Language
 from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
 from functions.shared.records.subscription import SubscriptionDefaults
+from functions.shared.serving.answer import Answer
 from functions.shared.serving.request_body import read_body
 from functions.shared.serving.server import configure_server
 from functions.shared.settings import PreferencesSettings, load_settings
@@ -51,9 +52,6 @@ _origin = f"{_url.scheme}://{_url.netloc}"
 _keys = TokenKeys(_settings.preferences_key)
 _defaults = SubscriptionDefaults(kind=_settings.default_kind, cadence=_settings.default_cadence)
 _pages = Pages(Brand.from_settings(_settings), _keys, _path)
-
-Answer = tuple[str, int, dict[str, str]]
-"""Body, status and headers: what Flask makes a response of."""
 
 
 def preferences(request: "flask.Request") -> Answer:

@@ -1,11 +1,9 @@
 """The worker: Cloud Tasks calls it with one task for each report."""
 
 import functools
-import json
 import os
 import signal
 import threading
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -19,6 +17,7 @@ from functions.shared.logging import configure_logging
 from functions.shared.mail.brand import Brand
 from functions.shared.records.report_task import ReportTask
 from functions.shared.records.subscription import SubscriptionDefaults
+from functions.shared.serving.answer import Answer, answer_by_route, json_answer
 from functions.shared.serving.identity import Headers, NotAuthorized, TokenVerifier
 from functions.shared.serving.request_body import read_body
 from functions.shared.serving.server import configure_server
@@ -51,19 +50,9 @@ _next_percents = next_percents(_needs)
 configure_logging("worker", _settings.log_level)
 configure_server()
 _logger = structlog.get_logger()
-_verifier = TokenVerifier(
-    certs_url=_settings.oidc_certs_url,
-    issuer=_settings.oidc_issuer,
-    audience=_settings.worker_url,
-    invoker=_settings.tasks_invoker,
-)
+_verifier = TokenVerifier.from_settings(_settings, audience=_settings.worker_url, invoker=_settings.tasks_invoker)
 _first_task = threading.Lock()
 """Makes what the tasks of a process share once: functools.cache alone would make it for each concurrent first task."""
-_METHODS = {"/tasks/send-report": "POST", "/health": "GET"}
-
-
-Answer = tuple[str, int, dict[str, str]]
-"""Body, status and headers: what Flask makes a response of. It is not imported for that: its server has it already."""
 
 
 def worker(request: "flask.Request") -> Answer:
@@ -72,31 +61,26 @@ def worker(request: "flask.Request") -> Answer:
     Every answer is JSON with a `result`, and never says more than its reader may know.
     """
     body = read_body(request.stream)
-    method = _METHODS.get(request.path)
-    if method is None:
-        return _answer(HTTPStatus.NOT_FOUND, "not-found")
-    if request.method != method:
-        return _answer(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", headers={"Allow": method})
-    if request.path == "/health":
-        return _answer(HTTPStatus.OK, "healthy")
+    if answer := answer_by_route(request, "/tasks/send-report"):
+        return answer
     try:
         _verifier.verify(request.headers)
     except NotAuthorized as error:
         _logger.warning("request_refused", status=error.status.value, error=str(error))
         if error.status is HTTPStatus.SERVICE_UNAVAILABLE:
-            return _answer(error.status, "retry", {"cause": "identity-unavailable"})
+            return json_answer(error.status, "retry", {"cause": "identity-unavailable"})
         challenge = {"WWW-Authenticate": "Bearer"} if error.status is HTTPStatus.UNAUTHORIZED else {}
-        return _answer(error.status, "not-authorized", headers=challenge)
+        return json_answer(error.status, "not-authorized", headers=challenge)
     try:
         with _first_task:
             send_report = _send_report()
-        answer = send_report(body, _attempt(request.headers))
+        done = send_report(body, _attempt(request.headers))
     except Exception:
         _logger.exception("task_failed_unexpectedly")
-        return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "retry", {"cause": "internal-error"})
-    headers = {} if answer.retry_after_seconds is None else {"Retry-After": str(answer.retry_after_seconds)}
-    named = {"delivery_id": answer.delivery_id} if answer.delivery_id else {}
-    return _answer(answer.status, answer.result, {**named, **answer.details}, headers)
+        return json_answer(HTTPStatus.INTERNAL_SERVER_ERROR, "retry", {"cause": "internal-error"})
+    headers = {} if done.retry_after_seconds is None else {"Retry-After": str(done.retry_after_seconds)}
+    named = {"delivery_id": done.delivery_id} if done.delivery_id else {}
+    return json_answer(done.status, done.result, {**named, **done.details}, headers)
 
 
 @functools.cache
@@ -164,13 +148,3 @@ def _attempt(headers: Headers) -> Attempt:
         last=number >= _settings.max_attempts,
         started_at=_now(),
     )
-
-
-def _answer(
-    status: HTTPStatus,
-    result: str,
-    details: Mapping[str, str] | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> Answer:
-    body = json.dumps({"result": result, **(details or {})}) + "\n"
-    return body, status.value, {"Content-Type": "application/json", **(headers or {})}

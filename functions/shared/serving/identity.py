@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 if TYPE_CHECKING:
     from functions.shared.serving.issuer_keys import IssuerKeys, PublicKey
+    from functions.shared.settings import IdentitySettings
 
 MOST_REMEMBERED = 100
 """How many verified tokens are remembered: a queue calls with the same token for a while."""
@@ -80,6 +81,12 @@ class TokenVerifier:
         self._lock = threading.Lock()
         self._verified: dict[bytes, _Verified] = {}
         """By the hashes of the tokens."""
+
+    @classmethod
+    def from_settings(cls, settings: "IdentitySettings", *, audience: str, invoker: str) -> Self:
+        """By the issuer that the environment names; as above."""
+        certs_url, issuer = settings.oidc_certs_url, settings.oidc_issuer
+        return cls(certs_url=certs_url, issuer=issuer, audience=audience, invoker=invoker)
 
     @functools.cached_property
     def _keys(self) -> "IssuerKeys":
