@@ -5,15 +5,14 @@ Each of the three steps has its effect once or not at all, and a replay may star
 number of the replay), `conclude` (marks the dead letter, unless the report has failed again meanwhile).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from google.api_core.exceptions import GoogleAPIError
 
 from functions.shared.firestore.database import Database
-from functions.shared.firestore.letter_store import Decide, LetterStore, Result
+from functions.shared.firestore.letter_store import Decide, Fields, LetterStore, ReportDocuments, Result
 from functions.shared.firestore.unknown_outcome import Settlement, settlement
 from functions.shared.queues.task_queue import NewTask, TaskQueue
 from functions.shared.records.dead_letter import (
@@ -120,15 +119,13 @@ class Replay:
         """
         now = self._now()
 
-        def decide(
-            delivery: Delivery | None, _letter: StoredDeadLetter | None, record: MailRecord | None
-        ) -> tuple[DeadLetterResult, Mapping[str, Any], Mapping[str, Any]]:
+        def decide(found: ReportDocuments) -> tuple[DeadLetterResult, Fields, Fields]:
             try:
-                delivery = _sound(delivery)
+                delivery = _sound(found.delivery)
             except MalformedDelivery as error:
                 outcome, detail = ReplayOutcome.ERROR, describe(error)
             else:
-                settled = settled_by_event(letter, delivery, record, now=now)
+                settled = settled_by_event(letter, delivery, found.record, now=now)
                 decision = decide_replay(letter, delivery, may_send_twice=True, now=now, settled=settled)
                 outcome, detail = decision.outcome, ""
             return DeadLetterResult(letter_id=letter.id, outcome=outcome, detail=detail), {}, {}
@@ -178,13 +175,12 @@ class Replay:
             google.api_core.exceptions.GoogleAPIError: Firestore did not answer or refused.
         """
 
-        def decide(
-            delivery: Delivery | None, letter: StoredDeadLetter | None, record: MailRecord | None
-        ) -> tuple[PreparedReplay | None, Mapping[str, Any], Mapping[str, Any]]:
+        def decide(found: ReportDocuments) -> tuple[PreparedReplay | None, Fields, Fields]:
+            letter = found.letter
             if letter is None:
                 return None, {}, {}
-            delivery, now, task = _sound(delivery), self._now(), letter.task
-            settled = settled_by_event(letter, delivery, record, now=now)
+            delivery, now, task = _sound(found.delivery), self._now(), letter.task
+            settled = settled_by_event(letter, delivery, found.record, now=now)
             decision = decide_replay(letter, delivery, may_send_twice=may_send_twice, now=now, settled=settled)
             step, number = decision.step, letter.replays
             if step is ReplayStep.REVIVE or (step is not ReplayStep.STOP and spent == number):
@@ -234,12 +230,11 @@ class Replay:
             google.api_core.exceptions.GoogleAPIError: Firestore did not answer or refused.
         """
 
-        def decide(
-            delivery: Delivery | None, letter: StoredDeadLetter | None, _record: MailRecord | None
-        ) -> tuple[ReplayOutcome, Mapping[str, Any], Mapping[str, Any]]:
+        def decide(found: ReportDocuments) -> tuple[ReplayOutcome, Fields, Fields]:
+            letter = found.letter
             if letter is None:
                 return ReplayOutcome.NOT_FOUND, {}, {}
-            delivery = _sound(delivery)
+            delivery = _sound(found.delivery)
             is_dead = delivery is not None and delivery.state is DeliveryState.DEAD
             if is_dead or not letter.tells_of_same_failure(prepared.letter):
                 return ReplayOutcome.FAILED_AGAIN, {}, {}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.write import Write, changed
@@ -12,12 +12,26 @@ from functions.shared.records.mail_event import MAIL_EVENTS, MailRecord
 
 Result = TypeVar("Result")
 
-Decide = Callable[
-    [Delivery | None, StoredDeadLetter | None, MailRecord | None],
-    tuple[Result, Mapping[str, Any], Mapping[str, Any]],
-]
-"""Decides by a delivery, its dead letter and its mail events: returns its result, and the fields to write to the
-delivery and to its dead letter; none where it stays."""
+
+class ReportDocuments(NamedTuple):
+    """What Firestore has about a report, all read at one moment. Each is None where there is no document.
+
+    Attributes:
+        delivery: the report's.
+        letter: its dead letter.
+        record: its mail events.
+    """
+
+    delivery: Delivery | None
+    letter: StoredDeadLetter | None
+    record: MailRecord | None
+
+
+Fields = Mapping[str, Any]
+
+Decide = Callable[[ReportDocuments], tuple[Result, Fields, Fields]]
+"""Decides by what is there: returns its result, and the fields to write to the delivery and to its dead letter; none
+where it stays."""
 
 
 class LetterStore:
@@ -51,11 +65,12 @@ class LetterStore:
         def turn() -> tuple[Result, list[Write]]:
             found = self._database.get_all(places)
             delivery, letter, record = (found[path] for path in places)
-            result, of_delivery, of_letter = decide(
+            documents = ReportDocuments(
                 Delivery.from_snapshot(delivery),
                 StoredDeadLetter.from_snapshot(letter),
                 MailRecord.from_snapshot(record),
             )
+            result, of_delivery, of_letter = decide(documents)
             fields = ((delivery, of_delivery), (letter, of_letter))
             return result, [changed(document, each) for document, each in fields if each]
 
@@ -65,9 +80,8 @@ class LetterStore:
         """Mark the dead letter of a replayed delivery that is final now, where the replay was interrupted before it
         did."""
 
-        def decide(
-            _delivery: Delivery | None, letter: StoredDeadLetter | None, _record: MailRecord | None
-        ) -> tuple[None, Mapping[str, Any], Mapping[str, Any]]:
+        def decide(found: ReportDocuments) -> tuple[None, Fields, Fields]:
+            letter = found.letter
             is_left = letter is not None and letter.state is DeadLetterState.OPEN and letter.in_replay
             return None, {}, replayed_fields(now=now) if is_left else {}
 

@@ -20,7 +20,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from functions.shared.firestore.database import Database
-from functions.shared.firestore.letter_store import LetterStore
+from functions.shared.firestore.letter_store import Fields, LetterStore, ReportDocuments
 from functions.shared.records.dead_letter import DeadLetterState, StoredDeadLetter, settled_letter_fields
 from functions.shared.records.delivery import Delivery
 from functions.shared.records.delivery_table import MAY_HAVE_BEEN_SENT, Proven, can_happen, written
@@ -115,7 +115,7 @@ class UnknownOutcomes:
         record: MailRecord | None,
         *,
         now: datetime,
-        tell: Callable[[SystemAlert], None],
+        tell: Callable[[SystemAlert], object],
     ) -> Settlement:
         """Settle a delivery and its dead letter, both or neither. A second time it changes nothing.
 
@@ -133,10 +133,8 @@ class UnknownOutcomes:
         """
         told = set[str]()
 
-        def decide(
-            delivery: Delivery | None, letter: StoredDeadLetter | None, _stored: MailRecord | None
-        ) -> tuple[Settlement, Mapping[str, Any], Mapping[str, Any]]:
-            settled = settlement(delivery, letter, record, now=now)
+        def decide(found: ReportDocuments) -> tuple[Settlement, Fields, Fields]:
+            letter, settled = found.letter, settlement(found.delivery, found.letter, record, now=now)
             if settled.letter and letter and letter.id not in told:
                 tell(settled_alert(letter, record, now=now))
                 told.add(letter.id)
