@@ -1,23 +1,26 @@
 """The result of an act on one dead letter: its replay, its dismissal or its reopening."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from enum import StrEnum
+from typing import Any, Self
 
 
-class DeadLetterOutcome(Protocol):
-    """The result of an act in one word: each act has its own StrEnum."""
+class DeadLetterOutcome(StrEnum):
+    """The result of an act in one word, as JSON has it: each act has its own.
 
-    @property
-    def value(self) -> str:
-        """The word, as JSON has it."""
+    Attributes:
+        explanation: the meaning of the result for the operator.
+        is_success: whether there is nothing left to do.
+    """
 
-    @property
-    def is_success(self) -> bool:
-        """Whether there is nothing left to do."""
+    explanation: str
+    is_success: bool
 
-    @property
-    def explanation(self) -> str:
-        """The meaning of the result for the operator."""
+    def __new__(cls, word: str, explanation: str, is_success: bool = False) -> Self:
+        """Make a member."""
+        member = str.__new__(cls, word)
+        member._value_, member.explanation, member.is_success = word, explanation, is_success
+        return member
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 from google.api_core.exceptions import GoogleAPIError
@@ -16,48 +15,22 @@ from functions.shared.records.dead_letter import (
     dismissed_fields,
     reopened_fields,
 )
-from operations.dead_letters.dead_letter_result import DeadLetterResult
+from operations.dead_letters.dead_letter_result import DeadLetterOutcome, DeadLetterResult
 from operations.failures import UNREACHABLE, describe
 
 
-class DismissalOutcome(StrEnum):
-    """The result of dismissing one dead letter, or of opening it again."""
+class DismissalOutcome(DeadLetterOutcome):
+    """The result of dismissing one dead letter, or of opening it again. It is a success where the dead letter is now in
+    the state that was asked for."""
 
-    DISMISSED = "dismissed"
-    ALREADY_DISMISSED = "already-dismissed"
-    REOPENED = "reopened"
-    ALREADY_OPEN = "already-open"
-    REPLAYED = "replayed"
-    SETTLED = "settled"
-    NOT_FOUND = "not-found"
-    ERROR = "error"
-
-    @property
-    def is_success(self) -> bool:
-        """Whether the dead letter is now in the state that was asked for."""
-        return self in {
-            DismissalOutcome.DISMISSED,
-            DismissalOutcome.ALREADY_DISMISSED,
-            DismissalOutcome.REOPENED,
-            DismissalOutcome.ALREADY_OPEN,
-        }
-
-    @property
-    def explanation(self) -> str:
-        """What it means."""
-        return _EXPLANATIONS[self]
-
-
-_EXPLANATIONS = {
-    DismissalOutcome.DISMISSED: "nothing more will be done about it",
-    DismissalOutcome.ALREADY_DISMISSED: "it was dismissed before",
-    DismissalOutcome.REOPENED: "it is open: reports dead-letters replay sends its report",
-    DismissalOutcome.ALREADY_OPEN: "it is not dismissed, but open",
-    DismissalOutcome.REPLAYED: "it was replayed: it opens again if its report fails again",
-    DismissalOutcome.SETTLED: "its report was sent, and it is closed: nothing is left to do",
-    DismissalOutcome.NOT_FOUND: "there is no such dead letter",
-    DismissalOutcome.ERROR: "Firestore did not answer or refused",
-}
+    DISMISSED = "dismissed", "nothing more will be done about it", True
+    ALREADY_DISMISSED = "already-dismissed", "it was dismissed before", True
+    REOPENED = "reopened", "it is open: reports dead-letters replay sends its report", True
+    ALREADY_OPEN = "already-open", "it is not dismissed, but open", True
+    REPLAYED = "replayed", "it was replayed: it opens again if its report fails again"
+    SETTLED = "settled", "its report was sent, and it is closed: nothing is left to do"
+    NOT_FOUND = "not-found", "there is no such dead letter"
+    ERROR = "error", "Firestore did not answer or refused"
 
 
 def decide_dismissal(letter: StoredDeadLetter, *, wanted: DeadLetterState) -> DismissalOutcome:

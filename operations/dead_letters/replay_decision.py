@@ -7,61 +7,37 @@ delivery that is final, or that a worker has claimed, does nothing.
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum, StrEnum, auto
+from enum import Enum, auto
 
 from functions.shared.firestore.unknown_outcome import Settlement
 from functions.shared.records.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
 from functions.shared.records.delivery import Delivery, DeliveryState
 from functions.shared.records.delivery_table import DELIVERY_RETENTION
+from operations.dead_letters.dead_letter_result import DeadLetterOutcome
 
 
-class ReplayOutcome(StrEnum):
+class ReplayOutcome(DeadLetterOutcome):
     """The result of replaying one dead letter, for the operator."""
 
-    REPLAYED = "replayed"
-    ALREADY_SENT = "already-sent"
-    ALREADY_SKIPPED = "already-skipped"
-    ALREADY_REPLAYED = "already-replayed"
-    FAILED_AGAIN = "failed-again"
-    BEING_SENT = "being-sent"
-    UNKNOWN_OUTCOME = "unknown-outcome"
-    DISMISSED = "dismissed"
-    NAMES_NO_REPORT = "names-no-report"
-    EXPIRED = "expired"
-    NOT_FOUND = "not-found"
-    ERROR = "error"
-
-    @property
-    def is_success(self) -> bool:
-        """Whether the dead letter needs nothing more."""
-        return self in {
-            ReplayOutcome.REPLAYED,
-            ReplayOutcome.ALREADY_SENT,
-            ReplayOutcome.ALREADY_SKIPPED,
-            ReplayOutcome.ALREADY_REPLAYED,
-        }
-
-    @property
-    def explanation(self) -> str:
-        """The meaning of the result, and what to do."""
-        return _EXPLANATIONS[self]
-
-
-_EXPLANATIONS = {
-    ReplayOutcome.REPLAYED: "its delivery is back in the queue",
-    ReplayOutcome.ALREADY_SENT: "its report was sent: nothing is sent again",
-    ReplayOutcome.ALREADY_SKIPPED: "its user or its subscription is gone, inactive or paused: nothing is sent",
-    ReplayOutcome.ALREADY_REPLAYED: "it was replayed before: nothing is left to do",
-    ReplayOutcome.FAILED_AGAIN: "its report has failed again: see its error, fix the cause, then replay it",
-    ReplayOutcome.BEING_SENT: "a worker is sending its report right now: look again in a minute",
-    ReplayOutcome.UNKNOWN_OUTCOME: "its mail may just have reached its user: look for it at the mail provider, then "
-    "replay it again",
-    ReplayOutcome.DISMISSED: "it was dismissed: open it again by reports dead-letters reopen, then replay it",
-    ReplayOutcome.NAMES_NO_REPORT: "it names no report, so there is nothing to put back: dismiss it",
-    ReplayOutcome.EXPIRED: "its delivery record is deleted, so its report may have been sent: dismiss it",
-    ReplayOutcome.NOT_FOUND: "there is no such dead letter",
-    ReplayOutcome.ERROR: "Google Cloud did not answer or refused",
-}
+    REPLAYED = "replayed", "its delivery is back in the queue", True
+    ALREADY_SENT = "already-sent", "its report was sent: nothing is sent again", True
+    ALREADY_SKIPPED = (
+        "already-skipped",
+        "its user or its subscription is gone, inactive or paused: nothing is sent",
+        True,
+    )
+    ALREADY_REPLAYED = "already-replayed", "it was replayed before: nothing is left to do", True
+    FAILED_AGAIN = "failed-again", "its report has failed again: see its error, fix the cause, then replay it"
+    BEING_SENT = "being-sent", "a worker is sending its report right now: look again in a minute"
+    UNKNOWN_OUTCOME = (
+        "unknown-outcome",
+        "its mail may just have reached its user: look for it at the mail provider, then replay it again",
+    )
+    DISMISSED = "dismissed", "it was dismissed: open it again by reports dead-letters reopen, then replay it"
+    NAMES_NO_REPORT = "names-no-report", "it names no report, so there is nothing to put back: dismiss it"
+    EXPIRED = "expired", "its delivery record is deleted, so its report may have been sent: dismiss it"
+    NOT_FOUND = "not-found", "there is no such dead letter"
+    ERROR = "error", "Google Cloud did not answer or refused"
 
 
 class ReplayStep(Enum):
