@@ -77,20 +77,10 @@ def tell(topic: DeadLetterTopic, alert: SystemAlert) -> bool:
     Returns:
         whether Pub/Sub has it.
     """
-    try:
-        topic.tell(alert)
-    except (GoogleAPIError, TimeoutError) as error:
-        # The field that deployment/alert_policies/needs-a-person.json watches for.
-        _logger.error(  # noqa: TRY400  the traceback is the library's own
-            "alert_not_published",
-            alert=alert.alert.value,
-            run_id=alert.run_id,
-            detail=alert.detail,
-            error=type(error).__name__,
-        )
-        return False
-    _logger.warning("alert_published", kind=alert.alert.value, run_id=alert.run_id)
-    return True
+    is_told = topic.told(alert)
+    if is_told:
+        _logger.warning("alert_published", kind=alert.alert.value, run_id=alert.run_id)
+    return is_told
 
 
 class RunAlerts:

@@ -11,7 +11,6 @@ from google.api_core.exceptions import GoogleAPIError
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.firestore.unknown_outcome import UnknownOutcomes
 from functions.shared.records.mail_event import MailRecord
-from functions.shared.records.system_alert import SystemAlert
 
 _AT_ONCE = 8
 
@@ -23,7 +22,7 @@ class SettledOutcomes:
 
     Args:
         outcomes: settles one.
-        topic: where people are told.
+        topic: where people are told. Where that fails, the dead letter is closed all the same.
         now: the present, in UTC.
     """
 
@@ -50,7 +49,7 @@ class SettledOutcomes:
 
     def _settle(self, record: MailRecord) -> bool | None:
         try:
-            settled = self._outcomes.settle(record.id, record, now=self._now(), tell=self._tell)
+            settled = self._outcomes.settle(record.id, record, now=self._now(), tell=self._topic.told)
         except GoogleAPIError as error:
             _logger.warning("outcome_not_settled", delivery_id=record.id, error=type(error).__name__)
             return None
@@ -60,18 +59,3 @@ class SettledOutcomes:
         if settled.delivery or settled.letter:
             _logger.info("outcome_settled", delivery_id=record.id, closed_dead_letter=bool(settled.letter))
         return settled.is_sent
-
-    def _tell(self, alert: SystemAlert) -> None:
-        """Have people told. Raises nothing where that fails: the dead letter is closed all the same."""
-        try:
-            self._topic.tell(alert)
-        except (GoogleAPIError, TimeoutError) as error:
-            # The field that deployment/alert_policies/needs-a-person.json watches for.
-            _logger.error(  # noqa: TRY400  the traceback is the library's own
-                "alert_not_published",
-                alert=alert.alert.value,
-                run_id=alert.run_id,
-                delivery_id=alert.report and alert.report.delivery_id,
-                detail=alert.detail,
-                error=type(error).__name__,
-            )

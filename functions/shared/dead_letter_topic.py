@@ -3,9 +3,11 @@
 import functools
 from typing import TYPE_CHECKING
 
+import structlog
 from google.api_core.exceptions import (
     Aborted,
     Cancelled,
+    GoogleAPIError,
     InternalServerError,
     ResourceExhausted,
     RetryError,
@@ -33,6 +35,8 @@ _PASSING = if_exception_type(Aborted, Cancelled, InternalServerError, ResourceEx
 These are the ones after which Google's own client does so by default, without DEADLINE_EXCEEDED, which here says that
 the time is over. https://cloud.google.com/pubsub/docs/reference/error-codes
 """
+
+_logger = structlog.get_logger()
 
 
 @functools.cache
@@ -88,6 +92,27 @@ class DeadLetterTopic:
             TimeoutError: there was no answer within TELL_TIMEOUT_SECONDS.
         """
         self._publish(alert.to_json(), {"alert": alert.alert.value}, TELL_TIMEOUT_SECONDS)
+
+    def told(self, alert: SystemAlert) -> bool:
+        """Publish a system alert. Raises nothing: where that fails, the log has the alert.
+
+        Returns:
+            whether Pub/Sub has it.
+        """
+        try:
+            self.tell(alert)
+        except (GoogleAPIError, TimeoutError) as error:
+            _logger.error(  # noqa: TRY400  the traceback is the library's own
+                "alert_not_published",
+                # The field that deployment/alert_policies/needs-a-person.json watches for.
+                alert=alert.alert.value,
+                run_id=alert.run_id,
+                **({"delivery_id": alert.report.delivery_id} if alert.report else {}),
+                detail=alert.detail,
+                error=type(error).__name__,
+            )
+            return False
+        return True
 
     def _publish(self, data: bytes, attributes: dict[str, str], seconds: float) -> None:
         from google.pubsub_v1 import PubsubMessage

@@ -5,23 +5,15 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
-from typing import Protocol
 
 import structlog
 from google.api_core.exceptions import GoogleAPIError
 
+from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.firestore.delivery_store import DeliveryChanged, DeliveryStore, Move, Occasion
 from functions.shared.records.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.records.delivery import NOT_COUNTED, Delivery, DeliveryFailure, SkipReason
-from functions.shared.records.delivery_table import (
-    Event,
-    GivenUp,
-    Proven,
-    Refused,
-    Skipped,
-    Tried,
-    Unclear,
-)
+from functions.shared.records.delivery_table import Event, GivenUp, Proven, Refused, Skipped, Tried, Unclear
 from functions.shared.records.delivery_table import Sent as SentEvent
 from functions.shared.records.ids import malformed_letter_id
 from functions.shared.records.mark import met_pause_fields
@@ -42,13 +34,6 @@ _BODY_CHARACTERS = 10_000
 _logger = structlog.get_logger()
 
 
-class DeadLetters(Protocol):
-    """Where dead letters go: functions.shared.dead_letter_topic."""
-
-    def publish(self, letter: DeadLetter, *, task_name: str = "", retry_count: int = 0) -> None:
-        """Publish a dead letter; returns when Pub/Sub has stored it."""
-
-
 class AttemptEnd:
     """Ends attempts. Safe for threads.
 
@@ -64,7 +49,7 @@ class AttemptEnd:
         *,
         deliveries: DeliveryStore,
         inactive_users: InactiveUsers,
-        dead_letters: DeadLetters,
+        dead_letters: DeadLetterTopic,
         now: Callable[[], datetime],
     ) -> None:
         self._deliveries = deliveries

@@ -586,8 +586,8 @@ ALL = [
     Mutant(
         name="a dead letter closes by itself, and no one is told",
         file="functions/mail_events/settled_outcomes.py",
-        node="self._topic.tell(_)",
-        becomes="None",
+        node="self._topic.told",
+        becomes="bool",
         scenarios=("unknown outcomes: accepted, and the events come hours late",),
         tests=(
             "tests/functions/mail_events/integration/test_unknown_outcomes.py::test_the_dead_letter_closes_and_people_are_told",

@@ -12,6 +12,7 @@ import pytest
 import requests
 from google.cloud.pubsub_v1 import SubscriberClient
 
+from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.delivery_store import DeliveryStore
 from functions.shared.records.dead_letter import DeadLetter
@@ -252,10 +253,11 @@ def an_attempt(number: int, *, last: bool) -> Attempt:
     return Attempt(number=number, task_name="t", last=last, started_at=datetime.now(UTC))
 
 
-class Letters:
+class Letters(DeadLetterTopic):
     """Keeps dead letters."""
 
     def __init__(self) -> None:
+        super().__init__("any", "any")
         self.kept: list[DeadLetter] = []
 
     def publish(self, letter: DeadLetter, **_: Any) -> None:
