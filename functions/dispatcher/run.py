@@ -32,7 +32,7 @@ from functions.dispatcher.run_counters import RunCounters
 from functions.dispatcher.run_dependencies import RunDependencies
 from functions.dispatcher.run_division import RunDivision
 from functions.dispatcher.run_part import RunPart, RunStage, enqueue_part
-from functions.dispatcher.run_store import RunStore, ShareEnd
+from functions.dispatcher.run_store import RunStore
 from functions.shared.records.mail_breaker import BreakerState, StatisticsReading
 from functions.shared.records.run import QueueCondition, RunCounter, RunState
 
@@ -172,7 +172,7 @@ class Run:
                 look = threads.submit(self._admission.look) if part.shares == 1 else None
             if left := self._fan_out_due(part, started, threads):
                 return self._hand_over(left)
-            if self._division.end_share() is ShareEnd.OTHERS_GO_ON:
+            if not self._division.end_share():
                 return PartEnd.RUN_GOES_ON
             part = part.at(RunStage.SCHEDULING)
         found = look.result() if look else self._admission.look()

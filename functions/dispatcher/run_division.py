@@ -5,7 +5,7 @@ If one instance does the run (`DISPATCH_SHARES` is 1), this hands out nothing, a
 
 from functions.dispatcher.run_counters import RunCounters
 from functions.dispatcher.run_part import RunPart, enqueue_part
-from functions.dispatcher.run_store import RunStore, ShareEnd
+from functions.dispatcher.run_store import RunStore
 from functions.shared.queues.task_queue import TaskQueue
 from functions.shared.records.run import RunState
 
@@ -32,18 +32,21 @@ class RunDivision:
         for share in range(1, self._part.shares):
             enqueue_part(self._queue, self._part.of_share(share), self._counters)
 
-    def end_share(self) -> ShareEnd:
+    def end_share(self) -> bool:
         """Note that all that is due in the part's share is dealt with.
 
         Admission comes after all shares: a subscription that gets its due time now is due as well, and no share may
         read it as due.
 
+        Returns:
+            whether the part goes on with the run (RunStore.end_share).
+
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore cannot be written.
         """
         if self._part.shares == 1:
-            return ShareEnd.LAST
+            return True
         if self._counters.has_errors_here:
             self._store.note_share(self._part.share, RunState.FAILED, self._counters.to_dict())
-            return ShareEnd.OTHERS_GO_ON
+            return False
         return self._store.end_share(self._part.share, self._counters.to_dict())

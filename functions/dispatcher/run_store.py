@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from enum import Enum, auto
 from typing import Any
 
 from functions.shared.firestore.database import Database
@@ -28,15 +27,6 @@ _MOST_RUNS = 50
 _MOST_EARLIER_ATTEMPTS = 10
 """How many attempts before the last are kept. Cloud Scheduler calls again five times at most
 (scheduler.yaml); people may call more often."""
-
-
-class ShareEnd(Enum):
-    """Whether other shares still run when a share ends."""
-
-    OTHERS_GO_ON = auto()
-    """Another share has not finished: the last share to end continues the run."""
-    LAST = auto()
-    """All others have finished: this share, and no other, continues the run."""
 
 
 class RunStore:
@@ -139,15 +129,18 @@ class RunStore:
 
         self._change_share(share, counters, lambda _attempt, _is_latest: state, sweeps=sweeps)
 
-    def end_share(self, share: int, counters: Mapping[str, int]) -> ShareEnd:
-        """Note that a share has come to its end, unless it is the last and goes on with the run."""
+    def end_share(self, share: int, counters: Mapping[str, int]) -> bool:
+        """Note that a share has come to its end, unless it is the last and goes on with the run.
+
+        Returns:
+            whether it is the last: all others have finished, and this share, and no other, continues the run.
+        """
 
         def state_of(attempt: RunAttempt, is_latest: bool) -> RunState:
             is_last = is_latest and attempt.others_have_finished(share)
             return RunState.RUNNING if is_last else RunState.FINISHED
 
-        goes_on = self._change_share(share, counters, state_of) is RunState.RUNNING
-        return ShareEnd.LAST if goes_on else ShareEnd.OTHERS_GO_ON
+        return self._change_share(share, counters, state_of) is RunState.RUNNING
 
     def note_queues(self, condition: QueueCondition) -> None:
         """Note that the queues were paused or behind; `paused` outranks `behind`."""
