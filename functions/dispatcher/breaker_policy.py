@@ -4,7 +4,7 @@ Complaints and bounces cost a sender its reputation with mailbox providers, and 
 addresses repeats them with every run. docs/guides/deliverability.md says where the limits come from.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -39,28 +39,16 @@ class BreakerLimits(NamedTuple):
         return any((self.complaint_alert, self.complaint_stop, self.bounce_alert, self.bounce_stop))
 
 
-class BreakerAlert(NamedTuple):
-    """What people must be told.
-
-    Attributes:
-        kind: of the alert.
-        detail: what is wrong, with the numbers.
-    """
-
-    kind: AlertKind
-    detail: str
-
-
 class BreakerDecision(NamedTuple):
     """What follows for a run.
 
     Attributes:
         state: the breaker from now on. The run sends unless it is stopped.
-        alerts: what people must be told.
+        alerts: what people must be told: what is wrong, with the numbers, by the kind of the alert.
     """
 
     state: BreakerState
-    alerts: Sequence[BreakerAlert]
+    alerts: Mapping[AlertKind, str]
 
 
 def first_day(run_time: datetime) -> date:
@@ -92,11 +80,7 @@ def decide(
         found = _over(state.figures, limits, stop=False)
     else:
         found = {}
-    alerts = [
-        BreakerAlert(kind=kind, detail=detail)
-        for kind, detail in found.items()
-        if _is_to_be_told(state, kind, run_time)
-    ]
+    alerts = {kind: detail for kind, detail in found.items() if _is_to_be_told(state, kind, run_time)}
     return BreakerDecision(state=state, alerts=alerts)
 
 

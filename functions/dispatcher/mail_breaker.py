@@ -4,14 +4,14 @@ The mail provider's statistics decide, asked once a run (breaker_policy.py). Wit
 that may not read them must cost no one a report.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 import structlog
 from google.api_core.exceptions import GoogleAPIError
 
-from functions.dispatcher.breaker_policy import BreakerAlert, BreakerDecision, decide, first_day
+from functions.dispatcher.breaker_policy import BreakerDecision, decide, first_day
 from functions.dispatcher.mail_statistics.provider import StatisticsUnavailable
 from functions.dispatcher.run_alerts import tell
 from functions.dispatcher.run_dependencies import RunDependencies
@@ -97,30 +97,21 @@ class MailBreaker:
 
         return self._database.change(_DOCUMENT, decided)
 
-    def _tell(self, alerts: Sequence[BreakerAlert], state: BreakerState) -> None:
+    def _tell(self, alerts: Mapping[AlertKind, str], state: BreakerState) -> None:
         """Publish alerts, and note those that are: an alert that is not noted comes again with the next run."""
-        for alert in alerts:
-            if alert.kind is AlertKind.SENDING_STOPPED:
-                # The field that deployment/alert_policies/needs-a-person.json watches for: no mail goes out, and there
-                # may be no other channel.
-                _logger.error("sending_stopped", alert=alert.kind.value, run_id=self._run_id, because=alert.detail)
-        told = {
-            alert.kind.value: self._run_time
-            for alert in alerts
-            if tell(
-                self._topic,
-                SystemAlert(
-                    alert=alert.kind,
-                    run_id=self._run_id,
-                    at=datetime.now(UTC),
-                    detail=alert.detail,
-                    figures=state.figures.to_fields() if state.figures else {},
-                ),
-            )
-        }
+        stopped = AlertKind.SENDING_STOPPED
+        if stopped in alerts:
+            # The field that deployment/alert_policies/needs-a-person.json watches for: no mail goes out, and there
+            # may be no other channel.
+            _logger.error("sending_stopped", alert=stopped.value, run_id=self._run_id, because=alerts[stopped])
+        now, figures = datetime.now(UTC), state.figures.to_fields() if state.figures else {}
+        made = [
+            SystemAlert(alert=kind, run_id=self._run_id, at=now, detail=detail, figures=figures)
+            for kind, detail in alerts.items()
+        ]
+        told = {each.alert.value: self._run_time for each in made if tell(self._topic, each)}
         if not told:
             return
-
         try:
             self._database.change(
                 _DOCUMENT, lambda found: (None, {"told": {**BreakerState.from_snapshot(found).told, **told}})

@@ -56,16 +56,16 @@ def figures(delivered: int, complaints: int = 0, bounces: int = 0) -> MailFigure
 )
 def test_the_limits_at_their_edges(today: MailFigures, kinds: list[AlertKind]) -> None:
     decision = decide(FRESH, {TODAY: today}, LIMITS, run_time=NOON)
-    assert [alert.kind for alert in decision.alerts] == kinds
+    assert list(decision.alerts) == kinds
     assert decision.state.is_stopped is (STOPPED in kinds)
     assert decision.state.figures == today
 
 
 def test_a_stop_says_why_with_the_numbers() -> None:
     decision = decide(FRESH, {TODAY: figures(20_000, complaints=70, bounces=2000)}, LIMITS, run_time=NOON)
-    (alert,) = decision.alerts
+    (detail,) = decision.alerts.values()
     assert (
-        alert.detail
+        detail
         == decision.state.because
         == (
             "complaints: 0.35 % (70 of 20,000 delivered mails in 7 days), and the limit is 0.3 %; "
@@ -112,7 +112,7 @@ def test_without_any_limit_it_is_off() -> None:
     none = BreakerLimits(complaint_alert=off, complaint_stop=off, bounce_alert=off, bounce_stop=off, least_mails=1)
     assert not none.is_on
     every = figures(1000, complaints=1000, bounces=1000)
-    assert decide(FRESH, {TODAY: every}, none, run_time=NOON).alerts == []
+    assert decide(FRESH, {TODAY: every}, none, run_time=NOON).alerts == {}
 
 
 def told(state: BreakerState, *kinds: AlertKind, at: datetime) -> BreakerState:
@@ -122,15 +122,15 @@ def told(state: BreakerState, *kinds: AlertKind, at: datetime) -> BreakerState:
 def test_each_alert_comes_once_a_day() -> None:
     high = {TODAY: figures(1000, complaints=1), TODAY + DAY: figures(0)}
     first = decide(FRESH, high, LIMITS, run_time=NOON)
-    assert [alert.kind for alert in first.alerts] == [COMPLAINTS]
+    assert list(first.alerts) == [COMPLAINTS]
     # An alert that could not be published is not noted, and comes again.
     assert decide(first.state, high, LIMITS, run_time=NOON + HOUR).alerts == first.alerts
     state = told(first.state, COMPLAINTS, at=NOON)
-    assert decide(state, high, LIMITS, run_time=NOON + 11 * HOUR).alerts == []
-    assert [alert.kind for alert in decide(state, high, LIMITS, run_time=NOON + 12 * HOUR).alerts] == [COMPLAINTS]
+    assert decide(state, high, LIMITS, run_time=NOON + 11 * HOUR).alerts == {}
+    assert list(decide(state, high, LIMITS, run_time=NOON + 12 * HOUR).alerts) == [COMPLAINTS]
     # Another level is another alert.
     worse = {TODAY: figures(1000, complaints=3)}
-    assert [alert.kind for alert in decide(state, worse, LIMITS, run_time=NOON + HOUR).alerts] == [STOPPED]
+    assert list(decide(state, worse, LIMITS, run_time=NOON + HOUR).alerts) == [STOPPED]
 
 
 def stopped() -> BreakerState:
@@ -142,15 +142,15 @@ def test_stopped_stays_stopped_and_is_told_once_a_day() -> None:
     state = stopped()
     for days in (None, {TODAY: figures(50_000)}):
         assert decide(state, days, LIMITS, run_time=NOON + HOUR).state == state
-        assert decide(state, days, LIMITS, run_time=NOON + HOUR).alerts == []
-    (reminder,) = decide(state, None, LIMITS, run_time=NOON + DAY).alerts
-    assert (reminder.kind, reminder.detail) == (STOPPED, state.because)
+        assert decide(state, days, LIMITS, run_time=NOON + HOUR).alerts == {}
+    reminder = decide(state, None, LIMITS, run_time=NOON + DAY).alerts
+    assert reminder == {STOPPED: state.because}
 
 
 def test_without_statistics_nothing_is_stopped_and_the_figures_stay() -> None:
     state = decide(FRESH, {TODAY: figures(1000, complaints=1)}, LIMITS, run_time=NOON).state
     decision = decide(state, None, LIMITS, run_time=NOON + DAY)
-    assert (decision.state, decision.alerts) == (state, [])
+    assert (decision.state, decision.alerts) == (state, {})
 
 
 def test_after_it_is_resumed_only_what_is_added_counts() -> None:
@@ -160,25 +160,25 @@ def test_after_it_is_resumed_only_what_is_added_counts() -> None:
     yesterday, today = TODAY - DAY, TODAY
     before = {yesterday: figures(500, complaints=10), today: figures(1000, complaints=3, bounces=7)}
     first = decide(state, before, LIMITS, run_time=NOON + 2 * HOUR)
-    assert (first.state.figures, first.alerts, first.state.is_stopped) == (figures(0), [], False)
+    assert (first.state.figures, first.alerts, first.state.is_stopped) == (figures(0), {}, False)
 
     # Added to the day of the resumption, and on the day after it.
     added = {**before, today: figures(1500, complaints=3, bounces=7), TODAY + DAY: figures(501, complaints=1)}
     second = decide(first.state, added, LIMITS, run_time=NOON + DAY)
     assert second.state.figures == figures(1001, complaints=1)
-    assert second.alerts == []
+    assert second.alerts == {}
 
     # A new stop on the same day is told again.
     worse = {**before, today: figures(2000, complaints=6)}
     third = decide(first.state, worse, LIMITS, run_time=NOON + 3 * HOUR)
-    assert [alert.kind for alert in third.alerts] == [STOPPED]
+    assert list(third.alerts) == [STOPPED]
 
 
 def test_an_alert_comes_again_on_the_day_of_a_resumption() -> None:
     state = told(stopped(), COMPLAINTS, at=NOON - HOUR).resumed(at=NOON + HOUR, by="", note="")
     state = decide(state, {TODAY: figures(1000, complaints=3)}, LIMITS, run_time=NOON + 2 * HOUR).state
     decision = decide(state, {TODAY: figures(2000, complaints=4)}, LIMITS, run_time=NOON + 3 * HOUR)
-    assert [alert.kind for alert in decision.alerts] == [COMPLAINTS]
+    assert list(decision.alerts) == [COMPLAINTS]
 
 
 def test_statistics_that_shrink_count_as_nothing_added() -> None:
