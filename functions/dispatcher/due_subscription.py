@@ -53,14 +53,7 @@ class DueSubscription(NamedTuple):
         Args:
             run: the id of the run that makes it.
         """
-        return ReportTask(
-            user_id=self.user_id,
-            subscription_id=self.subscription_id,
-            delivery_id=self.delivery_id,
-            due_at=self.due_at,
-            run_id=run,
-            kind=self.kind,
-        )
+        return ReportTask.of(self.user_id, self.subscription_id, self.due_at, run_id=run, kind=self.kind)
 
 
 def read_due_subscription(document: Mapping[str, Any], default_kind: str) -> DueSubscription:

@@ -11,7 +11,7 @@ from functions.shared.firestore.delivery_store import DeliveryChanged, DeliveryS
 from functions.shared.queues.task_queue import NewTask, TaskQueue
 from functions.shared.records.delivery import Delivery
 from functions.shared.records.delivery_table import Noted, TaskMade
-from functions.shared.records.ids import delivery_id, run_id, task_id
+from functions.shared.records.ids import run_id, task_id
 from functions.shared.records.mark import by_hand_fields, due_period, period_until
 from functions.shared.records.report_task import ReportTask
 from functions.shared.records.states import DeliveryState
@@ -67,10 +67,11 @@ def send_now(
     now = now.replace(microsecond=0)
     _check(user, subscription, now)
     deliveries, standing = DeliveryStore(database, defaults), subscription.next_report_at
-    task = _task(subscription, standing if standing and standing <= now else now, now)
+    task_due_at = partial(ReportTask.of, user.id, subscription.id, run_id=run_id(now), kind=subscription.kind)
+    task = task_due_at(standing if standing and standing <= now else now)
     delivery = deliveries.read_delivery(task)
     if delivery and delivery.is_final:
-        task, delivery = _task(subscription, now, now), None
+        task, delivery = task_due_at(now), None
     new = NewTask(task_id(task.delivery_id, f"send{run_id(now)}"), task.to_json())
     noted = _note(deliveries, TaskDocuments(delivery, user, subscription), task, new.task_id, now)
     [outcome] = queue.enqueue([new])
@@ -80,17 +81,6 @@ def send_now(
         raise OperatorError(f"The queue {queue.queue} does not take the task: {outcome.status} {outcome.message}")
     return EnqueuedReport(
         delivery_id=task.delivery_id, task=new.task_id, due_at=task.due_at, was_due=task.due_at == standing
-    )
-
-
-def _task(subscription: Subscription, due_at: datetime, now: datetime) -> ReportTask:
-    return ReportTask(
-        user_id=subscription.user_id,
-        subscription_id=subscription.id,
-        delivery_id=delivery_id(subscription.user_id, subscription.id, due_at),
-        due_at=due_at,
-        run_id=run_id(now),
-        kind=subscription.kind,
     )
 
 

@@ -1,7 +1,7 @@
 """The body of a Cloud Tasks task: the dispatcher and the operator write it, the worker reads it."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field
 
@@ -29,6 +29,18 @@ class ReportTask(Contract):
     due_at: DueTime
     run_id: Annotated[str, Field(min_length=1, max_length=64)]
     kind: Annotated[str, Field(pattern=KIND_PATTERN)]
+
+    @classmethod
+    def of(cls, user_id: str, subscription_id: str, due_at: datetime, *, run_id: str, kind: str) -> Self:
+        """The task of the delivery that is of a subscription and a due time."""
+        return cls(
+            user_id=user_id,
+            subscription_id=subscription_id,
+            delivery_id=delivery_id(user_id, subscription_id, due_at),
+            due_at=due_at,
+            run_id=run_id,
+            kind=kind,
+        )
 
     @property
     def names_its_delivery(self) -> bool:
