@@ -19,13 +19,7 @@ from functions.shared.records.delivery import Delivery
 from functions.shared.records.mail_event import MailRecord
 from functions.shared.records.recipients import recipients
 from functions.shared.settings import OnUnknownOutcome
-from functions.worker.mail.delivery_lookup import (
-    DeliveryLookup,
-    LookupAnswer,
-    LookupUnavailable,
-    MailFound,
-    WantedMail,
-)
+from functions.worker.mail.delivery_lookup import DeliveryLookup, LookupAnswer, LookupUnavailable, MailFound, WantedMail
 from functions.worker.mail.model import Accepted, MailOutcome, Unclear
 from functions.worker.task_delivery import TaskDelivery
 from functions.worker.time_budget import LEASE, LOOKUP_SECONDS
@@ -96,19 +90,19 @@ class OutcomeInquiry:
         """
         over_at = time.monotonic() + LOOKUP_SECONDS
         record = self._mail_record(wanted.delivery_id)
+        answer: LookupAnswer
         if record is not None and record.proves_acceptance:
-            _log(wanted, found="mail-event")
-            return MailFound(message_id=record.message_id)
-        if self._lookup is None:
-            _log(wanted, found="nothing")
+            answer, found = MailFound(message_id=record.message_id), "mail-event"
+        elif self._lookup is None:
             error = "it has no records to look in, or the worker is set up not to (SENDGRID_LOGS)"
-            return LookupUnavailable(error=error, lasting=True)
-        answer = self._lookup.find(wanted, seconds=over_at - time.monotonic())
-        _log(wanted, found="provider-record" if isinstance(answer, MailFound) else "nothing")
-        if isinstance(answer, LookupUnavailable):
-            _logger.warning(
-                "mail_lookup_unavailable", delivery_id=wanted.delivery_id, lasting=answer.lasting, error=answer.error
-            )
+            answer, found = LookupUnavailable(error=error, lasting=True), "nothing"
+        else:
+            answer = self._lookup.find(wanted, seconds=over_at - time.monotonic())
+            found = "provider-record" if isinstance(answer, MailFound) else "nothing"
+            if isinstance(answer, LookupUnavailable):
+                lasting, error = answer.lasting, answer.error
+                _logger.warning("mail_lookup_unavailable", delivery_id=wanted.delivery_id, lasting=lasting, error=error)
+        _logger.info("unknown_outcome_inquired", delivery_id=wanted.delivery_id, found=found)
         return answer
 
     def clear_up(self, outcome: MailOutcome, wanted: WantedMail) -> MailOutcome:
@@ -136,10 +130,6 @@ def _cause_of_doubt(delivery: Delivery | None) -> str:
     if delivery is not None and delivery.is_restored:
         return "it was due before Firestore was restored, and may have been sent after the copy was made"
     return (delivery and (delivery.problem or delivery.last_error)) or "a worker ended while it was sending"
-
-
-def _log(wanted: WantedMail, *, found: str) -> None:
-    _logger.info("unknown_outcome_inquired", delivery_id=wanted.delivery_id, found=found)
 
 
 def wanted_mail(work: TaskDelivery) -> WantedMail:

@@ -30,12 +30,7 @@ from functions.worker.sending import Sending
 from functions.worker.skipping import Subscriber, subscriber_of
 from functions.worker.task_answer import AttemptTimer, TaskAnswer
 from functions.worker.task_delivery import TaskDelivery
-from functions.worker.time_budget import (
-    CLAIM_SECONDS,
-    CLAIM_SECONDS_NEEDED,
-    LEASE,
-    LOOK_AGAIN_SECONDS,
-)
+from functions.worker.time_budget import CLAIM_SECONDS, CLAIM_SECONDS_NEEDED, LEASE, LOOK_AGAIN_SECONDS
 from functions.worker.transitions import (
     GiveUp,
     NextStep,

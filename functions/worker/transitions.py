@@ -153,21 +153,12 @@ def transition_after(outcome: MailOutcome, *, last_attempt: bool, can_repeat: bo
         case Refused(error=error):
             return GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error=error)
         case Throttled(error=error, retry_after_seconds=seconds):
-            return retry_or_give_up(
-                Retry(status=HTTPStatus.TOO_MANY_REQUESTS, cause="throttled", error=error, retry_after_seconds=seconds),
-                last_attempt=last_attempt,
-            )
+            again = Retry(HTTPStatus.TOO_MANY_REQUESTS, cause="throttled", error=error, retry_after_seconds=seconds)
         case Unavailable(error=error):
-            return retry_or_give_up(
-                Retry(status=HTTPStatus.INTERNAL_SERVER_ERROR, cause="provider-unavailable", error=error),
-                last_attempt=last_attempt,
-            )
+            again = Retry(HTTPStatus.INTERNAL_SERVER_ERROR, cause="provider-unavailable", error=error)
         case NotAllowed(error=error):
             # The key is broken, not the report: the whole queue slows down until somebody replaces the key.
-            return retry_or_give_up(
-                Retry(status=HTTPStatus.SERVICE_UNAVAILABLE, cause="provider-refuses-key", error=error),
-                last_attempt=last_attempt,
-            )
+            again = Retry(HTTPStatus.SERVICE_UNAVAILABLE, cause="provider-refuses-key", error=error)
         case Unclear(error=error, is_lasting=True):
             # Neither a repeat nor the provider's records would say more: a person decides at once.
             return GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error)
@@ -177,6 +168,7 @@ def transition_after(outcome: MailOutcome, *, last_attempt: bool, can_repeat: bo
             # The claim is kept: once its lease is over, a later attempt repeats the requests or finds out whether the
             # provider has the mail. After the last attempt of all, the next run makes a task for that.
             return Retry(status=HTTPStatus.INTERNAL_SERVER_ERROR, cause="unknown-outcome", error=error, release=False)
+    return retry_or_give_up(again, last_attempt=last_attempt)
 
 
 def retry_or_give_up(retry: Retry, *, last_attempt: bool) -> Retry | GiveUp:

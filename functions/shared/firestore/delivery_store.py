@@ -231,7 +231,9 @@ class DeliveryStore:
             except ChangedMeanwhile:
                 found = self.read(task)
             else:
-                return self._changed(task, before, fields, version)
+                if before is None:
+                    return Delivery.from_fields(task.delivery_id, fields, version=version)
+                return before.changed(fields, version)
             delivery = found.delivery
             # Firestore says so also when the write took effect, its answer was lost, and the client tried again.
             if delivery and _is_as_written(delivery, fields, before):
@@ -332,13 +334,6 @@ class DeliveryStore:
         if before is None or before.version is None:
             return create(_delivery(task), fields)
         return update(_delivery(task), fields, before.version)
-
-    def _changed(
-        self, task: ReportTask, before: Delivery | None, fields: Mapping[str, Any], version: datetime
-    ) -> Delivery:
-        if before is None:
-            return Delivery.from_fields(task.delivery_id, fields, version=version)
-        return before.changed(fields, version)
 
 
 def erase(database: Database, found: Sequence[FoundDocument]) -> None:

@@ -20,13 +20,7 @@ import structlog
 
 from functions.shared.sanitize import error_text, sanitize
 from functions.shared.within import within
-from functions.worker.mail.delivery_lookup import (
-    LookupAnswer,
-    LookupUnavailable,
-    MailFound,
-    MailNotFound,
-    WantedMail,
-)
+from functions.worker.mail.delivery_lookup import LookupAnswer, LookupUnavailable, MailFound, MailNotFound, WantedMail
 
 CONNECT_SECONDS = 5.0
 
