@@ -1,14 +1,14 @@
 """Reads the time that a run is for. Pure."""
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 
-from functions.shared.times.plausible_time import plausible
+from functions.shared.times.plausible_time import time_in
 
 SCHEDULE_TIME_HEADER = "X-CloudScheduler-ScheduleTime"
 """Set by Cloud Scheduler. https://cloud.google.com/scheduler/docs/creating#http"""
 
-_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
 def schedule_time(header: str | None, *, now: datetime) -> datetime:
@@ -25,12 +25,7 @@ def schedule_time(header: str | None, *, now: datetime) -> datetime:
     """
     if header is None:
         return now.replace(second=0, microsecond=0)
-    if _RFC_3339.fullmatch(header.strip()):
-        try:
-            time = datetime.fromisoformat(header.strip().upper()).astimezone(UTC)
-        except (ValueError, OverflowError):
-            pass
-        else:
-            if plausible(time):
-                return time
+    text = header.strip().upper()
+    if _RFC_3339.fullmatch(text) and (time := time_in(text)):
+        return time
     raise ValueError(f"{SCHEDULE_TIME_HEADER}: not a time such as 2026-11-24T13:00:00Z")

@@ -7,10 +7,10 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
-from functions.shared.times.plausible_time import plausible
+from functions.shared.times.plausible_time import time_in
 
 _MAX_ID_CHARACTERS = 200
 _FORWARDED = "CloudPubSubDeadLetterSource"
@@ -55,8 +55,8 @@ def read_pubsub_message(data: Any, *, event_id: str, now: datetime) -> PubSubMes
             _storable(key): _storable(value) for key, value in attributes.items() if not key.startswith(_FORWARDED)
         },
         message_id=_storable(message.get("messageId") or "")[:_MAX_ID_CHARACTERS] or event_id,
-        published_at=_timestamp(attributes.get(f"{_FORWARDED}TopicPublishTime"))
-        or _timestamp(message.get("publishTime"))
+        published_at=time_in(attributes.get(f"{_FORWARDED}TopicPublishTime"))
+        or time_in(message.get("publishTime"))
         or now,
     )
 
@@ -79,11 +79,3 @@ def _as_bytes(data: Any) -> bytes:
 def _storable(value: Any) -> str:
     """Any value as text that Firestore takes. JSON can hold half a character, a lone surrogate; Firestore cannot."""
     return str(value).encode(errors="replace").decode()
-
-
-def _timestamp(text: Any) -> datetime | None:
-    try:
-        timestamp = datetime.fromisoformat(text)
-        return plausible(timestamp.astimezone(UTC)) if timestamp.tzinfo else None
-    except (TypeError, ValueError, OverflowError):
-        return None

@@ -5,7 +5,6 @@ https://github.com/resend/resend-openapi
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from functions.mail_events.event_fields import PAUSES, is_delivery_id, kept_text
@@ -14,7 +13,7 @@ from functions.shared.mail.argument_tags import argument_in
 from functions.shared.records.address_hash import address_hash
 from functions.shared.records.mail_event import MailEvent, MailStatus
 from functions.shared.records.subscription import PauseReason
-from functions.shared.times.plausible_time import plausible
+from functions.shared.times.plausible_time import time_in
 
 STATUSES = {
     "email.sent": MailStatus.PROCESSED,
@@ -58,7 +57,7 @@ def _read(event: Mapping[str, Any]) -> list[MailEvent] | Passed:
     tags = data.get("tags")
     if not isinstance(tags, dict) or "delivery_id" not in tags:
         return Passed.WITHOUT_DELIVERY
-    delivery_id, at, addresses = argument_in(tags, "delivery_id"), _moment(event.get("created_at")), _addresses(data)
+    delivery_id, at, addresses = argument_in(tags, "delivery_id"), time_in(event.get("created_at")), _addresses(data)
     if not is_delivery_id(delivery_id) or at is None or not addresses:
         return Passed.MALFORMED
     found = data.get(_DETAILS.get(kind, ""))
@@ -93,16 +92,6 @@ def _reason(details: Mapping[str, Any]) -> str:
     codes = details.get("diagnosticCode")
     said = codes[0] if isinstance(codes, list) and codes else codes
     return kept_text(said) or kept_text(details.get("message")) or kept_text(details.get("reason"))
-
-
-def _moment(text: Any) -> datetime | None:
-    if not isinstance(text, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-        return plausible(moment.astimezone(UTC)) if moment.tzinfo else None
-    except (ValueError, OverflowError):
-        return None
 
 
 def _addresses(data: Mapping[str, Any]) -> list[str]:

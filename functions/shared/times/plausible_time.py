@@ -17,3 +17,12 @@ def plausible(value: Any) -> datetime | None:
     if isinstance(value, datetime) and value.tzinfo is not None and EARLIEST <= value <= LATEST:
         return value
     return None
+
+
+def time_in(text: Any) -> datetime | None:
+    """The time, in UTC, that a text in ISO 8601 with an offset names, if it is between 1970 and 2200, else None."""
+    try:
+        time = datetime.fromisoformat(text)
+        return plausible(time.astimezone(UTC)) if time.tzinfo else None
+    except (TypeError, ValueError, OverflowError):
+        return None

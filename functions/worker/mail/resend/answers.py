@@ -11,6 +11,7 @@ from email.message import Message
 from http import HTTPStatus
 from typing import Any
 
+from functions.shared.records.stored_fields import stored_text
 from functions.shared.sanitize import sanitize
 from functions.worker.mail import http_call
 from functions.worker.mail.model import Accepted, NotAccepted, NotAllowed, Refused, Throttled, Unavailable, Unclear
@@ -52,9 +53,9 @@ def classify(status: int, headers: Message, body: bytes, *, now: datetime) -> Ac
     """
     answer = _object(body)
     if 200 <= status <= 299:
-        return Accepted(message_id=sanitize(_text(answer, "id")))
-    name = sanitize(_text(answer, "name"))
-    said = http_call.shown(_text(answer, "message") or body.decode(errors="replace"))
+        return Accepted(message_id=sanitize(stored_text(answer, "id")))
+    name = sanitize(stored_text(answer, "name"))
+    said = http_call.shown(stored_text(answer, "message") or body.decode(errors="replace"))
     error = f"Resend answered {' '.join(filter(None, (str(status), name)))}: {said}"
     if status == HTTPStatus.CONFLICT:
         return Unclear(error=f"{error}{_CONFLICTS.get(name, '')}")
@@ -95,8 +96,3 @@ def _object(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return answer if isinstance(answer, dict) else {}
-
-
-def _text(answer: dict[str, Any], name: str) -> str:
-    value = answer.get(name)
-    return value if isinstance(value, str) else ""
