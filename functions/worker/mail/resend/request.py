@@ -96,15 +96,10 @@ def _sandboxed(address: str) -> str:
 
 
 def _inline(image: InlineImage) -> dict[str, str]:
-    return {
-        "filename": image.filename,
-        "content": base64.b64encode(image.content).decode(),
-        "content_type": image.media_type,
-        "content_id": image.content_id,
-    }
+    return {**_attached(image), "content_id": image.content_id}
 
 
-def _attached(file: Attachment) -> dict[str, str]:
+def _attached(file: Attachment | InlineImage) -> dict[str, str]:
     return {
         "filename": file.filename,
         "content": base64.b64encode(file.content).decode(),

@@ -54,16 +54,10 @@ def to_request(mail: Mail, sender: Sender) -> dict[str, Any]:
 
 
 def _inline(image: InlineImage) -> dict[str, str]:
-    return {
-        "content": base64.b64encode(image.content).decode(),
-        "type": image.media_type,
-        "filename": image.filename,
-        "disposition": "inline",
-        "content_id": image.content_id,
-    }
+    return {**_attached(image), "disposition": "inline", "content_id": image.content_id}
 
 
-def _attached(file: Attachment) -> dict[str, str]:
+def _attached(file: Attachment | InlineImage) -> dict[str, str]:
     return {
         "content": base64.b64encode(file.content).decode(),
         "type": file.media_type,
