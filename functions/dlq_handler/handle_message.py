@@ -22,9 +22,9 @@ from functions.dlq_handler.intake.received_dead_letter import (
     unreadable_dead_letter,
 )
 from functions.dlq_handler.store.dead_letter_store import DeadLetterStore
-from functions.dlq_handler.store.delivery_evidence import read_evidence
 from functions.dlq_handler.store.system_alert_store import SystemAlertStore
 from functions.shared.firestore.database import Database
+from functions.shared.firestore.letter_store import LetterStore
 from functions.shared.firestore.unknown_outcome import UnknownOutcomes
 from functions.shared.records.dead_letter import DeadLetterState, StoredDeadLetter
 from functions.shared.records.delivery_table import MAY_HAVE_BEEN_SENT
@@ -56,7 +56,7 @@ class MessageHandler:
         links: AlertLinks,
         now: Callable[[], datetime],
     ) -> None:
-        self._database = database
+        self._letters = LetterStore(database)
         self._outcomes = UnknownOutcomes(database)
         self._dead_letters = DeadLetterStore(database)
         self._system_alerts = SystemAlertStore(database)
@@ -102,17 +102,17 @@ class MessageHandler:
         names_delivery = received.payload.get("delivery_id") == received.id
         if received.reason not in MAY_HAVE_BEEN_SENT or not names_delivery:
             return self._dead_letters.store(received, now=now)
-        evidence = read_evidence(self._database, received.id)
-        letter = self._dead_letters.store(received, now=now, was_sent=evidence.is_proof)
-        if not evidence.is_proof:
-            evidence = read_evidence(self._database, received.id)
-        if not evidence.is_proof:
+        found = self._letters.read(received.id)
+        letter = self._dead_letters.store(received, now=now, was_sent=found.is_proof)
+        if not found.is_proof:
+            found = self._letters.read(received.id)
+        if not found.is_proof:
             return letter
 
         def tell(alert: SystemAlert) -> None:
             self._alerter.alert(self._system_alerts.store(alert, now=now), message=message.message_id)
 
-        settled = self._outcomes.settle(received.id, evidence.record, now=now, tell=tell)
+        settled = self._outcomes.settle(received.id, found.record, now=now, tell=tell)
         _logger.info("outcome_settled", delivery_id=received.id, closed_dead_letter=bool(settled.letter))
         return letter._replace(state=DeadLetterState.SETTLED) if settled.letter else letter
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.write import Write, changed
 from functions.shared.records.dead_letter import DEAD_LETTERS, DeadLetterState, StoredDeadLetter, replayed_fields
-from functions.shared.records.delivery import DELIVERIES, Delivery
+from functions.shared.records.delivery import DELIVERIES, Delivery, DeliveryState
 from functions.shared.records.mail_event import MAIL_EVENTS, MailRecord
 
 Result = TypeVar("Result")
@@ -25,6 +25,12 @@ class ReportDocuments(NamedTuple):
     delivery: Delivery | None
     letter: StoredDeadLetter | None
     record: MailRecord | None
+
+    @property
+    def is_proof(self) -> bool:
+        """Whether the mail provider has accepted the mail."""
+        has_event = self.record is not None and self.record.proves_acceptance
+        return has_event or (self.delivery is not None and self.delivery.state is DeliveryState.SENT)
 
 
 Fields = Mapping[str, Any]
@@ -75,6 +81,10 @@ class LetterStore:
             return result, [changed(document, each) for document, each in fields if each]
 
         return self._database.until_written(turn)
+
+    def read(self, delivery_id: str) -> ReportDocuments:
+        """Read the documents; as above."""
+        return self.decide(delivery_id, lambda found: (found, {}, {}))
 
     def close(self, delivery_id: str, *, now: datetime) -> None:
         """Mark the dead letter of a replayed delivery that is final now, where the replay was interrupted before it
