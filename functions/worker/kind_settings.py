@@ -81,18 +81,14 @@ def load_kind_settings(declared: Mapping[str, needs.Needs], variables: Mapping[s
         SystemExit: with one line that says what is wrong. Values are not repeated: some are secrets.
     """
     try:
-        return _given(declared, variables, local=bool(variables.get("FIRESTORE_EMULATOR_HOST")))
+        found = needs.values(declared, variables, local=bool(variables.get("FIRESTORE_EMULATOR_HOST")))
     except needs.NotSet as error:
         sys.exit(f"Cannot start: {error}")
+    given = ((found[kind][name], secret) for kind, each in declared.items() for name, secret in each.secrets.items())
+    hide(value for value, secret in given if value != secret.local)
+    return found
 
 
 def next_percents(declared: Mapping[str, needs.Needs]) -> NextPercents:
     """The kinds that have a next version."""
     return {kind: each.next_percent for kind, each in declared.items() if each.next_percent is not None}
-
-
-def _given(declared: Mapping[str, needs.Needs], variables: Mapping[str, str], *, local: bool) -> KindSettings:
-    found = needs.values(declared, variables, local=local)
-    given = ((found[kind][name], secret) for kind, each in declared.items() for name, secret in each.secrets.items())
-    hide(value for value, secret in given if value != secret.local)
-    return found
