@@ -10,17 +10,15 @@ from functions.shared.settings import MailProviderName, Settings, cannot_start
 class ProviderParts(Protocol):
     """What a provider's folder has in its module `parts`."""
 
-    @property
-    def PATH(self) -> str:  # noqa: N802  a constant of the module
-        """Where its calls go."""
+    PATH: str
+    """Where its calls go."""
+
+    KEYS: str
+    """The name of the setting that has the keys."""
 
     @property
     def settings_class(self) -> type[Settings]:
         """By what its calls are verified."""
-
-    @property
-    def KEYS(self) -> str:  # noqa: N802  likewise
-        """The name of the setting that has the keys."""
 
     def signatures(self, keys: list[str], /) -> Signatures[Any]:
         """Make what verifies its calls.

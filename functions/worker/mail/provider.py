@@ -36,9 +36,8 @@ class ProviderParts(Protocol):
     about a mail that another one took.
     """
 
-    @property
-    def ABILITIES(self) -> ProviderAbilities:  # noqa: N802  a constant of the module
-        """What it can do."""
+    ABILITIES: ProviderAbilities
+    """What it can do."""
 
     def problem(self, mail: MailSettings, /) -> str:
         """What this provider cannot do of the settings for all mails, and what to do about it; empty where nothing."""
