@@ -3,7 +3,7 @@
 The worker creates a document before it sends the mail, and an attempt that finds the document sends nothing. If the
 provider clearly did not take the mail, the worker deletes the document, so that the next attempt may send. A worker
 that dies in between may leave the mail unsent. The customer can ask for it again, which is better than an order
-confirmed twice. Reports need more than this: see functions/worker/delivery_store.py.
+confirmed twice. Reports need more than this: see functions/shared/firestore/delivery_store.py.
 """
 
 from datetime import UTC, datetime, timedelta

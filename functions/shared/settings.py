@@ -233,7 +233,7 @@ class EnrollmentSettings(Settings):
 
 
 class RestoreSettings(Settings):
-    """What the functions must know of a restore of Firestore (functions.shared.restored_copy)."""
+    """What the functions must know of a restore of Firestore (functions.shared.records.delivery)."""
 
     restored_at: RestoredAt | None = None
     """A time by which the pipeline before the restore had sent its last mail; None: Firestore was not restored."""
