@@ -201,8 +201,8 @@ def without_address(stored: Stored, hashed: str, *, now: datetime) -> Mapping[st
         return {} if hashed in subscription.objecting else fields
     if left["to"] or not listed["to"]:
         return fields | {name: found for name, found in left.items() if found or listed[name]}
-    if others := [address for found in left.values() for address in found]:
-        return fields | {"to": others, **{name: [] for name in left if name != "to"}}
+    if left["cc"]:
+        return fields | {"to": left["cc"], "cc": []}
     return {**fields, **objection_pause_fields(after, stored.user, now=now)}
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from functions.shared.mail.argument_tags import argument_in
 from functions.shared.records.mail_event import MAIL_EVENTS
-from functions.shared.records.subscription import SUBSCRIPTIONS, PauseReason
+from functions.shared.records.subscription import ADDRESS_LISTS, SUBSCRIPTIONS, PauseReason
 from local_cloud.inbox.faults import Call
 from local_cloud.inbox.mime import ARGUMENT_HEADERS
 from proof.faults.moves import APPLICATION
@@ -73,7 +73,7 @@ _READ = {
     MAIL_EVENTS: InjectionPoint.READ_EVENTS,
 }
 _STOPPING = {PauseReason.BOUNCED, PauseReason.COMPLAINED, PauseReason.UNSUBSCRIBED}
-_ADDRESSES = {"objections", "to", "cc"}
+_ADDRESSES = {"objections", *ADDRESS_LISTS}
 
 
 @dataclass(frozen=True)

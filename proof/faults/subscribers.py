@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import count, cycle
 from typing import Any
 
-from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
+from functions.shared.records.subscription import ADDRESS_LISTS, DEFAULT_SUBSCRIPTION
 from proof.faults.invariants import Pause
 from proof.faults.moves import APPLICATION
 from proof.faults.plans import Plan
@@ -36,10 +36,10 @@ _IDS = ((DEFAULT_SUBSCRIPTION,), (DEFAULT_SUBSCRIPTION, "team", "ops:50%"), (DEF
 
 _KINDS = ("activity", "usage")
 
-_ADDRESSES: tuple[dict[str, Sequence[str]], ...] = (
+_ADDRESSES: tuple[Mapping[str, Sequence[str]], ...] = (
     {},
     {},
-    {"cc": ["copy-{}@example.com"]},
+    *({name: [f"{name}-{{}}@example.com"]} for name in ADDRESS_LISTS if name != "to"),
     {},
     {"to": ["first-{}@example.com", "second-{}@example.com"]},
 )

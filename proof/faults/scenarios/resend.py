@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
+from functions.shared.records.subscription import ADDRESS_LISTS
 from functions.shared.records.system_alert import AlertKind
 from functions.shared.settings import MailProviderName
 from local_cloud.tasks.dispatch import Answer
@@ -168,7 +169,8 @@ async def _other_addresses(scenario_run: ScenarioRun, victims: Sequence[str]) ->
     """The reports are for others by now. Those who may have got this one get it, and no one else: it is the same."""
     for key in scenario_run.subscriptions:
         if scenario_run.delivery(key) in victims:
-            await scenario_run.write_subscription(key, {"to": [f"new-{key.user_id}@example.com"], "cc": []})
+            lists: dict[str, list[str]] = {name: [] for name in ADDRESS_LISTS}
+            await scenario_run.write_subscription(key, lists | {"to": [f"new-{key.user_id}@example.com"]})
 
 
 async def _other_provider(scenario_run: ScenarioRun, _victims: Sequence[str]) -> None:

@@ -59,8 +59,7 @@ EVERY_FIELD: dict[str, Any] = {
     "day": 3,
     "cron": "0 8 * * 1-5",
     "covers": "since-last",
-    "to": ["a@example.com", " b@example.com "],
-    "cc": ["c@example.com"],
+    **{name: [f"{name}@example.com", f" {name}-2@example.com "] for name in ADDRESS_LISTS},
     "time_zone": "Asia/Tokyo",
     "locale": "ja",
     "sandbox": True,
@@ -88,7 +87,8 @@ def test_all_fields() -> None:
     assert subscription.problem == ""
     assert (subscription.shard, subscription.active, subscription.sandbox) == (29, False, True)
     assert (subscription.paused_because, subscription.paused_until) == (PauseReason.OPERATOR, DUE)
-    assert (subscription.to, subscription.cc) == (("a@example.com", "b@example.com"), ("c@example.com",))
+    for name in ADDRESS_LISTS:
+        assert getattr(subscription, name) == (f"{name}@example.com", f"{name}-2@example.com")
     assert (subscription.locale, subscription.options, subscription.skip_empty) == ("ja", {"threshold": 3}, False)
     assert subscription.next_report_at == subscription.reported_until == DUE
     schedule = subscription.schedule(USER)

@@ -32,7 +32,7 @@ SEVERAL = [
     recipient(unsubscribe_url="https://example.com/out?user=ada&token=t1", headers={"List-Unsubscribe": "<https://a>"}),
     recipient("team@example.com", unsubscribe_url="mailto:help@example.com?subject=b", headers={}),
     *(
-        recipient(f"{role}@example.com", unsubscribe_url="mailto:help@example.com?subject=b", role=role)
+        recipient(f"in-{role}@example.com", unsubscribe_url="mailto:help@example.com?subject=b", role=role)
         for role in RecipientRole
     ),
 ]
