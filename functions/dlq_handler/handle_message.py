@@ -14,7 +14,7 @@ from functions.dlq_handler.alerting.alerter import Alerter, AlertSubject
 from functions.dlq_handler.alerting.dead_letter_text import make_dead_letter_alert
 from functions.dlq_handler.alerting.system_alert_text import make_system_alert
 from functions.dlq_handler.channels.channel import Channel
-from functions.dlq_handler.channels.owner_channels import Audiences
+from functions.dlq_handler.channels.configured_channels import Audiences
 from functions.dlq_handler.intake.pubsub_message import PubSubMessage
 from functions.dlq_handler.intake.received_dead_letter import (
     ReceivedDeadLetter,

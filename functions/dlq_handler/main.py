@@ -5,7 +5,6 @@ functions-framework makes the CloudEvent of what Pub/Sub pushes.
 
 import functools
 import os
-import sys
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -18,10 +17,7 @@ from werkzeug.exceptions import BadRequest, Conflict, InternalServerError, Servi
 
 from functions.dlq_handler.alerting.alert_links import AlertLinks
 from functions.dlq_handler.alerting.alerter import AlertUntold
-from functions.dlq_handler.channels.apprise_channel import UnknownAlertUrl, apprise_channels
-from functions.dlq_handler.channels.channel import Channel
-from functions.dlq_handler.channels.owner_channels import Audiences, UnknownOwner, owner_channels
-from functions.dlq_handler.channels.slack_channel import SlackChannel
+from functions.dlq_handler.channels.configured_channels import UnknownChannel, configured_channels
 from functions.dlq_handler.handle_message import MessageHandler
 from functions.dlq_handler.intake.pubsub_message import read_pubsub_message
 from functions.dlq_handler.store.alertable_records import QUICK_SECONDS
@@ -33,23 +29,15 @@ from functions.shared.serving.server import configure_server
 from functions.shared.settings import DlqHandlerSettings, cannot_start, load_settings
 
 
-def _make_channels(settings: DlqHandlerSettings) -> tuple[list[Channel], Audiences]:
-    try:
-        owners, audiences = owner_channels(settings, os.environ)
-        slack = [SlackChannel(settings.slack_webhook_url)] if settings.slack_webhook_url else []
-        return [*slack, *apprise_channels(settings.alert_urls), *owners], audiences
-    except UnknownAlertUrl as error:
-        cannot_start(f"ALERT_URLS: {error}")
-    except UnknownOwner as error:
-        sys.exit(f"Cannot start: {error} (KIND_OWNERS; see docs/reference/settings.md)")
-
-
 _settings = load_settings(DlqHandlerSettings)
 configure_logging("dlq_handler", _settings.log_level)
 configure_server()
 _logger = structlog.get_logger()
 _verifier = TokenVerifier.from_settings(_settings, audience=_settings.dlq_handler_url, invoker=_settings.events_invoker)
-_channels, _audiences = _make_channels(_settings)
+try:
+    _channels, _audiences = configured_channels(_settings, os.environ)
+except UnknownChannel as problem:
+    cannot_start(str(problem))
 
 
 def _admit() -> Answer | None:

@@ -24,7 +24,7 @@ from functions.dlq_handler.alerting.cause_leaders import CauseLeaders
 from functions.dlq_handler.channels.alert import Alert
 from functions.dlq_handler.channels.channel import Channel
 from functions.dlq_handler.channels.channel_rate_limiter import ChannelRateLimiter
-from functions.dlq_handler.channels.owner_channels import Audiences
+from functions.dlq_handler.channels.configured_channels import Audiences
 from functions.dlq_handler.store.alertable_records import AlertableRecord, AlertableRecords, AlertableType
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.found_document import FoundDocument

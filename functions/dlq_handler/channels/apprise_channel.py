@@ -6,15 +6,10 @@ https://github.com/caronc/apprise/wiki
 import hashlib
 import logging
 import re
-from collections.abc import Sequence
 from typing import Any
 
 from functions.dlq_handler.channels.alert import Alert
 from functions.dlq_handler.channels.channel import ChannelFailed
-
-
-class UnknownAlertUrl(ValueError):
-    """Apprise does not know an entry of ALERT_URLS. The message has its number only, since the entry is a secret."""
 
 
 class AppriseChannel:
@@ -61,22 +56,11 @@ def _inert(text: str) -> str:
     return re.sub(r"[@<]|\](?=[(\[:])", "\\g<0>\u200b", text)
 
 
-def apprise_channels(urls: Sequence[str]) -> list[AppriseChannel]:
-    """Make the channels of ALERT_URLS.
-
-    Raises:
-        UnknownAlertUrl: Apprise does not know an entry.
-    """
-    if not urls:
-        return []
+def apprise_channel(url: str) -> AppriseChannel | None:
+    """The channel of a URL; None where Apprise does not know the URL."""
     import apprise  # only where it is used: it is large, and most deployments have Slack alone
 
     # It logs URLs, with the secrets in them.
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
-    channels = []
-    for number, url in enumerate(urls, start=1):
-        notifier = apprise.Apprise()
-        if not notifier.add(url):
-            raise UnknownAlertUrl(f"entry {number} is not a URL that Apprise knows")
-        channels.append(AppriseChannel(notifier, url))
-    return channels
+    notifier = apprise.Apprise()
+    return AppriseChannel(notifier, url) if notifier.add(url) else None

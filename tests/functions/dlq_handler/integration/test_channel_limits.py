@@ -13,7 +13,7 @@ from functions.dlq_handler.alerting.alert_links import AlertLinks
 from functions.dlq_handler.alerting.alerter import Alerter, AlertSubject, AlertUntold
 from functions.dlq_handler.alerting.cause_leaders import MAX_WAITING_CAUSES
 from functions.dlq_handler.alerting.dead_letter_text import make_dead_letter_alert
-from functions.dlq_handler.channels.apprise_channel import apprise_channels
+from functions.dlq_handler.channels.apprise_channel import apprise_channel
 from functions.dlq_handler.channels.channel_state import TURN_INTERVAL, failure_pause
 from functions.dlq_handler.channels.slack_channel import SlackChannel
 from functions.dlq_handler.intake.pubsub_message import read_pubsub_message
@@ -164,9 +164,11 @@ def test_many_that_wait_for_one_channel_do_not_hide_what_another_does_not_know(a
     """As `MAX_RECORDS_PER_ALERT` does for thousands, which take longer to read than a busy machine has time for."""
     door = database_of(around.firestore.port, PROJECT)
     around.pager.status = 500
+    pager = apprise_channel(around.pager.url)
+    assert pager is not None
     alerter = Alerter(
         database=door,
-        channels=[SlackChannel(around.inbox.slack_webhook_url), *apprise_channels([around.pager.url])],
+        channels=[SlackChannel(around.inbox.slack_webhook_url), pager],
         subjects={
             StoredDeadLetter: AlertSubject(DeadLetterStore(door), partial(make_dead_letter_alert, links=AlertLinks()))
         },

@@ -5,7 +5,7 @@ import inspect
 import pkgutil
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,12 +15,21 @@ import pytest
 
 from functions.dlq_handler import channels
 from functions.dlq_handler.channels.alert import Alert
-from functions.dlq_handler.channels.apprise_channel import AppriseChannel, apprise_channels
+from functions.dlq_handler.channels.apprise_channel import AppriseChannel
 from functions.dlq_handler.channels.channel import Channel, ChannelBusy, ChannelFailed
+from functions.dlq_handler.channels.configured_channels import configured_channels
 from functions.dlq_handler.channels.slack_channel import SlackChannel
+from functions.shared.settings import DlqHandlerSettings
+from tests.function_process import REPOSITORY
 from tests.support import free_ports
 
 SECRET = "kept-secret"
+REQUIRED = {
+    "google_cloud_project": "p",
+    "location": "l",
+    "dlq_handler_url": "https://dlq-handler.example",
+    "events_invoker": "events@p.iam.gserviceaccount.com",
+}
 ALERT = Alert(
     title="A report failed",
     facts=(("Kind", "activity"),),
@@ -39,20 +48,30 @@ class Case:
 
     Attributes:
         channel: the class.
-        at: makes the channel of a service that listens on this port, with SECRET in its address or key.
+        setting: which names it.
+        url: of a service on a port of this machine, with SECRET in its address or key.
         taken: the status of the answer to an alert that the service has taken.
         busy: that of one which it takes later, with Retry-After; None where the service does not say so.
     """
 
     channel: type[Channel]
-    at: Callable[[int], Channel]
+    setting: str
+    url: str
     taken: int = 200
     busy: int | None = None
 
+    def at(self, port: int) -> Channel:
+        """The channel, as the handler makes it of its settings."""
+        value = self.url.format(port=port)
+        settings = DlqHandlerSettings.model_validate({**REQUIRED, self.setting.lower(): value})
+        [made], _ = configured_channels(settings, {})
+        assert isinstance(made, self.channel)
+        return made
+
 
 CASES = [
-    Case(channel=SlackChannel, at=lambda port: SlackChannel(f"http://127.0.0.1:{port}/services/{SECRET}"), busy=429),
-    Case(channel=AppriseChannel, at=lambda port: apprise_channels([f"json://127.0.0.1:{port}/{SECRET}"])[0]),
+    Case(channel=SlackChannel, setting="SLACK_WEBHOOK_URL", url=f"http://127.0.0.1:{{port}}/{SECRET}", busy=429),
+    Case(channel=AppriseChannel, setting="ALERT_URLS", url=f"json://127.0.0.1:{{port}}/{SECRET}"),
 ]
 each_channel = pytest.mark.parametrize("case", CASES, ids=lambda case: case.channel.__name__)
 
@@ -132,3 +151,9 @@ def test_its_name_stays_from_start_to_start_and_is_no_secret(case: Case) -> None
 
 def test_no_two_have_one_name() -> None:
     assert len({case.at(1).name for case in CASES}) == len(CASES)
+
+
+@each_channel
+def test_the_page_about_alerts_says_what_to_set(case: Case) -> None:
+    page = (REPOSITORY / "docs/guides/alerts.md").read_text(encoding="utf-8")
+    assert f"`{case.url.partition(':')[0] if case.setting == 'ALERT_URLS' else case.setting}" in page

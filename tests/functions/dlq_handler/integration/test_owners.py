@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from functions.dlq_handler.channels.owner_channels import UnknownOwner, owner_channels
+from functions.dlq_handler.channels.configured_channels import UnknownChannel, configured_channels
 from functions.shared.records.report_task import ReportTask
 from functions.shared.records.system_alert import AlertKind, SystemAlert
 from functions.shared.settings import DlqHandlerSettings
@@ -146,17 +146,17 @@ def settings(**owners: str) -> DlqHandlerSettings:
     [
         ("team@corp.example", {}, "OWNER_MAIL_URL: not set, and the owner of sales is told by mail"),
         ("SALES_SLACK", {}, "SALES_SLACK: not set, and the owner of sales is told by it"),
-        ("SALES_SLACK", {"SALES_SLACK": "nosuch://secret"}, "SALES_SLACK: neither a Slack webhook nor a URL"),
+        ("SALES_SLACK", {"SALES_SLACK": "nosuch://secret"}, "SALES_SLACK: not a URL that Apprise knows"),
     ],
 )
 def test_an_owner_who_cannot_be_told_is_named(owner: str, variables: dict[str, str], said: str) -> None:
-    with pytest.raises(UnknownOwner, match=said) as told:
-        owner_channels(settings(sales=owner), variables)
+    with pytest.raises(UnknownChannel, match=said) as told:
+        configured_channels(settings(sales=owner), variables)
     assert "secret" not in str(told.value)
 
 
 def test_an_owner_of_several_kinds_is_one_channel() -> None:
-    channels, kinds = owner_channels(
+    channels, kinds = configured_channels(
         settings(sales="TEAM_SLACK", orders="TEAM_SLACK"), {"TEAM_SLACK": "https://hooks.slack.com/services/T/B/x"}
     )
     assert [channel.name for channel in channels] == list(kinds)
