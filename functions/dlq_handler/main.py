@@ -28,7 +28,6 @@ from functions.shared.serving.identity import NotAuthorized, TokenVerifier
 from functions.shared.serving.server import configure_server
 from functions.shared.settings import DlqHandlerSettings, cannot_start, load_settings
 
-
 _settings = load_settings(DlqHandlerSettings)
 configure_logging("dlq_handler", _settings.log_level)
 configure_server()

@@ -53,6 +53,8 @@ class Option:
     value: str
     text: str
     is_chosen: bool = False
+    fields: Sequence[str] = ()
+    """Those that count with it; style.css hides the others."""
 
 
 @dataclass(frozen=True)
@@ -284,7 +286,9 @@ def _titles(account: Account, language: Language) -> dict[str, str]:
 def _schedule_fields(subscription: Subscription, language: Language) -> list[Field]:
     _ = language.gettext
     offered = [*OFFERED, *([Cadence.CRON] if subscription.cadence is Cadence.CRON else [])]
-    cadences = [Option(each, cadence_name(each, language), each is subscription.cadence) for each in offered]
+    cadences = [
+        Option(each, cadence_name(each, language), each is subscription.cadence, each.fields) for each in offered
+    ]
     weekdays = [
         Option(str(number), language.weekday(_A_MONDAY + timedelta(days=number - 1)), number == subscription.weekday)
         for number in range(1, 8)

@@ -48,8 +48,7 @@ def preview(
         str | None,
         typer.Option(
             metavar="PERIOD",
-            help="2026-Q4, 2026-11, 2026-W48, 2026-11-24 or 2026-11-24T13, in the recipient's zone; "
-            "default: due or last.",
+            help="Such as 2026-11, 2026-W48 or 2026-11-24T13, in the recipient's zone; default: due or last.",
         ),
     ] = None,
     locale: Annotated[

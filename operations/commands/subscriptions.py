@@ -91,8 +91,8 @@ class _FieldOptions(TypedDict):
     cadence: Annotated[Cadence | None, typer.Option("--cadence", help="How often.")]
     hour: Annotated[int | None, typer.Option(help="0 to 23, in the recipient's own zone, as the other times are.")]
     minute: Annotated[int | None, typer.Option(help="0 to 59.")]
-    weekday: Annotated[str | None, typer.Option(metavar="DAY", help="For weekly reports: monday to sunday, or 1 to 7.")]
-    day: Annotated[int | None, typer.Option(help="For monthly and quarterly reports: 1 to 31.")]
+    weekday: Annotated[str | None, typer.Option(metavar="DAY", help="Of the week: monday to sunday, or 1 to 7.")]
+    day: Annotated[int | None, typer.Option(help="Of the month: 1 to 31.")]
     cron: Annotated[str | None, typer.Option(metavar="LINE", help="Five cron fields, such as '0 8 * * 1-5'.")]
     covers: Annotated[Covers | None, typer.Option("--covers", help="Which time a report covers.")]
     to: Annotated[

@@ -1,7 +1,7 @@
 """Which time a preview covers. Pure."""
 
 import re
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from functions.shared.records.mark import due_period
@@ -10,18 +10,17 @@ from functions.shared.times.period import Period
 from functions.shared.times.schedule import Cadence, Schedule
 
 _INSTANT = timedelta(microseconds=1)
-_MONTH = re.compile(r"(\d{4})-(\d{2})")
-_QUARTER = re.compile(r"(\d{4})-Q([1-4])")
-_WEEK = re.compile(r"(\d{4})-W(\d{2})")
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_HOUR = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2})")
-_CADENCES = {
-    _QUARTER: Cadence.QUARTERLY,
-    _MONTH: Cadence.MONTHLY,
-    _WEEK: Cadence.WEEKLY,
-    _DAY: Cadence.DAILY,
-    _HOUR: Cadence.HOURLY,
+
+PERIODS = {
+    Cadence.QUARTERLY: "2026-Q4",
+    Cadence.MONTHLY: "2026-11",
+    Cadence.WEEKLY: "2026-W48",
+    Cadence.DAILY: "2026-11-24",
+    Cadence.HOURLY: "2026-11-24T13",
 }
+"""By cadence, an example of how people write what its report covers."""
+
+_FORMS = {cadence: re.compile(re.sub(r"\d", r"\\d", example)) for cadence, example in PERIODS.items()}
 
 
 def next_period(subscription: Subscription, schedule: Schedule, now: datetime) -> Period:
@@ -62,46 +61,30 @@ def _covered_until(schedule: Schedule, end: datetime) -> Period:
 
 
 def parse_period(text: str, zone: ZoneInfo) -> Period:
-    """Read a period of a time zone: a quarter (2026-Q4), a month (2026-11), a week (2026-W48), a day (2026-11-24) or an
-    hour (2026-11-24T13).
+    """Read a period of a time zone, as PERIODS has them.
 
     Raises:
         ValueError: it is none of them.
     """
+    cadence = cadence_of(text)
+    refused = ValueError(f"{text!r} is not a period: {', '.join(PERIODS.values())}")
+    if cadence is None:
+        raise refused
     try:
-        return _parse(text.strip().upper(), zone)
+        start = datetime.fromisoformat(_first(text.strip().upper())).replace(tzinfo=zone).astimezone(UTC)
+        return Period(start, Schedule(cadence=cadence, time_zone=zone).unit_end(start))
     except (ValueError, OverflowError):
-        raise ValueError(f"{text!r} is not a period: 2026-Q4, 2026-11, 2026-W48, 2026-11-24 or 2026-11-24T13") from None
+        raise refused from None
 
 
 def cadence_of(text: str) -> Cadence | None:
     """How often a report comes that covers such a period; None where the text is none."""
-    return next((cadence for form, cadence in _CADENCES.items() if form.fullmatch(text.strip().upper())), None)
+    return next((cadence for cadence, form in _FORMS.items() if form.fullmatch(text.strip().upper())), None)
 
 
-def _parse(text: str, zone: ZoneInfo) -> Period:
-    if match := _QUARTER.fullmatch(text):
-        first = date(int(match[1]), 3 * int(match[2]) - 2, 1)
-        # The longest quarter has 92 days, and the shortest 90.
-        return _days(first, (first + timedelta(days=92)).replace(day=1), zone)
-    if match := _MONTH.fullmatch(text):
-        first = _date(f"{text}-01")
-        return _days(first, (first + timedelta(days=32)).replace(day=1), zone)
-    if match := _WEEK.fullmatch(text):
-        monday = date.fromisocalendar(int(match[1]), int(match[2]), 1)
-        return _days(monday, monday + timedelta(days=7), zone)
-    if _DAY.fullmatch(text):
-        return _days(_date(text), _date(text) + timedelta(days=1), zone)
-    if match := _HOUR.fullmatch(text):
-        start = datetime.combine(_date(match[1]), time(int(match[2])), zone).astimezone(UTC)
-        return Period(start=start, end=start + timedelta(hours=1))
-    raise ValueError(text)
-
-
-def _date(text: str) -> date:
-    return date.fromisoformat(text)
-
-
-def _days(first: date, behind: date, zone: ZoneInfo) -> Period:
-    start, end = (datetime.combine(day, time(), zone).astimezone(UTC) for day in (first, behind))
-    return Period(start=start, end=end)
+def _first(text: str) -> str:
+    """The first day or hour of a period, as ISO 8601 has it."""
+    year, _, rest = text.partition("-")
+    if rest.startswith("Q"):
+        return f"{year}-{3 * int(rest[1:]) - 2:02}-01"
+    return f"{text}-01" if rest.isdigit() else text

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, assert_never
+from typing import Any
 
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.query import Query
@@ -22,7 +22,6 @@ from functions.shared.records.subscription import (
 )
 from functions.shared.records.user import USERS
 from functions.shared.times.plausible_time import EARLIEST
-from functions.shared.times.schedule import Cadence
 from operations.deliveries.mail_records import mail_row
 from operations.errors import NotFound, OperatorError
 from operations.reading import document_fields
@@ -211,25 +210,18 @@ def latest_row(latest: Delivery | None) -> dict[str, Any]:
 def describe_schedule(subscription: Subscription) -> str:
     """When reports are due, in words."""
     zone = f" ({subscription.time_zone.key})" if subscription.time_zone else ""
-    at = f"at {subscription.hour:02}:{subscription.minute:02}"
-    match subscription.cadence:
-        case Cadence.HOURLY:
-            when = f"hourly at :{subscription.minute:02}"
-        case Cadence.DAILY:
-            when = f"daily {at}"
-        case Cadence.WEEKLY:
-            when = f"weekly on {_WEEKDAYS[subscription.weekday - 1]} {at}"
-        case Cadence.MONTHLY:
-            when = f"monthly on day {subscription.day} {at}"
-        case Cadence.QUARTERLY:
-            when = f"quarterly on day {subscription.day} {at}"
-        case Cadence.CRON:
-            when = f"cron {subscription.cron.text if subscription.cron else ''}"
-            if subscription.cron and (days := subscription.cron.either_day):
-                when += f", on days {days[0]} of the month and also on days {days[1]} of the week"
-        case _ as unreachable:
-            assert_never(unreachable)
-    return when + zone
+    if cron := subscription.cron:
+        days = cron.either_day
+        also = f", on days {days[0]} of the month and also on days {days[1]} of the week" if days else ""
+        return f"cron {cron.text}{also}{zone}"
+    fields = subscription.cadence.fields
+    when = subscription.cadence.value
+    if "weekday" in fields:
+        when += f" on {_WEEKDAYS[subscription.weekday - 1]}"
+    if "day" in fields:
+        when += f" on day {subscription.day}"
+    hour = f"{subscription.hour:02}" if "hour" in fields else ""
+    return f"{when} at {hour}:{subscription.minute:02}{zone}"
 
 
 def _listed(subscriptions: list[Subscription]) -> str:

@@ -260,36 +260,19 @@ class TestCadences:
         assert set(check[1].split()) == set(Cadence) - {Cadence.CRON}
         assert set(re.split(", | or ", check[2])) == set(Cadence) - {Cadence.CRON}
 
-    @pytest.mark.parametrize(
-        ("file", "line"),
-        [
-            ("docs/reference/settings.md", r"^\| `DEFAULT_CADENCE` .*"),
-            ("docs/reference/documents.md", r"^\| `cadence` .*"),
-            ("docs/guides/subscriptions.md", r"^\| `calendar` .*"),
-            ("deploy.env.example", r"(?:^#.*\n)+# DEFAULT_CADENCE="),
-        ],
-    )
-    def test_documents_name_all(self, file: str, line: str) -> None:
-        found = re.search(line, (REPOSITORY / file).read_text(encoding="utf-8"), re.MULTILINE)
-        assert found
-        missing = {cadence for cadence in Cadence if not re.search(rf"\b{cadence}\b", found[0])}
-        assert missing == ({Cadence.CRON} if "DEFAULT" in line else set())
+    @staticmethod
+    def named_in_row(field: str) -> tuple[str, set[Cadence]]:
+        page = (REPOSITORY / "docs/reference/documents.md").read_text(encoding="utf-8")
+        row = re.search(rf"^\| `{field}` .*", page, re.MULTILINE)
+        assert row
+        return row[0], {cadence for cadence in Cadence if re.search(rf"\b{cadence}\b", row[0])}
 
-    @pytest.mark.parametrize(
-        ("field", "file", "line"),
-        [
-            ("hour", "docs/reference/documents.md", r"^\| `hour` .*"),
-            ("minute", "docs/reference/documents.md", r"^\| `minute` .*"),
-            ("weekday", "docs/reference/documents.md", r"^\| `weekday` .*"),
-            ("day", "docs/reference/documents.md", r"^\| `day` .*"),
-            ("weekday", "operations/commands/subscriptions.py", r"^    weekday: .*"),
-            ("day", "operations/commands/subscriptions.py", r"^    day: .*"),
-        ],
-    )
-    def test_documents_say_which_use_a_field(self, field: str, file: str, line: str) -> None:
-        found = re.search(line, (REPOSITORY / file).read_text(encoding="utf-8"), re.MULTILINE)
-        assert found
-        named = {cadence for cadence in Cadence if re.search(rf"\b{cadence}\b", found[0])}
+    def test_the_documents_name_all(self) -> None:
+        assert self.named_in_row("cadence")[1] == set(Cadence)
+
+    @pytest.mark.parametrize("field", ["hour", "minute", "weekday", "day"])
+    def test_the_documents_say_which_use_a_field(self, field: str) -> None:
+        row, named = self.named_in_row(field)
 
         def first_due(cadence: Cadence, value: int) -> datetime:
             values: dict[str, Any] = {"hour": 8, "minute": 0, "weekday": 1, "day": 1, field: value}
@@ -297,7 +280,8 @@ class TestCadences:
 
         at_times = set(Cadence) - {Cadence.CRON}
         used_by = {cadence for cadence in at_times if first_due(cadence, 3) != first_due(cadence, 4)}
-        assert named == (set(Cadence) - used_by if "not use" in found[0] else used_by)
+        assert used_by == {cadence for cadence in at_times if field in cadence.fields}
+        assert named == (set(Cadence) - used_by if "not use" in row else used_by)
 
     def test_sample_users_have_all(self) -> None:
         written = [each.document for user in sample_users(12, now=NOW) for each in user.subscriptions if each.document]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Self
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
@@ -25,39 +25,36 @@ _WIDTHS = (3, 30, 300, 3000)
 
 
 class Cadence(StrEnum):
-    """How often a report is sent."""
+    """How often a report is sent.
 
-    HOURLY = "hourly"
-    DAILY = "daily"
-    WEEKLY = "weekly"
-    MONTHLY = "monthly"
-    QUARTERLY = "quarterly"
-    CRON = "cron"
+    Attributes:
+        fields: the fields of a subscription that say when its reports are due: all others of a Schedule change nothing.
+        months: how many whole months its unit of the calendar has; 0 where the unit is shorter.
+    """
+
+    fields: tuple[str, ...]
+    months: int
+
+    def __new__(cls, name: str, fields: tuple[str, ...] = (), months: int = 0) -> Self:
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.fields, member.months = fields, months
+        return member
+
+    HOURLY = "hourly", ("minute",)
+    DAILY = "daily", ("hour", "minute")
+    WEEKLY = "weekly", ("weekday", "hour", "minute")
+    MONTHLY = "monthly", ("day", "hour", "minute"), 1
+    QUARTERLY = "quarterly", ("day", "hour", "minute"), 3
+    CRON = "cron", ("cron",)
     """By a cron line."""
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """The fields of a subscription that say when its reports are due: all others of a Schedule change nothing."""
-        match self:
-            case Cadence.HOURLY:
-                return ("minute",)
-            case Cadence.DAILY:
-                return ("hour", "minute")
-            case Cadence.WEEKLY:
-                return ("weekday", "hour", "minute")
-            case Cadence.MONTHLY | Cadence.QUARTERLY:
-                return ("day", "hour", "minute")
-            case Cadence.CRON:
-                return ("cron",)
-            case _ as unreachable:
-                assert_never(unreachable)
 
 
 class Covers(StrEnum):
     """Which time a report covers."""
 
     CALENDAR = "calendar"
-    """Whole days, weeks, months or quarters: those that have ended before the due time."""
+    """Whole units of the calendar, such as days or months: those that have ended before the due time."""
     SINCE_LAST = "since-last"
     """The time from the last due time up to this one."""
 
@@ -72,8 +69,8 @@ class Schedule:
         hour: 0 to 23; not used by hourly reports, nor by cron.
         minute: 0 to 59; not used by cron.
         weekday: 1 (Monday) to 7 (Sunday), as ISO 8601 counts; used by weekly reports.
-        day: 1 to 31; used by monthly and quarterly reports (in the first month of a quarter), and the last day of a
-            month that has no such day.
+        day: 1 to 31; used by cadences of months, in the first of them, and the last day of a month that has no such
+            day.
         cron: the line, where the cadence is `cron`.
         covers: which time a report covers; None for the default, which is `calendar` from daily up. A cron line that is
             due several times a day counts as more often than daily.
@@ -115,15 +112,7 @@ class Schedule:
         """Whether reports cover whole units of the calendar."""
         if self.covers is not None:
             return self.covers is Covers.CALENDAR
-        match self.cadence:
-            case Cadence.HOURLY:
-                return False
-            case Cadence.DAILY | Cadence.WEEKLY | Cadence.MONTHLY | Cadence.QUARTERLY:
-                return True
-            case Cadence.CRON:
-                return self.cron is not None and self.cron.is_due_at_most_daily
-            case _ as unreachable:
-                assert_never(unreachable)
+        return self.cron.is_due_at_most_daily if self.cron else self.cadence is not Cadence.HOURLY
 
     def covered_until(self, due_at: datetime) -> datetime:
         """The end of the time that a report covers, by its due time."""
@@ -140,46 +129,29 @@ class Schedule:
         if self.covered_until(due_at) > reported_until:
             return due_at
         # The last report reached into a unit of the calendar: nothing more ends before that unit does.
-        return self.after(max(self._unit_end(reported_until) - _INSTANT, later_than or reported_until))
+        return self.after(max(self.unit_end(reported_until) - _INSTANT, later_than or reported_until))
 
     def unit_start(self, moment: datetime) -> datetime:
-        """The start, in UTC, of the unit of the calendar that a moment is in: an hour, a day, a week from Monday, a
-        month or a quarter of the recipient's own. By cron the unit is a day."""
+        """The start, in UTC, of the unit of the calendar that a moment is in: an hour, a day, a week from Monday, or
+        the cadence's months of the recipient's own. By cron the unit is a day."""
         local = moment.astimezone(self.time_zone)
-        today = local.date()
-        match self.cadence:
-            case Cadence.HOURLY:
-                # The offset is the moment's own, so that both hours of the same name begin.
-                return moment - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
-            case Cadence.DAILY | Cadence.CRON:
-                first = today
-            case Cadence.WEEKLY:
-                first = today - timedelta(days=today.weekday())
-            case Cadence.MONTHLY:
-                first = today.replace(day=1)
-            case Cadence.QUARTERLY:
-                first = today.replace(month=today.month - (today.month - 1) % 3, day=1)
-            case _ as unreachable:
-                assert_never(unreachable)
+        first = local.date()
+        if self.cadence is Cadence.HOURLY:
+            # The offset is the moment's own, so that both hours of the same name begin.
+            return moment - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+        if months := self.cadence.months:
+            first = first.replace(month=first.month - (first.month - 1) % months, day=1)
+        elif self.cadence is Cadence.WEEKLY:
+            first -= timedelta(days=first.weekday())
         return self._in_utc(datetime.combine(first, time()), fold=0)
 
-    def _unit_end(self, moment: datetime) -> datetime:
+    def unit_end(self, moment: datetime) -> datetime:
         """The start, in UTC, of the unit of the calendar that follows the one that a moment is in."""
         start = self.unit_start(moment)
-        match self.cadence:
-            case Cadence.HOURLY:
-                return start + timedelta(hours=1)
-            case Cadence.DAILY | Cadence.CRON:
-                longest = 1
-            case Cadence.WEEKLY:
-                longest = 7
-            case Cadence.MONTHLY:
-                longest = 31
-            case Cadence.QUARTERLY:
-                longest = 92
-            case _ as unreachable:
-                assert_never(unreachable)
-        # Noon of the day after the longest unit is in the next unit, whatever the clocks do.
+        if self.cadence is Cadence.HOURLY:
+            return start + timedelta(hours=1)
+        longest = 31 * self.cadence.months or (7 if self.cadence is Cadence.WEEKLY else 1)
+        # At noon so many days after the first one the next unit has begun, whatever the clocks do.
         first = start.astimezone(self.time_zone).date()
         return self.unit_start(self._in_utc(datetime.combine(first + timedelta(days=longest), time(12)), fold=0))
 
@@ -221,28 +193,18 @@ class Schedule:
         return abs(day_after - day_before)
 
     def _days_around(self, today: date, width: int) -> Iterator[date]:
-        match self.cadence:
-            case Cadence.DAILY:
-                for days in range(-width, width + 1):
-                    day = today + timedelta(days=days)
-                    # A zone that crosses the date line skips a whole day: there is nothing to report about that day.
-                    if any(self._is_shown(datetime.combine(day, hour)) for hour in (time.min, time(12), time.max)):
-                        yield day
-            case Cadence.WEEKLY:
-                this_week = today + timedelta(days=self.weekday - today.isoweekday())
-                for weeks in range(-width, width + 1):
-                    yield this_week + timedelta(weeks=weeks)
-            case Cadence.MONTHLY:
-                for months in range(-width, width + 1):
-                    yield self._day_of_month(today.year * 12 + today.month - 1 + months)
-            case Cadence.QUARTERLY:
-                this_quarter = (today.year * 12 + today.month - 1) // 3
-                for quarters in range(-width, width + 1):
-                    yield self._day_of_month((this_quarter + quarters) * 3)
-            case Cadence.HOURLY | Cadence.CRON:
-                raise AssertionError("an hour is no day")
-            case _ as unreachable:
-                assert_never(unreachable)
+        units = range(-width, width + 1)
+        if months := self.cadence.months:
+            this_unit = (today.year * 12 + today.month - 1) // months
+            yield from (self._day_of_month((this_unit + each) * months) for each in units)
+        elif self.cadence is Cadence.WEEKLY:
+            this_week = today + timedelta(days=self.weekday - today.isoweekday())
+            yield from (this_week + timedelta(weeks=each) for each in units)
+        else:
+            for day in (today + timedelta(days=each) for each in units):
+                # A zone that crosses the date line skips a whole day: there is nothing to report about that day.
+                if any(self._is_shown(datetime.combine(day, hour)) for hour in (time.min, time(12), time.max)):
+                    yield day
 
     def _day_of_month(self, months: int) -> date:
         """The day on which a report is due in a month, counted from January of the year 0."""

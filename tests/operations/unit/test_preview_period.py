@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from functions.shared.records.subscription import Subscription, SubscriptionDefaults
 from functions.shared.times.period import Period, period_to_report, unit_before
 from functions.shared.times.schedule import Cadence, Covers, Schedule
-from operations.previews.preview_period import next_period, parse_period, report_about
+from operations.previews.preview_period import PERIODS, next_period, parse_period, report_about
 
 HOUR = timedelta(hours=1)
 
@@ -46,23 +46,16 @@ def test_a_period_is_of_the_recipients_own_calendar(text: str, zone: str, start:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "yesterday", "2026", "2026-13", "2026-W60", "2026-02-30", "2026-11-24T25", "1-1-1", "2026-Q5", "9999-12"],
+    ["", "yesterday", "202611", "2026-13", "2026-W60", "2026-02-30", "2026-11-24T25", "1-1-1", "2026-Q5", "9999-12"],
 )
 def test_anything_else_is_refused_with_what_would_do(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is not a period: 2026-Q4, 2026-11, 2026-W48"):
+    with pytest.raises(ValueError, match=r"is not a period: .*2026-Q4, 2026-11, 2026-W48"):
         parse_period(text, ZoneInfo("UTC"))
 
 
 def test_the_period_of_each_cadence_can_be_asked_for() -> None:
-    texts = {
-        Cadence.HOURLY: "2026-10-25T08",
-        Cadence.DAILY: "2026-10-25",
-        Cadence.WEEKLY: "2026-W43",
-        Cadence.MONTHLY: "2026-10",
-        Cadence.QUARTERLY: "2026-Q3",
-    }
-    assert texts.keys() == set(Cadence) - {Cadence.CRON}
-    for cadence, text in texts.items():
+    assert PERIODS.keys() == set(Cadence) - {Cadence.CRON}
+    for cadence, text in PERIODS.items():
         schedule = Schedule(cadence=cadence, time_zone=ZoneInfo("Europe/Berlin"), covers=Covers.CALENDAR)
         period = parse_period(text, schedule.time_zone)
         assert period == unit_before(schedule, period.end)
