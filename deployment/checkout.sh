@@ -3,7 +3,7 @@
 # that ./reports version can say what runs.
 
 # What a deployment is made of, from the folder that this script is in.
-DEPLOYED_FROM="functions operations deployment deploy.sh queue.yaml scheduler.yaml"
+DEPLOYED_FROM="functions report_kit kinds operations deployment deploy.sh queue.yaml scheduler.yaml"
 COMMIT=""
 VERSION=""
 

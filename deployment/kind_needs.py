@@ -19,9 +19,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from functions.worker.reports import needs as kind_needs  # noqa: E402
+from functions.shared import needs as kind_needs  # noqa: E402
 
-REPORTS = ROOT / "functions" / "worker" / "reports"
+REPORTS = ROOT / "kinds"
 LOCK = ROOT / "functions" / "worker" / "requirements.lock"
 REQUIREMENTS = (
     "functions/*/requirements.txt",

@@ -15,7 +15,7 @@ OWNER_SECRETS=""
 load_needs() {
   local file found="" python what name owner value
   : >"$WORK/needs"
-  for file in "$ROOT"/functions/worker/reports/*/needs.yaml; do if [ -f "$file" ]; then found=yes; fi; done
+  for file in "$ROOT"/kinds/*/needs.yaml; do if [ -f "$file" ]; then found=yes; fi; done
   if [ -z "$found" ]; then return; fi
   python="$(python_with_yaml)"
   [ -n "$python" ] || fail "kinds of report have files needs.yaml, and python3 has no PyYAML to read them." \

@@ -177,7 +177,7 @@ wrong_settings() {
   done
   matches "${BRAND_COLOR:-#000000}" '^#[0-9a-fA-F]{6}$' || echo "BRAND_COLOR: a color such as #2563eb."
   wrong_mail_provider
-  [ -f "$ROOT/functions/worker/reports/$DEFAULT_KIND/__init__.py" ] || [ -f "$ROOT/functions/worker/reports/$DEFAULT_KIND/report.yaml" ] ||
+  [ -f "$ROOT/kinds/$DEFAULT_KIND/__init__.py" ] || [ -f "$ROOT/kinds/$DEFAULT_KIND/report.yaml" ] ||
     echo "DEFAULT_KIND: no kind of report of this name; ./reports new makes one."
   matches "${DISPATCH_SHARES:-1}" '^([1-9]|[12][0-9]|30)$' || echo "DISPATCH_SHARES: a number from 1 to 30."
   wrong_enrollment

@@ -11,7 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from stage_function import copy_tracked, hash_of
+from stage_function import REPORTS, copy_tracked, hash_of
 
 PROCFILE = "web: python -m operations.console.deployed\n"
 
@@ -19,7 +19,7 @@ PROCFILE = "web: python -m operations.console.deployed\n"
 def stage(root: Path, directory: Path, runtime: str) -> None:
     """Lay the console out in the directory, which is made."""
     # The schedule is for the overview, which says when the next run is.
-    paths = ("functions/__init__.py", "functions/shared", "functions/worker", "operations", "scheduler.yaml")
+    paths = ("functions/__init__.py", "functions/shared", "functions/worker", *REPORTS, "operations", "scheduler.yaml")
     copy_tracked(root, directory, *paths)
     shutil.copyfile(root / "operations" / "console" / "requirements.lock", directory / "requirements.txt")
     (directory / "Procfile").write_text(PROCFILE, encoding="utf-8")

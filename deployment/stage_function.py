@@ -29,7 +29,9 @@ from functions.{function}.main import {function}  # the entry point
 gc.freeze()
 gc.enable()
 """
-LEFT_OUT = (".*", "requirements.txt", "requirements.lock")
+LEFT_OUT = (".*", "requirements.txt", "requirements.lock", "test_*.py")
+REPORTS = ("report_kit", "kinds")
+"""What reports are made of: for the worker and the console."""
 
 
 def copy_tracked(root: Path, directory: Path, *paths: str) -> None:
@@ -46,7 +48,8 @@ def copy_tracked(root: Path, directory: Path, *paths: str) -> None:
 
 def stage(root: Path, function: str, directory: Path) -> None:
     """Lay the function out in the directory, which is made."""
-    copy_tracked(root, directory, "functions/__init__.py", "functions/shared", f"functions/{function}")
+    reports = REPORTS if function == "worker" else ()
+    copy_tracked(root, directory, "functions/__init__.py", "functions/shared", f"functions/{function}", *reports)
     shutil.copyfile(root / "functions" / function / "requirements.lock", directory / "requirements.txt")
     (directory / "main.py").write_text(MAIN.format(function=function), encoding="utf-8")
 

@@ -15,7 +15,7 @@ def owner_variables(repository: Path, outside: Mapping[str, str]) -> dict[str, s
     has neither a value nor a local one.
 
     Args:
-        repository: the folder that holds `functions/`.
+        repository: the folder that holds `kinds/`.
         outside: the variables that the local cloud was started with.
     """
     owners: dict[str, str] = {}
@@ -37,7 +37,7 @@ def given_variables(repository: Path, outside: Mapping[str, str]) -> dict[str, s
     """The settings and secrets of kinds that are set, so that commands read what the worker has read.
 
     Args:
-        repository: the folder that holds `functions/`.
+        repository: the folder that holds `kinds/`.
         outside: the variables that the local cloud was started with.
     """
     declared = {
@@ -51,7 +51,7 @@ def given_variables(repository: Path, outside: Mapping[str, str]) -> dict[str, s
 
 
 def _all_needs(repository: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for file in sorted(repository.glob("functions/worker/reports/*/needs.yaml")):
+    for file in sorted(repository.glob("kinds/*/needs.yaml")):
         yield file.parent.name, _read(file)
 
 

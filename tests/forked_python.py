@@ -24,7 +24,7 @@ from local_cloud.forks import ForkRequest, Forks
 from tests.support import PATIENCE_SECONDS
 
 _PROGRAMS = ("local_cloud.up", "local_cloud.__main__", "operations.__main__")
-_OWN = ("deployment", "functions", "local_cloud", "operations", "tests")
+_OWN = ("deployment", "functions", "kinds", "local_cloud", "operations", "report_kit", "tests")
 
 
 class ForkedPython:

@@ -38,12 +38,13 @@ class Selection(enum.StrEnum):
 
 
 def is_fast(file: Path) -> bool:
-    """Whether a file's tests are fast: in a `unit` folder, in tests/contracts, and in tests itself.
+    """Whether a file's tests are fast: in a `unit` folder, in that of a kind, in tests/contracts, and in tests itself.
 
     Args:
         file: from the repository's root.
     """
-    return "unit" in file.parts[:-1] or file.parent in {Path("tests"), Path("tests/contracts")}
+    in_its_folder = file.is_relative_to("kinds") or file.parent in {Path("tests"), Path("tests/contracts")}
+    return in_its_folder or "unit" in file.parts[:-1]
 
 
 def is_thorough(file: Path) -> bool:

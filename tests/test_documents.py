@@ -39,22 +39,25 @@ _NOT_HERE = {
     "proof/results/",
     "proof/results/faults.md",
     # What `./reports new team_notes` and `make catalogs LOCALE=fr` make.
-    "functions/worker/reports/locales/fr.po",
-    "functions/worker/reports/sales/report.yaml",
-    "functions/worker/reports/sales/needs.yaml",
-    "functions/worker/reports/sales/sample.sql",
-    "tests/functions/worker/unit/test_sales.py",
-    "functions/worker/reports/team_notes/",
-    "functions/worker/reports/team_notes/__init__.py",
-    "functions/worker/reports/team_notes/templates/report.mjml",
-    "tests/functions/worker/unit/test_team_notes.py",
+    "kinds/sales/report.yaml",
+    "kinds/sales/needs.yaml",
+    "kinds/sales/sample.sql",
+    "kinds/sales/test_sales.py",
+    "kinds/team_notes/",
+    "kinds/team_notes/__init__.py",
+    "kinds/team_notes/templates/report.mjml",
+    "kinds/team_notes/test_team_notes.py",
+    "functions/worker/reports/",
 }
 _NOT_PLAIN = re.compile(
     r"(?i:\b(?:nobody|whoever|anew|somebody|thereby|utilize|leverages?|in order to|please|simply|easily|obviously|via"
     r"|and/or|allows? you to|in a timely manner|blacklist|whitelist|sanity check|master/slave|native feature"
     r"|should be able to|for instance|desire[ds]?|it is recommended)\b|\be\.g\.|\bi\.e\.|\betc\.)"
 )
-_FOLDERS = ("functions", "operations", "local_cloud", "deployment", "tests", "proof", "examples", "docs")
+_FOLDERS = (
+    *("functions", "report_kit", "kinds", "operations", "local_cloud"),
+    *("deployment", "tests", "proof", "examples", "docs"),
+)
 
 
 def parameters(documents: list[Path]) -> pytest.MarkDecorator:
@@ -194,7 +197,7 @@ def test_the_diagram_of_the_delivery_ends_where_the_code_says_that_it_is_final()
 
 
 def test_the_glossary_names_what_is_in_the_code() -> None:
-    source = "\n".join(path.read_text() for path in ROOT.glob("functions/**/*.py"))
+    source = "\n".join(path.read_text() for path in (*ROOT.glob("functions/**/*.py"), *ROOT.glob("[rk]*/**/*.py")))
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
         for line in (ROOT / "docs/reference/glossary.md").read_text().splitlines()

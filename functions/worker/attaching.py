@@ -7,8 +7,7 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from functions.shared.sanitize import filename
-from functions.worker.mail.model import Attachment, InlineImage
-from functions.worker.reports.report import PermanentError
+from report_kit.report import Attachment, InlineImage, PermanentError
 
 MOST_BYTES = 20 * 1024 * 1024
 """Of all files of a mail, pictures included. In a message they take 37 % more, 28.7 million bytes at most, and the

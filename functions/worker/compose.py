@@ -17,11 +17,11 @@ from functions.worker.attaching import choose
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail
 from functions.worker.mail.provider import make_tags_inert
-from functions.worker.reports.kinds import find
-from functions.worker.reports.next_version import Variant
-from functions.worker.reports.report import PermanentError, Report, Skip
-from functions.worker.reports.request import ReportRequest
-from functions.worker.reports.user_data import UserData
+from report_kit.kinds import find
+from report_kit.next_version import Variant
+from report_kit.report import PermanentError, Report, Skip
+from report_kit.request import ReportRequest
+from report_kit.user_data import UserData
 
 if TYPE_CHECKING:
     from functions.shared.firestore.database import Database
@@ -68,10 +68,9 @@ def compose(
         Exception: whatever the report or its templates raise.
     """
     # Imported with the first report, so that a worker starts without waiting for Babel.
-    from functions.worker.reports.blocks import Button
-    from functions.worker.reports.language import language_for
-    from functions.worker.reports.phrases import change_or_stop, goes_to, not_attached, open_product, unsubscribe
-    from functions.worker.reports.rendering import render
+    from report_kit.blocks import Button
+    from report_kit.phrases import change_or_stop, goes_to, not_attached, open_product, unsubscribe
+    from report_kit.rendering import render
 
     user = replace(user, name=make_tags_inert(display_name(user.name)))
     brand, unusable = brand.of_tenant(user.fields)
@@ -79,7 +78,7 @@ def compose(
         _logger.warning("brand_field_unusable", user_id=user.id, fields=list(unusable))
     request = ReportRequest(
         user=user,
-        subscription=subscription,
+        subscription=subscription._replace(kind=kind),
         period=period,
         data=data,
         database=database,
@@ -91,7 +90,8 @@ def compose(
         return report
     if not isinstance(report, Report):
         raise PermanentError(f"{kind}: build returned {type(report).__name__}, neither Report nor Skip")
-    language = language_for(request.locale)
+    language = request.language
+    wanted = wanting(user, subscription)
     subject = make_tags_inert(sanitize(report.subject, 200))
     addressed = [
         compliance.recipient(
@@ -103,10 +103,10 @@ def compose(
             kind=kind,
             cadence=subscription.cadence.value,
         )
-        for address, role in wanting(user, subscription)
+        for address, role in wanted
     ]
     way_out = change_or_stop(language) if compliance.has_page else unsubscribe(language)
-    closing = compliance.closing(recipients=goes_to(addressed, language), unsubscribe=way_out)
+    closing = compliance.closing(recipients=goes_to(wanted, language), unsubscribe=way_out)
     url = _own_url(report.url, kind) or brand.url
     button = Button(label=open_product(brand.name, language), url=url) if url else None
     files = choose(report.attachments, report.images)
@@ -121,7 +121,7 @@ def compose(
         "button": button,
         "not_attached": not_attached(files.left_out, language),
     }
-    html, text = render(report.folders, values, language)
+    html, text = render(report.folders, values, language, inert=make_tags_inert)
     return Mail(
         recipients=addressed,
         subject=subject,

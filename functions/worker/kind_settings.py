@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from functions.shared import needs
 from functions.shared.logging import hide
 from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, Settings, WorkerSettings
 from functions.worker.mail.provider import PROVIDER_SETTINGS
-from functions.worker.reports import needs
-from functions.worker.reports.next_version import NextPercents
+from report_kit.kind_folders import folder
+from report_kit.next_version import NextPercents
 
-REPORTS = Path(needs.__file__).parent
+KINDS = folder()
 
 _ALL_SETTINGS: tuple[type[Settings], ...] = (
     *(DispatcherSettings, WorkerSettings, DlqHandlerSettings),
@@ -36,7 +37,7 @@ KindSettings = Mapping[str, Mapping[str, str]]
 
 
 def local_settings(
-    kind: str, variables: Mapping[str, str] = MappingProxyType({}), *, reports: Path = REPORTS
+    kind: str, variables: Mapping[str, str] = MappingProxyType({}), *, kinds: Path = KINDS
 ) -> Mapping[str, str]:
     """What a kind is given where there is no deployment, as in its tests: the defaults of its settings, and the local
     values of its secrets. What has neither is its own name.
@@ -44,28 +45,26 @@ def local_settings(
     Args:
         kind: which.
         variables: what is given otherwise, by name.
-        reports: the folder with the kinds.
+        kinds: the folder with all of them.
 
     Raises:
         InvalidNeeds: a needs.yaml is malformed.
     """
-    declared = needs.load(reports, reserved=OWN_VARIABLES).get(kind, needs.Needs())
-    local = {name: setting.default for name, setting in declared.settings.items()}
-    local |= {name: secret.local for name, secret in declared.secrets.items()}
-    return {name: variables.get(name) or value or name for name, value in local.items()}
+    declared = needs.load(kinds, reserved=OWN_VARIABLES).get(kind, needs.Needs())
+    return {name: variables.get(name) or value for name, value in declared.local_values.items()}
 
 
-def load_needs(*, reports: Path = REPORTS) -> Mapping[str, needs.Needs]:
+def load_needs(*, kinds: Path = KINDS) -> Mapping[str, needs.Needs]:
     """What the kinds declare, for a function at start.
 
     Args:
-        reports: the folder with the kinds.
+        kinds: the folder with all of them.
 
     Raises:
         SystemExit: with one line that says what is wrong.
     """
     try:
-        return needs.load(reports, reserved=OWN_VARIABLES)
+        return needs.load(kinds, reserved=OWN_VARIABLES)
     except needs.InvalidNeeds as error:
         sys.exit(f"Cannot start: {error}")
 

@@ -24,6 +24,7 @@ from functions.shared.serving.server import configure_server
 from functions.shared.settings import WorkerSettings
 from functions.worker.attempt import Attempt
 from functions.worker.attempt_end import AttemptEnd
+from functions.worker.firestore_user_data import FirestoreUserData
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
 from functions.worker.kind_settings import load_kind_settings, load_needs, next_percents
@@ -33,12 +34,11 @@ from functions.worker.outcome_inquiry import OutcomeInquiry
 from functions.worker.provider_outage import ProviderOutage
 from functions.worker.repeating import Repeating
 from functions.worker.report_builder import ReportBuilder
-from functions.worker.reports.firestore_user_data import FirestoreUserData
-from functions.worker.reports.next_version import variant_of
 from functions.worker.send_report import SendReport
 from functions.worker.sending import Sending
 from functions.worker.time_budget import MAIL_RECORD_SECONDS
 from functions.worker.time_limit import MOST_HANGING, TimeLimit
+from report_kit.next_version import variant_of
 
 if TYPE_CHECKING:
     import flask

@@ -17,15 +17,15 @@ from functions.worker.compose import compose
 from functions.worker.kind_settings import KindSettings
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail
-from functions.worker.reports.mistakes import describe_mistake, own_traceback
-from functions.worker.reports.next_version import NextPercents, variant_of
-from functions.worker.reports.report import PermanentError
-from functions.worker.reports.report import Skip as NothingToReport
-from functions.worker.reports.user_data import UserData
 from functions.worker.skipping import Subscriber
 from functions.worker.time_budget import BUILD_SECONDS, READ_MARGIN_SECONDS
 from functions.worker.time_limit import TimeLimit, TookTooLong
 from functions.worker.transitions import GiveUp, Retry, Skip
+from report_kit.mistakes import describe_mistake, own_traceback
+from report_kit.next_version import NextPercents, variant_of
+from report_kit.report import PermanentError
+from report_kit.report import Skip as NothingToReport
+from report_kit.user_data import UserData
 
 if TYPE_CHECKING:
     from functions.shared.firestore.database import Database

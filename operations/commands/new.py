@@ -19,7 +19,8 @@ def new(
     as_json: AsJson = False,
 ) -> None:
     """Write the skeleton of a kind of report, with a test, ready to be looked at and changed."""
-    from operations.kinds.new_kind import ROOT, write_kind
+    from operations.kinds.catalogs import ROOT
+    from operations.kinds.new_kind import write_kind
 
     if source and not sql:
         raise typer.BadParameter("only a report from SQL has one: add --sql", param_hint="--source")

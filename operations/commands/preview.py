@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from functions.shared.times.schedule import Cadence, Schedule
-from functions.worker.reports.sample_amount import SampleAmount
 from operations.commands.group import AsJson, document_id, refused_value, session
 from operations.connection.local_directory import LOCAL_CLOUD_DIRECTORY
 from operations.errors import OperatorError
 from operations.output import Output, print_traceback
 from operations.time_args import to_json_time
+from report_kit.sample_amount import SampleAmount
 
 if TYPE_CHECKING:
     from functions.shared.records.subscription import Subscription

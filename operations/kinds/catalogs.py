@@ -18,12 +18,10 @@ from babel.messages.pofile import read_po, write_po
 
 from operations.errors import ExitStatus, OperatorError
 
-FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
-REPORTS = FUNCTIONS / "worker" / "reports"
-PREFERENCES = FUNCTIONS / "preferences"
+ROOT = Path(__file__).resolve().parents[2]
 
-_EVERYWHERE = FUNCTIONS / "shared" / "mail" / "language.py"
-"""Has texts that every catalog needs."""
+_EVERYWHERE = "functions/shared/mail/language.py"
+"""Has texts that every catalog needs, but those of kinds, which have them of the kit."""
 
 _COMMENTS = ("Translators:",)
 
@@ -32,24 +30,35 @@ _TEMPLATE = "messages.pot"
 REPORT_FILE = "report.yaml"
 
 
-def texts_of(folder: Path) -> Catalog:
-    """The texts that the Python files below a folder mark for translation, each with the places where it is used, and
-    those that every catalog needs."""
-    found = Catalog()
-    for line, text, comments, context in extract_from_file("python", _EVERYWHERE, comment_tags=_COMMENTS):
-        found.add(text, locations=[(_EVERYWHERE.name, line)], auto_comments=comments, context=context)
-    for file, line, text, comments, context in extract_from_dir(folder, comment_tags=_COMMENTS):
-        found.add(text, locations=[(file, line)], auto_comments=comments, context=context)
+def folders_of_words(root: Path) -> list[Path]:
+    """The folders with words for people who read in their own language: the kit's, the recipient's page, each kind."""
+    return [root / "report_kit", root / "functions" / "preferences", *_kinds(root)]
+
+
+def texts_of(folder: Path, root: Path) -> Catalog:
+    """The texts that the Python files below a folder mark for translation, each with the places where it is used. Those
+    of a kind are without what the kit has; those of others have what every catalog needs."""
+    found, known = Catalog(), Catalog()
+    if folder.parent == root / "kinds":
+        known = texts_of(root / "report_kit", root)
+    else:
+        file = root / _EVERYWHERE
+        for line, text, comments, context in extract_from_file("python", file, comment_tags=_COMMENTS):
+            found.add(text, locations=[(file.name, line)], auto_comments=comments, context=context)
+    for name, line, text, comments, context in extract_from_dir(folder, comment_tags=_COMMENTS):
+        if known.get(text if isinstance(text, str) else text[0], context) is None:
+            found.add(text, locations=[(name, line)], auto_comments=comments, context=context)
     return found
 
 
-def updated_catalogs(reports: Path, *, new: str | None = None) -> dict[Path, str]:
-    """What the catalogs should be for the code as it is: texts that are new are added, empty, and others taken out.
+def updated_catalogs(root: Path, *, new: str | None = None) -> dict[Path, str]:
+    """What the catalogs should be for the code as it is: texts that are new are added, empty, and others taken out. A
+    kind has a catalog for each language of the kit, where it has texts.
 
     A translation stays as it is, and so does the head of a file.
 
     Args:
-        reports: the folder of the reports, or of the page.
+        root: of the repository.
         new: a language to begin, such as `de` or `pt-BR`; one that exists is brought up to date.
 
     Returns:
@@ -59,31 +68,39 @@ def updated_catalogs(reports: Path, *, new: str | None = None) -> dict[Path, str
         OperatorError: there is no such language.
         OSError: a file cannot be read.
     """
-    locales = reports / "locales"
-    template = texts_of(reports)
-    files = sorted(locales.glob("*.po"))
-    texts = {locales / _TEMPLATE: _body(template, width=76)}
-    if new is not None and (begun := locales / f"{_locale(new)}.po") not in files:
-        catalog = Catalog(_locale(new))
-        catalog.update(template)
-        texts[begun] = _head(catalog) + _body(catalog)
-    for file in files:
-        text = file.read_text(encoding="utf-8")
-        catalog = read_po(io.BytesIO(text.encode()), locale=file.stem)
-        catalog.update(template, no_fuzzy_matching=True)
-        # The head has a team's own words: it ends with the first empty line.
-        texts[file] = text.partition("\n\n")[0] + "\n\n" + _body(catalog)
+    begun = {f"{_locale(new)}.po"} if new is not None else set()
+    languages = begun | {file.name for file in (root / "report_kit" / "locales").glob("*.po")}
+    texts = {}
+    for folder in folders_of_words(root):
+        if not (template := texts_of(folder, root)):
+            continue
+        locales = folder / "locales"
+        texts[locales / _TEMPLATE] = _body(template, width=76)
+        for name in languages | {file.name for file in locales.glob("*.po")}:
+            texts[locales / name] = _updated(locales / name, template)
     return {
         file: text for file, text in texts.items() if not file.is_file() or file.read_text(encoding="utf-8") != text
     }
 
 
-def updated_titles(functions: Path) -> dict[Path, str]:
+def _updated(file: Path, template: Catalog) -> str:
+    if not file.is_file():
+        catalog = Catalog(Locale.parse(file.stem))
+        catalog.update(template)
+        return _head(catalog) + _body(catalog)
+    text = file.read_text(encoding="utf-8")
+    catalog = read_po(io.BytesIO(text.encode()), locale=file.stem)
+    catalog.update(template, no_fuzzy_matching=True)
+    # The head has a team's own words: it ends with the first empty line.
+    return text.partition("\n\n")[0] + "\n\n" + _body(catalog)
+
+
+def updated_titles(root: Path) -> dict[Path, str]:
     """What the recipient's page should call the reports, by kind and language, which it cannot ask the kinds for: the
-    title of a report.yaml, and of Python the name of the kind in words, where the reports' catalogs translate it.
+    title of a report.yaml, and of Python the name of the kind in words, where the kind's catalogs translate it.
 
     Args:
-        functions: the folder of the functions.
+        root: of the repository.
 
     Returns:
         the file, with its text, if it has to change.
@@ -91,33 +108,38 @@ def updated_titles(functions: Path) -> dict[Path, str]:
     Raises:
         OSError: a file cannot be read.
     """
-    reports = functions / "worker" / "reports"
-    catalogs = {}
-    for file in sorted((reports / "locales").glob("*.po")):
-        with file.open("rb") as source:
-            catalogs[file.stem.replace("_", "-").lower()] = read_po(source)
     titles: dict[str, dict[str, Any]] = {}
-    for folder in sorted(reports.iterdir()):
+    for folder in _kinds(root):
         if (folder / "__init__.py").is_file():
             name = folder.name.replace("_", " ").capitalize()
-            words = {tag: message.string for tag, each in catalogs.items() if (message := each.get(name))}
-            if known := {tag: text for tag, text in words.items() if text}:
+            if known := _translations(folder / "locales", name):
                 titles[folder.name] = {"en": name, **known}
         elif (folder / REPORT_FILE).is_file():
             titles[folder.name] = _title_of(folder / REPORT_FILE)
-    file = functions / "preferences" / "titles.json"
+    file = root / "functions" / "preferences" / "titles.json"
     text = json.dumps(titles, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
     return {} if file.is_file() and file.read_text(encoding="utf-8") == text else {file: text}
 
 
-def update_catalogs(reports: Path, *, new: str | None = None) -> list[Path]:
-    """Write what updated_catalogs says; returns the files."""
-    return _write(updated_catalogs(reports, new=new))
+def _translations(locales: Path, text: str) -> dict[str, Any]:
+    """A text in the languages that have it."""
+    found = {}
+    for file in sorted(locales.glob("*.po")):
+        with file.open("rb") as source:
+            message = read_po(source).get(text)
+        if message is not None and message.string:
+            found[file.stem.replace("_", "-").lower()] = message.string
+    return found
 
 
-def update_titles(functions: Path) -> list[Path]:
-    """Write what updated_titles says; returns the files."""
-    return _write(updated_titles(functions))
+def _kinds(root: Path) -> list[Path]:
+    return sorted(folder for folder in (root / "kinds").iterdir() if folder.is_dir())
+
+
+def update_catalogs(root: Path, *, new: str | None = None) -> list[Path]:
+    """Write what updated_catalogs and updated_titles say; returns the files."""
+    files = [*_write(updated_catalogs(root, new=new)), *_write(updated_titles(root))]
+    return sorted(files)
 
 
 def _title_of(file: Path) -> dict[str, str]:
@@ -171,12 +193,7 @@ def main(languages: list[str]) -> int:
         languages: one to begin, or none.
     """
     try:
-        new = next(iter(languages), None)
-        for file in (
-            *update_catalogs(REPORTS, new=new),
-            *update_catalogs(PREFERENCES, new=new),
-            *update_titles(FUNCTIONS),
-        ):
+        for file in update_catalogs(ROOT, new=next(iter(languages), None)):
             print(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file)
     except OperatorError as error:
         print(error, file=sys.stderr)

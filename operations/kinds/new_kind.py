@@ -1,4 +1,4 @@
-"""Writes the skeleton of a kind of report: a folder beside the others, a test, and its texts in the catalogs."""
+"""Writes the skeleton of a kind of report: a folder beside the others, with a test and the catalogs of its texts."""
 
 import keyword
 import re
@@ -6,31 +6,29 @@ from pathlib import Path
 
 from functions.shared.records.ids import KIND_PATTERN
 from operations.errors import OperatorError
-from operations.kinds.catalogs import update_catalogs, update_titles
+from operations.kinds.catalogs import update_catalogs
 from operations.kinds.kind_source import Source
 
-ROOT = Path(__file__).resolve().parents[2]
 SKELETON = Path(__file__).parent / "skeleton"
 
-
 _FILES = {
-    "__init__.py.in": "functions/worker/reports/{kind}/__init__.py",
-    "sample.py.in": "functions/worker/reports/{kind}/sample.py",
-    "report.mjml.in": "functions/worker/reports/{kind}/templates/report.mjml",
-    "report.txt.in": "functions/worker/reports/{kind}/templates/report.txt",
-    "test.py.in": "tests/functions/worker/unit/test_{kind}.py",
+    "__init__.py.in": "__init__.py",
+    "sample.py.in": "sample.py",
+    "report.mjml.in": "templates/report.mjml",
+    "report.txt.in": "templates/report.txt",
+    "test.py.in": "test_{kind}.py",
 }
 _SQL_FILES = {
-    "sql/report.yaml.in": "functions/worker/reports/{kind}/report.yaml",
-    "sql/needs.{source}.yaml.in": "functions/worker/reports/{kind}/needs.yaml",
-    "sql/sample.sql.in": "functions/worker/reports/{kind}/sample.sql",
-    "sql/test.py.in": "tests/functions/worker/unit/test_{kind}.py",
+    "sql/report.yaml.in": "report.yaml",
+    "sql/needs.{source}.yaml.in": "needs.yaml",
+    "sql/sample.sql.in": "sample.sql",
+    "sql/test.py.in": "test_{kind}.py",
 }
 
 
 def write_kind(kind: str, root: Path, *, source: Source | None = None) -> list[Path]:
-    """Write the files, and add the kind's texts to the catalogs, and its title to the recipient's page. No file is
-    written over.
+    """Write the files, the catalogs of the kind's texts, and its title for the recipient's page. No file is written
+    over.
 
     Args:
         kind: its name.
@@ -41,19 +39,18 @@ def write_kind(kind: str, root: Path, *, source: Source | None = None) -> list[P
         the files.
 
     Raises:
-        OperatorError: the name cannot be a kind's, something of that name exists, or a file cannot be written.
+        OperatorError: the name cannot be a kind's, there is one of that name, or a file cannot be written.
     """
     if not re.fullmatch(KIND_PATTERN, kind) or keyword.iskeyword(kind):
         raise OperatorError(f"{kind!r} cannot be a kind: small letters, digits and _, and a letter first.")
-    reports = root / "functions" / "worker" / "reports"
+    folder = root / "kinds" / kind
     names = {"kind": kind, "Kind": _title(kind), "SECRET": _secret(kind)}
     files = {
-        root / target.format(kind=kind): SKELETON / skeleton.format(source=source)
+        folder / target.format(kind=kind): SKELETON / skeleton.format(source=source)
         for skeleton, target in (_FILES if source is None else _SQL_FILES).items()
     }
-    taken = [*reports.glob(kind), *reports.glob(f"{kind}.py"), *(file for file in files if file.exists())]
-    if taken:
-        raise OperatorError(f"{taken[0].relative_to(root)} exists: choose another name.")
+    if folder.exists():
+        raise OperatorError(f"{folder.relative_to(root)} exists: choose another name.")
     try:
         for file, skeleton in files.items():
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -61,8 +58,7 @@ def write_kind(kind: str, root: Path, *, source: Source | None = None) -> list[P
             for name, value in names.items():
                 text = text.replace(f"@{name}@", value)
             file.write_text(text, encoding="utf-8")
-        update_catalogs(reports)
-        update_titles(root / "functions")
+        update_catalogs(root)
     except OSError as error:
         raise OperatorError(f"The kind cannot be written: {error}.") from error
     return list(files)

@@ -19,6 +19,7 @@ from google.auth.exceptions import GoogleAuthError
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from functions.shared import needs
 from functions.shared.firestore.database import Database
 from functions.shared.mail.brand import Brand
 from functions.shared.records.contract import describe_validation_error
@@ -28,18 +29,18 @@ from functions.shared.records.user import User
 from functions.shared.settings import MailSettings
 from functions.shared.times.period import Period
 from functions.worker.compose import compose
+from functions.worker.firestore_user_data import FirestoreUserData
 from functions.worker.kind_settings import OWN_VARIABLES
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Accepted, Sender, Unsubscribed
 from functions.worker.mail.model import Mail as Mail  # named by what checks one, too
 from functions.worker.mail.provider import PROVIDER_SETTINGS, ChosenProvider, parts_of
-from functions.worker.reports import kinds, language, needs, next_version, rendering, sample_amount
-from functions.worker.reports.firestore_user_data import FirestoreUserData
-from functions.worker.reports.in_memory_user_data import InMemoryUserData
-from functions.worker.reports.mistakes import describe_mistake
-from functions.worker.reports.report import PermanentError, Skip
-from functions.worker.reports.user_data import UserData
 from operations.errors import NotConfigured, OperatorError
+from report_kit import kind_folders, kinds, language, next_version, rendering, sample_amount
+from report_kit.in_memory_user_data import InMemoryUserData
+from report_kit.mistakes import describe_mistake
+from report_kit.report import PermanentError, Skip
+from report_kit.user_data import UserData
 
 SampleAmount = sample_amount.SampleAmount
 
@@ -53,7 +54,6 @@ _NO_KEYS: Mapping[str, Any] = {
 _NO_LIST = {"mail_unsubscribe_group": None, "mail_check_unsubscribed": False}
 _READ_SECONDS = 60.0
 _SEND_SECONDS = 30.0
-_REPORTS = Path(kinds.__file__).parent
 _CODE = frozenset({".py", ".sql", ".yaml"})
 _SOURCES = _CODE | {".mjml", ".txt", ".html", ".po"}
 
@@ -165,7 +165,7 @@ def known_needs() -> Mapping[str, needs.Needs]:
         OperatorError: a needs.yaml is malformed.
     """
     try:
-        return needs.load(_REPORTS, reserved=OWN_VARIABLES)
+        return needs.load(kind_folders.folder(), reserved=OWN_VARIABLES)
     except needs.InvalidNeeds as error:
         raise OperatorError(str(error)) from error
 
@@ -365,12 +365,12 @@ class KindFiles:
     """Notices when a file of a kind was changed, and has the next report made from what is there now.
 
     Args:
-        kind: whose code, texts and templates; the common layout and the catalogs count, too.
+        kind: whose code, texts and templates; the common layout and words count, too.
     """
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
-        self._folders = (_REPORTS / kind, rendering.LAYOUT, language.LOCALES)
+        self._folders = (kind_folders.folder_of(kind), rendering.LAYOUT, language.LOCALES)
         self._seen = self._versions()
 
     def have_changed(self) -> bool:
@@ -388,7 +388,7 @@ class KindFiles:
 
     def _forget_code(self) -> None:
         """Have the kind imported again. Python takes compiled code for current by a file's size and whole second."""
-        package = f"{kinds.__package__}.{self._kind}"
+        package = f"kinds.{self._kind}"
         for name in [name for name in sys.modules if f"{name}.".startswith(f"{package}.")]:
             module = sys.modules.pop(name)
             if cached := getattr(module, "__cached__", None):

@@ -9,7 +9,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 """The checkout that this code is in."""
 
-PATHS = ("functions", "operations", "deployment", "deploy.sh", "queue.yaml", "scheduler.yaml")
+PATHS = ("functions", "report_kit", "kinds", "operations", "deployment", "deploy.sh", "queue.yaml", "scheduler.yaml")
 """What a deployment is made of: changes elsewhere do not make the checkout dirty, as in deployment/checkout.sh."""
 
 

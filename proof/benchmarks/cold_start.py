@@ -173,7 +173,7 @@ def _imports(name: str, environment: Mapping[str, str]) -> tuple[float, dict[str
     for line in printed.splitlines():
         if found := _LINE.match(line):
             spent, module = int(found[1]) / 1000, found[4]
-            if module.split(".")[0] == "functions":
+            if module.split(".")[0] in {"functions", "report_kit", "kinds"}:
                 own += spent
             else:
                 others[_package(module)] += spent

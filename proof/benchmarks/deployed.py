@@ -50,7 +50,9 @@ def lay_out(checkout: Checkout, name: str, folder: Path) -> Path:
         the folder of the function.
     """
     directory = folder / checkout.name.replace(" ", "-") / name
-    shutil.copytree(checkout.path / "functions", directory / "functions", ignore=shutil.ignore_patterns("__pycache__"))
+    # Another version has no kit yet.
+    for source in filter(Path.exists, (checkout.path / each for each in ("functions", "report_kit", "kinds"))):
+        shutil.copytree(source, directory / source.name, ignore=shutil.ignore_patterns("__pycache__"))
     main: str = runpy.run_path(str(checkout.path / "deployment" / "stage_function.py"))["MAIN"]
     (directory / "main.py").write_text(main.format(function=name), encoding="utf-8")
     deploying = (checkout.path / "deployment" / "run_service.sh").read_text(encoding="utf-8")

@@ -18,12 +18,12 @@ from functions.worker.compose import compose
 from functions.worker.kind_settings import local_settings
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail
-from functions.worker.reports.in_memory_user_data import InMemoryUserData
-from functions.worker.reports.kinds import kinds, sample
-from functions.worker.reports.sample_amount import SampleAmount
 from proof.benchmarks.checkout import THIS
 from proof.benchmarks.deployed import lay_out
 from proof.benchmarks.table import Table, number, times
+from report_kit.in_memory_user_data import InMemoryUserData
+from report_kit.kinds import kinds, sample
+from report_kit.sample_amount import SampleAmount
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -24,7 +24,7 @@ def older_commit() -> str:
 
 
 def lay_out_older_version(directory: Path, *, repository: Path = REPOSITORY) -> None:
-    """Write the commit's `functions` folder into a directory.
+    """Write the commit's functions, and what they import, into a directory.
 
     Args:
         directory: an empty one.
@@ -33,7 +33,7 @@ def lay_out_older_version(directory: Path, *, repository: Path = REPOSITORY) -> 
     Raises:
         OlderVersionMissing: it does not have it.
     """
-    archive = ["git", "-C", str(repository), "archive", "--format=tar", older_commit(), "functions"]
+    archive = ["git", "-C", str(repository), "archive", "--format=tar", older_commit(), ".", ":!tests", ":!docs"]
     try:
         content = subprocess.run(archive, capture_output=True, check=True).stdout
     except FileNotFoundError:

@@ -259,12 +259,12 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What deploy.sh needs of the repository, in a folder whose name is hard on careless scripts."""
     copy = tmp_path_factory.mktemp("clone") / "O'Neil & sons $HOME"
     copy.mkdir()
-    for name in ("deployment", "functions", "operations"):
+    for name in ("deployment", "functions", "report_kit", "kinds", "operations"):
         shutil.copytree(REPOSITORY / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("deploy.sh", "queue.yaml", "scheduler.yaml", "pyproject.toml", ".gitignore"):
         shutil.copy(REPOSITORY / name, copy / name)
     # A team's own kinds may need a secret, which the projects of these tests do not have.
-    for needs in copy.glob("functions/worker/reports/*/needs.yaml"):
+    for needs in copy.glob("kinds/*/needs.yaml"):
         needs.unlink()
     git(copy, "init", "--quiet")
     commit_all(copy)

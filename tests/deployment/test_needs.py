@@ -78,7 +78,7 @@ def deployed(tmp_path: Path, checkout: Path, given: FirstDeployment) -> Deployme
 
 def write(checkout: Path, needs: str, *, kind: str = "sales") -> None:
     """Have the kind need something else; nothing at all: it is gone."""
-    folder = checkout / "functions" / "worker" / "reports" / kind
+    folder = checkout / "kinds" / kind
     shutil.rmtree(folder, ignore_errors=True)
     if needs:
         folder.mkdir()
@@ -216,7 +216,7 @@ def _no_yaml(deployment: Deployment, checkout: Path) -> None:
         (_without("SALES_DATABASE_URL"), "SALES_DATABASE_URL is not set, and the kind sales needs it (The database of"),
         (
             _with("settings:\n  A_B: {default: x}\n"),
-            "functions/worker/reports/sales/needs.yaml, line 2: A_B: needs about",
+            "kinds/sales/needs.yaml, line 2: A_B: needs about",
         ),
         (_with("settings:\n  MAIL_FROM: {about: x}\n"), "MAIL_FROM: is a variable of the pipeline's own"),
         (_with("settings:\n  WORKER_URL: {about: x}\n"), "WORKER_URL: is a variable of the pipeline's own"),
@@ -265,7 +265,7 @@ def test_a_package_without_a_version_has_the_pipelines_also_after_a_release_has_
         (
             "nowhere==1.0",
             "nowhere==0.9",
-            "sales/needs.yaml: nowhere==1.0, and functions/worker/reports/other/needs.yaml has version 0.9",
+            "sales/needs.yaml: nowhere==1.0, and kinds/other/needs.yaml has version 0.9",
         ),
     ],
 )
@@ -275,7 +275,7 @@ def test_what_cannot_be_resolved_names_its_file(checkout: Path, own: str, others
         write(checkout, f"packages:\n  - {others}\n", kind="other")
     locked = _to_lock(checkout)
     assert (locked.returncode, locked.stdout) == (1, "")
-    assert locked.stderr.startswith("functions/worker/reports/")
+    assert locked.stderr.startswith("kinds/")
     assert said in locked.stderr
     assert len(locked.stderr.splitlines()) == 1
 

@@ -39,8 +39,7 @@ def fresh_clone(folder: Path) -> Path:
         else:
             copy.unlink(missing_ok=True)
     # What a reader of the tutorial may have made in this checkout.
-    shutil.rmtree(folder / "functions" / "worker" / "reports" / "sales", ignore_errors=True)
-    (folder / "tests" / "functions" / "worker" / "unit" / "test_sales.py").unlink(missing_ok=True)
+    shutil.rmtree(folder / "kinds" / "sales", ignore_errors=True)
     commit_all(folder)
     return folder
 

@@ -34,9 +34,10 @@ class LogEvent:
 
 
 def logged_events(function: str) -> dict[str, LogEvent]:
-    """The events that a function logs, by name."""
+    """The events that a function logs, by name; the worker those of the kinds, too."""
     found: dict[str, LogEvent] = {}
-    for file in sorted((REPOSITORY / "functions" / function).rglob("*.py")):
+    folders = (f"functions/{function}", *(("report_kit", "kinds") if function == "worker" else ()))
+    for file in sorted(file for folder in folders for file in (REPOSITORY / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             match node:
                 case ast.Call(func=ast.Attribute(value=ast.Name(id="_logger"), attr=level), args=[text, *_]):

@@ -32,7 +32,7 @@ from functions.shared.records.subscription import (
 from functions.shared.records.user import User
 from functions.shared.times.plausible_time import plausible
 from functions.shared.times.schedule import Cadence
-from functions.worker.reports.kinds import kinds
+from report_kit.kinds import kinds
 from tests.fuzz.conftest import Pipeline
 from tests.seeding import subscription_document, subscription_reference, user_document, user_reference
 

@@ -69,7 +69,7 @@ def test_its_requirements_are_what_serve_loads(tmp_path: Path) -> None:
     assert {_normal(provided[name][0]) for name in packages} <= _closure(
         [re.split(r"[=\[]", line)[0] for line in listed]
     )
-    assert not {"functions", "operations"} & set(loaded)
+    assert not {"functions", "kinds", "operations", "report_kit"} & set(loaded)
 
 
 def test_its_variables_are_those_that_serve_prints() -> None:

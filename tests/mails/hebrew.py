@@ -9,7 +9,7 @@ import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
-from functions.worker.reports import language, rendering
+from report_kit import kind_folders, language, rendering
 
 TAG = "he"
 
@@ -18,16 +18,18 @@ _LETTERS = str.maketrans("abcdefghijklmnopqrstuvwxyz", "אבצדהפגחיזכל
 
 @contextmanager
 def hebrew(folder: Path) -> Iterator[None]:
-    """A catalog of Hebrew beside the others, which are there as well.
+    """Catalogs of Hebrew beside the others, which are there as well.
 
     Args:
         folder: an empty one.
     """
     with pytest.MonkeyPatch.context() as patch:
-        for file in language.LOCALES.iterdir():
-            shutil.copy(file, folder)
-        write_catalog(folder / "messages.pot", folder)
-        patch.setattr(language, "LOCALES", folder)
+        for locales in (language.LOCALES, *kind_folders.folder().glob("*/locales")):
+            copy = folder / locales.parent.name / locales.name
+            shutil.copytree(locales, copy)
+            write_catalog(copy / "messages.pot", copy)
+        patch.setattr(language, "LOCALES", folder / language.LOCALES.parent.name / "locales")
+        patch.setattr(language, "folder_of", lambda kind: folder / kind)
         language.forget_catalogs()
         rendering.forget_templates()
         yield

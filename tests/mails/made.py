@@ -2,6 +2,7 @@
 
 import base64
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,13 +21,14 @@ from functions.worker.compose import compose
 from functions.worker.kind_settings import local_settings
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail
-from functions.worker.reports.in_memory_user_data import Documents, InMemoryUserData
-from functions.worker.reports.kinds import kinds, sample
-from functions.worker.reports.report import PermanentError, Skip
-from functions.worker.reports.sample_amount import SampleAmount
 from operations.kinds.kind_source import Source
 from operations.kinds.new_kind import write_kind
+from report_kit.in_memory_user_data import Documents, InMemoryUserData
+from report_kit.kinds import kinds, sample
+from report_kit.report import PermanentError, Skip
+from report_kit.sample_amount import SampleAmount
 from tests.mails.hebrew import TAG as HEBREW
+from tests.support import REPOSITORY
 
 LOCALES = ("en", "ja", HEBREW)
 PERIOD = Period(datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC))
@@ -79,12 +81,13 @@ def made_from_sql(root: Path, monkeypatch: pytest.MonkeyPatch) -> list[Made]:
         root: an empty folder.
         monkeypatch: undoes what lets the worker find the kind there.
     """
-    reports = root / "functions" / "worker" / "reports"
-    (reports / "locales").mkdir(parents=True)
+    for folder in ("functions/shared/mail", "functions/preferences"):
+        shutil.copytree(REPOSITORY / folder, root / folder)
+    (root / "report_kit").mkdir()
     write_kind("tea", root, source=Source.SQLITE)
-    monkeypatch.setattr("functions.worker.reports.kinds._FOLDER", reports)
+    monkeypatch.setattr("kinds.__path__", [str(root / "kinds")])
     kinds.cache_clear()
-    settings = local_settings("tea", reports=reports)
+    settings = local_settings("tea", kinds=root / "kinds")
     made = [
         Made(f"tea-{locale}-{amount}", mail_of("tea", sample("tea", PERIOD, amount), locale=locale, settings=settings))
         for amount, locale in product(SampleAmount, LOCALES)

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from PIL import Image
 
 from functions.shared.mail.brand import Brand
-from functions.worker.reports.in_memory_user_data import Documents
-from functions.worker.reports.kinds import sample
+from report_kit.in_memory_user_data import Documents
+from report_kit.kinds import sample
 from tests.chromium import executable, running
 from tests.mails.made import BRAND, PERIOD, Made, mail_of
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from functions.shared.mail.color import TEXT, contrast
-from functions.worker.reports.kinds import sample
+from report_kit.kinds import sample
 from tests.chromium import EVERYBODY, violations
 from tests.mails.made import BRAND, PERIOD, Made, mail_of
 

@@ -4,12 +4,12 @@ import re
 import unicodedata
 
 from functions.shared.mail.brand import Brand
-from functions.worker.reports.in_memory_user_data import Documents
-from functions.worker.reports.rendering import MOST_HTML_BYTES
 from operations.mail_checks.features import used_features
 from operations.mail_checks.html_check import check_html
 from operations.mail_checks.mail_programs import programs_without
 from operations.mail_checks.without_harm import WITHOUT_HARM
+from report_kit.in_memory_user_data import Documents
+from report_kit.rendering import MOST_HTML_BYTES
 from tests.mails.made import PERIOD, Made, mail_of
 
 MOST_IMAGE_BYTES = 100_000

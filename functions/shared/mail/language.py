@@ -141,10 +141,12 @@ class Catalogs:
 
     Args:
         folder: which has them, each named after its locale, such as `ja.po`.
+        others: have the words that these lack.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, others: "Catalogs | None" = None) -> None:
         self._folder = folder
+        self._others = others
         self._read = functools.cache(self._read_catalog)
         self._language = functools.lru_cache(maxsize=128)(self._find)
 
@@ -171,14 +173,18 @@ class Catalogs:
 
     def _read_catalog(self, name: str) -> GNUTranslations | None:
         file = self._folder / f"{name}.po"
+        others = self._others._read(name) if self._others else None
         if not file.is_file():
-            return None
+            return others
         with file.open("rb") as source:
             catalog = read_po(source, locale=name)
         compiled = io.BytesIO()
         write_mo(compiled, catalog)
         compiled.seek(0)
-        return GNUTranslations(compiled)
+        words = GNUTranslations(compiled)
+        if others:
+            words.add_fallback(others)
+        return words
 
 
 def closest(locale: str, languages: Container[str]) -> str:

@@ -9,35 +9,7 @@ from functions.shared.records.recipients import RecipientRole
 from functions.shared.records.stored_request import KeptRequest
 from functions.shared.settings import MailSettings
 from functions.worker.mail.unsubscribe_link import IN_HTML, IN_TEXT, substitutions
-
-
-@dataclass(frozen=True, kw_only=True)
-class InlineImage:
-    """A picture that the HTML part shows by `cid:`."""
-
-    content_id: str
-    content: bytes
-    media_type: str = "image/png"
-
-    @property
-    def filename(self) -> str:
-        """How mail programs name it that show it as a file."""
-        return f"{self.content_id}.{self.media_type.rpartition('/')[2]}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attachment:
-    """A file that comes with the mail.
-
-    Attributes:
-        filename: how mail programs show and save it.
-        content: the file.
-        media_type: such as `text/csv`.
-    """
-
-    filename: str
-    content: bytes
-    media_type: str
+from report_kit.report import Attachment, InlineImage
 
 
 class MailRecipient(NamedTuple):

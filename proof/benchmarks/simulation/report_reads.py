@@ -13,15 +13,15 @@ from functions.shared.records.subscription import Subscription, SubscriptionDefa
 from functions.shared.records.user import User
 from functions.shared.times.period import Period
 from functions.shared.times.schedule import Cadence
-from functions.worker.reports import activity, usage
-from functions.worker.reports.in_memory_user_data import Documents, InMemoryUserData
-from functions.worker.reports.request import ReportRequest
-from functions.worker.reports.user_data import NoIndex, Total
 from local_cloud.sample_figures import add_up
 from proof.benchmarks.simulation import limits
 from proof.benchmarks.simulation.plan import Pace, recommended
 from proof.benchmarks.simulation.scale import WITHIN, case
 from proof.benchmarks.table import Table, number
+from report_kit.in_memory_user_data import Documents, InMemoryUserData
+from report_kit.kinds import find
+from report_kit.request import ReportRequest
+from report_kit.user_data import NoIndex, Total
 
 CADENCES = (Cadence.HOURLY, Cadence.DAILY, Cadence.WEEKLY, Cadence.MONTHLY)
 _USUAL = 40
@@ -35,7 +35,7 @@ _APART = timedelta(days=4, hours=3)
 _HISTORY = timedelta(days=130)
 _TYPES = ("page.viewed", "order.placed", "invoice.paid", "file.uploaded", "refund")
 _QUOTAS = ("storage", "calls")
-_BUILD = {"activity": activity.build, "usage": usage.build}
+_KINDS = ("activity", "usage")
 _WRITE_IN_READS = round(limits.DOLLARS_A_WRITE / limits.DOLLARS_A_READ)
 _PIPELINES_OWN = 4
 """The reads of delivery, user and subscription (docs/explanation/performance.md)."""
@@ -130,7 +130,7 @@ def reads_of(kind: str, cadence: Cadence, entries_a_day: int) -> Reads:
         period = Period(schedule.before(due), due)
 
         def count(user: User, data: BilledUserData, period: Period = period) -> int:
-            _BUILD[kind](ReportRequest(user=user, subscription=asked, period=period, data=data))
+            find(kind)(ReportRequest(user=user, subscription=asked, period=period, data=data))
             return data.reads
 
         new = [entry["at"].date() for entry in entries if period.start <= entry["at"] < period.end]
@@ -153,7 +153,7 @@ def reads_of(kind: str, cadence: Cadence, entries_a_day: int) -> Reads:
 def reads_table() -> Table:
     """What a report of each kind reads."""
     rows = []
-    for kind in _BUILD:
+    for kind in _KINDS:
         for cadence in CADENCES:
             for entries_a_day in ENTRIES_A_DAY:
                 reads = reads_of(kind, cadence, entries_a_day)
@@ -179,7 +179,7 @@ def reads_table() -> Table:
 def cost_table(reports: int) -> Table:
     """What a run of daily reports costs, at 40 entries a day."""
     rows = []
-    for kind in _BUILD:
+    for kind in _KINDS:
         reads = reads_of(kind, Cadence.DAILY, _USUAL)
         ways = [("entries, read one by one", reads.one_by_one, 1)]
         if reads.added_up < reads.one_by_one:

@@ -2,7 +2,7 @@
 killed is forked from it, and does not have to import kinds and compile templates."""
 
 from functions.worker.main import worker  # noqa: F401  it is served
-from functions.worker.reports.kinds import kinds
+from report_kit.kinds import kinds
 from tests.functions.worker.unit.samples import mail
 
 for kind in kinds():

@@ -23,7 +23,7 @@ def repository(tmp_path: Path) -> Path:
         # To YAML a number, and a day that there is none of; to the worker two texts.
         "texts": "settings:\n  C_D: {about: 2026-13-01, default: 010}\n",
     }.items():
-        folder = tmp_path / "functions" / "worker" / "reports" / kind
+        folder = tmp_path / "kinds" / kind
         folder.mkdir(parents=True)
         (folder / "needs.yaml").write_text(needs)
     return tmp_path

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from functions.worker.reports.needs import Needs
+from functions.shared.needs import Needs
 from operations.previews import preview
 from tests.operations.integration.conftest import Project
 from tests.seeding import seed

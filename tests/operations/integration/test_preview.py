@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from functions.worker.reports.kinds import kinds
+from report_kit.kinds import kinds
 from tests.operations.integration.conftest import DUE, Project
 from tests.seeding import seed, user_document, user_reference
 

@@ -9,14 +9,17 @@ import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
-from functions.worker.reports.kinds import kinds
 from operations.errors import OperatorError
-from operations.kinds.catalogs import PREFERENCES, REPORTS, texts_of, update_catalogs, updated_catalogs, updated_titles
+from operations.kinds.catalogs import (
+    ROOT,
+    folders_of_words,
+    update_catalogs,
+    updated_catalogs,
+    updated_titles,
+)
 
-MENU = "menu"
-"""A kind that the tests make in a copy of the reports."""
-CATALOGS = sorted(REPORTS.glob("locales/*.po"))
-PAGES = sorted(PREFERENCES.glob("locales/*.po"))
+KIT, PAGE, *_ = folders_of_words(ROOT)
+CATALOGS = [file for folder in folders_of_words(ROOT) for file in sorted(folder.glob("locales/*.po"))]
 
 MessageKey = tuple[object, str | None]
 
@@ -40,11 +43,11 @@ def is_translated(message: Message) -> bool:
 
 def test_the_catalogs_have_every_text_of_the_code_and_no_other() -> None:
     """`make catalogs` brings them up to date."""
-    assert [file for folder in (REPORTS, PREFERENCES) for file in updated_catalogs(folder)] == []
-    assert updated_titles(PREFERENCES.parent) == {}
+    assert updated_catalogs(ROOT) == {}
+    assert updated_titles(ROOT) == {}
 
 
-@pytest.mark.parametrize("file", [*CATALOGS, *PAGES], ids=lambda file: f"{file.parts[-3]}-{file.stem}")
+@pytest.mark.parametrize("file", CATALOGS, ids=lambda file: f"{file.parts[-3]}-{file.stem}")
 def test_a_translation_keeps_every_placeholder(file: Path) -> None:
     for message in read(file).values():
         given = message.string if isinstance(message.string, tuple) else (message.string,)
@@ -54,55 +57,40 @@ def test_a_translation_keeps_every_placeholder(file: Path) -> None:
             assert not text or names(str(text)) == names(str(source[-1])), message.id
 
 
-@pytest.mark.parametrize("file", [CATALOGS[0].parent / "de.po", PAGES[0].parent / "de.po"])
+@pytest.mark.parametrize("file", [file for file in CATALOGS if file.stem == "de"])
 def test_mails_and_pages_address_a_german_reader_alike(file: Path) -> None:
     words = " ".join(str(message.string) for message in read(file).values())
     assert re.search(r"\b(Sie|Ihre?)\b", words)
     assert not re.search(r"\b(du|dir|dich|dein\w*)\b", words, re.IGNORECASE)
 
 
-def missing_texts(reports: Path, file: Path) -> list[object]:
-    """The texts that a language lacks: those of a kind that speaks it otherwise, and those that kinds share, once it is
-    begun at all."""
-    catalog = read(file)
-    kinds_here = {*kinds(), MENU}
-    users = {
-        key: {folder if folder in kinds_here else "shared" for folder in folders}
-        for key, message in messages(texts_of(reports)).items()
-        if (folders := {place.partition("/")[0] for place, _line in message.locations})
-    }
-    translated = {key for key, message in catalog.items() if is_translated(message)}
-    speakers = {next(iter(used_by)) for key, used_by in users.items() if key in translated and len(used_by) == 1}
-    if translated:
-        speakers.add("shared")
-    return [key[0] for key, used_by in users.items() if used_by & speakers and key not in translated]
-
-
-@pytest.mark.parametrize("file", CATALOGS, ids=lambda file: file.stem)
-def test_a_kind_speaks_a_language_whole_or_not_at_all(file: Path) -> None:
-    assert missing_texts(REPORTS, file) == []
-
-
-@pytest.mark.parametrize("file", PAGES, ids=lambda file: file.stem)
-def test_the_page_speaks_a_language_whole_once_it_or_the_mails_are_begun(file: Path) -> None:
+def missing_texts(file: Path) -> list[object]:
+    """The texts that a language lacks once it is begun."""
     texts = read(file)
-    mails = [read(each) for each in CATALOGS if each.name == file.name]
-    if any(is_translated(message) for catalog in (texts, *mails) for message in catalog.values()):
-        assert [key[0] for key, message in texts.items() if not is_translated(message)] == []
+    is_begun = any(map(is_translated, texts.values()))
+    return [key[0] for key, message in texts.items() if is_begun and not is_translated(message)]
+
+
+@pytest.mark.parametrize("file", CATALOGS, ids=lambda file: f"{file.parts[-3]}-{file.stem}")
+def test_a_language_is_spoken_whole_or_not_at_all(file: Path) -> None:
+    """By a kind, by what all kinds share, and by the recipient's page."""
+    assert missing_texts(file) == []
 
 
 def test_the_page_speaks_what_the_mails_speak() -> None:
-    assert {file.name for file in PAGES} >= {file.name for file in CATALOGS}
+    spoken = {file.name for file in CATALOGS if any(map(is_translated, read(file).values()))}
+    assert {file.name for file in CATALOGS if file.is_relative_to(PAGE)} >= spoken
 
 
 @pytest.fixture
-def reports(tmp_path: Path) -> Path:
-    """A copy of the reports, with a kind of a team's own."""
-    copy = tmp_path / "reports"
-    shutil.copytree(REPORTS, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / MENU / "templates").mkdir(parents=True)
-    (copy / MENU / "__init__.py").write_text('def build(_):\n    return [_("Soup"), _("Fish of {day}"), _("Hello,")]\n')
-    return copy
+def root(tmp_path: Path) -> Path:
+    """A copy of what has words, with a kind of a team's own."""
+    for folder in ("report_kit", "kinds", "functions/preferences", "functions/shared/mail"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    menu = tmp_path / "kinds" / "menu"
+    menu.mkdir()
+    (menu / "__init__.py").write_text('def build(_):\n    return [_("Soup"), _("Fish of {day}"), _("Hello,")]\n')
+    return tmp_path
 
 
 def translate(file: Path, text: str, translation: str) -> None:
@@ -111,53 +99,53 @@ def translate(file: Path, text: str, translation: str) -> None:
     file.write_text(file.read_text().replace(old, f'msgid "{text}"\nmsgstr "{translation}"\n'))
 
 
-def test_new_texts_are_added_to_every_language_and_translations_stay(reports: Path) -> None:
-    catalog = reports / "locales" / "ja.po"
+def test_new_texts_are_added_to_every_language_and_translations_stay(root: Path) -> None:
+    catalog = root / "report_kit" / "locales" / "ja.po"
     before, head = read(catalog), catalog.read_text().partition("\n\n")[0]
-    changed = update_catalogs(reports)
-    assert {file.name for file in changed} >= {"messages.pot", "ja.po"}
+    (root / "report_kit" / "phrases.py").open("a").write('\nNEW = language.gettext("Good morning")\n')
+    changed = update_catalogs(root)
+    assert {file.relative_to(root).as_posix() for file in changed} >= {
+        "report_kit/locales/messages.pot",
+        "report_kit/locales/ja.po",
+    }
     after = read(catalog)
-    assert {key[0] for key in after.keys() - before.keys()} == {"Soup", "Fish of {day}"}
+    assert {key[0] for key in after.keys() - before.keys()} == {"Good morning"}
+    assert missing_texts(catalog) == ["Good morning"]
     assert {key: message.string for key, message in after.items() if key in before} == {
         key: message.string for key, message in before.items()
     }
     assert catalog.read_text().startswith(head + "\n\n")
-    assert update_catalogs(reports) == []
+    assert update_catalogs(root) == []
 
 
-def test_a_kind_of_a_teams_own_need_not_speak_every_language_but_none_by_halves(reports: Path) -> None:
-    update_catalogs(reports)
-    catalog = reports / "locales" / "ja.po"
-    assert missing_texts(reports, catalog) == []
+def test_a_kind_has_its_own_words_in_its_own_folder(root: Path) -> None:
+    update_catalogs(root)
+    catalog = root / "kinds" / "menu" / "locales" / "ja.po"
+    # What all kinds share is the kit's.
+    assert {key[0] for key in read(catalog)} == {"Soup", "Fish of {day}"}
+    assert missing_texts(catalog) == []
     translate(catalog, "Soup", "スープ")
-    assert missing_texts(reports, catalog) == ["Fish of {day}"]
+    assert missing_texts(catalog) == ["Fish of {day}"]
     translate(catalog, "Fish of {day}", "{day}の魚")
-    assert missing_texts(reports, catalog) == []
+    assert missing_texts(catalog) == []
 
 
-def test_a_text_that_all_kinds_share_is_missed(reports: Path) -> None:
-    catalog = reports / "locales" / "ja.po"
-    (reports / "phrases.py").open("a").write('\nNEW = language.gettext("Good morning")\n')
-    update_catalogs(reports)
-    assert missing_texts(reports, catalog) == ["Good morning"]
-
-
-def test_a_language_is_begun_with_every_text(reports: Path) -> None:
-    catalog = reports / "locales" / "pt_BR.po"
-    assert catalog in update_catalogs(reports, new="pt-BR")
-    assert '"Plural-Forms: nplurals=2; plural=(n > 1);\\n"' in catalog.read_text()
-    assert read(catalog).keys() == read(reports / "locales" / "messages.pot").keys()
-    assert missing_texts(reports, catalog) == []
-    translate(catalog, "Hello,", "Olá,")
-    missing = missing_texts(reports, catalog)
-    assert "Unsubscribe from these reports" in missing
-    assert not {"Hello,", "Your activity", "Soup"} & set(missing)
-    text = catalog.read_text()
-    assert update_catalogs(reports, new="pt-BR") == []
-    assert catalog.read_text() == text
+def test_a_language_is_begun_with_every_text(root: Path) -> None:
+    changed = update_catalogs(root, new="pt-BR")
+    begun = [folder / "locales" / "pt_BR.po" for folder in folders_of_words(root)]
+    assert set(begun) <= set(changed)
+    for catalog in begun:
+        assert '"Plural-Forms: nplurals=2; plural=(n > 1);\\n"' in catalog.read_text()
+        assert read(catalog).keys() == read(catalog.parent / "messages.pot").keys()
+        assert missing_texts(catalog) == []
+    translate(begun[0], "Hello,", "Olá,")
+    assert "Unsubscribe from these reports" in missing_texts(begun[0])
+    text = begun[0].read_text()
+    assert update_catalogs(root, new="pt-BR") == []
+    assert begun[0].read_text() == text
 
 
 @pytest.mark.parametrize("tag", ["xx", "", "../de", "German"])
-def test_a_language_that_there_is_none_of_is_refused(reports: Path, tag: str) -> None:
+def test_a_language_that_there_is_none_of_is_refused(root: Path, tag: str) -> None:
     with pytest.raises(OperatorError, match="no language"):
-        update_catalogs(reports, new=tag)
+        update_catalogs(root, new=tag)

@@ -41,7 +41,7 @@ def bare(limit: int = 3) -> None: ...
 def other() -> None: ...
 """
 _REPORTS = "from operations.commands.app import app"
-_OWN = {"deployment", "functions", "operations"}
+_OWN = {"deployment", "functions", "kinds", "operations", "report_kit"}
 _MOST_OWN = 25
 """So many modules of this repository the help of a command may import: those of operations/commands, what prints, and
 some enums. A record or a client brings as many again."""

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from functions.worker.reports import needs
-from functions.worker.reports.sql.report_file import read_report_file
+from functions.shared import needs
 from operations.errors import OperatorError
-from operations.kinds.catalogs import updated_catalogs
+from operations.kinds.catalogs import ROOT, updated_catalogs
 from operations.kinds.kind_source import Source
-from operations.kinds.new_kind import ROOT, write_kind
+from operations.kinds.new_kind import write_kind
+from report_kit.sql.report_file import read_report_file
 from tests.forked_python import run_python
 from tests.support import PATIENCE_SECONDS
 
@@ -32,8 +32,8 @@ def run(tree: Path, *arguments: str, **environment: str) -> subprocess.Completed
 def test_a_new_kind_passes_its_own_test_is_found_and_can_be_looked_at(tree: Path) -> None:
     made = run(tree, "-m", "operations", "new", "team_notes")
     assert (made.returncode, made.stderr) == (0, "")
-    assert "functions/worker/reports/team_notes/templates/report.mjml" in made.stdout
-    tested = run(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/functions/worker/unit/test_team_notes.py")
+    assert "kinds/team_notes/templates/report.mjml" in made.stdout
+    tested = run(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", "kinds/team_notes/test_team_notes.py")
     assert tested.returncode == 0, tested.stdout
     assert "3 passed" in tested.stdout
     shown = run(tree, "-m", "operations", "preview", "--sample", "--kind", "team_notes", "--period", "2026-11-24")
@@ -43,8 +43,8 @@ def test_a_new_kind_passes_its_own_test_is_found_and_can_be_looked_at(tree: Path
 def test_a_new_kind_from_sql_passes_its_own_test_is_found_and_can_be_looked_at(tree: Path) -> None:
     made = run(tree, "-m", "operations", "new", "tea_sales", "--sql", "--source", "postgresql")
     assert (made.returncode, made.stderr) == (0, "")
-    assert "functions/worker/reports/tea_sales/report.yaml" in made.stdout
-    tested = run(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/functions/worker/unit/test_tea_sales.py")
+    assert "kinds/tea_sales/report.yaml" in made.stdout
+    tested = run(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", "kinds/tea_sales/test_tea_sales.py")
     assert tested.returncode == 0, tested.stdout
     assert "4 passed" in tested.stdout
     shown = run(tree, "-m", "operations", "preview", "--sample", "--kind", "tea_sales", "--period", "2026-11-24")
@@ -54,7 +54,7 @@ def test_a_new_kind_from_sql_passes_its_own_test_is_found_and_can_be_looked_at(t
 @pytest.mark.parametrize("source", [None, Source.SQLITE])
 def test_a_new_kind_passes_its_own_test_whatever_settings_it_declares(tree: Path, source: Source | None) -> None:
     write_kind("team_notes", tree, source=source)
-    kind = tree / "functions" / "worker" / "reports" / "team_notes"
+    kind = tree / "kinds" / "team_notes"
     declared = """
 settings:
   TEAM_NOTES_COLOR: {about: What they are written in., default: blue}
@@ -67,7 +67,7 @@ settings:
     if source is None:
         asked = "    request.setting('TEAM_NOTES_COLOR'), request.setting('TEAM_NOTES_SIZE')\n"
         edit(kind / "__init__.py", "    period = request.period\n", "    period = request.period\n" + asked)
-    tested = run(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/functions/worker/unit/test_team_notes.py")
+    tested = run(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", "kinds/team_notes/test_team_notes.py")
     assert tested.returncode == 0, tested.stdout
 
 
@@ -95,13 +95,13 @@ def test_only_a_kind_from_sql_has_a_source(tree: Path) -> None:
     made = run(tree, "-m", "operations", "new", "tea_sales", "--source", "sqlite")
     assert made.returncode == 2
     assert "add --sql" in made.stderr
-    assert not (tree / "functions" / "worker" / "reports" / "tea_sales").exists()
+    assert not (tree / "kinds" / "tea_sales").exists()
 
 
 @pytest.mark.parametrize("source", Source)
 def test_a_new_kind_from_sql_declares_what_its_source_needs(tree: Path, source: Source) -> None:
     write_kind("tea__sales", tree, source=source)
-    reports = tree / "functions" / "worker" / "reports"
+    reports = tree / "kinds"
     found = needs.load(reports)["tea__sales"]
     assert read_report_file(reports / "tea__sales").source == "TEA_SALES_DATABASE_URL"
     assert found.secrets["TEA_SALES_DATABASE_URL"].local == "sqlite://"
@@ -134,18 +134,25 @@ def test_what_no_document_can_name_is_refused(tree: Path, kind: str) -> None:
         write_kind(kind, tree)
 
 
-@pytest.mark.parametrize("kind", ["activity", "usage", "report", "language", "layout", "locales"])
-def test_nothing_is_written_over(tree: Path, kind: str) -> None:
-    with pytest.raises(OperatorError, match="exists"):
-        write_kind(kind, tree)
+def test_nothing_is_written_over(tree: Path) -> None:
+    mine = tree / "kinds" / "mine" / "test_mine.py"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    with pytest.raises(OperatorError, match="kinds/mine exists"):
+        write_kind("mine", tree)
+    assert mine.read_text() == "mine"
+    assert list(mine.parent.iterdir()) == [mine]
 
 
 def test_a_new_kinds_texts_are_in_the_catalogs(tree: Path) -> None:
     write_kind("menu_of_the_day", tree)
-    locales = tree / "functions" / "worker" / "reports" / "locales"
-    for file in (locales / "messages.pot", *locales.glob("*.po")):
+    locales = tree / "kinds" / "menu_of_the_day" / "locales"
+    assert {file.name for file in locales.iterdir()} == {
+        file.name for file in (tree / "report_kit" / "locales").iterdir()
+    }
+    for file in locales.iterdir():
         assert 'msgid "Menu of the day: {period}"\nmsgstr ""\n' in file.read_text()
-    assert updated_catalogs(locales.parent) == {}
+    assert updated_catalogs(tree) == {}
 
 
 TITLE_OF = """
@@ -160,9 +167,9 @@ for kind in sys.argv[1:]:
 def test_the_recipients_page_calls_a_report_as_its_kind_does(tree: Path) -> None:
     write_kind("tea_sales", tree, source=Source.SQLITE)
     write_kind("team_notes", tree)
-    report = tree / "functions" / "worker" / "reports" / "tea_sales" / "report.yaml"
+    report = tree / "kinds" / "tea_sales" / "report.yaml"
     edit(report, 'title: {en: "Tea sales", de: "Tea sales"}', "title: {en: Tea, de: Tee, fr: Thé}")
-    german = tree / "functions" / "worker" / "reports" / "locales" / "de.po"
+    german = tree / "kinds" / "team_notes" / "locales" / "de.po"
     edit(german, 'msgid "Team notes"\nmsgstr ""', 'msgid "Team notes"\nmsgstr "Teamnotizen"')
     made = run(tree, "-m", "operations.kinds.catalogs")
     assert made.stdout.split() == ["functions/preferences/titles.json"]
@@ -176,18 +183,9 @@ def test_the_recipients_page_calls_a_report_as_its_kind_does(tree: Path) -> None
     ]
 
 
-def test_a_test_of_that_name_is_not_written_over_either(tree: Path) -> None:
-    mine = tree / "tests" / "functions" / "worker" / "unit" / "test_mine.py"
-    mine.write_text("mine")
-    with pytest.raises(OperatorError, match=r"test_mine\.py exists"):
-        write_kind("mine", tree)
-    assert mine.read_text() == "mine"
-    assert not (tree / "functions" / "worker" / "reports" / "mine").exists()
-
-
 def test_a_preview_that_is_watched_follows_code_templates_and_mistakes(tree: Path) -> None:
     write_kind("team_notes", tree)
-    kind = tree / "functions" / "worker" / "reports" / "team_notes"
+    kind = tree / "kinds" / "team_notes"
     command = [sys.executable, "-m", "operations", "preview", "--kind", "team_notes", "--amount", "little", "--watch"]
     environment = {**os.environ, "PYTHONPATH": str(tree)}
     with subprocess.Popen(command, cwd=tree, env=environment, stderr=subprocess.PIPE, text=True) as watching:
@@ -215,14 +213,14 @@ def test_a_preview_that_is_watched_follows_code_templates_and_mistakes(tree: Pat
             assert "NOTE 1" in page
             edit(kind / "templates" / "report.mjml", "{{ note }}", "{{ nota }}")
             page = next_page(page)
-            assert "functions/worker/reports/team_notes/templates/report.mjml:" in page
+            assert "kinds/team_notes/templates/report.mjml:" in page
             assert "nota" in page
             edit(kind / "templates" / "report.mjml", "{{ nota }}", "<b>{{ note }}</b>")
             page = next_page(page)
             assert "<b>NOTE 1</b>" in page
             edit(kind / "__init__.py", ".upper()", ".capitalise()")
             page = next_page(page)
-            assert "team_notes/__init__.py:30: AttributeError" in page
+            assert "team_notes/__init__.py:25: AttributeError" in page
             edit(kind / "__init__.py", ".capitalise()", "[::-1]")
             edit(kind / "sample.py", "Note {number + 1}", "Word {number + 1}")
             while "1 droW" not in page:
@@ -251,10 +249,8 @@ def test_a_preview_of_nothing_says_that_nothing_would_be_sent_and_one_that_fails
     preview = ("-m", "operations", "preview", "--sample", "--kind", "team_notes")
     shown = run(tree, *preview, "--amount", "nothing")
     assert (shown.returncode, shown.stdout) == (0, "Nothing would be sent: no notes.\n")
-    edit(tree / "functions/worker/reports/team_notes/__init__.py", "MOST_NOTES\n", "MOST_NOTS\n")
+    edit(tree / "kinds/team_notes/__init__.py", "MOST_NOTES\n", "MOST_NOTS\n")
     shown = run(tree, *preview)
     assert (shown.returncode, shown.stdout) == (1, "")
-    assert shown.stderr == (
-        "functions/worker/reports/team_notes/__init__.py:27: NameError: name 'MOST_NOTS' is not defined\n"
-    )
+    assert shown.stderr == ("kinds/team_notes/__init__.py:22: NameError: name 'MOST_NOTS' is not defined\n")
     assert "Traceback (most recent call last)" in run(tree, *preview, "--verbose").stderr

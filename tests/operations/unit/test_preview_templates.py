@@ -1,51 +1,55 @@
 """A template that is changed while a preview is watched."""
 
-import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import kinds as room
 from functions.shared.settings import MailSettings
-from functions.worker.reports import activity, language, rendering
 from operations.errors import OperatorError
+from operations.kinds.new_kind import write_kind
 from operations.previews import preview
 from operations.previews.preview_period import parse_period
 from operations.previews.preview_subject import sample_subject
 from operations.subscriptions.subscription_defaults import BUILT_IN_DEFAULTS
+from report_kit import kinds, language, rendering
 
-SUBJECT = sample_subject("activity", BUILT_IN_DEFAULTS)
+KIND = "watched"
+SUBJECT = sample_subject(KIND, BUILT_IN_DEFAULTS)
 SETTINGS = MailSettings(mail_from="reports@example.com")
 PERIOD = parse_period("2026-11-24", SUBJECT.user.time_zone)
 
 
 @pytest.fixture
-def template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A copy of a kind's template, in the place of its own."""
-    reports = tmp_path / "reports"
-    shutil.copytree(rendering.LAYOUT.parent, reports, ignore=shutil.ignore_patterns("__pycache__", "*.py"))
-    monkeypatch.setattr(preview, "_REPORTS", reports)
-    monkeypatch.setattr(activity, "TEMPLATES", reports / "activity" / "templates")
-    monkeypatch.setattr(language, "LOCALES", reports / "locales")
-    yield reports / "activity" / "templates" / "report.txt"
+def template(tree: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A template of a kind."""
+    write_kind(KIND, tree)
+    monkeypatch.setattr(room, "__path__", [str(tree / "kinds")])
+    kinds.kinds.cache_clear()
+    yield tree / "kinds" / KIND / "templates" / "report.txt"
+    for name in [name for name in sys.modules if name.startswith(f"{room.__name__}.{KIND}")]:
+        del sys.modules[name]
+    kinds.kinds.cache_clear()
     rendering.forget_templates()
     language.forget_catalogs()
 
 
 def text() -> str:
-    data = preview.sample_data("activity", PERIOD)
-    mail = preview.build("activity", *SUBJECT, PERIOD, data, SETTINGS)
+    data = preview.sample_data(KIND, PERIOD)
+    mail = preview.build(KIND, *SUBJECT, PERIOD, data, SETTINGS)
     assert not isinstance(mail, preview.NothingToSend)
     return mail.text
 
 
 def test_a_changed_template_is_noticed_once_and_rendered_anew(template: Path) -> None:
-    templates = preview.KindFiles("activity")
-    assert "Events by type" in text()
+    templates = preview.KindFiles(KIND)
+    assert "Note 1" in text()
     assert not templates.have_changed()
     template.write_text("changed: {{ title }}")
     assert templates.have_changed()
-    assert text() == "changed: Your activity\n"
+    assert text() == "changed: Watched\n"
     assert not templates.have_changed()
 
 
@@ -58,7 +62,7 @@ def test_a_changed_template_is_noticed_once_and_rendered_anew(template: Path) ->
     ],
 )
 def test_a_broken_template_is_said_to_be_in_one_line(template: Path, content: str, said: str) -> None:
-    templates = preview.KindFiles("activity")
+    templates = preview.KindFiles(KIND)
     template.write_text(content)
     assert templates.have_changed()
     with pytest.raises(OperatorError, match=said):
@@ -73,6 +77,6 @@ def test_broken_mjml_is_said_to_be(template: Path) -> None:
 
 
 def test_a_changed_catalog_is_noticed(template: Path) -> None:
-    templates = preview.KindFiles("activity")
-    (language.LOCALES / "fr.po").write_text('msgid ""\nmsgstr "Language: fr\\n"\n')
+    templates = preview.KindFiles(KIND)
+    (template.parents[1] / "locales" / "fr.po").write_text('msgid ""\nmsgstr "Language: fr\\n"\n')
     assert templates.have_changed()

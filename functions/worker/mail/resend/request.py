@@ -15,7 +15,8 @@ from functions.shared.mail.argument_tags import to_tags
 from functions.shared.records.address_hash import address_hash
 from functions.shared.records.stored_request import KeptRequest
 from functions.worker.mail import head
-from functions.worker.mail.model import Attachment, InlineImage, Mail, MailRecipient, Sender
+from functions.worker.mail.model import Mail, MailRecipient, Sender
+from report_kit.report import Attachment, InlineImage
 
 SANDBOX_ADDRESS = "delivered+{label}@resend.dev"
 """Resend takes a mail to it like any other, and delivers it to no person.

@@ -7,9 +7,10 @@ import base64
 from typing import Any
 
 from functions.worker.mail import head
-from functions.worker.mail.model import Attachment, InlineImage, Mail, MailRecipient, Sender
+from functions.worker.mail.model import Mail, MailRecipient, Sender
 from functions.worker.mail.sendgrid.tags import GROUP_LINK
 from functions.worker.mail.unsubscribe_link import substitutions
+from report_kit.report import Attachment, InlineImage
 
 
 def to_request(mail: Mail, sender: Sender) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from functions.worker.reports.attachments.columns import Column
-from functions.worker.reports.attachments.csv_attachment import csv_attachment
 from operations.output import to_csv
+from report_kit.attachments.columns import Column
+from report_kit.attachments.csv_attachment import csv_attachment
 
 FORMULA = "=cmd|' /C calc'!A0"
 PAYLOADS = [

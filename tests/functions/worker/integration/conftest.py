@@ -32,8 +32,6 @@ from functions.worker.outcome_inquiry import OutcomeInquiry
 from functions.worker.provider_outage import ProviderOutage
 from functions.worker.repeating import Repeating
 from functions.worker.report_builder import ReportBuilder
-from functions.worker.reports.in_memory_user_data import InMemoryUserData
-from functions.worker.reports.user_data import UserData
 from functions.worker.send_report import SendReport
 from functions.worker.sending import Sending
 from functions.worker.time_limit import TimeLimit
@@ -44,6 +42,8 @@ from local_cloud.identity import IdentityProvider
 from local_cloud.inbox.mail import Mail
 from local_cloud.inbox.server import Inbox
 from local_cloud.pubsub.server import PubSubEmulator
+from report_kit.in_memory_user_data import InMemoryUserData
+from report_kit.user_data import UserData
 from tests.deployed_firestore import deployed_firestore
 from tests.firestore_client import client_of, database_of
 from tests.function_process import FunctionProcesses

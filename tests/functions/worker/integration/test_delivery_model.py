@@ -86,8 +86,6 @@ from functions.worker.outcome_inquiry import OutcomeInquiry
 from functions.worker.provider_outage import ProviderOutage
 from functions.worker.repeating import Repeating
 from functions.worker.report_builder import ReportBuilder
-from functions.worker.reports.in_memory_user_data import InMemoryUserData
-from functions.worker.reports.user_data import UserData
 from functions.worker.send_report import SendReport
 from functions.worker.task_answer import TaskAnswer
 from functions.worker.time_budget import LEASE
@@ -98,6 +96,8 @@ from local_cloud.tasks.server import TasksEmulator
 from operations.dead_letters.replay import PreparedReplay, Replay
 from operations.dead_letters.replay_decision import ReplayStep
 from operations.queues.queues import Queues
+from report_kit.in_memory_user_data import InMemoryUserData
+from report_kit.user_data import UserData
 from tests.firestore_client import client_of, database_of
 from tests.seeding import as_found, seed, subscription_of, subscription_reference, user_reference
 from tests.support import Background

@@ -12,9 +12,9 @@ from functions.shared.records.delivery_table import Replayed, written
 from functions.shared.records.mail_event import MailEvent, MailRecord, MailStatus
 from functions.shared.records.report_task import ReportTask
 from functions.shared.settings import OnUnknownOutcome
-from functions.worker.reports.in_memory_user_data import InMemoryUserData
-from functions.worker.reports.user_data import UserData
 from functions.worker.task_answer import TaskAnswer
+from report_kit.in_memory_user_data import InMemoryUserData
+from report_kit.user_data import UserData
 from tests.functions.worker.integration.conftest import (
     DUE,
     HOUR,

@@ -9,9 +9,9 @@ import pytest
 from functions.shared.records.mark import paused_fields, placed_fields, resumed_fields
 from functions.shared.records.subscription import PauseReason, Subscription
 from functions.shared.records.user import User
-from functions.worker.reports.in_memory_user_data import InMemoryUserData
-from functions.worker.reports.user_data import UserData
 from functions.worker.task_answer import TaskAnswer
+from report_kit.in_memory_user_data import InMemoryUserData
+from report_kit.user_data import UserData
 from tests.functions.worker.integration.conftest import (
     DEFAULTS,
     DUE,

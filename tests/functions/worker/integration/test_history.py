@@ -9,9 +9,9 @@ import pytest
 
 from functions.shared.records.delivery_attempt import MOST_ATTEMPTS
 from functions.shared.settings import OnUnknownOutcome
-from functions.worker.reports.in_memory_user_data import InMemoryUserData
-from functions.worker.reports.user_data import UserData
 from functions.worker.task_answer import TaskAnswer
+from report_kit.in_memory_user_data import InMemoryUserData
+from report_kit.user_data import UserData
 from tests.functions.worker.integration.conftest import (
     DUE,
     HOUR,

@@ -5,13 +5,12 @@ import pytest
 from functions.shared.firestore.delivery_store import DeliveryStore
 from functions.shared.records.report_task import ReportTask
 from functions.worker.report_builder import ReportBuilder
-from functions.worker.reports import activity
-from functions.worker.reports.in_memory_user_data import InMemoryUserData
-from functions.worker.reports.kinds import Build
-from functions.worker.reports.next_version import Variant, variant_of
-from functions.worker.reports.report import Report, Skip
-from functions.worker.reports.request import ReportRequest
 from functions.worker.time_limit import TimeLimit
+from report_kit import kinds
+from report_kit.in_memory_user_data import InMemoryUserData
+from report_kit.next_version import Variant, variant_of
+from report_kit.report import Report, Skip
+from report_kit.request import ReportRequest
 from tests.functions.worker.integration.conftest import (
     DEFAULTS,
     MAX_ATTEMPTS,
@@ -30,13 +29,13 @@ def chosen(task: ReportTask) -> str:
     return (variant_of(task.kind, task.user_id, task.subscription_id, NEXT_PERCENTS) or Variant.CURRENT).value
 
 
-def find(_kind: str, variant: Variant | None = None) -> Build:
+def find(kind: str, variant: Variant | None = None) -> kinds.Build:
     """The kind as it is, and a next version of it that fails."""
 
     def fail(_request: ReportRequest) -> Report | Skip:
         raise KeyError("new")
 
-    return fail if variant is Variant.NEXT else activity.build
+    return fail if variant is Variant.NEXT else kinds.find(kind)
 
 
 def user_with(cloud: Cloud, variant: Variant) -> str:

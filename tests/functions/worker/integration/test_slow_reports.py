@@ -17,8 +17,8 @@ import requests
 from google.api_core.exceptions import DeadlineExceeded
 
 from functions.shared.records.dead_letter import DeadLetterReason
-from functions.worker.reports.firestore_user_data import FirestoreUserData
-from functions.worker.reports.in_memory_user_data import InMemoryUserData
+from functions.worker.firestore_user_data import FirestoreUserData
+from report_kit.in_memory_user_data import InMemoryUserData
 from tests.functions.worker.integration.conftest import (
     DUE,
     HOUR,

@@ -39,10 +39,13 @@ def test_a_wrong_variable_stops_it_at_start(
 
 
 def test_a_secret_that_a_kind_needs_and_nobody_has_set_stops_it_at_start(cloud: Cloud, tmp_path: Path) -> None:
-    shutil.copytree(REPOSITORY / "functions", tmp_path / "functions", ignore=shutil.ignore_patterns("__pycache__"))
-    needs = tmp_path / "functions" / "worker" / "reports" / "activity" / "needs.yaml"
+    for folder in ("functions", "report_kit"):
+        shutil.copytree(REPOSITORY / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    needs = tmp_path / "kinds" / "orders" / "needs.yaml"
+    needs.parent.mkdir(parents=True)
+    (tmp_path / "kinds" / "__init__.py").touch()
     needs.write_text("secrets:\n  ORDERS_KEY: {about: The key of the shop.}\n", encoding="utf-8")
     environment = {**cloud.environment, "PYTHONPATH": str(tmp_path)}
     line = last_words(cloud.background, name="worker", environment=environment, log_directory=tmp_path)
-    problem = "ORDERS_KEY: not set, and the kind activity needs it (The key of the shop)"
+    problem = "ORDERS_KEY: not set, and the kind orders needs it (The key of the shop)"
     assert line == f"Cannot start: {problem}"

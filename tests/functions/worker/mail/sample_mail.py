@@ -3,8 +3,9 @@
 from typing import Any
 
 from functions.shared.records.recipients import RecipientRole
-from functions.worker.mail.model import InlineImage, Mail, MailRecipient, Sender
+from functions.worker.mail.model import Mail, MailRecipient, Sender
 from functions.worker.mail.unsubscribe_link import IN_HTML, IN_TEXT
+from report_kit.report import InlineImage
 
 SENDER = Sender(address="reports@example.com", name="Reports")
 

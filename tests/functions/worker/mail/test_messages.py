@@ -12,7 +12,8 @@ from functions.shared.records.recipients import RecipientRole
 from functions.shared.records.user import User
 from functions.worker.attaching import MOST_BYTES
 from functions.worker.mail.compliance import MailCompliance
-from functions.worker.mail.model import Attachment, InlineImage, Mail, Sender
+from functions.worker.mail.model import Mail, Sender
+from report_kit.report import Attachment, InlineImage
 from tests.functions.worker.mail.cases import each_provider
 from tests.functions.worker.mail.provider_case import ProviderCase, SentFile, SentMessage
 from tests.functions.worker.mail.sample_mail import SENDER, SEVERAL, mail, recipient

@@ -7,16 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from functions.worker.mail.model import (
-    Accepted,
-    InlineImage,
-    MailOutcome,
-    NotAllowed,
-    Refused,
-    Throttled,
-    Unavailable,
-    Unclear,
-)
+from functions.worker.mail.model import Accepted, MailOutcome, NotAllowed, Refused, Throttled, Unavailable, Unclear
+from report_kit.report import InlineImage
 from tests.functions.worker.mail.cases import by_recipient, each_provider
 from tests.functions.worker.mail.conftest import Serve
 from tests.functions.worker.mail.provider_case import ProviderCase, Said

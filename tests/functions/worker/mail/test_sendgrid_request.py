@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.worker.mail.model import Attachment, InlineImage, MailRecipient, Sender
+from functions.worker.mail.model import MailRecipient, Sender
 from functions.worker.mail.sendgrid.request import to_request
 from functions.worker.mail.sendgrid.tags import GROUP_LINK
+from report_kit.report import Attachment, InlineImage
 from tests.functions.worker.mail.provider_case import SentMessage
 from tests.functions.worker.mail.sample_mail import SENDER, SEVERAL, mail, recipient
 from tests.functions.worker.mail.sendgrid_case import SENDGRID

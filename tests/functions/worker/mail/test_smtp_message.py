@@ -14,8 +14,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from functions.shared.sanitize import sanitize
-from functions.worker.mail.model import Attachment, InlineImage, Mail, MailRecipient, Sender
+from functions.worker.mail.model import Mail, MailRecipient, Sender
 from functions.worker.mail.smtp.message import Message, UnsendableMail, mailbox, to_messages
+from report_kit.report import Attachment, InlineImage
 
 AT = datetime(2026, 11, 24, 13, 0, 5, tzinfo=UTC)
 SENDER = Sender(address="reports@example.com", name="Example Reports", reply_to="team@example.com")

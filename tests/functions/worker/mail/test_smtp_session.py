@@ -15,8 +15,6 @@ import pytest
 from functions.worker.mail import cut_off
 from functions.worker.mail.model import (
     Accepted,
-    Attachment,
-    InlineImage,
     Mail,
     MailOutcome,
     MailRecipient,
@@ -34,6 +32,7 @@ from local_cloud.clock import Clock
 from local_cloud.inbox.faults import Answer, Call, CutConnection, SmtpStep
 from local_cloud.inbox.server import Inbox
 from local_cloud.inbox.smtp import SmtpServer
+from report_kit.report import Attachment, InlineImage
 from tests.certificates import Authority
 from tests.support import Background
 

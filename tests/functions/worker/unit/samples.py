@@ -12,8 +12,8 @@ from functions.worker.compose import compose
 from functions.worker.kind_settings import local_settings
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail
-from functions.worker.reports.in_memory_user_data import Documents, InMemoryUserData
-from functions.worker.reports.kinds import sample
+from report_kit.in_memory_user_data import Documents, InMemoryUserData
+from report_kit.kinds import sample
 
 PERIOD = Period(datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC))
 COMPLIANCE = MailCompliance(sender="reports@example.com")

@@ -24,8 +24,8 @@ from functions.worker.kind_settings import local_settings
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail, Sender
 from functions.worker.mail.sendgrid.request import to_request
-from functions.worker.reports.in_memory_user_data import InMemoryUserData
-from functions.worker.reports.kinds import kinds
+from report_kit.in_memory_user_data import InMemoryUserData
+from report_kit.kinds import kinds
 from tests.functions.worker.unit.samples import ADA, subscription
 from tests.functions.worker.unit.sendgrid_schema import MAIL_SEND
 from tests.values import time_zones

@@ -3,8 +3,7 @@
 import pytest
 
 from functions.worker.attaching import MOST_BYTES, ChosenFiles, choose
-from functions.worker.mail.model import Attachment, InlineImage
-from functions.worker.reports.report import PermanentError
+from report_kit.report import Attachment, InlineImage, PermanentError
 
 MEGABYTE = 1024 * 1024
 

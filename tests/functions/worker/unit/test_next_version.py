@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.worker import reports
+import kinds as room
 from functions.worker.kind_settings import load_needs, next_percents
-from functions.worker.reports.kinds import find, kinds
-from functions.worker.reports.next_version import Variant, variant_of
-from functions.worker.reports.report import PermanentError
+from report_kit.kinds import find, kinds
+from report_kit.next_version import Variant, variant_of
+from report_kit.report import PermanentError
 
 CHOSEN = [13, 36, 49, 73]
 percents = st.integers(1, 100)
@@ -55,15 +55,15 @@ def test_about_so_many_get_it_and_others_of_another_kind(percent: int) -> None:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder beside the kinds that ship, with one of its own."""
-    kind = tmp_path / "functions" / "worker" / "reports" / "rolled_out"
+    kind = tmp_path / "kinds" / "rolled_out"
     (kind / "next").mkdir(parents=True)
     (kind / "__init__.py").write_text("def build(_request):\n    return 'old'\n")
     (kind / "next" / "__init__.py").write_text("def build(_request):\n    return 'new'\n")
-    monkeypatch.setattr(reports, "__path__", [*reports.__path__, str(kind.parent)])
+    monkeypatch.setattr(room, "__path__", [*room.__path__, str(kind.parent)])
     kinds.cache_clear()
     yield kind
     kinds.cache_clear()
-    for name in [name for name in sys.modules if name.startswith(f"{reports.__name__}.rolled_out")]:
+    for name in [name for name in sys.modules if name.startswith(f"{room.__name__}.rolled_out")]:
         del sys.modules[name]
     importlib.invalidate_caches()
 
@@ -78,10 +78,10 @@ def test_the_next_version_is_a_folder_within_the_kind(folder: Path) -> None:
 
 
 def test_a_next_version_is_declared_beside_it(folder: Path) -> None:
-    assert next_percents(load_needs(reports=folder.parent)) == {}
+    assert next_percents(load_needs(kinds=folder.parent)) == {}
     (folder / "needs.yaml").write_text("next: 5\n")
-    assert next_percents(load_needs(reports=folder.parent)) == {"rolled_out": 5}
+    assert next_percents(load_needs(kinds=folder.parent)) == {"rolled_out": 5}
     (folder / "next" / "__init__.py").unlink()
     (folder / "next").rmdir()
     with pytest.raises(SystemExit, match=r"Cannot start: .*rolled_out/needs\.yaml, line 1: next: there is no next"):
-        load_needs(reports=folder.parent)
+        load_needs(kinds=folder.parent)

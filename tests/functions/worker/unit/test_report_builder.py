@@ -9,16 +9,16 @@ from structlog.testing import capture_logs
 
 from functions.shared.records.report_task import ReportTask
 from functions.worker.report_builder import ReportBuilder
-from functions.worker.reports.in_memory_user_data import InMemoryUserData
-from functions.worker.reports.mistakes import REPORTS
 from functions.worker.skipping import Subscriber
 from functions.worker.time_limit import TimeLimit
 from functions.worker.transitions import Retry
+from report_kit.in_memory_user_data import InMemoryUserData
+from report_kit.kind_folders import folder_of
 from tests.functions.worker.unit.samples import COMPLIANCE, PERIOD, subscription, user
 
 TASK = ReportTask(user_id="u1", subscription_id="s1", delivery_id="d1", due_at=PERIOD.end, run_id="r1", kind="activity")
 CODE = "def build(request):\n    return total({'units': 3})\n\ndef total(figures):\n    return figures['sum']\n"
-FILE = REPORTS / "activity" / "made_up.py"
+FILE = folder_of("activity") / "made_up.py"
 
 
 def builder_of(monkeypatch: pytest.MonkeyPatch, build: Any) -> ReportBuilder:
@@ -38,7 +38,7 @@ def test_a_mistake_of_a_kind_is_one_line_with_its_place_and_its_own_traceback(mo
     with capture_logs() as logs:
         built = builder.build(TASK, Subscriber(user(), subscription()), PERIOD, elapsed=0)
     assert isinstance(built, Retry)
-    place = Path("functions/worker/reports/activity/made_up.py")
+    place = Path("kinds/activity/made_up.py")
     assert built.error == f"the report cannot be built: {place}:5: KeyError: 'sum'"
     [logged] = logs
     assert (logged["event"], logged["error"]) == ("report_failed", f"{place}:5: KeyError: 'sum'")

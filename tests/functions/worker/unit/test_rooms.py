@@ -10,7 +10,8 @@ PROVIDERS = sorted(path.parent.name for path in (WORKER / "mail").glob("*/__init
 
 
 def sources_without_tests() -> dict[str, str]:
-    paths = [path for folder in ("functions", "operations") for path in (REPOSITORY / folder).rglob("*.py")]
+    folders = ("functions", "report_kit", "kinds", "operations")
+    paths = [path for folder in folders for path in (REPOSITORY / folder).rglob("*.py")]
     return {path.relative_to(REPOSITORY).as_posix(): path.read_text(encoding="utf-8") for path in paths}
 
 

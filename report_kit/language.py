@@ -1,0 +1,30 @@
+"""The languages of the reports: their words are in the catalogs of `locales/`, those of a kind in its own."""
+
+import functools
+from pathlib import Path
+
+from functions.shared.mail.language import Catalogs
+from functions.shared.mail.language import Language as Language
+from report_kit.kind_folders import folder_of
+
+LOCALES = Path(__file__).parent / "locales"
+
+
+def language_for(tag: str, kind: str = "") -> Language:
+    """The language for a locale as a user's document names it: that one, else its language, else English.
+
+    Args:
+        tag: BCP 47, such as `ja` or `en-US`. Anything else counts as English.
+        kind: whose words come first; empty: those of all kinds alone.
+    """
+    return _catalogs(kind).language(tag)
+
+
+def forget_catalogs() -> None:
+    """Read the catalogs again with the next report, since they have changed."""
+    _catalogs.cache_clear()
+
+
+@functools.cache
+def _catalogs(kind: str) -> Catalogs:
+    return Catalogs(folder_of(kind) / "locales", _catalogs("")) if kind else Catalogs(LOCALES)

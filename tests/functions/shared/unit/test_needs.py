@@ -1,0 +1,141 @@
+"""What a kind needs is read strictly, and every mistake is one line with file and line."""
+
+from pathlib import Path
+
+import pytest
+
+from functions.shared import needs
+from functions.shared.needs import InvalidNeeds, Needs, NotSet, Role, Secret, Setting
+
+WHOLE = """\
+settings:
+  SALES_CURRENCY: {about: What amounts are in., default: EUR}
+  SALES_REGION:
+    about: Which region.
+secrets:
+  SALES_DATABASE_URL: {about: "The database.", local: "sqlite:///sales.db"}
+  SALES_TEAM_WEBHOOK: {about: Where the team is told.}
+roles:
+  - {role: roles/bigquery.jobUser, on: project}
+  - {role: roles/bigquery.dataViewer, on: dataset, name: analytics}
+  - {role: roles/storage.objectViewer, on: bucket, name: my-bucket}
+packages:
+  - sqlalchemy==2.0.44
+  - psycopg[binary]==3.3.1
+owner: SALES_TEAM_WEBHOOK
+next: 5
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "kinds"
+    (folder / "activity").mkdir(parents=True)
+    return folder
+
+
+def write(folder: Path, kind: str, text: str) -> None:
+    (folder / kind).mkdir(exist_ok=True)
+    if text == WHOLE:
+        (folder / kind / "next").mkdir(exist_ok=True)
+    (folder / kind / "needs.yaml").write_text(text, encoding="utf-8")
+
+
+def test_a_kind_without_a_file_needs_nothing(folder: Path) -> None:
+    assert needs.load(folder) == {}
+    write(folder, "sales", "# nothing yet\n")
+    assert needs.load(folder) == {"sales": Needs()}
+
+
+def test_all_that_a_kind_may_need(folder: Path) -> None:
+    write(folder, "sales", WHOLE)
+    assert needs.load(folder) == {
+        "sales": Needs(
+            settings={
+                "SALES_CURRENCY": Setting(about="What amounts are in.", default="EUR"),
+                "SALES_REGION": Setting(about="Which region."),
+            },
+            secrets={
+                "SALES_DATABASE_URL": Secret(about="The database.", local="sqlite:///sales.db"),
+                "SALES_TEAM_WEBHOOK": Secret(about="Where the team is told."),
+            },
+            roles=(
+                Role("roles/bigquery.jobUser", "project"),
+                Role("roles/bigquery.dataViewer", "dataset", "analytics"),
+                Role("roles/storage.objectViewer", "bucket", "my-bucket"),
+            ),
+            packages=("sqlalchemy==2.0.44", "psycopg[binary]==3.3.1"),
+            owner="SALES_TEAM_WEBHOOK",
+            next_percent=5,
+        )
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("settings:\n  A_B: {about: x\n", "line 3: expected ',' or '}', but got '<stream end>'"),
+        ("- a\n", "line 1: must be a mapping"),
+        ("[" * 10_000, "line 1: maximum recursion depth exceeded"),
+        ("secret:\n  A_B: {about: x}\n", "line 1: secret is not known; there are canary, next, owner, packages, "),
+        ("settings:\n", "line 1: must be a mapping of variables"),
+        ("settings:\n  A_B: 5\n", "line 2: must be {about: …, default: …}"),
+        ("settings:\n  A_B: {default: x}\n", "line 2: A_B: needs about"),
+        ("secrets:\n  A_B: {about: x, default: y}\n", "line 2: default is not known; there are about, local"),
+        ("settings:\n  A_B: {about: x, default: [1]}\n", "line 2: default: must be a text"),
+        ("settings:\n  A_B: {about: x, default: null}\n", "line 2: default: must be a text"),
+        ('settings:\n  A_B: {about: x, default: "a\\nb"}\n', "line 2: default: must be a text, in one line"),
+        ("settings:\n  currency: {about: x}\n", "line 2: currency: must be capitals"),
+        ("settings:\n  PATH: {about: x}\n", "line 2: PATH: must be capitals"),
+        ("settings:\n  MAIL_FROM: {about: x}\n", "line 2: MAIL_FROM: is a variable of the pipeline's own"),
+        ("settings:\n  A_B: {about: x}\n  A_B: {about: x}\n", "line 3: A_B is there twice"),
+        ("settings:\n  A_B: {about: x}\nsecrets:\n  A_B: {about: x}\n", "line 4: A_B is a setting and a secret"),
+        ("roles: all\n", "line 1: must be a list of roles"),
+        ("roles:\n  - roles/viewer\n", "line 2: must be {role: …, on: …}"),
+        ("roles:\n  - {role: roles/a.b}\n", "line 2: a role needs role and on"),
+        ("roles:\n  - {role: viewer, on: project}\n", "line 2: role: viewer is none"),
+        ("roles:\n  - {role: roles/editor, on: project}\n", "line 2: role: roles/editor is a basic role"),
+        ("roles:\n  - {role: roles/a.b, on: folder}\n", "line 2: on: must be project, dataset or bucket, not folder"),
+        ("roles:\n  - {role: roles/a.b, on: dataset}\n", "line 2: a role on a dataset needs its name"),
+        ("roles:\n  - {role: roles/a.b, on: project, name: p}\n", "line 2: name: the project is"),
+        ('roles:\n  - {role: roles/a.b, on: dataset, name: a"b}\n', "line 2: name: a\"b cannot be a dataset's"),
+        ("packages:\n  - sqlalchemy>=2\n", "line 2: package: sqlalchemy>=2 must be a name, or a name and a version"),
+        ("owner: team\n", "line 1: owner: team is neither an address nor one of the secrets"),
+        ("next: 0\n", "line 1: next: must be a whole number of percent, 1 to 100, not 0"),
+        ("next: 7\n", "line 1: next: there is no next version, which is a folder next beside this file"),
+        ("canary: 5%\n", "line 1: next: must be a whole number"),
+    ],
+)
+def test_a_mistake_is_one_line_with_file_and_line(folder: Path, text: str, problem: str) -> None:
+    write(folder, "sales", text)
+    with pytest.raises(InvalidNeeds) as error:
+        needs.load(folder, reserved={"MAIL_FROM"})
+    assert str(error.value).startswith(f"kinds/sales/needs.yaml, {problem}")
+    assert str(error.value).isprintable()
+
+
+def test_two_kinds_may_share_a_variable_if_they_mean_the_same(folder: Path) -> None:
+    write(folder, "refunds", "settings:\n  SALES_CURRENCY: {default: EUR, about: What amounts are in.}\n")
+    write(folder, "sales", WHOLE)
+    assert needs.load(folder).keys() == {"refunds", "sales"}
+    write(folder, "refunds", "settings:\n  SALES_CURRENCY: {default: USD, about: What amounts are in.}\n")
+    with pytest.raises(InvalidNeeds, match=r"sales/needs\.yaml, line 2: SALES_CURRENCY: the kind refunds declares it"):
+        needs.load(folder)
+
+
+def test_the_values_of_a_kind(folder: Path) -> None:
+    write(folder, "sales", WHOLE)
+    found = needs.load(folder)
+    given = {"SALES_REGION": "eu", "SALES_TEAM_WEBHOOK": "https://hooks.example", "OTHER": "x", "SALES_CURRENCY": ""}
+    assert needs.values(found, given, local=True) == {
+        "sales": {
+            "SALES_CURRENCY": "EUR",
+            "SALES_REGION": "eu",
+            "SALES_DATABASE_URL": "sqlite:///sales.db",
+            "SALES_TEAM_WEBHOOK": "https://hooks.example",
+        }
+    }
+    with pytest.raises(NotSet, match=r"^SALES_DATABASE_URL: not set, and the kind sales needs it .The database.$"):
+        needs.values(found, given, local=False)
+    with pytest.raises(NotSet, match=r"SALES_REGION: not set.*; SALES_TEAM_WEBHOOK: not set"):
+        needs.values(found, {}, local=True)

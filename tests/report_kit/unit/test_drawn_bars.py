@@ -1,0 +1,126 @@
+"""The chart: the picture of bars, and the words around it."""
+
+import io
+import random
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from functions.shared.mail.brand import DARK_GROUND
+from functions.shared.mail.color import GRAPHIC, WHITE, channels, contrast
+from report_kit.chart import axis, bar_chart
+from report_kit.drawn_bars import BAR_COLOR, HEIGHT, WIDTH, axis_top, draw_bars
+from report_kit.language import language_for
+
+BAR = (*channels(BAR_COLOR), 255)
+HOURS = [f"{hour:02}:00" for hour in range(24)]
+
+
+def pixels(picture: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(picture)).convert("RGBA")
+
+
+def bar_height(image: Image.Image, number: int, of: int) -> int:
+    """How many pixels of a bar are filled in its middle, in the part of the chart where it stands."""
+    middle = round(WIDTH * (number + 0.5) / of)
+    return sum(image.getpixel((middle, y)) == BAR for y in range(HEIGHT))
+
+
+def test_a_chart_is_a_png_of_twice_the_size_that_a_mail_shows() -> None:
+    picture = draw_bars([3] * 24, top=4)
+    assert picture.startswith(b"\x89PNG\r\n\x1a\n")
+    assert pixels(picture).size == (WIDTH, HEIGHT)
+
+
+def test_its_ground_is_transparent_for_dark_and_light_mails() -> None:
+    assert pixels(draw_bars([3, 4], top=4)).getpixel((WIDTH // 2, HEIGHT // 4))[3] == 0  # type: ignore[index]  # RGBA
+
+
+def test_a_higher_value_has_a_higher_bar_and_nothing_has_none() -> None:
+    image = pixels(draw_bars([1, 4, 0], top=4))
+    low, high, none = (bar_height(image, number, 3) for number in range(3))
+    assert high == pytest.approx(4 * low, rel=0.05)
+    assert low > 50
+    assert none == 0
+
+
+def test_of_what_is_expected_only_the_outline_is_drawn() -> None:
+    image = pixels(draw_bars([4, 4], top=4, expected_from=1))
+    assert bar_height(image, 0, 2) > 100
+    assert bar_height(image, 1, 2) < 10
+
+
+def test_time_goes_from_right_to_left_where_the_language_does() -> None:
+    image = pixels(draw_bars([4, 0], top=4, from_right=True))
+    assert bar_height(image, 0, 2) == 0
+    assert bar_height(image, 1, 2) > 100
+
+
+def test_charts_drawn_at_the_same_time_do_not_mix() -> None:
+    numbers = random.Random(7)  # noqa: S311  no secret
+    inputs = [[numbers.randrange(10 ** (index % 7 + 1)) for _ in HOURS] for index in range(8)]
+    one_by_one = [draw_bars(counts, top=max(counts)) for counts in inputs]
+    with ThreadPoolExecutor(4) as pool:
+        at_once = list(pool.map(lambda counts: draw_bars(counts, top=max(counts)), inputs))
+    assert at_once == one_by_one
+    assert len(set(one_by_one)) == len(inputs)
+
+
+@pytest.mark.parametrize("values", [[], [0], [-5, 3], [1e300, 1], [0.25]])
+@pytest.mark.parametrize("tag", ["en", "ja", "ar"])
+def test_any_values_make_a_chart(values: list[float], tag: str) -> None:
+    language = language_for(tag)
+    chart, image = bar_chart(
+        "c",
+        values,
+        ["1"] * len(values),
+        title="",
+        description="",
+        write=str,
+        language=language,
+        limit=0,
+        legend=["so far", "limit"],
+    )
+    assert pixels(image.content).size == (WIDTH, HEIGHT)
+    assert [entry.text for entry in chart.legend] == ["so far", "limit"]
+
+
+def test_bars_are_seen_on_a_light_and_on_a_dark_ground() -> None:
+    assert contrast(BAR_COLOR, WHITE) >= GRAPHIC
+    assert contrast(BAR_COLOR, DARK_GROUND) >= GRAPHIC
+
+
+@given(st.floats(0, 1e15), st.booleans())
+def test_the_chart_holds_the_highest_value_and_has_little_room_above_it(highest: float, whole: bool) -> None:
+    top = axis_top(highest, whole=whole)
+    assert top >= highest * 0.999
+    assert top <= max(highest * 2.01, 4 if whole else 1)
+    assert not whole or top.is_integer()
+
+
+@pytest.mark.parametrize(
+    ("highest", "whole", "top"),
+    [(0, True, 4), (1, True, 4), (2, True, 4), (5, True, 6), (17, True, 20), (0.5, False, 0.6), (98.2, False, 100)],
+)
+def test_the_upper_end_is_a_round_number_and_small_counts_look_small(highest: float, whole: bool, top: float) -> None:
+    assert axis_top(highest, whole=whole) == pytest.approx(top)
+
+
+@pytest.mark.parametrize(
+    ("labels", "shown"),
+    [
+        (HOURS, ["00:00", "04:00", "08:00", "12:00", "16:00", "20:00"]),
+        # The last label has no room: it is left out rather than cut off.
+        ([f"{day} Nov" for day in range(1, 32)], ["1 Nov", "7 Nov", "13 Nov", "19 Nov", "25 Nov", ""]),
+        ([f"{month}月2026年" for month in range(1, 13)], ["1月2026年", "4月2026年", "7月2026年", "10月2026年"]),
+        (["a"], ["a"]),
+        ([], []),
+    ],
+)
+def test_as_many_labels_stand_below_the_bars_as_there_is_room_for(labels: list[str], shown: list[str]) -> None:
+    made = axis(labels)
+    assert [label.text for label in made] == shown
+    assert not labels or sum(label.width for label in made) == pytest.approx(100, abs=0.1)
