@@ -11,5 +11,5 @@ from tests.mails.made import Made, all_made, made_from_sql
 @pytest.fixture(scope="session")
 def mails(tmp_path_factory: pytest.TempPathFactory) -> list[Made]:
     """Every mail."""
-    with hebrew(tmp_path_factory.mktemp("locales")), pytest.MonkeyPatch.context() as monkeypatch:
-        return [*all_made(), *made_from_sql(tmp_path_factory.mktemp("sql"), monkeypatch)]
+    with hebrew(tmp_path_factory.mktemp("locales")):
+        return [*all_made(), *made_from_sql(tmp_path_factory.mktemp("sql"))]

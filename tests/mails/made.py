@@ -10,8 +10,6 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from functions.shared.mail.brand import Brand
 from functions.shared.records.subscription import Subscription, SubscriptionDefaults
 from functions.shared.records.user import User
@@ -27,6 +25,7 @@ from report_kit.in_memory_user_data import Documents, InMemoryUserData
 from report_kit.kinds import kinds, sample
 from report_kit.report import PermanentError, Skip
 from report_kit.sample_amount import SampleAmount
+from tests.kinds_elsewhere import kinds_in
 from tests.mails.hebrew import TAG as HEBREW
 from tests.support import REPOSITORY
 
@@ -74,27 +73,25 @@ def all_made() -> list[Made]:
     return made
 
 
-def made_from_sql(root: Path, monkeypatch: pytest.MonkeyPatch) -> list[Made]:
+def made_from_sql(root: Path) -> list[Made]:
     """Every mail of the kind that `./reports new --sql` writes.
 
     Args:
         root: an empty folder.
-        monkeypatch: undoes what lets the worker find the kind there.
     """
     for folder in ("functions/shared/mail", "functions/preferences"):
         shutil.copytree(REPOSITORY / folder, root / folder)
     (root / "report_kit").mkdir()
     write_kind("tea", root, source=Source.SQLITE)
-    monkeypatch.setattr("kinds.__path__", [str(root / "kinds")])
-    kinds.cache_clear()
     settings = local_settings("tea", kinds=root / "kinds")
-    made = [
-        Made(f"tea-{locale}-{amount}", mail_of("tea", sample("tea", PERIOD, amount), locale=locale, settings=settings))
-        for amount, locale in product(SampleAmount, LOCALES)
-    ]
-    monkeypatch.undo()
-    kinds.cache_clear()
-    return made
+    with kinds_in(root / "kinds"):
+        return [
+            Made(
+                f"tea-{locale}-{amount}",
+                mail_of("tea", sample("tea", PERIOD, amount), locale=locale, settings=settings),
+            )
+            for amount, locale in product(SampleAmount, LOCALES)
+        ]
 
 
 def mail_of(

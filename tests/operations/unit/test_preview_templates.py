@@ -1,12 +1,10 @@
 """A template that is changed while a preview is watched."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import kinds as room
 from functions.shared.settings import MailSettings
 from operations.errors import OperatorError
 from operations.kinds.new_kind import write_kind
@@ -14,7 +12,8 @@ from operations.previews import preview
 from operations.previews.preview_period import parse_period
 from operations.previews.preview_subject import sample_subject
 from operations.subscriptions.subscription_defaults import BUILT_IN_DEFAULTS
-from report_kit import kinds, language, rendering
+from report_kit import rendering
+from tests.kinds_elsewhere import kinds_in
 
 KIND = "watched"
 SUBJECT = sample_subject(KIND, BUILT_IN_DEFAULTS)
@@ -23,17 +22,11 @@ PERIOD = parse_period("2026-11-24", SUBJECT.user.time_zone)
 
 
 @pytest.fixture
-def template(tree: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def template(tree: Path) -> Iterator[Path]:
     """A template of a kind."""
     write_kind(KIND, tree)
-    monkeypatch.setattr(room, "__path__", [str(tree / "kinds")])
-    kinds.kinds.cache_clear()
-    yield tree / "kinds" / KIND / "templates" / "report.txt"
-    for name in [name for name in sys.modules if name.startswith(f"{room.__name__}.{KIND}")]:
-        del sys.modules[name]
-    kinds.kinds.cache_clear()
-    rendering.forget_templates()
-    language.forget_catalogs()
+    with kinds_in(tree / "kinds"):
+        yield tree / "kinds" / KIND / "templates" / "report.txt"
 
 
 def text() -> str:

@@ -1,14 +1,13 @@
 """Which kinds of report there are."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
-import kinds as room
 from report_kit.kinds import find, kinds, sample
 from report_kit.report import PermanentError
 from tests.functions.worker.unit.samples import PERIOD
+from tests.kinds_elsewhere import kinds_in
 
 
 def test_a_kind_is_a_folder() -> None:
@@ -25,20 +24,13 @@ def test_another_kind_is_refused_with_those_that_exist(kind: str) -> None:
         find(kind)
 
 
-def test_a_sample_that_cannot_be_imported_is_not_taken_for_one_that_is_not_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sample_that_cannot_be_imported_is_not_taken_for_one_that_is_not_there(tmp_path: Path) -> None:
     kind = tmp_path / "sampled"
     kind.mkdir()
     (kind / "__init__.py").write_text("def build(_request):\n    return None\n")
-    monkeypatch.setattr(room, "__path__", [*room.__path__, str(tmp_path)])
-    kinds.cache_clear()
-    try:
+    with kinds_in(tmp_path):
         with pytest.raises(PermanentError, match=r"^the kind sampled has no sample\.py$"):
             sample("sampled", PERIOD)
         (kind / "sample.py").write_text("import missing_here\n")
         with pytest.raises(ModuleNotFoundError, match="missing_here"):
             sample("sampled", PERIOD)
-    finally:
-        kinds.cache_clear()
-        sys.modules.pop(f"{room.__name__}.sampled", None)

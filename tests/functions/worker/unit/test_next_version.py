@@ -1,7 +1,5 @@
 """Which subscriptions get the next version of a kind."""
 
-import importlib
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import kinds as room
 from functions.worker.kind_settings import load_needs, next_percents
 from report_kit.kinds import find, kinds
 from report_kit.next_version import Variant, variant_of
 from report_kit.report import PermanentError
+from tests.kinds_elsewhere import kinds_in
 
 CHOSEN = [13, 36, 49, 73]
 percents = st.integers(1, 100)
@@ -53,19 +51,14 @@ def test_about_so_many_get_it_and_others_of_another_kind(percent: int) -> None:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder beside the kinds that ship, with one of its own."""
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A kind beside those that ship."""
     kind = tmp_path / "kinds" / "rolled_out"
     (kind / "next").mkdir(parents=True)
     (kind / "__init__.py").write_text("def build(_request):\n    return 'old'\n")
     (kind / "next" / "__init__.py").write_text("def build(_request):\n    return 'new'\n")
-    monkeypatch.setattr(room, "__path__", [*room.__path__, str(kind.parent)])
-    kinds.cache_clear()
-    yield kind
-    kinds.cache_clear()
-    for name in [name for name in sys.modules if name.startswith(f"{room.__name__}.rolled_out")]:
-        del sys.modules[name]
-    importlib.invalidate_caches()
+    with kinds_in(kind.parent):
+        yield kind
 
 
 def test_the_next_version_is_a_folder_within_the_kind(folder: Path) -> None:
