@@ -108,7 +108,7 @@ __all__ = [
     "xlsx_attachment",
 ]
 
-_MODULES = (
+MODULES = (
     "functions.shared.records.user",
     "functions.shared.sanitize",
     "functions.shared.times.period",
@@ -143,7 +143,7 @@ those behind it, is asked for: a worker starts without Babel, and the help of a 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        for module in _MODULES:
+        for module in MODULES:
             found = vars(importlib.import_module(module))
             if name in found:
                 globals()[name] = found[name]

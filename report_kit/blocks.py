@@ -158,12 +158,15 @@ def compared(
 ) -> Headline:
     """A figure with how it compares.
 
+        before = period_before(request.cadence, language)
+        compared("Orders", 30, 20, write=language.number, before=before, language=language)
+
     Args:
         label: what it is.
         value: how much.
         previous: how much it was.
         write: makes text of a number.
-        before: when that was, as it stands within a sentence (phrases.period_before).
+        before: when that was, as it stands within a sentence (period_before).
         language: in which.
         more_is: what a rise means; a fall means the opposite.
     """

@@ -30,6 +30,16 @@ def bar_chart(
 ) -> tuple[Chart, InlineImage]:
     """Draw a chart, for the layout's `chart.mjml`.
 
+        chart, picture = bar_chart(
+            "orders-chart",
+            [3, 5],
+            ["Mon", "Tue"],
+            title="Orders by day",
+            description="Most came on Tuesday: 5.",
+            write=language.number,
+            language=language,
+        )
+
     Args:
         content_id: of the picture, one for each chart of a mail.
         values: how high the bars are; what is below zero has none.

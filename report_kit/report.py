@@ -39,10 +39,12 @@ class Attachment:
 class Report:
     """A report: what it says, and the templates that say it.
 
+        return Report(subject=f"Orders: {name}", templates=TEMPLATES, values={"title": "Orders", "orders": orders})
+
     Attributes:
         subject: of the mail, one line.
         templates: the folder with `report.mjml`, the HTML part, and `report.txt`, the plain one, which reads well by
-            itself (rendering.py); or several folders, of which the first that has a file counts.
+            itself; or several folders, of which the first that has a file counts.
         values: what the templates name.
         images: what the HTML part shows by `cid:`.
         attachments: the files that come with the mail.

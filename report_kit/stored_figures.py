@@ -84,6 +84,10 @@ class Figure:
 class StoredFigures:
     """Reads a user's figures, and the entries only where an edge cuts a slot: the sums are those of all entries.
 
+        stored = StoredFigures(request.data, request.user, ORDERS)
+        for found in stored.read((request.period,), edges=[], limit=10_000):
+            orders += found.count if isinstance(found, Figure) else 1
+
     Args:
         data: the user's.
         user: whose.

@@ -26,6 +26,9 @@ class UserData(Protocol):
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Documents whose time lies in a range, from the earliest on, streamed: they need not fit in memory.
 
+            start, end = request.period
+            found = request.data.between("orders", field="at", start=start, end=end, select=("total",), limit=100)
+
         A document without that field, or with something else than a timestamp in it, lies in no range of times.
         https://firebase.google.com/docs/firestore/manage-data/data-types#value_type_ordering
 

@@ -11,7 +11,7 @@ from report_kit.blocks import Chart, Headline
 
 @dataclass(frozen=True, kw_only=True)
 class DataTable:
-    """Rows of values. The table of a mail has texts instead (blocks.py).
+    """Rows of values. The table of a mail has texts instead.
 
     Attributes:
         title: above it.

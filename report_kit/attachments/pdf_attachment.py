@@ -33,7 +33,7 @@ _LETTER = frozenset(["BZ", "CA", "CL", "CO", "CR", "GT", "MX", "NI", "PA", "PH",
 def pdf_attachment(filename: str, document: Document, *, language: Language) -> Attachment:
     """Set a report as a PDF document.
 
-    Of a table the first MOST_ROWS rows are shown, with a sentence about the others. The document names no time at
+    Of a table the first 1,000 rows are shown, with a sentence about the others. The document names no time at
     which it was made: the same report makes the same bytes.
 
     Args:

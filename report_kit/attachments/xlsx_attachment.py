@@ -51,8 +51,8 @@ def xlsx_attachment(
 ) -> Attachment:
     """Write a table as a workbook with one sheet: the header stays in sight and has filters, and values have types.
 
-    No value becomes a formula or a link. Text beyond LONGEST_TEXT is cut, a whole number that Excel would round and a
-    day before 1900 are text, and a moment is shown as the clock of its own zone, since Excel knows no zones.
+    No value becomes a formula or a link. Text beyond 32,767 characters is cut, a whole number that Excel would round
+    and a day before 1900 are text, and a moment is shown as the clock of its own zone, since Excel knows no zones.
 
     Args:
         filename: `.xlsx` is added if it lacks it.

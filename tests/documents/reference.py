@@ -10,6 +10,7 @@ from tests.documents import (
     log_events,
     metrics,
     reading_time,
+    report_kit,
     report_lives,
 )
 from tests.documents.generated_parts import renew
@@ -23,6 +24,7 @@ PAGES: Mapping[str, Mapping[str, Callable[[str], str]]] = {
     "reference/http.md": http.PARTS,
     "reference/log-events.md": log_events.PARTS,
     "reference/metrics.md": metrics.PARTS,
+    "reference/report-kit.md": report_kit.PARTS,
 }
 """By page, its parts and what makes each."""
 

@@ -4,11 +4,13 @@ import re
 
 import pytest
 
+import report_kit
 from operations.__main__ import INTERRUPTED
 from operations.commands.examples import EXAMPLES
 from operations.errors import ExitStatus
 from tests.documents.commands import all_commands, unknown_commands
 from tests.documents.reference import DOCS, PAGES, renewed
+from tests.documents.report_kit import SECTIONS
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -34,3 +36,7 @@ def test_every_exit_status_is_in_the_page() -> None:
         usage_error,
         INTERRUPTED,
     }
+
+
+def test_the_page_of_the_kit_has_all_of_its_names() -> None:
+    assert sorted(name for names in SECTIONS.values() for name in names) == sorted(report_kit.__all__)
