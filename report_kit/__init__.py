@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from report_kit.blocks import Chart, Headline, Table, TableRow, Tone, change_share, compared
     from report_kit.calendar_days import starts_of_days
     from report_kit.chart import bar_chart
-    from report_kit.in_memory_user_data import Documents, InMemoryUserData
+    from report_kit.in_memory_user_data import Answer, Documents, InMemoryUserData, Sample
     from report_kit.kinds import sample
     from report_kit.language import Language, language_for
     from report_kit.period_names import period_name
@@ -50,6 +50,7 @@ __all__ = [
     "API",
     "LARGEST_AMOUNT",
     "SMALLEST_ALLOWED",
+    "Answer",
     "Attachment",
     "AttachmentError",
     "Cadence",
@@ -72,6 +73,7 @@ __all__ = [
     "PermanentError",
     "Report",
     "ReportRequest",
+    "Sample",
     "SampleAmount",
     "Schedule",
     "Skip",

@@ -1,14 +1,29 @@
 """A user's own data, in memory: what a preview shows where nothing is stored yet, and what tests give a report."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from report_kit.user_data import Total
 
 Documents = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """Fields of documents, by the documents' ids, by collections' names."""
+
+Answer = Callable[[Mapping[str, str], Any], Any]
+"""Stands in for a service that a kind asks: takes the kind's settings and what is asked, and returns the answer."""
+
+
+class Sample(NamedTuple):
+    """What a kind's report is made of where nothing is stored, as in a preview or a test.
+
+    Attributes:
+        documents: the user's own.
+        answer: stands in for what the kind asks by `request.ask`; None for a kind that asks nothing.
+    """
+
+    documents: Documents
+    answer: Answer | None = None
 
 
 class InMemoryUserData:
@@ -16,10 +31,12 @@ class InMemoryUserData:
 
     Args:
         documents: all that there is.
+        answer: stands in for what a kind asks beside them; None where it asks nothing.
     """
 
-    def __init__(self, documents: Documents) -> None:
+    def __init__(self, documents: Documents, answer: Answer | None = None) -> None:
         self._documents = documents
+        self.answer = answer
 
     def between(
         self, collection: str, *, field: str, start: datetime, end: datetime, select: Sequence[str], limit: int

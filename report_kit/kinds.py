@@ -11,7 +11,7 @@ from typing import cast
 import kinds as room
 from functions.shared.needs import NEXT_FOLDER
 from functions.shared.times.period import Period
-from report_kit.in_memory_user_data import Documents
+from report_kit.in_memory_user_data import Sample
 from report_kit.kind_folders import folder, folder_of
 from report_kit.next_version import Variant
 from report_kit.report import PermanentError, Report, Skip
@@ -56,13 +56,16 @@ def find(kind: str, variant: Variant | None = None) -> Build:
     return cast(Build, importlib.import_module(f"{room.__name__}.{kind}").build)
 
 
-def sample(kind: str, period: Period, amount: SampleAmount = SampleAmount.MUCH) -> Documents:
+def sample(kind: str, period: Period, amount: SampleAmount = SampleAmount.MUCH) -> Sample:
     """The made-up data that a kind brings along, to be looked at.
 
     Args:
         kind: which.
         period: the time that the report covers.
         amount: how much. A `documents` that takes only the period has one sample, and nothing.
+
+    Returns:
+        What `documents` and `answers` of the kind's `sample.py` return for period and amount; it may lack either.
 
     Raises:
         PermanentError: there is no such kind, or it brings none.
@@ -71,14 +74,17 @@ def sample(kind: str, period: Period, amount: SampleAmount = SampleAmount.MUCH) 
     if _is_from_sql(kind):
         from report_kit.sql.sample_database import sample_documents
 
-        return sample_documents(amount)
+        return Sample(sample_documents(amount))
     name = f"{room.__name__}.{kind}.sample"
     if importlib.util.find_spec(name) is None:
         raise PermanentError(f"the kind {kind} has no sample.py")
     module = importlib.import_module(name)
+    answer = module.answers(period, amount) if hasattr(module, "answers") else None
+    if not hasattr(module, "documents"):
+        return Sample({}, answer)
     if len(inspect.signature(module.documents).parameters) > 1:
-        return cast(Documents, module.documents(period, amount))
-    return {} if amount is SampleAmount.NOTHING else cast(Documents, module.documents(period))
+        return Sample(module.documents(period, amount), answer)
+    return Sample({} if amount is SampleAmount.NOTHING else module.documents(period), answer)
 
 
 def _is_from_sql(kind: str) -> bool:

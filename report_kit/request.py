@@ -1,8 +1,8 @@
 """What a kind of report is asked for: the one argument of its `build`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from functions.shared.mail.brand import PLAIN, Brand
@@ -10,6 +10,7 @@ from functions.shared.records.subscription import Subscription
 from functions.shared.records.user import User
 from functions.shared.times.period import Period, is_regular, unit_before
 from functions.shared.times.schedule import Cadence, Schedule
+from report_kit.in_memory_user_data import InMemoryUserData
 from report_kit.report import PermanentError
 from report_kit.user_data import UserData
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from functions.shared.firestore.database import Database
     from functions.shared.firestore.google_client import Client
     from report_kit.language import Language
+
+
+Asked = TypeVar("Asked")
+Answered = TypeVar("Answered")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +105,27 @@ class ReportRequest:
             declared = ", ".join(sorted(self.settings)) or "nothing"
             raise PermanentError(f"request.setting: the kind declares no {name}, but {declared}")
         return self.settings[name]
+
+    def ask(self, call: Callable[[Mapping[str, str], Asked], Answered], asked: Asked) -> Answered:
+        """Ask a service of the team's own, such as a REST API: calls `call(self.settings, asked)`. A sample and tests
+        have a stand-in for it, which is called instead (`answers` in `sample.py`). Give each call a time limit, in
+        seconds.
+
+            orders = request.ask(fetch_orders, {"user": request.user.id, "since": request.period.start})
+
+        Args:
+            call: asks the service.
+            asked: what it is asked.
+
+        Raises:
+            PermanentError: there is no stand-in for a sample or a test.
+            Exception: whatever `call` raises; the report is tried again.
+        """
+        if not isinstance(self.data, InMemoryUserData):
+            return call(self.settings, asked)
+        if self.data.answer is None:
+            raise PermanentError("request.ask: there is no service here, and sample.py has no answers")
+        return cast(Answered, self.data.answer(self.settings, asked))
 
     @property
     def schedule(self) -> Schedule:

@@ -10,7 +10,7 @@ from functions.shared.records.user import User
 from functions.shared.sanitize import display_name, sanitize
 from functions.shared.times.period import Period
 from functions.shared.times.schedule import Cadence
-from report_kit.in_memory_user_data import Documents, InMemoryUserData
+from report_kit.in_memory_user_data import Documents, InMemoryUserData, Sample
 from report_kit.kind_folders import folder
 from report_kit.kinds import find
 from report_kit.report import Attachment, InlineImage, Report, Skip
@@ -41,7 +41,7 @@ class Trial(NamedTuple):
 
 def try_kind(
     kind: str,
-    documents: Documents,
+    data: Documents | Sample,
     period: Period,
     *,
     user: Mapping[str, Any] | None = None,
@@ -54,7 +54,7 @@ def try_kind(
 
     Args:
         kind: which.
-        documents: the user's own data, such as the kind's sample.
+        data: the user's own data, or the kind's sample.
         period: what the report covers.
         user: fields of the user's document beside Ada's address and name.
         subscription: fields of the subscription's document; one that is due daily where they do not say.
@@ -70,7 +70,7 @@ def try_kind(
         user=replace(reader, name=display_name(reader.name)),
         subscription=Subscription.from_fields("u1", "s1", asked, SubscriptionDefaults(kind, Cadence.DAILY)),
         period=period,
-        data=InMemoryUserData(documents),
+        data=InMemoryUserData(*(data if isinstance(data, Sample) else Sample(data))),
         settings=needs.load(folder()).get(kind, needs.Needs()).local_values,
     )
     report = find(kind)(request)

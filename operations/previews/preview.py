@@ -85,7 +85,7 @@ def sample_data(kind: str, period: Period, amount: SampleAmount = SampleAmount.M
         OperatorError: there is no such kind, it brings none, or its code fails.
     """
     try:
-        return InMemoryUserData(kinds.sample(kind, period, amount))
+        return InMemoryUserData(*kinds.sample(kind, period, amount))
     except PermanentError as error:
         raise OperatorError(str(error)) from error
     except (Exception, SystemExit) as error:

@@ -134,7 +134,7 @@ def _render_ms(kind: str, locale: str, amount: SampleAmount, reports: int) -> fl
     subscription = Subscription(
         id="s1", user_id="u1", kind=kind, cadence=Cadence.DAILY, locale=locale, skip_empty=False
     )
-    data = InMemoryUserData(sample(kind, _PERIOD, amount))
+    data = InMemoryUserData(*sample(kind, _PERIOD, amount))
     settings = local_settings(kind)
     compliance = MailCompliance(sender="reports@example.com", postal_address="1 Example Road")
 

@@ -34,7 +34,7 @@ def test_every_name_is_still_there(folder: Path) -> None:
     [("en", "20 orders: Tuesday 24 November", "Your orders"), ("de", "20 Bestellungen: ", "Ihre Bestellungen")],
 )
 def test_a_kind_in_python(locale: str, subject: str, words: str) -> None:
-    options = {"attach": ["csv", "xlsx", "pdf"], "more_files": True}
+    options = {"attach": ["csv", "xlsx", "pdf"], "more_files": True, "ask": True}
     documents = sample("orders", PERIOD)
     made = try_kind("orders", documents, PERIOD, user={"locale": locale}, subscription={"options": options})
     assert made.subject.startswith(subject)

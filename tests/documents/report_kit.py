@@ -29,7 +29,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         *("read_formats", "FileFormat", "files_of", "Document", "DataTable", "Column", "ColumnKind", "dated"),
         *("csv_attachment", "xlsx_attachment", "pdf_attachment", "AttachmentError"),
     ),
-    "tests": ("SampleAmount", "sample", "try_kind", "Trial"),
+    "tests": ("SampleAmount", "sample", "Sample", "Answer", "try_kind", "Trial"),
 }
 """By part of the page, what it has."""
 

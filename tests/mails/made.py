@@ -21,7 +21,7 @@ from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail
 from operations.kinds.kind_source import Source
 from operations.kinds.new_kind import write_kind
-from report_kit.in_memory_user_data import Documents, InMemoryUserData
+from report_kit.in_memory_user_data import Documents, InMemoryUserData, Sample
 from report_kit.kinds import kinds, sample
 from report_kit.report import PermanentError, Skip
 from report_kit.sample_amount import SampleAmount
@@ -96,7 +96,7 @@ def made_from_sql(root: Path) -> list[Made]:
 
 def mail_of(
     kind: str,
-    documents: Documents,
+    data: Documents | Sample,
     *,
     locale: str = "en",
     brand: Brand = BRAND,
@@ -107,20 +107,20 @@ def mail_of(
 
     Args:
         kind: of the report.
-        documents: the user's data.
+        data: the user's, or a sample.
         locale: of the user.
         brand: whose mail it is.
         settings: what the kind declares; None for the values of the local cloud.
         fields: of the subscription.
     """
-    mail = _composed(kind, documents, locale=locale, brand=brand, settings=settings, **fields)
+    mail = _composed(kind, data, locale=locale, brand=brand, settings=settings, **fields)
     assert isinstance(mail, Mail)
     return mail
 
 
 def _composed(
     kind: str,
-    documents: Documents,
+    data: Documents | Sample,
     *,
     locale: str,
     brand: Brand = BRAND,
@@ -133,7 +133,7 @@ def _composed(
         User.from_fields("u1", {"email": "ada@example.com", "name": "Ada", "active": True, "locale": locale}),
         Subscription.from_fields("u1", "s1", asked, SubscriptionDefaults(kind, Cadence.DAILY)),
         PERIOD,
-        InMemoryUserData(documents),
+        InMemoryUserData(*(data if isinstance(data, Sample) else Sample(data))),
         delivery_id="u1:s1:20261124T0000Z",
         run_id="20261124T0000Z",
         compliance=COMPLIANCE,

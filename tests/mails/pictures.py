@@ -21,7 +21,7 @@ _COLORS = 64
 
 def _usage() -> Documents:
     """Some of the sample's quotas, as most products have them."""
-    documents = sample("usage", PERIOD)
+    documents = sample("usage", PERIOD).documents
     shown = ("storage", "calls", "seats")
     quotas = {quota: documents["quotas"][quota] for quota in shown}
     return {
@@ -32,7 +32,7 @@ def _usage() -> Documents:
 
 def _activity() -> Documents:
     """The sample's events without the types that show how a mail bears many."""
-    documents = sample("activity", PERIOD)
+    documents = sample("activity", PERIOD).documents
     events = {key: event for key, event in documents["events"].items() if not event["type"].startswith("import")}
     return {**documents, "events": events}
 

@@ -6,6 +6,8 @@ import pytest
 
 from report_kit.kinds import find, kinds, sample
 from report_kit.report import PermanentError
+from report_kit.sample_amount import SampleAmount
+from report_kit.trial import try_kind
 from tests.functions.worker.unit.samples import PERIOD
 from tests.kinds_elsewhere import kinds_in
 
@@ -34,3 +36,31 @@ def test_a_sample_that_cannot_be_imported_is_not_taken_for_one_that_is_not_there
         (kind / "sample.py").write_text("import missing_here\n")
         with pytest.raises(ModuleNotFoundError, match="missing_here"):
             sample("sampled", PERIOD)
+
+
+ASKING = """
+from report_kit import Report, Skip
+
+def build(request):
+    return Skip(str(request.ask(fetch, {"user": request.user.id})))
+
+def fetch(settings, asked):
+    raise AssertionError("a sample asks no service")
+"""
+ANSWERING = """
+def answers(period, amount):
+    return lambda settings, asked: f"{settings['SHOP_URL']} {asked['user']} {period.start:%d} {amount}"
+"""
+
+
+def test_a_sample_answers_for_the_service_that_a_kind_asks(tmp_path: Path) -> None:
+    kind = tmp_path / "asking"
+    kind.mkdir()
+    (kind / "__init__.py").write_text(ASKING)
+    (kind / "sample.py").write_text(ANSWERING)
+    (kind / "needs.yaml").write_text("settings:\n  SHOP_URL: {about: Of the shop., default: https://shop.example}\n")
+    with kinds_in(tmp_path):
+        made = try_kind("asking", sample("asking", PERIOD, SampleAmount.LITTLE), PERIOD)
+        assert made.skip == "https://shop.example u1 23 little"
+        with pytest.raises(PermanentError, match=r"^request\.ask: there is no service here, and sample\.py has no"):
+            try_kind("asking", {}, PERIOD)

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 
 from functions.shared.times.period import Period
+from functions.worker.firestore_user_data import FirestoreUserData
 from report_kit.in_memory_user_data import InMemoryUserData
 from report_kit.report import PermanentError
 from report_kit.request import ReportRequest
 from tests.functions.worker.unit.samples import PERIOD, mail, subscription, user
+
+NO_DATABASE: Any = None
 
 
 def request(
@@ -85,6 +88,13 @@ def test_a_kind_reads_its_own_settings() -> None:
 def test_a_sample_has_no_firestore() -> None:
     with pytest.raises(PermanentError, match="there is no Firestore here"):
         _ = request().firestore
+
+
+def test_a_service_is_asked_where_there_are_users() -> None:
+    asked = replace(
+        request(), data=FirestoreUserData(NO_DATABASE, "u1", 1.0), settings={"SHOP_URL": "https://shop.example"}
+    )
+    assert asked.ask(lambda settings, path: settings["SHOP_URL"] + path, "/orders") == "https://shop.example/orders"
 
 
 @pytest.mark.parametrize("skip_empty", [True, False])

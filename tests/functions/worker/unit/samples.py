@@ -66,4 +66,4 @@ def mail(
 
 def mail_of_sample(kind: str, locale: str) -> Mail:
     """The mail of a kind's sample, in a language."""
-    return mail(kind, sample(kind, PERIOD), of={"locale": locale})
+    return mail(kind, sample(kind, PERIOD).documents, of={"locale": locale})

@@ -1,5 +1,6 @@
 """A kind as a team writes it for version 1 of the kit: what it imports, calls and names goes on working."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -66,6 +67,8 @@ def build(request: ReportRequest) -> Report | Skip:
     if request.options.get("refuse"):
         raise PermanentError("refused, as the option says")
     user, language, period = request.user, request.language, request.period
+    if request.options.get("ask") and request.ask(_refunds, {"user": user.id}) != {"refunds": 2}:
+        raise PermanentError("the service has answered something else")
     entries = _entries(StoredFigures(request.data, user, ORDERS), period)
     if not entries and request.skip_empty:
         return Skip("no orders")
@@ -105,6 +108,10 @@ def build(request: ReportRequest) -> Report | Skip:
         ],
         url="https://app.example.com/orders",
     )
+
+
+def _refunds(settings: Mapping[str, str], asked: Mapping[str, str]) -> Mapping[str, int]:
+    raise ConnectionError(f"no sample asks {settings['ORDERS_KEY']} for {asked['user']}")
 
 
 def _entries(stored: StoredFigures, period: Period) -> list[Entry]:
