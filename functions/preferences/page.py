@@ -153,7 +153,7 @@ class Pages:
         state = _("This report of somebody else comes to you by mail, too.") if gets else _("You get no such mails.")
         card = Card(
             number=1,
-            title=title_of(subscription.kind, subscription.locale or user.locale, language),
+            title=title_of(subscription.kind, subscription.locale or user.locale),
             state=state,
             action=self._action(token),
             is_paused=not gets,
@@ -277,7 +277,7 @@ def _titles(account: Account, language: Language) -> dict[str, str]:
     seen: Counter[str] = Counter()
     titles: dict[str, str] = {}
     for subscription in account.subscriptions:
-        title = title_of(subscription.kind, account.user.locale, language)
+        title = title_of(subscription.kind, account.user.locale)
         seen[title] += 1
         titles[subscription.id] = title if seen[title] == 1 else f"{title} ({language.number(seen[title])})"
     return titles

@@ -14,18 +14,17 @@ from functions.shared.sanitize import sanitize
 from functions.shared.times.schedule import Cadence
 
 
-def title_of(kind: str, locale: str, language: Language) -> str:
+def title_of(kind: str, locale: str) -> str:
     """What a report is called: the kind's own title in the language of its reader, or else the name of the kind in
-    words, translated where the catalog has it.
+    words.
 
     Args:
         kind: such as `team_notes`.
         locale: of the reader, as the mail has it. A kind may speak more languages than the page.
-        language: of the page.
     """
     if titles := _titles().get(kind):
         return titles[closest(locale, titles)]
-    return language.gettext(sanitize(kind).replace("_", " ").capitalize())
+    return sanitize(kind).replace("_", " ").capitalize()
 
 
 @functools.cache
@@ -33,11 +32,6 @@ def _titles() -> dict[str, dict[str, str]]:
     """By kind, and by language in small letters: `make catalogs` takes them from the kinds."""
     titles: dict[str, dict[str, str]] = json.loads((Path(__file__).parent / "titles.json").read_text(encoding="utf-8"))
     return titles
-
-
-def known_titles(language: Language) -> tuple[str, str]:
-    """The titles of the kinds that come with the product. Add those of your own kinds, to have them translated."""
-    return language.gettext("Activity"), language.gettext("Usage")
 
 
 def labels(language: Language) -> dict[str, str]:

@@ -271,3 +271,8 @@ def _currency(request: ReportRequest) -> str:
     value = request.options.get("currency")
     known = isinstance(value, str) and _CURRENCY.fullmatch(value) and value in list_currencies()
     return str(value) if known else CURRENCY
+
+
+def title(language: Language) -> str:
+    """What the recipient's page calls the report: `make catalogs` takes it."""
+    return language.gettext("Activity")

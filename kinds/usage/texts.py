@@ -258,3 +258,8 @@ def _share(standing: Standing) -> float:
 def _is_short(standing: Standing) -> bool:
     """Whether a quota will not last: a reason to worry, while there is something to be done."""
     return not standing.is_over and (standing.is_used_up or standing.used_up_at is not None)
+
+
+def title(language: Language) -> str:
+    """What the recipient's page calls the report: `make catalogs` takes it."""
+    return language.gettext("Usage")

@@ -157,10 +157,9 @@ def test_a_new_kinds_texts_are_in_the_catalogs(tree: Path) -> None:
 
 TITLE_OF = """
 import sys
-from functions.preferences.page import language_for
 from functions.preferences.texts import title_of
 for kind in sys.argv[1:]:
-    print(*(title_of(kind, locale, language_for(locale)) for locale in ("en", "de-AT", "fr", "pl")))
+    print(*(title_of(kind, locale) for locale in ("en", "de-AT", "fr", "pl")))
 """
 
 
