@@ -1,11 +1,12 @@
 """What a recipient's wish changes in a subscription. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 
+from functions.preferences.kinds import EVERY_TIME, OfferedTimes
 from functions.shared.records.address_hash import address_hash
 from functions.shared.records.mark import paused_fields, rescheduled_fields, resumed_fields
 from functions.shared.records.objections import (
@@ -20,13 +21,10 @@ from functions.shared.records.subscription import ADDRESS_LISTS, PauseReason, Su
 from functions.shared.records.user import User
 from functions.shared.times.schedule import Cadence
 
-OFFERED = tuple(cadence for cadence in Cadence if cadence is not Cadence.CRON)
-"""The cadences that a recipient chooses from: no recipient is asked for a cron line."""
-
 LONGEST_PAUSE = timedelta(days=366)
 
-_CHOICES = {"hour": (0, 23), "weekday": (1, 7), "day": (1, 31)}
-"""The fields of a schedule that a recipient chooses, each with its least and its greatest value."""
+_CHOICES = {"weekday": range(1, 8), "day": range(1, 32)}
+"""The fields of a schedule that a recipient chooses, each with its values, beside those that the kind offers."""
 
 _FINAL = frozenset({PauseReason.UNSUBSCRIBED, PauseReason.COMPLAINED})
 _MAY_RESUME = frozenset({None, PauseReason.USER, *_FINAL, PauseReason.BOUNCED})
@@ -117,7 +115,12 @@ def resumed(stored: Stored, *, now: datetime) -> Mapping[str, Any]:
 
 
 def chosen(
-    stored: Stored, form: Mapping[str, str], defaults: SubscriptionDefaults, *, now: datetime
+    stored: Stored,
+    form: Mapping[str, str],
+    defaults: SubscriptionDefaults,
+    *,
+    offered: OfferedTimes = EVERY_TIME,
+    now: datetime,
 ) -> Mapping[str, Any]:
     """The recipient chooses how often and when the reports come; no fields where that is as it was.
 
@@ -125,6 +128,7 @@ def chosen(
         stored: as it was read.
         form: `cadence`, `hour`, `weekday` and `day`; those that the cadence does not use are not looked at.
         defaults: what a document does not say.
+        offered: what recipients of the kind choose from, beside what is chosen already.
         now: the present, in UTC.
 
     Raises:
@@ -134,12 +138,13 @@ def chosen(
     wanted = form.get("cadence", "")
     if wanted == Cadence.CRON and subscription.cadence is Cadence.CRON:
         return {}
-    if wanted not in OFFERED:
+    if wanted not in {*offered.cadences, subscription.cadence} or wanted == Cadence.CRON:
         raise InvalidWish("cadence")
     cadence = Cadence(wanted)
+    choices = {**_CHOICES, "hour": {*offered.hours, subscription.hour}}
     fields: dict[str, Any] = {"cadence": cadence.value}
     # Nobody is asked for the minute.
-    fields |= {name: _number(form, name, *_CHOICES[name]) for name in cadence.fields if name in _CHOICES}
+    fields |= {name: _number(form, name, choices[name]) for name in cadence.fields if name in choices}
     if all(getattr(subscription, name) == value for name, value in fields.items()):
         return {}
     if stored.document.get("cron") is not None:
@@ -219,9 +224,9 @@ def gets_copies(subscription: Subscription, hashed: str, *, now: datetime) -> bo
     return not subscription.is_paused(now) and any(each.hashed == hashed for each in wanting)
 
 
-def _number(form: Mapping[str, str], name: str, least: int, most: int) -> int:
+def _number(form: Mapping[str, str], name: str, choices: Container[int]) -> int:
     text = form.get(name, "")
-    if not (text.isascii() and text.isdigit() and len(text) <= 2 and least <= int(text) <= most):
+    if not (text.isascii() and text.isdigit() and len(text) <= 2 and int(text) in choices):
         raise InvalidWish(name)
     return int(text)
 

@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 import jinja2
 
-from functions.preferences.changes import LONGEST_PAUSE, OFFERED, PauseFor, gets_copies, is_stopped, may_resume
+from functions.preferences.changes import LONGEST_PAUSE, PauseFor, gets_copies, is_stopped, may_resume
+from functions.preferences.kinds import offered_times, title_of
 from functions.preferences.store import Account
-from functions.preferences.texts import cadence_name, labels, pause_name, state_of, title_of
+from functions.preferences.texts import cadence_name, labels, pause_name, state_of
 from functions.shared.mail.brand import Brand
 from functions.shared.mail.language import Catalogs, Language
 from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
@@ -285,16 +286,22 @@ def _titles(account: Account, language: Language) -> dict[str, str]:
 
 def _schedule_fields(subscription: Subscription, language: Language) -> list[Field]:
     _ = language.gettext
-    offered = [*OFFERED, *([Cadence.CRON] if subscription.cadence is Cadence.CRON else [])]
+    offered = offered_times(subscription.kind)
+    # What was chosen for somebody stays a choice.
     cadences = [
-        Option(each, cadence_name(each, language), each is subscription.cadence, each.fields) for each in offered
+        Option(each, cadence_name(each, language), each is subscription.cadence, each.fields)
+        for each in Cadence
+        if each in (*offered.cadences, subscription.cadence)
     ]
     weekdays = [
         Option(str(number), language.weekday(_A_MONDAY + timedelta(days=number - 1)), number == subscription.weekday)
         for number in range(1, 8)
     ]
     days = [Option(str(number), language.number(number), number == subscription.day) for number in range(1, 32)]
-    times = [_A_MONDAY.replace(hour=hour, minute=subscription.minute) for hour in range(24)]
+    times = [
+        _A_MONDAY.replace(hour=hour, minute=subscription.minute)
+        for hour in sorted({*offered.hours, subscription.hour})
+    ]
     hours = [Option(str(each.hour), language.time(each), each.hour == subscription.hour) for each in times]
     return [
         Field("cadence", _("How often"), cadences),

@@ -1,37 +1,13 @@
 """The words of the recipient's page."""
 
-import functools
-import json
 from datetime import date, datetime
-from pathlib import Path
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from functions.preferences.changes import PauseFor, may_resume
-from functions.shared.mail.language import Language, closest
+from functions.shared.mail.language import Language
 from functions.shared.records.subscription import PauseReason, Subscription
-from functions.shared.sanitize import sanitize
 from functions.shared.times.schedule import Cadence
-
-
-def title_of(kind: str, locale: str) -> str:
-    """What a report is called: the kind's own title in the language of its reader, or else the name of the kind in
-    words.
-
-    Args:
-        kind: such as `team_notes`.
-        locale: of the reader, as the mail has it. A kind may speak more languages than the page.
-    """
-    if titles := _titles().get(kind):
-        return titles[closest(locale, titles)]
-    return sanitize(kind).replace("_", " ").capitalize()
-
-
-@functools.cache
-def _titles() -> dict[str, dict[str, str]]:
-    """By kind, and by language in small letters: `make catalogs` takes them from the kinds."""
-    titles: dict[str, dict[str, str]] = json.loads((Path(__file__).parent / "titles.json").read_text(encoding="utf-8"))
-    return titles
 
 
 def labels(language: Language) -> dict[str, str]:

@@ -17,6 +17,7 @@ from functions.preferences.changes import (
     stopped,
     without_address,
 )
+from functions.preferences.kinds import offered_times
 from functions.preferences.page import Message
 from functions.preferences.store import Decide, PreferencesStore
 from functions.preferences.texts import state_of
@@ -112,7 +113,9 @@ class Wishes:
             now = self._now()
             match wish:
                 case Wish.SCHEDULE:
-                    return chosen(stored, form, self._defaults, now=now)
+                    return chosen(
+                        stored, form, self._defaults, offered=offered_times(stored.subscription.kind), now=now
+                    )
                 case Wish.PAUSE:
                     return paused(stored, pause_end(stored, form, now=now), now=now)
                 case Wish.RESUME:

@@ -11,6 +11,7 @@
       - sqlalchemy
       - openpyxl==3.1.5
     owner: reports-team@example.com
+    choices: {cadences: [daily, weekly], hours: [5, 6, 7]}
     next: 5
 
 The worker reads it at start, `make lock` takes the packages, and deploy.sh the rest (docs/guides/python-reports.md).
@@ -41,6 +42,7 @@ _RESOURCES = {
     "bucket": re.compile(r"[a-z0-9][a-z0-9_-]{1,61}[a-z0-9]"),
 }
 _PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?(==[A-Za-z0-9.!+]+)?")
+_CADENCES = ("hourly", "daily", "weekly", "monthly", "quarterly")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -104,6 +106,8 @@ class Needs:
         packages: Python packages, as pip writes them: pinned, or without a version for that of the pipeline.
         owner: who is told when the kind's reports fail: an address, or the name of a secret with a webhook; may be
             empty.
+        cadences: which ones recipients choose from on their page; empty: all.
+        hours: likewise, 0 to 23.
         next_percent: how many percent of the subscriptions get the next version of the kind; None where there is none.
     """
 
@@ -112,6 +116,8 @@ class Needs:
     roles: tuple[Role, ...] = ()
     packages: tuple[str, ...] = ()
     owner: str = ""
+    cadences: tuple[str, ...] = ()
+    hours: tuple[int, ...] = ()
     next_percent: int | None = None
 
     @property
@@ -214,7 +220,7 @@ class _Reader:
 
     def _needs(self, root: "yaml.Node", folder: Path) -> Needs:
         parts = self._mapping(
-            root, "a mapping", {"settings", "secrets", "roles", "packages", "owner", "next", "canary"}
+            root, "a mapping", {"settings", "secrets", "roles", "packages", "owner", "choices", "next", "canary"}
         )
         settings = {
             name: Setting(about=about, default=value)
@@ -226,6 +232,9 @@ class _Reader:
         }
         for name in settings.keys() & secrets.keys():
             self.fail(self.names[name], f"{name} is a setting and a secret")
+        choices: dict[str, yaml.Node] = {}
+        if "choices" in parts:
+            choices = self._mapping(parts["choices"], "{cadences: …, hours: …}", {"cadences", "hours"})
         share = parts.get("next") or parts.get("canary")  # its name in version 0.1.0
         return Needs(
             settings=settings,
@@ -233,6 +242,8 @@ class _Reader:
             roles=tuple(map(self._role, self._sequence(parts.get("roles"), "a list of roles"))),
             packages=tuple(map(self._package, self._sequence(parts.get("packages"), "a list of packages"))),
             owner=self._owner(parts["owner"], secrets) if "owner" in parts else "",
+            cadences=tuple(map(self._cadence, self._sequence(choices.get("cadences"), "a list of cadences"))),
+            hours=tuple(map(self._hour, self._sequence(choices.get("hours"), "a list of hours"))),
             next_percent=self._next_percent(share, folder) if share else None,
         )
 
@@ -285,6 +296,18 @@ class _Reader:
         if owner not in secrets and not _ADDRESS.fullmatch(owner):
             self.fail(node, f"owner: {owner} is neither an address nor one of the secrets")
         return owner
+
+    def _cadence(self, node: "yaml.Node") -> str:
+        cadence = self._text(node, "a cadence is a text")
+        if cadence not in _CADENCES:
+            self.fail(node, f"cadences: {cadence} is none that recipients choose; there are {', '.join(_CADENCES)}")
+        return cadence
+
+    def _hour(self, node: "yaml.Node") -> int:
+        text = self._text(node, "an hour is a number")
+        if not re.fullmatch(r"[0-9]|1[0-9]|2[0-3]", text):
+            self.fail(node, f"hours: must be whole numbers, 0 to 23, not {text}")
+        return int(text)
 
     def _next_percent(self, node: "yaml.Node", folder: Path) -> int:
         text = self._text(node, "next: must be a number")

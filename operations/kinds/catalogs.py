@@ -16,6 +16,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir, extract_from_file
 from babel.messages.pofile import read_po, write_po
 
+from functions.shared import needs
 from operations.errors import ExitStatus, OperatorError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,9 +96,9 @@ def _updated(file: Path, template: Catalog) -> str:
     return text.partition("\n\n")[0] + "\n\n" + _body(catalog)
 
 
-def updated_titles(root: Path) -> dict[Path, str]:
-    """What the recipient's page should call the reports, by kind and language, which it cannot ask the kinds for: the
-    title of a report.yaml, and of Python the name of the kind in words, where the kind's catalogs translate it.
+def updated_kinds(root: Path) -> dict[Path, str]:
+    """What the recipient's page should know of the kinds, which it cannot ask: what recipients choose from, and by
+    language the title of a report.yaml, or of Python the name of the kind in words, where its catalogs translate it.
 
     Args:
         root: of the repository.
@@ -107,18 +108,29 @@ def updated_titles(root: Path) -> dict[Path, str]:
 
     Raises:
         OSError: a file cannot be read.
+        OperatorError: a needs.yaml is malformed.
     """
-    titles: dict[str, dict[str, Any]] = {}
+    try:
+        declared = needs.load(root / "kinds")
+    except needs.InvalidNeeds as error:
+        raise OperatorError(str(error)) from error
+    found: dict[str, dict[str, Any]] = {}
     for folder in _kinds(root):
-        if (folder / "__init__.py").is_file():
-            name = folder.name.replace("_", " ").capitalize()
-            if known := _translations(folder / "locales", name):
-                titles[folder.name] = {"en": name, **known}
-        elif (folder / REPORT_FILE).is_file():
-            titles[folder.name] = _title_of(folder / REPORT_FILE)
-    file = root / "functions" / "preferences" / "titles.json"
-    text = json.dumps(titles, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+        each = declared.get(folder.name, needs.Needs())
+        about = {"titles": _titles(folder), "cadences": each.cadences, "hours": each.hours}
+        if known := {name: value for name, value in about.items() if value}:
+            found[folder.name] = known
+    file = root / "functions" / "preferences" / "kinds.json"
+    text = json.dumps(found, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
     return {} if file.is_file() and file.read_text(encoding="utf-8") == text else {file: text}
+
+
+def _titles(folder: Path) -> dict[str, Any]:
+    if (folder / "__init__.py").is_file():
+        name = folder.name.replace("_", " ").capitalize()
+        known = _translations(folder / "locales", name)
+        return {"en": name, **known} if known else {}
+    return _title_of(folder / REPORT_FILE) if (folder / REPORT_FILE).is_file() else {}
 
 
 def _translations(locales: Path, text: str) -> dict[str, Any]:
@@ -137,8 +149,8 @@ def _kinds(root: Path) -> list[Path]:
 
 
 def update_catalogs(root: Path, *, new: str | None = None) -> list[Path]:
-    """Write what updated_catalogs and updated_titles say; returns the files."""
-    files = [*_write(updated_catalogs(root, new=new)), *_write(updated_titles(root))]
+    """Write what updated_catalogs and updated_kinds say; returns the files."""
+    files = [*_write(updated_catalogs(root, new=new)), *_write(updated_kinds(root))]
     return sorted(files)
 
 

@@ -15,7 +15,7 @@ from operations.kinds.catalogs import (
     folders_of_words,
     update_catalogs,
     updated_catalogs,
-    updated_titles,
+    updated_kinds,
 )
 
 KIT, PAGE, *_ = folders_of_words(ROOT)
@@ -44,7 +44,7 @@ def is_translated(message: Message) -> bool:
 def test_the_catalogs_have_every_text_of_the_code_and_no_other() -> None:
     """`make catalogs` brings them up to date."""
     assert updated_catalogs(ROOT) == {}
-    assert updated_titles(ROOT) == {}
+    assert updated_kinds(ROOT) == {}
 
 
 @pytest.mark.parametrize("file", CATALOGS, ids=lambda file: f"{file.parts[-3]}-{file.stem}")

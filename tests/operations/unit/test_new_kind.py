@@ -157,9 +157,9 @@ def test_a_new_kinds_texts_are_in_the_catalogs(tree: Path) -> None:
 
 TITLE_OF = """
 import sys
-from functions.preferences.texts import title_of
+from functions.preferences.kinds import offered_times, title_of
 for kind in sys.argv[1:]:
-    print(*(title_of(kind, locale) for locale in ("en", "de-AT", "fr", "pl")))
+    print(*(title_of(kind, locale) for locale in ("en", "de-AT", "fr", "pl")), *offered_times(kind).cadences)
 """
 
 
@@ -171,14 +171,14 @@ def test_the_recipients_page_calls_a_report_as_its_kind_does(tree: Path) -> None
     german = tree / "kinds" / "team_notes" / "locales" / "de.po"
     edit(german, 'msgid "Team notes"\nmsgstr ""', 'msgid "Team notes"\nmsgstr "Teamnotizen"')
     made = run(tree, "-m", "operations.kinds.catalogs")
-    assert made.stdout.split() == ["functions/preferences/titles.json"]
+    assert made.stdout.split() == ["functions/preferences/kinds.json"]
     (tree / "titles.py").write_text(TITLE_OF)
     asked = run(tree, "-m", "titles", "tea_sales", "team_notes", "usage", "gone")
     assert asked.stdout.splitlines() == [
-        "Tea Tee Thé Tea",
-        "Team notes Teamnotizen Team notes Team notes",
-        "Usage Nutzung Usage Usage",
-        "Gone Gone Gone Gone",
+        "Tea Tee Thé Tea daily weekly monthly quarterly",
+        "Team notes Teamnotizen Team notes Team notes hourly daily weekly monthly quarterly",
+        "Usage Nutzung Usage Usage hourly daily weekly monthly quarterly",
+        "Gone Gone Gone Gone hourly daily weekly monthly quarterly",
     ]
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from functions.preferences.changes import (
-    OFFERED,
     InvalidWish,
     Stored,
     chosen,
@@ -19,6 +18,7 @@ from functions.preferences.changes import (
     stopped,
     without_address,
 )
+from functions.preferences.kinds import EVERY_TIME, OfferedTimes
 from functions.preferences.undo import Change, Undo
 from functions.shared.records.address_hash import address_hash
 from functions.shared.records.subscription import ADDRESS_LISTS, PauseReason, Subscription, SubscriptionDefaults
@@ -175,12 +175,38 @@ def test_a_time_that_the_page_does_not_offer_is_refused(form: dict[str, str]) ->
         chosen(stored(), form, DEFAULTS, now=NOW)
 
 
-@pytest.mark.parametrize("cadence", OFFERED)
+@pytest.mark.parametrize("cadence", EVERY_TIME.cadences)
 def test_all_that_says_when_the_reports_of_a_cadence_are_due_is_kept(cadence: Cadence) -> None:
     form = {"cadence": cadence.value, "hour": "17", "weekday": "4", "day": "23"}
     before = stored()
     kept = after(before, chosen(before, form, DEFAULTS, now=NOW)).schedule(before.user)
     assert kept.after(NOW) == replace(kept, hour=17, weekday=4, day=23).after(NOW)
+
+
+SPARSE = OfferedTimes(cadences=(Cadence.DAILY, Cadence.WEEKLY), hours=(5, 6))
+
+
+@pytest.mark.parametrize(
+    ("before", "form", "is_offered"),
+    [
+        ({"cadence": "weekly"}, {"cadence": "daily", "hour": "5"}, True),
+        ({"cadence": "weekly"}, {"cadence": "hourly"}, False),
+        ({"cadence": "weekly"}, {"cadence": "daily", "hour": "7"}, False),
+        # What the application or an operator has chosen is no refusal of the whole form.
+        ({"cadence": "monthly", "hour": 9}, {"cadence": "monthly", "hour": "9", "day": "2"}, True),
+        ({"cadence": "hourly"}, {"cadence": "hourly"}, True),
+    ],
+)
+def test_recipients_choose_from_what_the_kind_offers(
+    before: dict[str, Any], form: dict[str, str], is_offered: bool
+) -> None:
+    document = stored(**before)
+    if is_offered:
+        fields = chosen(document, form, DEFAULTS, offered=SPARSE, now=NOW)
+        assert after(document, fields).cadence == form["cadence"]
+    else:
+        with pytest.raises(InvalidWish):
+            chosen(document, form, DEFAULTS, offered=SPARSE, now=NOW)
 
 
 def test_times_that_were_chosen_for_somebody_stay() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from functions.shared import needs
 from functions.shared.needs import InvalidNeeds, Needs, NotSet, Role, Secret, Setting
+from functions.shared.times.schedule import Cadence
 
 WHOLE = """\
 settings:
@@ -23,6 +24,7 @@ packages:
   - sqlalchemy==2.0.44
   - psycopg[binary]==3.3.1
 owner: SALES_TEAM_WEBHOOK
+choices: {cadences: [daily, weekly], hours: [5, 6]}
 next: 5
 """
 
@@ -66,6 +68,8 @@ def test_all_that_a_kind_may_need(folder: Path) -> None:
             ),
             packages=("sqlalchemy==2.0.44", "psycopg[binary]==3.3.1"),
             owner="SALES_TEAM_WEBHOOK",
+            cadences=("daily", "weekly"),
+            hours=(5, 6),
             next_percent=5,
         )
     }
@@ -77,7 +81,7 @@ def test_all_that_a_kind_may_need(folder: Path) -> None:
         ("settings:\n  A_B: {about: x\n", "line 3: expected ',' or '}', but got '<stream end>'"),
         ("- a\n", "line 1: must be a mapping"),
         ("[" * 10_000, "line 1: maximum recursion depth exceeded"),
-        ("secret:\n  A_B: {about: x}\n", "line 1: secret is not known; there are canary, next, owner, packages, "),
+        ("secret:\n  A_B: {about: x}\n", "line 1: secret is not known; there are canary, choices, next, owner, "),
         ("settings:\n", "line 1: must be a mapping of variables"),
         ("settings:\n  A_B: 5\n", "line 2: must be {about: …, default: …}"),
         ("settings:\n  A_B: {default: x}\n", "line 2: A_B: needs about"),
@@ -101,6 +105,9 @@ def test_all_that_a_kind_may_need(folder: Path) -> None:
         ('roles:\n  - {role: roles/a.b, on: dataset, name: a"b}\n', "line 2: name: a\"b cannot be a dataset's"),
         ("packages:\n  - sqlalchemy>=2\n", "line 2: package: sqlalchemy>=2 must be a name, or a name and a version"),
         ("owner: team\n", "line 1: owner: team is neither an address nor one of the secrets"),
+        ("choices: all\n", "line 1: must be {cadences: …, hours: …}"),
+        ("choices: {cadences: [cron]}\n", "line 1: cadences: cron is none that recipients choose; there are hourly, "),
+        ("choices: {hours: [24]}\n", "line 1: hours: must be whole numbers, 0 to 23, not 24"),
         ("next: 0\n", "line 1: next: must be a whole number of percent, 1 to 100, not 0"),
         ("next: 7\n", "line 1: next: there is no next version, which is a folder next beside this file"),
         ("canary: 5%\n", "line 1: next: must be a whole number"),
@@ -139,3 +146,9 @@ def test_the_values_of_a_kind(folder: Path) -> None:
         needs.values(found, given, local=False)
     with pytest.raises(NotSet, match=r"SALES_REGION: not set.*; SALES_TEAM_WEBHOOK: not set"):
         needs.values(found, {}, local=True)
+
+
+def test_recipients_may_choose_from_every_cadence_but_cron(folder: Path) -> None:
+    cadences = [cadence.value for cadence in Cadence if cadence is not Cadence.CRON]
+    write(folder, "sales", f"choices: {{cadences: [{', '.join(cadences)}]}}\n")
+    assert needs.load(folder)["sales"].cadences == tuple(cadences)

@@ -1,0 +1,57 @@
+"""What the page knows of the kinds of report, which are not deployed with it: `make catalogs` makes `kinds.json`."""
+
+import functools
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from functions.shared.mail.language import closest
+from functions.shared.sanitize import sanitize
+from functions.shared.times.schedule import Cadence
+
+_CADENCES = tuple(cadence for cadence in Cadence if cadence is not Cadence.CRON)
+
+
+class OfferedTimes(NamedTuple):
+    """What recipients choose from.
+
+    Attributes:
+        cadences: how often. No recipient is asked for a cron line.
+        hours: 0 to 23, of the recipient's own day.
+    """
+
+    cadences: Sequence[Cadence] = _CADENCES
+    hours: Sequence[int] = range(24)
+
+
+EVERY_TIME = OfferedTimes()
+
+
+def offered_times(kind: str) -> OfferedTimes:
+    """The `choices` of a kind's needs.yaml; all, where it has none."""
+    about = _kinds().get(kind, {})
+    return OfferedTimes(
+        cadences=tuple(map(Cadence, about.get("cadences", EVERY_TIME.cadences))),
+        hours=tuple(about.get("hours", EVERY_TIME.hours)),
+    )
+
+
+def title_of(kind: str, locale: str) -> str:
+    """What a report is called: the kind's own title in the language of its reader, or else the name of the kind in
+    words.
+
+    Args:
+        kind: such as `team_notes`.
+        locale: of the reader, as the mail has it. A kind may speak more languages than the page.
+    """
+    if titles := _kinds().get(kind, {}).get("titles"):
+        title: str = titles[closest(locale, titles)]
+        return title
+    return sanitize(kind).replace("_", " ").capitalize()
+
+
+@functools.cache
+def _kinds() -> dict[str, dict[str, Any]]:
+    kinds: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
+    return kinds
