@@ -299,8 +299,7 @@ def _schedule_fields(subscription: Subscription, language: Language) -> list[Fie
     ]
     days = [Option(str(number), language.number(number), number == subscription.day) for number in range(1, 32)]
     times = [
-        _A_MONDAY.replace(hour=hour, minute=subscription.minute)
-        for hour in sorted({*offered.hours, subscription.hour})
+        _A_MONDAY.replace(hour=hour, minute=subscription.minute) for hour in sorted({*offered.hours, subscription.hour})
     ]
     hours = [Option(str(each.hour), language.time(each), each.hour == subscription.hour) for each in times]
     return [

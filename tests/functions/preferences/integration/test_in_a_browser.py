@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from functions.preferences.changes import OFFERED
+from functions.shared.times.schedule import Cadence
 from tests.chromium import EVERYBODY, violations
 from tests.chromium import browser as browser
 from tests.chromium import chromium as chromium
@@ -84,7 +84,7 @@ def test_what_has_come_of_a_form_has_the_focus_and_can_be_taken_back_by_keyboard
 def test_only_the_fields_of_a_cadence_are_shown(house: House, tab: "Page", user: str) -> None:
     tab.goto(house.link(user))
     form = tab.locator("form.schedule").first
-    for cadence in OFFERED:
+    for cadence in set(Cadence) - {Cadence.CRON}:
         form.locator("[name=cadence]").select_option(cadence)
         shown = {name for name in ("hour", "weekday", "day") if form.locator(f"[name={name}]").is_visible()}
         assert shown == set(cadence.fields) - {"minute"}, cadence
