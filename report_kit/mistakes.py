@@ -12,12 +12,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from report_kit import kind_folders
 from report_kit.kind_folders import folder_of
 
 if TYPE_CHECKING:
     import jinja2
 
-_ROOT = Path(__file__).parents[1]
+_PIPELINE = Path(__file__).parents[1]
 _INCLUDE = re.compile(r'<mj-include path="([\w.-]+)" */>')
 _JINJA = re.compile(r"\{[%{#].*?[%}#]\}", re.DOTALL)
 _ELEMENTS = frozenset(
@@ -44,7 +45,8 @@ class Place(NamedTuple):
     line: int
 
     def __str__(self) -> str:
-        file = self.file.relative_to(_ROOT) if self.file.is_relative_to(_ROOT) else self.file
+        roots = (root for root in (kind_folders.folder().parent, _PIPELINE) if self.file.is_relative_to(root))
+        file = next((self.file.relative_to(root) for root in roots), self.file)
         return f"{file}:{self.line}" if self.line else str(file)
 
 

@@ -103,7 +103,7 @@ class ReportRequest:
         """
         if name not in self.settings:
             declared = ", ".join(sorted(self.settings)) or "nothing"
-            raise PermanentError(f"request.setting: the kind declares no {name}, but {declared}")
+            raise PermanentError(f"request.setting: needs.yaml declares no {name}, but {declared}")
         return self.settings[name]
 
     def ask(self, call: Callable[[Mapping[str, str], Asked], Answered], asked: Asked) -> Answered:

@@ -37,6 +37,7 @@ EXAMPLES = {
     "resume-sending": "reports resume-sending",
     "preview": "reports preview u1 default --open",
     "new": "reports new sales --sql",
+    "test": "reports test sales",
     "console": "reports console",
     "version": "reports version",
 }

@@ -29,6 +29,7 @@ _COMMANDS = {
     "figures.",
     "preview": "Render a subscription's report exactly as it would be sent, and send nothing.",
     "new": "Write the skeleton of a kind of report, with a test, ready to be looked at and changed.",
+    "test": "Test the kinds of report: what holds for every email of one, and what their own tests say.",
     "console": "The web console: see what the pipeline does, and act on it. It runs until Ctrl-C.",
     "version": "The version and the commit of this checkout, and of each function and the console as they are "
     "deployed.",

@@ -40,7 +40,7 @@ def texts_of(folder: Path, root: Path) -> Catalog:
     """The texts that the Python files below a folder mark for translation, each with the places where it is used. Those
     of a kind are without what the kit has; those of others have what every catalog needs."""
     found, known = Catalog(), Catalog()
-    if folder.parent == root / "kinds":
+    if folder.parent.name == "kinds":
         known = texts_of(root / "report_kit", root)
     else:
         file = root / _EVERYWHERE

@@ -19,11 +19,12 @@ from functions.worker.compose import compose
 from functions.worker.kind_settings import local_settings
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail
+from operations.kind_tests.looks import examples
 from operations.kinds.kind_source import Source
 from operations.kinds.new_kind import write_kind
+from report_kit import kind_folders
 from report_kit.in_memory_user_data import Documents, InMemoryUserData, Sample
 from report_kit.kinds import kinds, sample
-from report_kit.report import PermanentError, Skip
 from report_kit.sample_amount import SampleAmount
 from tests.kinds_elsewhere import kinds_in
 from tests.mails.hebrew import TAG as HEBREW
@@ -61,16 +62,12 @@ class Made:
 
 
 def all_made() -> list[Made]:
-    """Every mail, with the languages' catalogs as they are now. A kind that needs more than a sample has none."""
-    made = []
-    for kind, amount, locale in product(kinds(), SampleAmount, LOCALES):
-        try:
-            mail = _composed(kind, sample(kind, PERIOD, amount), locale=locale)
-        except PermanentError:
-            continue
-        if isinstance(mail, Mail):
-            made.append(Made(f"{kind}-{locale}-{amount}", mail))
-    return made
+    """Every mail of the kinds that are there, with the languages' catalogs as they are now."""
+    return [
+        Made(f"{kind}-{locale}-{amount}", mail_of(kind, sample(kind, PERIOD, amount), locale=locale))
+        for kind, amount, locale in product(kinds(), SampleAmount, LOCALES)
+        if list(examples(kind))
+    ]
 
 
 def made_from_sql(root: Path) -> list[Made]:
@@ -83,26 +80,11 @@ def made_from_sql(root: Path) -> list[Made]:
         shutil.copytree(REPOSITORY / folder, root / folder)
     (root / "report_kit").mkdir()
     write_kind("tea", root, source=Source.SQLITE)
-    settings = local_settings("tea", kinds=root / "kinds")
     with kinds_in(root / "kinds"):
-        return [
-            Made(
-                f"tea-{locale}-{amount}",
-                mail_of("tea", sample("tea", PERIOD, amount), locale=locale, settings=settings),
-            )
-            for amount, locale in product(SampleAmount, LOCALES)
-        ]
+        return [each for each in all_made() if each.name.startswith("tea-")]
 
 
-def mail_of(
-    kind: str,
-    data: Documents | Sample,
-    *,
-    locale: str = "en",
-    brand: Brand = BRAND,
-    settings: Mapping[str, str] | None = None,
-    **fields: Any,
-) -> Mail:
+def mail_of(kind: str, data: Documents | Sample, *, locale: str = "en", brand: Brand = BRAND, **fields: Any) -> Mail:
     """The mail with a report, also where there is nothing to report.
 
     Args:
@@ -110,25 +92,10 @@ def mail_of(
         data: the user's, or a sample.
         locale: of the user.
         brand: whose mail it is.
-        settings: what the kind declares; None for the values of the local cloud.
         fields: of the subscription.
     """
-    mail = _composed(kind, data, locale=locale, brand=brand, settings=settings, **fields)
-    assert isinstance(mail, Mail)
-    return mail
-
-
-def _composed(
-    kind: str,
-    data: Documents | Sample,
-    *,
-    locale: str,
-    brand: Brand = BRAND,
-    settings: Mapping[str, str] | None = None,
-    **fields: Any,
-) -> Mail | Skip:
     asked: Mapping[str, Any] = {"cadence": "daily", "skip_empty": False, "cc": ["team@example.com"], **fields}
-    return compose(
+    mail = compose(
         kind,
         User.from_fields("u1", {"email": "ada@example.com", "name": "Ada", "active": True, "locale": locale}),
         Subscription.from_fields("u1", "s1", asked, SubscriptionDefaults(kind, Cadence.DAILY)),
@@ -137,6 +104,8 @@ def _composed(
         delivery_id="u1:s1:20261124T0000Z",
         run_id="20261124T0000Z",
         compliance=COMPLIANCE,
-        settings=local_settings(kind, os.environ) if settings is None else settings,
+        settings=local_settings(kind, os.environ, kinds=kind_folders.folder()),
         brand=brand,
     )
+    assert isinstance(mail, Mail)
+    return mail

@@ -1,42 +1,18 @@
-"""What every mail of every kind is, in every language, however much there is to report: without a browser."""
-
-import re
-import unicodedata
+"""What mails are beside what `./reports test` asks of every kind: without a browser."""
 
 from functions.shared.mail.brand import Brand
+from operations.kind_tests.mail_problems import mail_problems
 from operations.mail_checks.features import used_features
-from operations.mail_checks.html_check import check_html
 from operations.mail_checks.mail_programs import programs_without
 from operations.mail_checks.without_harm import WITHOUT_HARM
 from report_kit.in_memory_user_data import Documents
-from report_kit.rendering import MOST_HTML_BYTES
 from tests.mails.made import PERIOD, Made, mail_of
-
-MOST_IMAGE_BYTES = 100_000
-
-
-def test_the_html_check_finds_nothing_to_mend(mails: list[Made]) -> None:
-    """A feature that is new here: look it up at https://www.caniemail.com before you say what a mail does without it
-    (operations/mail_checks/without_harm.py)."""
-    found = {}
-    for made in mails:
-        mail = made.mail.with_link(made.mail.recipients[0].unsubscribe_url)
-        check = check_html(mail.html, text=mail.text, content_ids={image.content_id for image in mail.images})
-        if check.problems:
-            found[made.name] = check.problems
-    assert found == {}
 
 
 def test_the_features_that_a_mail_does_without_are_those_that_it_uses(mails: list[Made]) -> None:
     used = set().union(*(used_features(made.mail.html) for made in mails))
     assert {feature for feature in used if feature not in programs_without()} == set()
     assert {feature for feature in WITHOUT_HARM if feature not in used or not programs_without()[feature]} == set()
-
-
-def test_a_mail_is_small_enough_to_be_shown_whole(mails: list[Made]) -> None:
-    for made in mails:
-        assert len(made.mail.html.encode()) <= MOST_HTML_BYTES, made.name
-        assert sum(len(image.content) for image in made.mail.images) < MOST_IMAGE_BYTES, made.name
 
 
 def crowded() -> dict[str, Documents]:
@@ -60,26 +36,8 @@ def test_no_mail_is_cut_off_whatever_the_documents_hold() -> None:
     for kind, documents in crowded().items():
         for locale in ("en", "ja"):
             made = mail_of(kind, documents, locale=locale, brand=brand)
-            assert len(made.html.encode()) <= MOST_HTML_BYTES, kind
+            assert list(mail_problems(made, locale)) == [], kind
             assert made.html.endswith("</body></html>")
-
-
-def test_the_text_part_has_at_most_72_columns_but_for_links(mails: list[Made]) -> None:
-    made = [*mails, *(Made(kind, mail_of(kind, documents)) for kind, documents in crowded().items())]
-    long = {
-        (each.name, line)
-        for each in made
-        for line in each.mail.text.splitlines()
-        if sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in line) > 72 and "://" not in line
-    }
-    assert long == set()
-
-
-def test_both_parts_have_the_same_figures(mails: list[Made]) -> None:
-    for made in mails:
-        text = " ".join(made.mail.text.split())
-        shown = re.findall(r'class="value[^>]*>([^<]+)<', made.mail.html)
-        assert all(value in text for value in shown), made.name
 
 
 def test_what_is_on_the_left_is_on_the_right_in_hebrew(mails: list[Made]) -> None:

@@ -7,16 +7,13 @@ from typing import Any
 import pytest
 
 from report_kit.kind_folders import folder_of
-from report_kit.kinds import kinds
 from report_kit.language import language_for
 from report_kit.mistakes import (
     TemplateMistake,
-    TemplateSource,
-    check_mjml,
     describe_mistake,
     own_traceback,
 )
-from report_kit.rendering import HTML, LAYOUT, forget_templates, render
+from report_kit.rendering import HTML, forget_templates, render
 
 MJML = """\
 <mjml>
@@ -100,12 +97,6 @@ def test_a_mistake_in_a_template_is_told_with_its_line(
 def test_a_template_that_is_missing_is_named(templates: Path, file: str) -> None:
     (templates / file).unlink()
     assert mistake(templates).startswith(f"there is no {file} in ")
-
-
-def test_the_templates_that_ship_have_no_mistake() -> None:
-    for kind in kinds():
-        if (folder := folder_of(kind) / "templates").is_dir():
-            check_mjml(TemplateSource.read(HTML, (folder, LAYOUT)))
 
 
 def raised(code: str, file: Path, call: Callable[[dict[str, Any]], Any] = lambda names: names["build"]()) -> Exception:

@@ -12,12 +12,10 @@ from hypothesis import strategies as st
 
 from functions.worker.mail.provider import make_tags_inert
 from functions.worker.mail.sendgrid.tags import GROUP_LINK
-from report_kit.kinds import kinds
 from report_kit.language import language_for
 from report_kit.mistakes import TemplateMistake
 from report_kit.rendering import MOST_HTML_BYTES, forget_templates, render
 from tests.function_process import REPOSITORY
-from tests.functions.worker.unit.samples import mail_of_sample
 
 ENGLISH = language_for("en")
 MJML = (
@@ -150,16 +148,6 @@ def test_the_first_reports_of_a_process_may_be_built_at_the_same_time() -> None:
     )
     for _ in range(3):
         subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, check=True, timeout=60)
-
-
-@pytest.mark.parametrize("kind", kinds())
-@pytest.mark.parametrize("locale", ["en", "ja"])
-def test_a_mail_is_small_enough_to_be_shown_whole(kind: str, locale: str) -> None:
-    """Gmail cuts off what is behind the first 102 kB of HTML."""
-    mail = mail_of_sample(kind, locale)
-    assert len(mail.html.encode()) < 102_000
-    assert sum(len(image.content) for image in mail.images) < 50_000
-    assert f'<html lang="{locale}"' in mail.html
 
 
 def test_what_is_too_long_for_a_mail_is_cut_and_the_mail_says_so(tmp_path: Path) -> None:

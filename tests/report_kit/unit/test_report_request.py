@@ -79,9 +79,9 @@ def test_the_subscription_says_whether_the_provider_delivers_the_mail(sandbox: b
 def test_a_kind_reads_its_own_settings() -> None:
     asked = replace(request(), settings={"CURRENCY": "EUR"})
     assert asked.setting("CURRENCY") == "EUR"
-    with pytest.raises(PermanentError, match="the kind declares no CURENCY, but CURRENCY"):
+    with pytest.raises(PermanentError, match=r"needs\.yaml declares no CURENCY, but CURRENCY"):
         asked.setting("CURENCY")
-    with pytest.raises(PermanentError, match="the kind declares no CURRENCY, but nothing"):
+    with pytest.raises(PermanentError, match=r"needs\.yaml declares no CURRENCY, but nothing"):
         request().setting("CURRENCY")
 
 
