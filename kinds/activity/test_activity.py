@@ -8,7 +8,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from kinds.activity import CHART_ID, MOST_EVENTS
-from kinds.activity import figures as figures_module
 from kinds.activity.figures import SHOWN_TYPES, Problem, Tally
 from kinds.activity.type_labels import humanized
 from report_kit import Period, Trial, try_kind
@@ -352,6 +351,6 @@ def test_where_nothing_happened_there_is_no_file() -> None:
 
 
 def test_more_types_than_are_told_apart_are_a_row_of_the_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figures_module, "_DIFFERENT_TYPES", 2)
+    monkeypatch.setattr("kinds.activity.figures._DIFFERENT_TYPES", 2)
     made = with_files(["csv"], *({"at": START, "type": kind} for kind in ("a", "b", "c", "d")))
     assert made.attachments[0].content.decode("utf-8-sig").splitlines()[1:] == ['"A",1', '"B",1', '"Other types",2']
