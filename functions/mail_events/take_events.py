@@ -19,7 +19,7 @@ from functions.mail_events.address_pauses import AddressPauses, News
 from functions.mail_events.received_events import ReceivedEvents
 from functions.mail_events.record_store import RecordStore
 from functions.mail_events.settled_outcomes import SettledOutcomes
-from functions.shared.firestore.unknown_outcome import is_settled_by_event
+from functions.shared.firestore.unknown_outcome import is_settled_by_event, was_settled_by_event
 from functions.shared.records.delivery import Delivery
 from functions.shared.records.mail_event import MailEvent, MailRecord
 
@@ -120,7 +120,9 @@ class TakeEvents:
             those that are not final, and those for which settling failed.
         """
         settled = self._outcomes.settle(
-            records[each] for each, delivery in deliveries.items() if is_settled_by_event(delivery)
+            records[each]
+            for each, delivery in deliveries.items()
+            if is_settled_by_event(delivery) or was_settled_by_event(delivery)
         )
         unfinished = {each for each, delivery in deliveries.items() if not settled.get(each, delivery.is_final)}
         return unfinished, {each for each, is_sent in settled.items() if is_sent is None}

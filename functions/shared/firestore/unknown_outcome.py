@@ -11,8 +11,8 @@ the event itself. `settlement` decides about the dead letter, too:
 
 No process loses against another one: each writes deliveries and dead letters on the condition that they are as it has
 read them. No person has to decide about an accepted report: the mail events settle a delivery before they write the
-first event down, and look again after that if the delivery was not final, and the DLQ handler looks for events after it
-has stored a dead letter.
+first event down, and look again after that if the delivery was not final. The DLQ handler looks for a proof after it
+has stored a dead letter, and whoever has made a delivery `sent` looks for a dead letter that was stored since.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,13 +23,13 @@ from functions.shared.firestore.database import Database
 from functions.shared.firestore.letter_store import Fields, LetterStore, ReportDocuments
 from functions.shared.records.dead_letter import DeadLetterState, StoredDeadLetter, settled_letter_fields
 from functions.shared.records.delivery import Delivery
-from functions.shared.records.delivery_table import MAY_HAVE_BEEN_SENT, Proven, can_happen, written
+from functions.shared.records.delivery_table import MAIL_EVENT, MAY_HAVE_BEEN_SENT, Proven, can_happen, written
 from functions.shared.records.mail_event import MailRecord
 from functions.shared.records.states import DeliveryState
 from functions.shared.records.system_alert import AlertKind, SystemAlert
 
-DECIDING_FIELDS = ("state", "reason", "failed_at", "may_have_been_sent")
-"""The fields of a delivery by which `is_settled_by_event` decides."""
+DECIDING_FIELDS = ("state", "owner", "reason", "failed_at", "may_have_been_sent")
+"""The fields of a delivery by which `is_settled_by_event` and `was_settled_by_event` decide."""
 
 
 class Settlement(NamedTuple):
@@ -53,6 +53,16 @@ def is_settled_by_event(delivery: Delivery) -> bool:
         delivery: as read, with DECIDING_FIELDS at least.
     """
     return delivery.state is not DeliveryState.SENDING and can_happen(delivery, Proven(""))
+
+
+def was_settled_by_event(delivery: Delivery) -> bool:
+    """Whether a mail event has made a delivery `sent`. A process that did so may have ended before it closed the dead
+    letter. Pure.
+
+    Args:
+        delivery: as read, with DECIDING_FIELDS at least.
+    """
+    return delivery.state is DeliveryState.SENT and delivery.owner == MAIL_EVENT
 
 
 def settlement(
@@ -140,4 +150,8 @@ class UnknownOutcomes:
                 told.add(letter.id)
             return settled, settled.delivery, settled.letter
 
-        return self._letters.decide(delivery_id, decide)
+        settled = self._letters.decide(delivery_id, decide)
+        if settled.delivery and not settled.letter:
+            # The DLQ handler may have stored the dead letter since it was read, and looked for a proof too early.
+            settled = settled._replace(letter=self._letters.decide(delivery_id, decide).letter)
+        return settled
