@@ -3,44 +3,52 @@
 from collections.abc import Iterator
 from functools import partial
 
-from tests.protocol.report import Bounds, Provider, State, first, following
+from tests.protocol.actors import Provider
+from tests.protocol.played import of_the_machine
+from tests.protocol.world import Bounds, State, World
 
-_SENT = ("worker a gets", "worker a builds", "worker a claims", "worker a looks again", "the provider accepts")
+_SENT = ("worker a gets", "worker a claims", "worker a reads", "worker a hands the email over, and")
 _LOST = (*_SENT, "worker a is killed", "the lease ends")
-_REFUSED = (*_SENT[:-1], "the provider has no time")
-_GIVEN_UP = ("worker a gives up", "worker a publishes", "worker a marks")
-_TOLD = ("Pub/Sub delivers", "the handler stores", "the handler looks", "the handler tells")
+_REFUSED = (*_SENT[:-1], "worker a hands the email over: the provider has no time")
+_GIVEN_UP = ("worker a gives the report up", "worker a publishes", "worker a settles")
+_TOLD = ("Pub/Sub delivers", "the handler writes")
+_ONE_KILL = Bounds(kills=1)
 
 LIVES: dict[str, tuple[Bounds, tuple[str, ...]]] = {
-    "life-success": (Bounds(), (*_SENT, "worker a settles", "worker a gets", "worker a moves")),
+    "life-success": (Bounds(), (*_SENT, "worker a settles")),
     "life-two": (
-        Bounds(),
+        Bounds(duplicates=1),
         (
-            *("worker a gets", "worker b gets", "worker a builds", "worker b builds"),
-            *("worker a claims", "worker b claims", "worker a looks again", "the provider accepts", "worker a settles"),
+            *("worker a gets the task, and the queue", "worker b gets", "worker a claims", "worker b claims"),
+            *("worker a reads", "worker a hands", "worker a settles"),
         ),
     ),
     "life-killed": (
-        Bounds(),
+        _ONE_KILL,
         (
-            *(*_LOST, "worker a gets", "worker a finds nothing", *_GIVEN_UP, *_TOLD),
-            *("an event", "the event settles", "the event is stored"),
+            *(*_LOST, "worker a gets", "worker a reads the events", *_GIVEN_UP, *_TOLD),
+            *(*("the handler reads",) * 2, "the handler notes", "an event", "the event reads", "the event reads"),
+            *("the event settles", "the event stores"),
         ),
     ),
     "life-logs": (
-        Bounds(provider=Provider.LOGS),
-        (*_LOST, "worker a gets", "worker a finds the email", "worker a settles"),
+        _ONE_KILL._replace(provider=Provider.LOGS),
+        (*_LOST, "worker a gets", "worker a reads the events", "worker a finds", "worker a settles"),
     ),
-    "life-keys": (Bounds(provider=Provider.KEYS), (*_LOST, *_SENT, "worker a settles")),
-    "life-refused": (Bounds(), (*_REFUSED, "worker a settles", *_REFUSED, *_GIVEN_UP, *_TOLD)),
+    "life-keys": (_ONE_KILL._replace(provider=Provider.KEYS), (*_LOST, *_SENT, "worker a settles")),
+    "life-refused": (
+        Bounds(),
+        (*_REFUSED, "worker a gives the claim back", *_REFUSED, *_GIVEN_UP, *_TOLD),
+    ),
     "life-lost-task": (
-        Bounds(attempts=1),
+        Bounds(attempts=1, kills=1),
         (
             "worker a gets",
             "worker a is killed",
             "a run",
-            "the rescue notes",
-            "the rescue makes",
+            "the run reads",
+            "the run notes",
+            "the run makes",
             *_SENT,
             "worker a settles",
         ),
@@ -50,11 +58,10 @@ LIVES: dict[str, tuple[Bounds, tuple[str, ...]]] = {
 
 _ACTORS = {
     "a run": "dispatcher",
-    "the rescue": "dispatcher",
+    "the run": "dispatcher",
     "worker a": "worker A",
     "worker b": "worker B",
     "the lease": "delivery",
-    "the provider": "provider",
     "an event": "mail events",
     "the event": "mail events",
     "Pub/Sub": "dead letters",
@@ -63,9 +70,9 @@ _ACTORS = {
 """Who acts, by the beginning of what happens, in the order of the picture."""
 
 _TARGETS = {
-    **dict.fromkeys(("claims", "looks", "settles", "gives up", "marks", "moves", "finds", "notes"), "delivery"),
+    **dict.fromkeys(("claims", "settles", "gives", "notes that it makes"), "delivery"),
     "publishes": "dead letters",
-    "makes another task": "queue",
+    "makes a task": "queue",
 }
 """To whom an arrow leads, by what happens. Everything else is a note."""
 
@@ -73,42 +80,43 @@ _TARGETS = {
 def picture(name: str, _part: str) -> str:
     """A life as a sequence diagram."""
     lines, order = list(_lines(name)), ["queue", *dict.fromkeys(_ACTORS.values())]
+    order.append("provider")
     named = [f"    participant {_id(each)} as {each}" for each in order if any(_id(each) in line for line in lines)]
     return "\n".join(["```mermaid", "sequenceDiagram", *named, *lines, "```"])
 
 
 def _lines(name: str) -> Iterator[str]:
     bounds, beginnings = LIVES[name]
-    state = first(bounds)
-    for beginning in beginnings:
-        words, after = next(
-            (words, after) for words, after, _ in following(state, bounds) if words.startswith(beginning)
-        )
-        yield from _drawn(words, state, after)
-        if _standing(state) != _standing(after):
-            yield f"    Note over delivery: {_standing(after)}"
-        state = after
+    world = World(bounds)
+    with of_the_machine():
+        state = world.first()
+        for beginning in beginnings:
+            words, after = next(
+                (words, after) for words, after, _ in world.following(state) if words.startswith(beginning)
+            )
+            yield from _drawn(words)
+            if _standing(world, state) != _standing(world, after):
+                yield f"    Note over delivery: {_standing(world, after)}"
+            state = after
 
 
-def _drawn(words: str, before: State, after: State) -> Iterator[str]:
+def _drawn(words: str) -> Iterator[str]:
     start, actor = next(each for each in _ACTORS.items() if words.startswith(each[0]))
     act = words.removeprefix(start).strip()
     target = next((who for what, who in _TARGETS.items() if act.startswith(what)), None)
-    if act == "gets the task":
-        yield f"    queue->>{_id(actor)}: the task"
-    elif actor == "provider":
-        sender = _id(_ACTORS[next(each.name for each in before.processes if each.at == "send")])
-        yield f"    {sender}->>provider: the email"
-        yield f"    provider-->>{sender}: {act}"
+    if act.startswith("gets the task"):
+        yield f"    queue->>{_id(actor)}: the task{act.removeprefix('gets the task')}"
+    elif act.startswith("hands the email over"):
+        yield f"    {_id(actor)}->>provider: the email"
+        yield f"    provider-->>{_id(actor)}: {act.rpartition('the provider ')[2].removesuffix(' it')}"
     elif target and actor != "dead letters":
-        is_overtaken = act == "claims" and _standing(before) == "sending"
-        yield f"    {_id(actor)}->>{_id(target)}: {act}{', but the record has changed' if is_overtaken else ''}"
+        yield f"    {_id(actor)}->>{_id(target)}: {act}"
     else:
         yield f"    Note over {_id(actor)}: {act if actor.startswith('worker') else words}"
 
 
-def _standing(state: State) -> str:
-    return state.delivery.state if state.delivery else "no record"
+def _standing(world: World, state: State) -> str:
+    return next((each.state.value for each in world.deliveries(state)), "no record")
 
 
 def _id(name: str) -> str:

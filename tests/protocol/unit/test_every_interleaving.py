@@ -1,104 +1,114 @@
-"""One report, explored to the end: sent once, whoever acts on it in whatever order, and nothing is ever stuck."""
+"""A subscription's reports, explored to the end: each is sent once, whoever acts in whatever order, every moment is
+reported once, and nothing is ever stuck."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
 
 import pytest
 
+from functions.shared.records import mark
 from functions.shared.records.delivery import Delivery
-from functions.worker import transitions
-from functions.worker.mail.model import MailOutcome
-from functions.worker.transitions import NextStep, next_step
-from tests.protocol import report
+from functions.shared.records.subscription import Subscription
 from tests.protocol.__main__ import explored
-from tests.protocol.report import Bounds, Provider, State, given_up
+from tests.protocol.actors import Provider
+from tests.protocol.world import UNKNOWN, Bounds
 
 
-def assert_kept(bounds: Bounds, start: State | None = None) -> None:
-    found = explored(bounds, start)
-    assert [[*found.trace(state), rule] for state, rule in found.wrong] == []
-    assert [found.trace(state) for state in found.stuck[:1]] == []
+def assert_kept(bounds: Bounds, way: Sequence[str] = ()) -> None:
+    found = explored(bounds, way)
+    assert [[*found.trace(number), rule] for number, rule in found.wrong] == []
+    assert [found.trace(number) for number in found.stuck[:1]] == []
+
+
+ONE = Bounds(attempts=1)
+TWO_DUE_TIMES = ONE._replace(hours=1, mishaps=1, events=0)
+CHANGED = TWO_DUE_TIMES._replace(changes=1, kills=1, together=1)
+PAUSED = TWO_DUE_TIMES._replace(stops=1, together=1)
 
 
 @pytest.mark.parametrize("provider", Provider)
-def test_two_workers_the_rescue_the_events_and_the_handler_keep_the_promise(provider: Provider) -> None:
-    assert_kept(Bounds(attempts=1, kills=0, replays=0, provider=provider))
+def test_two_at_a_time_keep_the_promise(provider: Provider) -> None:
+    assert_kept(ONE._replace(provider=provider, tasks=1))
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.thorough
-@pytest.mark.parametrize("provider", [Provider.LOGS, Provider.KEYS])
-def test_they_do_if_any_of_them_is_killed_anywhere(provider: Provider) -> None:
-    assert_kept(Bounds(kills=1, replays=0, provider=provider))
+def test_three_at_a_time_do() -> None:
+    assert_kept(ONE._replace(together=3))
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.thorough
-@pytest.mark.parametrize("emails", [0, 1])
-def test_they_do_if_an_operator_replays_and_dismisses(emails: int) -> None:
-    bounds = Bounds(attempts=1, kills=0, replays=1, tasks=1, workers=1)
-    assert_kept(bounds, given_up(bounds, emails=emails))
+@pytest.mark.parametrize("provider", [Provider.NEITHER, Provider.LOGS])
+@pytest.mark.parametrize("trouble", ["kills", "losses", "duplicates"])
+def test_they_do_if_one_is_killed_or_not_answered_anywhere(provider: Provider, trouble: str) -> None:
+    assert_kept(ONE._replace(provider=provider, tasks=1, **{trouble: 1}))
 
 
-AFTER_A_RESTORE = Bounds(attempts=1, kills=0, replays=0, tasks=1, workers=1, restores=1)
+@pytest.mark.timeout(300)
+@pytest.mark.thorough
+@pytest.mark.parametrize("way", UNKNOWN)
+def test_they_do_if_an_operator_replays(way: str) -> None:
+    assert_kept(ONE._replace(replays=1, tasks=1), UNKNOWN[way])
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.parametrize("way", UNKNOWN)
+def test_they_do_if_an_operator_replays_twice(way: str) -> None:
+    assert_kept(ONE._replace(replays=2, dismissals=1, tasks=1, together=1), UNKNOWN[way])
+
+
+@pytest.mark.timeout(300)
 @pytest.mark.thorough
 @pytest.mark.parametrize("provider", Provider)
 def test_they_do_after_a_restore_of_any_copy(provider: Provider) -> None:
-    assert_kept(AFTER_A_RESTORE._replace(provider=provider))
+    assert_kept(ONE._replace(provider=provider, restores=1, events=0))
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.thorough
-def test_without_the_guard_of_a_restore_an_email_is_sent_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Delivery, "restored", lambda self, restored_at: self)
-    ((_state, rule),) = explored(AFTER_A_RESTORE).wrong
-    assert rule == "2 emails, where 1 may go out"
+def test_every_moment_is_reported_once_if_the_application_changes_the_schedule() -> None:
+    assert_kept(CHANGED)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.thorough
+def test_every_moment_is_reported_once_if_the_recipient_pauses_and_resumes() -> None:
+    assert_kept(PAUSED)
 
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
 
-def an_unknown_outcome_is_sent_again(patch: pytest.MonkeyPatch) -> None:
-    steps = {NextStep.INQUIRE: NextStep.SEND}
-    patch.setattr(report, "next_step", lambda found, now: steps.get(step := next_step(found, now=now), step))
-
-
-def what_is_given_up_is_sent(patch: pytest.MonkeyPatch) -> None:
-    steps = {NextStep.FINISH_GIVING_UP: NextStep.SEND}
-    patch.setattr(report, "next_step", lambda found, now: steps.get(step := next_step(found, now=now), step))
+def a_restore_is_not_guarded_against(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Delivery, "restored", lambda self, restored_at: self)
 
 
 def a_write_is_not_conditional(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Delivery, "is_only_noted_since", lambda self, read: True)
 
 
-def an_event_settles_nothing(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(report, "is_settled_by_event", lambda delivery: False)
+def a_resume_moves_the_mark_to_the_present(patch: pytest.MonkeyPatch) -> None:
+    original = mark.after_pause
+
+    def after_pause(subscription: Subscription, schedule: Any, *, now: datetime) -> Subscription:
+        after = original(subscription, schedule, now=now)
+        is_over = subscription.paused_at is not None and after.paused_at is None
+        return after._replace(reported_until=now) if is_over else after
+
+    patch.setattr(mark, "after_pause", after_pause)
 
 
-def a_dead_letter_is_not_stored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(report, "dead_letter_changes", lambda *arguments, **named: {})
-
-
-def a_repeats_refusal_gives_the_claim_back(patch: pytest.MonkeyPatch) -> None:
-    def after_repeat(outcome: MailOutcome) -> transitions.Transition:
-        return transitions.transition_after(outcome, last_attempt=False)
-
-    patch.setattr(transitions, "transition_after_repeat", after_repeat)
-
-
-DEFECTS: tuple[tuple[Patch, Provider], ...] = (
-    (an_unknown_outcome_is_sent_again, Provider.NEITHER),
-    (what_is_given_up_is_sent, Provider.NEITHER),
-    (a_write_is_not_conditional, Provider.NEITHER),
-    (an_event_settles_nothing, Provider.NEITHER),
-    (a_dead_letter_is_not_stored, Provider.NEITHER),
-    (a_repeats_refusal_gives_the_claim_back, Provider.KEYS),
+DEFECTS: tuple[tuple[Patch, Bounds], ...] = (
+    (a_restore_is_not_guarded_against, ONE._replace(restores=1, events=0, together=1)),
+    (a_write_is_not_conditional, ONE._replace(kills=1)),
+    (a_resume_moves_the_mark_to_the_present, PAUSED),
 )
 
 
-@pytest.mark.parametrize(("defect", "provider"), DEFECTS, ids=lambda each: getattr(each, "__name__", ""))
-def test_each_defect_is_found(defect: Patch, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.thorough
+@pytest.mark.parametrize(("defect", "bounds"), DEFECTS, ids=lambda each: getattr(each, "__name__", ""))
+def test_each_defect_is_found(defect: Patch, bounds: Bounds, monkeypatch: pytest.MonkeyPatch) -> None:
     defect(monkeypatch)
-    found = explored(Bounds(kills=0, replays=0, provider=provider))
+    found = explored(bounds)
     assert found.wrong or found.stuck

@@ -1,0 +1,348 @@
+"""A process, which is the pipeline's own code: it runs from its beginning with the answers that it has had so far, up
+to its next question to the world, such as a read, a commit, or an email. Nothing of it is kept but these answers.
+"""
+
+import contextlib
+import importlib
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from concurrent.futures import Future
+from datetime import datetime, timedelta, tzinfo
+from enum import Enum, auto
+from typing import Any, NamedTuple, TypeVar
+from unittest import mock
+
+import structlog
+from google.api_core.exceptions import GoogleAPICallError, ServiceUnavailable
+
+from functions.shared.dead_letter_topic import DeadLetterTopic
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.errors import ChangedMeanwhile
+from functions.shared.firestore.found_document import FoundDocument
+from functions.shared.firestore.query import Query
+from functions.shared.firestore.write import Write
+from functions.shared.queues.task_queue import CREATED, NewTask, TaskCreation, TaskQueue
+from functions.shared.records.dead_letter import DeadLetter
+from functions.shared.records.stored_request import KeptRequest
+from functions.shared.records.system_alert import SystemAlert
+from functions.worker.mail.delivery_lookup import DeliveryLookup, LookupAnswer, WantedMail
+from functions.worker.mail.model import Mail, MailOutcome, MailProvider, RepeatableSending
+from tests.protocol.documents import Contents
+
+T = TypeVar("T")
+ALREADY_EXISTS = TaskCreation(6)
+
+
+class Question(NamedTuple):
+    """What a process asks of the world: a word for it, and what it is about."""
+
+    what: str
+    about: Any = None
+
+
+class End(NamedTuple):
+    """How a process ends.
+
+    Attributes:
+        result: what its function returns; None where it has failed.
+        mistake: what no code foresees; empty where there was no such thing.
+    """
+
+    result: Any = None
+    mistake: str = ""
+
+
+class Failure(Enum):
+    """An answer that says that something was not done, or may not have been."""
+
+    CHANGED = auto()
+    NO_ANSWER = auto()
+
+    def error(self) -> Exception:
+        """As Google's client has it."""
+        return ChangedMeanwhile("changed") if self is Failure.CHANGED else ServiceUnavailable("no answer")  # type: ignore[no-untyped-call]
+
+
+class _Waiting(BaseException):
+    """A process waits for an answer. No `except Exception` of the pipeline's code takes it for a failure."""
+
+
+class Played:
+    """What a process has of the world.
+
+    Args:
+        name: the process's, and the token of what it claims.
+        answers: those that it has had, each with the moment of it.
+        now: when it begins.
+        contents: what documents say.
+    """
+
+    def __init__(self, name: str, answers: Iterable[tuple[Any, datetime]], now: datetime, contents: Contents) -> None:
+        self.name, self.now, self.contents = name, now, contents
+        self.question: Question | None = None
+        self.mistake = ""
+        self._answers = iter(answers)
+        self.database, self.queue, self.topic = _Database(self), _Queue(self), _Topic(self)
+
+    def ask(self, what: str, about: Any = None) -> Any:
+        """The world's answer.
+
+        Raises:
+            _Waiting: it is still to come.
+            GoogleAPICallError: it is a failure.
+        """
+        answer, self.now = (None, self.now) if self.question else next(self._answers, (_Waiting, self.now))
+        if self.question or answer is _Waiting:
+            self.question = self.question or Question(what, about)
+            raise _Waiting
+        if isinstance(answer, Failure):
+            raise answer.error()
+        return answer
+
+    def moment(self) -> datetime:
+        """The present."""
+        return self.now
+
+
+class _Database(Database):
+    def __init__(self, played: Played) -> None:
+        self._played = played
+
+    def get(self, path: str, *, fields: Sequence[str] | None = None, seconds: float | None = None) -> FoundDocument:
+        return self.get_all([path], fields=fields)[path]
+
+    def get_all(
+        self, paths: Iterable[str], *, fields: Sequence[str] | None = None, seconds: float | None = None
+    ) -> dict[str, FoundDocument]:
+        asked = tuple(dict.fromkeys(paths))
+        answer = self._played.ask("read", asked) if asked else ()
+        return {path: self._played.contents.found(path, number, fields) for path, number in answer}
+
+    def stream(self, query: Query, *, seconds: float = 0) -> Iterator[FoundDocument]:
+        for path, number in self._played.ask("find", query):
+            yield self._played.contents.found(path, number, query.mask)
+
+    def commit(self, writes: Sequence[Write], *, seconds: float | None = None) -> datetime:
+        (path, number), *_ = self._played.ask("write", tuple(writes))
+        return self._played.contents.found(path, number).update_time or self._played.now
+
+    def write_each(self, writes: Sequence[Write], *, seconds: float | None = None) -> list[GoogleAPICallError | None]:
+        return [self._failure(each) for each in writes]
+
+    def _failure(self, write: Write) -> GoogleAPICallError | None:
+        try:
+            self.commit([write])
+        except GoogleAPICallError as error:
+            return error
+        return None
+
+    def written(self, decide: Callable[[], tuple[T, Sequence[Write]]]) -> tuple[T, datetime | None]:
+        while True:
+            result, writes = decide()
+            with contextlib.suppress(ChangedMeanwhile):
+                return result, self.commit(writes) if writes else None
+
+
+class _Queue(TaskQueue):
+    def __init__(self, played: Played) -> None:
+        self.queue, self._played = "report-queue", played
+
+    def enqueue(self, tasks: Sequence[NewTask]) -> list[TaskCreation]:
+        return [CREATED if self._played.ask("enqueue", each) else ALREADY_EXISTS for each in tasks]
+
+    def holds(self, task: str) -> bool:
+        return bool(self._played.ask("hold", task))
+
+
+class _Topic(DeadLetterTopic):
+    def __init__(self, played: Played) -> None:
+        self._played = played
+
+    def publish(self, letter: DeadLetter, *, task_name: str = "", retry_count: int = 0) -> None:
+        self._played.ask("publish", letter.model_copy(update={"attempts": 1, "error": "e"}))
+
+    def tell(self, alert: SystemAlert) -> None:
+        self._played.ask("tell", alert.report.delivery_id if alert.report else "")
+
+
+class PlayedProvider(MailProvider, RepeatableSending, DeliveryLookup):
+    """A mail provider."""
+
+    keys_hold = timedelta(hours=24)
+
+    def __init__(self, played: Played) -> None:
+        self._played = played
+
+    def send(self, mail: Mail, *, seconds: float) -> MailOutcome:
+        """Its subject is the period."""
+        outcome: MailOutcome = self._played.ask("send", ("", mail.subject))
+        return outcome
+
+    def requests(self, mail: Mail) -> Sequence[KeptRequest]:
+        """One."""
+        return [KeptRequest(each.address, mail.subject.encode()) for each in mail.recipients]
+
+    def send_requests(self, requests: Mapping[str, KeptRequest], *, seconds: float) -> MailOutcome:
+        """Their content is the period."""
+        [(key, request)] = requests.items()
+        outcome: MailOutcome = self._played.ask("send", (key, request.content.decode()))
+        return outcome
+
+    def find(self, wanted: WantedMail, *, seconds: float) -> LookupAnswer:
+        """Whether it has the mail."""
+        answer: LookupAnswer = self._played.ask("look up", wanted.delivery_id)
+        return answer
+
+
+class Root(NamedTuple):
+    """How a process begins.
+
+    Attributes:
+        name: its name.
+        actor: the function that it is.
+        arguments: the function's.
+        now: when it begins.
+    """
+
+    name: str
+    actor: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    now: datetime
+
+
+class Histories:
+    """What processes have lived through, as numbers: what each does next follows from that alone."""
+
+    def __init__(self, contents: Contents) -> None:
+        self._contents = contents
+        self._numbers: dict[Any, int] = {}
+        self._entries: list[tuple[int | None, Any, datetime]] = []
+        self.next: list[Question | End] = []
+        """What a process that has lived through it does next."""
+
+    def begin(self, root: Root) -> int:
+        """A process begins."""
+        return self._number(None, root, root.now)
+
+    def after(self, history: int, answer: Any, now: datetime) -> int:
+        """A process gets an answer."""
+        return self._number(history, answer, now)
+
+    def root(self, history: int) -> Root:
+        """How a process began."""
+        before, root, _ = self._entries[history]
+        while before is not None:
+            before, root, _ = self._entries[before]
+        assert isinstance(root, Root)
+        return root
+
+    def _number(self, before: int | None, answer: Any, now: datetime) -> int:
+        key = (before, answer, now)
+        if key not in self._numbers:
+            self._numbers[key] = len(self._entries)
+            self._entries.append((before, answer, now))
+            self.next.append(self._play(len(self._entries) - 1))
+        return self._numbers[key]
+
+    def _play(self, history: int | None) -> Question | End:
+        answers: list[tuple[Any, datetime]] = []
+        while history is not None:
+            history, answer, now = self._entries[history]
+            answers.append((answer, now))
+        root = answers.pop()[0]
+        played = Played(root.name, reversed(answers), root.now, self._contents)
+        with _acting(played):
+            try:
+                result = root.actor(played, *root.arguments)
+            except _Waiting:
+                assert played.question is not None
+                return played.question
+            except Exception as error:  # noqa: BLE001  a process that fails
+                return End(None, played.mistake or f"{type(error).__name__}: {error}")
+        if played.question:
+            return played.question
+        return End(result, played.mistake)
+
+
+# What the code has of the machine
+
+_actor: list[Played] = []
+
+
+@contextlib.contextmanager
+def _acting(played: Played) -> Iterator[None]:
+    _actor.append(played)
+    try:
+        yield
+    finally:
+        _actor.pop()
+
+
+class _Clock(datetime):
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> "_Clock":
+        return _actor[-1].now  # type: ignore[return-value]
+
+
+class _Tokens:
+    @staticmethod
+    def token_hex(_size: int) -> str:
+        return _actor[-1].name
+
+
+class _AtOnce:
+    """Threads that work one after the other: a process has one order of its questions."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def __enter__(self) -> "_AtOnce":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def map(self, function: Callable[..., T], *each: Iterable[Any]) -> list[T]:
+        return list(map(function, *each))
+
+    def submit(self, function: Callable[..., T], *arguments: Any) -> "Future[T]":
+        done = Future[T]()
+        done.set_result(function(*arguments))
+        return done
+
+    def shutdown(self, wait: bool = True) -> None:
+        pass
+
+
+def _note_mistake(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    if _actor and event.get("exc_info"):
+        _actor[-1].mistake = f"{event['event']}: {sys.exc_info()[1]!r}"
+    raise structlog.DropEvent
+
+
+_OF_THE_MACHINE: tuple[tuple[str, str, Any], ...] = (
+    ("functions.worker.send_report", "secrets", _Tokens),
+    ("functions.dispatcher.rescue.dead_lettering", "secrets", _Tokens),
+    ("functions.dispatcher.rescue.dead_lettering", "datetime", _Clock),
+    ("functions.dispatcher.rescue.rescuer", "datetime", _Clock),
+    ("functions.dispatcher.rescue.dead_lettering", "ThreadPoolExecutor", _AtOnce),
+    ("functions.dispatcher.rescue.waiting_tasks", "ThreadPoolExecutor", _AtOnce),
+    ("functions.dispatcher.fan_out", "ThreadPoolExecutor", _AtOnce),
+    ("functions.mail_events.settled_outcomes", "ThreadPoolExecutor", _AtOnce),
+    ("functions.mail_events.take_events", "ThreadPoolExecutor", _AtOnce),
+)
+
+
+@contextlib.contextmanager
+def of_the_machine() -> Iterator[None]:
+    """While processes are played, the clock, the tokens and the threads of the code are theirs, and logs tell of
+    mistakes alone."""
+    before = structlog.get_config()
+    with contextlib.ExitStack() as stack:
+        for module, name, value in _OF_THE_MACHINE:
+            stack.enter_context(mock.patch.object(importlib.import_module(module), name, value))
+        structlog.configure(processors=[_note_mistake], cache_logger_on_first_use=False)
+        try:
+            yield
+        finally:
+            structlog.configure(**before)
