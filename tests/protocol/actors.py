@@ -114,8 +114,7 @@ def run(played: Played, run_time: datetime, over: datetime, restored_at: datetim
     due: DueSubscription | None = played.ask("due", run_time)
     dependencies = RunDependencies(
         firestore=played.database,
-        users=cast(Any, None),
-        subscriptions=cast(Any, None),
+        documents=cast(Any, None),
         report_queues=[played.queue],
         continuation_queue=played.queue,
         dead_letters=played.topic,
