@@ -21,6 +21,7 @@ EXAMPLES = {
     "users find": "reports users find ada@example.com",
     "users show": "reports users show u1",
     "users would-enroll": "reports users would-enroll --enroll all",
+    "users import": "reports users import examples/users.csv --dry-run",
     "users export": "reports users export u1 --to u1.json",
     "users erase": "reports users erase u1 --dry-run",
     "subscriptions list": "reports subscriptions list --user u1",

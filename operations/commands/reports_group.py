@@ -18,7 +18,7 @@ _COMMANDS = {
     "system-alerts": "What was wrong with the system itself in the last 90 days: overdue reports, missed runs, a "
     "refused key.",
     "queue": "The report queues: show, hold, release, and set how fast they go.",
-    "users": "Who gets reports; and what the pipeline keeps about one user: export it, erase it.",
+    "users": "Who gets reports: list, import; and what the pipeline keeps about one user: export it, erase it.",
     "subscriptions": "Which reports users get, and when: look at subscriptions, make, change, pause, resume and remove "
     "them.",
     "check": "Check what the pipeline depends on.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,14 +15,14 @@ from operations.commands.group import AsCsv, AsJson, EveryRow, Limit, WithAddres
 from operations.commands.subscriptions import print_subscriptions, read_rows
 from operations.errors import NotFound
 from operations.output import Output
-from operations.parallel import in_parallel
+from operations.parallel import in_parallel, progress
 
 if TYPE_CHECKING:
     from functions.shared.records.user import User
     from operations.session import Session
 
 app = typer.Typer(
-    help="Who gets reports; and what the pipeline keeps about one user: export it, erase it.",
+    help="Who gets reports: list, import; and what the pipeline keeps about one user: export it, erase it.",
     no_args_is_help=True,
 )
 app.command("export")(personal_data.export)
@@ -136,6 +137,28 @@ def would_enroll(
             f"{found:,} users are more than ENROLL_AT_ONCE={settings.enroll_at_once}: "
             "a run would enroll none of them, and tell people."
         )
+
+
+@app.command("import")
+def import_(
+    ctx: typer.Context,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="Users, one a line: .csv or .jsonl.")
+    ],
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file and count; write nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Import users with their subscriptions, enrolled. Users who are there already stay as they are."""
+    from operations.previews.preview import known_kinds
+    from operations.users.user_import import import_users, read_users
+
+    current = session(ctx)
+    output = Output(as_json=as_json)
+    users = read_users(file, current.defaults, kinds=known_kinds(), now=datetime.now(UTC))
+    with progress(output.err, "Importing", total=len(users)) as advance:
+        done = import_users(current.firestore, users, dry_run=dry_run, advance=advance)
+    output.fields({"dry_run": dry_run, **done._asdict()})
 
 
 def _print(current: Session, output: Output, users: Sequence[User], *, empty: str) -> None:

@@ -84,7 +84,9 @@ def words_of(project: Project, call: str) -> list[str]:
 def test_the_commands_of_a_page_can_be_carried_out(
     project: Project, dispatcher: Dispatcher, page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # What a command writes stays out of the checkout.
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
     for calls in blocks_of_calls(page):
         put_in_what_the_calls_are_about(project, calls)
         for call in calls:

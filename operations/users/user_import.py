@@ -1,0 +1,221 @@
+"""Imports users with their subscriptions from a file, for those who have both in another system.
+
+A line of a JSONL file is a user's document with `id`, and in `subscriptions` the fields of each by its id. A row of a
+CSV file has a column for each field, and those of the subscription `default` begin with `report.`. Without
+subscriptions a user gets `default`, as by enrollment.
+"""
+
+import csv
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.errors import ChangedMeanwhile
+from functions.shared.firestore.write import Write, create
+from functions.shared.records.ids import is_document_id
+from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION, SubscriptionDefaults, subscription_path
+from functions.shared.records.user import USERS, User, enrolled_fields
+from operations.errors import OperatorError
+from operations.subscriptions.subscription_edit import EDITABLE, InvalidEdit, SubscriptionEdit, added_fields
+
+MOST_WRITES = 500
+"""Of a commit. https://firebase.google.com/docs/firestore/quotas"""
+
+_MOST_NAMED = 20
+_OF_SUBSCRIPTION = "report."
+_NUMBERS, _LISTS = frozenset({"hour", "minute", "day", "weekday"}), frozenset({"to", "cc"})
+_WORDS = {"true": True, "false": False}
+
+
+@dataclass(frozen=True)
+class NewUser:
+    """A user of the file.
+
+    Attributes:
+        id: the user's.
+        writes: of the user's document and of each subscription's. They are in one commit: who is there is there whole.
+    """
+
+    id: str
+    writes: Sequence[Write]
+
+
+class Imported(NamedTuple):
+    """What came of an import.
+
+    Attributes:
+        imported: how many users were written.
+        subscriptions: how many subscriptions of theirs.
+        there_already: how many users were left as they are, since they are there.
+    """
+
+    imported: int = 0
+    subscriptions: int = 0
+    there_already: int = 0
+
+
+def read_users(
+    file: Path, defaults: SubscriptionDefaults, *, kinds: Collection[str], now: datetime
+) -> Sequence[NewUser]:
+    """Read a file, and check all of it.
+
+    Args:
+        file: its name ends with `.jsonl` or `.csv`.
+        defaults: the kind and cadence of a subscription that names none.
+        kinds: those that there are.
+        now: the present, in UTC: users are enrolled now, and reports are due later.
+
+    Raises:
+        OperatorError: the file cannot be read, or has mistakes. The text names their lines, and no value.
+    """
+    users: dict[str, NewUser] = {}
+    mistakes = []
+    try:
+        for line, row in _rows(file):
+            try:
+                user = _new_user(row, defaults, kinds, now)
+            except InvalidEdit as error:
+                mistakes.append(f"{file}:{line}: {error}")
+                continue
+            if user.id in users:
+                mistakes.append(f"{file}:{line}: id: is there twice")
+            users[user.id] = user
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise OperatorError(f"{file} cannot be read: {error}") from error
+    if mistakes:
+        more = [f"… and {len(mistakes) - _MOST_NAMED:,} more."] if len(mistakes) > _MOST_NAMED else []
+        raise OperatorError("\n".join([*mistakes[:_MOST_NAMED], *more, "Nothing was written."]))
+    return list(users.values())
+
+
+def import_users(
+    database: Database, users: Sequence[NewUser], *, dry_run: bool, advance: Callable[[int], None]
+) -> Imported:
+    """Write the users who are not there yet. To go on after an interruption, call it again.
+
+    Args:
+        database: the Firestore database.
+        users: those of the file.
+        dry_run: whether to count alone.
+        advance: is told how many more users are done.
+
+    Raises:
+        OperatorError: another program has made one of the users at the same moment.
+        google.api_core.exceptions.GoogleAPICallError: Firestore does not answer, or refuses.
+    """
+    done = Imported()
+    for batch in _batches(users):
+        found = database.get_all([f"{USERS}/{user.id}" for user in batch], fields=["active"])
+        new = [user for user in batch if not found[f"{USERS}/{user.id}"].exists]
+        writes = [write for user in new for write in user.writes]
+        try:
+            if writes and not dry_run:
+                database.commit(writes)
+        except ChangedMeanwhile as error:
+            raise OperatorError(
+                "Another program has made one of these users meanwhile. Import the file again: it goes on."
+            ) from error
+        done = Imported(
+            done.imported + len(new),
+            done.subscriptions + len(writes) - len(new),
+            done.there_already + len(batch) - len(new),
+        )
+        advance(len(batch))
+    return done
+
+
+def _rows(file: Path) -> Iterator[tuple[int, Any]]:
+    """The users of a file, each with its line."""
+    match file.suffix:
+        case ".jsonl":
+            with file.open(encoding="utf-8") as lines:
+                for number, line in enumerate(lines, 1):
+                    if line.strip():
+                        yield number, _json(line)
+        case ".csv":
+            with file.open(encoding="utf-8-sig", newline="") as text:
+                reader = csv.DictReader(text)
+                for row in reader:
+                    yield reader.line_num, _of_columns(row)
+        case _:
+            raise OperatorError(f"{file}: the name ends with neither .jsonl nor .csv.")
+
+
+def _json(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
+def _of_columns(row: Mapping[Any, Any]) -> Any:
+    """A row of a CSV file as a line of a JSONL file has it; what is empty is left out."""
+    if None in row or None in row.values():
+        return None
+    given = {name: value.strip() for name, value in row.items() if value.strip()}
+    user = {name: value for name, value in given.items() if not name.startswith(_OF_SUBSCRIPTION)}
+    if "active" in user:
+        user["active"] = _WORDS.get(user["active"], user["active"])
+    asked = {
+        name.removeprefix(_OF_SUBSCRIPTION): _typed(name.removeprefix(_OF_SUBSCRIPTION), value)
+        for name, value in given.items()
+        if name.startswith(_OF_SUBSCRIPTION)
+    }
+    return {**user, "subscriptions": {DEFAULT_SUBSCRIPTION: asked}}
+
+
+def _typed(name: str, text: str) -> Any:
+    if name in _LISTS:
+        return text.split()
+    if name in _NUMBERS and text.isascii() and text.isdigit():
+        return int(text)
+    return _WORDS.get(text, text)
+
+
+def _new_user(row: Any, defaults: SubscriptionDefaults, kinds: Collection[str], now: datetime) -> NewUser:
+    if not isinstance(row, dict):
+        raise InvalidEdit("is no JSON object, or has another number of cells than the header")
+    document = {"active": True, **row}
+    user_id, asked = document.pop("id", None), document.pop("subscriptions", {DEFAULT_SUBSCRIPTION: {}})
+    if not isinstance(user_id, str) or not is_document_id(user_id):
+        raise InvalidEdit("id: must be a text that Firestore takes as a document's id")
+    document |= enrolled_fields(now=now)
+    user = User.from_fields(user_id, document)
+    if user.problem:
+        raise InvalidEdit(user.problem)
+    if not isinstance(asked, dict) or not all(isinstance(each, dict) for each in asked.values()):
+        raise InvalidEdit("subscriptions: must be an object with an object for each subscription")
+    writes = [create(f"{USERS}/{user_id}", document)]
+    for subscription_id, fields in asked.items():
+        if not is_document_id(subscription_id):
+            raise InvalidEdit("subscriptions: has a name that is no document's id")
+        if unknown := sorted(fields.keys() - set(EDITABLE)):
+            raise InvalidEdit(f"{subscription_id}: unknown or not yours to set: {', '.join(unknown)}")
+        try:
+            made = added_fields(user, subscription_id, SubscriptionEdit(fields=fields), defaults, now=now)
+        except InvalidEdit as error:
+            raise InvalidEdit(f"{subscription_id}: {error}") from error
+        if made["kind"] not in kinds:
+            raise InvalidEdit(f"{subscription_id}: kind: there is none of this name, but {', '.join(kinds)}")
+        writes.append(create(subscription_path(user_id, subscription_id), made))
+    if len(writes) > MOST_WRITES:
+        raise InvalidEdit("subscriptions: are more than fit into one commit")
+    return NewUser(user_id, writes)
+
+
+def _batches(users: Sequence[NewUser]) -> Iterator[list[NewUser]]:
+    """As many users as fit into a commit."""
+    batch: list[NewUser] = []
+    room = MOST_WRITES
+    for user in users:
+        if len(user.writes) > room:
+            yield batch
+            batch, room = [], MOST_WRITES
+        batch.append(user)
+        room -= len(user.writes)
+    if batch:
+        yield batch
