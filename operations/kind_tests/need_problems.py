@@ -31,7 +31,8 @@ def need_problems(kind: str) -> list[str]:
         declared = previews.known_needs().get(kind, Needs())
     except OperatorError as error:
         return [str(error)]
-    packages, missing = _installed([*declared.packages, *_workers_own()])
+    packages, missing = _installed(declared.packages)
+    packages += _installed(_workers_own())[0]
     return [
         *(f"{NEEDS_FILE} names {name}, which is not installed. Run `make lock`." for name in missing),
         *(
@@ -44,7 +45,7 @@ def need_problems(kind: str) -> list[str]:
 
 def _workers_own() -> list[str]:
     lines = (_PIPELINE / "functions" / "worker" / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    return [line for line in lines if not line.startswith("#")]
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def _installed(packages: Sequence[str]) -> tuple[list[Distribution], list[str]]:
