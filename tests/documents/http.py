@@ -12,11 +12,12 @@ from tests.documents.generated_parts import table
 from tests.support import REPOSITORY
 
 _FUNCTIONS = REPOSITORY / "functions"
+_ANSWER = "shared/serving/answer.py"
 ANSWERING: Mapping[str, tuple[str, ...]] = {
     "Dispatcher": ("dispatcher/main.py",),
-    "Worker": ("worker/main.py", "worker/task_answer.py", "worker/transitions.py", "worker/send_report.py"),
+    "Worker": ("worker/main.py", _ANSWER, "worker/task_answer.py", "worker/transitions.py", "worker/send_report.py"),
     "DLQ handler": ("dlq_handler/main.py",),
-    "Mail events": ("mail_events/main.py",),
+    "Mail events": ("mail_events/main.py", _ANSWER),
     "Recipient's page": ("preferences/main.py",),
 }
 """By section of the page, the files that choose the answers."""
@@ -53,8 +54,8 @@ def worker_words() -> tuple[set[str], set[str]]:
                     results.add(value)
                 elif name == "cause":
                     causes.add(value)
-    main = (_FUNCTIONS / "worker" / "main.py").read_text(encoding="utf-8")
-    return results | set(re.findall(r'_answer\([\w.]+, "([\w-]+)"', main)), causes
+    sources = [(_FUNCTIONS / file).read_text(encoding="utf-8") for file in ("worker/main.py", _ANSWER)]
+    return results | {word for each in sources for word in re.findall(r'json_answer\([\w.]+, "([\w-]+)"', each)}, causes
 
 
 def _named_texts(node: ast.AST) -> Iterator[tuple[str, str]]:
