@@ -8,6 +8,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
@@ -93,16 +94,24 @@ def pins(lock: str) -> set[str]:
     return set(re.findall(r"^([a-z0-9.-]+==[^ ;]+)", (ROOT / lock).read_text(), re.MULTILINE))
 
 
-def test_what_runs_is_what_is_tested() -> None:
-    assert pins("requirements-run.lock") < pins("requirements.lock")
+@pytest.mark.parametrize("lock", ["requirements-deployment.lock", "requirements-run.lock"])
+def test_what_runs_is_what_is_tested(lock: str) -> None:
+    assert pins(lock) < pins("requirements.lock")
 
 
-def test_running_needs_no_package_of_the_tests() -> None:
+@pytest.mark.parametrize(
+    ("lock", "folders"),
+    [
+        ("requirements-deployment.lock", ("deployment/engine", "deployment/resources")),
+        ("requirements-run.lock", ("functions", "local_cloud", "operations")),
+    ],
+)
+def test_running_needs_no_package_of_the_tests(lock: str, folders: tuple[str, ...]) -> None:
     distributions = packages_distributions()
-    installed = {pin.partition("==")[0] for pin in pins("requirements-run.lock")}
+    installed = {pin.partition("==")[0] for pin in pins(lock)}
     missing = {
         f"{path.relative_to(ROOT)}: {module}"
-        for folder in ("functions", "local_cloud", "operations")
+        for folder in folders
         for path in (ROOT / folder).rglob("*.py")
         for module in imported(path)
         if module in distributions

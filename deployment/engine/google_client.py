@@ -1,0 +1,154 @@
+"""Sends requests to Google, and tries again what passes by itself."""
+
+import os
+import time
+from collections.abc import Callable
+
+import requests
+from google.auth.exceptions import RefreshError, TransportError
+from google.auth.transport.requests import AuthorizedSession
+
+from deployment.engine.discovery import Method, Request, Resource
+from deployment.engine.google_error import GoogleError
+
+ATTEMPTS = 10
+FIRST_WAIT_SECONDS = 2
+LONGEST_WAIT_SECONDS = 60
+_CALL_SECONDS = 60.0
+
+_ON_THE_PROJECTS_QUOTA = frozenset({"billingbudgets"})
+"""Interfaces about no project, which count for the quota of the project that is deployed to, where they are enabled.
+https://cloud.google.com/docs/quotas/set-quota-project"""
+
+
+class GoogleClient:
+    """Google's interfaces, as one account. Threads may share it.
+
+    Args:
+        session: sends requests as the account.
+        project: the project that is deployed to.
+        wait: waits for so many seconds.
+        say: is told of each new attempt.
+        apis_may_be_off: whether a disabled interface is an answer, as before the run that enables it.
+    """
+
+    def __init__(
+        self,
+        session: AuthorizedSession,
+        project: str,
+        *,
+        wait: Callable[[float], None] = time.sleep,
+        say: Callable[[str], None] = print,
+        apis_may_be_off: bool = False,
+    ) -> None:
+        self._session = session
+        self._project = project
+        self._wait = wait
+        self._say = say
+        self._apis_may_be_off = apis_may_be_off
+
+    def send(self, request: Request, *, is_done: Callable[[], Resource | None] | None = None) -> Resource:
+        """Send a request until it works or cannot succeed.
+
+        Args:
+            request: what to send.
+            is_done: looks for what an earlier attempt made whose answer was lost, before the next attempt.
+
+        Raises:
+            GoogleError: it failed.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._send_once(request)
+            except GoogleError as error:
+                is_made = error.code == "ALREADY_EXISTS" and attempt > 1
+                if attempt == ATTEMPTS or not (is_made or self._passes(request, error)):
+                    raise
+                seconds = min(FIRST_WAIT_SECONDS << (attempt - 1), LONGEST_WAIT_SECONDS)
+                self._say(f"    trying again in {seconds} s: {error.code}: {error.message}")
+            self._wait(seconds)
+            if is_done is not None and (made := is_done()) is not None:
+                return made
+        raise AssertionError  # pragma: no cover
+
+    def read_if_there(self, request: Request) -> Resource | None:
+        """What a request reads; None where there is none, or where the interface is off and may be.
+
+        Raises:
+            GoogleError: it failed.
+        """
+        try:
+            return self.read(request)
+        except GoogleError as error:
+            if error.is_absence:
+                return None
+            raise
+
+    def all_of(self, method: Method, parent: str) -> list[Resource]:
+        """The resources of a list, whatever number of pages they take; none where the interface is off and may be.
+
+        Raises:
+            GoogleError: it failed. A list of which there is none belongs to something that is not there.
+        """
+        found: list[Resource] = []
+        query: dict[str, str] = {}
+        while True:
+            page = self.read(method.request(parent, query=query)) or {}
+            found += page.get(method.list_field(), [])
+            if not page.get("nextPageToken"):
+                return found
+            query = {"pageToken": page["nextPageToken"]}
+
+    def read(self, request: Request) -> Resource | None:
+        """What a request reads; None where the interface is off and may be.
+
+        Raises:
+            GoogleError: it failed.
+        """
+        try:
+            return self.send(request)
+        except GoogleError as error:
+            if error.api_is_off and self._apis_may_be_off:
+                return None
+            raise
+
+    def _passes(self, request: Request, error: GoogleError) -> bool:
+        if error.api_is_off:
+            return not self._apis_may_be_off
+        # With the same etag it would be refused again: somebody changed the resource after it was read.
+        if error.code == "ABORTED" and (request.body or {}).get("etag"):
+            return False
+        # What a new resource names may not be seen everywhere yet, though it is there.
+        return error.passes or (error.is_absence and request.method.verb == "create")
+
+    def _send_once(self, request: Request) -> Resource:
+        name = f"{request.method.id} {request.target}"
+        api = request.method.api
+        try:
+            answer = self._session.request(  # type: ignore[no-untyped-call]
+                request.method.http_method,
+                f"{endpoint_of(api)}/{request.path}",
+                params=dict(request.query),
+                json=request.body,
+                headers={"X-Goog-User-Project": self._project} if api in _ON_THE_PROJECTS_QUOTA else None,
+                timeout=_CALL_SECONDS,
+            )
+            document = answer.json() if answer.content else {}
+        except requests.exceptions.JSONDecodeError:
+            document = answer.text
+        except RefreshError as error:
+            raise GoogleError(
+                request=name, status=0, code="UNAUTHENTICATED", message=str(error.args[0] if error.args else error)
+            ) from None
+        except (requests.exceptions.RequestException, TransportError) as error:
+            raise GoogleError.of_connection(name, error) from None
+        if not answer.ok or not isinstance(document, dict):
+            raise GoogleError.of_answer(name, answer.status_code, document)
+        return document
+
+
+def endpoint_of(api: str) -> str:
+    """Where an interface is: where gcloud looks for it, too.
+    https://cloud.google.com/sdk/docs/properties#setting_properties_using_environment_variables"""
+    overridden = os.environ.get(f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{api.upper()}")
+    return (overridden or f"https://{api}.googleapis.com").rstrip("/")

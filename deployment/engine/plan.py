@@ -1,0 +1,161 @@
+"""Compares what is declared with what is there, and says which requests make the second into the first."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from typing import Any
+
+from deployment.engine.declared import Declared, full_name, merged, resolved, top_of
+from deployment.engine.discovery import Request, Resource
+from deployment.resource_diff import differences
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What becomes of one resource.
+
+    Attributes:
+        declared: as it is to be.
+        verb: created, changed, removed or unchanged, as the lines of a run say it.
+        what: how the lines of a run name it.
+        actual: as it is; None where it is not there.
+        fields: the paths of the fields that differ.
+    """
+
+    declared: Declared
+    verb: str
+    what: str
+    actual: Resource | None = None
+    fields: tuple[str, ...] = ()
+
+
+def plan(declared: Sequence[Declared], actual: Mapping[str, Sequence[Resource]]) -> list[Step]:
+    """The steps to what is declared, in the order in which they are possible.
+
+    Args:
+        declared: the resources as they are to be.
+        actual: the resources that are there, by `what`: at most one of those that are to be there.
+
+    Raises:
+        graphlib.CycleError: two resources need each other.
+    """
+    names = {each.what: full_name(each, actual[each.what][0]) for each in declared if actual[each.what]}
+    return [step for each in _in_order(declared) for step in _steps(each, actual[each.what], names)]
+
+
+def request_of(step: Step, names: Mapping[str, str]) -> Request | None:
+    """The request of a step; None for one that changes nothing.
+
+    Args:
+        step: of a plan.
+        names: the full names of the resources that are there by now, by `what`.
+
+    Raises:
+        InvalidRequest: Google's interface has no such request.
+    """
+    if step.verb == "created":
+        return _creation(step.declared, resolved({**step.declared.at_first, **step.declared.fields}, names))
+    if step.verb == "changed" and step.actual is not None:
+        return _update(step, step.actual, resolved(step.declared.fields, names))
+    if step.verb == "removed" and step.actual is not None:
+        return step.declared.kind.method("delete").request(full_name(step.declared, step.actual))
+    return None
+
+
+def names_of(steps: Sequence[Step]) -> dict[str, str]:
+    """The full names of a plan's resources, by `what`. One that Google has yet to choose is in angle brackets."""
+    return {
+        step.declared.what: full_name(step.declared, step.actual) if step.actual else _unknown(step.declared.what)
+        for step in steps
+    }
+
+
+def printable(steps: Sequence[Step]) -> list[dict[str, Any]]:
+    """The changes of a plan, for machines."""
+    names = names_of(steps)
+    return [
+        {
+            "change": step.verb,
+            "what": step.what,
+            "fields": list(step.fields),
+            "method": request.method.id,
+            "target": request.target,
+            "query": dict(request.query),
+            "body": request.body,
+        }
+        for step in steps
+        if (request := request_of(step, names)) is not None
+    ]
+
+
+def summary(request: Request) -> str:
+    """A request in a line, without its body."""
+    return " ".join([request.method.id, request.target, *(f"{name}={value}" for name, value in request.query.items())])
+
+
+def _in_order(declared: Sequence[Declared]) -> Iterator[Declared]:
+    """Each after those that it needs; those that are not to be there before them."""
+    by_what = {each.what: each for each in declared}
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for each in declared:
+        sorter.add(each.what)
+        for other in each.needs & by_what.keys():
+            first, then = (each.what, other) if each.absent else (other, each.what)
+            sorter.add(then, first)
+    return (by_what[what] for what in sorter.static_order())
+
+
+def _steps(declared: Declared, actual: Sequence[Resource], names: Mapping[str, str]) -> Iterator[Step]:
+    if declared.absent:
+        for each in actual:
+            what = declared.what.format(name=each.get("name"))
+            yield Step(declared=declared, verb="removed", what=what, actual=each)
+    elif not actual:
+        yield Step(declared=declared, verb="created", what=declared.what)
+    else:
+        [one] = actual
+        fields = tuple(differences(one, _comparable(resolved(declared.fields, names))))
+        verb = "changed" if fields else "unchanged"
+        yield Step(declared=declared, verb=verb, what=declared.what, actual=one, fields=fields)
+
+
+def _comparable(node: Any) -> Any:
+    """Without names that are not known yet, which are not those that are there."""
+    return json.loads(json.dumps(node, default=lambda name: _unknown(name.what)))
+
+
+def _unknown(what: str) -> str:
+    return f"<name of {what}>"
+
+
+def _creation(declared: Declared, fields: Resource) -> Request:
+    method = declared.kind.method("create")
+    if declared.name and method.takes(declared.name):  # Pub/Sub: PUT to the name itself
+        return method.request(declared.name, fields)
+    if declared.kind.id_in == "body":
+        # As the resource itself has it: in full, but for the metrics of Cloud Logging.
+        name = declared.id if declared.kind.api == "logging" else declared.name
+        return method.request(declared.parent, {"name": name, **fields})
+    query = {declared.kind.id_in: declared.id} if declared.kind.id_in else {}
+    return method.request(declared.parent, fields, query=query)
+
+
+def _update(step: Step, actual: Resource, fields: Resource) -> Request:
+    """Only our fields, by a mask. Where a method takes no mask, the resource as it was read, with our fields in it and
+    the etag that it had."""
+    kind, target = step.declared.kind, full_name(step.declared, actual)
+    changed = merged(actual, fields)
+    if not kind.has("patch"):
+        return kind.method("update").request(target, changed)
+    method = kind.method("patch")
+    mask = ",".join(dict.fromkeys(method.mask_path(path) for path in step.fields))
+    ours = {top: changed[top] for top in dict.fromkeys(map(top_of, step.fields))}
+    if "etag" in actual and method.field_schema("etag"):
+        ours["etag"] = actual["etag"]
+    if method.has_parameter("updateMask"):
+        return method.request(target, ours, query={"updateMask": mask})
+    if method.field_schema("updateMask"):  # Pub/Sub: the mask is a part of the body
+        field = kind.collection.rpartition(".")[2].removesuffix("s")
+        return method.request(target, {field: ours, "updateMask": mask})
+    return method.request(target, changed)

@@ -1,0 +1,123 @@
+"""What is declared, compared with what is there, becomes requests in an order that is possible."""
+
+from typing import Any
+
+import pytest
+
+from deployment.engine.declared import Declared, Kind, NameOf
+from deployment.engine.discovery import InvalidRequest
+from deployment.engine.plan import names_of, plan, printable, request_of
+
+CHANNEL = Kind(api="monitoring", version="v3", collection="projects.notificationChannels")
+POLICY = Kind(api="monitoring", version="v3", collection="projects.alertPolicies")
+DASHBOARD = Kind(api="monitoring", version="v1", collection="projects.dashboards")
+METRIC = Kind(api="logging", version="v2", collection="projects.metrics", id_in="body")
+TOPIC = Kind(api="pubsub", version="v1", collection="projects.topics")
+SUBSCRIPTION = Kind(api="pubsub", version="v1", collection="projects.subscriptions")
+QUEUE = Kind(api="cloudtasks", version="v2", collection="projects.locations.queues", id_in="body")
+SERVICE = Kind(api="monitoring", version="v3", collection="services", id_in="serviceId")
+
+
+def declared(kind: Kind, what: str, *, parent: str = "projects/p", **rest: Any) -> Declared:
+    return Declared(what=what, kind=kind, parent=parent, **rest)
+
+
+def requests(*all_of: Declared, actual: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    found = {each.what: [] for each in all_of} | {what: [one] for what, one in (actual or {}).items()}
+    return printable(plan(all_of, found))
+
+
+@pytest.mark.parametrize(
+    ("one", "method", "target", "query", "body"),
+    [
+        (declared(METRIC, "m", id="m"), "logging.projects.metrics.create", "projects/p", {}, {"name": "m"}),
+        (
+            declared(QUEUE, "q", parent="projects/p/locations/l", id="q"),
+            "cloudtasks.projects.locations.queues.create",
+            "projects/p/locations/l",
+            {},
+            {"name": "projects/p/locations/l/queues/q"},
+        ),
+        (declared(SERVICE, "s", id="s"), "monitoring.services.create", "projects/p", {"serviceId": "s"}, {}),
+        (declared(TOPIC, "t", id="t"), "pubsub.projects.topics.create", "projects/p/topics/t", {}, {}),
+        (declared(DASHBOARD, "d"), "monitoring.projects.dashboards.create", "projects/p", {}, {}),
+    ],
+)
+def test_a_new_resource_gets_its_name_as_its_interface_wants(
+    one: Declared, method: str, target: str, query: dict[str, str], body: dict[str, Any]
+) -> None:
+    [request] = requests(one)
+    assert (request["method"], request["target"], request["query"], request["body"]) == (method, target, query, body)
+
+
+def test_only_fields_that_are_ours_are_patched() -> None:
+    queue = declared(
+        QUEUE,
+        "q",
+        parent="projects/p/locations/l",
+        id="q",
+        fields={"rateLimits": {"maxDispatchesPerSecond": 10}, "retryConfig": {"maxAttempts": 8}},
+    )
+    there = {"rateLimits": {"maxDispatchesPerSecond": 3, "maxBurstSize": 100}, "retryConfig": {"maxAttempts": 8}}
+    [request] = requests(queue, actual={"q": there})
+    assert request["query"] == {"updateMask": "rateLimits.maxDispatchesPerSecond"}
+    assert request["body"] == {"rateLimits": {"maxDispatchesPerSecond": 10, "maxBurstSize": 100}}
+    assert requests(queue, actual={"q": there | {"rateLimits": {"maxDispatchesPerSecond": 10.0}}}) == []
+
+
+def test_without_a_mask_the_rest_stays_as_it_was_read_with_its_etag() -> None:
+    dashboard = declared(DASHBOARD, "d", fields={"displayName": "new"}, found_by={"displayName": "old"})
+    there = {"name": "projects/p/dashboards/1", "displayName": "old", "etag": "7", "labels": {"a": ""}}
+    [request] = requests(dashboard, actual={"d": there})
+    assert (request["query"], request["body"]) == ({}, there | {"displayName": "new"})
+    metric = declared(METRIC, "m", id="m", fields={"filter": "new"})
+    [request] = requests(metric, actual={"m": {"name": "m", "filter": "old", "description": "theirs"}})
+    assert request["method"] == "logging.projects.metrics.update"
+    assert request["body"] == {"name": "m", "filter": "new", "description": "theirs"}
+
+
+def test_a_mask_can_be_a_part_of_the_body() -> None:
+    subscription = declared(SUBSCRIPTION, "s", id="s", fields={"ackDeadlineSeconds": 60})
+    [request] = requests(subscription, actual={"s": {"ackDeadlineSeconds": 10}})
+    assert request["body"] == {"subscription": {"ackDeadlineSeconds": 60}, "updateMask": "ackDeadlineSeconds"}
+
+
+CHANNELS = {"notificationChannels": [NameOf("c")]}
+
+
+def test_a_resource_comes_after_those_that_it_names() -> None:
+    steps = plan([declared(POLICY, "p", fields=CHANNELS), declared(CHANNEL, "c")], {"p": [], "c": []})
+    assert [step.what for step in steps] == ["c", "p"]
+    request = request_of(steps[1], {"c": "projects/p/notificationChannels/5"})
+    assert request is not None
+    assert request.body == {"notificationChannels": ["projects/p/notificationChannels/5"]}
+    printed = printable(steps)[1]["body"]
+    assert printed == {"notificationChannels": ["<name of c>"]}
+    with pytest.raises(InvalidRequest):
+        request_of(steps[1], {})
+
+
+def test_a_name_that_is_not_known_yet_is_a_difference() -> None:
+    policy = declared(POLICY, "p", fields=CHANNELS)
+    there = {"name": "projects/p/alertPolicies/1", "notificationChannels": ["projects/p/notificationChannels/4"]}
+    steps = plan([policy, declared(CHANNEL, "c")], {"p": [there], "c": []})
+    assert [(step.what, step.verb) for step in steps] == [("c", "created"), ("p", "changed")]
+    steps = plan([policy, declared(CHANNEL, "c")], {"p": [there], "c": [{"name": "projects/p/notificationChannels/4"}]})
+    assert {step.verb for step in steps} == {"unchanged"}
+    assert names_of(steps)["p"] == "projects/p/alertPolicies/1"
+
+
+def test_what_is_removed_goes_before_what_it_needs() -> None:
+    policy = declared(POLICY, "p", fields=CHANNELS).gone()
+    channel = declared(CHANNEL, "channel {name}", found_by={"userLabels": {"a": "b"}}, absent=True)
+    there = [{"name": f"projects/p/notificationChannels/{number}"} for number in (1, 2)]
+    gone = declared(POLICY, "p", after=("channel {name}",)).gone()
+    steps = plan([channel, gone], {"p": [{"name": "projects/p/alertPolicies/1"}], "channel {name}": there})
+    assert [step.what for step in steps] == ["p", *(f"channel {each['name']}" for each in there)]
+    assert printable(plan([policy], {"p": []})) == []
+
+
+def test_what_people_may_change_is_given_once() -> None:
+    channel = declared(CHANNEL, "c", fields={"type": "email"}, at_first={"displayName": "Ours"})
+    assert requests(channel)[0]["body"] == {"displayName": "Ours", "type": "email"}
+    assert requests(channel, actual={"c": {"name": "x", "type": "email", "displayName": "Theirs"}}) == []
