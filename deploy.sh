@@ -56,10 +56,8 @@ ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$ROOT/deployment/functions.sh"
 # shellcheck source=deployment/scheduler.sh
 . "$ROOT/deployment/scheduler.sh"
-# shellcheck source=deployment/monitoring.sh
-. "$ROOT/deployment/monitoring.sh"
-# shellcheck source=deployment/budget.sh
-. "$ROOT/deployment/budget.sh"
+# shellcheck source=deployment/declared.sh
+. "$ROOT/deployment/declared.sh"
 # shellcheck source=deployment/mail_checks.sh
 . "$ROOT/deployment/mail_checks.sh"
 # shellcheck source=deployment/console.sh
@@ -267,7 +265,10 @@ deploy() {
     set_up_functions
   fi
   if does scheduler; then set_up_scheduler; fi
-  if does monitoring; then set_up_monitoring; fi
+  if does monitoring; then
+    step monitoring "Monitoring"
+    declared monitoring
+  fi
   if does functions || does scheduler; then resume_schedule; fi
   if [ "$FIRESTORE_RULES" = yes ]; then set_up_rules; fi
   if [ "$WITH_CONSOLE" = yes ]; then set_up_console; fi

@@ -16,8 +16,8 @@ google_says() { printf 'Google says: %s' "$(tr -s ' \n' ' ' <"$WORK/probe" | sed
 check_tools() {
   command -v gcloud >/dev/null ||
     fail "gcloud is not installed." "Install it: https://cloud.google.com/sdk/docs/install, then: gcloud init"
-  python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ||
-    fail "python3, 3.10 or newer, is not installed." "Install it: https://www.python.org/downloads/"
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+    fail "python3, 3.11 or newer, is not installed." "Install it: https://www.python.org/downloads/"
 }
 
 wrong_gcloud() {

@@ -6,13 +6,12 @@ ATTEMPTS=10
 FIRST_WAIT=2
 
 # Failures that pass by themselves: an API that was enabled a moment ago, an account or a role that is not seen everywhere
-# yet, an IAM policy that another process just wrote, a service agent or a metric in the making, and a service that is busy.
+# yet, an IAM policy that another process just wrote, a service agent in the making, and a service that is busy.
 PASSING='SERVICE_DISABLED|has not been used in project|it is disabled
 Service account [^ ]* does not exist|service account .* was not found|Identity .*does not exist
 concurrent policy changes|ABORTED|[Oo]peration.* in progress|[Cc]onflicting operation
 Permission denied on secret|If you just enabled the Cloud Run API
 does not have storage\.objects\.get access|artifactregistry\.repositories\.(download|upload)Artifacts.* denied
-Cannot find metric that matches type
 RESOURCE_EXHAUSTED|rateLimitExceeded|Too Many Requests|HttpError.*[^0-9]429|code=429
 UNAVAILABLE|currently unavailable|Service Unavailable|HttpError.*[^0-9]50[0234]|code=50[0234]|DEADLINE_EXCEEDED
 Could not reach|[Cc]onnection (reset|aborted|refused)|Remote end closed|[Rr]ead timed out|Temporary failure in name resolution'

@@ -24,10 +24,6 @@ set_names() {
   BUILDER="$PREFIX-build@$ACCOUNT_DOMAIN"
   # Where gcloud uploads what Cloud Build builds.
   SOURCES="$(sources_bucket)"
-  DASHBOARD="Report pipeline ($PREFIX)"
-  MONITORED_SERVICE="$PREFIX-reports"
-  # At most 60 characters.
-  BUDGET_TITLE="Reports: $PREFIX, $PROJECT_ID"
 }
 
 function_name() { echo "$PREFIX-$1"; }

@@ -4,22 +4,18 @@ The script reads a resource, as `gcloud … --format=json` prints it, from stand
 value that differs, one per line, and never a value. If it prints nothing, the resource is as wanted.
 
     gcloud run services describe worker --format=json | resource_diff.py metadata.labels.team=x spec.traffic.#=1
-    gcloud monitoring dashboards describe D --format=json | resource_diff.py --file dashboard.json
-    gcloud billing budgets list --format=json | resource_diff.py --element NAME --file budget.json
 
 A path is a series of keys separated by dots. `list[key=NAME]` is the element of a list whose `key` is NAME, `list[0]`
 is the first element, and `labels[KEY]` is the value of a key that has dots in it. `.json()` reads a text as JSON; a
 text that is no JSON has no values. At the end, `.#` is the number of entries, `.basename()` the last part of a name
 with slashes, and `.repository()` the name of an image without its tag and digest. A value that the service leaves out
-counts as empty, false or zero. With `--file`, the resource must have every value of the file; the script ignores what
-the service adds.
+counts as empty, false or zero.
 """
 
 import json
 import re
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 _BOOLEANS = ("true", "false")
@@ -99,16 +95,9 @@ def differences(actual: Any, wanted: Any, path: str = "") -> Iterator[str]:
 def main(arguments: list[str]) -> None:
     """Print the paths at which the resource differs."""
     resource = json.load(sys.stdin)
-    if arguments[:1] == ["--element"]:
-        resource = next(element for element in resource if element["name"] == arguments[1])
-        arguments = arguments[2:]
-    if arguments[:1] == ["--file"]:
-        paths = list(differences(resource, json.loads(Path(arguments[1]).read_text(encoding="utf-8"))))
-    else:
-        pairs = [match for argument in arguments if (match := _PAIR.fullmatch(argument))]
-        paths = [pair["path"] for pair in pairs if not is_same(find(resource, pair["path"]), pair["wanted"])]
-    for path in paths:
-        print(path)
+    for pair in filter(None, map(_PAIR.fullmatch, arguments)):
+        if not is_same(find(resource, pair["path"]), pair["wanted"]):
+            print(pair["path"])
 
 
 if __name__ == "__main__":

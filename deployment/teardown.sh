@@ -18,7 +18,7 @@ tear_down() {
   remove_console
   remove_functions
   remove_queues_and_topics
-  remove_monitoring
+  declared no-monitoring
   remove_secrets
   ACCOUNTS="$(read_if_there iam service-accounts list --format='value(email)')"
   policy="$(policy_of projects get-iam-policy "$PROJECT_ID")"
@@ -78,34 +78,6 @@ remove_queues_and_topics() {
     there="$(read_if_there pubsub topics describe "$name" --format='value(name)')"
     if [ -n "$there" ]; then remove "topic $name" pubsub topics delete "$name"; fi
   done
-}
-
-remove_monitoring() {
-  local existing name pipeline template metric there
-  remove_budget
-  existing="$(read_if_there monitoring policies list --format='value(name,userLabels.pipeline)')"
-  while IFS=$'\t' read -r name pipeline <&3; do
-    if [ "$pipeline" = "$PREFIX" ]; then remove "alert policy $name" monitoring policies delete "$name"; fi
-  done 3<<<"$existing"
-  service_objective states >"$WORK/objective"
-  if [ "$(head -n 1 "$WORK/objective")" != none ]; then
-    if [ "$DRY_RUN" = no ]; then service_objective delete; fi
-    note removed "monitored service $MONITORED_SERVICE with its objective"
-  fi
-  name="$(dashboard_name)"
-  if [ -n "$name" ]; then remove "dashboard \"$DASHBOARD\"" monitoring dashboards delete "$name"; fi
-  for template in "$ROOT"/deployment/metrics/*.json; do
-    metric="$PREFIX-$(basename "$template" .json)"
-    there="$(read_if_there logging metrics describe "$metric" --format='value(name)')"
-    if [ -n "$there" ]; then
-      remove "metric $metric" logging metrics delete "$metric"
-    fi
-  done
-  # Only the channel that the script has made carries its label.
-  existing="$(read_if_there beta monitoring channels list --format='value(name,userLabels.pipeline)')"
-  while IFS=$'\t' read -r name pipeline <&3; do
-    if [ "$pipeline" = "$PREFIX" ]; then remove "notification channel $name" beta monitoring channels delete "$name"; fi
-  done 3<<<"$existing"
 }
 
 remove_secrets() {

@@ -21,12 +21,10 @@ artifacts repositories add-iam-policy-binding|create|delete|describe|get-iam-pol
 auth application-default login
 auth login
 auth print-access-token
-beta monitoring channels create|delete|list
 beta quotas info describe
 beta quotas preferences create
 beta services identity create
 billing accounts add-iam-policy-binding|list
-billing budgets create|delete|list|update
 billing projects describe|link
 components install
 compute addresses create|describe
@@ -50,10 +48,7 @@ iam service-accounts add-iam-policy-binding|create|delete|get-iam-policy|list|re
 iam workload-identity-pools create
 iam workload-identity-pools providers create-oidc
 iap web add-iam-policy-binding|get-iam-policy|remove-iam-policy-binding
-logging metrics create|delete|describe|update
 logging read
-monitoring dashboards create|delete|describe|list|update
-monitoring policies create|delete|list|update
 projects add-iam-policy-binding|create|delete|describe|get-iam-policy|remove-iam-policy-binding|set-iam-policy
 pubsub subscriptions add-iam-policy-binding|create|delete|describe|get-iam-policy|update
 pubsub topics add-iam-policy-binding|create|delete|describe|get-iam-policy|list-subscriptions

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.deployment.rules_evaluator import Rules
-from tests.deployment.stand_in.messages import Invalid
+from tests.deployment.stand_in.invalid import Invalid
 from tests.deployment.stand_in.monitoring import Monitored
 
 SERVICES = (

@@ -166,7 +166,7 @@ def test_a_log_metric_that_counts_nothing_is_a_difference(deployed: Deployment) 
     assert check.status == 3
     assert "differs in metric report-runs: disabled" in check.output
     assert deployed.deploy("--only=monitoring").status == 0
-    assert deployed.changes == ["logging metrics update report-runs"]
+    assert deployed.changes == ["logging.projects.metrics.update report-runs"]
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import pytest
 
 from deployment.cpu_quota import cpu_quota
 from deployment.firestore_indexes import existing_fields, missing_composite, missing_fields
-from deployment.render import fill
 from deployment.resource_diff import differences, find, is_same
 from deployment.stage_function import hash_of, stage
+from deployment.templates import fill
 from tests.git import git
 
 
@@ -84,7 +84,7 @@ def test_what_a_service_adds_makes_no_difference() -> None:
 
 def test_fills_in_values_of_any_kind() -> None:
     template = {"a": "${NAME}", "b": ["${CHANNELS}"], "c": "${QUEUE_DEPTH}", "d": [{"e": "-${NAME}-"}], "f": 1}
-    values = {"NAME": 'quote " and ${NAME}', "CHANNELS": "x, y,", "QUEUE_DEPTH": "18000"}
+    values = {"NAME": 'quote " and ${NAME}', "CHANNELS": ["x", "y"], "QUEUE_DEPTH": 18000}
     assert fill(template, values) == {
         "a": 'quote " and ${NAME}',
         "b": ["x", "y"],

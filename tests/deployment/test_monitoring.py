@@ -23,9 +23,13 @@ def test_the_objective_is_made_after_its_metric_and_before_what_shows_it(first_d
     assert (objective["goal"], objective["rollingPeriod"]) == (0.99, "2592000s")
     assert first_deployment.state["resources"][SERVICE]["userLabels"] == {"pipeline": "report"}
     calls = [" ".join(call) for call in first_deployment.calls]
-    made = next(index for index, call in enumerate(calls) if call.startswith("monitoring REST POST serviceLevel"))
-    assert made > next(index for index, call in enumerate(calls) if "logging metrics create report-lateness" in call)
-    assert made < next(index for index, call in enumerate(calls) if call.startswith("monitoring policies create"))
+    made = next(
+        index
+        for index, call in enumerate(calls)
+        if call.startswith("monitoring.services.serviceLevelObjectives.create")
+    )
+    assert made > max(index for index, call in enumerate(calls) if call.startswith("logging.projects.metrics.create"))
+    assert made < calls.index(f"monitoring.projects.alertPolicies.create {PROJECT}")
 
 
 def test_every_burn_rate_is_one_of_the_sre_workbook(first_deployment: FirstDeployment) -> None:
@@ -77,4 +81,5 @@ def test_a_misspelt_widget_stops_the_deployment(deployed: Deployment, tmp_path: 
     dashboard.write_text(dashboard.read_text(encoding="utf-8").replace('"xyChart"', '"xyGraph"', 1), encoding="utf-8")
     outcome = deployed.deploy("--only=monitoring", "--dirty")
     assert outcome.status == 1
-    assert "Unknown name \"xyGraph\" at 'Dashboard.mosaicLayout.tiles[0].widget'" in outcome.errors
+    assert "mosaicLayout.tiles[0].widget: Additional properties are not allowed ('xyGraph'" in outcome.errors
+    assert deployed.changes == []

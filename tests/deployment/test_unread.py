@@ -70,7 +70,7 @@ def test_what_cannot_be_read_ends_the_run(deployment: Deployment, read: Read, mo
 
     assert outcome.status == 1, outcome.text
     commands = [command_in(call) for call in deployment.calls]
-    failed = [index for index, command in enumerate(commands) if command == read["command"]][read.get("earlier", 0)]
+    failed = commands.index(read["command"])
     assert [command for command in commands[failed:] if not is_read(command.split())] == []
     assert mode == "deploy" or deployment.state["resources"] == before["resources"]
     assert "Done." not in outcome.output

@@ -13,9 +13,6 @@ BILLING_ACCOUNT = "billingAccounts/012345-6789AB-CDEF01"
 
 _GROUPS = {
     "artifacts repositories": "artifactregistry.repositories",
-    "beta monitoring channels": "monitoring.notificationChannels",
-    # On the billing account: https://docs.cloud.google.com/billing/docs/how-to/budget-api-access-control
-    "billing budgets": "billing.budgets",
     "eventarc triggers": "eventarc.triggers",
     "functions": "cloudfunctions.functions",
     "firestore backups schedules": "datastore.backupSchedules",
@@ -26,9 +23,6 @@ _GROUPS = {
     "firestore indexes fields": "datastore.schemas",
     "iam service-accounts": "iam.serviceAccounts",
     "iap web": "iap.webServices",
-    "logging metrics": "logging.logMetrics",
-    "monitoring dashboards": "monitoring.dashboards",
-    "monitoring policies": "monitoring.alertPolicies",
     "projects": "resourcemanager.projects",
     "pubsub subscriptions": "pubsub.subscriptions",
     "pubsub topics": "pubsub.topics",
@@ -45,6 +39,7 @@ _VERBS = {
     "add-iam-policy-binding": ("getIamPolicy", "setIamPolicy"),
     "create http": ("create",),
     "describe": ("get",),
+    "patch": ("update",),
     "get-iam-policy": ("getIamPolicy",),
     "remove-iam-policy-binding": ("getIamPolicy", "setIamPolicy"),
     "resume": ("enable",),
@@ -60,20 +55,11 @@ _COMMANDS = {
     # https://docs.cloud.google.com/iam/docs/create-service-agents#required-roles
     "beta services identity create": "",
     "billing projects describe": "resourcemanager.projects.get",
+    "cloudbilling.projects.getBillingInfo": "resourcemanager.projects.get",
     "config get": "",
-    # Requests to REST interfaces. https://docs.cloud.google.com/monitoring/access-control
     "firestore REST GET deliveries": "datastore.entities.get",
     "firestore REST PATCH fields": "datastore.schemas.update",
     "firestore REST POST documents:commit": "datastore.entities.create datastore.entities.delete",
-    "monitoring REST DELETE serviceLevelObjectives": "monitoring.slos.delete",
-    "monitoring REST DELETE services": "monitoring.services.delete",
-    "monitoring REST GET serviceLevelObjectives": "monitoring.slos.get",
-    "monitoring REST GET services": "monitoring.services.get",
-    "monitoring REST GET timeSeries": "monitoring.timeSeries.list",
-    "monitoring REST PATCH serviceLevelObjectives": "monitoring.slos.update",
-    "monitoring REST PATCH services": "monitoring.services.update",
-    "monitoring REST POST serviceLevelObjectives": "monitoring.slos.create",
-    "monitoring REST POST services": "monitoring.services.create",
     "firestore databases describe": "datastore.databases.getMetadata",
     "firestore fields ttls update": "datastore.schemas.update",
     "firestore indexes fields update": "datastore.schemas.update",
@@ -87,6 +73,15 @@ _COMMANDS = {
     "version": "",
 }
 """What the group and the verb do not tell."""
+
+_METHODS = {
+    # On the billing account: https://docs.cloud.google.com/billing/docs/how-to/budget-api-access-control
+    "billingbudgets.billingAccounts.budgets": "billing.budgets",
+    "logging.projects.metrics": "logging.logMetrics",
+    # https://docs.cloud.google.com/monitoring/access-control
+    "monitoring.services.serviceLevelObjectives": "monitoring.slos",
+}
+"""Where the permission is not named as the collection of the interface's method."""
 
 _ROLES = {
     "roles/artifactregistry.admin": "artifactregistry.repositories.* resourcemanager.projects.get",
@@ -145,9 +140,13 @@ _ROLES = {
 
 
 def permissions_of(command: str) -> tuple[str, ...]:
-    """The permissions that a command needs on the project."""
+    """The permissions that a command, or a method of an interface, needs on the project."""
     if command in _COMMANDS:
         return tuple(_COMMANDS[command].split())
+    if "." in command:
+        collection, _, verb = command.rpartition(".")
+        own = f"{command.partition('.')[0]}.{collection.rpartition('.')[2]}"
+        return (f"{_METHODS.get(collection, own)}.{_VERBS.get(verb, (verb,))[-1]}",)
     group = next(group for group in sorted(_GROUPS, key=len, reverse=True) if command.startswith(f"{group} "))
     verb = command.removeprefix(f"{group} ")
     return tuple(f"{_GROUPS[group]}.{name}" for name in _VERBS.get(verb, (verb,)))

@@ -7,22 +7,25 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from deployment.engine.discovery import Method
 from tests.deployment.stand_in.arguments import CommandLine, Refused, command_of
 from tests.deployment.stand_in.firestore_fields import answer_firestore
-from tests.deployment.stand_in.objectives import answer_monitoring
+from tests.deployment.stand_in.interface import INTERFACES, answer, method_of
 from tests.deployment.stand_in.output import render
 from tests.deployment.stand_in.permissions import missing_permission
 from tests.deployment.stand_in.rest_request import RestAnswer, RestRequest, rest_error
 from tests.deployment.stand_in.services import Cloud
+from tests.deployment.stand_in.time_series import list_time_series
 
-REST_INTERFACES = {"firestore": answer_firestore, "monitoring": answer_monitoring}
-"""What answers the requests to each interface, with the project's state."""
+REST_INTERFACES = (*INTERFACES, "firestore")
 
 
 def command_in(call: list[str]) -> str:
-    """The words of the command that a call of the log is, or the request to a REST interface, without their objects."""
+    """The words of the command that a call of the log is, or the method of an interface, without their objects."""
     if call[1:2] == ["REST"]:
         return " ".join([*call[:3], call[-1].removeprefix(_COLLECTION)])
+    if "." in call[0]:
+        return call[0]
     return command_of(call)
 
 
@@ -99,6 +102,11 @@ class Project:
             interface: one of REST_INTERFACES.
             request: the request.
         """
+        found = None if interface == "firestore" else method_of(interface, request)
+        if found is not None:
+            return self._answer_method(*found, request)
+        if interface != "firestore":
+            return rest_error(HTTPStatus.NOT_FOUND, "NOT_FOUND", f"No method: {request.method} {request.name}")
         with self._lock:
             # Collections and names by turns; a document's begin after a word of their own.
             parts = request.name.replace("/documents/", "/").split("/")
@@ -110,7 +118,19 @@ class Project:
             if permission := missing_permission(self._state, command_in(call)):
                 message = f"Permission '{permission}' denied on resource '{request.name}' (or it may not exist)."
                 return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", message)
-            return REST_INTERFACES[interface](self._state, request)
+            return answer_firestore(self._state, request)
+
+    def _answer_method(self, method: Method, target: str, request: RestRequest) -> RestAnswer:
+        with self._lock:
+            self.calls.append([method.id, target.rpartition("/")[2]])
+            for fault in self._faults_of(method.id, "before"):
+                return _fault_of_service(fault["text"])
+            if method.id == "monitoring.projects.timeSeries.list":
+                return list_time_series(self._state, request)
+            answered = answer(self._state, method, target, request)
+            for fault in self._faults_of(method.id, "after"):
+                return _fault_of_service(fault["text"])
+            return answered
 
     def _fail_if_asked_for(self, line: CommandLine, when: str) -> None:
         for fault in self._faults_of(line.command, when):
@@ -122,3 +142,15 @@ class Project:
             if fault["when"] == when and fault["times"] > 0 and command.startswith(fault["command"]):
                 fault["times"] -= 1
                 yield fault
+
+
+def _fault_of_service(text: str) -> RestAnswer:
+    """The answer of an interface that fails with a text such as `UNAVAILABLE: try later`."""
+    code = text.partition(":")[0]
+    statuses = {
+        "RESOURCE_EXHAUSTED": HTTPStatus.TOO_MANY_REQUESTS,
+        "NOT_FOUND": HTTPStatus.NOT_FOUND,
+        "PERMISSION_DENIED": HTTPStatus.FORBIDDEN,
+        "UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
+    }
+    return rest_error(statuses[code], code, text)

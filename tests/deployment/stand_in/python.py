@@ -14,13 +14,14 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import traceback
 import types
 from pathlib import Path
 
 _PROGRAM = """\
 #!/bin/bash
-if [ "$1" != -S ]; then exec "{python}" "$@"; fi
+case "$1 $2" in "-S -E" | "-m deployment") ;; *) exec "{python}" "$@" ;; esac
 LC_ALL=C
 exec 3<>"/dev/tcp/127.0.0.1/{port}"
 printf '%s\\0' $$ "$#" "$@" >&3
@@ -57,6 +58,7 @@ _LIBRARY = (
         "urllib.parse",
         "urllib.request",
     ),
+    *("google.auth.transport.requests", "googleapiclient.discovery_cache", "jsonschema", "uritemplate"),
 )
 """What the programs import."""
 
@@ -75,7 +77,7 @@ def forking_python() -> str:
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
         _running.append(
             subprocess.Popen(
-                [sys.executable, "-S", "-E", __file__, str(listener.fileno())],
+                [sys.executable, "-E", __file__, str(listener.fileno())],
                 env={"PATH": os.defpath},
                 # It ends when this closes, however this process comes to its end.
                 stdin=subprocess.PIPE,
@@ -127,7 +129,7 @@ def _answer(connection: socket.socket) -> None:
             # A test has killed the script while it asked.
             return
         received += more
-    caller, _, _, _, *sys.argv = map(os.fsdecode, received[:-1].split(b"\0"))
+    caller, _, *arguments = map(os.fsdecode, received[:-1].split(b"\0"))
     process = Path("/proc", caller)
     outputs = [os.memfd_create("standard output"), os.memfd_create("standard error")]
     for standard, opened in enumerate([os.open(process / "fd" / "0", os.O_RDONLY), *outputs]):
@@ -137,22 +139,21 @@ def _answer(connection: socket.socket) -> None:
     for variable in filter(None, (process / "environ").read_bytes().split(b"\0")):
         name, _, value = variable.partition(b"=")
         os.environb[name] = value
-    status = _run()
+    status = _run(arguments)
     sys.stdout.flush()
     sys.stderr.flush()
     printed, said = (os.pread(output, os.fstat(output).st_size, 0) for output in outputs)
     connection.sendall(b"%d %d %d\n%b%b" % (status, len(printed), len(said), printed, said))
 
 
-def _run() -> int:
-    """Run the program that sys.argv names. Returns its exit status."""
-    sys.path.insert(0, str(Path(sys.argv[0]).parent))
-    program = types.ModuleType("__main__")
-    program.__file__ = sys.argv[0]
-    sys.modules["__main__"] = program
+def _run(arguments: list[str]) -> int:
+    """Run the program, or the module, that the arguments of Python name. Returns its exit status."""
+    _, option, *sys.argv = arguments
     try:
-        source = Path(sys.argv[0]).read_bytes()
-        exec(_compiled.get(source) or compile(source, sys.argv[0], "exec"), vars(program))  # noqa: S102
+        if option == "deployment":
+            _run_deployment()
+        else:
+            _run_program()
     except SystemExit as end:
         if end.code is None or isinstance(end.code, int):
             return end.code or 0
@@ -162,6 +163,23 @@ def _run() -> int:
         traceback.print_exc()
         return 1
     return 0
+
+
+def _run_program() -> None:
+    sys.path.insert(0, str(Path(sys.argv[0]).parent))
+    program = types.ModuleType("__main__")
+    program.__file__ = sys.argv[0]
+    sys.modules["__main__"] = program
+    source = Path(sys.argv[0]).read_bytes()
+    exec(_compiled.get(source) or compile(source, sys.argv[0], "exec"), vars(program))  # noqa: S102
+
+
+def _run_deployment() -> None:
+    sys.path.insert(0, os.environ["PYTHONPATH"])
+    # Waiting is not what is tested.
+    time.sleep = lambda _: None
+    sys.argv = ["deployment", *sys.argv]
+    runpy.run_module("deployment", run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

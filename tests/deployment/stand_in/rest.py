@@ -15,6 +15,8 @@ from tests.deployment.stand_in.rest_request import RestAnswer, RestRequest, rest
 class RestServer(ThreadingHTTPServer):
     """Carries out requests about any number of projects, each below a path of its own."""
 
+    # A client reads side by side, and waits a second where there is no room for its call.
+    request_queue_size = 128
     daemon_threads = True
 
     def __init__(self) -> None:
@@ -61,7 +63,7 @@ class _Request(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_GET = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815  the names that the base class calls
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815  the names that the base class calls
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""

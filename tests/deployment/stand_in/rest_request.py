@@ -30,6 +30,7 @@ class RestRequest:
 RestAnswer = tuple[HTTPStatus, Resource]
 
 
-def rest_error(status: HTTPStatus, code: str, message: str = "") -> RestAnswer:
+def rest_error(status: HTTPStatus, code: str, message: str = "", *, reason: str = "") -> RestAnswer:
     """An error as Google's interfaces give it. https://cloud.google.com/apis/design/errors#http_mapping"""
-    return status, {"error": {"code": status.value, "status": code, "message": message}}
+    details = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason}] if reason else []
+    return status, {"error": {"code": status.value, "status": code, "message": message, "details": details}}

@@ -5,13 +5,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from tests.deployment.stand_in.arguments import read_json
-from tests.deployment.stand_in.budgets import Budgets
 from tests.deployment.stand_in.call import COLLECTION_OF, NUMBER, Resource
 from tests.deployment.stand_in.cloud_run import CloudRun
 from tests.deployment.stand_in.firestore_databases import FirestoreDatabases
-from tests.deployment.stand_in.messages import Invalid
-from tests.deployment.stand_in.monitoring import Monitored
 from tests.deployment.stand_in.permissions import BILLING_ACCOUNT
 
 QUEUE_FIELDS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
@@ -42,7 +38,7 @@ JOB_FIELDS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
 }
 
 
-class Cloud(CloudRun, FirestoreDatabases, Budgets):
+class Cloud(CloudRun, FirestoreDatabases):
     """One call of gcloud, whatever it is about."""
 
     # The project.
@@ -331,44 +327,6 @@ class Cloud(CloudRun, FirestoreDatabases, Budgets):
         self._get()
         self.state["forced_runs"] += 1
         return {}
-
-    # Monitoring.
-
-    def _document(self, flag: str) -> Resource:
-        document: Resource = read_json(self.flags[flag])
-        try:
-            Monitored.of(self.state["resources"]).check(self.group, document)
-        except Invalid as error:
-            raise self.refuse(f"INVALID_ARGUMENT: {error}") from None
-        return document
-
-    def _logging_metrics_create(self) -> Resource:
-        return self._put(self._name(), self._document("config-from-file"), new=True)
-
-    def _logging_metrics_update(self) -> Resource:
-        self._get()
-        return self._put(self._name(), self._document("config-from-file"), new=False)
-
-    def _monitoring_policies_create(self) -> Resource:
-        return self._put(self._numbered(), self._document("policy-from-file"), new=True)
-
-    def _monitoring_policies_update(self) -> Resource:
-        self._get()
-        return self._put(self._name(), self._document("policy-from-file"), new=False)
-
-    def _monitoring_dashboards_create(self) -> Resource:
-        return self._put(self._numbered(), {**self._document("config-from-file"), "etag": "1"}, new=True)
-
-    def _monitoring_dashboards_update(self) -> Resource:
-        etag, document = self._get()["etag"], self._document("config-from-file")
-        if document.get("etag") != etag:
-            raise self.refuse("ABORTED: The dashboard was changed meanwhile: its etag does not match.")
-        return self._put(self._name(), {**document, "etag": str(int(etag) + 1)}, new=False)
-
-    def _beta_monitoring_channels_create(self) -> Resource:
-        labels = dict(part.split("=", 1) for part in self.flags["channel-labels"].split(","))
-        own = dict(part.split("=", 1) for part in self.flags["user-labels"].split(","))
-        return self._put(self._numbered(), {"type": self.flags["type"], "labels": labels, "userLabels": own}, new=True)
 
 
 def _set_fields(resource: Resource, flags: Resource, fields: dict[str, tuple[str, str, Callable[[str], Any]]]) -> None:

@@ -1,0 +1,203 @@
+"""Whatever fails, and wherever a run is killed: nothing is written after a read that failed, and the next run comes to
+the same end."""
+
+import contextlib
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from deployment.engine.declared import Declared
+from deployment.engine.google_client import ATTEMPTS, GoogleClient
+from deployment.engine.google_error import GoogleError
+from deployment.engine.plan import plan
+from deployment.engine.run import apply, read
+from deployment.resources.budget import budget
+from deployment.resources.monitoring import METRIC, monitoring, nothing_of_monitoring
+from tests.deployment.conftest import BARE
+from tests.deployment.declared_settings import SETTINGS
+from tests.deployment.engine.faulty_session import FaultySession, Killed
+from tests.deployment.stand_in.interface import INTERFACES
+from tests.deployment.stand_in.project import Project
+from tests.deployment.stand_in.rest import the_rest_server
+
+State = dict[str, Any]
+Declaration = Callable[[GoogleClient], list[Declared]]
+
+CHANNEL = "projects/my-project/notificationChannels/1"
+NOTHING: State = {**BARE, "enabled": [f"{api}.googleapis.com" for api in INTERFACES], "resources": {}}
+NOTHING["resources"] = {CHANNEL: {"name": CHANNEL, "type": "pagerduty"}}
+NOTHING["count"] = 1
+FAULTS = (403, 404, 409, 429, 500, 503, "cut", "time-out")
+PASSING = (429, 500, 503, "cut", "time-out")
+
+
+def everything(client: GoogleClient) -> list[Declared]:
+    return [*monitoring(SETTINGS), *budget(SETTINGS, client)]
+
+
+def nothing(client: GoogleClient) -> list[Declared]:
+    return [*(each.gone() for each in budget(SETTINGS, client)), *nothing_of_monitoring(SETTINGS)]
+
+
+@pytest.fixture
+def project(monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project with its interfaces on, and a notification channel of somebody else."""
+    project = Project(NOTHING)
+    for name, value in the_rest_server().endpoints_for(project).items():
+        monkeypatch.setenv(name, value)
+    return project
+
+
+def run(session: FaultySession, declaration: Declaration = everything) -> None:
+    """One run, without its waits."""
+    client = GoogleClient(session, "my-project", wait=lambda _: None, say=lambda _: None)  # type: ignore[arg-type]
+    declared = declaration(client)
+    apply(plan(declared, read(declared, client)), client, lambda _: None)
+
+
+def kept(project: Project) -> list[str]:
+    """What a project has, but for the numbers that Google chooses, and the etags."""
+    return sorted(
+        re.sub(r"(Channels|Policies|dashboards|budgets)/\d+|'etag': '\d+'", r"\1", str(each))
+        for each in project.state["resources"].items()
+    )
+
+
+_complete: State = {}
+"""What the first run leaves, made once."""
+
+
+@pytest.fixture
+def complete(project: Project) -> Project:
+    """One that has everything."""
+    if not _complete:
+        run(FaultySession())
+        _complete.update(project.state)
+    project.state = _complete
+    return project
+
+
+def drift(state: State) -> None:
+    """What people have changed by hand, in each kind of resource."""
+    for name, each in state["resources"].items():
+        if "/metrics/" in name:
+            each["filter"] = 'severity="ERROR"'
+        elif "/alertPolicies/" in name:
+            each["documentation"]["content"] = "Never mind."
+        elif "/dashboards/" in name:
+            each["mosaicLayout"]["tiles"].pop()
+        elif "/serviceLevelObjectives/" in name:
+            each["goal"] = 0.5
+        elif "/budgets/" in name:
+            each["amount"]["specifiedAmount"]["units"] = "5"
+
+
+def drifted(project: Project) -> None:
+    state = project.state
+    drift(state)
+    project.state = state
+
+
+READS = (
+    "/billingInfo",
+    *("/alertPolicies", "/budgets", "/dashboards", "/notificationChannels"),
+    *("/services/report-reports", "/serviceLevelObjectives/on-time"),
+    *(f"/metrics/{each.id}" for each in monitoring(SETTINGS) if each.kind == METRIC),
+)
+"""The ends of the addresses of all reads."""
+
+
+def _fails(read: str, fault: int | str) -> bool:
+    """Whether it is a failure: that a resource is not there is an answer."""
+    return fault != 404 or ("/report-" not in read and "/on-time" not in read)
+
+
+CREATIONS, REPAIRS = range(20), range(18)
+
+
+def test_a_second_run_writes_nothing(complete: Project) -> None:
+    session = FaultySession()
+    run(session)
+    assert session.writes == []
+    assert {read for read in READS if any(url.endswith(read) for url in session.reads)} == set(READS)
+    assert all(url.endswith(READS) for url in session.reads)
+
+
+@pytest.mark.parametrize(
+    ("read", "fault"), [(read, fault) for read in READS for fault in FAULTS if _fails(read, fault)]
+)
+def test_nothing_changes_after_a_read_that_failed(complete: Project, read: str, fault: int | str) -> None:
+    drifted(complete)
+    before = complete.state["resources"]
+    with pytest.raises(GoogleError):
+        run(FaultySession(at=read, fault=fault))
+    assert complete.state["resources"] == before
+
+
+def test_what_is_there_after_all_is_not_made_again(complete: Project) -> None:
+    before = complete.state["resources"]
+    with pytest.raises(GoogleError, match="on-time"):
+        run(FaultySession(at="/on-time", fault=404))
+    assert complete.state["resources"] == before
+
+
+@pytest.mark.parametrize("fault", PASSING)
+@pytest.mark.parametrize("at", ["/alertPolicies", 1])
+def test_what_passes_is_tried_again(complete: Project, at: int | str, fault: int | str) -> None:
+    wanted = kept(complete)
+    drifted(complete)
+    run(FaultySession(at=at, fault=fault, times=3))
+    assert kept(complete) == wanted
+
+
+@pytest.mark.parametrize("fault", ["kill", "lost", 403, 503])
+@pytest.mark.parametrize("at", CREATIONS)
+def test_a_first_run_that_ends_anywhere_is_taken_up_again(complete: Project, at: int, fault: int | str) -> None:
+    wanted = kept(complete)
+    project = complete
+    project.state = NOTHING
+    session = FaultySession(at=at, fault=fault, times=1 if fault in {"kill", "lost"} else ATTEMPTS)
+    if fault == "lost":
+        run(session)
+    else:
+        with pytest.raises((Killed, GoogleError)):
+            run(session)
+        assert len(set(session.writes[at:])) == 1
+        run(FaultySession())
+    assert kept(project) == wanted
+
+
+@pytest.mark.parametrize("fault", ["kill", "lost", 403])
+@pytest.mark.parametrize("at", REPAIRS)
+def test_a_repair_that_ends_anywhere_is_taken_up_again(complete: Project, at: int, fault: int | str) -> None:
+    wanted = kept(complete)
+    drifted(complete)
+    session = FaultySession(at=at, fault=fault, times=1)
+    with contextlib.suppress(Killed, GoogleError):
+        run(session)
+    run(FaultySession())
+    assert kept(complete) == wanted
+
+
+@pytest.mark.parametrize("fault", ["kill", "lost", 403])
+@pytest.mark.parametrize("at", CREATIONS)
+def test_a_removal_that_ends_anywhere_is_taken_up_again(complete: Project, at: int, fault: int | str) -> None:
+    with contextlib.suppress(Killed, GoogleError):
+        run(FaultySession(at=at, fault=fault, times=1), nothing)
+    run(FaultySession(), nothing)
+    assert complete.state["resources"] == NOTHING["resources"]
+
+
+def test_creations_and_repairs_are_counted(project: Project) -> None:
+    first, repair, removal = FaultySession(), FaultySession(), FaultySession()
+    run(first)
+    drifted(project)
+    run(repair)
+    run(removal, nothing)
+    assert (len(first.writes), len(repair.writes), len(removal.writes)) == (
+        len(CREATIONS),
+        len(REPAIRS),
+        len(CREATIONS),
+    )
