@@ -18,14 +18,22 @@ from deployment.engine.declared import Declared
 from deployment.engine.discovery import InvalidRequest
 from deployment.engine.google_client import GoogleClient
 from deployment.engine.google_error import GoogleError
-from deployment.engine.plan import names_of, plan, printable, request_of
+from deployment.engine.plan import WrongResource, names_of, plan, printable, request_of
 from deployment.engine.run import apply, read
+from deployment.flags_file import UnknownFlag
 from deployment.report import Report
 from deployment.resources.budget import budget
 from deployment.resources.monitoring import monitoring, nothing_of_monitoring
+from deployment.resources.queues import no_queues, queues
+from deployment.resources.topics import topics
 from deployment.settings import Settings
 
 STEPS: dict[str, Callable[[Settings, GoogleClient], list[Declared]]] = {
+    "messaging": lambda settings, _: [*topics(settings), *queues(settings)],
+    "no-messaging": lambda settings, client: [
+        *no_queues(settings, client),
+        *(each.gone() for each in topics(settings)),
+    ],
     "monitoring": lambda settings, client: [*monitoring(settings), *budget(settings, client)],
     "no-monitoring": lambda settings, client: [
         *(each.gone() for each in budget(settings, client)),
@@ -82,5 +90,9 @@ if __name__ == "__main__":
         stop(sys.argv[1], list(error.report(os.environ["PROJECT_ID"])))
     except InvalidRequest as error:
         stop(sys.argv[1], [f"Google's interface has no such request: {error}"])
+    except UnknownFlag as error:
+        stop(sys.argv[1], [str(error)])
+    except WrongResource as error:
+        stop(sys.argv[1], list(error.args))
     except DefaultCredentialsError as error:
         stop(sys.argv[1], [str(error), "What to do: log in: gcloud auth login"])

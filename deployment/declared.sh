@@ -10,7 +10,7 @@ find_python() {
   if [ -n "$DEPLOYMENT_PYTHON" ]; then return; fi
   DEPLOYMENT_PYTHON="$ROOT/.venv/bin/python"
   for ready in "$ROOT/.venv/.ready" "$ROOT/.venv/.deployment"; do if [ "$ready" -nt "$lock" ]; then return; fi; done
-  if python3 -c 'import importlib.util as u; exit(not (u.find_spec("googleapiclient") and u.find_spec("jsonschema")))'; then
+  if python3 -c 'import importlib.util as u; exit(not all(map(u.find_spec, ("googleapiclient", "jsonschema", "yaml"))))'; then
     DEPLOYMENT_PYTHON=python3
   elif python3 "$ROOT/virtual_environment.py" "${lock##*/}" >&2; then
     touch "$ROOT/.venv/.deployment"
@@ -26,7 +26,7 @@ declared() {
   FULL_RATE="$(full_rate)"
   if ! (
     # shellcheck disable=SC2086,SC2163  # the list is words
-    export $SETTINGS PROJECT_NUMBER FULL_RATE APIS_ON DRY_RUN CHECK VERBOSE AGAIN PYTHONPATH="$ROOT"
+    export $SETTINGS PROJECT_NUMBER FULL_RATE WITH_MAIL_EVENTS APIS_ON DRY_RUN CHECK VERBOSE AGAIN PYTHONPATH="$ROOT"
     exec "$DEPLOYMENT_PYTHON" -m deployment "$1" "$WORK"
   ); then
     mark_stop

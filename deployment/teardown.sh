@@ -17,7 +17,8 @@ tear_down() {
   remove_job
   remove_console
   remove_functions
-  remove_queues_and_topics
+  remove_triggers
+  declared no-messaging
   declared no-monitoring
   remove_secrets
   ACCOUNTS="$(read_if_there iam service-accounts list --format='value(email)')"
@@ -60,24 +61,6 @@ remove_function() { # FUNCTION
     if [ -n "$there" ] || [ "$WITH_MAIL_EVENTS" = yes ]; then remove_webhook "$MAIL_PROVIDER"; fi
   fi
   remove_service "$1" "function $(function_name "$1")"
-}
-
-remove_queues_and_topics() {
-  local queues queue there name
-  queues="$(existing_queues)"
-  there="$(read_if_there tasks queues describe "$CONTINUATIONS" "--location=$REGION" --format='value(name)')"
-  if [ -n "$there" ]; then queues="$queues $CONTINUATIONS"; fi
-  for queue in $queues; do
-    remove "queue $queue" tasks queues delete "$queue" "--location=$REGION"
-  done
-  remove_triggers
-  # The topic that names the other one first.
-  for name in "$TOPIC" "$UNDELIVERABLE"; do
-    there="$(read_if_there pubsub subscriptions describe "$name" --format='value(name)')"
-    if [ -n "$there" ]; then remove "subscription $name" pubsub subscriptions delete "$name"; fi
-    there="$(read_if_there pubsub topics describe "$name" --format='value(name)')"
-    if [ -n "$there" ]; then remove "topic $name" pubsub topics delete "$name"; fi
-  done
 }
 
 remove_secrets() {

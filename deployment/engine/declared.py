@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from deployment.engine.discovery import Method, Resource, method
+from deployment.engine.policy import Grant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,12 +19,14 @@ class Kind:
         collection: as the discovery document nests it, such as `projects.metrics`.
         id_in: where a new resource's id goes: a parameter's name, such as `serviceId`, or `body` for the field `name`.
             Empty where Google chooses the name.
+        masks_whole_fields: whether its update masks name no field within another.
     """
 
     api: str
     version: str
     collection: str
     id_in: str = ""
+    masks_whole_fields: bool = False
 
     def has(self, verb: str) -> bool:
         """Whether its resources have a method."""
@@ -54,6 +57,19 @@ class NameOf:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LeftAlone:
+    """What people may change by hand: the run names it, and leaves it as it is.
+
+    Attributes:
+        usual: the fields as they are where nobody has changed them.
+        lines: what to say where they are not.
+    """
+
+    usual: Mapping[str, Any]
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Declared:
     """A resource as it is to be.
 
@@ -62,8 +78,15 @@ class Declared:
         kind: where it is.
         parent: the full name of what it is in, such as projects/p.
         id: the last part of its name; empty where Google chooses the name.
-        fields: those of its fields that are ours, as JSON has them. Others are left alone.
+        fields: those of its fields that are ours, as JSON has them; None for one that is not to be there. Others are
+            left alone.
         at_first: fields that it gets when it is made, and that people may change afterwards.
+        fixed: fields that no request changes. Where they are others, the run ends and says `if_other`.
+        if_other: what is wrong then, and a line of what to do.
+        left_alone: what people may change.
+        grants: what its policy is to grant.
+        takes_back: what its policy is not to grant. What else it grants is left alone.
+        in_gcloud: how gcloud's commands about its policy name it, such as `pubsub topics t`.
         found_by: fields by which it is found where Google chooses the name.
         after: the `what` of others that must be there first, beside those that its fields name.
         absent: it is not to be there, nor any other with the fields of `found_by`.
@@ -75,6 +98,12 @@ class Declared:
     id: str = ""
     fields: Mapping[str, Any] = field(default_factory=dict)
     at_first: Mapping[str, Any] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    if_other: tuple[str, ...] = ()
+    left_alone: LeftAlone | None = None
+    grants: tuple[Grant, ...] = ()
+    takes_back: tuple[Grant, ...] = ()
+    in_gcloud: str = ""
     found_by: Mapping[str, Any] = field(default_factory=dict)
     after: tuple[str, ...] = ()
     absent: bool = False
@@ -130,9 +159,11 @@ def _names_in(node: Any) -> Iterator[NameOf]:
 
 def merged(actual: Any, wanted: Any) -> Any:
     """A resource with our fields changed in it. Lists are replaced."""
-    if not isinstance(wanted, Mapping) or not isinstance(actual, Mapping):
+    if not isinstance(wanted, Mapping):
         return wanted
-    return {**actual, **{key: merged(actual.get(key), value) for key, value in wanted.items()}}
+    actual = actual if isinstance(actual, Mapping) else {}
+    both = {**actual, **{key: merged(actual.get(key), value) for key, value in wanted.items()}}
+    return {key: value for key, value in both.items() if value is not None}
 
 
 def top_of(path: str) -> str:

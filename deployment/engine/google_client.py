@@ -57,7 +57,22 @@ class GoogleClient:
         Raises:
             GoogleError: it failed.
         """
+        return self._send(lambda: request, is_done)
+
+    def send_anew(self, make: Callable[[], Request]) -> Resource:
+        """Send a request that is made anew for each attempt, of what is there by then.
+
+        Args:
+            make: reads what is there, and makes the request.
+
+        Raises:
+            GoogleError: it failed.
+        """
+        return self._send(make, None)
+
+    def _send(self, make: Callable[[], Request], is_done: Callable[[], Resource | None] | None) -> Resource:
         for attempt in range(1, ATTEMPTS + 1):
+            request = make()
             try:
                 return self._send_once(request)
             except GoogleError as error:
@@ -118,8 +133,9 @@ class GoogleClient:
         # With the same etag it would be refused again: somebody changed the resource after it was read.
         if error.code == "ABORTED" and (request.body or {}).get("etag"):
             return False
-        # What a new resource names may not be seen everywhere yet, though it is there.
-        return error.passes or (error.is_absence and request.method.verb == "create")
+        # What a new resource, or a policy, names may not be seen everywhere yet, though it is there.
+        is_unseen = {"create": "NOT_FOUND", "setIamPolicy": "INVALID_ARGUMENT"}.get(request.method.verb) == error.code
+        return error.passes or is_unseen
 
     def _send_once(self, request: Request) -> Resource:
         name = f"{request.method.id} {request.target}"

@@ -25,6 +25,12 @@ _ADVICE_FOR_REASON = {
 """By the reason of an ErrorInfo.
 https://github.com/googleapis/googleapis/blob/master/google/api/error_reason.proto"""
 
+_ADVICE_FOR_METHOD = {
+    ("cloudtasks.projects.locations.queues.create", "FAILED_PRECONDITION"): (
+        "Cloud Tasks keeps a deleted queue's name for some days; set QUEUE_NAME to another one."
+    ),
+}
+
 _ADVICE_FOR_CODE = {
     "UNAUTHENTICATED": "log in again: gcloud auth login",
     "PERMISSION_DENIED": (
@@ -112,7 +118,12 @@ class GoogleError(Exception):
         yield from (f"  {violation}" for violation in self.violations)
         yield from (f"  {link}" for link in self.links)
         is_policy = any("constraints/" in violation for violation in self.violations)
-        advice = _ADVICE_FOR_REASON.get(self.reason) or _ADVICE_FOR_CODE.get(self.code) or _NO_ADVICE
+        advice = (
+            _ADVICE_FOR_REASON.get(self.reason)
+            or _ADVICE_FOR_METHOD.get((self.request.partition(" ")[0], self.code))
+            or _ADVICE_FOR_CODE.get(self.code)
+            or _NO_ADVICE
+        )
         yield f"What to do: {(_ADVICE_FOR_POLICY if is_policy else advice).format(project=project)}"
 
 

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from typing import Any
 
 from deployment.engine.declared import Declared, full_name, merged, resolved, top_of
 from deployment.engine.discovery import Request, Resource
+from deployment.engine.policy import Grant, changed, grants_in
 from deployment.resource_diff import differences
 
 
@@ -29,22 +30,87 @@ class Step:
     actual: Resource | None = None
     fields: tuple[str, ...] = ()
 
+    @property
+    def lines(self) -> list[tuple[str, str]]:
+        """What a run says of it: verb and what."""
+        return [(self.verb, self.what)]
 
-def plan(declared: Sequence[Declared], actual: Mapping[str, Sequence[Resource]]) -> list[Step]:
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyStep:
+    """What becomes of a resource's policy.
+
+    Attributes:
+        declared: the resource.
+        policy: as it is.
+    """
+
+    declared: Declared
+    policy: Resource
+
+    @property
+    def missing(self) -> list[Grant]:
+        """What is to be granted."""
+        there = set(grants_in(self.policy))
+        return [each for each in self.declared.grants if each not in there]
+
+    @property
+    def too_many(self) -> list[Grant]:
+        """What is to be taken back."""
+        there = set(grants_in(self.policy))
+        return [each for each in self.declared.takes_back if each in there]
+
+    @property
+    def lines(self) -> list[tuple[str, str]]:
+        """What a run says of it: verb and what."""
+        added = [("created" if each in self.missing else "unchanged", each) for each in self.declared.grants]
+        removed = [("removed", each) for each in self.too_many]
+        where = self.declared.what
+        return [
+            (verb, f"{each.role} on {where} for {each.member.partition(':')[2]}") for verb, each in [*added, *removed]
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What is there, by the `what` of what is declared.
+
+    Attributes:
+        resources: the resources; at most one of what is to be there.
+        policies: the policies of those that grant something; an empty one where there is no resource.
+    """
+
+    resources: Mapping[str, Sequence[Resource]]
+    policies: Mapping[str, Resource] = field(default_factory=dict)
+
+
+class WrongResource(Exception):
+    """A resource is another one than it is to be, and no request changes that. Has a line of what is wrong, and one of
+    what to do."""
+
+
+def plan(declared: Sequence[Declared], found: Found) -> list[Step | PolicyStep]:
     """The steps to what is declared, in the order in which they are possible.
 
     Args:
         declared: the resources as they are to be.
-        actual: the resources that are there, by `what`: at most one of those that are to be there.
+        found: what is there.
 
     Raises:
+        WrongResource: one is there that no request makes into what it is to be.
         graphlib.CycleError: two resources need each other.
     """
+    actual = found.resources
     names = {each.what: full_name(each, actual[each.what][0]) for each in declared if actual[each.what]}
-    return [step for each in _in_order(declared) for step in _steps(each, actual[each.what], names)]
+    steps: list[Step | PolicyStep] = []
+    for each in _in_order(declared):
+        steps += _steps(each, actual[each.what], names)
+        if each.what in found.policies:
+            steps.append(PolicyStep(declared=each, policy=found.policies[each.what]))
+    return steps
 
 
-def request_of(step: Step, names: Mapping[str, str]) -> Request | None:
+def request_of(step: Step | PolicyStep, names: Mapping[str, str]) -> Request | None:
     """The request of a step; None for one that changes nothing.
 
     Args:
@@ -54,8 +120,11 @@ def request_of(step: Step, names: Mapping[str, str]) -> Request | None:
     Raises:
         InvalidRequest: Google's interface has no such request.
     """
+    if isinstance(step, PolicyStep):
+        return policy_request(step) if step.missing or step.too_many else None
     if step.verb == "created":
-        return _creation(step.declared, resolved({**step.declared.at_first, **step.declared.fields}, names))
+        given = {**step.declared.at_first, **step.declared.fixed, **step.declared.fields}
+        return _creation(step.declared, merged({}, resolved(given, names)))
     if step.verb == "changed" and step.actual is not None:
         return _update(step, step.actual, resolved(step.declared.fields, names))
     if step.verb == "removed" and step.actual is not None:
@@ -63,22 +132,28 @@ def request_of(step: Step, names: Mapping[str, str]) -> Request | None:
     return None
 
 
-def names_of(steps: Sequence[Step]) -> dict[str, str]:
+def policy_request(step: PolicyStep) -> Request:
+    """The request that makes a policy what it is to be."""
+    policy = changed(step.policy, add=step.declared.grants, remove=step.declared.takes_back)
+    return step.declared.kind.method("setIamPolicy").request(step.declared.name, {"policy": policy})
+
+
+def names_of(steps: Sequence[Step | PolicyStep]) -> dict[str, str]:
     """The full names of a plan's resources, by `what`. One that Google has yet to choose is in angle brackets."""
     return {
         step.declared.what: full_name(step.declared, step.actual) if step.actual else _unknown(step.declared.what)
         for step in steps
+        if isinstance(step, Step)
     }
 
 
-def printable(steps: Sequence[Step]) -> list[dict[str, Any]]:
+def printable(steps: Sequence[Step | PolicyStep]) -> list[dict[str, Any]]:
     """The changes of a plan, for machines."""
     names = names_of(steps)
     return [
         {
-            "change": step.verb,
-            "what": step.what,
-            "fields": list(step.fields),
+            "changes": [{verb: what} for verb, what in step.lines if verb != "unchanged"],
+            "fields": list(step.fields) if isinstance(step, Step) else [],
             "method": request.method.id,
             "target": request.target,
             "query": dict(request.query),
@@ -115,6 +190,8 @@ def _steps(declared: Declared, actual: Sequence[Resource], names: Mapping[str, s
         yield Step(declared=declared, verb="created", what=declared.what)
     else:
         [one] = actual
+        if any(differences(one, declared.fixed)):
+            raise WrongResource(*declared.if_other)
         fields = tuple(differences(one, _comparable(resolved(declared.fields, names))))
         verb = "changed" if fields else "unchanged"
         yield Step(declared=declared, verb=verb, what=declared.what, actual=one, fields=fields)
@@ -145,12 +222,13 @@ def _update(step: Step, actual: Resource, fields: Resource) -> Request:
     """Only our fields, by a mask. Where a method takes no mask, the resource as it was read, with our fields in it and
     the etag that it had."""
     kind, target = step.declared.kind, full_name(step.declared, actual)
-    changed = merged(actual, fields)
+    whole = merged(actual, fields)
     if not kind.has("patch"):
-        return kind.method("update").request(target, changed)
+        return kind.method("update").request(target, whole)
     method = kind.method("patch")
-    mask = ",".join(dict.fromkeys(method.mask_path(path) for path in step.fields))
-    ours = {top: changed[top] for top in dict.fromkeys(map(top_of, step.fields))}
+    to_mask = top_of if kind.masks_whole_fields else method.mask_path
+    mask = ",".join(dict.fromkeys(map(to_mask, step.fields)))
+    ours = {top: whole[top] for top in dict.fromkeys(map(top_of, step.fields)) if top in whole}
     if "etag" in actual and method.field_schema("etag"):
         ours["etag"] = actual["etag"]
     if method.has_parameter("updateMask"):
@@ -158,4 +236,4 @@ def _update(step: Step, actual: Resource, fields: Resource) -> Request:
     if method.field_schema("updateMask"):  # Pub/Sub: the mask is a part of the body
         field = kind.collection.rpartition(".")[2].removesuffix("s")
         return method.request(target, {field: ours, "updateMask": mask})
-    return method.request(target, changed)
+    return method.request(target, whole)

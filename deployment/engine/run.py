@@ -1,19 +1,22 @@
 """Reads what is there, side by side, and carries a plan out."""
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 from deployment.engine.declared import Declared, full_name
 from deployment.engine.discovery import Resource
 from deployment.engine.google_client import GoogleClient
-from deployment.engine.plan import Step, request_of
+from deployment.engine.google_error import GoogleError
+from deployment.engine.plan import Found, PolicyStep, Step, policy_request, request_of
+from deployment.engine.policy import read_request
 from deployment.resource_diff import differences
 
 _SIDE_BY_SIDE = 8
 
 
-def read(declared: Sequence[Declared], client: GoogleClient) -> dict[str, list[Resource]]:
-    """The resources that are there, by the `what` of those that are declared.
+def read(declared: Sequence[Declared], client: GoogleClient) -> Found:
+    """What is there.
 
     Args:
         declared: the resources to look for.
@@ -30,7 +33,12 @@ def read(declared: Sequence[Declared], client: GoogleClient) -> dict[str, list[R
             for each in declared
             if each.id
         }
-    found = {}
+        policies = {
+            each.what: threads.submit(client.read, read_request(each.kind.method("getIamPolicy"), each.name))
+            for each in declared
+            if (each.grants or each.takes_back) and not each.absent
+        }
+    found: dict[str, list[Resource]] = {}
     for each in declared:
         if each.id:
             resource = own[each.what].result()
@@ -38,7 +46,20 @@ def read(declared: Sequence[Declared], client: GoogleClient) -> dict[str, list[R
         else:
             matching = [one for one in listed[each.kind, each.parent].result() if matches(each, one)]
             found[each.what] = matching if each.absent else matching[:1]
-    return found
+    return Found(
+        resources=found,
+        policies={what: _policy(each, is_there=bool(found[what])) for what, each in policies.items()},
+    )
+
+
+def _policy(read: Future[Resource | None], *, is_there: bool) -> Resource:
+    """A policy that was read; an empty one of a resource that is not there."""
+    try:
+        return read.result() or {}
+    except GoogleError as error:
+        if error.is_absence and not is_there:
+            return {}
+        raise
 
 
 def matches(declared: Declared, resource: Resource) -> bool:
@@ -46,7 +67,7 @@ def matches(declared: Declared, resource: Resource) -> bool:
     return not list(differences(resource, declared.found_by))
 
 
-def apply(steps: Sequence[Step], client: GoogleClient, done: Callable[[Step], None]) -> None:
+def apply(steps: Sequence[Step | PolicyStep], client: GoogleClient, done: Callable[[Step | PolicyStep], None]) -> None:
     """Carry a plan out, one request after the other, as Cloud Monitoring asks for.
     https://cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.alertPolicies/create
 
@@ -59,13 +80,26 @@ def apply(steps: Sequence[Step], client: GoogleClient, done: Callable[[Step], No
         GoogleError: a request failed; the steps after it are left out.
         InvalidRequest: Google's interface has no such request.
     """
-    names = {step.declared.what: full_name(step.declared, step.actual) for step in steps if step.actual}
+    names = {
+        step.declared.what: full_name(step.declared, step.actual)
+        for step in steps
+        if isinstance(step, Step) and step.actual
+    }
     for step in steps:
-        if (request := request_of(step, names)) is not None:
+        if isinstance(step, PolicyStep):
+            if step.missing or step.too_many:
+                _grant(step, client)
+        elif (request := request_of(step, names)) is not None:
             made = client.send(request, is_done=_look_up(step, client))
             if step.verb == "created":
                 names[step.declared.what] = full_name(step.declared, made)
         done(step)
+
+
+def _grant(step: PolicyStep, client: GoogleClient) -> None:
+    """Change a policy as it is by now, again if somebody else has changed it meanwhile."""
+    asked = read_request(step.declared.kind.method("getIamPolicy"), step.declared.name)
+    client.send_anew(lambda: policy_request(replace(step, policy=client.send(asked))))
 
 
 def _look_up(step: Step, client: GoogleClient) -> Callable[[], Resource | None] | None:
@@ -78,7 +112,7 @@ def _look_up(step: Step, client: GoogleClient) -> Callable[[], Resource | None] 
 
 
 def _read_one(declared: Declared, client: GoogleClient) -> Sequence[Resource]:
-    found: Mapping[str, Sequence[Resource]] = read([declared], client)
+    found: Mapping[str, Sequence[Resource]] = read([declared], client).resources
     return found[declared.what]
 
 

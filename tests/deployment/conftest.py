@@ -83,6 +83,7 @@ _READS = (
     "GET",
     # Of methods: what comes after the last dot.
     "getBillingInfo",
+    "getIamPolicy",
 )
 
 

@@ -50,8 +50,8 @@ iam workload-identity-pools providers create-oidc
 iap web add-iam-policy-binding|get-iam-policy|remove-iam-policy-binding
 logging read
 projects add-iam-policy-binding|create|delete|describe|get-iam-policy|remove-iam-policy-binding|set-iam-policy
-pubsub subscriptions add-iam-policy-binding|create|delete|describe|get-iam-policy|update
-pubsub topics add-iam-policy-binding|create|delete|describe|get-iam-policy|list-subscriptions
+pubsub subscriptions delete|describe
+pubsub topics list-subscriptions
 run deploy
 run regions list
 run revisions list
@@ -60,7 +60,7 @@ scheduler jobs create http|delete|describe|pause|resume|run|update http
 secrets add-iam-policy-binding|create|delete|get-iam-policy|list|remove-iam-policy-binding
 secrets versions access|add|destroy|list
 services enable|list
-tasks queues add-iam-policy-binding|create|delete|describe|get-iam-policy|list|remove-iam-policy-binding|update
+tasks queues add-iam-policy-binding|create|delete|get-iam-policy|list|remove-iam-policy-binding|update
 version
 """
 """What deploy.sh uses, and what the documents name: the commands of a group are separated by bars."""

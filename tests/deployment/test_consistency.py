@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from deployment.resources.queues import FIELDS, QUEUE
 from functions.shared.queues.retry_policy import DISPATCH_DEADLINE
 from functions.shared.records.dead_letter import DeadLetterReason
 from functions.shared.records.delivery import DeliveryFailure
@@ -56,15 +57,17 @@ def test_every_flag_of_a_flags_file_is_one_of_gclouds(file: str, command: str) -
     assert set(flags) <= set(TABLE[command]["flags"])
 
 
-def test_every_flag_of_a_flags_file_is_compared_with_what_is_there() -> None:
-    """One that is not would have the queue or the job updated with every run."""
-    for file, script in (
-        ("queue.yaml", "messaging.sh"),
-        ("deployment/continuation-queue.yaml", "messaging.sh"),
-        ("scheduler.yaml", "scheduler.sh"),
-    ):
-        known = set(re.findall(r"^\s+(--[a-z-]+)\)", (DEPLOYMENT / script).read_text(encoding="utf-8"), re.MULTILINE))
-        assert set(read_flags_file(REPOSITORY / file)) <= known
+def test_every_flag_of_a_job_is_compared_with_what_is_there() -> None:
+    """One that is not would have the job updated with every run."""
+    script = (DEPLOYMENT / "scheduler.sh").read_text(encoding="utf-8")
+    known = set(re.findall(r"^\s+(--[a-z-]+)\)", script, re.MULTILINE))
+    assert set(read_flags_file(REPOSITORY / "scheduler.yaml")) <= known
+
+
+def test_every_flag_of_a_queue_is_one_of_gclouds_and_sets_a_field_of_it() -> None:
+    assert FIELDS.keys() <= set(TABLE["tasks queues create"]["flags"])
+    for path in FIELDS.values():
+        assert QUEUE.method("patch").mask_path(path) == path
 
 
 def test_every_variable_of_the_functions_can_be_set() -> None:

@@ -332,12 +332,16 @@ WORKER = [*PAUSE, "run deploy report-worker", *RESUME]
                 f"iam service-accounts remove-iam-policy-binding report-events@{DOMAIN}",
             ],
         ),
-        (_forget_binding(f"{PLACE}/queues/reports"), "messaging", ["tasks queues add-iam-policy-binding reports"]),
+        (
+            _forget_binding(f"{PLACE}/queues/reports"),
+            "messaging",
+            ["cloudtasks.projects.locations.queues.setIamPolicy reports"],
+        ),
         (_open_to_all, "functions", ["run services remove-iam-policy-binding report-worker"]),
         (
             _set("/queues/reports", "rateLimits", "maxDispatchesPerSecond", value=99),
             "messaging",
-            ["tasks queues update reports"],
+            ["cloudtasks.projects.locations.queues.patch reports"],
         ),
         (_other_container("resources", "limits", "memory", value="256Mi"), "worker", WORKER),
         (_other_container("env", 10, "value", value="x"), "worker", WORKER),
@@ -365,12 +369,12 @@ WORKER = [*PAUSE, "run deploy report-worker", *RESUME]
         (
             _set("/subscriptions/report-dead-letters", "pushConfig", "pushEndpoint", value="https://other.example"),
             "messaging",
-            ["pubsub subscriptions update report-dead-letters"],
+            ["pubsub.projects.subscriptions.patch report-dead-letters"],
         ),
         (
             _set("/subscriptions/report-undeliverable", "pushConfig", value={"pushEndpoint": "https://x.example"}),
             "messaging",
-            ["pubsub subscriptions update report-undeliverable"],
+            ["pubsub.projects.subscriptions.patch report-undeliverable"],
         ),
     ],
 )
@@ -636,6 +640,11 @@ class TestPage:
         assert "PREFERENCES_URL: " in outcome.errors
 
 
+def planned(dry: Outcome) -> list[str]:
+    """The commands and methods that a dry run names."""
+    return re.findall(r"^    (?:gcloud|[a-z]+\.\S+) .*", dry.text, re.MULTILINE)
+
+
 def promised(outcome: Outcome) -> list[str]:
     """What a run says that it makes, changes and removes, or what a dry run says that a run would."""
     lines = re.findall(r"^  (?:to be )?((?:created|changed|removed): .*)", outcome.text, re.MULTILINE)
@@ -680,7 +689,7 @@ class TestDryRun:
         for command in (
             "services enable",
             "run deploy report-worker",
-            "tasks queues create reports",
+            "cloudtasks.projects.locations.queues.create projects/my-project/locations/us-central1",
             "resume",
             f"logging.projects.metrics.create projects/{PROJECT}",
         ):
@@ -709,7 +718,7 @@ class TestDryRun:
         assert len(promised(dry)) == count
         run = deployed.deploy()
         assert promised(run) == promised(dry)
-        assert len(re.findall(r"^    (?:gcloud|[a-z]+\.\S+) ", dry.text, re.MULTILINE)) == len(deployed.changes)
+        assert len(planned(dry)) == len(deployed.changes)
 
 
 class TestFailures:
@@ -720,7 +729,7 @@ class TestFailures:
             ("firestore indexes composite create", "/collectionGroups/users/indexes/", "firestore"),
             ("iam service-accounts create", "/serviceAccounts/report-build@", "accounts"),
             ("secrets versions add", "/secrets/report-sendgrid-api-key", "secrets"),
-            ("tasks queues create", "/queues/reports", "messaging"),
+            ("cloudtasks.projects.locations.queues.create", "/queues/reports", "messaging"),
             ("run deploy", "/services/report-worker", "functions"),
             ("scheduler jobs create http", "/jobs/report-dispatch", "scheduler"),
             ("monitoring.projects.alertPolicies.create", "/alertPolicies/", "monitoring"),
@@ -762,34 +771,34 @@ class TestFailures:
     @pytest.mark.parametrize(
         "text",
         [
-            "HttpError accessing <https://cloudtasks.googleapis.com/v2/x>: response: <{'status': 429}>, content <{}>",
+            "HttpError accessing <https://cloudscheduler.googleapis.com/v1>: response: <{'status': 429}>, content <{}>",
             "The service is currently unavailable.",
             "Permission denied on secret: projects/1/secrets/x/versions/1 for Revision service account x",
             "RESOURCE_EXHAUSTED: Quota exceeded for quota metric 'Write requests' and limit 'per minute'",
         ],
     )
     def test_what_passes_by_itself_is_tried_again(self, deployed: Deployment, text: str) -> None:
-        deployed.edit(_remove("/queues/reports"))
-        deployed.fail("tasks queues create", text, times=3)
-        outcome = deployed.deploy("--only=messaging")
+        deployed.edit(_remove("/jobs/report-dispatch"))
+        deployed.fail("scheduler jobs create http", text, times=3)
+        outcome = deployed.deploy("--only=scheduler")
         assert outcome.status == 0, outcome.text
-        assert deployed.changes.count("tasks queues create reports") == 4
+        assert deployed.changes.count("scheduler jobs create http report-dispatch") == 4
 
     def test_answer_that_is_lost_after_the_work_was_done(self, deployed: Deployment) -> None:
         deployed.edit(_remove("/topics/"))
-        deployed.fail("pubsub topics create", "The service is currently unavailable.", when="after")
+        deployed.fail("pubsub.projects.topics.create", "UNAVAILABLE: try later", when="after")
         outcome = deployed.deploy("--only=messaging")
         assert outcome.status == 0, outcome.text
 
     def test_what_never_passes_comes_to_an_end(self, deployed: Deployment) -> None:
         deployed.edit(_remove("/topics/"))
-        deployed.fail("pubsub topics create", "UNAVAILABLE: try later", times=1000)
+        deployed.fail("pubsub.projects.topics.create", "UNAVAILABLE: try later", times=1000)
         outcome = deployed.deploy("--only=messaging")
         assert outcome.status == 1
         assert "UNAVAILABLE: try later" in outcome.errors
 
     def test_a_read_that_fails_is_no_reason_to_create(self, deployed: Deployment) -> None:
-        deployed.fail("pubsub topics describe", "PERMISSION_DENIED: Permission 'pubsub.topics.get' denied", times=9)
+        deployed.fail("pubsub.projects.topics.get", "PERMISSION_DENIED: Permission 'pubsub.topics.get' denied", times=9)
         outcome = deployed.deploy("--only=messaging")
         assert outcome.status == 1
         assert deployed.changes == []

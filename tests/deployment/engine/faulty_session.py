@@ -7,8 +7,6 @@ import requests
 
 from deployment.engine.google_client import ATTEMPTS
 
-_READ = "GET"
-
 
 class Killed(BaseException):
     """The run ends where it is."""
@@ -34,10 +32,11 @@ class FaultySession:
 
     def request(self, method: str, url: str, **rest: Any) -> requests.Response:
         """As AuthorizedSession's."""
-        log = self.reads if method == _READ else self.writes
+        is_read = method == "GET" or url.endswith(":getIamPolicy")
+        log = self.reads if is_read else self.writes
         log.append(url)
         is_it = url.endswith(self._at) if isinstance(self._at, str) else self._at == len(self.writes) - 1
-        if is_it and isinstance(self._at, str) == (method == _READ):
+        if is_it and isinstance(self._at, str) == is_read:
             self._failing = method, url
         if (method, url) == self._failing and self._times > 0:
             self._times -= 1

@@ -6,14 +6,15 @@ import pytest
 
 from deployment.engine.declared import Declared, Kind, NameOf
 from deployment.engine.discovery import InvalidRequest
-from deployment.engine.plan import names_of, plan, printable, request_of
+from deployment.engine.plan import Found, PolicyStep, Step, WrongResource, names_of, plan, printable, request_of
+from deployment.engine.policy import Grant
 
 CHANNEL = Kind(api="monitoring", version="v3", collection="projects.notificationChannels")
 POLICY = Kind(api="monitoring", version="v3", collection="projects.alertPolicies")
 DASHBOARD = Kind(api="monitoring", version="v1", collection="projects.dashboards")
 METRIC = Kind(api="logging", version="v2", collection="projects.metrics", id_in="body")
 TOPIC = Kind(api="pubsub", version="v1", collection="projects.topics")
-SUBSCRIPTION = Kind(api="pubsub", version="v1", collection="projects.subscriptions")
+SUBSCRIPTION = Kind(api="pubsub", version="v1", collection="projects.subscriptions", masks_whole_fields=True)
 QUEUE = Kind(api="cloudtasks", version="v2", collection="projects.locations.queues", id_in="body")
 SERVICE = Kind(api="monitoring", version="v3", collection="services", id_in="serviceId")
 
@@ -24,7 +25,14 @@ def declared(kind: Kind, what: str, *, parent: str = "projects/p", **rest: Any) 
 
 def requests(*all_of: Declared, actual: dict[str, Any] | None = None) -> list[dict[str, Any]]:
     found = {each.what: [] for each in all_of} | {what: [one] for what, one in (actual or {}).items()}
-    return printable(plan(all_of, found))
+    return printable(plan(all_of, Found(resources=found)))
+
+
+def steps_to(all_of: list[Declared], actual: dict[str, list[Any]]) -> list[Step]:
+    """The steps of a plan about resources alone."""
+    steps = plan(all_of, Found(resources=actual))
+    assert all(isinstance(step, Step) for step in steps)
+    return [step for step in steps if isinstance(step, Step)]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +94,7 @@ CHANNELS = {"notificationChannels": [NameOf("c")]}
 
 
 def test_a_resource_comes_after_those_that_it_names() -> None:
-    steps = plan([declared(POLICY, "p", fields=CHANNELS), declared(CHANNEL, "c")], {"p": [], "c": []})
+    steps = steps_to([declared(POLICY, "p", fields=CHANNELS), declared(CHANNEL, "c")], {"p": [], "c": []})
     assert [step.what for step in steps] == ["c", "p"]
     request = request_of(steps[1], {"c": "projects/p/notificationChannels/5"})
     assert request is not None
@@ -100,9 +108,11 @@ def test_a_resource_comes_after_those_that_it_names() -> None:
 def test_a_name_that_is_not_known_yet_is_a_difference() -> None:
     policy = declared(POLICY, "p", fields=CHANNELS)
     there = {"name": "projects/p/alertPolicies/1", "notificationChannels": ["projects/p/notificationChannels/4"]}
-    steps = plan([policy, declared(CHANNEL, "c")], {"p": [there], "c": []})
+    steps = steps_to([policy, declared(CHANNEL, "c")], {"p": [there], "c": []})
     assert [(step.what, step.verb) for step in steps] == [("c", "created"), ("p", "changed")]
-    steps = plan([policy, declared(CHANNEL, "c")], {"p": [there], "c": [{"name": "projects/p/notificationChannels/4"}]})
+    steps = steps_to(
+        [policy, declared(CHANNEL, "c")], {"p": [there], "c": [{"name": "projects/p/notificationChannels/4"}]}
+    )
     assert {step.verb for step in steps} == {"unchanged"}
     assert names_of(steps)["p"] == "projects/p/alertPolicies/1"
 
@@ -112,12 +122,67 @@ def test_what_is_removed_goes_before_what_it_needs() -> None:
     channel = declared(CHANNEL, "channel {name}", found_by={"userLabels": {"a": "b"}}, absent=True)
     there = [{"name": f"projects/p/notificationChannels/{number}"} for number in (1, 2)]
     gone = declared(POLICY, "p", after=("channel {name}",)).gone()
-    steps = plan([channel, gone], {"p": [{"name": "projects/p/alertPolicies/1"}], "channel {name}": there})
+    steps = steps_to([channel, gone], {"p": [{"name": "projects/p/alertPolicies/1"}], "channel {name}": there})
     assert [step.what for step in steps] == ["p", *(f"channel {each['name']}" for each in there)]
-    assert printable(plan([policy], {"p": []})) == []
+    assert printable(steps_to([policy], {"p": []})) == []
 
 
 def test_what_people_may_change_is_given_once() -> None:
     channel = declared(CHANNEL, "c", fields={"type": "email"}, at_first={"displayName": "Ours"})
     assert requests(channel)[0]["body"] == {"displayName": "Ours", "type": "email"}
     assert requests(channel, actual={"c": {"name": "x", "type": "email", "displayName": "Theirs"}}) == []
+
+
+PUBLISHER = Grant(role="roles/pubsub.publisher", member="user:ada@example.com")
+VIEWER = Grant(role="roles/pubsub.viewer", member="user:bob@example.com")
+
+
+def test_a_policy_keeps_what_others_have_granted() -> None:
+    topic = declared(TOPIC, "topic t", id="t", grants=(PUBLISHER,), takes_back=(VIEWER,))
+    condition = {"title": "until-friday", "expression": "x"}
+    policy = {
+        "etag": "abc",
+        "bindings": [
+            {"role": "roles/pubsub.viewer", "members": ["user:bob@example.com", "user:eve@example.com"]},
+            {"role": "roles/pubsub.viewer", "members": ["user:bob@example.com"], "condition": condition},
+        ],
+    }
+    steps = plan([topic], Found(resources={"topic t": [{}]}, policies={"topic t": policy}))
+    assert steps[1].lines == [
+        ("created", "roles/pubsub.publisher on topic t for ada@example.com"),
+        ("removed", "roles/pubsub.viewer on topic t for bob@example.com"),
+    ]
+    [request] = printable(steps)
+    assert request["method"] == "pubsub.projects.topics.setIamPolicy"
+    assert request["body"]["policy"] == {
+        "etag": "abc",
+        "version": 3,
+        "bindings": [
+            {"role": "roles/pubsub.viewer", "members": ["user:eve@example.com"]},
+            {"role": "roles/pubsub.viewer", "members": ["user:bob@example.com"], "condition": condition},
+            {"role": "roles/pubsub.publisher", "members": ["user:ada@example.com"]},
+        ],
+    }
+
+
+def test_a_policy_that_grants_all_of_it_stays() -> None:
+    topic = declared(TOPIC, "topic t", id="t", grants=(PUBLISHER,))
+    policy = {"bindings": [{"role": PUBLISHER.role, "members": ["user:eve@example.com", PUBLISHER.member]}]}
+    steps = plan([topic], Found(resources={"topic t": [{}]}, policies={"topic t": policy}))
+    assert isinstance(steps[1], PolicyStep)
+    assert steps[1].lines[0][0] == "unchanged"
+    assert printable(steps) == []
+
+
+def test_what_no_request_changes_ends_the_run() -> None:
+    subscription = declared(SUBSCRIPTION, "s", id="s", fixed={"topic": "projects/p/topics/t"}, if_other=("wrong", "do"))
+    assert requests(subscription)[0]["body"] == {"topic": "projects/p/topics/t"}
+    with pytest.raises(WrongResource, match="wrong"):
+        requests(subscription, actual={"s": {"topic": "_deleted-topic_"}})
+
+
+def test_a_field_that_is_not_to_be_there_is_taken_away() -> None:
+    subscription = declared(SUBSCRIPTION, "s", id="s", fields={"expirationPolicy": {"ttl": None}})
+    assert requests(subscription)[0]["body"] == {"expirationPolicy": {}}
+    [request] = requests(subscription, actual={"s": {"expirationPolicy": {"ttl": "86400s"}}})
+    assert request["body"] == {"subscription": {"expirationPolicy": {}}, "updateMask": "expirationPolicy"}

@@ -110,7 +110,6 @@ class Call:
             "service-account",
             "build-service-account",
             "oidc-service-account-email",
-            "push-auth-service-account",
         ):
             if account := self.flags.get(flag, "").rpartition("/")[2]:
                 name = f"projects/{self.project}/serviceAccounts/{account}"
@@ -262,16 +261,26 @@ class Call:
         return {}
 
     def _require_member(self, member: str) -> None:
-        """A new account is not seen at once, and a service's own account is not there before it was asked for."""
-        if not member.startswith("serviceAccount:"):
-            return
-        email = member.removeprefix("serviceAccount:")
-        refusal = self.refuse(f"INVALID_ARGUMENT: Service account {email} does not exist.")
-        if "@gcp-sa-" in email:
-            if email not in self.state["agents"]:
-                raise refusal
-        elif f"projects/{self.project}/serviceAccounts/{email}" not in self.state["resources"]:
-            raise refusal
-        elif self.state["young"].get(email, 0) > 0:
-            self.state["young"][email] -= 1
-            raise refusal
+        if not is_visible(self.state, member):
+            raise self.refuse(f"INVALID_ARGUMENT: Service account {member.partition(':')[2]} does not exist.")
+
+
+def is_visible(state: Resource, member: str) -> bool:
+    """Whether IAM sees a member: it does not see a new account at once, and a service's own account is not there before
+    it was asked for.
+
+    Args:
+        state: the project's. Counts the looks at new accounts.
+        member: such as user:ada@example.com.
+    """
+    kind, _, email = member.partition(":")
+    if kind != "serviceAccount":
+        return True
+    if "@gcp-sa-" in email:
+        return email in state["agents"]
+    if f"projects/{state['project']}/serviceAccounts/{email}" not in state["resources"]:
+        return False
+    if state["young"].get(email, 0) > 0:
+        state["young"][email] -= 1
+        return False
+    return True

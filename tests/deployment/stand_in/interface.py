@@ -1,20 +1,24 @@
 """Google's interfaces, made from their discovery documents: a request that the document does not have is refused, and
 resources are kept as they are sent, by their names."""
 
+import base64
 import copy
 import functools
+import hashlib
 import re
 from collections.abc import Callable
 from http import HTTPStatus
 
 from deployment.engine.discovery import InvalidRequest, Method, methods
 from tests.deployment.stand_in.budgets import check_budget
+from tests.deployment.stand_in.call import is_visible
 from tests.deployment.stand_in.invalid import Invalid
 from tests.deployment.stand_in.monitoring import Monitored
-from tests.deployment.stand_in.permissions import BILLING_ACCOUNT, missing_permission
+from tests.deployment.stand_in.permissions import BILLING_ACCOUNT, granted_by, missing_permission, roles_on
+from tests.deployment.stand_in.pubsub import check_subscription
 from tests.deployment.stand_in.rest_request import Resource, RestAnswer, RestRequest, rest_error
 
-INTERFACES = ("billingbudgets", "cloudbilling", "logging", "monitoring")
+INTERFACES = ("billingbudgets", "cloudbilling", "cloudtasks", "logging", "monitoring", "pubsub")
 """Those that the deployment calls itself."""
 
 _ON_A_PAGE = 5
@@ -26,6 +30,7 @@ _CHECKS: dict[str, Callable[[Resource, Resource], None]] = {
     "monitoring.projects.dashboards": lambda state, one: _monitored(state).check_dashboard(one),
     "monitoring.services": lambda state, one: _monitored(state).check_service(one),
     "monitoring.services.serviceLevelObjectives": lambda state, one: _monitored(state).check_objective(one),
+    "pubsub.projects.subscriptions": check_subscription,
 }
 """What a service refuses, though its document allows it, by the collection."""
 
@@ -45,7 +50,8 @@ def method_of(interface: str, request: RestRequest) -> tuple[Method, str] | None
 
 @functools.cache
 def _paths(interface: str, version: str) -> list[tuple[Method, re.Pattern[str]]]:
-    """The methods about one resource, each with what its path looks like."""
+    """The methods about one resource, each with what its path looks like; the longest first, since a name may have a
+    colon, and a path a verb after one."""
     found = []
     for method in methods(interface, version):
         match [name for name, each in method.described["parameters"].items() if each["location"] == "path"]:
@@ -53,7 +59,7 @@ def _paths(interface: str, version: str) -> list[tuple[Method, re.Pattern[str]]]
                 pattern = method.described["parameters"][name]["pattern"].strip("^$")
                 path = re.escape(method.described["path"]).replace(re.escape(f"{{+{name}}}"), f"({pattern})")
                 found.append((method, re.compile(path)))
-    return found
+    return sorted(found, key=lambda each: -len(each[0].described["path"]))
 
 
 def answer(state: Resource, method: Method, target: str, request: RestRequest) -> RestAnswer:
@@ -73,6 +79,10 @@ def answer(state: Resource, method: Method, target: str, request: RestRequest) -
     if permission := missing_permission(state, method.id):
         message = f"Permission '{permission}' denied on resource '{target}' (or it may not exist)."
         return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", message)
+    token = request.body.get("pushConfig", {}).get("oidcToken")
+    if token and (refused := _not_to_act_as(state, token["serviceAccountEmail"])):
+        message = f"Permission 'iam.serviceAccounts.actAs' denied on resource '{refused}' (or it may not exist)."
+        return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", message)
     try:
         query = {name: value for name, [value] in request.query.items()}
         method.request(target, request.body if "request" in method.described else None, query=query)
@@ -81,6 +91,13 @@ def answer(state: Resource, method: Method, target: str, request: RestRequest) -
         return rest_error(HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT", str(error))
     except KeyError as error:
         return rest_error(HTTPStatus.NOT_FOUND, "NOT_FOUND", f"Resource '{error.args[0]}' was not found.")
+
+
+def _not_to_act_as(state: Resource, account: str) -> str | None:
+    """The name of an account that the caller may not act as."""
+    name = f"projects/{state['project']}/serviceAccounts/{account}"
+    roles = [role for place in ("project", name) for role in roles_on(state, state["caller"], place)]
+    return name if state["caller"] and not granted_by(roles, "iam.serviceAccounts.actAs") else None
 
 
 class _Interface:
@@ -100,9 +117,16 @@ class _Interface:
                 return self._create(target, body, query)
             case "patch" | "update":
                 return self._update(target, body, query)
+            case "getIamPolicy":
+                return HTTPStatus.OK, self._policy(target)
+            case "setIamPolicy":
+                return self._set_policy(target, body["policy"])
             case "delete":
+                self._resources[target]
+                self._forget_topic(target)
                 for name in [name for name in self._resources if name == target or name.startswith(f"{target}/")]:
                     del self._resources[name]
+                    self._state["policies"].pop(name, None)
                 return HTTPStatus.OK, {}
             case "getBillingInfo":
                 return HTTPStatus.OK, {"billingEnabled": self._state["billing"], "billingAccountName": BILLING_ACCOUNT}
@@ -118,15 +142,22 @@ class _Interface:
 
     def _create(self, target: str, body: Resource, query: dict[str, str]) -> RestAnswer:
         name = target
-        if not self._method.takes(f"{target}/"):
+        if self._method.http_method == "POST":
             collection = f"{target}/{self._collection.rpartition('.')[2]}"
             [*given] = [value for key, value in query.items() if key.endswith("Id")]
             own = given[0] if given else body.get("name", "").rpartition("/")[2] or self._number()
             name = f"{collection}/{own}"
         if name in self._resources:
             return rest_error(HTTPStatus.CONFLICT, "ALREADY_EXISTS", name)
-        if target.count("/") > 1 and target not in self._resources:
-            raise KeyError(target)
+        # A region is always there.
+        parent = name.rsplit("/", 2)[0]
+        if parent.count("/") > 1 and "/locations/" not in parent and parent not in self._resources:
+            raise KeyError(parent)
+        if self._method.api == "cloudtasks":
+            if name.rpartition("/")[2] in self._state["recently_deleted_queues"]:
+                message = "The queue cannot be created because a queue with this name existed too recently."
+                return rest_error(HTTPStatus.BAD_REQUEST, "FAILED_PRECONDITION", message)
+            body = {"state": "RUNNING", **body}
         return self._keep(name, {**body, **({"etag": "1"} if self._method.field_schema("etag") else {})})
 
     def _number(self) -> str:
@@ -135,6 +166,10 @@ class _Interface:
 
     def _update(self, name: str, body: Resource, query: dict[str, str]) -> RestAnswer:
         before = self._resources[name]
+        if self._collection == "pubsub.projects.subscriptions":
+            body, query = body["subscription"], {"updateMask": body["updateMask"]}
+            if "." in query["updateMask"]:
+                raise Invalid(f"update_mask: {query['updateMask']}")
         if "etag" in before and body.get("etag") != before["etag"]:
             return rest_error(
                 HTTPStatus.CONFLICT, "ABORTED", "The resource was changed meanwhile: its etag is another."
@@ -148,12 +183,46 @@ class _Interface:
             after["etag"] = str(int(before["etag"]) + 1)
         return self._keep(name, after)
 
+    def _forget_topic(self, name: str) -> None:
+        for each in self._resources.values():
+            if each.get("topic") == name and self._collection == "pubsub.projects.topics":
+                each["topic"] = "_deleted-topic_"
+
+    def _policy(self, name: str) -> Resource:
+        self._resources[name]
+        kept = self._state["policies"].get(name, [])
+        bindings = [
+            {"role": role, "members": [member]}
+            | ({"condition": {"title": title, "expression": expression}} if title else {})
+            for role, member, title, expression in kept
+        ]
+        return {"bindings": bindings, "etag": _etag(kept), "version": 3}
+
+    def _set_policy(self, name: str, policy: Resource) -> RestAnswer:
+        before = self._state["policies"].get(name, [])
+        if policy["etag"] != _etag(before):
+            return rest_error(HTTPStatus.CONFLICT, "ABORTED", "There were concurrent policy changes.")
+        after = [
+            [each["role"], member, *(each.get("condition", {}).get(key, "") for key in ("title", "expression"))]
+            for each in policy["bindings"]
+            for member in each["members"]
+        ]
+        for _, member, _, _ in after:
+            if not is_visible(self._state, member):
+                raise Invalid(f"{member} does not exist.")
+        self._state["policies"][name] = after
+        return HTTPStatus.OK, self._policy(name)
+
     def _keep(self, name: str, resource: Resource) -> RestAnswer:
         if self._collection in _CHECKS:
             _CHECKS[self._collection](self._state, resource)
         # Cloud Logging's metrics have their id in the field.
         self._resources[name] = {**resource, "name": name.rpartition("/")[2] if self._method.api == "logging" else name}
         return HTTPStatus.OK, self._resources[name]
+
+
+def _etag(policy: list[list[str]]) -> str:
+    return base64.b64encode(hashlib.sha256(repr(policy).encode()).digest()[:6]).decode()
 
 
 def _set(resource: Resource, body: Resource, path: list[str]) -> None:

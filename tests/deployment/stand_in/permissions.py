@@ -24,7 +24,6 @@ _GROUPS = {
     "iam service-accounts": "iam.serviceAccounts",
     "iap web": "iap.webServices",
     "projects": "resourcemanager.projects",
-    "pubsub subscriptions": "pubsub.subscriptions",
     "pubsub topics": "pubsub.topics",
     "run regions": "run.locations",
     "run revisions": "run.revisions",
@@ -63,7 +62,7 @@ _COMMANDS = {
     "firestore databases describe": "datastore.databases.getMetadata",
     "firestore fields ttls update": "datastore.schemas.update",
     "firestore indexes fields update": "datastore.schemas.update",
-    "pubsub subscriptions create": "pubsub.subscriptions.create pubsub.topics.attachSubscription",
+    "pubsub.projects.subscriptions.create": "pubsub.subscriptions.create pubsub.topics.attachSubscription",
     "pubsub topics list-subscriptions": "pubsub.topics.get",
     # https://docs.cloud.google.com/run/docs/deploying-source-code
     "run deploy": (

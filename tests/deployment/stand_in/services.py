@@ -10,16 +10,6 @@ from tests.deployment.stand_in.cloud_run import CloudRun
 from tests.deployment.stand_in.firestore_databases import FirestoreDatabases
 from tests.deployment.stand_in.permissions import BILLING_ACCOUNT
 
-QUEUE_FIELDS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
-    "max-dispatches-per-second": ("rateLimits", "maxDispatchesPerSecond", float),
-    "max-concurrent-dispatches": ("rateLimits", "maxConcurrentDispatches", int),
-    "max-attempts": ("retryConfig", "maxAttempts", int),
-    "max-retry-duration": ("retryConfig", "maxRetryDuration", str),
-    "min-backoff": ("retryConfig", "minBackoff", str),
-    "max-backoff": ("retryConfig", "maxBackoff", str),
-    "max-doublings": ("retryConfig", "maxDoublings", int),
-    "log-sampling-ratio": ("stackdriverLoggingConfig", "samplingRatio", float),
-}
 JOB_FIELDS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
     **{flag: ("", field, str) for flag, field in (("schedule", "schedule"), ("time-zone", "timeZone"))},
     **{
@@ -229,74 +219,12 @@ class Cloud(CloudRun, FirestoreDatabases):
         latest = max(versions, key=lambda one: one["createTime"])
         return base64.b64decode(latest["data"])
 
-    # Topics and queues.
+    # Topics.
 
     def _pubsub_topics_list_subscriptions(self) -> list[str]:
         topic = self._get()["name"]
         subscriptions = self._children(f"projects/{self.project}/subscriptions")
         return [subscription["name"] for subscription in subscriptions if subscription["topic"] == topic]
-
-    def _pubsub_topics_delete(self) -> Resource:
-        for subscription in self._pubsub_topics_list_subscriptions():
-            self.state["resources"][subscription]["topic"] = "_deleted-topic_"
-        return self._any_delete()
-
-    def _pubsub_subscriptions_create(self) -> Resource:
-        topic = f"projects/{self.project}/topics/{self.flags['topic']}"
-        self._get(topic)
-        return self._put(self._name(), {"topic": topic, **self._subscription()}, new=True)
-
-    def _pubsub_subscriptions_update(self) -> Resource:
-        self._get().update(self._subscription())
-        return {}
-
-    def _subscription(self) -> Resource:
-        """A subscription as the flags have it, within Pub/Sub's limits.
-
-        https://docs.cloud.google.com/pubsub/docs/reference/rest/v1/projects.subscriptions
-        """
-        flags = self.flags
-        for flag, least, most in (
-            ("ack-deadline", 10, 600),
-            ("message-retention-duration", 600, 2678400),
-            ("min-retry-delay", 0, 600),
-            ("max-retry-delay", 0, 600),
-            ("max-delivery-attempts", 5, 100),
-        ):
-            if not least <= int(flags.get(flag, str(least)).rstrip("s")) <= most:
-                raise self.refuse(f"INVALID_ARGUMENT: Invalid {flag} (name={self.line.positionals[0]})")
-        fields: Resource = {
-            "ackDeadlineSeconds": int(flags["ack-deadline"]),
-            "messageRetentionDuration": flags["message-retention-duration"],
-            "expirationPolicy": {} if flags["expiration-period"] == "never" else {"ttl": flags["expiration-period"]},
-            "pushConfig": {},
-        }
-        if endpoint := flags["push-endpoint"]:
-            account = flags["push-auth-service-account"]
-            self._get(f"projects/{self.project}/serviceAccounts/{account}")
-            token = {"serviceAccountEmail": account, "audience": flags["push-auth-token-audience"]}
-            fields["pushConfig"] = {"pushEndpoint": endpoint, "oidcToken": token}
-        if topic := flags.get("dead-letter-topic"):
-            self._get(topic)
-            attempts = int(flags["max-delivery-attempts"])
-            fields["deadLetterPolicy"] = {"deadLetterTopic": topic, "maxDeliveryAttempts": attempts}
-            fields["retryPolicy"] = {
-                "minimumBackoff": flags["min-retry-delay"],
-                "maximumBackoff": flags["max-retry-delay"],
-            }
-        return fields
-
-    def _tasks_queues_create(self) -> Resource:
-        if self.line.positionals[0] in self.state["recently_deleted_queues"]:
-            raise self.refuse(
-                "FAILED_PRECONDITION: The queue cannot be created because a queue with this name existed too recently."
-            )
-        self._put(self._name(), {"state": "RUNNING"}, new=True)
-        return self._tasks_queues_update()
-
-    def _tasks_queues_update(self) -> Resource:
-        _set_fields(self._get(), self.flags, QUEUE_FIELDS)
-        return {}
 
     # Scheduler.
 
