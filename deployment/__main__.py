@@ -90,6 +90,9 @@ if __name__ == "__main__":
         stop(sys.argv[1], list(error.report(os.environ["PROJECT_ID"])))
     except InvalidRequest as error:
         stop(sys.argv[1], [f"Google's interface has no such request: {error}"])
+    except KeyboardInterrupt:
+        # deploy.sh says so.
+        sys.exit(130)
     except UnknownFlag as error:
         stop(sys.argv[1], [str(error)])
     except WrongResource as error:

@@ -118,13 +118,20 @@ class Method:
         return ".".join(taken)
 
     def request(
-        self, target: str, body: Resource | None = None, *, query: Mapping[str, str] = MappingProxyType({})
+        self,
+        target: str,
+        body: Resource | None = None,
+        *,
+        ours: Resource | None = None,
+        query: Mapping[str, str] = MappingProxyType({}),
     ) -> Request:
         """A request of this method.
 
         Args:
             target: the full name of the resource, or of the parent, that the path ends with.
             body: becomes JSON.
+            ours: the part of the body that is to be checked, where the rest was read from Google, who may know fields
+                that the document does not.
             query: parameters.
 
         Raises:
@@ -138,7 +145,7 @@ class Method:
         if (body is None) != ("request" not in self.described):
             raise InvalidRequest(f"{self.id}: {'needs a' if body is None else 'takes no'} body")
         if body is not None:
-            check_body(self, body)
+            check_body(self, body if ours is None else ours)
         path = uritemplate.expand(self.described["path"], {self.target_parameter: target})
         return Request(method=self, target=target, path=path, query=query, body=body)
 

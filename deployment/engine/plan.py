@@ -135,7 +135,8 @@ def request_of(step: Step | PolicyStep, names: Mapping[str, str]) -> Request | N
 def policy_request(step: PolicyStep) -> Request:
     """The request that makes a policy what it is to be."""
     policy = changed(step.policy, add=step.declared.grants, remove=step.declared.takes_back)
-    return step.declared.kind.method("setIamPolicy").request(step.declared.name, {"policy": policy})
+    ours = {"policy": changed({}, add=step.declared.grants, remove=())}
+    return step.declared.kind.method("setIamPolicy").request(step.declared.name, {"policy": policy}, ours=ours)
 
 
 def names_of(steps: Sequence[Step | PolicyStep]) -> dict[str, str]:
@@ -222,9 +223,9 @@ def _update(step: Step, actual: Resource, fields: Resource) -> Request:
     """Only our fields, by a mask. Where a method takes no mask, the resource as it was read, with our fields in it and
     the etag that it had."""
     kind, target = step.declared.kind, full_name(step.declared, actual)
-    whole = merged(actual, fields)
+    whole, own = merged(actual, fields), merged({}, fields)
     if not kind.has("patch"):
-        return kind.method("update").request(target, whole)
+        return kind.method("update").request(target, whole, ours=own)
     method = kind.method("patch")
     to_mask = top_of if kind.masks_whole_fields else method.mask_path
     mask = ",".join(dict.fromkeys(map(to_mask, step.fields)))
@@ -232,8 +233,8 @@ def _update(step: Step, actual: Resource, fields: Resource) -> Request:
     if "etag" in actual and method.field_schema("etag"):
         ours["etag"] = actual["etag"]
     if method.has_parameter("updateMask"):
-        return method.request(target, ours, query={"updateMask": mask})
+        return method.request(target, ours, ours=own, query={"updateMask": mask})
     if method.field_schema("updateMask"):  # Pub/Sub: the mask is a part of the body
         field = kind.collection.rpartition(".")[2].removesuffix("s")
-        return method.request(target, {field: ours, "updateMask": mask})
-    return method.request(target, whole)
+        return method.request(target, {field: ours, "updateMask": mask}, ours={field: own})
+    return method.request(target, whole, ours=own)

@@ -83,3 +83,13 @@ def test_a_misspelt_widget_stops_the_deployment(deployed: Deployment, tmp_path: 
     assert outcome.status == 1
     assert "mosaicLayout.tiles[0].widget: Additional properties are not allowed ('xyGraph'" in outcome.errors
     assert deployed.changes == []
+
+
+def test_an_interrupted_run_says_so_and_is_taken_up_again(deployed: Deployment) -> None:
+    deployed.settings["SLO_PERCENT"] = "98"
+    outcome = deployed.interrupt("monitoring.services.serviceLevelObjectives.patch", "--only=monitoring")
+    assert outcome.status == 130, outcome.text
+    assert 'Interrupted in step "monitoring"' in outcome.errors
+    assert "Traceback" not in outcome.errors
+    assert deployed.deploy("--only=monitoring").status == 0
+    assert deployed.state["resources"][OBJECTIVE]["goal"] == 0.98

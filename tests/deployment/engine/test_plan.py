@@ -84,6 +84,14 @@ def test_without_a_mask_the_rest_stays_as_it_was_read_with_its_etag() -> None:
     assert request["body"] == {"name": "m", "filter": "new", "description": "theirs"}
 
 
+def test_a_field_that_google_knows_and_the_document_does_not_stays() -> None:
+    there = {"name": "projects/p/dashboards/1", "displayName": "old", "etag": "7", "brandNew": {"a": 1}}
+    [request] = requests(declared(DASHBOARD, "d", fields={"displayName": "new"}), actual={"d": there})
+    assert request["body"] == there | {"displayName": "new"}
+    with pytest.raises(InvalidRequest, match="brandNew"):
+        requests(declared(DASHBOARD, "d", fields={"brandNew": {}}))
+
+
 def test_a_mask_can_be_a_part_of_the_body() -> None:
     subscription = declared(SUBSCRIPTION, "s", id="s", fields={"ackDeadlineSeconds": 60})
     [request] = requests(subscription, actual={"s": {"ackDeadlineSeconds": 10}})

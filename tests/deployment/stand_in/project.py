@@ -95,12 +95,15 @@ class Project:
                 return Answer(refusal.status, f"{refusal}\n".encode())
             return Answer(text=result if isinstance(result, bytes) else render(result, line.flags).encode())
 
-    def answer(self, interface: str, request: RestRequest) -> RestAnswer:
+    def answer(self, interface: str, request: RestRequest) -> RestAnswer | None:
         """Carry out a request to a REST interface.
 
         Args:
             interface: one of REST_INTERFACES.
             request: the request.
+
+        Returns:
+            The answer; None from the method that hangs.
         """
         found = None if interface == "firestore" else method_of(interface, request)
         if found is not None:
@@ -120,9 +123,12 @@ class Project:
                 return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", message)
             return answer_firestore(self._state, request)
 
-    def _answer_method(self, method: Method, target: str, request: RestRequest) -> RestAnswer:
+    def _answer_method(self, method: Method, target: str, request: RestRequest) -> RestAnswer | None:
         with self._lock:
             self.calls.append([method.id, target.rpartition("/")[2]])
+            if method.id == self.hanging_command:
+                self.hangs.set()
+                return None
             for fault in self._faults_of(method.id, "before"):
                 return _fault_of_service(fault["text"])
             if method.id == "monitoring.projects.timeSeries.list":

@@ -40,7 +40,7 @@ def the_rest_server() -> RestServer:
 class _Request(BaseHTTPRequestHandler):
     server: RestServer
 
-    def _carry_out(self) -> RestAnswer:
+    def _carry_out(self) -> RestAnswer | None:
         parts = urlsplit(self.path)
         _, number, interface, version, name = unquote(parts.path).split("/", 4)
         content = self.rfile.read(int(self.headers["Content-Length"] or 0))
@@ -56,7 +56,12 @@ class _Request(BaseHTTPRequestHandler):
         return self.server.projects[int(number)].answer(interface, request)
 
     def _answer(self) -> None:
-        status, document = self._carry_out()
+        carried_out = self._carry_out()
+        if carried_out is None:
+            # Until the caller is killed.
+            self.rfile.read(1)
+            return
+        status, document = carried_out
         content = json.dumps(document).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
