@@ -2,7 +2,7 @@
 
     python -m deployment STEP NOTES     the settings are in the environment, as deployment/python.sh puts them there
 
-NOTES is a folder: each line of the sum at the end goes there. PLAN, if set, is a file that gets the plan as JSON.
+NOTES is a folder: each line of the sum at the end goes there. PLAN_JSON, if set, is a file that gets the step's plan.
 """
 
 import json
@@ -62,8 +62,8 @@ def main(step: str, notes: str) -> None:
     declared = STEPS[step](settings, client)
     steps = plan(declared, read(declared, client))
     printed = printable(steps)
-    if "PLAN" in said:
-        Path(said["PLAN"]).write_text(json.dumps(printed, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    if "PLAN_JSON" in said:
+        Path(said["PLAN_JSON"]).write_text(json.dumps(printed, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     for each in steps:
         report.differs(each)
         if dry_run:

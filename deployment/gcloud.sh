@@ -145,8 +145,6 @@ hint_for() {
     echo "an API that was just enabled can take ten minutes to be ready; wait a little."
   elif grep -qE 'orgpolicy|constraints/|organization policy|Organization Policy' "$1"; then
     echo "a policy of your organization forbids this; ask who administers it for an exception for $PROJECT_ID."
-  elif grep -qE 'existed too recently|recently deleted' "$1"; then
-    echo "Cloud Tasks keeps a deleted queue's name for some days; set QUEUE_NAME to another one."
   elif grep -qE 'iam.serviceAccounts.actAs' "$1"; then
     echo "your account must be allowed to act as the pipeline's accounts: an administrator grants that by ./deploy.sh --bootstrap --deployer=MEMBER."
   elif grep -qE 'PERMISSION_DENIED|does not have permission|denied|403' "$1"; then

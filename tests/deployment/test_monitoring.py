@@ -1,5 +1,6 @@
 """The service level objective and what else `./deploy.sh` has Cloud Monitoring watch."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.deployment.conftest import PROJECT, Deployment, FirstDeployment
+from tests.deployment.test_deploy import planned
 
 SERVICE = f"projects/{PROJECT}/services/report-reports"
 OBJECTIVE = f"{SERVICE}/serviceLevelObjectives/on-time"
@@ -93,3 +95,18 @@ def test_an_interrupted_run_says_so_and_is_taken_up_again(deployed: Deployment) 
     assert "Traceback" not in outcome.errors
     assert deployed.deploy("--only=monitoring").status == 0
     assert deployed.state["resources"][OBJECTIVE]["goal"] == 0.98
+
+
+def test_a_plan_for_machines_has_each_request(deployed: Deployment, tmp_path: Path) -> None:
+    deployed.settings |= {"SLO_PERCENT": "98", "ALERT_EMAIL": "ops@example.com", "PLAN_JSON": str(tmp_path / "plan")}
+    dry = deployed.deploy("--only=monitoring", "--dry-run")
+    assert dry.status == 0, dry.text
+    plan = json.loads((tmp_path / "plan").read_text(encoding="utf-8"))
+    assert [f"{each['method']} {each['target']}" for each in plan] == [
+        " ".join(line.split()[:2]) for line in planned(dry)
+    ]
+    (goal,) = [each for each in plan if each["method"].endswith("serviceLevelObjectives.patch")]
+    assert (goal["body"], goal["query"]) == ({"goal": 0.98}, {"updateMask": "goal"})
+    assert {tuple(each["body"]["notificationChannels"]) for each in plan if "alertPolicies" in each["method"]} == {
+        ("<name of notification channel for ops@example.com>",)
+    }

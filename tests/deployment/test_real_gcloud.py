@@ -7,6 +7,7 @@ this machine: every service is sent to the local server, with a made-up access t
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,8 @@ def deploy(
     token = directory / "token"
     token.write_text("ya29.made-up", encoding="utf-8")
     environment = {
-        "PATH": os.environ["PATH"],
+        # The script's python3 is the one that has the packages.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(directory),
         "TMPDIR": str(directory),
         "CLOUDSDK_CONFIG": str(directory / "gcloud"),

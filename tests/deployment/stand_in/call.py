@@ -36,7 +36,6 @@ COLLECTION_OF = {
     "iam service-accounts": "serviceAccounts",
     "iap web": "locations/{region}/services",
     "pubsub topics": "topics",
-    "pubsub subscriptions": "subscriptions",
     "run": "locations/{region}/services",
     "run services": "locations/{region}/services",
     "scheduler jobs": "locations/{location}/jobs",
