@@ -185,7 +185,7 @@ def _in_order(declared: Sequence[Declared]) -> Iterator[Declared]:
 def _steps(declared: Declared, actual: Sequence[Resource], names: Mapping[str, str]) -> Iterator[Step]:
     if declared.absent:
         for each in actual:
-            what = declared.what.format(name=each.get("name"))
+            what = declared.what.replace("{name}", str(each.get("name")))
             yield Step(declared=declared, verb="removed", what=what, actual=each)
     elif not actual:
         yield Step(declared=declared, verb="created", what=declared.what)
