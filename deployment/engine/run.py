@@ -25,19 +25,27 @@ def read(declared: Sequence[Declared], client: GoogleClient) -> Found:
     Raises:
         GoogleError: one of them cannot be read.
     """
+    threads = ThreadPoolExecutor(_SIDE_BY_SIDE)
+    try:
+        return _read(declared, client, threads)
+    finally:
+        # After one that failed, the others are of no use.
+        threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _read(declared: Sequence[Declared], client: GoogleClient, threads: ThreadPoolExecutor) -> Found:
     lists = {(each.kind, each.parent) for each in declared if not each.id}
-    with ThreadPoolExecutor(_SIDE_BY_SIDE) as threads:
-        listed = {(kind, parent): threads.submit(client.all_of, kind.method("list"), parent) for kind, parent in lists}
-        own = {
-            each.what: threads.submit(client.read_if_there, each.kind.method("get").request(each.name))
-            for each in declared
-            if each.id
-        }
-        policies = {
-            each.what: threads.submit(client.read, read_request(each.kind.method("getIamPolicy"), each.name))
-            for each in declared
-            if (each.grants or each.takes_back) and not each.absent
-        }
+    listed = {(kind, parent): threads.submit(client.all_of, kind.method("list"), parent) for kind, parent in lists}
+    own = {
+        each.what: threads.submit(client.read_if_there, each.kind.method("get").request(each.name))
+        for each in declared
+        if each.id
+    }
+    policies = {
+        each.what: threads.submit(client.read, read_request(each.kind.method("getIamPolicy"), each.name))
+        for each in declared
+        if (each.grants or each.takes_back) and not each.absent
+    }
     found: dict[str, list[Resource]] = {}
     for each in declared:
         if each.id:

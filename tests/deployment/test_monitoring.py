@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.deployment.conftest import PROJECT, Deployment, FirstDeployment
+from tests.deployment.stand_in.python import real_python
 from tests.deployment.test_deploy import planned
 
 SERVICE = f"projects/{PROJECT}/services/report-reports"
@@ -87,7 +88,11 @@ def test_a_misspelt_widget_stops_the_deployment(deployed: Deployment, tmp_path: 
     assert deployed.changes == []
 
 
-def test_an_interrupted_run_says_so_and_is_taken_up_again(deployed: Deployment) -> None:
+def test_an_interrupted_run_says_so_and_is_taken_up_again(
+    tmp_path: Path, repository: Path, first_deployment: FirstDeployment
+) -> None:
+    # A fork would not be in the process group that Ctrl-C ends.
+    deployed = Deployment(tmp_path, repository=repository, state=first_deployment.state, python=real_python())
     deployed.settings["SLO_PERCENT"] = "98"
     outcome = deployed.interrupt("monitoring.services.serviceLevelObjectives.patch", "--only=monitoring")
     assert outcome.status == 130, outcome.text
