@@ -2,6 +2,7 @@
 
 import functools
 import json
+import sys
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +30,11 @@ class RestServer(ThreadingHTTPServer):
         self.projects.append(project)
         root = f"http://127.0.0.1:{self.server_address[1]}/{len(self.projects) - 1}"
         return {f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{name.upper()}": f"{root}/{name}/" for name in REST_INTERFACES}
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print what went wrong, but not that a caller has ended before its answer."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 @functools.cache
