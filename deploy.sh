@@ -1,72 +1,36 @@
 #!/usr/bin/env bash
 # Takes a Google Cloud project to a running pipeline, and keeps it there: run it once, and again after every change.
 # What is already as it should be is left alone. docs/guides/deployment.md explains all of it.
+# shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-# shellcheck source=deployment/output.sh
 . "$ROOT/deployment/output.sh"
-# shellcheck source=deployment/settings.sh
 . "$ROOT/deployment/settings.sh"
-# shellcheck source=deployment/kinds.sh
 . "$ROOT/deployment/kinds.sh"
-# shellcheck source=deployment/names.sh
 . "$ROOT/deployment/names.sh"
-# shellcheck source=deployment/gcloud.sh
 . "$ROOT/deployment/gcloud.sh"
-# shellcheck source=deployment/side_by_side.sh
 . "$ROOT/deployment/side_by_side.sh"
-# shellcheck source=deployment/flags_file.sh
 . "$ROOT/deployment/flags_file.sh"
-# shellcheck source=deployment/enrollment.sh
 . "$ROOT/deployment/enrollment.sh"
-# shellcheck source=deployment/checks.sh
 . "$ROOT/deployment/checks.sh"
-# shellcheck source=deployment/checkout.sh
 . "$ROOT/deployment/checkout.sh"
-# shellcheck source=deployment/quota.sh
 . "$ROOT/deployment/quota.sh"
-# shellcheck source=deployment/apis.sh
 . "$ROOT/deployment/apis.sh"
-# shellcheck source=deployment/backups.sh
-. "$ROOT/deployment/backups.sh"
-# shellcheck source=deployment/firestore.sh
-. "$ROOT/deployment/firestore.sh"
-# shellcheck source=deployment/rules.sh
 . "$ROOT/deployment/rules.sh"
-# shellcheck source=deployment/accounts.sh
-. "$ROOT/deployment/accounts.sh"
-# shellcheck source=deployment/members.sh
-. "$ROOT/deployment/members.sh"
-# shellcheck source=deployment/database_access.sh
-. "$ROOT/deployment/database_access.sh"
-# shellcheck source=deployment/secrets.sh
 . "$ROOT/deployment/secrets.sh"
-# shellcheck source=deployment/messaging.sh
 . "$ROOT/deployment/messaging.sh"
-# shellcheck source=deployment/mail_provider.sh
 . "$ROOT/deployment/mail_provider.sh"
-# shellcheck source=deployment/mail_events.sh
 . "$ROOT/deployment/mail_events.sh"
-# shellcheck source=deployment/release.sh
 . "$ROOT/deployment/release.sh"
-# shellcheck source=deployment/run_service.sh
 . "$ROOT/deployment/run_service.sh"
-# shellcheck source=deployment/functions.sh
 . "$ROOT/deployment/functions.sh"
-# shellcheck source=deployment/scheduler.sh
 . "$ROOT/deployment/scheduler.sh"
-# shellcheck source=deployment/declared.sh
 . "$ROOT/deployment/declared.sh"
-# shellcheck source=deployment/mail_checks.sh
 . "$ROOT/deployment/mail_checks.sh"
-# shellcheck source=deployment/console.sh
 . "$ROOT/deployment/console.sh"
-# shellcheck source=deployment/bootstrap.sh
 . "$ROOT/deployment/bootstrap.sh"
-# shellcheck source=deployment/smoke.sh
 . "$ROOT/deployment/smoke.sh"
-# shellcheck source=deployment/teardown.sh
 . "$ROOT/deployment/teardown.sh"
 
 STEPS="apis firestore accounts secrets messaging functions scheduler monitoring console"
@@ -257,7 +221,10 @@ clean_up() {
 deploy() {
   bootstrap
   if [ "$BOOTSTRAP" = yes ]; then return; fi
-  if does firestore; then set_up_firestore; fi
+  if does firestore; then
+    step firestore "Firestore indexes"
+    declared indexes
+  fi
   if does secrets; then set_up_secrets; fi
   if does messaging; then set_up_messaging; fi
   if does functions; then
@@ -272,7 +239,11 @@ deploy() {
   if does functions || does scheduler; then resume_schedule; fi
   if [ "$FIRESTORE_RULES" = yes ]; then set_up_rules; fi
   if [ "$WITH_CONSOLE" = yes ]; then set_up_console; fi
-  name_foreign_members
+  # A part of the script grants a part of a policy's bindings.
+  if [ -z "$ONLY" ]; then
+    step members "Members"
+    declared members
+  fi
   if [ "$SMOKE" = yes ]; then smoke_test; fi
 }
 

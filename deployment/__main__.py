@@ -11,24 +11,48 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from google.auth.exceptions import DefaultCredentialsError
-
-from deployment.engine.credentials import session
+from deployment.client import client_of
 from deployment.engine.declared import Declared
-from deployment.engine.discovery import InvalidRequest
 from deployment.engine.google_client import GoogleClient
-from deployment.engine.google_error import GoogleError
-from deployment.engine.plan import WrongResource, names_of, plan, printable, request_of
+from deployment.engine.plan import PolicyStep, names_of, plan, printable, request_of
 from deployment.engine.run import apply, read
-from deployment.flags_file import UnknownFlag
+from deployment.members import foreign_members, policies_to_look_at
 from deployment.report import Report
+from deployment.resources.accounts import accounts, no_accounts, no_roles, repository
 from deployment.resources.budget import budget
+from deployment.resources.console import console_account, console_callers, console_roles
+from deployment.resources.deployer import deployer
+from deployment.resources.firestore import database, indexes, no_indexes
 from deployment.resources.monitoring import monitoring, nothing_of_monitoring
+from deployment.resources.project import PROJECT, superfluous_roles
 from deployment.resources.queues import no_queues, queues
+from deployment.resources.secrets import former_readers, readers
+from deployment.resources.services import callers
 from deployment.resources.topics import topics
 from deployment.settings import Settings
+from deployment.stopping import saying_why
 
 STEPS: dict[str, Callable[[Settings, GoogleClient], list[Declared]]] = {
+    "accounts": lambda settings, _: accounts(settings),
+    "repository": lambda settings, _: repository(settings),
+    "no-repository": lambda settings, _: [each.gone() for each in repository(settings)],
+    "no-roles": lambda settings, _: no_roles(settings),
+    "no-accounts": lambda settings, _: no_accounts(settings),
+    "deployer": deployer,
+    "readers": readers,
+    "callers": lambda settings, _: callers(settings),
+    "former": lambda settings, client: [
+        # Alone, the step may not have granted the database that the functions now need.
+        *superfluous_roles(settings, () if os.environ["ONLY"] else settings.deployed),
+        *former_readers(settings, client),
+    ],
+    "console-account": lambda settings, _: console_account(settings),
+    "console-roles": console_roles,
+    "console-callers": lambda settings, _: [*console_callers(settings), *superfluous_roles(settings, ("console",))],
+    "members": lambda settings, _: policies_to_look_at(settings) if os.environ["CHECK"] == "yes" else [],
+    "database": database,
+    "indexes": lambda settings, _: indexes(settings),
+    "no-indexes": no_indexes,
     "messaging": lambda settings, _: [*topics(settings), *queues(settings)],
     "no-messaging": lambda settings, client: [
         *no_queues(settings, client),
@@ -51,51 +75,41 @@ def main(step: str, notes: str) -> None:
     """
     said = os.environ
     dry_run = said["DRY_RUN"] == "yes"
-    report = Report(notes=Path(notes), dry_run=dry_run, check=said["CHECK"] == "yes", verbose=said["VERBOSE"] == "yes")
-    settings = Settings.of(said)
-    client = GoogleClient(
-        session(settings.project),
-        settings.project,
-        say=lambda line: print(line, file=sys.stderr),
-        apis_may_be_off=said["APIS_ON"] != "yes",
+    looks_only = said["LOOKS_ONLY"] == "yes"
+    report = Report(
+        notes=Path(notes),
+        dry_run=dry_run,
+        check=said["CHECK"] == "yes",
+        verbose=said["VERBOSE"] == "yes",
+        looks_only=looks_only,
     )
+    settings = Settings.of(said)
+    client = client_of(said)
     declared = STEPS[step](settings, client)
+    if step == "no-indexes" and not declared:
+        report.shared()
     steps = plan(declared, read(declared, client))
     printed = printable(steps)
     if "PLAN_JSON" in said:
         Path(said["PLAN_JSON"]).write_text(json.dumps(printed, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     for each in steps:
         report.differs(each)
-        if dry_run:
+        if dry_run or looks_only:
             if (request := request_of(each, names_of(steps))) is not None:
                 report.planned(request)
             report.done(each)
-    if not dry_run:
+    if not (dry_run or looks_only):
+        if settings.deployer and said["BOOTSTRAP"] == said["TEARDOWN"] == "no":
+            administrators = [each for each in steps if isinstance(each, PolicyStep) and each.declared.kind == PROJECT]
+            steps = [each for each in steps if each not in administrators]
+            for each in administrators:
+                report.asks(each)
         apply(steps, client, report.done)
-
-
-def stop(step: str, lines: list[str]) -> None:
-    """Say why the run ends, on standard error."""
-    print(f'\nStopped in step "{step}".', *(f"  {line}" for line in lines), sep="\n", file=sys.stderr)
-    print(
-        f"  Then run {os.environ['AGAIN']} again: what is done stays done, and it goes on from here.", file=sys.stderr
-    )
-    sys.exit(1)
+    if step == "members":
+        for lines in foreign_members(settings, report.notes):
+            report.by_hand(lines)
 
 
 if __name__ == "__main__":
-    try:
+    with saying_why():
         main(*sys.argv[1:])
-    except GoogleError as error:
-        stop(sys.argv[1], list(error.report(os.environ["PROJECT_ID"])))
-    except InvalidRequest as error:
-        stop(sys.argv[1], [f"Google's interface has no such request: {error}"])
-    except KeyboardInterrupt:
-        # deploy.sh says so. Nothing waits for the reads that still run.
-        os._exit(130)
-    except UnknownFlag as error:
-        stop(sys.argv[1], [str(error)])
-    except WrongResource as error:
-        stop(sys.argv[1], list(error.args))
-    except DefaultCredentialsError as error:
-        stop(sys.argv[1], [str(error), "What to do: log in: gcloud auth login"])

@@ -2,6 +2,8 @@
 # The steps that are declared as data (deployment/resources), which `python -m deployment` carries out.
 
 DEPLOYMENT_PYTHON=""
+STATE_OF_THE_RUN="PROJECT_NUMBER PROJECT_CREATED SOURCES KIND_SECRETS OWNER_SECRETS WITH_MAIL_EVENTS WITH_CONSOLE FIRESTORE_RULES
+SMOKE ONLY BOOTSTRAP TEARDOWN APIS_ON DRY_RUN CHECK VERBOSE LOOKS_ONLY STEP AGAIN"
 
 # Sets DEPLOYMENT_PYTHON to a Python that has the packages of requirements-deployment.lock: that of .venv, or another one
 # into which somebody has installed them. Where there is none, makes .venv.
@@ -23,13 +25,29 @@ find_python() {
 declared() {
   stop_if_stopped
   find_python
-  FULL_RATE="$(full_rate)"
   if ! (
-    # shellcheck disable=SC2086,SC2163  # the list is words
-    export $SETTINGS PROJECT_NUMBER FULL_RATE WITH_MAIL_EVENTS APIS_ON DRY_RUN CHECK VERBOSE AGAIN PYTHONPATH="$ROOT"
+    FULL_RATE="$(full_rate)" NEEDS="$(cat "$WORK/needs")" SECRETS_TO_BE="$(cat "$WORK/secrets-to-be" 2>/dev/null)"
+    DEPLOYED="" WANTED=""
+    for name in $FUNCTIONS; do
+      if is_deployed "$name"; then DEPLOYED="$DEPLOYED $name"; fi
+      if is_wanted "$name"; then WANTED="$WANTED $name"; fi
+    done
+    # shellcheck disable=SC2030,SC2086,SC2163  # the list is words
+    export $SETTINGS $STATE_OF_THE_RUN FULL_RATE NEEDS SECRETS_TO_BE DEPLOYED WANTED PYTHONPATH="$ROOT"
     exec "$DEPLOYMENT_PYTHON" -m deployment "$1" "$WORK"
   ); then
     mark_stop
     exit 1
   fi
+}
+
+# google_program NAME ARGUMENT...: one of this folder's programs that call Google.
+google_program() {
+  stop_if_stopped
+  find_python
+  (
+    # shellcheck disable=SC2031  # as above
+    export PROJECT_ID APIS_ON STEP AGAIN PYTHONPATH="$ROOT"
+    exec "$DEPLOYMENT_PYTHON" -m "deployment.$1" "${@:2}"
+  ) || { mark_stop && exit 1; }
 }

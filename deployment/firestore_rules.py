@@ -1,53 +1,45 @@
-"""Firestore's rules for clients, over the Firebase Rules API: gcloud has no command for them.
+"""Firestore's rules for clients, over the Firebase Rules API.
 
-    firestore_rules.py PROJECT DATABASE compare RULES          prints the state, and the differences
-    firestore_rules.py PROJECT DATABASE test RULES CASES       prints each case with another result
-    firestore_rules.py PROJECT DATABASE release RULES
+    firestore_rules DATABASE compare RULES          prints the state, and the differences
+    firestore_rules DATABASE test RULES CASES       prints each case with another result
+    firestore_rules DATABASE release RULES
 
-An access token is read from standard input, so that no list of processes shows it. A ruleset never changes: a release
-names the one that holds. https://firebase.google.com/docs/reference/rules/rest
+A ruleset never changes: a release names the one that holds. https://firebase.google.com/docs/reference/rules/rest
 """
 
 import difflib
 import hashlib
 import json
+import os
 import sys
-import urllib.error
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from deployment.google_api import GoogleApi, Resource
+from deployment.client import client_of
+from deployment.engine.discovery import Request, Resource, method
+from deployment.engine.google_client import GoogleClient
+from deployment.stopping import saying_why
 
 
 class Rules:
     """The rules of one database.
 
     Args:
-        api: the Firebase Rules API.
+        client: calls the Firebase Rules API.
         project: the Google Cloud project's id.
         database: the database's id.
     """
 
-    def __init__(self, api: GoogleApi, project: str, database: str) -> None:
-        self._api = api
-        self._project = project
+    def __init__(self, client: GoogleClient, project: str, database: str) -> None:
+        self._client = client
+        self._project = f"projects/{project}"
         self._database = database
         named = "" if database == "(default)" else f"/{database}"
-        self._release = f"projects/{project}/releases/cloud.firestore{named}"
-
-    def call(self, method: str, name: str, body: Resource | None = None) -> Resource:
-        """Make one request.
-
-        Raises:
-            urllib.error.URLError: it failed.
-        """
-        return self._api.call(method, f"v1/{name}", body)
+        self._release = f"{self._project}/releases/cloud.firestore{named}"
 
     def released(self) -> Resource | None:
         """The ruleset that holds; None where there is none: then clients may do nothing."""
-        release = self._api.read_if_there(f"v1/{self._release}")
-        return self.call("GET", release["rulesetName"]) if release else None
+        release = self._client.read_if_there(_request("releases.get", self._release))
+        return self._client.send(_request("rulesets.get", release["rulesetName"])) if release else None
 
     def compare(self, source: str) -> None:
         """Print `none`, `same`, `ours` or `foreign` and the ruleset's name, and below that how it differs."""
@@ -70,7 +62,8 @@ class Rules:
         https://firebase.google.com/docs/reference/rules/rest/v1/projects/test
         """
         suite = {"testCases": [to_test_case(case, self._database) for case in cases]}
-        answer = self.call("POST", f"projects/{self._project}:test", {"source": _to_source(source), "testSuite": suite})
+        body = {"source": _to_source(source), "testSuite": suite}
+        answer = self._client.send(_request("test", self._project, body))
         issues = [
             f"line {issue.get('sourcePosition', {}).get('line', '?')}: {issue['description']}"
             for issue in answer.get("issues", [])
@@ -88,14 +81,16 @@ class Rules:
 
     def release(self, source: str) -> None:
         """Have a source hold."""
-        ruleset = self.call("POST", f"projects/{self._project}/rulesets", {"source": _to_source(source)})
+        ruleset = self._client.send(_request("rulesets.create", self._project, {"source": _to_source(source)}))
         release = {"name": self._release, "rulesetName": ruleset["name"]}
-        try:
-            self.call("PATCH", self._release, {"release": release})
-        except urllib.error.HTTPError as error:
-            if error.code != 404:
-                raise
-            self.call("POST", f"projects/{self._project}/releases", release)
+        if self._client.read_if_there(_request("releases.get", self._release)):
+            self._client.send(_request("releases.patch", self._release, {"release": release}))
+        else:
+            self._client.send(_request("releases.create", self._project, release))
+
+
+def _request(name: str, target: str, body: Resource | None = None) -> Request:
+    return method("firebaserules", "v1", f"projects.{name}").request(target, body)
 
 
 def is_ours(files: list[Resource]) -> bool:
@@ -128,20 +123,19 @@ def _to_source(content: str) -> Resource:
     return {"files": [{"name": _file_name(content), "content": content}]}
 
 
-def main(project: str, database: str, command: str, rules: str, *arguments: str) -> None:
+def main(database: str, command: str, rules: str, *arguments: str) -> None:
     """Carry out one command."""
     source = Path(rules).read_text(encoding="utf-8")
-    api = GoogleApi("firebaserules", "Firebase Rules", sys.stdin.readline(), quota_project=project)
-    client = Rules(api, project, database)
-    with api.exit_on_failure():
-        if command == "compare":
-            client.compare(source)
-        elif command == "test":
-            cases = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
-            print("\n".join(client.test(source, cases)), end="")
-        else:
-            client.release(source)
+    its_rules = Rules(client_of(os.environ), os.environ["PROJECT_ID"], database)
+    if command == "compare":
+        its_rules.compare(source)
+    elif command == "test":
+        cases = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+        print("\n".join(its_rules.test(source, cases)), end="")
+    else:
+        its_rules.release(source)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    with saying_why():
+        main(*sys.argv[1:])

@@ -34,7 +34,7 @@ set_up_functions() {
     for name in $changed; do start "$WORK/$name.log" deploy_service "$name" "function $(function_name "$name")"; done
     finish_all
   fi
-  for name in $FUNCTIONS; do if is_wanted "$name"; then restrict_function "$name"; fi; done
+  declared callers
   if is_wanted mail-events; then start_webhook; fi
   if is_wanted dlq-handler; then remove_triggers; fi
   if [ -n "$CANARY" ]; then split_traffic; else take_back_from_functions "$running"; fi
@@ -42,17 +42,11 @@ set_up_functions() {
 
 # take_back_from_functions PROVIDER: what only the revisions before needed, whose mail provider is PROVIDER.
 take_back_from_functions() {
-  local name running="$1" deployed=()
-  if is_wanted worker; then take_back_needs; fi
-  for name in $FUNCTIONS; do if is_deployed "$name"; then deployed+=("$name"); fi; done
-  # Alone, the step may not have granted the database that the functions now need.
-  if [ -z "$ONLY" ]; then take_back_databases "${deployed[@]}"; fi
-  take_back_provider_secrets
-  if [ -n "$running" ] && [ "$running" != "$MAIL_PROVIDER" ]; then
-    warn_of_change "$running"
-    remove_webhook "$running"
+  declared former
+  if [ -n "$1" ] && [ "$1" != "$MAIL_PROVIDER" ]; then
+    warn_of_change "$1"
+    remove_webhook "$1"
   fi
-  if is_wanted dlq-handler; then take_back_secrets dlq-handler "$OWNER_SECRETS"; fi
 }
 
 # Whether --only leaves the function in.
@@ -70,22 +64,6 @@ is_deployed() {
 # Whether everybody can call the function. It knows by itself whom it listens to: recipients by their link, the mail
 # provider by its signature.
 is_public() { is_one_of "$1" preferences mail-events; }
-
-set_up_repository() {
-  step repository "Image repository"
-  local there policy
-  there="$(read_if_there artifacts repositories describe "$REPOSITORY" "--location=$REGION" --format='value(name)')"
-  if [ -n "$there" ]; then
-    note unchanged "image repository $REPOSITORY"
-  else
-    change artifacts repositories create "$REPOSITORY" "--location=$REGION" --repository-format=docker \
-      "--description=Images of the report pipeline's functions"
-    note created "image repository $REPOSITORY"
-  fi
-  policy="$(policy_of artifacts repositories get-iam-policy "$REPOSITORY" "--location=$REGION")"
-  bind "$policy" "repository $REPOSITORY" "serviceAccount:$BUILDER" roles/artifactregistry.writer "" \
-    artifacts repositories add-iam-policy-binding "$REPOSITORY" "--location=$REGION"
-}
 
 # The function's environment, a line each. docs/reference/settings.md explains the variables; THREADS is functions-framework's.
 environment_of() {
@@ -182,27 +160,4 @@ prepare_function() {
   environment_of "$name" >"$WORK/$name.variables"
   secrets_of "$name" >"$WORK/$name.secrets"
   prepare_service "$name" "function $(function_name "$name")"
-}
-
-# restrict_function FUNCTION: lets only its own callers call it.
-restrict_function() {
-  local name="$1" function policy caller callers=""
-  function="$(function_name "$name")"
-  case "$name" in
-    # Cloud Tasks brings the rest of a long run.
-    dispatcher) callers="$SCHEDULER_INVOKER $TASKS_INVOKER" ;;
-    worker) callers="$TASKS_INVOKER" ;;
-    dlq-handler) callers="$EVENTS_INVOKER" ;;
-  esac
-  policy="$(policy_of run services get-iam-policy "$function" "--region=$REGION")"
-  if is_public "$name"; then
-    bind "$policy" "function $function" allUsers roles/run.invoker "" \
-      run services add-iam-policy-binding "$function" "--region=$REGION"
-    return
-  fi
-  for caller in $callers; do
-    bind "$policy" "function $function" "serviceAccount:$caller" roles/run.invoker "" \
-      run services add-iam-policy-binding "$function" "--region=$REGION"
-  done
-  close_to_all "$policy" "function $function" "$function"
 }

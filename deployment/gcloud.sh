@@ -70,7 +70,6 @@ read_if_there() {
 # change ARGUMENT...: a command that changes something. A dry run prints it instead.
 change() {
   local ERRORS="$WORK/errors.$RANDOM$RANDOM"
-  case "$*" in *-iam-policy-binding*) remember_binding "" "$@" ;; esac
   if [ "$DRY_RUN" = yes ]; then
     planned "$(quote gcloud "$@" "--project=$PROJECT_ID")"
     return 0
@@ -97,23 +96,6 @@ is_different() {
   fields="$(helper resource_diff "${@:2}")"
   # shellcheck disable=SC2086  # the fields are words
   if [ -n "$fields" ]; then differ "$1" $fields; else return 1; fi
-}
-
-# rest_call ROLE HELPER ARGUMENT...: a program of this folder that calls Google (google_api.py) about the project, as the
-# account that gcloud is logged in with, which needs ROLE. Retries temporary failures. Prints "none" where the API is not
-# on yet.
-rest_call() {
-  local ERRORS="$WORK/errors.$RANDOM$RANDOM" tries=1 token
-  token="$(read_if_there auth print-access-token)"
-  until helper "$2" "$PROJECT_ID" "${@:3}" <<<"$token" 2>"$ERRORS"; do
-    if [ "$APIS_ON" = no ] && grep -qE "$API_OFF" "$ERRORS"; then
-      echo none
-      return 0
-    fi
-    may_try_again "$tries" || fail "$(cat "$ERRORS")" "The account that deploys needs $1 for this." \
-      "Then run $AGAIN again: what is done stays done, and it goes on from here."
-    tries=$((tries + 1))
-  done
 }
 
 first_error() { grep -m 1 -E 'ERROR|denied|[Ee]rror' "$ERRORS" || head -n 1 "$ERRORS"; }

@@ -126,7 +126,10 @@ take_webhook_secret() { # STATUS
       "2. Copy its signing secret." \
       "3. RESEND_WEBHOOK_SECRET=SECRET in deploy.env, and ./deploy.sh again."
   fi
-  if [ "$WITH_MAIL_EVENTS" = yes ]; then ensure_secret RESEND_WEBHOOK_SECRET mail-events ""; fi
+  if [ "$WITH_MAIL_EVENTS" = yes ]; then
+    ensure_secret RESEND_WEBHOOK_SECRET ""
+    declared readers
+  fi
 }
 
 # webhook_by_hand STATUS KEYS STEP...: says what to do where the API did not set the webhook up.

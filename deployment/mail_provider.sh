@@ -2,9 +2,6 @@
 # The mail provider: which settings and secrets are its own, and what goes when another one takes its place.
 # docs/guides/providers.md helps to choose one.
 
-# The secrets of all providers. A name begins with its provider's.
-PROVIDER_SECRETS="SENDGRID_API_KEY RESEND_API_KEY RESEND_WEBHOOK_SECRET SMTP_URL"
-
 # key_of PROVIDER: the secret with which the worker sends.
 key_of() {
   case "$1" in
@@ -107,27 +104,4 @@ warn_of_change() {
     "What $(provider_title "$1") has accepted, it delivers. The worker can no longer ask it about reports of unknown outcome: those" \
     "whose mail has an event by now are sent, and ON_UNKNOWN_OUTCOME decides about the others." \
     "Only $(provider_title "$1") shows what becomes of its mails from now on (docs/guides/providers.md)."
-}
-
-# Takes back the other providers' secrets, where the function that had them was replaced or is not there.
-take_back_provider_secrets() {
-  local existing variable name function policy member own role=roles/secretmanager.secretAccessor
-  own="$(tr '[:lower:]' '[:upper:]' <<<"$MAIL_PROVIDER")_"
-  existing="$(existing_secrets)"
-  for variable in $PROVIDER_SECRETS; do
-    name="$(secret_name "$variable")"
-    case "$variable" in "$own"*) continue ;; esac
-    if ! has_line "$existing" "$name"; then continue; fi
-    policy="$(policy_of secrets get-iam-policy "$name")"
-    for function in worker dispatcher mail-events; do
-      member="serviceAccount:$(account_of "$function")"
-      if is_deployed "$function" && ! is_wanted "$function"; then continue; fi
-      if ! has_binding "$policy" "$role" "$member" ""; then continue; fi
-      change secrets remove-iam-policy-binding "$name" "--member=$member" "--role=$role"
-      note removed "$role on secret $name for ${member#*:}"
-      if [ "$function" = worker ]; then
-        say "  no function needs the secret $name, which stays: gcloud secrets delete $name --project=$PROJECT_ID"
-      fi
-    done
-  done
 }

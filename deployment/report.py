@@ -7,7 +7,7 @@ from pathlib import Path
 from deployment.engine.discovery import Request
 from deployment.engine.plan import PolicyStep, Step, summary
 from deployment.engine.policy import grants_in
-from deployment.resource_diff import differences
+from deployment.members import keep, removal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,12 +19,14 @@ class Report:
         dry_run: whether nothing is changed.
         check: whether only differences are named.
         verbose: whether what is left alone is named, too.
+        looks_only: whether what differs is an administrator's to change (deployment/bootstrap.sh).
     """
 
     notes: Path
     dry_run: bool
     check: bool
     verbose: bool
+    looks_only: bool
 
     def differs(self, step: Step | PolicyStep) -> None:
         """Name the fields that differ, and what was changed by hand and stays; keep who may do what."""
@@ -42,31 +44,58 @@ class Report:
 
     def planned(self, request: Request) -> None:
         """Name a request that a dry run leaves out."""
-        if not self.check:
+        if self.dry_run and not self.check:
             print(f"    {summary(request)}")
 
     def done(self, step: Step | PolicyStep) -> None:
         """Name what was done, or is to be done."""
         for verb, what in step.lines:
+            if self.looks_only and verb != "unchanged":
+                self._keep("superfluous" if verb == "removed" else "missing-bootstrap", what)
+                if not self.dry_run:
+                    continue
             self._keep(verb, what)
             if verb != "unchanged":
                 print(f"  {'to be ' if self.dry_run else ''}{verb}: {what}", flush=True)
             elif self.verbose:
                 print(f"    as it should be: {what}", file=sys.stderr)
+        if step.declared.if_taken_back and isinstance(step, PolicyStep) and step.too_many:
+            print(f"  {step.declared.if_taken_back}")
+
+    def asks(self, step: PolicyStep) -> None:
+        """Say for the end of the run what only an administrator takes back."""
+        where = step.declared.where or (lambda _: step.declared.what)
+        for each in step.too_many:
+            self._warn(
+                f"{each.who} no longer needs {each.role} on {where(each)}. An administrator takes it back:",
+                removal(step.declared.in_gcloud, each),
+            )
+
+    def shared(self) -> None:
+        """Say that another pipeline uses the database, for deployment/teardown.sh, too."""
+        (self.notes / "shared").touch()
+        print(
+            "Warning: another pipeline of this project uses the database; its indexes and documents stay.",
+            file=sys.stderr,
+        )
+
+    def by_hand(self, lines: tuple[str, ...]) -> None:
+        """Name what differs and stays as it is."""
+        self._keep("by-hand", lines[0])
+        self._warn(*lines)
 
     def _name_what_is_left_alone(self, step: Step) -> None:
-        rule = step.declared.left_alone
-        if rule is not None and step.actual is not None and any(differences(step.actual, rule.usual)):
-            first, *rest = rule.lines
-            self._keep("by-hand", first)
-            self._keep("warnings", f"Warning: {first}", *(f"  {line}" for line in rest))
+        if step.actual is not None and (lines := step.declared.left_alone(step.actual)):
+            self.by_hand(lines)
 
     def _keep_policy(self, step: PolicyStep) -> None:
-        """For deployment/members.sh, which names the members that no run has granted their roles."""
-        where = step.declared.in_gcloud
-        ours = [*step.declared.grants, *step.declared.takes_back]
-        for file, grants in (("bindings", grants_in(step.policy)), ("known", iter(ours))):
-            self._keep(file, *("\t".join([where, each.role, each.member, each.title]) for each in grants))
+        """For deployment/members.py, which names the members that no run has granted their roles."""
+        keep(self.notes, "bindings", step.declared.in_gcloud, grants_in(step.policy))
+        keep(self.notes, "known", step.declared.in_gcloud, iter([*step.declared.grants, *step.too_many]))
+
+    def _warn(self, first: str, *rest: str) -> None:
+        """Keep a warning for the end of the run."""
+        self._keep("warnings", f"Warning: {first}", *(f"  {line}" for line in rest))
 
     def _keep(self, file: str, *lines: str) -> None:
         with (self.notes / file).open("a", encoding="utf-8") as kept:

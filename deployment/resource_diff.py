@@ -76,9 +76,11 @@ def _number(value: Any) -> float:
 
 
 def differences(actual: Any, wanted: Any, path: str = "") -> Iterator[str]:
-    """Yield the paths at which a resource differs from what is wanted."""
+    """Yield the paths at which a resource differs from what is wanted. An empty message is wanted to be there."""
     if isinstance(wanted, dict):
         inner = actual if isinstance(actual, dict) else {}
+        if path and not wanted and inner is not actual:
+            yield path
         for key, value in wanted.items():
             yield from differences(inner.get(key), value, f"{path}.{key}" if path else key)
     elif isinstance(wanted, list):

@@ -197,13 +197,3 @@ running_variable() {
   actual="$(read_if_there run services describe "$(function_name "$1")" "--region=$REGION" --format=json)"
   if [ -n "$actual" ]; then helper resource_value "spec.template.spec.containers[0].env[name=$2].value" <<<"$actual"; fi
 }
-
-close_to_all() { # POLICY WHERE SERVICE
-  local anybody
-  for anybody in allUsers allAuthenticatedUsers; do
-    if has_binding "$1" roles/run.invoker "$anybody" ""; then
-      change run services remove-iam-policy-binding "$3" "--region=$REGION" "--member=$anybody" --role=roles/run.invoker
-      note removed "roles/run.invoker on $2 for $anybody"
-    fi
-  done
-}

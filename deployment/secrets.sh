@@ -36,16 +36,17 @@ set_up_secrets() {
   local existing
   existing="$(existing_secrets)"
   case "$MAIL_PROVIDER" in
-    sendgrid) ensure_secret SENDGRID_API_KEY "worker dispatcher" "SendGrid's API key (it may send mail and read statistics)" ;;
-    resend) ensure_secret RESEND_API_KEY worker "Resend's API key" ;;
-    smtp) ensure_secret SMTP_URL worker "The mail server (smtps://user:password@host)" ;;
+    sendgrid) ensure_secret SENDGRID_API_KEY "SendGrid's API key (it may send mail and read statistics)" ;;
+    resend) ensure_secret RESEND_API_KEY "Resend's API key" ;;
+    smtp) ensure_secret SMTP_URL "The mail server (smtps://user:password@host)" ;;
   esac
-  ensure_secret MAIL_UNSUBSCRIBE_KEY worker ""
+  ensure_secret MAIL_UNSUBSCRIBE_KEY ""
   set_up_page_key
-  ensure_secret SLACK_WEBHOOK_URL dlq-handler "Slack's incoming webhook (empty: no Slack)"
-  ensure_secret ALERT_URLS dlq-handler ""
-  ensure_secret OWNER_MAIL_URL dlq-handler ""
+  ensure_secret SLACK_WEBHOOK_URL "Slack's incoming webhook (empty: no Slack)"
+  ensure_secret ALERT_URLS ""
+  ensure_secret OWNER_MAIL_URL ""
   set_up_kind_secrets
+  declared readers
 }
 
 # The key of the links to the recipient's page: made if none is set, and then kept for good, since old mails have
@@ -54,19 +55,18 @@ set_up_page_key() {
   if [ "$WITH_PAGE" = yes ] && [ -z "$PREFERENCES_KEY" ] && ! has_line "$existing" "$(secret_name PREFERENCES_KEY)"; then
     PREFERENCES_KEY="$(python3 -c 'import secrets; print(secrets.token_urlsafe(32))')"
   fi
-  ensure_secret PREFERENCES_KEY worker ""
-  if [ "$WITH_PAGE" = yes ]; then let_read PREFERENCES_KEY preferences; fi
+  ensure_secret PREFERENCES_KEY ""
 }
 
-# ensure_secret VARIABLE FUNCTIONS QUESTION: the secret, its latest version, and the functions' right to read it.
+# ensure_secret VARIABLE QUESTION: the secret and its latest version.
 ensure_secret() {
-  local holder value name reader there=no
+  local holder value name there=no
   holder="$(holder_of "$1")"
   value="${!holder}"
   name="$(secret_name "$1")"
   if has_line "$existing" "$name"; then there=yes; fi
-  if [ -z "$value" ] && [ "$there" = no ] && [ -n "$3" ] && can_ask; then
-    IFS= read -r -s -p "  $3: " value
+  if [ -z "$value" ] && [ "$there" = no ] && [ -n "$2" ] && can_ask; then
+    IFS= read -r -s -p "  $2: " value
     printf '\n'
   fi
   if [ -z "$value" ] && [ "$there" = no ]; then
@@ -76,18 +76,10 @@ ensure_secret() {
   if [ "$there" = no ]; then
     change secrets create "$name" --replication-policy=user-managed "--locations=$REGION"
     note created "secret $name"
+    # A dry run promises the right to read it, too.
+    if [ "$DRY_RUN" = yes ]; then printf '%s\n' "$name" >>"$WORK/secrets-to-be"; fi
   fi
   if [ -n "$value" ]; then ensure_version "$name" "$value"; fi
-  for reader in $2; do let_read "$1" "$reader"; done
-}
-
-# let_read VARIABLE FUNCTION: the function's right to read the secret.
-let_read() {
-  local name policy
-  name="$(secret_name "$1")"
-  policy="$(policy_of secrets get-iam-policy "$name")"
-  bind "$policy" "secret $name" "serviceAccount:$(account_of "$2")" roles/secretmanager.secretAccessor "" \
-    secrets add-iam-policy-binding "$name"
 }
 
 ensure_version() {

@@ -4,17 +4,12 @@
 # Long enough for a cold start of both functions and a first retry.
 SMOKE_SECONDS=180
 
-# firestore_documents COMMAND...: as the account that gcloud is logged in with.
-firestore_documents() {
-  local token
-  token="$(read_if_there auth print-access-token)"
-  helper firestore_documents "$PROJECT_ID" "$FIRESTORE_DATABASE" "$@" <<<"$token"
-}
+firestore_documents() { google_program firestore_documents "$FIRESTORE_DATABASE" "$@"; }
 
 smoke_test() {
   step smoke "Smoke test"
   # A new user each time: the pipeline sends no report twice.
-  local user delivery outcome=""
+  local user delivery outcome
   user="$PREFIX-smoke-test-$(date +%s)"
   if [ "$DRY_RUN" = yes ]; then
     say "    gcloud scheduler jobs run $JOB --location=$REGION --project=$PROJECT_ID, with the test user $user"
@@ -23,7 +18,7 @@ smoke_test() {
   delivery="$(firestore_documents add-test-user "$user" "${SMOKE_TEST_ADDRESS:-$MAIL_FROM}")"
   change scheduler jobs run "$JOB" "--location=$REGION"
   say "  waiting for $delivery, for at most $SMOKE_SECONDS seconds"
-  outcome="$(firestore_documents await-delivery "$delivery" "$SMOKE_SECONDS" 2>&1)" || outcome="${outcome:-no answer}"
+  outcome="$(firestore_documents await-delivery "$delivery" "$SMOKE_SECONDS")"
   firestore_documents delete-test-user "$user" >/dev/null
   if [ -n "$outcome" ]; then
     local hints=("The functions' logs say why: https://console.cloud.google.com/run?project=$PROJECT_ID")

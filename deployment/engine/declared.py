@@ -1,11 +1,11 @@
 """What the pipeline has in a project, as data."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from deployment.engine.discovery import Method, Resource, method
+from deployment.engine.discovery import Method, Request, Resource, method
 from deployment.engine.policy import Grant
 
 
@@ -20,6 +20,11 @@ class Kind:
         id_in: where a new resource's id goes: a parameter's name, such as `serviceId`, or `body` for the field `name`.
             Empty where Google chooses the name.
         masks_whole_fields: whether its update masks name no field within another.
+        replaces_fields: whether an update sends nothing of a field but what is ours.
+        in_another: whether it is in a resource that may not be there yet.
+        list_filter: what its list is asked for, where Google requires it.
+        named: what stands before the id in a name, where that is not the collection.
+        operations: the collection of the operations that the run waits for after a change; empty where it need not.
     """
 
     api: str
@@ -27,6 +32,11 @@ class Kind:
     collection: str
     id_in: str = ""
     masks_whole_fields: bool = False
+    replaces_fields: bool = False
+    in_another: bool = False
+    list_filter: str = ""
+    named: str = ""
+    operations: str = ""
 
     def has(self, verb: str) -> bool:
         """Whether its resources have a method."""
@@ -44,6 +54,10 @@ class Kind:
         """
         return method(self.api, self.version, f"{self.collection}.{verb}")
 
+    def operation(self, name: str) -> Request:
+        """The request that looks at an operation."""
+        return method(self.api, self.version, f"{self.operations}.get").request(name)
+
 
 @dataclass(frozen=True)
 class NameOf:
@@ -54,19 +68,6 @@ class NameOf:
     """
 
     what: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class LeftAlone:
-    """What people may change by hand: the run names it, and leaves it as it is.
-
-    Attributes:
-        usual: the fields as they are where nobody has changed them.
-        lines: what to say where they are not.
-    """
-
-    usual: Mapping[str, Any]
-    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,11 +84,17 @@ class Declared:
         at_first: fields that it gets when it is made, and that people may change afterwards.
         fixed: fields that no request changes. Where they are others, the run ends and says `if_other`.
         if_other: what is wrong then, and a line of what to do.
-        left_alone: what people may change.
+        left_alone: what people may change by hand: the lines that a run says of the resource as it is, if any.
         grants: what its policy is to grant.
-        takes_back: what its policy is not to grant. What else it grants is left alone.
+        takes_back: whether its policy is not to grant something. What else it grants is left alone.
+        where: how the lines of a run name what a grant is on, where that is not `what`.
+        asked_first: by members, the request before they are first granted something: that Google make the account of a
+            service of its own.
+        if_taken_back: a line that a run says after it took something back.
+        policy_alone: only the policy is declared: something else makes the resource.
         in_gcloud: how gcloud's commands about its policy name it, such as `pubsub topics t`.
         found_by: fields by which it is found where Google chooses the name.
+        listed_in: the parent whose list has it, where that is not its own: such as collectionGroups/- for all groups.
         after: the `what` of others that must be there first, beside those that its fields name.
         absent: it is not to be there, nor any other with the fields of `found_by`.
     """
@@ -100,19 +107,29 @@ class Declared:
     at_first: Mapping[str, Any] = field(default_factory=dict)
     fixed: Mapping[str, Any] = field(default_factory=dict)
     if_other: tuple[str, ...] = ()
-    left_alone: LeftAlone | None = None
+    left_alone: Callable[[Resource], tuple[str, ...]] = lambda _: ()
     grants: tuple[Grant, ...] = ()
-    takes_back: tuple[Grant, ...] = ()
+    takes_back: Callable[[Grant], bool] | None = None
+    where: Callable[[Grant], str] | None = None
+    asked_first: Mapping[str, Request] = field(default_factory=dict)
+    if_taken_back: str = ""
+    policy_alone: bool = False
     in_gcloud: str = ""
     found_by: Mapping[str, Any] = field(default_factory=dict)
+    listed_in: str = ""
     after: tuple[str, ...] = ()
     absent: bool = False
 
     @property
     def name(self) -> str:
         """Its full name; empty where Google chooses it."""
-        collection = self.kind.collection.rpartition(".")[2]
-        return f"{self.parent}/{collection}/{self.id}" if self.id else ""
+        collection = self.kind.named or self.kind.collection.rpartition(".")[2]
+        return "/".join(filter(None, [self.parent, collection, self.id])) if self.id else ""
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether it is looked for in a list."""
+        return bool(self.listed_in) or not self.id
 
     @property
     def needs(self) -> frozenset[str]:

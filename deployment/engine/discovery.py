@@ -41,7 +41,7 @@ class Request:
     method: "Method"
     target: str
     path: str
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str | list[str]] = field(default_factory=dict)
     body: Resource | None = None
 
 
@@ -76,17 +76,22 @@ class Method:
 
     def has_parameter(self, name: str) -> bool:
         """Whether the method takes a parameter."""
-        return name in self.described["parameters"]
+        return name in self._parameters
 
     @functools.cached_property
     def target_parameter(self) -> str:
-        """The one parameter of the path."""
-        (name,) = [name for name, each in self.described["parameters"].items() if each["location"] == "path"]
+        """The parameter of the path that is a full name."""
+        (name,) = [name for name, each in self._parameters.items() if each["location"] == "path" and "pattern" in each]
         return str(name)
+
+    @property
+    def _parameters(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.described["parameters"]
+        return found
 
     def takes(self, target: str) -> bool:
         """Whether a name is one that the method's path is made with."""
-        pattern = self.described["parameters"][self.target_parameter]["pattern"]
+        pattern = self._parameters[self.target_parameter]["pattern"]
         return re.fullmatch(pattern, target) is not None
 
     def field_schema(self, name: str, *, of: str = "request") -> Mapping[str, Any]:
@@ -123,7 +128,7 @@ class Method:
         body: Resource | None = None,
         *,
         ours: Resource | None = None,
-        query: Mapping[str, str] = MappingProxyType({}),
+        query: Mapping[str, str | list[str]] = MappingProxyType({}),
     ) -> Request:
         """A request of this method.
 
@@ -132,7 +137,7 @@ class Method:
             body: becomes JSON.
             ours: the part of the body that is to be checked, where the rest was read from Google, who may know fields
                 that the document does not.
-            query: parameters.
+            query: parameters, also others of the path.
 
         Raises:
             InvalidRequest: the discovery document does not allow it.
@@ -146,7 +151,9 @@ class Method:
             raise InvalidRequest(f"{self.id}: {'needs a' if body is None else 'takes no'} body")
         if body is not None:
             check_body(self, body if ours is None else ours)
-        path = uritemplate.expand(self.described["path"], {self.target_parameter: target})
+        in_path = {name: value for name, value in query.items() if self._parameters[name]["location"] == "path"}
+        path = uritemplate.expand(self.described["path"], {self.target_parameter: target, **in_path})
+        query = {name: value for name, value in query.items() if name not in in_path}
         return Request(method=self, target=target, path=path, query=query, body=body)
 
 

@@ -8,16 +8,18 @@ import requests
 from google.auth.exceptions import RefreshError, TransportError
 from google.auth.transport.requests import AuthorizedSession
 
-from deployment.engine.discovery import Method, Request, Resource
+from deployment.engine.declared import Kind
+from deployment.engine.discovery import Request, Resource
 from deployment.engine.google_error import GoogleError
 
 ATTEMPTS = 10
 FIRST_WAIT_SECONDS = 2
 LONGEST_WAIT_SECONDS = 60
 _CALL_SECONDS = 60.0
+_LOOKS_AT_OPERATION = 300
 
-_ON_THE_PROJECTS_QUOTA = frozenset({"billingbudgets"})
-"""Interfaces about no project, which count for the quota of the project that is deployed to, where they are enabled.
+_ON_THE_PROJECTS_QUOTA = frozenset({"billingbudgets", "firebaserules"})
+"""Interfaces that count for the quota of the project that is deployed to, whose interfaces are enabled.
 https://cloud.google.com/docs/quotas/set-quota-project"""
 
 
@@ -99,20 +101,45 @@ class GoogleClient:
                 return None
             raise
 
-    def all_of(self, method: Method, parent: str) -> list[Resource]:
+    def all_of(self, kind: Kind, parent: str) -> list[Resource]:
         """The resources of a list, whatever number of pages they take; none where the interface is off and may be.
+
+        Args:
+            kind: what the list is of.
+            parent: the full name of what they are in.
 
         Raises:
             GoogleError: it failed. A list of which there is none belongs to something that is not there.
         """
+        method = kind.method("list")
         found: list[Resource] = []
-        query: dict[str, str] = {}
+        query = {"filter": kind.list_filter} if kind.list_filter else {}
         while True:
-            page = self.read(method.request(parent, query=query)) or {}
+            asked = method.request(parent, query=query)
+            page = (self.read_if_there(asked) if kind.in_another else self.read(asked)) or {}
             found += page.get(method.list_field(), [])
             if not page.get("nextPageToken"):
                 return found
-            query = {"pageToken": page["nextPageToken"]}
+            query["pageToken"] = page["nextPageToken"]
+
+    def await_end(self, kind: Kind, operation: Resource) -> None:
+        """Wait for what a request has begun.
+
+        Args:
+            kind: what it is about.
+            operation: the answer to the request; a resource, where that was looked up after all, has come to its end.
+
+        Raises:
+            GoogleError: it failed, or is not over in ten minutes.
+        """
+        for _ in range(_LOOKS_AT_OPERATION):
+            if "error" in operation:
+                raise GoogleError.of_operation(operation["name"], operation["error"])
+            if operation.get("done") or "/operations/" not in operation.get("name", ""):
+                return
+            self._wait(FIRST_WAIT_SECONDS)
+            operation = self.send(kind.operation(operation["name"]))
+        raise GoogleError.of_operation(operation["name"], {"code": 4, "message": "It is not over in ten minutes."})
 
     def read(self, request: Request) -> Resource | None:
         """What a request reads; None where the interface is off and may be.

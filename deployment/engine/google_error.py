@@ -12,6 +12,13 @@ from typing import Any
 _PASSING = frozenset({"RESOURCE_EXHAUSTED", "UNAVAILABLE", "INTERNAL", "DEADLINE_EXCEEDED", "ABORTED", "UNKNOWN"})
 """Codes of what passes by itself."""
 
+_CODES = (
+    *("OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS"),
+    *("PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED"),
+    *("INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"),
+)
+"""By their numbers. https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto"""
+
 _API_OFF = "SERVICE_DISABLED"
 
 _ADVICE_FOR_REASON = {
@@ -92,6 +99,12 @@ class GoogleError(Exception):
     def of_connection(cls, request: str, error: Exception) -> "GoogleError":
         """That no answer came: nobody knows whether the request was carried out."""
         return cls(request=request, status=0, code="UNAVAILABLE", message=str(error))
+
+    @classmethod
+    def of_operation(cls, name: str, status: dict[str, Any]) -> "GoogleError":
+        """How an operation ended. https://cloud.google.com/apis/design/errors#error_model"""
+        document = {"error": {**status, "status": _CODES[status["code"]]}}
+        return cls.of_answer(name, HTTPStatus.OK, document)
 
     def __str__(self) -> str:
         return self.message

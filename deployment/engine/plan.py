@@ -57,18 +57,16 @@ class PolicyStep:
     @property
     def too_many(self) -> list[Grant]:
         """What is to be taken back."""
-        there = set(grants_in(self.policy))
-        return [each for each in self.declared.takes_back if each in there]
+        takes_back, wanted = self.declared.takes_back, set(self.declared.grants)
+        return [each for each in grants_in(self.policy) if takes_back and takes_back(each) and each not in wanted]
 
     @property
     def lines(self) -> list[tuple[str, str]]:
         """What a run says of it: verb and what."""
         added = [("created" if each in self.missing else "unchanged", each) for each in self.declared.grants]
         removed = [("removed", each) for each in self.too_many]
-        where = self.declared.what
-        return [
-            (verb, f"{each.role} on {where} for {each.member.partition(':')[2]}") for verb, each in [*added, *removed]
-        ]
+        where = self.declared.where or (lambda _: self.declared.what)
+        return [(verb, f"{each.role} on {where(each)} for {each.who}") for verb, each in [*added, *removed]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +102,8 @@ def plan(declared: Sequence[Declared], found: Found) -> list[Step | PolicyStep]:
     names = {each.what: full_name(each, actual[each.what][0]) for each in declared if actual[each.what]}
     steps: list[Step | PolicyStep] = []
     for each in _in_order(declared):
-        steps += _steps(each, actual[each.what], names)
+        if not each.policy_alone:
+            steps += _steps(each, actual[each.what], names)
         if each.what in found.policies:
             steps.append(PolicyStep(declared=each, policy=found.policies[each.what]))
     return steps
@@ -128,13 +127,20 @@ def request_of(step: Step | PolicyStep, names: Mapping[str, str]) -> Request | N
     if step.verb == "changed" and step.actual is not None:
         return _update(step, step.actual, resolved(step.declared.fields, names))
     if step.verb == "removed" and step.actual is not None:
-        return step.declared.kind.method("delete").request(full_name(step.declared, step.actual))
+        return _removal(step.declared, full_name(step.declared, step.actual))
     return None
+
+
+def _removal(declared: Declared, name: str) -> Request:
+    """Where nothing can be deleted, our fields are as nobody has set them."""
+    if declared.kind.has("delete"):
+        return declared.kind.method("delete").request(name)
+    return declared.kind.method("patch").request(name, {}, query={"updateMask": ",".join(declared.fields)})
 
 
 def policy_request(step: PolicyStep) -> Request:
     """The request that makes a policy what it is to be."""
-    policy = changed(step.policy, add=step.declared.grants, remove=step.declared.takes_back)
+    policy = changed(step.policy, add=step.declared.grants, remove=step.too_many)
     ours = {"policy": changed({}, add=step.declared.grants, remove=())}
     return step.declared.kind.method("setIamPolicy").request(step.declared.name, {"policy": policy}, ours=ours)
 
@@ -187,13 +193,14 @@ def _steps(declared: Declared, actual: Sequence[Resource], names: Mapping[str, s
         for each in actual:
             what = declared.what.replace("{name}", str(each.get("name")))
             yield Step(declared=declared, verb="removed", what=what, actual=each)
-    elif not actual:
+    elif not actual and declared.kind.has("create"):
         yield Step(declared=declared, verb="created", what=declared.what)
     else:
-        [one] = actual
+        [one] = actual or [{}]
         if any(differences(one, declared.fixed)):
             raise WrongResource(*declared.if_other)
-        fields = tuple(differences(one, _comparable(resolved(declared.fields, names))))
+        # What cannot be made is always there, though no list has it before it has fields of ours.
+        fields = tuple(differences(one, _comparable(resolved(declared.fields, names))) if actual else declared.fields)
         verb = "changed" if fields else "unchanged"
         yield Step(declared=declared, verb=verb, what=declared.what, actual=one, fields=fields)
 
@@ -211,6 +218,9 @@ def _creation(declared: Declared, fields: Resource) -> Request:
     method = declared.kind.method("create")
     if declared.name and method.takes(declared.name):  # Pub/Sub: PUT to the name itself
         return method.request(declared.name, fields)
+    if declared.kind.id_in == "accountId":  # A service account: its address begins with the id.
+        account = {"accountId": declared.id.partition("@")[0], "serviceAccount": fields}
+        return method.request(declared.parent, account)
     if declared.kind.id_in == "body":
         # As the resource itself has it: in full, but for the metrics of Cloud Logging.
         name = declared.id if declared.kind.api == "logging" else declared.name
@@ -229,7 +239,8 @@ def _update(step: Step, actual: Resource, fields: Resource) -> Request:
     method = kind.method("patch")
     to_mask = top_of if kind.masks_whole_fields else method.mask_path
     mask = ",".join(dict.fromkeys(map(to_mask, step.fields)))
-    ours = {top: whole[top] for top in dict.fromkeys(map(top_of, step.fields)) if top in whole}
+    sent = own if kind.replaces_fields else whole
+    ours = {top: sent[top] for top in dict.fromkeys(map(top_of, step.fields)) if top in sent}
     if "etag" in actual and method.field_schema("etag"):
         ours["etag"] = actual["etag"]
     if method.has_parameter("updateMask"):

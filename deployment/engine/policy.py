@@ -4,7 +4,7 @@ https://cloud.google.com/iam/docs/reference/rest/v1/Policy
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from deployment.engine.discovery import Method, Request, Resource
 
@@ -19,39 +19,55 @@ class Grant:
     Attributes:
         role: such as roles/pubsub.publisher.
         member: such as serviceAccount:a@p.iam.gserviceaccount.com.
-        title: of its condition; empty where there is none.
+        title: of its condition, by which a grant is told from others; empty where there is none.
+        expression: of its condition.
     """
 
     role: str
     member: str
     title: str = ""
+    expression: str = field(default="", compare=False)
+
+    @property
+    def who(self) -> str:
+        """The member as the lines of a run name it."""
+        return self.member.split(":", 1)[-1]
 
 
 def grants_in(policy: Resource) -> Iterator[Grant]:
     """All that a policy grants."""
     for binding in policy.get("bindings", []):
+        condition = binding.get("condition", {})
         for member in binding.get("members", []):
-            yield Grant(role=binding["role"], member=member, title=binding.get("condition", {}).get("title", ""))
+            yield Grant(
+                role=binding["role"],
+                member=member,
+                title=condition.get("title", ""),
+                expression=condition.get("expression", ""),
+            )
 
 
 def changed(policy: Resource, *, add: Iterable[Grant], remove: Iterable[Grant]) -> Resource:
-    """A policy with grants that have no condition added and removed.
+    """A policy with grants added and removed.
 
     Args:
         policy: as it was read, whose etag stays.
         add: what it is to grant.
         remove: what it is not to grant.
     """
-    removed = {(each.role, each.member) for each in remove}
+    too_many = set(remove)
     bindings = []
     for binding in policy.get("bindings", []):
-        members = binding.get("members", [])
-        if "condition" not in binding:
-            members = [member for member in members if (binding["role"], member) not in removed]
-        if members:
-            bindings.append({**binding, "members": members})
+        kept = [each.member for each in grants_in({"bindings": [binding]}) if each not in too_many]
+        if kept:
+            bindings.append({**binding, "members": kept})
     there = set(grants_in({"bindings": bindings}))
-    added = [{"role": each.role, "members": [each.member]} for each in add if each not in there]
+    added = [
+        {"role": each.role, "members": [each.member]}
+        | ({"condition": {"title": each.title, "expression": each.expression}} if each.title else {})
+        for each in add
+        if each not in there
+    ]
     return {**policy, "version": _VERSION, "bindings": [*bindings, *added]}
 
 
@@ -62,6 +78,6 @@ def read_request(method: Method, name: str) -> Request:
         method: `getIamPolicy` of the resource's collection.
         name: the resource's full name.
     """
-    if method.http_method == "GET":
-        return method.request(name, query={"options.requestedPolicyVersion": str(_VERSION)})
-    return method.request(name, {"options": {"requestedPolicyVersion": _VERSION}})
+    if "request" in method.described:
+        return method.request(name, {"options": {"requestedPolicyVersion": _VERSION}})
+    return method.request(name, query={"options.requestedPolicyVersion": str(_VERSION)})

@@ -34,12 +34,12 @@ def read(declared: Sequence[Declared], client: GoogleClient) -> Found:
 
 
 def _read(declared: Sequence[Declared], client: GoogleClient, threads: ThreadPoolExecutor) -> Found:
-    lists = {(each.kind, each.parent) for each in declared if not each.id}
-    listed = {(kind, parent): threads.submit(client.all_of, kind.method("list"), parent) for kind, parent in lists}
+    lists = {(each.kind, each.listed_in or each.parent) for each in declared if each.is_listed}
+    listed = {(kind, parent): threads.submit(client.all_of, kind, parent) for kind, parent in lists}
     own = {
         each.what: threads.submit(client.read_if_there, each.kind.method("get").request(each.name))
         for each in declared
-        if each.id
+        if not (each.is_listed or each.policy_alone)
     }
     policies = {
         each.what: threads.submit(client.read, read_request(each.kind.method("getIamPolicy"), each.name))
@@ -48,11 +48,13 @@ def _read(declared: Sequence[Declared], client: GoogleClient, threads: ThreadPoo
     }
     found: dict[str, list[Resource]] = {}
     for each in declared:
-        if each.id:
+        if each.policy_alone:
+            found[each.what] = []
+        elif not each.is_listed:
             resource = own[each.what].result()
             found[each.what] = [] if resource is None else [resource]
         else:
-            matching = [one for one in listed[each.kind, each.parent].result() if matches(each, one)]
+            matching = [one for one in listed[each.kind, each.listed_in or each.parent].result() if matches(each, one)]
             found[each.what] = matching if each.absent else matching[:1]
     return Found(
         resources=found,
@@ -71,8 +73,10 @@ def _policy(read: Future[Resource | None], *, is_there: bool) -> Resource:
 
 
 def matches(declared: Declared, resource: Resource) -> bool:
-    """Whether a resource has the fields that one is found by."""
-    return not list(differences(resource, declared.found_by))
+    """Whether a resource of a list is a declared one."""
+    name = str(resource.get("name"))
+    is_its = name == declared.name if declared.id else not declared.listed_in or name.startswith(f"{declared.parent}/")
+    return is_its and not list(differences(resource, declared.found_by))
 
 
 def apply(steps: Sequence[Step | PolicyStep], client: GoogleClient, done: Callable[[Step | PolicyStep], None]) -> None:
@@ -99,6 +103,8 @@ def apply(steps: Sequence[Step | PolicyStep], client: GoogleClient, done: Callab
                 _grant(step, client)
         elif (request := request_of(step, names)) is not None:
             made = client.send(request, is_done=_look_up(step, client))
+            if step.declared.kind.operations:
+                client.await_end(step.declared.kind, made)
             if step.verb == "created":
                 names[step.declared.what] = full_name(step.declared, made)
         done(step)
@@ -107,6 +113,9 @@ def apply(steps: Sequence[Step | PolicyStep], client: GoogleClient, done: Callab
 def _grant(step: PolicyStep, client: GoogleClient) -> None:
     """Change a policy as it is by now, again if somebody else has changed it meanwhile."""
     asked = read_request(step.declared.kind.method("getIamPolicy"), step.declared.name)
+    for each in step.missing:
+        if each.member in step.declared.asked_first:
+            client.send(step.declared.asked_first[each.member])
     client.send_anew(lambda: policy_request(replace(step, policy=client.send(asked))))
 
 

@@ -15,22 +15,14 @@ BUDGET = Kind(api="billingbudgets", version="v1", collection="billingAccounts.bu
 
 def budget(settings: Settings, client: GoogleClient) -> list[Declared]:
     """The budget, if there is to be one. Without BUDGET nobody asks for the billing account, to which the one who
-    deploys may have no way.
-
-    Args:
-        settings: the operator's.
-        client: reads the name of the billing account.
-
-    Raises:
-        GoogleError: the name cannot be read.
-    """
+    deploys may have no way."""
     if not settings.budget:
         return []
-    asked = method("cloudbilling", "v1", "projects.getBillingInfo").request(f"projects/{settings.project}")
+    asked = method("cloudbilling", "v1", "projects.getBillingInfo").request(f"projects/{settings.project_id}")
     # Nobody can say it in a dry run that is to turn the interface on first.
     billing = client.read(asked) or {"billingAccountName": "billingAccounts/-"}
     # At most 60 characters.
-    title = f"Reports: {settings.prefix}, {settings.project}"
+    title = f"Reports: {settings.prefix}, {settings.project_id}"
     # A budget takes no other channels than those of email.
     channels = [NameOf(channel_of(settings).what)] if settings.alert_email else []
     values = {"BUDGET": settings.budget, "PROJECT_NUMBER": settings.project_number, "CHANNELS": channels}

@@ -22,18 +22,14 @@ _HALF_AN_HOUR_SECONDS = 1_800
 
 
 def monitoring(settings: Settings) -> list[Declared]:
-    """What a project is to have.
-
-    Args:
-        settings: the operator's.
-    """
+    """What a project is to have."""
     values = _values(settings)
     channels = [channel_of(settings)] if settings.alert_email else []
     metrics = [
         Declared(
             what=f"metric {settings.prefix}-{name}",
             kind=METRIC,
-            parent=f"projects/{settings.project}",
+            parent=f"projects/{settings.project_id}",
             id=f"{settings.prefix}-{name}",
             fields=filled(f"metrics/{name}.json", values),
         )
@@ -43,7 +39,7 @@ def monitoring(settings: Settings) -> list[Declared]:
     watched = Declared(
         what=f"monitored service {settings.prefix}-reports",
         kind=SERVICE,
-        parent=f"projects/{settings.project}",
+        parent=f"projects/{settings.project_id}",
         id=f"{settings.prefix}-reports",
         fields=objective.pop("service"),
     )
@@ -60,7 +56,7 @@ def monitoring(settings: Settings) -> list[Declared]:
         Declared(
             what=f"alert policy {alert}",
             kind=POLICY,
-            parent=f"projects/{settings.project}",
+            parent=f"projects/{settings.project_id}",
             fields=filled(
                 f"alert_policies/{alert}.json",
                 {**values, "ALERT": alert, "RUNBOOK": _links(settings, alert), "CHANNELS": recipients},
@@ -73,7 +69,7 @@ def monitoring(settings: Settings) -> list[Declared]:
     dashboard = Declared(
         what=f'dashboard "{values["DASHBOARD"]}"',
         kind=DASHBOARD,
-        parent=f"projects/{settings.project}",
+        parent=f"projects/{settings.project_id}",
         fields=filled("dashboard.json", values),
         found_by={"displayName": values["DASHBOARD"]},
         after=(on_time.what,),
@@ -87,7 +83,7 @@ def channel_of(settings: Settings) -> Declared:
     return Declared(
         what=f"notification channel for {settings.alert_email}",
         kind=CHANNEL,
-        parent=f"projects/{settings.project}",
+        parent=f"projects/{settings.project_id}",
         fields=address,
         at_first={
             "displayName": f"Report pipeline ({settings.prefix})",
@@ -98,17 +94,13 @@ def channel_of(settings: Settings) -> Declared:
 
 
 def nothing_of_monitoring(settings: Settings) -> list[Declared]:
-    """That a project is to have none of it: neither what this version declares nor what carries the pipeline's label.
-
-    Args:
-        settings: the operator's.
-    """
+    """That a project is to have none of it: neither what is declared nor what carries the pipeline's label."""
     gone = [each.gone() for each in monitoring(settings) if each.kind not in {POLICY, CHANNEL}]
     labelled = {"userLabels": {"pipeline": settings.prefix}}
     policies = Declared(
         what="alert policy {name}",
         kind=POLICY,
-        parent=f"projects/{settings.project}",
+        parent=f"projects/{settings.project_id}",
         found_by=labelled,
         after=(*(each.what for each in gone), "notification channel {name}"),
         absent=True,
@@ -116,7 +108,7 @@ def nothing_of_monitoring(settings: Settings) -> list[Declared]:
     channels = Declared(
         what="notification channel {name}",
         kind=CHANNEL,
-        parent=f"projects/{settings.project}",
+        parent=f"projects/{settings.project_id}",
         found_by=labelled,
         absent=True,
     )
@@ -136,7 +128,7 @@ def _values(settings: Settings) -> dict[str, Any]:
     return {
         "PREFIX": settings.prefix,
         "REGION": settings.region,
-        "PROJECT_ID": settings.project,
+        "PROJECT_ID": settings.project_id,
         "QUEUE_NAME": settings.queue_name,
         "TOPIC": settings.topic,
         "DASHBOARD": f"Report pipeline ({settings.prefix})",

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from deployment.engine.declared import Declared, Kind, LeftAlone
+from deployment.engine.declared import Declared, Kind
 from deployment.engine.google_client import GoogleClient
 from deployment.engine.policy import Grant
 from deployment.flags_file import fields_of
@@ -45,22 +45,14 @@ def queues(settings: Settings) -> list[Declared]:
         fields.setdefault("rateLimits", {})["maxDispatchesPerSecond"] = rate
     continuations = fields_of(_ROOT / "deployment" / "continuation-queue.yaml", FIELDS)
     return [
-        *(_queue(settings, name, fields, sets_rate=rate is not None) for name in _names(settings)),
+        *(_queue(settings, name, fields, sets_rate=rate is not None) for name in queue_names(settings)),
         _queue(settings, settings.continuations, continuations, sets_rate=False),
     ]
 
 
 def no_queues(settings: Settings, client: GoogleClient) -> list[Declared]:
-    """That a project is to have none of them, however many there are.
-
-    Args:
-        settings: the operator's.
-        client: lists them.
-
-    Raises:
-        GoogleError: they cannot be listed.
-    """
-    names = [queue["name"].rpartition("/")[2] for queue in client.all_of(QUEUE.method("list"), settings.place)]
+    """That a project is to have none of them, however many there are."""
+    names = [queue["name"].rpartition("/")[2] for queue in client.all_of(QUEUE, settings.place)]
     ours = re.compile(rf"{re.escape(settings.queue_name)}(-[0-9]+)?|{re.escape(settings.continuations)}")
     return [_queue(settings, name, {}, sets_rate=False).gone() for name in names if ours.fullmatch(name)]
 
@@ -85,33 +77,31 @@ def rate_of_the_ramp(settings: Settings, today: date) -> float | None:
     return None if ramp.is_over(today) else ramp.rate(today)
 
 
-def _names(settings: Settings) -> list[str]:
+def queue_names(settings: Settings) -> list[str]:
+    """The report queues."""
     return [settings.queue_name, *(f"{settings.queue_name}-{number}" for number in range(2, settings.queues + 1))]
 
 
 def _queue(settings: Settings, name: str, fields: dict[str, Any], *, sets_rate: bool) -> Declared:
     dispatcher = f"serviceAccount:{settings.account('dispatcher')}"
     setter = Grant(role=_SETTER, member=dispatcher)
+    paused = (
+        f"queue {name} is paused by hand and stays so: it sends no report.",
+        f"To resume it: gcloud tasks queues resume {name} --location={settings.region} --project={settings.project_id}",
+    )
     return Declared(
         what=f"queue {name}",
         kind=QUEUE,
         parent=settings.place,
         id=name,
         fields=fields,
-        left_alone=LeftAlone(
-            usual={"state": "RUNNING"},
-            lines=(
-                f"queue {name} is paused by hand and stays so: it sends no report.",
-                f"To resume it: gcloud tasks queues resume {name} --location={settings.region}"
-                f" --project={settings.project}",
-            ),
-        ),
+        left_alone=lambda actual: () if actual.get("state") == "RUNNING" else paused,
         grants=(
             Grant(role="roles/cloudtasks.enqueuer", member=dispatcher),
             # For the queue's retry settings, which the dispatcher reads.
             Grant(role="roles/cloudtasks.viewer", member=dispatcher),
             *([setter] if sets_rate else []),
         ),
-        takes_back=() if sets_rate else (setter,),
+        takes_back=None if sets_rate else lambda grant: grant == setter,
         in_gcloud=f"tasks queues {name} --location={settings.region}",
     )

@@ -11,11 +11,7 @@ SUBSCRIPTION = Kind(api="pubsub", version="v1", collection="projects.subscriptio
 
 
 def topics(settings: Settings) -> list[Declared]:
-    """The topics and subscriptions of a project.
-
-    Args:
-        settings: the operator's.
-    """
+    """The topics and subscriptions of a project."""
     signer = f"serviceAccount:service-{settings.project_number}@gcp-sa-pubsub.iam.gserviceaccount.com"
     functions = ["dispatcher", "worker", *(["mail-events"] if settings.with_mail_events else [])]
     publishers = [f"serviceAccount:{settings.account(name)}" for name in functions]
@@ -53,7 +49,7 @@ def _topic(settings: Settings, name: str, publishers: list[str]) -> Declared:
     return Declared(
         what=f"topic {name}",
         kind=TOPIC,
-        parent=f"projects/{settings.project}",
+        parent=f"projects/{settings.project_id}",
         id=name,
         grants=tuple(Grant(role="roles/pubsub.publisher", member=member) for member in publishers),
         in_gcloud=f"pubsub topics {name}",
@@ -72,14 +68,14 @@ def _subscription(
     return Declared(
         what=f"subscription {name}",
         kind=SUBSCRIPTION,
-        parent=f"projects/{settings.project}",
+        parent=f"projects/{settings.project_id}",
         id=name,
         fields=fields,
         # It keeps the topic that it was made with, also once that is deleted.
         fixed={"topic": topic.name},
         if_other=(
             f"the subscription {name} is not one to the topic {name}.",
-            f"When it is empty, delete it: gcloud pubsub subscriptions delete {name} --project={settings.project}",
+            f"When it is empty, delete it: gcloud pubsub subscriptions delete {name} --project={settings.project_id}",
         ),
         grants=grants,
         after=(topic.what, *after),

@@ -68,13 +68,16 @@ BARE: dict[str, Any] = {
     # What Cloud Monitoring knows of them, with each look.
     "series": [{}],
     "forced_runs": 0,
+    # Of Firestore, with the writes to it in their order, and what becomes of a delivery as it is looked at.
+    "documents": {},
+    "written": [],
+    "delivery_states": ["sent"],
 }
 
 _READS = (
     "describe",
     "list",
     "list-subscriptions",
-    "get-iam-policy",
     "access",
     "print-access-token",
     "version",
@@ -189,7 +192,8 @@ class Deployment:
             text=True,
             start_new_session=True,
         )
-        assert self._project.hangs.wait(PATIENCE_SECONDS)
+        while not self._project.hangs.wait(0.1):
+            assert process.poll() is None, process.communicate()
         os.killpg(process.pid, signal.SIGINT)
         output, errors = process.communicate(timeout=PATIENCE_SECONDS)
         self._project.hanging_command = ""

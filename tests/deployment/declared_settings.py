@@ -3,7 +3,7 @@
 from deployment.settings import Settings
 
 SETTINGS = Settings(
-    project="my-project",
+    project_id="my-project",
     project_number="123456789012",
     region="us-central1",
     prefix="report",

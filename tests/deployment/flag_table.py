@@ -17,13 +17,11 @@ from typing import Any
 TABLE = Path(__file__).with_name("gcloud_flags.json")
 
 COMMANDS = """
-artifacts repositories add-iam-policy-binding|create|delete|describe|get-iam-policy
 auth application-default login
 auth login
 auth print-access-token
 beta quotas info describe
 beta quotas preferences create
-beta services identity create
 billing accounts add-iam-policy-binding|list
 billing projects describe|link
 components install
@@ -34,20 +32,17 @@ compute routers nats create
 config get|set
 eventarc triggers delete|list
 firestore backups delete|list
-firestore backups schedules create|delete|list|update
-firestore databases clone|create|delete|describe|restore|update
+firestore backups schedules delete
+firestore databases clone|delete|restore|update
 firestore export
 firestore import
 firestore operations list
-firestore fields ttls list|update
-firestore indexes composite create|delete|list
-firestore indexes fields list|update
+firestore indexes composite delete|list
 functions delete|describe|detach
 iam roles create
-iam service-accounts add-iam-policy-binding|create|delete|get-iam-policy|list|remove-iam-policy-binding
+iam service-accounts add-iam-policy-binding|create
 iam workload-identity-pools create
 iam workload-identity-pools providers create-oidc
-iap web add-iam-policy-binding|get-iam-policy|remove-iam-policy-binding
 logging read
 projects add-iam-policy-binding|create|delete|describe|get-iam-policy|remove-iam-policy-binding|set-iam-policy
 pubsub subscriptions delete|describe
@@ -55,12 +50,12 @@ pubsub topics list-subscriptions
 run deploy
 run regions list
 run revisions list
-run services add-iam-policy-binding|delete|describe|get-iam-policy|list|remove-iam-policy-binding|update|update-traffic
+run services delete|describe|list|remove-iam-policy-binding|update|update-traffic
 scheduler jobs create http|delete|describe|pause|resume|run|update http
-secrets add-iam-policy-binding|create|delete|get-iam-policy|list|remove-iam-policy-binding
+secrets create|delete|list
 secrets versions access|add|destroy|list
 services enable|list
-tasks queues add-iam-policy-binding|create|delete|get-iam-policy|list|remove-iam-policy-binding|update
+tasks queues create|delete|list|update
 version
 """
 """What deploy.sh uses, and what the documents name: the commands of a group are separated by bars."""

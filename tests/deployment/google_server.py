@@ -299,12 +299,9 @@ class GoogleServer:
         return {"name": f"projects/{PROJECT_NUMBER}/services/{api}", "config": {"name": api}, "state": state}
 
     def _firestore(self, method: str, name: str, query: Any, body: Resource) -> Resource | None:
-        if "/documents" in name:
-            return self._documents(method, name, query, body)
         if method == "GET" and name.endswith("/fields"):
             found: list[Resource] = self._read("firestore", name)["fields"]
-            key = "ttlConfig" if "ttlConfig" in query.get("filter", "") else "indexConfig"
-            return {"fields": [field for field in found if field.get(key) is not None]}
+            return {"fields": [field for field in found if field.keys() & {"indexConfig", "ttlConfig"}]}
         return None
 
     def _firebaserules(self, method: str, name: str, _query: Any, body: Resource) -> Resource | None:
@@ -320,27 +317,6 @@ class GoogleServer:
             release["rulesetName"] = body["release"]["rulesetName"]
             return release
         return None
-
-    def _documents(self, method: str, name: str, query: Any, body: Resource) -> Resource:
-        if name.endswith(":batchWrite"):
-            for write in body["writes"]:
-                del self.resources[f"firestore/{write['delete']}"]
-            return {}
-        if name.endswith(":commit"):
-            for write in body["writes"]:
-                if "delete" in write:
-                    del self.resources[f"firestore/{write['delete']}"]
-                else:
-                    self._put("firestore", write["update"]["name"], write["update"])
-            return {}
-        if method == "GET" and name.count("/") % 2 == 1:
-            found = [
-                value
-                for key, value in self.resources.items()
-                if key.startswith(f"firestore/{name}/") and "/" not in key.removeprefix(f"firestore/{name}/")
-            ]
-            return {"documents": found[: int(query["pageSize"])]} if found else {}
-        return self._get("firestore", name)
 
     def _iam(self, method: str, name: str, _query: Any, body: Resource) -> Resource | None:
         if method == "GET" and name.endswith("/serviceAccounts"):

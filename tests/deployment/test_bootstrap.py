@@ -83,7 +83,9 @@ def bootstrapped(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> 
     second = deployment.deploy("--console")
     assert second.status == 0, second.text
     assert not [
-        change for change in deployment.changes if change.startswith(("projects", "iam", "services", "artifacts"))
+        change
+        for change in deployment.changes
+        if change.startswith(("cloudresourcemanager", "iam.", "services", "artifactregistry"))
     ]
     return Bootstrapped(state=deployment.state, administrators=administrators, deployers=deployment.calls)
 

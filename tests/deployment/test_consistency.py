@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from deployment.resources.queues import FIELDS, QUEUE
+from deployment.resources.secrets import OF_PROVIDERS, OWN
 from functions.shared.queues.retry_policy import DISPATCH_DEADLINE
 from functions.shared.records.dead_letter import DeadLetterReason
 from functions.shared.records.delivery import DeliveryFailure
@@ -111,13 +112,13 @@ def test_every_secret_is_made_and_given_to_the_function_that_reads_it() -> None:
         for field, info in kind.model_fields.items()
         if not info.repr
     }
-    files = ("secrets", "functions", "settings", "mail_provider", "mail_events")
+    files = ("functions", "settings", "mail_provider")
     sources = {name: (DEPLOYMENT / f"{name}.sh").read_text(encoding="utf-8") for name in files}
     made = {
         (variable, function)
-        for call in (r'ensure_secret ([A-Z_]+) "?([a-z -]+)"? "', r"let_read ([A-Z_]+) ([a-z-]+);")
-        for variable, functions in re.findall(call, sources["secrets"] + sources["mail_events"])
-        for function in functions.split()
+        for variable, functions in (OF_PROVIDERS | OWN).items()
+        for function in functions
+        if function != "console"
     }
     secrets_of = sources["functions"].partition("secrets_of() {")[2].partition("\n}")[0]
     given = {

@@ -1,6 +1,5 @@
 """deploy.sh against a gcloud that keeps state as the services do, and refuses what the real one refuses."""
 
-import json
 import re
 import shutil
 from collections.abc import Callable
@@ -15,7 +14,6 @@ from functions.shared.records.ids import delivery_id
 from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, MailProviderName, Settings, WorkerSettings
 from functions.worker.mail.provider import PROVIDER_SETTINGS
 from tests.deployment.conftest import PROJECT, SECRETS, Deployment, FirstDeployment, Outcome, environment_of
-from tests.deployment.google_server import GoogleServer
 from tests.deployment.stand_in.call import DISABLED
 from tests.git import git
 
@@ -119,9 +117,7 @@ class TestBareProject:
         words = [" ".join(call[:4]) for call in first_deployment.calls]
         # What it is asked in the checks, the API cannot say; it says it before anything is made.
         reads = [index for index, call in enumerate(words) if call == "beta quotas info describe"]
-        made = [
-            index for index, call in enumerate(words) if re.search(r"\b(create|deploy|add-iam-policy-binding)\b", call)
-        ]
+        made = [index for index, call in enumerate(words) if re.search(r"\b(create|deploy|setIamPolicy)\b", call)]
         assert reads[0] < words.index("services enable artifactregistry.googleapis.com cloudbuild.googleapis.com")
         assert reads[-1] < min(made)
 
@@ -299,6 +295,7 @@ def _disable_api(state: State) -> None:
     state["enabled"].remove("monitoring.googleapis.com")
 
 
+FIELDS = f"projects/{PROJECT}/databases/(default)/collectionGroups"
 PAUSE = ["scheduler jobs update http report-dispatch", "scheduler jobs pause report-dispatch"]
 RESUME = ["scheduler jobs resume report-dispatch", "scheduler jobs update http report-dispatch"]
 WORKER = [*PAUSE, "run deploy report-worker", *RESUME]
@@ -308,28 +305,35 @@ WORKER = [*PAUSE, "run deploy report-worker", *RESUME]
     ("by_hand", "step", "mended"),
     [
         (_disable_api, "apis", ["services enable monitoring.googleapis.com"]),
-        (_remove("/collectionGroups/dead_letters/indexes/"), "firestore", ["firestore indexes composite create"] * 3),
         (
-            _set("deliveries/fields/expire_at", "ttlConfig", value={}),
+            _remove("/collectionGroups/dead_letters/indexes/"),
             "firestore",
-            ["firestore fields ttls update expire_at"],
+            ["firestore.projects.databases.collectionGroups.indexes.create dead_letters"] * 3,
+        ),
+        (
+            lambda state: state["resources"].pop(f"{FIELDS}/deliveries/fields/expire_at"),
+            "firestore",
+            ["firestore.projects.databases.collectionGroups.fields.patch expire_at"],
         ),
         (
             _set("report_subscriptions/fields/shard", "indexConfig", value={"indexes": []}),
             "firestore",
-            ["firestore REST PATCH shard"],
+            ["firestore.projects.databases.collectionGroups.fields.patch shard"],
         ),
         (
             _forget_binding("project"),
             "accounts",
-            ["beta services identity create", f"projects add-iam-policy-binding {PROJECT}"],
+            [
+                "serviceusage.services.generateServiceIdentity pubsub.googleapis.com",
+                f"cloudresourcemanager.projects.setIamPolicy {PROJECT}",
+            ],
         ),
         (
             _grants_of_old,
             "accounts",
             [
-                f"projects remove-iam-policy-binding {PROJECT}",
-                f"iam service-accounts remove-iam-policy-binding report-events@{DOMAIN}",
+                f"iam.projects.serviceAccounts.setIamPolicy report-events@{DOMAIN}",
+                f"cloudresourcemanager.projects.setIamPolicy {PROJECT}",
             ],
         ),
         (
@@ -337,7 +341,7 @@ WORKER = [*PAUSE, "run deploy report-worker", *RESUME]
             "messaging",
             ["cloudtasks.projects.locations.queues.setIamPolicy reports"],
         ),
-        (_open_to_all, "functions", ["run services remove-iam-policy-binding report-worker"]),
+        (_open_to_all, "functions", ["run.projects.locations.services.setIamPolicy report-worker"]),
         (
             _set("/queues/reports", "rateLimits", "maxDispatchesPerSecond", value=99),
             "messaging",
@@ -726,8 +730,12 @@ class TestFailures:
         ("command", "gone", "step"),
         [
             ("services enable", "", "apis"),
-            ("firestore indexes composite create", "/collectionGroups/users/indexes/", "firestore"),
-            ("iam service-accounts create", "/serviceAccounts/report-build@", "accounts"),
+            (
+                "firestore.projects.databases.collectionGroups.indexes.create",
+                "/collectionGroups/users/indexes/",
+                "firestore",
+            ),
+            ("iam.projects.serviceAccounts.create", "/serviceAccounts/report-build@", "accounts"),
             ("secrets versions add", "/secrets/report-sendgrid-api-key", "secrets"),
             ("cloudtasks.projects.locations.queues.create", "/queues/reports", "messaging"),
             ("run deploy", "/services/report-worker", "functions"),
@@ -752,7 +760,7 @@ class TestFailures:
     def test_a_first_deployment_that_stops_goes_on_from_there(
         self, bare: Deployment, first_deployment: FirstDeployment
     ) -> None:
-        bare.fail("iam service-accounts create", "PERMISSION_DENIED: no")
+        bare.fail("iam.projects.serviceAccounts.create", "PERMISSION_DENIED: no")
         bare.fail("run deploy", "Build failed; check build logs for details")
         assert bare.deploy().status == 1
         stopped = bare.deploy()
@@ -859,7 +867,7 @@ class TestOnly:
         assert len(bare.changes) == 1
 
 
-def _fill(firestore: GoogleServer, database: str = "(default)") -> State:
+def _fill(deployed: Deployment, database: str = "(default)") -> set[str]:
     """Documents of the pipeline, more than a page of them, and of the team."""
     root = f"projects/{PROJECT}/databases/{database}/documents"
     paths = [f"deliveries/{number}" for number in range(301)]
@@ -873,9 +881,9 @@ def _fill(firestore: GoogleServer, database: str = "(default)") -> State:
         "users/1/runs/1",
         "users/1/events/1",
     ]
-    for path in paths:
-        firestore.resources[f"firestore/{root}/{path}"] = {"name": f"{root}/{path}"}
-    return dict(firestore.resources)
+    names = {f"{root}/{path}" for path in paths}
+    deployed.edit(lambda state: state["documents"].update({name: {"name": name} for name in names}))
+    return set(deployed.state["documents"])
 
 
 def _databases_of(deployed: Deployment, prefix: str) -> set[tuple[str, str]]:
@@ -918,11 +926,8 @@ class TestTeardown:
         assert "run services delete report-worker" in outcome.output
         assert deployed.state == before
 
-    def test_deletes_data_when_that_is_said_and_leaves_what_is_not_its_own(
-        self, deployed: Deployment, firestore: GoogleServer
-    ) -> None:
-        before = _fill(firestore)
-        deployed.settings |= firestore.environment_of("firestore")
+    def test_deletes_data_when_that_is_said_and_leaves_what_is_not_its_own(self, deployed: Deployment) -> None:
+        before = _fill(deployed)
         foreign: dict[str, dict[str, Any]] = {
             f"{PLACE}/queues/reports-of-others": {"state": "RUNNING"},
             f"{PLACE}/services/reporting": {"metadata": {"name": "reporting"}},
@@ -935,26 +940,24 @@ class TestTeardown:
             lambda state: state["resources"].update({name: value | {"name": name} for name, value in foreign.items()})
         )
         assert deployed.deploy("--teardown", "--delete-data", answer=f"{PROJECT}\n").status == 0
-        assert set(firestore.resources) == {name for name in before if "/users/" in name}
+        assert set(deployed.state["documents"]) == {name for name in before if "/users/" in name}
         assert set(foreign) <= set(deployed.state["resources"])
 
-    def test_two_pipelines_in_one_project(self, deployed: Deployment, firestore: GoogleServer) -> None:
-        before = _fill(firestore)
-        deployed.settings |= {"PREFIX": "staging"} | firestore.environment_of("firestore")
+    def test_two_pipelines_in_one_project(self, deployed: Deployment) -> None:
+        before = _fill(deployed)
+        deployed.settings["PREFIX"] = "staging"
         assert deployed.deploy().status == 0
         outcome = deployed.deploy("--teardown", "--delete-data", answer=f"{PROJECT}\n")
         assert outcome.status == 0
-        assert firestore.resources == before
+        assert set(deployed.state["documents"]) == before
         del deployed.settings["PREFIX"]
         assert deployed.deploy().status == 0
         assert deployed.changes == []
 
-    def test_two_pipelines_with_a_database_each(self, deployed: Deployment, firestore: GoogleServer) -> None:
-        _fill(firestore, "restored")
-        before = _fill(firestore)
-        deployed.settings |= {"PREFIX": "staging", "FIRESTORE_DATABASE": "staging-data"} | firestore.environment_of(
-            "firestore"
-        )
+    def test_two_pipelines_with_a_database_each(self, deployed: Deployment) -> None:
+        _fill(deployed, "restored")
+        before = _fill(deployed)
+        deployed.settings |= {"PREFIX": "staging", "FIRESTORE_DATABASE": "staging-data"}
         assert deployed.deploy().status == 0
         assert _databases_of(deployed, "staging") == {("dispatcher", "staging-data"), ("worker", "staging-data")}
         assert {"indexes", "fields"} <= {
@@ -971,7 +974,7 @@ class TestTeardown:
         assert "roles/datastore.user on the database staging-data for staging-worker@" in outcome.output
 
         assert deployed.deploy("--teardown", "--delete-data", answer=f"{PROJECT}\n").status == 0
-        assert {name for name in before if name not in firestore.resources} == {
+        assert before - deployed.state["documents"].keys() == {
             name for name in before if "/restored/" in name and "/users/" not in name
         }
         left = [name for name in deployed.state["resources"] if "/restored/" in name]
@@ -982,28 +985,10 @@ class TestTeardown:
         assert deployed.changes == []
 
 
-class Ledger(GoogleServer):
-    """A Firestore in which the delivery of a smoke test comes to be, and to its end, as it is looked at."""
-
-    def __init__(self, states: list[str]) -> None:
-        super().__init__(PROJECT)
-        self._states = states
-
-    def handle(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
-        # A colon in the last part of a path would begin the name of a method.
-        if re.search(r"/deliveries/[^/:]+$", path) and self._states:
-            state = self._states.pop(0)
-            if state:
-                fields = {"state": {"stringValue": state}, "last_error": {"stringValue": "no such key"}}
-                return 200, {"fields": fields}
-        return super().handle(method, path, body)
-
-
 class TestSmoke:
     def test_waits_until_the_report_has_arrived(self, deployed: Deployment) -> None:
-        with Ledger(["", "sending", "sent"]).running() as ledger:
-            deployed.settings |= ledger.environment_of("firestore")
-            outcome = deployed.deploy("--smoke", "--only=apis")
+        deployed.edit(lambda state: state.update(delivery_states=["", "sending", "sent"]))
+        outcome = deployed.deploy("--smoke", "--only=apis")
         assert outcome.status == 0, outcome.text
         arrived = re.search(r"arrived: (report-smoke-test-\d+):(smoke-test):(\d{8}T\d{4}Z)\n", outcome.output)
         assert arrived
@@ -1011,25 +996,24 @@ class TestSmoke:
         assert arrived[0].strip() == f"arrived: {delivery_id(arrived[1], arrived[2], due_at)}"
         assert deployed.state["forced_runs"] == 1
         # User and subscription are gone again. They were new, as applications write them, and SendGrid keeps the mails.
-        assert ledger.resources == {}
-        (user, subscription) = [write["update"]["fields"] for write in json.loads(ledger.bodies[0])["writes"]]
+        assert deployed.state["documents"] == {}
+        (user, subscription) = [each["update"]["fields"] for each in deployed.state["written"] if "update" in each]
         assert user["enrolled_at"] == subscription["shard"] == {"nullValue": None}
         assert subscription["sandbox"] == {"booleanValue": True}
         assert "ya29.stand-in" not in outcome.text
 
     def test_says_what_went_wrong(self, deployed: Deployment) -> None:
-        with Ledger(["sending", "dead"]).running() as ledger:
-            deployed.settings |= ledger.environment_of("firestore")
-            outcome = deployed.deploy("--smoke", "--only=apis")
+        deployed.edit(lambda state: state.update(delivery_states=["sending", "dead"]))
+        outcome = deployed.deploy("--smoke", "--only=apis")
         assert outcome.status == 1
         assert "is dead: no such key" in outcome.errors
         assert "ramped up" not in outcome.errors
-        assert ledger.resources == {}
+        assert deployed.state["documents"] == {}
 
     def test_says_during_a_ramp_that_it_waits_behind_others(self, deployed: Deployment) -> None:
-        with Ledger(["dead"]).running() as ledger:
-            deployed.settings |= {**ledger.environment_of("firestore"), "RAMP_START": "2126-12-01"}
-            outcome = deployed.deploy("--smoke", "--only=apis")
+        deployed.edit(lambda state: state.update(delivery_states=["dead"]))
+        deployed.settings["RAMP_START"] = "2126-12-01"
+        outcome = deployed.deploy("--smoke", "--only=apis")
         assert outcome.status == 1
         assert "While a new domain is ramped up, the test waits behind" in outcome.errors
 

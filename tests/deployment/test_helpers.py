@@ -1,13 +1,11 @@
 """The helpers that compare a resource with what the deployment wants, fill in templates and stage a function."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deployment.cpu_quota import cpu_quota
-from deployment.firestore_indexes import existing_fields, missing_composite, missing_fields
 from deployment.resource_diff import differences, find, is_same
 from deployment.stage_function import hash_of, stage
 from deployment.templates import fill
@@ -92,55 +90,6 @@ def test_fills_in_values_of_any_kind() -> None:
         "d": [{"e": '-quote " and ${NAME}-'}],
         "f": 1,
     }
-
-
-def test_an_index_is_recognized_whatever_firestore_adds_to_it() -> None:
-    fields = [{"fieldPath": "a", "order": "ASCENDING"}, {"fieldPath": "b", "order": "DESCENDING"}]
-    wanted = {"indexes": [{"collectionGroup": "c", "queryScope": "COLLECTION", "fields": fields}]}
-    existing = {
-        "name": "projects/p/databases/(default)/collectionGroups/c/indexes/1",
-        "queryScope": "COLLECTION",
-        "fields": [*fields, {"fieldPath": "__name__", "order": "DESCENDING"}],
-    }
-    assert list(missing_composite(wanted, [existing])) == []
-    other = json.loads(json.dumps(existing).replace("DESCENDING", "ASCENDING"))
-    assert list(missing_composite(wanted, [other])) == [
-        [
-            "--collection-group=c",
-            "--query-scope=collection",
-            "--field-config=field-path=a,order=ascending",
-            "--field-config=field-path=b,order=descending",
-        ]
-    ]
-
-
-FIELDS = "projects/p/databases/(default)/collectionGroups/c/fields"
-GROUP = {"queryScope": "COLLECTION_GROUP", "fields": [{"fieldPath": "a", "order": "ASCENDING"}], "state": "READY"}
-
-
-@pytest.mark.parametrize(
-    ("config", "is_missing"),
-    [
-        (None, True),
-        ({"usesAncestorConfig": True, "indexes": [GROUP]}, True),
-        ({"indexes": [GROUP | {"queryScope": "COLLECTION"}]}, True),
-        ({}, True),
-        ({"indexes": [GROUP]}, False),
-    ],
-)
-def test_a_field_gets_the_indexes_of_the_file_and_no_others(config: Any, *, is_missing: bool) -> None:
-    index = {"queryScope": "COLLECTION_GROUP", "order": "ASCENDING"}
-    wanted = {"fieldOverrides": [{"collectionGroup": "c", "fieldPath": "a", "indexes": [index]}]}
-    existing = [] if config is None else [{"name": f"{FIELDS}/a", "indexConfig": config}]
-    assert list(missing_fields(wanted, existing)) == ([["c", "a", json.dumps([index])]] if is_missing else [])
-    assert list(existing_fields(wanted, existing)) == ([] if is_missing else [("c", "a")])
-
-
-def test_an_exempt_field_has_no_index() -> None:
-    wanted = {"fieldOverrides": [{"collectionGroup": "c", "fieldPath": "a", "indexes": []}]}
-    existing = [{"name": f"{FIELDS}/a", "indexConfig": {"indexes": [GROUP]}}]
-    assert list(missing_fields(wanted, existing)) == [["c", "a", "[]"]]
-    assert list(missing_fields(wanted, [{"name": f"{FIELDS}/a", "indexConfig": {}}])) == []
 
 
 def test_the_hash_is_of_the_content_alone(tmp_path: Path) -> None:

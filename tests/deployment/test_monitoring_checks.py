@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,26 +11,14 @@ from deployment.engine.declared import Kind
 from deployment.engine.discovery import InvalidRequest, check_body
 from deployment.resources.monitoring import DASHBOARD, METRIC, POLICY, SERVICE, monitoring
 from deployment.resources.monitoring import OBJECTIVE as OBJECTIVE_KIND
-from deployment.settings import Settings
+from tests.deployment import declared_settings
 from tests.deployment.stand_in.invalid import Invalid
 from tests.deployment.stand_in.logging_filter import check_extractor, check_logging_filter
 from tests.deployment.stand_in.monitoring import Monitored
 from tests.deployment.stand_in.monitoring_filter import select
 
 OBJECTIVE = "projects/my-project/services/report-reports/serviceLevelObjectives/on-time"
-SETTINGS = Settings(
-    project="my-project",
-    project_number="123456789012",
-    region="us-central1",
-    prefix="report",
-    queue_name="reports",
-    full_rate=10,
-    alert_email="",
-    notification_channels=("projects/my-project/notificationChannels/1",),
-    slo_percent="99",
-    runbook_url="https://wiki.example/runbooks",
-    budget="",
-)
+SETTINGS = replace(declared_settings.SETTINGS, alert_email="")
 DECLARED = {each.what: each for each in monitoring(SETTINGS)}
 
 

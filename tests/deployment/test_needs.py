@@ -150,7 +150,7 @@ def test_what_no_kind_declares_any_more_is_taken_back(
     assert "gcloud secrets delete report-sales-database-url" in outcome.output
     # As long as the former worker runs it has what it reads.
     changes = deployed.changes
-    taken_back = "secrets remove-iam-policy-binding report-sales-database-url"
+    taken_back = "secretmanager.projects.secrets.setIamPolicy report-sales-database-url"
     assert changes.index("run deploy report-worker") < changes.index(taken_back)
 
     write(checkout, "")
@@ -166,7 +166,7 @@ def test_what_no_kind_declares_any_more_is_taken_back(
 def test_a_dry_run_shows_what_is_given(former: Deployment) -> None:
     outcome = former.deploy("--dry-run")
     assert outcome.status == 0, outcome.text
-    for shown in ("report-kinds-dataset-analytics", "secrets create report-sales-database-url"):
+    for shown in ("roles/bigquery.dataViewer on dataset analytics", "secrets create report-sales-database-url"):
         assert shown in outcome.output
     assert "hidden" not in outcome.text
     assert former.changes == []
@@ -175,7 +175,7 @@ def test_a_dry_run_shows_what_is_given(former: Deployment) -> None:
 def test_a_dry_run_shows_what_is_taken_back(deployed: Deployment, checkout: Path) -> None:
     write(checkout, "")
     outcome = deployed.deploy("--dry-run", "--only=worker")
-    for shown in ("projects remove-iam-policy-binding", "secrets remove-iam-policy-binding report-sales-database-url"):
+    for shown in ("on dataset analytics for report-worker@", "secrets/report-sales-database-url", "to be removed: "):
         assert shown in outcome.output
     assert deployed.changes == []
 

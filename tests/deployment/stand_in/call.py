@@ -16,12 +16,8 @@ DISABLED = (
     "- '@type': type.googleapis.com/google.rpc.ErrorInfo\n  reason: SERVICE_DISABLED"
 )
 API_OF = {
-    "artifacts": "artifactregistry",
     "eventarc": "eventarc",
-    "firestore": "firestore",
     "functions": "cloudfunctions",
-    "iam": "iam",
-    "iap": "iap",
     "pubsub": "pubsub",
     "quotas": "cloudquotas",
     "run": "run",
@@ -30,11 +26,8 @@ API_OF = {
     "tasks": "cloudtasks",
 }
 COLLECTION_OF = {
-    "artifacts repositories": "locations/{location}/repositories",
     "eventarc triggers": "locations/{location}/triggers",
     "functions": "locations/{region}/functions",
-    "iam service-accounts": "serviceAccounts",
-    "iap web": "locations/{region}/services",
     "pubsub topics": "topics",
     "run": "locations/{region}/services",
     "run services": "locations/{region}/services",
@@ -196,72 +189,6 @@ class Call:
     def _any_resume(self) -> Resource:
         self._get()["state"] = "ENABLED" if self.group == "scheduler jobs" else "RUNNING"
         return {}
-
-    # Policies.
-
-    def _policy_key(self) -> str:
-        if self.group == "projects":
-            return "project"
-        if self.group == "iap web":
-            name = f"{self._collection()}/{self.flags['service']}"
-            self._get(name)
-            return f"iap/{name}"
-        name = self._name()
-        self._get(name)
-        return name
-
-    def _any_get_iam_policy(self) -> Resource:
-        bindings = self.state["policies"].get(self._policy_key(), [])
-        return {
-            "bindings": [
-                {
-                    "role": role,
-                    "members": [member],
-                    **({"condition": {"title": title, "expression": expression}} if title else {}),
-                }
-                for role, member, title, expression in bindings
-            ]
-        }
-
-    def _any_add_iam_policy_binding(self) -> Resource:
-        key = self._policy_key()
-        member = self.flags["member"]
-        self._require_member(member)
-        policy = self.state["policies"].setdefault(key, [])
-        if "condition" not in self.flags and any(title for _, _, title, _ in policy):
-            raise self.refuse(
-                "Adding a binding without specifying a condition to a policy containing conditions is prohibited in "
-                "non-interactive mode. Run the command again with `--condition=None`"
-            )
-        binding = [self.flags["role"], member, *self._condition()]
-        if binding not in policy:
-            policy.append(binding)
-        return {}
-
-    def _condition(self) -> list[str]:
-        """The title and the expression of the flag --condition; empty without one."""
-        condition = self.flags.get("condition", "None")
-        if condition == "None":
-            return ["", ""]
-        expression, _, title = condition.removeprefix("expression=").rpartition(",title=")
-        return [title, expression]
-
-    def _any_remove_iam_policy_binding(self) -> Resource:
-        key = self._policy_key()
-        before = self.state["policies"].get(key, [])
-        named = [self.flags["role"], self.flags["member"]]
-        if "all" in self.flags:
-            after = [one for one in before if one[:2] != named]
-        else:
-            after = [one for one in before if one != [*named, *self._condition()]]
-        if after == before:
-            raise self.refuse("Policy binding with the specified principal, role, and condition not found!")
-        self.state["policies"][key] = after
-        return {}
-
-    def _require_member(self, member: str) -> None:
-        if not is_visible(self.state, member):
-            raise self.refuse(f"INVALID_ARGUMENT: Service account {member.partition(':')[2]} does not exist.")
 
 
 def is_visible(state: Resource, member: str) -> bool:

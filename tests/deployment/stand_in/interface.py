@@ -11,14 +11,17 @@ from http import HTTPStatus
 
 from deployment.engine.discovery import InvalidRequest, Method, methods
 from tests.deployment.stand_in.budgets import check_budget
-from tests.deployment.stand_in.call import is_visible
+from tests.deployment.stand_in.call import NUMBER, is_visible
 from tests.deployment.stand_in.invalid import Invalid
 from tests.deployment.stand_in.monitoring import Monitored
 from tests.deployment.stand_in.permissions import BILLING_ACCOUNT, granted_by, missing_permission, roles_on
 from tests.deployment.stand_in.pubsub import check_subscription
 from tests.deployment.stand_in.rest_request import Resource, RestAnswer, RestRequest, rest_error
 
-INTERFACES = ("billingbudgets", "cloudbilling", "cloudtasks", "logging", "monitoring", "pubsub")
+INTERFACES = (
+    *("artifactregistry", "billingbudgets", "cloudbilling", "cloudresourcemanager", "cloudtasks", "firestore", "iam"),
+    *("iap", "logging", "monitoring", "pubsub", "run", "secretmanager", "serviceusage"),
+)
 """Those that the deployment calls itself."""
 
 _ON_A_PAGE = 5
@@ -72,7 +75,8 @@ def answer(state: Resource, method: Method, target: str, request: RestRequest) -
         request: the request.
     """
     api = f"{method.api}.googleapis.com"
-    if api not in state["enabled"] or state["warming"].get(api, 0) > 0:
+    is_always_on = method.api in {"cloudresourcemanager", "serviceusage"}
+    if not is_always_on and (api not in state["enabled"] or state["warming"].get(api, 0) > 0):
         if api in state["enabled"]:
             state["warming"][api] -= 1
         return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", f"{api} is off.", reason="SERVICE_DISABLED")
@@ -109,6 +113,8 @@ class _Interface:
 
     def carry_out(self, target: str, body: Resource, query: dict[str, str]) -> RestAnswer:
         match self._method.verb:
+            case "get" if "/operations/" in target:
+                return HTTPStatus.OK, {"name": target, "done": True}
             case "get":
                 return HTTPStatus.OK, self._resources[target]
             case "list":
@@ -128,13 +134,20 @@ class _Interface:
                     del self._resources[name]
                     self._state["policies"].pop(name, None)
                 return HTTPStatus.OK, {}
+            case "generateServiceIdentity":
+                name = target.rpartition("/")[2].partition(".")[0]
+                self._state["agents"].append(f"service-{NUMBER}@gcp-sa-{name}.iam.gserviceaccount.com")
+                return HTTPStatus.OK, {"name": "operations/1", "done": True}
             case "getBillingInfo":
                 return HTTPStatus.OK, {"billingEnabled": self._state["billing"], "billingAccountName": BILLING_ACCOUNT}
             case other:
                 raise NotImplementedError(other)
 
     def _page(self, parent: str, start: int) -> Resource:
-        collection = re.escape(f"{parent}/{self._collection.rpartition('.')[2]}/")
+        if self._method.api == "firestore":
+            self._resources[parent.partition("/collectionGroups/")[0]]
+        place = re.escape(parent.removesuffix("/-")) + ("/[^/]+" if parent.endswith("/-") else "")
+        collection = f"{place}/{self._collection.rpartition('.')[2]}/"
         found = [each for name, each in self._resources.items() if re.fullmatch(f"{collection}[^/]+", name)]
         page = {self._method.list_field(): found[start : start + _ON_A_PAGE]}
         more = start + _ON_A_PAGE
@@ -142,6 +155,13 @@ class _Interface:
 
     def _create(self, target: str, body: Resource, query: dict[str, str]) -> RestAnswer:
         name = target
+        if self._method.api == "iam":
+            domain = ".".join(reversed(target.partition("/")[2].split(":")))
+            if not re.fullmatch(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", body["accountId"]):
+                raise Invalid(f'The account ID "{body["accountId"]}" does not have a length between 6 and 30.')
+            email = f"{body['accountId']}@{domain}.iam.gserviceaccount.com"
+            self._state["young"][email] = self._state["invisible"]
+            body = {"name": f"{target}/serviceAccounts/{email}", "email": email, **body["serviceAccount"]}
         if self._method.http_method == "POST":
             collection = f"{target}/{self._collection.rpartition('.')[2]}"
             [*given] = [value for key, value in query.items() if key.endswith("Id")]
@@ -150,7 +170,7 @@ class _Interface:
         if name in self._resources:
             return rest_error(HTTPStatus.CONFLICT, "ALREADY_EXISTS", name)
         # A region is always there.
-        parent = name.rsplit("/", 2)[0]
+        parent = name.rsplit("/", 2)[0].partition("/collectionGroups/")[0]
         if parent.count("/") > 1 and "/locations/" not in parent and parent not in self._resources:
             raise KeyError(parent)
         if self._method.api == "cloudtasks":
@@ -165,6 +185,8 @@ class _Interface:
         return str(self._state["count"])
 
     def _update(self, name: str, body: Resource, query: dict[str, str]) -> RestAnswer:
+        if self._collection == "firestore.projects.databases.collectionGroups.fields":
+            return self._update_field(name, body, query)
         before = self._resources[name]
         if self._collection == "pubsub.projects.subscriptions":
             body, query = body["subscription"], {"updateMask": body["updateMask"]}
@@ -183,14 +205,35 @@ class _Interface:
             after["etag"] = str(int(before["etag"]) + 1)
         return self._keep(name, after)
 
+    def _update_field(self, name: str, body: Resource, query: dict[str, str]) -> RestAnswer:
+        """A field of Firestore is always there; one that has nothing of its own is in no list."""
+        self._resources[name.partition("/collectionGroups/")[0]]
+        field = self._resources.setdefault(name, {"name": name})
+        for key in query["updateMask"].split(","):
+            field.pop(key, None)
+        field |= copy.deepcopy({key: value for key, value in body.items() if key in query["updateMask"]})
+        if "ttlConfig" in field:
+            field["ttlConfig"]["state"] = "CREATING"
+        if field.keys() == {"name"}:
+            del self._resources[name]
+        return HTTPStatus.OK, {"name": f"{name.partition('/collectionGroups/')[0]}/operations/1"}
+
     def _forget_topic(self, name: str) -> None:
         for each in self._resources.values():
             if each.get("topic") == name and self._collection == "pubsub.projects.topics":
                 each["topic"] = "_deleted-topic_"
 
-    def _policy(self, name: str) -> Resource:
+    def _policy_key(self, name: str) -> str:
+        """Where the state has the policy of a resource, which must be there."""
+        if self._method.api == "cloudresourcemanager":
+            return "project"
+        if door := re.fullmatch(r"projects/\d+/iap_web/cloud_run-([^/]+)/services/([^/]+)", name):
+            name = f"projects/{self._state['project']}/locations/{door[1]}/services/{door[2]}"
         self._resources[name]
-        kept = self._state["policies"].get(name, [])
+        return f"iap/{name}" if door else name
+
+    def _policy(self, name: str) -> Resource:
+        kept = self._state["policies"].get(self._policy_key(name), [])
         bindings = [
             {"role": role, "members": [member]}
             | ({"condition": {"title": title, "expression": expression}} if title else {})
@@ -199,7 +242,7 @@ class _Interface:
         return {"bindings": bindings, "etag": _etag(kept), "version": 3}
 
     def _set_policy(self, name: str, policy: Resource) -> RestAnswer:
-        before = self._state["policies"].get(name, [])
+        before = self._state["policies"].get(self._policy_key(name), [])
         if policy["etag"] != _etag(before):
             return rest_error(HTTPStatus.CONFLICT, "ABORTED", "There were concurrent policy changes.")
         after = [
@@ -207,10 +250,10 @@ class _Interface:
             for each in policy["bindings"]
             for member in each["members"]
         ]
-        for _, member, _, _ in after:
+        for member in {each[1] for each in after} - {each[1] for each in before}:
             if not is_visible(self._state, member):
                 raise Invalid(f"{member} does not exist.")
-        self._state["policies"][name] = after
+        self._state["policies"][self._policy_key(name)] = after
         return HTTPStatus.OK, self._policy(name)
 
     def _keep(self, name: str, resource: Resource) -> RestAnswer:
@@ -218,6 +261,9 @@ class _Interface:
             _CHECKS[self._collection](self._state, resource)
         # Cloud Logging's metrics have their id in the field.
         self._resources[name] = {**resource, "name": name.rpartition("/")[2] if self._method.api == "logging" else name}
+        if self._method.described["response"]["$ref"] in {"Operation", "GoogleLongrunningOperation"}:
+            place = name.partition("/collectionGroups/")[0].partition("/repositories/")[0]
+            return HTTPStatus.OK, {"name": f"{place}/operations/1", "done": False}
         return HTTPStatus.OK, self._resources[name]
 
 

@@ -12,17 +12,8 @@ from typing import Any
 BILLING_ACCOUNT = "billingAccounts/012345-6789AB-CDEF01"
 
 _GROUPS = {
-    "artifacts repositories": "artifactregistry.repositories",
     "eventarc triggers": "eventarc.triggers",
     "functions": "cloudfunctions.functions",
-    "firestore backups schedules": "datastore.backupSchedules",
-    "firestore databases": "datastore.databases",
-    # Indexes, the indexes of fields, and TTL policies: https://docs.cloud.google.com/firestore/native/docs/security/iam
-    "firestore fields ttls": "datastore.schemas",
-    "firestore indexes composite": "datastore.schemas",
-    "firestore indexes fields": "datastore.schemas",
-    "iam service-accounts": "iam.serviceAccounts",
-    "iap web": "iap.webServices",
     "projects": "resourcemanager.projects",
     "pubsub topics": "pubsub.topics",
     "run regions": "run.locations",
@@ -35,12 +26,9 @@ _GROUPS = {
     "tasks queues": "cloudtasks.queues",
 }
 _VERBS = {
-    "add-iam-policy-binding": ("getIamPolicy", "setIamPolicy"),
     "create http": ("create",),
     "describe": ("get",),
     "patch": ("update",),
-    "get-iam-policy": ("getIamPolicy",),
-    "remove-iam-policy-binding": ("getIamPolicy", "setIamPolicy"),
     "resume": ("enable",),
     "update": ("get", "update"),
     "update http": ("get", "update"),
@@ -49,19 +37,15 @@ _VERBS = {
 """Where the permission is not named as the verb."""
 
 _COMMANDS = {
+    "artifactregistry.projects.locations.operations.get": "",
     "auth print-access-token": "",
     "beta quotas info describe": "cloudquotas.quotas.get serviceusage.services.use",
-    # https://docs.cloud.google.com/iam/docs/create-service-agents#required-roles
-    "beta services identity create": "",
     "billing projects describe": "resourcemanager.projects.get",
     "cloudbilling.projects.getBillingInfo": "resourcemanager.projects.get",
     "config get": "",
     "firestore REST GET deliveries": "datastore.entities.get",
-    "firestore REST PATCH fields": "datastore.schemas.update",
     "firestore REST POST documents:commit": "datastore.entities.create datastore.entities.delete",
-    "firestore databases describe": "datastore.databases.getMetadata",
-    "firestore fields ttls update": "datastore.schemas.update",
-    "firestore indexes fields update": "datastore.schemas.update",
+    "firestore.projects.databases.get": "datastore.databases.getMetadata",
     "pubsub.projects.subscriptions.create": "pubsub.subscriptions.create pubsub.topics.attachSubscription",
     "pubsub topics list-subscriptions": "pubsub.topics.get",
     # https://docs.cloud.google.com/run/docs/deploying-source-code
@@ -69,6 +53,8 @@ _COMMANDS = {
         "run.services.get run.services.create run.services.update run.operations.get cloudbuild.builds.create "
         "cloudbuild.builds.get storage.buckets.create storage.buckets.get storage.objects.create"
     ),
+    # https://docs.cloud.google.com/iam/docs/create-service-agents#required-roles
+    "serviceusage.services.generateServiceIdentity": "",
     "version": "",
 }
 """What the group and the verb do not tell."""
@@ -76,6 +62,14 @@ _COMMANDS = {
 _METHODS = {
     # On the billing account: https://docs.cloud.google.com/billing/docs/how-to/budget-api-access-control
     "billingbudgets.billingAccounts.budgets": "billing.budgets",
+    # https://docs.cloud.google.com/firestore/native/docs/security/iam
+    "firestore.projects.databases": "datastore.databases",
+    "firestore.projects.databases.backupSchedules": "datastore.backupSchedules",
+    "firestore.projects.databases.collectionGroups.fields": "datastore.schemas",
+    "firestore.projects.databases.collectionGroups.indexes": "datastore.schemas",
+    "firestore.projects.databases.operations": "datastore.operations",
+    "cloudresourcemanager.projects": "resourcemanager.projects",
+    "iap": "iap.webServices",
     "logging.projects.metrics": "logging.logMetrics",
     # https://docs.cloud.google.com/monitoring/access-control
     "monitoring.services.serviceLevelObjectives": "monitoring.slos",

@@ -9,15 +9,13 @@ from typing import Any
 
 from deployment.engine.discovery import Method
 from tests.deployment.stand_in.arguments import CommandLine, Refused, command_of
-from tests.deployment.stand_in.firestore_fields import answer_firestore
-from tests.deployment.stand_in.interface import INTERFACES, answer, method_of
+from tests.deployment.stand_in.documents import answer_documents
+from tests.deployment.stand_in.interface import answer, method_of
 from tests.deployment.stand_in.output import render
 from tests.deployment.stand_in.permissions import missing_permission
 from tests.deployment.stand_in.rest_request import RestAnswer, RestRequest, rest_error
 from tests.deployment.stand_in.services import Cloud
 from tests.deployment.stand_in.time_series import list_time_series
-
-REST_INTERFACES = (*INTERFACES, "firestore")
 
 
 def command_in(call: list[str]) -> str:
@@ -99,16 +97,17 @@ class Project:
         """Carry out a request to a REST interface.
 
         Args:
-            interface: one of REST_INTERFACES.
+            interface: one of INTERFACES.
             request: the request.
 
         Returns:
             The answer; None from the method that hangs.
         """
-        found = None if interface == "firestore" else method_of(interface, request)
+        is_document = interface == "firestore" and "/documents" in request.name
+        found = None if is_document else method_of(interface, request)
         if found is not None:
             return self._answer_method(*found, request)
-        if interface != "firestore":
+        if not is_document:
             return rest_error(HTTPStatus.NOT_FOUND, "NOT_FOUND", f"No method: {request.method} {request.name}")
         with self._lock:
             # Collections and names by turns; a document's begin after a word of their own.
@@ -121,7 +120,7 @@ class Project:
             if permission := missing_permission(self._state, command_in(call)):
                 message = f"Permission '{permission}' denied on resource '{request.name}' (or it may not exist)."
                 return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", message)
-            return answer_firestore(self._state, request)
+            return answer_documents(self._state, request)
 
     def _answer_method(self, method: Method, target: str, request: RestRequest) -> RestAnswer | None:
         with self._lock:

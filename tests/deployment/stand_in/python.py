@@ -21,7 +21,7 @@ from pathlib import Path
 
 _PROGRAM = """\
 #!/bin/bash
-case "$1 $2" in "-S -E" | "-m deployment") ;; *) exec "{python}" "$@" ;; esac
+case "$1 $2" in "-S -E" | "-m deployment"*) ;; *) exec "{python}" "$@" ;; esac
 LC_ALL=C
 exec 3<>"/dev/tcp/127.0.0.1/{port}"
 printf '%s\\0' $$ "$#" "$@" >&3
@@ -150,8 +150,8 @@ def _run(arguments: list[str]) -> int:
     """Run the program, or the module, that the arguments of Python name. Returns its exit status."""
     _, option, *sys.argv = arguments
     try:
-        if option == "deployment":
-            _run_deployment()
+        if option.startswith("deployment"):
+            _run_module(option)
         else:
             _run_program()
     except SystemExit as end:
@@ -174,12 +174,12 @@ def _run_program() -> None:
     exec(_compiled.get(source) or compile(source, sys.argv[0], "exec"), vars(program))  # noqa: S102
 
 
-def _run_deployment() -> None:
+def _run_module(name: str) -> None:
     sys.path.insert(0, os.environ["PYTHONPATH"])
     # Waiting is not what is tested.
     time.sleep = lambda _: None
-    sys.argv = ["deployment", *sys.argv]
-    runpy.run_module("deployment", run_name="__main__", alter_sys=True)
+    sys.argv = [name, *sys.argv]
+    runpy.run_module(name, run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.deployment.stand_in.project import REST_INTERFACES, Project
+from tests.deployment.stand_in.interface import INTERFACES
+from tests.deployment.stand_in.project import Project
 from tests.deployment.stand_in.rest_request import RestAnswer, RestRequest, rest_error
 
 
@@ -29,7 +30,7 @@ class RestServer(ThreadingHTTPServer):
         """The variables that say where one project's interfaces are."""
         self.projects.append(project)
         root = f"http://127.0.0.1:{self.server_address[1]}/{len(self.projects) - 1}"
-        return {f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{name.upper()}": f"{root}/{name}/" for name in REST_INTERFACES}
+        return {f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{name.upper()}": f"{root}/{name}/" for name in INTERFACES}
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Print what went wrong, but not that a caller has ended before its answer."""

@@ -1,13 +1,11 @@
 """The services but Cloud Run: what each command does to the state, and with which errors it refuses."""
 
 import base64
-import re
 from collections.abc import Callable
 from typing import Any
 
 from tests.deployment.stand_in.call import COLLECTION_OF, NUMBER, Resource
 from tests.deployment.stand_in.cloud_run import CloudRun
-from tests.deployment.stand_in.firestore_databases import FirestoreDatabases
 from tests.deployment.stand_in.permissions import BILLING_ACCOUNT
 
 JOB_FIELDS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
@@ -28,7 +26,7 @@ JOB_FIELDS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
 }
 
 
-class Cloud(CloudRun, FirestoreDatabases):
+class Cloud(CloudRun):
     """One call of gcloud, whatever it is about."""
 
     # The project.
@@ -98,97 +96,6 @@ class Cloud(CloudRun, FirestoreDatabases):
                 {"applicableLocations": ["us-central1"], "details": value, "dimensions": {"region": "us-central1"}},
             ],
         }
-
-    def _beta_services_identity_create(self) -> Resource:
-        api = self.flags["service"].split(".")[0]
-        self.state["agents"].append(f"service-{NUMBER}@gcp-sa-{api}.iam.gserviceaccount.com")
-        return {}
-
-    def _iam_service_accounts_create(self) -> Resource:
-        account = self.line.positionals[0]
-        domain = ".".join(reversed(self.project.split(":")))
-        email = f"{account}@{domain}.iam.gserviceaccount.com"
-        if not re.fullmatch(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", account):
-            raise self.refuse(f'INVALID_ARGUMENT: The account ID "{account}" does not have a length between 6 and 30.')
-        name = f"projects/{self.project}/serviceAccounts/{email}"
-        self._put(name, {"email": email, "displayName": self.flags["display-name"]}, new=True)
-        self.state["young"][email] = self.state["invisible"]
-        return {}
-
-    # Firestore.
-
-    def _indexes(self, kind: str) -> list[Resource]:
-        self._get(self._database())
-        return [
-            value
-            for key, value in self.state["resources"].items()
-            if key.startswith(f"{self._database()}/") and f"/{kind}/" in key
-        ]
-
-    def _firestore_indexes_composite_list(self) -> list[Resource]:
-        return self._indexes("indexes")
-
-    def _firestore_indexes_composite_create(self) -> Resource:
-        fields = [dict(part.split("=") for part in config.split(",")) for config in self.flags["field-config"]]
-        wanted = [{"fieldPath": field["field-path"], "order": field["order"].upper()} for field in fields]
-        index = {
-            "queryScope": self.flags["query-scope"].upper().replace("-", "_"),
-            "fields": [*wanted, {"fieldPath": "__name__", "order": wanted[-1]["order"]}],
-        }
-        group = f"{self._database()}/collectionGroups/{self.flags['collection-group']}/indexes"
-        if any(one["fields"] == index["fields"] for one in self._children(group)):
-            raise self.refuse("ALREADY_EXISTS: index already exists")
-        self.state["count"] += 1
-        return self._put(f"{group}/{self.state['count']}", index, new=True)
-
-    def _firestore_indexes_composite_delete(self) -> Resource:
-        return self._any_delete()
-
-    def _field(self) -> Resource:
-        name = f"{self._database()}/collectionGroups/{self.flags['collection-group']}/fields/{self.line.positionals[0]}"
-        self._get(self._database())
-        field: Resource = self.state["resources"].setdefault(name, {"name": name})
-        return field
-
-    def _firestore_indexes_fields_list(self) -> list[Resource]:
-        return [field for field in self._indexes("fields") if "indexConfig" in field]
-
-    def _firestore_indexes_fields_update(self) -> Resource:
-        if "clear-exemption" in self.flags:
-            self._field().pop("indexConfig", None)
-            self._forget_empty_field()
-        else:
-            self._field()["indexConfig"] = {"indexes": list(map(self._single_field_index, self.flags.get("index", [])))}
-        return {}
-
-    def _single_field_index(self, flag: str) -> Resource:
-        """An index of one collection: gcloud makes no other."""
-        index = dict(part.split("=") for part in flag.split(","))
-        if unknown := index.keys() - {"order", "array-config"}:
-            raise self.refuse(f"Bad syntax for dict arg: {min(unknown)}: valid keys are [array-config, order]")
-        (kind,) = index
-        key = {"order": "order", "array-config": "arrayConfig"}[kind]
-        return {
-            "queryScope": "COLLECTION",
-            "fields": [{"fieldPath": self.line.positionals[0], key: index[kind].upper()}],
-            "state": "READY",
-        }
-
-    def _firestore_fields_ttls_list(self) -> list[Resource]:
-        return [field for field in self._indexes("fields") if "ttlConfig" in field]
-
-    def _firestore_fields_ttls_update(self) -> Resource:
-        if "disable-ttl" in self.flags:
-            self._field().pop("ttlConfig", None)
-            self._forget_empty_field()
-        else:
-            self._field()["ttlConfig"] = {"state": "CREATING"}
-        return {}
-
-    def _forget_empty_field(self) -> None:
-        field = self._field()
-        if set(field) == {"name"}:
-            del self.state["resources"][field["name"]]
 
     # Secrets.
 
