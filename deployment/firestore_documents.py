@@ -60,14 +60,14 @@ class Documents:
             "active": {"booleanValue": True},
             "email": _string(address),
             "name": _string("Smoke test"),
-            "enrolled_at": {"nullValue": None},
+            "enrolled_at": {"nullValue": "NULL_VALUE"},
         }
         subscription = {
             "active": {"booleanValue": True},
             "kind": _string("activity"),
             "cadence": _string("hourly"),
             "sandbox": {"booleanValue": True},
-            "shard": {"nullValue": None},
+            "shard": {"nullValue": "NULL_VALUE"},
             "next_report_at": {"timestampValue": f"{due_at:%Y-%m-%dT%H:%M:%SZ}"},
         }
         path, subscription_path = self._paths_of_test_user(user)

@@ -35,4 +35,6 @@ finish_all() {
 end_all() {
   local process
   for process in $(jobs -p); do kill -- "-$process" 2>/dev/null || true; done
+  # A file that one of them makes in its last moment would keep the folder of the run from being removed.
+  wait 2>/dev/null || true
 }

@@ -104,7 +104,7 @@ def first(background: Background, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 def test_it_prints_what_the_page_says(first: FirstRun) -> None:
-    assert first.preview.count("to be created: ") > 100
+    assert first.preview.count("to be created: ") > 90
     assert "the quota of Cloud Run's CPUs is not read" in first.preview
     assert PAGE_URL in first.outcome
     assert environment_of(first.service("dispatcher"))["DEFAULT_CADENCE"] == "daily"

@@ -998,7 +998,7 @@ class TestSmoke:
         # User and subscription are gone again. They were new, as applications write them, and SendGrid keeps the mails.
         assert deployed.state["documents"] == {}
         (user, subscription) = [each["update"]["fields"] for each in deployed.state["written"] if "update" in each]
-        assert user["enrolled_at"] == subscription["shard"] == {"nullValue": None}
+        assert user["enrolled_at"] == subscription["shard"] == {"nullValue": "NULL_VALUE"}
         assert subscription["sandbox"] == {"booleanValue": True}
         assert "ya29.stand-in" not in outcome.text
 

@@ -14,7 +14,9 @@ from deployment.engine.google_error import GoogleError
 from deployment.engine.plan import plan
 from deployment.engine.run import apply, read
 from deployment.resources.budget import budget
+from deployment.resources.firestore import FIELD, indexes
 from deployment.resources.monitoring import METRIC, POLICY, monitoring, nothing_of_monitoring
+from deployment.resources.project import on_database, project
 from deployment.resources.queues import no_queues, queues
 from deployment.resources.topics import topics
 from tests.deployment.conftest import BARE
@@ -33,7 +35,9 @@ ACCOUNTS = [
     f"projects/my-project/serviceAccounts/{SETTINGS.account(name)}"
     for name in ("dispatcher", "worker", "mail-events", "events")
 ]
-NOTHING["resources"] = {CHANNEL: {"name": CHANNEL, "type": "pagerduty"}} | {name: {"name": name} for name in ACCOUNTS}
+NOTHING["resources"] = {CHANNEL: {"name": CHANNEL, "type": "pagerduty"}} | {
+    name: {"name": name} for name in (*ACCOUNTS, SETTINGS.database_name)
+}
 NOTHING["agents"] = ["service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com"]
 NOTHING["count"] = 1
 FAULTS = (403, 404, 409, 429, 500, 503, "cut", "time-out")
@@ -41,29 +45,34 @@ PASSING = (429, 500, 503, "cut", "time-out")
 
 
 ALERTS = ("alert policy dead-letters", "alert policy error-budget-fast")
+WRITES = on_database(SETTINGS, "dispatcher", "roles/datastore.user")
+ON_DATABASE = [indexes(SETTINGS)[0], next(each for each in indexes(SETTINGS) if each.kind == FIELD)]
+"""An index, and the settings of a field."""
 
 
 def everything(client: GoogleClient) -> list[Declared]:
-    """What a pipeline has, with two of its many alert policies."""
+    """What a pipeline has, with some of its many accounts, roles, indexes, fields and alert policies."""
     watched = [each for each in monitoring(SETTINGS) if each.kind != POLICY or each.what in ALERTS]
-    return [*topics(SETTINGS), *queues(SETTINGS), *watched, *budget(SETTINGS, client)]
+    own = [project(SETTINGS, WRITES), *ON_DATABASE, *topics(SETTINGS), *queues(SETTINGS)]
+    return [*own, *watched, *budget(SETTINGS, client)]
 
 
 def nothing(client: GoogleClient) -> list[Declared]:
     return [
+        project(SETTINGS, takes_back=lambda grant: grant == WRITES),
         *no_queues(SETTINGS, client),
-        *(each.gone() for each in [*topics(SETTINGS), *budget(SETTINGS, client)]),
+        *(each.gone() for each in [*ON_DATABASE, *topics(SETTINGS), *budget(SETTINGS, client)]),
         *nothing_of_monitoring(SETTINGS),
     ]
 
 
-@pytest.fixture
-def project(monkeypatch: pytest.MonkeyPatch) -> Project:
+@pytest.fixture(name="project")
+def _project(monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project with its interfaces on, and a notification channel of somebody else."""
-    project = Project(NOTHING)
-    for name, value in the_rest_server().endpoints_for(project).items():
+    stand_in = Project(NOTHING)
+    for name, value in the_rest_server().endpoints_for(stand_in).items():
         monkeypatch.setenv(name, value)
-    return project
+    return stand_in
 
 
 def run(session: FaultySession, declaration: Declaration = everything) -> None:
@@ -76,7 +85,7 @@ def run(session: FaultySession, declaration: Declaration = everything) -> None:
 def kept(project: Project) -> list[str]:
     """What a project has, but for the numbers that Google chooses, and the etags."""
     return sorted(
-        re.sub(r"(Channels|Policies|dashboards|budgets)/\d+|'etag': '\d+'", r"\1", str(each))
+        re.sub(r"(Channels|Policies|dashboards|budgets|indexes)/\d+|'etag': '\d+'", r"\1", str(each))
         for each in [*project.state["resources"].items(), *project.state["policies"].items()]
     )
 
@@ -106,6 +115,8 @@ def drift(state: State) -> None:
             each["mosaicLayout"]["tiles"].pop()
         elif "/serviceLevelObjectives/" in name:
             each["goal"] = 0.5
+        elif "/fields/" in name:
+            del each["ttlConfig"]
         elif "/queues/" in name:
             each["rateLimits"]["maxDispatchesPerSecond"] = 3.0
         elif "/subscriptions/" in name:
@@ -117,7 +128,8 @@ def drift(state: State) -> None:
 def drifted(project: Project) -> None:
     state = project.state
     drift(state)
-    state["policies"]["projects/my-project/locations/us-central1/queues/reports"].pop()
+    for name in ("projects/my-project/locations/us-central1/queues/reports", "project"):
+        state["policies"][name].pop()
     project.state = state
 
 
@@ -128,6 +140,7 @@ READS = (
     *(f"/{each.name}" for each in WITH_POLICIES),
     *(f"/{each.name}:getIamPolicy" for each in WITH_POLICIES if each.grants),
     *(f"/{name}" for name in _LISTS),
+    *("/collectionGroups/-/indexes", "/collectionGroups/-/fields", "/projects/my-project:getIamPolicy"),
     *("/services/report-reports", "/serviceLevelObjectives/on-time"),
     *(f"/metrics/{each.id}" for each in monitoring(SETTINGS) if each.kind == METRIC),
 )
@@ -139,7 +152,7 @@ def _fails(read: str, fault: int | str) -> bool:
     return fault != 404 or read.endswith(("/billingInfo", ":getIamPolicy", *_LISTS))
 
 
-CREATIONS, REPAIRS, REMOVALS = range(22), range(14), range(17)
+CREATIONS, REPAIRS, REMOVALS = range(25), range(16), range(20)
 
 
 def test_a_second_run_writes_nothing(complete: Project) -> None:
@@ -182,8 +195,7 @@ def test_what_passes_is_tried_again(complete: Project, at: int | str, fault: int
 )
 def test_a_first_run_that_ends_anywhere_is_taken_up_again(complete: Project, at: int, fault: int | str) -> None:
     wanted = kept(complete)
-    project = complete
-    project.state = NOTHING
+    complete.state = NOTHING
     session = FaultySession(at=at, fault=fault, times=1 if fault in {"kill", "lost"} else ATTEMPTS)
     if fault == "lost":
         run(session)
@@ -192,7 +204,7 @@ def test_a_first_run_that_ends_anywhere_is_taken_up_again(complete: Project, at:
             run(session)
         assert len(set(session.writes[at:])) == 1
         run(FaultySession())
-    assert kept(project) == wanted
+    assert kept(complete) == wanted
 
 
 @pytest.mark.parametrize("fault", ["kill", "lost"])

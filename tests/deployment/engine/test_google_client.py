@@ -11,6 +11,7 @@ from deployment.engine.credentials import GcloudCredentials, credentials, sessio
 from deployment.engine.discovery import Request, method
 from deployment.engine.google_client import ATTEMPTS, GoogleClient, endpoint_of
 from deployment.engine.google_error import GoogleError
+from deployment.resources.firestore import DATABASE
 
 METRIC = method("logging", "v2", "projects.metrics.get").request("projects/p/metrics/m")
 BUDGETS = method("billingbudgets", "v1", "billingAccounts.budgets.list").request("billingAccounts/1")
@@ -38,10 +39,14 @@ class Sent:
         answer.status_code, answer._content = self._status, self._body.encode()
         return answer
 
+    @property
+    def client(self) -> GoogleClient:
+        """A client that sends by it."""
+        return GoogleClient(self, "my-project", wait=self.waits.append, say=lambda _: None)  # type: ignore[arg-type]
+
     def send(self, request: Request) -> Any:
         """Send a request by a client."""
-        client = GoogleClient(self, "my-project", wait=self.waits.append, say=lambda _: None)  # type: ignore[arg-type]
-        return client.send(request)
+        return self.client.send(request)
 
 
 def error(code: str) -> str:
@@ -123,3 +128,26 @@ def test_without_gcloud_a_users_calls_count_for_the_project(monkeypatch: pytest.
     found = credentials("my-project")
     assert isinstance(found, UserCredentials)
     assert found.quota_project_id == "my-project"
+
+
+BEGUN = {"name": "projects/p/databases/d/operations/1"}
+
+
+def test_a_run_waits_for_what_a_request_has_begun() -> None:
+    sent = Sent(200, f'{{"name": "{BEGUN["name"]}", "done": true}}')
+    sent.client.await_end(DATABASE, BEGUN)
+    assert len(sent.waits) == 1
+    # What is there, though the answer to its creation was lost.
+    sent.client.await_end(DATABASE, {"name": "projects/p/databases/d"})
+    assert len(sent.waits) == 1
+
+
+@pytest.mark.parametrize(
+    ("ends", "code"),
+    [(', "done": true, "error": {"code": 7, "message": "No."}', "PERMISSION_DENIED"), ("", "DEADLINE_EXCEEDED")],
+)
+def test_what_ends_in_an_error_or_never_ends_the_run(ends: str, code: str) -> None:
+    sent = Sent(200, f'{{"name": "{BEGUN["name"]}"{ends}}}')
+    with pytest.raises(GoogleError) as failed:
+        sent.client.await_end(DATABASE, BEGUN)
+    assert failed.value.code == code

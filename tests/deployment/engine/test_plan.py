@@ -194,3 +194,43 @@ def test_a_field_that_is_not_to_be_there_is_taken_away() -> None:
     assert requests(subscription)[0]["body"] == {"expirationPolicy": {}}
     [request] = requests(subscription, actual={"s": {"expirationPolicy": {"ttl": "86400s"}}})
     assert request["body"] == {"subscription": {"expirationPolicy": {}}, "updateMask": "expirationPolicy"}
+
+
+def test_a_grant_is_told_from_others_by_the_title_of_its_condition() -> None:
+    ours = Grant(role=VIEWER.role, member=VIEWER.member, title="ours", expression="x")
+    topic = declared(TOPIC, "topic t", id="t", grants=(ours,), takes_back=lambda grant: grant.title == "former")
+    former = {"role": VIEWER.role, "members": [VIEWER.member], "condition": {"title": "former", "expression": "y"}}
+    plain = {"role": VIEWER.role, "members": [VIEWER.member]}
+    [request] = printable(
+        plan([topic], Found(resources={"topic t": [{}]}, policies={"topic t": {"bindings": [former, plain]}}))
+    )
+    condition = {"title": "ours", "expression": "x"}
+    assert request["body"]["policy"]["bindings"] == [plain, {**plain, "condition": condition}]
+
+
+def test_what_something_else_makes_has_a_policy_alone() -> None:
+    topic = declared(TOPIC, "topic t", id="t", grants=(PUBLISHER,), policy_alone=True)
+    [step] = plan([topic], Found(resources={"topic t": []}, policies={"topic t": {}}))
+    assert step.lines == [("created", "roles/pubsub.publisher on topic t for ada@example.com")]
+
+
+FIELD = Kind(
+    api="firestore",
+    version="v1",
+    collection="projects.databases.collectionGroups.fields",
+    masks_whole_fields=True,
+    replaces_fields=True,
+)
+
+
+def test_a_field_of_firestore_is_set_and_set_back() -> None:
+    wanted: dict[str, Any] = {"indexConfig": {"indexes": []}, "ttlConfig": {}}
+    field = declared(FIELD, "f", parent="projects/p/databases/d/collectionGroups/c", id="f", fields=wanted)
+    for actual in ({}, {"f": {"indexConfig": {"indexes": [{}], "ancestorField": "x"}}}):
+        [request] = requests(field, actual=actual)
+        assert request["query"] == {"updateMask": "indexConfig,ttlConfig"}
+        assert request["body"] == wanted
+    there = {"indexConfig": {"ancestorField": "x"}, "ttlConfig": {"state": "ACTIVE"}}
+    assert requests(field, actual={"f": there}) == []
+    [request] = requests(field.gone(), actual={"f": there})
+    assert (request["query"], request["body"]) == ({"updateMask": "indexConfig,ttlConfig"}, {})
