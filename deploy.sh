@@ -25,7 +25,6 @@ ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$ROOT/deployment/release.sh"
 . "$ROOT/deployment/run_service.sh"
 . "$ROOT/deployment/functions.sh"
-. "$ROOT/deployment/scheduler.sh"
 . "$ROOT/deployment/declared.sh"
 . "$ROOT/deployment/mail_checks.sh"
 . "$ROOT/deployment/console.sh"
@@ -98,7 +97,6 @@ REGION_OPTION=""
 QUEUES_OPTION=""
 DEPLOYER_OPTION=""
 PLANNED=""
-PAUSED_HERE=no
 QUEUES_COUNTED=no
 
 wrong_usage() {
@@ -210,7 +208,7 @@ interrupted() {
 clean_up() {
   local status=$?
   if [ "$status" -eq 0 ] && has_stopped; then status=1; fi
-  if [ "$status" -ne 0 ] && [ "$PAUSED_HERE" = yes ]; then
+  if [ "$status" -ne 0 ] && [ -e "$WORK/paused" ]; then
     printf 'The job %s is paused until ./deploy.sh comes to its end, or: gcloud scheduler jobs resume %s --location=%s --project=%s\n' \
       "$JOB" "$JOB" "$REGION" "$PROJECT_ID" >&2
   fi
@@ -231,12 +229,18 @@ deploy() {
     check_sender
     set_up_functions
   fi
-  if does scheduler; then set_up_scheduler; fi
+  if does scheduler; then
+    step scheduler "Scheduler"
+    schedule set-up
+  fi
   if does monitoring; then
     step monitoring "Monitoring"
     declared monitoring
   fi
-  if does functions || does scheduler; then resume_schedule; fi
+  if does functions || does scheduler; then
+    step schedule "Schedule"
+    schedule resume
+  fi
   if [ "$FIRESTORE_RULES" = yes ]; then set_up_rules; fi
   if [ "$WITH_CONSOLE" = yes ]; then set_up_console; fi
   # A part of the script grants a part of a policy's bindings.

@@ -14,8 +14,8 @@ from pathlib import Path
 from deployment.client import client_of
 from deployment.engine.declared import Declared
 from deployment.engine.google_client import GoogleClient
-from deployment.engine.plan import PolicyStep, names_of, plan, printable, request_of
-from deployment.engine.run import apply, read
+from deployment.engine.plan import PolicyStep, plan, printable
+from deployment.engine.run import read
 from deployment.members import foreign_members, policies_to_look_at
 from deployment.report import Report
 from deployment.resources.accounts import accounts, no_accounts, no_roles, repository
@@ -26,6 +26,7 @@ from deployment.resources.firestore import database, indexes, no_indexes
 from deployment.resources.monitoring import monitoring, nothing_of_monitoring
 from deployment.resources.project import PROJECT, superfluous_roles
 from deployment.resources.queues import no_queues, queues
+from deployment.resources.schedule import job
 from deployment.resources.secrets import former_readers, readers
 from deployment.resources.services import callers
 from deployment.resources.topics import topics
@@ -58,6 +59,7 @@ STEPS: dict[str, Callable[[Settings, GoogleClient], list[Declared]]] = {
         *no_queues(settings, client),
         *(each.gone() for each in topics(settings)),
     ],
+    "no-schedule": lambda settings, _: [job(settings, is_marked=False).gone()],
     "monitoring": lambda settings, client: [*monitoring(settings), *budget(settings, client)],
     "no-monitoring": lambda settings, client: [
         *(each.gone() for each in budget(settings, client)),
@@ -74,15 +76,7 @@ def main(step: str, notes: str) -> None:
         InvalidRequest: a declared resource is none that Google's interface takes.
     """
     said = os.environ
-    dry_run = said["DRY_RUN"] == "yes"
-    looks_only = said["LOOKS_ONLY"] == "yes"
-    report = Report(
-        notes=Path(notes),
-        dry_run=dry_run,
-        check=said["CHECK"] == "yes",
-        verbose=said["VERBOSE"] == "yes",
-        looks_only=looks_only,
-    )
+    report = Report.of(said, notes)
     settings = Settings.of(said)
     client = client_of(said)
     declared = STEPS[step](settings, client)
@@ -92,19 +86,12 @@ def main(step: str, notes: str) -> None:
     printed = printable(steps)
     if "PLAN_JSON" in said:
         Path(said["PLAN_JSON"]).write_text(json.dumps(printed, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    for each in steps:
-        report.differs(each)
-        if dry_run or looks_only:
-            if (request := request_of(each, names_of(steps))) is not None:
-                report.planned(request)
-            report.done(each)
-    if not (dry_run or looks_only):
-        if settings.deployer and said["BOOTSTRAP"] == said["TEARDOWN"] == "no":
-            administrators = [each for each in steps if isinstance(each, PolicyStep) and each.declared.kind == PROJECT]
-            steps = [each for each in steps if each not in administrators]
-            for each in administrators:
-                report.asks(each)
-        apply(steps, client, report.done)
+    if settings.deployer and not report.only_says and said["BOOTSTRAP"] == said["TEARDOWN"] == "no":
+        administrators = [each for each in steps if isinstance(each, PolicyStep) and each.declared.kind == PROJECT]
+        steps = [each for each in steps if each not in administrators]
+        for each in administrators:
+            report.asks(each)
+    report.carry_out(steps, client)
     if step == "members":
         for lines in foreign_members(settings, report.notes):
             report.by_hand(lines)

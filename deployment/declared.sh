@@ -21,8 +21,10 @@ find_python() {
   fi
 }
 
-# declared STEP: brings the resources of a step of deployment/__main__.py to what is declared.
-declared() {
+# google_program MODULE ARGUMENT...: a program that calls Google, with the settings and the state of the run in its
+# environment.
+google_program() {
+  local name
   stop_if_stopped
   find_python
   if ! (
@@ -32,22 +34,17 @@ declared() {
       if is_deployed "$name"; then DEPLOYED="$DEPLOYED $name"; fi
       if is_wanted "$name"; then WANTED="$WANTED $name"; fi
     done
-    # shellcheck disable=SC2030,SC2086,SC2163  # the list is words
+    # shellcheck disable=SC2086,SC2163  # the list is words
     export $SETTINGS $STATE_OF_THE_RUN FULL_RATE NEEDS SECRETS_TO_BE DEPLOYED WANTED PYTHONPATH="$ROOT"
-    exec "$DEPLOYMENT_PYTHON" -m deployment "$1" "$WORK"
+    exec "$DEPLOYMENT_PYTHON" -m "$@"
   ); then
     mark_stop
     exit 1
   fi
 }
 
-# google_program NAME ARGUMENT...: one of this folder's programs that call Google.
-google_program() {
-  stop_if_stopped
-  find_python
-  (
-    # shellcheck disable=SC2031  # as above
-    export PROJECT_ID APIS_ON STEP AGAIN PYTHONPATH="$ROOT"
-    exec "$DEPLOYMENT_PYTHON" -m "deployment.$1" "${@:2}"
-  ) || { mark_stop && exit 1; }
-}
+# declared STEP: brings the resources of a step of deployment/__main__.py to what is declared.
+declared() { google_program deployment "$1" "$WORK"; }
+
+# schedule pause|set-up|resume|run: the job that calls the dispatcher.
+schedule() { google_program deployment.schedule "$1" "$WORK"; }

@@ -29,7 +29,7 @@ set_up_functions() {
   for name in $FUNCTIONS; do if is_to_deploy "$name"; then changed="$changed $name"; fi; done
   if [ -n "$changed" ]; then
     # A canary runs beside the old revisions in any case.
-    if [ -z "$CANARY" ]; then pause_schedule; fi
+    if [ -z "$CANARY" ]; then schedule pause; fi
     # Builds take minutes, and do not wait for each other.
     for name in $changed; do start "$WORK/$name.log" deploy_service "$name" "function $(function_name "$name")"; done
     finish_all

@@ -129,7 +129,7 @@ watch_canary() {
   fi
   watched="$(canaries)"
   while :; do
-    google_program canary_report "$PREFIX-attempts" "$since" "${pairs[@]}" >"$WORK/report"
+    google_program deployment.canary_report "$PREFIX-attempts" "$since" "${pairs[@]}" >"$WORK/report"
     IFS=$'\t' read -r verdict minutes progress <"$WORK/report"
     if [ "$verdict" = worse ] || [ "$minutes" -ge "$CANARY_MINUTES" ]; then break; fi
     say "  $((CANARY_MINUTES - minutes)) min to go. Requests, of the new and the old: $progress"

@@ -1,12 +1,15 @@
 """Tells the operator what a run does, and keeps what deploy.sh sums up at its end."""
 
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from deployment.engine.discovery import Request
-from deployment.engine.plan import PolicyStep, Step, summary
+from deployment.engine.google_client import GoogleClient
+from deployment.engine.plan import PolicyStep, Step, names_of, request_of, summary
 from deployment.engine.policy import grants_in
+from deployment.engine.run import apply
 from deployment.members import keep, removal
 
 
@@ -28,7 +31,34 @@ class Report:
     verbose: bool
     looks_only: bool
 
-    def differs(self, step: Step | PolicyStep) -> None:
+    @classmethod
+    def of(cls, variables: Mapping[str, str], notes: str) -> "Report":
+        """The report of a run whose state is in the environment that deploy.sh makes."""
+        said = {name: variables[name.upper()] == "yes" for name in ("dry_run", "check", "verbose", "looks_only")}
+        return cls(notes=Path(notes), **said)
+
+    def carry_out(self, steps: Sequence[Step | PolicyStep], client: GoogleClient) -> None:
+        """Carry a plan out, or say what that would do where nothing is to be changed.
+
+        Raises:
+            GoogleError: a request failed.
+            InvalidRequest: a declared resource is none that Google's interface takes.
+        """
+        for each in steps:
+            self._differs(each)
+            if self.only_says:
+                if (request := request_of(each, names_of(steps))) is not None:
+                    self.planned(request)
+                self.done(each)
+        if not self.only_says:
+            apply(steps, client, self.done)
+
+    @property
+    def only_says(self) -> bool:
+        """Whether the run changes nothing of this."""
+        return self.dry_run or self.looks_only
+
+    def _differs(self, step: Step | PolicyStep) -> None:
         """Name the fields that differ, and what was changed by hand and stays; keep who may do what."""
         if isinstance(step, PolicyStep):
             self._keep_policy(step)
@@ -50,20 +80,25 @@ class Report:
     def done(self, step: Step | PolicyStep) -> None:
         """Name what was done, or is to be done."""
         for verb, what in step.lines:
-            if self.looks_only and verb != "unchanged":
-                self._keep("superfluous" if verb == "removed" else "missing-bootstrap", what)
-                if not self.dry_run:
-                    continue
-            self._keep(verb, what)
-            if verb != "unchanged":
-                print(f"  {'to be ' if self.dry_run else ''}{verb}: {what}", flush=True)
-            elif self.verbose:
-                print(f"    as it should be: {what}", file=sys.stderr)
+            self.note(verb, what)
         if step.declared.if_taken_back and isinstance(step, PolicyStep) and step.too_many:
             print(f"  {step.declared.if_taken_back}")
 
+    def note(self, verb: str, what: str) -> None:
+        """Keep a line of the sum, and print it."""
+        if self.looks_only and verb != "unchanged":
+            self._keep("superfluous" if verb == "removed" else "missing-bootstrap", what)
+            if not self.dry_run:
+                return
+        self._keep(verb, what)
+        if verb != "unchanged":
+            print(f"  {'to be ' if self.dry_run else ''}{verb}: {what}", flush=True)
+        elif self.verbose:
+            print(f"    as it should be: {what}", file=sys.stderr)
+
     def asks(self, step: PolicyStep) -> None:
         """Say for the end of the run what only an administrator takes back."""
+        self._keep_policy(step)
         where = step.declared.where or (lambda _: step.declared.what)
         for each in step.too_many:
             self._warn(

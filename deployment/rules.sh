@@ -5,7 +5,7 @@
 RULES="$ROOT/deployment/firestore.rules"
 
 # firestore_rules COMMAND ARGUMENT...
-firestore_rules() { google_program firestore_rules "$FIRESTORE_DATABASE" "$@"; }
+firestore_rules() { google_program deployment.firestore_rules "$FIRESTORE_DATABASE" "$@"; }
 
 set_up_rules() {
   step rules "Firestore rules"

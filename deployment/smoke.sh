@@ -4,7 +4,7 @@
 # Long enough for a cold start of both functions and a first retry.
 SMOKE_SECONDS=180
 
-firestore_documents() { google_program firestore_documents "$FIRESTORE_DATABASE" "$@"; }
+firestore_documents() { google_program deployment.firestore_documents "$FIRESTORE_DATABASE" "$@"; }
 
 smoke_test() {
   step smoke "Smoke test"
@@ -16,7 +16,7 @@ smoke_test() {
     return
   fi
   delivery="$(firestore_documents add-test-user "$user" "${SMOKE_TEST_ADDRESS:-$MAIL_FROM}")"
-  change scheduler jobs run "$JOB" "--location=$REGION"
+  schedule run
   say "  waiting for $delivery, for at most $SMOKE_SECONDS seconds"
   outcome="$(firestore_documents await-delivery "$delivery" "$SMOKE_SECONDS")"
   firestore_documents delete-test-user "$user" >/dev/null

@@ -14,7 +14,7 @@ tear_down() {
     printf '\n'
     if [ "$answer" != "$PROJECT_ID" ]; then fail "not confirmed. Nothing was removed."; fi
   fi
-  remove_job
+  declared no-schedule
   remove_console
   remove_functions
   remove_triggers
@@ -35,11 +35,6 @@ remove() {
   shift
   change "$@"
   note removed "$what"
-}
-
-remove_job() {
-  read_job
-  if [ -n "$JOB_STATE" ]; then remove "job $JOB" scheduler jobs delete "$JOB" "--location=$REGION"; fi
 }
 
 remove_functions() {

@@ -51,7 +51,7 @@ run deploy
 run regions list
 run revisions list
 run services delete|describe|list|remove-iam-policy-binding|update|update-traffic
-scheduler jobs create http|delete|describe|pause|resume|run|update http
+scheduler jobs create http|describe|pause|resume|run|update http
 secrets create|delete|list
 secrets versions access|add|destroy|list
 services enable|list

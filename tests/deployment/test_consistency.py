@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from deployment.resources.queues import FIELDS, QUEUE
+from deployment.engine.declared import Kind
+from deployment.resources import queues, schedule
 from deployment.resources.secrets import OF_PROVIDERS, OWN
 from functions.shared.queues.retry_policy import DISPATCH_DEADLINE
 from functions.shared.records.dead_letter import DeadLetterReason
@@ -58,17 +59,17 @@ def test_every_flag_of_a_flags_file_is_one_of_gclouds(file: str, command: str) -
     assert set(flags) <= set(TABLE[command]["flags"])
 
 
-def test_every_flag_of_a_job_is_compared_with_what_is_there() -> None:
-    """One that is not would have the job updated with every run."""
-    script = (DEPLOYMENT / "scheduler.sh").read_text(encoding="utf-8")
-    known = set(re.findall(r"^\s+(--[a-z-]+)\)", script, re.MULTILINE))
-    assert set(read_flags_file(REPOSITORY / "scheduler.yaml")) <= known
-
-
-def test_every_flag_of_a_queue_is_one_of_gclouds_and_sets_a_field_of_it() -> None:
-    assert FIELDS.keys() <= set(TABLE["tasks queues create"]["flags"])
-    for path in FIELDS.values():
-        assert QUEUE.method("patch").mask_path(path) == path
+@pytest.mark.parametrize(
+    ("fields", "kind", "command"),
+    [
+        (queues.FIELDS, queues.QUEUE, "tasks queues create"),
+        (schedule.FIELDS, schedule.JOB, "scheduler jobs create http"),
+    ],
+)
+def test_every_flag_is_one_of_gclouds_and_sets_a_field(fields: dict[str, str], kind: Kind, command: str) -> None:
+    assert fields.keys() <= set(TABLE[command]["flags"])
+    for path in fields.values():
+        assert kind.method("patch").mask_path(path) == path
 
 
 def test_every_variable_of_the_functions_can_be_set() -> None:

@@ -71,11 +71,11 @@ class TestBareProject:
         assert job["httpTarget"]["uri"] == f"{url}/"
         assert job["httpTarget"]["oidcToken"] == {"serviceAccountEmail": f"report-scheduler@{DOMAIN}", "audience": url}
         words = [" ".join(call[:3]) for call in first_deployment.calls]
-        assert words.index("scheduler jobs create") > max(
+        assert words.index(f"{JOBS}.create us-central1") > max(
             index for index, call in enumerate(words) if call.startswith("run deploy")
         )
         # Then the mark of the script's own pause goes.
-        assert words[-2:] == ["scheduler jobs resume", "scheduler jobs update"]
+        assert [word for word in words if word.startswith(JOBS) and ".get " not in word][-2:] == RESUME
         assert job["description"] == ""
 
     def test_functions_have_the_environment_that_they_read(self, first_deployment: FirstDeployment) -> None:
@@ -296,8 +296,9 @@ def _disable_api(state: State) -> None:
 
 
 FIELDS = f"projects/{PROJECT}/databases/(default)/collectionGroups"
-PAUSE = ["scheduler jobs update http report-dispatch", "scheduler jobs pause report-dispatch"]
-RESUME = ["scheduler jobs resume report-dispatch", "scheduler jobs update http report-dispatch"]
+JOBS = "cloudscheduler.projects.locations.jobs"
+PAUSE = [f"{JOBS}.patch report-dispatch", f"{JOBS}.pause report-dispatch"]
+RESUME = [f"{JOBS}.resume report-dispatch", f"{JOBS}.patch report-dispatch"]
 WORKER = [*PAUSE, "run deploy report-worker", *RESUME]
 
 
@@ -332,8 +333,8 @@ WORKER = [*PAUSE, "run deploy report-worker", *RESUME]
             _grants_of_old,
             "accounts",
             [
-                f"iam.projects.serviceAccounts.setIamPolicy report-events@{DOMAIN}",
                 f"cloudresourcemanager.projects.setIamPolicy {PROJECT}",
+                f"iam.projects.serviceAccounts.setIamPolicy report-events@{DOMAIN}",
             ],
         ),
         (
@@ -356,7 +357,7 @@ WORKER = [*PAUSE, "run deploy report-worker", *RESUME]
         (
             _set("/jobs/report-dispatch", "schedule", value="5 5 * * *"),
             "scheduler",
-            [*PAUSE, "scheduler jobs update http report-dispatch", *RESUME],
+            [*PAUSE, f"{JOBS}.patch report-dispatch", *RESUME],
         ),
         (
             _set("/metrics/report-runs", "filter", value="x"),
@@ -739,7 +740,7 @@ class TestFailures:
             ("secrets versions add", "/secrets/report-sendgrid-api-key", "secrets"),
             ("cloudtasks.projects.locations.queues.create", "/queues/reports", "messaging"),
             ("run deploy", "/services/report-worker", "functions"),
-            ("scheduler jobs create http", "/jobs/report-dispatch", "scheduler"),
+            (f"{JOBS}.create", "/jobs/report-dispatch", "scheduler"),
             ("monitoring.projects.alertPolicies.create", "/alertPolicies/", "monitoring"),
         ],
     )
@@ -779,18 +780,18 @@ class TestFailures:
     @pytest.mark.parametrize(
         "text",
         [
-            "HttpError accessing <https://cloudscheduler.googleapis.com/v1>: response: <{'status': 429}>, content <{}>",
+            "HttpError accessing <https://secretmanager.googleapis.com/v1>: response: <{'status': 429}>, content <{}>",
             "The service is currently unavailable.",
             "Permission denied on secret: projects/1/secrets/x/versions/1 for Revision service account x",
             "RESOURCE_EXHAUSTED: Quota exceeded for quota metric 'Write requests' and limit 'per minute'",
         ],
     )
     def test_what_passes_by_itself_is_tried_again(self, deployed: Deployment, text: str) -> None:
-        deployed.edit(_remove("/jobs/report-dispatch"))
-        deployed.fail("scheduler jobs create http", text, times=3)
-        outcome = deployed.deploy("--only=scheduler")
+        deployed.edit(_remove("/secrets/report-slack-webhook-url"))
+        deployed.fail("secrets create", text, times=3)
+        outcome = deployed.deploy("--only=secrets")
         assert outcome.status == 0, outcome.text
-        assert deployed.changes.count("scheduler jobs create http report-dispatch") == 4
+        assert deployed.changes.count("secrets create report-slack-webhook-url") == 4
 
     def test_answer_that_is_lost_after_the_work_was_done(self, deployed: Deployment) -> None:
         deployed.edit(_remove("/topics/"))
@@ -826,11 +827,10 @@ class TestFailures:
         assert outcome.status == 1
         assert "QUEUE_NAME" in outcome.errors
 
-    @pytest.mark.parametrize("command", ["run deploy", "scheduler jobs resume"])
-    def test_ctrl_c_leaves_nothing_that_a_second_run_does_not_finish(self, deployed: Deployment, command: str) -> None:
+    def test_ctrl_c_leaves_nothing_that_a_second_run_does_not_finish(self, deployed: Deployment) -> None:
         deployed.settings["LOG_LEVEL"] = "DEBUG"
         deployed.edit(_set("/jobs/report-dispatch", "schedule", value="5 5 * * *"))
-        outcome = deployed.interrupt(command)
+        outcome = deployed.interrupt("run deploy")
         assert outcome.status == 130
         assert "Run ./deploy.sh again" in outcome.errors
         assert "is paused until" in outcome.errors

@@ -21,7 +21,6 @@ API_OF = {
     "pubsub": "pubsub",
     "quotas": "cloudquotas",
     "run": "run",
-    "scheduler": "cloudscheduler",
     "secrets": "secretmanager",
     "tasks": "cloudtasks",
 }
@@ -31,7 +30,6 @@ COLLECTION_OF = {
     "pubsub topics": "topics",
     "run": "locations/{region}/services",
     "run services": "locations/{region}/services",
-    "scheduler jobs": "locations/{location}/jobs",
     "secrets": "secrets",
     "tasks queues": "locations/{location}/queues",
 }
@@ -54,8 +52,6 @@ class Call:
         self.command = line.command
         self.project = line.flags.get("project", "")
         self.group, _, self.verb = self.command.rpartition(" ")
-        if self.group in {"scheduler jobs create", "scheduler jobs update"}:
-            self.group, self.verb = "scheduler jobs", self.group.rpartition(" ")[2]
 
     def run(self) -> Any:
         """Do what was asked, and return what is to be printed."""
@@ -180,14 +176,6 @@ class Call:
         for key in [key for key in self.state["resources"] if key == name or key.startswith(f"{name}/")]:
             del self.state["resources"][key]
             self.state["policies"].pop(key, None)
-        return {}
-
-    def _any_pause(self) -> Resource:
-        self._get()["state"] = "PAUSED"
-        return {}
-
-    def _any_resume(self) -> Resource:
-        self._get()["state"] = "ENABLED" if self.group == "scheduler jobs" else "RUNNING"
         return {}
 
 

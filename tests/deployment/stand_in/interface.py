@@ -19,8 +19,8 @@ from tests.deployment.stand_in.pubsub import check_subscription
 from tests.deployment.stand_in.rest_request import Resource, RestAnswer, RestRequest, rest_error
 
 INTERFACES = (
-    *("artifactregistry", "billingbudgets", "cloudbilling", "cloudresourcemanager", "cloudtasks", "firestore", "iam"),
-    *("iap", "logging", "monitoring", "pubsub", "run", "secretmanager", "serviceusage"),
+    *("artifactregistry", "billingbudgets", "cloudbilling", "cloudresourcemanager", "cloudscheduler", "cloudtasks"),
+    *("firestore", "iam", "iap", "logging", "monitoring", "pubsub", "run", "secretmanager", "serviceusage"),
 )
 """Those that the deployment calls itself."""
 
@@ -83,7 +83,7 @@ def answer(state: Resource, method: Method, target: str, request: RestRequest) -
     if permission := missing_permission(state, method.id):
         message = f"Permission '{permission}' denied on resource '{target}' (or it may not exist)."
         return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", message)
-    token = request.body.get("pushConfig", {}).get("oidcToken")
+    token = {**request.body.get("pushConfig", {}), **request.body.get("httpTarget", {})}.get("oidcToken")
     if token and (refused := _not_to_act_as(state, token["serviceAccountEmail"])):
         message = f"Permission 'iam.serviceAccounts.actAs' denied on resource '{refused}' (or it may not exist)."
         return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", message)
@@ -134,6 +134,13 @@ class _Interface:
                     del self._resources[name]
                     self._state["policies"].pop(name, None)
                 return HTTPStatus.OK, {}
+            case "pause" | "resume":
+                self._resources[target]["state"] = "PAUSED" if self._method.verb == "pause" else "ENABLED"
+                return HTTPStatus.OK, self._resources[target]
+            case "run":
+                self._resources[target]
+                self._state["forced_runs"] += 1
+                return HTTPStatus.OK, self._resources[target]
             case "generateServiceIdentity":
                 name = target.rpartition("/")[2].partition(".")[0]
                 self._state["agents"].append(f"service-{NUMBER}@gcp-sa-{name}.iam.gserviceaccount.com")
@@ -178,6 +185,8 @@ class _Interface:
                 message = "The queue cannot be created because a queue with this name existed too recently."
                 return rest_error(HTTPStatus.BAD_REQUEST, "FAILED_PRECONDITION", message)
             body = {"state": "RUNNING", **body}
+        if self._method.api == "cloudscheduler":
+            body = {"state": "ENABLED", **body}
         return self._keep(name, {**body, **({"etag": "1"} if self._method.field_schema("etag") else {})})
 
     def _number(self) -> str:

@@ -19,19 +19,16 @@ _GROUPS = {
     "run regions": "run.locations",
     "run revisions": "run.revisions",
     "run services": "run.services",
-    "scheduler jobs": "cloudscheduler.jobs",
     "secrets": "secretmanager.secrets",
     "secrets versions": "secretmanager.versions",
     "services": "serviceusage.services",
     "tasks queues": "cloudtasks.queues",
 }
 _VERBS = {
-    "create http": ("create",),
     "describe": ("get",),
     "patch": ("update",),
     "resume": ("enable",),
     "update": ("get", "update"),
-    "update http": ("get", "update"),
     "update-traffic": ("get", "update"),
 }
 """Where the permission is not named as the verb."""

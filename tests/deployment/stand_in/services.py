@@ -1,29 +1,10 @@
 """The services but Cloud Run: what each command does to the state, and with which errors it refuses."""
 
 import base64
-from collections.abc import Callable
-from typing import Any
 
 from tests.deployment.stand_in.call import COLLECTION_OF, NUMBER, Resource
 from tests.deployment.stand_in.cloud_run import CloudRun
 from tests.deployment.stand_in.permissions import BILLING_ACCOUNT
-
-JOB_FIELDS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
-    **{flag: ("", field, str) for flag, field in (("schedule", "schedule"), ("time-zone", "timeZone"))},
-    **{
-        flag: ("", field, str)
-        for flag, field in (("attempt-deadline", "attemptDeadline"), ("description", "description"))
-    },
-    **{
-        flag: ("httpTarget", field, str)
-        for flag, field in (("uri", "uri"), ("http-method", "httpMethod"), ("message-body", "body"))
-    },
-    "max-retry-attempts": ("retryConfig", "retryCount", int),
-    "max-retry-duration": ("retryConfig", "maxRetryDuration", str),
-    "min-backoff": ("retryConfig", "minBackoffDuration", str),
-    "max-backoff": ("retryConfig", "maxBackoffDuration", str),
-    "max-doublings": ("retryConfig", "maxDoublings", int),
-}
 
 
 class Cloud(CloudRun):
@@ -132,39 +113,3 @@ class Cloud(CloudRun):
         topic = self._get()["name"]
         subscriptions = self._children(f"projects/{self.project}/subscriptions")
         return [subscription["name"] for subscription in subscriptions if subscription["topic"] == topic]
-
-    # Scheduler.
-
-    def _scheduler_jobs_create_http(self) -> Resource:
-        self._put(self._name(), {"state": "ENABLED", "httpTarget": {}}, new=True)
-        return self._scheduler_jobs_update_http()
-
-    def _scheduler_jobs_update_http(self) -> Resource:
-        job, flags = self._get(), self.flags
-        if "message-body" in flags:
-            flags["message-body"] = base64.b64encode(flags["message-body"].encode()).decode()
-        if "http-method" in flags:
-            flags["http-method"] = flags["http-method"].upper()
-        _set_fields(job, flags, JOB_FIELDS)
-        token = {
-            field: flags[flag]
-            for flag, field in (
-                ("oidc-service-account-email", "serviceAccountEmail"),
-                ("oidc-token-audience", "audience"),
-            )
-            if flag in flags
-        }
-        if token:
-            job["httpTarget"]["oidcToken"] = token
-        return {}
-
-    def _scheduler_jobs_run(self) -> Resource:
-        self._get()
-        self.state["forced_runs"] += 1
-        return {}
-
-
-def _set_fields(resource: Resource, flags: Resource, fields: dict[str, tuple[str, str, Callable[[str], Any]]]) -> None:
-    for flag, (group, field, kind) in fields.items():
-        if flag in flags:
-            (resource.setdefault(group, {}) if group else resource)[field] = kind(flags[flag])
