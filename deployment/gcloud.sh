@@ -90,14 +90,6 @@ helper() {
   python3 -S -E "$ROOT/deployment/$1.py" "${@:2}"
 }
 
-# is_different WHAT ARGUMENT...: whether the resource on standard input differs from the arguments of resource_diff.py.
-is_different() {
-  local fields
-  fields="$(helper resource_diff "${@:2}")"
-  # shellcheck disable=SC2086  # the fields are words
-  if [ -n "$fields" ]; then differ "$1" $fields; else return 1; fi
-}
-
 first_error() { grep -m 1 -E 'ERROR|denied|[Ee]rror' "$ERRORS" || head -n 1 "$ERRORS"; }
 
 stop_with_error() {

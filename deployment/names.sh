@@ -12,9 +12,8 @@ set_names() {
   case "$PROJECT_ID" in *:*) domain="${PROJECT_ID#*:}.${PROJECT_ID%%:*}" ;; esac
   ACCOUNT_DOMAIN="$domain.iam.gserviceaccount.com"
 
-  # Topics, and a subscription of the same name to each.
+  # A topic, and a subscription of the same name to it.
   TOPIC="$PREFIX-dead-letters"
-  UNDELIVERABLE="$PREFIX-undeliverable"
   JOB="$PREFIX-dispatch"
   CONTINUATIONS="$PREFIX-continuations"
   REPOSITORY="$PREFIX-functions"

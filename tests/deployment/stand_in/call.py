@@ -141,10 +141,6 @@ class Call:
         self.state["resources"][name] = {**resource, "name": name}
         return dict(self.state["resources"][name])
 
-    def _numbered(self) -> str:
-        self.state["count"] += 1
-        return f"{self._collection()}/{self.state['count']}"
-
     def _children(self, collection: str) -> list[Resource]:
         return [
             value
@@ -166,9 +162,6 @@ class Call:
         if key := self.flags.get("sort-by"):
             found.sort(key=lambda one: str(one.get(key.lstrip("~"), "")), reverse=key.startswith("~"))
         return found
-
-    def _any_create(self) -> Resource:
-        return self._put(self._name(), {}, new=True)
 
     def _any_delete(self) -> Resource:
         name = self._name()

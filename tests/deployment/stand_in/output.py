@@ -1,5 +1,4 @@
-"""What gcloud prints: `--format=json`, `--format=value(…)` and `--format=csv[no-heading](…)`, and `--flatten` of a
-policy's members."""
+"""What gcloud prints: `--format=json` and `--format=value(…)`."""
 
 import json
 import re
@@ -9,21 +8,14 @@ _KEY = re.compile(r"\"[^\"]*\"|[^,()\"]+(?:\(\))?")
 
 
 def render(result: Any, flags: dict[str, Any]) -> str:
-    """The text of a resource, or of a list of them, by the flags --format and --flatten."""
+    """The text of a resource, or of a list of them, by the flag --format."""
     form = flags.get("format", "default")
-    if flags.get("flatten") == "bindings[].members":
-        result = [
-            {"bindings": {**binding, "members": member}}
-            for binding in result.get("bindings", [])
-            for member in binding["members"]
-        ]
     if form == "json":
         return json.dumps(result, indent=2) + "\n"
-    for start, separator in (("value(", "\t"), ("csv[no-heading](", ",")):
-        if form.startswith(start):
-            keys = _KEY.findall(form[len(start) : -1])
-            rows = result if isinstance(result, list) else [result]
-            return "".join(separator.join(_value(row, key) for key in keys) + "\n" for row in rows)
+    if form.startswith("value("):
+        keys = _KEY.findall(form.removeprefix("value(")[:-1])
+        rows = result if isinstance(result, list) else [result]
+        return "".join("\t".join(_value(row, key) for key in keys) + "\n" for row in rows)
     return ""
 
 
