@@ -70,7 +70,7 @@ lint: setup ## formatting, lint, types, import walls, shell scripts
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/shellcheck .ci/run $(wildcard *.sh deployment/*.sh) reports
+	@$(BIN)/shellcheck .ci/run $(wildcard *.sh) reports
 
 catalogs: .venv/.run ## the reports' words: add new ones to every language (LOCALE=fr begins another one)
 	@$(BIN)/python -m operations.kinds.catalogs $(LOCALE)
@@ -82,7 +82,7 @@ CONSOLE := operations/console/requirements.txt
 # The packages that kinds of report need go to the worker and to the console, which shows reports; uv reads them from
 # standard input (-).
 lock: setup ## resolve the requirements again, after one was changed, also in a kind's needs.yaml
-	@packages="$$($(BIN)/python deployment/kind_needs.py packages)" && \
+	@packages="$$($(BIN)/python deployment/kind_needs.py)" && \
 		printf '%s\n' "$$packages" | $(COMPILE) functions/*/requirements.txt $(CONSOLE) requirements-run.in requirements-deployment.in requirements-dev.in - -o requirements.lock && \
 		printf '%s\n' "$$packages" | $(COMPILE) functions/*/requirements.txt $(CONSOLE) requirements-run.in - -c requirements.lock -o requirements-run.lock && \
 		printf '%s\n' "$$packages" | $(COMPILE) functions/worker/requirements.txt - -c requirements.lock -o functions/worker/requirements.lock && \

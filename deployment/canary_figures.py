@@ -31,19 +31,8 @@ def read_figures(
     since: datetime,
     until: datetime,
 ) -> dict[str, Figures]:
-    """What each of some revisions did in a time.
-
-    Args:
-        client: calls Cloud Monitoring.
-        project: the project's id.
-        attempts_metric: the name of the log-based metric of the worker's attempts (deployment/metrics/attempts.json).
-        revisions: their names.
-        since: the beginning, in UTC.
-        until: the end, in UTC.
-
-    Raises:
-        GoogleError: they cannot be read.
-    """
+    """What each of some revisions did in a time, in UTC. The metric is that of the worker's attempts
+    (deployment/metrics/attempts.json)."""
 
     def read(metric: str, label: str = "") -> list[Resource]:
         asked = query(project, metric, label=label, revisions=revisions, since=since, until=until)

@@ -1,25 +1,15 @@
 """Reads and writes the few documents that a deployment needs.
 
-    firestore_documents DATABASE add-test-user USER ADDRESS     prints the id of the delivery that is due
-    firestore_documents DATABASE delete-test-user USER
-    firestore_documents DATABASE await-delivery DELIVERY SECONDS     prints what went wrong, if anything did
-    firestore_documents DATABASE delete-collections COLLECTION...
-
-Collections are those at the top: `gcloud firestore bulk-delete` would take every collection of that name anywhere in
+Collections are those at the top: a bulk deletion of Firestore's would take every collection of that name anywhere in
 the database, the team's own, too.
 """
 
-import os
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from deployment.client import client_of
 from deployment.engine.discovery import Resource, method
 from deployment.engine.google_client import GoogleClient
-from deployment.engine.google_error import GoogleError
-from deployment.stopping import saying_why
 
 FINAL_STATES = {"sent", "skipped", "dead"}
 _FIRST_WAIT_SECONDS = 0.25
@@ -31,30 +21,22 @@ _SUBSCRIPTION = "smoke-test"
 
 
 class Documents:
-    """The documents of one database.
+    """The documents of one database."""
 
-    Args:
-        client: calls Firestore.
-        database: the database's full name.
-    """
-
-    def __init__(self, client: GoogleClient, database: str) -> None:
+    def __init__(self, client: GoogleClient, database: str, wait: Callable[[float], None]) -> None:
         self._client = client
+        self._wait = wait
         self._database = database
         self._root = f"{database}/documents"
 
     def write(self, verb: str, writes: list[Resource]) -> None:
-        """Make several writes: by `commit` all of them or none, by `batchWrite` each for itself.
-
-        Raises:
-            GoogleError: it failed.
-        """
+        """Make several writes: by `commit` all of them or none, by `batchWrite` each for itself."""
         asked = method("firestore", "v1", f"projects.databases.documents.{verb}")
         self._client.send(asked.request(self._database, {"writes": writes}))
 
-    def add_test_user(self, user: str, address: str) -> None:
+    def add_test_user(self, user: str, address: str) -> str:
         """Write a user with one subscription, as applications do: the next run schedules it. Its report is due since
-        the last full hour, and SendGrid checks its mails and keeps them."""
+        the last full hour, and SendGrid checks its mails and keeps them. Returns the id of the delivery."""
         due_at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
         fields = {
             "active": {"booleanValue": True},
@@ -78,7 +60,7 @@ class Documents:
                 {"update": {"name": subscription_path, "fields": subscription}},
             ],
         )
-        print(f"{user}:{_SUBSCRIPTION}:{due_at:%Y%m%dT%H%MZ}")
+        return f"{user}:{_SUBSCRIPTION}:{due_at:%Y%m%dT%H%MZ}"
 
     def delete_test_user(self, user: str) -> None:
         """Delete what `add_test_user` wrote."""
@@ -88,8 +70,8 @@ class Documents:
         path = f"{self._root}/users/{user}"
         return path, f"{path}/report_subscriptions/{_SUBSCRIPTION}"
 
-    def await_delivery(self, delivery: str, seconds: float) -> None:
-        """Wait until a delivery is final. Print why it is not `sent`, if it is not in time."""
+    def await_delivery(self, delivery: str, seconds: float) -> str:
+        """Wait until a delivery is final. Returns why it is not `sent`, if it is not in time; otherwise nothing."""
         asked = method("firestore", "v1", "projects.databases.documents.get").request(
             f"{self._root}/deliveries/{delivery}"
         )
@@ -102,13 +84,13 @@ class Documents:
             if fields:
                 state = fields["state"]["stringValue"]
             if state == "sent":
-                return
+                return ""
             if state in FINAL_STATES:
                 break
-            time.sleep(wait)
+            self._wait(wait)
             wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
         reason = fields.get("last_error", {}).get("stringValue", "") if state in FINAL_STATES else ""
-        print(f"the delivery {delivery} is {state}{f': {reason}' if reason else ''}")
+        return f"the delivery {delivery} is {state}{f': {reason}' if reason else ''}"
 
     def delete_collection(self, collection: str) -> None:
         """Delete every document of a collection at the top."""
@@ -124,26 +106,3 @@ class Documents:
 
 def _string(text: str) -> dict[str, str]:
     return {"stringValue": text}
-
-
-def main(database: str, command: str, *arguments: str) -> None:
-    """Carry out one command."""
-    documents = Documents(client_of(os.environ), f"projects/{os.environ['PROJECT_ID']}/databases/{database}")
-    if command == "add-test-user":
-        documents.add_test_user(*arguments)
-    elif command == "await-delivery":
-        try:
-            documents.await_delivery(arguments[0], float(arguments[1]))
-        except GoogleError as error:
-            # The test user is to be deleted all the same.
-            print(error)
-    elif command == "delete-test-user":
-        documents.delete_test_user(*arguments)
-    else:
-        for collection in arguments:
-            documents.delete_collection(collection)
-
-
-if __name__ == "__main__":
-    with saying_why():
-        main(*sys.argv[1:])

@@ -17,15 +17,7 @@ class UnknownFlag(ValueError):
 
 
 def fields_of(file: Path, paths: Mapping[str, str]) -> dict[str, Any]:
-    """The fields of a resource.
-
-    Args:
-        file: has the flags.
-        paths: of each flag, the field that it sets, such as `retryConfig.maxAttempts`.
-
-    Raises:
-        UnknownFlag: the file has another flag.
-    """
+    """The fields of a resource."""
     fields: dict[str, Any] = {}
     for flag, value in yaml.safe_load(file.read_text(encoding="utf-8")).items():
         if flag not in paths:

@@ -1,72 +1,42 @@
 """Members that the deployment has not granted what they may do: a run names them, and leaves them alone."""
 
-import json
 import shlex
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Collection, Iterator, Sequence
 
 from deployment.engine.declared import Declared
 from deployment.engine.policy import Grant
+from deployment.options import FUNCTIONS
 from deployment.resources.accounts import account
 from deployment.settings import Settings
 
 
 def policies_to_look_at(settings: Settings) -> list[Declared]:
-    """The policies that only a check reads: those of the pipeline's own accounts.
-
-    Args:
-        settings: the operator's.
-    """
+    """The policies that only a check reads: those of the pipeline's own accounts."""
     return [account(settings, name, takes_back=lambda _: False, policy_alone=True) for name in _names(settings)]
 
 
-def keep(notes: Path, file: str, where: str, grants: Iterator[Grant]) -> None:
-    """Keep what a policy grants until the end of the run.
-
-    Args:
-        notes: the folder.
-        file: `bindings` for all that is there, `known` for what the run grants or takes back.
-        where: the resource, as gcloud's commands name it.
-        grants: what it grants.
-    """
-    with (notes / file).open("a", encoding="utf-8") as kept:
-        for each in grants:
-            kept.write(json.dumps([where, each.role, each.member, each.title, each.expression]) + "\n")
-
-
-def foreign_members(settings: Settings, notes: Path) -> Iterator[tuple[str, ...]]:
-    """What the policies that the run has read grant to members of others: lines for each.
-
-    Args:
-        settings: the operator's.
-        notes: the folder.
-    """
+def foreign_members(
+    settings: Settings, granted: Sequence[tuple[str, Grant]], known: Collection[tuple[str, Grant]]
+) -> Iterator[tuple[str, ...]]:
+    """What the policies that the run has read grant to members of others: lines for each."""
     ours = {settings.member(name) for name in _names(settings)}
-    may_stay = {*settings.extra_members, *([] if settings.with_console else [settings.member("console")])}
-    known = {tuple(each[:4]) for each in _kept(notes / "known")}
-    named: set[tuple[str, ...]] = set()
-    for where, role, member, title, expression in _kept(notes / "bindings"):
+    may_stay = {*settings.extra_members, *([] if settings.options.console else [settings.member("console")])}
+    for where, grant in dict.fromkeys(granted):
         # A policy of the project is about much else.
-        is_else = where.startswith("projects ") and member not in ours
-        if is_else or member in may_stay or (where, role, member, title) in known | named:
+        is_else = where.startswith("projects ") and grant.member not in ours
+        if is_else or grant.member in may_stay or (where, grant) in known:
             continue
-        named.add((where, role, member, title))
-        grant = Grant(role=role, member=member, title=title, expression=expression)
-        titled = f" ({title})" if title else ""
+        titled = f" ({grant.title})" if grant.title else ""
         yield (
-            f"{member} has {role}{titled} on {where.partition(' --')[0]}, which this script has not granted.",
+            f"{grant.member} has {grant.role}{titled} on {where.partition(' --')[0]}, which this script has not "
+            "granted.",
             f"To take it back: {removal(where, grant)} --project={settings.project_id}",
             "If it is to stay: EXTRA_MEMBERS in deploy.env.",
         )
 
 
 def removal(where: str, grant: Grant) -> str:
-    """The command of gcloud that takes a role back.
-
-    Args:
-        where: the resource, as gcloud's commands name it.
-        grant: what is taken back.
-    """
+    """The command of gcloud that takes a role back."""
     words = where.split()
     # The verb comes before the resource's name and its flags.
     group = 1 if words[0] in {"projects", "secrets"} else 2
@@ -84,11 +54,6 @@ def removal(where: str, grant: Grant) -> str:
     )
 
 
-def _kept(file: Path) -> list[list[str]]:
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
-
-
 def _names(settings: Settings) -> list[str]:
     """The pipeline's own accounts. The console's is looked at with --console alone, which grants its roles."""
-    functions = ("dispatcher", "worker", "dlq-handler", "mail-events", "preferences")
-    return [*functions, "scheduler", "tasks", "events", "build", *(["console"] if settings.with_console else [])]
+    return [*FUNCTIONS, "scheduler", "tasks", "events", "build", *(["console"] if settings.options.console else [])]

@@ -1,4 +1,4 @@
-"""Fills in the JSON templates of this folder."""
+"""Fills in the JSON templates of the deployment."""
 
 import json
 import re
@@ -7,21 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-_FOLDER = Path(__file__).parent
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
-def filled(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """A template of this folder with its variables filled in.
-
-    Args:
-        name: from this folder, such as `metrics/runs.json`.
-        values: the variables.
-
-    Raises:
-        KeyError: a variable has no value.
-    """
-    document: dict[str, Any] = fill(json.loads((_FOLDER / name).read_text(encoding="utf-8")), values)
+def filled(folder: Path, name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """A template with its variables filled in."""
+    document: dict[str, Any] = fill(json.loads((folder / name).read_text(encoding="utf-8")), values)
     return document
 
 

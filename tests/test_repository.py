@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from deployment.settings import RUNTIME
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -22,7 +24,7 @@ def test_the_workflow_runs_the_gates_on_the_oldest_python_and_on_the_deployed_on
     gates = read_yaml(".github/workflows/ci.yaml")["jobs"]["gates"]
     assert "bash .ci/run" in [step.get("run") for step in gates["steps"]]
     required = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
-    runtime = re.search(r"^RUNTIME=python(\d)(\d+)$", (ROOT / "deployment/settings.sh").read_text(), re.MULTILINE)
+    runtime = re.fullmatch(r"python(\d)(\d+)", RUNTIME)
     assert runtime is not None
     # Without the history the test of two versions at once would be skipped every time.
     (checkout,) = (step for step in gates["steps"] if step.get("uses", "").startswith("actions/checkout@"))

@@ -47,11 +47,7 @@ class Kind:
         return True
 
     def method(self, verb: str) -> Method:
-        """A method of its resources.
-
-        Raises:
-            KeyError: there is none.
-        """
+        """A method of its resources."""
         return method(self.api, self.version, f"{self.collection}.{verb}")
 
     def operation(self, name: str) -> Request:
@@ -61,11 +57,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class NameOf:
-    """Stands in a resource's fields for the name of another one, which may not be there yet.
-
-    Attributes:
-        what: the other one's.
-    """
+    """Stands in a resource's fields for the name of another one, which may not be there yet."""
 
     what: str
 
@@ -148,12 +140,7 @@ def full_name(declared: Declared, actual: Resource) -> str:
 
 
 def resolved(node: Any, names: Mapping[str, str]) -> Any:
-    """A resource's fields with the names of others in them.
-
-    Args:
-        node: the fields.
-        names: by `what`; a name that is not known yet stays as it is.
-    """
+    """A resource's fields with the names of others in them."""
     if isinstance(node, NameOf):
         return names.get(node.what, node)
     if isinstance(node, Mapping):

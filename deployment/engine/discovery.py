@@ -8,7 +8,7 @@ import functools
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -36,6 +36,7 @@ class Request:
         path: with the version, such as v2/projects/p/metrics/m.
         query: the parameters.
         body: becomes JSON; None for no body.
+        content: a file, where that is the body.
     """
 
     method: "Method"
@@ -43,6 +44,7 @@ class Request:
     path: str
     query: Mapping[str, str | list[str]] = field(default_factory=dict)
     body: Resource | None = None
+    content: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +55,13 @@ class Method:
         api: the interface's name, such as `logging`.
         version: the interface's version, such as `v2`.
         described: what the discovery document says about the method.
+        service_path: what all paths of the interface begin with.
     """
 
     api: str
     version: str
     described: Mapping[str, Any] = field(repr=False, compare=False)
+    service_path: str = ""
 
     @property
     def id(self) -> str:
@@ -80,9 +84,11 @@ class Method:
 
     @functools.cached_property
     def target_parameter(self) -> str:
-        """The parameter of the path that is a full name."""
-        (name,) = [name for name, each in self._parameters.items() if each["location"] == "path" and "pattern" in each]
-        return str(name)
+        """The parameter of the path that is a full name. Cloud Storage has names of one part, and none for a bucket
+        that is yet to be made."""
+        in_path = [name for name, each in self._parameters.items() if each["location"] == "path"]
+        full = [name for name in in_path if "pattern" in self._parameters[name]]
+        return next(iter(full or in_path), "")
 
     @property
     def _parameters(self) -> Mapping[str, Any]:
@@ -91,7 +97,8 @@ class Method:
 
     def takes(self, target: str) -> bool:
         """Whether a name is one that the method's path is made with."""
-        pattern = self._parameters[self.target_parameter]["pattern"]
+        parameter = self._parameters.get(self.target_parameter)
+        pattern = "" if parameter is None else parameter.get("pattern", "[^/]+")
         return re.fullmatch(pattern, target) is not None
 
     def field_schema(self, name: str, *, of: str = "request") -> Mapping[str, Any]:
@@ -102,16 +109,11 @@ class Method:
 
     def list_field(self) -> str:
         """The field of the response that has the resources of a list."""
-        properties = _document(self.api, self.version)["schemas"][self.described["response"]["$ref"]]["properties"]
-        (name,) = [name for name, each in properties.items() if "$ref" in each.get("items", {})]
-        return str(name)
+        schema = _document(self.api, self.version)["schemas"][self.described["response"]["$ref"]]
+        return next(str(name) for name, each in schema["properties"].items() if "$ref" in each.get("items", {}))
 
     def mask_path(self, path: str) -> str:
-        """The part of a field's path that an update mask can name: a list and a map are replaced as a whole.
-
-        Args:
-            path: from the body's beginning, such as `conditions[0].displayName`.
-        """
+        """The part of a field's path that an update mask can name: a list and a map are replaced as a whole."""
         schemas = _document(self.api, self.version)["schemas"]
         schema, taken = schemas[self.described["request"]["$ref"]], []
         for key in path.partition("[")[0].split("."):
@@ -154,7 +156,14 @@ class Method:
         in_path = {name: value for name, value in query.items() if self._parameters[name]["location"] == "path"}
         path = uritemplate.expand(self.described["path"], {self.target_parameter: target, **in_path})
         query = {name: value for name, value in query.items() if name not in in_path}
-        return Request(method=self, target=target, path=path, query=query, body=body)
+        return Request(method=self, target=target, path=self.service_path + path, query=query, body=body)
+
+    def upload(self, target: str, content: bytes, *, query: Mapping[str, str | list[str]]) -> Request:
+        """A request of this method that brings a file."""
+        request = self.request(target, {}, query=query)
+        template = self.described["mediaUpload"]["protocols"]["simple"]["path"]
+        path = uritemplate.expand(template, {self.target_parameter: target}).lstrip("/")
+        return replace(request, path=path, query={**query, "uploadType": "media"}, body=None, content=content)
 
 
 def check_body(method: Method, body: Resource) -> None:
@@ -163,30 +172,28 @@ def check_body(method: Method, body: Resource) -> None:
     Raises:
         InvalidRequest: a field is unknown, or its value is of another type or none of the values that it takes.
     """
-    registry = _registry(method.api, method.version)
-    validator = Draft3Validator({"$ref": method.described["request"]["$ref"]}, registry=registry)
-    error = best_match(validator.iter_errors(body))
-    if error is not None:
-        raise InvalidRequest(f"{method.id}, {error.json_path.removeprefix('$.')}: {error.message}")
+    schema = method.described["request"]["$ref"]
+    if error := _error_in(method.api, method.version, schema, json.dumps(body, sort_keys=True, default=vars)):
+        raise InvalidRequest(f"{method.id}, {error}")
+
+
+@functools.lru_cache(maxsize=4096)
+def _error_in(api: str, version: str, schema: str, body: str) -> str:
+    """What is wrong with a body; empty where nothing is. What was planned is checked again when it is sent."""
+    validator = Draft3Validator({"$ref": schema}, registry=_registry(api, version))
+    error = best_match(validator.iter_errors(json.loads(body)))
+    return "" if error is None else f"{error.json_path.removeprefix('$.')}: {error.message}"
 
 
 @functools.cache
 def method(api: str, version: str, name: str) -> Method:
-    """A method by its name.
-
-    Args:
-        api: the interface's name, such as `logging`.
-        version: the interface's version, such as `v2`.
-        name: with its collections, such as `projects.metrics.get`.
-
-    Raises:
-        KeyError: the interface has no such method.
-    """
+    """A method by its name."""
     *collections, verb = name.split(".")
-    node = _document(api, version)
+    node = document = _document(api, version)
     for collection in collections:
         node = node["resources"][collection]
-    return Method(api=api, version=version, described=node["methods"][verb])
+    described = node["methods"][verb]
+    return Method(api=api, version=version, described=described, service_path=document["servicePath"])
 
 
 def methods(api: str, version: str) -> list[Method]:

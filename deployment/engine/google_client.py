@@ -18,13 +18,13 @@ LONGEST_WAIT_SECONDS = 60
 _CALL_SECONDS = 60.0
 _LOOKS_AT_OPERATION = 300
 
-_ON_THE_PROJECTS_QUOTA = frozenset({"billingbudgets", "firebaserules"})
+_ON_THE_PROJECTS_QUOTA = frozenset({"billingbudgets", "cloudquotas", "firebaserules"})
 """Interfaces that count for the quota of the project that is deployed to, whose interfaces are enabled.
 https://cloud.google.com/docs/quotas/set-quota-project"""
 
 
 class GoogleClient:
-    """Google's interfaces, as one account. Threads may share it.
+    """Google's interfaces, as one account. Threads may share it. What fails is a GoogleError.
 
     Args:
         session: sends requests as the account.
@@ -32,6 +32,9 @@ class GoogleClient:
         wait: waits for so many seconds.
         say: is told of each new attempt.
         apis_may_be_off: whether a disabled interface is an answer, as before the run that enables it.
+
+    Attributes:
+        wait: see above.
     """
 
     def __init__(
@@ -45,55 +48,54 @@ class GoogleClient:
     ) -> None:
         self._session = session
         self._project = project
-        self._wait = wait
+        self.wait = wait
         self._say = say
-        self._apis_may_be_off = apis_may_be_off
+        self.apis_may_be_off = apis_may_be_off
 
     def send(self, request: Request, *, is_done: Callable[[], Resource | None] | None = None) -> Resource:
-        """Send a request until it works or cannot succeed.
-
-        Args:
-            request: what to send.
-            is_done: looks for what an earlier attempt made whose answer was lost, before the next attempt.
-
-        Raises:
-            GoogleError: it failed.
-        """
+        """Send a request until it works or cannot succeed."""
         return self._send(lambda: request, is_done)
 
-    def send_anew(self, make: Callable[[], Request]) -> Resource:
+    def send_anew(
+        self,
+        make: Callable[[], Request],
+        *,
+        kind: Kind | None = None,
+        is_done: Callable[[], Resource | None] | None = None,
+    ) -> None:
         """Send a request that is made anew for each attempt, of what is there by then.
 
         Args:
             make: reads what is there, and makes the request.
-
-        Raises:
-            GoogleError: it failed.
+            kind: what it is about, where the attempt is over with what the request begins.
+            is_done: as above.
         """
-        return self._send(make, None)
+        self._send(make, is_done, kind)
 
-    def _send(self, make: Callable[[], Request], is_done: Callable[[], Resource | None] | None) -> Resource:
+    def where_off(self) -> "GoogleClient":
+        """This client, to which a disabled interface is an answer."""
+        return GoogleClient(self._session, self._project, wait=self.wait, say=self._say, apis_may_be_off=True)
+
+    def _send(
+        self, make: Callable[[], Request], is_done: Callable[[], Resource | None] | None, kind: Kind | None = None
+    ) -> Resource:
         for attempt in range(1, ATTEMPTS + 1):
             request = make()
             try:
-                return self._send_once(request)
+                return self._attempt(request, kind)
             except GoogleError as error:
                 is_made = error.code == "ALREADY_EXISTS" and attempt > 1
                 if attempt == ATTEMPTS or not (is_made or self._passes(request, error)):
                     raise
                 seconds = min(FIRST_WAIT_SECONDS << (attempt - 1), LONGEST_WAIT_SECONDS)
                 self._say(f"    trying again in {seconds} s: {error.code}: {error.message}")
-            self._wait(seconds)
+            self.wait(seconds)
             if is_done is not None and (made := is_done()) is not None:
                 return made
         raise AssertionError  # pragma: no cover
 
     def read_if_there(self, request: Request) -> Resource | None:
-        """What a request reads; None where there is none, or where the interface is off and may be.
-
-        Raises:
-            GoogleError: it failed.
-        """
+        """What a request reads; None where there is none, or where the interface is off and may be."""
         try:
             return self.read(request)
         except GoogleError as error:
@@ -102,15 +104,7 @@ class GoogleClient:
             raise
 
     def all_of(self, kind: Kind, parent: str) -> list[Resource]:
-        """The resources of a list, whatever number of pages they take; none where the interface is off and may be.
-
-        Args:
-            kind: what the list is of.
-            parent: the full name of what they are in.
-
-        Raises:
-            GoogleError: it failed. A list of which there is none belongs to something that is not there.
-        """
+        """The resources of a list, whatever number of pages they take; none where the interface is off and may be."""
         method = kind.method("list")
         found: list[Resource] = []
         query = {"filter": kind.list_filter} if kind.list_filter else {}
@@ -128,41 +122,40 @@ class GoogleClient:
         Args:
             kind: what it is about.
             operation: the answer to the request; a resource, where that was looked up after all, has come to its end.
-
-        Raises:
-            GoogleError: it failed, or is not over in ten minutes.
         """
         for _ in range(_LOOKS_AT_OPERATION):
             if "error" in operation:
                 raise GoogleError.of_operation(operation["name"], operation["error"])
             if operation.get("done") or "/operations/" not in operation.get("name", ""):
                 return
-            self._wait(FIRST_WAIT_SECONDS)
+            self.wait(FIRST_WAIT_SECONDS)
             operation = self.send(kind.operation(operation["name"]))
         raise GoogleError.of_operation(operation["name"], {"code": 4, "message": "It is not over in ten minutes."})
 
     def read(self, request: Request) -> Resource | None:
-        """What a request reads; None where the interface is off and may be.
-
-        Raises:
-            GoogleError: it failed.
-        """
+        """What a request reads; None where the interface is off and may be."""
         try:
             return self.send(request)
         except GoogleError as error:
-            if error.api_is_off and self._apis_may_be_off:
+            if error.api_is_off and self.apis_may_be_off:
                 return None
             raise
 
     def _passes(self, request: Request, error: GoogleError) -> bool:
         if error.api_is_off:
-            return not self._apis_may_be_off
+            return not self.apis_may_be_off
         # With the same etag it would be refused again: somebody changed the resource after it was read.
         if error.code == "ABORTED" and (request.body or {}).get("etag"):
             return False
         # What a new resource, or a policy, names may not be seen everywhere yet, though it is there.
         is_unseen = {"create": "NOT_FOUND", "setIamPolicy": "INVALID_ARGUMENT"}.get(request.method.verb) == error.code
         return error.passes or is_unseen
+
+    def _attempt(self, request: Request, kind: Kind | None) -> Resource:
+        answer = self._send_once(request)
+        if kind is not None:
+            self.await_end(kind, answer)
+        return answer
 
     def _send_once(self, request: Request) -> Resource:
         name = f"{request.method.id} {request.target}"
@@ -173,6 +166,7 @@ class GoogleClient:
                 f"{endpoint_of(api)}/{request.path}",
                 params=dict(request.query),
                 json=request.body,
+                data=request.content,
                 headers={"X-Goog-User-Project": self._project} if api in _ON_THE_PROJECTS_QUOTA else None,
                 timeout=_CALL_SECONDS,
             )

@@ -20,11 +20,17 @@ _CODES = (
 """By their numbers. https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto"""
 
 _API_OFF = "SERVICE_DISABLED"
+_BILLING = "link a billing account: gcloud billing projects link {project} --billing-account=ACCOUNT"
+_LOG_IN = "log in again: gcloud auth application-default login, or gcloud auth login"
+
+_UNSEEN_ROLE = "Permission denied on secret"
+"""What Cloud Run says, without a reason of its own, of an account that has had its role for a moment only."""
 
 _ADVICE_FOR_REASON = {
     _API_OFF: "an API that was just enabled can take ten minutes to be ready; wait a little.",
-    "BILLING_DISABLED": ("link a billing account: gcloud billing projects link {project} --billing-account=ACCOUNT"),
-    "ACCESS_TOKEN_EXPIRED": "log in again: gcloud auth login",
+    "BILLING_DISABLED": _BILLING,
+    "UREQ_PROJECT_BILLING_NOT_FOUND": _BILLING,
+    "ACCESS_TOKEN_EXPIRED": _LOG_IN,
     "USER_PROJECT_DENIED": (
         "your account needs roles/serviceusage.serviceUsageConsumer on {project}, whose quota the calls count for."
     ),
@@ -33,13 +39,25 @@ _ADVICE_FOR_REASON = {
 https://github.com/googleapis/googleapis/blob/master/google/api/error_reason.proto"""
 
 _ADVICE_FOR_METHOD = {
+    ("run.projects.locations.builds.submit", "FAILED_PRECONDITION"): (
+        'Cloud Build builds only in some regions for this project: docs/start/deploy.md names them under "Choose the '
+        'settings".'
+    ),
     ("cloudtasks.projects.locations.queues.create", "FAILED_PRECONDITION"): (
         "Cloud Tasks keeps a deleted queue's name for some days; set QUEUE_NAME to another one."
     ),
 }
 
+_ADVICE_FOR_QUOTA = {
+    "CpuAllocPerProjectRegion": (
+        "a function may have more CPUs than Cloud Run's quota in the region: lower its MAX_INSTANCES or CPU in "
+        'deploy.env, or ask for more, as docs/guides/deployment.md says under "CPUs".'
+    )
+}
+"""By the name of the quota, which the message has."""
+
 _ADVICE_FOR_CODE = {
-    "UNAUTHENTICATED": "log in again: gcloud auth login",
+    "UNAUTHENTICATED": _LOG_IN,
     "PERMISSION_DENIED": (
         "your account lacks a permission. An administrator grants what a deployment needs: "
         "./deploy.sh --bootstrap --deployer=MEMBER (docs/guides/permissions.md)."
@@ -66,6 +84,7 @@ class GoogleError(Exception):
         code: the canonical code, such as PERMISSION_DENIED.
         message: Google's, or the connection's.
         reason: of the ErrorInfo, such as SERVICE_DISABLED; empty where there is none.
+        consumer: of the ErrorInfo: the project whose quota the request counts for; empty where there is none.
         violations: of quotas and preconditions, a line each.
         links: what Google links to as help.
     """
@@ -75,6 +94,7 @@ class GoogleError(Exception):
     code: str
     message: str
     reason: str = ""
+    consumer: str = ""
     violations: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
 
@@ -91,6 +111,14 @@ class GoogleError(Exception):
             code=error.get("status") or _code_of(status),
             message=error.get("message", ""),
             reason=next((each["reason"] for each in details if "reason" in each), ""),
+            consumer=next(
+                (
+                    each["metadata"]["consumer"].rpartition("/")[2]
+                    for each in details
+                    if "consumer" in each.get("metadata", {})
+                ),
+                "",
+            ),
             violations=tuple(_violations(details)),
             links=tuple(link["url"] for each in details for link in each.get("links", []) if "url" in link),
         )
@@ -112,7 +140,8 @@ class GoogleError(Exception):
     @property
     def passes(self) -> bool:
         """Whether it passes by itself, so that another attempt is of use."""
-        return self.code in _PASSING or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.api_is_off
+        is_unseen = _UNSEEN_ROLE in self.message
+        return self.code in _PASSING or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.api_is_off or is_unseen
 
     @property
     def api_is_off(self) -> bool:
@@ -132,7 +161,8 @@ class GoogleError(Exception):
         yield from (f"  {link}" for link in self.links)
         is_policy = any("constraints/" in violation for violation in self.violations)
         advice = (
-            _ADVICE_FOR_REASON.get(self.reason)
+            next((advice for quota, advice in _ADVICE_FOR_QUOTA.items() if quota in self.message), "")
+            or _ADVICE_FOR_REASON.get(self.reason)
             or _ADVICE_FOR_METHOD.get((self.request.partition(" ")[0], self.code))
             or _ADVICE_FOR_CODE.get(self.code)
             or _NO_ADVICE
@@ -156,6 +186,7 @@ def _code_of(status: int) -> str:
         HTTPStatus.FORBIDDEN: "PERMISSION_DENIED",
         HTTPStatus.NOT_FOUND: "NOT_FOUND",
         HTTPStatus.CONFLICT: "ABORTED",
+        HTTPStatus.PRECONDITION_FAILED: "FAILED_PRECONDITION",
         HTTPStatus.TOO_MANY_REQUESTS: "RESOURCE_EXHAUSTED",
         HTTPStatus.SERVICE_UNAVAILABLE: "UNAVAILABLE",
         HTTPStatus.GATEWAY_TIMEOUT: "DEADLINE_EXCEEDED",

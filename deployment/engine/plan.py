@@ -7,22 +7,14 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 from deployment.engine.declared import Declared, full_name, merged, resolved, top_of
+from deployment.engine.differences import differences
 from deployment.engine.discovery import Request, Resource
 from deployment.engine.policy import Grant, changed, grants_in
-from deployment.resource_diff import differences
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What becomes of one resource.
-
-    Attributes:
-        declared: as it is to be.
-        verb: created, changed, removed or unchanged, as the lines of a run say it.
-        what: how the lines of a run name it.
-        actual: as it is; None where it is not there.
-        fields: the paths of the fields that differ.
-    """
+    """What becomes of one resource."""
 
     declared: Declared
     verb: str
@@ -38,12 +30,7 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyStep:
-    """What becomes of a resource's policy.
-
-    Attributes:
-        declared: the resource.
-        policy: as it is.
-    """
+    """What becomes of a resource's policy."""
 
     declared: Declared
     policy: Resource
@@ -71,12 +58,7 @@ class PolicyStep:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What is there, by the `what` of what is declared.
-
-    Attributes:
-        resources: the resources; at most one of what is to be there.
-        policies: the policies of those that grant something; an empty one where there is no resource.
-    """
+    """What is there, by the `what` of what is declared."""
 
     resources: Mapping[str, Sequence[Resource]]
     policies: Mapping[str, Resource] = field(default_factory=dict)
@@ -88,16 +70,7 @@ class WrongResource(Exception):
 
 
 def plan(declared: Sequence[Declared], found: Found) -> list[Step | PolicyStep]:
-    """The steps to what is declared, in the order in which they are possible.
-
-    Args:
-        declared: the resources as they are to be.
-        found: what is there.
-
-    Raises:
-        WrongResource: one is there that no request makes into what it is to be.
-        graphlib.CycleError: two resources need each other.
-    """
+    """The steps to what is declared, in the order in which they are possible."""
     actual = found.resources
     names = {each.what: full_name(each, actual[each.what][0]) for each in declared if actual[each.what]}
     steps: list[Step | PolicyStep] = []
@@ -110,15 +83,7 @@ def plan(declared: Sequence[Declared], found: Found) -> list[Step | PolicyStep]:
 
 
 def request_of(step: Step | PolicyStep, names: Mapping[str, str]) -> Request | None:
-    """The request of a step; None for one that changes nothing.
-
-    Args:
-        step: of a plan.
-        names: the full names of the resources that are there by now, by `what`.
-
-    Raises:
-        InvalidRequest: Google's interface has no such request.
-    """
+    """The request of a step; None for one that changes nothing."""
     if isinstance(step, PolicyStep):
         return policy_request(step) if step.missing or step.too_many else None
     if step.verb == "created":
@@ -161,14 +126,16 @@ def printable(steps: Sequence[Step | PolicyStep]) -> list[dict[str, Any]]:
         {
             "changes": [{verb: what} for verb, what in step.lines if verb != "unchanged"],
             "fields": list(step.fields) if isinstance(step, Step) else [],
-            "method": request.method.id,
-            "target": request.target,
-            "query": dict(request.query),
-            "body": request.body,
+            **printed(request),
         }
         for step in steps
         if (request := request_of(step, names)) is not None
     ]
+
+
+def printed(request: Request) -> dict[str, Any]:
+    """A request, for machines."""
+    return {"method": request.method.id, "target": request.target, "query": dict(request.query), "body": request.body}
 
 
 def summary(request: Request) -> str:

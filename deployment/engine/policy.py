@@ -48,13 +48,7 @@ def grants_in(policy: Resource) -> Iterator[Grant]:
 
 
 def changed(policy: Resource, *, add: Iterable[Grant], remove: Iterable[Grant]) -> Resource:
-    """A policy with grants added and removed.
-
-    Args:
-        policy: as it was read, whose etag stays.
-        add: what it is to grant.
-        remove: what it is not to grant.
-    """
+    """A policy with grants added and removed."""
     too_many = set(remove)
     bindings = []
     for binding in policy.get("bindings", []):
@@ -72,12 +66,7 @@ def changed(policy: Resource, *, add: Iterable[Grant], remove: Iterable[Grant]) 
 
 
 def read_request(method: Method, name: str) -> Request:
-    """The request that reads a resource's policy.
-
-    Args:
-        method: `getIamPolicy` of the resource's collection.
-        name: the resource's full name.
-    """
+    """The request that reads a resource's policy."""
     if "request" in method.described:
         return method.request(name, {"options": {"requestedPolicyVersion": _VERSION}})
     return method.request(name, query={"options.requestedPolicyVersion": str(_VERSION)})

@@ -5,26 +5,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 from deployment.engine.declared import Declared, full_name
+from deployment.engine.differences import differences
 from deployment.engine.discovery import Resource
 from deployment.engine.google_client import GoogleClient
 from deployment.engine.google_error import GoogleError
 from deployment.engine.plan import Found, PolicyStep, Step, policy_request, request_of
 from deployment.engine.policy import read_request
-from deployment.resource_diff import differences
 
 _SIDE_BY_SIDE = 8
 
 
 def read(declared: Sequence[Declared], client: GoogleClient) -> Found:
-    """What is there.
-
-    Args:
-        declared: the resources to look for.
-        client: reads them.
-
-    Raises:
-        GoogleError: one of them cannot be read.
-    """
+    """What is there."""
     threads = ThreadPoolExecutor(_SIDE_BY_SIDE)
     try:
         return _read(declared, client, threads)
@@ -57,8 +49,7 @@ def _read(declared: Sequence[Declared], client: GoogleClient, threads: ThreadPoo
             matching = [one for one in listed[each.kind, each.listed_in or each.parent].result() if matches(each, one)]
             found[each.what] = matching if each.absent else matching[:1]
     return Found(
-        resources=found,
-        policies={what: _policy(each, is_there=bool(found[what])) for what, each in policies.items()},
+        resources=found, policies={what: _policy(each, is_there=bool(found[what])) for what, each in policies.items()}
     )
 
 
@@ -81,17 +72,7 @@ def matches(declared: Declared, resource: Resource) -> bool:
 
 def apply(steps: Sequence[Step | PolicyStep], client: GoogleClient, done: Callable[[Step | PolicyStep], None]) -> None:
     """Carry a plan out, one request after the other, as Cloud Monitoring asks for.
-    https://cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.alertPolicies/create
-
-    Args:
-        steps: the plan.
-        client: sends its requests.
-        done: is told of each step after it.
-
-    Raises:
-        GoogleError: a request failed; the steps after it are left out.
-        InvalidRequest: Google's interface has no such request.
-    """
+    https://cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.alertPolicies/create"""
     names = {
         step.declared.what: full_name(step.declared, step.actual)
         for step in steps

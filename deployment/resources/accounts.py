@@ -85,15 +85,7 @@ def account(
     takes_back: Callable[[Grant], bool] | None = None,
     policy_alone: bool = False,
 ) -> Declared:
-    """A service account.
-
-    Args:
-        settings: the operator's.
-        name: without the prefix, such as worker.
-        grants: what its policy is to grant.
-        takes_back: whether its policy is not to grant something.
-        policy_alone: as of a declared resource.
-    """
+    """A service account."""
     address = settings.account(name)
     return Declared(
         what=f"service account {settings.prefix}-{name}",
@@ -139,10 +131,7 @@ def no_accounts(settings: Settings) -> list[Declared]:
 
 
 def _on_sources(settings: Settings) -> str:
-    """A condition: the bucket where gcloud uploads what Cloud Build builds. In a long name gcloud shortens the region:
-    what is known of it ends with the hyphen before that.
+    """A condition: the bucket where gcloud uploads what Cloud Build builds.
     https://cloud.google.com/run/docs/deploying-source-code"""
     bucket = f"projects/_/buckets/{settings.sources}"
-    if bucket.endswith("-"):
-        return f'resource.name.startsWith("{bucket}")'
     return f'resource.name == "{bucket}" || resource.name.startsWith("{bucket}/")'

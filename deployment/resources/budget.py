@@ -4,7 +4,7 @@ https://cloud.google.com/billing/docs/how-to/budgets
 """
 
 from deployment.engine.declared import Declared, Kind, NameOf
-from deployment.engine.discovery import method
+from deployment.engine.discovery import Resource, method
 from deployment.engine.google_client import GoogleClient
 from deployment.resources.monitoring import channel_of
 from deployment.settings import Settings
@@ -18,9 +18,8 @@ def budget(settings: Settings, client: GoogleClient) -> list[Declared]:
     deploys may have no way."""
     if not settings.budget:
         return []
-    asked = method("cloudbilling", "v1", "projects.getBillingInfo").request(f"projects/{settings.project_id}")
     # Nobody can say it in a dry run that is to turn the interface on first.
-    billing = client.read(asked) or {"billingAccountName": "billingAccounts/-"}
+    billing = billing_of(client, settings.project_id) or {"billingAccountName": "billingAccounts/-"}
     # At most 60 characters.
     title = f"Reports: {settings.prefix}, {settings.project_id}"
     # A budget takes no other channels than those of email.
@@ -31,7 +30,12 @@ def budget(settings: Settings, client: GoogleClient) -> list[Declared]:
             what=f'budget "{title}"',
             kind=BUDGET,
             parent=billing["billingAccountName"],
-            fields={"displayName": title, **filled("budget.json", values)},
+            fields={"displayName": title, **filled(settings.folder, "budget.json", values)},
             found_by={"displayName": title},
         )
     ]
+
+
+def billing_of(client: GoogleClient, project: str) -> Resource | None:
+    """The billing account of a project, and whether it is charged; None where the interface is off and may be."""
+    return client.read(method("cloudbilling", "v1", "projects.getBillingInfo").request(f"projects/{project}"))

@@ -1,6 +1,6 @@
 """What the console's account may do, and who may open the console, which is behind Identity-Aware Proxy.
 
-The service itself is deployment/console.sh's; docs/guides/console.md says who may do what there.
+deployment/console.py deploys the service itself; docs/guides/console.md says who may do what there.
 """
 
 from dataclasses import replace

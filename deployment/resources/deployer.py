@@ -16,7 +16,7 @@ def deployer(settings: Settings, client: GoogleClient) -> list[Declared]:
     former = {each.member for each in granted if each.title == title} - {settings.deployer}
     # Whom the deployer names to Cloud Run, Cloud Scheduler, Pub/Sub and Cloud Build, which ask whether it may act so.
     # https://cloud.google.com/iam/docs/service-accounts-actas
-    names = [*settings.deployed, *(["console"] if settings.with_console else []), "scheduler", "events", "build"]
+    names = [*settings.deployed, *(["console"] if settings.options.console else []), "scheduler", "events", "build"]
     acts = [
         account(
             settings,
@@ -56,8 +56,8 @@ def _roles(settings: Settings) -> list[str]:
         "roles/cloudscheduler.admin",
         "roles/logging.configWriter",
         "roles/monitoring.editor",
-        *(["roles/iap.admin"] if settings.with_console else []),
-        *(["roles/firebaserules.admin"] if settings.firestore_rules else []),
+        *(["roles/iap.admin"] if settings.options.console else []),
+        *(["roles/firebaserules.admin"] if settings.options.firestore_rules else []),
         # For the test user and the delivery of a smoke test.
-        *(["roles/datastore.user"] if settings.smoke else []),
+        *(["roles/datastore.user"] if settings.options.smoke else []),
     ]

@@ -7,12 +7,12 @@ https://firebase.google.com/docs/firestore/backups
 """
 
 import json
-from pathlib import Path
 from typing import Any
 
 from deployment.engine.declared import Declared, Kind
 from deployment.engine.discovery import Resource
 from deployment.engine.google_client import GoogleClient
+from deployment.engine.plan import WrongResource
 from deployment.engine.policy import grants_in, read_request
 from deployment.resources.accounts import ACCOUNT
 from deployment.resources.project import PROJECT, database_title
@@ -37,8 +37,6 @@ FIELD = Kind(
     list_filter="indexConfig.usesAncestorConfig=false OR ttlConfig:*",
 )
 
-_FILE = Path(__file__).parents[1] / "firestore.indexes.json"
-"""Of the form that the Firebase CLI reads, too: https://firebase.google.com/docs/reference/firestore/indexes"""
 _VERSIONS = {"pointInTimeRecoveryEnablement": "POINT_IN_TIME_RECOVERY_ENABLED"}
 _PROTECTION = {"deleteProtectionState": "DELETE_PROTECTION_ENABLED"}
 _SECONDS = {"d": 86_400, "w": 7 * 86_400}
@@ -52,6 +50,13 @@ def database(settings: Settings, client: GoogleClient) -> list[Declared]:
         "FIRESTORE_DELETE_PROTECTION": (settings.firestore_delete_protection, _PROTECTION),
     }
     there = client.read_if_there(DATABASE.method("get").request(settings.database_name))
+    # Older databases do not say it, and are of the other.
+    if (there or {}).get("databaseEdition") == "ENTERPRISE":
+        raise WrongResource(
+            f"the database {name} of project {settings.project_id} is of Firestore's Enterprise edition, which the "
+            "pipeline cannot use.",
+            "Set FIRESTORE_DATABASE to one of the Standard edition, or to a new name: the deployment makes it.",
+        )
     schedules = client.all_of(SCHEDULE, settings.database_name)
     recurrence = settings.firestore_backups or ("" if there else "daily")
 
@@ -106,7 +111,8 @@ def _backups(settings: Settings, recurrence: str, database: Declared) -> Declare
 
 def indexes(settings: Settings) -> list[Declared]:
     """The composite indexes, and the settings of single fields."""
-    file = json.loads(_FILE.read_text(encoding="utf-8"))
+    # Of the form that the Firebase CLI reads, too: https://firebase.google.com/docs/reference/firestore/indexes
+    file = json.loads((settings.folder / "firestore.indexes.json").read_text(encoding="utf-8"))
     return [
         *(_index(settings, index) for index in file["indexes"]),
         *(_field(settings, override) for override in file["fieldOverrides"]),

@@ -17,7 +17,6 @@ OBJECTIVE = Kind(
 )
 DASHBOARD = Kind(api="monitoring", version="v1", collection="projects.dashboards")
 
-_FOLDER = Path(__file__).parents[1]
 _HALF_AN_HOUR_SECONDS = 1_800
 
 
@@ -31,11 +30,11 @@ def monitoring(settings: Settings) -> list[Declared]:
             kind=METRIC,
             parent=f"projects/{settings.project_id}",
             id=f"{settings.prefix}-{name}",
-            fields=filled(f"metrics/{name}.json", values),
+            fields=filled(settings.folder, f"metrics/{name}.json", values),
         )
-        for name in _names("metrics")
+        for name in _names(settings.folder / "metrics")
     ]
-    objective = filled("objective.json", values)
+    objective = filled(settings.folder, "objective.json", values)
     watched = Declared(
         what=f"monitored service {settings.prefix}-reports",
         kind=SERVICE,
@@ -58,19 +57,20 @@ def monitoring(settings: Settings) -> list[Declared]:
             kind=POLICY,
             parent=f"projects/{settings.project_id}",
             fields=filled(
+                settings.folder,
                 f"alert_policies/{alert}.json",
                 {**values, "ALERT": alert, "RUNBOOK": _links(settings, alert), "CHANNELS": recipients},
             ),
             found_by={"userLabels": {"pipeline": settings.prefix, "alert": alert}},
             after=(on_time.what,),
         )
-        for alert in _names("alert_policies")
+        for alert in _names(settings.folder / "alert_policies")
     ]
     dashboard = Declared(
         what=f'dashboard "{values["DASHBOARD"]}"',
         kind=DASHBOARD,
         parent=f"projects/{settings.project_id}",
-        fields=filled("dashboard.json", values),
+        fields=filled(settings.folder, "dashboard.json", values),
         found_by={"displayName": values["DASHBOARD"]},
         after=(on_time.what,),
     )
@@ -85,10 +85,7 @@ def channel_of(settings: Settings) -> Declared:
         kind=CHANNEL,
         parent=f"projects/{settings.project_id}",
         fields=address,
-        at_first={
-            "displayName": f"Report pipeline ({settings.prefix})",
-            "userLabels": {"pipeline": settings.prefix},
-        },
+        at_first={"displayName": f"Report pipeline ({settings.prefix})", "userLabels": {"pipeline": settings.prefix}},
         found_by=address,
     )
 
@@ -115,8 +112,8 @@ def nothing_of_monitoring(settings: Settings) -> list[Declared]:
     return [*gone, policies, channels]
 
 
-def _names(folder: str) -> list[str]:
-    return sorted(path.stem for path in (_FOLDER / folder).glob("*.json"))
+def _names(folder: Path) -> list[str]:
+    return sorted(path.stem for path in folder.glob("*.json"))
 
 
 def _links(settings: Settings, alert: str) -> list[dict[str, str]]:

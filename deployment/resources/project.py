@@ -20,14 +20,7 @@ def project(
     takes_back: Callable[[Grant], bool] | None = None,
     asked_first: Mapping[str, Request] = MappingProxyType({}),
 ) -> Declared:
-    """The project's policy.
-
-    Args:
-        settings: the operator's.
-        grants: what it is to grant.
-        takes_back: whether it is not to grant something.
-        asked_first: as of a declared resource.
-    """
+    """The project's policy."""
     return Declared(
         what="the project",
         kind=PROJECT,
@@ -60,12 +53,7 @@ def on_database(settings: Settings, account: str, role: str) -> Grant:
 
 def google_account(settings: Settings, api: str) -> tuple[str, Request]:
     """A service's own account in the project, and the request that has Google make it, which otherwise does so when the
-    service is first used, or a while after that.
-
-    Args:
-        settings: the operator's.
-        api: such as cloudtasks.
-    """
+    service is first used, or a while after that."""
     asked = method("serviceusage", "v1beta1", "services.generateServiceIdentity").request(
         f"projects/{settings.project_id}/services/{api}.googleapis.com"
     )
@@ -77,10 +65,9 @@ def kind_roles(settings: Settings) -> list[Grant]:
 
     A role on a dataset or a bucket is granted on the project, with a condition that names the resource: so all of them
     are in one policy, also those that no kind declares any more.
-    https://cloud.google.com/bigquery/docs/conditions
-    """
-    roles = [line.split("\t")[1:] for line in settings.needs.splitlines() if line.startswith("role\t")]
-    return [_kind_role(settings, role, on, name) for role, on, name in roles]
+    https://cloud.google.com/bigquery/docs/conditions"""
+    roles = dict.fromkeys(role for needs in settings.kinds.values() for role in needs.roles)
+    return [_kind_role(settings, each.role, each.on, each.name) for each in roles]
 
 
 def _kind_role(settings: Settings, role: str, on: str, name: str) -> Grant:
@@ -98,12 +85,7 @@ def _kind_role(settings: Settings, role: str, on: str, name: str) -> Grant:
 
 def superfluous_roles(settings: Settings, users: Collection[str]) -> list[Declared]:
     """That the project grants no more what only the revisions before needed: the databases that the settings named
-    before, and what no kind declares any more.
-
-    Args:
-        settings: the operator's.
-        users: whose roles on other databases go.
-    """
+    before, and what no kind declares any more."""
     own = database_title(settings.prefix, settings.firestore_database)
     members = {settings.member(name) for name in users}
     declared = set(kind_roles(settings))

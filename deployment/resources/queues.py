@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 from deployment.engine.declared import Declared, Kind
@@ -26,24 +25,16 @@ FIELDS = {
 }
 """The field that each flag of `gcloud tasks queues create` sets."""
 
-_ROOT = Path(__file__).parents[2]
 _SETTER = "roles/cloudtasks.queueAdmin"
 
 
 def queues(settings: Settings) -> list[Declared]:
-    """The queues of a project.
-
-    Args:
-        settings: the operator's.
-
-    Raises:
-        UnknownFlag: a flags file has a flag that sets no field of a queue.
-    """
-    fields = fields_of(_ROOT / "queue.yaml", FIELDS)
+    """The queues of a project."""
+    fields = fields_of(settings.root / "queue.yaml", FIELDS)
     rate = rate_of_the_ramp(settings, datetime.now(UTC).date())
     if rate is not None:
         fields.setdefault("rateLimits", {})["maxDispatchesPerSecond"] = rate
-    continuations = fields_of(_ROOT / "deployment" / "continuation-queue.yaml", FIELDS)
+    continuations = fields_of(settings.folder / "continuation-queue.yaml", FIELDS)
     return [
         *(_queue(settings, name, fields, sets_rate=rate is not None) for name in queue_names(settings)),
         _queue(settings, settings.continuations, continuations, sets_rate=False),
@@ -59,12 +50,7 @@ def no_queues(settings: Settings, client: GoogleClient) -> list[Declared]:
 
 def rate_of_the_ramp(settings: Settings, today: date) -> float | None:
     """The dispatches a second of each report queue while a new domain is ramped up; None without a ramp, or once it is
-    over.
-
-    Args:
-        settings: the operator's.
-        today: the day, in UTC.
-    """
+    over."""
     if settings.ramp_start is None:
         return None
     ramp = Ramp(

@@ -1,7 +1,6 @@
 """The job that calls the dispatcher, as scheduler.yaml says it."""
 
 import base64
-from pathlib import Path
 
 from deployment.engine.declared import Declared, Kind
 from deployment.flags_file import fields_of
@@ -24,21 +23,12 @@ FIELDS = {
 }
 """The field that each flag of `gcloud scheduler jobs create http` sets."""
 
-_FILE = Path(__file__).parents[2] / "scheduler.yaml"
 _MARK = "[paused by deploy.sh]"
 
 
 def job(settings: Settings, *, is_marked: bool) -> Declared:
-    """The job.
-
-    Args:
-        settings: the operator's.
-        is_marked: whether its description says that the deployment has paused it.
-
-    Raises:
-        UnknownFlag: the file has a flag that sets no field of a job.
-    """
-    fields = fields_of(_FILE, FIELDS)
+    """The job."""
+    fields = fields_of(settings.root / "scheduler.yaml", FIELDS)
     url = settings.url("dispatcher")
     target = fields.setdefault("httpTarget", {})
     target |= {
@@ -50,12 +40,11 @@ def job(settings: Settings, *, is_marked: bool) -> Declared:
         target["body"] = base64.b64encode(target["body"].encode()).decode()
     if is_marked and "description" in fields:
         fields["description"] = marked(fields["description"])
-    name = f"{settings.prefix}-dispatch"
     return Declared(
-        what=f"job {name}",
+        what=f"job {settings.job}",
         kind=JOB,
         parent=settings.place,
-        id=name,
+        id=settings.job,
         fields=fields,
         # It runs as soon as it is made, and is paused then.
         at_first={"description": marked("")},

@@ -1,4 +1,4 @@
-"""Which function reads which secret. The secrets themselves are deployment/secrets.sh's."""
+"""Which function reads which secret. deployment/secret_values.py makes the secrets."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -66,14 +66,7 @@ def former_readers(settings: Settings, client: GoogleClient) -> list[Declared]:
 
 
 def secret(settings: Settings, name: str, *grants: Grant, takes_back: Collection[Grant] = ()) -> Declared:
-    """What a secret grants.
-
-    Args:
-        settings: the operator's.
-        name: in Secret Manager.
-        grants: what it is to grant.
-        takes_back: what it is not to grant.
-    """
+    """What a secret grants."""
     return Declared(
         what=f"secret {name}",
         kind=SECRET,
@@ -105,5 +98,5 @@ def _readers(settings: Settings) -> dict[str, tuple[str, ...]]:
         variables[name] = ("worker",)
     for name in settings.owner_secrets:
         variables[name] = (*variables.get(name, ()), "dlq-handler")
-    there = {*settings.deployed, *(["console"] if settings.with_console else [])}
+    there = {*settings.deployed, *(["console"] if settings.options.console else [])}
     return {settings.secret(name): tuple(each for each in names if each in there) for name, names in variables.items()}

@@ -8,7 +8,6 @@ SETTINGS = Settings(
     region="us-central1",
     prefix="report",
     queue_name="reports",
-    full_rate=10,
     alert_email="ops@example.com",
     notification_channels=("projects/my-project/notificationChannels/1",),
     slo_percent="99",

@@ -87,3 +87,10 @@ def test_refuses_what_google_would_refuse_and_a_restore_to_come(bare: Deployment
         "RESTORED_AT: must not be in the future",
     ):
         assert error in outcome.errors
+
+
+def test_a_database_of_the_enterprise_edition_is_refused(with_database: Deployment) -> None:
+    with_database.edit(lambda state: state["resources"][DATABASE].update(databaseEdition="ENTERPRISE"))
+    outcome = with_database.deploy("--only=firestore")
+    assert outcome.status == 1
+    assert "is of Firestore's Enterprise edition, which the pipeline cannot use." in outcome.errors

@@ -7,7 +7,6 @@ import pytest
 
 from deployment.canary_comparison import Figures, Latencies
 from deployment.canary_figures import figures_of, histogram_of, query
-from deployment.canary_report import read_time
 
 NEW, OLD = "report-worker-00002-abc", "report-worker-00001-xyz"
 
@@ -18,10 +17,7 @@ def series(revision: str, value: dict[str, Any], **labels: str) -> dict[str, Any
         "resource": {"type": "cloud_run_revision", "labels": {"revision_name": revision, "project_id": "p"}},
         "metricKind": "DELTA",
         "points": [
-            {
-                "interval": {"startTime": "2026-11-24T13:00:00Z", "endTime": "2026-11-24T14:00:00Z"},
-                "value": value,
-            }
+            {"interval": {"startTime": "2026-11-24T13:00:00Z", "endTime": "2026-11-24T14:00:00Z"}, "value": value}
         ],
     }
 
@@ -98,10 +94,3 @@ def test_bounds_of_buckets(options: dict[str, Any], bounds: tuple[float, ...]) -
 
 def test_no_request_has_no_histogram() -> None:
     assert histogram_of({}).total == 0
-
-
-@pytest.mark.parametrize(
-    "text", ["2026-11-24T13:00:00Z", "2026-11-24T13:00:00.123456Z", "2026-11-24T13:00:00.123456789Z"]
-)
-def test_reads_the_times_that_google_writes(text: str) -> None:
-    assert read_time(text) == datetime(2026, 11, 24, 13, tzinfo=UTC)

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from tests.deployment.conftest import PROJECT, Deployment, FirstDeployment
-from tests.deployment.stand_in.python import real_python
 from tests.deployment.test_deploy import planned
 
 SERVICE = f"projects/{PROJECT}/services/report-reports"
@@ -88,11 +87,7 @@ def test_a_misspelt_widget_stops_the_deployment(deployed: Deployment, tmp_path: 
     assert deployed.changes == []
 
 
-def test_an_interrupted_run_says_so_and_is_taken_up_again(
-    tmp_path: Path, repository: Path, first_deployment: FirstDeployment
-) -> None:
-    # A fork would not be in the process group that Ctrl-C ends.
-    deployed = Deployment(tmp_path, repository=repository, state=first_deployment.state, python=real_python())
+def test_an_interrupted_run_says_so_and_is_taken_up_again(deployed: Deployment) -> None:
     deployed.settings["SLO_PERCENT"] = "98"
     outcome = deployed.interrupt("monitoring.services.serviceLevelObjectives.patch", "--only=monitoring")
     assert outcome.status == 130, outcome.text
@@ -103,8 +98,8 @@ def test_an_interrupted_run_says_so_and_is_taken_up_again(
 
 
 def test_a_plan_for_machines_has_each_request(deployed: Deployment, tmp_path: Path) -> None:
-    deployed.settings |= {"SLO_PERCENT": "98", "ALERT_EMAIL": "ops@example.com", "PLAN_JSON": str(tmp_path / "plan")}
-    dry = deployed.deploy("--only=monitoring", "--dry-run")
+    deployed.settings |= {"SLO_PERCENT": "98", "ALERT_EMAIL": "ops@example.com"}
+    dry = deployed.deploy("--only=monitoring", "--dry-run", f"--plan-json={tmp_path / 'plan'}")
     assert dry.status == 0, dry.text
     plan = json.loads((tmp_path / "plan").read_text(encoding="utf-8"))
     assert [f"{each['method']} {each['target']}" for each in plan] == [

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from tests.deployment.stand_in.monitoring import Monitored
 from tests.deployment.stand_in.monitoring_filter import select
 
 OBJECTIVE = "projects/my-project/services/report-reports/serviceLevelObjectives/on-time"
-SETTINGS = replace(declared_settings.SETTINGS, alert_email="")
+SETTINGS = declared_settings.SETTINGS.model_copy(update={"alert_email": ""})
 DECLARED = {each.what: each for each in monitoring(SETTINGS)}
 
 
@@ -53,20 +52,10 @@ ON_TIME = "objective on-time of report-reports"
 MISTAKES = [
     # The metric, its resource and their labels.
     ("alert policy queue-depth", "queue/depth", "queue/deph", "Cannot find metric"),
-    (
-        "alert policy no-run",
-        "run.googleapis.com/request_count",
-        "run.googleapis.com/requests",
-        "Cannot find metric",
-    ),
+    ("alert policy no-run", "run.googleapis.com/request_count", "run.googleapis.com/requests", "Cannot find metric"),
     (BOARD, "user/report-attempts", "user/report-attempt", "Cannot find metric"),
     (ON_TIME, "user/report-lateness", "user/report-latenes", "Cannot find metric"),
-    (
-        "alert policy queue-depth",
-        '\\"cloud_tasks_queue\\"',
-        '\\"cloud_task_queue\\"',
-        "not written by resources",
-    ),
+    ("alert policy queue-depth", '\\"cloud_tasks_queue\\"', '\\"cloud_task_queue\\"', "not written by resources"),
     ("alert policy no-run", "resource.labels.service_name", "resource.labels.service", "valid field"),
     ("alert policy no-run", "metric.labels.response_code_class", "metric.labels.code_class", "valid field"),
     ("alert policy queue-depth", "resource.label.queue_id", "resource.label.queue", "valid field"),

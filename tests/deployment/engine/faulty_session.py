@@ -6,6 +6,8 @@ from typing import Any
 import requests
 
 from deployment.engine.google_client import ATTEMPTS
+from tests.deployment.stand_in.project import Project
+from tests.deployment.stand_in.session import StandInSession
 
 
 class Killed(BaseException):
@@ -16,15 +18,15 @@ class FaultySession:
     """Sends requests, and counts them.
 
     Args:
+        project: answers them.
         at: which fails: the number of a write, from 0, or the end of a read's address.
         fault: what becomes of it: an HTTP status; `cut` and `time-out` for no answer; `lost` for one that was carried
             out; `kill` for the end of the run after it.
         times: how often it, or the same request again, fails.
     """
 
-    def __init__(self, *, at: int | str = -1, fault: int | str = "", times: int = ATTEMPTS) -> None:
-        self._session = requests.Session()
-        self._session.headers["Authorization"] = "Bearer ya29.made-up"
+    def __init__(self, project: Project, *, at: int | str = -1, fault: int | str = "", times: int = ATTEMPTS) -> None:
+        self._session = StandInSession(project)
         self._at, self._fault, self._times = at, fault, times
         self._failing: tuple[str, str] | None = None
         self.reads: list[str] = []

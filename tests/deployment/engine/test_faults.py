@@ -24,7 +24,6 @@ from tests.deployment.declared_settings import SETTINGS
 from tests.deployment.engine.faulty_session import FaultySession, Killed
 from tests.deployment.stand_in.interface import INTERFACES
 from tests.deployment.stand_in.project import Project
-from tests.deployment.stand_in.rest import the_rest_server
 
 State = dict[str, Any]
 Declaration = Callable[[GoogleClient], list[Declared]]
@@ -67,12 +66,9 @@ def nothing(client: GoogleClient) -> list[Declared]:
 
 
 @pytest.fixture(name="project")
-def _project(monkeypatch: pytest.MonkeyPatch) -> Project:
+def _project() -> Project:
     """A project with its interfaces on, and a notification channel of somebody else."""
-    stand_in = Project(NOTHING)
-    for name, value in the_rest_server().endpoints_for(stand_in).items():
-        monkeypatch.setenv(name, value)
-    return stand_in
+    return Project(NOTHING)
 
 
 def run(session: FaultySession, declaration: Declaration = everything) -> None:
@@ -98,7 +94,7 @@ _complete: State = {}
 def complete(project: Project) -> Project:
     """One that has everything."""
     if not _complete:
-        run(FaultySession())
+        run(FaultySession(project))
         _complete.update(project.state)
     project.state = _complete
     return project
@@ -156,7 +152,7 @@ CREATIONS, REPAIRS, REMOVALS = range(25), range(16), range(20)
 
 
 def test_a_second_run_writes_nothing(complete: Project) -> None:
-    session = FaultySession()
+    session = FaultySession(complete)
     run(session)
     assert session.writes == []
     assert {read for read in READS if any(url.endswith(read) for url in session.reads)} == set(READS)
@@ -170,14 +166,14 @@ def test_nothing_changes_after_a_read_that_failed(complete: Project, read: str, 
     drifted(complete)
     before = complete.state["resources"]
     with pytest.raises(GoogleError):
-        run(FaultySession(at=read, fault=fault))
+        run(FaultySession(complete, at=read, fault=fault))
     assert complete.state["resources"] == before
 
 
 def test_what_is_there_after_all_is_not_made_again(complete: Project) -> None:
     before = complete.state["resources"]
     with pytest.raises(GoogleError, match="on-time"):
-        run(FaultySession(at="/on-time", fault=404))
+        run(FaultySession(complete, at="/on-time", fault=404))
     assert complete.state["resources"] == before
 
 
@@ -186,7 +182,7 @@ def test_what_is_there_after_all_is_not_made_again(complete: Project) -> None:
 def test_what_passes_is_tried_again(complete: Project, at: int | str, fault: int | str) -> None:
     wanted = kept(complete)
     drifted(complete)
-    run(FaultySession(at=at, fault=fault, times=3))
+    run(FaultySession(complete, at=at, fault=fault, times=3))
     assert kept(complete) == wanted
 
 
@@ -196,14 +192,14 @@ def test_what_passes_is_tried_again(complete: Project, at: int | str, fault: int
 def test_a_first_run_that_ends_anywhere_is_taken_up_again(complete: Project, at: int, fault: int | str) -> None:
     wanted = kept(complete)
     complete.state = NOTHING
-    session = FaultySession(at=at, fault=fault, times=1 if fault in {"kill", "lost"} else ATTEMPTS)
+    session = FaultySession(complete, at=at, fault=fault, times=1 if fault in {"kill", "lost"} else ATTEMPTS)
     if fault == "lost":
         run(session)
     else:
         with pytest.raises((Killed, GoogleError)):
             run(session)
         assert len(set(session.writes[at:])) == 1
-        run(FaultySession())
+        run(FaultySession(complete))
     assert kept(complete) == wanted
 
 
@@ -212,10 +208,10 @@ def test_a_first_run_that_ends_anywhere_is_taken_up_again(complete: Project, at:
 def test_a_repair_that_ends_anywhere_is_taken_up_again(complete: Project, at: int, fault: int | str) -> None:
     wanted = kept(complete)
     drifted(complete)
-    session = FaultySession(at=at, fault=fault, times=1)
+    session = FaultySession(complete, at=at, fault=fault, times=1)
     with contextlib.suppress(Killed, GoogleError):
         run(session)
-    run(FaultySession())
+    run(FaultySession(complete))
     assert kept(complete) == wanted
 
 
@@ -223,19 +219,15 @@ def test_a_repair_that_ends_anywhere_is_taken_up_again(complete: Project, at: in
 @pytest.mark.parametrize("at", REMOVALS)
 def test_a_removal_that_ends_anywhere_is_taken_up_again(complete: Project, at: int, fault: int | str) -> None:
     with contextlib.suppress(Killed, GoogleError):
-        run(FaultySession(at=at, fault=fault, times=1), nothing)
-    run(FaultySession(), nothing)
+        run(FaultySession(complete, at=at, fault=fault, times=1), nothing)
+    run(FaultySession(complete), nothing)
     assert complete.state["resources"] == NOTHING["resources"]
 
 
 def test_creations_and_repairs_are_counted(project: Project) -> None:
-    first, repair, removal = FaultySession(), FaultySession(), FaultySession()
+    first, repair, removal = FaultySession(project), FaultySession(project), FaultySession(project)
     run(first)
     drifted(project)
     run(repair)
     run(removal, nothing)
-    assert (len(first.writes), len(repair.writes), len(removal.writes)) == (
-        len(CREATIONS),
-        len(REPAIRS),
-        len(REMOVALS),
-    )
+    assert (len(first.writes), len(repair.writes), len(removal.writes)) == (len(CREATIONS), len(REPAIRS), len(REMOVALS))

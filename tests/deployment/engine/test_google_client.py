@@ -99,9 +99,12 @@ def _gcloud(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> None:
     (folder / "gcloud").write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
     (folder / "gcloud").chmod(0o755)
     monkeypatch.setenv("PATH", str(folder), prepend=":")
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(folder))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
 
 
-def test_then_that_of_the_account_of_gcloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_others_that_of_the_account_of_gcloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     _gcloud(monkeypatch, tmp_path, 'test "$*" = "auth print-access-token --quiet" && echo ya29.gcloud')
     found = credentials("my-project")
     assert isinstance(found, GcloudCredentials)
@@ -114,12 +117,15 @@ def test_a_login_that_has_expired_says_which_command_renews_it(monkeypatch: pyte
     client = GoogleClient(session("my-project"), "my-project")
     with pytest.raises(GoogleError, match="Reauthentication failed") as failed:
         client.send(METRIC)
-    assert "What to do: log in again: gcloud auth login" in list(failed.value.report("my-project"))
+    assert "What to do: log in again: gcloud auth application-default login, or gcloud auth login" in list(
+        failed.value.report("my-project")
+    )
 
 
-def test_without_gcloud_a_users_calls_count_for_the_project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", raising=False)
-    monkeypatch.setenv("PATH", str(tmp_path))
+def test_before_gclouds_application_default_ones_whose_calls_count_for_the_project(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _gcloud(monkeypatch, tmp_path, "exit 1")
     file = tmp_path / "application_default_credentials.json"
     file.write_text(
         '{"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r"}', encoding="utf-8"

@@ -31,3 +31,12 @@ def answer_documents(state: Resource, request: RestRequest) -> RestAnswer:
         fields = {"state": {"stringValue": became}, "last_error": {"stringValue": "no such key"}}
         return HTTPStatus.OK, {"name": request.name, "fields": fields}
     return rest_error(HTTPStatus.NOT_FOUND, "NOT_FOUND")
+
+
+def document_method(request: RestRequest) -> str:
+    """The method that a request about documents calls."""
+    verb = request.name.partition("/documents:")[2]
+    if not verb:
+        # Collections and names by turns.
+        verb = "list" if request.name.count("/") % 2 == 1 else "get"
+    return f"firestore.projects.databases.documents.{verb}"

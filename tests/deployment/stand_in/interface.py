@@ -6,25 +6,39 @@ import copy
 import functools
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 
 from deployment.engine.discovery import InvalidRequest, Method, methods
+from deployment.quota import QUOTA
+from tests.deployment.stand_in import builds, cloud_run, rules, secrets, storage, the_project
 from tests.deployment.stand_in.budgets import check_budget
-from tests.deployment.stand_in.call import NUMBER, is_visible
 from tests.deployment.stand_in.invalid import Invalid
 from tests.deployment.stand_in.monitoring import Monitored
-from tests.deployment.stand_in.permissions import BILLING_ACCOUNT, granted_by, missing_permission, roles_on
+from tests.deployment.stand_in.permissions import granted_by, roles_on
 from tests.deployment.stand_in.pubsub import check_subscription
 from tests.deployment.stand_in.rest_request import Resource, RestAnswer, RestRequest, rest_error
+from tests.deployment.stand_in.the_project import NUMBER, is_visible
 
 INTERFACES = (
-    *("artifactregistry", "billingbudgets", "cloudbilling", "cloudresourcemanager", "cloudscheduler", "cloudtasks"),
-    *("firestore", "iam", "iap", "logging", "monitoring", "pubsub", "run", "secretmanager", "serviceusage"),
+    *("artifactregistry", "billingbudgets", "cloudbilling", "cloudbuild", "cloudfunctions", "cloudquotas"),
+    *("cloudresourcemanager", "cloudscheduler", "cloudtasks", "eventarc", "firebaserules", "firestore", "iam", "iap"),
+    *("logging", "monitoring", "pubsub", "run", "secretmanager", "serviceusage", "storage"),
 )
 """Those that the deployment calls itself."""
 
 _ON_A_PAGE = 5
+
+_Act = Callable[[Resource, str, Resource, dict[str, str]], RestAnswer]
+_ACTS: dict[str, _Act] = {
+    **builds.ACTS,
+    **cloud_run.ACTS,
+    **rules.ACTS,
+    **secrets.ACTS,
+    **storage.ACTS,
+    **the_project.ACTS,
+}
+"""The methods that do more than keep a resource, or give it back."""
 
 _CHECKS: dict[str, Callable[[Resource, Resource], None]] = {
     "billingbudgets.billingAccounts.budgets": check_budget,
@@ -45,6 +59,10 @@ def method_of(interface: str, request: RestRequest) -> tuple[Method, str] | None
         interface: such as `logging`.
         request: the request.
     """
+    if interface == "cloudquotas":
+        return QUOTA, request.name
+    if interface == "storage":
+        return storage.method_of(request)
     for method, path in _paths(interface, request.version):
         if method.http_method == request.method and (found := path.fullmatch(f"{request.version}/{request.name}")):
             return method, found[1]
@@ -58,8 +76,7 @@ def _paths(interface: str, version: str) -> list[tuple[Method, re.Pattern[str]]]
     found = []
     for method in methods(interface, version):
         match [name for name, each in method.described["parameters"].items() if each["location"] == "path"]:
-            case [name]:
-                pattern = method.described["parameters"][name]["pattern"].strip("^$")
+            case [name] if pattern := method.described["parameters"][name].get("pattern", "").strip("^$"):
                 path = re.escape(method.described["path"]).replace(re.escape(f"{{+{name}}}"), f"({pattern})")
                 found.append((method, re.compile(path)))
     return sorted(found, key=lambda each: -len(each[0].described["path"]))
@@ -80,21 +97,33 @@ def answer(state: Resource, method: Method, target: str, request: RestRequest) -
         if api in state["enabled"]:
             state["warming"][api] -= 1
         return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", f"{api} is off.", reason="SERVICE_DISABLED")
-    if permission := missing_permission(state, method.id):
-        message = f"Permission '{permission}' denied on resource '{target}' (or it may not exist)."
-        return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", message)
-    token = {**request.body.get("pushConfig", {}), **request.body.get("httpTarget", {})}.get("oidcToken")
-    if token and (refused := _not_to_act_as(state, token["serviceAccountEmail"])):
-        message = f"Permission 'iam.serviceAccounts.actAs' denied on resource '{refused}' (or it may not exist)."
-        return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", message)
+    for account in _acts_as(request.body):
+        if refused := _not_to_act_as(state, account):
+            message = f"Permission 'iam.serviceAccounts.actAs' denied on resource '{refused}' (or it may not exist)."
+            return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", message)
     try:
-        query = {name: value for name, [value] in request.query.items()}
+        query = {name: value for name, [value] in request.query.items() if name != "uploadType"}
         method.request(target, request.body if "request" in method.described else None, query=query)
+        if request.content is not None:
+            return storage.upload(state, target, query, request.content)
+        if act := _ACTS.get(method.id):
+            return act(state, target, request.body, query)
         return _Interface(state, method).carry_out(target, request.body, query)
     except (InvalidRequest, Invalid) as error:
         return rest_error(HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT", str(error))
     except KeyError as error:
         return rest_error(HTTPStatus.NOT_FOUND, "NOT_FOUND", f"Resource '{error.args[0]}' was not found.")
+
+
+def _acts_as(body: Resource) -> Iterator[str]:
+    """The accounts that something is to run as, or to have tokens of."""
+    for place in ("pushConfig", "httpTarget"):
+        if token := body.get(place, {}).get("oidcToken"):
+            yield token["serviceAccountEmail"]
+    # A service's, and a build's.
+    for account in (body.get("template", {}).get("serviceAccount"), body.get("serviceAccount")):
+        if isinstance(account, str):
+            yield account.rpartition("/")[2]
 
 
 def _not_to_act_as(state: Resource, account: str) -> str | None:
@@ -145,8 +174,6 @@ class _Interface:
                 name = target.rpartition("/")[2].partition(".")[0]
                 self._state["agents"].append(f"service-{NUMBER}@gcp-sa-{name}.iam.gserviceaccount.com")
                 return HTTPStatus.OK, {"name": "operations/1", "done": True}
-            case "getBillingInfo":
-                return HTTPStatus.OK, {"billingEnabled": self._state["billing"], "billingAccountName": BILLING_ACCOUNT}
             case other:
                 raise NotImplementedError(other)
 

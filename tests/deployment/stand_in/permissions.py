@@ -1,5 +1,5 @@
-"""Which permissions the commands of gcloud need, and which roles have them: of Google's published lists, as they stood
-in August 2026, the permissions that deploy.sh uses.
+"""Which permissions the methods of interfaces need, and which roles have them: of Google's published lists, as they
+stood in August 2026, the permissions that a deployment uses.
 
 https://docs.cloud.google.com/iam/docs/roles-permissions
 """
@@ -11,52 +11,30 @@ from typing import Any
 
 BILLING_ACCOUNT = "billingAccounts/012345-6789AB-CDEF01"
 
-_GROUPS = {
-    "eventarc triggers": "eventarc.triggers",
-    "functions": "cloudfunctions.functions",
-    "projects": "resourcemanager.projects",
-    "pubsub topics": "pubsub.topics",
-    "run regions": "run.locations",
-    "run revisions": "run.revisions",
-    "run services": "run.services",
-    "secrets": "secretmanager.secrets",
-    "secrets versions": "secretmanager.versions",
-    "services": "serviceusage.services",
-    "tasks queues": "cloudtasks.queues",
-}
-_VERBS = {
-    "describe": ("get",),
-    "patch": ("update",),
-    "resume": ("enable",),
-    "update": ("get", "update"),
-    "update-traffic": ("get", "update"),
-}
+_VERBS = {"insert": "create", "patch": "update", "resume": "enable"}
 """Where the permission is not named as the verb."""
 
-_COMMANDS = {
+_METHODS = {
     "artifactregistry.projects.locations.operations.get": "",
-    "auth print-access-token": "",
-    "beta quotas info describe": "cloudquotas.quotas.get serviceusage.services.use",
-    "billing projects describe": "resourcemanager.projects.get",
     "cloudbilling.projects.getBillingInfo": "resourcemanager.projects.get",
-    "config get": "",
-    "firestore REST GET deliveries": "datastore.entities.get",
-    "firestore REST POST documents:commit": "datastore.entities.create datastore.entities.delete",
+    "cloudfunctions.projects.locations.functions.detachFunction": "cloudfunctions.functions.update",
+    "cloudquotas.projects.locations.services.quotaInfos.get": "cloudquotas.quotas.get serviceusage.services.use",
+    "firestore.projects.databases.documents.commit": "datastore.entities.create datastore.entities.delete",
+    "firestore.projects.databases.documents.get": "datastore.entities.get",
     "firestore.projects.databases.get": "datastore.databases.getMetadata",
     "pubsub.projects.subscriptions.create": "pubsub.subscriptions.create pubsub.topics.attachSubscription",
-    "pubsub topics list-subscriptions": "pubsub.topics.get",
+    "pubsub.projects.topics.subscriptions.list": "pubsub.topics.get",
     # https://docs.cloud.google.com/run/docs/deploying-source-code
-    "run deploy": (
-        "run.services.get run.services.create run.services.update run.operations.get cloudbuild.builds.create "
-        "cloudbuild.builds.get storage.buckets.create storage.buckets.get storage.objects.create"
-    ),
+    "run.projects.locations.builds.submit": "cloudbuild.builds.create",
+    "secretmanager.projects.secrets.addVersion": "secretmanager.versions.add",
+    "serviceusage.operations.get": "",
+    "serviceusage.services.batchEnable": "serviceusage.services.enable",
     # https://docs.cloud.google.com/iam/docs/create-service-agents#required-roles
     "serviceusage.services.generateServiceIdentity": "",
-    "version": "",
 }
-"""What the group and the verb do not tell."""
+"""What the collection and the verb do not tell."""
 
-_METHODS = {
+_COLLECTIONS = {
     # On the billing account: https://docs.cloud.google.com/billing/docs/how-to/budget-api-access-control
     "billingbudgets.billingAccounts.budgets": "billing.budgets",
     # https://docs.cloud.google.com/firestore/native/docs/security/iam
@@ -71,7 +49,7 @@ _METHODS = {
     # https://docs.cloud.google.com/monitoring/access-control
     "monitoring.services.serviceLevelObjectives": "monitoring.slos",
 }
-"""Where the permission is not named as the collection of the interface's method."""
+"""Where the permission is not named as the collection."""
 
 _ROLES = {
     "roles/artifactregistry.admin": "artifactregistry.repositories.* resourcemanager.projects.get",
@@ -129,17 +107,13 @@ _ROLES = {
 }
 
 
-def permissions_of(command: str) -> tuple[str, ...]:
-    """The permissions that a command, or a method of an interface, needs on the project."""
-    if command in _COMMANDS:
-        return tuple(_COMMANDS[command].split())
-    if "." in command:
-        collection, _, verb = command.rpartition(".")
-        own = f"{command.partition('.')[0]}.{collection.rpartition('.')[2]}"
-        return (f"{_METHODS.get(collection, own)}.{_VERBS.get(verb, (verb,))[-1]}",)
-    group = next(group for group in sorted(_GROUPS, key=len, reverse=True) if command.startswith(f"{group} "))
-    verb = command.removeprefix(f"{group} ")
-    return tuple(f"{_GROUPS[group]}.{name}" for name in _VERBS.get(verb, (verb,)))
+def permissions_of(method: str) -> tuple[str, ...]:
+    """The permissions that a method of an interface needs."""
+    if method in _METHODS:
+        return tuple(_METHODS[method].split())
+    collection, _, verb = method.rpartition(".")
+    own = f"{method.partition('.')[0]}.{collection.rpartition('.')[2]}"
+    return (f"{_COLLECTIONS.get(collection, own)}.{_VERBS.get(verb, verb)}",)
 
 
 def granted_by(roles: Iterable[str], permission: str, own: Mapping[str, str] = MappingProxyType({})) -> bool:
@@ -164,10 +138,10 @@ def place_of(permission: str) -> str:
     return BILLING_ACCOUNT if permission.startswith("billing.") else "project"
 
 
-def missing_permission(state: Mapping[str, Any], command: str) -> str | None:
-    """The first permission that the caller lacks for a command. Without a caller, a project is open to all."""
+def missing_permission(state: Mapping[str, Any], method: str) -> str | None:
+    """The first permission that the caller lacks for a method. Without a caller, a project is open to all."""
     caller = state["caller"]
-    needed = permissions_of(command) if caller else ()
+    needed = permissions_of(method) if caller else ()
     for permission in needed:
         if not granted_by(roles_on(state, caller, place_of(permission)), permission, state["own_roles"]):
             return permission

@@ -58,7 +58,8 @@ class _Request(BaseHTTPRequestHandler):
             version=version,
             name=name,
             query=parse_qs(parts.query),
-            body=json.loads(content or b"{}"),
+            body=json.loads(content or b"{}") if version != "upload" else {},
+            content=content if version == "upload" else None,
         )
         return self.server.projects[int(number)].answer(interface, request)
 

@@ -18,6 +18,7 @@ class RestRequest:
         name: the resource's, or the collection's.
         query: the parameters, each with all of its values.
         body: as JSON has it; empty where there is none.
+        content: a file, where that is the body.
     """
 
     method: str
@@ -25,6 +26,7 @@ class RestRequest:
     name: str
     query: Mapping[str, list[str]] = field(default_factory=dict)
     body: Resource = field(default_factory=dict)
+    content: bytes | None = None
 
 
 RestAnswer = tuple[HTTPStatus, Resource]
