@@ -70,7 +70,7 @@ lint: setup ## formatting, lint, types, import walls, shell scripts
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/shellcheck .ci/run $(wildcard *.sh deployment/*.sh) reports
+	@$(BIN)/shellcheck .ci/run $(wildcard *.sh) reports
 
 catalogs: .venv/.run ## the reports' words: add new ones to every language (LOCALE=fr begins another one)
 	@$(BIN)/python -m operations.kinds.catalogs $(LOCALE)
@@ -82,13 +82,14 @@ CONSOLE := operations/console/requirements.txt
 # The packages that kinds of report need go to the worker and to the console, which shows reports; uv reads them from
 # standard input (-).
 lock: setup ## resolve the requirements again, after one was changed, also in a kind's needs.yaml
-	@packages="$$($(BIN)/python deployment/kind_needs.py packages)" && \
-		printf '%s\n' "$$packages" | $(COMPILE) functions/*/requirements.txt $(CONSOLE) requirements-run.in requirements-dev.in - -o requirements.lock && \
+	@packages="$$($(BIN)/python deployment/kind_needs.py)" && \
+		printf '%s\n' "$$packages" | $(COMPILE) functions/*/requirements.txt $(CONSOLE) requirements-run.in requirements-deployment.in requirements-dev.in - -o requirements.lock && \
 		printf '%s\n' "$$packages" | $(COMPILE) functions/*/requirements.txt $(CONSOLE) requirements-run.in - -c requirements.lock -o requirements-run.lock && \
 		printf '%s\n' "$$packages" | $(COMPILE) functions/worker/requirements.txt - -c requirements.lock -o functions/worker/requirements.lock && \
 		printf '%s\n' "$$packages" | $(COMPILE) functions/worker/requirements.txt $(CONSOLE) - -c requirements.lock -o $(CONSOLE:.txt=.lock)
 	@for function in dispatcher dlq_handler mail_events preferences; do \
 		$(COMPILE) functions/$$function/requirements.txt -c requirements.lock -o functions/$$function/requirements.lock; done
+	@$(COMPILE) requirements-deployment.in -c requirements.lock -o requirements-deployment.lock
 	@$(COMPILE) proof/benchmarks/peers/requirements.in -o proof/benchmarks/peers/requirements.lock
 	@$(COMPILE) requirements-release.in -o requirements-release.lock
 

@@ -80,14 +80,8 @@ class Latencies:
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """What one revision did.
-
-    Attributes:
-        answers: how many requests were answered with each class of status, such as `5xx`.
-        latencies: of these requests.
-        reports: how many attempts to send a report there were; only the worker makes any.
-        dead: how many of them ended with a dead letter.
-    """
+    """What one revision did: how many requests were answered with each class of status, such as `5xx`, their latencies,
+    how many attempts to send a report there were, which only the worker makes, and how many ended in a dead letter."""
 
     answers: Mapping[str, int] = field(default_factory=dict)
     latencies: Latencies = field(default_factory=Latencies)
@@ -104,11 +98,8 @@ class Verdict(enum.Enum):
     """What can be said of a new revision."""
 
     HEALTHY = "healthy"
-    """There were requests enough, and it is not worse."""
     WORSE = "worse"
-    """It is worse than the old one."""
     TOO_FEW = "too few requests"
-    """It is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,8 +107,7 @@ class Comparison:
     """The new revision of a function, compared with the old one.
 
     Attributes:
-        verdict: what can be said of it.
-        details: what that rests on, a line each.
+        details: what the verdict rests on, a line each.
         has_new_failures: whether a request failed in a way in which none of the old one's does. It counts where the
             requests are too few to compare.
     """
@@ -143,12 +133,11 @@ def compare(new: Figures, old: Figures) -> Comparison:
 class Outcome(enum.Enum):
     """What the comparisons of all functions together come to."""
 
-    HEALTHY = "healthy"
-    """At least one function had requests enough, none is worse, and none of the few of others failed in a new way."""
-    WORSE = "worse"
-    """At least one function is worse."""
-    UNCLEAR = "unclear"
-    """There were too few requests to say anything, or something failed among the few."""
+    HEALTHY = (
+        "at least one function had requests enough, none is worse, and none of the few of others failed in a new way"
+    )
+    WORSE = "at least one function is worse"
+    UNCLEAR = "there were too few requests to say anything, or something failed among the few"
 
 
 def outcome(comparisons: Sequence[Comparison]) -> Outcome:

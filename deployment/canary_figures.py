@@ -1,4 +1,4 @@
-"""Asks Cloud Monitoring what the revisions of a function did, and reads its answers. gcloud has no command for it.
+"""Asks Cloud Monitoring what the revisions of a function did, and reads its answers.
 
 https://cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.timeSeries/list
 https://cloud.google.com/monitoring/api/metrics_gcp_p_z#gcp-run: a request that reaches no instance is not counted, and
@@ -7,17 +7,13 @@ for each request, does not seem slower for it. What happened is visible after up
 at once.
 """
 
-import sys
-import urllib.parse
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from deployment.canary_comparison import Figures, Latencies
-from deployment.google_api import GoogleApi, Resource
+from deployment.engine.discovery import Request, Resource, method
+from deployment.engine.google_client import GoogleClient
 
 REQUESTS = "run.googleapis.com/request_count"
 LATENCIES = "run.googleapis.com/request_latencies"
@@ -27,26 +23,21 @@ _PERIOD = timedelta(minutes=1)
 
 
 def read_figures(
-    api: GoogleApi, project: str, *, attempts_metric: str, revisions: Sequence[str], since: datetime, until: datetime
+    client: GoogleClient,
+    project: str,
+    *,
+    attempts_metric: str,
+    revisions: Sequence[str],
+    since: datetime,
+    until: datetime,
 ) -> dict[str, Figures]:
-    """What each of some revisions did in a time.
-
-    Args:
-        api: Cloud Monitoring's.
-        project: the project's id.
-        attempts_metric: the name of the log-based metric of the worker's attempts (deployment/metrics/attempts.json).
-        revisions: their names.
-        since: the beginning, in UTC.
-        until: the end, in UTC.
-
-    Raises:
-        urllib.error.URLError: they cannot be read.
-    """
+    """What each of some revisions did in a time, in UTC. The metric is that of the worker's attempts
+    (deployment/metrics/attempts.json)."""
 
     def read(metric: str, label: str = "") -> list[Resource]:
-        path = query(project, metric, label=label, revisions=revisions, since=since, until=until)
+        asked = query(project, metric, label=label, revisions=revisions, since=since, until=until)
         # A log-based metric is not known before its first entry.
-        answer: Resource = api.read_if_there(path) or {}
+        answer = client.read_if_there(asked) or {}
         series: list[Resource] = answer.get("timeSeries", [])
         return series
 
@@ -58,25 +49,23 @@ def read_figures(
     )
 
 
-def query(project: str, metric: str, *, label: str, revisions: Sequence[str], since: datetime, until: datetime) -> str:
-    """The path of a request for the sums of a metric over a time, for each revision and value of a label."""
+def query(
+    project: str, metric: str, *, label: str, revisions: Sequence[str], since: datetime, until: datetime
+) -> Request:
+    """The request for the sums of a metric over a time, for each revision and value of a label."""
     names = ", ".join(f'"{name}"' for name in revisions)
     minutes = max(-(-(until - since) // _PERIOD), 1)
-    groups = ["resource.labels.revision_name", *([f"metric.labels.{label}"] if label else [])]
-    parameters = [
-        (
-            "filter",
-            f'metric.type = "{metric}" AND resource.type = "cloud_run_revision"'
-            f" AND resource.labels.revision_name = one_of({names})",
-        ),
-        ("interval.startTime", _json_time(until - minutes * _PERIOD)),
-        ("interval.endTime", _json_time(until)),
-        ("aggregation.alignmentPeriod", f"{minutes * 60}s"),
-        ("aggregation.perSeriesAligner", "ALIGN_DELTA"),
-        ("aggregation.crossSeriesReducer", "REDUCE_SUM"),
-        *(("aggregation.groupByFields", group) for group in groups),
-    ]
-    return f"v3/projects/{urllib.parse.quote(project)}/timeSeries?{urllib.parse.urlencode(parameters)}"
+    parameters: dict[str, str | list[str]] = {
+        "filter": f'metric.type = "{metric}" AND resource.type = "cloud_run_revision"'
+        f" AND resource.labels.revision_name = one_of({names})",
+        "interval.startTime": _json_time(until - minutes * _PERIOD),
+        "interval.endTime": _json_time(until),
+        "aggregation.alignmentPeriod": f"{minutes * 60}s",
+        "aggregation.perSeriesAligner": "ALIGN_DELTA",
+        "aggregation.crossSeriesReducer": "REDUCE_SUM",
+        "aggregation.groupByFields": ["resource.labels.revision_name", *([f"metric.labels.{label}"] if label else [])],
+    }
+    return method("monitoring", "v3", "projects.timeSeries.list").request(f"projects/{project}", query=parameters)
 
 
 def figures_of(

@@ -1,25 +1,15 @@
-"""Reads and writes the few documents that a deployment needs, over Firestore's REST interface: gcloud has no command
-for them.
+"""Reads and writes the few documents that a deployment needs.
 
-    firestore_documents.py PROJECT DATABASE add-test-user USER ADDRESS     prints the id of the delivery that is due
-    firestore_documents.py PROJECT DATABASE delete-test-user USER
-    firestore_documents.py PROJECT DATABASE await-delivery DELIVERY SECONDS
-    firestore_documents.py PROJECT DATABASE delete-collections COLLECTION...
-
-An access token is read from standard input, so that no list of processes shows it. Collections are those at the top:
-`gcloud firestore bulk-delete` would take every collection of that name anywhere in the database, the team's own, too.
+Collections are those at the top: a bulk deletion of Firestore's would take every collection of that name anywhere in
+the database, the team's own, too.
 """
 
-import sys
 import time
-import urllib.parse
-from collections.abc import Iterator
-from datetime import datetime, timezone
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from deployment.google_api import GoogleApi, Resource
+from deployment.engine.discovery import Resource, method
+from deployment.engine.google_client import GoogleClient
 
 FINAL_STATES = {"sent", "skipped", "dead"}
 _FIRST_WAIT_SECONDS = 0.25
@@ -31,121 +21,88 @@ _SUBSCRIPTION = "smoke-test"
 
 
 class Documents:
-    """The documents of one database.
+    """The documents of one database."""
 
-    Args:
-        api: Firestore's.
-        project: the Google Cloud project's id.
-        database: the database's id.
-    """
+    def __init__(self, client: GoogleClient, database: str, wait: Callable[[float], None]) -> None:
+        self._client = client
+        self._wait = wait
+        self._database = database
+        self._root = f"{database}/documents"
 
-    def __init__(self, api: GoogleApi, project: str, database: str) -> None:
-        self._api = api
-        self._root = f"projects/{project}/databases/{database}/documents"
+    def write(self, verb: str, writes: list[Resource]) -> None:
+        """Make several writes: by `commit` all of them or none, by `batchWrite` each for itself."""
+        asked = method("firestore", "v1", f"projects.databases.documents.{verb}")
+        self._client.send(asked.request(self._database, {"writes": writes}))
 
-    def call(self, method: str, path: str, body: Resource | None = None) -> Resource:
-        """Make one request, of a path below the database's documents.
-
-        Raises:
-            urllib.error.URLError: it failed.
-        """
-        return self._api.call(method, f"v1/{self._root}{path}", body)
-
-    def commit(self, writes: list[Resource]) -> None:
-        """Make several writes, all of them or none.
-
-        Raises:
-            urllib.error.URLError: it failed.
-        """
-        self.call("POST", ":commit", {"writes": writes})
-
-    def add_test_user(self, user: str, address: str) -> None:
+    def add_test_user(self, user: str, address: str) -> str:
         """Write a user with one subscription, as applications do: the next run schedules it. Its report is due since
-        the last full hour, and SendGrid checks its mails and keeps them."""
-        due_at = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)  # noqa: UP017  Python 3.10
+        the last full hour, and SendGrid checks its mails and keeps them. Returns the id of the delivery."""
+        due_at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
         fields = {
             "active": {"booleanValue": True},
             "email": _string(address),
             "name": _string("Smoke test"),
-            "enrolled_at": {"nullValue": None},
+            "enrolled_at": {"nullValue": "NULL_VALUE"},
         }
         subscription = {
             "active": {"booleanValue": True},
             "kind": _string("activity"),
             "cadence": _string("hourly"),
             "sandbox": {"booleanValue": True},
-            "shard": {"nullValue": None},
+            "shard": {"nullValue": "NULL_VALUE"},
             "next_report_at": {"timestampValue": f"{due_at:%Y-%m-%dT%H:%M:%SZ}"},
         }
         path, subscription_path = self._paths_of_test_user(user)
-        self.commit(
+        self.write(
+            "commit",
             [
                 {"update": {"name": path, "fields": fields}},
                 {"update": {"name": subscription_path, "fields": subscription}},
-            ]
+            ],
         )
-        print(f"{user}:{_SUBSCRIPTION}:{due_at:%Y%m%dT%H%MZ}")
+        return f"{user}:{_SUBSCRIPTION}:{due_at:%Y%m%dT%H%MZ}"
 
     def delete_test_user(self, user: str) -> None:
         """Delete what `add_test_user` wrote."""
-        self.commit([{"delete": path} for path in self._paths_of_test_user(user)])
+        self.write("commit", [{"delete": path} for path in self._paths_of_test_user(user)])
 
     def _paths_of_test_user(self, user: str) -> tuple[str, str]:
         path = f"{self._root}/users/{user}"
         return path, f"{path}/report_subscriptions/{_SUBSCRIPTION}"
 
-    def await_delivery(self, delivery: str, seconds: float) -> None:
-        """Wait until a delivery is final.
-
-        Raises:
-            SystemExit: its final state is not `sent`, or it is not final in time.
-        """
+    def await_delivery(self, delivery: str, seconds: float) -> str:
+        """Wait until a delivery is final. Returns why it is not `sent`, if it is not in time; otherwise nothing."""
+        asked = method("firestore", "v1", "projects.databases.documents.get").request(
+            f"{self._root}/deliveries/{delivery}"
+        )
         state = "not dispatched"
         until = time.monotonic() + seconds
         wait = _FIRST_WAIT_SECONDS
         while time.monotonic() < until:
-            found = self._api.read_if_there(f"v1/{self._root}/deliveries/{urllib.parse.quote(delivery)}")
+            found = self._client.read_if_there(asked)
             fields = found["fields"] if found else {}
             if fields:
                 state = fields["state"]["stringValue"]
             if state == "sent":
-                return
+                return ""
             if state in FINAL_STATES:
                 break
-            time.sleep(wait)
+            self._wait(wait)
             wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
         reason = fields.get("last_error", {}).get("stringValue", "") if state in FINAL_STATES else ""
-        sys.exit(f"the delivery {delivery} is {state}{f': {reason}' if reason else ''}")
+        return f"the delivery {delivery} is {state}{f': {reason}' if reason else ''}"
 
     def delete_collection(self, collection: str) -> None:
         """Delete every document of a collection at the top."""
         for names in self._pages(collection):
-            self.call("POST", ":batchWrite", {"writes": [{"delete": name} for name in names]})
+            self.write("batchWrite", [{"delete": name} for name in names])
 
     def _pages(self, collection: str) -> Iterator[list[str]]:
-        while page := self.call("GET", f"/{collection}?pageSize={_PAGE}&mask.fieldPaths=__name__").get("documents"):
+        query = {"collectionId": collection, "pageSize": str(_PAGE), "mask.fieldPaths": "__name__"}
+        asked = method("firestore", "v1", "projects.databases.documents.listDocuments").request(self._root, query=query)
+        while page := self._client.send(asked).get("documents"):
             yield [document["name"] for document in page]
 
 
 def _string(text: str) -> dict[str, str]:
     return {"stringValue": text}
-
-
-def main(project: str, database: str, command: str, *arguments: str) -> None:
-    """Carry out one command."""
-    api = GoogleApi("firestore", "Firestore", sys.stdin.readline())
-    documents = Documents(api, project, database)
-    with api.exit_on_failure():
-        if command == "add-test-user":
-            documents.add_test_user(*arguments)
-        elif command == "await-delivery":
-            documents.await_delivery(arguments[0], float(arguments[1]))
-        elif command == "delete-test-user":
-            documents.delete_test_user(*arguments)
-        else:
-            for collection in arguments:
-                documents.delete_collection(collection)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -1,19 +1,13 @@
-"""Prints what the kinds of report need, from the files needs.yaml in their folders.
+"""The packages that the kinds of report need, from the files needs.yaml in their folders.
 
-    kind_needs.py packages                the Python packages, a line each, as pip takes them
-    kind_needs.py variables RESERVED...   for deploy.sh, a line each, with tabs in between:
-                                          setting NAME KIND required|optional ABOUT
-                                          secret NAME KIND ABOUT
-                                          role ROLE ON NAME
-                                          owner "KIND":"OWNER" ADDRESS|SECRET
+    kind_needs.py     the Python packages, a line each, as pip takes them
 
-RESERVED are the names that no kind may declare. A package without a version gets the one that the pipeline pins. A
-mistake is a line on standard error, and status 1. So is a package that is not among the worker's locked requirements.
+A package without a version gets the one that the pipeline pins. A mistake is a line on standard error, and status 1.
 """
 
-import json
 import re
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,7 +16,6 @@ sys.path.insert(0, str(ROOT))
 from functions.shared import needs as kind_needs  # noqa: E402
 
 REPORTS = ROOT / "kinds"
-LOCK = ROOT / "functions" / "worker" / "requirements.lock"
 REQUIREMENTS = (
     "functions/*/requirements.txt",
     "operations/console/requirements.txt",
@@ -30,10 +23,6 @@ REQUIREMENTS = (
     "requirements-dev.in",
 )
 """The pipeline's own pins, which `make lock` resolves together with the packages of kinds."""
-
-
-class NotLocked(Exception):
-    """The worker would be deployed without a package that a kind needs."""
 
 
 class Unresolvable(Exception):
@@ -75,33 +64,14 @@ def _pins() -> dict[str, tuple[str, str]]:
     }
 
 
-def variables(found: dict[str, kind_needs.Needs]) -> list[str]:
-    """The variables, roles and owners of all kinds, each once.
-
-    Raises:
-        NotLocked: see there.
-    """
-    lines: dict[object, str] = {}
+def unlocked(found: Mapping[str, kind_needs.Needs], lock: Path) -> Iterator[tuple[str, str]]:
+    """Each package that a kind needs and that is not among locked requirements, after the kind."""
+    locked = [_distribution(line) for line in lock.read_text(encoding="utf-8").splitlines() if "==" in line]
     for kind, needs in found.items():
         for package in needs.packages:
-            if not _is_locked(package):
-                raise NotLocked(f"the kind {kind} needs {package}, which is not in {LOCK.relative_to(ROOT)}: make lock")
-        for name, setting in needs.settings.items():
-            required = "required" if setting.default is None else "optional"
-            lines.setdefault(name, f"setting\t{name}\t{kind}\t{required}\t{setting.about.rstrip('.')}")
-        for name, secret in needs.secrets.items():
-            lines.setdefault(name, f"secret\t{name}\t{kind}\t{secret.about.rstrip('.')}")
-        for role in needs.roles:
-            lines[role] = f"role\t{role.role}\t{role.on}\t{role.name}"
-        if needs.owner:
-            lines[f"owner {kind}"] = f"owner\t{json.dumps(kind)}: {json.dumps(needs.owner)}\t{needs.owner}"
-    return list(lines.values())
-
-
-def _is_locked(package: str) -> bool:
-    name, version = _distribution(package)
-    locked = map(_distribution, LOCK.read_text(encoding="utf-8").splitlines())
-    return any(name == one and version in {"", pinned} for one, pinned in locked)
+            name, version = _distribution(package)
+            if not any(name == one and version in {"", pinned} for one, pinned in locked):
+                yield kind, package
 
 
 def _distribution(requirement: str) -> tuple[str, str]:
@@ -110,18 +80,15 @@ def _distribution(requirement: str) -> tuple[str, str]:
     return re.sub(r"[-_.]+", "-", name.partition("[")[0]).lower(), version.partition(" ")[0]
 
 
-def main(arguments: list[str]) -> int:
-    """Print what was asked for; returns the exit status."""
-    what, *reserved = arguments
+def main() -> int:
+    """Print the packages; returns the exit status."""
     try:
-        found = kind_needs.load(REPORTS, reserved=reserved)
-        for line in {"packages": packages, "variables": variables}[what](found):
-            print(line)
-    except (kind_needs.InvalidNeeds, NotLocked, Unresolvable) as error:
+        print("\n".join(packages(kind_needs.load(REPORTS))))
+    except (kind_needs.InvalidNeeds, Unresolvable) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -76,21 +76,7 @@ class MailApi:
         self._opener = urllib.request.build_opener(_NoRedirect)
 
     def call(self, method: str, path: str, body: object = None) -> Any:
-        """Make one call.
-
-        Args:
-            method: of HTTP.
-            path: such as /v3/scopes, with what is asked for.
-            body: becomes JSON; None for no body.
-
-        Returns:
-            The answer's JSON; None if it has no body.
-
-        Raises:
-            NotAllowed: see there.
-            Refused: see there.
-            Unreachable: see there.
-        """
+        """Make one call."""
         try:
             request = urllib.request.Request(  # noqa: S310  deploy.sh lets https through, and nothing else
                 self._host + path,

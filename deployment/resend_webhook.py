@@ -1,23 +1,12 @@
-"""Sets Resend's webhook up, by Resend's API.
-
-    resend_webhook.py HOST prepare URL NAME EVENTS [--dry-run]   makes the webhook as it is to be, and turns it on
-    resend_webhook.py HOST remove URL [--dry-run]
-
-EVENTS are SendGrid's names, with commas in between; NAME is for those who name webhooks, which Resend does not.
-webhook_setup.py says what is printed. https://resend.com/docs/api-reference/webhooks/create-webhook
-"""
+"""Sets Resend's webhook up, by Resend's API. https://resend.com/docs/api-reference/webhooks/create-webhook"""
 
 import re
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from deployment.mail_api import MailApi, Unreachable
-from deployment.webhook_setup import WebhookSetup, exit_status, read_key, say
+from deployment.webhook_setup import WebhookSetup
 
 EVENTS = {
     "bounce": ("email.bounced",),
@@ -39,14 +28,7 @@ _SECRET = re.compile(r"[A-Za-z0-9_+/=]+")
 
 @dataclass(frozen=True)
 class ResendWebhook:
-    """A webhook of the account.
-
-    Attributes:
-        url: where Resend sends events.
-        enabled: whether it is turned on.
-        events: the events that it sends, as Resend names them.
-        secret: with which its calls are signed.
-    """
+    """A webhook of the account."""
 
     id: str
     url: str
@@ -56,12 +38,7 @@ class ResendWebhook:
 
 
 def read_pages(api: MailApi, path: str) -> list[dict[str, Any]]:
-    """All of a list, page by page. https://resend.com/docs/api-reference/pagination
-
-    Raises:
-        MailApiError: see `MailApi.call`.
-        LookupError, TypeError, AttributeError: it is none.
-    """
+    """All of a list, page by page. https://resend.com/docs/api-reference/pagination"""
     found: list[dict[str, Any]] = []
     after = ""
     for _page in range(_MOST_PAGES):
@@ -74,15 +51,7 @@ def read_pages(api: MailApi, path: str) -> list[dict[str, Any]]:
 
 
 def find_webhooks(api: MailApi, url: re.Pattern[str]) -> list[ResendWebhook]:
-    """The webhooks that send to a URL. One question for each: Resend's lists leave the secrets out.
-
-    Args:
-        api: of Resend.
-        url: the URL, to its end.
-
-    Raises:
-        MailApiError: see `MailApi.call`.
-    """
+    """The webhooks that send to a URL. One question for each: Resend's lists leave the secrets out."""
     try:
         listed = [each for each in read_pages(api, _PATH) if _ID.fullmatch(each["id"])]
         return [_whole(api, each["id"]) for each in listed if url.fullmatch(each["endpoint"])]
@@ -103,11 +72,7 @@ def _whole(api: MailApi, webhook_id: str) -> ResendWebhook:
 
 
 def _secret(fields: Any) -> str:
-    """The signing secret, which becomes a line.
-
-    Raises:
-        LookupError, TypeError: there is none.
-    """
+    """The signing secret, which becomes a line."""
     secret = fields["signing_secret"]
     if not _SECRET.fullmatch(secret):
         raise LookupError("a secret is none")
@@ -117,58 +82,36 @@ def _secret(fields: Any) -> str:
 class ResendSetup(WebhookSetup):
     """Makes one webhook as it is to be."""
 
-    def prepare(self, events: Iterable[str]) -> None:
-        """Make the webhook, with these events and on, and print its secret. Calls that come before the function takes
+    needs = "full access"
+
+    def prepare(self, events: Iterable[str]) -> str:
+        """Make the webhook, with these events and on. Calls that come before the function takes
         them are not lost: Resend repeats them for a day. https://resend.com/docs/webhooks/retries-and-replays
 
         Args:
             events: SendGrid's names.
 
-        Raises:
-            MailApiError: see `MailApi.call`.
+        Returns:
+            Its secret; empty of one that a dry run does not make.
         """
         wanted = sorted(name for event in events for name in EVENTS.get(event, ()))
         webhook = next(iter(find_webhooks(self._api, re.compile(re.escape(self._url)))), None)
         if webhook is None:
             answer = self._change("POST", _PATH, {"endpoint": self._url, "events": wanted})
-            say("created", self._what)
-            if not self._dry_run:
-                try:
-                    say("key", _secret(answer))
-                except (LookupError, TypeError):
-                    raise Unreachable(f"Resend answered POST {_PATH} with no secret") from None
-            return
+            self._note("created", self._what)
+            try:
+                return "" if self._dry_run else _secret(answer)
+            except (LookupError, TypeError):
+                raise Unreachable(f"Resend answered POST {_PATH} with no secret") from None
         if webhook.events != frozenset(wanted) or not webhook.enabled:
             self._change("PATCH", f"{_PATH}/{webhook.id}", {"events": wanted, "status": "enabled"})
-            say("changed", f"events of the {self._what}" if webhook.enabled else f"{self._what} is on")
+            self._note("changed", f"events of the {self._what}" if webhook.enabled else f"{self._what} is on")
         else:
-            say("unchanged", self._what)
-        say("key", webhook.secret)
+            self._note("unchanged", self._what)
+        return webhook.secret
 
     def remove(self) -> None:
-        """Delete the webhook if it is there.
-
-        Raises:
-            MailApiError: see `MailApi.call`.
-        """
+        """Delete the webhook if it is there."""
         for webhook in find_webhooks(self._api, re.compile(re.escape(self._url))):
             self._change("DELETE", f"{_PATH}/{webhook.id}")
-            say("removed", self._what)
-
-
-def main(arguments: list[str]) -> int:
-    """Carry out one command; returns the exit status."""
-    host, command, url, *rest = [each for each in arguments if each != "--dry-run"]
-    setup = ResendSetup(MailApi("Resend", host, read_key()), url, dry_run="--dry-run" in arguments)
-
-    def carry_out() -> None:
-        if command == "prepare":
-            setup.prepare(rest[-1].split(","))
-        else:
-            setup.remove()
-
-    return exit_status(carry_out, needs="full access")
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+            self._note("removed", self._what)

@@ -76,7 +76,7 @@ def serve(spec: ServerSpec) -> None:
         os.dup2(opened, standard)
     if time_file := spec.environment.get(shared_time.FILE_VARIABLE):
         shared_time.follow(Path(time_file))
-    # As the deployed main.py (deployment/stage_function.py).
+    # As the deployed main.py (deployment/cloud_run/sources.py).
     gc.disable()
     app = functions_framework.create_app(  # type: ignore[no-untyped-call]  # as all of functions-framework
         spec.target, spec.source, spec.signature_type

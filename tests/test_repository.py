@@ -8,7 +8,10 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
+
+from deployment.settings import RUNTIME
 
 ROOT = Path(__file__).parent.parent
 
@@ -21,7 +24,7 @@ def test_the_workflow_runs_the_gates_on_the_oldest_python_and_on_the_deployed_on
     gates = read_yaml(".github/workflows/ci.yaml")["jobs"]["gates"]
     assert "bash .ci/run" in [step.get("run") for step in gates["steps"]]
     required = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
-    runtime = re.search(r"^RUNTIME=python(\d)(\d+)$", (ROOT / "deployment/settings.sh").read_text(), re.MULTILINE)
+    runtime = re.fullmatch(r"python(\d)(\d+)", RUNTIME)
     assert runtime is not None
     # Without the history the test of two versions at once would be skipped every time.
     (checkout,) = (step for step in gates["steps"] if step.get("uses", "").startswith("actions/checkout@"))
@@ -93,16 +96,24 @@ def pins(lock: str) -> set[str]:
     return set(re.findall(r"^([a-z0-9.-]+==[^ ;]+)", (ROOT / lock).read_text(), re.MULTILINE))
 
 
-def test_what_runs_is_what_is_tested() -> None:
-    assert pins("requirements-run.lock") < pins("requirements.lock")
+@pytest.mark.parametrize("lock", ["requirements-deployment.lock", "requirements-run.lock"])
+def test_what_runs_is_what_is_tested(lock: str) -> None:
+    assert pins(lock) < pins("requirements.lock")
 
 
-def test_running_needs_no_package_of_the_tests() -> None:
+@pytest.mark.parametrize(
+    ("lock", "folders"),
+    [
+        ("requirements-deployment.lock", ("deployment/engine", "deployment/resources")),
+        ("requirements-run.lock", ("functions", "report_kit", "kinds", "local_cloud", "operations")),
+    ],
+)
+def test_running_needs_no_package_of_the_tests(lock: str, folders: tuple[str, ...]) -> None:
     distributions = packages_distributions()
-    installed = {pin.partition("==")[0] for pin in pins("requirements-run.lock")}
+    installed = {pin.partition("==")[0] for pin in pins(lock)}
     missing = {
         f"{path.relative_to(ROOT)}: {module}"
-        for folder in ("functions", "report_kit", "kinds", "local_cloud", "operations")
+        for folder in folders
         for path in (ROOT / folder).rglob("*.py")
         for module in imported(path)
         if module in distributions

@@ -63,7 +63,7 @@ def test_what_uv_is_set_to_stays(variable: str) -> None:
     assert {environment.get("UV_DEFAULT_INDEX"), environment.get("UV_INDEX_URL")} == {"https://uv.example", None}
 
 
-@pytest.mark.parametrize("lock", ["requirements-run.lock", "requirements.lock"])
+@pytest.mark.parametrize("lock", ["requirements-deployment.lock", "requirements-run.lock", "requirements.lock"])
 def test_each_lock_pins_uv_by_hashes(lock: str) -> None:
     first, *hashes = pinned("uv", (ROOT / lock).read_text(encoding="utf-8")).splitlines()
     assert first.startswith("uv==")

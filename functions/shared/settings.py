@@ -224,7 +224,7 @@ class SubscriptionSettings(Settings):
 
 
 class EnrollmentSettings(Settings):
-    """Whom the dispatcher enrolls. A first deployment must say it (deployment/enrollment.sh)."""
+    """Whom the dispatcher enrolls. A first deployment must say it (deployment/enrollment.py)."""
 
     enroll: Enroll = Enroll.ALL
     enroll_at_once: int = Field(default=500, ge=1)

@@ -10,7 +10,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 """The checkout that this code is in."""
 
 PATHS = ("functions", "report_kit", "kinds", "operations", "deployment", "deploy.sh", "queue.yaml", "scheduler.yaml")
-"""What a deployment is made of: changes elsewhere do not make the checkout dirty, as in deployment/checkout.sh."""
+"""What a deployment is made of: changes elsewhere do not make the checkout dirty, as in deployment/checkout.py."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,10 +53,13 @@ def lay_out(checkout: Checkout, name: str, folder: Path) -> Path:
     # Another version has no kit yet.
     for source in filter(Path.exists, (checkout.path / each for each in ("functions", "report_kit", "kinds"))):
         shutil.copytree(source, directory / source.name, ignore=shutil.ignore_patterns("__pycache__"))
-    main: str = runpy.run_path(str(checkout.path / "deployment" / "stage_function.py"))["MAIN"]
+    deployment = checkout.path / "deployment"
+    staging, deploying = deployment / "cloud_run" / "sources.py", deployment / "cloud_run" / "builds.py"
+    if not staging.exists():
+        staging, deploying = deployment / "stage_function.py", deployment / "run_service.sh"
+    main: str = runpy.run_path(str(staging))["MAIN"]
     (directory / "main.py").write_text(main.format(function=name), encoding="utf-8")
-    deploying = (checkout.path / "deployment" / "run_service.sh").read_text(encoding="utf-8")
-    has_time = "--set-build-env-vars=SOURCE_DATE_EPOCH=" in deploying
+    has_time = "SOURCE_DATE_EPOCH" in deploying.read_text(encoding="utf-8")
     build(directory, {"SOURCE_DATE_EPOCH": f"{IMAGE_TIME}"} if has_time else {})
     # Python imports it before all else.
     hidden = hiding(not_deployed(name, root=checkout.path))

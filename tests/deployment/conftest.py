@@ -1,23 +1,23 @@
-"""deploy.sh against the stand-in gcloud."""
+"""The deployment against the stand-in of Google."""
 
-import fcntl
-import json
+import contextlib
+import io
 import os
 import shutil
-import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
-from tests.deployment.google_server import GoogleServer
+from deployment.__main__ import main
 from tests.deployment.stand_in.project import Project
-from tests.deployment.stand_in.python import forking_python, real_python
 from tests.deployment.stand_in.rest import the_rest_server
-from tests.deployment.stand_in.server import the_server
+from tests.deployment.stand_in.session import StandInSession
 from tests.git import commit_all, git
 from tests.selection import THOROUGH
 from tests.support import PATIENCE_SECONDS
@@ -40,8 +40,6 @@ SETTINGS = {
 
 BARE: dict[str, Any] = {
     "project": PROJECT,
-    "version": "578.0.0",
-    "logged_in": True,
     # A member, who then has only its own roles.
     "caller": "",
     # The project's own roles, each with its permissions and spaces between them.
@@ -62,31 +60,32 @@ BARE: dict[str, Any] = {
     "count": 0,
     "faults": [],
     "recently_deleted_queues": [],
+    # Of Cloud Storage: buckets, and objects by the names of both.
+    "buckets": {},
+    "objects": {},
+    # Those that were built, by their digests, and whether Google patches what is beneath them.
+    "images": {},
+    # The names of the files in the newest image of each service.
     "deployed_files": {},
-    # Of each service, the oldest first.
-    "revisions": {},
+    # How the next builds fail, and the next revisions.
+    "build_fails": [],
+    "failing_revisions": [],
     # What Cloud Monitoring knows of them, with each look.
     "series": [{}],
     "forced_runs": 0,
+    # Of Firestore, with the writes to it in their order, and what becomes of a delivery as it is looked at.
+    "documents": {},
+    "written": [],
+    "delivery_states": ["sent"],
 }
 
-_READS = (
-    "describe",
-    "list",
-    "list-subscriptions",
-    "get-iam-policy",
-    "access",
-    "print-access-token",
-    "version",
-    "get",
-    "--help",
-    "GET",
-)
+_READS = ("get", "list", "access", "getBillingInfo", "getIamPolicy", "test")
+"""What comes after the last dot of a method that changes nothing."""
 
 
-def is_read(words: list[str]) -> bool:
-    """Whether a command line changes nothing."""
-    return any(word in _READS for word in words)
+def is_read(method: str) -> bool:
+    """Whether a method of an interface changes nothing."""
+    return method.rpartition(".")[2] in _READS
 
 
 @dataclass(frozen=True)
@@ -112,95 +111,97 @@ class FirstDeployment:
 
 
 class Deployment:
-    """A project, and deploy.sh with a gcloud in front of it that knows nothing else.
+    """A project, and the deployment with nothing else in front of it.
 
     Args:
-        directory: where the state is kept.
-        repository: where deploy.sh is.
+        directory: where it may keep files.
+        repository: the checkout that is deployed.
         state: the project's, to begin with.
         commits: whether each deployment is of a commit of all that the repository has by then.
-        python: the text of its python3.
     """
 
     def __init__(
-        self,
-        directory: Path,
-        *,
-        repository: Path,
-        state: Mapping[str, Any] = BARE,
-        commits: bool = False,
-        python: str | None = None,
+        self, directory: Path, *, repository: Path, state: Mapping[str, Any] = BARE, commits: bool = False
     ) -> None:
         self.directory = directory
         self.repository = repository
+        self.project = Project(state)
         self._commits = commits
-        self._project = Project(state)
         self.settings = dict(SETTINGS)
         self.secrets = dict(SECRETS)
-        bin_directory = directory / "bin"
-        bin_directory.mkdir(parents=True)
-        _write_program(bin_directory / "gcloud", the_server().program_for(self._project))
         # Waiting is not what is tested.
-        _write_program(bin_directory / "sleep", "#!/bin/sh\n")
-        _write_program(bin_directory / "python3", python or forking_python())
-        self._endpoints = the_rest_server().endpoints_for(self._project)
-        self.path = f"{bin_directory}{os.pathsep}/usr/bin{os.pathsep}/bin"
+        self.wait: Callable[[float], None] = lambda _: None
+        self.session: Callable[[Project], StandInSession] = StandInSession
+        directory.mkdir(parents=True, exist_ok=True)
 
     @property
     def state(self) -> dict[str, Any]:
         """What the project holds, in a copy."""
-        return self._project.state
+        return self.project.state
 
     def edit(self, change: Callable[[dict[str, Any]], Any]) -> None:
         """Change something by hand, as a person does in the console."""
         state = self.state
         change(state)
-        self._project.state = state
+        self.project.state = state
 
-    def fail(self, command: str, text: str, *, times: int = 1, when: str = "before") -> None:
-        """Have a command fail."""
-        fault = {"command": command, "text": text, "times": times, "when": when}
+    def fail(self, method: str, text: str, *, times: int = 1, when: str = "before") -> None:
+        """Have a method of an interface fail.
+
+        Args:
+            method: the method, or the beginning of its name.
+            text: Google's code, a colon, and words.
+            times: how often.
+            when: before it is carried out, or after.
+        """
+        fault = {"command": method, "text": text, "times": times, "when": when}
         self.edit(lambda state: state["faults"].append(fault))
 
     @property
     def environment(self) -> dict[str, str]:
-        """What deploy.sh sees: nothing of the machine that the tests run on."""
+        """What the deployment sees: nothing of the machine that the tests run on."""
         return {
-            "PATH": self.path,
+            "PATH": f"/usr/bin{os.pathsep}/bin",
             "HOME": str(self.directory),
             "TMPDIR": str(self.directory),
-            **self._endpoints,
             **self.settings,
             **self.secrets,
         }
 
-    def interrupt(self, command: str, *options: str) -> Outcome:
-        """Run deploy.sh until it carries out a command that hangs, and send it what Ctrl-C sends."""
-        self._project.hanging_command = command
-        process = subprocess.Popen(
-            ["/bin/bash", str(self.repository / "deploy.sh"), *options],
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        assert self._project.hangs.wait(PATIENCE_SECONDS)
-        os.killpg(process.pid, signal.SIGINT)
-        output, errors = process.communicate(timeout=PATIENCE_SECONDS)
-        self._project.hanging_command = ""
-        return Outcome(process.returncode, output, errors)
+    def interrupt(self, method: str, *options: str) -> Outcome:
+        """Run the deployment until it calls a method that does not come to its end, and interrupt it there."""
+        self.project.hanging_command = method
+        outcome = self.deploy(*options)
+        self.project.hanging_command = ""
+        assert self.project.hangs.is_set()
+        return outcome
 
     def deploy(self, *options: str, answer: str = "") -> Outcome:
-        """Run deploy.sh to its end; calls of gcloud are counted from zero."""
-        self._project.calls.clear()
+        """Run the deployment to its end, in this process; calls are counted from zero."""
+        self.project.calls.clear()
         if self._commits:
             commit_all(self.repository)
+        output, errors = io.StringIO(), io.StringIO()
+        with (
+            contextlib.redirect_stdout(output),
+            contextlib.redirect_stderr(errors),
+            mock.patch.dict(os.environ, self.environment, clear=True),
+            mock.patch("sys.stdin", io.StringIO(answer)),
+        ):
+            status = main(
+                options,
+                root=self.repository,
+                connect=lambda _: self.session(self.project),  # type: ignore[arg-type,return-value]
+                wait=self.wait,
+            )
+        return Outcome(status, output.getvalue(), errors.getvalue())
+
+    def deploy_by_script(self, *options: str) -> Outcome:
+        """Run deploy.sh itself to its end."""
         run = subprocess.run(
             ["/bin/bash", str(self.repository / "deploy.sh"), *options],
-            env=self.environment,
-            input=answer,
+            env=self.script_environment,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=PATIENCE_SECONDS,
@@ -209,15 +210,33 @@ class Deployment:
         return Outcome(run.returncode, run.stdout, run.stderr)
 
     @property
+    def script_environment(self) -> dict[str, str]:
+        """What deploy.sh sees: a python3 that has its packages, a token, and where the project is."""
+        programs = self.directory / "bin"
+        if not programs.exists():
+            programs.mkdir()
+            # No link, which would not find the packages of a virtual environment.
+            (programs / "python3").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
+            (programs / "python3").chmod(0o755)
+            (self.directory / "token").write_text("ya29.stand-in\n", encoding="utf-8")
+        environment = self.environment
+        return {
+            **environment,
+            **the_rest_server().endpoints_for(self.project),
+            "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(self.directory / "token"),
+            "PATH": f"{programs}{os.pathsep}{environment['PATH']}",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+
+    @property
     def calls(self) -> list[list[str]]:
-        """The command lines that gcloud got in the last run."""
-        return list(self._project.calls)
+        """The methods that the last run has called, each with the end of what it was about."""
+        return list(self.project.calls)
 
     @property
     def changes(self) -> list[str]:
-        """Those that change something, without their flags."""
-        lines = [[word for word in call if not word.startswith("-")] for call in self.calls]
-        return [" ".join(line) for line in lines if not is_read(line)]
+        """Those that change something."""
+        return [" ".join(call) for call in self.calls if not is_read(call[0])]
 
     def resource(self, end: str) -> dict[str, Any]:
         """The one resource whose name ends so."""
@@ -237,19 +256,14 @@ class Deployment:
 def environment_of(service: dict[str, Any]) -> dict[str, str]:
     """The variables of a Cloud Run service; those that are secrets as SECRET:VERSION."""
     found = {}
-    for variable in service["spec"]["template"]["spec"]["containers"][0]["env"]:
-        reference = variable.get("valueFrom", {}).get("secretKeyRef")
-        found[variable["name"]] = f"{reference['name']}:{reference['key']}" if reference else variable["value"]
+    for variable in service["template"]["containers"][0]["env"]:
+        reference = variable.get("valueSource", {}).get("secretKeyRef")
+        found[variable["name"]] = f"{reference['secret']}:{reference['version']}" if reference else variable["value"]
     return found
 
 
-def _write_program(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
-    path.chmod(0o755)
-
-
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """What runs deploy.sh is left to `make test-all`, but for the few tests that are marked otherwise."""
+    """What carries out whole runs is left to `make test-all`, but for the few tests that are marked otherwise."""
     if "repository" in getattr(item, "fixturenames", ()):
         item.add_marker(THOROUGH)
 
@@ -261,7 +275,14 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy.mkdir()
     for name in ("deployment", "functions", "report_kit", "kinds", "operations"):
         shutil.copytree(REPOSITORY / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("deploy.sh", "queue.yaml", "scheduler.yaml", "pyproject.toml", ".gitignore"):
+    for name in (
+        "deploy.sh",
+        "queue.yaml",
+        "scheduler.yaml",
+        "pyproject.toml",
+        ".gitignore",
+        "requirements-deployment.lock",
+    ):
         shutil.copy(REPOSITORY / name, copy / name)
     # A team's own kinds may need a secret, which the projects of these tests do not have.
     for needs in copy.glob("kinds/*/needs.yaml"):
@@ -277,29 +298,12 @@ def bare(tmp_path: Path, repository: Path) -> Deployment:
     return Deployment(tmp_path, repository=repository)
 
 
-@pytest.fixture
-def firestore() -> Iterator[GoogleServer]:
-    """Firestore's REST interface, for the few documents that deploy.sh itself touches."""
-    with GoogleServer(PROJECT).running() as server:
-        yield server
-
-
 @pytest.fixture(scope="session")
 def first_deployment(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> FirstDeployment:
-    """How the first deployment of a bare project goes. With pytest-xdist one process makes it for all."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    kept = shared / "first-deployment.json"
-    with (shared / "first-deployment.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not kept.exists():
-            deployment = Deployment(tmp_path_factory.mktemp("deployed"), repository=repository, python=real_python())
-            outcome = deployment.deploy()
-            made = {"outcome": asdict(outcome), "state": deployment.state, "calls": deployment.calls}
-            kept.write_text(json.dumps(made), encoding="utf-8")
-    read = json.loads(kept.read_text(encoding="utf-8"))
-    return FirstDeployment(outcome=Outcome(**read["outcome"]), state=read["state"], calls=read["calls"])
+    """How the first deployment of a bare project goes."""
+    deployment = Deployment(tmp_path_factory.mktemp("deployed"), repository=repository)
+    outcome = deployment.deploy()
+    return FirstDeployment(outcome=outcome, state=deployment.state, calls=deployment.calls)
 
 
 @pytest.fixture

@@ -4,16 +4,20 @@ from typing import Any
 
 import pytest
 
-from deployment.backup_schedule import schedule_to_change
 from tests.deployment.conftest import PROJECT, Deployment, FirstDeployment
 
 DATABASE = f"projects/{PROJECT}/databases/(default)"
-DAILY = {"name": f"{DATABASE}/backupSchedules/1", "retention": "1209600s", "dailyRecurrence": {}}
-WEEKLY = {"name": f"{DATABASE}/backupSchedules/2", "retention": "1209600s", "weeklyRecurrence": {"day": "SUNDAY"}}
+CHANGED = "firestore.projects.databases.patch"
+SCHEDULED = "firestore.projects.databases.backupSchedules"
 
 
 def schedules(state: dict[str, Any]) -> list[dict[str, Any]]:
     return [value for name, value in state["resources"].items() if name.startswith(f"{DATABASE}/backupSchedules/")]
+
+
+def _number(deployment: Deployment) -> str:
+    [schedule] = schedules(deployment.state)
+    return str(schedule["name"]).rpartition("/")[2]
 
 
 @pytest.fixture
@@ -37,7 +41,7 @@ def test_to_a_database_that_was_there_before_only_what_the_settings_say_is_added
     first = with_database.deploy("--only=firestore")
     assert first.status == 0, first.text
     assert "set FIRESTORE_PITR=on FIRESTORE_BACKUPS=daily FIRESTORE_DELETE_PROTECTION=on in deploy.env" in first.errors
-    assert "firestore databases update" not in with_database.changes
+    assert f"{CHANGED} (default)" not in with_database.changes
     assert not schedules(with_database.state)
 
     with_database.settings |= {
@@ -49,14 +53,14 @@ def test_to_a_database_that_was_there_before_only_what_the_settings_say_is_added
     assert "To be created: 1, to be changed: 1, to be removed: 0" in promise.output
     assert with_database.changes == []
     second = with_database.deploy("--only=firestore")
-    assert with_database.changes == ["firestore databases update", "firestore backups schedules create"]
+    assert with_database.changes == [f"{CHANGED} (default)", f"{SCHEDULED}.create (default)"]
     assert "FIRESTORE_PITR" not in second.errors
     [schedule] = schedules(with_database.state)
     assert (schedule["retention"], schedule["weeklyRecurrence"]) == ("4838400s", {"day": "SUNDAY"})
 
     with_database.settings["FIRESTORE_BACKUP_RETENTION"] = "14w"
     with_database.deploy("--only=firestore")
-    assert with_database.changes == ["firestore backups schedules update"]
+    assert with_database.changes == [f"{SCHEDULED}.patch {_number(with_database)}"]
     with_database.deploy("--only=firestore")
     assert with_database.changes == []
 
@@ -68,7 +72,7 @@ def test_off_leaves_it_as_it_is_without_a_word(with_database: Deployment) -> Non
     outcome = with_database.deploy("--only=firestore")
     assert outcome.status == 0, outcome.text
     assert "may be gone for good" not in outcome.errors
-    assert not {"firestore databases update", "firestore backups schedules create"} & set(with_database.changes)
+    assert not {f"{CHANGED} (default)", f"{SCHEDULED}.create (default)"} & set(with_database.changes)
 
 
 def test_refuses_what_google_would_refuse_and_a_restore_to_come(bare: Deployment) -> None:
@@ -85,17 +89,8 @@ def test_refuses_what_google_would_refuse_and_a_restore_to_come(bare: Deployment
         assert error in outcome.errors
 
 
-@pytest.mark.parametrize(
-    ("existing", "recurrence", "retention", "answer"),
-    [
-        ([], "daily", "14d", ""),
-        ([DAILY], "daily", "2w", "as-it-should-be"),
-        ([WEEKLY, DAILY], "daily", "7d", "1"),
-        ([DAILY], "weekly", "14d", ""),
-        ([DAILY, WEEKLY], "weekly", "14w", "2"),
-    ],
-)
-def test_a_schedule_is_compared_by_its_recurrence(
-    existing: list[dict[str, Any]], recurrence: str, retention: str, answer: str
-) -> None:
-    assert schedule_to_change(existing, recurrence, retention) == answer
+def test_a_database_of_the_enterprise_edition_is_refused(with_database: Deployment) -> None:
+    with_database.edit(lambda state: state["resources"][DATABASE].update(databaseEdition="ENTERPRISE"))
+    outcome = with_database.deploy("--only=firestore")
+    assert outcome.status == 1
+    assert "is of Firestore's Enterprise edition, which the pipeline cannot use." in outcome.errors

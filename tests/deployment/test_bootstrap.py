@@ -10,7 +10,6 @@ import pytest
 
 from tests.deployment.conftest import BARE, PROJECT, REPOSITORY, Deployment
 from tests.deployment.stand_in.permissions import BILLING_ACCOUNT, granted_by, permissions_of, place_of
-from tests.deployment.stand_in.project import command_in
 
 ADMINISTRATOR = "user:admin@example.com"
 CI = f"serviceAccount:ci@{PROJECT}.iam.gserviceaccount.com"
@@ -83,7 +82,9 @@ def bootstrapped(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> 
     second = deployment.deploy("--console")
     assert second.status == 0, second.text
     assert not [
-        change for change in deployment.changes if change.startswith(("projects", "iam", "services", "artifacts"))
+        change
+        for change in deployment.changes
+        if change.startswith(("cloudresourcemanager", "iam.", "serviceusage", "artifactregistry"))
     ]
     return Bootstrapped(state=deployment.state, administrators=administrators, deployers=deployment.calls)
 
@@ -123,19 +124,22 @@ def test_a_deployer_deploys_changes_and_checks(split: Deployment) -> None:
     assert "to be changed: 3" in split.deploy("--dry-run").text
     changed = split.deploy()
     assert changed.status == 0, changed.text
-    deployed = {change for change in split.changes if change.startswith("run deploy")}
-    assert deployed == {f"run deploy report-{name}" for name in ("dispatcher", "worker", "dlq-handler")}
+    deployed = {change for change in split.changes if change.startswith("run.projects.locations.services.patch")}
+    assert deployed == {
+        f"run.projects.locations.services.patch report-{name}" for name in ("dispatcher", "worker", "dlq-handler")
+    }
 
 
 def test_a_deployer_releases(split: Deployment) -> None:
-    new, old = "report-worker-00002-abc", "report-worker-00001-abc"
-    figures = {new: {"answers": {"2xx": 100}}, old: {"answers": {"2xx": 900}}}
+    old = split.service("worker")["latestReadyRevision"].rpartition("/")[2]
+    figures = {old.replace("-00001-", "-00002-"): {"answers": {"2xx": 100}}, old: {"answers": {"2xx": 900}}}
     split.edit(lambda state: state.update(series=[figures]))
     split.settings["WORKER_MEMORY"] = "2Gi"
     for options in ("--canary=10", "--promote", "--rollback"):
         outcome = split.deploy(options)
         assert outcome.status == 0, outcome.text
-    assert split.service("worker")["spec"]["traffic"] == [{"revisionName": old, "percent": 100}]
+    [target] = split.service("worker")["traffic"]
+    assert (target["revision"], target["percent"]) == (old, 100)
 
 
 def test_an_administrators_second_run_changes_nothing(split: Deployment) -> None:
@@ -157,7 +161,7 @@ def test_a_deployer_needs_each_role(bootstrapped: Bootstrapped, role: str) -> No
 def is_needed(role: str, roles: list[str], calls: list[list[str]]) -> bool:
     """Whether a call would be refused to who had all other roles."""
     others = [one for one in roles if one != role]
-    needed = {permission for call in calls for permission in permissions_of(command_in(call))}
+    needed = {permission for call in calls for permission in permissions_of(call[0])}
     return not all(granted_by(others, permission) for permission in needed if place_of(permission) == "project")
 
 

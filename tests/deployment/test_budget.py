@@ -32,7 +32,7 @@ def test_a_budget_is_made_once_changed_and_removed(deployed: Deployment) -> None
     deployed.settings["BUDGET"] = "250"
     assert deployed.deploy("--only=monitoring").status == 0
     assert [change for change in deployed.changes if "billing" in change] == [
-        f"billing budgets update {budget['name']}"
+        f"billingbudgets.billingAccounts.budgets.patch {budget['name'].rpartition('/')[2]}"
     ]
     changed = deployed.resource(budget["name"])
     assert changed["amount"]["specifiedAmount"]["units"] == "250"
@@ -45,7 +45,7 @@ def test_a_budget_is_made_once_changed_and_removed(deployed: Deployment) -> None
 
 def test_without_a_budget_the_billing_account_is_left_alone(deployed: Deployment) -> None:
     deployed.deploy("--only=monitoring")
-    assert not [call for call in deployed.calls if call[:2] == ["billing", "budgets"]]
+    assert not [call for call in deployed.calls if call[0].startswith("billingbudgets")]
 
 
 @pytest.mark.parametrize("amount", ["0", "99.50"])

@@ -79,24 +79,40 @@ def keys_of(deployment: Deployment) -> list[str]:
 
 def open_to_all(service: Any, *, most: int) -> bool:
     """Whether a service takes calls from everywhere, by at most so many instances."""
-    annotations = service["metadata"]["annotations"]
-    return (annotations["run.googleapis.com/ingress"], annotations["run.googleapis.com/maxScale"]) == ("all", str(most))
+    return (service["ingress"], service["scaling"]["maxInstanceCount"]) == ("INGRESS_TRAFFIC_ALL", most)
+
+
+GCLOUD = """\
+#!/bin/bash
+echo "$*" >>"$(dirname "$0")/gcloud.log"
+case "$*" in
+  "auth print-access-token --quiet") echo ya29.stand-in ;;
+  "billing accounts list")
+    echo "ACCOUNT_ID            NAME                OPEN"
+    echo "012345-6789AB-CDEF01  My Billing Account  True"
+    ;;
+esac
+"""
+"""What the page's reader has beside the deployment; it makes the project, which the stand-in has already."""
 
 
 @pytest.fixture(scope="module")
 def first(background: Background, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FirstRun]:
     folder = tmp_path_factory.mktemp("by-the-book")
-    nothing_yet = {**BARE, "project": "", "logged_in": False, "billing": False}
-    deployment = Deployment(folder / "gcloud", repository=fresh_clone(folder / "clone"), state=nothing_yet)
+    # Nothing is to be waited for.
+    nothing_yet = {**BARE, "project": PROJECT, "warm_up": 0, "invisible": 0}
+    deployment = Deployment(folder / "project", repository=fresh_clone(folder / "clone"), state=nothing_yet)
     deployment.secrets.clear()
-    with (
-        running_account(background) as account,
-        tls_front(background, account.inbox.port, folder) as environment,
-    ):
+    with running_account(background) as account, tls_front(background, account.inbox.port, folder) as environment:
         deployment.settings = dict(environment)
         account.listener.keys = lambda: keys_of(deployment)
         answers = {"SendGrid's API key": account.key, "Slack's incoming webhook": ""}
-        reader = Reader(deployment.repository, deployment.environment, answers=answers)
+        environment = {**deployment.script_environment}
+        del environment["CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"]
+        gcloud = deployment.directory / "bin" / "gcloud"
+        gcloud.write_text(GCLOUD, encoding="utf-8")
+        gcloud.chmod(0o755)
+        reader = Reader(deployment.repository, environment, answers=answers)
         reader.follow(PAGE)
         examples = list(account.listener.signed)
         preview, outcome = reader.seen["./deploy.sh --dry-run\n"], reader.seen["./deploy.sh --smoke\n"]
@@ -104,9 +120,17 @@ def first(background: Background, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 def test_it_prints_what_the_page_says(first: FirstRun) -> None:
-    assert first.preview.count("to be created: ") > 100
+    assert first.preview.count("to be created: ") > 90
     assert "the quota of Cloud Run's CPUs is not read" in first.preview
     assert PAGE_URL in first.outcome
+    log = (first.deployment.directory / "bin" / "gcloud.log").read_text(encoding="utf-8").splitlines()
+    assert [line for line in log if not line.startswith(("auth print", "config get"))] == [
+        "auth login",
+        f"projects create {PROJECT}",
+        f"config set project {PROJECT}",
+        "billing accounts list",
+        f"billing projects link {PROJECT} --billing-account=012345-6789AB-CDEF01",
+    ]
     assert environment_of(first.service("dispatcher"))["DEFAULT_CADENCE"] == "daily"
     # The smoke test leaves nothing.
     assert first.state["documents"] == {}

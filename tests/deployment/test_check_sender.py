@@ -1,8 +1,5 @@
 """The checks of the sender over HTTP: a resolver, SendGrid's API, and deploy.sh that warns."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from http import HTTPStatus
 
@@ -17,7 +14,7 @@ from deployment.mail_checks.sendgrid.checks import SendGridChecks
 from local_cloud.inbox.faults import Answer
 from local_cloud.inbox.sender_identity import authenticated_domain, branded_link
 from local_cloud.inbox.server import MAIL_SEND_SCOPE
-from tests.deployment.conftest import REPOSITORY, Deployment
+from tests.deployment.conftest import Deployment
 from tests.deployment.sendgrid_account import Account, running_account
 from tests.dns_over_https import RRSIG, DnsRecords, running_resolver
 from tests.support import Background, free_ports
@@ -211,33 +208,6 @@ class TestResolver:
         assert "reserved" in DnsOverHttps().texts(name).failure
 
 
-class TestScript:
-    def run(self, account: Account, dns: DnsRecords, sender: str) -> subprocess.CompletedProcess[str]:
-        program = str(REPOSITORY / "deployment/check_sender.py")
-        return subprocess.run(
-            [sys.executable, "-S", "-E", program, "sendgrid", sender, account.inbox.url, "", "10"],
-            input=f"{account.key}\n",
-            env={"PATH": os.environ["PATH"], "DNS_OVER_HTTPS_URL": dns.url},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-
-    def test_prints_a_line_for_each_finding(self, account: Account, dns: DnsRecords) -> None:
-        account.inbox.sender_identity.domains = [authenticated_domain("corp.dev")]
-        dns.txt("_dmarc.corp.dev", "v=DMARC1; p=\x1b[31m\ttab")
-        lines = self.run(account, dns, "reports@corp.dev").stdout.splitlines()
-        rows = [line.split("\t") for line in lines]
-        assert {len(row) for row in rows} == {4}
-        assert {row[1]: row[0] for row in rows}["postal-address"] == "warning"
-        [dmarc] = [row for row in rows if row[1] == "dmarc"]
-        assert dmarc[2] == r"_dmarc.corp.dev has no valid policy (p=\x1b[31m\ttab)"
-
-    def test_asks_nothing_about_a_sender_that_is_an_example(self, account: Account, dns: DnsRecords) -> None:
-        run = self.run(account, dns, "reports@example.com")
-        assert (run.stdout, run.stderr, dns.asked) == ("", "", [])
-
-
 class TestDeployment:
     @pytest.fixture
     def deployment(self, deployed: Deployment, dns: DnsRecords) -> Deployment:
@@ -260,13 +230,23 @@ class TestDeployment:
         outcome = deployment.deploy("--verbose", "--dry-run")
         assert outcome.status == 0, outcome.text
         assert "Warning: dmarc" not in outcome.errors
-        assert "    unknown: 'spf: " in outcome.errors
-        assert ["secrets", "versions", "access", "latest"] in [call[:4] for call in deployment.calls]
+        assert "    unknown: spf: " in outcome.errors
+        assert ["secretmanager.projects.secrets.versions.access", "latest"] in deployment.calls
         assert key not in outcome.text
 
     def test_a_secret_that_may_not_be_read_stops_nothing(self, deployment: Deployment) -> None:
         deployment.secrets.clear()
-        deployment.fail("secrets versions access", "ERROR: PERMISSION_DENIED", times=100)
+        deployment.fail("secretmanager.projects.secrets.versions.access", "PERMISSION_DENIED: no", times=100)
         outcome = deployment.deploy("--dry-run")
         assert outcome.status == 0, outcome.text
         assert "Warning: dmarc" in outcome.errors
+
+    def test_what_dns_says_acts_on_no_terminal(self, deployment: Deployment, dns: DnsRecords) -> None:
+        dns.txt("_dmarc.corp.dev", "v=DMARC1; p=\x1b[31m\ttab")
+        outcome = deployment.deploy("--dry-run")
+        assert r"_dmarc.corp.dev has no valid policy (p=\x1b[31m\ttab)" in outcome.errors
+
+    def test_nothing_is_asked_about_a_sender_that_is_an_example(self, deployment: Deployment, dns: DnsRecords) -> None:
+        deployment.settings["MAIL_FROM"] = "reports@example.com"
+        assert deployment.deploy("--dry-run").status == 0
+        assert dns.asked == []

@@ -1,25 +1,252 @@
-"""What deploy.sh makes of Cloud Run's services, what Cloud Run refuses, and how it takes over functions of Cloud
-Functions."""
+"""What a deployment makes of Cloud Run's services, what Cloud Run refuses, and how functions of Cloud Functions are
+taken over."""
 
-import json
-import re
-import subprocess
-import sys
-from pathlib import Path
+import copy
 from typing import Any
 
 import pytest
 
-from deployment.stage_function import stage
-from tests.deployment.conftest import PROJECT, REPOSITORY, Deployment, FirstDeployment
-from tests.deployment.stand_in.project import Project
-from tests.deployment.test_deploy import DEAD_LETTERS, DOMAIN, PLACE
-from tests.function_build import build
+from deployment.engine.discovery import method
+from tests.deployment.conftest import PROJECT, Deployment, FirstDeployment
+from tests.deployment.stand_in.interface import answer
+from tests.deployment.stand_in.rest_request import RestAnswer, RestRequest
 
 State = dict[str, Any]
+PLACE = f"projects/{PROJECT}/locations/us-central1"
+DOMAIN = f"{PROJECT}.iam.gserviceaccount.com"
+WORKER = f"{PLACE}/services/report-worker"
 TOPIC = f"projects/{PROJECT}/topics/report-dead-letters"
+DEAD_LETTERS = f"projects/{PROJECT}/subscriptions/report-dead-letters"
 FUNCTIONS = ("dispatcher", "worker", "dlq-handler")
 TRIGGER = f"{PLACE}/triggers/report-dlq-handler-123456"
+SUBMIT = "run.projects.locations.builds.submit us-central1"
+PATCH = "run.projects.locations.services.patch report-worker"
+
+
+def test_a_service_is_what_gcloud_made_of_it(deployed: Deployment) -> None:
+    """What `gcloud run deploy --function` sent for the same settings, by which versions before this one deployed."""
+    service = deployed.service("worker")
+    [container] = service["template"].pop("containers")
+    image, _, digest = container["image"].partition("@")
+    base = "us-central1-docker.pkg.dev/serverless-runtimes/google-22-full/runtimes/python314"
+    assert (image, digest[:7]) == ("us-central1-docker.pkg.dev/my-project/report-functions/report-worker", "sha256:")
+    assert container["baseImageUri"] == base
+    assert container["resources"] == {"limits": {"cpu": "1", "memory": "1Gi"}, "cpuIdle": True, "startupCpuBoost": True}
+    labels = service["template"].pop("labels")
+    assert labels.keys() == {"source-hash", "commit", "version", "deployment"}
+    assert (service["labels"], service["template"].pop("revision")[:20]) == (labels, "report-worker-00001-")
+    assert service["template"] == {
+        "serviceAccount": f"report-worker@{DOMAIN}",
+        "timeout": "120s",
+        "maxInstanceRequestConcurrency": 10,
+        "executionEnvironment": "EXECUTION_ENVIRONMENT_GEN2",
+        "scaling": {"minInstanceCount": 0, "maxInstanceCount": 10},
+    }
+    build = service["buildConfig"]
+    assert build.pop("sourceLocation").startswith("gs://run-sources-my-project-us-central1/services/report-worker/")
+    del build["name"]
+    assert build == {
+        "functionTarget": "worker",
+        "baseImage": base,
+        "enableAutomaticUpdates": True,
+        "environmentVariables": {"SOURCE_DATE_EPOCH": "315532801"},
+        "imageUri": image,
+        "serviceAccount": f"projects/{PROJECT}/serviceAccounts/report-build@{DOMAIN}",
+    }
+    assert (service["ingress"], service["iapEnabled"]) == ("INGRESS_TRAFFIC_INTERNAL_ONLY", False)
+    assert deployed.service("dispatcher")["template"]["timeout"] == "1800s"
+
+
+def by_gcloud(state: State) -> None:
+    """As a version that deployed by gcloud has left it."""
+    for name in FUNCTIONS:
+        service = state["resources"][f"{PLACE}/services/report-{name}"]
+        del service["annotations"], service["template"]["revision"]
+        service["buildConfig"]["sourceLocation"] = "gs://run-sources-my-project-us-central1/services/x/1.zip#1"
+        container = service["template"]["containers"][0]
+        container["env"].reverse()
+        container["resources"]["limits"]["cpu"] = "1000m"
+        container["name"], container["ports"] = "worker", [{"containerPort": 8080}]
+
+
+def test_what_gcloud_has_deployed_makes_no_revision(deployed: Deployment) -> None:
+    deployed.edit(by_gcloud)
+    before = deployed.service("worker")["template"]
+    outcome = deployed.deploy("--only=functions")
+    assert outcome.status == 0, outcome.text
+    # Each gets a note of its image, and nothing else.
+    assert sorted(each for each in deployed.changes if "run." in each) == sorted(
+        f"run.projects.locations.services.patch report-{name}" for name in FUNCTIONS
+    )
+    assert deployed.service("worker")["template"] == before
+    assert deployed.deploy("--only=functions").status == 0
+    assert deployed.changes == []
+
+
+def change(state: State, path: str, value: Any) -> None:
+    """Change something of the worker by hand, as a person does in the console: that makes a revision of its own."""
+    place: Any = state["resources"][WORKER]
+    *keys, last = path.split(".")
+    for key in keys:
+        place = place[int(key) if key.isdigit() else key]
+    place[last] = value
+
+
+BY_HAND: list[tuple[str, Any]] = [
+    ("ingress", "INGRESS_TRAFFIC_ALL"),
+    ("invokerIamDisabled", True),
+    ("iapEnabled", True),
+    ("scaling.maxInstanceCount", 100),
+    ("labels.source-hash", "0"),
+    ("buildConfig.enableAutomaticUpdates", False),
+    ("buildConfig.serviceAccount", f"projects/{PROJECT}/serviceAccounts/other@{DOMAIN}"),
+    ("template.serviceAccount", f"report-dispatcher@{DOMAIN}"),
+    ("template.timeout", "3600s"),
+    ("template.maxInstanceRequestConcurrency", 80),
+    ("template.executionEnvironment", "EXECUTION_ENVIRONMENT_GEN1"),
+    ("template.scaling.maxInstanceCount", 1),
+    ("template.containers.0.image", "us-docker.pkg.dev/cloudrun/container/hello"),
+    ("template.containers.0.baseImageUri", ""),
+    ("template.containers.0.command", ["sh"]),
+    ("template.containers.0.args", ["-c"]),
+    ("template.containers.0.env", []),
+    ("template.containers.0.resources.limits.memory", "8Gi"),
+    ("template.containers.0.resources.cpuIdle", False),
+    ("template.containers.0.resources.startupCpuBoost", False),
+    ("template.containers", [{"image": "a"}, {"image": "b"}]),
+    ("terminalCondition.state", "CONDITION_FAILED"),
+    ("latestCreatedRevision", f"{WORKER}/revisions/report-worker-00002-abc"),
+    (
+        "traffic",
+        [{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", "revision": "report-worker-00001", "percent": 100}],
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "value"), BY_HAND)
+def test_what_was_changed_by_hand_is_seen(deployed: Deployment, path: str, value: Any) -> None:
+    deployed.edit(lambda state: change(state, path, value))
+    changed = deployed.state
+    checked = deployed.deploy("--check", "--only=worker")
+    assert (checked.status, deployed.state) == (3, changed), checked.text
+
+
+@pytest.mark.parametrize("paths", [("labels.source-hash",), ("template", "terminal"), ("",)])
+def test_what_was_changed_by_hand_is_mended(deployed: Deployment, paths: tuple[str, ...]) -> None:
+    before = comparable(deployed.service("worker"))
+
+    def change_all(state: State) -> None:
+        for path, value in BY_HAND:
+            if path.startswith(paths):
+                change(state, path, value)
+
+    deployed.edit(change_all)
+    assert deployed.deploy("--only=worker").status == 0
+    assert comparable(deployed.service("worker")) == before
+    assert deployed.deploy("--only=worker").status == 0
+    assert deployed.changes == []
+
+
+def comparable(service: State) -> State:
+    """A service without what is another with each deployment of the same."""
+    changing = {"etag", "generation", "latestReadyRevision", "latestCreatedRevision", "trafficStatuses"}
+    kept = copy.deepcopy({key: value for key, value in service.items() if key not in changing})
+    for labels in (kept["labels"], kept["template"]["labels"]):
+        for name in ("deployment", "replaces", "commit"):
+            labels.pop(name, None)
+    del kept["template"]["revision"]
+    return kept
+
+
+def test_a_source_that_is_the_same_is_not_built_again(deployed: Deployment) -> None:
+    deployed.settings["LOG_LEVEL"] = "DEBUG"
+    image = deployed.service("worker")["template"]["containers"][0]["image"]
+    assert deployed.deploy("--only=worker").status == 0
+    assert [each for each in deployed.changes if "schedule" not in each] == [PATCH]
+    assert deployed.service("worker")["template"]["containers"][0]["image"] == image
+
+
+def test_an_image_by_hand_goes_without_a_build(deployed: Deployment) -> None:
+    deployed.edit(lambda state: change(state, "template.containers.0.image", "hello"))
+    assert deployed.deploy("--only=worker").status == 0
+    assert SUBMIT not in deployed.changes
+    assert PATCH in deployed.changes
+
+
+def test_a_dry_run_names_what_a_run_sends(bare: Deployment, deployed: Deployment) -> None:
+    deployed.edit(lambda state: change(state, "labels.source-hash", "0"))
+    dry = deployed.deploy("--dry-run", "--only=worker")
+    planned = [line.split()[0] for line in dry.output.splitlines() if line.startswith("    ")]
+    assert deployed.deploy("--only=worker").status == 0
+    assert planned == [each.split()[0] for each in deployed.changes]
+
+
+def test_a_build_that_fails_says_where_its_log_is(deployed: Deployment) -> None:
+    deployed.edit(lambda state: change(state, "labels.source-hash", "0"))
+    deployed.edit(lambda state: state.update(build_fails=["FAILURE"]))
+    before = deployed.service("worker")
+    outcome = deployed.deploy("--only=worker")
+    assert outcome.status == 1
+    assert "the build of report-worker has failed: FAILURE" in outcome.errors
+    assert "Its log says why: https://console.cloud.google.com/cloud-build/builds/b" in outcome.errors
+    assert deployed.service("worker") == before
+
+
+def test_a_build_whose_account_is_new_is_tried_again(deployed: Deployment) -> None:
+    new = ["FETCH_SOURCE_FAILED", "PUSH_NOT_AUTHORIZED"]
+    deployed.edit(lambda state: change(state, "labels.source-hash", "0"))
+    deployed.edit(lambda state: state.update(build_fails=new))
+    assert deployed.deploy("--only=worker").status == 0
+    assert deployed.changes.count(SUBMIT) == 3
+
+
+def test_what_fails_does_not_keep_others_from_being_deployed(deployed: Deployment) -> None:
+    deployed.settings["LOG_LEVEL"] = "DEBUG"
+    deployed.edit(lambda state: change(state, "labels.source-hash", "0"))
+    deployed.edit(lambda state: state.update(build_fails=["FAILURE"]))
+    outcome = deployed.deploy("--only=functions")
+    assert outcome.status == 1
+    assert "  changed: function report-dispatcher\n  changed: function report-dlq-handler\n" in outcome.output
+    assert deployed.environment_of("dispatcher")["LOG_LEVEL"] == "DEBUG"
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_lost_answer_makes_no_second_revision(deployed: Deployment, when: str) -> None:
+    deployed.settings["LOG_LEVEL"] = "DEBUG"
+    deployed.fail("run.projects.locations.services.patch", "UNAVAILABLE: no answer", when=when)
+    assert deployed.deploy("--only=worker").status == 0
+    revisions = [name for name in deployed.state["resources"] if name.startswith(f"{WORKER}/revisions/")]
+    assert len(revisions) == 2
+
+
+def test_a_revision_that_does_not_start_leaves_the_one_before(deployed: Deployment) -> None:
+    deployed.settings["LOG_LEVEL"] = "DEBUG"
+    message = "Revision 'r' is not ready and cannot serve traffic. Logs URL: https://logs.example"
+    deployed.edit(lambda state: state.update(failing_revisions=[{"code": 9, "message": message}]))
+    outcome = deployed.deploy("--only=worker")
+    assert outcome.status == 1
+    assert f"function report-worker is not ready: {message}" in outcome.errors
+    assert "The revision before goes on serving." in outcome.errors
+    again = deployed.deploy("--only=worker")
+    assert (again.status, PATCH in deployed.changes) == (0, True), again.text
+
+
+def test_a_role_that_is_not_seen_yet_is_waited_for(deployed: Deployment) -> None:
+    deployed.settings["LOG_LEVEL"] = "DEBUG"
+    message = "Permission denied on secret: projects/1/secrets/s/versions/1 for Revision service account a@b."
+    deployed.edit(lambda state: state.update(failing_revisions=[{"code": 7, "message": message}]))
+    outcome = deployed.deploy("--only=worker")
+    assert outcome.status == 0, outcome.text
+    assert deployed.environment_of("worker")["LOG_LEVEL"] == "DEBUG"
+
+
+def test_a_bucket_of_another_project_gets_no_source(deployed: Deployment) -> None:
+    bucket = "run-sources-my-project-us-central1"
+    deployed.edit(lambda state: change(state, "labels.source-hash", "0"))
+    deployed.edit(lambda state: state["buckets"][bucket].update(projectNumber="666"))
+    outcome = deployed.deploy("--only=worker")
+    assert (outcome.status, "is another project's" in outcome.errors) == (1, True), outcome.text
+    assert not [each for each in deployed.changes if each.startswith("storage")]
 
 
 def of_cloud_functions(state: State) -> None:
@@ -28,9 +255,10 @@ def of_cloud_functions(state: State) -> None:
     for name in FUNCTIONS:
         function = f"{PLACE}/functions/report-{name}"
         state["resources"][function] = {"name": function}
-        state["resources"][f"{PLACE}/services/report-{name}"]["metadata"]["labels"]["goog-managed-by"] = (
-            "cloudfunctions"
-        )
+        service = state["resources"][f"{PLACE}/services/report-{name}"]
+        service["labels"] = {"goog-managed-by": "cloudfunctions"}
+        service["buildConfig"] = {"functionTarget": name}
+        del service["annotations"]
     subscription = f"projects/{PROJECT}/subscriptions/eventarc-us-central1-report-dlq-handler-123456-sub-000"
     state["resources"] |= {
         TRIGGER: {
@@ -57,18 +285,19 @@ def test_functions_of_cloud_functions_are_taken_over(deployed: Deployment) -> No
     dry = deployed.deploy("--dry-run")
     outcome = deployed.deploy()
     assert outcome.status == 0, outcome.text
+    assert "changed: function report-worker to a service of Cloud Run alone" in outcome.output
     assert not [name for name in deployed.state["resources"] if "/functions/" in name or "eventarc" in name]
     assert TRIGGER not in deployed.state["resources"]
     # No dead letter falls between the two.
     changes = deployed.changes
     order = [
-        "pubsub subscriptions create report-dead-letters",
-        "functions detach report-worker",
-        "run deploy report-worker",
-        "eventarc triggers delete report-dlq-handler-123456",
+        "pubsub.projects.subscriptions.create report-dead-letters",
+        "cloudfunctions.projects.locations.functions.detachFunction report-worker",
+        "run.projects.locations.services.patch report-worker",
+        "eventarc.projects.locations.triggers.delete report-dlq-handler-123456",
     ]
     assert sorted(order, key=changes.index) == order
-    assert dry.output.count("\n    gcloud ") == len(changes)
+    assert dry.output.count("\n    ") == len(changes)
     assert deployed.deploy().status == 0
     assert deployed.changes == []
 
@@ -77,74 +306,58 @@ def test_functions_of_cloud_functions_are_torn_down(deployed: Deployment) -> Non
     deployed.edit(of_cloud_functions)
     outcome = deployed.deploy("--teardown", answer=f"{PROJECT}\n")
     assert outcome.status == 0, outcome.text
-    assert "functions delete report-worker" in deployed.changes
-    assert [name for name in deployed.state["resources"] if "/databases/" not in name] == []
+    assert "cloudfunctions.projects.locations.functions.delete report-worker" in deployed.changes
+    kept = ("/databases/", "/builds/")
+    assert [name for name in deployed.state["resources"] if not any(each in name for each in kept)] == []
 
 
-def test_an_instance_compiles_no_module_again(tmp_path: Path, first_deployment: FirstDeployment) -> None:
-    (words,) = [call for call in first_deployment.calls if call[:3] == ["run", "deploy", "report-worker"]]
-    (variable,) = [word.split("=", 1)[1] for word in words if word.startswith("--set-build-env-vars=")]
-    stage(REPOSITORY, "worker", tmp_path)
-    build(tmp_path, dict([variable.split("=")]))
-    importing = [sys.executable, "-v", "-c", "import functions.shared.records.ids"]
-    said = subprocess.run(importing, cwd=tmp_path, capture_output=True, text=True, check=True).stderr
-    source = tmp_path / "functions" / "shared" / "records" / "ids.py"
-    assert re.search(rf"matches '?{re.escape(str(source))}", said)
-    assert f"bytecode is stale for {source}" not in said
+def patch_worker(state: State, path: str, value: Any) -> RestAnswer:
+    """What Cloud Run answers to a worker with something else in it."""
+    state = copy.deepcopy(state)
+    body = copy.deepcopy(state["resources"][WORKER])
+    del body["template"]["revision"]
+    place: Any = body
+    *keys, last = path.split(".")
+    for key in keys:
+        place = place[int(key) if key.isdigit() else key]
+    place[last] = value
+    sent = {key: body[key] for key in ("labels", "template", "traffic", "etag")}
+    patch = method("run", "v2", "projects.locations.services.patch")
+    query = {"updateMask": ["labels,template,traffic"]}
+    return answer(state, patch, WORKER, RestRequest(method="PATCH", version="v2", name=WORKER, query=query, body=sent))
 
 
-def deploy_worker(directory: Path, calls: list[list[str]], *flags: str, **variables: str) -> list[str]:
-    """The command that has deployed the worker, with some flags and variables replaced."""
-    (directory / "main.py").touch()
-    (directory / "environment.json").write_text(json.dumps(variables), encoding="utf-8")
-    files = (f"--source={directory}", f"--env-vars-file={directory / 'environment.json'}")
-    new = {flag.partition("=")[0]: flag for flag in (*files, *flags)}
-    (words,) = [call for call in calls if call[:3] == ["run", "deploy", "report-worker"]]
-    return [new.get(word.partition("=")[0], word) for word in words]
+def secret(name: str) -> list[dict[str, Any]]:
+    return [{"name": "KEY", "valueSource": {"secretKeyRef": {"secret": name, "version": "1"}}}]
 
 
 @pytest.mark.parametrize(
-    ("flag", "error"),
+    ("path", "value", "error"),
     [
-        ("--base-image=python399", "base image python399 is not supported"),
-        ("--memory=64Mi", "between 512Mi and 4096Mi"),
-        ("--memory=8Gi", "between 512Mi and 4096Mi"),
-        ("--cpu=3", "one of [.08-1], 1.0, 2.0, 4.0, 6.0, 8.0"),
-        ("--concurrency=1001", "between 1 and 1000"),
-        ("--timeout=3601", "between 1 and 3600"),
-        ("--min=11", "must not exceed the maximum"),
-        ("--max-instances=21", "CpuAllocPerProjectRegion requested: 21000 allowed: 20000"),
-        ("--update-labels=version=1.0", "version=1.0 is no label"),
-        ("--set-secrets=KEY=report-other:1", "report-other"),
-        ("--set-secrets=KEY=report-slack-webhook-url:1", "Permission denied on secret"),
-        (f"--service-account=other@{DOMAIN}", f"other@{DOMAIN}"),
-        ("--ingress=inside", "Invalid choice: 'inside'"),
+        ("template.containers.0.image", "us-docker.pkg.dev/cloudrun/container/hello", "not found"),
+        ("template.containers.0.baseImageUri", "", "built for automatic updates"),
+        ("template.containers.0.resources.limits.memory", "64Mi", "between 512Mi and 4096Mi"),
+        ("template.containers.0.resources.limits.memory", "8Gi", "between 512Mi and 4096Mi"),
+        ("template.containers.0.resources.limits.cpu", "3", "one of [.08-1], 1.0, 2.0, 4.0, 6.0, 8.0"),
+        ("template.maxInstanceRequestConcurrency", 1001, "between 1 and 1000"),
+        ("template.timeout", "3601s", "between 1 and 3600"),
+        ("template.scaling.minInstanceCount", 11, "must not exceed the maximum"),
+        ("template.scaling.maxInstanceCount", 21, "CpuAllocPerProjectRegion requested: 21000 allowed: 20000"),
+        ("labels.version", "1.0", "version=1.0 is no label"),
+        ("template.containers.0.env", secret("report-other"), "report-other"),
+        ("template.containers.0.env", secret("report-slack-webhook-url"), "Permission denied on secret"),
+        ("template.containers.0.env", [{"name": "PORT", "value": "1"}], "reserved env names were provided: PORT."),
+        ("template.serviceAccount", f"other@{DOMAIN}", f"other@{DOMAIN}"),
+        ("traffic.0.percent", 90, "must add up to 100"),
+        ("traffic.0.tag", "Canary", "Invalid traffic tag 'Canary'"),
+        ("traffic.0.tag", "-", "Invalid traffic tag '-'"),
+        ("etag", "1", "its etag is another"),
     ],
 )
-def test_what_cloud_run_refuses(tmp_path: Path, first_deployment: FirstDeployment, flag: str, error: str) -> None:
-    project = Project(first_deployment.state)
-    answer = project.carry_out(deploy_worker(tmp_path, first_deployment.calls, flag), b"")
-    assert answer is not None
-    assert answer.status
-    assert error in answer.text.decode()
-
-
-def test_the_names_of_variables_that_cloud_run_keeps_to_itself(
-    tmp_path: Path, first_deployment: FirstDeployment
-) -> None:
-    project = Project(first_deployment.state)
-    answer = project.carry_out(deploy_worker(tmp_path, first_deployment.calls, PORT="1", OTHER="2"), b"")
-    assert answer is not None
-    assert "reserved env names were provided: PORT." in answer.text.decode()
-
-
-def test_a_revision_more_with_each_deployment(deployed: Deployment) -> None:
-    deployed.settings["LOG_LEVEL"] = "DEBUG"
-    assert deployed.deploy("--only=worker").status == 0
-    revisions = deployed.state["revisions"][f"{PLACE}/services/report-worker"]
-    assert [each["metadata"]["name"] for each in revisions] == ["report-worker-00001-abc", "report-worker-00002-abc"]
-    [target] = deployed.service("worker")["status"]["traffic"]
-    assert target == {"revisionName": "report-worker-00002-abc", "latestRevision": True, "percent": 100}
+def test_what_cloud_run_refuses(first_deployment: FirstDeployment, path: str, value: Any, error: str) -> None:
+    status, document = patch_worker(first_deployment.state, path, value)
+    assert status >= 400
+    assert error in document["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,19 @@ import importlib
 import json
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from functions.shared.queues.retry_policy import DISPATCH_DEADLINE
+from deployment.engine.declared import Kind
+from deployment.env_file import RESERVED
+from deployment.options import FUNCTIONS, Options
+from deployment.resources import queues, schedule
+from deployment.resources.environment import environment, secret_variables
+from deployment.resources.secrets import OF_PROVIDERS, OWN
+from deployment.settings import OF_DISPATCHER, OF_WORKER, SECRETS, VARIABLES, settings_of
+from functions.shared.needs import Needs
 from functions.shared.records.dead_letter import DeadLetterReason
 from functions.shared.records.delivery import DeliveryFailure
 from functions.shared.records.delivery_attempt import AttemptResult, DeliveryAttempt
@@ -27,12 +33,10 @@ from functions.worker.kind_settings import OWN_VARIABLES
 from local_cloud.flags_file import read_flags_file
 from local_cloud.sample_users import sample_users
 from tests.deployment.conftest import REPOSITORY
+from tests.deployment.declared_settings import SETTINGS
 from tests.function_settings import FUNCTION_SETTINGS
 
 DEPLOYMENT = REPOSITORY / "deployment"
-TABLE: dict[str, Any] = json.loads((Path(__file__).parent / "gcloud_flags.json").read_text(encoding="utf-8"))[
-    "commands"
-]
 INDEXES: dict[str, Any] = json.loads((DEPLOYMENT / "firestore.indexes.json").read_text(encoding="utf-8"))
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
 GOOGLES = {"OIDC_CERTS_URL", "OIDC_ISSUER"}
@@ -40,64 +44,49 @@ GOOGLES = {"OIDC_CERTS_URL", "OIDC_ISSUER"}
 
 
 @pytest.mark.parametrize(
-    ("file", "command"),
+    ("fields", "kind", "files"),
     [
-        *(
-            (file, f"tasks queues {verb}")
-            for file in ("queue.yaml", "deployment/continuation-queue.yaml")
-            for verb in ("create", "update")
-        ),
-        *(("scheduler.yaml", f"scheduler jobs {verb} http") for verb in ("create", "update")),
+        (queues.FIELDS, queues.QUEUE, ("queue.yaml", "deployment/continuation-queue.yaml")),
+        (schedule.FIELDS, schedule.JOB, ("scheduler.yaml",)),
     ],
 )
-def test_every_flag_of_a_flags_file_is_one_of_gclouds(file: str, command: str) -> None:
-    flags = read_flags_file(REPOSITORY / file)
-    assert flags
-    assert set(flags) <= set(TABLE[command]["flags"])
+def test_every_flag_of_a_flags_file_sets_a_field(fields: dict[str, str], kind: Kind, files: tuple[str, ...]) -> None:
+    for file in files:
+        assert read_flags_file(REPOSITORY / file).keys() <= fields.keys()
+    for path in fields.values():
+        assert kind.method("patch").mask_path(path) == path
 
 
-def test_every_flag_of_a_flags_file_is_compared_with_what_is_there() -> None:
-    """One that is not would have the queue or the job updated with every run."""
-    for file, script in (
-        ("queue.yaml", "messaging.sh"),
-        ("deployment/continuation-queue.yaml", "messaging.sh"),
-        ("scheduler.yaml", "scheduler.sh"),
-    ):
-        known = set(re.findall(r"^\s+(--[a-z-]+)\)", (DEPLOYMENT / script).read_text(encoding="utf-8"), re.MULTILINE))
-        assert set(read_flags_file(REPOSITORY / file)) <= known
+def test_every_setting_is_explained() -> None:
+    example = (REPOSITORY / "deploy.env.example").read_text(encoding="utf-8")
+    for name in (*VARIABLES, *SECRETS):
+        assert re.search(rf"^#? ?{name}=", example, re.MULTILINE), f"{name} is not explained"
 
 
 def test_every_variable_of_the_functions_can_be_set() -> None:
-    example = (REPOSITORY / "deploy.env.example").read_text(encoding="utf-8")
-    functions = "".join(
-        (DEPLOYMENT / file).read_text(encoding="utf-8") for file in ("functions.sh", "mail_provider.sh")
-    )
-    settings = (DEPLOYMENT / "settings.sh").read_text(encoding="utf-8")
-    fields = {
-        field.upper()
-        for name, kinds in FUNCTION_SETTINGS.items()
-        if name != "preferences"
+    given = dict.fromkeys((*OF_DISPATCHER, *OF_WORKER, "SENDGRID_LOGS"), "x")
+    can_be_set: set[tuple[str, str]] = set()
+    for provider in ("sendgrid", "resend", "smtp"):
+        settings = SETTINGS.model_copy(
+            update={
+                "given": given,
+                "mail_from": "a@example.com",
+                "mail_provider": provider,
+                "ramp_start": NOW.date(),
+                "console_operators": ("ada@example.com",),
+                "kinds": {"sales": Needs(owner="sales@example.com")},
+            }
+        )
+        for function in FUNCTIONS:
+            variables = {**environment(settings, function, webhook_keys="key")}
+            can_be_set |= {(function, name) for name in (*variables, *secret_variables(settings, function))}
+    read = {
+        (function.lower().replace(" ", "-"), field.upper())
+        for function, kinds in FUNCTION_SETTINGS.items()
         for kind in kinds
         for field in kind.model_fields
     }
-    secrets_of = "".join(
-        functions.partition(f"{name}() {{")[2].partition("\n}")[0] for name in ("secrets_of", "provider_secrets")
-    )
-    # `optional` hands on those in a list OF_…; what SETTINGS alone has reaches no function.
-    lists = re.findall(r'^OF_[A-Z_]+="([^"]*)"', settings, re.MULTILINE)
-    optional = " ".join([*lists, *re.findall(r"^ +optional ([A-Z_]+)$", functions, re.MULTILINE)])
-    for variable in fields - GOOGLES:
-        is_set = f'"{variable}=' in functions or re.search(rf"\b{variable}\b", optional + secrets_of)
-        assert is_set, f"deploy.sh cannot set {variable}"
-    for names in re.findall(r'^(?:SETTINGS|SECRETS|OF_[A-Z_]+)="([^"]*)"', settings, re.MULTILINE):
-        for name in re.findall(r"(?<!\$)\b[A-Z_]{4,}", names):
-            assert re.search(rf"^#? ?{name}=", example, re.MULTILINE), f"{name} is not explained"
-
-
-def test_no_kind_may_declare_a_variable_that_the_pipeline_has() -> None:
-    settings = (DEPLOYMENT / "settings.sh").read_text(encoding="utf-8")
-    lists = re.findall(r'^(?:SETTINGS|SECRETS|GIVEN|OF_[A-Z_]+)="([^"]*)"', settings, re.MULTILINE)
-    assert set(" ".join(lists).split()) >= OWN_VARIABLES
+    assert {each for each in read - can_be_set if each[1] not in GOOGLES} == set()
 
 
 def test_every_secret_is_made_and_given_to_the_function_that_reads_it() -> None:
@@ -108,30 +97,18 @@ def test_every_secret_is_made_and_given_to_the_function_that_reads_it() -> None:
         for field, info in kind.model_fields.items()
         if not info.repr
     }
-    files = ("secrets", "functions", "settings", "mail_provider", "mail_events")
-    sources = {name: (DEPLOYMENT / f"{name}.sh").read_text(encoding="utf-8") for name in files}
-    made = {
-        (variable, function)
-        for call in (r'ensure_secret ([A-Z_]+) "?([a-z -]+)"? "', r"let_read ([A-Z_]+) ([a-z-]+);")
-        for variable, functions in re.findall(call, sources["secrets"] + sources["mail_events"])
-        for function in functions.split()
-    }
-    secrets_of = sources["functions"].partition("secrets_of() {")[2].partition("\n}")[0]
     given = {
         (variable, function)
-        for function, names in re.findall(r'([a-z-]+)\) variables="([^"]*)"', secrets_of)
-        for variable in names.split()
+        for variable, functions in (OF_PROVIDERS | OWN).items()
+        for function in functions
+        if function != "console"
     }
-    of_providers = sources["mail_provider"].partition("provider_secrets() {")[2].partition("\n}")[0]
-    given |= {
-        (variable, function)
-        for functions, variable in re.findall(r"^ +(.+)\) echo ([A-Z_]+) ;;", of_providers, re.MULTILINE)
-        for function in re.findall(r'"[a-z]+ ([a-z-]+)"', functions)
-    }
-    assert made == given == read
-    names = re.search(r'^SECRETS="([^"]*)"', sources["settings"], re.MULTILINE)
-    assert names
-    assert set(names[1].split()) == {variable for variable, _ in read}
+    assert given == read
+    assert set(SECRETS) == {variable for variable, _ in read}
+
+
+def test_no_kind_may_declare_a_variable_that_the_pipeline_has() -> None:
+    assert set(RESERVED) >= OWN_VARIABLES
 
 
 def test_the_logs_that_metrics_and_alerts_look_for_are_written() -> None:
@@ -244,21 +221,16 @@ def test_each_collection_that_grows_has_a_time_to_live() -> None:
     assert set(re.findall(r"^\| `([a-z_]+)`", table, re.MULTILINE)) == expiring
 
 
-def test_the_worker_may_take_as_long_as_the_queue_waits_for_it() -> None:
-    functions = (DEPLOYMENT / "functions.sh").read_text(encoding="utf-8")
-    assert f"*) echo {DISPATCH_DEADLINE.seconds} ;;" in functions
-
-
 class TestCadences:
     """Lists of cadences that are not made from the enum, and would not grow with it."""
 
-    def test_deploy_sh_takes_those_that_there_are(self) -> None:
-        settings = (DEPLOYMENT / "settings.sh").read_text(encoding="utf-8")
-        check = re.search(r'is_one_of "\$DEFAULT_CADENCE" ([a-z ]+) \|\|\s+echo "DEFAULT_CADENCE: (.+)\."', settings)
-        assert check
+    @pytest.mark.parametrize("cadence", Cadence)
+    def test_the_deployment_takes_those_that_there_are(self, cadence: Cadence) -> None:
+        given = {"PROJECT_ID": "p", "REGION": "us-central1", "MAIL_FROM": "a@b.c", "DEFAULT_CADENCE": cadence.value}
+        _, wrong = settings_of(given, root=REPOSITORY, options=Options(), kinds={})
         # A cron line is each user's own, and cannot be the default.
-        assert set(check[1].split()) == set(Cadence) - {Cadence.CRON}
-        assert set(re.split(", | or ", check[2])) == set(Cadence) - {Cadence.CRON}
+        assert bool(wrong) == (cadence is Cadence.CRON)
+        assert all(each in line for line in wrong for each in set(Cadence) - {Cadence.CRON})
 
     @staticmethod
     def named_in_row(field: str) -> tuple[str, set[Cadence]]:

@@ -7,7 +7,9 @@ import pytest
 
 from operations.console.deployed import ConsoleSettings
 from tests.deployment.conftest import PROJECT, Deployment, FirstDeployment
-from tests.deployment.test_deploy import DOMAIN, PLACE, bindings
+
+PLACE = f"projects/{PROJECT}/locations/us-central1"
+DOMAIN = f"{PROJECT}.iam.gserviceaccount.com"
 
 NUMBER = "123456789012"
 SERVICE = f"{PLACE}/services/report-console"
@@ -63,6 +65,11 @@ def roles(deployment: Deployment) -> set[tuple[str, str]]:
     return {(name, role) for name, policy in policies.items() for role, member, *_ in policy if member == account}
 
 
+def callers(deployment: Deployment) -> set[tuple[str, str]]:
+    """Who may call the service, by which role."""
+    return {(role, member) for role, member, *_ in deployment.state["policies"][SERVICE]}
+
+
 def admitted(deployment: Deployment) -> set[str]:
     """Whom Identity-Aware Proxy lets in."""
     policy = deployment.state["policies"].get(f"iap/{SERVICE}", [])
@@ -73,13 +80,13 @@ def test_the_console_comes_and_goes(console: Deployment) -> None:
     before = console.state
     dry = console.deploy("--console", "--dry-run")
     assert dry.status == 0, dry.text
-    assert "gcloud run deploy report-console" in dry.output
+    assert "    run.projects.locations.services.create " in dry.output
     assert console.state == before
 
     outcome = console.deploy("--console")
     assert outcome.status == 0, outcome.text
     assert f"  Console     {URL}\n" in outcome.output
-    assert bindings(console.state, SERVICE) == {("roles/run.invoker", IAP_ACCOUNT.partition("@")[0])}
+    assert callers(console) == {("roles/run.invoker", f"serviceAccount:{IAP_ACCOUNT}")}
     assert admitted(console) == {"user:ada@example.com", "user:grace@example.com", "group:all@example.com"}
     assert roles(console) == LOOKING | ACTING
     given = console.environment_of("console")
@@ -101,7 +108,7 @@ def test_the_console_comes_and_goes(console: Deployment) -> None:
     files = set(console.state["deployed_files"]["report-console"])
     top = {"Procfile", ".python-version", "requirements.txt", "scheduler.yaml", "functions/__init__.py"}
     assert top | {"operations/console/deployed.py", "operations/console/templates/page.html"} <= files
-    folders = ("functions/shared/", "functions/worker/", "operations/")
+    folders = ("functions/shared/", "functions/worker/", "report_kit/", "kinds/", "operations/")
     assert all(file.startswith(folders) and "__pycache__" not in file for file in files - top)
 
     again = console.deploy("--console", "--verbose")
@@ -110,7 +117,7 @@ def test_the_console_comes_and_goes(console: Deployment) -> None:
 
     removed = console.deploy("--teardown", answer=f"{PROJECT}\n")
     assert removed.status == 0, removed.text
-    assert not [name for name in console.state["resources"] if "console" in name]
+    assert not [name for name in console.state["resources"] if "report-console" in name]
     assert roles(console) == set()
 
 
@@ -126,17 +133,17 @@ def test_without_operators_it_may_do_nothing(deployed_console: Deployment) -> No
     assert outcome.status == 0, outcome.text
     assert roles(deployed_console) == LOOKING
     assert admitted(deployed_console) == {"user:grace@example.com", "group:all@example.com"}
-    assert bindings(deployed_console.state, SERVICE) == {("roles/run.invoker", IAP_ACCOUNT.partition("@")[0])}
+    assert callers(deployed_console) == {("roles/run.invoker", f"serviceAccount:{IAP_ACCOUNT}")}
     assert "CONSOLE_OPERATORS" not in deployed_console.environment_of("console")
 
 
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        (("metadata", "annotations", "run.googleapis.com/iap-enabled"), "false"),
-        (("spec", "template", "metadata", "annotations", "autoscaling.knative.dev/maxScale"), "7"),
-        (("status", "conditions"), [{"type": "Ready", "status": "False"}]),
-        (("spec", "template", "spec", "containers"), []),
+        (("iapEnabled",), False),
+        (("template", "scaling", "maxInstanceCount"), 7),
+        (("terminalCondition", "state"), "CONDITION_FAILED"),
+        (("template", "containers"), []),
     ],
 )
 def test_what_was_changed_by_hand_is_mended(deployed_console: Deployment, path: tuple[str, ...], value: Any) -> None:
@@ -149,7 +156,7 @@ def test_what_was_changed_by_hand_is_mended(deployed_console: Deployment, path: 
     before = deployed_console.state
     deployed_console.edit(change)
     assert deployed_console.deploy("--only=console").status == 0
-    assert deployed_console.changes == ["run deploy report-console"]
+    assert deployed_console.changes[-1] == "run.projects.locations.services.patch report-console"
     assert deployed_console.state["policies"] == before["policies"]
     assert deployed_console.deploy("--only=console").status == 0
     assert deployed_console.changes == []

@@ -37,7 +37,7 @@ def test_a_deployment_of_a_version_without_the_setting_goes_on_to_enroll_all(dep
         (service,) = [
             value for name, value in state["resources"].items() if name.endswith("/services/report-dispatcher")
         ]
-        container = service["spec"]["template"]["spec"]["containers"][0]
+        container = service["template"]["containers"][0]
         container["env"] = [variable for variable in container["env"] if variable["name"] != "ENROLL"]
 
     deployed.edit(forget)

@@ -47,8 +47,7 @@ def keys(**changed: DnsAnswer) -> Mapping[str, DnsAnswer]:
     """The answers about both selectors as they should be, but for those that are named."""
     return {
         f"{each}._domainkey.{DOMAIN}": changed.get(
-            each,
-            DnsAnswer(f"{each}._domainkey.{DOMAIN}", (f"{each}.domainkey.u7.wl001.sendgrid.net",), (KEY,)),
+            each, DnsAnswer(f"{each}._domainkey.{DOMAIN}", (f"{each}.domainkey.u7.wl001.sendgrid.net",), (KEY,))
         )
         for each in ("s1", "s2")
     }

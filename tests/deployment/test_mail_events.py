@@ -55,7 +55,7 @@ def test_a_dry_run_changes_nothing_at_sendgrid(ready: Deployment, account: Accou
     outcome = ready.deploy(ONLY, "--dry-run")
     assert outcome.status == 0, outcome.text
     assert f"to be created: event webhook to {URL}" in outcome.output
-    assert "run deploy report-mail-events" in outcome.output
+    assert "to be created: function report-mail-events" in outcome.output
     assert ready.changes == []
     assert webhook_of(account) is None
 
@@ -118,7 +118,7 @@ class TestByHand:
         assert outcome.status == 0, outcome.text
         assert "./deploy.sh --only=mail-events" in outcome.errors
         assert keys_of(ready) == keys
-        assert "run deploy report-mail-events" in ready.changes
+        assert "run.projects.locations.services.patch report-mail-events" in ready.changes
 
 
 def webhook_of_admin(account: Account) -> Webhook | None:

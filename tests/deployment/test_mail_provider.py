@@ -63,7 +63,7 @@ def test_from_sendgrid_to_resend_and_on_to_a_mail_server(deployed: Deployment, a
     assert provider_variables(deployed, "dispatcher") == {"MAIL_PROVIDER": "resend"}
     secret = {"RESEND_WEBHOOK_SECRET": "report-resend-webhook-secret"}
     assert provider_variables(deployed, "mail-events") == {"MAIL_PROVIDER": "resend", **secret}
-    stored = deployed.resource("/secrets/report-resend-webhook-secret/versions/1")["data"]
+    stored = deployed.resource("/secrets/report-resend-webhook-secret/versions/1")["payload"]["data"]
     assert base64.b64decode(stored).decode() == webhook["signing_secret"]
     assert readers(deployed, "resend-api-key") == {"worker"}
     assert readers(deployed, "resend-webhook-secret") == {"mail-events"}

@@ -1,5 +1,6 @@
 """The service level objective and what else `./deploy.sh` has Cloud Monitoring watch."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.deployment.conftest import PROJECT, Deployment, FirstDeployment
+from tests.deployment.test_deploy import planned
 
 SERVICE = f"projects/{PROJECT}/services/report-reports"
 OBJECTIVE = f"{SERVICE}/serviceLevelObjectives/on-time"
@@ -23,9 +25,13 @@ def test_the_objective_is_made_after_its_metric_and_before_what_shows_it(first_d
     assert (objective["goal"], objective["rollingPeriod"]) == (0.99, "2592000s")
     assert first_deployment.state["resources"][SERVICE]["userLabels"] == {"pipeline": "report"}
     calls = [" ".join(call) for call in first_deployment.calls]
-    made = next(index for index, call in enumerate(calls) if call.startswith("monitoring REST POST serviceLevel"))
-    assert made > next(index for index, call in enumerate(calls) if "logging metrics create report-lateness" in call)
-    assert made < next(index for index, call in enumerate(calls) if call.startswith("monitoring policies create"))
+    made = next(
+        index
+        for index, call in enumerate(calls)
+        if call.startswith("monitoring.services.serviceLevelObjectives.create")
+    )
+    assert made > max(index for index, call in enumerate(calls) if call.startswith("logging.projects.metrics.create"))
+    assert made < calls.index(f"monitoring.projects.alertPolicies.create {PROJECT}")
 
 
 def test_every_burn_rate_is_one_of_the_sre_workbook(first_deployment: FirstDeployment) -> None:
@@ -77,4 +83,30 @@ def test_a_misspelt_widget_stops_the_deployment(deployed: Deployment, tmp_path: 
     dashboard.write_text(dashboard.read_text(encoding="utf-8").replace('"xyChart"', '"xyGraph"', 1), encoding="utf-8")
     outcome = deployed.deploy("--only=monitoring", "--dirty")
     assert outcome.status == 1
-    assert "Unknown name \"xyGraph\" at 'Dashboard.mosaicLayout.tiles[0].widget'" in outcome.errors
+    assert "mosaicLayout.tiles[0].widget: Additional properties are not allowed ('xyGraph'" in outcome.errors
+    assert deployed.changes == []
+
+
+def test_an_interrupted_run_says_so_and_is_taken_up_again(deployed: Deployment) -> None:
+    deployed.settings["SLO_PERCENT"] = "98"
+    outcome = deployed.interrupt("monitoring.services.serviceLevelObjectives.patch", "--only=monitoring")
+    assert outcome.status == 130, outcome.text
+    assert 'Interrupted in step "monitoring"' in outcome.errors
+    assert "Traceback" not in outcome.errors
+    assert deployed.deploy("--only=monitoring").status == 0
+    assert deployed.state["resources"][OBJECTIVE]["goal"] == 0.98
+
+
+def test_a_plan_for_machines_has_each_request(deployed: Deployment, tmp_path: Path) -> None:
+    deployed.settings |= {"SLO_PERCENT": "98", "ALERT_EMAIL": "ops@example.com"}
+    dry = deployed.deploy("--only=monitoring", "--dry-run", f"--plan-json={tmp_path / 'plan'}")
+    assert dry.status == 0, dry.text
+    plan = json.loads((tmp_path / "plan").read_text(encoding="utf-8"))
+    assert [f"{each['method']} {each['target']}" for each in plan] == [
+        " ".join(line.split()[:2]) for line in planned(dry)
+    ]
+    (goal,) = [each for each in plan if each["method"].endswith("serviceLevelObjectives.patch")]
+    assert (goal["body"], goal["query"]) == ({"goal": 0.98}, {"updateMask": "goal"})
+    assert {tuple(each["body"]["notificationChannels"]) for each in plan if "alertPolicies" in each["method"]} == {
+        ("<name of notification channel for ops@example.com>",)
+    }

@@ -2,131 +2,114 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deployment.render import fill
-from tests.deployment.conftest import REPOSITORY
+from deployment.engine.declared import Kind
+from deployment.engine.discovery import InvalidRequest, check_body
+from deployment.resources.monitoring import DASHBOARD, METRIC, POLICY, SERVICE, monitoring
+from deployment.resources.monitoring import OBJECTIVE as OBJECTIVE_KIND
+from tests.deployment import declared_settings
+from tests.deployment.stand_in.invalid import Invalid
 from tests.deployment.stand_in.logging_filter import check_extractor, check_logging_filter
-from tests.deployment.stand_in.messages import Invalid
 from tests.deployment.stand_in.monitoring import Monitored
 from tests.deployment.stand_in.monitoring_filter import select
 
-DEPLOYMENT = REPOSITORY / "deployment"
 OBJECTIVE = "projects/my-project/services/report-reports/serviceLevelObjectives/on-time"
-VALUES = {
-    "PREFIX": "report",
-    "REGION": "us-central1",
-    "PROJECT_ID": "my-project",
-    "QUEUE_NAME": "reports",
-    "TOPIC": "report-dead-letters",
-    "DASHBOARD": "Report pipeline (report)",
-    "QUEUE_DEPTH": "18000",
-    "SLO_PERCENT": "99",
-    "ALERT": "no-run",
-    "CHANNELS": "projects/my-project/notificationChannels/1",
-    "RUNBOOK_URL": "https://wiki.example/runbooks",
-}
+SETTINGS = declared_settings.SETTINGS.model_copy(update={"alert_email": ""})
+DECLARED = {each.what: each for each in monitoring(SETTINGS)}
 
 
-def document(path: Path, before: str = "", after: str = "") -> dict[str, Any]:
-    """A file of the deployment, filled in, with a text of it replaced by another."""
-    text = json.dumps(fill(json.loads(path.read_text(encoding="utf-8")), VALUES))
+def document(what: str, before: str = "", after: str = "") -> dict[str, Any]:
+    """The fields of a declared resource, with a text in them replaced by another."""
+    text = json.dumps(DECLARED[what].fields)
     assert before in text
     changed: dict[str, Any] = json.loads(text.replace(before, after, 1) if before else text)
     return changed
 
 
-METRICS = {f"report-{path.stem}": document(path) for path in (DEPLOYMENT / "metrics").glob("*.json")}
+METRICS = {each.id: dict(each.fields) for each in DECLARED.values() if each.kind == METRIC}
 MONITORED = Monitored(log_metrics=METRICS, objectives=[OBJECTIVE])
-
-
-def check_objective(both: dict[str, Any]) -> None:
-    MONITORED.check_service(both["service"])
-    MONITORED.check_objective({key: value for key, value in both.items() if key != "service"})
-
-
-CHECKS: dict[str, Callable[[dict[str, Any]], None]] = {
-    "alert_policies": MONITORED.check_policy,
-    "metrics": MONITORED.check_log_metric,
-    "dashboard.json": MONITORED.check_dashboard,
-    "objective.json": check_objective,
+CHECKS: dict[Kind, Callable[[dict[str, Any]], None]] = {
+    POLICY: MONITORED.check_policy,
+    METRIC: MONITORED.check_log_metric,
+    DASHBOARD: MONITORED.check_dashboard,
+    SERVICE: MONITORED.check_service,
+    OBJECTIVE_KIND: MONITORED.check_objective,
 }
+
+
+def check(what: str, changed: dict[str, Any]) -> None:
+    """Refuse what the discovery document does not have, and what the service itself refuses."""
+    kind = DECLARED[what].kind
+    check_body(kind.method("create"), changed)
+    CHECKS[kind](changed)
+
+
+BOARD = 'dashboard "Report pipeline (report)"'
+ON_TIME = "objective on-time of report-reports"
 MISTAKES = [
     # The metric, its resource and their labels.
-    ("alert_policies/queue-depth.json", "queue/depth", "queue/deph", "Cannot find metric"),
-    (
-        "alert_policies/no-run.json",
-        "run.googleapis.com/request_count",
-        "run.googleapis.com/requests",
-        "Cannot find metric",
-    ),
-    ("dashboard.json", "user/report-attempts", "user/report-attempt", "Cannot find metric"),
-    ("objective.json", "user/report-lateness", "user/report-latenes", "Cannot find metric"),
-    (
-        "alert_policies/queue-depth.json",
-        '\\"cloud_tasks_queue\\"',
-        '\\"cloud_task_queue\\"',
-        "not written by resources",
-    ),
-    ("alert_policies/no-run.json", "resource.labels.service_name", "resource.labels.service", "valid field"),
-    ("alert_policies/no-run.json", "metric.labels.response_code_class", "metric.labels.code_class", "valid field"),
-    ("alert_policies/queue-depth.json", "resource.label.queue_id", "resource.label.queue", "valid field"),
+    ("alert policy queue-depth", "queue/depth", "queue/deph", "Cannot find metric"),
+    ("alert policy no-run", "run.googleapis.com/request_count", "run.googleapis.com/requests", "Cannot find metric"),
+    (BOARD, "user/report-attempts", "user/report-attempt", "Cannot find metric"),
+    (ON_TIME, "user/report-lateness", "user/report-latenes", "Cannot find metric"),
+    ("alert policy queue-depth", '\\"cloud_tasks_queue\\"', '\\"cloud_task_queue\\"', "not written by resources"),
+    ("alert policy no-run", "resource.labels.service_name", "resource.labels.service", "valid field"),
+    ("alert policy no-run", "metric.labels.response_code_class", "metric.labels.code_class", "valid field"),
+    ("alert policy queue-depth", "resource.label.queue_id", "resource.label.queue", "valid field"),
     # The filter's language.
-    ("alert_policies/queue-depth.json", " AND metric.type", " ADN metric.type", "Could not parse filter"),
-    ("alert_policies/queue-depth.json", "monitoring.regex.full_match(", "monitoring.regex.match(", "unknown function"),
-    ("alert_policies/queue-depth.json", "(-[0-9]+)?", "(-[0-9]+?", "the pattern"),
-    ("alert_policies/error-budget-fast.json", "select_slo_burn_rate", "select_slo_burnrate", "no selector"),
-    ("alert_policies/error-budget-fast.json", ', \\"3600s\\"', "", "the arguments"),
-    ("alert_policies/error-budget-fast.json", "/on-time", "/in-time", "was not found"),
+    ("alert policy queue-depth", " AND metric.type", " ADN metric.type", "Could not parse filter"),
+    ("alert policy queue-depth", "monitoring.regex.full_match(", "monitoring.regex.match(", "unknown function"),
+    ("alert policy queue-depth", "(-[0-9]+)?", "(-[0-9]+?", "the pattern"),
+    ("alert policy error-budget-fast", "select_slo_burn_rate", "select_slo_burnrate", "no selector"),
+    ("alert policy error-budget-fast", ', \\"3600s\\"', "", "the arguments"),
+    ("alert policy error-budget-fast", "/on-time", "/in-time", "was not found"),
     # Aggregation.
-    ("alert_policies/queue-depth.json", "ALIGN_MAX", "ALIGN_MAXIMUM", "TYPE_ENUM"),
-    ("alert_policies/queue-depth.json", "ALIGN_MAX", "ALIGN_DELTA", "not valid for metric kind GAUGE"),
-    ("alert_policies/task-age.json", "ALIGN_PERCENTILE_95", "ALIGN_MAX", "value type DISTRIBUTION"),
-    ("alert_policies/task-age.json", "ALIGN_PERCENTILE_95", "ALIGN_DELTA", "not valid for value type DISTRIBUTION"),
-    ("alert_policies/queue-depth.json", '"60s"', '"60"', "alignmentPeriod"),
-    ("dashboard.json", "REDUCE_PERCENTILE_50", "REDUCE_SUM", "shows no distribution"),
+    ("alert policy queue-depth", "ALIGN_MAX", "ALIGN_MAXIMUM", "is not one of"),
+    ("alert policy queue-depth", "ALIGN_MAX", "ALIGN_DELTA", "not valid for metric kind GAUGE"),
+    ("alert policy task-age", "ALIGN_PERCENTILE_95", "ALIGN_MAX", "value type DISTRIBUTION"),
+    ("alert policy task-age", "ALIGN_PERCENTILE_95", "ALIGN_DELTA", "not valid for value type DISTRIBUTION"),
+    ("alert policy queue-depth", '"60s"', '"60"', "alignmentPeriod"),
+    (BOARD, "REDUCE_PERCENTILE_50", "REDUCE_SUM", "shows no distribution"),
     # Fields, enums and what belongs together.
-    ("alert_policies/no-run.json", "evaluationMissingData", "evaluateMissingData", "Cannot find field"),
-    ("alert_policies/no-run.json", '"duration": "3600s"', '"duration": "0s"', "evaluation_missing_data"),
-    ("alert_policies/no-run.json", "COMPARISON_LT", "COMPARISON_NE", "comparison"),
-    ("alert_policies/no-run.json", '"severity": "CRITICAL"', '"severity": "PAGE"', "TYPE_ENUM"),
-    ("alert_policies/no-run.json", '"autoClose": "86400s"', '"autoClose": "60s"', "auto_close"),
-    ("alert_policies/needs-a-person.json", "notificationRateLimit", "notificationLimit", "Cannot find field"),
-    ("dashboard.json", '"title"', '"titel"', "Cannot find field"),
-    ("dashboard.json", "STACKED_BAR", "STACKED_BARS", "TYPE_ENUM"),
-    ("dashboard.json", '"yPos": 16', '"yPos": 8', "overlap"),
-    ("objective.json", '"goal": 0.99', '"goal": 99', "goal"),
-    ("objective.json", "2592000s", "2592001s", "rolling_period"),
-    ("objective.json", "report-lateness", "report-attempts", "DELTA or CUMULATIVE"),
+    ("alert policy no-run", "evaluationMissingData", "evaluateMissingData", "was unexpected"),
+    ("alert policy no-run", '"duration": "3600s"', '"duration": "0s"', "evaluation_missing_data"),
+    ("alert policy no-run", "COMPARISON_LT", "COMPARISON_NE", "comparison"),
+    ("alert policy no-run", '"severity": "CRITICAL"', '"severity": "PAGE"', "is not one of"),
+    ("alert policy no-run", '"autoClose": "86400s"', '"autoClose": "60s"', "auto_close"),
+    ("alert policy needs-a-person", "notificationRateLimit", "notificationLimit", "was unexpected"),
+    (BOARD, '"title"', '"titel"', "was unexpected"),
+    (BOARD, "STACKED_BAR", "STACKED_BARS", "is not one of"),
+    (BOARD, '"yPos": 16', '"yPos": 8', "overlap"),
+    (ON_TIME, '"goal": 0.99', '"goal": 99', "goal"),
+    (ON_TIME, "2592000s", "2592001s", "rolling_period"),
+    (ON_TIME, "report-lateness", "report-attempts", "DELTA or CUMULATIVE"),
     # Filters of logs, and what metrics make of entries.
-    ("alert_policies/needs-a-person.json", "severity >= CRITICAL", "severity >= CRITCAL", "unknown severity"),
-    ("alert_policies/needs-a-person.json", "OR severity", "OR severty", "Field not found"),
-    ("metrics/runs.json", "jsonPayload.message", "jsonPayloads.message", "Field not found"),
-    ("metrics/runs.json", "resource.labels.service_name", "resource.labels.service", "Field not found"),
-    ("metrics/runs.json", "cloud_run_revision", "cloud_run_revisions", "no type of resource"),
-    ("metrics/lateness.json", "jsonPayload.message", "(jsonPayload.message", "Could not parse filter"),
-    ("metrics/runs.json", '"INT64"', '"INT"', "TYPE_ENUM"),
-    ("metrics/runs.json", "EXTRACT(", "EXTRAKT(", "extractor"),
-    ("metrics/runs.json", '"key": "continued"', '"key": "goes_on"', "label extractors differ"),
-    ("metrics/lateness.json", '"DISTRIBUTION"', '"INT64"', "value extractor"),
-    ("metrics/lateness.json", "[30, 60,", "[60, 60,", "Bounds must increase"),
+    ("alert policy needs-a-person", "severity >= CRITICAL", "severity >= CRITCAL", "unknown severity"),
+    ("alert policy needs-a-person", "OR severity", "OR severty", "Field not found"),
+    ("metric report-runs", "jsonPayload.message", "jsonPayloads.message", "Field not found"),
+    ("metric report-runs", "resource.labels.service_name", "resource.labels.service", "Field not found"),
+    ("metric report-runs", "cloud_run_revision", "cloud_run_revisions", "no type of resource"),
+    ("metric report-lateness", "jsonPayload.message", "(jsonPayload.message", "Could not parse filter"),
+    ("metric report-runs", '"INT64"', '"INT"', "is not one of"),
+    ("metric report-runs", "EXTRACT(", "EXTRAKT(", "extractor"),
+    ("metric report-runs", '"key": "continued"', '"key": "goes_on"', "label extractors differ"),
+    ("metric report-lateness", '"DISTRIBUTION"', '"INT64"', "value extractor"),
+    ("metric report-lateness", "[30, 60,", "[60, 60,", "Bounds must increase"),
 ]
 
 
-@pytest.mark.parametrize(("file", "before", "after", "refusal"), MISTAKES)
-def test_a_mistake_is_refused(file: str, before: str, after: str, refusal: str) -> None:
-    check = CHECKS[file.partition("/")[0]]
-    check(document(DEPLOYMENT / file))
-    with pytest.raises(Invalid, match=refusal):
-        check(document(DEPLOYMENT / file, before, after))
+@pytest.mark.parametrize(("what", "before", "after", "refusal"), MISTAKES)
+def test_a_mistake_is_refused(what: str, before: str, after: str, refusal: str) -> None:
+    with pytest.raises((Invalid, InvalidRequest), match=refusal):
+        check(what, document(what, before, after))
 
 
-@pytest.mark.parametrize("file", sorted(path.name for path in (DEPLOYMENT / "alert_policies").glob("*.json")))
-def test_the_deployments_policies_are_taken(file: str) -> None:
-    MONITORED.check_policy(document(DEPLOYMENT / "alert_policies" / file))
+@pytest.mark.parametrize("what", DECLARED)
+def test_what_the_deployment_declares_is_taken(what: str) -> None:
+    check(what, document(what))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """deploy.sh gives the worker what the kinds of report need, and takes it back."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -30,9 +31,9 @@ MARK = 'request.time >= timestamp("2000-01-01T00:00:00Z")'
 
 
 def make_checkout(repository: Path, copy: Path) -> Path:
-    """Make a repository with the kind `sales`, and the virtual environment that made it."""
-    shutil.copytree(repository, copy)
-    _program(copy / ".venv" / "bin" / "python", f'exec "{sys.executable}" "$@"')
+    """Make a repository with the kind `sales`."""
+    # Links take a tenth of the time. Who writes into a file that is there takes it away first.
+    shutil.copytree(repository, copy, copy_function=os.link)
     write(copy, NEEDS)
     return copy
 
@@ -83,12 +84,6 @@ def write(checkout: Path, needs: str, *, kind: str = "sales") -> None:
     if needs:
         folder.mkdir()
         (folder / "needs.yaml").write_text(needs, encoding="utf-8")
-
-
-def _program(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
-    path.chmod(0o755)
 
 
 def roles(state: dict[str, Any]) -> set[tuple[str, str, str]]:
@@ -150,8 +145,8 @@ def test_what_no_kind_declares_any_more_is_taken_back(
     assert "gcloud secrets delete report-sales-database-url" in outcome.output
     # As long as the former worker runs it has what it reads.
     changes = deployed.changes
-    taken_back = "secrets remove-iam-policy-binding report-sales-database-url"
-    assert changes.index("run deploy report-worker") < changes.index(taken_back)
+    taken_back = "secretmanager.projects.secrets.setIamPolicy report-sales-database-url"
+    assert changes.index("run.projects.locations.services.patch report-worker") < changes.index(taken_back)
 
     write(checkout, "")
     outcome = deployed.deploy("--only=worker")
@@ -166,7 +161,7 @@ def test_what_no_kind_declares_any_more_is_taken_back(
 def test_a_dry_run_shows_what_is_given(former: Deployment) -> None:
     outcome = former.deploy("--dry-run")
     assert outcome.status == 0, outcome.text
-    for shown in ("report-kinds-dataset-analytics", "secrets create report-sales-database-url"):
+    for shown in ("roles/bigquery.dataViewer on dataset analytics", "secretId=report-sales-database-url"):
         assert shown in outcome.output
     assert "hidden" not in outcome.text
     assert former.changes == []
@@ -175,7 +170,7 @@ def test_a_dry_run_shows_what_is_given(former: Deployment) -> None:
 def test_a_dry_run_shows_what_is_taken_back(deployed: Deployment, checkout: Path) -> None:
     write(checkout, "")
     outcome = deployed.deploy("--dry-run", "--only=worker")
-    for shown in ("projects remove-iam-policy-binding", "secrets remove-iam-policy-binding report-sales-database-url"):
+    for shown in ("on dataset analytics for report-worker@", "secrets/report-sales-database-url", "to be removed: "):
         assert shown in outcome.output
     assert deployed.changes == []
 
@@ -202,13 +197,6 @@ def _with(needs: str) -> Callable[[Deployment, Path], None]:
     return lambda _deployment, checkout: write(checkout, needs)
 
 
-def _no_yaml(deployment: Deployment, checkout: Path) -> None:
-    shutil.rmtree(checkout / ".venv")
-    python = deployment.directory / "bin" / "python3"
-    python.unlink()
-    _program(python, f'test "$2" != "import yaml" || exit 1\nexec "{sys.executable}" "$@"')
-
-
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -221,9 +209,8 @@ def _no_yaml(deployment: Deployment, checkout: Path) -> None:
         (_with("settings:\n  MAIL_FROM: {about: x}\n"), "MAIL_FROM: is a variable of the pipeline's own"),
         (_with("settings:\n  WORKER_URL: {about: x}\n"), "WORKER_URL: is a variable of the pipeline's own"),
         (_with("packages:\n  - nowhere==1.0\n"), "the kind sales needs nowhere==1.0, which is not in "),
-        (_no_yaml, "make setup installs it into .venv"),
     ],
-    ids=["setting", "secret", "malformed", "own", "given", "not locked", "no PyYAML"],
+    ids=["setting", "secret", "malformed", "own", "given", "not locked"],
 )
 def test_what_is_wrong_is_said_before_anything_is_made(
     former: Deployment, checkout: Path, change: Callable[[Deployment, Path], None], said: str
@@ -245,7 +232,7 @@ def _pin(checkout: Path) -> str:
 def _to_lock(checkout: Path) -> subprocess.CompletedProcess[str]:
     """The packages that `make lock` resolves for the kinds."""
     program = checkout / "deployment" / "kind_needs.py"
-    return subprocess.run([sys.executable, program, "packages"], capture_output=True, text=True, check=False)
+    return subprocess.run([sys.executable, program], capture_output=True, text=True, check=False)
 
 
 def test_a_package_without_a_version_has_the_pipelines_also_after_a_release_has_raised_it(checkout: Path) -> None:
@@ -253,7 +240,9 @@ def test_a_package_without_a_version_has_the_pipelines_also_after_a_release_has_
     pin = _pin(checkout)
     assert _to_lock(checkout).stdout == f"{pin.replace('structlog', 'Structlog')}\n"
     for requirements in checkout.glob("functions/*/requirements.txt"):
-        requirements.write_text(requirements.read_text(encoding="utf-8").replace(pin, "structlog==99.1"))
+        text = requirements.read_text(encoding="utf-8")
+        requirements.unlink()
+        requirements.write_text(text.replace(pin, "structlog==99.1"), encoding="utf-8")
     assert _to_lock(checkout).stdout == "Structlog==99.1\n"
 
 

@@ -7,12 +7,13 @@ from http import HTTPStatus
 
 import pytest
 
+from deployment.mail_api import MailApi
 from deployment.mail_checks.dns import DnsOverHttps
 from deployment.mail_checks.finding import Finding, State
 from deployment.mail_checks.resend.account import NEW_ACCOUNTS_RATE, ResendAccount, full_name
 from deployment.mail_checks.resend.checks import ResendChecks
 from deployment.mail_checks.sender_settings import SenderSettings
-from deployment.resend_webhook import EVENTS, main
+from deployment.resend_webhook import EVENTS, ResendSetup
 from functions.mail_events.resend import webhook as events
 from functions.worker.mail.resend.parts import ABILITIES
 from local_cloud.inbox.faults import Answer
@@ -127,28 +128,26 @@ def test_the_webhook_can_send_what_mail_events_takes() -> None:
     assert {name for names in EVENTS.values() for name in names} == events.STATUSES.keys()
 
 
-def test_a_webhook_that_was_changed_by_hand_is_mended(
-    inbox: Inbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    class Input:
-        @staticmethod
-        def readline() -> str:
-            return f"{RESEND_API_KEY}\n"
+def test_a_webhook_that_was_changed_by_hand_is_mended(inbox: Inbox) -> None:
+    said: list[str] = []
 
-    monkeypatch.setattr("sys.stdin", Input)
-    arguments = [inbox.url, "prepare", URL, "name", "bounce,dropped,spam_report"]
-    assert main(arguments) == 0
+    def prepare(*, dry_run: bool = False) -> str:
+        api = MailApi("Resend", inbox.url, RESEND_API_KEY)
+        setup = ResendSetup(api, URL, lambda verb, _: said.append(verb), dry_run=dry_run)
+        return setup.prepare(["bounce", "dropped", "spam_report"])
+
+    secret = prepare()
     [webhook] = inbox.resend.account.webhooks.values()
-    check = checks(inbox).webhook(url=re.compile(re.escape(URL)), keys=[webhook["signing_secret"]])
+    assert secret == webhook["signing_secret"]
+    check = checks(inbox).webhook(url=re.compile(re.escape(URL)), keys=[secret])
     assert check.state is State.OK
     webhook |= {"status": "disabled", "events": ["email.opened"]}
-    check = checks(inbox).webhook(url=re.compile(re.escape(URL)), keys=[webhook["signing_secret"]])
+    check = checks(inbox).webhook(url=re.compile(re.escape(URL)), keys=[secret])
     assert check.state is State.PROBLEM
-    assert main([*arguments, "--dry-run"]) == 0
+    assert prepare(dry_run=True) == secret
     assert webhook["status"] == "disabled"
-    assert main(arguments) == main(arguments) == 0
+    assert prepare() == prepare() == secret
     assert (webhook["status"], len(webhook["events"])) == ("enabled", 4)
-    said = [line.partition("\t")[0] for line in capsys.readouterr().out.splitlines()]
-    assert said == ["created", "key", "changed", "key", "changed", "key", "unchanged", "key"]
+    assert said == ["created", "changed", "changed", "unchanged"]
     check = checks(inbox).webhook(url=re.compile(re.escape(URL)), keys=["whsec_another"])
     assert check.state is State.PROBLEM

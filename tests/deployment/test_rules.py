@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from deployment.teardown import COLLECTIONS
 from functions.shared.records.subscription import SUBSCRIPTIONS
 from functions.shared.records.user import enrolled_fields
 from tests.deployment.conftest import PROJECT, REPOSITORY, Deployment, Outcome
-from tests.deployment.google_server import GoogleServer
 from tests.deployment.rules_evaluator import Rules
 
 FILE = REPOSITORY / "deployment" / "firestore.rules"
@@ -21,15 +21,8 @@ CASES: list[dict[str, Any]] = json.loads((FILE.parent / "firestore.rules.cases.j
 CLOSED_FIELDS = [*enrolled_fields(now=datetime.now(UTC)), "brand"]
 """What the pipeline writes, and what decides what others see."""
 
-RELEASE = f"firebaserules/projects/{PROJECT}/releases/cloud.firestore"
+RELEASE = f"projects/{PROJECT}/releases/cloud.firestore"
 FOREIGN = "rules_version = '2';\nservice cloud.firestore {\n  // ours\x1b[31m\n}\n"
-
-
-def collections() -> list[str]:
-    """What the pipeline writes: deploy.sh's own list."""
-    found = re.search(r'^COLLECTIONS="([^"]*)"', (FILE.parent / "names.sh").read_text(encoding="utf-8"), re.MULTILINE)
-    assert found is not None
-    return found[1].split()
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
@@ -44,7 +37,7 @@ def test_a_case_comes_out_as_it_says(case: dict[str, Any]) -> None:
 def test_the_cases_are_about_all_that_is_the_pipelines() -> None:
     denied = {(case["path"].split("/")[0], case["method"]) for case in CASES if not case["allow"]}
     methods = ("get", "list", "create", "update", "delete")
-    assert {(collection, method) for collection in collections() for method in methods} <= denied
+    assert {(collection, method) for collection in COLLECTIONS for method in methods} <= denied
     below = {case["method"] for case in CASES if f"/{SUBSCRIPTIONS}/" in case["path"] and not case["allow"]}
     assert below == set(methods)
     names = {case["name"] for case in CASES}
@@ -54,7 +47,7 @@ def test_the_cases_are_about_all_that_is_the_pipelines() -> None:
 
 def test_the_rules_know_all_that_is_the_pipelines() -> None:
     assert f"return {CLOSED_FIELDS};" in SOURCE
-    assert sorted(re.findall(r"match /(\w+)/\{document=\*\*\}", SOURCE)) == sorted(collections())
+    assert sorted(re.findall(r"match /(\w+)/\{document=\*\*\}", SOURCE)) == sorted(COLLECTIONS)
 
 
 @pytest.mark.parametrize(
@@ -103,138 +96,128 @@ def test_what_the_evaluator_does_not_know_it_refuses(rule: str) -> None:
 
 
 @pytest.fixture
-def rules(deployed: Deployment, firestore: GoogleServer) -> Deployment:
-    """A deployed pipeline, and a project whose rules are asked for."""
-    deployed.settings |= firestore.environment_of("firebaserules")
-    return deployed
-
-
-@pytest.fixture
-def rules_file(rules: Deployment, tmp_path: Path) -> Path:
+def rules_file(deployed: Deployment, tmp_path: Path) -> Path:
     """The file that is deployed, in a copy of the repository that a test may change."""
-    rules.repository = Path(shutil.copytree(rules.repository, tmp_path / "changed"))
-    return rules.repository / "deployment" / "firestore.rules"
+    deployed.repository = Path(shutil.copytree(deployed.repository, tmp_path / "changed"))
+    return deployed.repository / "deployment" / "firestore.rules"
 
 
-def deploy_rules(rules: Deployment, *options: str) -> Outcome:
-    # One step beside the rules is enough: each call of gcloud takes its time.
-    return rules.deploy("--only=firestore", "--firestore-rules", *options)
+def deploy_rules(deployed: Deployment, *options: str) -> Outcome:
+    return deployed.deploy("--only=firestore", "--firestore-rules", *options)
 
 
-def released(firestore: GoogleServer) -> str:
-    ruleset = firestore.resources[RELEASE]["rulesetName"]
-    [file] = firestore.resources[f"firebaserules/{ruleset}"]["source"]["files"]
+def released(deployed: Deployment) -> str:
+    resources = deployed.state["resources"]
+    [file] = resources[resources[RELEASE]["rulesetName"]]["source"]["files"]
     content: str = file["content"]
     return content
 
 
-def put_foreign_rules(firestore: GoogleServer) -> None:
-    ruleset = f"projects/{PROJECT}/rulesets/theirs"
-    firestore.resources[f"firebaserules/{ruleset}"] = {
-        "name": ruleset,
-        "source": {"files": [{"name": "firestore.rules", "content": FOREIGN}]},
-    }
-    firestore.resources[RELEASE] = {"name": RELEASE.removeprefix("firebaserules/"), "rulesetName": ruleset}
+def put_foreign_rules(deployed: Deployment) -> None:
+    name = f"projects/{PROJECT}/rulesets/theirs"
+    ruleset = {"name": name, "source": {"files": [{"name": "firestore.rules", "content": FOREIGN}]}}
+    release = {"name": RELEASE, "rulesetName": name}
+    deployed.edit(lambda state: state["resources"].update({name: ruleset, RELEASE: release}))
 
 
-def test_rules_are_deployed_only_on_request(rules: Deployment, firestore: GoogleServer) -> None:
-    assert rules.deploy().status == 0
-    assert firestore.requests == []
-    outcome = deploy_rules(rules)
+def test_rules_are_deployed_only_on_request(deployed: Deployment) -> None:
+    assert deployed.deploy().status == 0
+    assert not [call for call in deployed.calls if call[0].startswith("firebaserules")]
+    outcome = deploy_rules(deployed)
     assert outcome.status == 0, outcome.text
-    assert released(firestore) == SOURCE
+    assert released(deployed) == SOURCE
     assert "created: Firestore rules" in outcome.output
-    assert "firebaserules.googleapis.com" in rules.state["enabled"]
-    assert f"POST firebaserules/projects/{PROJECT}:test" in firestore.requests
-    [tried] = [json.loads(body)["testSuite"]["testCases"] for body in firestore.bodies if "testSuite" in body]
-    assert len(tried) == len(CASES)
+    assert "firebaserules.googleapis.com" in deployed.state["enabled"]
+    assert ["firebaserules.projects.test", PROJECT] in deployed.calls
 
 
-def test_again_nothing_is_to_be_done(rules: Deployment, firestore: GoogleServer) -> None:
-    deploy_rules(rules)
-    before = dict(firestore.resources)
-    outcome = deploy_rules(rules)
+def test_again_nothing_is_to_be_done(deployed: Deployment) -> None:
+    deploy_rules(deployed)
+    before = deployed.state["resources"]
+    outcome = deploy_rules(deployed)
     assert "Created: 0, changed: 0, removed: 0" in outcome.output
-    assert firestore.resources == before
+    assert deployed.state["resources"] == before
 
 
-def test_a_dry_run_shows_the_rules_and_changes_nothing(rules: Deployment, firestore: GoogleServer) -> None:
-    outcome = deploy_rules(rules, "--dry-run")
+def test_a_dry_run_shows_the_rules_and_changes_nothing(deployed: Deployment) -> None:
+    outcome = deploy_rules(deployed, "--dry-run")
     assert outcome.status == 0, outcome.text
     assert "to be created: Firestore rules" in outcome.output
     assert "+    function closedFields() {" in outcome.output
-    assert not [request for request in firestore.requests if not request.startswith("GET")]
+    assert not [change for change in deployed.changes if change.startswith("firebaserules")]
 
 
-def test_rules_of_others_are_shown_and_stay(rules: Deployment, firestore: GoogleServer) -> None:
-    put_foreign_rules(firestore)
+def test_rules_of_others_are_shown_and_stay(deployed: Deployment) -> None:
+    put_foreign_rules(deployed)
     for options in ([], ["--dry-run"]):
-        outcome = deploy_rules(rules, *options)
+        outcome = deploy_rules(deployed, *options)
         assert outcome.status == 1
         assert "-  // ours\\x1b[31m" in outcome.output
         assert "projects/my-project/rulesets/theirs" in outcome.errors
         assert "--replace-rules" in outcome.errors
-        assert released(firestore) == FOREIGN
+        assert released(deployed) == FOREIGN
 
 
-def test_rules_of_others_are_replaced_where_that_is_wanted(rules: Deployment, firestore: GoogleServer) -> None:
-    put_foreign_rules(firestore)
-    outcome = deploy_rules(rules, "--replace-rules")
+def test_rules_of_others_are_replaced_where_that_is_wanted(deployed: Deployment) -> None:
+    put_foreign_rules(deployed)
+    outcome = deploy_rules(deployed, "--replace-rules")
     assert outcome.status == 0, outcome.text
-    assert released(firestore) == SOURCE
+    assert released(deployed) == SOURCE
     assert "kept as projects/my-project/rulesets/theirs" in outcome.output
-    assert f"firebaserules/projects/{PROJECT}/rulesets/theirs" in firestore.resources
+    assert f"projects/{PROJECT}/rulesets/theirs" in deployed.state["resources"]
 
 
-def test_rules_of_ours_are_renewed(rules: Deployment, firestore: GoogleServer, rules_file: Path) -> None:
-    deploy_rules(rules)
+def test_rules_of_ours_are_renewed(deployed: Deployment, rules_file: Path) -> None:
+    deploy_rules(deployed)
     rules_file.write_text(
         SOURCE.replace("// Your own rules go here.", "match /news/{n} { allow get: if true; }"), encoding="utf-8"
     )
-    outcome = deploy_rules(rules)
+    outcome = deploy_rules(deployed)
     assert outcome.status == 0, outcome.text
     assert "changed: Firestore rules" in outcome.output
-    assert "match /news/" in released(firestore)
+    assert "match /news/" in released(deployed)
 
 
-def test_rules_of_ours_that_were_edited_since_stay(rules: Deployment, firestore: GoogleServer) -> None:
-    deploy_rules(rules)
-    [ruleset] = [value for key, value in firestore.resources.items() if "/rulesets/" in key]
-    ruleset["source"]["files"][0]["content"] = FOREIGN
-    assert deploy_rules(rules).status == 1
-    assert released(firestore) == FOREIGN
+def test_rules_of_ours_that_were_edited_since_stay(deployed: Deployment) -> None:
+    deploy_rules(deployed)
+
+    def edit(state: dict[str, Any]) -> None:
+        [ruleset] = [value for key, value in state["resources"].items() if "/rulesets/" in key]
+        ruleset["source"]["files"][0]["content"] = FOREIGN
+
+    deployed.edit(edit)
+    assert deploy_rules(deployed).status == 1
+    assert released(deployed) == FOREIGN
 
 
-def test_rules_that_open_what_is_closed_are_not_deployed(
-    rules: Deployment, firestore: GoogleServer, rules_file: Path
-) -> None:
+def test_rules_that_open_what_is_closed_are_not_deployed(deployed: Deployment, rules_file: Path) -> None:
     open_rule = "match /{all=**} { allow read: if request.auth != null; }"
     rules_file.write_text(SOURCE.replace("// Your own rules go here.", open_rule), encoding="utf-8")
-    outcome = deploy_rules(rules)
+    outcome = deploy_rules(deployed)
     assert outcome.status == 1
     assert "deliveries: no get: should be denied, and is not" in outcome.errors
-    assert RELEASE not in firestore.resources
+    assert RELEASE not in deployed.state["resources"]
     rules_file.write_text(SOURCE + "}", encoding="utf-8")
-    assert "line 1: not known: }" in deploy_rules(rules).errors
-    assert RELEASE not in firestore.resources
+    assert "line 1: not known: }" in deploy_rules(deployed).errors
+    assert RELEASE not in deployed.state["resources"]
 
 
-def test_what_passes_by_itself_is_tried_again(rules: Deployment, firestore: GoogleServer) -> None:
-    answers = iter([(503, {"error": {"status": "UNAVAILABLE"}}), (403, {"error": {"status": "SERVICE_DISABLED"}})])
-    handle = firestore.handle
-    firestore.handle = lambda *request: next(answers, None) or handle(*request)  # type: ignore[method-assign]
-    outcome = deploy_rules(rules)
+def test_what_passes_by_itself_is_tried_again(deployed: Deployment) -> None:
+    deployed.fail("firebaserules.projects.releases.get", "UNAVAILABLE: try later", times=2)
+    outcome = deploy_rules(deployed)
     assert outcome.status == 0, outcome.text
-    assert outcome.errors.count("trying again") == 2
-    assert released(firestore) == SOURCE
+    assert outcome.errors.count("trying again in 2 s: UNAVAILABLE") == 1
+    assert released(deployed) == SOURCE
 
 
-def test_a_lacking_role_is_named(rules: Deployment, firestore: GoogleServer) -> None:
-    firestore.handle = lambda *_: (403, {"error": {"status": "PERMISSION_DENIED"}})  # type: ignore[method-assign]
-    outcome = deploy_rules(rules)
-    assert (outcome.status, "roles/firebaserules.admin" in outcome.errors) == (1, True)
+def test_a_lacking_role_is_named(deployed: Deployment) -> None:
+    deployed.fail("firebaserules.projects.releases.get", "PERMISSION_DENIED: no", times=9)
+    outcome = deploy_rules(deployed)
+    assert outcome.status == 1
+    assert "Request: firebaserules.projects.releases.get" in outcome.errors
+    assert "docs/guides/permissions.md" in outcome.errors
 
 
 @pytest.mark.parametrize("options", [["--replace-rules"], ["--firestore-rules", "--teardown"]])
-def test_options_that_do_not_go_together(rules: Deployment, options: list[str]) -> None:
-    assert rules.deploy(*options).status == 2
+def test_options_that_do_not_go_together(deployed: Deployment, options: list[str]) -> None:
+    assert deployed.deploy(*options).status == 2

@@ -5,7 +5,6 @@ import re
 
 import pytest
 
-from deployment.render import fill
 from tests.deployment.conftest import REPOSITORY
 from tests.documents.commands import unknown_commands
 from tests.test_documents import anchors
@@ -41,11 +40,3 @@ def test_a_policy_can_be_told_apart_and_names_its_runbook(name: str) -> None:
     # https://cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.alertPolicies#Documentation
     assert len(policy["documentation"]["content"].encode()) <= 8192
     assert unknown_commands(re.findall(r"`([^`]+)`", policy["documentation"]["content"])) == []
-
-
-def test_an_address_of_the_runbooks_becomes_a_link_to_the_section() -> None:
-    links = POLICIES["no-run"]["documentation"]["links"]
-    assert fill(links, {"RUNBOOK_URL": "", "ALERT": "no-run"}) == []
-    assert fill(links, {"RUNBOOK_URL": "https://wiki.example/runbooks", "ALERT": "no-run"}) == [
-        {"displayName": "Runbook", "url": "https://wiki.example/runbooks#no-run"}
-    ]

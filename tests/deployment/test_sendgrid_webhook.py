@@ -1,7 +1,5 @@
 """The webhook is set up by SendGrid's API, against the local cloud's SendGrid."""
 
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable, Iterator
 from http import HTTPStatus
 from typing import Any
@@ -12,9 +10,8 @@ from deployment.mail_api import MailApi, NotAllowed, Refused, Unreachable
 from deployment.sendgrid_webhook import ALL_EVENTS, SendGridSetup, Webhook, find_webhook, list_webhooks
 from local_cloud.inbox.faults import Answer, Call
 from local_cloud.inbox.server import MAIL_SEND_SCOPE
-from tests.deployment.conftest import REPOSITORY
 from tests.deployment.sendgrid_account import FUNCTION_URL, Account, running_account
-from tests.support import PATIENCE_SECONDS, Background, free_ports
+from tests.support import Background, free_ports
 
 URL = f"{FUNCTION_URL}/sendgrid"
 EVENTS = frozenset({"bounce", "dropped", "spam_report"})
@@ -32,41 +29,57 @@ def api(account: Account) -> MailApi:
     return MailApi("SendGrid", account.inbox.url, account.key)
 
 
+class Said(list[str]):
+    """What was noted since it was last taken."""
+
+    def __call__(self, verb: str, what: str) -> None:
+        assert URL in what
+        self.append(verb)
+
+    def taken(self) -> list[str]:
+        found = list(self)
+        self.clear()
+        return found
+
+
 @pytest.fixture
-def said(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[str]]:
-    """The words that begin the lines since the last call."""
-    return lambda: [line.partition("\t")[0] for line in capsys.readouterr().out.splitlines()]
+def said() -> Said:
+    return Said()
 
 
-def prepare(api: MailApi, *events: str) -> Webhook:
-    SendGridSetup(api, URL).prepare("Reports", events or EVENTS)
+def setup_of(api: MailApi, said: Said | None = None, *, dry_run: bool = False) -> SendGridSetup:
+    return SendGridSetup(api, URL, Said() if said is None else said, dry_run=dry_run)
+
+
+def prepare(api: MailApi, *events: str, said: Said | None = None) -> Webhook:
+    key, is_on = setup_of(api, said).prepare("Reports", events or EVENTS)
     webhook = find_webhook(api, URL)
     assert webhook is not None
+    assert (webhook.public_key, webhook.enabled) == (key, is_on)
     return webhook
 
 
 def test_a_new_webhook_is_signed_and_is_turned_on_only_when_the_function_knows_the_key(
-    api: MailApi, account: Account, said: Callable[[], list[str]]
+    api: MailApi, account: Account, said: Said
 ) -> None:
-    webhook = prepare(api)
-    assert said() == ["created", "changed", "key", "off"]
+    webhook = prepare(api, said=said)
+    assert said.taken() == ["created", "changed"]
     assert (webhook.events, webhook.enabled, webhook.name) == (EVENTS, False, "Reports")
     account.listener.keys = lambda: [webhook.public_key]
-    SendGridSetup(api, URL).start()
-    assert said() == ["changed", "tested"]
+    assert setup_of(api, said).start()
+    assert said.taken() == ["changed"]
     assert account.listener.signed == [True]
     started = find_webhook(api, URL)
     assert started is not None
     assert (started.events, started.enabled, started.public_key) == (EVENTS, True, webhook.public_key)
 
 
-def test_a_webhook_that_is_as_it_should_be_stays(api: MailApi, said: Callable[[], list[str]]) -> None:
+def test_a_webhook_that_is_as_it_should_be_stays(api: MailApi, said: Said) -> None:
     prepare(api)
-    SendGridSetup(api, URL).start()
+    setup_of(api).start()
     before = list_webhooks(api)
-    said()
-    prepare(api)
-    assert said() == ["unchanged", "key"]
+    prepare(api, said=said)
+    assert said.taken() == ["unchanged"]
     assert list_webhooks(api) == before
 
 
@@ -81,10 +94,10 @@ def test_a_webhook_that_is_as_it_should_be_stays(api: MailApi, said: Callable[[]
 )
 def test_what_was_changed_by_hand_is_mended(api: MailApi, path: str, by_hand: dict[str, Any]) -> None:
     webhook = prepare(api)
-    SendGridSetup(api, URL).start()
+    setup_of(api).start()
     api.call("PATCH", f"{PATH}/{path.format(id=webhook.id)}", by_hand)
     prepare(api)
-    SendGridSetup(api, URL).start()
+    setup_of(api).start()
     mended = find_webhook(api, URL)
     assert mended is not None
     assert (mended.id, mended.enabled, mended.events) == (webhook.id, True, EVENTS)
@@ -96,25 +109,22 @@ def test_a_webhook_of_others_stays_as_it_is(api: MailApi) -> None:
     before = list_webhooks(api)
     prepare(api)
     assert len(list_webhooks(api)) == 2
-    SendGridSetup(api, URL).remove()
+    setup_of(api).remove()
     assert list_webhooks(api) == before
-    SendGridSetup(api, URL).remove()
+    setup_of(api).remove()
 
 
-def test_a_dry_run_reads_and_says_what_it_would_do(
-    api: MailApi, account: Account, said: Callable[[], list[str]]
-) -> None:
-    dry = SendGridSetup(api, URL, dry_run=True)
+def test_a_dry_run_reads_and_says_what_it_would_do(api: MailApi, account: Account, said: Said) -> None:
+    dry = setup_of(api, said, dry_run=True)
     dry.prepare("Reports", EVENTS)
     dry.start()
-    assert said() == ["created"]
+    assert said.taken() == ["created"]
     assert list_webhooks(api) == []
     webhook = prepare(api)
-    said()
     dry.prepare("Reports", ALL_EVENTS)
     dry.start()
     dry.remove()
-    assert said() == ["changed", "key", "off", "changed", "tested", "removed"]
+    assert said.taken() == ["changed", "changed", "removed"]
     assert find_webhook(api, URL) == webhook
     assert account.listener.signed == []
 
@@ -190,22 +200,3 @@ class TestFailures:
     def test_no_sendgrid_at_all(self) -> None:
         with pytest.raises(Unreachable, match="cannot be reached"):
             prepare(MailApi("SendGrid", f"http://127.0.0.1:{free_ports(1)}", "SG.key"))
-
-
-@pytest.mark.parametrize(("key", "status"), [("right", 0), ("SG.wrong", 3)])
-def test_the_program_reads_the_key_from_standard_input(account: Account, key: str, status: int) -> None:
-    """By the Python of the machine alone, as deploy.sh starts it."""
-    run = subprocess.run(
-        [
-            *(sys.executable, "-S", "-E", str(REPOSITORY / "deployment" / "sendgrid_webhook.py")),
-            *(account.inbox.url, "prepare", URL, "Reports", "bounce,dropped"),
-        ],
-        input=account.key if key == "right" else key,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
-    assert run.returncode == status, run.stderr
-    assert ("\nkey\t" in run.stdout) == (status == 0)
-    assert ("user.webhooks.event.settings.update" in run.stderr) == (status == 3)

@@ -22,6 +22,7 @@ from google.cloud import firestore
 from google.cloud.tasks_v2 import CloudTasksClient, Queue
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
+from deployment.cloud_run.sources import Files, console_source, function_source
 from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
 from local_cloud.clock import Clock
 from local_cloud.identity import IdentityProvider
@@ -29,6 +30,7 @@ from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.tasks.server import TasksEmulator
 from tests.deployed_firestore import deployed_firestore
 from tests.deployment.conftest import REPOSITORY
+from tests.deployment.staged import lay_out
 from tests.functions.mail_events.signing import Signer
 from tests.operations.identity_aware_proxy import AUDIENCE, HEADER, IdentityAwareProxy
 from tests.support import PATIENCE_SECONDS, Background, free_ports
@@ -130,7 +132,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def deployed(function: str, cloud: Cloud, directory: Path, python: Path) -> Iterator[str]:
     """Stage a function, install what it requires, and start it as Google does. Yields its address."""
-    _install(directory, python, "stage_function.py", REPOSITORY, function, directory / "staged")
+    _install(directory, python, function_source(REPOSITORY, function))
     port = free_ports(1)
     command: list[str | Path] = [python, "-m", "functions_framework", "--source", "main.py", "--target", function]
     command += ["--host", "127.0.0.1", "--port", str(port)]
@@ -138,10 +140,9 @@ def deployed(function: str, cloud: Cloud, directory: Path, python: Path) -> Iter
         yield url
 
 
-def _install(directory: Path, python: Path, script: str, *arguments: str | Path) -> None:
-    """Stage something, and install what it requires, and nothing else."""
-    stage: list[str | Path] = [sys.executable, REPOSITORY / "deployment" / script, *arguments]
-    subprocess.run(stage, check=True, stdout=subprocess.DEVNULL)
+def _install(directory: Path, python: Path, files: Files) -> None:
+    """Lay a source out, and install what it requires, and nothing else."""
+    lay_out(files, directory / "staged")
     requirements = directory / "staged" / "requirements.txt"
     subprocess.run([UV, "pip", "sync", "--quiet", "--require-hashes", "--python", python, requirements], check=True)
 
@@ -253,7 +254,7 @@ def test_dlq_handler(cloud: Cloud, tmp_path: Path, python: Path, monkeypatch: py
 
 def test_console(cloud: Cloud, tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cloud.make_queue("console-reports")
-    _install(tmp_path, python, "stage_console.py", REPOSITORY, tmp_path / "staged", "python314")
+    _install(tmp_path, python, console_source(REPOSITORY, "python314"))
     (process,) = (tmp_path / "staged" / "Procfile").read_text(encoding="utf-8").splitlines()
     _, *arguments = process.removeprefix("web: ").split()
     with IdentityAwareProxy().running() as proxy:

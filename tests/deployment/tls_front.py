@@ -38,11 +38,7 @@ def tls_front(background: Background, port: int, directory: Path) -> Iterator[di
     server = background.run(asyncio.start_server(hand_on, _HOST, 0, ssl=context))
     try:
         url = f"https://{_HOST}:{server.sockets[0].getsockname()[1]}"
-        yield {
-            "SENDGRID_HOST": url,
-            "RESEND_HOST": url,
-            "SSL_CERT_FILE": str(authority.file),
-        }
+        yield {"SENDGRID_HOST": url, "RESEND_HOST": url, "SSL_CERT_FILE": str(authority.file)}
     finally:
         background.loop.call_soon_threadsafe(server.close)
 

@@ -44,9 +44,7 @@ def is_aligned(sender_domain: str, authenticated: AuthenticatedDomain | None) ->
 
 
 def check_authentication(
-    sender: str,
-    domains: Sequence[AuthenticatedDomain] | NotReadable,
-    verified_addresses: frozenset[str] | NotReadable,
+    sender: str, domains: Sequence[AuthenticatedDomain] | NotReadable, verified_addresses: frozenset[str] | NotReadable
 ) -> Finding:
     """Check that the sender's domain is authenticated.
 

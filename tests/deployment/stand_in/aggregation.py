@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.deployment.stand_in.duration import seconds_of
-from tests.deployment.stand_in.messages import Invalid
+from tests.deployment.stand_in.invalid import Invalid
 from tests.deployment.stand_in.metric_types import MetricType
 from tests.deployment.stand_in.monitoring_filter import check_field
 

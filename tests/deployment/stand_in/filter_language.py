@@ -8,7 +8,7 @@ https://cloud.google.com/logging/docs/view/logging-query-language
 import re
 from dataclasses import dataclass
 
-from tests.deployment.stand_in.messages import Invalid
+from tests.deployment.stand_in.invalid import Invalid
 
 _TOKEN = re.compile(
     r'\s*(?:(?P<text>"(?:[^"\\]|\\.)*")|(?P<word>[A-Za-z0-9_./-]+|\*)|(?P<sign>!=|>=|<=|=~|!~|[=<>:(),]))'

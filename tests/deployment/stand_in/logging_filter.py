@@ -3,7 +3,7 @@
 import re
 
 from tests.deployment.stand_in.filter_language import Comparison, parse_filter
-from tests.deployment.stand_in.messages import Invalid
+from tests.deployment.stand_in.invalid import Invalid
 from tests.deployment.stand_in.metric_types import RESOURCE_LABELS
 
 _SEVERITIES = {"DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY"}

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.deployment.stand_in.messages import Invalid
+from tests.deployment.stand_in.invalid import Invalid
 
 RESOURCE_LABELS = {
     "cloud_run_revision": {"project_id", "service_name", "revision_name", "location", "configuration_name"},

@@ -8,8 +8,8 @@ from typing import Any
 
 from tests.deployment.stand_in.aggregation import aggregate
 from tests.deployment.stand_in.duration import seconds_of
+from tests.deployment.stand_in.invalid import Invalid
 from tests.deployment.stand_in.logging_filter import check_extractor, check_logging_filter
-from tests.deployment.stand_in.messages import Invalid, check_message
 from tests.deployment.stand_in.metric_types import MetricType
 from tests.deployment.stand_in.monitoring_filter import OBJECTIVE_SERIES, select
 
@@ -49,18 +49,8 @@ class Monitored:
             objectives=[name for name in names.values() if "/serviceLevelObjectives/" in name],
         )
 
-    def check(self, group: str, document: Resource) -> None:
-        """Check a document of one of gcloud's groups of commands."""
-        checks = {
-            "logging metrics": self.check_log_metric,
-            "monitoring policies": self.check_policy,
-            "monitoring dashboards": self.check_dashboard,
-        }
-        checks[group](document)
-
     def check_policy(self, policy: Resource) -> None:
         """https://cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.alertPolicies"""
-        check_message("AlertPolicy", policy)
         conditions = policy.get("conditions", [])
         _require(bool(policy.get("displayName")), "Field alert_policy.display_name is required.")
         _require(1 <= len(conditions) <= 6, "Field alert_policy.conditions must have 1 to 6 conditions.")
@@ -111,7 +101,6 @@ class Monitored:
 
     def check_dashboard(self, dashboard: Resource) -> None:
         """https://cloud.google.com/monitoring/api/ref_v3/rest/v1/projects.dashboards"""
-        check_message("Dashboard", dashboard)
         _require(bool(dashboard.get("displayName")), "Field dashboard.displayName is required.")
         layout = dashboard["mosaicLayout"]
         _require(1 <= layout["columns"] <= 48, "Field columns must be between 1 and 48.")
@@ -133,7 +122,6 @@ class Monitored:
 
     def check_log_metric(self, metric: Resource) -> None:
         """https://cloud.google.com/logging/docs/reference/v2/rest/v2/projects.metrics"""
-        check_message("LogMetric", metric)
         check_logging_filter(metric["filter"])
         descriptor, extractors = metric.get("metricDescriptor", {}), metric.get("labelExtractors", {})
         labels = [label["key"] for label in descriptor.get("labels", [])]
@@ -156,12 +144,10 @@ class Monitored:
 
     def check_service(self, service: Resource) -> None:
         """https://cloud.google.com/monitoring/api/ref_v3/rest/v3/services"""
-        check_message("Service", service)
         _check_labels(service.get("userLabels", {}))
 
     def check_objective(self, objective: Resource) -> None:
         """https://cloud.google.com/monitoring/api/ref_v3/rest/v3/services.serviceLevelObjectives"""
-        check_message("ServiceLevelObjective", objective)
         _check_labels(objective.get("userLabels", {}))
         _require(0 < objective.get("goal", 0) <= 0.9999, "Field goal must be above 0, and at most 0.9999.")
         days = (seconds_of(objective.get("rollingPeriod")) or 0) / _DAY

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from tests.deployment.stand_in.filter_language import Comparison, parse_filter
-from tests.deployment.stand_in.messages import Invalid
+from tests.deployment.stand_in.invalid import Invalid
 from tests.deployment.stand_in.metric_types import RESOURCE_LABELS, MetricType, metric_type
 
 SELECTORS = {

@@ -1,5 +1,5 @@
-"""Which permissions the commands of gcloud need, and which roles have them: of Google's published lists, as they stood
-in August 2026, the permissions that deploy.sh uses.
+"""Which permissions the methods of interfaces need, and which roles have them: of Google's published lists, as they
+stood in August 2026, the permissions that a deployment uses.
 
 https://docs.cloud.google.com/iam/docs/roles-permissions
 """
@@ -11,82 +11,45 @@ from typing import Any
 
 BILLING_ACCOUNT = "billingAccounts/012345-6789AB-CDEF01"
 
-_GROUPS = {
-    "artifacts repositories": "artifactregistry.repositories",
-    "beta monitoring channels": "monitoring.notificationChannels",
-    # On the billing account: https://docs.cloud.google.com/billing/docs/how-to/budget-api-access-control
-    "billing budgets": "billing.budgets",
-    "eventarc triggers": "eventarc.triggers",
-    "functions": "cloudfunctions.functions",
-    "firestore backups schedules": "datastore.backupSchedules",
-    "firestore databases": "datastore.databases",
-    # Indexes, the indexes of fields, and TTL policies: https://docs.cloud.google.com/firestore/native/docs/security/iam
-    "firestore fields ttls": "datastore.schemas",
-    "firestore indexes composite": "datastore.schemas",
-    "firestore indexes fields": "datastore.schemas",
-    "iam service-accounts": "iam.serviceAccounts",
-    "iap web": "iap.webServices",
-    "logging metrics": "logging.logMetrics",
-    "monitoring dashboards": "monitoring.dashboards",
-    "monitoring policies": "monitoring.alertPolicies",
-    "projects": "resourcemanager.projects",
-    "pubsub subscriptions": "pubsub.subscriptions",
-    "pubsub topics": "pubsub.topics",
-    "run regions": "run.locations",
-    "run revisions": "run.revisions",
-    "run services": "run.services",
-    "scheduler jobs": "cloudscheduler.jobs",
-    "secrets": "secretmanager.secrets",
-    "secrets versions": "secretmanager.versions",
-    "services": "serviceusage.services",
-    "tasks queues": "cloudtasks.queues",
-}
-_VERBS = {
-    "add-iam-policy-binding": ("getIamPolicy", "setIamPolicy"),
-    "create http": ("create",),
-    "describe": ("get",),
-    "get-iam-policy": ("getIamPolicy",),
-    "remove-iam-policy-binding": ("getIamPolicy", "setIamPolicy"),
-    "resume": ("enable",),
-    "update": ("get", "update"),
-    "update http": ("get", "update"),
-    "update-traffic": ("get", "update"),
-}
+_VERBS = {"insert": "create", "patch": "update", "resume": "enable"}
 """Where the permission is not named as the verb."""
 
-_COMMANDS = {
-    "auth print-access-token": "",
-    "beta quotas info describe": "cloudquotas.quotas.get serviceusage.services.use",
-    # https://docs.cloud.google.com/iam/docs/create-service-agents#required-roles
-    "beta services identity create": "",
-    "billing projects describe": "resourcemanager.projects.get",
-    "config get": "",
-    # Requests to REST interfaces. https://docs.cloud.google.com/monitoring/access-control
-    "firestore REST GET deliveries": "datastore.entities.get",
-    "firestore REST PATCH fields": "datastore.schemas.update",
-    "firestore REST POST documents:commit": "datastore.entities.create datastore.entities.delete",
-    "monitoring REST DELETE serviceLevelObjectives": "monitoring.slos.delete",
-    "monitoring REST DELETE services": "monitoring.services.delete",
-    "monitoring REST GET serviceLevelObjectives": "monitoring.slos.get",
-    "monitoring REST GET services": "monitoring.services.get",
-    "monitoring REST GET timeSeries": "monitoring.timeSeries.list",
-    "monitoring REST PATCH serviceLevelObjectives": "monitoring.slos.update",
-    "monitoring REST PATCH services": "monitoring.services.update",
-    "monitoring REST POST serviceLevelObjectives": "monitoring.slos.create",
-    "monitoring REST POST services": "monitoring.services.create",
-    "firestore databases describe": "datastore.databases.getMetadata",
-    "firestore fields ttls update": "datastore.schemas.update",
-    "firestore indexes fields update": "datastore.schemas.update",
-    "pubsub subscriptions create": "pubsub.subscriptions.create pubsub.topics.attachSubscription",
-    "pubsub topics list-subscriptions": "pubsub.topics.get",
+_METHODS = {
+    "artifactregistry.projects.locations.operations.get": "",
+    "cloudbilling.projects.getBillingInfo": "resourcemanager.projects.get",
+    "cloudfunctions.projects.locations.functions.detachFunction": "cloudfunctions.functions.update",
+    "cloudquotas.projects.locations.services.quotaInfos.get": "cloudquotas.quotas.get serviceusage.services.use",
+    "firestore.projects.databases.documents.commit": "datastore.entities.create datastore.entities.delete",
+    "firestore.projects.databases.documents.get": "datastore.entities.get",
+    "firestore.projects.databases.get": "datastore.databases.getMetadata",
+    "pubsub.projects.subscriptions.create": "pubsub.subscriptions.create pubsub.topics.attachSubscription",
+    "pubsub.projects.topics.subscriptions.list": "pubsub.topics.get",
     # https://docs.cloud.google.com/run/docs/deploying-source-code
-    "run deploy": (
-        "run.services.get run.services.create run.services.update run.operations.get cloudbuild.builds.create "
-        "cloudbuild.builds.get storage.buckets.create storage.buckets.get storage.objects.create"
-    ),
-    "version": "",
+    "run.projects.locations.builds.submit": "cloudbuild.builds.create",
+    "secretmanager.projects.secrets.addVersion": "secretmanager.versions.add",
+    "serviceusage.operations.get": "",
+    "serviceusage.services.batchEnable": "serviceusage.services.enable",
+    # https://docs.cloud.google.com/iam/docs/create-service-agents#required-roles
+    "serviceusage.services.generateServiceIdentity": "",
 }
-"""What the group and the verb do not tell."""
+"""What the collection and the verb do not tell."""
+
+_COLLECTIONS = {
+    # On the billing account: https://docs.cloud.google.com/billing/docs/how-to/budget-api-access-control
+    "billingbudgets.billingAccounts.budgets": "billing.budgets",
+    # https://docs.cloud.google.com/firestore/native/docs/security/iam
+    "firestore.projects.databases": "datastore.databases",
+    "firestore.projects.databases.backupSchedules": "datastore.backupSchedules",
+    "firestore.projects.databases.collectionGroups.fields": "datastore.schemas",
+    "firestore.projects.databases.collectionGroups.indexes": "datastore.schemas",
+    "firestore.projects.databases.operations": "datastore.operations",
+    "cloudresourcemanager.projects": "resourcemanager.projects",
+    "iap": "iap.webServices",
+    "logging.projects.metrics": "logging.logMetrics",
+    # https://docs.cloud.google.com/monitoring/access-control
+    "monitoring.services.serviceLevelObjectives": "monitoring.slos",
+}
+"""Where the permission is not named as the collection."""
 
 _ROLES = {
     "roles/artifactregistry.admin": "artifactregistry.repositories.* resourcemanager.projects.get",
@@ -144,13 +107,13 @@ _ROLES = {
 }
 
 
-def permissions_of(command: str) -> tuple[str, ...]:
-    """The permissions that a command needs on the project."""
-    if command in _COMMANDS:
-        return tuple(_COMMANDS[command].split())
-    group = next(group for group in sorted(_GROUPS, key=len, reverse=True) if command.startswith(f"{group} "))
-    verb = command.removeprefix(f"{group} ")
-    return tuple(f"{_GROUPS[group]}.{name}" for name in _VERBS.get(verb, (verb,)))
+def permissions_of(method: str) -> tuple[str, ...]:
+    """The permissions that a method of an interface needs."""
+    if method in _METHODS:
+        return tuple(_METHODS[method].split())
+    collection, _, verb = method.rpartition(".")
+    own = f"{method.partition('.')[0]}.{collection.rpartition('.')[2]}"
+    return (f"{_COLLECTIONS.get(collection, own)}.{_VERBS.get(verb, verb)}",)
 
 
 def granted_by(roles: Iterable[str], permission: str, own: Mapping[str, str] = MappingProxyType({})) -> bool:
@@ -175,10 +138,10 @@ def place_of(permission: str) -> str:
     return BILLING_ACCOUNT if permission.startswith("billing.") else "project"
 
 
-def missing_permission(state: Mapping[str, Any], command: str) -> str | None:
-    """The first permission that the caller lacks for a command. Without a caller, a project is open to all."""
+def missing_permission(state: Mapping[str, Any], method: str) -> str | None:
+    """The first permission that the caller lacks for a method. Without a caller, a project is open to all."""
     caller = state["caller"]
-    needed = permissions_of(command) if caller else ()
+    needed = permissions_of(method) if caller else ()
     for permission in needed:
         if not granted_by(roles_on(state, caller, place_of(permission)), permission, state["own_roles"]):
             return permission

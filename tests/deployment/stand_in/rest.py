@@ -2,19 +2,23 @@
 
 import functools
 import json
+import sys
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.deployment.stand_in.project import REST_INTERFACES, Project
+from tests.deployment.stand_in.interface import INTERFACES
+from tests.deployment.stand_in.project import Project
 from tests.deployment.stand_in.rest_request import RestAnswer, RestRequest, rest_error
 
 
 class RestServer(ThreadingHTTPServer):
     """Carries out requests about any number of projects, each below a path of its own."""
 
+    # A client reads side by side, and waits a second where there is no room for its call.
+    request_queue_size = 128
     daemon_threads = True
 
     def __init__(self) -> None:
@@ -26,7 +30,12 @@ class RestServer(ThreadingHTTPServer):
         """The variables that say where one project's interfaces are."""
         self.projects.append(project)
         root = f"http://127.0.0.1:{self.server_address[1]}/{len(self.projects) - 1}"
-        return {f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{name.upper()}": f"{root}/{name}/" for name in REST_INTERFACES}
+        return {f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{name.upper()}": f"{root}/{name}/" for name in INTERFACES}
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print what went wrong, but not that a caller has ended before its answer."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 @functools.cache
@@ -38,7 +47,7 @@ def the_rest_server() -> RestServer:
 class _Request(BaseHTTPRequestHandler):
     server: RestServer
 
-    def _carry_out(self) -> RestAnswer:
+    def _carry_out(self) -> RestAnswer | None:
         parts = urlsplit(self.path)
         _, number, interface, version, name = unquote(parts.path).split("/", 4)
         content = self.rfile.read(int(self.headers["Content-Length"] or 0))
@@ -49,19 +58,25 @@ class _Request(BaseHTTPRequestHandler):
             version=version,
             name=name,
             query=parse_qs(parts.query),
-            body=json.loads(content or b"{}"),
+            body=json.loads(content or b"{}") if version != "upload" else {},
+            content=content if version == "upload" else None,
         )
         return self.server.projects[int(number)].answer(interface, request)
 
     def _answer(self) -> None:
-        status, document = self._carry_out()
+        carried_out = self._carry_out()
+        if carried_out is None:
+            # Until the caller is killed.
+            self.rfile.read(1)
+            return
+        status, document = carried_out
         content = json.dumps(document).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
 
-    do_GET = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815  the names that the base class calls
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815  the names that the base class calls
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""

@@ -18,6 +18,7 @@ class RestRequest:
         name: the resource's, or the collection's.
         query: the parameters, each with all of its values.
         body: as JSON has it; empty where there is none.
+        content: a file, where that is the body.
     """
 
     method: str
@@ -25,11 +26,13 @@ class RestRequest:
     name: str
     query: Mapping[str, list[str]] = field(default_factory=dict)
     body: Resource = field(default_factory=dict)
+    content: bytes | None = None
 
 
 RestAnswer = tuple[HTTPStatus, Resource]
 
 
-def rest_error(status: HTTPStatus, code: str, message: str = "") -> RestAnswer:
+def rest_error(status: HTTPStatus, code: str, message: str = "", *, reason: str = "") -> RestAnswer:
     """An error as Google's interfaces give it. https://cloud.google.com/apis/design/errors#http_mapping"""
-    return status, {"error": {"code": status.value, "status": code, "message": message}}
+    details = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason}] if reason else []
+    return status, {"error": {"code": status.value, "status": code, "message": message, "details": details}}

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.deployment.stand_in.aggregation import aggregate
 from tests.deployment.stand_in.filter_language import parse_filter
-from tests.deployment.stand_in.messages import Invalid
+from tests.deployment.stand_in.invalid import Invalid
 from tests.deployment.stand_in.metric_types import MetricType
 from tests.deployment.stand_in.monitoring import Monitored
 from tests.deployment.stand_in.monitoring_filter import select

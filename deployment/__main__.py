@@ -1,0 +1,250 @@
+"""Takes a Google Cloud project to a running pipeline, and keeps it there: `./deploy.sh` calls it.
+
+docs/guides/deployment.md explains all of it.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from google.auth.exceptions import DefaultCredentialsError
+from google.auth.transport.requests import AuthorizedSession
+
+from deployment.bootstrap import bootstrap
+from deployment.checks import check_everything
+from deployment.console import set_up_console
+from deployment.engine.credentials import session
+from deployment.engine.discovery import InvalidRequest
+from deployment.engine.google_client import GoogleClient
+from deployment.engine.google_error import GoogleError
+from deployment.engine.plan import WrongResource
+from deployment.env_file import given
+from deployment.flags_file import UnknownFlag
+from deployment.functions import set_up_functions
+from deployment.kinds import load_kinds
+from deployment.members import foreign_members, policies_to_look_at
+from deployment.options import USAGE, WrongUsage, options_of
+from deployment.release import release, watch_canary
+from deployment.report import Report
+from deployment.resources.budget import budget
+from deployment.resources.firestore import indexes
+from deployment.resources.monitoring import monitoring
+from deployment.resources.queues import queues
+from deployment.resources.topics import topics
+from deployment.rules import set_up_rules
+from deployment.run import Run
+from deployment.schedule import Schedule
+from deployment.secret_values import set_up_secrets
+from deployment.sender import check_sender
+from deployment.settings import settings_of
+from deployment.smoke import smoke_test
+from deployment.stopped import Stopped
+from deployment.teardown import tear_down
+from deployment.webhooks import webhook_url
+
+_ROOT = Path(__file__).parents[1]
+_DIFFERENT = 3
+_INTERRUPTED = 130
+
+
+def main(
+    arguments: Sequence[str],
+    *,
+    root: Path = _ROOT,
+    connect: Callable[[str], AuthorizedSession] = session,
+    wait: Callable[[float], None] = time.sleep,
+) -> int:
+    """Carry out a run.
+
+    Args:
+        arguments: of the command line.
+        connect: makes the session that sends requests, for a project.
+        wait: waits for so many seconds.
+
+    Returns:
+        The exit status.
+    """
+    try:
+        options = options_of(arguments)
+    except WrongUsage as error:
+        print(f"{error}\n\n{USAGE}", end="", file=sys.stderr)
+        return 2
+    if options.help:
+        print(USAGE, end="")
+        return 0
+    report = Report(options=options)
+    run: Run | None = None
+    status = 1
+    try:
+        kinds = load_kinds(root)
+        texts = given(options, os.environ, root, kinds)
+        settings, wrong = settings_of(texts, root=root, options=options, kinds=kinds)
+        # Until the run has enabled what it needs, a disabled interface is an answer.
+        client = GoogleClient(
+            connect(settings.project_id), settings.project_id, wait=wait, say=_say, apis_may_be_off=True
+        )
+        stamp = f"{datetime.now(UTC):%Y%m%dt%H%M%Sz}-{os.getpid()}"
+        run = Run(options=options, settings=settings, client=client, report=report, wait=wait, stamp=stamp)
+        status = _carry_out(run, wrong)
+    except KeyboardInterrupt:
+        where = f' in step "{report.current}"' if report.current else ""
+        print(f"\nInterrupted{where}. Run {options.again} again: it goes on from here.", file=sys.stderr)
+        if options.canary:
+            print(f"To end the canary: {options.itself} --rollback.", file=sys.stderr)
+        status = _INTERRUPTED
+    except Stopped as stopped:
+        _stop(report, f": {stopped.args[0]}", *stopped.args[1:])
+    except GoogleError as error:
+        _stop_and_go_on(report, *error.report(run.settings.project_id if run else ""))
+    except InvalidRequest as error:
+        _stop_and_go_on(report, f"Google's interface has no such request: {error}")
+    except (UnknownFlag, WrongResource) as error:
+        _stop_and_go_on(report, *map(str, error.args))
+    except DefaultCredentialsError as error:
+        _stop_and_go_on(
+            report, str(error), "What to do: log in: gcloud auth application-default login, or gcloud auth login"
+        )
+    if status and run and run.has_paused:
+        job, place = run.settings.job, f"--location={run.settings.region} --project={run.settings.project_id}"
+        print(
+            f"The job {job} is paused until ./deploy.sh comes to its end, or: gcloud scheduler jobs resume {job} "
+            f"{place}",
+            file=sys.stderr,
+        )
+    return status
+
+
+def _carry_out(run: Run, wrong: list[str]) -> int:
+    options, report = run.options, run.report
+    if options.release:
+        release(run)
+    else:
+        check_everything(run, wrong)
+        if options.teardown:
+            tear_down(run)
+        else:
+            _deploy(run)
+    report.current = ""
+    if options.plan_json:
+        Path(options.plan_json).write_text(
+            json.dumps(report.plan, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+    _sum_up(run)
+    report.say_last()
+    if options.check and any(report.counts[verb] for verb in ("created", "changed", "removed", "by-hand")):
+        return _DIFFERENT
+    return watch_canary(run) if options.canary and not options.dry_run else 0
+
+
+def _deploy(run: Run) -> None:
+    options, report = run.options, run.report
+    bootstrap(run)
+    if options.bootstrap:
+        return
+    if options.does("firestore"):
+        report.step("firestore", "Firestore indexes")
+        run.bring(indexes(run.settings))
+    if options.does("secrets"):
+        set_up_secrets(run)
+    if options.does("messaging"):
+        report.step("messaging", "Topics and queues")
+        run.bring([*topics(run.settings), *queues(run.settings)])
+    if options.does("functions"):
+        check_sender(run)
+        set_up_functions(run)
+    if options.does("scheduler"):
+        report.step("scheduler", "Scheduler")
+        Schedule(run).set_up()
+    if options.does("monitoring"):
+        report.step("monitoring", "Monitoring")
+        run.bring([*monitoring(run.settings), *budget(run.settings, run.client)])
+    if options.does("functions") or options.does("scheduler"):
+        report.step("schedule", "Schedule")
+        Schedule(run).resume()
+    if options.firestore_rules:
+        set_up_rules(run)
+    if options.console:
+        set_up_console(run)
+    # A part of the run grants a part of a policy's bindings.
+    if not options.only:
+        report.step("members", "Members")
+        if options.check:
+            run.bring(policies_to_look_at(run.settings))
+        for lines in foreign_members(run.settings, report.granted, report.known):
+            report.by_hand(*lines)
+    if options.smoke:
+        smoke_test(run)
+
+
+def _sum_up(run: Run) -> None:
+    options, settings, say, counts = run.options, run.settings, run.report.say, run.report.counts
+    created, changed, removed, unchanged = (counts[verb] for verb in ("created", "changed", "removed", "unchanged"))
+    say("")
+    if options.check:
+        say(
+            f"Check: nothing was changed. Missing: {created}, different: {changed}, too many: {removed}, changed by "
+            f"hand: {counts['by-hand']}, as it should be: {unchanged}."
+        )
+        if not options.console:
+            say("The console was left out: --check --console looks at it, too.")
+        return
+    if options.dry_run:
+        say(
+            f"Dry run: nothing was changed. To be created: {created}, to be changed: {changed}, to be removed: "
+            f"{removed}, as it should be: {unchanged}."
+        )
+        return
+    say(f"Done. Created: {created}, changed: {changed}, removed: {removed}, left alone: {unchanged}.")
+    if options.teardown or options.release:
+        return
+    if options.bootstrap:
+        deployer = settings.deployer
+        who = f", as {deployer} with DEPLOYER={deployer} in its settings" if deployer else ""
+        say(f"All else is deployed by ./deploy.sh, without --bootstrap{who}.")
+        return
+    say(f"  Dispatcher  {settings.url('dispatcher')}")
+    say(f"  Worker      {settings.url('worker')}")
+    if settings.with_mail_events:
+        say(f"  Mail events {webhook_url(run, settings.mail_provider)}")
+    if settings.with_page:
+        say(f"  Page        {settings.url('preferences')}")
+    if options.console:
+        say(f"  Console     {settings.url('console')}")
+    place = f"{settings.job} --location={settings.region} --project={settings.project_id}"
+    say(f"  Schedule    gcloud scheduler jobs describe {place}")
+    say(f"  Run now     gcloud scheduler jobs run {place}")
+    say(f"  Logs        https://console.cloud.google.com/run?project={settings.project_id}")
+    say(f"  Dashboard   https://console.cloud.google.com/monitoring/dashboards?project={settings.project_id}")
+    if not (settings.alert_email or settings.notification_channels):
+        say("No one gets alerts yet: set ALERT_EMAIL or NOTIFICATION_CHANNELS in deploy.env and run this again.")
+
+
+def _stop(report: Report, first: str, *rest: str) -> None:
+    where = f' in step "{report.current}"' if report.current else ""
+    print(f"\nStopped{where}{first}", *(f"  {line}" for line in rest), sep="\n", file=sys.stderr)
+
+
+def _stop_and_go_on(report: Report, *lines: str) -> None:
+    again = f"Then run {report.options.again} again: what is done stays done, and it goes on from here."
+    _stop(report, ".", *lines, again)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _interrupt)
+    ended_with = main(sys.argv[1:])
+    sys.stdout.flush()
+    # Nothing waits for what an interrupted run still reads.
+    os._exit(ended_with)

@@ -1,0 +1,38 @@
+"""The interfaces of Google that the pipeline and its deployment use: enabled where they are not."""
+
+from deployment.engine.declared import Kind
+from deployment.engine.discovery import method
+from deployment.run import Run
+
+_APIS = (
+    *("artifactregistry", "cloudbuild", "cloudquotas", "cloudresourcemanager", "cloudscheduler", "cloudtasks"),
+    *("firestore", "iam", "logging", "monitoring", "pubsub", "run", "secretmanager", "storage"),
+)
+SERVICE = Kind(
+    api="serviceusage", version="v1", collection="services", list_filter="state:ENABLED", operations="operations"
+)
+
+
+def enable_apis(run: Run) -> None:
+    """Enable what the run needs."""
+    run.report.step("apis", "APIs")
+    options, project = run.options, f"projects/{run.settings.project_id}"
+    apis = [
+        *_APIS,
+        *(["firebaserules"] if options.firestore_rules else []),
+        *(["iap"] if options.console else []),
+        *(["billingbudgets", "cloudbilling"] if run.settings.budget else []),
+    ]
+    enabled = {each["name"].rpartition("/")[2] for each in run.client.all_of(SERVICE, project)}
+    missing = [api for api in apis if f"{api}.googleapis.com" not in enabled]
+    for api in apis:
+        if api not in missing:
+            run.report.note("unchanged", f"API {api}")
+    if missing:
+        # At most 20 at once.
+        ids = [f"{api}.googleapis.com" for api in missing]
+        asked = method("serviceusage", "v1", "services.batchEnable").request(project, {"serviceIds": ids})
+        run.client.await_end(SERVICE, run.send(asked))
+    for api in missing:
+        run.report.note("created", f"API {api}")
+    run.client.apis_may_be_off = bool(missing) and run.report.only_says

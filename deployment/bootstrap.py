@@ -1,0 +1,66 @@
+"""What only an administrator of the project can do: the APIs, the database, service accounts, the roles that a project
+or an account grants, the image repository, and the roles of DEPLOYER, who deploys all else. With DEPLOYER set, a run
+without --bootstrap changes none of this, and stops where something is missing. docs/guides/permissions.md has the roles
+of both.
+"""
+
+from deployment.apis import enable_apis
+from deployment.quota import wrong_quota
+from deployment.resources.accounts import accounts, repository
+from deployment.resources.console import console_account
+from deployment.resources.deployer import deployer
+from deployment.resources.firestore import database
+from deployment.run import Run
+from deployment.stopped import Stopped
+
+
+def bootstrap(run: Run) -> None:
+    """Bring what an administrator makes to what is declared, or name what is left to them."""
+    options, settings, report = run.options, run.settings, run.report
+    report.looks_only = bool(settings.deployer) and not options.bootstrap
+    enable_apis(run)
+    if not options.bootstrap and options.does("functions") and (wrong := [*wrong_quota(run, warns=True)]):
+        raise Stopped(
+            "the quota of Cloud Run's CPUs is too small. APIs were enabled, and nothing else was changed.",
+            *(f"- {line}" for line in wrong),
+        )
+    if options.does("firestore"):
+        report.step("firestore", "Firestore database")
+        run.bring(database(settings, run.client))
+    if options.does("accounts"):
+        report.step("accounts", "Service accounts")
+        run.bring(accounts(settings))
+    if options.stages:
+        report.step("repository", "Image repository")
+        run.bring(repository(settings))
+    if options.console:
+        report.step("console", "Console's account")
+        run.bring(console_account(settings))
+    if settings.deployer and not options.only:
+        report.step("deployer", "Deployer")
+        run.bring(deployer(settings, run.client))
+    if report.looks_only:
+        _name_what_is_left(run)
+    report.looks_only = False
+
+
+def _name_what_is_left(run: Run) -> None:
+    options, report = run.options, run.report
+    # With the options that decide what belongs to it.
+    also = {"--console": options.console, "--firestore-rules": options.firestore_rules, "--smoke": options.smoke}
+    command = " ".join([options.itself, "--bootstrap", *(option for option, is_given in also.items() if is_given)])
+    if report.superfluous:
+        report.warn_last(
+            f"the pipeline no longer needs this. An administrator takes it back: {command}",
+            *(f"- {line}" for line in report.superfluous),
+        )
+    missing = [f"- {line}" for line in report.missing]
+    if missing and options.dry_run:
+        report.warn_last(f"this is an administrator's to do, before all else: {command}", *missing)
+    elif missing:
+        report.current = "bootstrap"
+        raise Stopped(
+            "what an administrator makes is missing. Nothing was changed.",
+            *missing,
+            f"An administrator runs {command}, with the same settings. Then run this again.",
+        )

@@ -1,0 +1,145 @@
+"""Checks everything that a deployment needs before it changes anything. Names all missing things at once."""
+
+import shlex
+from collections.abc import Iterator
+
+from deployment.checkout import wrong_checkout
+from deployment.engine.declared import Kind
+from deployment.engine.google_error import GoogleError
+from deployment.enrollment import require_enrollment
+from deployment.kinds import wrong_needs
+from deployment.quota import complete_sizes, wrong_quota
+from deployment.release import require_undivided_traffic
+from deployment.resources.accounts import ACCOUNT
+from deployment.resources.budget import billing_of
+from deployment.resources.project import PROJECT
+from deployment.resources.queues import QUEUE, queue_names
+from deployment.run import Run
+from deployment.secret_values import missing_secrets
+from deployment.stopped import Stopped
+
+_REGION = Kind(api="run", version="v1", collection="projects.locations")
+
+
+def check_everything(run: Run, wrong_settings: list[str]) -> None:
+    """Check it.
+
+    Args:
+        run: the run, whose settings get what the checks find out.
+        wrong_settings: a line for each setting that is wrong.
+
+    Raises:
+        Stopped: something is missing.
+    """
+    run.report.step("checks", "Checks")
+    options = run.options
+    missing = list(wrong_settings)
+    if options.deploys:
+        missing += [*wrong_needs(run.settings), *wrong_checkout(run)]
+    if run.settings.project_id:
+        missing += wrong_project(run)
+        if run.settings.project_number:
+            missing += wrong_region(run)
+            if options.deploys:
+                missing += [*wrong_prefix(run), *missing_secrets(run)]
+    # These need settings that are right.
+    if not missing and options.deploys:
+        count_queues(run)
+    if not missing and options.deploys and options.does("functions"):
+        complete_sizes(run)
+        missing += wrong_quota(run, warns=False)
+    if missing:
+        raise Stopped("some things are missing. Nothing was changed.", *(f"- {line}" for line in missing))
+    if options.deploys and "dispatcher" in run.settings.wanted:
+        require_enrollment(run)
+    if options.deploys and options.does("functions"):
+        require_undivided_traffic(run)
+
+
+def wrong_project(run: Run) -> Iterator[str]:
+    """A line if the project is not there, or not usable. Sets what the settings have of it."""
+    project = run.settings.project_id
+    try:
+        there = run.client.send(PROJECT.method("get").request(f"projects/{project}"))
+    except GoogleError as error:
+        yield _unreadable(project, error)
+        return
+    found = {"project_number": there["name"].rpartition("/")[2], "project_created": there["createTime"]}
+    run.settings = run.settings.model_copy(update=found)
+    if there["state"] != "ACTIVE":
+        yield f"Project {project} is being deleted: gcloud projects undelete {project}"
+        return
+    try:
+        billing = billing_of(run.client, project)
+    except GoogleError as error:
+        run.report.warn(f"whether billing is on could not be read. {_says(error)}")
+        return
+    if billing is not None and not billing.get("billingEnabled"):
+        yield (
+            f"Billing is off: gcloud billing projects link {project} --billing-account=ACCOUNT "
+            "(gcloud billing accounts list)"
+        )
+
+
+def _unreadable(project: str, error: GoogleError) -> str:
+    if error.code == "UNAUTHENTICATED":
+        return f"you are not logged in: gcloud auth application-default login, or gcloud auth login. {_says(error)}"
+    if error.api_is_off:
+        # A service account asks in the name of its own project, where the interface is off unless somebody has turned
+        # it on. https://cloud.google.com/docs/quotas/quota-project
+        home = error.consumer or project
+        enable = shlex.join(
+            ["gcloud", "services", "enable", "cloudresourcemanager.googleapis.com", f"--project={home}"]
+        )
+        return f"Project {project} cannot be read, since the Resource Manager API is off: {enable}. {_says(error)}"
+    return (
+        f"Project {project} cannot be read. Either it does not exist (gcloud projects create {project}), or your "
+        f"account may not see it (gcloud projects list). {_says(error)}"
+    )
+
+
+def _says(error: GoogleError) -> str:
+    return f"Google says: {' '.join(error.message.split())}"
+
+
+def wrong_region(run: Run) -> Iterator[str]:
+    """A line if Cloud Run is not there. Asks the service; if its interface is not on yet, uses the list that is
+    here."""
+    settings, regions = run.settings, []
+    if not settings.region:
+        return
+    try:
+        regions = [each["locationId"] for each in run.client.all_of(_REGION, f"projects/{settings.project_id}")]
+    except GoogleError as error:
+        run.report.warn(f"the regions could not be read. {_says(error)}")
+    if not regions:
+        known = (settings.folder / "regions.txt").read_text(encoding="utf-8").splitlines()
+        regions = [line for line in known if not line.startswith("#")]
+    if settings.region not in regions:
+        yield f"Region {settings.region} is not one of Cloud Run's; choose one: {' '.join(regions)}"
+
+
+def wrong_prefix(run: Run) -> Iterator[str]:
+    """A line if another pipeline has an account of the same name: the account `events` of report-mail is the account
+    `mail-events` of report."""
+    prefix, project = run.settings.prefix, run.settings.project_id
+    there = {each["email"].partition("@")[0] for each in run.client.all_of(ACCOUNT, f"projects/{project}")}
+    for other in (prefix.removesuffix("-mail"), f"{prefix}-mail"):
+        if other != prefix and f"{other}-dispatcher" in there:
+            yield f"PREFIX: {prefix} would share an account with the pipeline {other} of this project; choose another."
+
+
+def count_queues(run: Run) -> None:
+    """Set the number of queues, where no setting says it: that of the existing queues."""
+    settings = run.settings
+    names = [each["name"].rpartition("/")[2] for each in run.client.all_of(QUEUE, settings.place)]
+    own = settings.queue_name
+    existing = [name for name in names if name == own or name.removeprefix(f"{own}-").isdigit()]
+    if "QUEUES" not in settings.given:
+        run.settings = settings.model_copy(update={"queues": max(len(existing), 1)})
+    for name in existing:
+        if name not in queue_names(run.settings):
+            run.report.warn(
+                f"queue {name} gets no more reports. When it is empty: gcloud tasks queues delete {name} "
+                f"--location={settings.region}"
+            )

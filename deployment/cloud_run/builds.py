@@ -1,0 +1,161 @@
+"""Brings a source to Cloud Storage, and has Cloud Build make an image of it, as `gcloud run deploy --source` does.
+
+https://cloud.google.com/run/docs/reference/rest/v2/projects.locations.builds/submit
+https://cloud.google.com/docs/buildpacks/python
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from deployment.cloud_run.sources import IMAGE_TIME, Files, hash_of, packed
+from deployment.engine.discovery import Request, Resource, method
+from deployment.engine.google_client import ATTEMPTS, FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, GoogleClient
+from deployment.engine.google_error import GoogleError
+from deployment.run import Run
+from deployment.settings import RUNTIME, Settings
+from deployment.stopped import Stopped
+
+_LOOKS_AT_BUILD = 1800
+_SECONDS_BETWEEN = 2.0
+_GOING_ON = ("PENDING", "QUEUED", "WORKING")
+_PASSING = ("FETCH_SOURCE_FAILED", "PUSH_NOT_AUTHORIZED")
+"""How a build fails whose account has had its roles for a moment only."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What an image is made of.
+
+    Attributes:
+        service: the service that the image is for, such as report-worker.
+        function: the entry point; empty for a program with a Procfile.
+    """
+
+    service: str
+    files: Files = field(repr=False)
+    function: str = ""
+
+    @cached_property
+    def hash(self) -> str:
+        """The beginning of the hash of the files: a label's value has at most 63 characters."""
+        return hash_of(self.files)[:40]
+
+    @property
+    def object_name(self) -> str:
+        """The name of the archive in the bucket. What has one hash is one object."""
+        return f"services/{self.service}/{self.hash}.tar.gz"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """What a build has made.
+
+    Attributes:
+        uri: the image, by its digest.
+        base: the image beneath it that Google patches without a deployment; empty where there is none.
+    """
+
+    uri: str
+    base: str
+
+
+def build_config(settings: Settings, source: Source) -> Resource:
+    """How an image is made of a source, as a service says it."""
+    # In a domain-scoped project the colon of the id is a slash in the path.
+    project = settings.project_id.replace(":", "/")
+    return {
+        "imageUri": f"{settings.region}-docker.pkg.dev/{project}/{settings.prefix}-functions/{source.service}",
+        "serviceAccount": f"projects/{settings.project_id}/serviceAccounts/{settings.account('build')}",
+        **buildpack(source.function),
+    }
+
+
+def buildpack(function: str) -> Resource:
+    """What the buildpack is told: of the console, which is no function, nothing."""
+    if not function:
+        return {}
+    return {
+        "functionTarget": function,
+        "baseImage": RUNTIME,
+        "enableAutomaticUpdates": True,
+        # The build compiles the function's modules, and then sets the times of all files to 1980. Python takes that for
+        # a change, and would compile them again in each new instance. If the build has this variable, Python compares
+        # contents instead of times. https://docs.python.org/3/library/py_compile.html#py_compile.PycInvalidationMode
+        "environmentVariables": {"SOURCE_DATE_EPOCH": str(IMAGE_TIME)},
+    }
+
+
+def ensure_bucket(run: Run) -> None:
+    """Make the bucket for sources, which is that of gcloud.
+
+    Raises:
+        Stopped: it is another project's.
+    """
+    settings = run.settings
+    bucket = run.client.read_if_there(method("storage", "v1", "buckets.get").request(settings.sources))
+    if bucket is None:
+        only_policies = {"uniformBucketLevelAccess": {"enabled": True}, "publicAccessPrevention": "enforced"}
+        made = {"name": settings.sources, "location": settings.region, "iamConfiguration": only_policies}
+        run.send(method("storage", "v1", "buckets.insert").request("", made, query={"project": settings.project_id}))
+    # Names of buckets are the same for all the world, and this one can be guessed.
+    elif str(bucket["projectNumber"]) != settings.project_number:
+        raise Stopped(f"the bucket {settings.sources}, where sources go, is another project's.")
+
+
+def build_requests(settings: Settings, source: Source) -> tuple[Request, Request]:
+    """The request that brings a source to the bucket, unless it is there, and the one that has an image made of it."""
+    config = build_config(settings, source)
+    upload = method("storage", "v1", "objects.insert").upload(
+        settings.sources, packed(source.files), query={"name": source.object_name, "ifGenerationMatch": "0"}
+    )
+    build = method("run", "v2", "projects.locations.builds.submit").request(
+        settings.place,
+        {
+            "storageSource": {"bucket": settings.sources, "object": source.object_name},
+            "imageUri": config["imageUri"],
+            "serviceAccount": config["serviceAccount"],
+            "buildpackBuild": buildpack(source.function),
+            "tags": [f"service_{source.service}"],
+        },
+    )
+    return upload, build
+
+
+def build(settings: Settings, client: GoogleClient, source: Source) -> Image:
+    """Make an image of a source, which takes minutes.
+
+    Raises:
+        GoogleError: a request failed.
+        Stopped: the build failed.
+    """
+    upload, submit = build_requests(settings, source)
+    try:
+        client.send(upload)
+    except GoogleError as error:
+        # It is there already.
+        if error.code != "FAILED_PRECONDITION":
+            raise
+    for attempt in range(ATTEMPTS):
+        submitted = client.send(submit)
+        built = _await_end(client, submitted["buildOperation"]["metadata"]["build"])
+        if built["status"] == "SUCCESS":
+            uri = f"{build_config(settings, source)['imageUri']}@{built['results']['images'][0]['digest']}"
+            return Image(uri=uri, base=submitted.get("baseImageUri", ""))
+        if built.get("failureInfo", {}).get("type") not in _PASSING:
+            break
+        client.wait(min(FIRST_WAIT_SECONDS << attempt, LONGEST_WAIT_SECONDS))
+    detail = built.get("statusDetail") or built.get("failureInfo", {}).get("detail")
+    raise Stopped(
+        f"the build of {source.service} has failed: {built['status']}{f': {detail}' if detail else ''}.",
+        f"Its log says why: {built.get('logUrl')}",
+    )
+
+
+def _await_end(client: GoogleClient, build: Resource) -> Resource:
+    asked = method("cloudbuild", "v1", "projects.locations.builds.get").request(build["name"])
+    for _ in range(_LOOKS_AT_BUILD):
+        if build.get("status") not in _GOING_ON:
+            return build
+        client.wait(_SECONDS_BETWEEN)
+        build = client.send(asked)
+    raise Stopped(f"the build {build['name']} is not over in an hour.", f"Its log: {build.get('logUrl')}")

@@ -1,0 +1,225 @@
+"""A service of Cloud Run as it is to be, beside what is there: what differs, and the request that mends it.
+
+The labels of a service and of its revisions say what was deployed; of these, the hash of the source alone is compared.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from deployment.cloud_run.builds import Image, Source, build_config
+from deployment.cloud_run.traffic import Function, State
+from deployment.engine.declared import Declared, merged, top_of
+from deployment.engine.differences import differences
+from deployment.engine.discovery import Request, Resource
+from deployment.engine.plan import Step, request_of
+from deployment.resources.services import SERVICE, what_of
+from deployment.run import Run
+from deployment.settings import Settings
+
+_IMAGE = "report-pipeline/image"
+"""The annotation of a service with the image that was deployed."""
+
+_MAKES_REVISION = {"labels", "latestCreatedRevision", "template", "terminalCondition"}
+"""What is of a revision. All else of a service holds for the revisions that are there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A service as it is to be.
+
+    Attributes:
+        name: such as worker, or console.
+        configuration: how it runs, but for its image.
+        canary: the percentage of the traffic that a new revision gets; 0 for all.
+    """
+
+    name: str
+    source: Source
+    configuration: Resource = field(repr=False)
+    canary: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """A service as it is to be, beside what is there.
+
+    Attributes:
+        function: as it is; None where it is not there.
+        image: the image that is to run; None where it is yet to be built.
+        of_cloud_functions: whether it belongs to Cloud Functions, where older versions deployed it.
+    """
+
+    run: Run
+    wanted: Wanted
+    function: Function | None
+    image: Image | None
+    of_cloud_functions: bool = False
+
+    @property
+    def what(self) -> str:
+        """How the lines of a run name it."""
+        return what_of(self.run.settings, self.wanted.name)
+
+    @cached_property
+    def differing(self) -> tuple[str, ...]:
+        """The paths of the fields that differ."""
+        if self.function is None:
+            return ("template",)
+        service = self.function.service
+        wanted = {**self._fields, "terminalCondition": {"state": "CONDITION_SUCCEEDED"}}
+        found = list(differences(_comparable(service), wanted))
+        # A revision that others have made has another name, and the labels of the one before. Google makes none by
+        # itself. https://docs.cloud.google.com/run/docs/configuring/services/automatic-base-image-updates
+        is_known = _IMAGE in service.get("annotations", {})
+        if is_known and not service.get("latestCreatedRevision", "").endswith(self._end_of_name):
+            found.append("latestCreatedRevision")
+        if self.of_cloud_functions:
+            found.append("labels.goog-managed-by")
+        return tuple(found)
+
+    @property
+    def makes_revision(self) -> bool:
+        """Whether a new revision is deployed."""
+        return any(top_of(each) in _MAKES_REVISION for each in self.differing)
+
+    @property
+    def is_built(self) -> bool:
+        """Whether there is yet to be an image."""
+        return self.makes_revision and self.image is None
+
+    @property
+    def stays_rolled_back(self) -> bool:
+        """Whether the service was rolled back, and is to be deployed from the same source again."""
+        is_canary = bool(self.wanted.canary) and self.makes_revision
+        if self.function is None or self.function.state is not State.OLDER or is_canary:
+            return False
+        return _hash_label(self.function.service) == self.wanted.source.hash
+
+    @property
+    def canary(self) -> str:
+        """The revision that is to have its share of the traffic, and has not yet; empty for none. That of a new service
+        takes all traffic."""
+        if self.function is None or not self.wanted.canary:
+            return ""
+        if self.makes_revision:
+            return self._next_revision
+        has_share = self.function.shares.get(self.function.canary) == self.wanted.canary
+        return "" if has_share else self.function.canary
+
+    @property
+    def goes_to_newest(self) -> bool:
+        """Whether the traffic is to go to the newest revision, and does not. What is divided stops a deployment before
+        this is asked, or is a canary that goes on."""
+        if self.function is None or self.wanted.canary or self.stays_rolled_back:
+            return False
+        return self.function.state in {State.OLDER, State.PINNED}
+
+    @property
+    def changes(self) -> list[tuple[str, str]]:
+        """What a run says of it: verb and what."""
+        what, canary = self.what, self.wanted.canary
+        lines = [("changed", f"{what} to a service of Cloud Run alone")] if self.of_cloud_functions else []
+        if self.differing:
+            lines.append(("created" if self.function is None else "changed", what))
+        if self.canary and self.function is not None:
+            shares = f"{canary} % to {self.canary}, {100 - canary} % to {self.function.serving}"
+            lines.append(("changed", f"traffic of {what}: {shares}"))
+        if self.goes_to_newest:
+            lines.append(("changed", f"traffic of {what} to its newest revision"))
+        return lines
+
+    def request(self) -> Request:
+        """The request that makes it what it is to be."""
+        fields = merged(self._fields, self._release) if self.makes_revision else self._fields
+        tops = tuple(fields) if self.makes_revision else tuple(map(top_of, self.differing))
+        if self.function is not None and (self.canary or self.goes_to_newest):
+            shares = {self.canary: self.wanted.canary, str(self.function.serving): 100 - self.wanted.canary}
+            table = self.function.table(shares if self.canary else None, canary=self.canary)
+            fields, tops = {**fields, "traffic": table}, (*tops, "traffic")
+        declared = Declared(
+            what=self.what, kind=SERVICE, parent=self.run.settings.place, id=self.wanted.source.service, fields=fields
+        )
+        actual = None if self.function is None else self.function.service
+        verb = "created" if actual is None else "changed"
+        request = request_of(Step(declared=declared, verb=verb, what=self.what, actual=actual, fields=tops), {})
+        assert request is not None  # noqa: S101
+        return request
+
+    @property
+    def _fields(self) -> Resource:
+        """What is compared."""
+        source, template = self.wanted.source, self.wanted.configuration["template"]
+        build = build_config(self.run.settings, source)
+        image = self.image or Image(uri=f"{build['imageUri']}@<digest of the build>", base="<base image of the build>")
+        container = {**template["containers"][0], "image": image.uri}
+        if source.function:
+            build["baseImage"] = container["baseImageUri"] = image.base
+        return {
+            **self.wanted.configuration,
+            "labels": {"source-hash": source.hash},
+            "annotations": {_IMAGE: image.uri},
+            "buildConfig": build,
+            "template": {**template, "containers": [container]},
+        }
+
+    @property
+    def _release(self) -> Resource:
+        """What is sent with a new revision, and not compared: a commit that changes nothing of a function does not
+        deploy it again."""
+        run, source = self.run, self.wanted.source
+        labels = {
+            "source-hash": source.hash,
+            "commit": run.commit,
+            "version": run.version.lower().replace(".", "-").replace("+", "-"),
+            "deployment": run.stamp,
+            # The revision that serves, and not always the one that was made before it.
+            "replaces": None if self.function is None else self.function.serving,
+        }
+        return {
+            "labels": labels,
+            "buildConfig": {"sourceLocation": f"gs://{run.settings.sources}/{source.object_name}"},
+            # It has a name, so that a canary gets its share by the request that makes it.
+            "template": {"labels": labels, "revision": self._next_revision},
+        }
+
+    @property
+    def _next_revision(self) -> str:
+        """Each change of a service counts, so that no two have the same."""
+        number = 1 if self.function is None else int(self.function.service["generation"]) + 1
+        return f"{self.wanted.source.service}-{number:05d}{self._end_of_name}"
+
+    @property
+    def _end_of_name(self) -> str:
+        return f"-{self.wanted.source.hash[:4]}"
+
+
+def deployed_image(settings: Settings, source: Source, service: Resource) -> Image | None:
+    """The image that was deployed; None where it was made of something else than a new one would be."""
+    [container, *_] = service["template"].get("containers") or [{}]
+    built, wanted = service.get("buildConfig", {}), build_config(settings, source)
+    base = built.get("baseImage", "")
+    is_other = any(differences({**built, "baseImage": base.rpartition("/")[2]}, wanted))
+    # Older versions leave no annotation.
+    uri: str = service.get("annotations", {}).get(_IMAGE) or container.get("image", "")
+    if is_other or _hash_label(service) != source.hash or not uri.startswith(f"{wanted['imageUri']}@sha256:"):
+        return None
+    return Image(uri=uri, base=base)
+
+
+def _hash_label(service: Resource) -> str:
+    return str(service.get("labels", {}).get("source-hash", ""))
+
+
+def _comparable(service: Resource) -> Resource:
+    """A service in which the order of variables does not matter, nor how their secrets are named."""
+    containers = [
+        {**each, "env": sorted(map(_with_short_name, each.get("env", [])), key=lambda one: str(one["name"]))}
+        for each in service["template"].get("containers", [])
+    ]
+    return {**service, "template": {**service["template"], "containers": containers}}
+
+
+def _with_short_name(variable: Resource) -> Resource:
+    reference = variable.get("valueSource", {}).get("secretKeyRef", {})
+    short = {**reference, "secret": reference.get("secret", "").rpartition("/")[2]}
+    return {**variable, "valueSource": {"secretKeyRef": short}} if reference else variable

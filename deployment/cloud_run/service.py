@@ -1,0 +1,105 @@
+"""Deploys services of Cloud Run that differ from what runs, side by side: builds take minutes, and do not wait for each
+other."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from deployment.cloud_run.builds import Image, build, build_requests, ensure_bucket
+from deployment.cloud_run.comparison import Comparison, Wanted, deployed_image
+from deployment.cloud_run.running import FUNCTION, detachment, is_of_cloud_functions, read_service, settled_service
+from deployment.cloud_run.side_by_side import side_by_side
+from deployment.cloud_run.traffic import Function, State
+from deployment.engine.discovery import Request, Resource
+from deployment.engine.google_error import GoogleError
+from deployment.resources.services import REVISION, SERVICE
+from deployment.run import Run
+from deployment.stopped import Stopped
+
+
+def deploy_services(run: Run, wanted: Sequence[Wanted], *, before: Callable[[], None] = lambda: None) -> set[str]:
+    """Compare services with what runs, and deploy those that differ.
+
+    Args:
+        before: done before the first is changed.
+
+    Returns:
+        the names of those that were changed, or are to be.
+
+    Raises:
+        Stopped: a build failed, or a new revision did not start.
+    """
+    report, changing = run.report, []
+    for each in side_by_side(lambda one: _compare(run, one, read_service(run, one.name)), wanted):
+        if each.function is not None and each.differing:
+            report.differs(each.what, each.differing)
+        if each.function is not None and each.stays_rolled_back:
+            report.by_hand(
+                f"{each.what} was rolled back and stays so: {each.function.serving} serves, and not the newest "
+                "revision.",
+                f"To send all traffic to the newest: {run.options.itself} --promote --only={each.wanted.name}",
+            )
+        if each.changes:
+            changing.append(each)
+        else:
+            report.note("unchanged", each.what)
+    if changing:
+        before()
+    if any(each.is_built for each in changing):
+        ensure_bucket(run)
+    for each in changing:
+        for request in _planned(each):
+            run.plans(request)
+    done = (each.changes for each in changing) if report.only_says else side_by_side(_deploy, changing)
+    for lines in done:
+        for verb, what in lines:
+            report.note(verb, what)
+    return {each.wanted.name for each in changing}
+
+
+def _compare(run: Run, wanted: Wanted, service: Resource | None, image: Image | None = None) -> Comparison:
+    if service is None:
+        return Comparison(run=run, wanted=wanted, function=None, image=image)
+    function = Function(wanted.name, service)
+    # Which of them has served before the canary, their times and labels say.
+    if wanted.canary and function.state is State.CANARY:
+        function = Function(wanted.name, service, run.client.all_of(REVISION, service["name"]))
+    image = image or deployed_image(run.settings, wanted.source, service)
+    is_older = is_of_cloud_functions(run, service)
+    return Comparison(run=run, wanted=wanted, function=function, image=image, of_cloud_functions=is_older)
+
+
+def _planned(comparison: Comparison) -> Iterator[Request]:
+    if comparison.is_built:
+        yield from build_requests(comparison.run.settings, comparison.wanted.source)
+    if comparison.of_cloud_functions and comparison.function is not None:
+        yield detachment(comparison.function.service)
+    yield comparison.request()
+
+
+def _deploy(comparison: Comparison) -> list[tuple[str, str]]:
+    """Make a service what it is to be, and return what a run says of it. Threads do it side by side."""
+    run, wanted, lines = comparison.run, comparison.wanted, []
+    image = build(run.settings, run.client, wanted.source) if comparison.is_built else comparison.image
+    if comparison.of_cloud_functions and comparison.function is not None:
+        run.client.await_end(FUNCTION, run.client.send(detachment(comparison.function.service)))
+        lines = comparison.changes[:1]
+    # A build takes a while, in which somebody may have changed the service.
+    current = _compare(run, wanted, settled_service(run, wanted.name), image)
+    if not (changes := current.changes):
+        return lines
+
+    def is_done() -> Resource | None:
+        nonlocal current
+        current = _compare(run, wanted, settled_service(run, wanted.name), image)
+        return None if current.changes or current.function is None else current.function.service
+
+    try:
+        run.client.send_anew(lambda: current.request(), kind=SERVICE, is_done=is_done)
+    except GoogleError as error:
+        if "/operations/" not in error.request:
+            raise
+        raise Stopped(
+            f"{current.what} is not ready: {error.message}",
+            "The revision before goes on serving. If the new one did not start, the log whose address is above says "
+            "why.",
+        ) from None
+    return [*lines, *changes]

@@ -1,0 +1,98 @@
+"""What is deployed of a function and of the console: files that git tracks, and few that are made here.
+
+What somebody has left in a folder, such as a key, is not deployed.
+"""
+
+import gzip
+import hashlib
+import io
+import re
+import subprocess
+import tarfile
+from pathlib import Path
+
+Files = dict[str, bytes]
+"""By their names, with slashes between the parts."""
+
+IMAGE_TIME = 315532801
+"""The time that buildpacks give to every file of an image, in Unix seconds.
+https://github.com/buildpacks/lifecycle/issues/1358"""
+
+MAIN = """\
+import gc
+import os
+
+# Pydantic would look for plugins in the metadata of every package: https://github.com/pydantic/pydantic/pull/8767
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
+# What is imported stays. To look for garbage in it takes a fifth of the start, and copies the pages that the server's
+# processes share: https://docs.python.org/3/library/gc.html#gc.freeze
+gc.disable()
+from functions.{function}.main import {function}  # the entry point
+
+gc.freeze()
+gc.enable()
+"""
+_LEFT_OUT = re.compile(r"(.*/)?(\.[^/]*|requirements\.txt|requirements\.lock|test_[^/]*\.py)(/.*)?")
+_REPORTS = ("report_kit", "kinds")
+"""What reports are made of: for the worker and the console."""
+
+
+def function_source(root: Path, function: str) -> Files:
+    """A function, by its folder in functions/ of a checkout: its own code, the shared code and its locked requirements,
+    nothing else."""
+    reports = _REPORTS if function == "worker" else ()
+    return {
+        **_tracked(root, "functions/__init__.py", "functions/shared", f"functions/{function}", *reports),
+        "requirements.txt": (root / "functions" / function / "requirements.lock").read_bytes(),
+        "main.py": MAIN.format(function=function).encode(),
+    }
+
+
+def console_source(root: Path, runtime: str) -> Files:
+    """The console: its code, the worker's for the previews, and what says how to run it on a runtime such as python314.
+    https://docs.cloud.google.com/docs/buildpacks/python"""
+    # The schedule is for the overview, which says when the next run is.
+    paths = ("functions/__init__.py", "functions/shared", "functions/worker", *_REPORTS, "operations", "scheduler.yaml")
+    return {
+        **_tracked(root, *paths),
+        "requirements.txt": (root / "operations" / "console" / "requirements.lock").read_bytes(),
+        "Procfile": b"web: python -m operations.console.deployed\n",
+        ".python-version": re.sub(r"python(\d)(\d+)", r"\1.\2", runtime).encode() + b"\n",
+    }
+
+
+def hash_of(files: Files) -> str:
+    """A hash of the names and contents, the same for the same content wherever and whenever it is made."""
+    digest = hashlib.sha256()
+    for name in _in_order(files):
+        digest.update(f"{name}\0{len(files[name])}\0".encode())
+        digest.update(files[name])
+    return digest.hexdigest()
+
+
+def packed(files: Files) -> bytes:
+    """The files as a gzipped tar archive, the same for the same files."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for name in _in_order(files):
+            member = tarfile.TarInfo(name)
+            member.size, member.mtime = len(files[name]), IMAGE_TIME
+            tar.addfile(member, io.BytesIO(files[name]))
+    return gzip.compress(archive.getvalue(), compresslevel=6, mtime=0)
+
+
+def _in_order(files: Files) -> list[str]:
+    return sorted(files, key=lambda name: name.split("/"))
+
+
+def _tracked(root: Path, *paths: str) -> Files:
+    command = ["git", "-C", str(root), "ls-files", "-z", "--", *paths]
+    listed = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout  # noqa: S603  the operator's own git
+    return {
+        name: (root / name).read_bytes()
+        for name in filter(None, listed.decode().split("\0"))
+        if not _LEFT_OUT.fullmatch(name)
+        # One that was deleted is tracked until the next commit.
+        and (root / name).is_file()
+    }

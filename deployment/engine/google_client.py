@@ -1,0 +1,191 @@
+"""Sends requests to Google, and tries again what passes by itself."""
+
+import os
+import time
+from collections.abc import Callable
+
+import requests
+from google.auth.exceptions import RefreshError, TransportError
+from google.auth.transport.requests import AuthorizedSession
+
+from deployment.engine.declared import Kind
+from deployment.engine.discovery import Request, Resource
+from deployment.engine.google_error import GoogleError
+
+ATTEMPTS = 10
+FIRST_WAIT_SECONDS = 2
+LONGEST_WAIT_SECONDS = 60
+_CALL_SECONDS = 60.0
+_LOOKS_AT_OPERATION = 300
+
+_ON_THE_PROJECTS_QUOTA = frozenset({"billingbudgets", "cloudquotas", "firebaserules"})
+"""Interfaces that count for the quota of the project that is deployed to, whose interfaces are enabled.
+https://cloud.google.com/docs/quotas/set-quota-project"""
+
+
+class GoogleClient:
+    """Google's interfaces, as one account. Threads may share it. What fails is a GoogleError.
+
+    Args:
+        session: sends requests as the account.
+        project: the project that is deployed to.
+        wait: waits for so many seconds.
+        say: is told of each new attempt.
+        apis_may_be_off: whether a disabled interface is an answer, as before the run that enables it.
+
+    Attributes:
+        wait: see above.
+    """
+
+    def __init__(
+        self,
+        session: AuthorizedSession,
+        project: str,
+        *,
+        wait: Callable[[float], None] = time.sleep,
+        say: Callable[[str], None] = print,
+        apis_may_be_off: bool = False,
+    ) -> None:
+        self._session = session
+        self._project = project
+        self.wait = wait
+        self._say = say
+        self.apis_may_be_off = apis_may_be_off
+
+    def send(self, request: Request, *, is_done: Callable[[], Resource | None] | None = None) -> Resource:
+        """Send a request until it works or cannot succeed."""
+        return self._send(lambda: request, is_done)
+
+    def send_anew(
+        self,
+        make: Callable[[], Request],
+        *,
+        kind: Kind | None = None,
+        is_done: Callable[[], Resource | None] | None = None,
+    ) -> None:
+        """Send a request that is made anew for each attempt, of what is there by then.
+
+        Args:
+            make: reads what is there, and makes the request.
+            kind: what it is about, where the attempt is over with what the request begins.
+            is_done: as above.
+        """
+        self._send(make, is_done, kind)
+
+    def where_off(self) -> "GoogleClient":
+        """This client, to which a disabled interface is an answer."""
+        return GoogleClient(self._session, self._project, wait=self.wait, say=self._say, apis_may_be_off=True)
+
+    def _send(
+        self, make: Callable[[], Request], is_done: Callable[[], Resource | None] | None, kind: Kind | None = None
+    ) -> Resource:
+        for attempt in range(1, ATTEMPTS + 1):
+            request = make()
+            try:
+                return self._attempt(request, kind)
+            except GoogleError as error:
+                is_made = error.code == "ALREADY_EXISTS" and attempt > 1
+                if attempt == ATTEMPTS or not (is_made or self._passes(request, error)):
+                    raise
+                seconds = min(FIRST_WAIT_SECONDS << (attempt - 1), LONGEST_WAIT_SECONDS)
+                self._say(f"    trying again in {seconds} s: {error.code}: {error.message}")
+            self.wait(seconds)
+            if is_done is not None and (made := is_done()) is not None:
+                return made
+        raise AssertionError  # pragma: no cover
+
+    def read_if_there(self, request: Request) -> Resource | None:
+        """What a request reads; None where there is none, or where the interface is off and may be."""
+        try:
+            return self.read(request)
+        except GoogleError as error:
+            if error.is_absence:
+                return None
+            raise
+
+    def all_of(self, kind: Kind, parent: str) -> list[Resource]:
+        """The resources of a list, whatever number of pages they take; none where the interface is off and may be."""
+        method = kind.method("list")
+        found: list[Resource] = []
+        query = {"filter": kind.list_filter} if kind.list_filter else {}
+        while True:
+            asked = method.request(parent, query=query)
+            page = (self.read_if_there(asked) if kind.in_another else self.read(asked)) or {}
+            found += page.get(method.list_field(), [])
+            if not page.get("nextPageToken"):
+                return found
+            query["pageToken"] = page["nextPageToken"]
+
+    def await_end(self, kind: Kind, operation: Resource) -> None:
+        """Wait for what a request has begun.
+
+        Args:
+            kind: what it is about.
+            operation: the answer to the request; a resource, where that was looked up after all, has come to its end.
+        """
+        for _ in range(_LOOKS_AT_OPERATION):
+            if "error" in operation:
+                raise GoogleError.of_operation(operation["name"], operation["error"])
+            if operation.get("done") or "/operations/" not in operation.get("name", ""):
+                return
+            self.wait(FIRST_WAIT_SECONDS)
+            operation = self.send(kind.operation(operation["name"]))
+        raise GoogleError.of_operation(operation["name"], {"code": 4, "message": "It is not over in ten minutes."})
+
+    def read(self, request: Request) -> Resource | None:
+        """What a request reads; None where the interface is off and may be."""
+        try:
+            return self.send(request)
+        except GoogleError as error:
+            if error.api_is_off and self.apis_may_be_off:
+                return None
+            raise
+
+    def _passes(self, request: Request, error: GoogleError) -> bool:
+        if error.api_is_off:
+            return not self.apis_may_be_off
+        # With the same etag it would be refused again: somebody changed the resource after it was read.
+        if error.code == "ABORTED" and (request.body or {}).get("etag"):
+            return False
+        # What a new resource, or a policy, names may not be seen everywhere yet, though it is there.
+        is_unseen = {"create": "NOT_FOUND", "setIamPolicy": "INVALID_ARGUMENT"}.get(request.method.verb) == error.code
+        return error.passes or is_unseen
+
+    def _attempt(self, request: Request, kind: Kind | None) -> Resource:
+        answer = self._send_once(request)
+        if kind is not None:
+            self.await_end(kind, answer)
+        return answer
+
+    def _send_once(self, request: Request) -> Resource:
+        name = f"{request.method.id} {request.target}"
+        api = request.method.api
+        try:
+            answer = self._session.request(  # type: ignore[no-untyped-call]
+                request.method.http_method,
+                f"{endpoint_of(api)}/{request.path}",
+                params=dict(request.query),
+                json=request.body,
+                data=request.content,
+                headers={"X-Goog-User-Project": self._project} if api in _ON_THE_PROJECTS_QUOTA else None,
+                timeout=_CALL_SECONDS,
+            )
+            document = answer.json() if answer.content else {}
+        except requests.exceptions.JSONDecodeError:
+            document = answer.text
+        except RefreshError as error:
+            raise GoogleError(
+                request=name, status=0, code="UNAUTHENTICATED", message=str(error.args[0] if error.args else error)
+            ) from None
+        except (requests.exceptions.RequestException, TransportError) as error:
+            raise GoogleError.of_connection(name, error) from None
+        if not answer.ok or not isinstance(document, dict):
+            raise GoogleError.of_answer(name, answer.status_code, document)
+        return document
+
+
+def endpoint_of(api: str) -> str:
+    """Where an interface is: where gcloud looks for it, too.
+    https://cloud.google.com/sdk/docs/properties#setting_properties_using_environment_variables"""
+    overridden = os.environ.get(f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{api.upper()}")
+    return (overridden or f"https://{api}.googleapis.com").rstrip("/")

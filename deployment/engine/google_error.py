@@ -1,0 +1,194 @@
+"""What went wrong with a request, and what to do about it: by the codes, reasons and details of Google's errors.
+
+https://cloud.google.com/apis/design/errors
+https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+_PASSING = frozenset({"RESOURCE_EXHAUSTED", "UNAVAILABLE", "INTERNAL", "DEADLINE_EXCEEDED", "ABORTED", "UNKNOWN"})
+"""Codes of what passes by itself."""
+
+_CODES = (
+    *("OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS"),
+    *("PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED"),
+    *("INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"),
+)
+"""By their numbers. https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto"""
+
+_API_OFF = "SERVICE_DISABLED"
+_BILLING = "link a billing account: gcloud billing projects link {project} --billing-account=ACCOUNT"
+_LOG_IN = "log in again: gcloud auth application-default login, or gcloud auth login"
+
+_UNSEEN_ROLE = "Permission denied on secret"
+"""What Cloud Run says, without a reason of its own, of an account that has had its role for a moment only."""
+
+_ADVICE_FOR_REASON = {
+    _API_OFF: "an API that was just enabled can take ten minutes to be ready; wait a little.",
+    "BILLING_DISABLED": _BILLING,
+    "UREQ_PROJECT_BILLING_NOT_FOUND": _BILLING,
+    "ACCESS_TOKEN_EXPIRED": _LOG_IN,
+    "USER_PROJECT_DENIED": (
+        "your account needs roles/serviceusage.serviceUsageConsumer on {project}, whose quota the calls count for."
+    ),
+}
+"""By the reason of an ErrorInfo.
+https://github.com/googleapis/googleapis/blob/master/google/api/error_reason.proto"""
+
+_ADVICE_FOR_METHOD = {
+    ("run.projects.locations.builds.submit", "FAILED_PRECONDITION"): (
+        'Cloud Build builds only in some regions for this project: docs/start/deploy.md names them under "Choose the '
+        'settings".'
+    ),
+    ("cloudtasks.projects.locations.queues.create", "FAILED_PRECONDITION"): (
+        "Cloud Tasks keeps a deleted queue's name for some days; set QUEUE_NAME to another one."
+    ),
+}
+
+_ADVICE_FOR_QUOTA = {
+    "CpuAllocPerProjectRegion": (
+        "a function may have more CPUs than Cloud Run's quota in the region: lower its MAX_INSTANCES or CPU in "
+        'deploy.env, or ask for more, as docs/guides/deployment.md says under "CPUs".'
+    )
+}
+"""By the name of the quota, which the message has."""
+
+_ADVICE_FOR_CODE = {
+    "UNAUTHENTICATED": _LOG_IN,
+    "PERMISSION_DENIED": (
+        "your account lacks a permission. An administrator grants what a deployment needs: "
+        "./deploy.sh --bootstrap --deployer=MEMBER (docs/guides/permissions.md)."
+    ),
+    "RESOURCE_EXHAUSTED": (
+        "a quota is used up; wait a minute, or ask for more at "
+        "https://console.cloud.google.com/iam-admin/quotas?project={project}"
+    ),
+    "INVALID_ARGUMENT": "a setting is not one that Google takes; the message names it.",
+}
+_ADVICE_FOR_POLICY = (
+    "a policy of your organization forbids this; ask who administers it for an exception for {project}."
+)
+_NO_ADVICE = 'see docs/guides/deployment.md, "Errors that people meet".'
+
+
+@dataclass(kw_only=True, eq=False)
+class GoogleError(Exception):
+    """A request that failed.
+
+    Attributes:
+        request: the method and what it was about.
+        status: of HTTP; 0 where no answer came.
+        code: the canonical code, such as PERMISSION_DENIED.
+        message: Google's, or the connection's.
+        reason: of the ErrorInfo, such as SERVICE_DISABLED; empty where there is none.
+        consumer: of the ErrorInfo: the project whose quota the request counts for; empty where there is none.
+        violations: of quotas and preconditions, a line each.
+        links: what Google links to as help.
+    """
+
+    request: str
+    status: int
+    code: str
+    message: str
+    reason: str = ""
+    consumer: str = ""
+    violations: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+
+    @classmethod
+    def of_answer(cls, request: str, status: int, document: Any) -> "GoogleError":
+        """The error in an answer, which may be none of Google's: that of a proxy, for example."""
+        error = document.get("error") if isinstance(document, dict) else None
+        if not isinstance(error, dict):
+            return cls(request=request, status=status, code=_code_of(status), message=str(document)[:1000])
+        details = [each for each in error.get("details", []) if isinstance(each, dict)]
+        return cls(
+            request=request,
+            status=status,
+            code=error.get("status") or _code_of(status),
+            message=error.get("message", ""),
+            reason=next((each["reason"] for each in details if "reason" in each), ""),
+            consumer=next(
+                (
+                    each["metadata"]["consumer"].rpartition("/")[2]
+                    for each in details
+                    if "consumer" in each.get("metadata", {})
+                ),
+                "",
+            ),
+            violations=tuple(_violations(details)),
+            links=tuple(link["url"] for each in details for link in each.get("links", []) if "url" in link),
+        )
+
+    @classmethod
+    def of_connection(cls, request: str, error: Exception) -> "GoogleError":
+        """That no answer came: nobody knows whether the request was carried out."""
+        return cls(request=request, status=0, code="UNAVAILABLE", message=str(error))
+
+    @classmethod
+    def of_operation(cls, name: str, status: dict[str, Any]) -> "GoogleError":
+        """How an operation ended. https://cloud.google.com/apis/design/errors#error_model"""
+        document = {"error": {**status, "status": _CODES[status["code"]]}}
+        return cls.of_answer(name, HTTPStatus.OK, document)
+
+    def __str__(self) -> str:
+        return self.message
+
+    @property
+    def passes(self) -> bool:
+        """Whether it passes by itself, so that another attempt is of use."""
+        is_unseen = _UNSEEN_ROLE in self.message
+        return self.code in _PASSING or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.api_is_off or is_unseen
+
+    @property
+    def api_is_off(self) -> bool:
+        """Whether the interface is not enabled, or not yet."""
+        return self.reason == _API_OFF
+
+    @property
+    def is_absence(self) -> bool:
+        """Whether what the request is about is not there."""
+        return self.code == "NOT_FOUND"
+
+    def report(self, project: str) -> Iterator[str]:
+        """Lines for the operator: what Google says, and what to do."""
+        yield f"Request: {self.request}"
+        yield f"Google says: {self.code}{f' ({self.reason})' if self.reason else ''}: {self.message}"
+        yield from (f"  {violation}" for violation in self.violations)
+        yield from (f"  {link}" for link in self.links)
+        is_policy = any("constraints/" in violation for violation in self.violations)
+        advice = (
+            next((advice for quota, advice in _ADVICE_FOR_QUOTA.items() if quota in self.message), "")
+            or _ADVICE_FOR_REASON.get(self.reason)
+            or _ADVICE_FOR_METHOD.get((self.request.partition(" ")[0], self.code))
+            or _ADVICE_FOR_CODE.get(self.code)
+            or _NO_ADVICE
+        )
+        yield f"What to do: {(_ADVICE_FOR_POLICY if is_policy else advice).format(project=project)}"
+
+
+def _violations(details: list[dict[str, Any]]) -> Iterator[str]:
+    for detail in details:
+        for violation in [*detail.get("violations", []), *detail.get("fieldViolations", [])]:
+            yield ": ".join(
+                str(violation[key]) for key in ("type", "subject", "field", "description") if violation.get(key)
+            )
+
+
+def _code_of(status: int) -> str:
+    """The code where an answer names none. https://cloud.google.com/apis/design/errors#handling_errors"""
+    known = {
+        HTTPStatus.BAD_REQUEST: "INVALID_ARGUMENT",
+        HTTPStatus.UNAUTHORIZED: "UNAUTHENTICATED",
+        HTTPStatus.FORBIDDEN: "PERMISSION_DENIED",
+        HTTPStatus.NOT_FOUND: "NOT_FOUND",
+        HTTPStatus.CONFLICT: "ABORTED",
+        HTTPStatus.PRECONDITION_FAILED: "FAILED_PRECONDITION",
+        HTTPStatus.TOO_MANY_REQUESTS: "RESOURCE_EXHAUSTED",
+        HTTPStatus.SERVICE_UNAVAILABLE: "UNAVAILABLE",
+        HTTPStatus.GATEWAY_TIMEOUT: "DEADLINE_EXCEEDED",
+    }
+    return known.get(HTTPStatus(status), "UNKNOWN") if status in set(HTTPStatus) else "UNKNOWN"

@@ -1,0 +1,119 @@
+"""Reads what is there, side by side, and carries a plan out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+
+from deployment.engine.declared import Declared, full_name
+from deployment.engine.differences import differences
+from deployment.engine.discovery import Resource
+from deployment.engine.google_client import GoogleClient
+from deployment.engine.google_error import GoogleError
+from deployment.engine.plan import Found, PolicyStep, Step, policy_request, request_of
+from deployment.engine.policy import read_request
+
+_SIDE_BY_SIDE = 8
+
+
+def read(declared: Sequence[Declared], client: GoogleClient) -> Found:
+    """What is there."""
+    threads = ThreadPoolExecutor(_SIDE_BY_SIDE)
+    try:
+        return _read(declared, client, threads)
+    finally:
+        # After one that failed, the others are of no use.
+        threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _read(declared: Sequence[Declared], client: GoogleClient, threads: ThreadPoolExecutor) -> Found:
+    lists = {(each.kind, each.listed_in or each.parent) for each in declared if each.is_listed}
+    listed = {(kind, parent): threads.submit(client.all_of, kind, parent) for kind, parent in lists}
+    own = {
+        each.what: threads.submit(client.read_if_there, each.kind.method("get").request(each.name))
+        for each in declared
+        if not (each.is_listed or each.policy_alone)
+    }
+    policies = {
+        each.what: threads.submit(client.read, read_request(each.kind.method("getIamPolicy"), each.name))
+        for each in declared
+        if (each.grants or each.takes_back) and not each.absent
+    }
+    found: dict[str, list[Resource]] = {}
+    for each in declared:
+        if each.policy_alone:
+            found[each.what] = []
+        elif not each.is_listed:
+            resource = own[each.what].result()
+            found[each.what] = [] if resource is None else [resource]
+        else:
+            matching = [one for one in listed[each.kind, each.listed_in or each.parent].result() if matches(each, one)]
+            found[each.what] = matching if each.absent else matching[:1]
+    return Found(
+        resources=found, policies={what: _policy(each, is_there=bool(found[what])) for what, each in policies.items()}
+    )
+
+
+def _policy(read: Future[Resource | None], *, is_there: bool) -> Resource:
+    """A policy that was read; an empty one of a resource that is not there."""
+    try:
+        return read.result() or {}
+    except GoogleError as error:
+        if error.is_absence and not is_there:
+            return {}
+        raise
+
+
+def matches(declared: Declared, resource: Resource) -> bool:
+    """Whether a resource of a list is a declared one."""
+    name = str(resource.get("name"))
+    is_its = name == declared.name if declared.id else not declared.listed_in or name.startswith(f"{declared.parent}/")
+    return is_its and not list(differences(resource, declared.found_by))
+
+
+def apply(steps: Sequence[Step | PolicyStep], client: GoogleClient, done: Callable[[Step | PolicyStep], None]) -> None:
+    """Carry a plan out, one request after the other, as Cloud Monitoring asks for.
+    https://cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.alertPolicies/create"""
+    names = {
+        step.declared.what: full_name(step.declared, step.actual)
+        for step in steps
+        if isinstance(step, Step) and step.actual
+    }
+    for step in steps:
+        if isinstance(step, PolicyStep):
+            if step.missing or step.too_many:
+                _grant(step, client)
+        elif (request := request_of(step, names)) is not None:
+            made = client.send(request, is_done=_look_up(step, client))
+            if step.declared.kind.operations:
+                client.await_end(step.declared.kind, made)
+            if step.verb == "created":
+                names[step.declared.what] = full_name(step.declared, made)
+        done(step)
+
+
+def _grant(step: PolicyStep, client: GoogleClient) -> None:
+    """Change a policy as it is by now, again if somebody else has changed it meanwhile."""
+    asked = read_request(step.declared.kind.method("getIamPolicy"), step.declared.name)
+    for each in step.missing:
+        if each.member in step.declared.asked_first:
+            client.send(step.declared.asked_first[each.member])
+    client.send_anew(lambda: policy_request(replace(step, policy=client.send(asked))))
+
+
+def _look_up(step: Step, client: GoogleClient) -> Callable[[], Resource | None] | None:
+    """How to look for what a step made whose answer was lost."""
+    if step.verb == "created":
+        return lambda: next(iter(_read_one(step.declared, client)), None)
+    if step.verb == "removed":
+        return lambda: None if _is_there(step, client) else {}
+    return None
+
+
+def _read_one(declared: Declared, client: GoogleClient) -> Sequence[Resource]:
+    found: Mapping[str, Sequence[Resource]] = read([declared], client).resources
+    return found[declared.what]
+
+
+def _is_there(step: Step, client: GoogleClient) -> bool:
+    name = full_name(step.declared, step.actual or {})
+    return any(full_name(step.declared, one) == name for one in _read_one(step.declared, client))

@@ -1,0 +1,35 @@
+"""What the kinds of report need: the settings, secrets and roles of their files needs.yaml
+(docs/guides/python-reports.md)."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from deployment.env_file import RESERVED
+from deployment.kind_needs import unlocked
+from deployment.settings import Settings
+from deployment.stopped import Stopped
+from functions.shared.needs import InvalidNeeds, Needs, load
+
+
+def load_kinds(root: Path) -> Mapping[str, Needs]:
+    """The needs of all kinds that have any."""
+    try:
+        found = load(root / "kinds", reserved=RESERVED)
+    except InvalidNeeds as error:
+        raise Stopped(str(error)) from None
+    lock = root / "functions" / "worker" / "requirements.lock"
+    for kind, package in unlocked(found, lock):
+        raise Stopped(f"the kind {kind} needs {package}, which is not in {lock.relative_to(root)}: make lock")
+    return found
+
+
+def wrong_needs(settings: Settings) -> Iterator[str]:
+    """Each setting that a kind needs and that is not set, a line each."""
+    named = set()
+    for kind, needs in settings.kinds.items():
+        for name, each in needs.settings.items():
+            if each.default is None and not settings.value(name) and name not in named:
+                named.add(name)
+                yield (
+                    f"{name} is not set, and the kind {kind} needs it ({each.about.rstrip('.')}): set it in deploy.env."
+                )

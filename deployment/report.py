@@ -1,0 +1,131 @@
+"""Tells the operator what a run does, and keeps what it sums up at its end."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from deployment.engine.discovery import Request
+from deployment.engine.plan import PolicyStep, Step, summary
+from deployment.engine.policy import Grant, grants_in
+from deployment.members import removal
+from deployment.options import Options
+
+
+@dataclass(kw_only=True)
+class Report:
+    """The lines of a run.
+
+    Attributes:
+        options: of the command line.
+        looks_only: whether what differs is an administrator's to change (deployment/bootstrap.py).
+        current: the step that is carried out; empty before the first and after the last.
+        counts: of the lines, by their verbs.
+        granted: all that the policies grant that were read, each with the resource as gcloud's commands name it.
+        known: what of it the run grants or takes back.
+        missing: what an administrator has yet to make.
+        superfluous: what an administrator has yet to take back.
+        plan: the requests that change something, for machines.
+    """
+
+    options: Options
+    looks_only: bool = False
+    current: str = ""
+    counts: Counter[str] = field(default_factory=Counter)
+    granted: list[tuple[str, Grant]] = field(default_factory=list)
+    known: set[tuple[str, Grant]] = field(default_factory=set)
+    missing: list[str] = field(default_factory=list)
+    superfluous: list[str] = field(default_factory=list)
+    plan: list[dict[str, Any]] = field(default_factory=list)
+    _last: list[str] = field(default_factory=list)
+
+    @property
+    def only_says(self) -> bool:
+        """Whether the run changes nothing of this."""
+        return self.options.dry_run or self.looks_only
+
+    def step(self, name: str, title: str) -> None:
+        """Begin a step."""
+        self.current = name
+        self.say(title)
+
+    def say(self, line: str) -> None:
+        """Print a line."""
+        print(line, flush=True)
+
+    def warn(self, line: str) -> None:
+        """Print a warning."""
+        print(f"Warning: {line}", file=sys.stderr, flush=True)
+
+    def warn_last(self, first: str, *rest: str) -> None:
+        """Keep a warning for the end, where it is not missed."""
+        self._last += [f"Warning: {first}", *(f"  {line}" for line in rest)]
+
+    def say_last(self) -> None:
+        """Print the warnings that were kept."""
+        print(*self._last, sep="\n", end="\n" if self._last else "", file=sys.stderr, flush=True)
+
+    def detail(self, line: str) -> None:
+        """Print a line that only a verbose run has."""
+        if self.options.verbose:
+            print(f"    {line}", file=sys.stderr)
+
+    def planned(self, request: Request | str) -> None:
+        """Name a request that a dry run leaves out."""
+        if self.options.dry_run and not self.options.check:
+            self.say(f"    {summary(request) if isinstance(request, Request) else request}")
+
+    def note(self, verb: str, what: str) -> None:
+        """Keep a line of the sum, and print it."""
+        if self.looks_only and verb != "unchanged":
+            (self.superfluous if verb == "removed" else self.missing).append(what)
+            if not self.options.dry_run:
+                return
+        self.counts[verb] += 1
+        if verb == "unchanged":
+            self.detail(f"as it should be: {what}")
+        else:
+            self.say(f"  {'to be ' if self.options.dry_run else ''}{verb}: {what}")
+
+    def differs(self, what: str, differing: Iterable[str]) -> None:
+        """Name the fields in which a resource differs."""
+        line = f"differs in {what}: {' '.join(differing)}"
+        if self.options.check:
+            self.say(f"    {line}")
+        else:
+            self.detail(line)
+
+    def by_hand(self, first: str, *rest: str) -> None:
+        """Name what differs and stays as it is."""
+        self.counts["by-hand"] += 1
+        self.warn_last(first, *rest)
+
+    def found(self, steps: Sequence[Step | PolicyStep]) -> None:
+        """Name the fields that differ, and what was changed by hand and stays; keep who may do what."""
+        for each in steps:
+            if isinstance(each, PolicyStep):
+                where = each.declared.in_gcloud
+                self.granted += [(where, grant) for grant in grants_in(each.policy)]
+                self.known |= {(where, grant) for grant in (*each.declared.grants, *each.too_many)}
+                continue
+            if each.actual is not None and (lines := each.declared.left_alone(each.actual)):
+                self.by_hand(*lines)
+            if each.fields:
+                self.differs(each.what, each.fields)
+
+    def done(self, step: Step | PolicyStep) -> None:
+        """Name what was done, or is to be done."""
+        for verb, what in step.lines:
+            self.note(verb, what)
+        if step.declared.if_taken_back and isinstance(step, PolicyStep) and step.too_many:
+            self.say(f"  {step.declared.if_taken_back}")
+
+    def asks(self, step: PolicyStep) -> None:
+        """Say for the end of the run what only an administrator takes back."""
+        where = step.declared.where or (lambda _: step.declared.what)
+        for each in step.too_many:
+            self.warn_last(
+                f"{each.who} no longer needs {each.role} on {where(each)}. An administrator takes it back:",
+                removal(step.declared.in_gcloud, each),
+            )

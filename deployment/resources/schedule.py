@@ -1,0 +1,61 @@
+"""The job that calls the dispatcher, as scheduler.yaml says it."""
+
+import base64
+
+from deployment.engine.declared import Declared, Kind
+from deployment.flags_file import fields_of
+from deployment.settings import Settings
+
+JOB = Kind(api="cloudscheduler", version="v1", collection="projects.locations.jobs", id_in="body")
+
+FIELDS = {
+    "--schedule": "schedule",
+    "--time-zone": "timeZone",
+    "--http-method": "httpTarget.httpMethod",
+    "--message-body": "httpTarget.body",
+    "--attempt-deadline": "attemptDeadline",
+    "--max-retry-attempts": "retryConfig.retryCount",
+    "--max-retry-duration": "retryConfig.maxRetryDuration",
+    "--min-backoff": "retryConfig.minBackoffDuration",
+    "--max-backoff": "retryConfig.maxBackoffDuration",
+    "--max-doublings": "retryConfig.maxDoublings",
+    "--description": "description",
+}
+"""The field that each flag of `gcloud scheduler jobs create http` sets."""
+
+_MARK = "[paused by deploy.sh]"
+
+
+def job(settings: Settings, *, is_marked: bool) -> Declared:
+    """The job."""
+    fields = fields_of(settings.root / "scheduler.yaml", FIELDS)
+    url = settings.url("dispatcher")
+    target = fields.setdefault("httpTarget", {})
+    target |= {
+        "uri": f"{url}/",
+        "httpMethod": target.get("httpMethod", "POST").upper(),
+        "oidcToken": {"serviceAccountEmail": settings.account("scheduler"), "audience": url},
+    }
+    if "body" in target:
+        target["body"] = base64.b64encode(target["body"].encode()).decode()
+    if is_marked and "description" in fields:
+        fields["description"] = marked(fields["description"])
+    return Declared(
+        what=f"job {settings.job}",
+        kind=JOB,
+        parent=settings.place,
+        id=settings.job,
+        fields=fields,
+        # It runs as soon as it is made, and is paused then.
+        at_first={"description": marked("")},
+    )
+
+
+def marked(description: str) -> str:
+    """A description with the mark at its end."""
+    return f"{unmarked(description)} {_MARK}".lstrip()
+
+
+def unmarked(description: str) -> str:
+    """A description without the mark."""
+    return description.removesuffix(_MARK).removesuffix(" ")

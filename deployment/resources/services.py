@@ -1,0 +1,107 @@
+"""The services of Cloud Run, which the functions and the console are: how they run, and who calls them.
+
+https://cloud.google.com/run/docs/reference/rest/v2/projects.locations.services
+"""
+
+from collections.abc import Mapping
+
+from deployment.engine.declared import Declared, Kind
+from deployment.engine.discovery import Resource
+from deployment.engine.policy import Grant
+from deployment.settings import Settings
+
+SERVICE = Kind(
+    api="run",
+    version="v2",
+    collection="projects.locations.services",
+    id_in="serviceId",
+    masks_whole_fields=True,
+    operations="projects.locations.operations",
+)
+REVISION = Kind(api="run", version="v2", collection="projects.locations.services.revisions")
+CALLS = "roles/run.invoker"
+ANYBODY = ("allUsers", "allAuthenticatedUsers")
+
+_CALLERS = {
+    # Cloud Tasks brings the rest of a long run.
+    "dispatcher": ("scheduler", "tasks"),
+    "worker": ("tasks",),
+    "dlq-handler": ("events",),
+}
+"""The accounts by which a function is called. Everybody can call the others, which know by themselves whom they listen
+to: recipients by their link, the mail provider by its signature."""
+
+_SECONDS = {"dispatcher": 1800, "console": 300}
+"""The timeout of a service. A dispatcher's run may take as long as Cloud Scheduler and Cloud Tasks wait; a report's
+task is given up after two minutes (functions/shared/queues/retry_policy.py)."""
+_OTHER_SECONDS = 120
+
+
+def what_of(settings: Settings, name: str) -> str:
+    """How the lines of a run name the service of a function such as worker, or of the console."""
+    return f"{'console' if name == 'console' else 'function'} {settings.function(name)}"
+
+
+def configuration(
+    settings: Settings, name: str, *, variables: Mapping[str, str], secrets: Mapping[str, str]
+) -> Resource:
+    """How a service runs, but for its image, with its variables and the numbers of the versions of its secrets."""
+    size, is_console = settings.sizes[name], name == "console"
+    env: list[Resource] = [{"name": variable, "value": value} for variable, value in variables.items()]
+    for variable, version in secrets.items():
+        reference = {"secret": settings.secret(variable), "version": version}
+        env.append({"name": variable, "valueSource": {"secretKeyRef": reference}})
+    return {
+        "ingress": "INGRESS_TRAFFIC_INTERNAL_ONLY" if name in _CALLERS else "INGRESS_TRAFFIC_ALL",
+        "invokerIamDisabled": False,
+        "iapEnabled": is_console,
+        # The service's own limits hold for all revisions that share its traffic, those of a revision would add up. But
+        # a revision has 100 instances at most unless it is told.
+        # https://cloud.google.com/run/docs/configuring/max-instances
+        "scaling": {"minInstanceCount": size.min_instances, "maxInstanceCount": size.max_instances},
+        "template": {
+            "serviceAccount": settings.account(name),
+            "timeout": f"{_SECONDS.get(name, _OTHER_SECONDS)}s",
+            "maxInstanceRequestConcurrency": size.concurrency,
+            "executionEnvironment": "EXECUTION_ENVIRONMENT_GEN2",
+            "scaling": {"minInstanceCount": 0, "maxInstanceCount": size.max_instances},
+            "containers": [
+                {
+                    "command": [],
+                    "args": [],
+                    "env": sorted(env, key=lambda each: str(each["name"])),
+                    "resources": {
+                        "limits": {"cpu": str(size.cpu), "memory": size.memory},
+                        # Work that goes on between requests, such as replaying, needs a CPU then.
+                        "cpuIdle": not is_console,
+                        "startupCpuBoost": True,
+                    },
+                }
+            ],
+        },
+    }
+
+
+def callers(settings: Settings) -> list[Declared]:
+    """Who calls the functions that this run deploys."""
+    return [
+        service(settings, name, *(Grant(role=CALLS, member=settings.member(each)) for each in _CALLERS[name]))
+        if name in _CALLERS
+        else service(settings, name, Grant(role=CALLS, member="allUsers"))
+        for name in settings.wanted
+    ]
+
+
+def service(settings: Settings, name: str, *grants: Grant) -> Declared:
+    """What a service grants: nobody else calls it without an account."""
+    own = settings.function(name)
+    return Declared(
+        what=what_of(settings, name),
+        kind=SERVICE,
+        parent=settings.place,
+        id=own,
+        grants=grants,
+        takes_back=lambda grant: grant.role == CALLS and grant.member in ANYBODY,
+        in_gcloud=f"run services {own} --region={settings.region}",
+        policy_alone=True,
+    )

@@ -1,0 +1,186 @@
+"""The mail provider's webhook, which calls the function mail-events. It is made before the function, which needs what
+its calls are signed with. Nothing that the provider answers stops a deployment. docs/guides/mail-events.md says what
+the events are for.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from deployment.cloud_run.running import running_variable
+from deployment.mail_api import MailApi, MailApiError, Unreachable
+from deployment.mail_checks.provider_checks import KEYS
+from deployment.resend_webhook import ResendSetup
+from deployment.resources.secrets import readers, secret_names
+from deployment.run import Run
+from deployment.secret_values import ensure, provider_key
+from deployment.sendgrid_webhook import SendGridSetup
+
+TITLES = {"sendgrid": "SendGrid", "resend": "Resend", "smtp": "the SMTP server"}
+_PLACES = {"sendgrid": "SendGrid, under Settings, Mail Settings, Event Webhooks", "resend": "Resend, under Webhooks"}
+"""Where the provider's webhooks are, for people."""
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """Why the provider's interface did not do what it was asked."""
+
+    reason: str
+    is_passing: bool
+
+
+def webhook_url(run: Run, provider: str) -> str:
+    """Where a provider's webhook sends to."""
+    return f"{run.settings.url('mail-events')}/{provider}"
+
+
+def host_of(run: Run, provider: str) -> str:
+    """Where a provider's API is; empty where SMTP_URL says it."""
+    return {"sendgrid": run.settings.sendgrid_host, "resend": run.settings.resend_host}.get(provider, "")
+
+
+def set_up_webhook(run: Run) -> None:
+    """Make the webhook, and decide what the function takes calls by: what the provider says, and beside it what the
+    settings say, so that a key or a secret can be replaced. Without any the function cannot be deployed."""
+    if run.settings.mail_provider == "sendgrid":
+        _set_up_sendgrid(run)
+    else:
+        _set_up_resend(run)
+
+
+def _set_up_sendgrid(run: Run) -> None:
+    """SendGrid signs with a private key, and shows the public one."""
+    settings, url = run.settings, webhook_url(run, "sendgrid")
+    own = settings.sendgrid_webhook_key
+    name = f"{settings.function('mail-events')} of {settings.project_id}"
+    found = _ask(run, "sendgrid", lambda setup: setup.prepare(name, settings.events))
+    if not isinstance(found, _Failure):
+        key, is_on = found
+        run.webhook_starts = True
+        run.webhook_differs = run.webhook_differs or not is_on
+        # Of a webhook that a dry run does not make.
+        run.webhook_keys = _joined(key, own) or "KEY"
+        return
+    # A key that works is not lost because SendGrid does not answer.
+    running = running_variable(run, "mail-events", "SENDGRID_WEBHOOK_KEY") if found.is_passing or not own else ""
+    run.webhook_keys = _joined(running, own)
+    _by_hand(
+        run,
+        found,
+        bool(run.webhook_keys),
+        f"1. In SendGrid, under Settings, Mail Settings, Event Webhooks, make a webhook with the Post URL {url}",
+        f"   and the events {', '.join(settings.events)}.",
+        "2. Turn on its signature verification, and copy the public key.",
+        "3. SENDGRID_WEBHOOK_KEY=KEY in deploy.env, and ./deploy.sh again.",
+    )
+
+
+def _set_up_resend(run: Run) -> None:
+    """Resend signs with a secret that both sides have."""
+    settings, url = run.settings, webhook_url(run, "resend")
+    own = settings.value("RESEND_WEBHOOK_SECRET")
+    found = _ask(run, "resend", lambda setup: setup.prepare(settings.events))
+    if not isinstance(found, _Failure):
+        # Of a webhook that a dry run does not make.
+        own = _joined(found, own) or "SECRET"
+    else:
+        is_stored = settings.secret("RESEND_WEBHOOK_SECRET") in secret_names(settings, run.client)
+        _by_hand(
+            run,
+            found,
+            bool(own) or is_stored,
+            f"1. In Resend, under Webhooks, add a webhook with the URL {url} and the events email.bounced,",
+            "   email.complained, email.failed, email.suppressed, email.delivery_delayed and email.delivered.",
+            "2. Copy its signing secret.",
+            "3. RESEND_WEBHOOK_SECRET=SECRET in deploy.env, and ./deploy.sh again.",
+        )
+    if run.settings.with_mail_events:
+        ensure(run, "RESEND_WEBHOOK_SECRET", own)
+        run.bring(readers(run.settings, run.client))
+
+
+def start_webhook(run: Run, *, differs: bool) -> None:
+    """Turn SendGrid's webhook on where it is not, and have SendGrid send an example after a change: until the function
+    runs, its calls would fail. Resend's is on from the beginning, since Resend repeats a call for longer than a
+    deployment takes."""
+    if not run.webhook_starts or not (run.webhook_differs or differs):
+        return
+    found = _ask(run, "sendgrid", lambda setup: setup.start())
+    function = run.settings.function("mail-events")
+    if isinstance(found, _Failure):
+        run.report.warn_last(
+            f"the event webhook is not turned on or not tested: {found.reason}",
+            f"Try again: ./deploy.sh --only=mail-events. The webhook is in {_PLACES['sendgrid']}.",
+        )
+    elif found and not run.options.dry_run:
+        run.report.say(f"  SendGrid has sent example events; the log of {function} has them as events_taken")
+
+
+def remove_webhook(run: Run, provider: str) -> None:
+    """Delete a provider's webhook before the function goes, or takes another provider's calls: it would be called in
+    vain."""
+    if provider == "smtp":
+        return
+    failure = _ask(run, provider, lambda setup: setup.remove())
+    if isinstance(failure, _Failure):
+        run.report.warn_last(
+            f"the event webhook to {webhook_url(run, provider)} may still be there: {failure.reason}",
+            f"Delete it in {_PLACES[provider]}.",
+        )
+
+
+def warn_of_change(run: Run, old: str) -> None:
+    """Say what another provider does not take over."""
+    run.report.warn_last(
+        f"the mail provider changes from {TITLES[old]} to {TITLES[run.settings.mail_provider]}.",
+        f"What {TITLES[old]} has accepted, it delivers. The worker can no longer ask it about reports of unknown "
+        "outcome: those",
+        "whose mail has an event by now are sent, and ON_UNKNOWN_OUTCOME decides about the others.",
+        f"Only {TITLES[old]} shows what becomes of its mails from now on (docs/guides/providers.md).",
+    )
+
+
+def _ask(run: Run, provider: str, command: Callable[[Any], Any]) -> Any:
+    """What comes of one command, or a _Failure. Notes what it did."""
+    key = provider_key(run, provider)
+    if not key:
+        return _Failure(f"{KEYS[provider]} is not set, and cannot be read from Secret Manager", is_passing=False)
+
+    def note(verb: str, what: str) -> None:
+        run.report.note(verb, what)
+        run.webhook_differs = run.webhook_differs or verb != "unchanged"
+
+    kind = SendGridSetup if provider == "sendgrid" else ResendSetup
+    api = MailApi(TITLES[provider], host_of(run, provider), key)
+    run.report.detail(f"asks: {TITLES[provider]}")
+    setup = kind(api, webhook_url(run, provider), note, dry_run=run.options.dry_run)
+    try:
+        return command(setup)
+    except MailApiError as error:
+        return _Failure(setup.reason(error), is_passing=isinstance(error, Unreachable))
+
+
+def _by_hand(run: Run, failure: _Failure, has_keys: bool, *steps: str) -> None:
+    """Say what to do where the API did not set the webhook up."""
+    if failure.is_passing:
+        run.report.warn_last(
+            f"the event webhook was not looked at: {failure.reason}",
+            f"When {TITLES[run.settings.mail_provider]} answers again: ./deploy.sh --only=mail-events",
+        )
+    elif has_keys:
+        run.report.say(f"  the event webhook is left as it is: {failure.reason}")
+    if has_keys:
+        return
+    run.settings = run.settings.model_copy(update={"with_mail_events": False})
+    run.report.warn_last(
+        "what becomes of the mails is not known: the function mail-events is not deployed, since it has no key.",
+        f"The event webhook is not set up: {failure.reason}",
+        "Change that and run ./deploy.sh again, set MAIL_EVENTS=off to do without, or set the webhook up by hand:",
+        *steps,
+    )
+
+
+def _joined(*texts: str) -> str:
+    """The keys in some texts, each once, with commas in between."""
+    keys = (key for text in texts for key in text.replace(" ", "").split(",") if key)
+    return ",".join(dict.fromkeys(keys))

@@ -1,0 +1,159 @@
+"""How requests are sent: as whom, on whose quota, and how often."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from google.oauth2.credentials import Credentials as UserCredentials
+
+from deployment.engine.credentials import GcloudCredentials, credentials, session
+from deployment.engine.discovery import Request, method
+from deployment.engine.google_client import ATTEMPTS, GoogleClient, endpoint_of
+from deployment.engine.google_error import GoogleError
+from deployment.resources.firestore import DATABASE
+
+METRIC = method("logging", "v2", "projects.metrics.get").request("projects/p/metrics/m")
+BUDGETS = method("billingbudgets", "v1", "billingAccounts.budgets.list").request("billingAccounts/1")
+DASHBOARD = method("monitoring", "v1", "projects.dashboards.patch").request("projects/p/dashboards/1", {"etag": "1"})
+POLICY = method("pubsub", "v1", "projects.topics.setIamPolicy").request("projects/p/topics/t", {"policy": {}})
+
+
+class Sent:
+    """A session that answers each request the same.
+
+    Attributes:
+        waits: the seconds between the attempts.
+        headers: those of each request.
+    """
+
+    def __init__(self, status: int, body: str) -> None:
+        self._status, self._body = status, body
+        self.waits: list[float] = []
+        self.headers: list[Any] = []
+
+    def request(self, _method: str, _url: str, **rest: Any) -> requests.Response:
+        """As AuthorizedSession's."""
+        self.headers.append(rest["headers"])
+        answer = requests.Response()
+        answer.status_code, answer._content = self._status, self._body.encode()
+        return answer
+
+    @property
+    def client(self) -> GoogleClient:
+        """A client that sends by it."""
+        return GoogleClient(self, "my-project", wait=self.waits.append, say=lambda _: None)  # type: ignore[arg-type]
+
+    def send(self, request: Request) -> Any:
+        """Send a request by a client."""
+        return self.client.send(request)
+
+
+def error(code: str) -> str:
+    return f'{{"error": {{"status": "{code}", "message": "No."}}}}'
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "body", "attempts"),
+    [
+        (METRIC, 503, "<html>", ATTEMPTS),
+        (METRIC, 429, error("RESOURCE_EXHAUSTED"), ATTEMPTS),
+        (METRIC, 403, error("PERMISSION_DENIED"), 1),
+        (METRIC, 404, error("NOT_FOUND"), 1),
+        # Somebody has changed it since it was read.
+        (DASHBOARD, 409, error("ABORTED"), 1),
+        # A new account is not seen everywhere at once.
+        (POLICY, 400, error("INVALID_ARGUMENT"), ATTEMPTS),
+        # An answer that was cut, or that of a proxy.
+        (METRIC, 200, '{"name": ', ATTEMPTS),
+    ],
+)
+def test_attempts_come_to_an_end(request_: Request, status: int, body: str, attempts: int) -> None:
+    sent = Sent(status, body)
+    with pytest.raises(GoogleError):
+        sent.send(request_)
+    assert len(sent.headers) == attempts
+    assert sent.waits == [2, 4, 8, 16, 32, 60, 60, 60, 60][: attempts - 1]
+
+
+def test_what_belongs_to_no_project_counts_for_that_which_is_deployed_to() -> None:
+    sent = Sent(200, "{}")
+    assert sent.send(METRIC) == sent.send(BUDGETS) == {}
+    assert sent.headers == [None, {"X-Goog-User-Project": "my-project"}]
+
+
+def test_an_interface_can_be_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert endpoint_of("logging") == "https://logging.googleapis.com"
+    monkeypatch.setenv("CLOUDSDK_API_ENDPOINT_OVERRIDES_LOGGING", "http://127.0.0.1:1/logging/")
+    assert endpoint_of("logging") == "http://127.0.0.1:1/logging"
+
+
+def test_the_token_of_gclouds_own_variable_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("ya29.made-up\n", encoding="utf-8")
+    monkeypatch.setenv("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", str(tmp_path / "token"))
+    assert credentials("my-project").token == "ya29.made-up"
+
+
+def _gcloud(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> None:
+    monkeypatch.delenv("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", raising=False)
+    (folder / "gcloud").write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+    (folder / "gcloud").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(folder))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+
+
+def test_without_others_that_of_the_account_of_gcloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    _gcloud(monkeypatch, tmp_path, 'test "$*" = "auth print-access-token --quiet" && echo ya29.gcloud')
+    found = credentials("my-project")
+    assert isinstance(found, GcloudCredentials)
+    found.refresh(None)
+    assert found.token == "ya29.gcloud"
+
+
+def test_a_login_that_has_expired_says_which_command_renews_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    _gcloud(monkeypatch, tmp_path, "echo Reauthentication failed. >&2; exit 1")
+    client = GoogleClient(session("my-project"), "my-project")
+    with pytest.raises(GoogleError, match="Reauthentication failed") as failed:
+        client.send(METRIC)
+    assert "What to do: log in again: gcloud auth application-default login, or gcloud auth login" in list(
+        failed.value.report("my-project")
+    )
+
+
+def test_before_gclouds_application_default_ones_whose_calls_count_for_the_project(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _gcloud(monkeypatch, tmp_path, "exit 1")
+    file = tmp_path / "application_default_credentials.json"
+    file.write_text(
+        '{"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r"}', encoding="utf-8"
+    )
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+    found = credentials("my-project")
+    assert isinstance(found, UserCredentials)
+    assert found.quota_project_id == "my-project"
+
+
+BEGUN = {"name": "projects/p/databases/d/operations/1"}
+
+
+def test_a_run_waits_for_what_a_request_has_begun() -> None:
+    sent = Sent(200, f'{{"name": "{BEGUN["name"]}", "done": true}}')
+    sent.client.await_end(DATABASE, BEGUN)
+    assert len(sent.waits) == 1
+    # What is there, though the answer to its creation was lost.
+    sent.client.await_end(DATABASE, {"name": "projects/p/databases/d"})
+    assert len(sent.waits) == 1
+
+
+@pytest.mark.parametrize(
+    ("ends", "code"),
+    [(', "done": true, "error": {"code": 7, "message": "No."}', "PERMISSION_DENIED"), ("", "DEADLINE_EXCEEDED")],
+)
+def test_what_ends_in_an_error_or_never_ends_the_run(ends: str, code: str) -> None:
+    sent = Sent(200, f'{{"name": "{BEGUN["name"]}"{ends}}}')
+    with pytest.raises(GoogleError) as failed:
+        sent.client.await_end(DATABASE, BEGUN)
+    assert failed.value.code == code

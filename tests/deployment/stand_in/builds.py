@@ -1,0 +1,53 @@
+"""What Cloud Build makes of sources."""
+
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+from http import HTTPStatus
+
+from tests.deployment.stand_in.cloud_run import Act
+from tests.deployment.stand_in.invalid import Invalid
+from tests.deployment.stand_in.rest_request import Resource, RestAnswer
+from tests.deployment.stand_in.the_project import NUMBER
+
+RUNTIMES = frozenset({"python310", "python311", "python312", "python313", "python314"})
+"""Those of Python that a base image can be named after. https://docs.cloud.google.com/run/docs/runtimes/python"""
+
+
+def _submit(state: Resource, place: str, body: Resource, _query: dict[str, str]) -> RestAnswer:
+    source, buildpack = body["storageSource"], body["buildpackBuild"]
+    content = state["objects"][f"{source['bucket']}/{source['object']}"]
+    with tarfile.open(fileobj=io.BytesIO(gzip.decompress(content))) as archive:
+        files = archive.getnames()
+    base = buildpack.get("baseImage", "")
+    if base and base not in RUNTIMES:
+        raise Invalid(f"The base image {base} is not supported.")
+    state["resources"][body["serviceAccount"]]
+    path, _, service = body["imageUri"].rpartition("/")
+    state["resources"][f"{place}/repositories/{path.rpartition('/')[2]}"]
+    state["count"] += 1
+    build: Resource = {
+        "name": f"projects/{NUMBER}/locations/{place.rpartition('/')[2]}/builds/b{state['count']}",
+        "logUrl": f"https://console.cloud.google.com/cloud-build/builds/b{state['count']}",
+        "status": "QUEUED",
+    }
+    if state["build_fails"]:
+        reason = state["build_fails"].pop(0)
+        over: Resource = {"status": "FAILURE", "failureInfo": {} if reason == "FAILURE" else {"type": reason}}
+    elif ("main.py" if base else "Procfile") in files:
+        made = hashlib.sha256(content + json.dumps(buildpack).encode()).hexdigest()
+        image = f"{body['imageUri']}@sha256:{made}"
+        state["images"][image] = bool(base)
+        state["deployed_files"][service] = sorted(files)
+        over = {"status": "SUCCESS", "results": {"images": [{"name": body["imageUri"], "digest": f"sha256:{made}"}]}}
+    else:
+        over = {"status": "FAILURE", "statusDetail": "no buildpack groups passed detection"}
+    state["resources"][build["name"]] = build | over
+    runtimes = f"{place.rpartition('/')[2]}-docker.pkg.dev/serverless-runtimes/google-22-full/runtimes"
+    operation = {"name": f"{place}/operations/b{state['count']}", "metadata": {"build": build}}
+    return HTTPStatus.OK, {"buildOperation": operation} | ({"baseImageUri": f"{runtimes}/{base}"} if base else {})
+
+
+ACTS: dict[str, Act] = {"run.projects.locations.builds.submit": _submit}

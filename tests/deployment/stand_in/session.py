@@ -1,0 +1,43 @@
+"""A session whose requests a project answers at once, without a server and a connection in between."""
+
+import json
+from typing import Any
+from urllib.parse import unquote
+
+import requests
+
+from tests.deployment.stand_in.project import Project
+from tests.deployment.stand_in.rest_request import RestRequest
+
+
+class StandInSession:
+    """As google-auth's AuthorizedSession.
+
+    Args:
+        project: the project.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+
+    def request(self, method: str, url: str, **rest: Any) -> requests.Response:
+        """Carry out a request to https://INTERFACE.googleapis.com/VERSION/NAME."""
+        host, version, name = url.removeprefix("https://").split("/", 2)
+        query = {key: value if isinstance(value, list) else [str(value)] for key, value in rest["params"].items()}
+        body = json.loads(json.dumps(rest.get("json") or {}))
+        request = RestRequest(
+            method=method, version=version, name=unquote(name), query=query, body=body, content=rest.get("data")
+        )
+        answered = self._project.answer(host.partition(".")[0], request)
+        if answered is None:
+            raise KeyboardInterrupt
+        status, document = answered
+        return _answer(int(status), document)
+
+
+def _answer(status: int, document: Any) -> requests.Response:
+    answer = requests.Response()
+    answer.status_code = status
+    answer.encoding = "utf-8"
+    answer._content = json.dumps(document).encode()
+    return answer

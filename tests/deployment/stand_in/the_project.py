@@ -1,0 +1,106 @@
+"""The project itself: what it is, its interfaces, its quota and its billing."""
+
+from http import HTTPStatus
+
+from tests.deployment.stand_in.permissions import BILLING_ACCOUNT
+from tests.deployment.stand_in.rest_request import Resource, RestAnswer, rest_error
+
+NUMBER = "123456789012"
+REGIONS = ("africa-south1", "asia-east1", "europe-west1", "europe-west10", "us-central1", "us-east1")
+
+
+def is_visible(state: Resource, member: str) -> bool:
+    """Whether IAM sees a member: it does not see a new account at once, and a service's own account is not there before
+    it was asked for.
+
+    Args:
+        state: the project's. Counts the looks at new accounts.
+        member: such as user:ada@example.com.
+    """
+    kind, _, email = member.partition(":")
+    if kind != "serviceAccount":
+        return True
+    if "@gcp-sa-" in email:
+        return email in state["agents"]
+    if f"projects/{state['project']}/serviceAccounts/{email}" not in state["resources"]:
+        return False
+    if state["young"].get(email, 0) > 0:
+        state["young"][email] -= 1
+        return False
+    return True
+
+
+def get_project(state: Resource, target: str, _body: Resource, _query: dict[str, str]) -> RestAnswer:
+    """https://cloud.google.com/resource-manager/reference/rest/v3/projects"""
+    if target != f"projects/{state['project']}":
+        message = f"The caller does not have permission on {target} (or it may not exist)."
+        return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", message)
+    return HTTPStatus.OK, {
+        "name": f"projects/{NUMBER}",
+        "projectId": state["project"],
+        "state": "ACTIVE",
+        "createTime": state["created"],
+    }
+
+
+def list_services(state: Resource, _target: str, _body: Resource, query: dict[str, str]) -> RestAnswer:
+    """https://cloud.google.com/service-usage/docs/reference/rest/v1/services/list"""
+    start = int(query.get("pageToken", 0))
+    page = [{"name": f"projects/{NUMBER}/services/{name}"} for name in state["enabled"][start : start + 10]]
+    more = {"nextPageToken": str(start + 10)} if start + 10 < len(state["enabled"]) else {}
+    return HTTPStatus.OK, {"services": page, **more}
+
+
+def enable(state: Resource, _target: str, body: Resource, _query: dict[str, str]) -> RestAnswer:
+    """https://cloud.google.com/service-usage/docs/reference/rest/v1/services/batchEnable"""
+    if not state["billing"]:
+        message = "Billing account for project is not found."
+        return rest_error(
+            HTTPStatus.BAD_REQUEST, "FAILED_PRECONDITION", message, reason="UREQ_PROJECT_BILLING_NOT_FOUND"
+        )
+    for name in body["serviceIds"]:
+        if name not in state["enabled"]:
+            state["enabled"].append(name)
+            state["warming"][name] = state["warm_up"]
+    return HTTPStatus.OK, {"name": "operations/enable", "done": False}
+
+
+def get_billing(state: Resource, _target: str, _body: Resource, _query: dict[str, str]) -> RestAnswer:
+    """https://cloud.google.com/billing/docs/reference/rest/v1/projects/getBillingInfo"""
+    return HTTPStatus.OK, {"billingEnabled": state["billing"], "billingAccountName": BILLING_ACCOUNT}
+
+
+def get_quota(state: Resource, target: str, _body: Resource, _query: dict[str, str]) -> RestAnswer:
+    """https://cloud.google.com/docs/quotas/reference/rest/v1/projects.locations.services.quotaInfos/get"""
+    infos = [
+        {"applicableLocations": ["europe-west10"], "details": {"value": "200000"}},
+        {
+            "applicableLocations": ["us-central1"],
+            "details": {"value": str(state["cpu_quota"])},
+            "dimensions": {"region": "us-central1"},
+        },
+    ]
+    return HTTPStatus.OK, {"quotaId": target.rpartition("/")[2], "dimensions": ["region"], "dimensionsInfos": infos}
+
+
+def list_regions(_state: Resource, _target: str, _body: Resource, _query: dict[str, str]) -> RestAnswer:
+    """https://cloud.google.com/run/docs/reference/rest/v1/projects.locations/list"""
+    return HTTPStatus.OK, {"locations": [{"locationId": region} for region in REGIONS]}
+
+
+def list_subscriptions(state: Resource, target: str, _body: Resource, _query: dict[str, str]) -> RestAnswer:
+    """The names of a topic's subscriptions."""
+    state["resources"][target]
+    found = [name for name, each in state["resources"].items() if each.get("topic") == target]
+    return HTTPStatus.OK, {"subscriptions": found}
+
+
+ACTS = {
+    "cloudbilling.projects.getBillingInfo": get_billing,
+    "cloudquotas.projects.locations.services.quotaInfos.get": get_quota,
+    "cloudresourcemanager.projects.get": get_project,
+    "pubsub.projects.topics.subscriptions.list": list_subscriptions,
+    "run.projects.locations.list": list_regions,
+    "serviceusage.services.batchEnable": enable,
+    "serviceusage.services.list": list_services,
+}

@@ -1,0 +1,83 @@
+"""What is deployed of a function and of the console."""
+
+import io
+import re
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from deployment.cloud_run.builds import buildpack
+from deployment.cloud_run.sources import console_source, function_source, hash_of, packed
+from tests.deployment.conftest import REPOSITORY
+from tests.deployment.staged import lay_out
+from tests.function_build import build
+from tests.git import git
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout with one function, and with what git does not track."""
+    source = tmp_path / "checkout" / "functions"
+    for name in ("shared", "worker"):
+        (source / name / "__pycache__").mkdir(parents=True)
+        (source / name / "main.py").write_text("x = 1\n", encoding="utf-8")
+        (source / name / "__pycache__" / "main.pyc").write_bytes(b"1")
+    (source / "__init__.py").touch()
+    (source / "worker" / "requirements.lock").write_text("requests==1\n", encoding="utf-8")
+    git(source.parent, "init", "--quiet")
+    git(source.parent, "add", "*.py", "*.lock")
+    return source.parent
+
+
+def test_only_what_git_tracks_is_deployed(checkout: Path) -> None:
+    (checkout / "functions" / "worker" / "service-account.json").touch()
+    (checkout / "functions" / "worker" / "deleted.py").touch()
+    git(checkout, "add", "functions/worker/deleted.py")
+    (checkout / "functions" / "worker" / "deleted.py").unlink()
+    assert function_source(checkout, "worker").keys() == {
+        *("main.py", "requirements.txt"),
+        *("functions/__init__.py", "functions/shared/main.py", "functions/worker/main.py"),
+    }
+
+
+def test_the_hash_is_of_the_content_alone(checkout: Path) -> None:
+    one = function_source(checkout, "worker")
+    (checkout / "functions" / "worker" / "__pycache__" / "main.pyc").write_bytes(b"2")
+    assert hash_of(function_source(checkout, "worker")) == hash_of(one)
+    (checkout / "functions" / "shared" / "main.py").write_text("x = 2\n", encoding="utf-8")
+    assert hash_of(function_source(checkout, "worker")) != hash_of(one)
+    # As versions before this one have made it: what they have deployed is not built again.
+    assert hash_of({"a/b.py": b"1", "a-b.py": b"2"}) == (
+        "a80a387dba41c26e2a12be5960152f23c3a30cc3bccdac35e5ffd7baa4870c48"
+    )
+
+
+def test_the_same_files_make_the_same_archive() -> None:
+    files = {"b.py": b"2", "a/c.py": b"1"}
+    archive = packed(files)
+    assert archive == packed(dict(reversed(files.items())))
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        members = tar.getmembers()
+        contents = {each.name: tar.extractfile(each) for each in members}
+        assert {name: file.read() for name, file in contents.items() if file} == files
+    assert {(each.uid, each.uname, each.mode, each.mtime) for each in members} == {(0, "", 0o644, members[0].mtime)}
+
+
+def test_the_console_says_how_it_is_run() -> None:
+    files = console_source(REPOSITORY, "python314")
+    assert files[".python-version"] == b"3.14\n"
+    assert files["Procfile"] == b"web: python -m operations.console.deployed\n"
+    assert {"scheduler.yaml", "operations/console/templates/page.html", "functions/worker/main.py"} <= files.keys()
+
+
+def test_an_instance_compiles_no_module_again(tmp_path: Path) -> None:
+    lay_out(function_source(REPOSITORY, "worker"), tmp_path)
+    build(tmp_path, buildpack("worker")["environmentVariables"])
+    importing = [sys.executable, "-v", "-c", "import functions.shared.records.ids"]
+    said = subprocess.run(importing, cwd=tmp_path, capture_output=True, text=True, check=True).stderr
+    source = tmp_path / "functions" / "shared" / "records" / "ids.py"
+    assert re.search(rf"matches '?{re.escape(str(source))}", said)
+    assert f"bytecode is stale for {source}" not in said
