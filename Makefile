@@ -11,6 +11,8 @@ ARGS ?=
 # Two for each core: a third of the tests' time is spent waiting for clocks and processes.
 PROCESSES = $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 LOCALE ?=
+# What the kinds need beside that, where they need anything.
+OF_KINDS := $(wildcard kinds.lock)
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,15 +20,15 @@ help: ## show this
 setup: .venv/.ready ## the virtual environment and all locked dependencies, those of the tests and linters too
 
 # What running needs is a part of it, at the same versions.
-.venv/.run: requirements-run.lock
+.venv/.run: requirements-run.lock $(OF_KINDS)
 	$(check-python)
-	@$(PYTHON) virtual_environment.py $<
+	@$(PYTHON) virtual_environment.py $^
 	@touch $@
 
 # Compiled on all cores: the tests are many processes. What `make run` imports, it compiles itself, which is less.
-.venv/.ready: requirements.lock
+.venv/.ready: requirements.lock $(OF_KINDS)
 	$(check-python)
-	@$(PYTHON) virtual_environment.py $< --exact --compile-bytecode
+	@$(PYTHON) virtual_environment.py $^ --exact --compile-bytecode
 	@touch .venv/.run $@
 
 define check-python
@@ -79,19 +81,17 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 CONSOLE := operations/console/requirements.txt
 
-# The packages that kinds of report need go to the worker and to the console, which shows reports; uv reads them from
-# standard input (-).
+# What only kinds of report need is not among it, but in kinds.lock.
 lock: setup ## resolve the requirements again, after one was changed, also in a kind's needs.yaml
-	@packages="$$($(BIN)/python deployment/kind_needs.py)" && \
-		printf '%s\n' "$$packages" | $(COMPILE) functions/*/requirements.txt $(CONSOLE) requirements-run.in requirements-deployment.in requirements-dev.in - -o requirements.lock && \
-		printf '%s\n' "$$packages" | $(COMPILE) functions/*/requirements.txt $(CONSOLE) requirements-run.in - -c requirements.lock -o requirements-run.lock && \
-		printf '%s\n' "$$packages" | $(COMPILE) functions/worker/requirements.txt - -c requirements.lock -o functions/worker/requirements.lock && \
-		printf '%s\n' "$$packages" | $(COMPILE) functions/worker/requirements.txt $(CONSOLE) - -c requirements.lock -o $(CONSOLE:.txt=.lock)
-	@for function in dispatcher dlq_handler mail_events preferences; do \
+	@$(COMPILE) functions/*/requirements.txt $(CONSOLE) requirements-run.in requirements-deployment.in requirements-dev.in -o requirements.lock
+	@$(COMPILE) functions/*/requirements.txt $(CONSOLE) requirements-run.in -c requirements.lock -o requirements-run.lock
+	@$(COMPILE) functions/worker/requirements.txt $(CONSOLE) -c requirements.lock -o $(CONSOLE:.txt=.lock)
+	@for function in dispatcher dlq_handler mail_events preferences worker; do \
 		$(COMPILE) functions/$$function/requirements.txt -c requirements.lock -o functions/$$function/requirements.lock; done
 	@$(COMPILE) requirements-deployment.in -c requirements.lock -o requirements-deployment.lock
 	@$(COMPILE) proof/benchmarks/peers/requirements.in -o proof/benchmarks/peers/requirements.lock
 	@$(COMPILE) requirements-release.in -o requirements-release.lock
+	@./reports lock
 
 docs: setup ## the documents as a site in site/; a dead link, or a page that the contents lack, ends it
 	@$(BIN)/python -m tests.documents.site

@@ -1,6 +1,7 @@
-"""Makes .venv, if there is none, and installs the packages of a lock into it: what `make setup` and `make run` call.
+"""Makes .venv, if there is none, and installs the packages of locks into it: what `make setup` and `make run` call, and
+the command of a project.
 
-    virtual_environment.py LOCK [OPTION…]     the options are those of `uv pip install`
+    virtual_environment.py LOCK… [OPTION…]     the options are those of `uv pip install`
 
 pip installs uv, and uv everything else: it is many times faster, and shows what it does. Only the standard library is
 there when this runs.
@@ -15,10 +16,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
-DIRECTORY = ROOT / ".venv"
-PYTHON = DIRECTORY / "bin" / "python"
-UV = DIRECTORY / "bin" / "uv"
-UNFINISHED = DIRECTORY / ".unfinished"
+
+_UNFINISHED = ".unfinished"
 """There while packages are installed: an interrupted installation may leave half a package, which uv takes for one."""
 
 _MEANS = {
@@ -57,6 +56,12 @@ def pip_options(configuration: Iterable[str]) -> dict[str, str]:
     return {**sections["global"], **sections["install"], **sections[":env:"]}
 
 
+def options_of_pip(python: Path) -> dict[str, str]:
+    """What the pip of a Python is set to for `pip install`."""
+    command = [str(python), "-m", "pip", "config", "list"]
+    return pip_options(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines())
+
+
 def environment_of_uv(of_pip: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
     """The environment in which uv finds packages where pip does: uv reads none of pip's configuration.
 
@@ -81,46 +86,52 @@ def pinned(package: str, lock: str) -> str:
     return found[0]
 
 
-def set_up(lock: Path, options: list[str]) -> None:
-    """Install the packages of a lock.
+def set_up(directory: Path, locks: list[Path], options: list[str]) -> None:
+    """Install the packages of locks.
+
+    Args:
+        directory: the virtual environment.
+        locks: the first one has uv in it.
+        options: of `uv pip install`.
 
     Raises:
         SetUpError: it is not possible.
     """
-    if DIRECTORY.is_symlink():
-        raise SetUpError(f".venv is a link to {DIRECTORY.readlink()}: run make setup where that is, or remove the link")
-    if UNFINISHED.exists() or not _runs(UV):
-        _make(lock)
-    of_pip = pip_options(
-        subprocess.run(
-            [PYTHON, "-m", "pip", "config", "list"], stdout=subprocess.PIPE, text=True, check=True
-        ).stdout.splitlines()
-    )
+    if directory.is_symlink():
+        raise SetUpError(f".venv is a link to {directory.readlink()}: run make setup where that is, or remove the link")
+    python, uv, unfinished = directory / "bin" / "python", directory / "bin" / "uv", directory / _UNFINISHED
+    if unfinished.exists() or not _runs(uv):
+        _make(directory, locks[0])
+    of_pip = options_of_pip(python)
     if of_pip.get("no-index", "").lower() in {"1", "true", "yes", "on"}:
         options = [*options, "--no-index"]
-    print(f"Installing what {lock.name} lists into .venv", flush=True)
-    UNFINISHED.touch()
+    names = " and ".join(lock.name for lock in locks)
+    print(f"Installing what {names} lists into .venv", flush=True)
+    unfinished.touch()
+    listed = [argument for lock in locks for argument in ("--requirements", lock)]
     installed = subprocess.run(
-        [UV, "pip", "install", "--python", PYTHON, "--require-hashes", *options, "--requirements", lock],
+        [uv, "pip", "install", "--python", python, "--require-hashes", *options, *listed],
         env=environment_of_uv(of_pip, os.environ),
         check=False,
     )
     if installed.returncode >= 0:  # not killed: uv fails before it installs anything, or installs everything
-        UNFINISHED.unlink()
+        unfinished.unlink()
     if installed.returncode:
         raise SetUpError("uv could not install the packages, and says above why; run make again when that is mended")
 
 
-def _make(lock: Path) -> None:
+def _make(directory: Path, lock: Path) -> None:
     print(f"Making .venv with Python {sys.version.split()[0]}", flush=True)
-    if subprocess.run([sys.executable, "-m", "venv", "--clear", DIRECTORY], check=False).returncode:
+    if subprocess.run([sys.executable, "-m", "venv", "--clear", directory], check=False).returncode:
         raise SetUpError("python3 -m venv failed: on Debian and Ubuntu, apt-get install python3-venv")
-    UNFINISHED.touch()
+    (directory / _UNFINISHED).touch()
     print("Getting uv, which installs packages", flush=True)
-    requirements = DIRECTORY / "uv.txt"
+    requirements = directory / "uv.txt"
     requirements.write_text(pinned("uv", lock.read_text(encoding="utf-8")), encoding="utf-8")
     options = ["--quiet", "--disable-pip-version-check", "--no-compile", "--require-hashes"]
-    if subprocess.run([PYTHON, "-m", "pip", "install", *options, "-r", requirements], check=False).returncode:
+    if subprocess.run(
+        [directory / "bin" / "python", "-m", "pip", "install", *options, "-r", requirements], check=False
+    ).returncode:
         raise SetUpError("pip could not install uv, and says above why; run make again when that is mended")
 
 
@@ -133,7 +144,12 @@ def _runs(program: Path) -> bool:
 
 if __name__ == "__main__":
     try:
-        set_up(ROOT / sys.argv[1], sys.argv[2:])
+        given = sys.argv[1:]
+        set_up(
+            ROOT / ".venv",
+            [ROOT / name for name in given if not name.startswith("-")],
+            [option for option in given if option.startswith("-")],
+        )
     except SetUpError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:

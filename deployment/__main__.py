@@ -56,6 +56,7 @@ def main(
     arguments: Sequence[str],
     *,
     root: Path = _ROOT,
+    project: Path | None = None,
     connect: Callable[[str], AuthorizedSession] = session,
     wait: Callable[[float], None] = time.sleep,
 ) -> int:
@@ -63,6 +64,8 @@ def main(
 
     Args:
         arguments: of the command line.
+        root: the checkout of the pipeline.
+        project: the folder of the team's project; None for the checkout itself.
         connect: makes the session that sends requests, for a project.
         wait: waits for so many seconds.
 
@@ -81,9 +84,9 @@ def main(
     run: Run | None = None
     status = 1
     try:
-        kinds = load_kinds(root)
-        texts = given(options, os.environ, root, kinds)
-        settings, wrong = settings_of(texts, root=root, options=options, kinds=kinds)
+        kinds = load_kinds(root, project or root)
+        texts = given(options, os.environ, project or root, kinds)
+        settings, wrong = settings_of(texts, root=root, project=project or root, options=options, kinds=kinds)
         # Until the run has enabled what it needs, a disabled interface is an answer.
         client = GoogleClient(
             connect(settings.project_id), settings.project_id, wait=wait, say=_say, apis_may_be_off=True

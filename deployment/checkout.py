@@ -9,10 +9,15 @@ from pathlib import Path
 from deployment.run import Run
 
 DEPLOYED_FROM = (
-    *("functions", "report_kit", "kinds", "operations", "deployment"),
+    *("functions", "report_kit", "kinds", "kinds.lock", "operations", "deployment"),
     *("deploy.sh", "queue.yaml", "scheduler.yaml"),
 )
 """What a deployment is made of."""
+
+OF_PROJECT = (
+    *("kinds", "kinds.lock", "pipeline.lock", "queue.yaml", "scheduler.yaml", "firestore.indexes.json", "locales"),
+)
+"""Likewise, in a project."""
 
 
 def wrong_checkout(run: Run) -> Iterator[str]:

@@ -29,5 +29,6 @@ def set_up_console(run: Run) -> None:
     if not version(run, _KEY):
         ensure(run, _KEY, secrets.token_urlsafe(32))
     run.bring(readers(run.settings, run.client))
-    deploy_services(run, [wanted_service(run, "console", console_source(run.settings.root, RUNTIME))])
+    source = console_source(run.settings.root, RUNTIME, run.settings.project)
+    deploy_services(run, [wanted_service(run, "console", source)])
     run.bring([*console_callers(run.settings), *superfluous_roles(run.settings, ("console",))])

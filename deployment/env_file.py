@@ -15,12 +15,12 @@ RESERVED = (*VARIABLES, FORMER, *SECRETS, *GIVEN)
 """The names that no kind of report may declare."""
 
 
-def given(options: Options, environment: Mapping[str, str], root: Path, kinds: Mapping[str, Needs]) -> dict[str, str]:
+def given(options: Options, environment: Mapping[str, str], project: Path, kinds: Mapping[str, Needs]) -> dict[str, str]:
     """The texts of all settings and secrets that are set, by the names of the variables."""
     names = {*VARIABLES, FORMER, *SECRETS, *(name for needs in kinds.values() for name in needs.variables)}
     found = {name: environment[name] for name in names if name in environment}
-    if options.env_file or (root / "deploy.env").is_file():
-        for name, value in _read(Path(options.env_file or root / "deploy.env"), names):
+    if options.env_file or (project / "deploy.env").is_file():
+        for name, value in _read(Path(options.env_file or project / "deploy.env"), names):
             found.setdefault(name, value)
     said = {
         "PROJECT_ID": options.project,

@@ -11,15 +11,14 @@ from deployment.stopped import Stopped
 from functions.shared.needs import InvalidNeeds, Needs, load
 
 
-def load_kinds(root: Path) -> Mapping[str, Needs]:
+def load_kinds(root: Path, project: Path) -> Mapping[str, Needs]:
     """The needs of all kinds that have any."""
     try:
-        found = load(root / "kinds", reserved=RESERVED)
+        found = load(project / "kinds", reserved=RESERVED)
     except InvalidNeeds as error:
         raise Stopped(str(error)) from None
-    lock = root / "functions" / "worker" / "requirements.lock"
-    for kind, package in unlocked(found, lock):
-        raise Stopped(f"the kind {kind} needs {package}, which is not in {lock.relative_to(root)}: make lock")
+    for kind, package in unlocked(found, root / "functions" / "worker" / "requirements.lock", project / "kinds.lock"):
+        raise Stopped(f"the kind {kind} needs {package}, which is not in kinds.lock: ./reports lock")
     return found
 
 

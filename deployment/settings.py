@@ -184,7 +184,8 @@ class Settings(_Checked):
     """The settings of a pipeline, beside what the deployment finds out.
 
     Attributes:
-        root: the checkout.
+        root: the checkout of the pipeline.
+        project: the folder of the team's project; the checkout itself in a clone.
         options: of the command line.
         given: the texts of all that is set, secrets too, by the names of the variables.
         kinds: what kinds of report need.
@@ -196,6 +197,7 @@ class Settings(_Checked):
     """
 
     root: Path = _ROOT
+    project: Path = _ROOT
     options: Options = Options()
     given: Annotated[Mapping[str, str], Field(repr=False)] = {}
     kinds: Mapping[str, Needs] = {}
@@ -283,6 +285,11 @@ class Settings(_Checked):
         """A setting such as WORKER_MEMORY."""
         return str(getattr(self.sizes[function], what.lower()))
 
+    def file(self, name: str) -> Path:
+        """A file of the project, or the pipeline's own where the project has none."""
+        own = self.project / name
+        return own if own.is_file() else self.root / name
+
     @property
     def folder(self) -> Path:
         """The deployment's folder in the checkout."""
@@ -314,7 +321,7 @@ class Settings(_Checked):
 
     @functools.cached_property
     def _queue(self) -> dict[str, Any]:
-        flags: dict[str, Any] = yaml.safe_load((self.root / "queue.yaml").read_text(encoding="utf-8"))
+        flags: dict[str, Any] = yaml.safe_load(self.file("queue.yaml").read_text(encoding="utf-8"))
         return flags
 
     @property
@@ -422,14 +429,14 @@ class Settings(_Checked):
         return self.model_copy(update={"sizes": {**self.sizes, function: self.sizes[function].model_copy(update=new)}})
 
 
-_FOUND_OUT = {"root", "options", "given", "kinds", "sizes", "project_number", "project_created"}
+_FOUND_OUT = {"root", "project", "options", "given", "kinds", "sizes", "project_number", "project_created"}
 _FOUND_OUT |= {"secrets_to_be", "with_mail_events"}
 VARIABLES = (*(name.upper() for name in Settings.model_fields if name not in _FOUND_OUT), *_SIZE_VARIABLES)
 """The names of all settings that are no secrets."""
 
 
 def settings_of(
-    given: Mapping[str, str], *, root: Path, options: Options, kinds: Mapping[str, Needs]
+    given: Mapping[str, str], *, root: Path, project: Path, options: Options, kinds: Mapping[str, Needs]
 ) -> tuple[Settings, list[str]]:
     """The settings, and a line for each that is wrong, which then has its default.
 
@@ -448,7 +455,8 @@ def settings_of(
     if fields.get("mail_provider") == "smtp":
         # A mail server reports nothing by itself.
         fields["mail_events"] = "off"
-    found: dict[str, Any] = {"root": root, "options": options, "given": given, "kinds": kinds, "sizes": sizes}
+    found: dict[str, Any] = {"root": root, "project": project, "options": options, "given": given}
+    found |= {"kinds": kinds, "sizes": sizes}
     found["with_mail_events"] = fields.get("mail_events") != "off"
     wrong: list[str] = []
     try:
@@ -490,7 +498,7 @@ def _wrong_together(settings: Settings) -> Iterator[str]:
     if settings.mail_check_unsubscribed == "true" and not settings.mail_unsubscribe_group:
         yield "MAIL_CHECK_UNSUBSCRIBED: needs MAIL_UNSUBSCRIBE_GROUP, the group to look in."
     yield from _wrong_of_provider(settings)
-    kind = settings.root / "kinds" / settings.default_kind
+    kind = settings.project / "kinds" / settings.default_kind
     if not ((kind / "__init__.py").is_file() or (kind / "report.yaml").is_file()):
         yield "DEFAULT_KIND: no kind of report of this name; ./reports new makes one."
     for name in ("complaint", "bounce"):

@@ -14,6 +14,8 @@ from local_cloud.errors import LocalCloudError
 from local_cloud.garbage import collect_rarely
 from local_cloud.provider import Provider
 
+REPOSITORY = Path(__file__).resolve().parents[1]
+
 app = typer.Typer(
     help="An embedded Google Cloud: what the pipeline needs of it, on this machine, without an account.",
     no_args_is_help=True,
@@ -33,6 +35,16 @@ def up(
     data_dir: Annotated[
         Path, typer.Option(help="Where mails, logs and the environment are written.", file_okay=False)
     ] = Path(".local_cloud"),
+    project: Annotated[
+        Path,
+        typer.Option(
+            help="The folder with the kinds of report, and with scheduler.yaml, queue.yaml and firestore.indexes.json "
+            "where those of the pipeline do not hold; default: the pipeline's own.",
+            file_okay=False,
+            exists=True,
+            show_default=False,
+        ),
+    ] = REPOSITORY,
     latency_ms: Annotated[
         float, typer.Option(min=0, max=10_000, help="Milliseconds added to every API call, as a network would.")
     ] = 0,
@@ -58,6 +70,7 @@ def up(
         users=users,
         port_base=port_base,
         data_directory=data_dir,
+        project=project,
         latency_ms=latency_ms,
         rate=rate,
         provider=provider,

@@ -26,6 +26,7 @@ from local_cloud.inbox.resend_webhook import ResendWebhook
 from local_cloud.inbox.server import Inbox
 from local_cloud.inbox.smtp import SmtpServer
 from local_cloud.index_file import read_index_file
+from local_cloud.project import Project
 from local_cloud.provider import Provider
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.rpc import Middleware, latency
@@ -46,7 +47,8 @@ class LocalCloud:
     """The services of Google, mail providers and Slack that the pipeline uses, and the functions, on this machine.
 
     Args:
-        repository: the folder that holds `functions/`, `queue.yaml`, `scheduler.yaml` and `deployment/`.
+        repository: the folder that holds `functions/` and `deployment/`.
+        project: the kinds, and the files in place of the repository's.
         environment: addresses and names.
         queue_flags: the flags of queue.yaml, or others in their place.
         data_directory: where mails, logs and the environment are written.
@@ -59,6 +61,7 @@ class LocalCloud:
         self,
         *,
         repository: Path,
+        project: Project,
         environment: Environment,
         queue_flags: dict[str, Any],
         data_directory: Path,
@@ -67,6 +70,7 @@ class LocalCloud:
         clock: SharedClock | None = None,
     ) -> None:
         self._repository = repository
+        self._project = project
         self._environment = environment
         self._variables = environment.variables
         self._queue_flags = queue_flags
@@ -89,7 +93,7 @@ class LocalCloud:
             rest_port=ports.firestore_rest,
             clock=self.clock,
             middleware=middleware,
-            declared_indexes=read_index_file(repository / "deployment" / "firestore.indexes.json"),
+            declared_indexes=read_index_file(*project.index_files),
             on_missing_index=self._refuse_missing_index,
         )
         self.tasks = TasksEmulator(
@@ -119,7 +123,7 @@ class LocalCloud:
             self.inbox, host=HOST, port=ports.smtp, clock=self.clock, user=SMTP_USER, password=SMTP_PASSWORD
         )
         self.job = Job.from_flags_file(
-            repository / "scheduler.yaml",
+            project.file("scheduler.yaml"),
             name=JOB_NAME,
             uri=self._variables["DISPATCHER_URL"],
             service_account=self._variables["SCHEDULER_INVOKER"],
@@ -168,7 +172,9 @@ class LocalCloud:
 
     async def _start(self) -> None:
         self._environment.write(
-            self._data_directory / "environment", repository=self._repository, with_control=self._time_file is not None
+            self._data_directory / "environment",
+            project=self._project.folder,
+            with_control=self._time_file is not None,
         )
         if not self._environment.is_own("PUBSUB_EMULATOR_HOST"):
             raise LocalCloudError(
@@ -201,7 +207,7 @@ class LocalCloud:
         """Refuse a query as the deployed Firestore would, and say so once where the developer looks."""
         if missing not in self._missing_indexes:
             self._missing_indexes.add(missing)
-            self._on_event(f"Firestore: {missing} Or add it to deployment/firestore.indexes.json.")
+            self._on_event(f"Firestore: {missing} Or add it to {self._project.index_files[-1]}.")
         refuse(missing)
 
     @property
@@ -243,7 +249,7 @@ class LocalCloud:
         return "PREFERENCES_URL" in self._variables and self._environment.is_own("PREFERENCES_URL")
 
     async def _start_functions(self) -> None:
-        environment = self._environment.for_function(self._repository)
+        environment = self._environment.for_function(self._repository, self._project.folder)
         if self._time_file:
             environment = {**environment, FILE_VARIABLE: str(self._time_file)}
         ports = self._environment.ports

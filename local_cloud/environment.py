@@ -136,6 +136,7 @@ class Environment:
         queue_rate: likewise.
         outside: the variables that the local cloud was started with.
         provider: through whom the pipeline sends; None for the one that MAIL_PROVIDER names, or else SendGrid.
+        default_kind: which report a subscription gets that names none; empty for the one that the pipeline gives it.
         webhook_key: what SendGrid's stand-in signs its events with.
         webhook_secret: what Resend's does.
     """
@@ -145,6 +146,7 @@ class Environment:
     queue_rate: float
     outside: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     provider: Provider | None = None
+    default_kind: str = ""
     webhook_key: WebhookKey = field(default_factory=WebhookKey)
     webhook_secret: WebhookSecret = field(default_factory=WebhookSecret)
 
@@ -191,6 +193,8 @@ class Environment:
             "OIDC_CERTS_URL": f"http://{HOST}:{ports.identity}/oauth2/v3/certs",
             "OIDC_ISSUER": f"http://{HOST}:{ports.identity}",
         }
+        if self.default_kind:
+            own["DEFAULT_KIND"] = self.default_kind
         if self.is_own("FIRESTORE_EMULATOR_HOST"):
             own["FIRESTORE_REST_EMULATOR_HOST"] = f"{HOST}:{ports.firestore_rest}"
         if self.is_own("CLOUD_TASKS_EMULATOR_HOST"):
@@ -225,13 +229,20 @@ class Environment:
         """Whether the value is the local cloud's own, not one that it was started with."""
         return not self.outside.get(variable)
 
-    def for_function(self, repository: Path) -> dict[str, str]:
-        """The whole environment of a function: what the local cloud was started with, and the variables above."""
-        search_path = [str(repository), *filter(None, [self.outside.get("PYTHONPATH")])]
-        owners = owner_variables(repository, self.outside)
+    def for_function(self, repository: Path, project: Path) -> dict[str, str]:
+        """The whole environment of a function: what the local cloud was started with, and the variables above.
+
+        Args:
+            repository: the folder that holds `functions/`.
+            project: the folder that holds `kinds/`.
+        """
+        # The project's kinds are found before those that are beside the functions.
+        places = dict.fromkeys([str(project), str(repository)])
+        search_path = [*places, *filter(None, [self.outside.get("PYTHONPATH")])]
+        owners = owner_variables(project, self.outside)
         return {**owners, **self.outside, **self.variables, "PYTHONPATH": os.pathsep.join(search_path)}
 
-    def write(self, file: Path, *, repository: Path, with_control: bool = False) -> None:
+    def write(self, file: Path, *, project: Path, with_control: bool = False) -> None:
         """Leave the variables, and those of kinds, where a command on this machine finds them; a shell can read the
         file, too.
 
@@ -239,11 +250,11 @@ class Environment:
 
         Args:
             file: where.
-            repository: the folder that holds `functions/`.
+            project: the folder that holds `kinds/`.
             with_control: whether the local cloud can be controlled (local_cloud.control).
         """
         file.parent.mkdir(parents=True, exist_ok=True)
-        variables = {**given_variables(repository, self.outside), **self.variables}
+        variables = {**given_variables(project, self.outside), **self.variables}
         if with_control:
             variables["LOCAL_CONTROL_URL"] = f"http://{HOST}:{self.ports.control}"
             # It takes Slack's messages also where mails go elsewhere.

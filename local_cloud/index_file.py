@@ -17,18 +17,23 @@ _COLLECTION = "COLLECTION"
 _GROUP = "COLLECTION_GROUP"
 
 
-def read_index_file(path: Path) -> dict[str, DeclaredIndexes]:
-    """The indexes of a file by collection id.
+def read_index_file(*paths: Path) -> dict[str, DeclaredIndexes]:
+    """The indexes of one or more files by collection id.
 
     Args:
-        path: the file.
+        paths: the files. Of two that override the same field, the later one counts.
 
     Raises:
-        LocalCloudError: the file cannot be read, or is not an index file. The text names the file.
+        LocalCloudError: a file cannot be read, or is not an index file. The text names the files.
     """
+    path = ", ".join(map(str, paths))
+    indexes: list[dict[str, Any]] = []
+    overrides: list[dict[str, Any]] = []
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        indexes, overrides = document["indexes"], document.get("fieldOverrides", [])
+        for each in paths:
+            document = json.loads(each.read_text(encoding="utf-8"))
+            indexes += document["indexes"]
+            overrides += document.get("fieldOverrides", [])
         return {
             name: DeclaredIndexes(
                 composites=tuple(_composites(indexes, name, _COLLECTION)),

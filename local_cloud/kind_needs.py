@@ -8,19 +8,19 @@ from typing import Any
 import yaml
 
 
-def owner_variables(repository: Path, outside: Mapping[str, str]) -> dict[str, str]:
+def owner_variables(project: Path, outside: Mapping[str, str]) -> dict[str, str]:
     """The variables by which the DLQ handler tells owners.
 
     An owner who cannot be told here is left out: one with an address without OWNER_MAIL_URL, and one with a secret that
     has neither a value nor a local one.
 
     Args:
-        repository: the folder that holds `kinds/`.
+        project: the folder that holds `kinds/`.
         outside: the variables that the local cloud was started with.
     """
     owners: dict[str, str] = {}
     values: dict[str, str] = {}
-    for kind, needs in _all_needs(repository):
+    for kind, needs in _all_needs(project):
         owner = needs.get("owner")
         if not isinstance(owner, str):
             continue
@@ -33,16 +33,16 @@ def owner_variables(repository: Path, outside: Mapping[str, str]) -> dict[str, s
     return {"KIND_OWNERS": json.dumps(owners), **values} if owners else {}
 
 
-def given_variables(repository: Path, outside: Mapping[str, str]) -> dict[str, str]:
+def given_variables(project: Path, outside: Mapping[str, str]) -> dict[str, str]:
     """The settings and secrets of kinds that are set, so that commands read what the worker has read.
 
     Args:
-        repository: the folder that holds `kinds/`.
+        project: the folder that holds `kinds/`.
         outside: the variables that the local cloud was started with.
     """
     declared = {
         name
-        for _kind, needs in _all_needs(repository)
+        for _kind, needs in _all_needs(project)
         for part in ("settings", "secrets")
         if isinstance(needs.get(part), dict)
         for name in needs[part]
@@ -50,8 +50,8 @@ def given_variables(repository: Path, outside: Mapping[str, str]) -> dict[str, s
     return {name: outside[name] for name in sorted(declared & outside.keys()) if outside[name]}
 
 
-def _all_needs(repository: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for file in sorted(repository.glob("kinds/*/needs.yaml")):
+def _all_needs(project: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for file in sorted(project.glob("kinds/*/needs.yaml")):
         yield file.parent.name, _read(file)
 
 

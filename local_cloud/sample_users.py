@@ -1,7 +1,7 @@
 """Users, subscriptions and events that look like a product's own, the same every time."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,6 +22,12 @@ _SPECIAL_ADDRESSES = {
 }
 _PAUSED = {COMPLAINING_ADDRESS: "complained", BOUNCING_ADDRESS: "bounced"}
 """Why the subscriptions that go there are paused afterwards."""
+
+PIPELINES_DEFAULT = "activity"
+"""The kind that the pipeline gives a subscription that names none. Its reports are made from the sample data."""
+
+SHIPPED = (PIPELINES_DEFAULT, "usage")
+"""The kinds of which it is known what becomes of the sample data."""
 
 _PEOPLE = (
     ("Amina Diallo", "Africa/Dakar", "en"),
@@ -48,6 +54,8 @@ _QUOTAS: dict[str, dict[str, Any]] = {
     "storage": {"name": "Storage", "allowed": 100, "unit": "GB"},
     "calls": {"name": "API calls", "allowed": 100_000},
 }
+_PERHAPS = {"sent": "sent or skipped", "dead": "dead or skipped"}
+"""What becomes of a report that may have nothing to say."""
 _ADDED_UP_SINCE = datetime(2020, 1, 1, tzinfo=UTC)
 _SPAN = {
     "hourly": 3,
@@ -67,16 +75,16 @@ class SampleSubscription:
     Attributes:
         id: the document's id.
         document: its fields; None for the one that enrollment makes.
-        state: the state that its delivery must end in; None where none may come to be.
+        state: the state that its delivery must end in, or two of them with `or`; None where none may come to be.
         recipients: who must get the report.
-        paused_because: why it must be paused afterwards; empty where it must not.
+        paused_because: why it must be paused afterwards; empty where it must not, and None where that is not known.
     """
 
     id: str
     document: dict[str, Any] | None
     state: str | None = "sent"
     recipients: tuple[str, ...] = ()
-    paused_because: str = ""
+    paused_because: str | None = ""
 
     @property
     def is_scheduled(self) -> bool:
@@ -115,17 +123,19 @@ class SampleUser:
 
 
 def sample_users(
-    count: int, *, now: datetime, events_per_user: int = 40, mails_end: bool = True
+    count: int, *, now: datetime, kinds: Sequence[str] = SHIPPED, events_per_user: int = 40, mails_end: bool = True
 ) -> Iterator[SampleUser]:
     """Make users in several time zones, with up to three subscriptions each. There are twelve types of user in turn,
     such as a new user, one who has paused a report, and one whose colleague gets a copy.
 
     The third has an address that SendGrid refuses, the fourth marks the mail as spam, and the ninth's mail bounces.
-    Every tenth has done nothing lately, and so gets no `activity`.
+    Every tenth has done nothing lately, and so gets no `activity`. Where there are other kinds than those that come
+    with the pipeline, users get those, too, and it is open which of them have something to report.
 
     Args:
         count: how many.
         now: when the events end.
+        kinds: the kinds of report that there are, one at least.
         events_per_user: on average.
         mails_end: whether somebody says what becomes of the mails, so that those that bounce have consequences.
     """
@@ -150,6 +160,9 @@ def sample_users(
         written = [subscription.document for subscription in subscriptions if subscription.document]
         spans = {_SPAN[fields["cadence"]] for fields in written if fields["kind"] == "activity"} or {_SPAN["hourly"]}
         has_usage = any(fields["kind"] == "usage" for fields in written)
+        subscriptions = [_of_a_kind_there_is(each, number, kinds) for each in subscriptions]
+        if number % 12 == 2:
+            subscriptions += _of_others(number, document, this_hour, kinds)
         is_idle = number % 10 == 0
         if is_idle:
             subscriptions = [_without_events(each) for each in subscriptions]
@@ -241,6 +254,39 @@ def _subscriptions(number: int, user: dict[str, Any], this_hour: datetime, becom
             ]
 
 
+def _of_a_kind_there_is(subscription: SampleSubscription, number: int, kinds: Sequence[str]) -> SampleSubscription:
+    """The subscription, or one of another kind where there is none of its own."""
+    fields = subscription.document
+    kind = fields["kind"] if fields else PIPELINES_DEFAULT
+    if kind in kinds:
+        return subscription
+    other = kinds[(number + SHIPPED.index(kind)) % len(kinds)]
+    return replace(
+        subscription,
+        id=other if subscription.id == kind else subscription.id,
+        # Without options, which are the other kind's.
+        document={**fields, "kind": other, "options": {}} if fields else None,
+        state=_PERHAPS.get(subscription.state or "", subscription.state),
+        paused_because=None if subscription.paused_because in _PAUSED.values() else subscription.paused_because,
+    )
+
+
+def _of_others(
+    number: int, user: dict[str, Any], this_hour: datetime, kinds: Sequence[str]
+) -> Iterator[SampleSubscription]:
+    """One of each further kind, where the users' others are all of those that come with the pipeline."""
+    if set(SHIPPED) <= set(kinds):
+        due = {"user_id": f"u{number}", "shard": number % 30, "active": True, "next_report_at": this_hour}
+        for kind in kinds:
+            if kind not in SHIPPED:
+                yield SampleSubscription(
+                    id=kind,
+                    document={**due, "kind": kind, "cadence": "daily"},
+                    state=_PERHAPS["sent"],
+                    recipients=(user["email"],),
+                )
+
+
 def _usage(chance: random.Random, now: datetime, count: int) -> Iterator[dict[str, Any]]:
     for _ in range(count):
         at = now - timedelta(hours=31 * 24 * chance.random())
@@ -253,7 +299,7 @@ def _usage(chance: random.Random, now: datetime, count: int) -> Iterator[dict[st
 def _without_events(subscription: SampleSubscription) -> SampleSubscription:
     """What becomes of a subscription whose user has done nothing."""
     fields = subscription.document
-    has_nothing = subscription.state == "sent" and fields is not None and fields["kind"] == "activity"
+    has_nothing = subscription.state == "sent" and fields is not None and fields["kind"] == PIPELINES_DEFAULT
     return replace(subscription, state="skipped", recipients=()) if has_nothing else subscription
 
 

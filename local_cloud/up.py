@@ -27,9 +27,10 @@ from local_cloud.errors import LocalCloudError
 from local_cloud.flags_file import read_flags_file
 from local_cloud.http import HttpServer
 from local_cloud.inbox.mail_webhook import MailWebhook
+from local_cloud.project import Project
 from local_cloud.provider import Provider
 from local_cloud.run_view import RunView, Standing
-from local_cloud.sample_users import sample_users
+from local_cloud.sample_users import PIPELINES_DEFAULT, sample_users
 from local_cloud.scheduler import Execution
 from local_cloud.seed import put_in
 from local_cloud.server_process import ServerProcess
@@ -56,6 +57,7 @@ class Options:
         users: how many sample users.
         port_base: the first of the ports.
         data_directory: where mails, logs and the environment go.
+        project: the folder that holds the kinds of report, and files in place of the repository's.
         latency_ms: milliseconds added to every API call.
         rate: reports a second, in place of what queue.yaml says.
         provider: through whom to send; None for the one that MAIL_PROVIDER names, or else SendGrid.
@@ -65,6 +67,7 @@ class Options:
     users: int
     port_base: int
     data_directory: Path
+    project: Path
     latency_ms: float
     rate: float | None
     provider: Provider | None
@@ -81,7 +84,8 @@ class Up:
     def __init__(self, options: Options, console: Console) -> None:
         self._options = options
         self._console = console
-        queue_flags = read_flags_file(REPOSITORY / "queue.yaml")
+        self._project = Project(folder=options.project.resolve(), repository=REPOSITORY)
+        queue_flags = read_flags_file(self._project.file("queue.yaml"))
         if options.rate is not None:
             queue_flags["--max-dispatches-per-second"] = options.rate
         self._parts: list[HttpServer | ServerProcess] = []
@@ -90,9 +94,11 @@ class Up:
             max_attempts=int(queue_flags.get("--max-attempts", 100)),
             queue_rate=float(queue_flags.get("--max-dispatches-per-second", 500)),
             provider=options.provider,
+            default_kind=self._default_kind(),
         )
         self._cloud = LocalCloud(
             repository=REPOSITORY,
+            project=self._project,
             environment=self._environment,
             queue_flags=queue_flags,
             data_directory=options.data_directory,
@@ -100,6 +106,19 @@ class Up:
             on_event=self._say_event,
             clock=None if options.once else self._shared_clock(),
         )
+
+    def _default_kind(self) -> str:
+        """The pipeline's own default where the project has that kind, or else one that it has.
+
+        Raises:
+            LocalCloudError: it has none.
+        """
+        kinds = self._project.kinds
+        if not kinds:
+            raise LocalCloudError(
+                f"{self._project.folder / 'kinds'} has no kind of report: reports new sales --sql makes one."
+            )
+        return "" if PIPELINES_DEFAULT in kinds else kinds[0]
 
     def _say_event(self, line: str) -> None:
         self._console.print(f"[yellow]{escape(line)}")
@@ -182,7 +201,10 @@ class Up:
                 *(sys.executable, "-m", "local_cloud.shared_time", WHILE_STDIN_IS_OPEN, "operations"),
                 *("--local-cloud", str(directory)),
                 *("console", "--port", str(self._environment.ports.console)),
-                env={**self._environment.for_function(REPOSITORY), FILE_VARIABLE: str(directory / "time")},
+                env={
+                    **self._environment.for_function(REPOSITORY, self._project.folder),
+                    FILE_VARIABLE: str(directory / "time"),
+                },
                 # It ends when this closes, however this process comes to its end.
                 stdin=asyncio.subprocess.PIPE,
                 stdout=log,
@@ -206,7 +228,7 @@ class Up:
         except OSError as error:
             raise LocalCloudError(
                 f"A local cloud is running in {directory}: stop it, or give this one a place of its own, as in "
-                f'make run ARGS="--data-dir {directory}-2 --port-base {self._options.port_base + 20}".'
+                f"--data-dir {directory}-2 --port-base {self._options.port_base + 20}."
             ) from error
 
     def _clear_data_directory(self) -> None:
@@ -220,7 +242,7 @@ class Up:
             now = datetime.now(UTC)
             seeding = progress.add_task("Putting in sample users", total=self._options.users)
             webhook = self._cloud.webhook if self._takes_mails else None
-            users = sample_users(self._options.users, now=now, mails_end=webhook is not None)
+            users = sample_users(self._options.users, now=now, kinds=self._project.kinds, mails_end=webhook is not None)
             variables = self._environment.variables
             seeded = await put_in(
                 clients.firestore_calls(variables["FIRESTORE_EMULATOR_HOST"]),

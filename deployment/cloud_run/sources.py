@@ -1,4 +1,5 @@
-"""What is deployed of a function and of the console: files that git tracks, and few that are made here.
+"""What is deployed of a function and of the console: files that git tracks, and few that are made here. The kinds of
+report and what they need are the project's, all else is the pipeline's; of a clone, both are the same.
 
 What somebody has left in a folder, such as a key, is not deployed.
 """
@@ -34,29 +35,35 @@ gc.freeze()
 gc.enable()
 """
 _LEFT_OUT = re.compile(r"(.*/)?(\.[^/]*|requirements\.txt|requirements\.lock|test_[^/]*\.py)(/.*)?")
-_REPORTS = ("report_kit", "kinds")
-"""What reports are made of: for the worker and the console."""
+_SHARED = ("functions/__init__.py", "functions/shared")
+_KINDS_LOCK = "kinds.lock"
+_LOCALES = "locales"
+"""The catalogs of the languages that only the project has."""
 
 
-def function_source(root: Path, function: str) -> Files:
+def function_source(root: Path, function: str, project: Path) -> Files:
     """A function, by its folder in functions/ of a checkout: its own code, the shared code and its locked requirements,
     nothing else."""
-    reports = _REPORTS if function == "worker" else ()
-    return {
-        **_tracked(root, "functions/__init__.py", "functions/shared", f"functions/{function}", *reports),
-        "requirements.txt": (root / "functions" / function / "requirements.lock").read_bytes(),
-        "main.py": MAIN.format(function=function).encode(),
-    }
+    files = _tracked(root, *_SHARED, f"functions/{function}")
+    lock = (root / "functions" / function / "requirements.lock").read_text(encoding="utf-8")
+    if function == "worker":
+        files |= _tracked(root, "report_kit") | _tracked(project, "kinds", _LOCALES)
+        lock = _with_kinds(lock, project)
+    elif function == "preferences":
+        files |= _tracked(project, "kinds/__init__.py", "kinds/kinds.json", _LOCALES)
+    return {**files, "requirements.txt": lock.encode(), "main.py": MAIN.format(function=function).encode()}
 
 
-def console_source(root: Path, runtime: str) -> Files:
+def console_source(root: Path, runtime: str, project: Path) -> Files:
     """The console: its code, the worker's for the previews, and what says how to run it on a runtime such as python314.
     https://docs.cloud.google.com/docs/buildpacks/python"""
+    lock = (root / "operations" / "console" / "requirements.lock").read_text(encoding="utf-8")
     # The schedule is for the overview, which says when the next run is.
-    paths = ("functions/__init__.py", "functions/shared", "functions/worker", *_REPORTS, "operations", "scheduler.yaml")
+    schedule = "scheduler.yaml"
     return {
-        **_tracked(root, *paths),
-        "requirements.txt": (root / "operations" / "console" / "requirements.lock").read_bytes(),
+        **_tracked(root, *_SHARED, "functions/worker", "report_kit", "operations", schedule),
+        **_tracked(project, "kinds", _LOCALES, schedule),
+        "requirements.txt": _with_kinds(lock, project).encode(),
         "Procfile": b"web: python -m operations.console.deployed\n",
         ".python-version": re.sub(r"python(\d)(\d+)", r"\1.\2", runtime).encode() + b"\n",
     }
@@ -84,6 +91,15 @@ def packed(files: Files) -> bytes:
 
 def _in_order(files: Files) -> list[str]:
     return sorted(files, key=lambda name: name.split("/"))
+
+
+def _with_kinds(lock: str, project: Path) -> str:
+    """A lock with what the kinds of report need beside it, each package once: pip refuses a second pin."""
+    file = project / _KINDS_LOCK
+    if not file.is_file():
+        return lock
+    packages = re.findall(r"^[A-Za-z0-9].*\n(?: .*\n)*", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return lock + "".join(each for each in packages if f"\n{each.partition('==')[0]}==" not in f"\n{lock}")
 
 
 def _tracked(root: Path, *paths: str) -> Files:

@@ -112,10 +112,12 @@ def _backups(settings: Settings, recurrence: str, database: Declared) -> Declare
 def indexes(settings: Settings) -> list[Declared]:
     """The composite indexes, and the settings of single fields."""
     # Of the form that the Firebase CLI reads, too: https://firebase.google.com/docs/reference/firestore/indexes
-    file = json.loads((settings.folder / "firestore.indexes.json").read_text(encoding="utf-8"))
+    own = settings.project / "firestore.indexes.json"
+    files = [settings.folder / own.name, *([own] if own.is_file() else [])]
+    read = [json.loads(each.read_text(encoding="utf-8")) for each in files]
     return [
-        *(_index(settings, index) for index in file["indexes"]),
-        *(_field(settings, override) for override in file["fieldOverrides"]),
+        *(_index(settings, index) for file in read for index in file["indexes"]),
+        *(_field(settings, override) for file in read for override in file.get("fieldOverrides", [])),
     ]
 
 

@@ -30,7 +30,7 @@ _SETTER = "roles/cloudtasks.queueAdmin"
 
 def queues(settings: Settings) -> list[Declared]:
     """The queues of a project."""
-    fields = fields_of(settings.root / "queue.yaml", FIELDS)
+    fields = fields_of(settings.file("queue.yaml"), FIELDS)
     rate = rate_of_the_ramp(settings, datetime.now(UTC).date())
     if rate is not None:
         fields.setdefault("rateLimits", {})["maxDispatchesPerSecond"] = rate

@@ -28,7 +28,7 @@ _MARK = "[paused by deploy.sh]"
 
 def job(settings: Settings, *, is_marked: bool) -> Declared:
     """The job."""
-    fields = fields_of(settings.root / "scheduler.yaml", FIELDS)
+    fields = fields_of(settings.file("scheduler.yaml"), FIELDS)
     url = settings.url("dispatcher")
     target = fields.setdefault("httpTarget", {})
     target |= {

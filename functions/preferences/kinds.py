@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import kinds as room
 from functions.shared.mail.language import closest
 from functions.shared.sanitize import sanitize
 from functions.shared.times.schedule import Cadence
@@ -53,5 +54,6 @@ def title_of(kind: str, locale: str) -> str:
 
 @functools.cache
 def _kinds() -> dict[str, dict[str, Any]]:
-    kinds: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
-    return kinds
+    file = Path(room.__path__[0]) / "kinds.json"
+    found: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return found

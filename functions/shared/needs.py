@@ -14,7 +14,7 @@
     choices: {cadences: [daily, weekly], hours: [5, 6, 7]}
     next: 5
 
-The worker reads it at start, `make lock` takes the packages, and deploy.sh the rest (docs/guides/python-reports.md).
+The worker reads it at start, `./reports lock` the packages, and deploy.sh the rest (docs/guides/python-reports.md).
 The Python that deploy.sh uses may have nothing but PyYAML, so this file imports nothing else, and that only where there
 is a file to read.
 """

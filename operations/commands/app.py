@@ -18,11 +18,12 @@ app = typer.Typer(
 
 def _print_version(is_wanted: bool) -> None:
     if is_wanted:
+        from functions.shared.project_files import own_project
         from operations.output import Output
         from operations.releases.running_versions import checkout_version
 
-        found = checkout_version()
-        Output().say(" ".join(part for part in ("reports", found.version, found.commit) if part))
+        found = checkout_version(project=own_project())
+        Output().say(" ".join(part for part in ("reports", found.version, found.commit, found.project) if part))
         raise typer.Exit
 
 

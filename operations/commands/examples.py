@@ -40,5 +40,10 @@ EXAMPLES = {
     "new": "reports new sales --sql",
     "test": "reports test sales",
     "console": "reports console",
+    "run": "reports run --users 100",
+    "up": "reports up --provider smtp",
+    "lock": "reports lock",
+    "init": "reports init ../acme-reports",
+    "deploy": "reports deploy --dry-run",
     "version": "reports version",
 }

@@ -39,7 +39,7 @@ class LazyCommand:
         if "app" in vars(module):
             parent.add_typer(module.app, name=self.name)
         else:
-            parent.command(self.name)(vars(module)[module_name])
+            parent.command(self.name, context_settings=vars(module).get("CONTEXT_SETTINGS"))(vars(module)[module_name])
         command = typer.main.get_group(parent).commands[self.name]
         _show_examples(self.name, command)
         return command

@@ -19,13 +19,20 @@ def new(
     as_json: AsJson = False,
 ) -> None:
     """Write the skeleton of a kind of report, with a test, ready to be looked at and changed."""
-    from operations.kinds.catalogs import ROOT
+    from functions.shared.project_files import PIPELINE, own_project, project_folder
     from operations.kinds.new_kind import write_kind
 
     if source and not sql:
         raise typer.BadParameter("only a report from SQL has one: add --sql", param_hint="--source")
     chosen = (source or Source.POSTGRESQL) if sql else None
-    files = [str(file.relative_to(ROOT)) for file in write_kind(kind, ROOT, source=chosen)]
+    project = project_folder()
+    pipeline = PIPELINE if own_project() else None
+    written = write_kind(kind, project, pipeline=pipeline, source=chosen)
+    if pipeline and sql:
+        from operations.projects.kinds_lock import update_kinds_lock
+
+        written.append(update_kinds_lock(project, pipeline))
+    files = [str(file.relative_to(project)) for file in written]
     output = Output(as_json=as_json)
     if as_json:
         output.json({"kind": kind, "files": files})
@@ -34,5 +41,5 @@ def new(
         output.say(file)
     output.say()
     output.say(f"Look at it: reports preview --sample --kind {kind} --open --watch")
-    if sql:
-        output.say("Before you deploy it: make lock, which brings its packages into the worker.")
+    if sql and not pipeline:
+        output.say("Before you deploy it: reports lock, which makes kinds.lock of its packages.")

@@ -31,8 +31,15 @@ _COMMANDS = {
     "new": "Write the skeleton of a kind of report, with a test, ready to be looked at and changed.",
     "test": "Test the kinds of report: what holds for every email of one, and what their own tests say.",
     "console": "The web console: see what the pipeline does, and act on it. It runs until Ctrl-C.",
-    "version": "The version and the commit of this checkout, and of each function and the console as they are "
-    "deployed.",
+    "run": "The whole pipeline once, on this machine: sample users, their mails, a summary.",
+    "up": "The same, and keep running by the schedule until Ctrl-C.",
+    "lock": "Resolve the packages that the kinds need beside the pipeline's own, after a needs.yaml has changed: "
+    "kinds.lock.",
+    "init": "Make a project beside this clone: a repository for your own kinds of report and settings.",
+    "deploy": "Take a Google Cloud project to a running pipeline with the kinds of this project. The options are "
+    "deploy.sh's.",
+    "version": "The version and the commit of this checkout or project, and of each function and the console as they "
+    "are deployed.",
 }
 """The commands, and the first paragraph of each one's help."""
 

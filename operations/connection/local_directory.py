@@ -1,6 +1,6 @@
-"""Where the local cloud of this checkout is."""
+"""Where the local cloud of this project is."""
 
-from pathlib import Path
+from functions.shared.project_files import project_folder
 
-LOCAL_CLOUD_DIRECTORY = Path(__file__).resolve().parents[2] / ".local_cloud"
-"""Where `make up` leaves the addresses of the local cloud."""
+LOCAL_CLOUD_DIRECTORY = project_folder() / ".local_cloud"
+"""Where `reports up` leaves the addresses of the local cloud."""

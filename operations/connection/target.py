@@ -135,7 +135,7 @@ def find_target(environment: Mapping[str, str], *, directory: Path | None, defau
     if there_is_a_local_cloud:
         return Target(variables=_read_variables(default_directory), directory=default_directory)
     raise NotConfigured(
-        "Nothing to connect to: start the local cloud (make up), "
+        "Nothing to connect to: start the local cloud (reports up), "
         "or set GOOGLE_CLOUD_PROJECT and LOCATION for Google Cloud."
     )
 
@@ -152,7 +152,7 @@ def connect(target: Target) -> None:
         if not _answers(address):
             if target.directory is not None:
                 raise NotConfigured(
-                    f"The local cloud of {target.directory} does not answer ({address}): start it (make up), "
+                    f"The local cloud of {target.directory} does not answer ({address}): start it (reports up), "
                     "or set GOOGLE_CLOUD_PROJECT and LOCATION for Google Cloud."
                 )
             raise NotConfigured(f"{variable}: nothing answers at {address}.")
@@ -183,7 +183,7 @@ def _read_variables(directory: Path) -> dict[str, str]:
         lines = file.read_text(encoding="utf-8").splitlines()
         pairs = [shlex.split(line)[0].partition("=") for line in lines if line.strip()]
     except FileNotFoundError:
-        raise NotConfigured(f"There is no local cloud in {directory}: start it (make up).") from None
+        raise NotConfigured(f"There is no local cloud in {directory}: start it (reports up).") from None
     except (OSError, ValueError) as error:
         raise NotConfigured(f"{file} cannot be read: {error}.") from error
     return {name: value for name, _, value in pairs}

@@ -90,7 +90,7 @@ class LocalClient:
         try:
             answer = requests.request(method, url, timeout=seconds, allow_redirects=False, **options)
         except requests.RequestException as error:
-            raise NotConfigured("The local cloud does not answer: start it again (make up).") from error
+            raise NotConfigured("The local cloud does not answer: start it again (reports up).") from error
         if answer.status_code == HTTPStatus.NOT_FOUND:
             raise NotFound("The local cloud has no such thing.")
         if not answer.ok:

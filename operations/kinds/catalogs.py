@@ -17,9 +17,8 @@ from babel.messages.extract import extract_from_dir, extract_from_file
 from babel.messages.pofile import read_po, write_po
 
 from functions.shared import needs
+from functions.shared.project_files import PIPELINE, own_project, project_folder
 from operations.errors import ExitStatus, OperatorError
-
-ROOT = Path(__file__).resolve().parents[2]
 
 _EVERYWHERE = "functions/shared/mail/language.py"
 """Has texts that every catalog needs, but those of kinds, which have them of the kit."""
@@ -31,19 +30,26 @@ _TEMPLATE = "messages.pot"
 REPORT_FILE = "report.yaml"
 
 
-def folders_of_words(root: Path) -> list[Path]:
-    """The folders with words for people who read in their own language: the kit's, the recipient's page, each kind."""
-    return [root / "report_kit", root / "functions" / "preferences", *_kinds(root)]
+def folders_of_words(project: Path, *, pipeline: Path | None = None) -> list[Path]:
+    """The folders with words for people who read in their own language: each kind, and in a clone the kit's and the
+    recipient's page before them.
+
+    Args:
+        project: the folder that holds `kinds/`.
+        pipeline: that of the pipeline; None where that is the project, too: a clone.
+    """
+    own = [project / "report_kit", project / "functions" / "preferences"]
+    return [*([] if pipeline else own), *_kinds(project)]
 
 
-def texts_of(folder: Path, root: Path) -> Catalog:
+def texts_of(folder: Path, pipeline: Path) -> Catalog:
     """The texts that the Python files below a folder mark for translation, each with the places where it is used. Those
     of a kind are without what the kit has; those of others have what every catalog needs."""
     found, known = Catalog(), Catalog()
     if folder.parent.name == "kinds":
-        known = texts_of(root / "report_kit", root)
+        known = texts_of(pipeline / "report_kit", pipeline)
     else:
-        file = root / _EVERYWHERE
+        file = pipeline / _EVERYWHERE
         for line, text, comments, context in extract_from_file("python", file, comment_tags=_COMMENTS):
             found.add(text, locations=[(file.name, line)], auto_comments=comments, context=context)
     for name, line, text, comments, context in extract_from_dir(folder, comment_tags=_COMMENTS):
@@ -52,14 +58,15 @@ def texts_of(folder: Path, root: Path) -> Catalog:
     return found
 
 
-def updated_catalogs(root: Path, *, new: str | None = None) -> dict[Path, str]:
+def updated_catalogs(project: Path, *, pipeline: Path | None = None, new: str | None = None) -> dict[Path, str]:
     """What the catalogs should be for the code as it is: texts that are new are added, empty, and others taken out. A
     kind has a catalog for each language of the kit, where it has texts.
 
     A translation stays as it is, and so does the head of a file.
 
     Args:
-        root: of the repository.
+        project: as folders_of_words has it.
+        pipeline: likewise.
         new: a language to begin, such as `de` or `pt-BR`; one that exists is brought up to date.
 
     Returns:
@@ -70,10 +77,11 @@ def updated_catalogs(root: Path, *, new: str | None = None) -> dict[Path, str]:
         OSError: a file cannot be read.
     """
     begun = {f"{_locale(new)}.po"} if new is not None else set()
-    languages = begun | {file.name for file in (root / "report_kit" / "locales").glob("*.po")}
+    kit = (pipeline or project) / "report_kit"
+    languages = begun | {file.name for file in (kit / "locales").glob("*.po")}
     texts = {}
-    for folder in folders_of_words(root):
-        if not (template := texts_of(folder, root)):
+    for folder in folders_of_words(project, pipeline=pipeline):
+        if not (template := texts_of(folder, pipeline or project)):
             continue
         locales = folder / "locales"
         texts[locales / _TEMPLATE] = _body(template, width=76)
@@ -96,12 +104,12 @@ def _updated(file: Path, template: Catalog) -> str:
     return text.partition("\n\n")[0] + "\n\n" + _body(catalog)
 
 
-def updated_kinds(root: Path) -> dict[Path, str]:
+def updated_kinds(project: Path) -> dict[Path, str]:
     """What the recipient's page should know of the kinds, which it cannot ask: what recipients choose from, and by
     language the title of a report.yaml, or of Python the name of the kind in words, where its catalogs translate it.
 
     Args:
-        root: of the repository.
+        project: the folder that holds `kinds/`.
 
     Returns:
         the file, with its text, if it has to change.
@@ -111,16 +119,16 @@ def updated_kinds(root: Path) -> dict[Path, str]:
         OperatorError: a needs.yaml is malformed.
     """
     try:
-        declared = needs.load(root / "kinds")
+        declared = needs.load(project / "kinds")
     except needs.InvalidNeeds as error:
         raise OperatorError(str(error)) from error
     found: dict[str, dict[str, Any]] = {}
-    for folder in _kinds(root):
+    for folder in _kinds(project):
         each = declared.get(folder.name, needs.Needs())
         about = {"titles": _titles(folder), "cadences": each.cadences, "hours": each.hours}
         if known := {name: value for name, value in about.items() if value}:
             found[folder.name] = known
-    file = root / "functions" / "preferences" / "kinds.json"
+    file = project / "kinds" / "kinds.json"
     text = json.dumps(found, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
     return {} if file.is_file() and file.read_text(encoding="utf-8") == text else {file: text}
 
@@ -144,13 +152,13 @@ def _translations(locales: Path, text: str) -> dict[str, Any]:
     return found
 
 
-def _kinds(root: Path) -> list[Path]:
-    return sorted(folder for folder in (root / "kinds").iterdir() if folder.is_dir())
+def _kinds(project: Path) -> list[Path]:
+    return sorted(folder for folder in (project / "kinds").iterdir() if folder.is_dir())
 
 
-def update_catalogs(root: Path, *, new: str | None = None) -> list[Path]:
+def update_catalogs(project: Path, *, pipeline: Path | None = None, new: str | None = None) -> list[Path]:
     """Write what updated_catalogs and updated_kinds say; returns the files."""
-    files = [*_write(updated_catalogs(root, new=new)), *_write(updated_kinds(root))]
+    files = [*_write(updated_catalogs(project, pipeline=pipeline, new=new)), *_write(updated_kinds(project))]
     return sorted(files)
 
 
@@ -199,13 +207,14 @@ def _body(catalog: Catalog, *, width: int = 0) -> str:
 
 
 def main(languages: list[str]) -> int:
-    """Update the catalogs of this checkout.
+    """Update the catalogs of the project, or of the clone.
 
     Args:
         languages: one to begin, or none.
     """
     try:
-        for file in update_catalogs(ROOT, new=next(iter(languages), None)):
+        pipeline = PIPELINE if own_project() else None
+        for file in update_catalogs(project_folder(), pipeline=pipeline, new=next(iter(languages), None)):
             print(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file)
     except OperatorError as error:
         print(error, file=sys.stderr)

@@ -26,13 +26,14 @@ _SQL_FILES = {
 }
 
 
-def write_kind(kind: str, root: Path, *, source: Source | None = None) -> list[Path]:
+def write_kind(kind: str, project: Path, *, pipeline: Path | None = None, source: Source | None = None) -> list[Path]:
     """Write the files, the catalogs of the kind's texts, and its title for the recipient's page. No file is written
     over.
 
     Args:
         kind: its name.
-        root: of the repository.
+        project: the folder that holds `kinds/`.
+        pipeline: that of the pipeline; None where that is the project, too: a clone.
         source: the database of a kind from SQL; None for one in Python.
 
     Returns:
@@ -43,14 +44,14 @@ def write_kind(kind: str, root: Path, *, source: Source | None = None) -> list[P
     """
     if not re.fullmatch(KIND_PATTERN, kind) or keyword.iskeyword(kind):
         raise OperatorError(f"{kind!r} cannot be a kind: small letters, digits and _, and a letter first.")
-    folder = root / "kinds" / kind
+    folder = project / "kinds" / kind
     names = {"kind": kind, "Kind": _title(kind), "SECRET": _secret(kind)}
     files = {
         folder / target.format(kind=kind): SKELETON / skeleton.format(source=source)
         for skeleton, target in (_FILES if source is None else _SQL_FILES).items()
     }
     if folder.exists():
-        raise OperatorError(f"{folder.relative_to(root)} exists: choose another name.")
+        raise OperatorError(f"{folder.relative_to(project)} exists: choose another name.")
     try:
         for file, skeleton in files.items():
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +59,7 @@ def write_kind(kind: str, root: Path, *, source: Source | None = None) -> list[P
             for name, value in names.items():
                 text = text.replace(f"@{name}@", value)
             file.write_text(text, encoding="utf-8")
-        update_catalogs(root)
+        update_catalogs(project, pipeline=pipeline)
     except OSError as error:
         raise OperatorError(f"The kind cannot be written: {error}.") from error
     return list(files)

@@ -7,12 +7,12 @@ https://firebase.google.com/docs/firestore/pricing#aggregation_queries
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import yaml
 
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.query import Query
+from functions.shared.project_files import project_file
 from functions.shared.records.delivery import DELIVERIES, DeliveryState
 from functions.shared.records.ids import SHARDS
 from functions.shared.records.mail_event import MAIL_EVENTS
@@ -25,7 +25,6 @@ _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 _HOURS = 24
 _DAYS = 7
-_SCHEDULER = Path(__file__).resolve().parents[2] / "scheduler.yaml"
 
 OUTCOMES = (DeliveryState.SENT, DeliveryState.SKIPPED, DeliveryState.DEAD)
 
@@ -195,6 +194,6 @@ def unknown_mails(reports: Sequence[Span], mails: Sequence[Span]) -> str:
 
 def next_run(now: datetime) -> datetime:
     """When Cloud Scheduler calls the dispatcher next, by scheduler.yaml; in UTC, as the file has it."""
-    flags = yaml.safe_load(_SCHEDULER.read_text(encoding="utf-8"))
+    flags = yaml.safe_load(project_file("scheduler.yaml").read_text(encoding="utf-8"))
     [following] = CronLine(flags["--schedule"]).following(now.replace(tzinfo=None), 1)
     return following.replace(tzinfo=now.tzinfo)

@@ -1,16 +1,29 @@
-"""Which version of the code a checkout has, and which version each deployed function and the console run."""
+"""Which version of the code a project or a clone has, and which version each deployed function and the console run."""
 
-import subprocess
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-"""The checkout that this code is in."""
+from functions.shared.project_files import PIPELINE
+from operations.git import ask_git
 
-PATHS = ("functions", "report_kit", "kinds", "operations", "deployment", "deploy.sh", "queue.yaml", "scheduler.yaml")
+PATHS = (
+    *("functions", "report_kit", "kinds", "kinds.lock", "operations", "deployment"),
+    *("deploy.sh", "queue.yaml", "scheduler.yaml"),
+)
 """What a deployment is made of: changes elsewhere do not make the checkout dirty, as in deployment/checkout.py."""
+
+OF_PROJECT = (
+    "kinds",
+    "kinds.lock",
+    "pipeline.lock",
+    "queue.yaml",
+    "scheduler.yaml",
+    "firestore.indexes.json",
+    "locales",
+)
+"""Likewise, in a project."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,14 +31,16 @@ class RunningVersion:
     """The version of one thing.
 
     Attributes:
-        what: "this checkout", or the name of a function or the console.
+        what: "this checkout", "this project", or the name of a function or the console.
         version: as in `pyproject.toml`; None where it is not known.
         commit: as git names it, with `-dirty` if changes came with it; None where it is not known.
+        project: likewise, the project's own commit; None in a clone, which is its own project.
     """
 
     what: str
     version: str | None
     commit: str | None
+    project: str | None = None
 
 
 def project_version(root: Path) -> str:
@@ -34,25 +49,34 @@ def project_version(root: Path) -> str:
     return version
 
 
-def checkout_version(root: Path = CHECKOUT) -> RunningVersion:
-    """The version of a checkout; without a commit outside of git."""
-    version = project_version(root)
-    commit = _git(root, "rev-parse", "HEAD")
-    if commit and _git(root, "status", "--porcelain", "--untracked-files=all", "--", *PATHS):
-        commit += "-dirty"
-    return RunningVersion(what="this checkout", version=version, commit=commit or None)
+def checkout_version(root: Path = PIPELINE, project: Path | None = None) -> RunningVersion:
+    """The version of a checkout; without a commit outside of git.
+
+    Args:
+        root: of the pipeline.
+        project: the project that runs it; None where that is the checkout itself.
+    """
+    return RunningVersion(
+        what="this project" if project else "this checkout",
+        version=project_version(root),
+        commit=_commit(root, PATHS),
+        project=_commit(project, OF_PROJECT) if project else None,
+    )
 
 
 def deployed_version(name: str, labels: Mapping[str, str]) -> RunningVersion:
     """The version that the labels of a function or service tell. A label has hyphens where a version has dots."""
     version = labels.get("version")
-    return RunningVersion(what=name, version=version and version.replace("-", "."), commit=labels.get("commit"))
+    return RunningVersion(
+        what=name,
+        version=version and version.replace("-", "."),
+        commit=labels.get("commit"),
+        project=labels.get("project"),
+    )
 
 
-def _git(root: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(root), *arguments]
-    try:
-        run = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  the operator's own git
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return run.stdout.strip()
+def _commit(root: Path, paths: tuple[str, ...]) -> str | None:
+    commit = ask_git(root, "rev-parse", "HEAD")
+    if commit and ask_git(root, "status", "--porcelain", "--untracked-files=all", "--", *paths):
+        commit += "-dirty"
+    return commit or None

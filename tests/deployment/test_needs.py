@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -227,46 +226,6 @@ def _pin(checkout: Path) -> str:
     """A package of the worker's own, with its version."""
     lock = (checkout / "functions" / "worker" / "requirements.lock").read_text(encoding="utf-8")
     return next(line.split(" ")[0] for line in lock.splitlines() if line.startswith("structlog=="))
-
-
-def _to_lock(checkout: Path) -> subprocess.CompletedProcess[str]:
-    """The packages that `make lock` resolves for the kinds."""
-    program = checkout / "deployment" / "kind_needs.py"
-    return subprocess.run([sys.executable, program], capture_output=True, text=True, check=False)
-
-
-def test_a_package_without_a_version_has_the_pipelines_also_after_a_release_has_raised_it(checkout: Path) -> None:
-    write(checkout, "packages:\n  - Structlog\n")
-    pin = _pin(checkout)
-    assert _to_lock(checkout).stdout == f"{pin.replace('structlog', 'Structlog')}\n"
-    for requirements in checkout.glob("functions/*/requirements.txt"):
-        text = requirements.read_text(encoding="utf-8")
-        requirements.unlink()
-        requirements.write_text(text.replace(pin, "structlog==99.1"), encoding="utf-8")
-    assert _to_lock(checkout).stdout == "Structlog==99.1\n"
-
-
-@pytest.mark.parametrize(
-    ("own", "others", "said"),
-    [
-        ("structlog==1.0", "", "sales/needs.yaml: structlog==1.0, and the pipeline has version "),
-        ("nowhere", "", "sales/needs.yaml: nowhere must name its version"),
-        (
-            "nowhere==1.0",
-            "nowhere==0.9",
-            "sales/needs.yaml: nowhere==1.0, and kinds/other/needs.yaml has version 0.9",
-        ),
-    ],
-)
-def test_what_cannot_be_resolved_names_its_file(checkout: Path, own: str, others: str, said: str) -> None:
-    write(checkout, f"packages:\n  - {own}\n")
-    if others:
-        write(checkout, f"packages:\n  - {others}\n", kind="other")
-    locked = _to_lock(checkout)
-    assert (locked.returncode, locked.stdout) == (1, "")
-    assert locked.stderr.startswith("kinds/")
-    assert said in locked.stderr
-    assert len(locked.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("version", ["locked", "none"])

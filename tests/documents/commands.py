@@ -43,6 +43,8 @@ def unknown_commands(texts: Iterable[str]) -> list[str]:
         options = {option for spelling in spellings for option in spelling} | {"--help"}
         given = {word.partition("=")[0] for word in rest if word.startswith("-")}
         is_group = bool(getattr(command, "commands", {}))
+        if command.context_settings.get("ignore_unknown_options"):
+            continue  # they are another program's
         if (is_group and rest and not rest[0].startswith("-")) or not given <= options:
             unknown.append(" ".join(words))
     return unknown

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from operations.kinds.catalogs import ROOT
+from functions.shared.project_files import PIPELINE as ROOT
 
 
 @pytest.fixture

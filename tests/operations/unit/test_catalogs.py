@@ -8,10 +8,10 @@ import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
+from functions.shared.project_files import PIPELINE as ROOT
 from operations.errors import OperatorError
 from operations.kind_tests.word_problems import word_problems
 from operations.kinds.catalogs import (
-    ROOT,
     folders_of_words,
     update_catalogs,
     updated_catalogs,

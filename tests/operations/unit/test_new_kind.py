@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from functions.shared import needs
+from functions.shared.project_files import PIPELINE as ROOT
 from operations.errors import OperatorError
-from operations.kinds.catalogs import ROOT, updated_catalogs
+from operations.kinds.catalogs import updated_catalogs
 from operations.kinds.kind_source import Source
 from operations.kinds.new_kind import write_kind
 from report_kit.sql.report_file import read_report_file
@@ -168,7 +169,7 @@ def test_the_recipients_page_calls_a_report_as_its_kind_does(tree: Path) -> None
     german = tree / "kinds" / "team_notes" / "locales" / "de.po"
     edit(german, 'msgid "Team notes"\nmsgstr ""', 'msgid "Team notes"\nmsgstr "Teamnotizen"')
     made = run(tree, "-m", "operations.kinds.catalogs")
-    assert made.stdout.split() == ["functions/preferences/kinds.json"]
+    assert made.stdout.split() == ["kinds/kinds.json"]
     (tree / "titles.py").write_text(TITLE_OF)
     asked = run(tree, "-m", "titles", "tea_sales", "team_notes", "usage", "gone")
     assert asked.stdout.splitlines() == [

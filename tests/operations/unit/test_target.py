@@ -52,7 +52,7 @@ def test_an_option_goes_before_the_environment(local_cloud: Path, tmp_path: Path
 def test_with_neither_one_line_says_what_to_set(tmp_path: Path) -> None:
     with pytest.raises(NotConfigured) as raised:
         find({}, tmp_path)
-    assert "make up" in str(raised.value)
+    assert "reports up" in str(raised.value)
     assert "GOOGLE_CLOUD_PROJECT and LOCATION" in str(raised.value)
     assert "\n" not in str(raised.value)
 

@@ -25,9 +25,9 @@ def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
     file = tmp_path / "data" / "environment"
     before = os.umask(0)
     try:
-        environment().write(file, repository=REPOSITORY)
+        environment().write(file, project=REPOSITORY)
         assert mode(file) == 0o600
-        environment().write(file, repository=REPOSITORY)
+        environment().write(file, project=REPOSITORY)
         assert mode(file) == 0o600
     finally:
         os.umask(before)
@@ -39,7 +39,7 @@ def test_who_has_the_former_file_open_does_not_read_the_new_one(tmp_path: Path) 
     file.write_text("something that anybody may read\n")
     file.chmod(0o644)
     with file.open() as spy:
-        environment(SENDGRID_API_KEY="SG.secret").write(file, repository=REPOSITORY)
+        environment(SENDGRID_API_KEY="SG.secret").write(file, project=REPOSITORY)
         assert "SG.secret" not in spy.read()
     assert "SG.secret" in file.read_text()
 
@@ -49,14 +49,14 @@ def test_it_does_not_write_through_a_link(tmp_path: Path) -> None:
     elsewhere.write_text("mine")
     file = tmp_path / "environment"
     file.symlink_to(elsewhere)
-    environment().write(file, repository=REPOSITORY)
+    environment().write(file, project=REPOSITORY)
     assert elsewhere.read_text() == "mine"
     assert mode(file) == 0o600
 
 
 def test_a_console_finds_the_inbox_also_where_mails_go_elsewhere(tmp_path: Path) -> None:
     file = tmp_path / "environment"
-    environment(SENDGRID_HOST="https://api.sendgrid.com").write(file, repository=REPOSITORY, with_control=True)
+    environment(SENDGRID_HOST="https://api.sendgrid.com").write(file, project=REPOSITORY, with_control=True)
     assert "LOCAL_INBOX_URL=http://127.0.0.1:26000\n" in file.read_text()
 
 

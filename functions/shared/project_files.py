@@ -1,0 +1,34 @@
+"""Where the files of a project are: the kinds of report and the settings that a team owns, beside the pipeline's code.
+
+A clone of the pipeline is a project whose pipeline is itself.
+"""
+
+import os
+from pathlib import Path
+
+PIPELINE = Path(__file__).resolve().parents[2]
+"""The folder of this version of the pipeline. In a project nothing is written into it."""
+
+PROJECT_VARIABLE = "REPORTS_PROJECT"
+"""The environment variable by which a project's command names the project's folder."""
+
+
+def project_folder() -> Path:
+    """The folder that has the project's `kinds/` in it."""
+    return Path(os.environ.get(PROJECT_VARIABLE) or PIPELINE)
+
+
+def own_project() -> Path | None:
+    """The same; None in a clone."""
+    folder = project_folder()
+    return None if folder == PIPELINE else folder
+
+
+def project_file(name: str) -> Path:
+    """A file of the project, or the pipeline's own where the project has none.
+
+    Args:
+        name: from the folder of either, such as `scheduler.yaml`.
+    """
+    own = project_folder() / name
+    return own if own.is_file() else PIPELINE / name

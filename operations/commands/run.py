@@ -1,0 +1,12 @@
+"""`reports run`: the pipeline once, on this machine."""
+
+from operations.commands.pass_on import CONTEXT_SETTINGS, Arguments, become
+
+__all__ = ["CONTEXT_SETTINGS", "run"]
+
+
+def run(arguments: Arguments = None) -> None:
+    """The whole pipeline once, on this machine: sample users, their mails, a summary."""
+    from operations.projects.local_run import local_run
+
+    become(local_run(["--once", *(arguments or [])]))

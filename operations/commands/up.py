@@ -1,0 +1,12 @@
+"""`reports up`: the pipeline on this machine until Ctrl-C."""
+
+from operations.commands.pass_on import CONTEXT_SETTINGS, Arguments, become
+
+__all__ = ["CONTEXT_SETTINGS", "up"]
+
+
+def up(arguments: Arguments = None) -> None:
+    """The same, and keep running by the schedule until Ctrl-C."""
+    from operations.projects.local_run import local_run
+
+    become(local_run([*(arguments or [])]))
