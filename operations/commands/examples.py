@@ -45,5 +45,6 @@ EXAMPLES = {
     "lock": "reports lock",
     "init": "reports init ../acme-reports",
     "deploy": "reports deploy --dry-run",
+    "upgrade": "reports upgrade 0.2.0",
     "version": "reports version",
 }

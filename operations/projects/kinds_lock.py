@@ -144,22 +144,27 @@ def lock_problem(project: Path, pipeline: Path) -> str:
     return f"{KINDS_LOCK} is not what the kinds need ({_head(wanted) or 'nothing'}): ./reports lock makes it again."
 
 
-def update_kinds_lock(project: Path, pipeline: Path) -> Path:
-    """Make kinds.lock again; without a package there is no such file.
+def kinds_lock_text(project: Path, pipeline: Path) -> str:
+    """What a project's kinds.lock should be.
 
     Args:
         project: the folder that holds `kinds/`.
         pipeline: the folder of the pipeline; in a clone the same.
 
     Returns:
-        the file.
+        its text; empty where the kinds need no package.
 
     Raises:
         OperatorError: a needs.yaml is malformed, or the packages cannot be resolved.
     """
     wanted, lock = wanted_packages(project, pipeline)
+    return resolve(wanted, pipeline=pipeline, lock=lock)
+
+
+def update_kinds_lock(project: Path, pipeline: Path) -> Path:
+    """Make kinds.lock again, and return it; without a package there is no such file. As `kinds_lock_text`."""
     file = project / KINDS_LOCK
-    if text := resolve(wanted, pipeline=pipeline, lock=lock):
+    if text := kinds_lock_text(project, pipeline):
         file.write_text(text, encoding="utf-8")
     else:
         file.unlink(missing_ok=True)

@@ -1,0 +1,72 @@
+"""From one version of the pipeline to another, and back."""
+
+import pytest
+
+from tests.operations.projects.integration.conftest import Origin, Project, git
+
+
+@pytest.fixture(autouse=True)
+def tests_of_kinds(origin: Origin) -> None:
+    """What `reports test` ends with, the new version says here."""
+    (origin.clone / "operations" / "commands" / "test.py").write_text(
+        '"""Tests."""\n\n\ndef test() -> None:\n    """Test."""\n    print("tested")\n'
+    )
+    group = origin.clone / "operations" / "commands" / "reports_group.py"
+    if '"test":' not in group.read_text():
+        origin.edit(
+            "operations/commands/reports_group.py", '    "version": "The', '    "test": "Test.",\n    "version": "The'
+        )
+
+
+def next_version(origin: Origin) -> str:
+    """A version with a module of another name, other texts and another pin."""
+    git(origin.clone, "mv", "report_kit/calendar_days.py", "report_kit/days.py")
+    origin.edit("report_kit/__init__.py", "report_kit.calendar_days", "report_kit.days")
+    for name in git(origin.clone, "grep", "-l", "report_kit.calendar_days").splitlines():
+        origin.edit(name, "report_kit.calendar_days", "report_kit.days")
+    origin.edit("requirements-run.lock", "rich==15.0.0", "rich==15.0.1")
+    origin.edit("operations/commands/new.py", "Look at it:", "See it:")
+    origin.edit("CHANGELOG.md", "## [Unreleased]", "## [Unreleased]\n\n## [0.2.0] - 2026-12-01\n\n- Blue is green.\n")
+    origin.edit("docs/guides/upgrading.md", "#### Unreleased", "#### Unreleased\n\n#### 0.2.0\n\n- Paint it.\n")
+    return origin.release("0.2.0")
+
+
+def test_an_upgrade_changes_one_file_more_with_packages_and_goes_back_by_git(project: Project, origin: Origin) -> None:
+    commit = next_version(origin)
+    upgraded = project.run("upgrade")
+    assert upgraded.returncode == 0, upgraded.stdout + upgraded.stderr
+    assert "- Blue is green." in upgraded.stdout
+    assert "- Paint it." in upgraded.stdout
+    assert "tested" in upgraded.stdout
+    # The kinds need no package, and so there is no kinds.lock.
+    assert project.changes == ["M pipeline.lock"]
+    assert project.run("--version").stdout.startswith(f"reports 0.2.0 {commit} ")
+    assert "See it:" in project.run("new", "other").stdout
+    assert "runs 0.2.0" in project.run("upgrade", "v0.2.0").stdout
+    git(project.folder, "checkout", "pipeline.lock")
+    assert project.run("--version").stdout.startswith("reports 0.1.0 ")
+
+
+def test_a_version_that_serves_the_kinds_no_more_is_refused_with_their_names(project: Project, origin: Origin) -> None:
+    origin.edit("report_kit/__init__.py", "API = 1", "API = 2")
+    origin.release("1.0.0")
+    refused = project.run("upgrade")
+    assert refused.returncode == 1
+    assert "1.0.0 does not serve these kinds: notes: it is written for report_kit.API 1" in refused.stderr
+    assert project.changes == []
+    assert project.run("upgrade", "--accept-api").returncode == 0
+    assert project.changes == ["M pipeline.lock"]
+
+
+def test_a_version_that_there_is_none_of(project: Project) -> None:
+    refused = project.run("upgrade", "7.0.0")
+    assert refused.returncode == 1
+    assert "has no version 7.0.0 (its releases: 0.1.0)" in refused.stderr
+
+
+def test_tests_that_fail_end_it_and_it_says_how_to_go_back(project: Project, origin: Origin) -> None:
+    origin.edit("operations/commands/test.py", 'print("tested")', "raise SystemExit(1)")
+    origin.release("0.2.0")
+    failed = project.run("upgrade")
+    assert failed.returncode == 1
+    assert "Back: git checkout pipeline.lock" in failed.stdout
