@@ -1,12 +1,14 @@
 """`reports new`: the beginning of a report of one's own."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from operations.commands.group import AsJson
+from operations.errors import OperatorError
 from operations.kinds.kind_source import Source
-from operations.output import Output
+from operations.output import Output, notice
 
 
 def new(
@@ -29,9 +31,7 @@ def new(
     pipeline = PIPELINE if own_project() else None
     written = write_kind(kind, project, pipeline=pipeline, source=chosen)
     if pipeline and sql:
-        from operations.projects.kinds_lock import update_kinds_lock
-
-        written.append(update_kinds_lock(project, pipeline))
+        written += _lock(project, pipeline)
     files = [str(file.relative_to(project)) for file in written]
     output = Output(as_json=as_json)
     if as_json:
@@ -43,3 +43,14 @@ def new(
     output.say(f"Look at it: reports preview --sample --kind {kind} --open --watch")
     if sql and not pipeline:
         output.say("Before you deploy it: reports lock, which makes kinds.lock of its packages.")
+
+
+def _lock(project: Path, pipeline: Path) -> list[Path]:
+    """Add the packages of the kind to kinds.lock; without a network that is left for later."""
+    from operations.projects.kinds_lock import update_kinds_lock
+
+    try:
+        return [update_kinds_lock(project, pipeline)]
+    except OperatorError as error:
+        notice(f"kinds.lock is not made again: {error} When that is mended: reports lock.")
+        return []

@@ -78,7 +78,7 @@ def make_project(folder: Path, pipeline: Path, *, beginning: Beginning, moved_fr
     Raises:
         OperatorError: it cannot be made. Nothing is left behind then.
     """
-    folder = folder.absolute()
+    folder = folder.resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise OperatorError(f"{folder} is not empty: name a folder that there is none of.")
     if folder.is_relative_to(pipeline):

@@ -11,6 +11,7 @@ import pytest
 
 from tests.documents.fresh_clone import fresh_clone, set_up
 from tests.documents.tutorial import Reader
+from tests.git import git
 from tests.support import REPOSITORY, free_ports
 
 pytestmark = pytest.mark.thorough
@@ -23,6 +24,10 @@ _PORTS = 15
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = fresh_clone(tmp_path_factory.mktemp("reader") / "clone")
+    # The server that it is a clone of has its commit, too.
+    server = folder.parent / "server.git"
+    git(folder, "clone", "--quiet", "--bare", str(folder), str(server))
+    git(folder, "remote", "set-url", "origin", str(server))
     set_up(folder)
     return folder
 
@@ -35,6 +40,8 @@ def reader(clone: Path) -> Iterator[Reader]:
         "HOME": str(clone.parent),
         "LANG": "C.UTF-8",
         "BROWSER": "true",
+        # That of the clone has all packages: a project need not install them again.
+        "REPORTS_VENV": str(clone / ".venv"),
         "ARGS": f"--port-base {port}",
     }
     reader = Reader(clone, environment, ports=(port, _FIRST_PORT))
@@ -52,7 +59,7 @@ def test_first_report(reader: Reader) -> None:
     reader.stop()
     mails = [
         email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
-        for file in (reader.folder / ".local_cloud" / "mails").glob("*.eml")
+        for file in (reader.place / ".local_cloud" / "mails").glob("*.eml")
     ]
     [mail] = [each for each in mails if str(each["Subject"]).startswith("Sales:")]
     [file] = mail.iter_attachments()

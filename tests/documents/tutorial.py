@@ -28,7 +28,7 @@ import requests
 from tests.support import PATIENCE_SECONDS
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_KEEPS_RUNNING = re.compile(r"^make up\b|--watch\b|--follow\b|^\./reports console\b", re.MULTILINE)
+_KEEPS_RUNNING = re.compile(r"^make up\b|^\./reports up\b|--watch\b|--follow\b|^\./reports console\b", re.MULTILINE)
 _LOOKS = re.compile(r"\./reports (deliveries|runs|dead-letters list)\b.*\n")
 """What a reader repeats until it shows what the page does: the pipeline takes its time."""
 _VARIES = {
@@ -186,6 +186,7 @@ class Reader:
         self._variables.write_text("", encoding="utf-8")
         first, shown = ports or (0, 0)
         self._ports = {str(shown + number): str(first + number) for number in range(15 if ports else 0)}
+        self._options = environment.get("ARGS", "")
         self._answers = answers or {}
         self._running: list[_Terminal] = []
         self.seen: dict[str, str] = {}
@@ -207,6 +208,12 @@ class Reader:
                 self._run(step, at)
         for address in set(re.findall(r"<(http://127\.0\.0\.1:\d+/[^>]*)>", text)):
             assert requests.get(self._as_meant(address), timeout=PATIENCE_SECONDS).ok, f"{page.name}: {address}"
+
+    @property
+    def place(self) -> Path:
+        """The folder that the reader has gone to."""
+        places = re.findall(r"^cd '(.*)'$", self._variables.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        return Path(places[-1]) if places else self.folder
 
     def stop(self) -> None:
         """Press Ctrl-C in every terminal, the latest first.
@@ -230,7 +237,8 @@ class Reader:
 
     def _open(self, commands: str) -> _Terminal:
         kept = f"'{self._variables}'"
-        lines = f". {kept}\nset -ea\n{self._as_meant(commands)}\nexport -p >{kept}\n"
+        meant = self._as_meant(commands).replace("./reports up\n", f"./reports up {self._options}\n")
+        lines = f". {kept}\nset -ea\n{meant}\n{{ export -p; echo \"cd '$PWD'\"; }} >{kept}\n"
         return _Terminal(lines, self.folder, self._environment)
 
     def _run(self, step: Step, at: str) -> None:
@@ -265,7 +273,7 @@ class Reader:
 
     def _change(self, step: Step, at: str) -> None:
         name, *lines = step.change.splitlines()
-        file = self.folder / name.removeprefix("--- ")
+        file = self.place / name.removeprefix("--- ")
         text = file.read_text(encoding="utf-8")
         for hunk in re.split(r"^@@.*\n", "\n".join(lines) + "\n", flags=re.MULTILINE):
             before = re.sub(r"^(?:\+.*\n|[- ])", "", hunk, flags=re.MULTILINE)

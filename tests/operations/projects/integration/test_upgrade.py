@@ -6,8 +6,8 @@ from tests.operations.projects.integration.conftest import Origin, Project, git
 
 
 @pytest.fixture(autouse=True)
-def tests_of_kinds(origin: Origin) -> None:
-    """What `reports test` ends with, the new version says here."""
+def tests_of_kinds(origin: Origin, project: Project) -> None:
+    """What `reports test` ends with, the new version says here. The project is made before that."""
     (origin.clone / "operations" / "commands" / "test.py").write_text(
         '"""Tests."""\n\n\ndef test() -> None:\n    """Test."""\n    print("tested")\n'
     )
