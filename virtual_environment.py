@@ -106,7 +106,7 @@ def set_up(directory: Path, locks: list[Path], options: list[str]) -> None:
     if of_pip.get("no-index", "").lower() in {"1", "true", "yes", "on"}:
         options = [*options, "--no-index"]
     names = " and ".join(lock.name for lock in locks)
-    print(f"Installing what {names} lists into .venv", flush=True)
+    print(f"Installing what {names} {'list' if len(locks) > 1 else 'lists'} into .venv", flush=True)
     unfinished.touch()
     listed = [argument for lock in locks for argument in ("--requirements", lock)]
     installed = subprocess.run(

@@ -35,6 +35,8 @@ _WORKFLOW = Path("examples", "github-actions", "project.yaml")
 _KINDS = '"""The kinds of report of this project, one a folder, named as subscriptions name it in `kind`."""\n'
 _INDEXES = "firestore.indexes.json"
 _EXAMPLE = "activity"
+_BUILDS = re.compile(r"\bdef build\(|^build\b|\bimport\b.*\bbuild\b", re.MULTILINE)
+"""What the package of a kind has: a function of this name."""
 
 
 class Beginning(StrEnum):
@@ -92,8 +94,9 @@ def make_project(folder: Path, pipeline: Path, *, beginning: Beginning, moved_fr
             if moved_from is None:
                 default_kind = _begin(made, pipeline, beginning)
             else:
-                default_kind = ""
-                notes += _move(moved_from, made, pipeline)
+                notes += _move(moved_from.resolve(), made, pipeline)
+                kinds = [each.name for each in _kinds_of(made)]
+                default_kind = _EXAMPLE if _EXAMPLE in kinds else kinds[0]
             _fill_in(made, WHERE=pin.source or pin.path, DEFAULT_KIND=default_kind)
             update_catalogs(made, pipeline=pipeline)
             update_kinds_lock(made, pipeline)
@@ -171,24 +174,26 @@ def _copy_kind(kind: Path, made: Path) -> None:
 
 def _move(clone: Path, made: Path, pipeline: Path) -> list[str]:
     """Take over the kinds and settings of a clone; returns what is left to do."""
-    kinds = next((folder for folder in (clone / "kinds", clone / "functions/worker/reports") if folder.is_dir()), None)
-    if kinds is None:
+    own = _kinds_of(clone)
+    if not own:
         raise OperatorError(f"{clone} is no clone of Report Pipeline: it has no kinds of report.")
     notes = []
-    moved = sorted(
-        each for each in kinds.iterdir() if any((each / name).is_file() for name in ("__init__.py", "report.yaml"))
-    )
-    for kind in moved:
-        _copy_kind(kind, made)
-    if kinds.name != "kinds" and any((kind / "__init__.py").is_file() for kind in moved):
+    is_old = own[0].parent != clone / "kinds"
+    of_pipeline = [kind for kind in own if is_old and (pipeline / "kinds" / kind.name).is_dir()]
+    for kind in own:
+        _copy_kind(pipeline / "kinds" / kind.name if kind in of_pipeline else kind, made)
+    if of_pipeline:
+        names = ", ".join(kind.name for kind in of_pipeline)
+        notes.append(f"These kinds are as this version has them: {names}. Bring over what you have changed in them.")
+    if is_old and any((kind / "__init__.py").is_file() for kind in own if kind not in of_pipeline):
         notes.append(
-            "Its kinds in Python import from the functions: docs/guides/upgrading.md says what to write instead."
+            "Kinds of your own import from the functions: docs/guides/upgrading.md says what to write instead."
         )
     for name in ("scheduler.yaml", "queue.yaml"):
         if _differs(clone / name, pipeline / name):
             shutil.copyfile(clone / name, made / name)
-    if own := own_indexes(_json(clone / "deployment" / _INDEXES), _json(pipeline / "deployment" / _INDEXES)):
-        (made / _INDEXES).write_text(json.dumps(own, indent=2) + "\n", encoding="utf-8")
+    if indexes := own_indexes(_json(clone / "deployment" / _INDEXES), _json(pipeline / "deployment" / _INDEXES)):
+        (made / _INDEXES).write_text(json.dumps(indexes, indent=2) + "\n", encoding="utf-8")
     for file in sorted(clone.glob("*.env")):
         shutil.copyfile(file, made / file.name)
         file_in_git = ask_git(clone, "ls-files", file.name)
@@ -196,6 +201,19 @@ def _move(clone: Path, made: Path, pipeline: Path) -> list[str]:
             with (made / ".gitignore").open("a", encoding="utf-8") as ignored:
                 ignored.write(f"{file.name}\n")
     return notes
+
+
+def _kinds_of(clone: Path) -> list[Path]:
+    """The folders of a clone's kinds; in version 0.1.0 there were others among them."""
+    folder = clone / "kinds"
+    if not folder.is_dir():
+        folder = clone / "functions" / "worker" / "reports"
+    return [
+        each
+        for each in sorted(folder.glob("*/"))
+        if (each / "report.yaml").is_file()
+        or ((each / "__init__.py").is_file() and _BUILDS.search((each / "__init__.py").read_text(encoding="utf-8")))
+    ]
 
 
 def own_indexes(clone: Any, pipeline: Any) -> dict[str, Any]:

@@ -98,7 +98,7 @@ class Project:
     @property
     def changes(self) -> list[str]:
         """What git calls changed or new."""
-        return git(self.folder, "status", "--porcelain").splitlines()
+        return [line.strip() for line in git(self.folder, "status", "--porcelain").splitlines()]
 
 
 @pytest.fixture(scope="session")

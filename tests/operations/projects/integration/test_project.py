@@ -8,7 +8,10 @@ import pytest
 
 from tests.operations.projects.integration.conftest import Origin, Project, git, make_project
 
+pytestmark = pytest.mark.thorough
 
+
+@pytest.mark.everyday
 def test_it_is_a_repository_with_a_few_files_and_works_at_once(project: Project, origin: Origin) -> None:
     files = git(project.folder, "ls-files").splitlines()
     assert len(files) < 30
@@ -44,6 +47,7 @@ def test_a_second_project_shares_the_cache_and_both_work_without_a_network(
         assert again.stdout.startswith("reports 0.1.0 ")
 
 
+@pytest.mark.everyday
 def test_without_cache_and_network_it_says_what_to_do(project: Project, origin: Origin) -> None:
     shutil.rmtree(origin.server)
     ended = project.run("--version")
@@ -101,6 +105,7 @@ def test_a_pin_that_cannot_be_followed_is_said_in_one_line(project: Project, cha
     assert "pipeline.lock" in ended.stderr
 
 
+@pytest.mark.everyday
 def test_a_clone_whose_commit_no_remote_has_is_pinned_by_its_path_and_does_not_deploy(
     origin: Origin, tmp_path: Path
 ) -> None:
@@ -151,7 +156,6 @@ def test_the_kinds_and_settings_of_a_clone_are_taken_over(origin: Origin, tmp_pa
     assert project.changes == []
 
 
-@pytest.mark.thorough
 def test_a_run_sends_the_reports_of_the_kinds_that_there_are(origin: Origin, tmp_path: Path) -> None:
     project = make_project(origin, tmp_path / "acme", "--sql")
     ran = project.run("run", "--port-base", "26500")
@@ -162,3 +166,19 @@ def test_a_run_sends_the_reports_of_the_kinds_that_there_are(origin: Origin, tmp
     assert project.changes == []
     [cached] = [each for each in project.cache.iterdir() if each.is_dir()]
     assert git(cached, "status", "--porcelain", "--ignored") == ""
+
+
+def test_the_kinds_of_a_clone_of_the_first_version_are_told_from_what_was_beside_them(
+    origin: Origin, tmp_path: Path
+) -> None:
+    reports = tmp_path / "old" / "functions" / "worker" / "reports"
+    for kind, text in {"activity": "def build(request): ...", "mine": "def build(request): ...", "sql": ""}.items():
+        (reports / kind).mkdir(parents=True)
+        (reports / kind / "__init__.py").write_text(text)
+    (reports / "orders").mkdir()
+    (reports / "orders" / "report.yaml").write_text("title: Orders\n")
+    project = make_project(origin, tmp_path / "acme", "--from", str(tmp_path / "old"))
+    kinds = project.folder / "kinds"
+    assert {each.name for each in kinds.iterdir() if each.is_dir()} == {"activity", "mine", "orders"}
+    # That of the pipeline is as this version has it.
+    assert "report_kit" in (kinds / "activity" / "__init__.py").read_text()

@@ -4,6 +4,8 @@ import pytest
 
 from tests.operations.projects.integration.conftest import Origin, Project, git
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(autouse=True)
 def tests_of_kinds(origin: Origin, project: Project) -> None:
@@ -31,6 +33,7 @@ def next_version(origin: Origin) -> str:
     return origin.release("0.2.0")
 
 
+@pytest.mark.everyday
 def test_an_upgrade_changes_one_file_more_with_packages_and_goes_back_by_git(project: Project, origin: Origin) -> None:
     commit = next_version(origin)
     upgraded = project.run("upgrade")
@@ -47,6 +50,23 @@ def test_an_upgrade_changes_one_file_more_with_packages_and_goes_back_by_git(pro
     assert project.run("--version").stdout.startswith("reports 0.1.0 ")
 
 
+def test_packages_of_kinds_follow_the_pipelines_and_two_files_change(project: Project, origin: Origin) -> None:
+    assert project.run("new", "sales", "--sql", "--source", "sqlite").returncode == 0
+    git(project.folder, "add", "--all")
+    git(project.folder, "commit", "--quiet", "--message", "Sales")
+    before = (project.folder / "kinds.lock").read_text()
+    pin, moved = "sqlalchemy==2.1.9", "sqlalchemy==2.0.40"
+    assert pin in before
+    # As if the new version had another one: uv asks the index for it.
+    origin.edit("requirements-run.lock", pin, moved)
+    origin.release("0.2.0")
+    upgraded = project.run("upgrade", "0.2.0")
+    assert upgraded.returncode == 0, upgraded.stdout + upgraded.stderr
+    assert project.changes == ["M kinds.lock", "M pipeline.lock"]
+    assert moved in (project.folder / "kinds.lock").read_text()
+
+
+@pytest.mark.everyday
 def test_a_version_that_serves_the_kinds_no_more_is_refused_with_their_names(project: Project, origin: Origin) -> None:
     origin.edit("report_kit/__init__.py", "API = 1", "API = 2")
     origin.release("1.0.0")
