@@ -75,7 +75,7 @@ lint: setup ## formatting, lint, types, import walls, shell scripts
 	@$(BIN)/shellcheck .ci/run $(wildcard *.sh) reports
 
 catalogs: .venv/.run ## the reports' words: add new ones to every language (LOCALE=fr begins another one)
-	@$(BIN)/python -m operations.kinds.catalogs $(LOCALE)
+	@./reports catalogs $(LOCALE)
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from functions.shared.mail.language import Catalogs
 from functions.shared.mail.language import Language as Language
+from functions.shared.project_files import own_catalogs
 from report_kit.kind_folders import folder_of
 
 LOCALES = Path(__file__).parent / "locales"
@@ -27,4 +28,6 @@ def forget_catalogs() -> None:
 
 @functools.cache
 def _catalogs(kind: str) -> Catalogs:
-    return Catalogs(folder_of(kind) / "locales", _catalogs("")) if kind else Catalogs(LOCALES)
+    if kind:
+        return Catalogs(folder_of(kind) / "locales", _catalogs(""))
+    return Catalogs(LOCALES, Catalogs(own_catalogs("report_kit")))

@@ -19,12 +19,13 @@ from functions.preferences.texts import cadence_name, labels, pause_name, state_
 from functions.shared.mail.brand import Brand
 from functions.shared.mail.language import Catalogs, Language
 from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
+from functions.shared.project_files import own_catalogs
 from functions.shared.records.subscription import Subscription
 from functions.shared.records.user import User
 from functions.shared.times.schedule import Cadence
 
 _FOLDER = Path(__file__).parent
-_CATALOGS = Catalogs(_FOLDER / "locales")
+_CATALOGS = Catalogs(_FOLDER / "locales", Catalogs(own_catalogs("preferences")))
 _A_MONDAY = datetime(2026, 11, 23)  # noqa: DTZ001  only its weekday and its hours are shown
 
 language_for = _CATALOGS.language

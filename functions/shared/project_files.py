@@ -24,6 +24,16 @@ def own_project() -> Path | None:
     return None if folder == PIPELINE else folder
 
 
+def own_catalogs(part: str) -> Path:
+    """Where a project has the words of the pipeline in languages that the pipeline does not speak. A deployment puts
+    them among the pipeline's own.
+
+    Args:
+        part: whose words: `report_kit`, or `preferences` for the recipient's page.
+    """
+    return project_folder() / "locales" / part
+
+
 def project_file(name: str) -> Path:
     """A file of the project, or the pipeline's own where the project has none.
 

@@ -40,6 +40,7 @@ EXAMPLES = {
     "new": "reports new sales --sql",
     "test": "reports test sales",
     "console": "reports console",
+    "catalogs": "reports catalogs fr",
     "run": "reports run --users 100",
     "up": "reports up --provider smtp",
     "lock": "reports lock",

@@ -31,6 +31,7 @@ _COMMANDS = {
     "new": "Write the skeleton of a kind of report, with a test, ready to be looked at and changed.",
     "test": "Test the kinds of report: what holds for every email of one, and what their own tests say.",
     "console": "The web console: see what the pipeline does, and act on it. It runs until Ctrl-C.",
+    "catalogs": "Add new words of the kinds to the catalogs of every language, or begin another language.",
     "run": "The whole pipeline once, on this machine: sample users, their mails, a summary.",
     "up": "The same, and keep running by the schedule until Ctrl-C.",
     "lock": "Resolve the packages that the kinds need beside the pipeline's own, after a needs.yaml has changed: "

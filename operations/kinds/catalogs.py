@@ -1,12 +1,11 @@
 """The catalogs of the words of reports and of the recipient's page: collects the texts of the code, and adds what is
 new to every language.
 
-`make catalogs` runs this file.
+`reports catalogs` and `make catalogs` bring them up to date.
 """
 
 import io
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,7 @@ from babel.messages.extract import extract_from_dir, extract_from_file
 from babel.messages.pofile import read_po, write_po
 
 from functions.shared import needs
-from functions.shared.project_files import PIPELINE, own_project, project_folder
-from operations.errors import ExitStatus, OperatorError
+from operations.errors import OperatorError
 
 _EVERYWHERE = "functions/shared/mail/language.py"
 """Has texts that every catalog needs, but those of kinds, which have them of the kit."""
@@ -60,7 +58,8 @@ def texts_of(folder: Path, pipeline: Path) -> Catalog:
 
 def updated_catalogs(project: Path, *, pipeline: Path | None = None, new: str | None = None) -> dict[Path, str]:
     """What the catalogs should be for the code as it is: texts that are new are added, empty, and others taken out. A
-    kind has a catalog for each language of the kit, where it has texts.
+    kind has a catalog for each language of the kit, where it has texts. A project has the kit's words and the page's in
+    languages of its own.
 
     A translation stays as it is, and so does the head of a file.
 
@@ -78,8 +77,14 @@ def updated_catalogs(project: Path, *, pipeline: Path | None = None, new: str | 
     """
     begun = {f"{_locale(new)}.po"} if new is not None else set()
     kit = (pipeline or project) / "report_kit"
-    languages = begun | {file.name for file in (kit / "locales").glob("*.po")}
-    texts = {}
+    spoken = {file.name for file in (kit / "locales").glob("*.po")}
+    languages = begun | spoken
+    texts: dict[Path, str] = {}
+    for folder in (kit, pipeline / "functions" / "preferences") if pipeline else ():
+        locales = project / "locales" / folder.name
+        own = (begun - spoken) | {file.name for file in locales.glob("*.po")}
+        texts |= {locales / name: _updated(locales / name, texts_of(folder, kit.parent)) for name in own}
+        languages |= own
     for folder in folders_of_words(project, pipeline=pipeline):
         if not (template := texts_of(folder, pipeline or project)):
             continue
@@ -204,23 +209,3 @@ def _body(catalog: Catalog, *, width: int = 0) -> str:
     file = io.BytesIO()
     write_po(file, catalog, width=width, no_location=True, omit_header=True, sort_output=True, ignore_obsolete=True)
     return file.getvalue().decode()
-
-
-def main(languages: list[str]) -> int:
-    """Update the catalogs of the project, or of the clone.
-
-    Args:
-        languages: one to begin, or none.
-    """
-    try:
-        pipeline = PIPELINE if own_project() else None
-        for file in update_catalogs(project_folder(), pipeline=pipeline, new=next(iter(languages), None)):
-            print(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file)
-    except OperatorError as error:
-        print(error, file=sys.stderr)
-        return ExitStatus.FAILED
-    return ExitStatus.DONE
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

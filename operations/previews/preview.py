@@ -22,6 +22,7 @@ from pydantic.fields import FieldInfo
 from functions.shared import needs
 from functions.shared.firestore.database import Database
 from functions.shared.mail.brand import Brand
+from functions.shared.project_files import own_catalogs
 from functions.shared.records.contract import describe_validation_error
 from functions.shared.records.ids import delivery_id, run_id
 from functions.shared.records.subscription import Subscription
@@ -313,7 +314,8 @@ def text_part(mail: Mail) -> str:
 
 def languages() -> tuple[str, ...]:
     """The languages that the reports can be written in."""
-    return ("en", *sorted(catalog.stem for catalog in language.LOCALES.glob("*.po")))
+    folders = (language.LOCALES, own_catalogs("report_kit"))
+    return ("en", *sorted({catalog.stem for folder in folders for catalog in folder.glob("*.po")}))
 
 
 @dataclass(frozen=True, kw_only=True)

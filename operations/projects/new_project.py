@@ -194,6 +194,11 @@ def _move(clone: Path, made: Path, pipeline: Path) -> list[str]:
             shutil.copyfile(clone / name, made / name)
     if indexes := own_indexes(_json(clone / "deployment" / _INDEXES), _json(pipeline / "deployment" / _INDEXES)):
         (made / _INDEXES).write_text(json.dumps(indexes, indent=2) + "\n", encoding="utf-8")
+    for part in (Path("report_kit"), Path("functions", "preferences")):
+        for catalog in sorted((clone / part / "locales").glob("*.po")):
+            if not (pipeline / part / "locales" / catalog.name).is_file():
+                (made / "locales" / part.name).mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(catalog, made / "locales" / part.name / catalog.name)
     for file in sorted(clone.glob("*.env")):
         shutil.copyfile(file, made / file.name)
         file_in_git = ask_git(clone, "ls-files", file.name)

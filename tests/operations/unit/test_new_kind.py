@@ -168,7 +168,7 @@ def test_the_recipients_page_calls_a_report_as_its_kind_does(tree: Path) -> None
     edit(report, 'title: {en: "Tea sales", de: "Tea sales"}', "title: {en: Tea, de: Tee, fr: Thé}")
     german = tree / "kinds" / "team_notes" / "locales" / "de.po"
     edit(german, 'msgid "Team notes"\nmsgstr ""', 'msgid "Team notes"\nmsgstr "Teamnotizen"')
-    made = run(tree, "-m", "operations.kinds.catalogs")
+    made = run(tree, "-m", "operations", "catalogs")
     assert made.stdout.split() == ["kinds/kinds.json"]
     (tree / "titles.py").write_text(TITLE_OF)
     asked = run(tree, "-m", "titles", "tea_sales", "team_notes", "usage", "gone")

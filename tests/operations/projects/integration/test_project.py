@@ -182,3 +182,22 @@ def test_the_kinds_of_a_clone_of_the_first_version_are_told_from_what_was_beside
     assert {each.name for each in kinds.iterdir() if each.is_dir()} == {"activity", "mine", "orders"}
     # That of the pipeline is as this version has it.
     assert "report_kit" in (kinds / "activity" / "__init__.py").read_text()
+
+
+def test_a_language_that_the_pipeline_does_not_speak_is_the_projects_own(project: Project) -> None:
+    begun = project.run("catalogs", "fr")
+    assert begun.stdout.split() == [
+        "kinds/notes/locales/fr.po",
+        "locales/preferences/fr.po",
+        "locales/report_kit/fr.po",
+    ], begun.stderr
+    catalog = project.folder / "locales" / "report_kit" / "fr.po"
+    text = catalog.read_text(encoding="utf-8")
+    greeting = 'msgid "Hello {name},"\nmsgstr ""\n'
+    assert greeting in text
+    catalog.write_text(text.replace(greeting, 'msgid "Hello {name},"\nmsgstr "Bonjour {name},"\n'), encoding="utf-8")
+    shown = json.loads(project.run("preview", "--sample", "--kind", "notes", "--locale", "fr", "--json").stdout)
+    assert "Bonjour" in (project.folder / shown["text"]).read_text(encoding="utf-8")
+    assert project.run("catalogs").stdout == ""
+    [cached] = [each for each in project.cache.iterdir() if each.is_dir()]
+    assert git(cached, "status", "--porcelain", "--ignored") == ""
