@@ -24,7 +24,6 @@ def init(
             "--from",
             metavar="CLONE",
             help="Take over the reports and settings of a clone.",
-            exists=True,
             file_okay=False,
         ),
     ] = None,
