@@ -207,7 +207,8 @@ class LocalCloud:
         """Refuse a query as the deployed Firestore would, and say so once where the developer looks."""
         if missing not in self._missing_indexes:
             self._missing_indexes.add(missing)
-            self._on_event(f"Firestore: {missing} Or add it to {self._project.index_files[-1]}.")
+            own = self._project.own_indexes.relative_to(self._project.folder)
+            self._on_event(f"Firestore: {missing} Or add it to {own}.")
         refuse(missing)
 
     @property
