@@ -5,6 +5,7 @@ docs/guides/deployment.md explains all of it.
 
 import json
 import os
+import shlex
 import signal
 import sys
 import time
@@ -46,6 +47,7 @@ from deployment.smoke import smoke_test
 from deployment.stopped import Stopped
 from deployment.teardown import tear_down
 from deployment.webhooks import webhook_url
+from functions.shared.project_files import own_project
 
 _ROOT = Path(__file__).parents[1]
 _DIFFERENT = 3
@@ -73,7 +75,7 @@ def main(
         The exit status.
     """
     try:
-        options = options_of(arguments)
+        options = options_of(arguments, *([("./reports", "deploy")] if project else []))
     except WrongUsage as error:
         print(f"{error}\n\n{USAGE}", end="", file=sys.stderr)
         return 2
@@ -115,8 +117,8 @@ def main(
     if status and run and run.has_paused:
         job, place = run.settings.job, f"--location={run.settings.region} --project={run.settings.project_id}"
         print(
-            f"The job {job} is paused until ./deploy.sh comes to its end, or: gcloud scheduler jobs resume {job} "
-            f"{place}",
+            f"The job {job} is paused until {shlex.join(options.program)} comes to its end, or: "
+            f"gcloud scheduler jobs resume {job} {place}",
             file=sys.stderr,
         )
     return status
@@ -208,7 +210,7 @@ def _sum_up(run: Run) -> None:
     if options.bootstrap:
         deployer = settings.deployer
         who = f", as {deployer} with DEPLOYER={deployer} in its settings" if deployer else ""
-        say(f"All else is deployed by ./deploy.sh, without --bootstrap{who}.")
+        say(f"All else is deployed by {shlex.join(run.options.program)}, without --bootstrap{who}.")
         return
     say(f"  Dispatcher  {settings.url('dispatcher')}")
     say(f"  Worker      {settings.url('worker')}")
@@ -247,7 +249,7 @@ def _interrupt(*_: object) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _interrupt)
-    ended_with = main(sys.argv[1:])
+    ended_with = main(sys.argv[1:], project=own_project())
     sys.stdout.flush()
     # Nothing waits for what an interrupted run still reads.
     os._exit(ended_with)

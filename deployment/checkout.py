@@ -3,49 +3,45 @@
 
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from deployment.run import Run
-
-DEPLOYED_FROM = (
-    *("functions", "report_kit", "kinds", "kinds.lock", "operations", "deployment"),
-    *("deploy.sh", "queue.yaml", "scheduler.yaml"),
-)
-"""What a deployment is made of."""
-
-OF_PROJECT = (
-    *("kinds", "kinds.lock", "pipeline.lock", "queue.yaml", "scheduler.yaml", "firestore.indexes.json", "locales"),
-)
-"""Likewise, in a project."""
+from functions.shared.project_files import DEPLOYED, DEPLOYED_OF_PROJECT
 
 
 def wrong_checkout(run: Run) -> Iterator[str]:
-    """A line if the checkout is no clean commit. Sets the run's commit and version."""
+    """A line for each of the pipeline's checkout and the project that is no clean commit. Sets the run's commits and
+    version."""
     if not run.options.stages:
         return
-    root = run.settings.root
+    root, project = run.settings.root, run.settings.project
+    found = re.search(r'^version = "(.*)"', (root / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    run.version = found[1] if found else ""
+    run.commit, wrong = _commit(run, root, DEPLOYED, "The checkout")
+    yield from wrong
+    if project != root:
+        run.project_commit, wrong = _commit(run, project, DEPLOYED_OF_PROJECT, "The project")
+        yield from wrong
+
+
+def _commit(run: Run, root: Path, paths: Sequence[str], what: str) -> tuple[str, list[str]]:
+    """The commit of a folder, with -dirty behind it where files differ from it, and what is wrong with that."""
     head = _git(root, "rev-parse", "HEAD")
     if head.returncode != 0:
         said = " ".join(head.stderr.split())
-        yield (
-            "What is deployed is what git tracks, and here is no commit: clone the repository with git. "
-            f"Git says: {said}"
-        )
-        return
-    run.commit = head.stdout.strip()
-    found = re.search(r'^version = "(.*)"', (root / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
-    run.version = found[1] if found else ""
-    status = _git(root, "status", "--porcelain", "--untracked-files=all", "--", *DEPLOYED_FROM)
+        line = f"What is deployed is what git tracks, and {root} has no commit: clone the repository with git."
+        return "", [f"{line} Git says: {said}"]
+    commit = head.stdout.strip()
+    status = _git(root, "status", "--porcelain", "--untracked-files=all", "--", *paths)
     changes = [line[3:] for line in status.stdout.splitlines()]
     if not changes:
-        return
-    run.commit += "-dirty"
-    if not run.options.dirty:
-        yield (
-            f"The checkout is no clean commit: {' '.join(changes[:5])}. Commit the changes, or deploy them with "
-            "--dirty, which leaves out what git does not track (git add FILE has it tracked)."
-        )
+        return commit, []
+    line = (
+        f"{what} is no clean commit: {' '.join(changes[:5])}. Commit the changes, or deploy them with "
+        "--dirty, which leaves out what git does not track (git add FILE has it tracked)."
+    )
+    return f"{commit}-dirty", [] if run.options.dirty else [line]
 
 
 def _git(root: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":

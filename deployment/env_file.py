@@ -15,7 +15,9 @@ RESERVED = (*VARIABLES, FORMER, *SECRETS, *GIVEN)
 """The names that no kind of report may declare."""
 
 
-def given(options: Options, environment: Mapping[str, str], project: Path, kinds: Mapping[str, Needs]) -> dict[str, str]:
+def given(
+    options: Options, environment: Mapping[str, str], project: Path, kinds: Mapping[str, Needs]
+) -> dict[str, str]:
     """The texts of all settings and secrets that are set, by the names of the variables."""
     names = {*VARIABLES, FORMER, *SECRETS, *(name for needs in kinds.values() for name in needs.variables)}
     found = {name: environment[name] for name in names if name in environment}

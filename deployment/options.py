@@ -52,13 +52,14 @@ class Options:
     delete_data: bool = False
     verbose: bool = False
     help: bool = False
+    program: tuple[str, ...] = ("./deploy.sh",)
     again: str = ""
 
     @property
     def itself(self) -> str:
         """The command that deploys the same pipeline, without what else this run is told."""
         own = (("env-file", self.env_file), ("project", self.project), ("region", self.region))
-        return shlex.join(["./deploy.sh", *(f"--{name}={value}" for name, value in own if value)])
+        return shlex.join([*self.program, *(f"--{name}={value}" for name, value in own if value)])
 
     @property
     def deploys(self) -> bool:
@@ -75,8 +76,13 @@ class Options:
         return self.only in {"", step} or (step == "functions" and self.only in FUNCTIONS)
 
 
-def options_of(arguments: Sequence[str]) -> Options:
-    """The options of a command line."""
+def options_of(arguments: Sequence[str], program: tuple[str, ...] = ("./deploy.sh",)) -> Options:
+    """The options of a command line.
+
+    Args:
+        arguments: the command line.
+        program: how people call it.
+    """
     found = _found(arguments)
     if "help" in found:
         return Options(help=True)
@@ -94,7 +100,8 @@ def options_of(arguments: Sequence[str]) -> Options:
         **found,
         canary=int(canary or 0),
         canary_minutes=int(minutes or 75),
-        again=shlex.join(["./deploy.sh", *arguments]),
+        program=program,
+        again=shlex.join([*program, *arguments]),
     )
     for is_wrong, words in _conflicts(options):
         if is_wrong:

@@ -26,6 +26,7 @@ class Run:
         wait: waits for so many seconds.
         stamp: tells the run from others: two that begin in one second are two.
         commit: the commit that is deployed; with -dirty at the end where files differ from it.
+        project_commit: likewise the project's own; empty in a clone, which is its own project.
         version: the pipeline's.
         webhook_keys: by which the function mail-events takes SendGrid's calls.
         webhook_starts: whether SendGrid's webhook is to be on in the end.
@@ -42,6 +43,7 @@ class Run:
     wait: Callable[[float], None]
     stamp: str
     commit: str = ""
+    project_commit: str = ""
     version: str = ""
     webhook_keys: str = ""
     webhook_starts: bool = False

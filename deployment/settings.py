@@ -436,14 +436,16 @@ VARIABLES = (*(name.upper() for name in Settings.model_fields if name not in _FO
 
 
 def settings_of(
-    given: Mapping[str, str], *, root: Path, project: Path, options: Options, kinds: Mapping[str, Needs]
+    given: Mapping[str, str], *, root: Path, options: Options, kinds: Mapping[str, Needs], project: Path | None = None
 ) -> tuple[Settings, list[str]]:
     """The settings, and a line for each that is wrong, which then has its default.
 
     Args:
         given: the texts of the settings that are set, by the names of the variables, those of kinds and secrets among
             them.
+        root: the checkout of the pipeline.
         kinds: what kinds of report need.
+        project: the folder of the team's project; None for the checkout itself.
     """
     fields: dict[str, Any] = {name.lower(): given[name] for name in VARIABLES if given.get(name)}
     sizes: dict[str, dict[str, Any]] = {name: {**size} for name, size in _SIZES.items()}
@@ -455,7 +457,7 @@ def settings_of(
     if fields.get("mail_provider") == "smtp":
         # A mail server reports nothing by itself.
         fields["mail_events"] = "off"
-    found: dict[str, Any] = {"root": root, "project": project, "options": options, "given": given}
+    found: dict[str, Any] = {"root": root, "project": project or root, "options": options, "given": given}
     found |= {"kinds": kinds, "sizes": sizes}
     found["with_mail_events"] = fields.get("mail_events") != "off"
     wrong: list[str] = []

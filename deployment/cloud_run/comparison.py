@@ -170,6 +170,7 @@ class Comparison:
         labels = {
             "source-hash": source.hash,
             "commit": run.commit,
+            "project": run.project_commit or None,
             "version": run.version.lower().replace(".", "-").replace("+", "-"),
             "deployment": run.stamp,
             # The revision that serves, and not always the one that was made before it.

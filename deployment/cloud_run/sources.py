@@ -41,9 +41,10 @@ _LOCALES = "locales"
 """The catalogs of the languages that only the project has."""
 
 
-def function_source(root: Path, function: str, project: Path) -> Files:
+def function_source(root: Path, function: str, project: Path | None = None) -> Files:
     """A function, by its folder in functions/ of a checkout: its own code, the shared code and its locked requirements,
     nothing else."""
+    project = project or root
     files = _tracked(root, *_SHARED, f"functions/{function}")
     lock = (root / "functions" / function / "requirements.lock").read_text(encoding="utf-8")
     if function == "worker":
@@ -54,9 +55,10 @@ def function_source(root: Path, function: str, project: Path) -> Files:
     return {**files, "requirements.txt": lock.encode(), "main.py": MAIN.format(function=function).encode()}
 
 
-def console_source(root: Path, runtime: str, project: Path) -> Files:
+def console_source(root: Path, runtime: str, project: Path | None = None) -> Files:
     """The console: its code, the worker's for the previews, and what says how to run it on a runtime such as python314.
     https://docs.cloud.google.com/docs/buildpacks/python"""
+    project = project or root
     lock = (root / "operations" / "console" / "requirements.lock").read_text(encoding="utf-8")
     # The schedule is for the overview, which says when the next run is.
     schedule = "scheduler.yaml"

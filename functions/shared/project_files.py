@@ -12,6 +12,18 @@ PIPELINE = Path(__file__).resolve().parents[2]
 PROJECT_VARIABLE = "REPORTS_PROJECT"
 """The environment variable by which a project's command names the project's folder."""
 
+DEPLOYED = (
+    *("functions", "report_kit", "kinds", "kinds.lock", "operations", "deployment"),
+    *("deploy.sh", "queue.yaml", "scheduler.yaml"),
+)
+"""What a deployment is made of, of the pipeline: changes elsewhere do not make a checkout dirty."""
+
+DEPLOYED_OF_PROJECT = (
+    *("kinds", "kinds.lock", "pipeline.lock", "locales"),
+    *("queue.yaml", "scheduler.yaml", "firestore.indexes.json"),
+)
+"""Likewise, of a project."""
+
 
 def project_folder() -> Path:
     """The folder that has the project's `kinds/` in it."""

@@ -1,11 +1,15 @@
 """The deployment of a project."""
 
+import importlib.util
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from functions.shared.project_files import PIPELINE, own_project
 from operations.errors import OperatorError
 from operations.projects.kinds_lock import lock_problem
 from operations.projects.pipeline_lock import read_pin
+from virtual_environment import SetUpError, set_up
 
 
 def deployment(options: Sequence[str]) -> list[str]:
@@ -27,4 +31,15 @@ def deployment(options: Sequence[str]) -> list[str]:
                 "pipeline.lock names a path, and what is there tomorrow is not known: ./reports upgrade pins a "
                 "version, and --dirty deploys it all the same."
             )
+        return [_python(project), "-P", "-m", "deployment", *options]
     return ["bash", str(PIPELINE / "deploy.sh"), *options]
+
+
+def _python(project: Path) -> str:
+    """The project's Python, with what a deployment needs beside the rest."""
+    if importlib.util.find_spec("googleapiclient") is None:
+        try:
+            set_up(project / ".venv", [PIPELINE / "requirements-deployment.lock"], [])
+        except SetUpError as error:
+            raise OperatorError(str(error)) from error
+    return sys.executable

@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from functions.shared.project_files import DEPLOYED
 from operations.errors import OperatorError
 from operations.git import ask_git, git
 from operations.kinds.catalogs import update_catalogs
@@ -18,7 +19,7 @@ from operations.kinds.kind_source import Source
 from operations.kinds.new_kind import write_kind
 from operations.projects.kinds_lock import update_kinds_lock
 from operations.projects.pipeline_lock import PIPELINE_LOCK, Pin, without_password
-from operations.releases.running_versions import PATHS, project_version
+from operations.releases.running_versions import project_version
 
 FILES = Path(__file__).parent / "files"
 
@@ -119,7 +120,7 @@ def pin_of(pipeline: Path, project: Path) -> tuple[Pin, list[str]]:
     commit = ask_git(pipeline, "rev-parse", "HEAD")
     if not commit:
         return by_path, [f"This folder is no clone of git, {how}"]
-    if ask_git(pipeline, "status", "--porcelain", "--", *PATHS):
+    if ask_git(pipeline, "status", "--porcelain", "--", *DEPLOYED):
         return by_path, [f"This clone has changes that no commit has, {how}"]
     source = _source_with(pipeline, commit)
     if not source:

@@ -5,25 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from functions.shared.project_files import PIPELINE
+from functions.shared.project_files import DEPLOYED, DEPLOYED_OF_PROJECT, PIPELINE
 from operations.git import ask_git
-
-PATHS = (
-    *("functions", "report_kit", "kinds", "kinds.lock", "operations", "deployment"),
-    *("deploy.sh", "queue.yaml", "scheduler.yaml"),
-)
-"""What a deployment is made of: changes elsewhere do not make the checkout dirty, as in deployment/checkout.py."""
-
-OF_PROJECT = (
-    "kinds",
-    "kinds.lock",
-    "pipeline.lock",
-    "queue.yaml",
-    "scheduler.yaml",
-    "firestore.indexes.json",
-    "locales",
-)
-"""Likewise, in a project."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +42,8 @@ def checkout_version(root: Path = PIPELINE, project: Path | None = None) -> Runn
     return RunningVersion(
         what="this project" if project else "this checkout",
         version=project_version(root),
-        commit=_commit(root, PATHS),
-        project=_commit(project, OF_PROJECT) if project else None,
+        commit=_commit(root, DEPLOYED),
+        project=_commit(project, DEPLOYED_OF_PROJECT) if project else None,
     )
 
 

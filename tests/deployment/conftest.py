@@ -127,6 +127,8 @@ class Deployment:
         self.repository = repository
         self.project = Project(state)
         self._commits = commits
+        # A team's project beside the repository, where there is one.
+        self.team: Path | None = None
         self.settings = dict(SETTINGS)
         self.secrets = dict(SECRETS)
         # Waiting is not what is tested.
@@ -191,6 +193,7 @@ class Deployment:
             status = main(
                 options,
                 root=self.repository,
+                project=self.team,
                 connect=lambda _: self.session(self.project),  # type: ignore[arg-type,return-value]
                 wait=self.wait,
             )

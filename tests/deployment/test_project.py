@@ -1,0 +1,79 @@
+"""A team's project is deployed with the pinned pipeline as a clone is that has the project's kinds in it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from deployment.cloud_run.sources import console_source, function_source
+from tests.deployment.conftest import Deployment
+from tests.git import commit_all, git
+
+KIND = "from report_kit import Skip\n\n\ndef build(request):\n    return Skip(why='nothing')\n"
+INDEX = {
+    "collectionGroup": "orders",
+    "queryScope": "COLLECTION",
+    "fields": [{"fieldPath": "paid", "order": "ASCENDING"}, {"fieldPath": "at", "order": "DESCENDING"}],
+}
+
+
+@pytest.fixture
+def team(tmp_path: Path) -> Path:
+    """A project with one kind, and a package that only this kind needs."""
+    folder = tmp_path / "acme-reports"
+    kind = folder / "kinds" / "sales"
+    kind.mkdir(parents=True)
+    (folder / "kinds" / "__init__.py").touch()
+    (folder / "kinds" / "kinds.json").write_text("{}\n", encoding="utf-8")
+    (kind / "__init__.py").write_text(KIND, encoding="utf-8")
+    (kind / "needs.yaml").write_text("packages: [lonely==1.0, structlog]\n", encoding="utf-8")
+    lock = "lonely==1.0 \\\n    --hash=sha256:00\nstructlog==0.1 \\\n    --hash=sha256:11\n"
+    (folder / "kinds.lock").write_text(lock, encoding="utf-8")
+    git(folder, "init", "--quiet")
+    commit_all(folder)
+    return folder
+
+
+def test_the_source_is_that_of_a_clone_with_these_kinds(team: Path, tmp_path: Path, repository: Path) -> None:
+    clone = tmp_path / "clone"
+    shutil.copytree(repository, clone, symlinks=True)
+    shutil.rmtree(clone / "kinds")
+    shutil.copytree(team / "kinds", clone / "kinds")
+    shutil.copyfile(team / "kinds.lock", clone / "kinds.lock")
+    commit_all(clone)
+    for function in ("worker", "preferences", "dispatcher", "dlq_handler", "mail_events"):
+        of_project = function_source(repository, function, team)
+        assert of_project == function_source(clone, function)
+        assert ("kinds/sales/__init__.py" in of_project) == (function == "worker")
+    assert console_source(repository, "python314", team) == console_source(clone, "python314")
+    requirements = function_source(repository, "worker", team)["requirements.txt"].decode()
+    assert requirements.count("\nlonely==1.0") == 1
+    assert requirements.count("\nstructlog==") == 1, "pip refuses a second pin"
+
+
+def test_a_project_is_deployed_by_its_own_files(tmp_path: Path, repository: Path, team: Path) -> None:
+    deployment = Deployment(tmp_path / "deployment", repository=repository)
+    deployment.team = team
+    deployment.settings["DEFAULT_KIND"] = "activity"
+    wrong = deployment.deploy()
+    assert "DEFAULT_KIND: no kind of report of this name" in wrong.errors
+    del deployment.settings["DEFAULT_KIND"]
+    (team / "deploy.env").write_text("DEFAULT_KIND=sales\n", encoding="utf-8")
+    queue = (repository / "queue.yaml").read_text(encoding="utf-8")
+    (team / "queue.yaml").write_text(queue, encoding="utf-8")
+    dirty = deployment.deploy()
+    assert "The project is no clean commit: queue.yaml. Commit the changes" in dirty.errors
+    (team / "firestore.indexes.json").write_text(json.dumps({"indexes": [INDEX]}), encoding="utf-8")
+    commit_all(team)
+    outcome = deployment.deploy()
+    assert outcome.status == 0, outcome.text
+    collections = {name.split("/")[5] for name in deployment.state["resources"] if "/indexes/" in name}
+    assert {"orders", "deliveries"} <= collections, "the project's indexes are added to the pipeline's"
+    labels = deployment.service("worker")["labels"]
+    assert labels["project"] == git(team, "rev-parse", "HEAD").strip()
+    assert labels["commit"] != labels["project"]
+    assert "kinds/sales/__init__.py" in deployment.state["deployed_files"]["report-worker"]
+    assert "kinds/activity/__init__.py" not in deployment.state["deployed_files"]["report-worker"]
+    again = deployment.deploy()
+    assert "Done. Created: 0, changed: 0, removed: 0" in again.output
