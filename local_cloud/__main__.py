@@ -45,6 +45,14 @@ def up(
             show_default=False,
         ),
     ] = REPOSITORY,
+    documents: Annotated[
+        Path | None,
+        typer.Option(
+            help="A JSON file with documents that each sample user has beside the pipeline's, by collection and id.",
+            dir_okay=False,
+            exists=True,
+        ),
+    ] = None,
     latency_ms: Annotated[
         float, typer.Option(min=0, max=10_000, help="Milliseconds added to every API call, as a network would.")
     ] = 0,
@@ -71,6 +79,7 @@ def up(
         port_base=port_base,
         data_directory=data_dir,
         project=project,
+        documents=documents,
         latency_ms=latency_ms,
         rate=rate,
         provider=provider,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from local_cloud.sample_documents import Documents
 from local_cloud.sample_figures import Months, add_up
 
 REFUSED_ADDRESS = "grace.hopper@navy..example"
@@ -105,6 +106,7 @@ class SampleUser:
         usage: the fields of what is used of them.
         event_figures: the events added up, a document for each month, by its id.
         usage_figures: likewise.
+        documents: what else is below the user.
     """
 
     id: str
@@ -115,6 +117,7 @@ class SampleUser:
     usage: list[dict[str, Any]] = field(default_factory=list)
     event_figures: Months = field(default_factory=dict)
     usage_figures: Months = field(default_factory=dict)
+    documents: Documents = field(default_factory=dict)
 
     @property
     def is_new(self) -> bool:
@@ -123,7 +126,13 @@ class SampleUser:
 
 
 def sample_users(
-    count: int, *, now: datetime, kinds: Sequence[str] = SHIPPED, events_per_user: int = 40, mails_end: bool = True
+    count: int,
+    *,
+    now: datetime,
+    kinds: Sequence[str] = SHIPPED,
+    documents: Documents | None = None,
+    events_per_user: int = 40,
+    mails_end: bool = True,
 ) -> Iterator[SampleUser]:
     """Make users in several time zones, with up to three subscriptions each. There are twelve types of user in turn,
     such as a new user, one who has paused a report, and one whose colleague gets a copy.
@@ -136,6 +145,7 @@ def sample_users(
         count: how many.
         now: when the events end.
         kinds: the kinds of report that there are, one at least.
+        documents: what each user has beside that, but for those who have done nothing.
         events_per_user: on average.
         mails_end: whether somebody says what becomes of the mails, so that those that bounce have consequences.
     """
@@ -177,6 +187,7 @@ def sample_users(
             quotas=_QUOTAS if has_usage else {},
             usage=usage,
             usage_figures=add_up(usage, by="quota"),
+            documents={} if is_idle else documents or {},
         )
 
 

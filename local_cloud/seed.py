@@ -86,12 +86,13 @@ def _documents(user: SampleUser) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for subscription in user.subscriptions:
         if subscription.document is not None:
             yield f"{user.id}/report_subscriptions/{subscription.id}", subscription.document
-    for collection, documents in (
-        ("events", {f"e{number}": event for number, event in enumerate(user.events)}),
-        ("event_figures", user.event_figures),
-        ("usage_figures", user.usage_figures),
-        ("quotas", user.quotas),
-        ("usage", {f"x{number}": usage for number, usage in enumerate(user.usage)}),
-    ):
+    own = {
+        "events": {f"e{number}": event for number, event in enumerate(user.events)},
+        "event_figures": user.event_figures,
+        "usage_figures": user.usage_figures,
+        "quotas": user.quotas,
+        "usage": {f"x{number}": usage for number, usage in enumerate(user.usage)},
+    }
+    for collection, documents in {**user.documents, **own}.items():
         for document_id, fields in documents.items():
             yield f"{user.id}/{collection}/{document_id}", fields

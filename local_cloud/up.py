@@ -30,6 +30,7 @@ from local_cloud.inbox.mail_webhook import MailWebhook
 from local_cloud.project import Project
 from local_cloud.provider import Provider
 from local_cloud.run_view import RunView, Standing
+from local_cloud.sample_documents import read_documents
 from local_cloud.sample_users import PIPELINES_DEFAULT, sample_users
 from local_cloud.scheduler import Execution
 from local_cloud.seed import put_in
@@ -58,6 +59,7 @@ class Options:
         port_base: the first of the ports.
         data_directory: where mails, logs and the environment go.
         project: the folder that holds the kinds of report, and files in place of the repository's.
+        documents: a file with what each sample user has beside that; None for nothing.
         latency_ms: milliseconds added to every API call.
         rate: reports a second, in place of what queue.yaml says.
         provider: through whom to send; None for the one that MAIL_PROVIDER names, or else SendGrid.
@@ -68,6 +70,7 @@ class Options:
     port_base: int
     data_directory: Path
     project: Path
+    documents: Path | None
     latency_ms: float
     rate: float | None
     provider: Provider | None
@@ -242,7 +245,13 @@ class Up:
             now = datetime.now(UTC)
             seeding = progress.add_task("Putting in sample users", total=self._options.users)
             webhook = self._cloud.webhook if self._takes_mails else None
-            users = sample_users(self._options.users, now=now, kinds=self._project.kinds, mails_end=webhook is not None)
+            users = sample_users(
+                self._options.users,
+                now=now,
+                kinds=self._project.kinds,
+                documents=read_documents(self._options.documents) if self._options.documents else {},
+                mails_end=webhook is not None,
+            )
             variables = self._environment.variables
             seeded = await put_in(
                 clients.firestore_calls(variables["FIRESTORE_EMULATOR_HOST"]),

@@ -3,9 +3,11 @@
 import os
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
-from functions.shared.project_files import project_folder
+from functions.shared.project_files import own_project, project_folder
 from operations.connection.local_directory import LOCAL_CLOUD_DIRECTORY
+from operations.output import notice
 
 
 def local_run(options: Sequence[str]) -> list[str]:
@@ -14,5 +16,11 @@ def local_run(options: Sequence[str]) -> list[str]:
     Args:
         options: of `python -m local_cloud up`. Those that are given twice count as they are given last.
     """
-    places = ("--project", str(project_folder()), "--data-dir", os.path.relpath(LOCAL_CLOUD_DIRECTORY))
+    places = ["--project", str(project_folder()), "--data-dir", os.path.relpath(LOCAL_CLOUD_DIRECTORY)]
+    if own_project():
+        from operations.projects.sample_documents import write_sample_documents
+
+        file = LOCAL_CLOUD_DIRECTORY / "sample-documents.json"
+        write_sample_documents(file, now=datetime.now(UTC), on_mistake=notice)
+        places += ["--documents", str(file)]
     return [sys.executable, "-m", "local_cloud", "up", *places, *options]
