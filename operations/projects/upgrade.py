@@ -117,6 +117,10 @@ def _find(source: str, wanted: str | None, current: str) -> tuple[str, str]:
     tags = tags_of(listed)
     version = (wanted or newest(tags) or "").removeprefix("v")
     if version in tags:
+        if wanted is None and newest([version, current]) != version:
+            raise OperatorError(
+                f"This project runs {current}; the newest release is {version}. Name it to go back to it."
+            )
         return version, tags[version]
     for line in listed.splitlines():
         commit, _, name = line.partition("\t")

@@ -84,6 +84,15 @@ def test_a_version_that_there_is_none_of(project: Project) -> None:
     assert "has no version 7.0.0 (its releases: 0.1.0)" in refused.stderr
 
 
+def test_nothing_goes_back_unasked(project: Project, origin: Origin) -> None:
+    origin.edit("pyproject.toml", 'version = "0.1.0"', 'version = "0.2.0"')
+    git(origin.clone, "commit", "--quiet", "--all", "--message", "Not released")
+    git(origin.clone, "push", "--quiet", "origin", "HEAD:main")
+    assert project.run("upgrade", "main").returncode == 0
+    refused = project.run("upgrade")
+    assert (refused.returncode, "runs 0.2.0; the newest release is 0.1.0" in refused.stderr) == (1, True)
+
+
 def test_tests_that_fail_end_it_and_it_says_how_to_go_back(project: Project, origin: Origin) -> None:
     origin.edit("operations/commands/test.py", 'print("tested")', "raise SystemExit(1)")
     origin.release("0.2.0")
