@@ -48,7 +48,7 @@ def test_a_local_cloud_that_is_gone_is_known_at_once(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout) == (3, "")
         assert done.stderr.count("\n") == 1
         assert f"The local cloud of {tmp_path} does not answer" in done.stderr
-        assert "make up" in done.stderr
+        assert "reports up" in done.stderr
 
 
 def test_an_emulator_that_is_gone_is_named_by_its_variable(project: Project, tmp_path: Path) -> None:

@@ -13,7 +13,15 @@ from tests.support import REPOSITORY
 
 _PARTS = (
     *("deployment", "functions", "kinds", "local_cloud", "operations", "report_kit", "examples/github-actions"),
-    *("CHANGELOG.md", "docs/guides/upgrading.md", "deploy.sh", "pyproject.toml", "reports", "virtual_environment.py"),
+    *(
+        ".gitignore",
+        "CHANGELOG.md",
+        "docs/guides/upgrading.md",
+        "deploy.sh",
+        "pyproject.toml",
+        "reports",
+        "virtual_environment.py",
+    ),
     *("queue.yaml", "scheduler.yaml", "requirements.lock", "requirements-run.lock", "requirements-run.in"),
 )
 
