@@ -189,6 +189,10 @@ class RunStore:
             place = next((number for number, each in enumerate(attempts) if each.attempt == self._attempt), None)
             if place is None:
                 return None, {}
+            before = attempts[place].shares.get(share)
+            if before and before.state is RunState.FINISHED:
+                # A part whose task came twice may end after the share has.
+                return before.state, {}
             state = state_of(attempts[place], place == 0)
             changed = RunShare(state=state, counters=counters)
             attempts[place] = attempts[place].with_share(share, changed, now=datetime.now(UTC))

@@ -80,6 +80,21 @@ def test_a_share_that_is_repeated_counts_once(cloud: Cloud) -> None:
     assert len(cloud.reports()) == USERS
 
 
+@pytest.mark.usefixtures("many_users")
+def test_a_part_that_comes_again_after_its_share_has_ended_holds_no_run_up(cloud: Cloud) -> None:
+    new_user = cloud.user(enrolled_at=None)
+    cloud.call(variables=FOUR_SHARES)
+    first, *others = take_parts(cloud)
+    carry_on(cloud, first, variables={**FOUR_SHARES, **NO_TIME})
+    carry_on(cloud, take_parts(cloud)[0])
+    # The queue delivers the first part once more, and again it has no time.
+    carry_on(cloud, first, variables={**FOUR_SHARES, **NO_TIME})
+    for body in others:
+        carry_on(cloud, body)
+    assert cloud.record(RUN)["state"] == "finished"
+    assert cloud.fields_of(new_user)["enrolled_at"] is not None
+
+
 def test_nobody_is_enrolled_while_a_share_is_under_way(cloud: Cloud, many_users: set[str]) -> None:
     """Who is enrolled is due at once, and a share that read it would give it a second task."""
     new_user = cloud.user(enrolled_at=None)
