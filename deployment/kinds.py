@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from deployment.env_file import RESERVED
-from deployment.kind_needs import unlocked
+from deployment.package_lock import distribution
 from deployment.settings import Settings
 from deployment.stopped import Stopped
 from functions.shared.needs import InvalidNeeds, Needs, load
@@ -20,6 +20,17 @@ def load_kinds(root: Path, project: Path) -> Mapping[str, Needs]:
     for kind, package in unlocked(found, root / "functions" / "worker" / "requirements.lock", project / "kinds.lock"):
         raise Stopped(f"the kind {kind} needs {package}, which is not in kinds.lock: ./reports lock")
     return found
+
+
+def unlocked(found: Mapping[str, Needs], *locks: Path) -> Iterator[tuple[str, str]]:
+    """Each package that a kind needs and that is not among locked requirements, after the kind."""
+    lines = (line for lock in locks if lock.is_file() for line in lock.read_text(encoding="utf-8").splitlines())
+    pins = [distribution(line) for line in lines if "==" in line]
+    for kind, needs in found.items():
+        for package in needs.packages:
+            name, version = distribution(package)
+            if not any(name == one and version in {"", pinned} for one, pinned in pins):
+                yield kind, package
 
 
 def wrong_needs(settings: Settings) -> Iterator[str]:

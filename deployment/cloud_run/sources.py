@@ -12,6 +12,8 @@ import subprocess
 import tarfile
 from pathlib import Path
 
+from deployment.package_lock import locked
+
 Files = dict[str, bytes]
 """By their names, with slashes between the parts."""
 
@@ -100,8 +102,9 @@ def _with_kinds(lock: str, project: Path) -> str:
     file = project / _KINDS_LOCK
     if not file.is_file():
         return lock
-    packages = re.findall(r"^[A-Za-z0-9].*\n(?: .*\n)*", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    return lock + "".join(each for each in packages if f"\n{each.partition('==')[0]}==" not in f"\n{lock}")
+    known = locked(lock)
+    of_kinds = locked(file.read_text(encoding="utf-8"))
+    return lock + "".join(pins for name, pins in of_kinds.items() if name not in known)
 
 
 def _tracked(root: Path, *paths: str) -> Files:

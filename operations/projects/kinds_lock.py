@@ -4,12 +4,12 @@ The pipeline's locks hold none of them, so that a new version of the pipeline ne
 """
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from deployment.package_lock import distribution, locked
 from functions.shared.needs import NEEDS_FILE, InvalidNeeds, Needs, load
 from operations.errors import OperatorError
 from virtual_environment import environment_of_uv, options_of_pip
@@ -48,16 +48,6 @@ def packages(found: Mapping[str, Needs], pins: Mapping[str, str]) -> list[str]:
     return sorted(wanted)
 
 
-def locked(text: str) -> dict[str, str]:
-    """The lines of each package in a lock, by its name: what pins it, and its hashes."""
-    found: dict[str, str] = {}
-    for block in re.findall(r"^[A-Za-z0-9].*\n(?:[ ].*\n)*", text, flags=re.MULTILINE):
-        # One package has several where its version depends on the Python.
-        name, _ = distribution(block.splitlines()[0])
-        found[name] = found.get(name, "") + block
-    return found
-
-
 def pins_of(lock: str) -> dict[str, str]:
     """The version of each package in a lock, by its name."""
     return {name: distribution(block.splitlines()[0])[1] for name, block in locked(lock).items()}
@@ -71,12 +61,6 @@ def is_current(lock: str, wanted: Iterable[str]) -> bool:
         wanted: as `packages` has them.
     """
     return _head(wanted) == lock.partition("\n")[0].removeprefix(_HEAD)
-
-
-def distribution(requirement: str) -> tuple[str, str]:
-    """Its name, as package indexes compare names, and its version, or nothing. https://peps.python.org/pep-0503/#normalized-names"""
-    name, _, version = requirement.partition("==")
-    return re.sub(r"[-_.]+", "-", name.partition("[")[0]).strip().lower(), version.partition(" ")[0]
 
 
 def resolve(wanted: list[str], *, pipeline: Path, lock: Path) -> str:

@@ -2,9 +2,10 @@
 
 import pytest
 
+from deployment.package_lock import locked
 from functions.shared.needs import Needs
 from operations.errors import OperatorError
-from operations.projects.kinds_lock import is_current, locked, packages, pins_of
+from operations.projects.kinds_lock import is_current, packages, pins_of
 
 LOCK = """\
 structlog==26.1.0 \\
