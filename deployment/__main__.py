@@ -47,9 +47,8 @@ from deployment.smoke import smoke_test
 from deployment.stopped import Stopped
 from deployment.teardown import tear_down
 from deployment.webhooks import webhook_url
-from functions.shared.project_files import own_project
+from functions.shared.project_files import PIPELINE, own_project
 
-_ROOT = Path(__file__).parents[1]
 _DIFFERENT = 3
 _INTERRUPTED = 130
 
@@ -57,7 +56,7 @@ _INTERRUPTED = 130
 def main(
     arguments: Sequence[str],
     *,
-    root: Path = _ROOT,
+    root: Path = PIPELINE,
     project: Path | None = None,
     connect: Callable[[str], AuthorizedSession] = session,
     wait: Callable[[float], None] = time.sleep,

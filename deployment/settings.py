@@ -25,6 +25,7 @@ from pydantic import (
 
 from deployment.options import FUNCTIONS, Options
 from functions.shared.needs import Needs
+from functions.shared.project_files import PIPELINE
 from functions.shared.queues.ramp import DEFAULT_FIRST_DAY, DEFAULT_GROWTH, GROWTHS, MOST_FIRST_DAY
 
 RUNTIME = "python314"
@@ -64,8 +65,6 @@ KEPT_EVENTS = (
 )
 """SendGrid's names of the events that the function keeps, which stand for those of every provider.
 https://www.twilio.com/docs/sendgrid/api-reference/webhooks"""
-
-_ROOT = Path(__file__).parents[1]
 
 
 _ON, _TRUE = ("on|off", "on or off."), ("true|false", "true or false.")
@@ -196,8 +195,8 @@ class Settings(_Checked):
         with_mail_events: whether the function mail-events is deployed.
     """
 
-    root: Path = _ROOT
-    project: Path = _ROOT
+    root: Path = PIPELINE
+    project: Path = PIPELINE
     options: Options = Options()
     given: Annotated[Mapping[str, str], Field(repr=False)] = {}
     kinds: Mapping[str, Needs] = {}

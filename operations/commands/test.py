@@ -1,12 +1,11 @@
 """`reports test`: whether the kinds of report hold what every kind has to."""
 
 import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-_PIPELINE = Path(__file__).resolve().parents[2]
+from functions.shared.project_files import PIPELINE
 
 
 def test(
@@ -24,7 +23,7 @@ def test(
     project = room.parent
     options = ["-q", "-rfEs", "-p", "no:cacheprovider", "-p", "operations.kind_tests.plugin", f"--rootdir={project}"]
     tested = [room / kind if kind else room]
-    if project == _PIPELINE:
+    if project == PIPELINE:
         # The pipeline's own settings of pytest need what only its own tests need, and these are for `make test`.
         options += ["-c", os.devnull, f"--confcutdir={room}"]
     elif kind is None and (project / "tests").is_dir():

@@ -5,16 +5,14 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, packages_distributions
-from pathlib import Path
 from typing import NamedTuple
 
 from functions.shared.needs import NEEDS_FILE, Needs
+from functions.shared.project_files import PIPELINE
 from operations.errors import OperatorError
 from operations.previews import preview as previews
 from report_kit.kind_folders import folder_of
 from report_kit.mistakes import Place
-
-_PIPELINE = Path(__file__).resolve().parents[2]
 
 
 class _Import(NamedTuple):
@@ -44,7 +42,7 @@ def need_problems(kind: str) -> list[str]:
 
 
 def _workers_own() -> list[str]:
-    lines = (_PIPELINE / "functions" / "worker" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    lines = (PIPELINE / "functions" / "worker" / "requirements.txt").read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line and not line.startswith("#")]
 
 
@@ -84,7 +82,7 @@ def _problem(imported: _Import, kind: str, packages: Sequence[Distribution]) -> 
         return ""
     if top == "kinds":
         return f"A kind imports no other kind: copy what it needs into {own}."
-    if (_PIPELINE / top).is_dir():
+    if (PIPELINE / top).is_dir():
         return "That may change with any version: import what `report_kit` itself has."
     if imported.place.file.name.startswith(("test_", "conftest")):
         return ""  # What only tests need is not deployed.

@@ -10,10 +10,9 @@ import yaml
 from babel.messages.catalog import Message
 from babel.messages.pofile import read_po
 
+from functions.shared.project_files import PIPELINE
 from operations.kinds.catalogs import REPORT_FILE, texts_of
 from report_kit.mistakes import Place
-
-_PIPELINE = Path(__file__).resolve().parents[2]
 
 
 def word_problems(folder: Path) -> Iterator[str]:
@@ -23,7 +22,7 @@ def word_problems(folder: Path) -> Iterator[str]:
         folder: of a kind, or another one with `locales/`.
     """
     try:
-        texts = [message for message in texts_of(folder, _PIPELINE) if message.id]
+        texts = [message for message in texts_of(folder, PIPELINE) if message.id]
     except (SyntaxError, TokenError):
         return  # The emails say what is wrong.
     for file in sorted(folder.glob("locales/*.po")):

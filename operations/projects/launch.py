@@ -14,9 +14,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from functions.shared.project_files import PIPELINE, PROJECT_VARIABLE
 from virtual_environment import SetUpError, set_up
 
-PIPELINE = Path(__file__).resolve().parents[2]
 KINDS_LOCK = "kinds.lock"
 
 VENV_VARIABLE = "REPORTS_VENV"
@@ -48,7 +48,7 @@ def environment_of(given: Mapping[str, str], *, project: Path, pipeline: Path) -
     stays as it is."""
     return {
         **given,
-        "REPORTS_PROJECT": str(project),
+        PROJECT_VARIABLE: str(project),
         "PYTHONPATH": os.pathsep.join([str(project), str(pipeline)]),
         # Neither the folder that somebody is in, nor that of a script, has modules of the pipeline.
         "PYTHONSAFEPATH": "1",
