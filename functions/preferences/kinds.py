@@ -9,20 +9,18 @@ from typing import Any, NamedTuple
 import kinds as room
 from functions.shared.mail.language import closest
 from functions.shared.sanitize import sanitize
-from functions.shared.times.schedule import Cadence
-
-_CADENCES = tuple(cadence for cadence in Cadence if cadence is not Cadence.CRON)
+from functions.shared.times.schedule import RECIPIENTS_CADENCES, Cadence
 
 
 class OfferedTimes(NamedTuple):
     """What recipients choose from.
 
     Attributes:
-        cadences: how often. No recipient is asked for a cron line.
+        cadences: how often.
         hours: 0 to 23, of the recipient's own day.
     """
 
-    cadences: Sequence[Cadence] = _CADENCES
+    cadences: Sequence[Cadence] = RECIPIENTS_CADENCES
     hours: Sequence[int] = range(24)
 
 

@@ -15,8 +15,7 @@
     next: 5
 
 The worker reads it at start, `./reports lock` the packages, and deploy.sh the rest (docs/guides/python-reports.md).
-The Python that deploy.sh uses may have nothing but PyYAML, so this file imports nothing else, and that only where there
-is a file to read.
+PyYAML is imported only where there is a file to read: most workers have none.
 """
 
 import re
@@ -24,6 +23,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
+
+from functions.shared.times.schedule import RECIPIENTS_CADENCES
 
 if TYPE_CHECKING:
     import yaml
@@ -42,7 +43,6 @@ _RESOURCES = {
     "bucket": re.compile(r"[a-z0-9][a-z0-9_-]{1,61}[a-z0-9]"),
 }
 _PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?(==[A-Za-z0-9.!+]+)?")
-_CADENCES = ("hourly", "daily", "weekly", "monthly", "quarterly")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -299,8 +299,10 @@ class _Reader:
 
     def _cadence(self, node: "yaml.Node") -> str:
         cadence = self._text(node, "a cadence is a text")
-        if cadence not in _CADENCES:
-            self.fail(node, f"cadences: {cadence} is none that recipients choose; there are {', '.join(_CADENCES)}")
+        if cadence not in RECIPIENTS_CADENCES:
+            self.fail(
+                node, f"cadences: {cadence} is none that recipients choose; there are {', '.join(RECIPIENTS_CADENCES)}"
+            )
         return cadence
 
     def _hour(self, node: "yaml.Node") -> int:

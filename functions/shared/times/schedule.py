@@ -50,6 +50,10 @@ class Cadence(StrEnum):
     """By a cron line."""
 
 
+RECIPIENTS_CADENCES = tuple(cadence for cadence in Cadence if cadence is not Cadence.CRON)
+"""Those that recipients choose from: none is asked for a cron line."""
+
+
 class Covers(StrEnum):
     """Which time a report covers."""
 
