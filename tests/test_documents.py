@@ -15,7 +15,6 @@ from functions.shared.records.delivery import DeliveryState
 from functions.shared.records.subscription import ADDRESS_LISTS
 from functions.shared.settings import MailProviderName
 from functions.worker.mail.provider import parts_of
-from tests.documents import reading_time
 from tests.documents.commands import unknown_commands
 from tests.documents.markdown import BLOCK_OF_CODE, without_blocks
 
@@ -27,6 +26,7 @@ DOCUMENTS = sorted(
     # An entry of a change log keeps the names of its time.
     if path.name != "CHANGELOG.md"
 )
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
 
 _CODE = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"(?<!!)\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
@@ -106,13 +106,14 @@ def test_a_link_that_is_the_name_of_a_file_leads_to_that_file(document: Path) ->
     ] == []
 
 
-@parameters(reading_time.pages())
-def test_a_page_says_for_whom_it_is_and_how_long_it_takes(document: Path) -> None:
-    text = document.read_text(encoding="utf-8")
-    assert text == reading_time.renewed(text), "run make reference"
+@parameters(PAGES)
+def test_a_page_says_first_for_whom_it_is(document: Path) -> None:
+    title, _, first = document.read_text(encoding="utf-8").splitlines()[:3]
+    assert title.startswith("# ")
+    assert re.fullmatch(r"For [^.]+\.", first)
 
 
-@parameters(reading_time.pages())
+@parameters(PAGES)
 def test_the_site_makes_the_same_lists_and_blocks_as_github(document: Path) -> None:
     """Python-Markdown, which the site has, takes what stands in a list's item only at four spaces."""
     text = document.read_text(encoding="utf-8")
@@ -126,7 +127,7 @@ def prose(document: Path) -> Iterator[str]:
     """The lines outside tables, headings, blocks of code, and generated parts, with code and links blanked."""
     text = re.sub(r"<!-- made by .*?<!-- end -->", "", without_blocks(document.read_text()), flags=re.DOTALL)
     for line in text.splitlines():
-        if not re.match(r" *[|#]", line) and not re.fullmatch(r"For .* to read\.", line):
+        if not re.match(r" *[|#]", line):
             yield re.sub(r"`[^`]*`|\[[^\]]*\]\([^)]*\)", "`code`", line)
 
 

@@ -316,7 +316,7 @@ class DispatcherSettings(
     """Seconds after which the dispatcher hands the rest of a run to itself: below the half hour that Cloud Scheduler
     and Cloud Tasks wait for an answer. https://cloud.google.com/scheduler/docs/reference/rest/v1/projects.locations.jobs"""
     dispatch_shares: int = Field(default=1, ge=1, le=SHARDS)
-    """How many instances divide the shards of a run among themselves. docs/explanation/scale.md says when that pays."""
+    """How many instances divide the shards of a run among themselves. docs/guides/size.md says when that pays."""
 
 
 class BrandSettings(Settings):

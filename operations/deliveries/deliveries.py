@@ -155,7 +155,7 @@ def _latest_first(query: Query, wanted: DeliveryFilter) -> Query:
 
 def of_run(run_id: str) -> Query:
     """The query for a run's deliveries, whose index is (`shard`, `run_id`, `state`). If the index began with the runs'
-    ids, which rise with time, Firestore would take only 500 writes a second (docs/explanation/scale.md).
+    ids, which rise with time, Firestore would take only 500 writes a second (docs/guides/size.md).
 
     Args:
         run_id: the run.

@@ -58,10 +58,10 @@ def run(
 @app.command()
 def tables(
     *,
-    images: Annotated[Path, typer.Option(help="Where the pictures go.", file_okay=False)] = Path("docs/images"),
+    images: Annotated[Path, typer.Option(help="Where the picture goes.", file_okay=False)] = Path("docs/images"),
     most: Annotated[int, typer.Option(help="The largest size.", min=1_000)] = 100_000_000,
 ) -> None:
-    """The tables and pictures of docs/explanation/scale.md."""
+    """The tables that docs/guides/size.md is taken from, and its picture."""
     sizes = [size for size in scale.SIZES if size <= most]
     cases = scale.recommended_cases(sizes)
     print(scale.settings_table(cases).to_markdown())
@@ -83,8 +83,6 @@ def tables(
         "as shipped, 10/s": scale.shipped_cases(sizes),
     }
     plots.time_by_reports(lines, images / "scale-time.png")
-    plots.cost_by_reports(cases, follows, images / "scale-cost.png")
-    plots.run_by_time(changed, images / "scale-runs.png")
 
 
 @app.command(name="measure")

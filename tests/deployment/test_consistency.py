@@ -163,7 +163,7 @@ def test_no_field_that_is_queried_is_left_without_an_index() -> None:
     assert asked_for - within == {("dead_letters", "due_at")}
 
 
-def test_no_index_rises_with_time_unless_docs_scale_md_says_how_far_it_goes() -> None:
+def test_no_index_rises_with_time_unless_docs_size_md_says_how_far_it_goes() -> None:
     """https://firebase.google.com/docs/firestore/solutions/shard-timestamp"""
     task = ReportTask(user_id="u1", subscription_id="s1", delivery_id="d", due_at=NOW, run_id="r", kind="activity")
     failure = DeliveryFailure(reason=DeadLetterReason.LOST, error="e", failed_at=NOW)
@@ -181,11 +181,11 @@ def test_no_index_rises_with_time_unless_docs_scale_md_says_how_far_it_goes() ->
     # A run's id is its time.
     rising |= {("deliveries", "run_id")}
     assert rising <= exempt_fields()
-    scale = (REPOSITORY / "docs/explanation/scale.md").read_text(encoding="utf-8")
+    size = (REPOSITORY / "docs/guides/size.md").read_text(encoding="utf-8")
     for index in INDEXES["indexes"]:
         collection, fields = index["collectionGroup"], [field["fieldPath"] for field in index["fields"]]
         if (collection, fields[0]) != ("deliveries", "user_id"):
-            assert f"| `{collection}`: {', '.join(f'`{field}`' for field in fields)} |" in scale
+            assert f"| `{collection}`: {', '.join(f'`{field}`' for field in fields)} |" in size
 
 
 def collections() -> set[str]:
@@ -260,11 +260,11 @@ class TestCadences:
         assert {fields["cadence"] for fields in written} == set(Cadence)
 
 
-COSTS = [line.split(" | ") for line in (REPOSITORY / "docs/guides/costs.md").read_text(encoding="utf-8").splitlines()]
+COSTS = [line.split(" | ") for line in (REPOSITORY / "docs/guides/size.md").read_text(encoding="utf-8").splitlines()]
 
 
 class TestCosts:
-    """docs/guides/costs.md: the part that follows from this repository."""
+    """docs/guides/size.md: the part that follows from this repository."""
 
     def test_each_condition_is_counted(self) -> None:
         policies = [json.loads(path.read_text()) for path in (REPOSITORY / "deployment/alert_policies").glob("*.json")]

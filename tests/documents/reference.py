@@ -1,4 +1,4 @@
-"""`make reference`: makes the parts of the documents again that come from the code, or from their own length."""
+"""`make reference`: makes the parts of the documents again that come from the code."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,13 +9,13 @@ from tests.documents import (
     http,
     log_events,
     metrics,
-    reading_time,
     report_kit,
     report_lives,
 )
 from tests.documents.generated_parts import renew
+from tests.support import REPOSITORY
 
-DOCS = reading_time.DOCS
+DOCS = REPOSITORY / "docs"
 
 PAGES: Mapping[str, Mapping[str, Callable[[str], str]]] = {
     "explanation/how-it-works.md": {**delivery_table.PARTS, **report_lives.PARTS},
@@ -37,5 +37,3 @@ def renewed(page: str) -> str:
 if __name__ == "__main__":
     for name in PAGES:
         (DOCS / name).write_text(renewed(name), encoding="utf-8")
-    for page in reading_time.pages():
-        page.write_text(reading_time.renewed(page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -12,7 +12,7 @@ from functions.shared.queues.task_queue import TaskQueue
 from functions.shared.records.run import RunCounter, RunState, StoredRun
 
 _MOST_DUE = 1_000_000_000
-"""The most reports that an earlier run may have found due: ten times what docs/explanation/scale.md covers."""
+"""The most reports that an earlier run may have found due: ten times what docs/guides/size.md covers."""
 
 
 class PastRun(NamedTuple):

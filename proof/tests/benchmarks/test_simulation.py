@@ -12,11 +12,9 @@ from functions.shared.queues.retry_policy import RetryPolicy
 from functions.shared.times.schedule import Cadence
 from proof.benchmarks.simulation import check, plots, report_reads, scale
 from proof.benchmarks.simulation.cost import cost
-from proof.benchmarks.simulation.following import follow
 from proof.benchmarks.simulation.limits import MAILS_A_SECOND, QUEUE_CONCURRENT_DISPATCHES, QUEUE_DISPATCHES_A_SECOND
 from proof.benchmarks.simulation.model import simulate
 from proof.benchmarks.simulation.plan import DUE_INDEX, SHIPPED_RETRIES, Pace, Plan, RisingIndex, recommended
-from proof.benchmarks.simulation.request_cost import measured
 
 NO_RETRIES = RetryPolicy(
     max_attempts=1,
@@ -156,7 +154,7 @@ def test_what_is_recommended_is_possible(reports: int) -> None:
     assert all(plan.dispatches_a_second <= index.reports_a_second + plan.queues for index in plan.rising)
 
 
-def test_tables_and_pictures(tmp_path: Path) -> None:
+def test_tables_and_picture(tmp_path: Path) -> None:
     cases = scale.recommended_cases([1_000, 2_000])
     changed = scale.what_if_cases(1_000)
     tables = (
@@ -168,9 +166,7 @@ def test_tables_and_pictures(tmp_path: Path) -> None:
     for table in tables:
         assert table.title in table.to_markdown()
     plots.time_by_reports({"as recommended": cases}, tmp_path / "time.png")
-    plots.cost_by_reports(cases, [follow(each.outcome, measured()) for each in cases], tmp_path / "cost.png")
-    plots.run_by_time(changed, tmp_path / "runs.png")
-    assert all((tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG") for name in ("time", "cost", "runs"))
+    assert (tmp_path / "time.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_figures_are_read_at_less_than_anything_else() -> None:
