@@ -262,7 +262,7 @@ def figures(document: str, *, above: str) -> list[list[str]]:
 
 
 def test_the_readme_compares_by_the_figures_of_the_document() -> None:
-    compared = figures("docs/explanation/proof.md", above="- *reported*: ")
+    compared = figures("docs/explanation/reliability.md", above="- *reported*: ")
     shown = figures("README.md", above="`make bench ARGS=peers`")
     # Each is a row there and a column here: once, doubled, lost, reported.
     assert [row[1:] for row in shown] == [list(column) for column in zip(*(row[1:5] for row in compared), strict=True)]

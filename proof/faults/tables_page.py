@@ -40,7 +40,7 @@ def make_page(results: Sequence[Played], *, command: str, commit: str, machine: 
         f"```sh\n{command}\n```",
         f"{len(results)} scenarios, {total['reports']} reports: {total['doubled']} doubled, {total['lost']} lost, "
         f"and broken rules: {broken}.\n"
-        "docs/explanation/proof.md explains the columns.",
+        "proof/README.md explains the columns.",
         "## Totals",
         _totals(results),
     ]
