@@ -20,28 +20,36 @@ help: ## show this
 setup: .venv/.ready ## the virtual environment and all locked dependencies, those of the tests and linters too
 
 # What running needs is a part of it, at the same versions.
-.venv/.run: requirements-run.lock $(OF_KINDS)
+.venv/.run: requirements-run.lock $(OF_KINDS) emulators/pyproject.toml
 	$(check-python)
-	@$(PYTHON) virtual_environment.py $^
+	@$(PYTHON) virtual_environment.py $(filter %.lock,$^)
+	$(install-emulators)
 	@touch $@
 
 # Compiled on all cores: the tests are many processes. What `make run` imports, it compiles itself, which is less.
-.venv/.ready: requirements.lock $(OF_KINDS)
+.venv/.ready: requirements.lock $(OF_KINDS) emulators/pyproject.toml
 	$(check-python)
-	@$(PYTHON) virtual_environment.py $^ --exact --compile-bytecode
+	@$(PYTHON) virtual_environment.py $(filter %.lock,$^) --exact --compile-bytecode
+	$(install-emulators)
 	@touch .venv/.run $@
+
+# The emulators are a package of this repository, which has no hash: git has it. What they need is in the locks, and uv
+# itself builds it, so nothing comes from elsewhere. A project finds them beside the pipeline (operations/projects/launch.py).
+define install-emulators
+	@$(BIN)/uv pip install --quiet --offline --no-deps --python $(BIN)/python --editable emulators
+endef
 
 define check-python
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }
 endef
 
 run: .venv/.run ## the whole pipeline once, on this machine: sample users, their mails, a summary
-	@$(BIN)/python -m local_cloud up --once $(ARGS)
+	@$(BIN)/python -m local_pipeline up --once $(ARGS)
 
 up: .venv/.run ## the same, and keep running by the schedule until Ctrl-C
-	@$(BIN)/python -m local_cloud up $(ARGS)
+	@$(BIN)/python -m local_pipeline up $(ARGS)
 
-PYTEST = $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest -c pyproject.toml --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 test: setup ## what to run before a push (ARGS="-k name" for some)
 	@$(PYTEST) --selection=everyday $(ARGS)
@@ -71,7 +79,7 @@ lint: setup ## formatting, lint, types, import walls, shell scripts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@PYTHONPATH=emulators/src:emulators $(BIN)/lint-imports
 	@$(BIN)/shellcheck .ci/run $(wildcard *.sh) reports
 
 catalogs: .venv/.run ## the reports' words: add new ones to every language (LOCALE=fr begins another one)

@@ -1,6 +1,7 @@
 """Fixtures of all tests, those of the product (tests) and those of what proves it (proof/tests)."""
 
 import gc
+import os
 import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -10,6 +11,10 @@ from hypothesis import HealthCheck, settings
 
 from local_cloud.garbage import collect_rarely
 from tests.support import Background
+
+# Processes that tests start find the emulators of this checkout, also where .venv is another one's.
+_EMULATORS = str(Path(__file__).parent / "emulators" / "src")
+os.environ["PYTHONPATH"] = os.pathsep.join([_EMULATORS, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 # A shell that starts this in the background has it ignore Ctrl-C, and what a test starts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -17,14 +17,14 @@ from typing import Any, Protocol
 from google.cloud.tasks_v2 import HttpMethod, HttpRequest, OidcToken, Queue, Task
 from google.pubsub_v1 import SubscriberAsyncClient
 
-from local_cloud import clients
 from local_cloud.clock import Clock
 from local_cloud.flags_file import read_flags_file
-from local_cloud.function_process import FunctionProcess
 from local_cloud.identity import IdentityProvider
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.tasks.server import TasksEmulator
 from local_cloud.tasks.settings import queue_from_flags
+from local_pipeline import clients
+from local_pipeline.function_process import FunctionProcess
 
 HOST = "127.0.0.1"
 PROJECT = "local-project"

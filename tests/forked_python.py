@@ -19,12 +19,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from local_cloud.forked_server import forking_process
-from local_cloud.forks import ForkRequest, Forks
+from local_pipeline.forked_server import forking_process
+from local_pipeline.forks import ForkRequest, Forks
 from tests.support import PATIENCE_SECONDS
 
-_PROGRAMS = ("local_cloud.up", "local_cloud.__main__", "operations.__main__")
-_OWN = ("deployment", "functions", "kinds", "local_cloud", "operations", "report_kit", "tests")
+_PROGRAMS = ("local_pipeline.up", "local_pipeline.__main__", "operations.__main__")
+_OWN = ("deployment", "functions", "kinds", "local_cloud", "local_pipeline", "operations", "report_kit", "tests")
 
 
 class ForkedPython:

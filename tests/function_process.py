@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from local_cloud.errors import LocalCloudError
-from local_cloud.function_process import FunctionProcess
+from local_pipeline.function_process import FunctionProcess
 from tests.support import Background, free_ports
 
 REPOSITORY = Path(__file__).parent.parent

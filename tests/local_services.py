@@ -16,10 +16,10 @@ from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpc
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.identity import IdentityProvider
-from local_cloud.inbox.server import Inbox
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.rpc import Middleware
 from local_cloud.tasks.server import TasksEmulator
+from local_pipeline.inbox.server import Inbox
 from tests.deployed_firestore import deployed_firestore
 from tests.support import Background, pull_now
 

@@ -21,7 +21,7 @@ THOROUGH = "thorough"
 EVERYDAY = "everyday"
 """The marker of one that it runs all the same, though the module is thorough or a rule of its folder says so."""
 
-THOROUGH_FOLDERS = ("proof", "tests/examples", "tests/fuzz", "tests/local_cloud")
+THOROUGH_FOLDERS = ("proof", "emulators", "tests/examples", "tests/fuzz", "tests/local_pipeline")
 """Those whose tests are thorough without the marker, but for the fast ones among them."""
 
 _STARTS = {"os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"}

@@ -1,25 +1,22 @@
 """What tests of several parts share."""
 
-import asyncio
 import os
 import random
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import warnings
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from google.api_core.exceptions import DeadlineExceeded
 
+from local_cloud.background import Background as Background
 from local_cloud.rpc import Middleware
-
-Result = TypeVar("Result")
 
 REPOSITORY = Path(__file__).parent.parent
 """Where the project is checked out."""
@@ -27,33 +24,6 @@ REPOSITORY = Path(__file__).parent.parent
 PATIENCE_SECONDS = 240.0
 """After so long what a test waits for does not come. No machine is so busy, and pytest's own limit (pyproject.toml) is
 still longer, so that the message is the test's."""
-
-
-class Background:
-    """An event loop in a thread of its own, so that a synchronous test talks to asyncio servers over their sockets."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
-        self._thread.start()
-
-    def run(self, coroutine: Coroutine[Any, Any, Result], timeout: float = PATIENCE_SECONDS) -> Result:
-        """Run a coroutine on the loop and wait for its result, for so many seconds at most."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(timeout)
-
-    def close(self) -> None:
-        """Cancel what still runs, and end the loop and its thread."""
-
-        async def cancel_all() -> None:
-            others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-            for task in others:
-                task.cancel()
-            await asyncio.gather(*others, return_exceptions=True)
-
-        self.run(cancel_all())
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join()
-        self.loop.close()
 
 
 @dataclass

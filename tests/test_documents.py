@@ -21,7 +21,7 @@ from tests.documents.markdown import BLOCK_OF_CODE, without_blocks
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted(
     path
-    for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "local_cloud/*.md", "proof/**/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "emulators/**/*.md", "proof/**/*.md")
     for path in ROOT.glob(pattern)
     # An entry of a change log keeps the names of its time.
     if path.name != "CHANGELOG.md"
@@ -55,7 +55,7 @@ _NOT_PLAIN = re.compile(
     r"|should be able to|for instance|desire[ds]?|it is recommended)\b|\be\.g\.|\bi\.e\.|\betc\.)"
 )
 _FOLDERS = (
-    *("functions", "report_kit", "kinds", "operations", "local_cloud"),
+    *("functions", "report_kit", "kinds", "operations", "local_pipeline", "emulators"),
     *("deployment", "tests", "proof", "examples", "docs"),
 )
 

@@ -105,7 +105,10 @@ def test_what_runs_is_what_is_tested(lock: str) -> None:
     ("lock", "folders"),
     [
         ("requirements-deployment.lock", ("deployment/engine", "deployment/resources")),
-        ("requirements-run.lock", ("functions", "report_kit", "kinds", "local_cloud", "operations")),
+        (
+            "requirements-run.lock",
+            ("functions", "report_kit", "kinds", "emulators/src", "local_pipeline", "operations"),
+        ),
     ],
 )
 def test_running_needs_no_package_of_the_tests(lock: str, folders: tuple[str, ...]) -> None:

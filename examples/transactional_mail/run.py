@@ -5,7 +5,7 @@ import asyncio
 from examples.local_run import HOST, running
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
-from local_cloud.inbox.server import Inbox
+from local_pipeline.inbox.server import Inbox
 
 API_KEY = "SG.local-cloud.not-a-secret"
 

@@ -49,7 +49,7 @@ def environment_of(given: Mapping[str, str], *, project: Path, pipeline: Path) -
     return {
         **given,
         PROJECT_VARIABLE: str(project),
-        "PYTHONPATH": os.pathsep.join([str(project), str(pipeline)]),
+        "PYTHONPATH": os.pathsep.join([str(project), str(pipeline), str(pipeline / "emulators" / "src")]),
         # Neither the folder that somebody is in, nor that of a script, has modules of the pipeline.
         "PYTHONSAFEPATH": "1",
         "PYTHONPYCACHEPREFIX": str(project / ".venv" / "pycache"),

@@ -14,7 +14,7 @@ def local_run(options: Sequence[str]) -> list[str]:
     """The command that starts the local cloud with the project's kinds.
 
     Args:
-        options: of `python -m local_cloud up`. Those that are given twice count as they are given last.
+        options: of `python -m local_pipeline up`. Those that are given twice count as they are given last.
     """
     places = ["--project", str(project_folder()), "--data-dir", os.path.relpath(LOCAL_CLOUD_DIRECTORY)]
     if own_project():
@@ -23,4 +23,4 @@ def local_run(options: Sequence[str]) -> list[str]:
         file = LOCAL_CLOUD_DIRECTORY / "sample-documents.json"
         write_sample_documents(file, now=datetime.now(UTC), on_mistake=notice)
         places += ["--documents", str(file)]
-    return [sys.executable, "-m", "local_cloud", "up", *places, *options]
+    return [sys.executable, "-m", "local_pipeline", "up", *places, *options]

@@ -14,8 +14,8 @@ _DAYS = timedelta(days=2)
 
 
 def write_sample_documents(file: Path, *, now: datetime, on_mistake: Callable[[str], None]) -> None:
-    """Write the documents of the kinds' samples, by collection and id, as `python -m local_cloud up --documents` reads
-    them. Times are `{"time": "2026-11-24T13:00:00+00:00"}`.
+    """Write the documents of the kinds' samples, by collection and id, as `python -m local_pipeline up --documents`
+    reads them. Times are `{"time": "2026-11-24T13:00:00+00:00"}`.
 
     Args:
         file: where.

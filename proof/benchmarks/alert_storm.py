@@ -17,11 +17,11 @@ from functions.shared.records.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.records.ids import delivery_id
 from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
 from local_cloud.clock import Clock
-from local_cloud.dead_letters import DEAD_LETTERS, make_dead_letter_topics
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.identity import IdentityProvider
-from local_cloud.inbox.server import Inbox
 from local_cloud.pubsub.server import PubSubEmulator
+from local_pipeline.dead_letters import DEAD_LETTERS, make_dead_letter_topics
+from local_pipeline.inbox.server import Inbox
 from proof.benchmarks.function import REPOSITORY, Function
 from proof.benchmarks.table import Table, number
 

@@ -102,11 +102,11 @@ def measure_beside(checkout: Checkout, *, turns: int = _TURNS) -> Iterator[Table
             )
             for name in _FUNCTIONS
         }
-        local_cloud = ["local_cloud", "up", "--once", "--port-base", "18470", "--data-dir", f"{folder}/local_cloud"]
+        run = ["local_pipeline", "up", "--once", "--port-base", "18470", "--data-dir", f"{folder}/local_cloud"]
         alone = lay_out(THIS, "dispatcher", Path(folder) / "alone")
         (alone / "functions" / "dispatcher" / "main.py").write_text(_LIBRARIES_ALONE, encoding="utf-8")
         empty = least_of_turns({"": functools.partial(_empty_start_cpu, cloud, alone)}, turns=turns)[""]
-        for what, module in (("`./reports --help`", ["operations", "--help"]), ("`make run`", local_cloud)):
+        for what, module in (("`./reports --help`", ["operations", "--help"]), ("`make run`", run)):
             command = [sys.executable, "-m", *module]
             measured[what] = least_of_turns(
                 {each.name: functools.partial(command_cpu, command, each.path) for each in versions}, turns=turns

@@ -23,12 +23,12 @@ from local_cloud.firestore.usage import Usage
 from local_cloud.garbage import collect_rarely
 from local_cloud.http import HttpServer
 from local_cloud.identity import IdentityProvider
-from local_cloud.inbox.faults import Answer, Call, Fault
-from local_cloud.inbox.server import Inbox
 from local_cloud.index_file import read_index_file
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.rpc import Middleware, latency
 from local_cloud.tasks.server import TasksEmulator
+from local_pipeline.inbox.faults import Answer, Call, Fault
+from local_pipeline.inbox.server import Inbox
 from proof.benchmarks.console_data import ConsoleData
 from proof.benchmarks.documents import ROOT, to_message
 

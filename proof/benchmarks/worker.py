@@ -19,8 +19,8 @@ from functions.shared.records.subscription import (
 )
 from functions.shared.records.user import USERS
 from functions.shared.times.schedule import Cadence
-from local_cloud.sample_figures import add_up
-from local_cloud.sample_users import SampleSubscription, SampleUser, sample_users
+from local_pipeline.sample_figures import add_up
+from local_pipeline.sample_users import SampleSubscription, SampleUser, sample_users
 from proof.benchmarks.checkout import THIS, Checkout, least_of_turns
 from proof.benchmarks.cloud import DEFAULTS, DUE_AT, TASKS, Cloud
 from proof.benchmarks.function import Function

@@ -8,8 +8,8 @@ from typing import Any
 
 import grpc
 
-from local_cloud.inbox.faults import Answer, CutConnection
 from local_cloud.rpc import RpcError
+from local_pipeline.inbox.faults import Answer, CutConnection
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
 
 CarryOut = Callable[[], Awaitable[Any]]

@@ -7,7 +7,7 @@ from typing import Any
 
 from functions.shared.records.address_hash import address_hash
 from functions.shared.records.dead_letter import StoredDeadLetter
-from local_cloud.inbox.mail import Envelope, Mail
+from local_pipeline.inbox.mail import Envelope, Mail
 from proof.faults.invariants import AcceptedMail, DeadLetter, Delivery, History, Pause, SubscriptionHistory
 from proof.faults.mail_rules import MailNews, Silence, StoredNews, silences_by_news
 from proof.faults.mailbox import token_of

@@ -15,8 +15,8 @@ from typing import Any
 from functions.shared.mail.argument_tags import argument_in
 from functions.shared.records.mail_event import MAIL_EVENTS
 from functions.shared.records.subscription import ADDRESS_LISTS, SUBSCRIPTIONS, PauseReason
-from local_cloud.inbox.faults import Call
-from local_cloud.inbox.mime import ARGUMENT_HEADERS
+from local_pipeline.inbox.faults import Call
+from local_pipeline.inbox.mime import ARGUMENT_HEADERS
 from proof.faults.moves import APPLICATION
 from proof.faults.subscription_key import SubscriptionKey
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from local_cloud.server_process import ServerProcess
 from local_cloud.tasks.dispatch import Answer, AnswerLost, Delivery
+from local_pipeline.server_process import ServerProcess
 from proof.faults.injection_points import delivery_in
 
 Send = Callable[[], Awaitable[Answer]]

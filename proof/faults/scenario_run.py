@@ -15,10 +15,10 @@ from functions.dlq_handler.alerting.system_alert_text import make_system_alert
 from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
 from functions.shared.records.system_alert import AlertKind, StoredSystemAlert
 from functions.shared.settings import MailProviderName, OnUnknownOutcome
-from local_cloud.inbox.faults import CutConnection
-from local_cloud.inbox.mail import Mail
 from local_cloud.rpc import RpcError
-from local_cloud.scheduler import Execution
+from local_pipeline.inbox.faults import CutConnection
+from local_pipeline.inbox.mail import Mail
+from local_pipeline.scheduler import Execution
 from proof.faults.disturbances import CarryOut, Disturbance, Rule
 from proof.faults.history import read_history
 from proof.faults.injection_points import InjectionPoint, InterceptedCall

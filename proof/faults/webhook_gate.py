@@ -13,7 +13,7 @@ from aiohttp import web
 
 from local_cloud.clock import Clock
 from local_cloud.http import HttpServer
-from local_cloud.inbox.event_webhook import WebhookKey
+from local_pipeline.inbox.event_webhook import WebhookKey
 
 WebhookEvent = dict[str, Any]
 """An event as SendGrid sends it."""

@@ -22,22 +22,22 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from functions.shared.queues.ramp import Ramp
 from functions.shared.records.subscription import SUBSCRIPTIONS
 from functions.shared.settings import MailProviderName, OnUnknownOutcome
-from local_cloud import clients
-from local_cloud.dead_letters import DEAD_LETTERS, make_dead_letter_topics
-from local_cloud.function_process import FunctionProcess
 from local_cloud.identity import IdentityProvider
-from local_cloud.inbox.email_logs import REQUESTS_A_MINUTE, USUAL_DELAY
-from local_cloud.inbox.event_webhook import EventWebhook, WebhookKey
-from local_cloud.inbox.faults import Answer, Call
-from local_cloud.inbox.server import EMAIL_LOGS_SCOPE, RESEND_API_KEY, SLACK_WEBHOOK_PATH, Inbox
-from local_cloud.inbox.smtp import SmtpServer
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.rpc import current_request
-from local_cloud.scheduler import Execution, Job, Scheduler
-from local_cloud.scheduler.retry import RetryConfig
-from local_cloud.shared_time import FILE_VARIABLE, SharedClock
 from local_cloud.tasks.server import TasksEmulator
 from local_cloud.tasks.settings import queue_from_flags
+from local_pipeline import clients
+from local_pipeline.dead_letters import DEAD_LETTERS, make_dead_letter_topics
+from local_pipeline.function_process import FunctionProcess
+from local_pipeline.inbox.email_logs import REQUESTS_A_MINUTE, USUAL_DELAY
+from local_pipeline.inbox.event_webhook import EventWebhook, WebhookKey
+from local_pipeline.inbox.faults import Answer, Call
+from local_pipeline.inbox.server import EMAIL_LOGS_SCOPE, RESEND_API_KEY, SLACK_WEBHOOK_PATH, Inbox
+from local_pipeline.inbox.smtp import SmtpServer
+from local_pipeline.scheduler import Execution, Job, Scheduler
+from local_pipeline.scheduler.retry import RetryConfig
+from local_pipeline.shared_time import FILE_VARIABLE, SharedClock
 from proof.faults.disturbances import CarryOut, Disturbances
 from proof.faults.injection_points import InjectionPoint, InterceptedCall, inbox_call, rpc_call
 from proof.faults.instances import FrontEnd, Instance
@@ -112,7 +112,7 @@ class World:
     """Everything that there is.
 
     Its time is one clock, that of the local cloud and of the functions, which only `pass_time` moves on beyond the
-    machine's: see local_cloud.shared_time.
+    machine's: see local_pipeline.shared_time.
 
     Args:
         directory: where the functions' logs go.

@@ -13,12 +13,12 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 
 from functions.shared.queues.task_queue import cloud_tasks_client
-from local_cloud.environment import Ports
+from local_pipeline.environment import Ports
 from operations.connection.target import Target, find_target
 from operations.queues.queues import Queues
 from operations.session import Session
 from tests.console_server import ConsoleServer, serving
-from tests.local_cloud.up.integration.command import Command
+from tests.local_pipeline.up.integration.command import Command
 
 USERS = 13
 """How many sample users: one of each type, and one more."""

@@ -11,7 +11,7 @@ from functions.mail_events.received_events import InvalidSignature
 from functions.mail_events.sendgrid.signature import SendGridSignatures
 from local_cloud.clock import Clock
 from local_cloud.http import HttpServer
-from local_cloud.inbox.server import Inbox
+from local_pipeline.inbox.server import Inbox
 from tests.support import Background
 
 FUNCTION_URL = "https://report-mail-events-123456789012.us-central1.run.app"

@@ -11,9 +11,9 @@ from deployment.mail_checks.not_readable import NotReadable
 from deployment.mail_checks.sender_settings import SenderSettings
 from deployment.mail_checks.sendgrid.account import AuthenticatedDomain, SenderAccount
 from deployment.mail_checks.sendgrid.checks import SendGridChecks
-from local_cloud.inbox.faults import Answer
-from local_cloud.inbox.sender_identity import authenticated_domain, branded_link
-from local_cloud.inbox.server import MAIL_SEND_SCOPE
+from local_pipeline.inbox.faults import Answer
+from local_pipeline.inbox.sender_identity import authenticated_domain, branded_link
+from local_pipeline.inbox.server import MAIL_SEND_SCOPE
 from tests.deployment.conftest import Deployment
 from tests.deployment.sendgrid_account import Account, running_account
 from tests.dns_over_https import RRSIG, DnsRecords, running_resolver

@@ -31,7 +31,7 @@ from functions.shared.times.period import Period
 from functions.shared.times.schedule import Cadence, Schedule
 from functions.worker.kind_settings import OWN_VARIABLES
 from local_cloud.flags_file import read_flags_file
-from local_cloud.sample_users import sample_users
+from local_pipeline.sample_users import sample_users
 from tests.deployment.conftest import REPOSITORY
 from tests.deployment.declared_settings import SETTINGS
 from tests.function_settings import FUNCTION_SETTINGS

@@ -7,8 +7,8 @@ from google.protobuf.json_format import MessageToDict
 from google.pubsub_v1 import SubscriberClient
 
 from local_cloud.clock import Clock
-from local_cloud.dead_letters import make_dead_letter_topics
 from local_cloud.pubsub.server import PubSubEmulator
+from local_pipeline.dead_letters import make_dead_letter_topics
 from tests.deployment.conftest import PROJECT, FirstDeployment
 from tests.deployment.test_deploy import DEAD_LETTERS, DOMAIN
 from tests.support import Background

@@ -7,9 +7,9 @@ import pytest
 
 from deployment.mail_api import MailApi
 from deployment.sendgrid_webhook import Webhook, find_webhook
-from local_cloud.inbox.event_webhook import WebhookKey
-from local_cloud.inbox.faults import Answer
-from local_cloud.inbox.server import MAIL_SEND_SCOPE
+from local_pipeline.inbox.event_webhook import WebhookKey
+from local_pipeline.inbox.faults import Answer
+from local_pipeline.inbox.server import MAIL_SEND_SCOPE
 from tests.deployment.conftest import PROJECT, Deployment
 from tests.deployment.sendgrid_account import FUNCTION_URL, Account, running_account
 from tests.deployment.tls_front import tls_front

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local_cloud.inbox.server import RESEND_API_KEY
+from local_pipeline.inbox.server import RESEND_API_KEY
 from tests.deployment.conftest import PROJECT, Deployment
 from tests.deployment.sendgrid_account import FUNCTION_URL, Account, running_account
 from tests.deployment.tls_front import tls_front

@@ -16,9 +16,9 @@ from deployment.mail_checks.sender_settings import SenderSettings
 from deployment.resend_webhook import EVENTS, ResendSetup
 from functions.mail_events.resend import webhook as events
 from functions.worker.mail.resend.parts import ABILITIES
-from local_cloud.inbox.faults import Answer
-from local_cloud.inbox.resend_account import domain_fields
-from local_cloud.inbox.server import RESEND_API_KEY, Inbox
+from local_pipeline.inbox.faults import Answer
+from local_pipeline.inbox.resend_account import domain_fields
+from local_pipeline.inbox.server import RESEND_API_KEY, Inbox
 from tests.deployment.sendgrid_account import running_account
 from tests.dns_over_https import DnsRecords, running_resolver
 from tests.support import Background

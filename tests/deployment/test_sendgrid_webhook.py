@@ -8,8 +8,8 @@ import pytest
 
 from deployment.mail_api import MailApi, NotAllowed, Refused, Unreachable
 from deployment.sendgrid_webhook import ALL_EVENTS, SendGridSetup, Webhook, find_webhook, list_webhooks
-from local_cloud.inbox.faults import Answer, Call
-from local_cloud.inbox.server import MAIL_SEND_SCOPE
+from local_pipeline.inbox.faults import Answer, Call
+from local_pipeline.inbox.server import MAIL_SEND_SCOPE
 from tests.deployment.sendgrid_account import FUNCTION_URL, Account, running_account
 from tests.support import Background, free_ports
 

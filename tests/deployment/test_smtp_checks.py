@@ -14,9 +14,9 @@ from deployment.mail_checks.smtp.checks import SmtpChecks
 from deployment.mail_checks.smtp.server import check_server, read_url
 from functions.worker.mail.smtp.server import MailServer, Tls
 from local_cloud.clock import Clock
-from local_cloud.inbox.faults import Answer, Call
-from local_cloud.inbox.server import Inbox
-from local_cloud.inbox.smtp import SmtpServer
+from local_pipeline.inbox.faults import Answer, Call
+from local_pipeline.inbox.server import Inbox
+from local_pipeline.inbox.smtp import SmtpServer
 from tests.certificates import Authority
 from tests.dns_over_https import running_resolver
 from tests.support import Background, free_ports

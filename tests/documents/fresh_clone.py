@@ -5,7 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from local_cloud.forked_server import forking_process
+from local_pipeline.forked_server import forking_process
 from tests.git import commit_all, git
 from tests.support import REPOSITORY
 

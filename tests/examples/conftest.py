@@ -11,7 +11,7 @@ from examples.storage import StorageEmulator
 from examples.transactional_mail.run import API_KEY
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
-from local_cloud.inbox.server import Inbox
+from local_pipeline.inbox.server import Inbox
 from tests.support import Background, free_ports
 
 BUCKET = "pictures"

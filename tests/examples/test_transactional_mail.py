@@ -2,8 +2,8 @@
 
 import requests
 
-from local_cloud.inbox.faults import Answer
-from local_cloud.inbox.server import Inbox
+from local_pipeline.inbox.faults import Answer
+from local_pipeline.inbox.server import Inbox
 from tests.examples.conftest import Example
 
 

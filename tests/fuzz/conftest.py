@@ -19,7 +19,7 @@ from google.cloud.tasks_v2 import (
     UriOverride,
 )
 
-from local_cloud.function_process import FunctionProcess
+from local_pipeline.function_process import FunctionProcess
 from tests.function_process import running_function
 from tests.functions.dlq_handler.integration.conftest import INVOKER, URL, Handler
 from tests.local_services import (

@@ -15,9 +15,9 @@ from google.cloud.tasks_v2 import Queue
 from functions.shared.records.ids import delivery_id, run_id
 from functions.shared.records.report_task import ReportTask
 from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
-from local_cloud.function_process import FunctionProcess
 from local_cloud.identity import IdentityProvider
-from local_cloud.inbox.server import Inbox
+from local_pipeline.function_process import FunctionProcess
+from local_pipeline.inbox.server import Inbox
 from tests.function_process import running_function
 from tests.local_services import PARENT, QUEUE, TASKS_INVOKER, WORKER_URL, LocalServices, local_services
 from tests.seeding import seed

@@ -9,9 +9,9 @@ from typing import Any
 import grpc
 import pytest
 
-from local_cloud.inbox.faults import Answer, Call
-from local_cloud.inbox.mail import Mail
 from local_cloud.rpc import RpcError
+from local_pipeline.inbox.faults import Answer, Call
+from local_pipeline.inbox.mail import Mail
 from tests.local_services import MAX_ATTEMPTS
 from tests.security.conftest import DOMAIN, SECRETS, SENDGRID_KEY, House
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
 
-from local_cloud.inbox.faults import Answer, Call, CutConnection
+from local_pipeline.inbox.faults import Answer, Call, CutConnection
 from proof.benchmarks.peers.plan import Course, Disruption, FaultKind, Happening
 from proof.faults.injection_points import InjectionPoint, inbox_call
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from google.cloud.tasks_v2 import HttpMethod, HttpRequest, Task
 
 from functions.shared.settings import MailProviderName
-from local_cloud.function_process import FunctionProcess
-from local_cloud.server_process import Process, ServerProcess
+from local_pipeline.function_process import FunctionProcess
+from local_pipeline.server_process import Process, ServerProcess
 from proof.benchmarks.peers.counting import Told
 from proof.benchmarks.peers.environment import locked_version
 from proof.benchmarks.peers.system import Order, deliver_at_pace, inherited_variables, kill_instance_of
@@ -123,7 +123,7 @@ async def _spawn(python: Path, port: int, log_file: Path, environment: dict[str,
     # In the time that the queue has, too: the utility's records expire by it.
     with log_file.open("ab") as log:
         return await asyncio.create_subprocess_exec(
-            *(python, "-m", "local_cloud.shared_time", "functions_framework"),
+            *(python, "-m", "local_pipeline.shared_time", "functions_framework"),
             *("--source", APPS / "powertools.py", "--target", _TARGET, "--host", "127.0.0.1", "--port", str(port)),
             env={**environment, "PYTHONPATH": str(REPOSITORY)},
             cwd=REPOSITORY,

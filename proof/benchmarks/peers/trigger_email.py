@@ -24,8 +24,8 @@ import requests
 from google.cloud.firestore_v1.types import Document, GetDocumentRequest
 
 from local_cloud.clock import Clock
-from local_cloud.inbox.server import Inbox
-from local_cloud.inbox.smtp import SmtpServer
+from local_pipeline.inbox.server import Inbox
+from local_pipeline.inbox.smtp import SmtpServer
 from proof.benchmarks.cloud import Cloud
 from proof.benchmarks.cpu_time import cpu_seconds
 from proof.benchmarks.documents import PROJECT, ROOT

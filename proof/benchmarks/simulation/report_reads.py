@@ -13,7 +13,7 @@ from functions.shared.records.subscription import Subscription, SubscriptionDefa
 from functions.shared.records.user import User
 from functions.shared.times.period import Period
 from functions.shared.times.schedule import Cadence
-from local_cloud.sample_figures import add_up
+from local_pipeline.sample_figures import add_up
 from proof.benchmarks.simulation import limits
 from proof.benchmarks.simulation.plan import Pace, recommended
 from proof.benchmarks.simulation.scale import WITHIN, case

@@ -8,7 +8,7 @@ from datetime import timedelta
 import grpc
 
 from functions.shared.records.system_alert import AlertKind
-from local_cloud.dead_letters import MAX_DELIVERY_ATTEMPTS, UNDELIVERABLE
+from local_pipeline.dead_letters import MAX_DELIVERY_ATTEMPTS, UNDELIVERABLE
 from proof.faults.disturbances import Disturbance, answer, lose_answer, never_answer, refuse
 from proof.faults.injection_points import InjectionPoint
 from proof.faults.scenario_run import Scenario, ScenarioRun, Script
@@ -173,7 +173,7 @@ async def operate(scenario_run: ScenarioRun, *arguments: str) -> None:
     """
     done = await asyncio.to_thread(
         run_python,
-        *("-m", "local_cloud.shared_time", "operations", *arguments),
+        *("-m", "local_pipeline.shared_time", "operations", *arguments),
         directory=REPOSITORY,
         environment={**os.environ, **scenario_run.world.variables},
     )

@@ -9,8 +9,8 @@ import grpc
 
 from functions.shared.records.system_alert import AlertKind
 from functions.shared.settings import OnUnknownOutcome
-from local_cloud.inbox.faults import Answer as HttpAnswer
 from local_cloud.tasks.dispatch import Answer, AnswerLost
+from local_pipeline.inbox.faults import Answer as HttpAnswer
 from proof.faults.disturbances import CarryOut, Disturbance, answer, cut, lose_answer, refuse
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
 from proof.faults.instances import Send

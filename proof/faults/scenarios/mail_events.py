@@ -10,7 +10,7 @@ from http import HTTPStatus
 import grpc
 
 from functions.shared.records.system_alert import AlertKind
-from local_cloud.inbox.server import EMAIL_LOGS_SCOPE
+from local_pipeline.inbox.server import EMAIL_LOGS_SCOPE
 from proof.faults.disturbances import lose_answer, refuse
 from proof.faults.injection_points import InjectionPoint
 from proof.faults.scenario_run import FEW_REPORTS, Scenario, ScenarioRun, Script
@@ -20,7 +20,7 @@ from tests.seeding import subscription_reference
 
 _HOURS = 2
 _ENDS = ("bounce", "deferred", "spam", "delivered", "blocked")
-"""What becomes of the mails to each address, in turn (local_cloud/inbox/event_webhook.py)."""
+"""What becomes of the mails to each address, in turn (local_pipeline/inbox/event_webhook.py)."""
 
 _EVENTS_A_CALL = 7
 _MOST_KILLS = 3

@@ -6,7 +6,7 @@ from typing import Any
 
 from functions.shared.records.system_alert import AlertKind
 from functions.shared.settings import OnUnknownOutcome
-from local_cloud.inbox.server import EMAIL_LOGS_SCOPE
+from local_pipeline.inbox.server import EMAIL_LOGS_SCOPE
 from proof.faults.disturbances import CarryOut, Disturbance, accept_and_answer, answer, cut, never_answer, slow
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
 from proof.faults.invariants import UNKNOWN_OUTCOME

@@ -7,9 +7,9 @@ import pytest
 
 from deployment.mail_checks.resend.webhook import NEEDED_EVENTS
 from local_cloud.clock import Clock
-from local_cloud.inbox.event_webhook import EventWebhook, WebhookKey
-from local_cloud.inbox.sender_identity import authenticated_domain
-from local_cloud.inbox.server import RESEND_API_KEY, Inbox
+from local_pipeline.inbox.event_webhook import EventWebhook, WebhookKey
+from local_pipeline.inbox.sender_identity import authenticated_domain
+from local_pipeline.inbox.server import RESEND_API_KEY, Inbox
 from tests.dns_over_https import DnsRecords, running_resolver
 from tests.operations.integration.conftest import Answer, Emulators, Project
 

@@ -20,8 +20,8 @@ from typer.testing import CliRunner, Result
 
 from local_cloud.clock import Clock
 from local_cloud.http import HttpServer
-from local_cloud.inbox.event_webhook import WebhookKey
-from local_cloud.inbox.server import Inbox
+from local_pipeline.inbox.event_webhook import WebhookKey
+from local_pipeline.inbox.server import Inbox
 from operations import session
 from operations.commands.app import app
 from operations.connection.deployed_env import DeployedEnv

@@ -8,8 +8,8 @@ from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 
 from functions.shared.dead_letter_topic import publisher_client
 from local_cloud.clock import Clock
-from local_cloud.dead_letters import DEAD_LETTERS, UNDELIVERABLE, make_dead_letter_topics
 from local_cloud.pubsub.server import PubSubEmulator
+from local_pipeline.dead_letters import DEAD_LETTERS, UNDELIVERABLE, make_dead_letter_topics
 from tests.operations.integration.conftest import Project
 from tests.support import pull_now
 

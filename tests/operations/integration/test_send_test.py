@@ -8,8 +8,8 @@ import pytest
 from functions.shared.records.report_task import ReportTask
 from functions.worker.mail.compliance import unsubscribe_token
 from local_cloud.clock import Clock
-from local_cloud.inbox.mail import Mail
-from local_cloud.inbox.server import Inbox
+from local_pipeline.inbox.mail import Mail
+from local_pipeline.inbox.server import Inbox
 from tests.operations.integration.conftest import DUE, Emulators, Project
 from tests.seeding import seed, subscription_reference, user_reference
 

@@ -32,7 +32,7 @@ class LocalPipeline:
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "local_cloud", "up", "--users", "3", "--rate", "100"),
+                    *(sys.executable, "-m", "local_pipeline", "up", "--users", "3", "--rate", "100"),
                     *("--port-base", str(self.port_base), "--data-dir", str(self.data)),
                 ],
                 cwd=REPOSITORY,

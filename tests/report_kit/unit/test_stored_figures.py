@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from functions.shared.times.period import Period
 from functions.shared.times.schedule import Cadence
-from local_cloud.sample_figures import Months, add_up
+from local_pipeline.sample_figures import Months, add_up
 from report_kit.amounts import usable_amount
 from report_kit.in_memory_user_data import Documents, InMemoryUserData
 from report_kit.kinds import find

@@ -8,7 +8,7 @@ from google.cloud.firestore_v1.types import BatchGetDocumentsRequest, GetDocumen
 from functions.shared.settings import MailProviderName
 from functions.worker.mail.model import Mail, MailRecipient, Sender
 from functions.worker.mail.provider import parts_of
-from local_cloud.inbox.faults import Call
+from local_pipeline.inbox.faults import Call
 from proof.faults.injection_points import InjectionPoint, inbox_call, rpc_call
 
 ID = "u1:ops%3A50%25:20261124T1300Z"

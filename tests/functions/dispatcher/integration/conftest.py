@@ -22,10 +22,10 @@ from functions.shared.records.report_task import ReportTask
 from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
-from local_cloud.function_process import FunctionProcess
 from local_cloud.identity import IdentityProvider
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.tasks.server import TasksEmulator
+from local_pipeline.function_process import FunctionProcess
 from tests.deployed_firestore import deployed_firestore
 from tests.firestore_client import client_of, database_of
 from tests.function_process import FunctionProcesses

@@ -16,9 +16,9 @@ from functions.dispatcher.mail_statistics.sendgrid.statistics import SendGridSta
 from functions.shared.records.ids import delivery_id, run_id
 from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
 from local_cloud.clock import Clock
-from local_cloud.inbox.faults import Answer as HttpAnswer
-from local_cloud.inbox.faults import Call
-from local_cloud.inbox.server import STATS_SCOPE, Inbox
+from local_pipeline.inbox.faults import Answer as HttpAnswer
+from local_pipeline.inbox.faults import Call
+from local_pipeline.inbox.server import STATS_SCOPE, Inbox
 from operations.runs.sending import Sending
 from tests.functions.dispatcher.integration.conftest import DISPATCHER_URL, HOUR, NOON, TASKS, Answer, Cloud
 from tests.functions.dispatcher.integration.faults import failing

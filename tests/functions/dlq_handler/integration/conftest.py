@@ -18,10 +18,10 @@ from functions.shared.records.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.times.plausible_time import plausible
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
-from local_cloud.function_process import FunctionProcess
 from local_cloud.http import HttpServer
 from local_cloud.identity import IdentityProvider
-from local_cloud.inbox.server import Inbox
+from local_pipeline.function_process import FunctionProcess
+from local_pipeline.inbox.server import Inbox
 from tests.deployed_firestore import deployed_firestore
 from tests.firestore_client import client_of
 from tests.function_process import FunctionProcesses

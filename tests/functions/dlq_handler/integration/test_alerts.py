@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from functions.shared.records.dead_letter import DeadLetter, DeadLetterReason
-from local_cloud.inbox.faults import Answer, Call, CutConnection
+from local_pipeline.inbox.faults import Answer, Call, CutConnection
 from tests.functions.dlq_handler.integration.conftest import CONSOLE, Cloud, letter
 
 STORM = "SendGrid answered 500: it is on fire"

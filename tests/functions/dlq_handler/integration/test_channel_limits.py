@@ -21,8 +21,8 @@ from functions.dlq_handler.intake.received_dead_letter import read_dead_letter
 from functions.dlq_handler.store.dead_letter_store import DeadLetterStore
 from functions.shared.records.dead_letter import DeadLetter, StoredDeadLetter
 from local_cloud.clock import Clock
-from local_cloud.inbox.faults import Answer, Call
-from local_cloud.inbox.server import Inbox
+from local_pipeline.inbox.faults import Answer, Call
+from local_pipeline.inbox.server import Inbox
 from tests.firestore_client import database_of
 from tests.functions.dlq_handler.integration.conftest import PROJECT, Cloud, Handler, letter
 from tests.functions.dlq_handler.integration.test_alerts import texts

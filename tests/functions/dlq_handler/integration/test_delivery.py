@@ -9,9 +9,9 @@ import pytest
 from google.cloud.pubsub_v1 import PublisherClient
 
 from local_cloud.clock import Clock
-from local_cloud.dead_letters import make_dead_letter_topics
-from local_cloud.inbox.faults import Answer
 from local_cloud.pubsub.server import PubSubEmulator
+from local_pipeline.dead_letters import make_dead_letter_topics
+from local_pipeline.inbox.faults import Answer
 from tests.functions.dlq_handler.integration.conftest import INVOKER, PROJECT, TOPIC, URL, Cloud, letter
 from tests.support import PATIENCE_SECONDS
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from local_cloud.clock import Clock
-from local_cloud.inbox.server import Inbox
+from local_pipeline.inbox.server import Inbox
 from tests.support import PATIENCE_SECONDS, Background
 
 ROOT = Path(__file__).parents[4]

@@ -9,7 +9,7 @@ import pytest
 
 from functions.dlq_handler.alerting.alert_policy import LEADER_TIMEOUT
 from functions.shared.records.dead_letter import DeadLetter
-from local_cloud.inbox.faults import Answer, Call
+from local_pipeline.inbox.faults import Answer, Call
 from tests.functions.dlq_handler.integration.conftest import DIED, Cloud, Handler, letter
 from tests.functions.dlq_handler.integration.test_alerts import STORM, texts
 

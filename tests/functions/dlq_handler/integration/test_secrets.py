@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 import requests
 
-from local_cloud.inbox.faults import Answer, Call, CutConnection
+from local_pipeline.inbox.faults import Answer, Call, CutConnection
 from tests.functions.dlq_handler.integration.conftest import Cloud, Handler, letter
 
 CarryOn = Callable[[], Awaitable[Answer]]

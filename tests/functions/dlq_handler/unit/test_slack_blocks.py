@@ -16,7 +16,7 @@ from functions.dlq_handler.channels.slack_blocks import code_block, escaped, to_
 from functions.shared.records.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
 from functions.shared.records.ids import delivery_id
 from functions.shared.records.system_alert import AlertKind, StoredSystemAlert
-from local_cloud.inbox.slack import find_refusal
+from local_pipeline.inbox.slack import find_refusal
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
 LINKS = AlertLinks(console_url="https://console.example", project="p", location="l")

@@ -14,10 +14,10 @@ from google.cloud.pubsub_v1 import SubscriberClient
 
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
-from local_cloud.function_process import FunctionProcess
-from local_cloud.inbox.event_webhook import WebhookKey
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.rpc import Middleware, RpcError
+from local_pipeline.function_process import FunctionProcess
+from local_pipeline.inbox.event_webhook import WebhookKey
 from tests.deployed_firestore import deployed_firestore
 from tests.firestore_client import client_of
 from tests.function_process import running_function

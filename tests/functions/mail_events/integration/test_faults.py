@@ -16,9 +16,9 @@ import pytest
 from sendgrid import SendGridAPIClient
 
 from local_cloud.clock import Clock
-from local_cloud.inbox.event_webhook import EventWebhook
-from local_cloud.inbox.server import Inbox
 from local_cloud.rpc import RpcError
+from local_pipeline.inbox.event_webhook import EventWebhook
+from local_pipeline.inbox.server import Inbox
 from tests.functions.mail_events.integration.conftest import Provider
 from tests.support import Background
 

@@ -14,7 +14,7 @@ import requests
 from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
 from functions.shared.records.address_hash import address_hash
 from local_cloud.clock import Clock
-from local_cloud.function_process import FunctionProcess
+from local_pipeline.function_process import FunctionProcess
 from tests.deployed_firestore import deployed_firestore
 from tests.firestore_client import client_of
 from tests.function_process import running_function

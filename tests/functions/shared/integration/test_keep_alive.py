@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local_cloud.function_process import FunctionProcess
+from local_pipeline.function_process import FunctionProcess
 from tests.function_process import running_function
 from tests.functions.mail_events.signing import Signer
 from tests.support import PATIENCE_SECONDS, Background, free_ports

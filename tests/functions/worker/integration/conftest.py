@@ -37,11 +37,11 @@ from functions.worker.sending import Sending
 from functions.worker.time_limit import TimeLimit
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
-from local_cloud.function_process import FunctionProcess
 from local_cloud.identity import IdentityProvider
-from local_cloud.inbox.mail import Mail
-from local_cloud.inbox.server import Inbox
 from local_cloud.pubsub.server import PubSubEmulator
+from local_pipeline.function_process import FunctionProcess
+from local_pipeline.inbox.mail import Mail
+from local_pipeline.inbox.server import Inbox
 from report_kit.in_memory_user_data import InMemoryUserData
 from report_kit.user_data import UserData
 from tests.deployed_firestore import deployed_firestore

@@ -5,8 +5,8 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 from functions.worker.mail.compliance import unsubscribe_token
-from local_cloud.inbox.faults import Answer, Call, CutConnection
-from local_cloud.inbox.server import MAIL_SEND_SCOPE
+from local_pipeline.inbox.faults import Answer, Call, CutConnection
+from local_pipeline.inbox.server import MAIL_SEND_SCOPE
 from tests.functions.worker.integration.conftest import DUE, HOUR, Cloud
 
 KEY = "0123456789abcdef"

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 import requests
 
-from local_cloud.inbox.faults import Answer, Call
+from local_pipeline.inbox.faults import Answer, Call
 from tests.functions.worker.integration.conftest import DUE, HOUR, Cloud
 from tests.support import PATIENCE_SECONDS
 

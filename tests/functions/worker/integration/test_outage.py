@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from functions.worker.provider_outage import FAILURES
-from local_cloud.inbox.faults import Answer, Call
+from local_pipeline.inbox.faults import Answer, Call
 from tests.functions.worker.integration.conftest import DUE, MAX_ATTEMPTS, Cloud
 
 TASKS = 80

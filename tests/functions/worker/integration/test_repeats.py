@@ -10,10 +10,10 @@ import grpc
 import pytest
 
 from functions.shared.records.mail_event import MAIL_EVENTS, MailEvent, MailRecord, MailStatus
-from local_cloud.function_process import FunctionProcess
-from local_cloud.inbox.faults import Answer, Call, CutConnection, Fault
-from local_cloud.inbox.server import RESEND_API_KEY
 from local_cloud.rpc import RpcError
+from local_pipeline.function_process import FunctionProcess
+from local_pipeline.inbox.faults import Answer, Call, CutConnection, Fault
+from local_pipeline.inbox.server import RESEND_API_KEY
 from tests.functions.worker.integration.conftest import DUE, HOUR, MAX_ATTEMPTS, Cloud
 
 LAST = MAX_ATTEMPTS - 1

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from functions.shared.records.ids import delivery_id
-from local_cloud.inbox.faults import Answer
+from local_pipeline.inbox.faults import Answer
 from tests.functions.worker.integration.conftest import DUE, MAX_ATTEMPTS, Cloud, task
 from tests.support import free_ports
 

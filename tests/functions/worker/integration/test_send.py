@@ -15,8 +15,8 @@ from google.cloud.firestore_v1._helpers import GeoPoint
 from google.cloud.firestore_v1.vector import Vector
 
 from functions.shared.records.ids import shard_of, task_id
-from local_cloud.inbox.faults import Answer, Call
 from local_cloud.rpc import current_request
+from local_pipeline.inbox.faults import Answer, Call
 from tests.functions.worker.integration.conftest import API_KEY, DUE, HOUR, Cloud, task
 from tests.support import PATIENCE_SECONDS
 

@@ -10,7 +10,7 @@ from google.api_core.exceptions import AlreadyExists
 
 from functions.shared.times.period import Period
 from functions.worker.firestore_user_data import FirestoreUserData
-from local_cloud.sample_figures import add_up
+from local_pipeline.sample_figures import add_up
 from report_kit.kinds import find
 from report_kit.report import Report
 from report_kit.request import ReportRequest

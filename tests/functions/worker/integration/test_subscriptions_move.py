@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local_cloud.inbox.faults import Answer, Call
+from local_pipeline.inbox.faults import Answer, Call
 from tests.functions.worker.integration.conftest import DUE, HOUR, Cloud
 
 CarryOut = Callable[[], Awaitable[Any]]

@@ -10,9 +10,9 @@ import requests
 
 from functions.shared.records.mail_event import MAIL_EVENTS, MailEvent, MailRecord, MailStatus
 from functions.worker.mail.sendgrid.logs import MOST_LOOKED_AT
-from local_cloud.function_process import FunctionProcess
-from local_cloud.inbox.faults import Answer, Call, CutConnection, Fault
-from local_cloud.inbox.server import EMAIL_LOGS_SCOPE
+from local_pipeline.function_process import FunctionProcess
+from local_pipeline.inbox.faults import Answer, Call, CutConnection, Fault
+from local_pipeline.inbox.server import EMAIL_LOGS_SCOPE
 from tests.functions.worker.integration.conftest import API_KEY, DUE, HOUR, MAX_ATTEMPTS, Cloud, task
 from tests.seeding import seed
 

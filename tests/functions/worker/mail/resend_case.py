@@ -11,7 +11,7 @@ from functions.shared.mail.argument_tags import argument_in
 from functions.shared.settings import MailProviderName
 from functions.worker.mail.model import Mail, Sender, Unclear
 from functions.worker.mail.resend.request import to_requests
-from local_cloud.inbox.resend import find_refusal
+from local_pipeline.inbox.resend import find_refusal
 from tests.functions.worker.mail.http_server import answer, begin, saying, take_body
 from tests.functions.worker.mail.provider_case import ProviderCase, Said, SentFile, SentMessage
 

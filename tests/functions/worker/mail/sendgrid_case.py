@@ -8,8 +8,8 @@ from functools import partial
 from functions.shared.settings import MailProviderName
 from functions.worker.mail.model import Mail, Sender, Unclear
 from functions.worker.mail.sendgrid.request import to_request
-from local_cloud.inbox.mail import split
-from local_cloud.inbox.sendgrid import find_problems
+from local_pipeline.inbox.mail import split
+from local_pipeline.inbox.sendgrid import find_problems
 from tests.functions.worker.mail.http_server import answer, begin, saying, take_body
 from tests.functions.worker.mail.provider_case import ProviderCase, Said, SentFile, SentMessage
 

@@ -11,7 +11,7 @@ from email.utils import format_datetime
 from functions.shared.settings import MailProviderName
 from functions.worker.mail.model import Mail, Sender, Unavailable
 from functions.worker.mail.smtp.message import to_messages
-from local_cloud.inbox.mime import InvalidMessage, to_request
+from local_pipeline.inbox.mime import InvalidMessage, to_request
 from tests.functions.worker.mail.provider_case import Behaviour, ProviderCase, Said, SentFile, SentMessage
 from tests.functions.worker.mail.sample_mail import SENDER, mail
 

@@ -29,9 +29,9 @@ from functions.worker.mail.smtp import connections
 from functions.worker.mail.smtp.api import Smtp
 from functions.worker.mail.smtp.server import MailServer
 from local_cloud.clock import Clock
-from local_cloud.inbox.faults import Answer, Call, CutConnection, SmtpStep
-from local_cloud.inbox.server import Inbox
-from local_cloud.inbox.smtp import SmtpServer
+from local_pipeline.inbox.faults import Answer, Call, CutConnection, SmtpStep
+from local_pipeline.inbox.server import Inbox
+from local_pipeline.inbox.smtp import SmtpServer
 from report_kit.report import Attachment, InlineImage
 from tests.certificates import Authority
 from tests.support import Background

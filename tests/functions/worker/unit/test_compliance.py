@@ -18,7 +18,7 @@ from functions.shared.settings import MailSettings
 from functions.worker.mail.compliance import MailCompliance, unsubscribe_token
 from functions.worker.mail.model import MailRecipient
 from functions.worker.mail.unsubscribe_link import IN_HTML, IN_TEXT
-from local_cloud.inbox.sendgrid import RESERVED_HEADERS
+from local_pipeline.inbox.sendgrid import RESERVED_HEADERS
 
 KEY = "0123456789abcdef"
 OWN = MailCompliance(

@@ -33,5 +33,5 @@ def test_a_provider_is_imported_only_where_it_is_chosen(provider: str) -> None:
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_provider_has_a_stand_in_and_tests_of_its_answers(provider: str) -> None:
-    assert (REPOSITORY / "local_cloud/inbox" / f"{provider}.py").exists()
+    assert (REPOSITORY / "local_pipeline/inbox" / f"{provider}.py").exists()
     assert (REPOSITORY / "tests/functions/worker/mail" / f"{provider}_case.py").exists()

@@ -12,7 +12,8 @@ import pytest
 from tests.support import REPOSITORY
 
 _PARTS = (
-    *("deployment", "functions", "kinds", "local_cloud", "operations", "report_kit", "examples/github-actions"),
+    *("deployment", "emulators/src", "functions", "kinds", "local_pipeline", "operations", "report_kit"),
+    "examples/github-actions",
     *(
         ".gitignore",
         "CHANGELOG.md",

@@ -70,6 +70,6 @@ def test_without_the_package_of_kinds_those_of_the_pipeline_would_be_found(proje
 
 def test_the_projects_kinds_come_first_and_nothing_is_compiled_into_the_pipeline(project: Path, pipeline: Path) -> None:
     environment = environment_of({"PYTHONPATH": "/somewhere", "LANG": "C"}, project=project, pipeline=pipeline)
-    assert environment["PYTHONPATH"].split(os.pathsep) == [str(project), str(pipeline)]
+    assert environment["PYTHONPATH"].split(os.pathsep) == [str(project), str(pipeline), str(pipeline / "emulators/src")]
     assert environment["PYTHONPYCACHEPREFIX"].startswith(f"{project}/.venv/")
     assert (environment["REPORTS_PROJECT"], environment["LANG"]) == (str(project), "C")

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.thorough
 def test_it_is_a_repository_with_a_few_files_and_works_at_once(project: Project, origin: Origin) -> None:
     files = git(project.folder, "ls-files").splitlines()
     assert len(files) < 30
-    assert not {"functions", "operations", "report_kit", "local_cloud"} & {name.split("/")[0] for name in files}
+    assert not {"functions", "operations", "report_kit", "local_pipeline"} & {name.split("/")[0] for name in files}
     assert git(project.folder, "log", "--format=%s") == "Begin with Report Pipeline 0.1.0"
     assert project.changes == []
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from local_cloud.errors import LocalCloudError
-from local_cloud.sample_documents import read_documents
+from local_pipeline.sample_documents import read_documents
 from operations.projects.sample_documents import write_sample_documents
 from tests.kinds_elsewhere import kinds_in
 
