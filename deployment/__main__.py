@@ -28,6 +28,7 @@ from deployment.env_file import given
 from deployment.flags_file import UnknownFlag
 from deployment.functions import set_up_functions
 from deployment.kinds import load_kinds
+from deployment.lock import give_back_lock
 from deployment.members import foreign_members, policies_to_look_at
 from deployment.options import USAGE, WrongUsage, options_of
 from deployment.release import release, watch_canary
@@ -93,6 +94,7 @@ def main(
             connect(settings.project_id), settings.project_id, wait=wait, say=_say, apis_may_be_off=True
         )
         stamp = f"{datetime.now(UTC):%Y%m%dt%H%M%Sz}-{os.getpid()}"
+        client.remember()
         run = Run(options=options, settings=settings, client=client, report=report, wait=wait, stamp=stamp)
         status = _carry_out(run, wrong)
     except KeyboardInterrupt:
@@ -113,6 +115,9 @@ def main(
         _stop_and_go_on(
             report, str(error), "What to do: log in: gcloud auth application-default login, or gcloud auth login"
         )
+    finally:
+        if run:
+            give_back_lock(run)
     if status and run and run.has_paused:
         job, place = run.settings.job, f"--location={run.settings.region} --project={run.settings.project_id}"
         print(
@@ -135,9 +140,13 @@ def _carry_out(run: Run, wrong: list[str]) -> int:
             _deploy(run)
     report.current = ""
     if options.plan_json:
-        Path(options.plan_json).write_text(
-            json.dumps(report.plan, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        text = json.dumps(run.plan, indent=2, ensure_ascii=False)
+        Path(options.plan_json).write_text(f"{text}\n", encoding="utf-8")
+    if run.acts and not options.dry_run:
+        report.say("Carrying that out")
+        run.carry_out()
+        report.current = ""
+    give_back_lock(run)
     _sum_up(run)
     report.say_last()
     if options.check and any(report.counts[verb] for verb in ("created", "changed", "removed", "by-hand")):

@@ -32,7 +32,10 @@ def enable_apis(run: Run) -> None:
         # At most 20 at once.
         ids = [f"{api}.googleapis.com" for api in missing]
         asked = method("serviceusage", "v1", "services.batchEnable").request(project, {"serviceIds": ids})
-        run.client.await_end(SERVICE, run.send(asked))
-    for api in missing:
-        run.report.note("created", f"API {api}")
-    run.client.apis_may_be_off = bool(missing) and run.report.only_says
+        lines = [("created", f"API {api}") for api in missing]
+        run.act(lines, [asked], lambda: run.client.await_end(SERVICE, run.client.send(asked)))
+        run.report.say("  What they know can be read once they are on. Until then, nothing of it counts as there.")
+    if run.acts and not options.dry_run:
+        run.carry_out()
+        missing = []
+    run.client.apis_may_be_off = bool(missing)

@@ -5,6 +5,7 @@ of both.
 """
 
 from deployment.apis import enable_apis
+from deployment.lock import take_lock
 from deployment.quota import wrong_quota
 from deployment.resources.accounts import accounts, repository
 from deployment.resources.console import console_account
@@ -15,7 +16,7 @@ from deployment.stopped import Stopped
 
 
 def bootstrap(run: Run) -> None:
-    """Bring what an administrator makes to what is declared, or name what is left to them."""
+    """Plan what an administrator makes, or name what is left to them."""
     options, settings, report = run.options, run.settings, run.report
     report.looks_only = bool(settings.deployer) and not options.bootstrap
     enable_apis(run)
@@ -24,6 +25,8 @@ def bootstrap(run: Run) -> None:
             "the quota of Cloud Run's CPUs is too small. APIs were enabled, and nothing else was changed.",
             *(f"- {line}" for line in wrong),
         )
+    if not report.looks_only:
+        take_lock(run)
     if options.does("firestore"):
         report.step("firestore", "Firestore database")
         run.bring(database(settings, run.client))
@@ -41,7 +44,8 @@ def bootstrap(run: Run) -> None:
         run.bring(deployer(settings, run.client))
     if report.looks_only:
         _name_what_is_left(run)
-    report.looks_only = False
+        report.looks_only = False
+        take_lock(run)
 
 
 def _name_what_is_left(run: Run) -> None:

@@ -2,6 +2,7 @@
 may do what there."""
 
 import secrets
+from functools import partial
 
 from deployment.cloud_run.service import deploy_services
 from deployment.cloud_run.sources import console_source
@@ -17,17 +18,12 @@ _KEY = "CONSOLE_KEY"
 
 
 def set_up_console(run: Run) -> None:
-    """Deploy the console, and let in whom the settings name.
-
-    Raises:
-        GoogleError: a request failed.
-        Stopped: the build failed, or the new revision did not start.
-    """
+    """Plan the console, and who may open it."""
     run.report.step("console", "Console")
     run.bring(console_roles(run.settings, run.client))
     # The key of the forms: made once, so that a form holds when another instance takes it.
     if not version(run, _KEY):
-        ensure(run, _KEY, secrets.token_urlsafe(32))
+        ensure(run, _KEY, partial(str, secrets.token_urlsafe(32)))
     run.bring(readers(run.settings, run.client))
     source = console_source(run.settings.root, RUNTIME, run.settings.project)
     deploy_services(run, [wanted_service(run, "console", source)])

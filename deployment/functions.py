@@ -6,6 +6,7 @@ from deployment.cloud_run.comparison import Wanted
 from deployment.cloud_run.running import is_there, remove_service, running_variable
 from deployment.cloud_run.service import deploy_services
 from deployment.cloud_run.sources import Files, function_source
+from deployment.engine.discovery import Resource
 from deployment.resources.environment import environment, secret_variables
 from deployment.resources.project import superfluous_roles
 from deployment.resources.secrets import former_readers
@@ -16,12 +17,7 @@ from deployment.secret_values import version
 
 
 def set_up_functions(run: Run) -> None:
-    """Deploy the functions, and let those call them who are to.
-
-    Raises:
-        GoogleError: a request failed.
-        Stopped: a build failed, or a new revision did not start.
-    """
+    """Plan the functions, and who calls them."""
     run.report.step("functions", "Functions")
     if run.settings.mail_provider == "smtp":
         run.report.say("  a mail server reports nothing about mails: the function mail-events is not deployed")
@@ -46,18 +42,18 @@ def set_up_functions(run: Run) -> None:
 def wanted_service(run: Run, name: str, files: Files, *, function: str = "", canary: int = 0) -> Wanted:
     """A function, or the console, as it is to be, with its entry point if it has one."""
     settings = run.settings
-    versions = {variable: version(run, variable) for variable in secret_variables(settings, name)}
-    return Wanted(
-        name=name,
-        source=Source(service=settings.function(name), files=files, function=function),
-        configuration=configuration(
+    secrets = [variable for variable in secret_variables(settings, name) if version(run, variable)]
+
+    def configure() -> Resource:
+        return configuration(
             settings,
             name,
             variables=environment(settings, name, webhook_keys=run.webhook_keys),
-            secrets={variable: number for variable, number in versions.items() if number},
-        ),
-        canary=canary,
-    )
+            secrets={variable: version(run, variable) for variable in secrets},
+        )
+
+    source = Source(service=settings.function(name), files=files, function=function)
+    return Wanted(name=name, source=source, configure=configure, canary=canary)
 
 
 def _function(run: Run, name: str) -> Wanted:

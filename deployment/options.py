@@ -48,6 +48,7 @@ class Options:
     smoke: bool = False
     check: bool = False
     dry_run: bool = False
+    break_lock: bool = False
     teardown: bool = False
     delete_data: bool = False
     verbose: bool = False
@@ -147,9 +148,12 @@ def _conflicts(o: Options) -> Iterator[tuple[bool, str]]:
     yield o.firestore_rules and o.teardown, "--firestore-rules does not go with --teardown."
     is_more = o.dry_run or o.smoke or o.teardown
     yield o.check and is_more, "--check does not go with --dry-run, --smoke or --teardown."
+    yield o.break_lock and (o.check or o.dry_run), "--break-lock does not go with --check or --dry-run."
     yield o.bootstrap and (bool(o.only) or o.teardown), "--bootstrap does not go with --only or --teardown."
     yield o.delete_data and not o.teardown, "--delete-data goes with --teardown."
-    deploys = o.smoke or console or o.firestore_rules or o.teardown or o.check or o.bootstrap or o.canary
+    deploys = (
+        o.smoke or console or o.firestore_rules or o.teardown or o.check or o.bootstrap or o.canary or o.break_lock
+    )
     alone = f"--{o.release} deploys nothing and goes only with --only=FUNCTION and --dry-run."
     yield bool(o.release and deploys), alone
     has_revisions = o.only in ("", "functions", *FUNCTIONS)

@@ -4,6 +4,7 @@ so that a run that was killed leaves nothing behind that the next one does not s
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from deployment.canary_comparison import Comparison, Outcome, compare, outcome
 from deployment.canary_figures import read_figures
@@ -24,7 +25,7 @@ _SECONDS_BETWEEN_LOOKS = 60.0
 
 
 def release(run: Run) -> None:
-    """Promote, or roll back. Nothing else is read or changed, so that it takes seconds.
+    """Plan to promote, or to roll back. Nothing else is read or changed, so that it takes seconds.
 
     Raises:
         GoogleError: a request failed.
@@ -37,7 +38,7 @@ def release(run: Run) -> None:
     moves = _moves(run, _functions(run), is_promotion=is_promotion)
     if not moves:
         raise Stopped(f'no function of the pipeline "{settings.prefix}" is deployed in {settings.region}.')
-    _carry_out(run, moves)
+    _plan(run, moves)
     if not is_promotion and not any(move.table for move in moves):
         raise Stopped("no function has a revision to go back to.")
 
@@ -134,7 +135,8 @@ def _end(run: Run, verdict: Outcome) -> int:
         say("It is worse than what it replaces, and gets no more traffic.")
     # Functions without a canary stay as they are.
     if functions := [function for function in _functions(run) if function.canary]:
-        _carry_out(run, _moves(run, functions, is_promotion=verdict is Outcome.HEALTHY))
+        _plan(run, _moves(run, functions, is_promotion=verdict is Outcome.HEALTHY))
+        run.carry_out()
     else:
         say("The canary was ended meanwhile.")
     return WORSE if verdict is Outcome.WORSE else 0
@@ -145,26 +147,23 @@ def _moves(run: Run, functions: Sequence[Function], *, is_promotion: bool) -> li
     return list(promote(functions) if is_promotion else roll_back(functions, alone=alone))
 
 
-def _carry_out(run: Run, moves: list[Move]) -> None:
+def _plan(run: Run, moves: list[Move]) -> None:
     if any(move.is_error for move in moves):
         raise Stopped("all traffic stays as it is.", *(f"{move.function.name}: {move.words}" for move in moves))
     for move in moves:
+        line = f"{move.function.name}: {move.words}"
         if move.table is None:
-            run.report.say(f"  {move.function.name}: {move.words}")
+            run.report.say(f"  {line}")
         else:
-            run.plans(_request(move))
-    for move in side_by_side(lambda each: _move(run, each), [move for move in moves if move.table is not None]):
-        run.report.note("changed", f"{move.function.name}: {move.words}")
+            run.act([("changed", line)], [_request(move)], partial(_move, run, move), together="traffic")
 
 
-def _move(run: Run, move: Move) -> Move:
+def _move(run: Run, move: Move) -> None:
     def is_done() -> Resource | None:
         service = run.client.send(SERVICE.method("get").request(move.function.service["name"]))
         return None if any(differences(service, {"traffic": move.table})) else service
 
-    if not run.report.only_says:
-        run.client.await_end(SERVICE, run.client.send(_request(move), is_done=is_done))
-    return move
+    run.client.await_end(SERVICE, run.client.send(_request(move), is_done=is_done))
 
 
 def _request(move: Move) -> Request:

@@ -4,13 +4,15 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from deployment.engine.discovery import Request
 from deployment.engine.plan import PolicyStep, Step, summary
 from deployment.engine.policy import Grant, grants_in
 from deployment.members import removal
 from deployment.options import Options
+
+Line = tuple[str, str]
+"""What becomes of something: a verb such as created, and how people call the thing."""
 
 
 @dataclass(kw_only=True)
@@ -26,7 +28,6 @@ class Report:
         known: what of it the run grants or takes back.
         missing: what an administrator has yet to make.
         superfluous: what an administrator has yet to take back.
-        plan: the requests that change something, for machines.
     """
 
     options: Options
@@ -37,13 +38,7 @@ class Report:
     known: set[tuple[str, Grant]] = field(default_factory=set)
     missing: list[str] = field(default_factory=list)
     superfluous: list[str] = field(default_factory=list)
-    plan: list[dict[str, Any]] = field(default_factory=list)
     _last: list[str] = field(default_factory=list)
-
-    @property
-    def only_says(self) -> bool:
-        """Whether the run changes nothing of this."""
-        return self.options.dry_run or self.looks_only
 
     def step(self, name: str, title: str) -> None:
         """Begin a step."""
@@ -77,16 +72,23 @@ class Report:
             self.say(f"    {summary(request) if isinstance(request, Request) else request}")
 
     def note(self, verb: str, what: str) -> None:
-        """Keep a line of the sum, and print it."""
+        """Print a line of what is planned, or is as it should be."""
         if self.looks_only and verb != "unchanged":
             (self.superfluous if verb == "removed" else self.missing).append(what)
             if not self.options.dry_run:
                 return
-        self.counts[verb] += 1
         if verb == "unchanged":
             self.detail(f"as it should be: {what}")
         else:
-            self.say(f"  {'to be ' if self.options.dry_run else ''}{verb}: {what}")
+            self.say(f"  to be {verb}: {what}")
+        if self.options.dry_run or verb == "unchanged":
+            self.counts[verb] += 1
+
+    def did(self, lines: Iterable[Line]) -> None:
+        """Print the lines of what was planned, and is done."""
+        for verb, what in lines:
+            self.counts[verb] += 1
+            self.say(f"  {verb}: {what}")
 
     def differs(self, what: str, differing: Iterable[str]) -> None:
         """Name the fields in which a resource differs."""
@@ -113,13 +115,6 @@ class Report:
                 self.by_hand(*lines)
             if each.fields:
                 self.differs(each.what, each.fields)
-
-    def done(self, step: Step | PolicyStep) -> None:
-        """Name what was done, or is to be done."""
-        for verb, what in step.lines:
-            self.note(verb, what)
-        if step.declared.if_taken_back and isinstance(step, PolicyStep) and step.too_many:
-            self.say(f"  {step.declared.if_taken_back}")
 
     def asks(self, step: PolicyStep) -> None:
         """Say for the end of the run what only an administrator takes back."""

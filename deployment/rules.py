@@ -11,12 +11,13 @@ import sys
 from collections.abc import Iterator
 
 from deployment.engine.discovery import Request, Resource, method
+from deployment.report import Line
 from deployment.run import Run
 from deployment.stopped import Stopped
 
 
 def set_up_rules(run: Run) -> None:
-    """Have deployment/firestore.rules hold."""
+    """Plan to have deployment/firestore.rules hold."""
     run.report.step("rules", "Firestore rules")
     settings = run.settings
     database = settings.firestore_database
@@ -37,21 +38,19 @@ def set_up_rules(run: Run) -> None:
         raise Stopped(
             f"the database {database} has rules that this script has not made, or that were edited since "
             f"({ruleset['name']}).",
-            "They were left as they are; all else is done. The lines above with - would go, those with + would come.",
+            "Nothing was changed. The lines above with - would go, those with + would come.",
             "To keep yours, copy them into deployment/firestore.rules, or copy what you need of that file into yours.",
             "To have deployment/firestore.rules in their place: ./deploy.sh --firestore-rules --replace-rules",
         )
-    if not run.options.dry_run:
-        cases = json.loads((file.parent / "firestore.rules.cases.json").read_text(encoding="utf-8"))
-        if failed := list(_failed(run, source, cases)):
-            print(*(f"    {line}" for line in failed), sep="\n", file=sys.stderr)
-            raise Stopped(
-                "deployment/firestore.rules does not do what deployment/firestore.rules.cases.json says. The rules "
-                "were left as they are.",
-                "A case that you do not want is yours to change there.",
-            )
-        _release(run, source, is_new=ruleset is None)
-    run.report.note("created" if ruleset is None else "changed", what)
+    cases = json.loads((file.parent / "firestore.rules.cases.json").read_text(encoding="utf-8"))
+    if failed := list(_failed(run, source, cases)):
+        print(*(f"    {line}" for line in failed), sep="\n", file=sys.stderr)
+        raise Stopped(
+            "deployment/firestore.rules does not do what deployment/firestore.rules.cases.json says. Nothing was "
+            "changed.",
+            "A case that you do not want is yours to change there.",
+        )
+    _release(run, source, ("created" if ruleset is None else "changed", what))
     if ruleset is not None:
         run.report.say(f"  The rules before are kept as {ruleset['name']}; the Firebase console can bring them back.")
 
@@ -74,7 +73,9 @@ def _failed(run: Run, source: str, cases: list[Resource]) -> Iterator[str]:
     https://firebase.google.com/docs/reference/rules/rest/v1/projects/test"""
     suite = {"testCases": [to_test_case(case, run.settings.firestore_database) for case in cases]}
     body = {"source": _to_source(source), "testSuite": suite}
-    answer = run.client.send(_request("test", f"projects/{run.settings.project_id}", body))
+    answer = run.client.read(_request("test", f"projects/{run.settings.project_id}", body))
+    if answer is None:
+        return
     issues = [each for each in answer.get("issues", []) if each.get("severity") == "ERROR"]
     for issue in issues:
         yield f"line {issue.get('sourcePosition', {}).get('line', '?')}: {issue['description']}"
@@ -87,15 +88,21 @@ def _failed(run: Run, source: str, cases: list[Resource]) -> Iterator[str]:
             yield f"{case['name']}: should be {'allowed' if case['allow'] else 'denied'}, and is not"
 
 
-def _release(run: Run, source: str, *, is_new: bool) -> None:
-    """Have a source hold."""
+def _release(run: Run, source: str, line: Line) -> None:
+    """Plan to have a source hold."""
     project, name = f"projects/{run.settings.project_id}", _name_of_release(run)
-    ruleset = run.send(_request("rulesets.create", project, {"source": _to_source(source)}))
-    release = {"name": name, "rulesetName": ruleset["name"]}
-    if is_new:
-        run.send(_request("releases.create", project, release))
-    else:
-        run.send(_request("releases.patch", name, {"release": release}))
+    creation = _request("rulesets.create", project, {"source": _to_source(source)})
+
+    def release_of(ruleset: str) -> Request:
+        release = {"name": name, "rulesetName": ruleset}
+        if line[0] == "created":
+            return _request("releases.create", project, release)
+        return _request("releases.patch", name, {"release": release})
+
+    def do() -> None:
+        run.client.send(release_of(run.client.send(creation)["name"]))
+
+    run.act([line], [creation, release_of("<name of the ruleset>")], do)
 
 
 def _request(name: str, target: str, body: Resource | None = None) -> Request:

@@ -1,17 +1,53 @@
-"""A run of the deployment: what each of its steps gets."""
+"""A run of the deployment: what each of its steps gets.
+
+A run has two halves. First each step reads what is there, and plans: it sends nothing that changes something. Then the
+acts of that plan are carried out, in their order.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
 
+from deployment.cloud_run.side_by_side import side_by_side
 from deployment.engine.declared import Declared
-from deployment.engine.discovery import Request, Resource
+from deployment.engine.discovery import Request
 from deployment.engine.google_client import GoogleClient
-from deployment.engine.plan import PolicyStep, names_of, plan, printable, printed, request_of
-from deployment.engine.run import apply, read
+from deployment.engine.plan import PolicyStep, Step, names_of, plan, printed, request_of
+from deployment.engine.policy import read_request
+from deployment.engine.run import carry_out, read
 from deployment.options import Options
-from deployment.report import Report
+from deployment.report import Line, Report
 from deployment.resources.project import PROJECT
 from deployment.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Act:
+    """A part of a plan.
+
+    Attributes:
+        step: the step of the run that it belongs to.
+        lines: what a run says of it.
+        what: how people call that which it is about.
+        requests: what it sends to Google; in angle brackets what is only known once an act before it is carried out.
+        do: carries it out. It reads what acts before it have brought about.
+        together: acts with the same text here that follow each other are carried out side by side; empty for one that
+            waits for those before it.
+    """
+
+    step: str
+    lines: Sequence[Line]
+    requests: Sequence[Request]
+    do: Callable[[], object]
+    what: str = ""
+    together: str = ""
+
+    @property
+    def for_machines(self) -> list[dict[str, Any]]:
+        """Each of its requests; what it does where it sends none to Google."""
+        changes = {"step": self.step, "changes": [{verb: what} for verb, what in self.lines]}
+        return [changes | printed(each) for each in self.requests] or [changes]
 
 
 @dataclass(kw_only=True)
@@ -28,12 +64,19 @@ class Run:
         commit: the commit that is deployed; with -dirty at the end where files differ from it.
         project_commit: likewise the project's own; empty in a clone, which is its own project.
         version: the pipeline's.
+        acts: what is planned, and not yet carried out.
+        plan: all that was planned, for machines.
+        given_up: what acts are about that are not carried out any more.
+        names: the full names of resources, by how the lines of a run name them; one that Google has yet to choose is in
+            angle brackets.
+        versions: the numbers of secrets' newest versions, by the names of the secrets; of one that is planned, the
+            number that it should get. Empty where there is none.
         webhook_keys: by which the function mail-events takes SendGrid's calls.
         webhook_starts: whether SendGrid's webhook is to be on in the end.
-        webhook_differs: whether the run has changed the webhook.
+        webhook_differs: whether the run changes the webhook.
         has_read_quota: whether the quota of CPUs could be read.
         has_paused: whether the run has paused the job.
-        promised_versions: the secrets of which a dry run promises a new version, by their names.
+        lock: the generation of its lock, whose object it is in the bucket for sources; empty where it has none.
     """
 
     options: Options
@@ -45,40 +88,85 @@ class Run:
     commit: str = ""
     project_commit: str = ""
     version: str = ""
+    acts: list[Act] = field(default_factory=list)
+    plan: list[dict[str, Any]] = field(default_factory=list)
+    given_up: set[str] = field(default_factory=set)
+    names: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
     webhook_keys: str = ""
     webhook_starts: bool = False
     webhook_differs: bool = False
     has_read_quota: bool = False
     has_paused: bool = False
-    promised_versions: set[str] = field(default_factory=set)
+    lock: str = ""
 
     def bring(self, declared: Sequence[Declared]) -> None:
-        """Bring resources to what is declared; in a dry run, say what would change."""
+        """Plan to bring resources to what is declared."""
         steps = plan(declared, read(declared, self.client))
         self.report.found(steps)
-        is_deployer = bool(self.settings.deployer) and self.options.deploys and not self.report.only_says
-        if is_deployer:
+        if self.settings.deployer and self.options.deploys and not self.report.looks_only:
             # The project's policy is an administrator's.
             for each in steps:
                 if isinstance(each, PolicyStep) and each.declared.kind == PROJECT:
                     self.report.asks(each)
             steps = [each for each in steps if each.declared.kind != PROJECT]
-        self.report.plan += printable(steps)
-        names = names_of(steps)
+        self.names |= names_of(steps)
         for each in steps:
-            if (request := request_of(each, names)) is not None:
-                self.report.planned(request)
-            if self.report.only_says:
-                self.report.done(each)
-        if not self.report.only_says:
-            apply(steps, self.client, self.report.done)
+            self._bring(each)
 
-    def send(self, request: Request) -> Resource:
-        """Send a request that changes something; a dry run says it instead, and gives an empty answer."""
-        self.plans(request)
-        return {} if self.report.only_says else self.client.send(request)
+    def _bring(self, step: Step | PolicyStep) -> None:
+        for verb, what in step.lines:
+            if verb == "unchanged":
+                self.report.note(verb, what)
+        if (request := request_of(step, self.names)) is None:
+            return
+        first: list[Request] = []
+        if isinstance(step, PolicyStep):
+            first = step.asked_first
+            # What is planned of the same policy further on is planned on top of this.
+            asked = read_request(step.declared.kind.method("getIamPolicy"), step.declared.name)
+            self.client.promise(asked, (request.body or {})["policy"])
+        changes = [line for line in step.lines if line[0] != "unchanged"]
+        what = step.declared.what
+        self.act(changes, [*first, request], lambda: carry_out(step, self.client, self.names), what=what)
+        if isinstance(step, PolicyStep) and step.too_many and step.declared.if_taken_back:
+            self.report.say(f"  {step.declared.if_taken_back}")
 
-    def plans(self, request: Request) -> None:
-        """Name a request that changes something; the run itself sends it, unless it only says what it would do."""
-        self.report.plan.append(printed(request))
-        self.report.planned(request)
+    def act(
+        self,
+        lines: Sequence[Line],
+        requests: Sequence[Request],
+        do: Callable[[], object],
+        *,
+        what: str = "",
+        together: str = "",
+    ) -> None:
+        """Plan something, and say so. The arguments are those of Act."""
+        for request in requests:
+            self.report.planned(request)
+        for line in lines:
+            self.report.note(*line)
+        step = self.report.current
+        act = Act(step=step, lines=lines, requests=requests, do=do, what=what, together=together)
+        self.plan += act.for_machines
+        if not self.report.looks_only:
+            self.acts.append(act)
+
+    def send(self, request: Request, *lines: Line) -> None:
+        """Plan to send a request."""
+        self.act(lines, [request], lambda: self.client.send(request))
+
+    def carry_out(self) -> None:
+        """Carry out what is planned, and plan nothing more on what was read for it."""
+        self.client.forget()
+        acts, self.acts = self.acts, []
+        for _, numbered in groupby(enumerate(acts), lambda each: each[1].together or each[0]):
+            group = [act for _, act in numbered if act.what not in self.given_up]
+            self.report.current = group[0].step if group else self.report.current
+            for act in side_by_side(_done, group):
+                self.report.did(act.lines)
+
+
+def _done(act: Act) -> Act:
+    act.do()
+    return act

@@ -5,13 +5,14 @@ import base64
 import getpass
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 from deployment.engine.declared import Kind
 from deployment.engine.google_error import GoogleError
 from deployment.mail_checks.provider_checks import KEYS
-from deployment.resources.secrets import SECRET, readers, secret_names
+from deployment.resources.secrets import SECRET, readers, secret, secret_names
 from deployment.run import Run
 from deployment.settings import Settings
 from deployment.stopped import Stopped
@@ -58,15 +59,15 @@ def missing_secrets(run: Run) -> Iterator[str]:
 
 
 def set_up_secrets(run: Run) -> None:
-    """Make the secrets that are to be there, with the values that are set, and grant who reads them."""
+    """Plan the secrets that are to be there, with the values that are set, and who reads them."""
     run.report.step("secrets", "Secrets")
     settings = run.settings
     ensure(run, KEYS[settings.mail_provider])
     ensure(run, "MAIL_UNSUBSCRIBE_KEY")
     # The key of the links to the recipient's page: made if none is set, and then kept for good, since old mails have
     # links by it.
-    is_new = settings.with_page and not version(run, "PREFERENCES_KEY")
-    ensure(run, "PREFERENCES_KEY", settings.value("PREFERENCES_KEY") or (secrets.token_urlsafe(32) if is_new else ""))
+    is_new = settings.with_page and not (settings.value("PREFERENCES_KEY") or version(run, "PREFERENCES_KEY"))
+    ensure(run, "PREFERENCES_KEY", partial(str, secrets.token_urlsafe(32) if is_new else ""))
     for name in ("SLACK_WEBHOOK_URL", "ALERT_URLS", "OWNER_MAIL_URL"):
         ensure(run, name)
     for name, (kind, about) in _of_kinds(settings).items():
@@ -75,48 +76,47 @@ def set_up_secrets(run: Run) -> None:
     run.bring(readers(run.settings, run.client))
 
 
-def ensure(run: Run, variable: str, value: str = "", *, question: str = "") -> bool:
-    """Make a secret with a value.
+def ensure(run: Run, variable: str, value: Callable[[], str] = str, *, question: str = "") -> bool:
+    """Plan a secret with a value.
 
     Args:
         variable: the secret's.
-        value: the value; otherwise that which is set, or that which a person types.
+        value: gives the value, in the plan and when it is carried out; where it is empty, it is that which is set, or
+            that which a person types.
         question: what a person is asked.
 
     Returns:
-        Whether the secret is there, or a dry run promises it.
+        Whether the secret is there, or is planned.
     """
     settings, name = run.settings, run.settings.secret(variable)
     is_there = name in secret_names(settings, run.client)
-    value = value or settings.value(variable)
+    own = settings.value(variable)
     question = question or _QUESTIONS.get(variable, "")
-    if not (value or is_there) and question and sys.stdin.isatty() and not run.options.dry_run:
-        value = getpass.getpass(f"  {question}: ")
-    if not value:
+    if not (value() or own or is_there) and question and sys.stdin.isatty() and not run.options.dry_run:
+        own = getpass.getpass(f"  {question}: ")
+        # The mail provider is asked with it before Secret Manager has it.
+        run.settings = settings = settings.model_copy(update={"given": {**settings.given, variable: own}})
+    if not (value() or own):
         return is_there
+    what, target = f"secret {name}", f"projects/{settings.project_id}/secrets/{name}"
     if not is_there:
-        replicas = [{"location": settings.region}]
-        body = {"replication": {"userManaged": {"replicas": replicas}}}
-        create = SECRET.method("create")
-        run.send(create.request(f"projects/{settings.project_id}", body, query={"secretId": name}))
-        run.report.note("created", f"secret {name}")
-        if run.options.dry_run:
-            # A dry run promises the right to read it, too.
-            run.settings = settings.model_copy(update={"secrets_to_be": (*settings.secrets_to_be, name)})
-    if latest_value(run, variable) == value:
-        run.report.note("unchanged", f"value of secret {name}")
+        at_first = {"replication": {"userManaged": {"replicas": [{"location": settings.region}]}}}
+        run.bring([replace(secret(settings, name), policy_alone=False, takes_back=None, at_first=at_first)])
+        # The right to read it is planned, too.
+        run.settings = settings.model_copy(update={"secrets_to_be": (*settings.secrets_to_be, name)})
+    if latest_value(run, variable) == (value() or own):
+        run.report.note("unchanged", f"value of {what}")
         return True
-    added = SECRET.method("addVersion").request(
-        f"projects/{settings.project_id}/secrets/{name}",
-        {"payload": {"data": base64.b64encode(value.encode()).decode()}},
-    )
+    adds = SECRET.method("addVersion")
+
+    def add() -> None:
+        payload = {"payload": {"data": base64.b64encode((value() or own).encode()).decode()}}
+        run.versions[name] = run.client.send(adds.request(target, payload))["name"].rpartition("/")[2]
+
     # The value is in no plan.
-    run.plans(replace(added, body=None))
-    if run.options.dry_run:
-        run.promised_versions.add(name)
-    else:
-        run.client.send(added)
-    run.report.note("changed", f"value of secret {name}")
+    planned = replace(adds.request(target, {}), body=None)
+    run.act([("changed", f"value of {what}")], [planned], add, what=what)
+    run.versions[name] = str(1 + max(_versions(run, name), default=0))
     return True
 
 
@@ -131,12 +131,16 @@ def version(run: Run, variable: str) -> str:
     """The number of the version that functions are pinned to, so that a new value is a new revision; empty without a
     secret. https://cloud.google.com/run/docs/configuring/services/secrets#secret-versions"""
     name = run.settings.secret(variable)
+    if name not in run.versions:
+        enabled = [number for number, state in _versions(run, name).items() if state == "ENABLED"]
+        run.versions[name] = str(max(enabled, default=""))
+    return run.versions[name]
+
+
+def _versions(run: Run, name: str) -> dict[int, str]:
+    """The states of a secret's versions, by their numbers."""
     there = run.client.all_of(replace(VERSION, in_another=True), f"projects/{run.settings.project_id}/secrets/{name}")
-    numbers = [int(each["name"].rpartition("/")[2]) for each in there if each["state"] == "ENABLED"]
-    latest = max(numbers, default=0)
-    # A dry run has not made the version that it promises.
-    latest += name in run.promised_versions
-    return str(latest or "")
+    return {int(each["name"].rpartition("/")[2]): each["state"] for each in there}
 
 
 def provider_key(run: Run, provider: str) -> str:

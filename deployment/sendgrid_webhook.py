@@ -97,10 +97,8 @@ class SendGridSetup(WebhookSetup):
             webhook = Webhook(id="", url=self._url, name=name, enabled=False, events=wanted, public_key="")
             answer = self._change("POST", f"{_PATH}/settings", _fields(webhook))
             self._note("created", self._what)
-            if self._dry_run:
-                return "", False
             try:
-                webhook = _read(answer)
+                webhook = webhook if self._dry_run else _read(answer)
             except (LookupError, TypeError, AttributeError):
                 raise Unreachable(f"SendGrid answered POST {_PATH}/settings with no webhook") from None
         elif webhook.events != wanted:
@@ -116,16 +114,15 @@ class SendGridSetup(WebhookSetup):
                 key = _read_key(answer)
         return key, webhook.enabled
 
-    def start(self) -> bool:
-        """Turn the webhook on if it is not, and have SendGrid send an example event. Returns whether there is one."""
-        webhook = find_webhook(self._api, self._url)
-        if webhook is None:
-            return False
+    def start(self) -> None:
+        """Turn the webhook on if it is not, and have SendGrid send an example event."""
+        planned = Webhook(id="", url=self._url, name="", enabled=False, events=frozenset(), public_key="")
+        webhook = find_webhook(self._api, self._url) or planned
         if not webhook.enabled:
             self._change("PATCH", f"{_PATH}/settings/{webhook.id}", _fields(replace(webhook, enabled=True)))
             self._note("changed", f"{self._what} is on")
         self._change("POST", f"{_PATH}/test", {"id": webhook.id, "url": self._url})
-        return True
+        self._note("tested", f"{self._what}, by example events, which the log has as events_taken")
 
     def remove(self) -> None:
         """Delete the webhook if it is there."""

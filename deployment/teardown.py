@@ -3,6 +3,7 @@ users are the team's own and stay in any case, and so do the database and the AP
 
 from deployment.cloud_run.running import is_there, remove_service
 from deployment.firestore_documents import Documents
+from deployment.lock import take_lock
 from deployment.options import FUNCTIONS
 from deployment.resources.accounts import no_accounts, no_roles, repository
 from deployment.resources.budget import budget
@@ -26,10 +27,11 @@ COLLECTIONS = (
 
 
 def tear_down(run: Run) -> None:
-    """Remove it."""
+    """Plan to remove it, and have a person confirm that."""
     run.report.step("teardown", "Teardown")
     settings, client = run.settings, run.client
-    _confirm(run)
+    _say_what_goes(run)
+    take_lock(run)
     run.bring([job(settings, is_marked=False).gone()])
     remove_service(run, "console")
     _remove_secrets(run, "CONSOLE_KEY")
@@ -56,9 +58,11 @@ def tear_down(run: Run) -> None:
         f"What stays: the database {settings.firestore_database} with its users and rules, the APIs, and gcloud's "
         f"bucket {settings.sources}."
     )
+    if not run.options.dry_run:
+        _confirm(run)
 
 
-def _confirm(run: Run) -> None:
+def _say_what_goes(run: Run) -> None:
     settings, report = run.settings, run.report
     report.say(
         f'This removes the report pipeline "{settings.prefix}" in {settings.region} from project '
@@ -74,14 +78,15 @@ def _confirm(run: Run) -> None:
             f"All documents of the collections {' '.join(COLLECTIONS)} in the database {settings.firestore_database} "
             "are deleted, too."
         )
-    if run.options.dry_run:
-        return
+
+
+def _confirm(run: Run) -> None:
     try:
         answer = input("To go on, type the project id: ")
     except EOFError:
         answer = ""
-    report.say("")
-    if answer != settings.project_id:
+    run.report.say("")
+    if answer != run.settings.project_id:
         raise Stopped("not confirmed. Nothing was removed.")
 
 
@@ -89,13 +94,15 @@ def _remove_secrets(run: Run, *variables: str) -> None:
     there = secret_names(run.settings, run.client)
     for name in map(run.settings.secret, variables):
         if name in there:
-            run.send(SECRET.method("delete").request(f"projects/{run.settings.project_id}/secrets/{name}"))
-            run.report.note("removed", f"secret {name}")
+            request = SECRET.method("delete").request(f"projects/{run.settings.project_id}/secrets/{name}")
+            run.send(request, ("removed", f"secret {name}"))
 
 
 def _remove_data(run: Run) -> None:
     documents = Documents(run.client, run.settings.database_name, run.wait)
-    for collection in COLLECTIONS:
-        if not run.options.dry_run:
+
+    def do() -> None:
+        for collection in COLLECTIONS:
             documents.delete_collection(collection)
-    run.report.note("removed", f"documents of {' '.join(COLLECTIONS)}")
+
+    run.act([("removed", f"documents of {' '.join(COLLECTIONS)}")], [], do)

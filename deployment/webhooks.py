@@ -10,15 +10,19 @@ from typing import Any
 from deployment.cloud_run.running import running_variable
 from deployment.mail_api import MailApi, MailApiError, Unreachable
 from deployment.mail_checks.provider_checks import KEYS
+from deployment.report import Line
 from deployment.resend_webhook import ResendSetup
-from deployment.resources.secrets import readers, secret_names
+from deployment.resources.secrets import readers
 from deployment.run import Run
-from deployment.secret_values import ensure, provider_key
+from deployment.secret_values import ensure, provider_key, version
 from deployment.sendgrid_webhook import SendGridSetup
 
 TITLES = {"sendgrid": "SendGrid", "resend": "Resend", "smtp": "the SMTP server"}
 _PLACES = {"sendgrid": "SendGrid, under Settings, Mail Settings, Event Webhooks", "resend": "Resend, under Webhooks"}
 """Where the provider's webhooks are, for people."""
+
+_PROMISED = "<key-of-the-webhook>"
+"""Stands for what the provider gives for a webhook that is planned."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ def host_of(run: Run, provider: str) -> str:
 
 
 def set_up_webhook(run: Run) -> None:
-    """Make the webhook, and decide what the function takes calls by: what the provider says, and beside it what the
+    """Plan the webhook, and decide what the function takes calls by: what the provider says, and beside it what the
     settings say, so that a key or a secret can be replaced. Without any the function cannot be deployed."""
     if run.settings.mail_provider == "sendgrid":
         _set_up_sendgrid(run)
@@ -53,38 +57,41 @@ def _set_up_sendgrid(run: Run) -> None:
     settings, url = run.settings, webhook_url(run, "sendgrid")
     own = settings.sendgrid_webhook_key
     name = f"{settings.function('mail-events')} of {settings.project_id}"
-    found = _ask(run, "sendgrid", lambda setup: setup.prepare(name, settings.events))
-    if not isinstance(found, _Failure):
-        key, is_on = found
-        run.webhook_starts = True
-        run.webhook_differs = run.webhook_differs or not is_on
-        # Of a webhook that a dry run does not make.
-        run.webhook_keys = _joined(key, own) or "KEY"
-        return
-    # A key that works is not lost because SendGrid does not answer.
-    running = running_variable(run, "mail-events", "SENDGRID_WEBHOOK_KEY") if found.is_passing or not own else ""
-    run.webhook_keys = _joined(running, own)
-    _by_hand(
-        run,
-        found,
-        bool(run.webhook_keys),
-        f"1. In SendGrid, under Settings, Mail Settings, Event Webhooks, make a webhook with the Post URL {url}",
-        f"   and the events {', '.join(settings.events)}.",
-        "2. Turn on its signature verification, and copy the public key.",
-        "3. SENDGRID_WEBHOOK_KEY=KEY in deploy.env, and ./deploy.sh again.",
-    )
+    running = running_variable(run, "mail-events", "SENDGRID_WEBHOOK_KEY")
+
+    def take(found: Any) -> None:
+        if not isinstance(found, _Failure):
+            key, is_on = found
+            run.webhook_starts = True
+            run.webhook_differs = run.webhook_differs or not is_on
+            run.webhook_keys = _joined(key or _PROMISED, own)
+            return
+        # A key that works is not lost because SendGrid does not answer.
+        run.webhook_keys = _joined(running if found.is_passing or not own else "", own)
+        _by_hand(
+            run,
+            found,
+            bool(run.webhook_keys),
+            f"1. In SendGrid, under Settings, Mail Settings, Event Webhooks, make a webhook with the Post URL {url}",
+            f"   and the events {', '.join(settings.events)}.",
+            "2. Turn on its signature verification, and copy the public key.",
+            "3. SENDGRID_WEBHOOK_KEY=KEY in deploy.env, and ./deploy.sh again.",
+        )
+
+    _ask(run, "sendgrid", lambda setup: setup.prepare(name, settings.events), take)
 
 
 def _set_up_resend(run: Run) -> None:
     """Resend signs with a secret that both sides have."""
     settings, url = run.settings, webhook_url(run, "resend")
     own = settings.value("RESEND_WEBHOOK_SECRET")
-    found = _ask(run, "resend", lambda setup: setup.prepare(settings.events))
-    if not isinstance(found, _Failure):
-        # Of a webhook that a dry run does not make.
-        own = _joined(found, own) or "SECRET"
-    else:
-        is_stored = settings.secret("RESEND_WEBHOOK_SECRET") in secret_names(settings, run.client)
+    is_stored = bool(version(run, "RESEND_WEBHOOK_SECRET"))
+
+    def take(found: Any) -> None:
+        if not isinstance(found, _Failure):
+            run.webhook_keys = _joined(found or _PROMISED, own)
+            return
+        run.webhook_keys = own
         _by_hand(
             run,
             found,
@@ -94,39 +101,44 @@ def _set_up_resend(run: Run) -> None:
             "2. Copy its signing secret.",
             "3. RESEND_WEBHOOK_SECRET=SECRET in deploy.env, and ./deploy.sh again.",
         )
+
+    _ask(run, "resend", lambda setup: setup.prepare(settings.events), take)
     if run.settings.with_mail_events:
-        ensure(run, "RESEND_WEBHOOK_SECRET", own)
+        ensure(run, "RESEND_WEBHOOK_SECRET", lambda: run.webhook_keys)
         run.bring(readers(run.settings, run.client))
 
 
 def start_webhook(run: Run, *, differs: bool) -> None:
-    """Turn SendGrid's webhook on where it is not, and have SendGrid send an example after a change: until the function
-    runs, its calls would fail. Resend's is on from the beginning, since Resend repeats a call for longer than a
-    deployment takes."""
+    """Plan to turn SendGrid's webhook on where it is not, and to have SendGrid send an example after a change: until
+    the function runs, its calls would fail. Resend's is on from the beginning, since Resend repeats a call for longer
+    than a deployment takes."""
     if not run.webhook_starts or not (run.webhook_differs or differs):
         return
-    found = _ask(run, "sendgrid", lambda setup: setup.start())
-    function = run.settings.function("mail-events")
-    if isinstance(found, _Failure):
-        run.report.warn_last(
-            f"the event webhook is not turned on or not tested: {found.reason}",
-            f"Try again: ./deploy.sh --only=mail-events. The webhook is in {_PLACES['sendgrid']}.",
-        )
-    elif found and not run.options.dry_run:
-        run.report.say(f"  SendGrid has sent example events; the log of {function} has them as events_taken")
+
+    def take(failure: Any) -> None:
+        if isinstance(failure, _Failure):
+            run.report.warn_last(
+                f"the event webhook is not turned on or not tested: {failure.reason}",
+                f"Try again: ./deploy.sh --only=mail-events. The webhook is in {_PLACES['sendgrid']}.",
+            )
+
+    _ask(run, "sendgrid", lambda setup: setup.start(), take)
 
 
 def remove_webhook(run: Run, provider: str) -> None:
-    """Delete a provider's webhook before the function goes, or takes another provider's calls: it would be called in
-    vain."""
+    """Plan to delete a provider's webhook before the function goes, or takes another provider's calls: it would be
+    called in vain."""
     if provider == "smtp":
         return
-    failure = _ask(run, provider, lambda setup: setup.remove())
-    if isinstance(failure, _Failure):
-        run.report.warn_last(
-            f"the event webhook to {webhook_url(run, provider)} may still be there: {failure.reason}",
-            f"Delete it in {_PLACES[provider]}.",
-        )
+
+    def take(failure: Any) -> None:
+        if isinstance(failure, _Failure):
+            run.report.warn_last(
+                f"the event webhook to {webhook_url(run, provider)} may still be there: {failure.reason}",
+                f"Delete it in {_PLACES[provider]}.",
+            )
+
+    _ask(run, provider, lambda setup: setup.remove(), take)
 
 
 def warn_of_change(run: Run, old: str) -> None:
@@ -140,24 +152,38 @@ def warn_of_change(run: Run, old: str) -> None:
     )
 
 
-def _ask(run: Run, provider: str, command: Callable[[Any], Any]) -> Any:
-    """What comes of one command, or a _Failure. Notes what it did."""
-    key = provider_key(run, provider)
+def _ask(run: Run, provider: str, command: Callable[[Any], Any], take: Callable[[Any], None]) -> None:
+    """Plan one command. What comes of it, or a _Failure, is taken: what would come of it now, and again what does when
+    it is carried out."""
+    key, url = provider_key(run, provider), webhook_url(run, provider)
     if not key:
-        return _Failure(f"{KEYS[provider]} is not set, and cannot be read from Secret Manager", is_passing=False)
-
-    def note(verb: str, what: str) -> None:
-        run.report.note(verb, what)
-        run.webhook_differs = run.webhook_differs or verb != "unchanged"
-
+        take(_Failure(f"{KEYS[provider]} is not set, and cannot be read from Secret Manager", is_passing=False))
+        return
     kind = SendGridSetup if provider == "sendgrid" else ResendSetup
     api = MailApi(TITLES[provider], host_of(run, provider), key)
+    planned: list[Line] = []
+
+    def asked(*, dry_run: bool) -> bool:
+        lines: list[Line] = []
+        setup = kind(api, url, lambda verb, what: lines.append((verb, what)), dry_run=dry_run)
+        try:
+            found = command(setup)
+        except MailApiError as error:
+            found = _Failure(setup.reason(error), is_passing=isinstance(error, Unreachable))
+        if dry_run:
+            planned[:] = lines
+        take(found)
+        return not isinstance(found, _Failure)
+
     run.report.detail(f"asks: {TITLES[provider]}")
-    setup = kind(api, webhook_url(run, provider), note, dry_run=run.options.dry_run)
-    try:
-        return command(setup)
-    except MailApiError as error:
-        return _Failure(setup.reason(error), is_passing=isinstance(error, Unreachable))
+    asked(dry_run=True)
+    changes = [line for line in planned if line[0] != "unchanged"]
+    for line in planned:
+        if line not in changes:
+            run.report.note(*line)
+    if changes:
+        run.webhook_differs = True
+        run.act(changes, [], lambda: asked(dry_run=False))
 
 
 def _by_hand(run: Run, failure: _Failure, has_keys: bool, *steps: str) -> None:
@@ -172,6 +198,8 @@ def _by_hand(run: Run, failure: _Failure, has_keys: bool, *steps: str) -> None:
     if has_keys:
         return
     run.settings = run.settings.model_copy(update={"with_mail_events": False})
+    run.given_up |= {f"function {run.settings.function('mail-events')}"}
+    run.given_up |= {f"secret {run.settings.secret('RESEND_WEBHOOK_SECRET')}"}
     run.report.warn_last(
         "what becomes of the mails is not known: the function mail-events is not deployed, since it has no key.",
         f"The event webhook is not set up: {failure.reason}",

@@ -11,7 +11,6 @@ from deployment.cloud_run.sources import IMAGE_TIME, Files, hash_of, packed
 from deployment.engine.discovery import Request, Resource, method
 from deployment.engine.google_client import ATTEMPTS, FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, GoogleClient
 from deployment.engine.google_error import GoogleError
-from deployment.run import Run
 from deployment.settings import RUNTIME, Settings
 from deployment.stopped import Stopped
 
@@ -83,23 +82,6 @@ def buildpack(function: str) -> Resource:
         # contents instead of times. https://docs.python.org/3/library/py_compile.html#py_compile.PycInvalidationMode
         "environmentVariables": {"SOURCE_DATE_EPOCH": str(IMAGE_TIME)},
     }
-
-
-def ensure_bucket(run: Run) -> None:
-    """Make the bucket for sources, which is that of gcloud.
-
-    Raises:
-        Stopped: it is another project's.
-    """
-    settings = run.settings
-    bucket = run.client.read_if_there(method("storage", "v1", "buckets.get").request(settings.sources))
-    if bucket is None:
-        only_policies = {"uniformBucketLevelAccess": {"enabled": True}, "publicAccessPrevention": "enforced"}
-        made = {"name": settings.sources, "location": settings.region, "iamConfiguration": only_policies}
-        run.send(method("storage", "v1", "buckets.insert").request("", made, query={"project": settings.project_id}))
-    # Names of buckets are the same for all the world, and this one can be guessed.
-    elif str(bucket["projectNumber"]) != settings.project_number:
-        raise Stopped(f"the bucket {settings.sources}, where sources go, is another project's.")
 
 
 def build_requests(settings: Settings, source: Source) -> tuple[Request, Request]:

@@ -3,6 +3,7 @@
 The labels of a service and of its revisions say what was deployed; of these, the hash of the source alone is compared.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -29,13 +30,13 @@ class Wanted:
 
     Attributes:
         name: such as worker, or console.
-        configuration: how it runs, but for its image.
+        configure: says how it runs, but for its image: a version of a secret may get its number only once it is there.
         canary: the percentage of the traffic that a new revision gets; 0 for all.
     """
 
     name: str
     source: Source
-    configuration: Resource = field(repr=False)
+    configure: Callable[[], Resource] = field(repr=False)
     canary: int = 0
 
 
@@ -148,14 +149,15 @@ class Comparison:
     @property
     def _fields(self) -> Resource:
         """What is compared."""
-        source, template = self.wanted.source, self.wanted.configuration["template"]
+        source, configuration = self.wanted.source, self.wanted.configure()
+        template = configuration["template"]
         build = build_config(self.run.settings, source)
         image = self.image or Image(uri=f"{build['imageUri']}@<digest of the build>", base="<base image of the build>")
         container = {**template["containers"][0], "image": image.uri}
         if source.function:
             build["baseImage"] = container["baseImageUri"] = image.base
         return {
-            **self.wanted.configuration,
+            **configuration,
             "labels": {"source-hash": source.hash},
             "annotations": {_IMAGE: image.uri},
             "buildConfig": build,

@@ -47,14 +47,14 @@ def running_variable(run: Run, name: str, variable: str) -> str:
 
 
 def remove_service(run: Run, name: str) -> None:
-    """Remove a service, if it is there."""
+    """Plan to remove a service, if it is there."""
     service = read_service(run, name)
     if service is not None:
         kind, target = SERVICE, service["name"]
         if is_of_cloud_functions(run, service):
             kind, target = FUNCTION, _function_of(service)
-        run.client.await_end(kind, run.send(kind.method("delete").request(target)))
-        run.report.note("removed", what_of(run.settings, name))
+        what, request = what_of(run.settings, name), kind.method("delete").request(target)
+        run.act([("removed", what)], [request], lambda: run.client.await_end(kind, run.client.send(request)), what=what)
 
 
 def is_of_cloud_functions(run: Run, service: Resource) -> bool:

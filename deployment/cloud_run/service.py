@@ -2,8 +2,9 @@
 other."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
-from deployment.cloud_run.builds import Image, build, build_requests, ensure_bucket
+from deployment.cloud_run.builds import Image, build, build_requests
 from deployment.cloud_run.comparison import Comparison, Wanted, deployed_image
 from deployment.cloud_run.running import FUNCTION, detachment, is_of_cloud_functions, read_service, settled_service
 from deployment.cloud_run.side_by_side import side_by_side
@@ -16,16 +17,13 @@ from deployment.stopped import Stopped
 
 
 def deploy_services(run: Run, wanted: Sequence[Wanted], *, before: Callable[[], None] = lambda: None) -> set[str]:
-    """Compare services with what runs, and deploy those that differ.
+    """Compare services with what runs, and plan to deploy those that differ.
 
     Args:
-        before: done before the first is changed.
+        before: plans what is done before the first is changed.
 
     Returns:
-        the names of those that were changed, or are to be.
-
-    Raises:
-        Stopped: a build failed, or a new revision did not start.
+        the names of those that are to be changed.
     """
     report, changing = run.report, []
     for each in side_by_side(lambda one: _compare(run, one, read_service(run, one.name)), wanted):
@@ -43,15 +41,8 @@ def deploy_services(run: Run, wanted: Sequence[Wanted], *, before: Callable[[], 
             report.note("unchanged", each.what)
     if changing:
         before()
-    if any(each.is_built for each in changing):
-        ensure_bucket(run)
     for each in changing:
-        for request in _planned(each):
-            run.plans(request)
-    done = (each.changes for each in changing) if report.only_says else side_by_side(_deploy, changing)
-    for lines in done:
-        for verb, what in lines:
-            report.note(verb, what)
+        run.act(each.changes, [*_planned(each)], partial(_deploy, each), what=each.what, together="services")
     return {each.wanted.name for each in changing}
 
 
@@ -75,17 +66,21 @@ def _planned(comparison: Comparison) -> Iterator[Request]:
     yield comparison.request()
 
 
-def _deploy(comparison: Comparison) -> list[tuple[str, str]]:
-    """Make a service what it is to be, and return what a run says of it. Threads do it side by side."""
-    run, wanted, lines = comparison.run, comparison.wanted, []
+def _deploy(comparison: Comparison) -> None:
+    """Make a service what it is to be. Threads do it side by side.
+
+    Raises:
+        GoogleError: a request failed.
+        Stopped: the build failed, or the new revision did not start.
+    """
+    run, wanted = comparison.run, comparison.wanted
     image = build(run.settings, run.client, wanted.source) if comparison.is_built else comparison.image
     if comparison.of_cloud_functions and comparison.function is not None:
         run.client.await_end(FUNCTION, run.client.send(detachment(comparison.function.service)))
-        lines = comparison.changes[:1]
     # A build takes a while, in which somebody may have changed the service.
     current = _compare(run, wanted, settled_service(run, wanted.name), image)
-    if not (changes := current.changes):
-        return lines
+    if not current.changes:
+        return
 
     def is_done() -> Resource | None:
         nonlocal current
@@ -102,4 +97,3 @@ def _deploy(comparison: Comparison) -> list[tuple[str, str]]:
             "The revision before goes on serving. If the new one did not start, the log whose address is above says "
             "why.",
         ) from None
-    return [*lines, *changes]

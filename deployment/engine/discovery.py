@@ -79,16 +79,19 @@ class Method:
         return str(self.described["httpMethod"])
 
     def has_parameter(self, name: str) -> bool:
-        """Whether the method takes a parameter."""
-        return name in self._parameters
+        """Whether the method takes a parameter: one of its own, or one that all methods of the interface take."""
+        return name in self._parameters or name in _document(self.api, self.version)["parameters"]
 
     @functools.cached_property
     def target_parameter(self) -> str:
         """The parameter of the path that is a full name. Cloud Storage has names of one part, and none for a bucket
         that is yet to be made."""
-        in_path = [name for name, each in self._parameters.items() if each["location"] == "path"]
+        in_path = list(filter(self._is_in_path, self._parameters))
         full = [name for name in in_path if "pattern" in self._parameters[name]]
         return next(iter(full or in_path), "")
+
+    def _is_in_path(self, name: str) -> bool:
+        return name in self._parameters and self._parameters[name]["location"] == "path"
 
     @property
     def _parameters(self) -> Mapping[str, Any]:
@@ -153,7 +156,7 @@ class Method:
             raise InvalidRequest(f"{self.id}: {'needs a' if body is None else 'takes no'} body")
         if body is not None:
             check_body(self, body if ours is None else ours)
-        in_path = {name: value for name, value in query.items() if self._parameters[name]["location"] == "path"}
+        in_path = {name: value for name, value in query.items() if self._is_in_path(name)}
         path = uritemplate.expand(self.described["path"], {self.target_parameter: target, **in_path})
         query = {name: value for name, value in query.items() if name not in in_path}
         return Request(method=self, target=target, path=self.service_path + path, query=query, body=body)

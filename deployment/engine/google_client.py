@@ -51,6 +51,20 @@ class GoogleClient:
         self.wait = wait
         self._say = say
         self.apis_may_be_off = apis_may_be_off
+        self._remembered: dict[str, Resource | None] | None = None
+
+    def remember(self) -> None:
+        """Read nothing twice from now on, so that a plan is of one state of things."""
+        self._remembered = {}
+
+    def forget(self) -> None:
+        """Read anew from now on, as what a plan brings about."""
+        self._remembered = None
+
+    def promise(self, request: Request, answer: Resource) -> None:
+        """Have a request read what a plan will bring about."""
+        if self._remembered is not None:
+            self._remembered[_key(request)] = answer
 
     def send(self, request: Request, *, is_done: Callable[[], Resource | None] | None = None) -> Resource:
         """Send a request until it works or cannot succeed."""
@@ -99,9 +113,11 @@ class GoogleClient:
         try:
             return self.read(request)
         except GoogleError as error:
-            if error.is_absence:
-                return None
-            raise
+            if not error.is_absence:
+                raise
+            if self._remembered is not None:
+                self._remembered[_key(request)] = None
+            return None
 
     def all_of(self, kind: Kind, parent: str) -> list[Resource]:
         """The resources of a list, whatever number of pages they take; none where the interface is off and may be."""
@@ -134,12 +150,15 @@ class GoogleClient:
 
     def read(self, request: Request) -> Resource | None:
         """What a request reads; None where the interface is off and may be."""
-        try:
-            return self.send(request)
-        except GoogleError as error:
-            if error.api_is_off and self.apis_may_be_off:
-                return None
-            raise
+        key, remembered = _key(request), {} if self._remembered is None else self._remembered
+        if key not in remembered:
+            try:
+                remembered[key] = self.send(request)
+            except GoogleError as error:
+                if not (error.api_is_off and self.apis_may_be_off):
+                    raise
+                remembered[key] = None
+        return remembered[key]
 
     def _passes(self, request: Request, error: GoogleError) -> bool:
         if error.api_is_off:
@@ -182,6 +201,10 @@ class GoogleClient:
         if not answer.ok or not isinstance(document, dict):
             raise GoogleError.of_answer(name, answer.status_code, document)
         return document
+
+
+def _key(request: Request) -> str:
+    return f"{request.method.id} {request.path} {sorted(request.query.items())} {request.body}"
 
 
 def endpoint_of(api: str) -> str:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from graphlib import TopologicalSorter
 from typing import Any
 
@@ -35,13 +36,19 @@ class PolicyStep:
     declared: Declared
     policy: Resource
 
-    @property
+    @cached_property
     def missing(self) -> list[Grant]:
         """What is to be granted."""
         there = set(grants_in(self.policy))
         return [each for each in self.declared.grants if each not in there]
 
     @property
+    def asked_first(self) -> list[Request]:
+        """The requests without which what is missing cannot be granted."""
+        members = {each.member for each in self.missing}
+        return [request for member, request in self.declared.asked_first.items() if member in members]
+
+    @cached_property
     def too_many(self) -> list[Grant]:
         """What is to be taken back."""
         takes_back, wanted = self.declared.takes_back, set(self.declared.grants)
@@ -85,7 +92,7 @@ def plan(declared: Sequence[Declared], found: Found) -> list[Step | PolicyStep]:
 def request_of(step: Step | PolicyStep, names: Mapping[str, str]) -> Request | None:
     """The request of a step; None for one that changes nothing."""
     if isinstance(step, PolicyStep):
-        return policy_request(step) if step.missing or step.too_many else None
+        return policy_request(step, step.policy) if step.missing or step.too_many else None
     if step.verb == "created":
         given = {**step.declared.at_first, **step.declared.fixed, **step.declared.fields}
         return _creation(step.declared, merged({}, resolved(given, names)))
@@ -103,11 +110,11 @@ def _removal(declared: Declared, name: str) -> Request:
     return declared.kind.method("patch").request(name, {}, query={"updateMask": ",".join(declared.fields)})
 
 
-def policy_request(step: PolicyStep) -> Request:
-    """The request that makes a policy what it is to be."""
-    policy = changed(step.policy, add=step.declared.grants, remove=step.too_many)
-    ours = {"policy": changed({}, add=step.declared.grants, remove=())}
-    return step.declared.kind.method("setIamPolicy").request(step.declared.name, {"policy": policy}, ours=ours)
+def policy_request(step: PolicyStep, policy: Resource) -> Request:
+    """The request that changes a policy as the step says."""
+    ours = {"policy": changed({}, add=step.missing, remove=())}
+    body = {"policy": changed(policy, add=step.missing, remove=step.too_many)}
+    return step.declared.kind.method("setIamPolicy").request(step.declared.name, body, ours=ours)
 
 
 def names_of(steps: Sequence[Step | PolicyStep]) -> dict[str, str]:
@@ -117,20 +124,6 @@ def names_of(steps: Sequence[Step | PolicyStep]) -> dict[str, str]:
         for step in steps
         if isinstance(step, Step)
     }
-
-
-def printable(steps: Sequence[Step | PolicyStep]) -> list[dict[str, Any]]:
-    """The changes of a plan, for machines."""
-    names = names_of(steps)
-    return [
-        {
-            "changes": [{verb: what} for verb, what in step.lines if verb != "unchanged"],
-            "fields": list(step.fields) if isinstance(step, Step) else [],
-            **printed(request),
-        }
-        for step in steps
-        if (request := request_of(step, names)) is not None
-    ]
 
 
 def printed(request: Request) -> dict[str, Any]:

@@ -1,8 +1,7 @@
-"""Reads what is there, side by side, and carries a plan out."""
+"""Reads what is there, side by side, and carries out the steps of a plan."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 
 from deployment.engine.declared import Declared, full_name
 from deployment.engine.differences import differences
@@ -70,34 +69,36 @@ def matches(declared: Declared, resource: Resource) -> bool:
     return is_its and not list(differences(resource, declared.found_by))
 
 
-def apply(steps: Sequence[Step | PolicyStep], client: GoogleClient, done: Callable[[Step | PolicyStep], None]) -> None:
-    """Carry a plan out, one request after the other, as Cloud Monitoring asks for.
-    https://cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.alertPolicies/create"""
-    names = {
-        step.declared.what: full_name(step.declared, step.actual)
-        for step in steps
-        if isinstance(step, Step) and step.actual
-    }
-    for step in steps:
-        if isinstance(step, PolicyStep):
-            if step.missing or step.too_many:
-                _grant(step, client)
-        elif (request := request_of(step, names)) is not None:
-            made = client.send(request, is_done=_look_up(step, client))
-            if step.declared.kind.operations:
-                client.await_end(step.declared.kind, made)
-            if step.verb == "created":
-                names[step.declared.what] = full_name(step.declared, made)
-        done(step)
+def carry_out(step: Step | PolicyStep, client: GoogleClient, names: dict[str, str]) -> None:
+    """Carry out a step of a plan.
+
+    Args:
+        names: the full names of resources, by `what`; gets that of one that the step makes.
+    """
+    if (request := request_of(step, names)) is None:
+        return
+    if isinstance(step, PolicyStep):
+        _grant(step, client)
+        return
+    try:
+        made = client.send(request, is_done=_look_up(step, client))
+    except GoogleError as error:
+        # It went with something that was removed before it.
+        if step.verb == "removed" and error.is_absence:
+            return
+        raise
+    if step.declared.kind.operations:
+        client.await_end(step.declared.kind, made)
+    if step.verb == "created":
+        names[step.declared.what] = full_name(step.declared, made)
 
 
 def _grant(step: PolicyStep, client: GoogleClient) -> None:
     """Change a policy as it is by now, again if somebody else has changed it meanwhile."""
     asked = read_request(step.declared.kind.method("getIamPolicy"), step.declared.name)
-    for each in step.missing:
-        if each.member in step.declared.asked_first:
-            client.send(step.declared.asked_first[each.member])
-    client.send_anew(lambda: policy_request(replace(step, policy=client.send(asked))))
+    for request in step.asked_first:
+        client.send(request)
+    client.send_anew(lambda: policy_request(step, client.send(asked)))
 
 
 def _look_up(step: Step, client: GoogleClient) -> Callable[[], Resource | None] | None:

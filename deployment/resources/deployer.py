@@ -7,6 +7,9 @@ from deployment.resources.accounts import ACTS_AS, account
 from deployment.resources.project import ALWAYS, PROJECT, on_database, project
 from deployment.settings import Settings
 
+_LOCKS = "roles/storage.objectUser"
+"""For the object that is the lock of a deployment (deployment/lock.py)."""
+
 
 def deployer(settings: Settings, client: GoogleClient) -> list[Declared]:
     """The roles of DEPLOYER, and that all who were the deployer before have theirs no more."""
@@ -37,6 +40,8 @@ def deployer(settings: Settings, client: GoogleClient) -> list[Declared]:
 
 
 def _expression(settings: Settings, role: str) -> str:
+    if role == _LOCKS:
+        return f'resource.name.startsWith("projects/_/buckets/{settings.sources}/objects/locks/")'
     return on_database(settings, "", role).expression if role == "roles/datastore.user" else ALWAYS
 
 
@@ -53,6 +58,7 @@ def _roles(settings: Settings) -> list[str]:
         "roles/run.admin",
         # To upload sources and have them built. https://cloud.google.com/run/docs/deploying-source-code
         "roles/run.sourceDeveloper",
+        _LOCKS,
         "roles/cloudscheduler.admin",
         "roles/logging.configWriter",
         "roles/monitoring.editor",

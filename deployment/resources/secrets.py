@@ -8,7 +8,7 @@ from deployment.engine.google_client import GoogleClient
 from deployment.engine.policy import Grant
 from deployment.settings import Settings
 
-SECRET = Kind(api="secretmanager", version="v1", collection="projects.secrets")
+SECRET = Kind(api="secretmanager", version="v1", collection="projects.secrets", id_in="secretId")
 
 OF_PROVIDERS = {
     "SENDGRID_API_KEY": ("worker", "dispatcher"),

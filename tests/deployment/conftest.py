@@ -88,6 +88,11 @@ def is_read(method: str) -> bool:
     return method.rpartition(".")[2] in _READS
 
 
+def is_lock(call: list[str]) -> bool:
+    """Whether a call is about the lock of a run."""
+    return call[0] in {"storage.objects.insert", "storage.objects.delete"} and "locks/" in call[1]
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a run of deploy.sh ended, and what it said."""
@@ -238,8 +243,8 @@ class Deployment:
 
     @property
     def changes(self) -> list[str]:
-        """Those that change something."""
-        return [" ".join(call) for call in self.calls if not is_read(call[0])]
+        """Those that change something, but for the run's own lock."""
+        return [" ".join(call) for call in self.calls if not (is_read(call[0]) or is_lock(call))]
 
     def resource(self, end: str) -> dict[str, Any]:
         """The one resource whose name ends so."""

@@ -66,8 +66,8 @@ def test_a_new_webhook_is_signed_and_is_turned_on_only_when_the_function_knows_t
     assert said.taken() == ["created", "changed"]
     assert (webhook.events, webhook.enabled, webhook.name) == (EVENTS, False, "Reports")
     account.listener.keys = lambda: [webhook.public_key]
-    assert setup_of(api, said).start()
-    assert said.taken() == ["changed"]
+    setup_of(api, said).start()
+    assert said.taken() == ["changed", "tested"]
     assert account.listener.signed == [True]
     started = find_webhook(api, URL)
     assert started is not None
@@ -118,13 +118,13 @@ def test_a_dry_run_reads_and_says_what_it_would_do(api: MailApi, account: Accoun
     dry = setup_of(api, said, dry_run=True)
     dry.prepare("Reports", EVENTS)
     dry.start()
-    assert said.taken() == ["created"]
+    assert said.taken() == ["created", "changed", "changed", "tested"]
     assert list_webhooks(api) == []
     webhook = prepare(api)
     dry.prepare("Reports", ALL_EVENTS)
     dry.start()
     dry.remove()
-    assert said.taken() == ["changed", "changed", "removed"]
+    assert said.taken() == ["changed", "changed", "tested", "removed"]
     assert find_webhook(api, URL) == webhook
     assert account.listener.signed == []
 

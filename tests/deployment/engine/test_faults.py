@@ -11,8 +11,8 @@ import pytest
 from deployment.engine.declared import Declared
 from deployment.engine.google_client import ATTEMPTS, GoogleClient
 from deployment.engine.google_error import GoogleError
-from deployment.engine.plan import plan
-from deployment.engine.run import apply, read
+from deployment.engine.plan import names_of, plan
+from deployment.engine.run import carry_out, read
 from deployment.resources.budget import budget
 from deployment.resources.firestore import FIELD, indexes
 from deployment.resources.monitoring import METRIC, POLICY, monitoring, nothing_of_monitoring
@@ -75,7 +75,10 @@ def run(session: FaultySession, declaration: Declaration = everything) -> None:
     """One run, without its waits."""
     client = GoogleClient(session, "my-project", wait=lambda _: None, say=lambda _: None)  # type: ignore[arg-type]
     declared = declaration(client)
-    apply(plan(declared, read(declared, client)), client, lambda _: None)
+    steps = plan(declared, read(declared, client))
+    names = names_of(steps)
+    for each in steps:
+        carry_out(each, client, names)
 
 
 def kept(project: Project) -> list[str]:

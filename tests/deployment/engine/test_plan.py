@@ -6,7 +6,7 @@ import pytest
 
 from deployment.engine.declared import Declared, Kind, NameOf
 from deployment.engine.discovery import InvalidRequest
-from deployment.engine.plan import Found, PolicyStep, Step, WrongResource, names_of, plan, printable, request_of
+from deployment.engine.plan import Found, PolicyStep, Step, WrongResource, names_of, plan, printed, request_of
 from deployment.engine.policy import Grant
 
 CHANNEL = Kind(api="monitoring", version="v3", collection="projects.notificationChannels")
@@ -21,6 +21,12 @@ SERVICE = Kind(api="monitoring", version="v3", collection="services", id_in="ser
 
 def declared(kind: Kind, what: str, *, parent: str = "projects/p", **rest: Any) -> Declared:
     return Declared(what=what, kind=kind, parent=parent, **rest)
+
+
+def printable(steps: list[Step | PolicyStep] | list[Step]) -> list[dict[str, Any]]:
+    """The requests of steps."""
+    names = names_of(steps)
+    return [printed(request) for each in steps if (request := request_of(each, names)) is not None]
 
 
 def requests(*all_of: Declared, actual: dict[str, Any] | None = None) -> list[dict[str, Any]]:

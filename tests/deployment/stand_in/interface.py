@@ -102,7 +102,7 @@ def answer(state: Resource, method: Method, target: str, request: RestRequest) -
             message = f"Permission 'iam.serviceAccounts.actAs' denied on resource '{refused}' (or it may not exist)."
             return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", message)
     try:
-        query = {name: value for name, [value] in request.query.items() if name != "uploadType"}
+        query = storage.query_of(request)
         method.request(target, request.body if "request" in method.described else None, query=query)
         if request.content is not None:
             return storage.upload(state, target, query, request.content)

@@ -101,6 +101,8 @@ _ROLES = {
         "run.services.getIamPolicy run.services.list"
     ),
     "roles/secretmanager.admin": "resourcemanager.projects.get secretmanager.*",
+    "roles/storage.admin": "storage.buckets.* storage.objects.*",
+    "roles/storage.objectUser": "storage.objects.*",
     "roles/serviceusage.serviceUsageAdmin": (
         "cloudquotas.quotas.get serviceusage.services.enable serviceusage.services.list serviceusage.services.use"
     ),

@@ -60,7 +60,9 @@ class Project:
         else:
             return rest_error(HTTPStatus.NOT_FOUND, "NOT_FOUND", f"No method: {request.method} {request.name}")
         with self._lock:
-            self.calls.append([called, target.rpartition("/")[2]])
+            # Of an object that is the lock of a run, the name is of interest.
+            is_lock = "locks/" in f"{request.name} {request.query.get('name')}"
+            self.calls.append([called, "locks/" if is_lock else target.rpartition("/")[2]])
             if called == self.hanging_command:
                 self.hangs.set()
                 return None

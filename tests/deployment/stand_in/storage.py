@@ -1,5 +1,6 @@
 """Cloud Storage: buckets, and what is uploaded to them."""
 
+import json
 import re
 from http import HTTPStatus
 
@@ -8,10 +9,15 @@ from tests.deployment.stand_in.cloud_run import Act
 from tests.deployment.stand_in.rest_request import Resource, RestAnswer, RestRequest, rest_error
 from tests.deployment.stand_in.the_project import NUMBER
 
+_GENERATION = "1"
+"""That of each object, which nobody replaces."""
+
 _PATHS = {
     ("POST", "storage/v1/b()"): "buckets.insert",
     ("GET", "storage/v1/b/([^/]+)"): "buckets.get",
     ("POST", "upload/storage/v1/b/([^/]+)/o"): "objects.insert",
+    ("GET", "storage/v1/b/([^/]+)/o/(.+)"): "objects.get",
+    ("DELETE", "storage/v1/b/([^/]+)/o/(.+)"): "objects.delete",
 }
 
 
@@ -21,6 +27,13 @@ def method_of(request: RestRequest) -> tuple[Method, str] | None:
         if verb == request.method and (found := re.fullmatch(path, f"{request.version}/{request.name}")):
             return method("storage", "v1", name), found[1]
     return None
+
+
+def query_of(request: RestRequest) -> dict[str, str]:
+    """The parameters of a request, with the name of the object that its path ends with."""
+    query = {name: value for name, [value] in request.query.items() if name != "uploadType"}
+    _, _, named = request.name.partition("/o/")
+    return {**query, "object": named} if named else query
 
 
 def _make_bucket(state: Resource, _target: str, body: Resource, query: dict[str, str]) -> RestAnswer:
@@ -53,7 +66,22 @@ def upload(state: Resource, bucket: str, query: dict[str, str], content: bytes) 
         message = "At least one of the pre-conditions you specified did not hold."
         return HTTPStatus.PRECONDITION_FAILED, {"error": {"code": 412, "message": message}}
     state["objects"][name] = content
-    return HTTPStatus.OK, {"bucket": bucket, "name": query["name"], "generation": "1"}
+    return HTTPStatus.OK, {"bucket": bucket, "name": query["name"], "generation": _GENERATION}
 
 
-ACTS: dict[str, Act] = {"storage.buckets.get": _bucket, "storage.buckets.insert": _make_bucket}
+def _object(state: Resource, bucket: str, _body: Resource, query: dict[str, str]) -> RestAnswer:
+    content = state["objects"][f"{bucket}/{query['object']}"]
+    return HTTPStatus.OK, json.loads(content) if query.get("alt") == "media" else {"generation": _GENERATION}
+
+
+def _remove(state: Resource, bucket: str, _body: Resource, query: dict[str, str]) -> RestAnswer:
+    del state["objects"][f"{bucket}/{query['object']}"]
+    return HTTPStatus.OK, {}
+
+
+ACTS: dict[str, Act] = {
+    "storage.buckets.get": _bucket,
+    "storage.buckets.insert": _make_bucket,
+    "storage.objects.get": _object,
+    "storage.objects.delete": _remove,
+}

@@ -1,0 +1,83 @@
+"""The lock of a deployment: two of one pipeline at the same time would undo each other's work.
+
+It is an object in the bucket for sources, which Cloud Storage makes for one of them alone. A deployment that was killed
+leaves it there. https://cloud.google.com/storage/docs/request-preconditions
+"""
+
+import json
+import os
+import socket
+from datetime import UTC, datetime
+
+from deployment.engine.discovery import Request, method
+from deployment.engine.google_error import GoogleError
+from deployment.run import Run
+from deployment.stopped import Stopped
+
+
+def take_lock(run: Run) -> None:
+    """Take it, unless the run has it already or changes nothing. What was read before is read again then.
+
+    Raises:
+        Stopped: another run has it, or the bucket is another project's.
+    """
+    settings, options, client = run.settings, run.options, run.client
+    if run.lock or not _has_bucket(run) or options.dry_run:
+        return
+    run.carry_out()
+    if options.break_lock:
+        run.lock = (client.read_if_there(_asked(run, "get")) or {}).get("generation", "")
+        give_back_lock(run)
+    mine = {
+        "who": f"{os.environ.get('USER', 'somebody')} on {socket.gethostname()}",
+        "since": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
+        "command": options.again,
+        "run": run.stamp,
+    }
+    query = {"name": f"locks/{settings.prefix}", "ifGenerationMatch": "0"}
+    insert = method("storage", "v1", "objects.insert").upload(settings.sources, json.dumps(mine).encode(), query=query)
+    try:
+        run.lock = client.send(insert)["generation"]
+    except GoogleError as error:
+        if error.code != "FAILED_PRECONDITION":
+            raise
+        theirs = client.send(_asked(run, "get", alt="media"))
+        # Where the answer to the request was lost, and it was sent again.
+        if theirs["run"] != run.stamp:
+            raise Stopped(
+                f"another deployment of {settings.prefix} is going on: {theirs['command']}, by {theirs['who']}, since "
+                f"{theirs['since']}. Nothing was changed.",
+                "Wait until it is over, and run this again.",
+                f"If it was killed: {options.again} --break-lock",
+            ) from None
+        run.lock = client.send(_asked(run, "get"))["generation"]
+    client.remember()
+
+
+def give_back_lock(run: Run) -> None:
+    """Give it back, if the run has it."""
+    generation, run.lock = run.lock, ""
+    if generation:
+        try:
+            run.client.send(_asked(run, "delete", ifGenerationMatch=generation))
+        except GoogleError as error:
+            run.report.warn(f"the lock of this deployment is still there: {error.message}")
+
+
+def _has_bucket(run: Run) -> bool:
+    """Whether the bucket for sources, which is that of gcloud, is there or planned."""
+    settings = run.settings
+    bucket = run.client.read_if_there(method("storage", "v1", "buckets.get").request(settings.sources))
+    if bucket is None and not run.options.teardown:
+        only_policies = {"uniformBucketLevelAccess": {"enabled": True}, "publicAccessPrevention": "enforced"}
+        made = {"name": settings.sources, "location": settings.region, "iamConfiguration": only_policies}
+        run.send(method("storage", "v1", "buckets.insert").request("", made, query={"project": settings.project_id}))
+    # Names of buckets are the same for all the world, and this one can be guessed.
+    elif bucket is not None and str(bucket["projectNumber"]) != settings.project_number:
+        raise Stopped(f"the bucket {settings.sources}, where sources go, is another project's.")
+    return bucket is not None or not run.options.teardown
+
+
+def _asked(run: Run, verb: str, **query: str) -> Request:
+    asked = method("storage", "v1", f"objects.{verb}")
+    return asked.request(run.settings.sources, query={"object": f"locks/{run.settings.prefix}", **query})
