@@ -8,6 +8,7 @@ import json
 import os
 import socket
 from datetime import UTC, datetime
+from uuid import uuid4
 
 from deployment.engine.discovery import Request, method
 from deployment.engine.google_error import GoogleError
@@ -32,7 +33,7 @@ def take_lock(run: Run) -> None:
         "who": f"{os.environ.get('USER', 'somebody')} on {socket.gethostname()}",
         "since": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
         "command": options.again,
-        "run": run.stamp,
+        "run": uuid4().hex,
     }
     query = {"name": f"locks/{settings.prefix}", "ifGenerationMatch": "0"}
     insert = method("storage", "v1", "objects.insert").upload(settings.sources, json.dumps(mine).encode(), query=query)
@@ -43,7 +44,7 @@ def take_lock(run: Run) -> None:
             raise
         theirs = client.send(_asked(run, "get", alt="media"))
         # Where the answer to the request was lost, and it was sent again.
-        if theirs["run"] != run.stamp:
+        if theirs["run"] != mine["run"]:
             raise Stopped(
                 f"another deployment of {settings.prefix} is going on: {theirs['command']}, by {theirs['who']}, since "
                 f"{theirs['since']}. Nothing was changed.",

@@ -84,14 +84,19 @@ class GoogleClient:
             kind: what it is about, where the attempt is over with what the request begins.
             is_done: as above.
         """
-        self._send(make, is_done, kind)
+        self._send(make, is_done, kind, is_anew=True)
 
     def where_off(self) -> "GoogleClient":
         """This client, to which a disabled interface is an answer."""
         return GoogleClient(self._session, self._project, wait=self.wait, say=self._say, apis_may_be_off=True)
 
     def _send(
-        self, make: Callable[[], Request], is_done: Callable[[], Resource | None] | None, kind: Kind | None = None
+        self,
+        make: Callable[[], Request],
+        is_done: Callable[[], Resource | None] | None,
+        kind: Kind | None = None,
+        *,
+        is_anew: bool = False,
     ) -> Resource:
         for attempt in range(1, ATTEMPTS + 1):
             request = make()
@@ -99,7 +104,9 @@ class GoogleClient:
                 return self._attempt(request, kind)
             except GoogleError as error:
                 is_made = error.code == "ALREADY_EXISTS" and attempt > 1
-                if attempt == ATTEMPTS or not (is_made or self._passes(request, error)):
+                # With the same etag it would be refused again: somebody changed the resource after it was read.
+                is_stale = error.code == "ABORTED" and "etag" in (request.body or {}) and not is_anew
+                if attempt == ATTEMPTS or is_stale or not (is_made or self._passes(request, error)):
                     raise
                 seconds = min(FIRST_WAIT_SECONDS << (attempt - 1), LONGEST_WAIT_SECONDS)
                 self._say(f"    trying again in {seconds} s: {error.code}: {error.message}")
@@ -163,9 +170,6 @@ class GoogleClient:
     def _passes(self, request: Request, error: GoogleError) -> bool:
         if error.api_is_off:
             return not self.apis_may_be_off
-        # With the same etag it would be refused again: somebody changed the resource after it was read.
-        if error.code == "ABORTED" and (request.body or {}).get("etag"):
-            return False
         # What a new resource, or a policy, names may not be seen everywhere yet, though it is there.
         is_unseen = {"create": "NOT_FOUND", "setIamPolicy": "INVALID_ARGUMENT"}.get(request.method.verb) == error.code
         return error.passes or is_unseen
