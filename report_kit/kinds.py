@@ -14,6 +14,7 @@ from functions.shared.times.period import Period
 from report_kit.in_memory_user_data import Sample
 from report_kit.kind_folders import folder, folder_of
 from report_kit.next_version import Variant
+from report_kit.pdf_need import built
 from report_kit.report import PermanentError, Report, Skip
 from report_kit.request import ReportRequest
 from report_kit.sample_amount import SampleAmount
@@ -43,7 +44,18 @@ def find(kind: str, variant: Variant | None = None) -> Build:
     """
     if kind not in kinds():
         raise PermanentError(f"kind: there is no kind {kind!r}, but {', '.join(kinds())}")
-    is_next = variant is Variant.NEXT
+    return functools.partial(_build, kind, _build_of(kind, is_next=variant is Variant.NEXT))
+
+
+def _build(kind: str, build: Build, request: ReportRequest) -> Report | Skip:
+    token = built.set(kind)
+    try:
+        return build(request)
+    finally:
+        built.reset(token)
+
+
+def _build_of(kind: str, *, is_next: bool) -> Build:
     if _is_from_sql(kind):
         from report_kit.sql.build import build
 

@@ -10,6 +10,7 @@
     packages:
       - sqlalchemy
       - openpyxl==3.1.5
+    pdf: true
     owner: reports-team@example.com
     choices: {cadences: [daily, weekly], hours: [5, 6, 7]}
     next: 5
@@ -44,6 +45,8 @@ _RESOURCES = {
 }
 _PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?(==[A-Za-z0-9.!+]+)?")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
+_OF_PDF = ("manimgx-fonts", "manimgx-fonts-cjk", "typst")
+"""The packages that make PDF documents: 100 MB, so that only a worker that needs them has them."""
 
 
 class InvalidNeeds(Exception):
@@ -103,7 +106,9 @@ class Needs:
         settings: by the names of the variables.
         secrets: likewise.
         roles: what the worker must be allowed.
-        packages: Python packages, as pip writes them: pinned, or without a version for that of the pipeline.
+        packages: Python packages, as pip writes them: pinned, or without a version for that of the pipeline. Those that
+            make PDF documents are among them.
+        pdf: whether the kind makes PDF documents.
         owner: who is told when the kind's reports fail: an address, or the name of a secret with a webhook; may be
             empty.
         cadences: which ones recipients choose from on their page; empty: all.
@@ -115,6 +120,7 @@ class Needs:
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     roles: tuple[Role, ...] = ()
     packages: tuple[str, ...] = ()
+    pdf: bool = False
     owner: str = ""
     cadences: tuple[str, ...] = ()
     hours: tuple[int, ...] = ()
@@ -220,7 +226,7 @@ class _Reader:
 
     def _needs(self, root: "yaml.Node", folder: Path) -> Needs:
         parts = self._mapping(
-            root, "a mapping", {"settings", "secrets", "roles", "packages", "owner", "choices", "next", "canary"}
+            root, "a mapping", {"settings", "secrets", "roles", "packages", "pdf", "owner", "choices", "next", "canary"}
         )
         settings = {
             name: Setting(about=about, default=value)
@@ -236,11 +242,14 @@ class _Reader:
         if "choices" in parts:
             choices = self._mapping(parts["choices"], "{cadences: …, hours: …}", {"cadences", "hours"})
         share = parts.get("next") or parts.get("canary")  # its name in version 0.1.0
+        packages = map(self._package, self._sequence(parts.get("packages"), "a list of packages"))
+        pdf = "pdf" in parts and self._is_true(parts["pdf"])
         return Needs(
             settings=settings,
             secrets=secrets,
             roles=tuple(map(self._role, self._sequence(parts.get("roles"), "a list of roles"))),
-            packages=tuple(map(self._package, self._sequence(parts.get("packages"), "a list of packages"))),
+            packages=(*packages, *(_OF_PDF if pdf else ())),
+            pdf=pdf,
             owner=self._owner(parts["owner"], secrets) if "owner" in parts else "",
             cadences=tuple(map(self._cadence, self._sequence(choices.get("cadences"), "a list of cadences"))),
             hours=tuple(map(self._hour, self._sequence(choices.get("hours"), "a list of hours"))),
@@ -290,6 +299,12 @@ class _Reader:
         if not _PACKAGE.fullmatch(package):
             self.fail(node, f"package: {package} must be a name, or a name and a version, as in openpyxl==3.1.5")
         return package
+
+    def _is_true(self, node: "yaml.Node") -> bool:
+        text = self._text(node, "pdf: must be true or false")
+        if text not in {"true", "false"}:
+            self.fail(node, f"pdf: must be true or false, not {text}")
+        return text == "true"
 
     def _owner(self, node: "yaml.Node", secrets: Mapping[str, Secret]) -> str:
         owner = self._text(node, "owner: must be a text")

@@ -37,7 +37,7 @@ from functions.worker.mail.model import Accepted, Sender, Unsubscribed
 from functions.worker.mail.model import Mail as Mail  # named by what checks one, too
 from functions.worker.mail.provider import PROVIDER_SETTINGS, ChosenProvider, parts_of
 from operations.errors import NotConfigured, OperatorError
-from report_kit import kind_folders, kinds, language, next_version, rendering, sample_amount
+from report_kit import kind_folders, kinds, language, next_version, pdf_need, rendering, sample_amount
 from report_kit.in_memory_user_data import InMemoryUserData
 from report_kit.mistakes import describe_mistake
 from report_kit.report import PermanentError, Skip
@@ -397,6 +397,7 @@ class KindFiles:
                 Path(cached).unlink(missing_ok=True)
         importlib.invalidate_caches()
         kinds.kinds.cache_clear()
+        pdf_need.says_pdf.cache_clear()
 
     def _versions(self) -> dict[Path, tuple[int, int]]:
         found = {}

@@ -52,6 +52,7 @@ def files_of(
 
     Raises:
         AttachmentError: there is no table for a format that needs one, or its rows do not fit their columns.
+        PermanentError: a PDF document is asked for, and the kind's needs.yaml does not say `pdf: true`.
     """
     return [_file(document, each, filename, language) for each in formats]
 

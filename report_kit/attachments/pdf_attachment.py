@@ -13,6 +13,7 @@ from report_kit.attachments.fonts import families, fonts
 from report_kit.attachments.shown import shown
 from report_kit.blocks import Chart
 from report_kit.language import Language
+from report_kit.pdf_need import require_pdf_need
 from report_kit.report import Attachment
 
 MEDIA_TYPE = "application/pdf"
@@ -43,7 +44,9 @@ def pdf_attachment(filename: str, document: Document, *, language: Language) -> 
 
     Raises:
         AttachmentError: rows do not fit their columns, or the picture is none.
+        PermanentError: the kind's needs.yaml does not say `pdf: true`.
     """
+    require_pdf_need()
     import typst
 
     filename = with_suffix(filename, ".pdf")

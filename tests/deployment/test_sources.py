@@ -43,6 +43,14 @@ def test_only_what_git_tracks_is_deployed(checkout: Path) -> None:
     }
 
 
+def test_only_a_worker_whose_kinds_make_documents_has_what_these_take(checkout: Path) -> None:
+    lock = (REPOSITORY / "functions" / "worker" / "requirements.lock").read_text(encoding="utf-8")
+    (checkout / "functions" / "worker" / "requirements.lock").write_text(lock, encoding="utf-8")
+    for project, has_typst in ((checkout, False), (REPOSITORY, True)):
+        requirements = function_source(checkout, "worker", project)["requirements.txt"].decode()
+        assert ("\ntypst==" in requirements, "\nmanimgx-fonts==" in requirements) == (has_typst, has_typst)
+
+
 def test_the_hash_is_of_the_content_alone(checkout: Path) -> None:
     one = function_source(checkout, "worker")
     (checkout / "functions" / "worker" / "__pycache__" / "main.pyc").write_bytes(b"2")

@@ -72,6 +72,10 @@ msgstr "Tassen Tee"
 }
 BUILD = "    return Report(\n"
 """Before this line, the 19th, a kind does what it must not."""
+_PDF = """\
+    from report_kit import Document, pdf_attachment
+    pdf_attachment("tea", Document(brand=request.brand, title="Tea"), language=language)
+"""
 
 BROKEN: Mapping[str, tuple[str, str, str | None, str]] = {
     "silent": ("report.mjml", ' alt="{{ said }}"', "", "emails: every email: 1 picture has no attribute alt. Say what"),
@@ -132,6 +136,11 @@ BROKEN: Mapping[str, tuple[str, str, str | None, str]] = {
     "packless": (
         *("__init__.py", BUILD, "    import sqlalchemy\n"),
         "needs: kinds/packless/__init__.py:19: imports sqlalchemy. Add SQLAlchemy to the `packages` of needs.yaml",
+    ),
+    "paperless": (
+        *("__init__.py", BUILD, _PDF),
+        "emails: every email: the kind paperless makes a PDF document: write `pdf: true` into "
+        "kinds/paperless/needs.yaml, and run ./reports lock",
     ),
     "inside": (
         *("__init__.py", BUILD, "    from report_kit.rendering import render\n"),

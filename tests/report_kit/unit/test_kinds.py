@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from report_kit import pdf_need
 from report_kit.kinds import find, kinds, sample
 from report_kit.report import PermanentError
 from report_kit.sample_amount import SampleAmount
@@ -36,6 +37,29 @@ def test_a_sample_that_cannot_be_imported_is_not_taken_for_one_that_is_not_there
         (kind / "sample.py").write_text("import missing_here\n")
         with pytest.raises(ModuleNotFoundError, match="missing_here"):
             sample("sampled", PERIOD)
+
+
+PRINTING = """
+from report_kit import Document, Report, pdf_attachment
+
+def build(request):
+    document = Document(brand=request.brand, title="Sales")
+    file = pdf_attachment("sales", document, language=request.language)
+    raise ValueError(file.filename)
+"""
+
+
+def test_a_kind_that_makes_a_document_says_so(tmp_path: Path) -> None:
+    kind = tmp_path / "printing"
+    kind.mkdir()
+    (kind / "__init__.py").write_text(PRINTING)
+    with kinds_in(tmp_path):
+        with pytest.raises(PermanentError, match=r"^the kind printing makes a PDF document: write `pdf: true` into"):
+            try_kind("printing", {}, PERIOD)
+        (kind / "needs.yaml").write_text("pdf: true\n")
+        pdf_need.says_pdf.cache_clear()
+        with pytest.raises(ValueError, match=r"^sales\.pdf$"):
+            try_kind("printing", {}, PERIOD)
 
 
 ASKING = """

@@ -43,6 +43,14 @@ def write(folder: Path, kind: str, text: str) -> None:
     (folder / kind / "needs.yaml").write_text(text, encoding="utf-8")
 
 
+def test_documents_take_packages_that_only_their_kinds_have(folder: Path) -> None:
+    write(folder, "sales", "packages: [lonely==1.0]\npdf: true\n")
+    found = needs.load(folder)["sales"]
+    assert (found.packages, found.pdf) == (("lonely==1.0", "manimgx-fonts", "manimgx-fonts-cjk", "typst"), True)
+    write(folder, "sales", "pdf: false\n")
+    assert needs.load(folder)["sales"] == Needs()
+
+
 def test_a_kind_without_a_file_needs_nothing(folder: Path) -> None:
     assert needs.load(folder) == {}
     write(folder, "sales", "# nothing yet\n")
@@ -104,6 +112,7 @@ def test_all_that_a_kind_may_need(folder: Path) -> None:
         ("roles:\n  - {role: roles/a.b, on: project, name: p}\n", "line 2: name: the project is"),
         ('roles:\n  - {role: roles/a.b, on: dataset, name: a"b}\n', "line 2: name: a\"b cannot be a dataset's"),
         ("packages:\n  - sqlalchemy>=2\n", "line 2: package: sqlalchemy>=2 must be a name, or a name and a version"),
+        ("pdf: yes\n", "line 1: pdf: must be true or false, not yes"),
         ("owner: team\n", "line 1: owner: team is neither an address nor one of the secrets"),
         ("choices: all\n", "line 1: must be {cadences: …, hours: …}"),
         ("choices: {cadences: [cron]}\n", "line 1: cadences: cron is none that recipients choose; there are hourly, "),
