@@ -4,18 +4,25 @@ https://cloud.google.com/run/docs/reference/rest/v2/projects.locations.builds/su
 https://cloud.google.com/docs/buildpacks/python
 """
 
+from collections import deque
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from deployment.cloud_run.build_log import BuildLog
 from deployment.cloud_run.sources import IMAGE_TIME, Files, hash_of, packed
 from deployment.engine.discovery import Request, Resource, method
-from deployment.engine.google_client import ATTEMPTS, FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, GoogleClient
+from deployment.engine.google_client import ATTEMPTS, FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS
 from deployment.engine.google_error import GoogleError
+from deployment.run import Run
 from deployment.settings import RUNTIME, Settings
 from deployment.stopped import Stopped
 
 _LOOKS_AT_BUILD = 1800
 _SECONDS_BETWEEN = 2.0
+_LOOKS_BETWEEN_READS = 5
+"""Cloud Logging answers 60 readers of a project a minute, and six services may be built at once.
+https://cloud.google.com/logging/quotas"""
+_LAST_LINES = 20
 _GOING_ON = ("PENDING", "QUEUED", "WORKING")
 _PASSING = ("FETCH_SOURCE_FAILED", "PUSH_NOT_AUTHORIZED")
 """How a build fails whose account has had its roles for a moment only."""
@@ -88,7 +95,10 @@ def build_requests(settings: Settings, source: Source) -> tuple[Request, Request
     """The request that brings a source to the bucket, unless it is there, and the one that has an image made of it."""
     config = build_config(settings, source)
     upload = method("storage", "v1", "objects.insert").upload(
-        settings.sources, packed(source.files), query={"name": source.object_name, "ifGenerationMatch": "0"}
+        settings.sources,
+        packed(source.files),
+        query={"name": source.object_name, "ifGenerationMatch": "0"},
+        resumable=True,
     )
     build = method("run", "v2", "projects.locations.builds.submit").request(
         settings.place,
@@ -103,41 +113,61 @@ def build_requests(settings: Settings, source: Source) -> tuple[Request, Request
     return upload, build
 
 
-def build(settings: Settings, client: GoogleClient, source: Source) -> Image:
-    """Make an image of a source, which takes minutes.
+def build(run: Run, source: Source) -> Image:
+    """Make an image of a source, which takes minutes. A verbose run has the build's log.
 
     Raises:
         GoogleError: a request failed.
         Stopped: the build failed.
     """
-    upload, submit = build_requests(settings, source)
+    upload, submit = build_requests(run.settings, source)
     try:
-        client.send(upload)
+        run.client.send(upload)
     except GoogleError as error:
         # It is there already.
         if error.code != "FAILED_PRECONDITION":
             raise
     for attempt in range(ATTEMPTS):
-        submitted = client.send(submit)
-        built = _await_end(client, submitted["buildOperation"]["metadata"]["build"])
+        submitted = run.client.send(submit)
+        if warning := submitted.get("baseImageWarning"):
+            run.report.warn(f"{source.service}: {warning}")
+        last: deque[str] = deque(maxlen=_LAST_LINES)
+        built = _await_end(run, source, submitted["buildOperation"]["metadata"]["build"], last)
         if built["status"] == "SUCCESS":
-            uri = f"{build_config(settings, source)['imageUri']}@{built['results']['images'][0]['digest']}"
+            uri = f"{build_config(run.settings, source)['imageUri']}@{built['results']['images'][0]['digest']}"
             return Image(uri=uri, base=submitted.get("baseImageUri", ""))
         if built.get("failureInfo", {}).get("type") not in _PASSING:
             break
-        client.wait(min(FIRST_WAIT_SECONDS << attempt, LONGEST_WAIT_SECONDS))
+        run.client.wait(min(FIRST_WAIT_SECONDS << attempt, LONGEST_WAIT_SECONDS))
     detail = built.get("statusDetail") or built.get("failureInfo", {}).get("detail")
     raise Stopped(
         f"the build of {source.service} has failed: {built['status']}{f': {detail}' if detail else ''}.",
         f"Its log says why: {built.get('logUrl')}",
+        *(f"  {line}" for line in last),
     )
 
 
-def _await_end(client: GoogleClient, build: Resource) -> Resource:
+def _await_end(run: Run, source: Source, build: Resource, last: deque[str]) -> Resource:
+    """A build at its end.
+
+    Args:
+        run: follows it.
+        source: what is built.
+        build: as it was when it began.
+        last: gets the last lines of its log, where the run is verbose or the build fails.
+    """
+    run.report.say(f"  building {source.service}: {build.get('logUrl')}")
     asked = method("cloudbuild", "v1", "projects.locations.builds.get").request(build["name"])
-    for _ in range(_LOOKS_AT_BUILD):
-        if build.get("status") not in _GOING_ON:
+    log = BuildLog(run, build)
+    for look in range(_LOOKS_AT_BUILD):
+        is_over = build.get("status") not in _GOING_ON
+        has_failed = is_over and build["status"] != "SUCCESS"
+        if has_failed or (run.options.verbose and (is_over or look % _LOOKS_BETWEEN_READS == 0)):
+            for line in log.new_lines():
+                last.append(line)
+                run.report.detail(f"{source.service}: {line}")
+        if is_over:
             return build
-        client.wait(_SECONDS_BETWEEN)
-        build = client.send(asked)
+        run.client.wait(_SECONDS_BETWEEN)
+        build = run.client.send(asked)
     raise Stopped(f"the build {build['name']} is not over in an hour.", f"Its log: {build.get('logUrl')}")

@@ -74,7 +74,7 @@ def _deploy(comparison: Comparison) -> None:
         Stopped: the build failed, or the new revision did not start.
     """
     run, wanted = comparison.run, comparison.wanted
-    image = build(run.settings, run.client, wanted.source) if comparison.is_built else comparison.image
+    image = build(run, wanted.source) if comparison.is_built else comparison.image
     if comparison.of_cloud_functions and comparison.function is not None:
         run.client.await_end(FUNCTION, run.client.send(detachment(comparison.function.service)))
     # A build takes a while, in which somebody may have changed the service.

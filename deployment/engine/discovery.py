@@ -161,12 +161,22 @@ class Method:
         query = {name: value for name, value in query.items() if name not in in_path}
         return Request(method=self, target=target, path=self.service_path + path, query=query, body=body)
 
-    def upload(self, target: str, content: bytes, *, query: Mapping[str, str | list[str]]) -> Request:
-        """A request of this method that brings a file."""
+    def upload(
+        self, target: str, content: bytes, *, query: Mapping[str, str | list[str]], resumable: bool = False
+    ) -> Request:
+        """A request of this method that brings a file.
+
+        Args:
+            target: as in `request`.
+            content: the file.
+            query: as in `request`.
+            resumable: whether the file goes in parts.
+        """
         request = self.request(target, {}, query=query)
-        template = self.described["mediaUpload"]["protocols"]["simple"]["path"]
+        template = self.described["mediaUpload"]["protocols"]["resumable" if resumable else "simple"]["path"]
         path = uritemplate.expand(template, {self.target_parameter: target}).lstrip("/")
-        return replace(request, path=path, query={**query, "uploadType": "media"}, body=None, content=content)
+        query = {**query, "uploadType": "resumable" if resumable else "media"}
+        return replace(request, path=path, query=query, body=None, content=content)
 
 
 def check_body(method: Method, body: Resource) -> None:

@@ -1,12 +1,17 @@
 """Sends requests to Google, and tries again what passes by itself."""
 
+import io
 import os
 import time
 from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
 
 import requests
 from google.auth.exceptions import RefreshError, TransportError
 from google.auth.transport.requests import AuthorizedSession
+from google.resumable_media import UPLOAD_CHUNK_SIZE, InvalidResponse
+from google.resumable_media.requests import ResumableUpload
 
 from deployment.engine.declared import Kind
 from deployment.engine.discovery import Request, Resource
@@ -183,16 +188,20 @@ class GoogleClient:
     def _send_once(self, request: Request) -> Resource:
         name = f"{request.method.id} {request.target}"
         api = request.method.api
+        address = f"{endpoint_of(api)}/{request.path}"
         try:
-            answer = self._session.request(  # type: ignore[no-untyped-call]
-                request.method.http_method,
-                f"{endpoint_of(api)}/{request.path}",
-                params=dict(request.query),
-                json=request.body,
-                data=request.content,
-                headers={"X-Goog-User-Project": self._project} if api in _ON_THE_PROJECTS_QUOTA else None,
-                timeout=_CALL_SECONDS,
-            )
+            if request.query.get("uploadType") == "resumable":
+                answer = self._send_in_parts(address, request)
+            else:
+                answer = self._session.request(  # type: ignore[no-untyped-call]
+                    request.method.http_method,
+                    address,
+                    params=dict(request.query),
+                    json=request.body,
+                    data=request.content,
+                    headers={"X-Goog-User-Project": self._project} if api in _ON_THE_PROJECTS_QUOTA else None,
+                    timeout=_CALL_SECONDS,
+                )
             document = answer.json() if answer.content else {}
         except requests.exceptions.JSONDecodeError:
             document = answer.text
@@ -205,6 +214,22 @@ class GoogleClient:
         if not answer.ok or not isinstance(document, dict):
             raise GoogleError.of_answer(name, answer.status_code, document)
         return document
+
+    def _send_in_parts(self, address: str, request: Request) -> requests.Response:
+        """Send a file so that a connection that breaks costs a part of it: the library sends that again.
+        https://cloud.google.com/storage/docs/resumable-uploads"""
+        upload: Any = ResumableUpload(  # type: ignore[no-untyped-call]
+            f"{address}?{urlencode(request.query)}", UPLOAD_CHUNK_SIZE
+        )
+        try:
+            answer: requests.Response = upload.initiate(
+                self._session, io.BytesIO(request.content or b""), {}, "application/gzip"
+            )
+            while not upload.finished:
+                answer = upload.transmit_next_chunk(self._session)
+        except InvalidResponse as error:
+            answer = error.response
+        return answer
 
 
 def _key(request: Request) -> str:

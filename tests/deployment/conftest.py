@@ -63,12 +63,16 @@ BARE: dict[str, Any] = {
     # Of Cloud Storage: buckets, and objects by the names of both.
     "buckets": {},
     "objects": {},
+    "uploads": {},
     # Those that were built, by their digests, and whether Google patches what is beneath them.
     "images": {},
     # The names of the files in the newest image of each service.
     "deployed_files": {},
     # How the next builds fail, and the next revisions.
     "build_fails": [],
+    # What builds write, and how often somebody has looked: a line more is there with each look.
+    "build_log": ["Step 1", "Step 2", "Step 3"],
+    "log_looks": 0,
     "failing_revisions": [],
     # What Cloud Monitoring knows of them, with each look.
     "series": [{}],

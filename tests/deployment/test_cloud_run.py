@@ -2,6 +2,7 @@
 taken over."""
 
 import copy
+import re
 from typing import Any
 
 import pytest
@@ -189,7 +190,25 @@ def test_a_build_that_fails_says_where_its_log_is(deployed: Deployment) -> None:
     assert outcome.status == 1
     assert "the build of report-worker has failed: FAILURE" in outcome.errors
     assert "Its log says why: https://console.cloud.google.com/cloud-build/builds/b" in outcome.errors
+    assert "    Step 1\n" in outcome.errors
+    assert "  building report-worker: https://console.cloud.google.com/cloud-build/builds/b" in outcome.output
     assert deployed.service("worker") == before
+
+
+def test_a_verbose_run_follows_the_logs_of_builds(deployed: Deployment) -> None:
+    deployed.edit(lambda state: change(state, "labels.source-hash", "0"))
+    deployed.fail("cloudbuild.projects.locations.builds.get", "UNAVAILABLE: later", times=1)
+    outcome = deployed.deploy("--only=worker", "--verbose")
+    assert outcome.status == 0, outcome.text
+    assert re.findall(r"report-worker: (Step \d)", outcome.errors) == ["Step 1", "Step 2"]
+
+
+def test_who_may_not_read_the_log_builds_without_it(deployed: Deployment) -> None:
+    deployed.edit(lambda state: change(state, "labels.source-hash", "0"))
+    deployed.fail("logging.entries.list", "PERMISSION_DENIED: not you", times=9)
+    outcome = deployed.deploy("--only=worker", "--verbose")
+    assert outcome.status == 0, outcome.text
+    assert outcome.errors.count("its log cannot be read here, which takes roles/logging.viewer") == 1
 
 
 def test_a_build_whose_account_is_new_is_tried_again(deployed: Deployment) -> None:
@@ -206,7 +225,10 @@ def test_what_fails_does_not_keep_others_from_being_deployed(deployed: Deploymen
     deployed.edit(lambda state: state.update(build_fails=["FAILURE"]))
     outcome = deployed.deploy("--only=functions")
     assert outcome.status == 1
-    assert "  changed: function report-dispatcher\n  changed: function report-dlq-handler\n" in outcome.output
+    assert re.findall("  changed: function .*", outcome.output) == [
+        "  changed: function report-dispatcher",
+        "  changed: function report-dlq-handler",
+    ]
     assert deployed.environment_of("dispatcher")["LOG_LEVEL"] == "DEBUG"
 
 

@@ -34,7 +34,8 @@ class MortalSession(StandInSession):
             raise KeyboardInterrupt
         answer = super().request(method, url, **rest)
         write = f"{method} {url} {rest.get('json')}"
-        is_read = method == "GET" or url.endswith((":getIamPolicy", ":test")) or "locks" in f"{url} {rest['params']}"
+        is_lock = "locks" in f"{url} {rest.get('params')}"
+        is_read = method == "GET" or url.endswith((":getIamPolicy", ":test")) or is_lock
         if answer.ok and not is_read and write not in self._written:
             self._written.add(write)
             self._is_dead = len(self._written) % 5 == 0

@@ -12,6 +12,9 @@ from deployment.engine.discovery import Request, method
 from deployment.engine.google_client import ATTEMPTS, GoogleClient, endpoint_of
 from deployment.engine.google_error import GoogleError
 from deployment.resources.firestore import DATABASE
+from tests.deployment.conftest import BARE
+from tests.deployment.stand_in.project import Project
+from tests.deployment.stand_in.session import StandInSession
 
 METRIC = method("logging", "v2", "projects.metrics.get").request("projects/p/metrics/m")
 BUDGETS = method("billingbudgets", "v1", "billingAccounts.budgets.list").request("billingAccounts/1")
@@ -157,3 +160,30 @@ def test_what_ends_in_an_error_or_never_ends_the_run(ends: str, code: str) -> No
     with pytest.raises(GoogleError) as failed:
         sent.client.await_end(DATABASE, BEGUN)
     assert failed.value.code == code
+
+
+def test_an_upload_whose_connection_breaks_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    project = Project({**BARE, "enabled": ["storage.googleapis.com"], "buckets": {"b": {}}})
+    parts: list[str] = []
+
+    class Breaking(StandInSession):
+        def request(self, method: str, url: str, **rest: Any) -> requests.Response:
+            if method == "PUT":
+                parts.append(rest["headers"]["content-range"])
+                if len(parts) == 2:
+                    raise requests.exceptions.ConnectionError("Connection aborted.")
+            return super().request(method, url, **rest)
+
+    content = bytes(range(256)) * 3000
+    client = GoogleClient(Breaking(project), "my-project", wait=lambda _: None)  # type: ignore[arg-type]
+    upload = method("storage", "v1", "objects.insert").upload(
+        "b", content, query={"name": "o", "ifGenerationMatch": "0"}, resumable=True
+    )
+    client.send(upload)
+    last = "bytes 524288-767999/768000"
+    assert parts == ["bytes 0-262143/768000", "bytes 262144-524287/768000", "bytes 262144-524287/768000", last]
+    assert project.state["objects"] == {"b/o": content}
+    with pytest.raises(GoogleError) as again:
+        client.send(upload)
+    assert again.value.code == "FAILED_PRECONDITION"

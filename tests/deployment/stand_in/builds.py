@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import tarfile
 from http import HTTPStatus
 
@@ -31,6 +32,7 @@ def _submit(state: Resource, place: str, body: Resource, _query: dict[str, str])
     build: Resource = {
         "name": f"projects/{NUMBER}/locations/{place.rpartition('/')[2]}/builds/b{state['count']}",
         "logUrl": f"https://console.cloud.google.com/cloud-build/builds/b{state['count']}",
+        "createTime": "2026-11-24T13:00:00Z",
         "status": "QUEUED",
     }
     if state["build_fails"]:
@@ -50,4 +52,21 @@ def _submit(state: Resource, place: str, body: Resource, _query: dict[str, str])
     return HTTPStatus.OK, {"buildOperation": operation} | ({"baseImageUri": f"{runtimes}/{base}"} if base else {})
 
 
-ACTS: dict[str, Act] = {"run.projects.locations.builds.submit": _submit}
+def _log(state: Resource, _target: str, body: Resource, _query: dict[str, str]) -> RestAnswer:
+    """The log of a build: two entries a second, of which a reader sees one more with each look."""
+    asked = re.fullmatch(
+        r'logName="projects/.+/logs/cloudbuild" AND resource\.type="build" AND resource\.labels\.build_id="(b\d+)" AND '
+        r'timestamp>="(.+)"',
+        body["filter"],
+    )
+    if asked is None or body["orderBy"] != "timestamp asc":
+        raise Invalid(f"filter: {body['filter']}")
+    state["log_looks"] += 1
+    entries = [
+        {"insertId": f"{asked[1]}-{number}", "timestamp": f"2026-11-24T13:00:{number // 2:02}Z", "textPayload": text}
+        for number, text in enumerate(state["build_log"][: state["log_looks"]])
+    ]
+    return HTTPStatus.OK, {"entries": [each for each in entries if each["timestamp"] >= asked[2]]}
+
+
+ACTS: dict[str, Act] = {"logging.entries.list": _log, "run.projects.locations.builds.submit": _submit}

@@ -76,6 +76,8 @@ def _paths(interface: str, version: str) -> list[tuple[Method, re.Pattern[str]]]
     found = []
     for method in methods(interface, version):
         match [name for name, each in method.described["parameters"].items() if each["location"] == "path"]:
+            case []:
+                found.append((method, re.compile(f"{re.escape(method.described['path'])}()")))
             case [name] if pattern := method.described["parameters"][name].get("pattern", "").strip("^$"):
                 path = re.escape(method.described["path"]).replace(re.escape(f"{{+{name}}}"), f"({pattern})")
                 found.append((method, re.compile(path)))
@@ -105,7 +107,7 @@ def answer(state: Resource, method: Method, target: str, request: RestRequest) -
         query = storage.query_of(request)
         method.request(target, request.body if "request" in method.described else None, query=query)
         if request.content is not None:
-            return storage.upload(state, target, query, request.content)
+            return storage.upload(state, target, query, request)
         if act := _ACTS.get(method.id):
             return act(state, target, request.body, query)
         return _Interface(state, method).carry_out(target, request.body, query)

@@ -22,6 +22,7 @@ _METHODS = {
     "firestore.projects.databases.documents.commit": "datastore.entities.create datastore.entities.delete",
     "firestore.projects.databases.documents.get": "datastore.entities.get",
     "firestore.projects.databases.get": "datastore.databases.getMetadata",
+    "logging.entries.list": "logging.logEntries.list",
     "pubsub.projects.subscriptions.create": "pubsub.subscriptions.create pubsub.topics.attachSubscription",
     "pubsub.projects.topics.subscriptions.list": "pubsub.topics.get",
     # https://docs.cloud.google.com/run/docs/deploying-source-code

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.deployment.stand_in.interface import INTERFACES
 from tests.deployment.stand_in.project import Project
-from tests.deployment.stand_in.rest_request import RestAnswer, RestRequest, rest_error
+from tests.deployment.stand_in.rest_request import RestAnswer, RestRequest, headers_of, rest_error
 
 
 class RestServer(ThreadingHTTPServer):
@@ -51,6 +51,7 @@ class _Request(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         _, number, interface, version, name = unquote(parts.path).split("/", 4)
         content = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        is_file = version in {"upload", "resumable"}
         if not self.headers["Authorization"].removeprefix("Bearer ").strip():
             return rest_error(HTTPStatus.UNAUTHORIZED, "UNAUTHENTICATED")
         request = RestRequest(
@@ -58,8 +59,9 @@ class _Request(BaseHTTPRequestHandler):
             version=version,
             name=name,
             query=parse_qs(parts.query),
-            body=json.loads(content or b"{}") if version != "upload" else {},
-            content=content if version == "upload" else None,
+            body=json.loads(content or b"{}") if not is_file else {},
+            content=content if is_file else None,
+            content_range=self.headers["Content-Range"] or "",
         )
         return self.server.projects[int(number)].answer(interface, request)
 
@@ -73,6 +75,8 @@ class _Request(BaseHTTPRequestHandler):
         content = json.dumps(document).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
+        for name, value in headers_of(document, f"http://{self.headers['Host']}{self.path}").items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
 

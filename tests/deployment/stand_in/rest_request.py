@@ -18,7 +18,8 @@ class RestRequest:
         name: the resource's, or the collection's.
         query: the parameters, each with all of its values.
         body: as JSON has it; empty where there is none.
-        content: a file, where that is the body.
+        content: a file, or a part of one, where that is the body.
+        content_range: which part; empty where it is no part.
     """
 
     method: str
@@ -27,9 +28,22 @@ class RestRequest:
     query: Mapping[str, list[str]] = field(default_factory=dict)
     body: Resource = field(default_factory=dict)
     content: bytes | None = None
+    content_range: str = ""
 
 
 RestAnswer = tuple[HTTPStatus, Resource]
+
+
+def headers_of(document: Resource, url: str) -> dict[str, str]:
+    """The headers of an answer about a part of a file.
+
+    Args:
+        document: the answer.
+        url: of the request.
+    """
+    if "uploadId" in document:
+        return {"location": f"{url}&upload_id={document['uploadId']}"}
+    return {"range": document["range"]} if "range" in document else {}
 
 
 def rest_error(status: HTTPStatus, code: str, message: str = "", *, reason: str = "") -> RestAnswer:

@@ -12,12 +12,15 @@ from tests.deployment.stand_in.the_project import NUMBER
 _GENERATION = "1"
 """That of each object, which nobody replaces."""
 
+_OF_UPLOAD = {"uploadType", "upload_id"}
 _PATHS = {
     ("POST", "storage/v1/b()"): "buckets.insert",
     ("GET", "storage/v1/b/([^/]+)"): "buckets.get",
     ("POST", "upload/storage/v1/b/([^/]+)/o"): "objects.insert",
     ("GET", "storage/v1/b/([^/]+)/o/(.+)"): "objects.get",
     ("DELETE", "storage/v1/b/([^/]+)/o/(.+)"): "objects.delete",
+    ("POST", "resumable/upload/storage/v1/b/([^/]+)/o"): "objects.insert",
+    ("PUT", "resumable/upload/storage/v1/b/([^/]+)/o"): "objects.insert",
 }
 
 
@@ -31,7 +34,7 @@ def method_of(request: RestRequest) -> tuple[Method, str] | None:
 
 def query_of(request: RestRequest) -> dict[str, str]:
     """The parameters of a request, with the name of the object that its path ends with."""
-    query = {name: value for name, [value] in request.query.items() if name != "uploadType"}
+    query = {name: value for name, [value] in request.query.items() if name not in _OF_UPLOAD}
     _, _, named = request.name.partition("/o/")
     return {**query, "object": named} if named else query
 
@@ -50,21 +53,29 @@ def _bucket(state: Resource, name: str, _body: Resource, _query: dict[str, str])
     return HTTPStatus.OK, state["buckets"][name]
 
 
-def upload(state: Resource, bucket: str, query: dict[str, str], content: bytes) -> RestAnswer:
-    """Keep what is sent as an object.
+def upload(state: Resource, bucket: str, query: dict[str, str], request: RestRequest) -> RestAnswer:
+    """Keep what is sent as an object, once its last part is here.
 
     Args:
         state: the project's.
         bucket: the name of the bucket.
-        query: the parameters.
-        content: what was sent.
+        query: the parameters, but for `uploadType` and `upload_id`.
+        request: what was sent.
     """
     state["buckets"][bucket]
-    name = f"{bucket}/{query['name']}"
+    name, content = f"{bucket}/{query['name']}", request.content or b""
     if query.get("ifGenerationMatch") == "0" and name in state["objects"]:
         # Without a name of the status, as Cloud Storage has it.
         message = "At least one of the pre-conditions you specified did not hold."
         return HTTPStatus.PRECONDITION_FAILED, {"error": {"code": 412, "message": message}}
+    if request.query["uploadType"] == ["resumable"]:
+        if request.method == "POST":
+            state["uploads"][name] = b""
+            return HTTPStatus.OK, {"uploadId": "1"}
+        first, last, total = map(int, re.findall(r"\d+", request.content_range))
+        content = state["uploads"][name] = state["uploads"][name][:first] + content
+        if last + 1 < total:
+            return HTTPStatus.PERMANENT_REDIRECT, {"range": f"bytes=0-{last}"}
     state["objects"][name] = content
     return HTTPStatus.OK, {"bucket": bucket, "name": query["name"], "generation": _GENERATION}
 
