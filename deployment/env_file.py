@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from deployment.options import Options
-from deployment.settings import FORMER, GIVEN, SECRETS, VARIABLES
+from deployment.settings import FORMER, GIVEN, SECRETS, VARIABLES, Settings
 from deployment.stopped import Stopped
 from functions.shared.needs import Needs
 
@@ -19,7 +19,7 @@ def given(
     options: Options, environment: Mapping[str, str], project: Path, kinds: Mapping[str, Needs]
 ) -> dict[str, str]:
     """The texts of all settings and secrets that are set, by the names of the variables."""
-    names = {*VARIABLES, FORMER, *SECRETS, *(name for needs in kinds.values() for name in needs.variables)}
+    names = _names(kinds)
     found = {name: environment[name] for name in names if name in environment}
     if options.env_file or (project / "deploy.env").is_file():
         for name, value in _read(Path(options.env_file or project / "deploy.env"), names):
@@ -34,6 +34,16 @@ def given(
     if not found.get("PROJECT_ID"):
         found["PROJECT_ID"] = environment.get("CLOUDSDK_CORE_PROJECT") or _of_gcloud()
     return {name: value for name, value in found.items() if value}
+
+
+def environment_in(file: Path, kinds: Mapping[str, Needs]) -> dict[str, str]:
+    """Where the environment of an env file is: the settings `project_id`, `region` and `prefix`."""
+    found = {name.lower(): value for name, value in _read(file, _names(kinds)) if value}
+    return {name: found.get(name, Settings.model_fields[name].default) for name in ("project_id", "region", "prefix")}
+
+
+def _names(kinds: Mapping[str, Needs]) -> set[str]:
+    return {*VARIABLES, FORMER, *SECRETS, *(name for needs in kinds.values() for name in needs.variables)}
 
 
 def _read(file: Path, names: Collection[str]) -> Iterator[tuple[str, str]]:

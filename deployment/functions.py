@@ -3,6 +3,7 @@
 from deployment import triggers, webhooks
 from deployment.cloud_run.builds import Source
 from deployment.cloud_run.comparison import Wanted
+from deployment.cloud_run.other_environment import image_of
 from deployment.cloud_run.running import is_there, remove_service, running_variable
 from deployment.cloud_run.service import deploy_services
 from deployment.cloud_run.sources import Files, function_source
@@ -53,7 +54,8 @@ def wanted_service(run: Run, name: str, files: Files, *, function: str = "", can
         )
 
     source = Source(service=settings.function(name), files=files, function=function)
-    return Wanted(name=name, source=source, configure=configure, canary=canary)
+    image = image_of(run, name, source)
+    return Wanted(name=name, source=source, image=image, configure=configure, canary=canary)
 
 
 def _function(run: Run, name: str) -> Wanted:

@@ -23,6 +23,7 @@ class Options:
 
     Attributes:
         only: a step or a function; empty for all.
+        image_from: the env file of the environment whose images are deployed; empty to build them here.
         canary: percent of the traffic; 0 for none.
         canary_minutes: how long the canary is compared.
         release: promote or rollback; empty for a deployment.
@@ -36,6 +37,7 @@ class Options:
     only: str = ""
     deployer: str = ""
     plan_json: str = ""
+    image_from: str = ""
     canary: int = 0
     canary_minutes: int = 0
     release: str = ""
@@ -113,6 +115,7 @@ def options_of(arguments: Sequence[str], program: tuple[str, ...] = ("./deploy.s
 
 
 _VALUED = {"project", "region", "env_file", "queues", "only", "deployer", "canary", "canary_minutes", "plan_json"}
+_VALUED |= {"image_from"}
 _FLAGS = {each.name for each in fields(Options)} - _VALUED - {"release", "again"}
 
 
@@ -158,5 +161,7 @@ def _conflicts(o: Options) -> Iterator[tuple[bool, str]]:
     yield bool(o.release and deploys), alone
     has_revisions = o.only in ("", "functions", *FUNCTIONS)
     yield bool(o.canary or o.release) and not has_revisions, f"--only={o.only}: only functions have revisions."
+    deploys_none = bool(o.release) or o.teardown or o.bootstrap or not o.stages
+    yield bool(o.image_from) and deploys_none, "--image-from goes with what deploys functions or the console."
     others = o.teardown or o.check or o.bootstrap
     yield bool(o.canary) and others, "--canary does not go with --teardown, --check or --bootstrap."

@@ -266,6 +266,7 @@ class Settings(_Checked):
     console_viewers: _Words = ()
     deployer: str = ""
     extra_members: _Words = ()
+    image_readers: _Words = ()
     smoke_test_address: str = ""
 
     @field_validator("restored_at")
@@ -561,6 +562,9 @@ def _wrong_of_console(settings: Settings) -> Iterator[str]:
     for member in settings.console_operators:
         if not re.fullmatch(email, member):
             yield f"CONSOLE_OPERATORS: {member} is not an e-mail address."
+    for member in settings.image_readers:
+        if not re.fullmatch(_RULES["deployer"][0], member):
+            yield f"IMAGE_READERS: {member} is {_RULES['deployer'][1]}"
     for member in settings.console_viewers:
         if not re.fullmatch(f"{email}|{group}|domain:[a-z0-9.-]+", member):
             yield f"CONSOLE_VIEWERS: {member} is none of ada@example.com, group:team@example.com, domain:example.com."

@@ -59,10 +59,17 @@ class Image:
     Attributes:
         uri: the image, by its digest.
         base: the image beneath it that Google patches without a deployment; empty where there is none.
+        source: where the archive is that it was built of, such as gs://b/o; empty where that is not known.
     """
 
     uri: str
     base: str
+    source: str = ""
+
+
+def archive_of(settings: Settings, source: Source) -> str:
+    """Where the archive of a source is uploaded."""
+    return f"gs://{settings.sources}/{source.object_name}"
 
 
 def build_config(settings: Settings, source: Source) -> Resource:
@@ -135,7 +142,7 @@ def build(run: Run, source: Source) -> Image:
         built = _await_end(run, source, submitted["buildOperation"]["metadata"]["build"], last)
         if built["status"] == "SUCCESS":
             uri = f"{build_config(run.settings, source)['imageUri']}@{built['results']['images'][0]['digest']}"
-            return Image(uri=uri, base=submitted.get("baseImageUri", ""))
+            return Image(uri=uri, base=submitted.get("baseImageUri", ""), source=archive_of(run.settings, source))
         if built.get("failureInfo", {}).get("type") not in _PASSING:
             break
         run.client.wait(min(FIRST_WAIT_SECONDS << attempt, LONGEST_WAIT_SECONDS))

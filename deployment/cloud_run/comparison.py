@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from deployment.cloud_run.builds import Image, Source, build_config
+from deployment.cloud_run.builds import Image, Source, archive_of, build_config
 from deployment.cloud_run.traffic import Function, State
 from deployment.engine.declared import Declared, merged, top_of
 from deployment.engine.differences import differences
@@ -31,12 +31,14 @@ class Wanted:
     Attributes:
         name: such as worker, or console.
         configure: says how it runs, but for its image: a version of a secret may get its number only once it is there.
+        image: that of another environment; None for one that is built here.
         canary: the percentage of the traffic that a new revision gets; 0 for all.
     """
 
     name: str
     source: Source
     configure: Callable[[], Resource] = field(repr=False)
+    image: Image | None = None
     canary: int = 0
 
 
@@ -180,7 +182,7 @@ class Comparison:
         }
         return {
             "labels": labels,
-            "buildConfig": {"sourceLocation": f"gs://{run.settings.sources}/{source.object_name}"},
+            "buildConfig": {"sourceLocation": (self.image and self.image.source) or archive_of(run.settings, source)},
             # It has a name, so that a canary gets its share by the request that makes it.
             "template": {"labels": labels, "revision": self._next_revision},
         }
@@ -203,10 +205,12 @@ def deployed_image(settings: Settings, source: Source, service: Resource) -> Ima
     base = built.get("baseImage", "")
     is_other = any(differences({**built, "baseImage": base.rpartition("/")[2]}, wanted))
     # Older versions leave no annotation.
-    uri: str = service.get("annotations", {}).get(_IMAGE) or container.get("image", "")
-    if is_other or _hash_label(service) != source.hash or not uri.startswith(f"{wanted['imageUri']}@sha256:"):
+    uri: str = service.get("annotations", {}).get(_IMAGE, "")
+    if not uri and (image := container.get("image", "")).startswith(f"{wanted['imageUri']}@sha256:"):
+        uri = image
+    if is_other or _hash_label(service) != source.hash or not uri:
         return None
-    return Image(uri=uri, base=base)
+    return Image(uri=uri, base=base, source=built.get("sourceLocation", ""))
 
 
 def _hash_label(service: Resource) -> str:

@@ -47,6 +47,7 @@ def deploy_services(run: Run, wanted: Sequence[Wanted], *, before: Callable[[], 
 
 
 def _compare(run: Run, wanted: Wanted, service: Resource | None, image: Image | None = None) -> Comparison:
+    image = image or wanted.image
     if service is None:
         return Comparison(run=run, wanted=wanted, function=None, image=image)
     function = Function(wanted.name, service)

@@ -111,7 +111,10 @@ def repository(settings: Settings) -> list[Declared]:
             parent=settings.place,
             id=name,
             at_first={"format": "DOCKER", "description": "Images of the report pipeline's functions"},
-            grants=(Grant(role="roles/artifactregistry.writer", member=settings.member("build")),),
+            grants=(
+                Grant(role="roles/artifactregistry.writer", member=settings.member("build")),
+                *(Grant(role="roles/artifactregistry.reader", member=member) for member in settings.image_readers),
+            ),
             in_gcloud=f"artifacts repositories {name} --location={settings.region}",
         )
     ]

@@ -93,14 +93,16 @@ def callers(settings: Settings) -> list[Declared]:
 
 
 def service(settings: Settings, name: str, *grants: Grant) -> Declared:
-    """What a service grants: nobody else calls it without an account."""
+    """What a service grants: nobody else calls it without an account. Who deploys its image elsewhere sees which it
+    is."""
     own = settings.function(name)
+    sees = [Grant(role="roles/run.viewer", member=each) for each in settings.image_readers]
     return Declared(
         what=what_of(settings, name),
         kind=SERVICE,
         parent=settings.place,
         id=own,
-        grants=grants,
+        grants=(*grants, *sees),
         takes_back=lambda grant: grant.role == CALLS and grant.member in ANYBODY,
         in_gcloud=f"run services {own} --region={settings.region}",
         policy_alone=True,

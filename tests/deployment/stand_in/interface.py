@@ -22,6 +22,7 @@ from tests.deployment.stand_in.the_project import NUMBER, is_visible
 
 INTERFACES = (
     *("artifactregistry", "billingbudgets", "cloudbilling", "cloudbuild", "cloudfunctions", "cloudquotas"),
+    "containeranalysis",
     *("cloudresourcemanager", "cloudscheduler", "cloudtasks", "eventarc", "firebaserules", "firestore", "iam", "iap"),
     *("logging", "monitoring", "pubsub", "run", "secretmanager", "serviceusage", "storage"),
 )

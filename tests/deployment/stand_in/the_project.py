@@ -22,6 +22,8 @@ def is_visible(state: Resource, member: str) -> bool:
         return True
     if "@gcp-sa-" in email:
         return email in state["agents"]
+    if not email.endswith(f"@{'.'.join(reversed(state['project'].split(':')))}.iam.gserviceaccount.com"):
+        return True  # another project's
     if f"projects/{state['project']}/serviceAccounts/{email}" not in state["resources"]:
         return False
     if state["young"].get(email, 0) > 0:
