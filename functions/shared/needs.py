@@ -13,7 +13,7 @@
     pdf: true
     owner: reports-team@example.com
     choices: {cadences: [daily, weekly], hours: [5, 6, 7]}
-    next: 5
+    next: {percent: 5, for: [u42, u17/weekly, jane@example.com]}
 
 The worker reads it at start, `./reports lock` the packages, and deploy.sh the rest (docs/guides/python-reports.md).
 PyYAML is imported only where there is a file to read: most workers have none.
@@ -99,6 +99,19 @@ class Role:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NextVersion:
+    """Who gets the next version of a kind.
+
+    Attributes:
+        percent: how many percent of the subscriptions.
+        chosen: who else does: users, subscriptions as USER/SUBSCRIPTION, and addresses.
+    """
+
+    percent: int = 0
+    chosen: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Needs:
     """What one kind needs.
 
@@ -113,7 +126,7 @@ class Needs:
             empty.
         cadences: which ones recipients choose from on their page; empty: all.
         hours: likewise, 0 to 23.
-        next_percent: how many percent of the subscriptions get the next version of the kind; None where there is none.
+        next: who gets the next version of the kind; None where nobody does.
     """
 
     settings: Mapping[str, Setting] = field(default_factory=dict)
@@ -124,7 +137,7 @@ class Needs:
     owner: str = ""
     cadences: tuple[str, ...] = ()
     hours: tuple[int, ...] = ()
-    next_percent: int | None = None
+    next: NextVersion | None = None
 
     @property
     def variables(self) -> dict[str, Setting | Secret]:
@@ -241,7 +254,7 @@ class _Reader:
         choices: dict[str, yaml.Node] = {}
         if "choices" in parts:
             choices = self._mapping(parts["choices"], "{cadences: …, hours: …}", {"cadences", "hours"})
-        share = parts.get("next") or parts.get("canary")  # its name in version 0.1.0
+        following = parts.get("next") or parts.get("canary")  # its name in version 0.1.0
         packages = map(self._package, self._sequence(parts.get("packages"), "a list of packages"))
         pdf = "pdf" in parts and self._is_true(parts["pdf"])
         return Needs(
@@ -253,7 +266,7 @@ class _Reader:
             owner=self._owner(parts["owner"], secrets) if "owner" in parts else "",
             cadences=tuple(map(self._cadence, self._sequence(choices.get("cadences"), "a list of cadences"))),
             hours=tuple(map(self._hour, self._sequence(choices.get("hours"), "a list of hours"))),
-            next_percent=self._next_percent(share, folder) if share else None,
+            next=self._next(following, folder) if following else None,
         )
 
     def _variables(self, node: "yaml.Node | None", value: str) -> Iterator[tuple[str, str, str | None]]:
@@ -326,12 +339,26 @@ class _Reader:
             self.fail(node, f"hours: must be whole numbers, 0 to 23, not {text}")
         return int(text)
 
-    def _next_percent(self, node: "yaml.Node", folder: Path) -> int:
+    def _next(self, node: "yaml.Node", folder: Path) -> NextVersion:
+        import yaml
+
+        is_number = isinstance(node, yaml.ScalarNode)
+        parts = {"percent": node} if is_number else self._mapping(node, "{percent: …, for: […]}", {"percent", "for"})
+        chosen = self._sequence(parts.get("for"), "a list of users, subscriptions and addresses")
+        found = NextVersion(
+            percent=self._percent(parts["percent"]) if "percent" in parts else 0,
+            chosen=frozenset(
+                self._text(each, "for: must be texts: users, USER/SUBSCRIPTION, addresses") for each in chosen
+            ),
+        )
+        if not (folder / NEXT_FOLDER).is_dir():
+            self.fail(node, f"next: there is no next version, which is a folder {NEXT_FOLDER} beside this file")
+        return found
+
+    def _percent(self, node: "yaml.Node") -> int:
         text = self._text(node, "next: must be a number")
         if not re.fullmatch(r"[1-9][0-9]?|100", text):
             self.fail(node, f"next: must be a whole number of percent, 1 to 100, not {text}")
-        if not (folder / NEXT_FOLDER).is_dir():
-            self.fail(node, f"next: there is no next version, which is a folder {NEXT_FOLDER} beside this file")
         return int(text)
 
     def _mapping(self, node: "yaml.Node", what: str, known: Collection[str]) -> "dict[str, yaml.Node]":

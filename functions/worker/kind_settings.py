@@ -10,7 +10,7 @@ from functions.shared.logging import hide
 from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, Settings, WorkerSettings
 from functions.worker.mail.provider import PROVIDER_SETTINGS
 from report_kit.kind_folders import folder
-from report_kit.next_version import NextPercents
+from report_kit.next_version import NextVersions
 
 KINDS = folder()
 
@@ -88,6 +88,6 @@ def load_kind_settings(declared: Mapping[str, needs.Needs], variables: Mapping[s
     return found
 
 
-def next_percents(declared: Mapping[str, needs.Needs]) -> NextPercents:
+def next_versions(declared: Mapping[str, needs.Needs]) -> NextVersions:
     """The kinds that have a next version."""
-    return {kind: each.next_percent for kind, each in declared.items() if each.next_percent is not None}
+    return {kind: each.next for kind, each in declared.items() if each.next is not None}

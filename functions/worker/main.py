@@ -12,9 +12,10 @@ import structlog
 
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.firestore.database import firestore_database
-from functions.shared.firestore.delivery_store import DeliveryStore
+from functions.shared.firestore.delivery_store import DeliveryStore, TaskDocuments
 from functions.shared.logging import configure_logging
 from functions.shared.mail.brand import Brand
+from functions.shared.records.recipients import recipients
 from functions.shared.records.report_task import ReportTask
 from functions.shared.records.subscription import SubscriptionDefaults
 from functions.shared.serving.answer import Answer, answer_by_route, json_answer
@@ -27,7 +28,7 @@ from functions.worker.attempt_end import AttemptEnd
 from functions.worker.firestore_user_data import FirestoreUserData
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
-from functions.worker.kind_settings import load_kind_settings, load_needs, next_percents
+from functions.worker.kind_settings import load_kind_settings, load_needs, next_versions
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.provider import load_with_provider
 from functions.worker.outcome_inquiry import OutcomeInquiry
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 _settings, _provider = load_with_provider(WorkerSettings)
 _needs = load_needs()
 _kind_settings = load_kind_settings(_needs, os.environ)
-_next_percents = next_percents(_needs)
+_next_versions = next_versions(_needs)
 configure_logging("worker", _settings.log_level)
 configure_server()
 _logger = structlog.get_logger()
@@ -109,7 +110,7 @@ def _send_report() -> SendReport:
             time_limit=TimeLimit(_give_way),
             database=database,
             settings=_kind_settings,
-            next_percents=_next_percents,
+            next_versions=_next_versions,
         ),
         inquiry=OutcomeInquiry(mail_record, _provider.delivery_lookup(), _settings.on_unknown_outcome),
         now=_now,
@@ -120,8 +121,16 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _variant_of(task: ReportTask) -> str:
-    variant = variant_of(task.kind, task.user_id, task.subscription_id, _next_percents)
+def _variant_of(task: ReportTask, documents: TaskDocuments) -> str:
+    delivery, user, subscription = documents
+    variant = variant_of(
+        task.kind,
+        task.user_id,
+        task.subscription_id,
+        _next_versions,
+        addresses=[each.address for each in recipients(subscription, user)] if subscription else [],
+        by_next=delivery is not None and delivery.by_next,
+    )
     return variant.value if variant else ""
 
 

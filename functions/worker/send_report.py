@@ -153,7 +153,7 @@ class SendReport:
         if left is None:
             return work, Skip(reason=SkipReason.COVERED)
         work = work._replace(period=left)
-        built = self._build(work.task, subscriber, left, timer)
+        built = self._build(work, subscriber, left, timer)
         if not isinstance(built, Mail):
             return work, built
         return self._hand_over(work, self._repeating.first(work, built) or built, timer)
@@ -166,7 +166,7 @@ class SendReport:
         made = self._repeating.again(stored)
         if made is None and work.period is not None:
             # They are too large for the delivery. The same data make the same report, and so the same requests.
-            built = self._build(work.task, subscriber, work.period, timer)
+            built = self._build(work, subscriber, work.period, timer)
             if isinstance(built, Retry):
                 return work, built
             made = self._repeating.again(stored, built) if isinstance(built, Mail) else None
@@ -180,10 +180,11 @@ class SendReport:
         return self._repeating.stored_in(delivery) is not None
 
     def _build(
-        self, task: ReportTask, subscriber: Subscriber, period: Period, timer: AttemptTimer
+        self, work: TaskDelivery, subscriber: Subscriber, period: Period, timer: AttemptTimer
     ) -> Mail | Skip | Retry | GiveUp:
         with timer.part("build"):
-            return self._builder.build(task, subscriber, period, elapsed=timer.seconds)
+            by_next = work.delivery is not None and work.delivery.by_next
+            return self._builder.build(work.task, subscriber, period, elapsed=timer.seconds, by_next=by_next)
 
     def _hand_over(self, work: TaskDelivery, outgoing: Mail | MadeRequests, timer: AttemptTimer) -> _End:
         """Claim the delivery, and hand over its mail: as it was built, or as requests that can be made again."""

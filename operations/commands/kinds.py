@@ -9,9 +9,9 @@ import typer
 from operations.commands.group import AsJson, WithAddresses, duration, session
 from operations.output import Output
 
-_COLUMNS = ("kind", "owner", "next_percent", "variant", "sent", "skipped", "dead", "failure_rate")
+_COLUMNS = ("kind", "owner", "next_percent", "next_for", "variant", "sent", "skipped", "dead", "failure_rate")
 _SINCE = timedelta(days=7)
-_OPTIONAL = {"owner", "next_percent", "variant", "sent", "skipped", "dead", "failure_rate"}
+_OPTIONAL = {"owner", "next_percent", "next_for", "variant", "sent", "skipped", "dead", "failure_rate"}
 
 
 def kinds(
@@ -35,9 +35,10 @@ def kinds(
         needs = declared.get(kind)
         owner = needs.owner if needs else ""
         shown = owner if with_addresses or "@" not in owner else "[address]"
-        percent = needs.next_percent if needs else None
-        row: dict[str, Any] = {**dict.fromkeys(_COLUMNS), "kind": kind, "owner": shown or None, "next_percent": percent}
-        if percent is None:
+        row: dict[str, Any] = {**dict.fromkeys(_COLUMNS), "kind": kind, "owner": shown or None}
+        if needs and needs.next:
+            row |= {"next_percent": needs.next.percent, "next_for": len(needs.next.chosen) or None}
+        else:
             rows.append(row)
             continue
         for figures in count_variants(current.firestore, kind, since=datetime.now(UTC) - (since or _SINCE)):

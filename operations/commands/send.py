@@ -46,10 +46,14 @@ def send(
             help="Send a test, marked as one, to this address alone: no delivery, and nothing changes.",
         ),
     ] = None,
+    by_next: Annotated[
+        bool, typer.Option("--next", help="Have the kind's next version make it, whoever gets that.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Send a report of one subscription now: the one that is due, or one of the time since the last."""
     from operations.deliveries.send_now import send_now
+    from operations.previews.preview import require_next_version
     from operations.subscriptions.subscriptions import Subscriptions
     from operations.users.users import Users
 
@@ -60,13 +64,21 @@ def send(
     current = session(ctx)
     output = Output(as_json=as_json)
     if to is not None:
-        _send_test(current, user_id, subscription, to, output)
+        _send_test(current, user_id, subscription, to, output, by_next=by_next)
         return
     whose = Users(current.firestore).get(user_id)
     which = Subscriptions(current.firestore, current.defaults).find(user_id, subscription)
+    if by_next:
+        require_next_version(which.kind)
     queue = current.queue_of(user_id)
     sending = send_now(
-        whose, which, database=current.firestore, defaults=current.defaults, queue=queue, now=datetime.now(UTC)
+        whose,
+        which,
+        database=current.firestore,
+        defaults=current.defaults,
+        queue=queue,
+        now=datetime.now(UTC),
+        by_next=by_next,
     )
     if as_json:
         output.json(
@@ -89,11 +101,13 @@ def send(
     )
 
 
-def _send_test(current: Session, user_id: str, subscription_id: str | None, address: str, output: Output) -> None:
+def _send_test(
+    current: Session, user_id: str, subscription_id: str | None, address: str, output: Output, *, by_next: bool
+) -> None:
     from functions.shared.records.delivery import SkipReason
     from operations.previews.send_test import send_test_report
 
-    sent = send_test_report(current, user_id, subscription_id, address)
+    sent = send_test_report(current, user_id, subscription_id, address, by_next=by_next)
     about = {
         "user_id": user_id,
         "subscription_id": sent.subscription.id,

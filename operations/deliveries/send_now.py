@@ -45,6 +45,7 @@ def send_now(
     defaults: SubscriptionDefaults,
     queue: TaskQueue,
     now: datetime,
+    by_next: bool = False,
 ) -> EnqueuedReport:
     """Enqueue a subscription's report.
 
@@ -59,9 +60,10 @@ def send_now(
         defaults: what a subscription's document does not say.
         queue: where the task goes.
         now: the present, in UTC.
+        by_next: whether the next version of the kind is to make it.
 
     Raises:
-        OperatorError: the worker would send nothing, or the queue refuses the task.
+        OperatorError: the worker would send nothing, or is sending it already, or the queue refuses the task.
         google.api_core.exceptions.GoogleAPIError: Firestore or the queue did not answer or refused.
     """
     now = now.replace(microsecond=0)
@@ -73,7 +75,8 @@ def send_now(
     if delivery and delivery.is_final:
         task, delivery = task_due_at(now), None
     new = NewTask(task_id(task.delivery_id, f"send{run_id(now)}"), task.to_json())
-    noted = _note(deliveries, TaskDocuments(delivery, user, subscription), task, new.task_id, now)
+    note = Noted(new.task_id, by_next) if delivery is None else TaskMade(new.task_id, by_next)
+    noted = _note(deliveries, TaskDocuments(delivery, user, subscription), task, note, now)
     [outcome] = queue.enqueue([new])
     if not (outcome.is_created or outcome.is_known):
         if delivery is None:
@@ -84,7 +87,9 @@ def send_now(
     )
 
 
-def _note(deliveries: DeliveryStore, documents: TaskDocuments, task: ReportTask, name: str, now: datetime) -> Delivery:
+def _note(
+    deliveries: DeliveryStore, documents: TaskDocuments, task: ReportTask, note: Noted | TaskMade, now: datetime
+) -> Delivery:
     """Note the delivery, with the name of its task: should the task die without a trace, the dispatcher finds it.
 
     In the same commit the subscription becomes due for it: a worker sends only the report that its subscription is due
@@ -94,6 +99,8 @@ def _note(deliveries: DeliveryStore, documents: TaskDocuments, task: ReportTask,
     assert subscription is not None  # noqa: S101  it is the caller's
     if delivery and delivery.state is not DeliveryState.PENDING:
         # One that a worker has claimed stays as it is: the worker's next write is conditional on that.
+        if note.by_next:
+            raise OperatorError(f"A worker has begun to send this report already: {task.delivery_id}.")
         return delivery
     schedule, move = subscription.schedule(user), None
     if subscription.next_report_at == task.due_at:
@@ -102,10 +109,9 @@ def _note(deliveries: DeliveryStore, documents: TaskDocuments, task: ReportTask,
         move = partial(_due_now, read=subscription.version, now=now)
     else:
         raise OperatorError(f"The reports of {task.user_id}/{task.subscription_id} cover everything until now.")
-    event = TaskMade(name) if delivery else Noted(name)
     period = None if delivery else period
     try:
-        return deliveries.write(task, documents, event, Occasion(now, period), move=move)
+        return deliveries.write(task, documents, note, Occasion(now, period), move=move)
     except DeliveryChanged:
         raise _changed(subscription) from None
 

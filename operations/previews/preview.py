@@ -25,6 +25,7 @@ from functions.shared.mail.brand import Brand
 from functions.shared.project_files import own_catalogs
 from functions.shared.records.contract import describe_validation_error
 from functions.shared.records.ids import delivery_id, run_id
+from functions.shared.records.recipients import recipients
 from functions.shared.records.subscription import Subscription
 from functions.shared.records.user import User
 from functions.shared.settings import MailSettings
@@ -234,8 +235,26 @@ def build(
 
 def _variant(kind: str, user: User, subscription: Subscription, *, is_live: bool) -> next_version.Variant | None:
     """The version of the kind that the worker would use; for a sample, the current one."""
-    percent = known_needs().get(kind, needs.Needs()).next_percent if is_live else None
-    return next_version.variant_of(kind, user.id, subscription.id, {} if percent is None else {kind: percent})
+    following = known_needs().get(kind, needs.Needs()).next if is_live else None
+    return next_version.variant_of(
+        kind,
+        user.id,
+        subscription.id,
+        {kind: following} if following else {},
+        addresses=[each.address for each in recipients(subscription, user)],
+    )
+
+
+def require_next_version(kind: str) -> None:
+    """See that the worker may be asked for the next version of a kind.
+
+    Raises:
+        OperatorError: the kind declares none here.
+    """
+    if not known_needs().get(kind, needs.Needs()).next:
+        raise OperatorError(
+            f"The kind {kind} has no next version that is deployed: next in its needs.yaml says who gets it."
+        )
 
 
 def send_test(mail: Mail, address: str, variables: Mapping[str, str | None]) -> str:

@@ -34,7 +34,9 @@ class SentTest:
     nothing: previews.NothingToSend | None = None
 
 
-def send_test_report(session: Session, user_id: str, subscription_id: str | None, address: str) -> SentTest:
+def send_test_report(
+    session: Session, user_id: str, subscription_id: str | None, address: str, *, by_next: bool = False
+) -> SentTest:
     """Send a report as a test: no delivery, and nothing changes.
 
     Args:
@@ -42,6 +44,7 @@ def send_test_report(session: Session, user_id: str, subscription_id: str | None
         user_id: whose report.
         subscription_id: the subscription; None for the only one.
         address: who gets it.
+        by_next: whether the next version of the kind makes it, whoever gets that.
 
     Raises:
         OperatorError: there is no such user or subscription, the report cannot be built, or the provider refuses it.
@@ -51,7 +54,8 @@ def send_test_report(session: Session, user_id: str, subscription_id: str | None
     variables = previews.provider_variables(session.target.find, session.find_secret)
     settings = previews.test_settings(variables)
     covered = next_period(which, which.schedule(whose), datetime.now(UTC))
-    mail = build_live(session, whose, which, covered, settings=settings, delivery=f"test-{secrets.token_hex(8)}")
+    delivery = f"test-{secrets.token_hex(8)}"
+    mail = build_live(session, whose, which, covered, settings=settings, delivery=delivery, is_next=by_next)
     if isinstance(mail, previews.NothingToSend):
         return SentTest(subscription=which, period=covered, nothing=mail)
     return SentTest(

@@ -17,6 +17,7 @@ def build_live(
     *,
     settings: MailSettings | None = None,
     delivery: str | None = None,
+    is_next: bool = False,
 ) -> previews.MadeReport:
     """Build the mail of a report as it would be sent.
 
@@ -27,6 +28,7 @@ def build_live(
         period: what the report covers.
         settings: of the mail; None for those that the worker has.
         delivery: the id that the mail carries; None for that of the delivery that would send it.
+        is_next: whether it is made by the kind's next version, also if the subscription would not get it.
 
     Raises:
         OperatorError: the kind fails, or a variable has no value.
@@ -43,4 +45,5 @@ def build_live(
         database=database,
         variables=kind_variables(session, subscription.kind, sample=False),
         delivery=delivery,
+        is_next=is_next,
     )

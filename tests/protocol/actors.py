@@ -104,7 +104,9 @@ class _Builder(ReportBuilder):
     def __init__(self) -> None:
         pass
 
-    def build(self, task: ReportTask, subscriber: Subscriber, period: Period, *, elapsed: float) -> Mail:
+    def build(
+        self, task: ReportTask, subscriber: Subscriber, period: Period, *, elapsed: float, by_next: bool = False
+    ) -> Mail:
         told = f"{period.start.isoformat()} {period.end.isoformat()}"
         return Mail(recipients=[MailRecipient(subscriber.user.email)], subject=told, text="", html="", arguments={})
 

@@ -94,7 +94,8 @@ class DeliveryStore:
         database: the Firestore database.
         defaults: what a subscription's document does not say.
         restored_at: the deployment's RESTORED_AT; None where Firestore was not restored, or that does not matter.
-        variant_of: which version of its kind makes a task's report; empty where the kind has no next version.
+        variant_of: which version of its kind makes a task's report, by what was read of it; empty where the kind has no
+            next version.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class DeliveryStore:
         defaults: SubscriptionDefaults,
         *,
         restored_at: datetime | None = None,
-        variant_of: Callable[[ReportTask], str] = lambda task: "",
+        variant_of: Callable[[ReportTask, TaskDocuments], str] = lambda task, documents: "",
     ) -> None:
         self._database = database
         self.letters = LetterStore(database)
@@ -220,10 +221,11 @@ class DeliveryStore:
             functions.shared.records.delivery_table.CannotHappen: the delivery is not in a state in which this happens.
         """
         before, user, subscription = documents
+        variant = self._variant_of(task, documents)
         for turns_left in reversed(range(_MOST_TURNS)):
-            fields = written(before, event, task=task, **on._asdict())
+            fields = written(before, event, task=task, **on._asdict()) | ({"variant": variant} if variant else {})
             moved = move(user, subscription) if move and subscription else {}
-            writes = [self._write_of(task, before, fields)]
+            writes = [_write_of(task, before, fields)]
             if subscription and moved:
                 writes.append(update(_subscription(task), moved, subscription.version))
             try:
@@ -308,7 +310,7 @@ class DeliveryStore:
         fields = {
             task: written(before, event, task=task, **on._asdict()) for task, (before, event, on) in changes.items()
         }
-        writes = [self._write_of(task, before, fields[task]) for task, (before, _, _) in changes.items()]
+        writes = [_write_of(task, before, fields[task]) for task, (before, _, _) in changes.items()]
         errors = self._database.write_each(writes)
         if failed := next((each for each in errors if each and not isinstance(each, ChangedMeanwhile)), None):
             raise failed
@@ -327,13 +329,6 @@ class DeliveryStore:
 
     def _as_it_counts(self, found: FoundDocument, task: ReportTask) -> Delivery | None:
         return Delivery.as_it_counts(Delivery.from_snapshot(found), task, restored_at=self._restored_at)
-
-    def _write_of(self, task: ReportTask, before: Delivery | None, fields: Mapping[str, Any]) -> Write:
-        if variant := self._variant_of(task):
-            fields = {**fields, "variant": variant}
-        if before is None or before.version is None:
-            return create(_delivery(task), fields)
-        return update(_delivery(task), fields, before.version)
 
 
 def erase(database: Database, found: Sequence[FoundDocument]) -> None:
@@ -362,3 +357,9 @@ def _is_as_written(delivery: Delivery, fields: Mapping[str, Any], before: Delive
     """Whether a delivery has the state, the owner and the time that a write gave it."""
     owner = fields.get("owner", before and before.owner) or ""
     return (delivery.state, delivery.owner, delivery.updated_at) == (fields["state"], owner, fields["updated_at"])
+
+
+def _write_of(task: ReportTask, before: Delivery | None, fields: Mapping[str, Any]) -> Write:
+    if before is None or before.version is None:
+        return create(_delivery(task), fields)
+    return update(_delivery(task), fields, before.version)

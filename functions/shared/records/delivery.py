@@ -100,6 +100,7 @@ class Delivery(NamedTuple):
             document has no valid one.
         kind: which report.
         variant: which version of the kind made it, `current` or `next`; empty if the kind has no next version.
+        by_next: whether an operator has asked for the next version of the kind.
         attempts: how often a worker has claimed it.
         history: its attempts and its other changes of state, the oldest first: the newest MOST_ATTEMPTS of them.
         last_attempt_at: when the latest attempt that wrote something began.
@@ -137,6 +138,7 @@ class Delivery(NamedTuple):
     shard: int | None = None
     kind: str = ""
     variant: str = ""
+    by_next: bool = False
     attempts: int = 0
     history: tuple[DeliveryAttempt, ...] = ()
     last_attempt_at: datetime | None = None

@@ -39,13 +39,15 @@ class Noted(NamedTuple):
     Attributes:
         task_name: the id of the task that an operator makes. A run knows only the tasks of runs: from this it learns of
             an operator's task, and asks the queue whether it still holds that task.
+        by_next: whether the next version of the kind is to make the report.
     """
 
     task_name: str = ""
+    by_next: bool = False
 
     def fields(self, before: Delivery | None) -> dict[str, Any]:
         """See written."""
-        return {"task": self.task_name} if self.task_name else {}
+        return ({"task": self.task_name} if self.task_name else {}) | _asked(by_next=self.by_next)
 
 
 class Rescued(NamedTuple):
@@ -259,13 +261,15 @@ class TaskMade(NamedTuple):
 
     Attributes:
         task_name: the id of the task.
+        by_next: whether the next version of the kind is to make the report.
     """
 
     task_name: str
+    by_next: bool = False
 
     def fields(self, before: Delivery | None) -> dict[str, Any]:
         """See written."""
-        return {"task": self.task_name}
+        return {"task": self.task_name} | _asked(by_next=self.by_next)
 
 
 Event = (
@@ -486,6 +490,10 @@ def _error_of(event: Event) -> str:
             return failure.error
         case _:
             return ""
+
+
+def _asked(*, by_next: bool) -> dict[str, Any]:
+    return {"by_next": True} if by_next else {}
 
 
 def _final(owner: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from functions.shared.needs import Needs
+from functions.shared.needs import Needs, NextVersion
 from operations.previews import preview
 from tests.operations.integration.conftest import Project
 from tests.seeding import seed
@@ -30,7 +30,10 @@ def seed_deliveries(project: Project, *, kind: str, variant: str | None, at: dat
 
 @pytest.fixture
 def needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    declared = {"sales": Needs(owner="team@corp.example", next_percent=5), "usage": Needs(owner="USAGE_SLACK")}
+    declared = {
+        "sales": Needs(owner="team@corp.example", next=NextVersion(percent=5, chosen=frozenset({"u7"}))),
+        "usage": Needs(owner="USAGE_SLACK"),
+    }
     monkeypatch.setattr(preview, "known_kinds", lambda: ("activity", "sales", "usage"))
     monkeypatch.setattr(preview, "known_needs", lambda: declared)
 
@@ -44,8 +47,8 @@ def test_both_versions_are_counted_side_by_side(project: Project) -> None:
     seed_deliveries(project, kind="activity", variant="next", sent=7)
     answer = project.reports("kinds", "--json")
     assert (answer.status, answer.err) == (0, "")
-    plain = dict.fromkeys(("owner", "next_percent", "variant", "sent", "skipped", "dead", "failure_rate"))
-    sales = {"kind": "sales", "owner": "[address]", "next_percent": 5}
+    plain = dict.fromkeys(("owner", "next_percent", "next_for", "variant", "sent", "skipped", "dead", "failure_rate"))
+    sales = {"kind": "sales", "owner": "[address]", "next_percent": 5, "next_for": 1}
     assert answer.json == [
         {"kind": "activity", **plain},
         {**sales, "variant": "current", "sent": 9, "skipped": 2, "dead": 1, "failure_rate": 0.1},
@@ -68,6 +71,8 @@ def test_a_preview_is_of_the_version_that_the_subscription_gets(
 ) -> None:
     seed(project.database, "u1", next_report_at=NOW + timedelta(days=1))
     assert project.reports("preview", "u1", "--to", str(tmp_path)).status == 0
-    monkeypatch.setattr(preview, "known_needs", lambda: {"activity": Needs(next_percent=100)})
+    monkeypatch.setattr(
+        preview, "known_needs", lambda: {"activity": Needs(next=NextVersion(chosen=frozenset({"U1@example.com"})))}
+    )
     # There is no next version of this kind, so the attempt to use it fails.
     assert "activity has no next version" in project.reports("preview", "u1").err

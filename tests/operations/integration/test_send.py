@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from functions.shared.needs import Needs, NextVersion
 from functions.shared.records.ids import delivery_id
 from functions.shared.records.report_task import ReportTask
 from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
+from operations.previews import preview
 from tests.operations.integration.conftest import DUE, Project
 from tests.seeding import seed, subscription_reference, user_document, user_reference
 
@@ -78,6 +80,43 @@ def test_the_report_that_is_due_is_the_one_that_is_sent(project: Project) -> Non
     record = project.database.collection("deliveries").document(DELIVERY).get().to_dict()
     assert (record["state"], record["task"]) == ("pending", answer.json["task"])
     assert "by_hand" not in record
+
+
+@pytest.fixture
+def with_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kind `activity` has a next version."""
+    monkeypatch.setattr(preview, "known_needs", lambda: {"activity": Needs(next=NextVersion())})
+
+
+@pytest.mark.usefixtures("with_next")
+@pytest.mark.parametrize("due", [LATER, DUE])
+@pytest.mark.parametrize("waits", [False, True])
+def test_the_next_version_makes_a_report_if_the_operator_says_so(
+    project: Project, due: datetime, *, waits: bool
+) -> None:
+    seed(project.database, "u1", next_report_at=due)
+    if waits:
+        project.reports("send", "u1")
+    answer = project.reports("send", "u1", "--next", "--json")
+    assert answer.status == 0
+    record = project.database.collection("deliveries").document(answer.json["delivery_id"]).get().to_dict()
+    assert (record["task"], record["by_next"]) == (answer.json["task"], True)
+
+
+@pytest.mark.usefixtures("with_next")
+def test_no_worker_that_is_sending_already_takes_another_version(project: Project) -> None:
+    seed(project.database, "u1", next_report_at=DUE)
+    project.set_delivery(DELIVERY, state="sending")
+    answer = project.reports("send", "u1", "--next")
+    assert (answer.status, answer.err) == (1, f"A worker has begun to send this report already: {DELIVERY}.\n")
+    assert project.queued() == []
+
+
+def test_a_kind_that_has_no_next_version_is_named(project: Project) -> None:
+    seed(project.database, "u1", next_report_at=DUE)
+    answer = project.reports("send", "u1", "--next")
+    assert (answer.status, answer.err.startswith("The kind activity has no next version")) == (1, True)
+    assert project.queued() == []
 
 
 @pytest.mark.parametrize(("state", "is_noted"), [("pending", True), ("sending", False)])

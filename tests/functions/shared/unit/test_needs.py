@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from functions.shared import needs
-from functions.shared.needs import InvalidNeeds, Needs, NotSet, Role, Secret, Setting
+from functions.shared.needs import InvalidNeeds, Needs, NextVersion, NotSet, Role, Secret, Setting
 from functions.shared.times.schedule import Cadence
 
 WHOLE = """\
@@ -25,7 +25,7 @@ packages:
   - psycopg[binary]==3.3.1
 owner: SALES_TEAM_WEBHOOK
 choices: {cadences: [daily, weekly], hours: [5, 6]}
-next: 5
+next: {percent: 5, for: [u42, u17/weekly, Jane@example.com]}
 """
 
 
@@ -78,7 +78,7 @@ def test_all_that_a_kind_may_need(folder: Path) -> None:
             owner="SALES_TEAM_WEBHOOK",
             cadences=("daily", "weekly"),
             hours=(5, 6),
-            next_percent=5,
+            next=NextVersion(percent=5, chosen=frozenset({"u42", "u17/weekly", "Jane@example.com"})),
         )
     }
 
@@ -119,6 +119,10 @@ def test_all_that_a_kind_may_need(folder: Path) -> None:
         ("choices: {hours: [24]}\n", "line 1: hours: must be whole numbers, 0 to 23, not 24"),
         ("next: 0\n", "line 1: next: must be a whole number of percent, 1 to 100, not 0"),
         ("next: 7\n", "line 1: next: there is no next version, which is a folder next beside this file"),
+        ("next: [u42]\n", "line 1: must be {percent: …, for: […]}"),
+        ("next: {percent: 0}\n", "line 1: next: must be a whole number of percent, 1 to 100, not 0"),
+        ("next: {for: u42}\n", "line 1: must be a list of users, subscriptions and addresses"),
+        ("next: {for: [[u42]]}\n", "line 1: for: must be texts: users, USER/SUBSCRIPTION, addresses"),
         ("canary: 5%\n", "line 1: next: must be a whole number"),
     ],
 )

@@ -1,75 +1,68 @@
 """The next version of a kind, for some of its subscriptions."""
 
+import os
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from functions.shared.firestore.delivery_store import DeliveryStore
-from functions.shared.records.report_task import ReportTask
-from functions.worker.report_builder import ReportBuilder
-from functions.worker.time_limit import TimeLimit
-from report_kit import kinds
-from report_kit.in_memory_user_data import InMemoryUserData
-from report_kit.next_version import Variant, variant_of
-from report_kit.report import Report, Skip
-from report_kit.request import ReportRequest
-from tests.functions.worker.integration.conftest import (
-    DEFAULTS,
-    MAX_ATTEMPTS,
-    Cloud,
-    Letters,
-    an_attempt,
-    in_this_process,
-    task,
-)
-from tests.functions.worker.unit.samples import COMPLIANCE
+from local_pipeline.function_process import FunctionProcess
+from tests.functions.worker.integration.conftest import Cloud
+from tests.support import REPOSITORY
 
-NEXT_PERCENTS = {"activity": 50}
+_KIND = "from report_kit import Skip\n\n\ndef build(request):\n    return Skip('by the {} version')\n"
+NEEDS = "next: {for: [chosen, someone/weekly, Reader@example.com]}\n"
 
 
-def chosen(task: ReportTask) -> str:
-    return (variant_of(task.kind, task.user_id, task.subscription_id, NEXT_PERCENTS) or Variant.CURRENT).value
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One with a kind that has a next version."""
+    project = tmp_path_factory.mktemp("project")
+    files = {
+        "__init__.py": "",
+        "rolled_out/__init__.py": _KIND.format("current"),
+        "rolled_out/next/__init__.py": _KIND.format("next"),
+        "rolled_out/needs.yaml": NEEDS,
+    }
+    for name, text in files.items():
+        file = project / "kinds" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return project
 
 
-def find(kind: str, variant: Variant | None = None) -> kinds.Build:
-    """The kind as it is, and a next version of it that fails."""
-
-    def fail(_request: ReportRequest) -> Report | Skip:
-        raise KeyError("new")
-
-    return fail if variant is Variant.NEXT else kinds.find(kind)
+@pytest.fixture
+def worker(cloud: Cloud, project: Path) -> FunctionProcess:
+    """The project's."""
+    return cloud.worker(PYTHONPATH=f"{project}{os.pathsep}{REPOSITORY}")
 
 
-def user_with(cloud: Cloud, variant: Variant) -> str:
-    """A new user whose subscription gets this version."""
-    while True:
-        user = cloud.user()
-        if variant_of("activity", user, "default", NEXT_PERCENTS) is variant:
-            return user
+def made_by(cloud: Cloud, worker: FunctionProcess, user: str, **named: Any) -> str:
+    """The version that has made a report, which the delivery tells, too."""
+    cloud.deliver(user, kind="rolled_out", worker=worker, **named)
+    delivery = cloud.delivery_of(user, *named.values())
+    assert delivery["state"] == "skipped"
+    assert delivery["note"] == f"by the {delivery['variant']} version"
+    return str(delivery["variant"])
 
 
-@pytest.mark.parametrize(("variant", "state"), [(Variant.CURRENT, "sent"), (Variant.NEXT, "dead")])
-def test_a_delivery_says_which_version_made_it_and_what_became_of_it(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, variant: Variant, state: str
-) -> None:
-    monkeypatch.setattr("functions.worker.compose.find", find)
-    send = in_this_process(
-        cloud,
-        Letters(),
-        deliveries=DeliveryStore(cloud.door, DEFAULTS, variant_of=chosen),
-        builder=ReportBuilder(
-            user_data=lambda _user, _seconds: InMemoryUserData({}),
-            compliance=COMPLIANCE,
-            time_limit=TimeLimit(lambda: pytest.fail("nothing hangs for good")),
-            next_percents=NEXT_PERCENTS,
-        ),
-    )
-    user = user_with(cloud, variant)
-    cloud.subscription(user).update({"skip_empty": False})
-    send(task(user), an_attempt(MAX_ATTEMPTS, last=True))
-    delivery = cloud.delivery_of(user)
-    assert (delivery["state"], delivery["variant"]) == (state, variant.value)
+def test_those_who_are_named_get_it_and_the_delivery_says_so(cloud: Cloud, worker: FunctionProcess) -> None:
+    reader, copied, other = cloud.user(email="reader@EXAMPLE.com"), cloud.user(), cloud.user()
+    cloud.subscription(copied).update({"cc": ["reader@example.com"]})
+    assert [made_by(cloud, worker, user) for user in (reader, copied, other)] == ["next", "next", "current"]
 
 
-def test_a_kind_with_one_version_has_no_variant(cloud: Cloud) -> None:
+def test_an_operator_has_it_make_one_report(cloud: Cloud, worker: FunctionProcess) -> None:
     user = cloud.user()
+    cloud.put_delivery(user, kind="rolled_out", state="pending", attempts=0, task="by-hand", by_next=True)
+    assert made_by(cloud, worker, user) == "next"
+    cloud.subscribe(user, "later")
+    assert made_by(cloud, worker, user, subscription_id="later") == "current"
+
+
+def test_a_kind_without_a_next_version_has_no_variant(cloud: Cloud) -> None:
+    user = cloud.user()
+    cloud.put_delivery(user, state="pending", attempts=0, task="by-hand", by_next=True)
     cloud.deliver(user)
-    assert "variant" not in cloud.delivery_of(user)
+    delivery = cloud.delivery_of(user)
+    assert (delivery["state"], "variant" in delivery) == ("sent", False)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.worker.kind_settings import load_needs, next_percents
+from functions.shared.needs import NextVersion
+from functions.worker.kind_settings import load_needs, next_versions
 from report_kit.kinds import find, kinds
 from report_kit.next_version import Variant, variant_of
 from report_kit.report import PermanentError
@@ -24,30 +25,53 @@ def test_raising_the_percentage_only_adds_subscriptions(
     kind: str, user: str, subscription: str, first: int, second: int
 ) -> None:
     fewer, more = sorted((first, second))
-    if variant_of(kind, user, subscription, {kind: fewer}) is Variant.NEXT:
-        assert variant_of(kind, user, subscription, {kind: more}) is Variant.NEXT
-    assert variant_of(kind, user, subscription, {kind: 100}) is Variant.NEXT
-    assert variant_of(kind, user, subscription, {"other": 100}) is None
+    if variant_of(kind, user, subscription, {kind: NextVersion(percent=fewer)}) is Variant.NEXT:
+        assert variant_of(kind, user, subscription, {kind: NextVersion(percent=more)}) is Variant.NEXT
+    assert variant_of(kind, user, subscription, {kind: NextVersion(percent=100)}) is Variant.NEXT
+    assert variant_of(kind, user, subscription, {"other": NextVersion(percent=100)}) is None
 
 
 def test_which_ones_they_are_stays_the_same_from_release_to_release() -> None:
     """Another hash would give other subscriptions the next version, and take it from those that have it."""
-    next_percents = {"sales": 5}
-    assert [
-        number for number in range(100) if variant_of("sales", f"u{number}", "s", next_percents) == "next"
-    ] == CHOSEN
+    fifth = {"sales": NextVersion(percent=5)}
+    assert [number for number in range(100) if variant_of("sales", f"u{number}", "s", fifth) == "next"] == CHOSEN
 
 
 @pytest.mark.parametrize("percent", [1, 5, 20, 50])
 def test_about_so_many_get_it_and_others_of_another_kind(percent: int) -> None:
-    next_percents = {"sales": percent, "activity": percent}
+    declared = {kind: NextVersion(percent=percent) for kind in ("sales", "activity")}
     chosen = {
-        kind: {number for number in range(10_000) if variant_of(kind, f"u{number}", "s", next_percents) is Variant.NEXT}
-        for kind in next_percents
+        kind: {number for number in range(10_000) if variant_of(kind, f"u{number}", "s", declared) is Variant.NEXT}
+        for kind in declared
     }
     for numbers in chosen.values():
         assert abs(len(numbers) / 100 - percent) < 1.5
     assert len(chosen["sales"] & chosen["activity"]) < 0.7 * len(chosen["sales"])
+
+
+CHOSEN_BY_NAME = {"sales": NextVersion(chosen=frozenset({"u42", "u17/weekly", "Jane@example.com"}))}
+
+
+@pytest.mark.parametrize(
+    ("path", "addresses", "gets_it"),
+    [
+        (("u42", "daily"), [], True),
+        (("u17", "weekly"), [], True),
+        (("u17", "daily"), [], False),
+        (("u18", "daily"), ["bob@example.com", "jane@EXAMPLE.com"], True),
+        (("u18", "daily"), ["bob@example.com"], False),
+    ],
+)
+def test_those_who_are_named_get_it_whatever_the_percentage(
+    path: tuple[str, str], addresses: list[str], gets_it: bool
+) -> None:
+    variant = variant_of("sales", *path, CHOSEN_BY_NAME, addresses=addresses)
+    assert variant is (Variant.NEXT if gets_it else Variant.CURRENT)
+
+
+def test_an_operator_has_it_make_one_report_unless_there_is_none() -> None:
+    assert variant_of("sales", "u18", "daily", CHOSEN_BY_NAME, by_next=True) is Variant.NEXT
+    assert variant_of("activity", "u18", "daily", CHOSEN_BY_NAME, by_next=True) is None
 
 
 @pytest.fixture
@@ -71,9 +95,9 @@ def test_the_next_version_is_a_folder_within_the_kind(folder: Path) -> None:
 
 
 def test_a_next_version_is_declared_beside_it(folder: Path) -> None:
-    assert next_percents(load_needs(kinds=folder.parent)) == {}
+    assert next_versions(load_needs(kinds=folder.parent)) == {}
     (folder / "needs.yaml").write_text("next: 5\n")
-    assert next_percents(load_needs(kinds=folder.parent)) == {"rolled_out": 5}
+    assert next_versions(load_needs(kinds=folder.parent)) == {"rolled_out": NextVersion(percent=5)}
     (folder / "next" / "__init__.py").unlink()
     (folder / "next").rmdir()
     with pytest.raises(SystemExit, match=r"Cannot start: .*rolled_out/needs\.yaml, line 1: next: there is no next"):
