@@ -34,9 +34,10 @@ class Documents:
         asked = method("firestore", "v1", f"projects.databases.documents.{verb}")
         self._client.send(asked.request(self._database, {"writes": writes}))
 
-    def add_test_user(self, user: str, address: str) -> str:
+    def add_test_user(self, user: str, address: str, kind: str) -> str:
         """Write a user with one subscription, as applications do: the next run schedules it. Its report is due since
-        the last full hour, and SendGrid checks its mails and keeps them. Returns the id of the delivery."""
+        the last full hour, of this kind, and SendGrid checks its mails and keeps them. Returns the id of the
+        delivery."""
         due_at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
         fields = {
             "active": {"booleanValue": True},
@@ -46,7 +47,7 @@ class Documents:
         }
         subscription = {
             "active": {"booleanValue": True},
-            "kind": _string("activity"),
+            "kind": _string(kind),
             "cadence": _string("hourly"),
             "sandbox": {"booleanValue": True},
             "shard": {"nullValue": "NULL_VALUE"},

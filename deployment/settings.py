@@ -239,7 +239,7 @@ class Settings(_Checked):
     brand_logo_url: str = ""
     brand_color: str = ""
     brand_url: str = ""
-    default_kind: str = "activity"
+    default_kind: str = ""
     default_cadence: str = "hourly"
     on_unknown_outcome: str = "dead-letter"
     log_level: str = "INFO"
@@ -454,6 +454,9 @@ def settings_of(
             sizes[name][field] = given[variable]
     fields.setdefault("queue_name", f"{fields.get('prefix', 'report')}s")
     fields.setdefault("firestore_location", given.get("REGION", ""))
+    of_project = _kinds_in((project or root) / "kinds")
+    if len(of_project) == 1:
+        fields.setdefault("default_kind", of_project[0])
     if fields.get("mail_provider") == "smtp":
         # A mail server reports nothing by itself.
         fields["mail_events"] = "off"
@@ -475,6 +478,11 @@ def settings_of(
                 wrong.append(f"{where[0].upper()}: {words}")
         settings = Settings(**fields, **found)
     return settings, [*wrong, *_wrong_together(settings)]
+
+
+def _kinds_in(folder: Path) -> list[str]:
+    """The names of the kinds of report: folders that are a package, or have a report.yaml."""
+    return sorted({file.parent.name for name in ("__init__.py", "report.yaml") for file in folder.glob(f"*/{name}")})
 
 
 def _wrong_together(settings: Settings) -> Iterator[str]:
@@ -500,8 +508,10 @@ def _wrong_together(settings: Settings) -> Iterator[str]:
     if settings.mail_check_unsubscribed == "true" and not settings.mail_unsubscribe_group:
         yield "MAIL_CHECK_UNSUBSCRIBED: needs MAIL_UNSUBSCRIBE_GROUP, the group to look in."
     yield from _wrong_of_provider(settings)
-    kind = settings.project / "kinds" / settings.default_kind
-    if not ((kind / "__init__.py").is_file() or (kind / "report.yaml").is_file()):
+    of_project = _kinds_in(settings.project / "kinds")
+    if of_project and not settings.default_kind:
+        yield f"DEFAULT_KIND is not set: which report a subscription gets that names none, of {', '.join(of_project)}."
+    elif settings.default_kind not in of_project:
         yield "DEFAULT_KIND: no kind of report of this name; ./reports new makes one."
     for name in ("complaint", "bounce"):
         alert, stop = (_limit(getattr(settings, f"{name}_{what}_percent")) for what in ("alert", "stop"))

@@ -29,7 +29,7 @@ def _test(run: Run, user: str) -> None:
     """Make the run, and wait until the report arrived."""
     settings = run.settings
     documents = Documents(run.client, settings.database_name, run.wait)
-    delivery = documents.add_test_user(user, settings.smoke_test_address or settings.mail_from)
+    delivery = documents.add_test_user(user, settings.smoke_test_address or settings.mail_from, settings.default_kind)
     Schedule(run).call_now()
     run.report.say(f"  waiting for {delivery}, for at most {_SECONDS} seconds")
     try:

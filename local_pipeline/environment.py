@@ -136,7 +136,7 @@ class Environment:
         queue_rate: likewise.
         outside: the variables that the local cloud was started with.
         provider: through whom the pipeline sends; None for the one that MAIL_PROVIDER names, or else SendGrid.
-        default_kind: which report a subscription gets that names none; empty for the one that the pipeline gives it.
+        default_kind: which report a subscription gets that names none.
         webhook_key: what SendGrid's stand-in signs its events with.
         webhook_secret: what Resend's does.
     """
@@ -144,9 +144,9 @@ class Environment:
     ports: Ports
     max_attempts: int
     queue_rate: float
+    default_kind: str
     outside: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     provider: Provider | None = None
-    default_kind: str = ""
     webhook_key: WebhookKey = field(default_factory=WebhookKey)
     webhook_secret: WebhookSecret = field(default_factory=WebhookSecret)
 
@@ -174,6 +174,7 @@ class Environment:
             # Its users are its own, however many are asked for.
             "ENROLL": "all",
             "ENROLL_AT_ONCE": "1000000",
+            "DEFAULT_KIND": self.default_kind,
             "MAIL_PROVIDER": Provider.SENDGRID.value,
             "SENDGRID_API_KEY": SENDGRID_API_KEY,
             "SENDGRID_HOST": f"http://{HOST}:{ports.inbox}",
@@ -193,8 +194,6 @@ class Environment:
             "OIDC_CERTS_URL": f"http://{HOST}:{ports.identity}/oauth2/v3/certs",
             "OIDC_ISSUER": f"http://{HOST}:{ports.identity}",
         }
-        if self.default_kind:
-            own["DEFAULT_KIND"] = self.default_kind
         if self.is_own("FIRESTORE_EMULATOR_HOST"):
             own["FIRESTORE_REST_EMULATOR_HOST"] = f"{HOST}:{ports.firestore_rest}"
         if self.is_own("CLOUD_TASKS_EMULATOR_HOST"):

@@ -25,7 +25,7 @@ _PAUSED = {COMPLAINING_ADDRESS: "complained", BOUNCING_ADDRESS: "bounced"}
 """Why the subscriptions that go there are paused afterwards."""
 
 PIPELINES_DEFAULT = "activity"
-"""The kind that the pipeline gives a subscription that names none. Its reports are made from the sample data."""
+"""The kind of a subscription that names none, where there is this kind. Its reports are made from the sample data."""
 
 SHIPPED = (PIPELINES_DEFAULT, "usage")
 """The kinds of which it is known what becomes of the sample data."""

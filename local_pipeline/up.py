@@ -111,7 +111,7 @@ class Up:
         )
 
     def _default_kind(self) -> str:
-        """The pipeline's own default where the project has that kind, or else one that it has.
+        """The kind that the sample data is for, where the project has it, or else the first that it has.
 
         Raises:
             LocalCloudError: it has none.
@@ -121,7 +121,7 @@ class Up:
             raise LocalCloudError(
                 f"{self._project.folder / 'kinds'} has no kind of report: reports new sales --sql makes one."
             )
-        return "" if PIPELINES_DEFAULT in kinds else kinds[0]
+        return PIPELINES_DEFAULT if PIPELINES_DEFAULT in kinds else kinds[0]
 
     def _say_event(self, line: str) -> None:
         self._console.print(f"[yellow]{escape(line)}")

@@ -122,6 +122,7 @@ def local_services(
                 "TASKS_INVOKER": TASKS_INVOKER,
                 "SCHEDULER_INVOKER": SCHEDULER_INVOKER,
                 "DEAD_LETTER_TOPIC": "report-dead-letters",
+                "DEFAULT_KIND": "activity",
                 "MAX_ATTEMPTS": str(MAX_ATTEMPTS),
                 "SENDGRID_API_KEY": sendgrid_api_key,
                 "SENDGRID_HOST": inbox.url,

@@ -220,7 +220,7 @@ class SubscriptionSettings(Settings):
     """The defaults of a subscription's fields, the same for all that read the document."""
 
     default_cadence: DefaultCadence = Cadence.HOURLY
-    default_kind: Kind = "activity"
+    default_kind: Kind
 
 
 class EnrollmentSettings(Settings):

@@ -16,7 +16,7 @@ def init(
     *,
     sql: Annotated[bool, typer.Option("--sql", help="Begin with a report from SQL in place of one in Python.")] = False,
     example: Annotated[
-        bool, typer.Option("--example", help="Begin with a whole report, that of this clone on what users did.")
+        bool, typer.Option("--example", help="Begin with a whole report, the first of this clone.")
     ] = False,
     moved_from: Annotated[
         Path | None,

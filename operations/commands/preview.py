@@ -43,7 +43,10 @@ def preview(
         ),
     ] = None,
     *,
-    kind: Annotated[str | None, typer.Option(help="Which report, in place of the subscription's.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(help="Which report, in place of the subscription's; of a sample, the first, unless you say."),
+    ] = None,
     period: Annotated[
         str | None,
         typer.Option(
@@ -89,7 +92,6 @@ def preview(
     from operations.previews.kind_variables import kind_variables
     from operations.previews.preview_period import cadence_of
     from operations.previews.preview_subject import read_subject, sample_subject
-    from operations.subscriptions.subscription_defaults import BUILT_IN_DEFAULTS
 
     sample = sample or amount is not None
     if user is None and not sample:
@@ -99,7 +101,9 @@ def preview(
     current = session(ctx)
     if user is None:
         whose, which = sample_subject(
-            kind, BUILT_IN_DEFAULTS, user_id=sample_user, cadence=cadence_of(period or "") or Cadence.DAILY
+            kind or next(iter(previews.known_kinds()), ""),
+            user_id=sample_user,
+            cadence=cadence_of(period or "") or Cadence.DAILY,
         )
     else:
         whose, which = read_subject(current.firestore, user, subscription, kind=kind, defaults=current.defaults)

@@ -12,7 +12,6 @@ from functions.shared.times.schedule import Cadence
 from operations.previews import preview as previews
 from operations.previews.preview_period import parse_period
 from operations.previews.preview_subject import sample_subject
-from operations.subscriptions.subscription_defaults import BUILT_IN_DEFAULTS
 from report_kit.kind_folders import folder_of
 
 _PERIODS = {
@@ -84,7 +83,7 @@ class Example:
         Raises:
             OperatorError: the kind's code or its templates fail; the text says how.
         """
-        user, subscription = sample_subject(self.kind, BUILT_IN_DEFAULTS, cadence=self.look.cadence)
+        user, subscription = sample_subject(self.kind, cadence=self.look.cadence)
         period = parse_period(_PERIODS[self.look.cadence], ZoneInfo("UTC"))
         return previews.build(
             self.kind,

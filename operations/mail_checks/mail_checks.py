@@ -114,7 +114,7 @@ def _compose(setup: MailSetup, settings: MailSettings) -> previews.Mail:
     Raises:
         OperatorError: the kind has no sample, or fails.
     """
-    whose, which = sample_subject(None, setup.defaults)
+    whose, which = sample_subject(setup.defaults.kind)
     covered = next_period(which, which.schedule(whose), datetime.now(UTC))
     made = previews.build(
         which.kind,

@@ -25,24 +25,19 @@ class PreviewSubject(NamedTuple):
     subscription: Subscription
 
 
-def sample_subject(
-    kind: str | None,
-    defaults: SubscriptionDefaults,
-    *,
-    user_id: str | None = None,
-    cadence: Cadence = Cadence.DAILY,
-) -> PreviewSubject:
+def sample_subject(kind: str, *, user_id: str | None = None, cadence: Cadence = Cadence.DAILY) -> PreviewSubject:
     """Somebody who gets a report, where no user is named.
 
     Args:
-        kind: which report; None for the default.
-        defaults: the kind and the cadence where none is named.
+        kind: which report.
         user_id: the user's; None for one that tells what it is.
         cadence: how often it comes.
     """
     user = User.from_fields(user_id or "sample", _SAMPLE_USER)
-    fields = {"cadence": cadence.value, "hour": 0, "kind": kind}
-    return PreviewSubject(user, Subscription.from_fields(user.id, DEFAULT_SUBSCRIPTION, fields, defaults))
+    subscription = Subscription.from_fields(
+        user.id, DEFAULT_SUBSCRIPTION, {"hour": 0}, SubscriptionDefaults(kind, cadence)
+    )
+    return PreviewSubject(user, subscription)
 
 
 def read_subject(

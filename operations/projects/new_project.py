@@ -35,7 +35,6 @@ _COPIED = {
 _WORKFLOW = Path("examples", "github-actions", "project.yaml")
 _KINDS = '"""The kinds of report of this project, one a folder, named as subscriptions name it in `kind`."""\n'
 _INDEXES = "firestore.indexes.json"
-_EXAMPLE = "activity"
 _BUILDS = re.compile(r"\bdef build\(|^build\b|\bimport\b.*\bbuild\b", re.MULTILINE)
 """What the package of a kind has: a function of this name."""
 
@@ -48,10 +47,7 @@ class Beginning(StrEnum):
     SQL = "sql"
     """Likewise, a kind from SQL."""
     EXAMPLE = "example"
-    """A kind that comes with the pipeline, to be changed."""
-
-
-_FIRST_KIND = {Beginning.PYTHON: "notes", Beginning.SQL: "orders", Beginning.EXAMPLE: _EXAMPLE}
+    """The first kind that comes with the pipeline, to be changed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,8 +92,7 @@ def make_project(folder: Path, pipeline: Path, *, beginning: Beginning, moved_fr
                 default_kind = _begin(made, pipeline, beginning)
             else:
                 notes += _move(moved_from.resolve(), made, pipeline)
-                kinds = [each.name for each in _kinds_of(made)]
-                default_kind = _EXAMPLE if _EXAMPLE in kinds else kinds[0]
+                default_kind = _kinds_of(made)[0].name
             _fill_in(made, WHERE=pin.source or pin.path, DEFAULT_KIND=default_kind)
             update_catalogs(made, pipeline=pipeline)
             update_kinds_lock(made, pipeline)
@@ -160,11 +155,12 @@ def _write_files(made: Path, pipeline: Path, pin: Pin) -> None:
 
 def _begin(made: Path, pipeline: Path, beginning: Beginning) -> str:
     """Make the first kind; returns its name."""
-    kind = _FIRST_KIND[beginning]
     if beginning is Beginning.EXAMPLE:
-        _copy_kind(pipeline / "kinds" / kind, made)
-    else:
-        write_kind(kind, made, pipeline=pipeline, source=Source.POSTGRESQL if beginning is Beginning.SQL else None)
+        example = _kinds_of(pipeline)[0]
+        _copy_kind(example, made)
+        return example.name
+    kind, source = ("orders", Source.POSTGRESQL) if beginning is Beginning.SQL else ("notes", None)
+    write_kind(kind, made, pipeline=pipeline, source=source)
     return kind
 
 

@@ -9,13 +9,7 @@ from functions.shared.settings import EnrollmentSettings, Settings, Subscription
 from operations.connection.target import Target
 from operations.errors import NotConfigured
 
-_FIELDS = SubscriptionSettings.model_fields
 _Settings = TypeVar("_Settings", bound=Settings)
-
-BUILT_IN_DEFAULTS = SubscriptionDefaults(
-    kind=_FIELDS["default_kind"].default, cadence=_FIELDS["default_cadence"].default
-)
-"""The defaults if the environment does not set them."""
 
 
 def subscription_defaults(target: Target) -> SubscriptionDefaults:
@@ -25,8 +19,8 @@ def subscription_defaults(target: Target) -> SubscriptionDefaults:
         target: where the command is connected.
 
     Raises:
-        NotConfigured: one of them is malformed, or the deployed functions cannot be asked for it. A guess would show
-            due times at which nothing is sent.
+        NotConfigured: one of them is malformed, there is no kind, or the deployed functions cannot be asked for it. A
+            guess would show due times at which nothing is sent.
     """
     settings = _read(SubscriptionSettings, target)
     return SubscriptionDefaults(kind=settings.default_kind, cadence=settings.default_cadence)

@@ -239,6 +239,7 @@ class Cloud:
             "DLQ_HANDLER_URL": "http://self",
             "EVENTS_INVOKER": EVENTS,
             "DEAD_LETTER_TOPIC": "dead-letters",
+            "DEFAULT_KIND": "activity",
             "MAX_ATTEMPTS": "8",
             "SENDGRID_API_KEY": SENDGRID_API_KEY,
             "MAIL_FROM": "reports@example.com",

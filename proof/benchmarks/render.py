@@ -41,6 +41,7 @@ _VARIABLES = {
     "WORKER_URL": "https://worker.example",
     "TASKS_INVOKER": "tasks@example.com",
     "DEAD_LETTER_TOPIC": "dead-letters",
+    "DEFAULT_KIND": "activity",
     "MAX_ATTEMPTS": "8",
     "SENDGRID_API_KEY": "SG.benchmark",
     "MAIL_FROM": "reports@example.com",

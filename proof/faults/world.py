@@ -598,6 +598,7 @@ class World:
             "DLQ_HANDLER_URL": self.dlq_handler_url,
             "EVENTS_INVOKER": EVENTS,
             "DEAD_LETTER_TOPIC": DEAD_LETTERS,
+            "DEFAULT_KIND": "activity",
             "MAX_ATTEMPTS": str(MAX_ATTEMPTS),
             "SENDGRID_API_KEY": API_KEY,
             "SENDGRID_HOST": f"http://127.0.0.1:{self.mail_gate.port}",

@@ -33,6 +33,7 @@ SETTINGS = {
     "REGION": "us-central1",
     "MAIL_FROM": "reports@example.com",
     "ENROLL": "all",
+    "DEFAULT_KIND": "activity",
     "MAIL_WITHOUT_UNSUBSCRIBE": "true",
     # Nor does it call SendGrid, but in the tests of just that.
     "MAIL_EVENTS": "off",

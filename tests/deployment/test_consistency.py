@@ -5,6 +5,7 @@ import importlib
 import json
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -71,6 +72,7 @@ def test_every_variable_of_the_functions_can_be_set() -> None:
             update={
                 "given": given,
                 "mail_from": "a@example.com",
+                "default_kind": "sales",
                 "mail_provider": provider,
                 "ramp_start": NOW.date(),
                 "console_operators": ("ada@example.com",),
@@ -221,12 +223,39 @@ def test_each_collection_that_grows_has_a_time_to_live() -> None:
     assert set(re.findall(r"^\| `([a-z_]+)`", table, re.MULTILINE)) == expiring
 
 
+def test_the_default_kind_is_the_only_one_and_of_several_the_one_that_is_set(tmp_path: Path) -> None:
+    given = {"PROJECT_ID": "p", "REGION": "us-central1", "MAIL_FROM": "a@b.c"}
+
+    def read() -> tuple[str, list[str]]:
+        settings, wrong = settings_of(given, root=REPOSITORY, options=Options(), kinds={}, project=tmp_path)
+        return settings.default_kind, wrong
+
+    assert read() == ("", ["DEFAULT_KIND: no kind of report of this name; ./reports new makes one."])
+    for kind, file in {"sales": "report.yaml", "notes": "__init__.py"}.items():
+        (tmp_path / "kinds" / kind).mkdir(parents=True)
+        (tmp_path / "kinds" / kind / file).touch()
+        if kind == "sales":
+            assert read() == ("sales", [])
+    assert read() == (
+        "",
+        ["DEFAULT_KIND is not set: which report a subscription gets that names none, of notes, sales."],
+    )
+    given["DEFAULT_KIND"] = "notes"
+    assert read() == ("notes", [])
+
+
 class TestCadences:
     """Lists of cadences that are not made from the enum, and would not grow with it."""
 
     @pytest.mark.parametrize("cadence", Cadence)
     def test_the_deployment_takes_those_that_there_are(self, cadence: Cadence) -> None:
-        given = {"PROJECT_ID": "p", "REGION": "us-central1", "MAIL_FROM": "a@b.c", "DEFAULT_CADENCE": cadence.value}
+        given = {
+            "PROJECT_ID": "p",
+            "REGION": "us-central1",
+            "MAIL_FROM": "a@b.c",
+            "DEFAULT_KIND": "activity",
+            "DEFAULT_CADENCE": cadence.value,
+        }
         _, wrong = settings_of(given, root=REPOSITORY, options=Options(), kinds={})
         # A cron line is each user's own, and cannot be the default.
         assert bool(wrong) == (cadence is Cadence.CRON)

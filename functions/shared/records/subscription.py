@@ -163,7 +163,7 @@ class Subscription(NamedTuple):
 
     id: str
     user_id: str
-    kind: Annotated[str, Field(pattern=KIND_PATTERN, description="the name of a report, such as activity")]
+    kind: Annotated[str, Field(pattern=KIND_PATTERN, description="the name of a report, such as sales")]
     cadence: Annotated[Cadence, _one_of(Cadence)]
     shard: int | None = None
     active: TrueOrFalse = True

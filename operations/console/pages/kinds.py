@@ -15,7 +15,6 @@ from operations.previews import preview as previews
 from operations.previews.kind_variables import kind_variables
 from operations.previews.preview_period import next_period
 from operations.previews.preview_subject import sample_subject
-from operations.subscriptions.subscription_defaults import BUILT_IN_DEFAULTS
 
 _ALL = "all"
 
@@ -49,7 +48,7 @@ def sample_mail(request: Request) -> Response:
     amount = next((each for each in previews.SampleAmount if each == request.query_params.get("amount", "much")), None)
     if kind not in previews.known_kinds() or amount is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
-    user, subscription = sample_subject(kind, BUILT_IN_DEFAULTS)
+    user, subscription = sample_subject(kind)
     subscription = subscription._replace(locale=request.query_params.get("locale", "en"))
     period = next_period(subscription, subscription.schedule(user), datetime.now(UTC))
     mail = previews.build(

@@ -258,6 +258,7 @@ def project(emulators: Emulators) -> Iterator[Project]:
         "TASKS_INVOKER": f"tasks@{project.id}.iam.gserviceaccount.com",
         "SCHEDULER_INVOKER": f"scheduler@{project.id}.iam.gserviceaccount.com",
         "MAX_ATTEMPTS": "8",
+        "DEFAULT_KIND": "activity",
         "OIDC_ISSUER": emulators.identity.issuer,
         "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{emulators.firestore.port}",
         "CLOUD_TASKS_EMULATOR_HOST": f"127.0.0.1:{emulators.tasks.port}",

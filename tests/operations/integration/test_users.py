@@ -130,7 +130,7 @@ GETS_DEFAULT = {"kind": "usage", "cadence": "weekly", "first_report": "next run"
 def test_who_would_be_enrolled_is_counted_and_nothing_is_written(
     project: Project, monkeypatch: pytest.MonkeyPatch, enroll: str, default: int, left_out: int
 ) -> None:
-    monkeypatch.setenv("DEFAULT_KIND", "usage")
+    project.variables["DEFAULT_KIND"] = "usage"
     monkeypatch.setenv("DEFAULT_CADENCE", "weekly")
     monkeypatch.setenv("ENROLL", enroll)
     put_unenrolled(project)

@@ -11,12 +11,11 @@ from operations.kinds.new_kind import write_kind
 from operations.previews import preview
 from operations.previews.preview_period import parse_period
 from operations.previews.preview_subject import sample_subject
-from operations.subscriptions.subscription_defaults import BUILT_IN_DEFAULTS
 from report_kit import rendering
 from tests.kinds_elsewhere import kinds_in
 
 KIND = "watched"
-SUBJECT = sample_subject(KIND, BUILT_IN_DEFAULTS)
+SUBJECT = sample_subject(KIND)
 SETTINGS = MailSettings(mail_from="reports@example.com")
 PERIOD = parse_period("2026-11-24", SUBJECT.user.time_zone)
 

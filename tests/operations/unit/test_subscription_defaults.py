@@ -5,7 +5,7 @@ import pytest
 from functions.shared.times.schedule import Cadence
 from operations.connection.target import Target
 from operations.errors import NotConfigured
-from operations.subscriptions.subscription_defaults import BUILT_IN_DEFAULTS, subscription_defaults
+from operations.subscriptions.subscription_defaults import subscription_defaults
 
 DEPLOYED = {"DEFAULT_KIND": "usage", "DEFAULT_CADENCE": "weekly"}
 
@@ -13,7 +13,13 @@ DEPLOYED = {"DEFAULT_KIND": "usage", "DEFAULT_CADENCE": "weekly"}
 def test_they_are_the_local_clouds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEFAULT_KIND", "horoscope")
     assert subscription_defaults(Target(variables=DEPLOYED)) == ("usage", Cadence.WEEKLY)
-    assert subscription_defaults(Target(variables={})) == BUILT_IN_DEFAULTS == ("activity", Cadence.HOURLY)
+    assert subscription_defaults(Target(variables={"DEFAULT_KIND": "usage"})) == ("usage", Cadence.HOURLY)
+
+
+def test_no_kind_is_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DEFAULT_KIND", raising=False)
+    with pytest.raises(NotConfigured, match=r"^DEFAULT_KIND: Field required\.$"):
+        subscription_defaults(Target(variables={}))
 
 
 def test_they_are_asked_of_the_deployed_functions() -> None:
@@ -32,4 +38,4 @@ def test_they_are_not_guessed_where_nobody_can_be_asked() -> None:
 @pytest.mark.parametrize(("variable", "value"), [("DEFAULT_CADENCE", "cron"), ("DEFAULT_KIND", "My report")])
 def test_a_malformed_one_is_named(variable: str, value: str) -> None:
     with pytest.raises(NotConfigured, match=rf"^{variable}: "):
-        subscription_defaults(Target(variables={variable: value}))
+        subscription_defaults(Target(variables={"DEFAULT_KIND": "usage", variable: value}))

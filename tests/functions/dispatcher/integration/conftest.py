@@ -97,6 +97,7 @@ class Cloud:
             "TASKS_INVOKER": TASKS,
             "SCHEDULER_INVOKER": SCHEDULER,
             "DEAD_LETTER_TOPIC": "report-dead-letters",
+            "DEFAULT_KIND": "activity",
             "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{self.firestore.port}",
             "FIRESTORE_REST_EMULATOR_HOST": f"127.0.0.1:{self.firestore.rest_port}",
             "CLOUD_TASKS_EMULATOR_HOST": f"127.0.0.1:{self.tasks_port}",

@@ -36,7 +36,7 @@ def test_a_kind_that_is_none(cloud: Cloud) -> None:
     for user, letter in letters.items():
         assert (letter["subscription_id"], letter["reason"]) == (DEFAULT_SUBSCRIPTION, "permanent-error")
         assert letter["letter_id"] == malformed_letter_id(user, DEFAULT_SUBSCRIPTION)
-        assert "the subscription's document: kind: must be the name of a report, such as activity" in letter["error"]
+        assert "the subscription's document: kind: must be the name of a report, such as sales" in letter["error"]
         # There is nothing to replay: the next run after the document has been mended makes the report.
         assert "delivery_id" not in letter
         assert cloud.delivery(delivery_id(user, DEFAULT_SUBSCRIPTION, NOON)) is None

@@ -140,6 +140,7 @@ def started(background: Background, tmp_path_factory: pytest.TempPathFactory) ->
         "FIRESTORE_EMULATOR_HOST": address,
         "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{pubsub.port}",
         "DEAD_LETTER_TOPIC": "report-dead-letters",
+        "DEFAULT_KIND": "activity",
         "SENDGRID_WEBHOOK_KEY": ", ".join([*(key.public_key for key in keys), webhook_key.public]),
     }
     with running_function(

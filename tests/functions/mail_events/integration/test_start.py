@@ -22,6 +22,6 @@ from tests.support import Background
     ],
 )
 def test_the_reason_is_one_line(background: Background, tmp_path: Path, variables: dict[str, str], why: str) -> None:
-    variables = {"GOOGLE_CLOUD_PROJECT": "p", "DEAD_LETTER_TOPIC": "t", **variables}
+    variables = {"GOOGLE_CLOUD_PROJECT": "p", "DEAD_LETTER_TOPIC": "t", "DEFAULT_KIND": "activity", **variables}
     line = last_words(background, name="mail_events", environment=variables, log_directory=tmp_path)
     assert line.startswith(f"Cannot start: {why}")

@@ -90,6 +90,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         stack.callback(lambda: background.run(emulator.stop()))
         environment = {
             "GOOGLE_CLOUD_PROJECT": "local-project",
+            "DEFAULT_KIND": "activity",
             "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{emulator.port}",
             "PREFERENCES_URL": PUBLIC,
             "PREFERENCES_KEY": f"{KEY},{OLD_KEY}",

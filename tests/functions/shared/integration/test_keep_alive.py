@@ -24,6 +24,7 @@ ENVIRONMENT = {
     "SCHEDULER_INVOKER": "scheduler@example.com",
     "EVENTS_INVOKER": "events@example.com",
     "DEAD_LETTER_TOPIC": "dead-letters",
+    "DEFAULT_KIND": "activity",
     "MAX_ATTEMPTS": "8",
     "SENDGRID_API_KEY": "SG.key",
     "SENDGRID_WEBHOOK_KEY": Signer().public_key,

@@ -26,6 +26,7 @@ VARIABLES = {
     "WORKER_URL": "https://worker.example.com",
     "TASKS_INVOKER": "tasks@p.iam.gserviceaccount.com",
     "DEAD_LETTER_TOPIC": "t",
+    "DEFAULT_KIND": "activity",
     "MAX_ATTEMPTS": "3",
     "MAIL_FROM": "reports@example.com",
     "SENDGRID_API_KEY": "SG.key",

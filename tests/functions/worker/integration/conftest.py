@@ -96,6 +96,7 @@ class Cloud:
             "WORKER_URL": WORKER_URL,
             "TASKS_INVOKER": INVOKER,
             "DEAD_LETTER_TOPIC": "report-dead-letters",
+            "DEFAULT_KIND": "activity",
             "MAX_ATTEMPTS": str(MAX_ATTEMPTS),
             "SENDGRID_API_KEY": API_KEY,
             "SENDGRID_HOST": self.inbox.url,

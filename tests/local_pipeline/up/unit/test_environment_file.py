@@ -14,7 +14,9 @@ from tests.function_process import REPOSITORY
 
 
 def environment(**outside: str) -> Environment:
-    return Environment(ports=Ports(base=26_000), max_attempts=3, queue_rate=10, outside=outside)
+    return Environment(
+        ports=Ports(base=26_000), max_attempts=3, queue_rate=10, default_kind="activity", outside=outside
+    )
 
 
 def mode(file: Path) -> int:
