@@ -5,6 +5,7 @@ from typing import Any
 from local_cloud.firestore.required_indexes import refuse
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.index_file import read_index_file
+from local_pipeline.project import Project
 from tests.support import REPOSITORY
 
 
@@ -14,5 +15,5 @@ def deployed_firestore(**settings: Any) -> FirestoreEmulator:
     Args:
         settings: those of a FirestoreEmulator.
     """
-    indexes = read_index_file(REPOSITORY / "deployment" / "firestore.indexes.json")
+    indexes = read_index_file(*Project(folder=REPOSITORY, repository=REPOSITORY).index_files)
     return FirestoreEmulator(**settings, rest_port=0, declared_indexes=indexes, on_missing_index=refuse)

@@ -32,6 +32,7 @@ from operations.console.pages import (
     people,
     queues,
     runs,
+    versions,
 )
 from operations.console.view import View
 from operations.console.wall import RequestWall
@@ -76,6 +77,7 @@ def make_application(
             *kinds.ROUTES,
             *local.ROUTES,
             *jobs.ROUTES,
+            *versions.ROUTES,
             *operator_actions.ROUTES,
             Mount("/static", StaticFiles(directory=_STATIC)),
         ],

@@ -189,7 +189,8 @@ def _move(clone: Path, made: Path, pipeline: Path) -> list[str]:
     for name in ("scheduler.yaml", "queue.yaml"):
         if _differs(clone / name, pipeline / name):
             shutil.copyfile(clone / name, made / name)
-    if indexes := own_indexes(_json(clone / "deployment" / _INDEXES), _json(pipeline / "deployment" / _INDEXES)):
+    known = [pipeline / "deployment" / _INDEXES, *pipeline.glob(f"kinds/*/{_INDEXES}")]
+    if indexes := own_indexes(_json(clone / "deployment" / _INDEXES), *map(_json, known)):
         (made / _INDEXES).write_text(json.dumps(indexes, indent=2) + "\n", encoding="utf-8")
     for part in (Path("report_kit"), Path("functions", "preferences")):
         for catalog in sorted((clone / part / "locales").glob("*.po")):
@@ -218,10 +219,10 @@ def _kinds_of(clone: Path) -> list[Path]:
     ]
 
 
-def own_indexes(clone: Any, pipeline: Any) -> dict[str, Any]:
-    """The indexes of a clone that the pipeline has not got; empty where there are none."""
+def own_indexes(clone: Any, *pipeline: Any) -> dict[str, Any]:
+    """The indexes of a clone that none of the pipeline's files has; empty where there are none."""
     own = {
-        part: [each for each in clone.get(part, []) if each not in pipeline.get(part, [])]
+        part: [each for each in clone.get(part, []) if not any(each in file.get(part, []) for file in pipeline)]
         for part in ("indexes", "fieldOverrides")
     }
     return own if any(own.values()) else {}

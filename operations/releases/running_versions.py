@@ -4,9 +4,13 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from functions.shared.project_files import DEPLOYED, DEPLOYED_OF_PROJECT, PIPELINE
 from operations.git import ask_git
+
+if TYPE_CHECKING:
+    from operations.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +60,15 @@ def deployed_version(name: str, labels: Mapping[str, str]) -> RunningVersion:
         commit=labels.get("commit"),
         project=labels.get("project"),
     )
+
+
+def deployed_versions(session: "Session") -> list[RunningVersion]:
+    """What runs of the functions and the console.
+
+    Raises:
+        NotConfigured: there is nothing to ask, or Google Cloud does not answer.
+    """
+    return [deployed_version(name, labels) for name, labels in session.deployed_labels().items()]
 
 
 def _commit(root: Path, paths: tuple[str, ...]) -> str | None:

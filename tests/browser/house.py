@@ -125,6 +125,7 @@ FULL: dict[str, Address] = {
     "a preview": lambda house: f"/people/{part(house.staged.users['usual'])}/subscriptions/default/preview",
     "kinds": lambda _: "/kinds?kind=usage",
     "actions": lambda _: "/operator-actions",
+    "versions": lambda _: "/versions",
     "local cloud": lambda _: "/local",
     "mails": lambda _: "/local/mails",
     "a mail": lambda house: f"/local/mails/{part(house.mail)}",

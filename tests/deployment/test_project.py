@@ -64,12 +64,18 @@ def test_a_project_is_deployed_by_its_own_files(tmp_path: Path, repository: Path
     (team / "queue.yaml").write_text(queue, encoding="utf-8")
     dirty = deployment.deploy()
     assert "The project is no clean commit: queue.yaml. Commit the changes" in dirty.errors
-    (team / "firestore.indexes.json").write_text(json.dumps({"indexes": [INDEX]}), encoding="utf-8")
+    of_kind = {**INDEX, "collectionGroup": "invoices"}
+    for file, indexes in {
+        "firestore.indexes.json": [INDEX],
+        "kinds/sales/firestore.indexes.json": [of_kind, INDEX],
+    }.items():
+        (team / file).write_text(json.dumps({"indexes": indexes}), encoding="utf-8")
     commit_all(team)
     outcome = deployment.deploy()
     assert outcome.status == 0, outcome.text
     collections = {name.split("/")[5] for name in deployment.state["resources"] if "/indexes/" in name}
-    assert {"orders", "deliveries"} <= collections, "the project's indexes are added to the pipeline's"
+    assert {"invoices", "orders", "deliveries"} <= collections, "the project's indexes are added to the pipeline's"
+    assert "usage" not in collections, "no index is for a kind that is not the project's"
     labels = deployment.service("worker")["labels"]
     assert labels["project"] == git(team, "rev-parse", "HEAD").strip()
     assert labels["commit"] != labels["project"]

@@ -20,10 +20,12 @@ from functions.shared.records.delivery import DeliveryState
 from functions.shared.records.run import RUN_COUNTERS
 from functions.shared.records.subscription import ADDRESS_LISTS
 from operations.operator_actions import OperatorActions
+from operations.releases.running_versions import project_version
 from operations.session import Session
 from tests.console_server import serving
 from tests.operations.integration.conftest import DUE, Project
 from tests.seeding import subscription_reference
+from tests.support import REPOSITORY
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\x1b[31m‮"
 _SECONDS = 30
@@ -126,6 +128,7 @@ def test_every_page_shows_what_there_is(console: Browser, project: Project) -> N
         "/people/u1/subscriptions/default/preview": "/people/u1/subscriptions/default/preview/mail",
         "/kinds": "activity",
         "/operator-actions": "What operators did",
+        "/versions": project_version(REPOSITORY),
     }
     for path, text in shown.items():
         page = console.get(path)

@@ -81,7 +81,7 @@ def test_it_keeps_running_and_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> No
     # The terminal breaks the lines of the link.
     text = " ".join(command.text.split())
     assert text.count("Firestore: The query requires an index. You can create it here:") == 1
-    assert "Or add it to deployment/firestore.indexes.json." in text
+    assert "Or add it to firestore.indexes.json in the folder of the kind." in text
 
 
 def _query_without_an_index(port: int) -> None:

@@ -27,7 +27,7 @@ def test_a_file_of_the_projects_own_takes_the_place_of_the_pipelines(project: Pr
     assert project.file("scheduler.yaml") == project.repository / "scheduler.yaml"
 
 
-def test_indexes_of_the_projects_own_come_beside_the_pipelines(project: Project) -> None:
+def test_indexes_of_kinds_and_of_the_projects_own_come_beside_the_pipelines(project: Project) -> None:
     def write(file: Path, collection: str) -> None:
         fields = [{"fieldPath": "a", "order": "ASCENDING"}, {"fieldPath": "b", "order": "ASCENDING"}]
         index = {"collectionGroup": collection, "queryScope": "COLLECTION", "fields": fields}
@@ -36,8 +36,9 @@ def test_indexes_of_the_projects_own_come_beside_the_pipelines(project: Project)
 
     write(project.repository / "deployment" / "firestore.indexes.json", "deliveries")
     assert set(read_index_file(*project.index_files)) == {"deliveries"}
-    write(project.folder / "firestore.indexes.json", "orders")
-    assert set(read_index_file(*project.index_files)) == {"deliveries", "orders"}
+    write(project.folder / "kinds" / "sales" / "firestore.indexes.json", "orders")
+    write(project.folder / "firestore.indexes.json", "invoices")
+    assert set(read_index_file(*project.index_files)) == {"deliveries", "orders", "invoices"}
 
 
 def test_a_kind_is_a_package_or_has_a_report_file(project: Project) -> None:

@@ -144,14 +144,18 @@ def test_the_kinds_and_settings_of_a_clone_are_taken_over(origin: Origin, tmp_pa
     old = tmp_path / "old"
     shutil.copytree(origin.clone, old)
     git(origin.clone, "checkout", "--quiet", "queue.yaml")
-    indexes["indexes"].append(own)
+    # Version 0.1.0 had the indexes of its kinds in this file, too.
+    of_kind = json.loads((origin.clone / "kinds" / "usage" / "firestore.indexes.json").read_text())
+    indexes["indexes"] += [*of_kind["indexes"], own]
+    indexes["fieldOverrides"] += of_kind["fieldOverrides"]
     (old / "deployment" / "firestore.indexes.json").write_text(json.dumps(indexes))
     (old / "deploy.env").write_text("BRAND_NAME=Acme\n")
     project = make_project(origin, tmp_path / "acme", "--from", str(old))
     assert (project.folder / "kinds" / "usage" / "templates" / "report.mjml").is_file()
     assert "--max-doublings: 4" in (project.folder / "queue.yaml").read_text()
     assert not (project.folder / "scheduler.yaml").exists()
-    assert json.loads((project.folder / "firestore.indexes.json").read_text())["indexes"] == [own]
+    taken = json.loads((project.folder / "firestore.indexes.json").read_text())
+    assert taken == {"indexes": [own], "fieldOverrides": []}
     assert (project.folder / "deploy.env").read_text() == "BRAND_NAME=Acme\n"
     assert project.changes == []
 
