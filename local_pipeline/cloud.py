@@ -207,8 +207,7 @@ class LocalCloud:
         """Refuse a query as the deployed Firestore would, and say so once where the developer looks."""
         if missing not in self._missing_indexes:
             self._missing_indexes.add(missing)
-            own = self._project.own_indexes.relative_to(self._project.folder)
-            self._on_event(f"Firestore: {missing} Or add it to {own}.")
+            self._on_event(f"Firestore: {missing} Or add it to firestore.indexes.json in the folder of the kind.")
         refuse(missing)
 
     @property

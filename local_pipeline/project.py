@@ -29,19 +29,9 @@ class Project:
 
     @property
     def index_files(self) -> list[Path]:
-        """The pipeline's indexes, and the project's in addition."""
-        own = self.own_indexes
-        has_own = own != self._pipelines_indexes and own.is_file()
-        return [self._pipelines_indexes, *([own] if has_own else [])]
-
-    @property
-    def own_indexes(self) -> Path:
-        """The file for the indexes that the kinds need; a team's project need not have one."""
-        return self._pipelines_indexes if self.folder == self.repository else self.folder / _INDEXES
-
-    @property
-    def _pipelines_indexes(self) -> Path:
-        return self.repository / "deployment" / _INDEXES
+        """The pipeline's indexes, those of the kinds, and the project's."""
+        of_kinds = sorted(self.folder.glob(f"kinds/*/{_INDEXES}"))
+        return [self.repository / "deployment" / _INDEXES, *of_kinds, *self.folder.glob(_INDEXES)]
 
     @property
     def kinds(self) -> list[str]:

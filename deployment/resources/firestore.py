@@ -110,14 +110,20 @@ def _backups(settings: Settings, recurrence: str, database: Declared) -> Declare
 
 
 def indexes(settings: Settings) -> list[Declared]:
-    """The composite indexes, and the settings of single fields."""
+    """The composite indexes, and the settings of single fields: the pipeline's, those of kinds, and the project's."""
     # Of the form that the Firebase CLI reads, too: https://firebase.google.com/docs/reference/firestore/indexes
-    own = settings.project / "firestore.indexes.json"
-    files = [settings.folder / own.name, *([own] if own.is_file() else [])]
+    name, project = "firestore.indexes.json", settings.project
+    files = [settings.folder / name, *sorted(project.glob(f"kinds/*/{name}")), *project.glob(name)]
     read = [json.loads(each.read_text(encoding="utf-8")) for each in files]
+
+    def parts(part: str) -> list[dict[str, Any]]:
+        # Kinds that read the same collection may declare the same.
+        found = [each for file in read for each in file.get(part, ())]
+        return [each for place, each in enumerate(found) if each not in found[:place]]
+
     return [
-        *(_index(settings, index) for file in read for index in file["indexes"]),
-        *(_field(settings, override) for file in read for override in file.get("fieldOverrides", [])),
+        *(_index(settings, index) for index in parts("indexes")),
+        *(_field(settings, override) for override in parts("fieldOverrides")),
     ]
 
 

@@ -20,6 +20,7 @@ PyYAML is imported only where there is a file to read: most workers have none.
 """
 
 import re
+import warnings
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -254,7 +255,12 @@ class _Reader:
         choices: dict[str, yaml.Node] = {}
         if "choices" in parts:
             choices = self._mapping(parts["choices"], "{cadences: …, hours: …}", {"cadences", "hours"})
-        following = parts.get("next") or parts.get("canary")  # its name in version 0.1.0
+        following = parts.get("next") or parts.get("canary")
+        if "canary" in parts:
+            # `reports test` shows it.
+            line = parts["canary"].start_mark.line + 1
+            text = f"{self._path}, line {line}: canary is called next, and goes with version 0.3.0"
+            warnings.warn(text, DeprecationWarning, stacklevel=1)
         packages = map(self._package, self._sequence(parts.get("packages"), "a list of packages"))
         pdf = "pdf" in parts and self._is_true(parts["pdf"])
         return Needs(

@@ -29,12 +29,13 @@ from local_cloud.rpc import Middleware, latency
 from local_cloud.tasks.server import TasksEmulator
 from local_pipeline.inbox.faults import Answer, Call, Fault
 from local_pipeline.inbox.server import Inbox
+from local_pipeline.project import Project
 from proof.benchmarks.console_data import ConsoleData
 from proof.benchmarks.documents import ROOT, to_message
 
 HOST = "127.0.0.1"
 SENDGRID_API_KEY = "SG.benchmark"
-INDEX_FILE = Path(__file__).resolve().parents[2] / "deployment" / "firestore.indexes.json"
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 class Bill:
@@ -87,7 +88,7 @@ async def serve(latency_seconds: float, mail_failures: float, seed: int, data: C
         rest_port=0,
         clock=clock,
         middleware=[*delay, bill.middleware],
-        declared_indexes=read_index_file(INDEX_FILE),
+        declared_indexes=read_index_file(*Project(folder=REPOSITORY, repository=REPOSITORY).index_files),
     )
     bill.usage = firestore.usage
     if data is not None:

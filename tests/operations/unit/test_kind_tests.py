@@ -234,6 +234,16 @@ def test_a_kind_without_a_sample_is_said_to_be_untried(project: Path) -> None:
     assert "without a sample.py no email of this kind can be tried" in done.stdout
 
 
+def test_what_goes_with_a_later_version_is_said(project: Path) -> None:
+    kind = write_kind(project, "old")
+    shutil.copytree(project / "kinds" / "tea", kind / "next")
+    (kind / "needs.yaml").write_text("canary: 5\n")
+    done = reports_test(project, "old")
+    assert done.returncode == 0
+    warning = "DeprecationWarning: kinds/old/needs.yaml, line 1: canary is called next, and goes with version 0.3.0"
+    assert warning in done.stdout
+
+
 def test_a_kind_that_there_is_none_of_is_refused_with_those_that_exist(project: Path) -> None:
     done = reports_test(project, "coffee")
     assert done.returncode == 2
