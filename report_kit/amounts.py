@@ -14,6 +14,9 @@ SMALLEST_ALLOWED = 1e-6
 def usable_amount(value: Any, *, entries: int = 1) -> float | None:
     """The number, or None for what is none, is not finite, or is beyond LARGEST_AMOUNT in either direction.
 
+        >>> usable_amount(12.5), usable_amount("12.5"), usable_amount(float("nan"))
+        (12.5, None, None)
+
     Args:
         value: anything.
         entries: of how many amounts it is the sum.

@@ -8,7 +8,12 @@ from report_kit.language import Language
 
 
 class Tone(StrEnum):
-    """What a change means to the reader. The layout's colors repeat what the words and the arrow say."""
+    """What a change means to the reader. The layout's colors repeat what the words and the arrow say.
+
+    >>> how = {"write": language.number, "before": "the day before", "language": language}
+    >>> compared("Refunds", 3, 2, **how, more_is=Tone.BAD).tone is Tone.BAD
+    True
+    """
 
     GOOD = "good"
     BAD = "bad"
@@ -18,6 +23,9 @@ class Tone(StrEnum):
 @dataclass(frozen=True, kw_only=True)
 class Headline:
     """One figure.
+
+        >>> Headline(label="Orders", value="30", change="Up 50% from 20", arrow="▲", tone=Tone.GOOD).value
+        '30'
 
     Attributes:
         label: what it is.
@@ -73,6 +81,9 @@ class LegendEntry:
 class Chart:
     """A picture of bars. Its labels are text of the mail, so that they are readable at any size and on any ground.
 
+        >>> Chart(content_id="orders-chart", title="Orders", description="Most came at noon.", top="5", axis=[]).title
+        'Orders'
+
     Attributes:
         content_id: of the picture.
         title: above it.
@@ -94,6 +105,9 @@ class Chart:
 class TableRow:
     """A line of a table.
 
+        >>> TableRow(cells=["Tea", "€12.50"], share=76).rest
+        24
+
     Attributes:
         cells: what stands in it, as text; the first names the line.
         share: the line's part of the whole, 0 to 100, drawn as a bar; None: no bar.
@@ -111,6 +125,9 @@ class TableRow:
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """Lines with figures.
+
+        >>> Table(title="Orders", columns=["Product", "Total"], rows=[TableRow(cells=["Tea", "€12.50"])]).lines
+        [['Product', 'Total'], ['Tea', '€12.50']]
 
     Attributes:
         title: above it.
@@ -158,8 +175,9 @@ def compared(
 ) -> Headline:
     """A figure with how it compares.
 
-        before = period_before(request.cadence, language)
-        compared("Orders", 30, 20, write=language.number, before=before, language=language)
+        >>> before = period_before(request.cadence, language)
+        >>> compared("Orders", 30, 20, write=language.number, before=before, language=language).change
+        'Up 50% from 20 the day before'
 
     Args:
         label: what it is.
@@ -199,6 +217,9 @@ def compared(
 
 def change_share(value: float, previous: float, write: Callable[[float], str]) -> float | None:
     """By which share of the previous value a value has changed; None where that says nothing.
+
+        >>> change_share(30, 20, language.number), change_share(30, 0, language.number)
+        (0.5, None)
 
     Args:
         value: how much.

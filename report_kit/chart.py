@@ -30,15 +30,17 @@ def bar_chart(
 ) -> tuple[Chart, InlineImage]:
     """Draw a chart, for the layout's `chart.mjml`.
 
-        chart, picture = bar_chart(
-            "orders-chart",
-            [3, 5],
-            ["Mon", "Tue"],
-            title="Orders by day",
-            description="Most came on Tuesday: 5.",
-            write=language.number,
-            language=language,
-        )
+        >>> chart, picture = bar_chart(
+        ...     "orders-chart",
+        ...     [3, 5],
+        ...     ["Mon", "Tue"],
+        ...     title="Orders by day",
+        ...     description="Most came on Tuesday: 5.",
+        ...     write=language.number,
+        ...     language=language,
+        ... )
+        >>> picture.filename
+        'orders-chart.png'
 
     Args:
         content_id: of the picture, one for each chart of a mail.

@@ -17,6 +17,9 @@ Answer = Callable[[Mapping[str, str], Any], Any]
 class Sample(NamedTuple):
     """What a kind's report is made of where nothing is stored, as in a preview or a test.
 
+        >>> Sample({"orders": {"o1": {"total": 12.5}}}).answer is None
+        True
+
     Attributes:
         documents: the user's own.
         answer: stands in for what the kind asks by `request.ask`; None for a kind that asks nothing.
@@ -28,6 +31,9 @@ class Sample(NamedTuple):
 
 class InMemoryUserData:
     """UserData over documents that are given. It finds what Firestore would.
+
+        >>> list(InMemoryUserData({"orders": {"o1": {"total": 12.5}}}).documents("orders", limit=10))
+        [('o1', {'total': 12.5})]
 
     Args:
         documents: all that there is.

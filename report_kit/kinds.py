@@ -71,6 +71,9 @@ def _build_of(kind: str, *, is_next: bool) -> Build:
 def sample(kind: str, period: Period, amount: SampleAmount = SampleAmount.MUCH) -> Sample:
     """The made-up data that a kind brings along, to be looked at.
 
+        >>> sorted(sample("orders", request.period).documents)
+        ['orders']
+
     Args:
         kind: which.
         period: the time that the report covers.

@@ -14,6 +14,9 @@ LOCALES = Path(__file__).parent / "locales"
 def language_for(tag: str, kind: str = "") -> Language:
     """The language for a locale as a user's document names it: that one, else its language, else English.
 
+        >>> language_for("de").day(date(2026, 11, 24)), language_for("xx").tag
+        ('Di., 24. November', 'en')
+
     Args:
         tag: BCP 47, such as `ja` or `en-US`. Anything else counts as English.
         kind: whose words come first; empty: those of all kinds alone.

@@ -12,6 +12,9 @@ from report_kit.language import Language
 def period_name(period: Period, zone: ZoneInfo, language: Language) -> str:
     """Name a period by the calendar and clock of a time zone.
 
+        >>> period_name(request.period, request.time_zone, language)
+        'Monday 23 November'
+
     The year is left out, as people do, except of a month and where a period lies in two of them.
 
     Args:

@@ -13,7 +13,13 @@ from report_kit.request import ReportRequest
 
 @dataclass(frozen=True, kw_only=True)
 class Words:
-    """The words that every report has, in the order in which they are read."""
+    """The words that every report has, in the order in which they are read.
+
+    >>> empty = dict.fromkeys(("preview", "summary", "nothing", "note", "footer"), "")
+    >>> words = Words(subject="2 orders", greeting="Hello Ada,", title="Orders", period="Monday", **empty)
+    >>> words.title
+    'Orders'
+    """
 
     subject: str
     preview: str
@@ -29,6 +35,9 @@ class Words:
 def greeting(name: str, language: Language) -> str:
     """The first line.
 
+        >>> greeting("Ada", language), greeting("", language)
+        ('Hello Ada,', 'Hello,')
+
     Args:
         name: the user's; may be empty.
         language: in which.
@@ -38,6 +47,9 @@ def greeting(name: str, language: Language) -> str:
 
 def period_before(cadence: Cadence | None, language: Language) -> str:
     """What a report is compared with, as it stands within a sentence.
+
+        >>> period_before(Cadence.WEEKLY, language)
+        'the week before'
 
     Args:
         cadence: the user's; None for a period that is none of the schedule's.
@@ -59,7 +71,11 @@ def period_before(cadence: Cadence | None, language: Language) -> str:
 
 
 def how_often(cadence: Cadence, language: Language) -> str:
-    """How often the user gets the report."""
+    """How often the user gets the report.
+
+    >>> how_often(Cadence.WEEKLY, language)
+    'You get this report every week.'
+    """
     match cadence:
         case Cadence.HOURLY:
             return language.gettext("You get this report every hour.")
@@ -77,6 +93,9 @@ def how_often(cadence: Cadence, language: Language) -> str:
 
 def footer(first: str, request: ReportRequest, language: Language) -> str:
     """The small print below a report.
+
+        >>> footer("Prices include tax.", request, language)
+        'Prices include tax. ...'
 
     Args:
         first: a sentence of the kind's own, before the others; may be empty.

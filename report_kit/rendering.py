@@ -54,6 +54,10 @@ def render(
 ) -> tuple[str, str]:
     """Fill in the templates of a kind.
 
+        >>> render([Path("tea")], {"title": "Tea"}, language)
+        Traceback (most recent call last):
+        report_kit.mistakes.TemplateMistake: there is no report.txt in tea or report_kit/layout
+
     Args:
         templates: the folders with the kind's `report.mjml` and `report.txt`: the first that has a file counts. What
             they include by `<mj-include>` or `{% include %}` is looked for there, then in `layout/`.

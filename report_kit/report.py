@@ -8,7 +8,11 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class InlineImage:
-    """A picture that the HTML part shows by `cid:`."""
+    """A picture that the HTML part shows by `cid:`.
+
+    >>> InlineImage(content_id="orders-chart", content=b"PNG").filename
+    'orders-chart.png'
+    """
 
     content_id: str
     content: bytes
@@ -23,6 +27,9 @@ class InlineImage:
 @dataclass(frozen=True, kw_only=True)
 class Attachment:
     """A file that comes with the mail.
+
+        >>> Attachment(filename="orders.csv", content=b"Tea,12.50", media_type="text/csv").filename
+        'orders.csv'
 
     Attributes:
         filename: how mail programs show and save it.
@@ -39,7 +46,8 @@ class Attachment:
 class Report:
     """A report: what it says, and the templates that say it.
 
-        return Report(subject=f"Orders: {name}", templates=TEMPLATES, values={"title": "Orders", "orders": orders})
+        >>> Report(subject="2 orders", templates=Path("templates"), values={"title": "Orders", "orders": 2}).folders
+        (PosixPath('templates'),)
 
     Attributes:
         subject: of the mail, one line.
@@ -83,6 +91,9 @@ class Skip:
     """There is nothing to report, so no mail is sent. The delivery is `skipped`, and the next report covers the time
     after this one's.
 
+        >>> Skip("no orders").why
+        'no orders'
+
     Attributes:
         why: a few words for the people who look after the reports, such as "no orders".
     """
@@ -92,6 +103,10 @@ class Skip:
 
 class PermanentError(Exception):
     """A report that cannot be made, and could not the next time either: a dead letter. Its text is shown to a person.
+
+        >>> raise PermanentError("options: there is no shop 7")
+        Traceback (most recent call last):
+        report_kit.report.PermanentError: options: there is no shop 7
 
     Any other exception of a report counts as one that may pass, and is retried.
     """

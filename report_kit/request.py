@@ -28,6 +28,9 @@ Answered = TypeVar("Answered")
 class ReportRequest:
     """One report of one subscription.
 
+        >>> request.user.name, request.locale, request.cadence.value, request.options.get("shop")
+        ('Ada', 'en', 'daily', None)
+
     Attributes:
         user: whose report it is; the name is fit to be shown. `user.fields` has the whole document.
         subscription: which of the user's subscriptions asks for it.
@@ -111,7 +114,8 @@ class ReportRequest:
         have a stand-in for it, which is called instead (`answers` in `sample.py`). Give each call a time limit, in
         seconds.
 
-            orders = request.ask(fetch_orders, {"user": request.user.id, "since": request.period.start})
+            >>> request.ask(fetch_orders, {"user": request.user.id})
+            ['Tea', 'Cocoa']
 
         Args:
             call: asks the service.

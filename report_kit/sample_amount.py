@@ -4,7 +4,11 @@ from enum import StrEnum
 
 
 class SampleAmount(StrEnum):
-    """How much a sample has."""
+    """How much a sample has.
+
+    >>> len(sample("orders", request.period, SampleAmount.NOTHING).documents["orders"])
+    0
+    """
 
     MUCH = "much"
     """As a busy user has."""

@@ -49,6 +49,9 @@ _logger = structlog.get_logger()
 class Collections:
     """Where an application writes down what happens.
 
+        >>> Collections(entries="orders", figures="order_figures", since="order_figures_since", select=("total",)).since
+        'order_figures_since'
+
     Attributes:
         entries: the collection with a document for each thing that happens, at its `at`.
         figures: the collection with a document for each month.
@@ -65,6 +68,9 @@ class Collections:
 @dataclass(frozen=True, slots=True)
 class Figure:
     """What happened under one name within five minutes.
+
+        >>> Figure(at=request.period.start, name="Tea", count=2, sum=25.0, is_whole=False).sum
+        25.0
 
     Attributes:
         at: where the slot begins.
@@ -84,9 +90,13 @@ class Figure:
 class StoredFigures:
     """Reads a user's figures, and the entries only where an edge cuts a slot: the sums are those of all entries.
 
-        stored = StoredFigures(request.data, request.user, ORDERS)
-        for found in stored.read((request.period,), edges=[], limit=10_000):
-            orders += found.count if isinstance(found, Figure) else 1
+        >>> collections = {"entries": "orders", "figures": "order_figures", "since": "order_figures_since"}
+        >>> stored = StoredFigures(request.data, request.user, Collections(**collections, select=("total",)))
+        >>> orders = len(list(stored.entries(request.period, limit=10_000)))
+        >>> for found in stored.read((request.period,), edges=[], limit=10_000):
+        ...     orders += found.count if isinstance(found, Figure) else 1
+        >>> orders
+        2
 
     Args:
         data: the user's.

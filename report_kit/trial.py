@@ -22,6 +22,9 @@ _ADA = {"email": "ada@example.com", "name": "Ada"}
 class Trial(NamedTuple):
     """What a kind has made of a request.
 
+        >>> try_kind("orders", sample("orders", request.period, SampleAmount.NOTHING), request.period).skip
+        'no orders'
+
     Attributes:
         subject: of the email.
         text: the plain part.
@@ -49,8 +52,9 @@ def try_kind(
 ) -> Trial:
     """Build and render a report of a kind. Settings have their defaults, and secrets their local values.
 
-        made = try_kind("sales", sample("sales", period), period, user={"locale": "de"})
-        assert "Umsatz" in made.text
+        >>> made = try_kind("orders", sample("orders", request.period), request.period, user={"locale": "de"})
+        >>> "Bestellungen" in made.text
+        True
 
     Args:
         kind: which.

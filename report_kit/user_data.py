@@ -7,27 +7,47 @@ from typing import Any, Protocol
 
 
 class NoIndex(LookupError):
-    """Firestore has no index for a query, or is still building it."""
+    """Firestore has no index for a query, or is still building it.
+
+    >>> start, end = request.period
+    >>> try:
+    ...     tea = request.data.total("orders", field="at", start=start, end=end, equal=("product", "Tea"))
+    ... except NoIndex:
+    ...     tea = Total(0)
+    >>> tea.count
+    1
+    """
 
 
 @dataclass(frozen=True)
 class Total:
-    """How many documents there are, and what a number in them adds up to."""
+    """How many documents there are, and what a number in them adds up to.
+
+    >>> start, end = request.period
+    >>> request.data.total("orders", field="at", start=start, end=end, amount=("total", LARGEST_AMOUNT))
+    Total(count=2, sum=16.5)
+    """
 
     count: int
     sum: float = 0.0
 
 
 class UserData(Protocol):
-    """Reads what is stored under one user's document: in Firestore, or in memory where a sample is shown."""
+    """Reads what is stored under one user's document: in Firestore, or in memory where a sample is shown.
+
+    >>> [fields["product"] for _id, fields in request.data.documents("orders", limit=100)]
+    ['Tea', 'Cocoa']
+    """
 
     def between(
         self, collection: str, *, field: str, start: datetime, end: datetime, select: Sequence[str], limit: int
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Documents whose time lies in a range, from the earliest on, streamed: they need not fit in memory.
 
-            start, end = request.period
-            found = request.data.between("orders", field="at", start=start, end=end, select=("total",), limit=100)
+            >>> start, end = request.period
+            >>> found = request.data.between("orders", field="at", start=start, end=end, select=("total",), limit=100)
+            >>> [fields["total"] for _id, fields in found]
+            [12.5, 4.0]
 
         A document without that field, or with something else than a timestamp in it, lies in no range of times.
         https://firebase.google.com/docs/firestore/manage-data/data-types#value_type_ordering

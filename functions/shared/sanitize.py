@@ -23,6 +23,9 @@ _JOINERS = "\u200c\u200d"
 def sanitize(text: str, limit: int = 100) -> str:
     """Make one line of a text, without control characters and without anything invisible that could fool a reader.
 
+        >>> sanitize("  Tea and   cake ", limit=10)
+        'Tea and ca'
+
     Line breaks in a header would begin another header, and characters that turn the direction of writing can make an
     address look like another one.
 
@@ -39,6 +42,9 @@ def sanitize(text: str, limit: int = 100) -> str:
 
 def display_name(text: str) -> str:
     """Make text fit to be shown as a person's name; empty where it could be a link or an address.
+
+        >>> display_name("Ada Lovelace"), display_name("verify at https://example.com")
+        ('Ada Lovelace', '')
 
     Without this an attacker could sign up as "URGENT: verify at https://…" with a victim's address, and the team's own
     mail would say so to the victim.

@@ -18,7 +18,11 @@ Cell = str | int | float | Decimal | date | datetime | None
 
 
 class ColumnKind(StrEnum):
-    """What the values of a column are."""
+    """What the values of a column are.
+
+    >>> Column("Share", ColumnKind.PERCENT).kind is ColumnKind.PERCENT
+    True
+    """
 
     TEXT = "text"
     INTEGER = "integer"
@@ -37,12 +41,20 @@ NUMERIC = frozenset({ColumnKind.INTEGER, ColumnKind.NUMBER, ColumnKind.MONEY, Co
 
 
 class AttachmentError(PermanentError):
-    """A file cannot be made of what the kind gave for it, and could not the next time either."""
+    """A file cannot be made of what the kind gave for it, and could not the next time either.
+
+    >>> Column("Total", ColumnKind.MONEY)
+    Traceback (most recent call last):
+    report_kit.attachments.columns.AttachmentError: ...
+    """
 
 
 @dataclass(frozen=True)
 class Column:
     """One column.
+
+        >>> Column("Total", ColumnKind.MONEY, "JPY").places
+        0
 
     Attributes:
         title: its header.

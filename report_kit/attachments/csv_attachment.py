@@ -21,7 +21,9 @@ MEDIA_TYPE = "text/csv"
 def csv_attachment(filename: str, columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> Attachment:
     """Write a table as CSV: a header, then the rows. The same rows make the same bytes.
 
-        csv_attachment("orders", [Column("Product"), Column("Total", ColumnKind.MONEY, "EUR")], [["Tea", 12.5]])
+        >>> columns = [Column("Product"), Column("Total", ColumnKind.MONEY, "EUR")]
+        >>> csv_attachment("orders", columns, [["Tea", 12.5]]).content.decode("utf-8-sig").splitlines()
+        ['"Product","Total"', '"Tea",12.5']
 
     Text is put in quotation marks, and gets an apostrophe before what a spreadsheet would take for a formula. Numbers
     are digits with a point, below zero as well; days and moments are as ISO 8601 has them, moments with their offset.

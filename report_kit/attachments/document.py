@@ -13,6 +13,9 @@ from report_kit.blocks import Chart, Headline
 class DataTable:
     """Rows of values. The table of a mail has texts instead.
 
+        >>> DataTable(title="Orders", columns=[Column("Product")], rows=[["Tea"], ["Cocoa"]]).title
+        'Orders'
+
     Attributes:
         title: above it.
         columns: one or more.
@@ -27,6 +30,9 @@ class DataTable:
 @dataclass(frozen=True, kw_only=True)
 class Document:
     """A report as a document, in the order in which it is read. All may be left out but the title.
+
+        >>> Document(title="Orders", paragraphs=["Most came at noon."]).title
+        'Orders'
 
     Attributes:
         brand: whose it is: its name stands above the title and on each page, in its color.

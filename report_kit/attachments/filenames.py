@@ -9,6 +9,9 @@ from functions.shared.times.period import Period
 def dated(name: str, period: Period, zone: ZoneInfo) -> str:
     """A name with the day on which a period begins, and the time of day where it is shorter than a day.
 
+        >>> dated("orders", request.period, request.time_zone)
+        'orders-2026-11-23'
+
     Args:
         name: such as `sales`.
         period: what the file is about.

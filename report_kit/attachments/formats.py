@@ -14,7 +14,11 @@ from report_kit.report import Attachment
 
 
 class FileFormat(StrEnum):
-    """How a report comes as a file."""
+    """How a report comes as a file.
+
+    >>> FileFormat("csv") is FileFormat.CSV
+    True
+    """
 
     CSV = "csv"
     """The first table."""
@@ -26,6 +30,9 @@ class FileFormat(StrEnum):
 
 def read_formats(option: Any) -> tuple[list[FileFormat], bool]:
     """The formats that an option names, each once, and whether all of it can be used.
+
+        >>> read_formats(["csv", "csv", "doc"])
+        ([<FileFormat.CSV: 'csv'>], False)
 
     Args:
         option: a list such as `["csv", "pdf"]`; None where there is no option. The team's application writes it: it may
@@ -43,6 +50,11 @@ def files_of(
     document: Document, formats: Iterable[FileFormat], *, filename: str, language: Language
 ) -> Sequence[Attachment]:
     """A report's files.
+
+        >>> table = DataTable(title="Orders", columns=[Column("Product")], rows=[["Tea"]])
+        >>> document = Document(title="Orders", tables=[table])
+        >>> [file.filename for file in files_of(document, [FileFormat.CSV], filename="orders", language=language)]
+        ['orders.csv']
 
     Args:
         document: with a table where a format needs one.

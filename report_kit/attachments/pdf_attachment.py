@@ -34,6 +34,9 @@ _LETTER = frozenset(["BZ", "CA", "CL", "CO", "CR", "GT", "MX", "NI", "PA", "PH",
 def pdf_attachment(filename: str, document: Document, *, language: Language) -> Attachment:
     """Set a report as a PDF document.
 
+        >>> pdf_attachment("orders", Document(title="Orders"), language=language).content[:5]
+        b'%PDF-'
+
     Of a table the first 1,000 rows are shown, with a sentence about the others. The document names no time at
     which it was made: the same report makes the same bytes.
 

@@ -51,6 +51,10 @@ def xlsx_attachment(
 ) -> Attachment:
     """Write a table as a workbook with one sheet: the header stays in sight and has filters, and values have types.
 
+        >>> columns = [Column("Product"), Column("Total", ColumnKind.MONEY, "EUR")]
+        >>> xlsx_attachment("orders", columns, [["Tea", 12.5]], language=language).filename
+        'orders.xlsx'
+
     No value becomes a formula or a link. Text beyond 32,767 characters is cut, a whole number that Excel would round
     and a day before 1900 are text, and a moment is shown as the clock of its own zone, since Excel knows no zones.
 

@@ -121,12 +121,12 @@ def _prose(docstring: str) -> str:
 
 
 def _paragraph(text: str) -> str:
-    if "\n    " not in f"\n{text}":
-        return _joined(text)
-    prose, _, code = text.partition("\n\n    ") if not text.startswith("    ") else ("", "", text.strip())
-    example = textwrap.dedent(f"    {code}")
-    ast.parse(example)
-    return f"{_joined(prose)}\n\n```python\n{example}\n```".strip()
+    prose, prompt, example = re.split(r"(?:\n\n *|^)(>>> )", text, maxsplit=1) if ">>> " in text else (text, "", "")
+    if not prompt:
+        return _joined(prose)
+    # The first line has lost its indent.
+    lines = [f"{prompt}{example.splitlines()[0]}", *textwrap.dedent("\n".join(example.splitlines()[1:])).splitlines()]
+    return "\n".join([_joined(prose), "", "```pycon", *lines, "```"]).strip()
 
 
 def _joined(text: str) -> str:

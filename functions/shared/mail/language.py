@@ -31,6 +31,11 @@ SOURCE = Locale("en")
 class Language:
     """The words and the formats for one locale. Safe for threads.
 
+        >>> language.number(1234.5, 1), language.money(1234.5, "EUR"), language.percent(0.25)
+        ('1,234.5', '€1,234.50', '25%')
+        >>> language.day(date(2026, 11, 24)), language.listed(["Tea", "cocoa", "cake"])
+        ('Tuesday 24 November', 'Tea, cocoa and cake')
+
     Args:
         locale: for numbers, dates and times.
         words: the catalog.

@@ -23,6 +23,9 @@ class User:
     """A person who gets reports. Each attribute has the name of the document's field, except `id`, `fields`, `problem`
     and `version`.
 
+        >>> User(id="u42", name="Ada", time_zone=ZoneInfo("Europe/London")).locale
+        'en'
+
     A field that is absent or malformed has the default.
 
     Attributes:

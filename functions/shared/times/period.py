@@ -10,7 +10,12 @@ _INSTANT = timedelta(microseconds=1)
 
 
 class Period(NamedTuple):
-    """The time that a report covers: from `start`, up to and without `end`, both in UTC."""
+    """The time that a report covers: from `start`, up to and without `end`, both in UTC.
+
+    >>> start, end = Period(datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC))
+    >>> (end - start).days
+    1
+    """
 
     start: datetime
     end: datetime

@@ -27,6 +27,9 @@ _WIDTHS = (3, 30, 300, 3000)
 class Cadence(StrEnum):
     """How often a report is sent.
 
+        >>> Cadence("weekly") is Cadence.WEEKLY
+        True
+
     Attributes:
         fields: the fields of a subscription that say when its reports are due: all others of a Schedule change nothing.
         months: how many whole months its unit of the calendar has; 0 where the unit is shorter.
@@ -66,6 +69,10 @@ class Covers(StrEnum):
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
     """When the reports of one subscription are due, and at which moments the time that they cover may end.
+
+        >>> fridays = Schedule(cadence=Cadence.WEEKLY, time_zone=ZoneInfo("Europe/London"), weekday=5, hour=7)
+        >>> fridays.after(datetime(2026, 11, 24, tzinfo=UTC)).isoformat()
+        '2026-11-27T07:00:00+00:00'
 
     Attributes:
         cadence: how often.
