@@ -172,6 +172,35 @@ def test_a_refused_message_holds_back_those_of_its_key(pubsub: PubSub) -> None:
     assert bodies(pull(pubsub, subscription)) == ["k1", "k2", "k3"]
 
 
+@pytest.mark.parametrize("is_exactly_once", [True, False])
+def test_of_messages_of_a_key_that_are_refused_together_each_counts(pubsub: PubSub, *, is_exactly_once: bool) -> None:
+    topic = pubsub.topic()
+    subscription = pubsub.subscription(
+        topic,
+        enable_message_ordering=True,
+        enable_exactly_once_delivery=is_exactly_once,
+        dead_letter_policy={"dead_letter_topic": pubsub.topic(), "max_delivery_attempts": 5},
+    )
+    publish_in_order(pubsub, topic, "k", "k1", "k2")
+    ack_ids = [received.ack_id for received in pull(pubsub, subscription).received_messages]
+
+    pubsub.subscriber.modify_ack_deadline(subscription=subscription, ack_ids=ack_ids, ack_deadline_seconds=0)
+
+    again = pull(pubsub, subscription).received_messages
+    assert [(each.message.data, each.delivery_attempt) for each in again] == [(b"k1", 2), (b"k2", 2)]
+
+
+def test_time_that_jumps_past_deadline_and_backoff_brings_a_message_back(pubsub: PubSub) -> None:
+    topic = pubsub.topic()
+    subscription = pubsub.subscription(topic, retry_policy={})
+    pubsub.publish(topic, "a")
+    pull(pubsub, subscription)
+
+    pubsub.advance(20)
+
+    assert bodies(pull(pubsub, subscription)) == ["a"]
+
+
 def test_after_too_many_attempts_a_message_goes_to_the_dead_letter_topic(pubsub: PubSub) -> None:
     topic, dead_letters = pubsub.topic(), pubsub.topic()
     subscription = pubsub.subscription(

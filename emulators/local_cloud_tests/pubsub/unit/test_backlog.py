@@ -1,5 +1,6 @@
 """The backlog against a model: whatever is taken, acknowledged, refused or let expire, nothing is lost or doubled."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -76,7 +77,7 @@ def test_the_next_change_is_the_earliest_of_deadline_backoff_and_retention() -> 
     assert backlog.next_change(RETENTION) == START + timedelta(seconds=10)
     backlog.extend(delivery.ack_id, START + timedelta(seconds=60))
     assert backlog.next_change(RETENTION) == START + timedelta(seconds=60)
-    backlog.refuse(delivery.ack_id, now=START, backoff=BACKOFF)
+    backlog.refuse([delivery.ack_id], now=START, backoff=BACKOFF)
     assert backlog.next_change(RETENTION) == START + timedelta(seconds=10)
 
 
@@ -84,7 +85,7 @@ def test_what_fails_too_often_is_dead() -> None:
     backlog = Backlog()
     backlog.add(message(1))
     (first,) = take(backlog)
-    backlog.refuse(first.ack_id, now=START, backoff=BACKOFF, max_attempts=2)
+    backlog.refuse([first.ack_id], now=START, backoff=BACKOFF, max_attempts=2)
     settle(backlog, 10)
     take(backlog, seconds=20)
     settle(backlog, 20, max_attempts=2)
@@ -92,6 +93,56 @@ def test_what_fails_too_often_is_dead() -> None:
     assert [(dead.sequence, failures) for dead, failures in backlog.take_dead()] == [(1, 2)]
     assert backlog.take_dead() == []
     assert backlog.counts == Counts(waiting=0, outstanding=0)
+
+
+def of_one_key(count: int) -> Backlog:
+    backlog = Backlog(ordered=True)
+    for sequence in range(count):
+        backlog.add(message(sequence, "k"))
+    return backlog
+
+
+def attempts(deliveries: list[Delivery]) -> list[tuple[int, int]]:
+    return [(delivery.message.sequence, delivery.attempt) for delivery in deliveries]
+
+
+def test_of_a_key_each_message_counts_that_is_refused_with_another() -> None:
+    backlog = of_one_key(3)
+    first, second, _ = take(backlog)
+
+    assert backlog.refuse([second.ack_id, first.ack_id], now=START, backoff=BACKOFF) == []
+    assert take(backlog) == []
+    settle(backlog, 10)
+
+    assert attempts(take(backlog)) == [(0, 2), (1, 2), (2, 1)]
+
+
+def test_of_a_key_each_message_counts_whose_deadline_passes_with_that_of_another() -> None:
+    backlog = of_one_key(2)
+    first, _ = take(backlog)
+    backlog.extend(first.ack_id, START + timedelta(seconds=10))  # where it is already
+    settle(backlog, 20)
+
+    assert attempts(take(backlog)) == [(0, 2), (1, 2)]
+
+
+def test_messages_of_a_key_that_fail_too_often_together_are_dead_in_their_order() -> None:
+    backlog = of_one_key(3)
+    refused = [delivery.ack_id for delivery in take(backlog, 2)]
+
+    assert backlog.refuse(reversed(refused), now=START, backoff=BACKOFF, max_attempts=1) == []
+
+    assert [dead.sequence for dead, _ in backlog.take_dead()] == [0, 1]
+    assert sequences(take(backlog)) == [2]
+
+
+def test_a_wait_counts_from_the_deadline_though_time_jumps_over_it() -> None:
+    backlog = Backlog()
+    backlog.add(message(1))
+    take(backlog)
+
+    assert settle(backlog, 20)
+    assert attempts(take(backlog)) == [(1, 2)]
 
 
 @pytest.mark.parametrize("ack_id", ["", "-", "1", "1-", "-1", "a-b", "1-1-1", "1.0-1"])
@@ -111,6 +162,7 @@ class BacklogMachine(RuleBasedStateMachine):
         self.open: set[int] = set()
         self.out: dict[str, Delivery] = {}
         self.deadlines: dict[str, datetime] = {}
+        self.failures: Counter[int] = Counter()
 
     @rule(key=st.sampled_from(["", "k", "l"]))
     def add(self, key: str) -> None:
@@ -129,6 +181,7 @@ class BacklogMachine(RuleBasedStateMachine):
             sequence, key = delivery.message.sequence, delivery.message.ordering_key
             assert sequence in self.open
             assert sequence not in held
+            assert delivery.attempt == 1 + self.failures[sequence]
             assert key not in busy
             held.add(sequence)
             self.out[delivery.ack_id] = delivery
@@ -147,9 +200,9 @@ class BacklogMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.out)
     @rule(data=st.data())
     def refuse(self, data: st.DataObject) -> None:
-        ack_id = data.draw(st.sampled_from(sorted(self.out)))
-        assert self.backlog.refuse(ack_id, now=self.now, backoff=BACKOFF)
-        self.give_back(ack_id)
+        ack_ids = data.draw(st.lists(st.sampled_from(sorted(self.out)), min_size=1))
+        assert self.backlog.refuse(ack_ids, now=self.now, backoff=BACKOFF) == []
+        self.give_back(set(ack_ids))
 
     @precondition(lambda self: self.out)
     @rule(data=st.data())
@@ -165,16 +218,16 @@ class BacklogMachine(RuleBasedStateMachine):
 
     def settle(self) -> None:
         self.backlog.settle(now=self.now, backoff=BACKOFF, retention=RETENTION)
-        for ack_id in sorted(self.out, key=lambda ack_id: self.deadlines[ack_id]):
-            if ack_id in self.out and self.deadlines[ack_id] <= self.now:
-                self.give_back(ack_id)
+        while self.out and (moment := min(self.deadlines[ack_id] for ack_id in self.out)) <= self.now:
+            self.give_back({ack_id for ack_id in self.out if self.deadlines[ack_id] == moment})
 
-    def give_back(self, ack_id: str) -> None:
+    def give_back(self, ack_ids: set[str]) -> None:
         """The later ones of the same key go back with it."""
-        failed = self.out.pop(ack_id).message
+        failed = [self.out.pop(ack_id).message for ack_id in ack_ids]
+        self.failures.update(each.sequence for each in failed)
         for other, delivery in list(self.out.items()):
-            same_key = delivery.message.ordering_key == failed.ordering_key != ""
-            if same_key and delivery.message.sequence > failed.sequence:
+            key, sequence = delivery.message.ordering_key, delivery.message.sequence
+            if key and any(each.ordering_key == key and each.sequence < sequence for each in failed):
                 del self.out[other]
 
     @invariant()

@@ -6,7 +6,7 @@ https://cloud.google.com/pubsub/docs/lease-management
 import heapq
 import itertools
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -188,34 +188,40 @@ class Backlog:
         heapq.heappush(self._deadlines, (deadline, next(self._order), held.lease, held))
         return True
 
-    def refuse(self, ack_id: str, *, now: datetime, backoff: Backoff, max_attempts: int = 0) -> bool:
-        """Give a message back, to be delivered again when the backoff ends; False if the lease had ended.
+    def refuse(self, ack_ids: Iterable[str], *, now: datetime, backoff: Backoff, max_attempts: int = 0) -> list[str]:
+        """Give messages back, to be delivered again when their backoff ends.
+
+        They fail together: of an ordering key, too, each of them counts.
+
+        Returns:
+            The ids whose lease had ended.
 
         Raises:
-            InvalidAckId: the id is malformed.
+            InvalidAckId: an id is malformed; no message is given back.
         """
-        held, live = self._find(ack_id)
-        if held is None or not live:
-            return False
-        self._fail(held, now, backoff, max_attempts)
-        return True
+        found = {ack_id: self._find(ack_id) for ack_id in ack_ids}
+        self._fail([held for held, live in found.values() if held and live], now, backoff, max_attempts)
+        return [ack_id for ack_id, (_, live) in found.items() if not live]
 
     def settle(self, *, now: datetime, backoff: Backoff, retention: timedelta, max_attempts: int = 0) -> bool:
         """Apply everything that has become due: passed deadlines, ended backoffs, and expired messages.
 
         Args:
             now: the present.
-            backoff: how long a message waits whose deadline has passed.
+            backoff: how long a message waits whose deadline has passed, from then on.
             retention: how old an unacknowledged message may become.
             max_attempts: the failures after which a message is dead; 0 for no limit.
 
         Returns:
             Whether messages have become ready to be delivered.
         """
-        while self._deadlines and self._deadlines[0][0] <= now:
-            moment, _, lease, held = heapq.heappop(self._deadlines)
-            if held.lease is lease and lease.deadline == moment:
-                self._fail(held, now, backoff, max_attempts)
+        while self._deadlines and (moment := self._deadlines[0][0]) <= now:
+            expired = set()  # a lease that was extended to the same moment has two entries
+            while self._deadlines and self._deadlines[0][0] == moment:
+                entry = heapq.heappop(self._deadlines)
+                if self._is_current(*entry):
+                    expired.add(entry[3])
+            self._fail(expired, moment, backoff, max_attempts)
         ready = False
         while self._delayed and self._delayed[0][0] <= now:
             moment, _, held = heapq.heappop(self._delayed)
@@ -293,21 +299,26 @@ class Backlog:
         held = self._held.get(int(number))
         return held, held is not None and held.lease is not None and held.lease.ack_id == ack_id
 
-    def _fail(self, held: _Held, now: datetime, backoff: Backoff, max_attempts: int) -> None:
-        held.failures += 1
-        if 0 < max_attempts <= held.failures:
-            self._drop(held)
-            self._dead.append((held.message, held.failures))
-            return
-        self._end_lease(held, free_key=False)
-        held.available_at = now + backoff.after(held.failures)
-        heapq.heappush(self._delayed, (held.available_at, next(self._order), held))
-        key = self._key_of(held)
-        if key:
-            for other in [*self._leases.values()]:
-                if self._key_of(other) == key and other.number > held.number:
-                    self._end_lease(other)
-                    heapq.heappush(self._ready, other)
+    def _fail(self, together: Collection[_Held], now: datetime, backoff: Backoff, max_attempts: int) -> None:
+        # First all leases, so that none of these is among those that come again with another.
+        for held in together:
+            self._end_lease(held, free_key=False)
+        first: dict[str, int] = {}
+        for held in sorted(together):
+            held.failures += 1
+            if 0 < max_attempts <= held.failures:
+                self._free_key(held)
+                self._drop(held)
+                self._dead.append((held.message, held.failures))
+                continue
+            held.available_at = now + backoff.after(held.failures)
+            heapq.heappush(self._delayed, (held.available_at, next(self._order), held))
+            if key := self._key_of(held):
+                first.setdefault(key, held.number)
+        for other in [*self._leases.values()] if first else []:
+            if other.number > first.get(self._key_of(other), other.number):
+                self._end_lease(other)
+                heapq.heappush(self._ready, other)
 
     def _end_lease(self, held: _Held, *, free_key: bool = True) -> None:
         if held.lease is None:

@@ -74,7 +74,7 @@ class Pusher:
         if acknowledged:
             subscription.acknowledge([delivery.ack_id])
         else:
-            subscription.modify_deadline(delivery.ack_id, 0)
+            subscription.modify_deadlines([delivery.ack_id], 0)
 
     def _authorization(self, subscription: Subscription) -> dict[str, str]:
         """https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions"""

@@ -97,12 +97,14 @@ class StreamingPull:
         if request.stream_ack_deadline_seconds:
             check_ack_deadline(request.stream_ack_deadline_seconds)
             self._deadline = timedelta(seconds=request.stream_ack_deadline_seconds)
-        for seconds in request.modify_deadline_seconds:
+        by_seconds: dict[int, list[str]] = {}
+        for ack_id, seconds in zip(request.modify_deadline_ack_ids, request.modify_deadline_seconds, strict=True):
             check_deadline_modification(seconds)
+            by_seconds.setdefault(seconds, []).append(ack_id)
         try:
             if request.ack_ids:
                 self.subscription.acknowledge(request.ack_ids)
-            for ack_id, seconds in zip(request.modify_deadline_ack_ids, request.modify_deadline_seconds, strict=True):
-                self.subscription.modify_deadline(ack_id, seconds)
+            for seconds, ack_ids in by_seconds.items():
+                self.subscription.modify_deadlines(ack_ids, seconds)
         except InvalidAckId as error:
             invalid(f"Malformed acknowledgement id: {error}.")

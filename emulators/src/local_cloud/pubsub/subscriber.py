@@ -125,11 +125,7 @@ class SubscriberService:
         check_deadline_modification(request.ack_deadline_seconds)
         _check_ack_ids(request.ack_ids)
         try:
-            expired = [
-                ack_id
-                for ack_id in request.ack_ids
-                if not subscription.modify_deadline(ack_id, request.ack_deadline_seconds)
-            ]
+            expired = subscription.modify_deadlines(request.ack_ids, request.ack_deadline_seconds)
         except InvalidAckId:
             _refuse_ack_ids()
         _check_expired(subscription, expired)

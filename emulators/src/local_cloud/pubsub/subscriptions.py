@@ -119,25 +119,30 @@ class Subscription:
         self.wake()
         return expired
 
-    def modify_deadline(self, ack_id: str, seconds: int) -> bool:
-        """Let a lease end so many seconds from now, 0: refuse the message. False if the lease had ended.
+    def modify_deadlines(self, ack_ids: Sequence[str], seconds: int) -> list[str]:
+        """Let leases end so many seconds from now, 0: refuse the messages.
+
+        Returns:
+            The ids whose lease had ended.
 
         Raises:
-            InvalidAckId: the id is malformed.
+            InvalidAckId: an id is malformed.
         """
         self.settle()
+        now = self._clock.now()
         if seconds:
-            live = self.backlog.extend(ack_id, self._clock.now() + timedelta(seconds=seconds))
+            deadline = now + timedelta(seconds=seconds)
+            expired = [ack_id for ack_id in ack_ids if not self.backlog.extend(ack_id, deadline)]
         else:
-            live = self.backlog.refuse(
-                ack_id,
-                now=self._clock.now(),
+            expired = self.backlog.refuse(
+                ack_ids,
+                now=now,
                 backoff=self.backoff,
                 max_attempts=self.config.dead_letter_policy.max_delivery_attempts,
             )
             self._give_up_dead()
         self.wake()
-        return live
+        return expired
 
     def settle(self) -> None:
         """Apply everything that has become due."""
