@@ -1,9 +1,11 @@
 """HTTP servers of the local cloud."""
 
 import errno
+import logging
 from http import HTTPStatus
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
 from local_cloud.browser_wall import find_refusal
@@ -23,9 +25,8 @@ class HttpServer:
     """
 
     def __init__(self, name: str, app: web.Application, host: str, port: int, *, json_only: bool = False) -> None:
-        app.middlewares.insert(0, wall(json_only=json_only))
         self._name = name
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        self._runner = runner(app, json_only=json_only)
         self._host = host
         self.port = port
 
@@ -55,9 +56,36 @@ class HttpServer:
         await self._runner.cleanup()
 
 
-def wall(*, json_only: bool) -> Middleware:
-    """Refuses requests that a web page could have caused; with `json_only` bodies of other types, too."""
+def runner(app: web.Application, *, json_only: bool) -> web.AppRunner:
+    """What runs an application that refuses requests that a web page could have caused.
 
+    Args:
+        app: the application.
+        json_only: answer 415 to every body that is not `application/json`.
+    """
+    app.middlewares.insert(0, _wall(json_only=json_only))
+    resolve = app.router.resolve
+
+    async def resolve_expected(request: web.Request) -> web.UrlMappingMatchInfo:
+        # aiohttp's own answer repeats the header, and fails where that is not UTF-8.
+        if request.headers.get("Expect", "100-continue").lower() != "100-continue":
+            raise web.HTTPExpectationFailed
+        return await resolve(request)
+
+    app.router.resolve = resolve_expected  # type: ignore[method-assign]
+    return web.AppRunner(app, access_log=None, shutdown_timeout=1, logger=_log)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether the error is the server's: aiohttp also logs what is wrong with a request, with a traceback."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError | web.RequestPayloadError))
+
+
+_log = logging.getLogger(__name__)
+_log.addFilter(_is_ours)
+
+
+def _wall(*, json_only: bool) -> Middleware:
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         if reason := find_refusal(request.method, request.headers.get):
@@ -66,7 +94,10 @@ def wall(*, json_only: bool) -> Middleware:
             return _refusal(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json", "INVALID_ARGUMENT"
             )
-        return await handler(request)
+        try:
+            return await handler(request)
+        except web.RequestPayloadError as error:
+            return _refusal(HTTPStatus.BAD_REQUEST, f"The body cannot be read: {error}", "INVALID_ARGUMENT")
 
     return check
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from local_cloud.errors import PortInUse
-from local_cloud.http import wall
+from local_cloud.http import runner
 
 _PREFACE = b"PRI * HTTP/2.0"
 """What every HTTP/2 connection begins with: https://www.rfc-editor.org/rfc/rfc9113#section-3.4."""
@@ -64,12 +64,11 @@ class OnePort:
     """
 
     def __init__(self, name: str, host: str, port: int, app: web.Application, grpc_port: Callable[[], int]) -> None:
-        app.middlewares.insert(0, wall(json_only=False))
         self.port = port
         self._name = name
         self._host = host
         self._grpc_port = grpc_port
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        self._runner = runner(app, json_only=False)
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
