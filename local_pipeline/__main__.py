@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -89,6 +90,7 @@ def up(
         rate=rate,
         provider=provider,
     )
+    os.umask(0o077)  # mails and logs are for nobody else on this machine, nor are those of the functions
     sys.exit(asyncio.run(Up(options, Console()).run()))
 
 

@@ -53,6 +53,7 @@ def test_one_run_from_the_scheduler_to_the_mails(tmp_path: Path) -> None:
     others += ["copy6@example.com", "lead12@example.com", "team12@example.com"]
     assert recipients == sorted([*(f"user{number}@example.com" for number in users), *others])
     assert [file.name for file in command.data.rglob("*") if "@" in file.name] == []
+    assert [file for file in command.data.rglob("*") if file.stat().st_mode & 0o077] == []
     assert command.listening() == []
     logs = "".join(log.read_text() for log in (command.data / "logs").iterdir())
     assert '"result": "sent"' in logs
