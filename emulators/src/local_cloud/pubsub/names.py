@@ -7,9 +7,9 @@ import re
 
 import grpc
 
+from local_cloud.project_id import PROJECT_ID
 from local_cloud.rpc import RpcError
 
-_PROJECT = r"[a-z0-9][a-z0-9.:\-]{0,61}[a-z0-9]"
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}")
 
 DELETED_TOPIC = "_deleted-topic_"
@@ -26,7 +26,7 @@ def check_name(name: str, collection: str) -> None:
     Raises:
         RpcError: INVALID_ARGUMENT, with the name.
     """
-    parts = re.fullmatch(rf"projects/{_PROJECT}/{collection}/(.+)", name)
+    parts = re.fullmatch(rf"projects/{PROJECT_ID}/{collection}/(.+)", name)
     if not parts or not _ID.fullmatch(parts[1]) or parts[1].lower().startswith("goog"):
         raise RpcError(
             grpc.StatusCode.INVALID_ARGUMENT,
@@ -41,7 +41,7 @@ def check_project(name: str) -> None:
     Raises:
         RpcError: INVALID_ARGUMENT, with the name.
     """
-    if not re.fullmatch(f"projects/{_PROJECT}", name):
+    if not re.fullmatch(f"projects/{PROJECT_ID}", name):
         raise RpcError(grpc.StatusCode.INVALID_ARGUMENT, f"Invalid project name given (name={name}).")
 
 

@@ -5,9 +5,10 @@ https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues.
 
 import re
 
+from local_cloud.project_id import PROJECT_ID
 from local_cloud.tasks import refusals
 
-_LOCATION = r"projects/[A-Za-z0-9:.\-]+/locations/[A-Za-z0-9\-]+"
+_LOCATION = rf"projects/{PROJECT_ID}/locations/[A-Za-z0-9\-]+"
 _LOCATION_NAME = re.compile(_LOCATION)
 _QUEUE_NAME = re.compile(rf"({_LOCATION})/queues/([^/]+)")
 _TASK_NAME = re.compile(rf"({_LOCATION}/queues/[^/]+)/tasks/(.+)", re.DOTALL)
