@@ -8,8 +8,6 @@ import pytest
 from google.api_core import exceptions
 from google.cloud.pubsub_v1.types import PubsubMessage
 from google.pubsub_v1.services.publisher import PublisherClient
-from google.pubsub_v1.services.schema_service import SchemaServiceClient
-from google.pubsub_v1.services.schema_service.transports import SchemaServiceGrpcTransport
 
 from local_cloud_tests.pubsub.integration.conftest import PROJECT, PubSub
 
@@ -54,7 +52,7 @@ def test_lists_come_in_pages(pubsub: PubSub) -> None:
         f"projects/{PROJECT}/topics/a/b/c",
         f"projects/{PROJECT}/topics/abc{LONG}",
         f"projects/{PROJECT}/subscriptions/abc",
-        "projects/X/topics/abc",
+        "projects/a_b/topics/abc",
     ],
 )
 def test_a_name_against_the_rules_is_refused(pubsub: PubSub, name: str) -> None:
@@ -337,27 +335,6 @@ def test_a_policy_is_kept_with_its_resource(pubsub: PubSub) -> None:
         pubsub.publisher.get_iam_policy(request={"resource": topic + "-other"})
     tested = pubsub.publisher.test_iam_permissions(request={"resource": topic + "-other", "permissions": ["a"]})
     assert not tested.permissions
-
-
-def test_there_are_no_schemas(pubsub: PubSub) -> None:
-    schema = f"projects/{PROJECT}/schemas/nowhere"
-    with grpc.insecure_channel(f"127.0.0.1:{pubsub.emulator.port}") as channel:
-        client = SchemaServiceClient(transport=SchemaServiceGrpcTransport(channel=channel))
-        assert not list(client.list_schemas(parent=f"projects/{PROJECT}"))
-        with pytest.raises(exceptions.NotFound, match="no schemas"):
-            client.get_schema(name=schema)
-        with pytest.raises(exceptions.MethodNotImplemented, match="no schemas"):
-            client.create_schema(request={"parent": f"projects/{PROJECT}"})
-        with pytest.raises(exceptions.NotFound, match="no schemas"):
-            client.delete_schema(name=schema)
-        with pytest.raises(exceptions.NotFound, match="no schemas"):
-            list(client.list_schema_revisions(name=schema))
-        with pytest.raises(exceptions.MethodNotImplemented, match="no schemas"):
-            client.validate_message(request={"parent": f"projects/{PROJECT}", "name": schema})
-    with pytest.raises(exceptions.NotFound, match="no schemas"):
-        pubsub.publisher.create_topic(
-            request={"name": f"projects/{PROJECT}/topics/with-schema", "schema_settings": {"schema": schema}}
-        )
 
 
 @pytest.mark.parametrize("method", ["Publisher/Publish", "Subscriber/StreamingPull"])

@@ -1,4 +1,4 @@
-"""All topics, subscriptions and snapshots. Passes messages from topics to subscriptions."""
+"""All topics, subscriptions, snapshots and schemas. Passes messages from topics to subscriptions."""
 
 import asyncio
 from collections import deque
@@ -13,7 +13,8 @@ from google.pubsub_v1 import types
 
 from local_cloud.clock import Clock
 from local_cloud.pubsub.messages import Message
-from local_cloud.pubsub.names import DELETED_TOPIC, project_of, short_name
+from local_cloud.pubsub.names import DELETED_SCHEMA, DELETED_TOPIC, project_of, short_name
+from local_cloud.pubsub.schema_store import SchemaStore
 from local_cloud.pubsub.subscriptions import Subscription
 from local_cloud.rpc import RpcError
 
@@ -63,6 +64,7 @@ class Broker:
         self.topics: dict[str, Topic] = {}
         self.subscriptions: dict[str, Subscription] = {}
         self.snapshots: dict[str, Snapshot] = {}
+        self.schemas = SchemaStore(clock)
         self.copies: Copies = lambda subscription, message: 1
         # Ids go on rising over restarts, as a consumer that remembers them expects.
         self._sequence = int(clock.now().timestamp() * 1000) * 1000
@@ -133,6 +135,18 @@ class Broker:
             if subscription.config.topic == name:
                 subscription.config.topic = DELETED_TOPIC
         del self.topics[name]
+
+    def delete_schema(self, name: str) -> None:
+        """Delete a schema; its topics take no messages until they have another, or none.
+
+        Raises:
+            RpcError: NOT_FOUND.
+        """
+        _found(self.schemas.schemas, name)
+        for topic in self.topics.values():
+            if topic.config.schema_settings.schema == name:
+                topic.config.schema_settings.schema = DELETED_SCHEMA
+        del self.schemas.schemas[name]
 
     def add_subscription(self, subscription: Subscription) -> None:
         """Attach a subscription to its topic."""

@@ -1,4 +1,4 @@
-"""google.iam.v1.IAMPolicy for topics, subscriptions and snapshots: policies are kept, and no caller is refused.
+"""google.iam.v1.IAMPolicy for all resources of Pub/Sub: policies are kept, and no caller is refused.
 
 https://cloud.google.com/pubsub/docs/access-control
 """
@@ -49,7 +49,8 @@ class IamService:
         return iam_policy_pb2.TestIamPermissionsResponse(permissions=held)
 
     def _find(self, name: str) -> Any:
-        resources = (self._broker.topics, self._broker.subscriptions, self._broker.snapshots)
+        broker = self._broker
+        resources = (broker.topics, broker.subscriptions, broker.snapshots, broker.schemas.schemas)
         return next((found[name] for found in resources if name in found), None)
 
     def _policy(self, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Names of topics, subscriptions and snapshots, and which of them Pub/Sub takes.
+"""Names of topics, subscriptions, snapshots and schemas, and which of them Pub/Sub takes.
 
 https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names
 """
@@ -15,13 +15,16 @@ _ID = re.compile(r"[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}")
 DELETED_TOPIC = "_deleted-topic_"
 """The topic of a subscription after its own topic is deleted."""
 
+DELETED_SCHEMA = "_deleted-schema_"
+"""The schema of a topic after its own schema is deleted."""
+
 
 def check_name(name: str, collection: str) -> None:
     """Refuse a name that Pub/Sub would refuse.
 
     Args:
         name: the full name, such as `projects/p/topics/t`.
-        collection: `topics`, `subscriptions` or `snapshots`.
+        collection: `topics`, `subscriptions`, `snapshots` or `schemas`.
 
     Raises:
         RpcError: INVALID_ARGUMENT, with the name.

@@ -47,7 +47,7 @@ class PublisherService:
 
     async def create_topic(self, request: Any, _context: Any) -> Any:
         check_name(request.name, "topics")
-        check_topic(request)
+        self._check(request)
         if request.name in self._broker.topics:
             raise already_exists(request.name)
         config = types.Topic.pb()()
@@ -56,13 +56,18 @@ class PublisherService:
         self._broker.topics[request.name] = Topic(config)
         return config
 
+    def _check(self, config: Any) -> None:
+        check_topic(config)
+        if config.HasField("schema_settings"):
+            self._broker.schemas.check_settings(config.schema_settings)
+
     async def update_topic(self, request: Any, _context: Any) -> Any:
         topic = self._broker.topic(request.topic.name)
         check_update_mask(request.update_mask, topic.config)
         updated = types.Topic.pb()()
         updated.CopyFrom(topic.config)
         request.update_mask.MergeMessage(request.topic, updated, True, True)
-        check_topic(updated)
+        self._check(updated)
         topic.config = updated
         for subscription in self._broker.subscriptions_of(request.topic.name):
             show_topic_retention(subscription.config, updated)
@@ -72,6 +77,9 @@ class PublisherService:
         check_name(request.topic, "topics")
         topic = self._broker.topic(request.topic)
         check_publish(request)
+        if topic.config.HasField("schema_settings"):
+            for message in request.messages:
+                message.attributes.update(self._broker.schemas.attributes(topic.config.schema_settings, message.data))
         return types.PublishResponse.pb()(message_ids=self._broker.publish(topic, request.messages))
 
     async def get_topic(self, request: Any, _context: Any) -> Any:

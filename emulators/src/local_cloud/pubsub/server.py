@@ -48,7 +48,7 @@ class PubSubEmulator:
         )
         self._server.add_service(publisher.SERVICE, publisher.METHODS, publisher.PublisherService(self._broker))
         self._server.add_service(subscriber.SERVICE, subscriber.METHODS, subscriber.SubscriberService(self._broker))
-        self._server.add_service(schemas.SERVICE, schemas.METHODS, schemas.SchemaService())
+        self._server.add_service(schemas.SERVICE, schemas.METHODS, schemas.SchemaService(self._broker))
         self._server.add_service(iam.SERVICE, iam.METHODS, iam.IamService(self._broker))
 
     @property

@@ -15,7 +15,6 @@ import grpc
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1 import types
 
-from local_cloud.pubsub import schemas
 from local_cloud.pubsub.filters import InvalidFilter, parse_filter
 from local_cloud.pubsub.names import check_name
 from local_cloud.rpc import RpcError
@@ -100,14 +99,12 @@ def check_topic(config: Any) -> None:
     """Refuse a topic's settings.
 
     Raises:
-        RpcError: INVALID_ARGUMENT; NOT_FOUND for a schema; UNIMPLEMENTED for what would change the topic's messages.
+        RpcError: INVALID_ARGUMENT; UNIMPLEMENTED for what would change the topic's messages.
     """
     if config.HasField("message_retention_duration"):
         _check_duration(
             "message_retention_duration", config.message_retention_duration, timedelta(minutes=10), timedelta(days=31)
         )
-    if config.schema_settings.schema:
-        schemas.refuse(config.schema_settings.schema)
     check_labels(config.labels)
     if config.HasField("ingestion_data_source_settings"):
         _refuse_unimplemented("ingests from no other service")
