@@ -126,7 +126,11 @@ def google(emulators: Emulators) -> Iterator[Google]:
     server = HttpServer("google", application, "127.0.0.1", 0)
     emulators.background.run(server.start())
     google.url = f"http://127.0.0.1:{server.port}"
-    google.functions["report-dispatcher"] = {"DISPATCHER_URL": google.url, "SCHEDULER_INVOKER": SCHEDULER}
+    google.functions["report-dispatcher"] = {
+        "DISPATCHER_URL": google.url,
+        "SCHEDULER_INVOKER": SCHEDULER,
+        "DEFAULT_KIND": "activity",
+    }
     yield google
     emulators.background.run(server.stop())
 
@@ -284,8 +288,8 @@ def test_mail_is_checked_as_the_deployed_functions_have_it(
     google.secrets["SENDGRID_API_KEY"] = ("report-sendgrid-api-key", "3")
     result = reports(google, credentials, "check", "mail", "--json", SENDGRID_WEBHOOK_KEY=None, MAIL_FROM=None)
     emulators.background.run(inbox.stop())
-    states = {row["check"]: row["state"] for row in json.loads(result.stdout)}
     assert result.exit_code == 0, result.stderr
+    states = {row["check"]: row["state"] for row in json.loads(result.stdout)}
     assert {name for name, state in states.items() if state == "ok"} == {
         *("sender", "api-key", "domain-authentication", "link-branding", "webhook", "unsubscribe-headers"),
     }

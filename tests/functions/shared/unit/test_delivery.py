@@ -55,6 +55,7 @@ def test_every_field_is_read() -> None:
         "attempts": 2,
         "rescues": 1,
         "by_hand": True,
+        "by_next": True,
         "shard": 3,
     }
     others["may_have_been_sent"] = True
