@@ -34,6 +34,7 @@ from deployment.options import USAGE, WrongUsage, options_of
 from deployment.release import release, watch_canary
 from deployment.report import Report
 from deployment.resources.budget import budget
+from deployment.resources.encryption import tasks_key
 from deployment.resources.firestore import indexes
 from deployment.resources.monitoring import monitoring
 from deployment.resources.queues import queues
@@ -166,7 +167,7 @@ def _deploy(run: Run) -> None:
         set_up_secrets(run)
     if options.does("messaging"):
         report.step("messaging", "Topics and queues")
-        run.bring([*topics(run.settings), *queues(run.settings)])
+        run.bring([*tasks_key(run.settings), *topics(run.settings), *queues(run.settings)])
     if options.does("functions"):
         check_sender(run)
         set_up_functions(run)

@@ -1,15 +1,17 @@
-"""What only an administrator of the project can do: the APIs, the database, service accounts, the roles that a project
-or an account grants, the image repository, and the roles of DEPLOYER, who deploys all else. With DEPLOYER set, a run
-without --bootstrap changes none of this, and stops where something is missing. docs/guides/permissions.md has the roles
-of both.
+"""What only an administrator of the project can do: the APIs, who may use the key of the team, the database, service
+accounts, the roles that a project or an account grants, the image repository, and the roles of DEPLOYER, who deploys
+all else. With DEPLOYER set, a run without --bootstrap changes none of this, and stops where something is missing.
+docs/guides/permissions.md has the roles of both.
 """
 
 from deployment.apis import enable_apis
+from deployment.engine.google_error import GoogleError
 from deployment.lock import take_lock
 from deployment.quota import wrong_quota
 from deployment.resources.accounts import accounts, repository
 from deployment.resources.console import console_account
 from deployment.resources.deployer import deployer
+from deployment.resources.encryption import KEY, key
 from deployment.resources.firestore import database
 from deployment.run import Run
 from deployment.stopped import Stopped
@@ -25,6 +27,9 @@ def bootstrap(run: Run) -> None:
             "the quota of Cloud Run's CPUs is too small. APIs were enabled, and nothing else was changed.",
             *(f"- {line}" for line in wrong),
         )
+    if settings.kms_key and not options.only:
+        report.step("encryption", "Encryption key")
+        _share_key(run)
     if not report.looks_only:
         take_lock(run)
     if options.does("firestore"):
@@ -46,6 +51,19 @@ def bootstrap(run: Run) -> None:
         _name_what_is_left(run)
         report.looks_only = False
         take_lock(run)
+
+
+def _share_key(run: Run) -> None:
+    """Let the services use the key, whose policy may be that of another team, and closed."""
+    try:
+        run.bring(key(run.settings))
+    except GoogleError as error:
+        if error.code != "PERMISSION_DENIED" or not error.request.startswith(KEY.method("getIamPolicy").id):
+            raise
+        run.report.warn_last(
+            f"who may use KMS_KEY could not be read: {error.message}",
+            "docs/guides/encryption.md has the commands by which its administrator lets Google's services use it.",
+        )
 
 
 def _name_what_is_left(run: Run) -> None:

@@ -72,6 +72,7 @@ def _has_bucket(run: Run) -> bool:
     if bucket is None and not run.options.teardown:
         only_policies = {"uniformBucketLevelAccess": {"enabled": True}, "publicAccessPrevention": "enforced"}
         made = {"name": settings.sources, "location": settings.region, "iamConfiguration": only_policies}
+        made |= {"encryption": {"defaultKmsKeyName": settings.kms_key}} if settings.kms_key else {}
         run.send(method("storage", "v1", "buckets.insert").request("", made, query={"project": settings.project_id}))
     # Names of buckets are the same for all the world, and this one can be guessed.
     elif bucket is not None and str(bucket["projectNumber"]) != settings.project_number:

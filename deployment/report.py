@@ -107,9 +107,10 @@ class Report:
         """Name the fields that differ, and what was changed by hand and stays; keep who may do what."""
         for each in steps:
             if isinstance(each, PolicyStep):
-                where = each.declared.in_gcloud
-                self.granted += [(where, grant) for grant in grants_in(each.policy)]
-                self.known |= {(where, grant) for grant in (*each.declared.grants, *each.too_many)}
+                # Without a name for gcloud it is another's, who grants others what they like.
+                if where := each.declared.in_gcloud:
+                    self.granted += [(where, grant) for grant in grants_in(each.policy)]
+                    self.known |= {(where, grant) for grant in (*each.declared.grants, *each.too_many)}
                 continue
             if each.actual is not None and (lines := each.declared.left_alone(each.actual)):
                 self.by_hand(*lines)

@@ -12,7 +12,7 @@ from functools import partial
 from deployment.engine.declared import Kind
 from deployment.engine.google_error import GoogleError
 from deployment.mail_checks.provider_checks import KEYS
-from deployment.resources.secrets import SECRET, readers, secret, secret_names
+from deployment.resources.secrets import SECRET, other_secrets, readers, replication, secret, secret_names
 from deployment.run import Run
 from deployment.settings import Settings
 from deployment.stopped import Stopped
@@ -73,6 +73,13 @@ def set_up_secrets(run: Run) -> None:
     for name, (kind, about) in _of_kinds(settings).items():
         if not ensure(run, name, question=f"{name}, for the kind {kind} ({about})") and not run.options.dry_run:
             raise Stopped(f"{name} is not set, and a kind of report needs it.")
+    if settings.kms_key and (others := list(other_secrets(settings, run.client))):
+        run.report.by_hand(
+            f"not encrypted with KMS_KEY: the secrets {' '.join(others)}.",
+            "For each, and then a new value, since that of before stays as it is:",
+            f"gcloud secrets replication update SECRET --location={settings.region} --set-kms-key={settings.kms_key} "
+            f"--project={settings.project_id}",
+        )
     run.bring(readers(run.settings, run.client))
 
 
@@ -100,7 +107,7 @@ def ensure(run: Run, variable: str, value: Callable[[], str] = str, *, question:
         return is_there
     what, target = f"secret {name}", f"projects/{settings.project_id}/secrets/{name}"
     if not is_there:
-        at_first = {"replication": {"userManaged": {"replicas": [{"location": settings.region}]}}}
+        at_first = {"replication": replication(settings)}
         run.bring([replace(secret(settings, name), policy_alone=False, takes_back=None, at_first=at_first)])
         # The right to read it is planned, too.
         run.settings = settings.model_copy(update={"secrets_to_be": (*settings.secrets_to_be, name)})

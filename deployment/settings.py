@@ -82,6 +82,10 @@ _RULES = {
     "firestore_pitr": _ON,
     "firestore_backups": ("daily|weekly|off", "daily, weekly or off."),
     "firestore_backup_retention": ("([1-9]|[1-8][0-9]|9[0-8])d|([1-9]|1[0-4])w", "at most 98d or 14w."),
+    "kms_key": (
+        "projects/[^/ ]+/locations/[^/ ]+/keyRings/[^/ ]+/cryptoKeys/[^/ ]+",
+        "as in projects/PROJECT/locations/REGION/keyRings/RING/cryptoKeys/KEY.",
+    ),
     "mail_from": _EMAIL,
     "mail_provider": ("sendgrid|resend|smtp", "sendgrid, resend or smtp; docs/guides/providers.md helps to choose."),
     "sendgrid_host": _HOST,
@@ -217,6 +221,7 @@ class Settings(_Checked):
     firestore_pitr: str = ""
     firestore_backups: str = ""
     firestore_backup_retention: str = "14d"
+    kms_key: str = ""
     mail_from: str = ""
     mail_from_name: str = "Reports"
     mail_reply_to: str = ""
@@ -507,6 +512,10 @@ def _wrong_together(settings: Settings) -> Iterator[str]:
         yield f"{', '.join(ways)}: set one of them, since a mail has one way out."
     if settings.mail_check_unsubscribed == "true" and not settings.mail_unsubscribe_group:
         yield "MAIL_CHECK_UNSUBSCRIBED: needs MAIL_UNSUBSCRIBE_GROUP, the group to look in."
+    if settings.kms_key and f"/locations/{settings.region}/" not in settings.kms_key:
+        yield f"KMS_KEY: a key must be where it is used, in {settings.region}."
+    elif settings.kms_key and settings.firestore_location != settings.region:
+        yield f"FIRESTORE_LOCATION: with KMS_KEY the database must be where the key is, in {settings.region}."
     yield from _wrong_of_provider(settings)
     of_project = _kinds_in(settings.project / "kinds")
     if of_project and not settings.default_kind:

@@ -24,6 +24,7 @@ class Kind:
         in_another: whether it is in a resource that may not be there yet.
         list_filter: what its list is asked for, where Google requires it.
         named: what stands before the id in a name, where that is not the collection.
+        single: of what a place has one of, the name in its methods, such as CmekConfig in `getCmekConfig`.
         operations: the collection of the operations that the run waits for after a change; empty where it need not.
     """
 
@@ -36,6 +37,7 @@ class Kind:
     in_another: bool = False
     list_filter: str = ""
     named: str = ""
+    single: str = ""
     operations: str = ""
 
     def has(self, verb: str) -> bool:
@@ -48,6 +50,8 @@ class Kind:
 
     def method(self, verb: str) -> Method:
         """A method of its resources."""
+        if self.single:
+            verb = {"patch": "update"}.get(verb, verb) + self.single
         return method(self.api, self.version, f"{self.collection}.{verb}")
 
     def operation(self, name: str) -> Request:
@@ -115,7 +119,7 @@ class Declared:
     @property
     def name(self) -> str:
         """Its full name; empty where Google chooses it."""
-        collection = self.kind.named or self.kind.collection.rpartition(".")[2]
+        collection = "" if self.kind.single else self.kind.named or self.kind.collection.rpartition(".")[2]
         return "/".join(filter(None, [self.parent, collection, self.id])) if self.id else ""
 
     @property

@@ -39,6 +39,9 @@ _ADVICE_FOR_REASON = {
 https://github.com/googleapis/googleapis/blob/master/google/api/error_reason.proto"""
 
 _ADVICE_FOR_METHOD = {
+    ("cloudkms.projects.locations.keyRings.cryptoKeys.setIamPolicy", "PERMISSION_DENIED"): (
+        "the key's administrator lets Google's services use it: docs/guides/encryption.md has the commands."
+    ),
     ("run.projects.locations.builds.submit", "FAILED_PRECONDITION"): (
         'Cloud Build builds only in some regions for this project: docs/start/deploy.md names them under "Choose the '
         'settings".'

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from deployment.engine.declared import Declared, Kind
 from deployment.engine.policy import Grant
+from deployment.resources.encryption import other_key
 from deployment.resources.project import google_account, kind_roles, on_database, project
 from deployment.settings import Settings
 
@@ -110,7 +111,17 @@ def repository(settings: Settings) -> list[Declared]:
             kind=REPOSITORY,
             parent=settings.place,
             id=name,
-            at_first={"format": "DOCKER", "description": "Images of the report pipeline's functions"},
+            at_first={
+                "format": "DOCKER",
+                "description": "Images of the report pipeline's functions",
+                **({"kmsKeyName": settings.kms_key} if settings.kms_key else {}),
+            },
+            left_alone=lambda actual: other_key(
+                settings,
+                f"the image repository {name}",
+                actual.get("kmsKeyName"),
+                "Delete it, and run this again: the images are built anew.",
+            ),
             grants=(
                 Grant(role="roles/artifactregistry.writer", member=settings.member("build")),
                 *(Grant(role="roles/artifactregistry.reader", member=member) for member in settings.image_readers),

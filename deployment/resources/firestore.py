@@ -15,6 +15,7 @@ from deployment.engine.google_client import GoogleClient
 from deployment.engine.plan import WrongResource
 from deployment.engine.policy import grants_in, read_request
 from deployment.resources.accounts import ACCOUNT
+from deployment.resources.encryption import other_key
 from deployment.resources.project import PROJECT, database_title
 from deployment.settings import Settings
 
@@ -81,6 +82,7 @@ def database(settings: Settings, client: GoogleClient) -> list[Declared]:
         at_first={
             "locationId": settings.firestore_location,
             **{field: value for said, on in wanted.values() if said != "off" for field, value in on.items()},
+            **({"cmekConfig": {"kmsKeyName": settings.kms_key}} if settings.kms_key else {}),
         },
         fixed={"type": "FIRESTORE_NATIVE"},
         if_other=(
@@ -90,7 +92,15 @@ def database(settings: Settings, client: GoogleClient) -> list[Declared]:
             " https://cloud.google.com/datastore/docs/firestore-or-datastore",
         ),
         fields={field: value for said, on in wanted.values() if said == "on" for field, value in on.items()},
-        left_alone=may_be_lost,
+        left_alone=lambda actual: (
+            *may_be_lost(actual),
+            *other_key(
+                settings,
+                f"the database {name}",
+                actual.get("cmekConfig", {}).get("kmsKeyName"),
+                "A backup can be restored into a new database that is: docs/guides/encryption.md.",
+            ),
+        ),
     )
     return [own, *([_backups(settings, recurrence, own)] if recurrence not in {"", "off"} else [])]
 

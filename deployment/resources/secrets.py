@@ -1,12 +1,14 @@
 """Which function reads which secret. deployment/secret_values.py makes the secrets."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from deployment.engine.declared import Declared, Kind
+from deployment.engine.differences import differences
+from deployment.engine.discovery import Resource
 from deployment.engine.google_client import GoogleClient
 from deployment.engine.policy import Grant
-from deployment.settings import Settings
+from deployment.settings import SECRETS, Settings
 
 SECRET = Kind(api="secretmanager", version="v1", collection="projects.secrets", id_in="secretId")
 
@@ -25,6 +27,21 @@ OWN = {
     "OWNER_MAIL_URL": ("dlq-handler",),
     "CONSOLE_KEY": ("console",),
 }
+
+
+def replication(settings: Settings) -> Resource:
+    """Where the value of a secret is kept, and encrypted with which key."""
+    key = {"customerManagedEncryption": {"kmsKeyName": settings.kms_key}} if settings.kms_key else {}
+    return {"userManaged": {"replicas": [{"location": settings.region, **key}]}}
+
+
+def other_secrets(settings: Settings, client: GoogleClient) -> Iterator[str]:
+    """The pipeline's secrets that are kept elsewhere, or encrypted in another way."""
+    own = set(map(settings.secret, (*SECRETS, *OWN, *settings.kind_secrets)))
+    for each in client.all_of(SECRET, f"projects/{settings.project_id}"):
+        name = each["name"].rpartition("/")[2]
+        if name in own and any(differences(each, {"replication": replication(settings)})):
+            yield name
 
 
 def readers(settings: Settings, client: GoogleClient) -> list[Declared]:

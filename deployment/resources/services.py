@@ -64,6 +64,7 @@ def configuration(
             "timeout": f"{_SECONDS.get(name, _OTHER_SECONDS)}s",
             "maxInstanceRequestConcurrency": size.concurrency,
             "executionEnvironment": "EXECUTION_ENVIRONMENT_GEN2",
+            **({"encryptionKey": settings.kms_key} if settings.kms_key else {}),
             "scaling": {"minInstanceCount": 0, "maxInstanceCount": size.max_instances},
             "containers": [
                 {

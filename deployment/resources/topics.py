@@ -51,6 +51,7 @@ def _topic(settings: Settings, name: str, publishers: list[str]) -> Declared:
         kind=TOPIC,
         parent=f"projects/{settings.project_id}",
         id=name,
+        fields={"kmsKeyName": settings.kms_key} if settings.kms_key else {},
         grants=tuple(Grant(role="roles/pubsub.publisher", member=member) for member in publishers),
         in_gcloud=f"pubsub topics {name}",
     )

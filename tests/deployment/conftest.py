@@ -84,7 +84,7 @@ BARE: dict[str, Any] = {
     "delivery_states": ["sent"],
 }
 
-_READS = ("get", "list", "access", "getBillingInfo", "getIamPolicy", "test")
+_READS = ("get", "getCmekConfig", "list", "access", "getBillingInfo", "getIamPolicy", "test")
 """What comes after the last dot of a method that changes nothing."""
 
 

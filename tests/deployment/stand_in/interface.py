@@ -21,7 +21,7 @@ from tests.deployment.stand_in.rest_request import Resource, RestAnswer, RestReq
 from tests.deployment.stand_in.the_project import NUMBER, is_visible
 
 INTERFACES = (
-    *("artifactregistry", "billingbudgets", "cloudbilling", "cloudbuild", "cloudfunctions", "cloudquotas"),
+    *("artifactregistry", "billingbudgets", "cloudbilling", "cloudbuild", "cloudfunctions", "cloudkms", "cloudquotas"),
     "containeranalysis",
     *("cloudresourcemanager", "cloudscheduler", "cloudtasks", "eventarc", "firebaserules", "firestore", "iam", "iap"),
     *("logging", "monitoring", "pubsub", "run", "secretmanager", "serviceusage", "storage"),
@@ -175,7 +175,8 @@ class _Interface:
                 return HTTPStatus.OK, self._resources[target]
             case "generateServiceIdentity":
                 name = target.rpartition("/")[2].partition(".")[0]
-                self._state["agents"].append(f"service-{NUMBER}@gcp-sa-{name}.iam.gserviceaccount.com")
+                domain = "serverless-robot-prod" if name == "run" else f"gcp-sa-{name}"
+                self._state["agents"].append(f"service-{NUMBER}@{domain}.iam.gserviceaccount.com")
                 return HTTPStatus.OK, {"name": "operations/1", "done": True}
             case other:
                 raise NotImplementedError(other)
@@ -227,8 +228,8 @@ class _Interface:
         if self._collection == "firestore.projects.databases.collectionGroups.fields":
             return self._update_field(name, body, query)
         before = self._resources[name]
-        if self._collection == "pubsub.projects.subscriptions":
-            body, query = body["subscription"], {"updateMask": body["updateMask"]}
+        if self._method.api == "pubsub":
+            body, query = body[self._collection[:-1].rpartition(".")[2]], {"updateMask": body["updateMask"]}
             if "." in query["updateMask"]:
                 raise Invalid(f"update_mask: {query['updateMask']}")
         if "etag" in before and body.get("etag") != before["etag"]:

@@ -16,6 +16,7 @@ _OF_UPLOAD = {"uploadType", "upload_id"}
 _PATHS = {
     ("POST", "storage/v1/b()"): "buckets.insert",
     ("GET", "storage/v1/b/([^/]+)"): "buckets.get",
+    ("GET", "storage/v1/projects/([^/]+)/serviceAccount"): "projects.serviceAccount.get",
     ("POST", "upload/storage/v1/b/([^/]+)/o"): "objects.insert",
     ("GET", "storage/v1/b/([^/]+)/o/(.+)"): "objects.get",
     ("DELETE", "storage/v1/b/([^/]+)/o/(.+)"): "objects.delete",
@@ -90,9 +91,16 @@ def _remove(state: Resource, bucket: str, _body: Resource, query: dict[str, str]
     return HTTPStatus.OK, {}
 
 
+def _own_account(state: Resource, _target: str, _body: Resource, _query: dict[str, str]) -> RestAnswer:
+    email = f"service-{NUMBER}@gs-project-accounts.iam.gserviceaccount.com"
+    state["agents"].append(email)
+    return HTTPStatus.OK, {"email_address": email}
+
+
 ACTS: dict[str, Act] = {
     "storage.buckets.get": _bucket,
     "storage.buckets.insert": _make_bucket,
     "storage.objects.get": _object,
     "storage.objects.delete": _remove,
+    "storage.projects.serviceAccount.get": _own_account,
 }

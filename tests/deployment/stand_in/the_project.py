@@ -20,7 +20,7 @@ def is_visible(state: Resource, member: str) -> bool:
     kind, _, email = member.partition(":")
     if kind != "serviceAccount":
         return True
-    if "@gcp-sa-" in email:
+    if email.startswith(f"service-{NUMBER}@"):
         return email in state["agents"]
     if not email.endswith(f"@{'.'.join(reversed(state['project'].split(':')))}.iam.gserviceaccount.com"):
         return True  # another project's
@@ -97,7 +97,20 @@ def list_subscriptions(state: Resource, target: str, _body: Resource, _query: di
     return HTTPStatus.OK, {"subscriptions": found}
 
 
+def get_tasks_key(state: Resource, target: str, _body: Resource, _query: dict[str, str]) -> RestAnswer:
+    """That of a region, which is always there, though nobody may have set it."""
+    return HTTPStatus.OK, {"name": target, **state["resources"].get(target, {})}
+
+
+def set_tasks_key(state: Resource, target: str, body: Resource, _query: dict[str, str]) -> RestAnswer:
+    """https://docs.cloud.google.com/tasks/docs/reference/rest/v2/projects.locations/updateCmekConfig"""
+    state["resources"][target] = body
+    return HTTPStatus.OK, body
+
+
 ACTS = {
+    "cloudtasks.projects.locations.getCmekConfig": get_tasks_key,
+    "cloudtasks.projects.locations.updateCmekConfig": set_tasks_key,
     "cloudbilling.projects.getBillingInfo": get_billing,
     "cloudquotas.projects.locations.services.quotaInfos.get": get_quota,
     "cloudresourcemanager.projects.get": get_project,
