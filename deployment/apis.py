@@ -21,6 +21,7 @@ def enable_apis(run: Run) -> None:
         *_APIS,
         *(["firebaserules"] if options.firestore_rules else []),
         *(["iap"] if options.console else []),
+        *(["sqladmin"] if run.settings.kind_instances else []),
         *(["cloudkms"] if run.settings.kms_key else []),
         *(["billingbudgets", "cloudbilling"] if run.settings.budget else []),
     ]

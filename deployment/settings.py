@@ -86,6 +86,9 @@ _RULES = {
         "projects/[^/ ]+/locations/[^/ ]+/keyRings/[^/ ]+/cryptoKeys/[^/ ]+",
         "as in projects/PROJECT/locations/REGION/keyRings/RING/cryptoKeys/KEY.",
     ),
+    "vpc_network": ("[a-z0-9/-]+", "a network's name, or projects/PROJECT/global/networks/NAME of another project."),
+    "vpc_subnet": ("[a-z0-9/-]+", "a subnet's name, or projects/PROJECT/regions/REGION/subnetworks/NAME."),
+    "vpc_egress": ("private-ranges-only|all-traffic", "private-ranges-only or all-traffic."),
     "mail_from": _EMAIL,
     "mail_provider": ("sendgrid|resend|smtp", "sendgrid, resend or smtp; docs/guides/providers.md helps to choose."),
     "sendgrid_host": _HOST,
@@ -222,6 +225,9 @@ class Settings(_Checked):
     firestore_backups: str = ""
     firestore_backup_retention: str = "14d"
     kms_key: str = ""
+    vpc_network: str = ""
+    vpc_subnet: str = ""
+    vpc_egress: str = "private-ranges-only"
     mail_from: str = ""
     mail_from_name: str = "Reports"
     mail_reply_to: str = ""
@@ -353,6 +359,12 @@ class Settings(_Checked):
     def kind_secrets(self) -> tuple[str, ...]:
         """The variables of the secrets that kinds of report need."""
         return tuple(dict.fromkeys(name for needs in self.kinds.values() for name in needs.secrets))
+
+    @property
+    def kind_instances(self) -> tuple[str, ...]:
+        """The instances of Cloud SQL that kinds of report have a role on, in their order."""
+        roles = [role for needs in self.kinds.values() for role in needs.roles]
+        return tuple(sorted({role.name for role in roles if role.on == "instance"}))
 
     @property
     def kind_owners(self) -> str:
@@ -516,6 +528,8 @@ def _wrong_together(settings: Settings) -> Iterator[str]:
         yield f"KMS_KEY: a key must be where it is used, in {settings.region}."
     elif settings.kms_key and settings.firestore_location != settings.region:
         yield f"FIRESTORE_LOCATION: with KMS_KEY the database must be where the key is, in {settings.region}."
+    if given.get("VPC_EGRESS") and not (settings.vpc_network or settings.vpc_subnet):
+        yield "VPC_EGRESS: needs VPC_NETWORK or VPC_SUBNET, the network that calls go through."
     yield from _wrong_of_provider(settings)
     of_project = _kinds_in(settings.project / "kinds")
     if of_project and not settings.default_kind:

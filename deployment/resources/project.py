@@ -63,8 +63,8 @@ def google_account(settings: Settings, api: str) -> tuple[str, Request]:
 def kind_roles(settings: Settings) -> list[Grant]:
     """The roles of the worker that kinds of report declare in their files needs.yaml (docs/guides/python-reports.md).
 
-    A role on a dataset or a bucket is granted on the project, with a condition that names the resource: so all of them
-    are in one policy, also those that no kind declares any more.
+    A role on a dataset, a bucket or an instance is granted on the project, with a condition that names the resource: so
+    all of them are in one policy, also those that no kind declares any more.
     https://cloud.google.com/bigquery/docs/conditions"""
     roles = dict.fromkeys(role for needs in settings.kinds.values() for role in needs.roles)
     return [_kind_role(settings, each.role, each.on, each.name) for each in roles]
@@ -74,6 +74,8 @@ def _kind_role(settings: Settings, role: str, on: str, name: str) -> Grant:
     resource = {
         "dataset": f"projects/{settings.project_id}/datasets/{name}",
         "bucket": f"projects/_/buckets/{name}",
+        # https://cloud.google.com/sql/docs/postgres/iam-conditions
+        "instance": f"projects/{settings.project_id}/instances/{name}",
     }.get(on)
     return Grant(
         role=role,

@@ -35,6 +35,7 @@ _SECONDS = {"dispatcher": 1800, "console": 300}
 """The timeout of a service. A dispatcher's run may take as long as Cloud Scheduler and Cloud Tasks wait; a report's
 task is given up after two minutes (functions/shared/queues/retry_policy.py)."""
 _OTHER_SECONDS = 120
+_DATABASES = "cloudsql"
 
 
 def what_of(settings: Settings, name: str) -> str:
@@ -47,6 +48,7 @@ def configuration(
 ) -> Resource:
     """How a service runs, but for its image, with its variables and the numbers of the versions of its secrets."""
     size, is_console = settings.sizes[name], name == "console"
+    has_databases = name == "worker" and bool(settings.kind_instances)
     env: list[Resource] = [{"name": variable, "value": value} for variable, value in variables.items()]
     for variable, version in secrets.items():
         reference = {"secret": settings.secret(variable), "version": version}
@@ -65,12 +67,15 @@ def configuration(
             "maxInstanceRequestConcurrency": size.concurrency,
             "executionEnvironment": "EXECUTION_ENVIRONMENT_GEN2",
             **({"encryptionKey": settings.kms_key} if settings.kms_key else {}),
+            **_network(settings),
+            **({"volumes": [_databases(settings)]} if has_databases else {}),
             "scaling": {"minInstanceCount": 0, "maxInstanceCount": size.max_instances},
             "containers": [
                 {
                     "command": [],
                     "args": [],
                     "env": sorted(env, key=lambda each: str(each["name"])),
+                    **({"volumeMounts": [{"name": _DATABASES, "mountPath": "/cloudsql"}]} if has_databases else {}),
                     "resources": {
                         "limits": {"cpu": str(size.cpu), "memory": size.memory},
                         # Work that goes on between requests, such as replaying, needs a CPU then.
@@ -81,6 +86,21 @@ def configuration(
             ],
         },
     }
+
+
+def _network(settings: Settings) -> Resource:
+    """The network that calls go through. Without one in the settings, that which somebody has set by hand stays.
+    https://cloud.google.com/run/docs/configuring/vpc-direct-vpc"""
+    named = {"network": settings.vpc_network, "subnetwork": settings.vpc_subnet}
+    interface = {key: name for key, name in named.items() if name}
+    egress = settings.vpc_egress.upper().replace("-", "_")
+    return {"vpcAccess": {"egress": egress, "networkInterfaces": [interface]}} if interface else {}
+
+
+def _databases(settings: Settings) -> Resource:
+    """The sockets of Cloud SQL. https://cloud.google.com/sql/docs/postgres/connect-run"""
+    names = [f"{settings.project_id}:{settings.region}:{name}" for name in settings.kind_instances]
+    return {"name": _DATABASES, "cloudSqlInstance": {"instances": names}}
 
 
 def callers(settings: Settings) -> list[Declared]:

@@ -43,6 +43,8 @@ _RESOURCES = {
     "dataset": re.compile(r"[A-Za-z0-9_]{1,64}"),
     # https://cloud.google.com/storage/docs/buckets#naming, without domains' names
     "bucket": re.compile(r"[a-z0-9][a-z0-9_-]{1,61}[a-z0-9]"),
+    # Of Cloud SQL, shorter for the same reason. https://cloud.google.com/sql/docs/postgres/instance-settings
+    "instance": re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"),
 }
 _PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?(==[A-Za-z0-9.!+]+)?")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
@@ -90,8 +92,8 @@ class Role:
 
     Attributes:
         role: such as `roles/bigquery.dataViewer`.
-        on: `project`, `dataset` or `bucket`.
-        name: of the dataset or the bucket, of the pipeline's own project.
+        on: `project`, `dataset`, `bucket` or `instance`, which is one of Cloud SQL: the worker is connected to it.
+        name: of the dataset, the bucket or the instance, of the pipeline's own project.
     """
 
     role: str
@@ -305,12 +307,12 @@ class _Reader:
                 self.fail(parts["name"], "name: the project is the pipeline's own, and needs none")
             return Role(role, on)
         if on not in _RESOURCES:
-            self.fail(parts["on"], f"on: must be project, dataset or bucket, not {on}")
+            self.fail(parts["on"], f"on: must be project, dataset, bucket or instance, not {on}")
         if "name" not in parts:
-            self.fail(node, f"a role on a {on} needs its name")
+            self.fail(node, f"a role on: {on} needs a name")
         name = self._text(parts["name"], "name: must be a text")
         if not _RESOURCES[on].fullmatch(name):
-            self.fail(parts["name"], f"name: {name} cannot be a {on}'s")
+            self.fail(parts["name"], f"name: {name} cannot be that of a role on: {on}")
         return Role(role, on, name)
 
     def _package(self, node: "yaml.Node") -> str:

@@ -21,6 +21,7 @@ roles:
   - {role: roles/bigquery.jobUser, on: project}
   - {role: roles/bigquery.dataViewer, on: dataset, name: analytics}
   - {role: roles/storage.objectViewer, on: bucket, name: my-bucket}
+  - {role: roles/cloudsql.client, on: instance, name: shop}
 """
 URL = "postgresql://reader:hidden@db.example/shop"
 WORKER = f"serviceAccount:report-worker@{PROJECT}.iam.gserviceaccount.com"
@@ -102,6 +103,7 @@ def variables(state: dict[str, Any], function: str = "worker") -> dict[str, str]
 def test_the_worker_gets_what_a_kind_needs(given: FirstDeployment) -> None:
     assert given.outcome.status == 0, given.outcome.text
     dataset, bucket = f"projects/{PROJECT}/datasets/analytics", "projects/_/buckets/my-bucket"
+    instance = f"projects/{PROJECT}/instances/shop"
     assert roles(given.state) == {
         ("roles/bigquery.jobUser", "report-kinds", MARK),
         (
@@ -112,6 +114,10 @@ def test_the_worker_gets_what_a_kind_needs(given: FirstDeployment) -> None:
             *("roles/storage.objectViewer", "report-kinds-bucket-my-bucket"),
             f'resource.name == "{bucket}" || resource.name.startsWith("{bucket}/")',
         ),
+        (
+            *("roles/cloudsql.client", "report-kinds-instance-shop"),
+            f'resource.name == "{instance}" || resource.name.startsWith("{instance}/")',
+        ),
     }
     assert given.state["policies"][SECRET] == [["roles/secretmanager.secretAccessor", WORKER, "", ""]]
     worker = variables(given.state)
@@ -121,6 +127,21 @@ def test_the_worker_gets_what_a_kind_needs(given: FirstDeployment) -> None:
     assert worker["SALES_DATABASE_URL"] == "report-sales-database-url:1"
     assert not any(name.startswith("SALES") for name in variables(given.state, "dispatcher"))
     assert "hidden" not in given.outcome.text + "".join(" ".join(call) for call in given.calls)
+
+
+def test_the_worker_alone_is_connected_to_the_databases_of_kinds(given: FirstDeployment) -> None:
+    services = {
+        name.rpartition("/")[2]: each["template"]
+        for name, each in given.state["resources"].items()
+        if "template" in each and name.rpartition("/")[0].endswith("/services")
+    }
+    worker = services.pop("report-worker")
+    connection = f"{PROJECT}:us-central1:shop"
+    assert worker["volumes"] == [{"name": "cloudsql", "cloudSqlInstance": {"instances": [connection]}}]
+    assert worker["containers"][0]["volumeMounts"] == [{"name": "cloudsql", "mountPath": "/cloudsql"}]
+    assert services
+    assert not any("volumes" in each for each in services.values())
+    assert "sqladmin.googleapis.com" in given.state["enabled"]
 
 
 def test_a_second_run_changes_nothing_and_needs_no_secret_that_is_stored(deployed: Deployment) -> None:

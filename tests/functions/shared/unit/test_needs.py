@@ -20,6 +20,7 @@ roles:
   - {role: roles/bigquery.jobUser, on: project}
   - {role: roles/bigquery.dataViewer, on: dataset, name: analytics}
   - {role: roles/storage.objectViewer, on: bucket, name: my-bucket}
+  - {role: roles/cloudsql.client, on: instance, name: shop}
 packages:
   - sqlalchemy==2.0.44
   - psycopg[binary]==3.3.1
@@ -73,6 +74,7 @@ def test_all_that_a_kind_may_need(folder: Path) -> None:
                 Role("roles/bigquery.jobUser", "project"),
                 Role("roles/bigquery.dataViewer", "dataset", "analytics"),
                 Role("roles/storage.objectViewer", "bucket", "my-bucket"),
+                Role("roles/cloudsql.client", "instance", "shop"),
             ),
             packages=("sqlalchemy==2.0.44", "psycopg[binary]==3.3.1"),
             owner="SALES_TEAM_WEBHOOK",
@@ -107,10 +109,16 @@ def test_all_that_a_kind_may_need(folder: Path) -> None:
         ("roles:\n  - {role: roles/a.b}\n", "line 2: a role needs role and on"),
         ("roles:\n  - {role: viewer, on: project}\n", "line 2: role: viewer is none"),
         ("roles:\n  - {role: roles/editor, on: project}\n", "line 2: role: roles/editor is a basic role"),
-        ("roles:\n  - {role: roles/a.b, on: folder}\n", "line 2: on: must be project, dataset or bucket, not folder"),
-        ("roles:\n  - {role: roles/a.b, on: dataset}\n", "line 2: a role on a dataset needs its name"),
+        (
+            "roles:\n  - {role: roles/a.b, on: folder}\n",
+            "line 2: on: must be project, dataset, bucket or instance, not folder",
+        ),
+        ("roles:\n  - {role: roles/a.b, on: dataset}\n", "line 2: a role on: dataset needs a name"),
         ("roles:\n  - {role: roles/a.b, on: project, name: p}\n", "line 2: name: the project is"),
-        ('roles:\n  - {role: roles/a.b, on: dataset, name: a"b}\n', "line 2: name: a\"b cannot be a dataset's"),
+        (
+            'roles:\n  - {role: roles/a.b, on: dataset, name: a"b}\n',
+            'line 2: name: a"b cannot be that of a role on: dataset',
+        ),
         ("packages:\n  - sqlalchemy>=2\n", "line 2: package: sqlalchemy>=2 must be a name, or a name and a version"),
         ("pdf: yes\n", "line 1: pdf: must be true or false, not yes"),
         ("owner: team\n", "line 1: owner: team is neither an address nor one of the secrets"),
