@@ -4,7 +4,7 @@ from deployment.engine.declared import Kind
 from deployment.engine.discovery import method
 from deployment.run import Run
 
-_APIS = (
+APIS = (
     *("artifactregistry", "cloudbuild", "cloudquotas", "cloudresourcemanager", "cloudscheduler", "cloudtasks"),
     *("firestore", "iam", "logging", "monitoring", "pubsub", "run", "secretmanager", "storage"),
 )
@@ -18,7 +18,7 @@ def enable_apis(run: Run) -> None:
     run.report.step("apis", "APIs")
     options, project = run.options, f"projects/{run.settings.project_id}"
     apis = [
-        *_APIS,
+        *APIS,
         *(["firebaserules"] if options.firestore_rules else []),
         *(["iap"] if options.console else []),
         *(["sqladmin"] if run.settings.kind_instances else []),

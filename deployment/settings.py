@@ -86,6 +86,10 @@ _RULES = {
         "projects/[^/ ]+/locations/[^/ ]+/keyRings/[^/ ]+/cryptoKeys/[^/ ]+",
         "as in projects/PROJECT/locations/REGION/keyRings/RING/cryptoKeys/KEY.",
     ),
+    "build_pool": (
+        "projects/[^/ ]+/locations/[^/ ]+/workerPools/[^/ ]+",
+        "as in projects/PROJECT/locations/REGION/workerPools/POOL.",
+    ),
     "vpc_network": ("[a-z0-9/-]+", "a network's name, or projects/PROJECT/global/networks/NAME of another project."),
     "vpc_subnet": ("[a-z0-9/-]+", "a subnet's name, or projects/PROJECT/regions/REGION/subnetworks/NAME."),
     "vpc_egress": ("private-ranges-only|all-traffic", "private-ranges-only or all-traffic."),
@@ -225,6 +229,7 @@ class Settings(_Checked):
     firestore_backups: str = ""
     firestore_backup_retention: str = "14d"
     kms_key: str = ""
+    build_pool: str = ""
     vpc_network: str = ""
     vpc_subnet: str = ""
     vpc_egress: str = "private-ranges-only"

@@ -80,6 +80,7 @@ def build_config(settings: Settings, source: Source) -> Resource:
         "imageUri": f"{settings.region}-docker.pkg.dev/{project}/{settings.prefix}-functions/{source.service}",
         "serviceAccount": f"projects/{settings.project_id}/serviceAccounts/{settings.account('build')}",
         **buildpack(source.function),
+        **({"workerPool": settings.build_pool} if settings.build_pool else {}),
     }
 
 
@@ -115,6 +116,7 @@ def build_requests(settings: Settings, source: Source) -> tuple[Request, Request
             "serviceAccount": config["serviceAccount"],
             "buildpackBuild": buildpack(source.function),
             "tags": [f"service_{source.service}"],
+            **({"workerPool": settings.build_pool} if settings.build_pool else {}),
         },
     )
     return upload, build

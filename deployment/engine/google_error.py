@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from deployment.engine.organization_policy import advice_about, constraints_in
+
 _PASSING = frozenset({"RESOURCE_EXHAUSTED", "UNAVAILABLE", "INTERNAL", "DEADLINE_EXCEEDED", "ABORTED", "UNKNOWN"})
 """Codes of what passes by itself."""
 
@@ -31,6 +33,12 @@ _ADVICE_FOR_REASON = {
     "BILLING_DISABLED": _BILLING,
     "UREQ_PROJECT_BILLING_NOT_FOUND": _BILLING,
     "ACCESS_TOKEN_EXPIRED": _LOG_IN,
+    "SECURITY_POLICY_VIOLATED": (
+        "a perimeter of VPC Service Controls forbids this; who administers it finds why by the id in the message. "
+        "docs/guides/organization.md has what the pipeline needs in a perimeter."
+    ),
+    "LOCATION_ORG_POLICY_VIOLATED": advice_about(["gcp.resourceLocations"]),
+    "CUSTOM_ORG_POLICY_VIOLATION": advice_about([]),
     "USER_PROJECT_DENIED": (
         "your account needs roles/serviceusage.serviceUsageConsumer on {project}, whose quota the calls count for."
     ),
@@ -71,9 +79,6 @@ _ADVICE_FOR_CODE = {
     ),
     "INVALID_ARGUMENT": "a setting is not one that Google takes; the message names it.",
 }
-_ADVICE_FOR_POLICY = (
-    "a policy of your organization forbids this; ask who administers it for an exception for {project}."
-)
 _NO_ADVICE = 'see docs/guides/deployment.md, "Errors that people meet".'
 
 
@@ -89,6 +94,7 @@ class GoogleError(Exception):
         reason: of the ErrorInfo, such as SERVICE_DISABLED; empty where there is none.
         consumer: of the ErrorInfo: the project whose quota the request counts for; empty where there is none.
         violations: of quotas and preconditions, a line each.
+        constraints: of the organization's policies that it violates, such as gcp.resourceLocations.
         links: what Google links to as help.
     """
 
@@ -99,6 +105,7 @@ class GoogleError(Exception):
     reason: str = ""
     consumer: str = ""
     violations: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
 
     @classmethod
@@ -108,11 +115,14 @@ class GoogleError(Exception):
         if not isinstance(error, dict):
             return cls(request=request, status=status, code=_code_of(status), message=str(document)[:1000])
         details = [each for each in error.get("details", []) if isinstance(each, dict)]
+        message, violations = error.get("message", ""), tuple(_violations(details))
+        named = [each["metadata"].get("customConstraints", "") for each in details if "metadata" in each]
         return cls(
             request=request,
             status=status,
             code=error.get("status") or _code_of(status),
-            message=error.get("message", ""),
+            message=message,
+            constraints=constraints_in([*named, *violations, message]),
             reason=next((each["reason"] for each in details if "reason" in each), ""),
             consumer=next(
                 (
@@ -122,7 +132,7 @@ class GoogleError(Exception):
                 ),
                 "",
             ),
-            violations=tuple(_violations(details)),
+            violations=violations,
             links=tuple(link["url"] for each in details for link in each.get("links", []) if "url" in link),
         )
 
@@ -162,15 +172,15 @@ class GoogleError(Exception):
         yield f"Google says: {self.code}{f' ({self.reason})' if self.reason else ''}: {self.message}"
         yield from (f"  {violation}" for violation in self.violations)
         yield from (f"  {link}" for link in self.links)
-        is_policy = any("constraints/" in violation for violation in self.violations)
         advice = (
-            next((advice for quota, advice in _ADVICE_FOR_QUOTA.items() if quota in self.message), "")
+            (advice_about(self.constraints) if self.constraints else "")
+            or next((advice for quota, advice in _ADVICE_FOR_QUOTA.items() if quota in self.message), "")
             or _ADVICE_FOR_REASON.get(self.reason)
             or _ADVICE_FOR_METHOD.get((self.request.partition(" ")[0], self.code))
             or _ADVICE_FOR_CODE.get(self.code)
             or _NO_ADVICE
         )
-        yield f"What to do: {(_ADVICE_FOR_POLICY if is_policy else advice).format(project=project)}"
+        yield f"What to do: {advice.format(project=project)}"
 
 
 def _violations(details: list[dict[str, Any]]) -> Iterator[str]:

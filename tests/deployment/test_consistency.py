@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from deployment.apis import APIS
 from deployment.engine.declared import Kind
 from deployment.env_file import RESERVED
 from deployment.options import FUNCTIONS, Options
@@ -203,6 +204,12 @@ def collections() -> set[str]:
                     if name.isupper():
                         found.add(getattr(importlib.import_module(module), name))
     return found
+
+
+def test_the_page_for_organizations_names_the_services_that_are_turned_on() -> None:
+    page = (REPOSITORY / "docs/guides/organization.md").read_text(encoding="utf-8")
+    section = page.partition("\n## Services\n")[2].partition("\n## ")[0]
+    assert re.findall("`([a-z]+)`", section.partition(", each with")[0]) == list(APIS)
 
 
 BOUNDED = {

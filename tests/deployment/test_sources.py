@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from deployment.cloud_run.builds import buildpack
+from deployment.cloud_run.builds import Source, build_config, build_requests, buildpack
 from deployment.cloud_run.sources import console_source, function_source, hash_of, packed
 from tests.deployment.conftest import REPOSITORY
+from tests.deployment.declared_settings import SETTINGS
 from tests.deployment.staged import lay_out
 from tests.function_build import build
 from tests.git import git
@@ -79,6 +80,16 @@ def test_the_console_says_how_it_is_run() -> None:
     assert files[".python-version"] == b"3.14\n"
     assert files["Procfile"] == b"web: python -m operations.console.deployed\n"
     assert {"scheduler.yaml", "operations/console/templates/page.html", "functions/worker/main.py"} <= files.keys()
+
+
+def test_a_pool_of_the_settings_builds_and_another_one_makes_another_image() -> None:
+    pool = "projects/builds-of-acme/locations/us-central1/workerPools/private"
+    settings = SETTINGS.model_copy(update={"build_pool": pool})
+    source = Source(service="report-worker", files={"main.py": b""}, function="worker")
+    _, submit = build_requests(settings, source)
+    assert submit.body is not None
+    assert (submit.body["workerPool"], build_config(settings, source)["workerPool"]) == (pool, pool)
+    assert "workerPool" not in build_config(SETTINGS, source)
 
 
 def test_an_instance_compiles_no_module_again(tmp_path: Path) -> None:

@@ -23,6 +23,27 @@ POLICY = {
     "@type": "type.googleapis.com/google.rpc.PreconditionFailure",
     "violations": [{"type": "constraints/gcp.resourceLocations", "subject": "p", "description": "us-central1"}],
 }
+MANAGED = {
+    "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+    "reason": "CUSTOM_ORG_POLICY_VIOLATION",
+    "metadata": {"customConstraints": "constraints/iam.managed.allowedPolicyMembers", "resource": "projects/p"},
+}
+CUSTOM = {
+    "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+    "reason": "CUSTOM_ORG_POLICY_VIOLATION",
+    "metadata": {"customConstraints": "customConstraints/custom.noPublicServices", "service": "run.googleapis.com"},
+}
+PERIMETER: list[dict[str, Any]] = [
+    {
+        "@type": "type.googleapis.com/google.rpc.PreconditionFailure",
+        "violations": [{"type": "VPC_SERVICE_CONTROLS", "description": "4Tg"}],
+    },
+    {
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": "SECURITY_POLICY_VIOLATED",
+        "metadata": {"uid": "4Tg", "service": "run.googleapis.com"},
+    },
+]
 HELP = {"@type": "type.googleapis.com/google.rpc.Help", "links": [{"url": "https://example.com/help"}]}
 
 
@@ -58,7 +79,17 @@ def test_what_passes_by_itself(failed: GoogleError, *, passes: bool) -> None:
         ),
         (
             error(400, "FAILED_PRECONDITION", POLICY),
-            ["constraints/gcp.resourceLocations", "an exception for my-project"],
+            ["constraints/gcp.resourceLocations", "set REGION and FIRESTORE_LOCATION", "docs/guides/organization.md"],
+        ),
+        (
+            error(412, message="'us-central1' violates constraint 'constraints/gcp.resourceLocations'."),
+            ["FAILED_PRECONDITION", "set REGION and FIRESTORE_LOCATION"],
+        ),
+        (error(400, "FAILED_PRECONDITION", MANAGED), ["(CUSTOM_ORG_POLICY_VIOLATION)", "have my-project excepted"]),
+        (error(403, "PERMISSION_DENIED", CUSTOM), ["an exception for my-project", "docs/guides/organization.md"]),
+        (
+            error(403, "PERMISSION_DENIED", *PERIMETER),
+            ["VPC_SERVICE_CONTROLS: 4Tg", "a perimeter of VPC Service Controls"],
         ),
         (error(400, "INVALID_ARGUMENT", HELP), ["https://example.com/help", "a setting"]),
         (error(401), ["UNAUTHENTICATED", "gcloud auth login"]),
