@@ -4,7 +4,7 @@ https://cloud.google.com/iam/docs/reference/rest/v1/Policy
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from deployment.engine.discovery import Method, Request, Resource
 
@@ -19,14 +19,14 @@ class Grant:
     Attributes:
         role: such as roles/pubsub.publisher.
         member: such as serviceAccount:a@p.iam.gserviceaccount.com.
-        title: of its condition, by which a grant is told from others; empty where there is none.
+        title: of its condition; empty where there is none.
         expression: of its condition.
     """
 
     role: str
     member: str
     title: str = ""
-    expression: str = field(default="", compare=False)
+    expression: str = ""
 
     @property
     def who(self) -> str:

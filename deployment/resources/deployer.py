@@ -1,5 +1,7 @@
 """What DEPLOYER may do, who deploys all that an administrator does not: docs/guides/permissions.md has both's roles."""
 
+from collections.abc import Collection
+
 from deployment.engine.declared import Declared
 from deployment.engine.google_client import GoogleClient
 from deployment.engine.policy import Grant, grants_in, read_request
@@ -36,13 +38,29 @@ def deployer(settings: Settings, client: GoogleClient) -> list[Declared]:
         for role in _roles(settings)
     ]
     # The project's last: by them a former deployer is found.
-    return [*acts, project(settings, *roles, takes_back=lambda grant: grant.title == title and grant.member in former)]
+    return [*acts, project(settings, *roles, takes_back=lambda grant: _is_former(grant, roles, former))]
+
+
+def _is_former(grant: Grant, roles: Collection[Grant], former: Collection[str]) -> bool:
+    """Whether it is of a former deployer, or of this one by another condition."""
+    return any(
+        grant.title == each.title and (grant.member in former or (grant.role, grant.member) == (each.role, each.member))
+        for each in roles
+    )
 
 
 def _expression(settings: Settings, role: str) -> str:
     if role == _LOCKS:
         return f'resource.name.startsWith("projects/_/buckets/{settings.sources}/objects/locks/")'
-    return on_database(settings, "", role).expression if role == "roles/datastore.user" else ALWAYS
+    if role == "roles/datastore.user":
+        return on_database(settings, "", role).expression
+    if role == "roles/secretmanager.admin":
+        # The pipeline's own alone. To make one, or to list them, is a right on the project.
+        # https://cloud.google.com/iam/docs/conditions-resource-attributes
+        of = [f'resource.type != "secretmanager.googleapis.com/{each}"' for each in ("Secret", "SecretVersion")]
+        own = f"projects/{settings.project_number}/secrets/{settings.prefix}-"
+        return f'({" && ".join(of)}) || resource.name.startsWith("{own}")'
+    return ALWAYS
 
 
 def _roles(settings: Settings) -> list[str]:

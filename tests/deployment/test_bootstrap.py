@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from tests.deployment.conftest import BARE, PROJECT, REPOSITORY, Deployment
-from tests.deployment.stand_in.permissions import BILLING_ACCOUNT, granted_by, permissions_of, place_of
+from tests.deployment.stand_in.permissions import granted_by, missing_permission, permissions_of, place_of
+from tests.deployment.stand_in.the_project import BILLING_ACCOUNT
+from tests.deployment.test_encryption import KEY
 
 ADMINISTRATOR = "user:admin@example.com"
 CI = f"serviceAccount:ci@{PROJECT}.iam.gserviceaccount.com"
 GROUP = "group:platform@example.com"
-WITH_ALL = {"CONSOLE_OPERATORS": "ada@example.com", "ALERT_EMAIL": "ops@example.com", "BUDGET": "100"}
+WITH_ALL = {"CONSOLE_OPERATORS": "ada@example.com", "ALERT_EMAIL": "ops@example.com", "BUDGET": "100", "KMS_KEY": KEY}
 ACT_AS = "roles/iam.serviceAccountUser"
 OPTIONAL = {"roles/firebaserules.admin", "roles/datastore.user"}
 """Those that only --firestore-rules and --smoke need."""
@@ -63,10 +65,11 @@ def bootstrapped(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> 
     account = f"projects/{PROJECT}/serviceAccounts/{CI.partition(':')[2]}"
     state = {
         **BARE,
-        "resources": {account: {"name": account, "email": account.rpartition("/")[2]}},
+        "resources": {account: {"name": account, "email": account.rpartition("/")[2]}, KEY: {"name": KEY}},
         "policies": {
             "project": [[role, ADMINISTRATOR, "", ""] for role in ADMINISTRATORS_ROLES],
             BILLING_ACCOUNT: [["roles/billing.costsManager", CI, "", ""]],
+            KEY: [["roles/cloudkms.admin", ADMINISTRATOR, "", ""]],
         },
     }
     deployment = Deployment(tmp_path_factory.mktemp("bootstrapped"), repository=repository, state=state)
@@ -163,6 +166,31 @@ def is_needed(role: str, roles: list[str], calls: list[list[str]]) -> bool:
     others = [one for one in roles if one != role]
     needed = {permission for call in calls for permission in permissions_of(call[0])}
     return not all(granted_by(others, permission) for permission in needed if place_of(permission) == "project")
+
+
+def test_a_deployer_has_the_secrets_of_the_pipeline_and_no_others(split: Deployment) -> None:
+    state, secrets = split.state, f"projects/{PROJECT}/secrets"
+    for verb in ("addVersion", "setIamPolicy", "delete"):
+        method = f"secretmanager.projects.secrets.{verb}"
+        assert missing_permission(state, method, f"{secrets}/report-sendgrid-api-key") is None
+        assert missing_permission(state, method, f"{secrets}/shop-database-url") is not None
+    read = "secretmanager.projects.secrets.versions.access"
+    assert missing_permission(state, read, f"{secrets}/report-sendgrid-api-key/versions/latest") is None
+    assert missing_permission(state, read, f"{secrets}/shop-database-url/versions/latest") is not None
+
+
+def test_a_role_by_a_wider_condition_gives_way_to_the_narrower(split: Deployment) -> None:
+    expected = split.state["policies"]["project"]
+
+    def widen(state: dict[str, Any]) -> None:
+        [grant] = [each for each in state["policies"]["project"] if each[0] == "roles/secretmanager.admin"]
+        grant[3] = 'request.time >= timestamp("2000-01-01T00:00:00Z")'
+
+    split.edit(widen)
+    assert "roles/secretmanager.admin on the project for ci@" in split.deploy("--console").errors
+    as_administrator(split)
+    assert split.deploy("--bootstrap", "--console").status == 0
+    assert sorted(split.state["policies"]["project"]) == sorted(expected)
 
 
 def test_a_deployer_may_not_act_as_other_accounts(split: Deployment) -> None:

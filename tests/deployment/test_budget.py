@@ -3,7 +3,7 @@
 import pytest
 
 from tests.deployment.conftest import PROJECT, Deployment
-from tests.deployment.stand_in.permissions import BILLING_ACCOUNT
+from tests.deployment.stand_in.the_project import BILLING_ACCOUNT
 
 
 def test_a_budget_is_made_once_changed_and_removed(deployed: Deployment) -> None:

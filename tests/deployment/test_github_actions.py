@@ -8,7 +8,8 @@ import yaml
 
 from deployment.options import USAGE
 from tests.deployment.conftest import PROJECT, REPOSITORY, Deployment
-from tests.deployment.stand_in.permissions import BILLING_ACCOUNT, permissions_of, place_of
+from tests.deployment.stand_in.permissions import permissions_of, place_of
+from tests.deployment.stand_in.the_project import BILLING_ACCOUNT
 
 EXAMPLE = REPOSITORY / "examples" / "github-actions"
 WORKFLOW: dict[Any, Any] = yaml.safe_load((EXAMPLE / "deploy.yaml").read_text(encoding="utf-8"))

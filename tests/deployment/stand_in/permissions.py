@@ -4,12 +4,13 @@ stood in August 2026, the permissions that a deployment uses.
 https://docs.cloud.google.com/iam/docs/roles-permissions
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any
 
-BILLING_ACCOUNT = "billingAccounts/012345-6789AB-CDEF01"
+from tests.deployment.stand_in.the_project import BILLING_ACCOUNT, NUMBER
 
 _VERBS = {"insert": "create", "patch": "update", "resume": "enable"}
 """Where the permission is not named as the verb."""
@@ -29,6 +30,7 @@ _METHODS = {
     "pubsub.projects.topics.subscriptions.list": "pubsub.topics.get",
     # https://docs.cloud.google.com/run/docs/deploying-source-code
     "run.projects.locations.builds.submit": "cloudbuild.builds.create",
+    "storage.projects.serviceAccount.get": "resourcemanager.projects.get",
     "secretmanager.projects.secrets.addVersion": "secretmanager.versions.add",
     "serviceusage.operations.get": "",
     "serviceusage.services.batchEnable": "serviceusage.services.enable",
@@ -58,6 +60,7 @@ _ROLES = {
     "roles/artifactregistry.admin": "artifactregistry.repositories.* resourcemanager.projects.get",
     "roles/billing.costsManager": "billing.budgets.*",
     "roles/billing.viewer": "billing.budgets.get billing.budgets.list",
+    "roles/cloudkms.admin": "cloudkms.cryptoKeys.getIamPolicy cloudkms.cryptoKeys.setIamPolicy",
     "roles/cloudquotas.viewer": "cloudquotas.quotas.get resourcemanager.projects.get",
     "roles/cloudscheduler.admin": "cloudscheduler.jobs.* resourcemanager.projects.get serviceusage.services.list",
     "roles/cloudtasks.admin": "cloudtasks.cmekConfig.* cloudtasks.queues.* resourcemanager.projects.get",
@@ -133,9 +136,33 @@ def granted_by(roles: Iterable[str], permission: str, own: Mapping[str, str] = M
     return any(fnmatchcase(permission, pattern) for role in roles for pattern in known.get(role, "").split())
 
 
-def roles_on(state: Mapping[str, Any], member: str, resource: str) -> list[str]:
-    """The roles that a member has on a resource."""
-    return [role for role, one, _, _ in state["policies"].get(resource, []) if one == member]
+def roles_on(state: Mapping[str, Any], member: str, resource: str, *, target: str = "") -> list[str]:
+    """The roles that a member has on a resource.
+
+    Args:
+        state: the project's.
+        member: such as user:ada@example.com.
+        resource: whose policy grants them.
+        target: what they are asked about, which their conditions may name.
+    """
+    policy = state["policies"].get(resource, [])
+    return [role for role, one, _, condition in policy if one == member and _holds(condition, target)]
+
+
+def _holds(condition: str, target: str) -> bool:
+    """Whether a condition is true of a resource. Those of other services have neither a type nor a name for it.
+    https://cloud.google.com/iam/docs/conditions-resource-attributes"""
+    if not condition or "resource." not in condition:
+        return True
+    kind, name = "cloudresourcemanager.googleapis.com/Project", target
+    if secret := re.fullmatch("projects/[^/]+/(secrets/[^/]+(/versions/[^/]+)?)", target):
+        kind = f"secretmanager.googleapis.com/{'SecretVersion' if secret[2] else 'Secret'}"
+        name = f"projects/{NUMBER}/{secret[1]}"
+    elif database := re.match("projects/[^/]+/databases/[^/]+", target):
+        kind, name = "firestore.googleapis.com/Database", database[0]
+    python = condition.replace("&&", " and ").replace("||", " or ").replace("startsWith", "startswith")
+    python = python.replace("resource.name", "name").replace("resource.type", "kind")
+    return bool(eval(python, {"kind": kind, "name": name}))  # noqa: S307  what the deployment itself has written
 
 
 def place_of(permission: str) -> str:
@@ -143,11 +170,13 @@ def place_of(permission: str) -> str:
     return BILLING_ACCOUNT if permission.startswith("billing.") else "project"
 
 
-def missing_permission(state: Mapping[str, Any], method: str) -> str | None:
+def missing_permission(state: Mapping[str, Any], method: str, target: str) -> str | None:
     """The first permission that the caller lacks for a method. Without a caller, a project is open to all."""
     caller = state["caller"]
     needed = permissions_of(method) if caller else ()
     for permission in needed:
-        if not granted_by(roles_on(state, caller, place_of(permission)), permission, state["own_roles"]):
+        places = {place_of(permission), target}
+        roles = [role for place in places for role in roles_on(state, caller, place, target=target)]
+        if not granted_by(roles, permission, state["own_roles"]):
             return permission
     return None

@@ -10,6 +10,7 @@ from tests.deployment.stand_in.documents import answer_documents, document_metho
 from tests.deployment.stand_in.interface import answer, method_of
 from tests.deployment.stand_in.permissions import missing_permission
 from tests.deployment.stand_in.rest_request import RestAnswer, RestRequest, rest_error
+from tests.deployment.stand_in.storage import object_of
 from tests.deployment.stand_in.time_series import list_time_series
 
 
@@ -68,7 +69,9 @@ class Project:
                 return None
             for fault in self._faults_of(called, "before"):
                 return _fault_of_service(fault["text"])
-            if permission := missing_permission(self._state, called):
+            is_object = called.startswith("storage.objects.")
+            about = f"projects/_/buckets/{target}/objects/{object_of(request)}" if is_object else target
+            if permission := missing_permission(self._state, called, about):
                 message = f"Permission '{permission}' denied on resource '{target}' (or it may not exist)."
                 return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", message)
             if called.startswith(_DOCUMENTS):

@@ -40,6 +40,12 @@ def query_of(request: RestRequest) -> dict[str, str]:
     return {**query, "object": named} if named else query
 
 
+def object_of(request: RestRequest) -> str:
+    """The name of the object that a request is about."""
+    query = query_of(request)
+    return query.get("object") or query["name"]
+
+
 def _make_bucket(state: Resource, _target: str, body: Resource, query: dict[str, str]) -> RestAnswer:
     name = body["name"]
     if name in state["buckets"]:

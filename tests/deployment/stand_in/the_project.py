@@ -2,10 +2,10 @@
 
 from http import HTTPStatus
 
-from tests.deployment.stand_in.permissions import BILLING_ACCOUNT
 from tests.deployment.stand_in.rest_request import Resource, RestAnswer, rest_error
 
 NUMBER = "123456789012"
+BILLING_ACCOUNT = "billingAccounts/012345-6789AB-CDEF01"
 REGIONS = ("africa-south1", "asia-east1", "europe-west1", "europe-west10", "us-central1", "us-east1")
 
 
