@@ -10,12 +10,14 @@ from deployment.enrollment import require_enrollment
 from deployment.kinds import wrong_needs
 from deployment.quota import complete_sizes, wrong_quota
 from deployment.release import require_undivided_traffic
-from deployment.resources.accounts import ACCOUNT
+from deployment.resources.accounts import ACCOUNT, ACCOUNTS
 from deployment.resources.budget import billing_of
 from deployment.resources.project import PROJECT
 from deployment.resources.queues import QUEUE, queue_names
+from deployment.resources.secrets import OWN
 from deployment.run import Run
 from deployment.secret_values import missing_secrets
+from deployment.settings import SECRETS, Settings
 from deployment.stopped import Stopped
 
 _REGION = Kind(api="run", version="v1", collection="projects.locations")
@@ -120,13 +122,27 @@ def wrong_region(run: Run) -> Iterator[str]:
 
 
 def wrong_prefix(run: Run) -> Iterator[str]:
-    """A line if another pipeline has an account of the same name: the account `events` of report-mail is the account
-    `mail-events` of report."""
-    prefix, project = run.settings.prefix, run.settings.project_id
-    there = {each["email"].partition("@")[0] for each in run.client.all_of(ACCOUNT, f"projects/{project}")}
-    for other in (prefix.removesuffix("-mail"), f"{prefix}-mail"):
-        if other != prefix and f"{other}-dispatcher" in there:
-            yield f"PREFIX: {prefix} would share an account with the pipeline {other} of this project; choose another."
+    """A line for each other pipeline of the project that would share something, if only by its prefix: the account
+    `events` of report-mail is the account `mail-events` of report."""
+    settings = run.settings
+    for each in run.client.all_of(ACCOUNT, f"projects/{settings.project_id}"):
+        other, is_pipeline, _ = each["email"].partition("-dispatcher@")
+        update = {"prefix": other, "queue_name": f"{other}s"}
+        shared = _names(settings) & _names(settings.model_copy(update=update))
+        if is_pipeline and other != settings.prefix and shared:
+            first = f"PREFIX: {settings.prefix} would share {min(shared)} with the pipeline {other} of this project"
+            yield f"{first}; choose another."
+
+
+def _names(settings: Settings) -> set[str]:
+    """What a pipeline has, by names that could be another's, each once with the sort before it."""
+    secrets = map(settings.secret, (*SECRETS, *OWN, *settings.kind_secrets))
+    queues = (settings.queue_name, settings.continuations)
+    return {
+        *(f"the account {settings.function(name)}" for name in ACCOUNTS),
+        *(f"the secret {name}" for name in secrets),
+        *(f"the queue {name}" for name in queues),
+    }
 
 
 def count_queues(run: Run) -> None:

@@ -5,8 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from deployment.engine.declared import Declared
 from deployment.engine.policy import Grant
-from deployment.options import FUNCTIONS
-from deployment.resources.accounts import account
+from deployment.resources.accounts import ACCOUNTS, account
 from deployment.settings import Settings
 
 
@@ -56,4 +55,4 @@ def removal(where: str, grant: Grant) -> str:
 
 def _names(settings: Settings) -> list[str]:
     """The pipeline's own accounts. The console's is looked at with --console alone, which grants its roles."""
-    return [*FUNCTIONS, "scheduler", "tasks", "events", "build", *(["console"] if settings.options.console else [])]
+    return [name for name in ACCOUNTS if name != "console" or settings.options.console]

@@ -24,7 +24,7 @@ REPOSITORY = Kind(
 )
 ACTS_AS = "roles/iam.serviceAccountUser"
 
-_TITLES = {
+ACCOUNTS = {
     "dispatcher": "dispatcher",
     "worker": "worker",
     "dlq-handler": "DLQ handler",
@@ -36,6 +36,7 @@ _TITLES = {
     "build": "builds the functions",
     "console": "the console",
 }
+"""What each account is for."""
 _SIGNS_BY_ITSELF = "2021-04-09"
 """In projects from this day on, Pub/Sub's own account may sign tokens by its service agent role."""
 
@@ -94,7 +95,7 @@ def account(
         parent=f"projects/{settings.project_id}",
         id=address,
         listed_in=f"projects/{settings.project_id}",
-        at_first={"displayName": f"Report pipeline: {_TITLES[name]}"},
+        at_first={"displayName": f"Report pipeline: {ACCOUNTS[name]}"},
         grants=grants,
         takes_back=takes_back,
         policy_alone=policy_alone,
@@ -134,14 +135,14 @@ def repository(settings: Settings) -> list[Declared]:
 def no_roles(settings: Settings) -> list[Declared]:
     """That the project grants the accounts nothing, nor a deployer: a deleted account would stay in its policy as
     deleted:serviceAccount:…."""
-    ours = {settings.member(name) for name in _TITLES}
+    ours = {settings.member(name) for name in ACCOUNTS}
     deployer = f"{settings.prefix}-deployer"
     return [project(settings, takes_back=lambda grant: grant.member in ours or grant.title == deployer)]
 
 
 def no_accounts(settings: Settings) -> list[Declared]:
     """That the project has none of the accounts."""
-    return [account(settings, name).gone() for name in _TITLES]
+    return [account(settings, name).gone() for name in ACCOUNTS]
 
 
 def _on_sources(settings: Settings) -> str:

@@ -564,11 +564,21 @@ class TestSettings:
         assert "docs/guides/environments.md#back-to-one-database" in line
         assert bare.changes == []
 
-    def test_two_pipelines_whose_accounts_would_be_one(self, deployed: Deployment) -> None:
-        deployed.settings["PREFIX"] = "report-mail"
+    @pytest.mark.parametrize(
+        ("settings", "shared"),
+        [
+            ({"PREFIX": "report-mail"}, "the account report-mail-events"),
+            ({"PREFIX": "staging", "QUEUE_NAME": "reports"}, "the queue reports"),
+        ],
+    )
+    def test_two_pipelines_that_would_share_something(
+        self, deployed: Deployment, settings: dict[str, str], shared: str
+    ) -> None:
+        deployed.settings |= settings
         outcome = deployed.deploy()
         assert (outcome.status, deployed.changes) == (1, [])
-        assert "PREFIX: report-mail would share an account with the pipeline report of this project" in outcome.errors
+        words = f"PREFIX: {settings['PREFIX']} would share {shared} with the pipeline report of this project"
+        assert words in outcome.errors
 
     @pytest.mark.parametrize("line", ["PATH=/tmp", "nonsense", "rm -rf /"])
     def test_env_file_with_something_else_in_it(self, bare: Deployment, line: str) -> None:
