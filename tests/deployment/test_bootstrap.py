@@ -1,5 +1,6 @@
 """The administrator's part of a deployment and the deployer's, each with the roles of docs/guides/permissions.md."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -149,6 +150,20 @@ def test_an_administrators_second_run_changes_nothing(split: Deployment) -> None
     as_administrator(split)
     outcome = split.deploy("--bootstrap", "--console")
     assert (outcome.status, split.changes) == (0, []), outcome.text
+
+
+def test_the_administrators_part_can_be_made_by_another_tool_from_the_plan(bare: Deployment) -> None:
+    file = bare.directory / "plan.json"
+    outcome = bare.deploy("--bootstrap", f"--deployer={CI}", "--dry-run", f"--plan-json={file}")
+    assert (outcome.status, bare.changes) == (0, []), outcome.text
+    plan = json.loads(file.read_text(encoding="utf-8"))
+    made = {each["body"]["accountId"] for each in plan if each["method"] == "iam.projects.serviceAccounts.create"}
+    assert {"report-worker", "report-build"} <= made
+    policies = [each["body"]["policy"] for each in plan if each["method"].endswith("projects.setIamPolicy")]
+    granted = {
+        (each["role"], member) for policy in policies for each in policy["bindings"] for member in each["members"]
+    }
+    assert ("roles/run.admin", CI) in granted
 
 
 @pytest.mark.parametrize("role", ADMINISTRATORS_ROLES)
