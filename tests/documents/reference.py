@@ -9,6 +9,7 @@ from tests.documents import (
     http,
     log_events,
     metrics,
+    permissions,
     report_kit,
     report_lives,
 )
@@ -19,6 +20,7 @@ DOCS = REPOSITORY / "docs"
 
 PAGES: Mapping[str, Mapping[str, Callable[[str], str]]] = {
     "explanation/how-it-works.md": {**delivery_table.PARTS, **report_lives.PARTS},
+    "guides/permissions.md": permissions.PARTS,
     "reference/commands.md": {"commands": lambda _part: commands.made_part()},
     "reference/documents.md": documents.PARTS,
     "reference/http.md": http.PARTS,
