@@ -1,4 +1,4 @@
-"""Every filter of logs that a document or an alert has people read by is one that Cloud Logging takes."""
+"""What documents and alerts have people do: each call of deploy.sh is made, and Cloud Logging takes each filter."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deployment.conftest import REPOSITORY
+from tests.deployment.conftest import PROJECT, REPOSITORY, Deployment
 from tests.deployment.stand_in.logging_filter import check_logging_filter
 
 DOCUMENTS = [
@@ -24,6 +24,55 @@ def filters(document: Path) -> list[str]:
         text = json.loads(text)["documentation"]["content"]
     quoted = [shlex.split(each)[0] for each in _READING.findall(text)]
     return [each for each in quoted if each != "FILTER"]
+
+
+_CALL = re.compile(r"^(?:    )?\./deploy\.sh( [^#\n]*)?|`\./deploy\.sh( [^`\n]*)?`", re.MULTILINE)
+_NAMES = {
+    "MEMBER": f"serviceAccount:ci@{PROJECT}.iam.gserviceaccount.com",
+    "PROJECT": PROJECT,
+    "FILE": "plan.json",
+    "N": "2",
+    "NEW": "europe-west1",
+    "OLD": "us-central1",
+    "$RELEASE": "promote",
+}
+"""What stands in the documents for a name of the reader's."""
+
+
+def calls() -> list[tuple[str, ...]]:
+    """The options of deploy.sh that the documents have people give, each once."""
+    found: dict[tuple[str, ...], None] = {}
+    for document in DOCUMENTS:
+        for match in _CALL.finditer(document.read_text(encoding="utf-8") if document.suffix == ".md" else ""):
+            words = shlex.split(match[1] or match[2] or "")
+            names = "|".join(map(re.escape, _NAMES))
+            found[
+                tuple(re.sub(rf"(?<![\w-])({names})(?![\w-])", lambda name: _NAMES[name[1]], one) for one in words)
+            ] = None
+    # Images of another environment are there after two deployments (test_image_from.py).
+    return [options for options in found if not any(one.startswith("--image-from") for one in options)]
+
+
+@pytest.mark.parametrize("options", calls(), ids=" ".join)
+def test_each_call_of_the_script_can_be_made(
+    deployed: Deployment, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(deployed.directory)
+    for name in ("staging.env", "production.env"):
+        (deployed.directory / name).write_text("MAIL_FROM=reports@example.com\n", encoding="utf-8")
+    # Whom DEPLOYER names is there before.
+    state = deployed.state
+    for name in ("ci", "report-deployer"):
+        email = f"{name}@{PROJECT}.iam.gserviceaccount.com"
+        state["resources"][f"projects/{PROJECT}/serviceAccounts/{email}"] = {"email": email}
+    deployed.project.state = state
+    if "--rollback" in options:
+        deployed.settings["LOG_LEVEL"] = "DEBUG"
+        deployed.deploy()
+    if "console" in " ".join(options):
+        deployed.settings["CONSOLE_OPERATORS"] = "ada@example.com"
+    outcome = deployed.deploy(*options, answer=f"{PROJECT}\n")
+    assert outcome.status == 0, outcome.text
 
 
 READING = [document for document in DOCUMENTS if filters(document)]

@@ -130,6 +130,7 @@ _WHY_OF_DEPLOYER = {
     "run.admin": "services and their traffic, and who calls them",
     "run.sourceDeveloper": "[deploys from source](https://cloud.google.com/run/docs/deploying-source-code), through "
     "the bucket `run-sources-…`",
+    "storage.objectUser": "takes the [lock](deployment.md#two-at-once) of a deployment, and gives it back",
     "cloudscheduler.admin": "the job",
     "logging.configWriter": "log-based metrics",
     "monitoring.editor": "alert policies, notification channels, the dashboard, and the figures that a canary is "
@@ -237,6 +238,8 @@ def _on(declared: Declared, grant: Grant) -> str:
     if "/secrets/" in grant.expression:
         href = "https://cloud.google.com/iam/docs/conditions-resource-attributes"
         return f"the secrets `report-…`, by a [condition]({href})"
+    if "/objects/locks/" in grant.expression:
+        return "the lock in the bucket `run-sources-…`, by a condition"
     if "/buckets/" in grant.expression:
         return "the bucket `run-sources-PROJECT-REGION`, by a condition"
     sort, _, name = declared.what.rpartition(" ")
