@@ -285,6 +285,7 @@ def test_mail_is_checked_as_the_deployed_functions_have_it(
         },
         "report-mail-events": {"SENDGRID_WEBHOOK_KEY": key.public},
     }
+    google.functions["report-dispatcher"]["DEFAULT_KIND"] = "activity"
     google.secrets["SENDGRID_API_KEY"] = ("report-sendgrid-api-key", "3")
     result = reports(google, credentials, "check", "mail", "--json", SENDGRID_WEBHOOK_KEY=None, MAIL_FROM=None)
     emulators.background.run(inbox.stop())
