@@ -75,12 +75,13 @@ bench: setup ## how fast it is (ARGS="fan-out memory" for some; see docs/explana
 results: setup ## the proof's tables and pictures in proof/results, which takes an hour; a release carries them
 	@$(MAKE) --no-print-directory -C proof $@
 
-lint: setup ## formatting, lint, types, import walls, shell scripts
+lint: setup ## formatting, lint, types, import walls, shell scripts, workflows
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@PYTHONPATH=emulators/src:emulators $(BIN)/lint-imports
 	@$(BIN)/shellcheck .ci/run $(wildcard *.sh) reports
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows $(wildcard .github/workflows/*.yaml) $(addprefix examples/github-actions/, project.yaml deploy.yaml)
 
 catalogs: .venv/.run ## the reports' words: add new ones to every language (LOCALE=fr begins another one)
 	@./reports catalogs $(LOCALE)

@@ -5,9 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from deployment.cloud_run.sources import console_source, function_source
-from tests.deployment.conftest import Deployment
+from tests.deployment.conftest import REPOSITORY, Deployment
 from tests.git import commit_all, git
 
 KIND = "from report_kit import Skip\n\n\ndef build(request):\n    return Skip(why='nothing')\n"
@@ -83,3 +84,23 @@ def test_a_project_is_deployed_by_its_own_files(tmp_path: Path, repository: Path
     assert "kinds/activity/__init__.py" not in deployment.state["deployed_files"]["report-worker"]
     again = deployment.deploy()
     assert "Done. Created: 0, changed: 0, removed: 0" in again.output
+
+
+def test_the_workflow_of_a_project_deploys_it(
+    tmp_path: Path, repository: Path, team: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(team)
+    deployment = Deployment(tmp_path / "deployment", repository=repository)
+    deployment.team = team
+    del deployment.settings["DEFAULT_KIND"]
+    (team / "production.env").write_text("DEFAULT_KIND=sales\n", encoding="utf-8")
+    workflow = yaml.safe_load((REPOSITORY / "examples" / "github-actions" / "project.yaml").read_text(encoding="utf-8"))
+    ran = [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
+    tested, *deployed = ran
+    assert tested == "./reports test"
+    for command in deployed:
+        script, verb, *options = command.split()
+        assert (script, verb) == ("./reports", "deploy")
+        outcome = deployment.deploy(*options)
+        assert outcome.status == 0, outcome.text
+    assert deployment.service("worker")["labels"]["project"] == git(team, "rev-parse", "HEAD").strip()

@@ -2,9 +2,12 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.operations.projects.integration.conftest import Origin, Project, git, make_project
 
@@ -17,6 +20,12 @@ def test_it_is_a_repository_with_a_few_files_and_works_at_once(project: Project,
     assert len(files) < 30
     assert not {"functions", "operations", "report_kit", "local_pipeline"} & {name.split("/")[0] for name in files}
     assert git(project.folder, "log", "--format=%s") == "Begin with Report Pipeline 0.1.0"
+    assert project.changes == []
+
+    workflow = yaml.safe_load((project.folder / ".github" / "workflows" / "reports.yaml").read_text())
+    assert workflow["jobs"]["test"]["steps"][-1] == {"run": "./reports test"}
+    tested = project.run("test")
+    assert tested.returncode == 0, tested.stdout + tested.stderr
     assert project.changes == []
 
     shown = project.run("preview", "--sample", "--kind", "notes", "--period", "2026-11-24")
@@ -88,6 +97,16 @@ def test_a_server_that_gives_no_commit_by_its_hash(project: Project, origin: Ori
     assert ran.stdout.startswith("reports 0.1.0 "), ran.stderr
 
 
+def test_git_reaches_the_repository_by_its_own_settings(project: Project, origin: Origin) -> None:
+    """Such as those for a private one: who signs in, and how."""
+    lock, address = project.folder / "pipeline.lock", "https://git.example.com/pipeline.git"
+    lock.write_text(lock.read_text().replace(str(origin.server), address))
+    settings = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{origin.server}.insteadOf"}
+    project.variables |= {**settings, "GIT_CONFIG_VALUE_0": address}
+    ran = project.run("--version")
+    assert ran.stdout.startswith("reports 0.1.0 "), ran.stderr
+
+
 def test_a_tag_that_was_moved_is_not_taken_for_the_commit(project: Project, origin: Origin) -> None:
     lock = project.folder / "pipeline.lock"
     commit = git(origin.clone, "rev-parse", "HEAD")
@@ -95,6 +114,14 @@ def test_a_tag_that_was_moved_is_not_taken_for_the_commit(project: Project, orig
     ended = project.run("--version")
     assert ended.returncode == 1
     assert f"has no commit {'0' * 40}, also not as refs/tags/v0.1.0" in ended.stderr
+
+
+def test_on_windows_it_names_wsl(project: Project) -> None:
+    script = str(project.folder / "reports")
+    on_windows = f"import runpy, sys; sys.platform = 'win32'; runpy.run_path({script!r}, run_name='__main__')"
+    ended = subprocess.run([sys.executable, "-c", on_windows], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "run this in WSL" in ended.stderr
 
 
 @pytest.mark.parametrize("change", ["path: ../nowhere\n", "source: x\n", "", "nonsense\n"])

@@ -1,5 +1,7 @@
 """From one version of the pipeline to another, and back."""
 
+import re
+
 import pytest
 
 from tests.operations.projects.integration.conftest import Origin, Project, git
@@ -21,12 +23,15 @@ def tests_of_kinds(origin: Origin, project: Project) -> None:
 
 
 def next_version(origin: Origin) -> str:
-    """A version with a module of another name, other texts and another pin."""
+    """A version with a module of another name, other texts, and other versions of all packages."""
     git(origin.clone, "mv", "report_kit/calendar_days.py", "report_kit/days.py")
     origin.edit("report_kit/__init__.py", "report_kit.calendar_days", "report_kit.days")
     for name in git(origin.clone, "grep", "-l", "report_kit.calendar_days").splitlines():
         origin.edit(name, "report_kit.calendar_days", "report_kit.days")
-    origin.edit("requirements-run.lock", "rich==15.0.0", "rich==15.0.1")
+    lock = origin.clone / "requirements-run.lock"
+    moved = re.sub(r"^([\w.-]+==\S+)", r"\1.post1", lock.read_text(), flags=re.MULTILINE)
+    assert moved.count(".post1") > 50
+    lock.write_text(moved)
     origin.edit("operations/commands/new.py", "Look at it:", "See it:")
     origin.edit("CHANGELOG.md", "## [Unreleased]", "## [Unreleased]\n\n## [0.2.0] - 2026-12-01\n\n- Blue is green.\n")
     origin.edit("docs/guides/upgrading.md", "#### Unreleased", "#### Unreleased\n\n#### 0.2.0\n\n- Paint it.\n")
