@@ -5,7 +5,6 @@ docs/guides/deployment.md explains all of it.
 
 import json
 import os
-import shlex
 import signal
 import sys
 import time
@@ -49,17 +48,20 @@ from deployment.smoke import smoke_test
 from deployment.stopped import Stopped
 from deployment.teardown import tear_down
 from deployment.webhooks import webhook_url
-from functions.shared.project_files import PIPELINE, own_project
+from functions.shared.project_files import PIPELINE, deploy_command, own_project
 
 _DIFFERENT = 3
 _INTERRUPTED = 130
+
+
+def _usage() -> str:
+    return USAGE.replace("./deploy.sh", deploy_command())
 
 
 def main(
     arguments: Sequence[str],
     *,
     root: Path = PIPELINE,
-    project: Path | None = None,
     connect: Callable[[str], AuthorizedSession] = session,
     wait: Callable[[float], None] = time.sleep,
 ) -> int:
@@ -68,7 +70,6 @@ def main(
     Args:
         arguments: of the command line.
         root: the checkout of the pipeline.
-        project: the folder of the team's project; None for the checkout itself.
         connect: makes the session that sends requests, for a project.
         wait: waits for so many seconds.
 
@@ -76,20 +77,21 @@ def main(
         The exit status.
     """
     try:
-        options = options_of(arguments, *([("./reports", "deploy")] if project else []))
+        options = options_of(arguments)
     except WrongUsage as error:
-        print(f"{error}\n\n{USAGE}", end="", file=sys.stderr)
+        print(f"{error}\n\n{_usage()}", end="", file=sys.stderr)
         return 2
     if options.help:
-        print(USAGE, end="")
+        print(_usage(), end="")
         return 0
     report = Report(options=options)
     run: Run | None = None
     status = 1
     try:
-        kinds = load_kinds(root, project or root)
-        texts = given(options, os.environ, project or root, kinds)
-        settings, wrong = settings_of(texts, root=root, project=project or root, options=options, kinds=kinds)
+        project = own_project() or root
+        kinds = load_kinds(root, project)
+        texts = given(options, os.environ, project, kinds)
+        settings, wrong = settings_of(texts, root=root, project=project, options=options, kinds=kinds)
         # Until the run has enabled what it needs, a disabled interface is an answer.
         client = GoogleClient(
             connect(settings.project_id), settings.project_id, wait=wait, say=_say, apis_may_be_off=True
@@ -122,7 +124,7 @@ def main(
     if status and run and run.has_paused:
         job, place = run.settings.job, f"--location={run.settings.region} --project={run.settings.project_id}"
         print(
-            f"The job {job} is paused until {shlex.join(options.program)} comes to its end, or: "
+            f"The job {job} is paused until {deploy_command()} comes to its end, or: "
             f"gcloud scheduler jobs resume {job} {place}",
             file=sys.stderr,
         )
@@ -219,7 +221,7 @@ def _sum_up(run: Run) -> None:
     if options.bootstrap:
         deployer = settings.deployer
         who = f", as {deployer} with DEPLOYER={deployer} in its settings" if deployer else ""
-        say(f"All else is deployed by {shlex.join(run.options.program)}, without --bootstrap{who}.")
+        say(f"All else is deployed by {deploy_command()}, without --bootstrap{who}.")
         return
     say(f"  Dispatcher  {settings.url('dispatcher')}")
     say(f"  Worker      {settings.url('worker')}")
@@ -258,7 +260,7 @@ def _interrupt(*_: object) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _interrupt)
-    ended_with = main(sys.argv[1:], project=own_project())
+    ended_with = main(sys.argv[1:])
     sys.stdout.flush()
     # Nothing waits for what an interrupted run still reads.
     os._exit(ended_with)

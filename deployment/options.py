@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from functions.shared.project_files import deploy_command
+
 FUNCTIONS = ("dispatcher", "worker", "dlq-handler", "mail-events", "preferences")
 STEPS = ("apis", "firestore", "accounts", "secrets", "messaging", "functions", "scheduler", "monitoring", "console")
 
@@ -55,14 +57,13 @@ class Options:
     delete_data: bool = False
     verbose: bool = False
     help: bool = False
-    program: tuple[str, ...] = ("./deploy.sh",)
     again: str = ""
 
     @property
     def itself(self) -> str:
         """The command that deploys the same pipeline, without what else this run is told."""
         own = (("env-file", self.env_file), ("project", self.project), ("region", self.region))
-        return shlex.join([*self.program, *(f"--{name}={value}" for name, value in own if value)])
+        return " ".join([deploy_command(), *(shlex.quote(f"--{name}={value}") for name, value in own if value)])
 
     @property
     def deploys(self) -> bool:
@@ -79,13 +80,8 @@ class Options:
         return self.only in {"", step} or (step == "functions" and self.only in FUNCTIONS)
 
 
-def options_of(arguments: Sequence[str], program: tuple[str, ...] = ("./deploy.sh",)) -> Options:
-    """The options of a command line.
-
-    Args:
-        arguments: the command line.
-        program: how people call it.
-    """
+def options_of(arguments: Sequence[str]) -> Options:
+    """The options of a command line."""
     found = _found(arguments)
     if "help" in found:
         return Options(help=True)
@@ -103,8 +99,7 @@ def options_of(arguments: Sequence[str], program: tuple[str, ...] = ("./deploy.s
         **found,
         canary=int(canary or 0),
         canary_minutes=int(minutes or 75),
-        program=program,
-        again=shlex.join([*program, *arguments]),
+        again=" ".join([deploy_command(), *map(shlex.quote, arguments)]),
     )
     for is_wrong, words in _conflicts(options):
         if is_wrong:

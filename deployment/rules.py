@@ -14,6 +14,7 @@ from deployment.engine.discovery import Request, Resource, method
 from deployment.report import Line
 from deployment.run import Run
 from deployment.stopped import Stopped
+from functions.shared.project_files import deploy_command
 
 
 def set_up_rules(run: Run) -> None:
@@ -40,7 +41,7 @@ def set_up_rules(run: Run) -> None:
             f"({ruleset['name']}).",
             "Nothing was changed. The lines above with - would go, those with + would come.",
             "To keep yours, copy them into deployment/firestore.rules, or copy what you need of that file into yours.",
-            "To have deployment/firestore.rules in their place: ./deploy.sh --firestore-rules --replace-rules",
+            f"To have deployment/firestore.rules in their place: {deploy_command()} --firestore-rules --replace-rules",
         )
     cases = json.loads((file.parent / "firestore.rules.cases.json").read_text(encoding="utf-8"))
     if failed := list(_failed(run, source, cases)):

@@ -3,6 +3,7 @@
 from deployment.engine.declared import Declared, Kind
 from deployment.engine.discovery import method
 from deployment.run import Run
+from functions.shared.project_files import deploy_command
 
 TRIGGER = Kind(
     api="eventarc", version="v1", collection="projects.locations.triggers", operations="projects.locations.operations"
@@ -21,7 +22,7 @@ def remove_triggers(run: Run) -> None:
     is_delivered = f"projects/{settings.project_id}/subscriptions/{settings.topic}" in names
     if not (options.teardown or options.does("messaging") or is_delivered):
         run.report.warn(
-            "dead letters still come through Eventarc: run ./deploy.sh --only=messaging, and then this again."
+            f"dead letters still come through Eventarc: run {deploy_command()} --only=messaging, and then this again."
         )
         return
     # Nothing else of the pipeline uses the interface, which may be off by now.

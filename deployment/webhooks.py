@@ -16,6 +16,7 @@ from deployment.resources.secrets import readers
 from deployment.run import Run
 from deployment.secret_values import ensure, provider_key, version
 from deployment.sendgrid_webhook import SendGridSetup
+from functions.shared.project_files import deploy_command
 
 TITLES = {"sendgrid": "SendGrid", "resend": "Resend", "smtp": "the SMTP server"}
 _PLACES = {"sendgrid": "SendGrid, under Settings, Mail Settings, Event Webhooks", "resend": "Resend, under Webhooks"}
@@ -75,7 +76,7 @@ def _set_up_sendgrid(run: Run) -> None:
             f"1. In SendGrid, under Settings, Mail Settings, Event Webhooks, make a webhook with the Post URL {url}",
             f"   and the events {', '.join(settings.events)}.",
             "2. Turn on its signature verification, and copy the public key.",
-            "3. SENDGRID_WEBHOOK_KEY=KEY in deploy.env, and ./deploy.sh again.",
+            f"3. SENDGRID_WEBHOOK_KEY=KEY in deploy.env, and {deploy_command()} again.",
         )
 
     _ask(run, "sendgrid", lambda setup: setup.prepare(name, settings.events), take)
@@ -99,7 +100,7 @@ def _set_up_resend(run: Run) -> None:
             f"1. In Resend, under Webhooks, add a webhook with the URL {url} and the events email.bounced,",
             "   email.complained, email.failed, email.suppressed, email.delivery_delayed and email.delivered.",
             "2. Copy its signing secret.",
-            "3. RESEND_WEBHOOK_SECRET=SECRET in deploy.env, and ./deploy.sh again.",
+            f"3. RESEND_WEBHOOK_SECRET=SECRET in deploy.env, and {deploy_command()} again.",
         )
 
     _ask(run, "resend", lambda setup: setup.prepare(settings.events), take)
@@ -119,7 +120,7 @@ def start_webhook(run: Run, *, differs: bool) -> None:
         if isinstance(failure, _Failure):
             run.report.warn_last(
                 f"the event webhook is not turned on or not tested: {failure.reason}",
-                f"Try again: ./deploy.sh --only=mail-events. The webhook is in {_PLACES['sendgrid']}.",
+                f"Try again: {deploy_command()} --only=mail-events. The webhook is in {_PLACES['sendgrid']}.",
             )
 
     _ask(run, "sendgrid", lambda setup: setup.start(), take)
@@ -191,7 +192,7 @@ def _by_hand(run: Run, failure: _Failure, has_keys: bool, *steps: str) -> None:
     if failure.is_passing:
         run.report.warn_last(
             f"the event webhook was not looked at: {failure.reason}",
-            f"When {TITLES[run.settings.mail_provider]} answers again: ./deploy.sh --only=mail-events",
+            f"When {TITLES[run.settings.mail_provider]} answers again: {deploy_command()} --only=mail-events",
         )
     elif has_keys:
         run.report.say(f"  the event webhook is left as it is: {failure.reason}")
@@ -203,7 +204,8 @@ def _by_hand(run: Run, failure: _Failure, has_keys: bool, *steps: str) -> None:
     run.report.warn_last(
         "what becomes of the mails is not known: the function mail-events is not deployed, since it has no key.",
         f"The event webhook is not set up: {failure.reason}",
-        "Change that and run ./deploy.sh again, set MAIL_EVENTS=off to do without, or set the webhook up by hand:",
+        f"Change that and run {deploy_command()} again, set MAIL_EVENTS=off to do without, or set the webhook up by "
+        "hand:",
         *steps,
     )
 

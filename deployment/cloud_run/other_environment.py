@@ -16,6 +16,7 @@ from deployment.resources.services import SERVICE, what_of
 from deployment.run import Run
 from deployment.settings import Settings
 from deployment.stopped import Stopped
+from functions.shared.project_files import deploy_command
 
 _CLOUD_BUILDS_KEY = re.compile(r"projects/verified-builder/.*/keyRings/attestor/cryptoKeys/builtByGCB/.*")
 """By which Cloud Build signs what it says of an image."""
@@ -68,7 +69,7 @@ def _service(run: Run, there: Settings, name: str) -> Resource | None:
             f"{target} cannot be read: {error.message}",
             f"In {run.options.image_from}, IMAGE_READERS names who may, with commas between them: {agent}, and who "
             "deploys here.",
-            f"Then an administrator runs {run.options.program[0]} --env-file={run.options.image_from} --bootstrap, and "
+            f"Then an administrator runs {deploy_command()} --env-file={run.options.image_from} --bootstrap, and "
             "who deploys there deploys.",
         ) from None
 

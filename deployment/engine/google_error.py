@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 from deployment.engine.organization_policy import advice_about, constraints_in
+from functions.shared.project_files import deploy_command
 
 _PASSING = frozenset({"RESOURCE_EXHAUSTED", "UNAVAILABLE", "INTERNAL", "DEADLINE_EXCEEDED", "ABORTED", "UNKNOWN"})
 """Codes of what passes by itself."""
@@ -71,7 +72,7 @@ _ADVICE_FOR_CODE = {
     "UNAUTHENTICATED": _LOG_IN,
     "PERMISSION_DENIED": (
         "your account lacks a permission. An administrator grants what a deployment needs: "
-        "./deploy.sh --bootstrap --deployer=MEMBER (docs/guides/permissions.md)."
+        "{deploy} --bootstrap --deployer=MEMBER (docs/guides/permissions.md)."
     ),
     "RESOURCE_EXHAUSTED": (
         "a quota is used up; wait a minute, or ask for more at "
@@ -180,7 +181,8 @@ class GoogleError(Exception):
             or _ADVICE_FOR_CODE.get(self.code)
             or _NO_ADVICE
         )
-        yield f"What to do: {advice.format(project=project)}"
+        known = {"project": project, "deploy": deploy_command()}
+        yield f"What to do: {advice.format(**known)}"
 
 
 def _violations(details: list[dict[str, Any]]) -> Iterator[str]:

@@ -45,7 +45,7 @@ def _set_rate(ramp: Ramp, queue: TaskQueue, today: date, run_id: str) -> str:
             rate=current,
             wanted=rate,
             error=type(error).__name__,
-            hint="the dispatcher's account needs roles/cloudtasks.queueAdmin on the queue, which deploy.sh grants",
+            hint="the dispatcher's account needs roles/cloudtasks.queueAdmin on the queue, which a deployment grants",
         )
         rates = "" if current is None else f" has {current:g} reports a second, and the ramp wants {rate:g}"
         return f"the queue {queue.queue}{rates}: {type(error).__name__}"

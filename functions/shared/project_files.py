@@ -36,6 +36,11 @@ def own_project() -> Path | None:
     return None if folder == PIPELINE else folder
 
 
+def deploy_command() -> str:
+    """How people deploy: by the project's command, or in a clone by its script."""
+    return "./reports deploy" if own_project() else "./deploy.sh"
+
+
 def own_catalogs(part: str) -> Path:
     """Where a project has the words of the pipeline in languages that the pipeline does not speak. A deployment puts
     them among the pipeline's own.

@@ -14,7 +14,7 @@ from deployment.mail_checks.finding import Finding, State
 _CHECK = "unsubscribe-headers"
 _LINKS = re.compile(r"<([^<>]*)>")
 _ONE_CLICK = "List-Unsubscribe=One-Click"
-_SET_A_WAY = "Let deploy.sh deploy the recipient's page, or name another way out (docs/guides/deliverability.md)."
+_SET_A_WAY = "Deploy the recipient's page, or name another way out (docs/guides/deliverability.md)."
 
 
 def check_unsubscribe_headers(headers: Mapping[str, str], *, in_group: bool, is_needed: bool = True) -> Finding:

@@ -15,6 +15,7 @@ from unittest import mock
 import pytest
 
 from deployment.__main__ import main
+from functions.shared.project_files import PROJECT_VARIABLE
 from tests.deployment.stand_in.project import Project
 from tests.deployment.stand_in.rest import the_rest_server
 from tests.deployment.stand_in.session import StandInSession
@@ -176,6 +177,7 @@ class Deployment:
             "PATH": f"/usr/bin{os.pathsep}/bin",
             "HOME": str(self.directory),
             "TMPDIR": str(self.directory),
+            **({PROJECT_VARIABLE: str(self.team)} if self.team else {}),
             **self.settings,
             **self.secrets,
         }
@@ -203,7 +205,6 @@ class Deployment:
             status = main(
                 options,
                 root=self.repository,
-                project=self.team,
                 connect=lambda _: self.session(self.project),  # type: ignore[arg-type,return-value]
                 wait=self.wait,
             )

@@ -230,6 +230,16 @@ def test_each_collection_that_grows_has_a_time_to_live() -> None:
     assert set(re.findall(r"^\| `([a-z_]+)`", table, re.MULTILINE)) == expiring
 
 
+def test_no_message_names_the_script_where_a_project_has_a_command_of_its_own() -> None:
+    for file in DEPLOYMENT.rglob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        texts = [str(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in said]
+        named = [text for text in texts if "./deploy.sh" in text]
+        # Of the usage.
+        assert named in ([], ["./deploy.sh"]), file
+
+
 def test_the_default_kind_is_the_only_one_and_of_several_the_one_that_is_set(tmp_path: Path) -> None:
     given = {"PROJECT_ID": "p", "REGION": "us-central1", "MAIL_FROM": "a@b.c"}
 

@@ -57,6 +57,7 @@ def test_a_project_is_deployed_by_its_own_files(tmp_path: Path, repository: Path
     deployment = Deployment(tmp_path / "deployment", repository=repository)
     deployment.team = team
     deployment.settings["DEFAULT_KIND"] = "activity"
+    assert deployment.deploy("--help").output.startswith("Usage: ./reports deploy [OPTION]")
     wrong = deployment.deploy()
     assert "DEFAULT_KIND: no kind of report of this name" in wrong.errors
     del deployment.settings["DEFAULT_KIND"]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from deployment.mail_checks.finding import Finding, State
 from deployment.mail_checks.not_readable import NotReadable
 from deployment.resend_webhook import ResendWebhook
+from functions.shared.project_files import deploy_command
 
 _CHECK = "webhook"
 _PLACE = "Resend, Webhooks"
@@ -27,12 +28,13 @@ def check_webhook(own: Sequence[ResendWebhook] | NotReadable, *, secrets: Sequen
             _CHECK,
             State.WARNING if secrets is None else State.PROBLEM,
             "no webhook calls the function mail_events, so bounces and complaints stop no mail",
-            "Run ./deploy.sh with a key that has full access, or make it by hand (docs/guides/mail-events.md).",
+            f"Run {deploy_command()} with a key that has full access, or make it by hand (docs/guides/mail-events.md).",
         )
     # Another environment's function can have the same name.
     found = next((each for each in own if secrets and each.secret in secrets), own[0])
     if not found.enabled:
-        return Finding(_CHECK, State.PROBLEM, "the webhook is turned off", f"Turn it on: {_PLACE}; or run ./deploy.sh.")
+        to_do = f"Turn it on: {_PLACE}; or run {deploy_command()}."
+        return Finding(_CHECK, State.PROBLEM, "the webhook is turned off", to_do)
     if secrets is not None and found.secret not in secrets:
         return Finding(
             _CHECK,

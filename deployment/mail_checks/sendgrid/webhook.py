@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from deployment.mail_checks.finding import Finding, State
 from deployment.mail_checks.not_readable import NotReadable
 from deployment.sendgrid_webhook import Webhook
+from functions.shared.project_files import deploy_command
 
 _CHECK = "webhook"
 
@@ -33,7 +34,8 @@ def check_webhook(
             _CHECK,
             State.WARNING if keys is None else State.PROBLEM,
             "no webhook calls the function mail_events, so bounces and complaints stop no mail",
-            "Run ./deploy.sh with a key that may set webhooks up, or make it by hand (docs/guides/mail-events.md).",
+            f"Run {deploy_command()} with a key that may set webhooks up, or make it by hand "
+            "(docs/guides/mail-events.md).",
         )
     # Another environment's function can have the same name.
     found = next((each for each in own if keys and each.public_key in keys), own[0])
@@ -60,5 +62,5 @@ def _problem(fault: str, to_do: str) -> Finding:
         _CHECK,
         State.PROBLEM,
         f"the webhook {fault}",
-        f"{to_do}: SendGrid, Settings, Mail Settings, Event Webhooks; or run ./deploy.sh.",
+        f"{to_do}: SendGrid, Settings, Mail Settings, Event Webhooks; or run {deploy_command()}.",
     )

@@ -39,7 +39,7 @@ _KIND_TEXTS = {
         "The queue does not follow the ramp: its rate could not be set",
         "Reports go out at the rate that the queue has. A rate above the ramp's can harm the reputation of a new "
         "domain: pause the queue until the dispatcher's account may change it (roles/cloudtasks.queueAdmin on the "
-        "queue, which deploy.sh grants while RAMP_START is set). The next run sets the rate.",
+        "queue, which a deployment grants while RAMP_START is set). The next run sets the rate.",
         ("reports queue show", "reports queue pause"),
     ),
     AlertKind.USERS_HELD_BACK: _KindText(
