@@ -1,0 +1,61 @@
+"""A project that an earlier version has deployed differs in what is new alone.
+
+`deployed_by_b62e63b.json` is what that version's deploy.sh left in a project by gcloud 578: what gcloud sent, by the
+names of the resources. Services are as Cloud Run's v2 has what gcloud writes by v1, and indexes have the `__name__`
+that Firestore adds.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.deployment.conftest import Deployment
+
+NEW = {
+    "function report-dispatcher": "new code, which reads ENROLL",
+    "function report-worker": "new code",
+    "function report-dlq-handler": "new code",
+    "indexes of report_subscriptions.objections": "who has objected is a field of its own",
+    "alert policy dead-letter-backlog": "its text says Pub/Sub subscription",
+    "alert policy undeliverable": "likewise",
+    "alert policy error-budget-fast": "its text names ./reports runs list",
+    "alert policy error-budget-slow": "likewise",
+}
+"""All that differs, and why."""
+
+OF_ANOTHER_SOURCE = {
+    *("template.containers[0].image", "template.containers[0].baseImageUri", "buildConfig.baseImage"),
+    *("labels.source-hash", "annotations.report-pipeline/image"),
+}
+
+
+@pytest.fixture
+def earlier(bare: Deployment) -> Deployment:
+    """A project as that version has left it."""
+    left = json.loads((Path(__file__).parent / "deployed_by_b62e63b.json").read_text(encoding="utf-8"))
+    bare.edit(lambda state: state.update(left, count=500))
+    bare.settings["ALERT_EMAIL"] = "ops@example.com"
+    return bare
+
+
+def test_what_is_new_alone_differs(earlier: Deployment) -> None:
+    checked = earlier.deploy("--check")
+    assert set(re.findall("  to be [a-z]+: (.*)", checked.output)) == NEW.keys(), checked.text
+    assert "Missing: 0, different: 8, too many: 0, changed by hand: 0" in checked.output
+    differing = dict(re.findall("differs in (.*): (.*)", checked.output))
+    for what, fields in differing.items():
+        if what.startswith("function "):
+            env = {"template.containers[0].env"} if what.endswith("dispatcher") else set()
+            assert set(fields.split()) == OF_ANOTHER_SOURCE | env
+        elif what.startswith("alert policy "):
+            assert fields == "documentation.content"
+
+
+def test_a_deployment_takes_it_over(earlier: Deployment) -> None:
+    outcome = earlier.deploy()
+    assert outcome.status == 0, outcome.text
+    assert set(re.findall("  (?:created|changed|removed): (.*)", outcome.output)) == NEW.keys()
+    checked = earlier.deploy("--check")
+    assert checked.status == 0, checked.text
