@@ -1,11 +1,11 @@
 """The README is true to someone who has installed the package."""
 
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+from local_cloud_tests.integration.test_pytest_plugin import outcomes
 from local_cloud_tests.integration.test_serve import SOURCE, serve
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -18,14 +18,8 @@ def blocks(language: str, section: str) -> list[str]:
 
 
 def test_the_tests_of_the_readme_pass(tmp_path: Path) -> None:
-    conftest, test = blocks("python", "In pytest")
-    (tmp_path / "conftest.py").write_text(conftest)
-    (tmp_path / "test_users.py").write_text(test)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--rootdir", str(tmp_path), "."]
-    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
-    assert "1 passed" in done.stdout
+    (tests,) = blocks("python", "In pytest")
+    assert outcomes(tmp_path, tests) == {"passed": 3}
 
 
 def test_its_variables_are_those_that_serve_prints() -> None:

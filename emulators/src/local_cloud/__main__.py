@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from local_cloud.errors import LocalCloudError
 from local_cloud.garbage import collect_rarely
@@ -72,7 +71,6 @@ def serve(
             seed=seed,
             export=export,
             latency_ms=latency_ms,
-            console=Console(),
         )
     )
 

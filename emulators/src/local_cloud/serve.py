@@ -5,8 +5,6 @@ import os
 import signal
 from pathlib import Path
 
-from rich.console import Console
-
 from local_cloud.clock import Clock
 from local_cloud.errors import LocalCloudError
 from local_cloud.firestore.required_indexes import refuse
@@ -36,9 +34,8 @@ async def serve(
     seed: Path | None = None,
     export: Path | None = None,
     latency_ms: float,
-    console: Console,
 ) -> None:
-    """Run the emulators whose port is given, until SIGINT or SIGTERM.
+    """Run the emulators whose port is given, until SIGINT or SIGTERM, and print the variables to set.
 
     Args:
         firestore: Firestore's port, 0 for any free one, None to leave it out.
@@ -50,7 +47,6 @@ async def serve(
         seed: a file with the documents that Firestore has from the start.
         export: the file into which its documents are written at the end.
         latency_ms: milliseconds added to every API call.
-        console: where the variables to set are written.
 
     Raises:
         PortInUse: another process has a port.
@@ -99,15 +95,20 @@ async def serve(
         if isinstance(store, FirestoreEmulator) and seed is not None:
             store.seed(seed)
         for variable, emulator in emulators.items():
-            console.print(f"export {variable}={_HOST}:{emulator.port}", highlight=False)
+            _say(f"export {variable}={_HOST}:{emulator.port}")
             if isinstance(emulator, FirestoreEmulator | TasksEmulator) and emulator.rest_port is not None:
-                console.print(f"export {_REST_VARIABLES[variable]}={_HOST}:{emulator.rest_port}", highlight=False)
+                _say(f"export {_REST_VARIABLES[variable]}={_HOST}:{emulator.rest_port}")
         if has_tokens:
-            console.print(f"export OIDC_CERTS_URL={identity.certs_url}", highlight=False)
-            console.print(f"export OIDC_ISSUER={identity.issuer}", highlight=False)
+            _say(f"export OIDC_CERTS_URL={identity.certs_url}")
+            _say(f"export OIDC_ISSUER={identity.issuer}")
         await stopped.wait()
         if isinstance(store, FirestoreEmulator) and export is not None:
             store.export(export)
     finally:
         for emulator in reversed(started):
             await emulator.stop()
+
+
+def _say(line: str) -> None:
+    # Whoever reads it through a pipe waits for it.
+    print(line, flush=True)
