@@ -1,7 +1,7 @@
 # Every target sets up what it needs: a virtual environment in .venv with the locked dependencies, or with those that
 # running needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test test-fast test-all faults mutants bench results lint catalogs lock docs reference pictures audit sbom release clean
+.PHONY: help setup run up test test-fast test-all faults mutants bench results emulators lint catalogs lock docs reference pictures audit sbom release clean
 SHELL := /bin/bash
 
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -75,6 +75,9 @@ bench: setup ## how fast it is (ARGS="fan-out memory" for some; see docs/explana
 results: setup ## the proof's tables and pictures in proof/results, which takes an hour; a release carries them
 	@$(MAKE) --no-print-directory -C proof $@
 
+emulators: setup ## the emulators as a wheel in emulators/dist, tried in empty environments of each Python there is
+	@cd emulators && UV=$(CURDIR)/$(BIN)/uv $(CURDIR)/$(BIN)/python -m pytest local_cloud_tests/trial.py $(ARGS)
+
 lint: setup ## formatting, lint, types, import walls, shell scripts, workflows
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -89,11 +92,13 @@ catalogs: .venv/.run ## the reports' words: add new ones to every language (LOCA
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 CONSOLE := operations/console/requirements.txt
+# The ranges that the emulators work with: of them the locks choose.
+EMULATORS := emulators/pyproject.toml
 
 # What only kinds of report need is not among it, but in kinds.lock.
 lock: setup ## resolve the requirements again, after one was changed, also in a kind's needs.yaml
-	@$(COMPILE) functions/*/requirements.txt $(CONSOLE) requirements-run.in requirements-deployment.in requirements-dev.in -o requirements.lock
-	@$(COMPILE) functions/*/requirements.txt $(CONSOLE) requirements-run.in -c requirements.lock -o requirements-run.lock
+	@$(COMPILE) functions/*/requirements.txt $(CONSOLE) $(EMULATORS) requirements-run.in requirements-deployment.in requirements-dev.in -o requirements.lock
+	@$(COMPILE) functions/*/requirements.txt $(CONSOLE) $(EMULATORS) requirements-run.in -c requirements.lock -o requirements-run.lock
 	@$(COMPILE) functions/worker/requirements.txt $(CONSOLE) -c requirements.lock -o $(CONSOLE:.txt=.lock)
 	@for function in dispatcher dlq_handler mail_events preferences worker; do \
 		$(COMPILE) functions/$$function/requirements.txt -c requirements.lock -o functions/$$function/requirements.lock; done
@@ -140,4 +145,4 @@ release: setup ## check all that a tag needs, make its files in dist, and say ho
 	@$(BIN)/python -m operations.releases.release_check how-to-tag
 
 clean: ## remove what the other targets made
-	@rm -rf dist proof/results .venv .local_cloud .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .pictures .site .cache site
+	@rm -rf dist emulators/dist proof/results .venv .local_cloud .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .pictures .site .cache site

@@ -93,6 +93,11 @@ class Method:
         return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in self.name).lstrip("_")
 
 
+def has(message: Any, field: str) -> bool:
+    """Whether a message has a field. It has none that the installed client library does not know yet."""
+    return field in message.DESCRIPTOR.fields_by_name and message.HasField(field)
+
+
 class RpcServer:
     """A gRPC server on one port, without TLS, as Google's own emulators are.
 

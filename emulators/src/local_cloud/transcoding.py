@@ -212,7 +212,7 @@ def _check(value: Any, descriptor: Descriptor, path: str) -> None:
         if item is None or not (field.message_type or field.type == FieldDescriptor.TYPE_BYTES):
             continue
         inner = f"{path}.{field.name}" if path else field.name
-        if not field.is_repeated:
+        if not _is_repeated(field):
             _check_item(item, field, inner)
         elif isinstance(item, list):
             for index, element in enumerate(item):
@@ -251,12 +251,12 @@ def _put(tree: dict[str, Any], descriptor: Descriptor | None, names: Sequence[st
     if field is None:
         return False
     if rest:
-        if field.is_repeated:
+        if _is_repeated(field):
             return False
         inner = tree.setdefault(field.json_name, {})
         return isinstance(inner, dict) and _put(inner, field.message_type, rest, text)
     value = text == "true" if field.type == FieldDescriptor.TYPE_BOOL and text in {"true", "false"} else text
-    if field.is_repeated:
+    if _is_repeated(field):
         tree.setdefault(field.json_name, []).append(value)
     else:
         tree[field.json_name] = value
@@ -272,3 +272,8 @@ def _fields(descriptor: Descriptor) -> dict[str, FieldDescriptor]:
 def _shown(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 100 else f"{text[:100]}…"
+
+
+def _is_repeated(field: Any) -> bool:
+    # protobuf 5 has no `is_repeated`, and 7 no `label`.
+    return bool(field.is_repeated if hasattr(field, "is_repeated") else field.label == field.LABEL_REPEATED)

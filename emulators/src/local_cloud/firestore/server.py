@@ -83,12 +83,8 @@ _METHODS = (
         response=messages.ListCollectionIdsResponse,
     ),
     Method(name="BatchWrite", request=messages.BatchWriteRequest, response=messages.BatchWriteResponse),
-    Method(
-        name="ExecutePipeline",
-        request=messages.ExecutePipelineRequest,
-        response=messages.ExecutePipelineResponse,
-        server_streaming=True,
-    ),
+    # It is refused, whatever is asked; client libraries before 2.22 lack its messages.
+    Method(name="ExecutePipeline", request=Empty, response=Empty, server_streaming=True),
 )
 
 

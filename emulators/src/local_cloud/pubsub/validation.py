@@ -17,7 +17,7 @@ from google.pubsub_v1 import types
 
 from local_cloud.pubsub.filters import InvalidFilter, parse_filter
 from local_cloud.pubsub.names import check_name
-from local_cloud.rpc import RpcError
+from local_cloud.rpc import RpcError, has
 
 MAX_REQUEST_BYTES = 10_000_000
 MAX_MESSAGES = 1000
@@ -140,7 +140,7 @@ def check_subscription(config: Any) -> None:
         RpcError: INVALID_ARGUMENT; UNIMPLEMENTED for what would change or export its messages.
     """
     for export in ("bigquery_config", "cloud_storage_config", "bigtable_config"):
-        if config.HasField(export):
+        if has(config, export):
             _refuse_unimplemented("exports to no other service")
     if config.message_transforms:
         _refuse_unimplemented("transforms no messages")

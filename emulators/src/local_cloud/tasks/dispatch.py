@@ -13,6 +13,7 @@ from google.rpc.code_pb2 import Code
 
 from local_cloud.clock import Clock
 from local_cloud.identity import MintToken
+from local_cloud.rpc import has
 from local_cloud.tasks import messages, moments
 from local_cloud.tasks.http_target import HttpTarget, resolve
 from local_cloud.tasks.moments import SECOND
@@ -157,7 +158,8 @@ class Dispatcher:
             return Answer(status=response.status, headers=response.headers)
 
     def _delivery(self, queue: Queue, attempt: Attempt, task: Any, now: int) -> Delivery:
-        target = resolve(task.http_request, queue.message.http_target)
+        override = queue.message.http_target if has(queue.message, "http_target") else None
+        target = resolve(task.http_request, override)
         headers = dict(target.headers)
         queue_id = queue.name.rpartition("/")[2]
         headers["X-CloudTasks-QueueName"] = queue_id

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
-from google.cloud.tasks_v2 import types
-
 from local_cloud.tasks import messages
 from local_cloud.tasks.new_task import USER_AGENT
 
@@ -30,8 +28,9 @@ _SERVICE_HEADERS = frozenset(
 
 _SERVICE_PREFIXES = ("x-google-", "x-appengine-", "x-cloudtasks-")
 
-_IF_NOT_EXISTS = int(types.UriOverride.UriOverrideEnforceMode.IF_NOT_EXISTS)
-_SCHEMES = {int(types.UriOverride.Scheme.HTTP): "http", int(types.UriOverride.Scheme.HTTPS): "https"}
+_IF_NOT_EXISTS = 1
+"""Of UriOverride.UriOverrideEnforceMode."""
+
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -57,15 +56,18 @@ class HttpTarget:
 
 
 def resolve(request: Any, override: Any) -> HttpTarget:
-    """The request of a task's HttpRequest under its queue's HttpTarget."""
-    method = messages.HttpMethod(override.http_method or request.http_method).name
+    """The request of a task's HttpRequest under its queue's HttpTarget, or None."""
+    overrides = override is not None
+    method = messages.HttpMethod((overrides and override.http_method) or request.http_method).name
     body = request.body if method in _WITH_BODY else b""
-    asking = override if override.WhichOneof("authorization_header") else request
+    asking = override if overrides and override.WhichOneof("authorization_header") else request
     kind = asking.WhichOneof("authorization_header")
     return HttpTarget(
         method=method,
-        url=_override_url(request.url, override.uri_override) if override.HasField("uri_override") else request.url,
-        headers=_headers(request.headers, override.header_overrides),
+        url=_override_url(request.url, override.uri_override)
+        if overrides and override.HasField("uri_override")
+        else request.url,
+        headers=_headers(request.headers, override.header_overrides if overrides else ()),
         body=body,
         oidc=asking.oidc_token if kind == "oidc_token" else None,
         oauth=asking.oauth_token if kind == "oauth_token" else None,
@@ -92,7 +94,7 @@ def _override_url(url: str, override: Any) -> str:
     always = override.uri_override_enforce_mode != _IF_NOT_EXISTS
     # A task's URL always has a scheme and a host; the rest it may lack.
     if always and override.scheme:
-        parts = parts._replace(scheme=_SCHEMES[override.scheme])
+        parts = parts._replace(scheme=messages.SCHEMES[override.scheme])
     if always and override.HasField("host"):
         parts = parts._replace(netloc=_netloc(override.host, parts.port))
     if override.HasField("port") and (always or parts.port is None):

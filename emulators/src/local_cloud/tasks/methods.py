@@ -36,7 +36,7 @@ def _of_tasks(method: str, path: str, body: str = "") -> HttpRule:
     return rule
 
 
-METHODS = (
+_ALL_METHODS = (
     Method(
         name="ListQueues",
         request=types.ListQueuesRequest.pb(),
@@ -123,7 +123,7 @@ METHODS = (
     ),
     Method(
         name="BatchCreateTasks",
-        request=types.BatchCreateTasksRequest.pb(),
+        request=messages.of_newer("BatchCreateTasksRequest"),
         response=operations_pb2.Operation,
         http=HttpRule(post=f"/v2/{{parent={_QUEUE}}}/tasks:batchCreate", body="*"),
     ),
@@ -135,7 +135,7 @@ METHODS = (
     ),
     Method(
         name="BatchDeleteTasks",
-        request=types.BatchDeleteTasksRequest.pb(),
+        request=messages.of_newer("BatchDeleteTasksRequest"),
         response=operations_pb2.Operation,
         http=HttpRule(post=f"/v2/{{parent={_QUEUE}}}/tasks:batchDelete", body="*"),
     ),
@@ -148,17 +148,20 @@ METHODS = (
     # These two are not implemented, and the answer says so.
     Method(
         name="GetCmekConfig",
-        request=types.GetCmekConfigRequest.pb(),
-        response=types.CmekConfig.pb(),
+        request=messages.of_newer("GetCmekConfigRequest"),
+        response=messages.of_newer("CmekConfig"),
         http=HttpRule(get=f"/v2/{{name={_CMEK_CONFIG}}}"),
     ),
     Method(
         name="UpdateCmekConfig",
-        request=types.UpdateCmekConfigRequest.pb(),
-        response=types.CmekConfig.pb(),
+        request=messages.of_newer("UpdateCmekConfigRequest"),
+        response=messages.of_newer("CmekConfig"),
         http=HttpRule(patch=f"/v2/{{cmek_config.name={_CMEK_CONFIG}}}", body="cmek_config"),
     ),
 )
+
+METHODS = tuple(filter(lambda method: method.request, _ALL_METHODS))
+"""Those that the client library knows."""
 
 OPERATION_METHODS = (
     Method(

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from local_cloud.rpc import has
 from local_cloud.tasks import messages, moments, names, refusals, settings
 from local_cloud.tasks.headers import check_headers
 from local_cloud.tasks.moments import SECOND
@@ -63,7 +64,7 @@ def prepare(task: Any, *, queue: Any, now: int) -> tuple[str, int]:
         raise invalid("Task.httpRequest is required.")
     _prepare_request(task.http_request)
     due = _check_times(task, now)
-    if task.HasField("retry_config"):
+    if has(task, "retry_config"):
         settings.task_retry(task.retry_config, queue)
     for field in ("first_attempt", "last_attempt", "dispatch_count", "response_count", "view"):
         task.ClearField(field)

@@ -14,6 +14,7 @@ from typing import Any
 
 from google.rpc.code_pb2 import Code
 
+from local_cloud.rpc import has
 from local_cloud.tasks import messages, moments, new_task, refusals, settings
 from local_cloud.tasks.moments import SECOND
 from local_cloud.tasks.rate import TokenBucket
@@ -265,7 +266,7 @@ class Queue:
             task_id=task_id,
             number=self._entries,
             stored=stored,
-            policy=settings.policy(task.retry_config) if task.HasField("retry_config") else None,
+            policy=settings.policy(task.retry_config) if has(task, "retry_config") else None,
             created=now,
             due=due,
         )

@@ -10,7 +10,17 @@ from local_cloud.tasks import messages, moments, names, refusals, settings
 from local_cloud.tasks.queue import Queue
 from local_cloud.tasks.tombstones import Tombstones
 
-_SETTABLE = ("rate_limits", "retry_config", "http_target", "stackdriver_logging_config", "app_engine_routing_override")
+_SETTABLE = [
+    field
+    for field in (
+        "rate_limits",
+        "retry_config",
+        "http_target",
+        "stackdriver_logging_config",
+        "app_engine_routing_override",
+    )
+    if field in messages.Queue.DESCRIPTOR.fields_by_name
+]
 _OUTPUT_ONLY = frozenset({"name", "state", "purge_time", "rate_limits.max_burst_size"})
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from local_cloud.errors import LocalCloudError
 from local_cloud.flags_file import duration
-from local_cloud.rpc import RpcError
+from local_cloud.rpc import RpcError, has
 from local_cloud.tasks import messages, moments
 from local_cloud.tasks.headers import check_headers
 from local_cloud.tasks.refusals import invalid
@@ -23,7 +23,6 @@ HTTP_METHODS = frozenset(int(method) for method in messages.HttpMethod)
 """The methods that requests may have, and 0 for the default."""
 
 _DEFAULT_RATE = 500.0
-_SCHEMES = frozenset(int(scheme) for scheme in messages.Scheme)
 _DEFAULT_CONCURRENCY = 1000
 _DEFAULT_ATTEMPTS = 100
 _DEFAULT_DOUBLINGS = 16
@@ -64,7 +63,8 @@ def complete(queue: Any) -> None:
     ratio = queue.stackdriver_logging_config.sampling_ratio
     if not 0 <= ratio <= 1:
         raise invalid("StackdriverLoggingConfig.samplingRatio must be between 0.0 and 1.0.")
-    _check_target(queue)
+    if has(queue, "http_target"):
+        _check_target(queue)
 
 
 def task_retry(config: Any, queue: Any) -> None:
@@ -143,7 +143,7 @@ def _check_target(queue: Any) -> None:
         raise invalid("UriOverride.host cannot be empty.")
     if override.HasField("port") and not 0 <= override.port <= 65535:
         raise invalid("UriOverride.port must be between 0 and 65535.")
-    if override.scheme not in _SCHEMES:
+    if override.scheme not in {0, *messages.SCHEMES}:
         raise invalid(f"UriOverride.scheme {override.scheme} is unknown.")
     target = queue.http_target
     if target.http_method not in HTTP_METHODS:
