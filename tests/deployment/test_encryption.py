@@ -5,7 +5,7 @@ import pytest
 from tests.deployment.conftest import PROJECT, Deployment
 from tests.deployment.stand_in.the_project import NUMBER
 
-KEY = "projects/keys-of-acme/locations/us-central1/keyRings/reports/cryptoKeys/pipeline"
+KEY = f"projects/{PROJECT}/locations/us-central1/keyRings/reports/cryptoKeys/pipeline"
 PLACE = f"projects/{PROJECT}/locations/us-central1"
 AGENTS = {
     *(f"gcp-sa-{api}" for api in ("artifactregistry", "cloudtasks", "firestore", "pubsub", "secretmanager")),

@@ -10,6 +10,7 @@ from deployment.options import USAGE
 from tests.deployment.conftest import PROJECT, REPOSITORY, Deployment
 from tests.deployment.stand_in.permissions import permissions_of, place_of
 from tests.deployment.stand_in.the_project import BILLING_ACCOUNT
+from tests.deployment.test_encryption import with_key
 
 EXAMPLE = REPOSITORY / "examples" / "github-actions"
 WORKFLOW: dict[Any, Any] = yaml.safe_load((EXAMPLE / "deploy.yaml").read_text(encoding="utf-8"))
@@ -64,7 +65,8 @@ def test_only_the_jobs_that_call_deploy_sh_sign_in() -> None:
     assert "secrets." not in (EXAMPLE / "deploy.yaml").read_text(encoding="utf-8")
 
 
-def test_the_checkers_roles_are_what_each_call_of_a_check_needs_and_no_more(deployed: Deployment) -> None:
+def test_the_checkers_roles_are_what_each_call_of_a_check_needs_and_no_more(bare: Deployment) -> None:
+    deployed = with_key(bare)
     deployed.settings |= {"CONSOLE_OPERATORS": "ada@example.com", "ALERT_EMAIL": "ops@example.com", "BUDGET": "100"}
     assert deployed.deploy("--console").status == 0
     deployed.secrets.clear()
