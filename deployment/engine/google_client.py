@@ -23,6 +23,9 @@ LONGEST_WAIT_SECONDS = 60
 _CALL_SECONDS = 60.0
 _LOOKS_AT_OPERATION = 300
 
+_REFUSED = ("PERMISSION_DENIED", "FAILED_PRECONDITION", "INVALID_ARGUMENT")
+"""How a service says that it may not use a key."""
+
 _ON_THE_PROJECTS_QUOTA = frozenset({"billingbudgets", "cloudquotas", "firebaserules"})
 """Interfaces that count for the quota of the project that is deployed to, whose interfaces are enabled.
 https://cloud.google.com/docs/quotas/set-quota-project"""
@@ -57,6 +60,7 @@ class GoogleClient:
         self._say = say
         self.apis_may_be_off = apis_may_be_off
         self._remembered: dict[str, Resource | None] | None = None
+        self._has_shared_a_key = False
 
     def remember(self) -> None:
         """Read nothing twice from now on, so that a plan is of one state of things."""
@@ -177,7 +181,9 @@ class GoogleClient:
             return not self.apis_may_be_off
         # What a new resource, or a policy, names may not be seen everywhere yet, though it is there.
         is_unseen = {"create": "NOT_FOUND", "setIamPolicy": "INVALID_ARGUMENT"}.get(request.method.verb) == error.code
-        return error.passes or is_unseen
+        # Nor may the services be seen yet that this run lets use a key. https://cloud.google.com/iam/docs/access-change-propagation
+        waits_for_key = self._has_shared_a_key and error.code in _REFUSED and "/cryptoKeys/" in str(request.body)
+        return error.passes or is_unseen or waits_for_key
 
     def _attempt(self, request: Request, kind: Kind | None) -> Resource:
         answer = self._send_once(request)
@@ -213,6 +219,7 @@ class GoogleClient:
             raise GoogleError.of_connection(name, error) from None
         if not answer.ok or not isinstance(document, dict):
             raise GoogleError.of_answer(name, answer.status_code, document)
+        self._has_shared_a_key |= api == "cloudkms" and request.method.verb == "setIamPolicy"
         return document
 
     def _send_in_parts(self, address: str, request: Request) -> requests.Response:

@@ -59,6 +59,18 @@ def test_all_that_keeps_data_is_made_with_the_key_which_its_services_may_use(bar
 KMS = "cloudkms.projects.locations.keyRings.cryptoKeys"
 
 
+def test_a_key_that_the_services_were_just_let_use_may_not_work_at_once(bare: Deployment) -> None:
+    refused = "PERMISSION_DENIED: Permission denied on Cloud KMS key."
+    for method in ("storage.buckets.insert", "run.projects.locations.services.create"):
+        with_key(bare).fail(method, refused, times=2)
+    outcome = bare.deploy()
+    assert (outcome.status, outcome.errors.count(refused)) == (0, 4), outcome.text
+    # What is refused later is refused for another reason.
+    bare.fail("run.projects.locations.services.patch", refused)
+    bare.settings["LOG_LEVEL"] = "DEBUG"
+    assert bare.deploy().status == 1
+
+
 def test_what_was_made_without_it_is_said_and_counted_and_all_else_changed(deployed: Deployment) -> None:
     # The team's own grants are none of the deployment's.
     with_key(deployed).edit(lambda state: state["policies"].update({KEY: [["roles/owner", "user:a@b.c", "", ""]]}))
