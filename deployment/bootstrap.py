@@ -11,7 +11,7 @@ from deployment.quota import wrong_quota
 from deployment.resources.accounts import accounts, repository
 from deployment.resources.console import console_account
 from deployment.resources.deployer import deployer
-from deployment.resources.encryption import KEY, key
+from deployment.resources.encryption import KEY, key, sharing
 from deployment.resources.firestore import database
 from deployment.run import Run
 from deployment.stopped import Stopped
@@ -62,7 +62,8 @@ def _share_key(run: Run) -> None:
             raise
         run.report.warn_last(
             f"who may use KMS_KEY could not be read: {error.message}",
-            "docs/guides/encryption.md has the commands by which its administrator lets Google's services use it.",
+            "Its administrator lets Google's services use it, once:",
+            *sharing(run.settings),
         )
 
 

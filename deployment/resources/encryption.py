@@ -13,7 +13,13 @@ KEY = Kind(api="cloudkms", version="v1", collection="projects.locations.keyRings
 TASKS = Kind(api="cloudtasks", version="v2", collection="projects.locations", single="CmekConfig")
 
 _USES = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
-_APIS = ("artifactregistry", "cloudtasks", "firestore", "pubsub", "secretmanager")
+_AGENTS = {
+    **{api: f"gcp-sa-{api}" for api in ("artifactregistry", "cloudtasks", "firestore", "pubsub", "secretmanager")},
+    "run": "serverless-robot-prod",
+}
+"""Where the services' own accounts are."""
+_OF_STORAGE = "gs-project-accounts"
+"""Cloud Storage makes its own. https://cloud.google.com/storage/docs/getting-service-agent"""
 
 
 def key(settings: Settings) -> list[Declared]:
@@ -21,23 +27,37 @@ def key(settings: Settings) -> list[Declared]:
     if not settings.kms_key:
         return []
     ring, _, name = settings.kms_key.rpartition("/cryptoKeys/")
-    agents = dict(google_account(settings, api) for api in _APIS)
-    run = f"serviceAccount:service-{settings.project_number}@serverless-robot-prod.iam.gserviceaccount.com"
-    agents[run] = google_account(settings, "run")[1]
-    # https://cloud.google.com/storage/docs/getting-service-agent
-    storage = f"serviceAccount:service-{settings.project_number}@gs-project-accounts.iam.gserviceaccount.com"
-    agents[storage] = method("storage", "v1", "projects.serviceAccount.get").request(settings.project_id)
+    asked = {_member(settings, agent): google_account(settings, api)[1] for api, agent in _AGENTS.items()}
+    of_storage = method("storage", "v1", "projects.serviceAccount.get").request(settings.project_id)
+    asked[_member(settings, _OF_STORAGE)] = of_storage
     return [
         Declared(
             what=f"key {name}",
             kind=KEY,
             parent=ring,
             id=name,
-            grants=tuple(Grant(role=_USES, member=member) for member in agents),
-            asked_first=agents,
+            grants=tuple(Grant(role=_USES, member=member) for member in asked),
+            asked_first=asked,
             policy_alone=True,
         )
     ]
+
+
+def sharing(settings: Settings) -> list[str]:
+    """The commands by which the key's administrator lets the services use it, where the deployment may not."""
+    _, project, _, place, _, ring, _, name = settings.kms_key.split("/")
+    return [
+        f"for api in {' '.join(_AGENTS)}; do"
+        f" gcloud beta services identity create --service=$api.googleapis.com --project={settings.project_id}; done",
+        f"gcloud storage service-agent --project={settings.project_id}",
+        f"for agent in {' '.join((*_AGENTS.values(), _OF_STORAGE))}; do"
+        f" gcloud kms keys add-iam-policy-binding {name} --keyring={ring} --location={place} --project={project}"
+        f" --member={_member(settings, '$agent')} --role={_USES}; done",
+    ]
+
+
+def _member(settings: Settings, agent: str) -> str:
+    return f"serviceAccount:service-{settings.project_number}@{agent}.iam.gserviceaccount.com"
 
 
 def tasks_key(settings: Settings) -> list[Declared]:
