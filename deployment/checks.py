@@ -85,7 +85,7 @@ def wrong_project(run: Run) -> Iterator[str]:
 
 def _unreadable(project: str, error: GoogleError) -> str:
     if error.code == "UNAUTHENTICATED":
-        return f"you are not logged in: gcloud auth application-default login, or gcloud auth login. {_says(error)}"
+        return f"you are not logged in. What to do: {error.to_do(project)} {_says(error)}"
     if error.api_is_off:
         # A service account asks in the name of its own project, where the interface is off unless somebody has turned
         # it on. https://cloud.google.com/docs/quotas/quota-project

@@ -68,12 +68,14 @@ def give_back_lock(run: Run) -> None:
 def _has_bucket(run: Run) -> bool:
     """Whether the bucket for sources, which is that of gcloud, is there or planned."""
     settings = run.settings
-    bucket = run.client.read_if_there(method("storage", "v1", "buckets.get").request(settings.sources))
+    asked = method("storage", "v1", "buckets.get").request(settings.sources)
+    bucket = run.client.read_if_there(asked)
     if bucket is None and not run.options.teardown:
         only_policies = {"uniformBucketLevelAccess": {"enabled": True}, "publicAccessPrevention": "enforced"}
         made = {"name": settings.sources, "location": settings.region, "iamConfiguration": only_policies}
         made |= {"encryption": {"defaultKmsKeyName": settings.kms_key}} if settings.kms_key else {}
-        run.send(method("storage", "v1", "buckets.insert").request("", made, query={"project": settings.project_id}))
+        insert = method("storage", "v1", "buckets.insert").request("", made, query={"project": settings.project_id})
+        run.act([], [insert], lambda: run.client.send(insert, is_done=lambda: run.client.read_if_there(asked)))
     # Names of buckets are the same for all the world, and this one can be guessed.
     elif bucket is not None and str(bucket["projectNumber"]) != settings.project_number:
         raise Stopped(f"the bucket {settings.sources}, where sources go, is another project's.")

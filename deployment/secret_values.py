@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 from deployment.engine.declared import Kind
+from deployment.engine.discovery import Resource
 from deployment.engine.google_error import GoogleError
 from deployment.mail_checks.provider_checks import KEYS
 from deployment.resources.secrets import SECRET, other_secrets, readers, replication, secret, secret_names
@@ -117,8 +118,12 @@ def ensure(run: Run, variable: str, value: Callable[[], str] = str, *, question:
     adds = SECRET.method("addVersion")
 
     def add() -> None:
-        payload = {"payload": {"data": base64.b64encode((value() or own).encode()).decode()}}
-        run.versions[name] = run.client.send(adds.request(target, payload))["name"].rpartition("/")[2]
+        text = value() or own
+        request = adds.request(target, {"payload": {"data": base64.b64encode(text.encode()).decode()}})
+        made = run.client.send(
+            request, is_done=lambda: _latest(run, variable) if latest_value(run, variable) == text else None
+        )
+        run.versions[name] = made["name"].rpartition("/")[2]
 
     # The value is in no plan.
     planned = replace(adds.request(target, {}), body=None)
@@ -129,9 +134,13 @@ def ensure(run: Run, variable: str, value: Callable[[], str] = str, *, question:
 
 def latest_value(run: Run, variable: str) -> str:
     """The value that a secret has; empty where there is none."""
-    name = f"projects/{run.settings.project_id}/secrets/{run.settings.secret(variable)}/versions/latest"
-    read = run.client.read_if_there(VERSION.method("access").request(name))
+    read = _latest(run, variable)
     return base64.b64decode(read["payload"]["data"]).decode() if read else ""
+
+
+def _latest(run: Run, variable: str) -> Resource | None:
+    name = f"projects/{run.settings.project_id}/secrets/{run.settings.secret(variable)}/versions/latest"
+    return run.client.read_if_there(VERSION.method("access").request(name))
 
 
 def version(run: Run, variable: str) -> str:

@@ -25,6 +25,7 @@ class Kind:
         list_filter: what its list is asked for, where Google requires it.
         named: what stands before the id in a name, where that is not the collection.
         single: of what a place has one of, the name in its methods, such as CmekConfig in `getCmekConfig`.
+        may_be_buried: whether Google may say that it has made one, and has not, since one of this name was deleted.
         operations: the collection of the operations that the run waits for after a change; empty where it need not.
     """
 
@@ -39,6 +40,7 @@ class Kind:
     named: str = ""
     single: str = ""
     operations: str = ""
+    may_be_buried: bool = False
 
     def has(self, verb: str) -> bool:
         """Whether its resources have a method."""

@@ -13,6 +13,7 @@ from google.auth.transport.requests import AuthorizedSession
 from google.resumable_media import UPLOAD_CHUNK_SIZE, InvalidResponse
 from google.resumable_media.requests import ResumableUpload
 
+from deployment.engine.credentials import renewal
 from deployment.engine.declared import Kind
 from deployment.engine.discovery import Request, Resource
 from deployment.engine.google_error import GoogleError
@@ -85,6 +86,7 @@ class GoogleClient:
         *,
         kind: Kind | None = None,
         is_done: Callable[[], Resource | None] | None = None,
+        passes: Callable[[], bool] = bool,
     ) -> None:
         """Send a request that is made anew for each attempt, of what is there by then.
 
@@ -92,8 +94,9 @@ class GoogleClient:
             make: reads what is there, and makes the request.
             kind: what it is about, where the attempt is over with what the request begins.
             is_done: as above.
+            passes: whether what the request has begun failed for a reason that passes by itself.
         """
-        self._send(make, is_done, kind, is_anew=True)
+        self._send(make, is_done, kind, is_anew=True, passes=passes)
 
     def where_off(self) -> "GoogleClient":
         """This client, to which a disabled interface is an answer."""
@@ -106,16 +109,20 @@ class GoogleClient:
         kind: Kind | None = None,
         *,
         is_anew: bool = False,
+        passes: Callable[[], bool] = bool,
     ) -> Resource:
         for attempt in range(1, ATTEMPTS + 1):
             request = make()
             try:
                 return self._attempt(request, kind)
             except GoogleError as error:
+                if error.is_absence and request.method.verb == "delete":
+                    return {}
                 is_made = error.code == "ALREADY_EXISTS" and attempt > 1
                 # With the same etag it would be refused again: somebody changed the resource after it was read.
                 is_stale = error.code == "ABORTED" and "etag" in (request.body or {}) and not is_anew
-                if attempt == ATTEMPTS or is_stale or not (is_made or self._passes(request, error)):
+                is_passing = is_made or self._passes(request, error) or (error.of_what_was_begun and passes())
+                if attempt == ATTEMPTS or is_stale or not is_passing:
                     raise
                 seconds = min(FIRST_WAIT_SECONDS << (attempt - 1), LONGEST_WAIT_SECONDS)
                 self._say(f"    trying again in {seconds} s: {error.code}: {error.message}")
@@ -212,13 +219,12 @@ class GoogleClient:
         except requests.exceptions.JSONDecodeError:
             document = answer.text
         except RefreshError as error:
-            raise GoogleError(
-                request=name, status=0, code="UNAUTHENTICATED", message=str(error.args[0] if error.args else error)
-            ) from None
+            message = str(error.args[0] if error.args else error)
+            raise self._unknown(GoogleError(request=name, status=0, code="UNAUTHENTICATED", message=message)) from None
         except (requests.exceptions.RequestException, TransportError) as error:
             raise GoogleError.of_connection(name, error) from None
         if not answer.ok or not isinstance(document, dict):
-            raise GoogleError.of_answer(name, answer.status_code, document)
+            raise self._unknown(GoogleError.of_answer(name, answer.status_code, document))
         self._has_shared_a_key |= api == "cloudkms" and request.method.verb == "setIamPolicy"
         return document
 
@@ -237,6 +243,13 @@ class GoogleClient:
         except InvalidResponse as error:
             answer = error.response
         return answer
+
+    def _unknown(self, error: GoogleError) -> GoogleError:
+        """An error, with what to do if it is that Google does not know who asks."""
+        used = getattr(self._session, "credentials", None)
+        if error.code == "UNAUTHENTICATED" and used is not None:
+            error.advice = renewal(used)
+        return error
 
 
 def _key(request: Request) -> str:

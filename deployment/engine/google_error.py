@@ -26,9 +26,6 @@ _API_OFF = "SERVICE_DISABLED"
 _BILLING = "link a billing account: gcloud billing projects link {project} --billing-account=ACCOUNT"
 _LOG_IN = "log in again: gcloud auth application-default login, or gcloud auth login"
 
-_UNSEEN_ROLE = "Permission denied on secret"
-"""What Cloud Run says, without a reason of its own, of an account that has had its role for a moment only."""
-
 _ADVICE_FOR_REASON = {
     _API_OFF: "an API that was just enabled can take ten minutes to be ready; wait a little.",
     "BILLING_DISABLED": _BILLING,
@@ -60,13 +57,13 @@ _ADVICE_FOR_METHOD = {
     ),
 }
 
-_ADVICE_FOR_QUOTA = {
-    "CpuAllocPerProjectRegion": (
+_ADVICE_FOR_FIELD = {
+    "template.scaling.max_instance_count": (
         "a function may have more CPUs than Cloud Run's quota in the region: lower its MAX_INSTANCES or CPU in "
         'deploy.env, or ask for more, as docs/guides/deployment.md says under "CPUs".'
     )
 }
-"""By the name of the quota, which the message has."""
+"""By the field that a BadRequest names."""
 
 _ADVICE_FOR_CODE = {
     "UNAUTHENTICATED": _LOG_IN,
@@ -79,6 +76,15 @@ _ADVICE_FOR_CODE = {
         "https://console.cloud.google.com/iam-admin/quotas?project={project}"
     ),
     "INVALID_ARGUMENT": "a setting is not one that Google takes; the message names it.",
+    "FAILED_PRECONDITION": "something else has to be so first; the message names it.",
+    "NOT_FOUND": "somebody has removed what the request is about, or it cannot be seen everywhere yet: wait a little.",
+    "ALREADY_EXISTS": "somebody else has made it meanwhile: the next run finds it.",
+    "ABORTED": "somebody else has changed it meanwhile: the next run reads it again.",
+    **dict.fromkeys(
+        ("UNAVAILABLE", "INTERNAL", "DEADLINE_EXCEEDED"),
+        "Google, or the way to it, fails: wait a little (https://status.cloud.google.com). Behind a proxy, or with a "
+        "company's certificates, set HTTPS_PROXY and REQUESTS_CA_BUNDLE.",
+    ),
 }
 _NO_ADVICE = 'see docs/guides/deployment.md, "Errors that people meet".'
 
@@ -96,7 +102,9 @@ class GoogleError(Exception):
         consumer: of the ErrorInfo: the project whose quota the request counts for; empty where there is none.
         violations: of quotas and preconditions, a line each.
         constraints: of the organization's policies that it violates, such as gcp.resourceLocations.
+        fields: of the request that are wrong.
         links: what Google links to as help.
+        advice: what to do, where the caller knows better than the code tells.
     """
 
     request: str
@@ -107,7 +115,9 @@ class GoogleError(Exception):
     consumer: str = ""
     violations: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
+    advice: str = ""
 
     @classmethod
     def of_answer(cls, request: str, status: int, document: Any) -> "GoogleError":
@@ -134,6 +144,9 @@ class GoogleError(Exception):
                 "",
             ),
             violations=violations,
+            fields=tuple(
+                violation.get("field", "") for each in details for violation in each.get("fieldViolations", [])
+            ),
             links=tuple(link["url"] for each in details for link in each.get("links", []) if "url" in link),
         )
 
@@ -154,8 +167,12 @@ class GoogleError(Exception):
     @property
     def passes(self) -> bool:
         """Whether it passes by itself, so that another attempt is of use."""
-        is_unseen = _UNSEEN_ROLE in self.message
-        return self.code in _PASSING or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.api_is_off or is_unseen
+        return self.code in _PASSING or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.api_is_off
+
+    @property
+    def of_what_was_begun(self) -> bool:
+        """Whether a request was taken, and what it began has failed."""
+        return "/operations/" in self.request
 
     @property
     def api_is_off(self) -> bool:
@@ -173,23 +190,28 @@ class GoogleError(Exception):
         yield f"Google says: {self.code}{f' ({self.reason})' if self.reason else ''}: {self.message}"
         yield from (f"  {violation}" for violation in self.violations)
         yield from (f"  {link}" for link in self.links)
+        yield f"What to do: {self.to_do(project)}"
+
+    def to_do(self, project: str) -> str:
+        """What the operator can do."""
         advice = (
             (advice_about(self.constraints) if self.constraints else "")
-            or next((advice for quota, advice in _ADVICE_FOR_QUOTA.items() if quota in self.message), "")
+            or self.advice
+            or next((_ADVICE_FOR_FIELD[field] for field in self.fields if field in _ADVICE_FOR_FIELD), "")
             or _ADVICE_FOR_REASON.get(self.reason)
             or _ADVICE_FOR_METHOD.get((self.request.partition(" ")[0], self.code))
-            or _ADVICE_FOR_CODE.get(self.code)
-            or _NO_ADVICE
+            or _ADVICE_FOR_CODE.get(self.code, _NO_ADVICE)
         )
-        known = {"project": project, "deploy": deploy_command()}
-        yield f"What to do: {advice.format(**known)}"
+        return advice.format(project=project, deploy=deploy_command())
 
 
 def _violations(details: list[dict[str, Any]]) -> Iterator[str]:
     for detail in details:
         for violation in [*detail.get("violations", []), *detail.get("fieldViolations", [])]:
             yield ": ".join(
-                str(violation[key]) for key in ("type", "subject", "field", "description") if violation.get(key)
+                str(violation[key])
+                for key in ("type", "subject", "field", "quotaMetric", "description")
+                if violation.get(key)
             )
 
 

@@ -80,17 +80,15 @@ def carry_out(step: Step | PolicyStep, client: GoogleClient, names: dict[str, st
     if isinstance(step, PolicyStep):
         _grant(step, client)
         return
-    try:
-        made = client.send(request, is_done=_look_up(step, client))
-    except GoogleError as error:
-        # It went with something that was removed before it.
-        if step.verb == "removed" and error.is_absence:
-            return
-        raise
+    made = client.send(request, is_done=_look_up(step, client))
     if step.declared.kind.operations:
         client.await_end(step.declared.kind, made)
     if step.verb == "created":
         names[step.declared.what] = full_name(step.declared, made)
+        if step.declared.kind.may_be_buried and not _read_one(step.declared, client):
+            name = f"{request.method.id} {step.declared.name}"
+            message = "It was made, as Google says, and is not there."
+            raise GoogleError(request=name, status=200, code="FAILED_PRECONDITION", message=message)
 
 
 def _grant(step: PolicyStep, client: GoogleClient) -> None:

@@ -11,7 +11,8 @@ from deployment.flags_file import fields_of
 from deployment.settings import Settings
 from functions.shared.queues.ramp import Ramp
 
-QUEUE = Kind(api="cloudtasks", version="v2", collection="projects.locations.queues", id_in="body")
+QUEUE = Kind(api="cloudtasks", version="v2", collection="projects.locations.queues", id_in="body", may_be_buried=True)
+"""For three days after it was deleted: https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues/delete"""
 
 FIELDS = {
     "--max-dispatches-per-second": "rateLimits.maxDispatchesPerSecond",

@@ -62,6 +62,8 @@ BARE: dict[str, Any] = {
     "count": 0,
     "faults": [],
     "recently_deleted_queues": [],
+    # Those that Cloud Tasks says that it makes, and does not.
+    "buried_queues": [],
     # Of Cloud Storage: buckets, and objects by the names of both.
     "buckets": {},
     "objects": {},

@@ -247,6 +247,15 @@ def test_what_an_administrator_makes_is_named_where_it_is_missing_and_nothing_is
     assert again.status == 0, again.text
 
 
+def test_before_the_administrators_part_the_answer_comes_at_once(bare: Deployment) -> None:
+    waits: list[float] = []
+    bare.wait = waits.append
+    bare.settings["DEPLOYER"] = CI
+    outcome = bare.deploy()
+    assert (outcome.status, bare.changes, waits) == (1, [], [])
+    assert "what an administrator makes is missing. Nothing was changed." in outcome.errors
+
+
 def test_without_any_role_the_deployer_learns_who_grants_them(bare: Deployment) -> None:
     as_deployer(bare)
     outcome = bare.deploy()

@@ -256,7 +256,8 @@ def test_a_revision_that_does_not_start_leaves_the_one_before(deployed: Deployme
 def test_a_role_that_is_not_seen_yet_is_waited_for(deployed: Deployment) -> None:
     deployed.settings["LOG_LEVEL"] = "DEBUG"
     message = "Permission denied on secret: projects/1/secrets/s/versions/1 for Revision service account a@b."
-    deployed.edit(lambda state: state.update(failing_revisions=[{"code": 7, "message": message}]))
+    fails = {"code": 7, "message": message, "reason": "SECRETS_ACCESS_CHECK_FAILED"}
+    deployed.edit(lambda state: state.update(failing_revisions=[fails]))
     outcome = deployed.deploy("--only=worker")
     assert outcome.status == 0, outcome.text
     assert deployed.environment_of("worker")["LOG_LEVEL"] == "DEBUG"

@@ -467,7 +467,9 @@ class TestSettings:
         bare.fail("cloudresourcemanager.projects.get", "UNAUTHENTICATED: Request had invalid credentials.")
         outcome = bare.deploy()
         assert outcome.status == 1
-        assert "you are not logged in: gcloud auth application-default login" in outcome.errors
+        assert (
+            "you are not logged in. What to do: log in again: gcloud auth application-default login" in outcome.errors
+        )
         assert bare.changes == []
 
     def test_service_account_whose_own_project_lacks_an_api(self, bare: Deployment) -> None:
@@ -827,6 +829,24 @@ class TestFailures:
         outcome = deployed.deploy("--only=messaging")
         assert outcome.status == 0, outcome.text
 
+    @pytest.mark.parametrize(
+        ("removed", "lost"),
+        [
+            ("/secrets/report-slack-webhook-url", "secretmanager.projects.secrets.create"),
+            ("/secrets/report-slack-webhook-url", "secretmanager.projects.secrets.addVersion"),
+            ("/jobs/", "cloudscheduler.projects.locations.jobs.create"),
+            ("/queues/", "cloudtasks.projects.locations.queues.create"),
+            ("/queues/", "cloudtasks.projects.locations.queues.setIamPolicy"),
+        ],
+    )
+    def test_a_lost_answer_to_a_creation_is_looked_up(self, deployed: Deployment, removed: str, lost: str) -> None:
+        deployed.edit(_remove(removed))
+        deployed.fail(lost, "UNAVAILABLE: try later", when="after")
+        outcome = deployed.deploy()
+        assert outcome.status == 0, outcome.text
+        assert deployed.deploy().status == 0
+        assert deployed.changes == []
+
     def test_what_never_passes_comes_to_an_end(self, deployed: Deployment) -> None:
         deployed.edit(_remove("/topics/"))
         deployed.fail("pubsub.projects.topics.create", "UNAVAILABLE: try later", times=1000)
@@ -854,6 +874,14 @@ class TestFailures:
         outcome = deployed.deploy("--only=messaging")
         assert outcome.status == 1
         assert "QUEUE_NAME" in outcome.errors
+
+    def test_queue_that_cloud_tasks_has_not_made_though_it_says_so(self, deployed: Deployment) -> None:
+        deployed.edit(_remove("/queues/reports"))
+        deployed.edit(lambda state: state["buried_queues"].append("reports"))
+        outcome = deployed.deploy("--only=messaging")
+        assert outcome.status == 1
+        assert "FAILED_PRECONDITION: It was made, as Google says, and is not there." in outcome.errors
+        assert "set QUEUE_NAME to another one" in outcome.errors
 
     def test_ctrl_c_leaves_nothing_that_a_second_run_does_not_finish(self, deployed: Deployment) -> None:
         deployed.settings["LOG_LEVEL"] = "DEBUG"

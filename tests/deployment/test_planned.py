@@ -95,7 +95,7 @@ def test_a_change_and_a_teardown_write_what_they_planned(deployed: Deployment) -
 
 
 class IntrudedSession(StandInSession):
-    """A session during whose first change of a service somebody else deploys."""
+    """A session in which somebody else deploys while the job is paused."""
 
     def __init__(self, project: Project, other: Deployment, outcomes: list[Any]) -> None:
         super().__init__(project)
@@ -103,7 +103,7 @@ class IntrudedSession(StandInSession):
 
     def request(self, method: str, url: str, **rest: Any) -> Any:
         """As that of any session."""
-        if method == "PATCH" and "/services/report-worker" in url and not self._outcomes:
+        if url.endswith("/jobs/report-dispatch:pause") and not self._outcomes:
             self._outcomes.append(self._other.deploy())
             self._outcomes.append(self._other.calls)
         return super().request(method, url, **rest)

@@ -1,10 +1,12 @@
 """How requests are sent: as whom, on whose quota, and how often."""
 
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from google.auth.impersonated_credentials import Credentials as ImpersonatedCredentials
 from google.oauth2.credentials import Credentials as UserCredentials
 
 from deployment.engine.credentials import GcloudCredentials, credentials, session
@@ -13,6 +15,7 @@ from deployment.engine.google_client import ATTEMPTS, GoogleClient, endpoint_of
 from deployment.engine.google_error import GoogleError
 from deployment.resources.firestore import DATABASE
 from tests.deployment.conftest import BARE
+from tests.deployment.engine.proxy import the_answers
 from tests.deployment.stand_in.project import Project
 from tests.deployment.stand_in.session import StandInSession
 
@@ -115,28 +118,83 @@ def test_without_others_that_of_the_account_of_gcloud(monkeypatch: pytest.Monkey
     assert found.token == "ya29.gcloud"
 
 
-def test_a_login_that_has_expired_says_which_command_renews_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    _gcloud(monkeypatch, tmp_path, "echo Reauthentication failed. >&2; exit 1")
-    client = GoogleClient(session("my-project"), "my-project")
-    with pytest.raises(GoogleError, match="Reauthentication failed") as failed:
-        client.send(METRIC)
-    assert "What to do: log in again: gcloud auth application-default login, or gcloud auth login" in list(
-        failed.value.report("my-project")
-    )
+USER = '{"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r"}'
+"""Application default credentials, as `gcloud auth application-default login` writes them."""
 
 
-def test_before_gclouds_application_default_ones_whose_calls_count_for_the_project(
+def _application_default(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    _gcloud(monkeypatch, folder, "exit 1")
+    (folder / "adc.json").write_text(USER, encoding="utf-8")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(folder / "adc.json"))
+
+
+def _token_file(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    (folder / "token").write_text("ya29.old", encoding="utf-8")
+    monkeypatch.setenv("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", str(folder / "token"))
+
+
+def _impersonation(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    _application_default(monkeypatch, folder)
+    monkeypatch.setenv("CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT", ACCOUNT)
+
+
+ACCOUNT = "deployer@p.iam.gserviceaccount.com"
+
+
+@pytest.mark.parametrize(
+    ("logged_in", "renews"),
+    [
+        (
+            lambda patch, folder: _gcloud(patch, folder, "echo Reauthentication failed. >&2; exit 1"),
+            "gcloud auth login",
+        ),
+        (_application_default, "gcloud auth application-default login"),
+        (_token_file, "gcloud auth print-access-token > {folder}/token"),
+        (_impersonation, f"you need roles/iam.serviceAccountTokenCreator on {ACCOUNT}."),
+    ],
+)
+def test_a_login_that_has_expired_says_which_command_renews_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, logged_in: Any, renews: str
+) -> None:
+    """Google answers each question about a token that there is none, and each request that it knows nobody."""
+    logged_in(monkeypatch, tmp_path)
+    with the_answers(HTTPStatus.UNAUTHORIZED, '{"error": "invalid_grant"}', folder=tmp_path) as answers:
+        monkeypatch.setenv("HTTPS_PROXY", answers.proxy)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", answers.certificates)
+        with pytest.raises(GoogleError) as failed:
+            GoogleClient(session("my-project"), "my-project", wait=lambda _: None, say=lambda _: None).send(METRIC)
+    assert failed.value.code == "UNAUTHENTICATED"
+    assert renews.format(folder=tmp_path) in failed.value.to_do("my-project")
+
+
+def test_calls_of_a_user_count_for_the_project_and_those_of_an_account_for_its_own(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    _gcloud(monkeypatch, tmp_path, "exit 1")
-    file = tmp_path / "application_default_credentials.json"
-    file.write_text(
-        '{"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r"}', encoding="utf-8"
-    )
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+    _application_default(monkeypatch, tmp_path)
     found = credentials("my-project")
     assert isinstance(found, UserCredentials)
     assert found.quota_project_id == "my-project"
+    monkeypatch.setenv("GOOGLE_CLOUD_QUOTA_PROJECT", "another")
+    assert getattr(credentials("my-project"), "quota_project_id", "") == "another"
+    monkeypatch.setenv("CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT", ACCOUNT)
+    impersonated = credentials("my-project")
+    assert isinstance(impersonated, ImpersonatedCredentials)
+    assert (impersonated.service_account_email, impersonated.quota_project_id) == (ACCOUNT, None)
+
+
+def test_requests_go_through_a_proxy_that_has_a_certificate_of_the_company(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _token_file(monkeypatch, tmp_path)
+    with the_answers(HTTPStatus.OK, '{"name": "m"}', folder=tmp_path) as answers:
+        monkeypatch.setenv("HTTPS_PROXY", answers.proxy)
+        client = GoogleClient(session("my-project"), "my-project", wait=lambda _: None, say=lambda _: None)
+        with pytest.raises(GoogleError, match="certificate") as failed:
+            client.send(METRIC)
+        assert "set HTTPS_PROXY and REQUESTS_CA_BUNDLE" in failed.value.to_do("my-project")
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", answers.certificates)
+        assert client.send(METRIC) == {"name": "m"}
+    assert set(answers.asked) == {"logging.googleapis.com:443"}
 
 
 BEGUN = {"name": "projects/p/databases/d/operations/1"}

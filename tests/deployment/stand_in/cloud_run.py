@@ -78,8 +78,12 @@ def _keep(state: Resource, name: str, before: Resource, after: Resource) -> Rest
     state["resources"] |= {name: after, **made}
     operation: Resource = {"name": f"{name.partition('/services/')[0]}/operations/1", "done": False}
     if made and state["failing_revisions"]:
-        operation |= {"done": True, "error": state["failing_revisions"].pop(0)}
-        after["terminalCondition"]["state"] = "CONDITION_FAILED"
+        error = state["failing_revisions"].pop(0)
+        state["resources"][latest]["conditions"] = [
+            {"type": "Ready", "state": "CONDITION_FAILED", "reason": error.pop("reason", "REVISION_FAILED")}
+        ]
+        operation |= {"done": True, "error": error}
+        after["terminalCondition"] |= {"state": "CONDITION_FAILED", "reason": "REVISION_FAILED"}
     return HTTPStatus.OK, operation
 
 

@@ -113,7 +113,13 @@ def answer(state: Resource, method: Method, target: str, request: RestRequest) -
             return act(state, target, request.body, query)
         return _Interface(state, method).carry_out(target, request.body, query)
     except (InvalidRequest, Invalid) as error:
-        return rest_error(HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT", str(error))
+        status, wrong = rest_error(HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT", str(error))
+        field, is_named, description = str(error).partition(": ")
+        if is_named:
+            violation = {"field": field, "description": description}
+            bad_request = {"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": [violation]}
+            wrong["error"]["details"] = [bad_request]
+        return status, wrong
     except KeyError as error:
         return rest_error(HTTPStatus.NOT_FOUND, "NOT_FOUND", f"Resource '{error.args[0]}' was not found.")
 
@@ -216,6 +222,8 @@ class _Interface:
                 message = "The queue cannot be created because a queue with this name existed too recently."
                 return rest_error(HTTPStatus.BAD_REQUEST, "FAILED_PRECONDITION", message)
             body = {"state": "RUNNING", **body}
+            if name.rpartition("/")[2] in self._state["buried_queues"]:
+                return HTTPStatus.OK, {**body, "name": name}
         if self._method.api == "cloudscheduler":
             body = {"state": "ENABLED", **body}
         return self._keep(name, {**body, **({"etag": "1"} if self._method.field_schema("etag") else {})})

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from deployment.engine.discovery import Method, method
 from tests.deployment.stand_in.cloud_run import Act
-from tests.deployment.stand_in.rest_request import Resource, RestAnswer, RestRequest, rest_error
+from tests.deployment.stand_in.rest_request import Resource, RestAnswer, RestRequest
 from tests.deployment.stand_in.the_project import NUMBER
 
 _GENERATION = "1"
@@ -49,7 +49,8 @@ def object_of(request: RestRequest) -> str:
 def _make_bucket(state: Resource, _target: str, body: Resource, query: dict[str, str]) -> RestAnswer:
     name = body["name"]
     if name in state["buckets"]:
-        return rest_error(HTTPStatus.CONFLICT, "ALREADY_EXISTS", name)
+        message = "Your previous request to create the named bucket succeeded and you already own it."
+        return HTTPStatus.CONFLICT, {"error": {"code": 409, "message": message}}
     if query["project"] != state["project"]:
         raise KeyError(query["project"])
     state["buckets"][name] = {**body, "projectNumber": NUMBER}
