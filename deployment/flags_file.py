@@ -3,6 +3,7 @@
 https://cloud.google.com/sdk/gcloud/reference/topic/flags-file
 """
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ class UnknownFlag(ValueError):
 def fields_of(file: Path, paths: Mapping[str, str]) -> dict[str, Any]:
     """The fields of a resource."""
     fields: dict[str, Any] = {}
-    for flag, value in yaml.safe_load(file.read_text(encoding="utf-8")).items():
+    for flag, value in _flags(file.read_text(encoding="utf-8")):
         if flag not in paths:
             raise UnknownFlag(f"{file.name}: the deployment does not know {flag}.")
         *groups, name = paths[flag].split(".")
@@ -28,3 +29,8 @@ def fields_of(file: Path, paths: Mapping[str, str]) -> dict[str, Any]:
             place = place.setdefault(group, {})
         place[name] = _UNLIMITED if value == "unlimited" else value
     return fields
+
+
+@functools.cache
+def _flags(text: str) -> list[tuple[str, Any]]:
+    return list(yaml.safe_load(text).items())

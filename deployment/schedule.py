@@ -21,7 +21,7 @@ class Schedule:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._name = job(run.settings, is_marked=False).name
+        self._name = f"{run.settings.place}/jobs/{run.settings.job}"
         self._what = f"job {run.settings.job}"
         self._asked = JOB.method("get").request(self._name)
 

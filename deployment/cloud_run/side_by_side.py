@@ -11,6 +11,9 @@ R = TypeVar("R")
 def side_by_side(act: Callable[[T], R], things: Sequence[T]) -> Iterator[R]:
     """What comes of an act on each of several things, in their order. What has begun comes to its end, also where
     another fails: the first error is raised after all others."""
+    if len(things) == 1:
+        yield act(things[0])
+        return
     threads = ThreadPoolExecutor(max(len(things), 1))
     failed: Exception | None = None
     try:

@@ -47,19 +47,31 @@ def _read(declared: Sequence[Declared], client: GoogleClient, threads: ThreadPoo
         else:
             matching = [one for one in listed[each.kind, each.listed_in or each.parent].result() if matches(each, one)]
             found[each.what] = matching if each.absent else matching[:1]
+    by_what = {each.what: each for each in declared}
     return Found(
-        resources=found, policies={what: _policy(each, is_there=bool(found[what])) for what, each in policies.items()}
+        resources=found,
+        policies={what: _policy(read, by_what[what], found[what], client) for what, read in policies.items()},
     )
 
 
-def _policy(read: Future[Resource | None], *, is_there: bool) -> Resource:
+def _policy(
+    read: Future[Resource | None], declared: Declared, found: Sequence[Resource], client: GoogleClient
+) -> Resource:
     """A policy that was read; an empty one of a resource that is not there."""
     try:
         return read.result() or {}
     except GoogleError as error:
-        if error.is_absence and not is_there:
-            return {}
-        raise
+        if found or not error.is_absence:
+            raise
+        # Google may say of what is there, too, that it is not.
+        kind = declared.kind
+        if (
+            declared.policy_alone
+            and kind.has("get")
+            and client.read_if_there(kind.method("get").request(declared.name))
+        ):
+            raise
+        return {}
 
 
 def matches(declared: Declared, resource: Resource) -> bool:

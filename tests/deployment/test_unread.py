@@ -1,19 +1,23 @@
 """Whatever the deployment cannot read ends it with nothing changed, and with status 1."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.deployment.conftest import Deployment, FirstDeployment, is_read
+from tests.deployment.conftest import Deployment, FirstDeployment
+from tests.deployment.engine.faulty_session import FaultySession
 from tests.deployment.test_deploy import PLACE
 
 MODES = {"deploy": (), "check": ("--check",)}
+OPTIONS = ("--console", "--firestore-rules")
+FAULTS = (403, 404, 409, 429, 500, "cut", "time-out")
 UNREAD = {
-    "run.projects.locations.list": "the list in deployment/regions.txt stands in",
-    "cloudquotas.projects.locations.services.quotaInfos.get": "Cloud Run refuses what exceeds it",
+    "/v1/projects/my-project/locations": "the list in deployment/regions.txt stands in",
+    "/quotaInfos/CpuAllocPerProjectRegion": "Cloud Run refuses what exceeds it",
 }
-"""The reads after whose failure a run goes on, and why: nothing that it changes rests on the answer."""
+"""The ends of the addresses after whose failure a run goes on, and why: nothing that it changes rests on the answer."""
 
 
 @pytest.fixture(scope="module")
@@ -21,12 +25,13 @@ def complete(tmp_path_factory: pytest.TempPathFactory, repository: Path, first_d
     """A project that has everything that a deployment can read of one, and what a deployment reads of it."""
     deployment = Deployment(tmp_path_factory.mktemp("complete"), repository=repository, state=first_deployment.state)
     ask_for_all(deployment)
-    outcome = deployment.deploy("--console", "--firestore-rules")
+    outcome = deployment.deploy(*OPTIONS)
     assert outcome.status == 0, outcome.text
-    state = deployment.state
-    assert deployment.deploy("--console", "--firestore-rules").status == 0
+    state, session = deployment.state, FaultySession(deployment.project)
+    deployment.session = lambda _: session
+    assert deployment.deploy(*OPTIONS).status == 0
     assert deployment.changes == []
-    return state, list(dict.fromkeys(method for method, _ in deployment.calls if is_read(method)))
+    return state, list(dict.fromkeys(session.reads))
 
 
 def ask_for_all(deployment: Deployment) -> None:
@@ -47,17 +52,22 @@ def change_all(deployment: Deployment) -> None:
     deployment.edit(drift)
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_what_cannot_be_read_ends_the_run(tmp_path: Path, repository: Path, complete: Any, mode: str) -> None:
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_cannot_be_read_ends_the_run_before_it_changes_anything(
+    tmp_path: Path, repository: Path, complete: Any, fault: int | str
+) -> None:
+    """Each read fails in one way, and each way comes to reads of each kind."""
     state, reads = complete
-    assert len(reads) > 30
-    for read in reads:
+    assert len(reads) > 60
+    for number, read in enumerate(reads[FAULTS.index(fault) :: len(FAULTS)]):
         deployment = Deployment(tmp_path, repository=repository, state=state)
         ask_for_all(deployment)
         change_all(deployment)
-        deployment.fail(read, "PERMISSION_DENIED: Permission denied (or the resource may not exist).", times=1000)
-        outcome = deployment.deploy("--console", "--firestore-rules", *MODES[mode])
-        if read in UNREAD:
+        # That something is not there is an answer, unless it is the policy of something that is.
+        is_answer = fault == 404 and not (read.endswith(":getIamPolicy") and "/iap" not in read)
+        deployment.session = partial(FaultySession, at=read, fault=403 if is_answer else fault, times=1000)
+        outcome = deployment.deploy(*OPTIONS, *(MODES["deploy" if number % 4 else "check"]))
+        if read.endswith(tuple(UNREAD)):
             assert outcome.status in {0, 3}, outcome.text
             continue
         assert outcome.status == 1, f"{read}: {outcome.text}"

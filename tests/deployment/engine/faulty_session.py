@@ -34,7 +34,7 @@ class FaultySession:
 
     def request(self, method: str, url: str, **rest: Any) -> requests.Response:
         """As AuthorizedSession's."""
-        is_read = method == "GET" or url.endswith(":getIamPolicy")
+        is_read = method == "GET" or url.endswith((":getIamPolicy", ":test"))
         log = self.reads if is_read else self.writes
         log.append(url)
         is_it = url.endswith(self._at) if isinstance(self._at, str) else self._at == len(self.writes) - 1

@@ -49,11 +49,13 @@ ON_DATABASE = [indexes(SETTINGS)[0], next(each for each in indexes(SETTINGS) if 
 """An index, and the settings of a field."""
 
 
+WATCHED = [each for each in monitoring(SETTINGS) if each.kind != POLICY or each.what in ALERTS]
+OWN = [project(SETTINGS, WRITES), *ON_DATABASE, *topics(SETTINGS), *queues(SETTINGS)]
+
+
 def everything(client: GoogleClient) -> list[Declared]:
     """What a pipeline has, with some of its many accounts, roles, indexes, fields and alert policies."""
-    watched = [each for each in monitoring(SETTINGS) if each.kind != POLICY or each.what in ALERTS]
-    own = [project(SETTINGS, WRITES), *ON_DATABASE, *topics(SETTINGS), *queues(SETTINGS)]
-    return [*own, *watched, *budget(SETTINGS, client)]
+    return [*OWN, *WATCHED, *budget(SETTINGS, client)]
 
 
 def nothing(client: GoogleClient) -> list[Declared]:
