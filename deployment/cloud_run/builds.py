@@ -99,12 +99,13 @@ def buildpack(function: str) -> Resource:
     }
 
 
-def build_requests(settings: Settings, source: Source) -> tuple[Request, Request]:
-    """The request that brings a source to the bucket, unless it is there, and the one that has an image made of it."""
+def build_requests(settings: Settings, source: Source, archive: bytes = b"") -> tuple[Request, Request]:
+    """The request that brings a source to the bucket, unless it is there, and the one that has an image made of it. A
+    plan names the first without the archive, which takes a while to make."""
     config = build_config(settings, source)
     upload = method("storage", "v1", "objects.insert").upload(
         settings.sources,
-        packed(source.files),
+        archive,
         query={"name": source.object_name, "ifGenerationMatch": "0"},
         resumable=True,
     )
@@ -129,7 +130,7 @@ def build(run: Run, source: Source) -> Image:
         GoogleError: a request failed.
         Stopped: the build failed.
     """
-    upload, submit = build_requests(run.settings, source)
+    upload, submit = build_requests(run.settings, source, packed(source.files))
     try:
         run.client.send(upload)
     except GoogleError as error:
