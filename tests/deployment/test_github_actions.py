@@ -35,8 +35,10 @@ def test_each_option_is_one_of_deploy_sh() -> None:
     assert used <= options_of_deploy()
 
 
-def test_actions_are_pinned_by_commit() -> None:
-    actions = [step["uses"] for step in STEPS if "uses" in step]
+@pytest.mark.parametrize("name", ["deploy.yaml", "project.yaml"])
+def test_actions_are_pinned_by_commit(name: str) -> None:
+    jobs = yaml.safe_load((EXAMPLE / name).read_text(encoding="utf-8"))["jobs"].values()
+    actions = [step["uses"] for job in jobs for step in job["steps"] if "uses" in step]
     assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action) for action in actions)
 
 
