@@ -1,7 +1,7 @@
 """Users, subscriptions and events that look like a product's own, the same every time."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -130,6 +130,7 @@ def sample_users(
     *,
     now: datetime,
     kinds: Sequence[str] = SHIPPED,
+    known: Collection[str] = SHIPPED,
     documents: Documents | None = None,
     events_per_user: int = 40,
     mails_end: bool = True,
@@ -145,6 +146,7 @@ def sample_users(
         count: how many.
         now: when the events end.
         kinds: the kinds of report that there are, one at least.
+        known: those of the SHIPPED that these are: a team's own kind may have the name of one.
         documents: what each user has beside that, but for those who have done nothing.
         events_per_user: on average.
         mails_end: whether somebody says what becomes of the mails, so that those that bounce have consequences.
@@ -170,7 +172,7 @@ def sample_users(
         written = [subscription.document for subscription in subscriptions if subscription.document]
         spans = {_SPAN[fields["cadence"]] for fields in written if fields["kind"] == "activity"} or {_SPAN["hourly"]}
         has_usage = any(fields["kind"] == "usage" for fields in written)
-        subscriptions = [_of_a_kind_there_is(each, number, kinds) for each in subscriptions]
+        subscriptions = [_of_a_kind_there_is(each, number, kinds, known) for each in subscriptions]
         if number % 12 == 2:
             subscriptions += _of_others(number, document, this_hour, kinds)
         is_idle = number % 10 == 0
@@ -265,13 +267,15 @@ def _subscriptions(number: int, user: dict[str, Any], this_hour: datetime, becom
             ]
 
 
-def _of_a_kind_there_is(subscription: SampleSubscription, number: int, kinds: Sequence[str]) -> SampleSubscription:
+def _of_a_kind_there_is(
+    subscription: SampleSubscription, number: int, kinds: Sequence[str], known: Collection[str]
+) -> SampleSubscription:
     """The subscription, or one of another kind where there is none of its own."""
     fields = subscription.document
     kind = fields["kind"] if fields else PIPELINES_DEFAULT
-    if kind in kinds:
+    if kind in kinds and kind in known:
         return subscription
-    other = kinds[(number + SHIPPED.index(kind)) % len(kinds)]
+    other = kind if kind in kinds else kinds[(number + SHIPPED.index(kind)) % len(kinds)]
     return replace(
         subscription,
         id=other if subscription.id == kind else subscription.id,

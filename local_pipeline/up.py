@@ -31,7 +31,7 @@ from local_pipeline.project import Project
 from local_pipeline.provider import Provider
 from local_pipeline.run_view import RunView, Standing
 from local_pipeline.sample_documents import read_documents
-from local_pipeline.sample_users import PIPELINES_DEFAULT, sample_users
+from local_pipeline.sample_users import PIPELINES_DEFAULT, SHIPPED, sample_users
 from local_pipeline.scheduler import Execution
 from local_pipeline.seed import put_in
 from local_pipeline.server_process import ServerProcess
@@ -249,6 +249,7 @@ class Up:
                 self._options.users,
                 now=now,
                 kinds=self._project.kinds,
+                known=SHIPPED if self._project.folder == REPOSITORY else (),
                 documents=read_documents(self._options.documents) if self._options.documents else {},
                 mails_end=webhook is not None,
             )

@@ -1,6 +1,7 @@
 """The local cloud with a project's kinds and files."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -48,8 +49,8 @@ def test_a_kind_is_a_package_or_has_a_report_file(project: Project) -> None:
     assert project.kinds == ["notes", "sales"]
 
 
-def subscriptions(*kinds: str) -> list[SampleSubscription]:
-    return [each for user in sample_users(25, now=NOW, kinds=kinds) for each in user.subscriptions]
+def subscriptions(*kinds: str, known: Sequence[str] = SHIPPED) -> list[SampleSubscription]:
+    return [each for user in sample_users(25, now=NOW, kinds=kinds, known=known) for each in user.subscriptions]
 
 
 @pytest.mark.parametrize("kinds", [("sales",), ("notes", "sales"), ("activity", "sales"), (*SHIPPED, "notes", "sales")])
@@ -58,8 +59,10 @@ def test_sample_users_get_every_kind_that_there_is_and_no_other(kinds: tuple[str
     assert got == set(kinds)
 
 
-def test_of_a_kind_that_is_not_known_it_is_open_whether_it_has_something_to_report() -> None:
-    found = subscriptions("sales")
+@pytest.mark.parametrize("kind", ["sales", *SHIPPED])
+def test_of_a_kind_that_is_not_known_it_is_open_whether_it_has_something_to_report(kind: str) -> None:
+    found = subscriptions(kind, known=())
+    assert {each.document["kind"] for each in found if each.document} == {kind}
     assert {each.state for each in found} == {"sent or skipped", "dead or skipped", "skipped", None}
     assert {each.paused_because for each in found} == {"", "user", "user-inactive", None}
     assert not any(each.document.get("options") for each in found if each.document)
