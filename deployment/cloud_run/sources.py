@@ -4,7 +4,6 @@ report and what they need are the project's, all else is the pipeline's; of a cl
 What somebody has left in a folder, such as a key, is not deployed.
 """
 
-import functools
 import gzip
 import hashlib
 import io
@@ -85,17 +84,12 @@ def hash_of(files: Files) -> str:
 
 def packed(files: Files) -> bytes:
     """The files as a gzipped tar archive, the same for the same files."""
-    return _packed(tuple((name, files[name]) for name in _in_order(files)))
-
-
-@functools.lru_cache(maxsize=8)  # planned, and then uploaded
-def _packed(files: tuple[tuple[str, bytes], ...]) -> bytes:
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
-        for name, content in files:
+        for name in _in_order(files):
             member = tarfile.TarInfo(name)
-            member.size, member.mtime = len(content), IMAGE_TIME
-            tar.addfile(member, io.BytesIO(content))
+            member.size, member.mtime = len(files[name]), IMAGE_TIME
+            tar.addfile(member, io.BytesIO(files[name]))
     return gzip.compress(archive.getvalue(), compresslevel=6, mtime=0)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 from deployment.engine.declared import Declared, full_name
 from deployment.engine.differences import differences
@@ -64,12 +65,8 @@ def _policy(
         if found or not error.is_absence:
             raise
         # Google may say of what is there, too, that it is not.
-        kind = declared.kind
-        if (
-            declared.policy_alone
-            and kind.has("get")
-            and client.read_if_there(kind.method("get").request(declared.name))
-        ):
+        alone = replace(declared, policy_alone=False, grants=(), takes_back=None)
+        if declared.policy_alone and declared.kind.has("get") and _read_one(alone, client):
             raise
         return {}
 
