@@ -12,7 +12,7 @@ from deployment.resources.accounts import accounts, repository
 from deployment.resources.console import console_account
 from deployment.resources.deployer import deployer
 from deployment.resources.encryption import KEY, key, sharing
-from deployment.resources.firestore import database
+from deployment.resources.firestore import database, makes_database, making
 from deployment.run import Run
 from deployment.stopped import Stopped
 
@@ -34,7 +34,12 @@ def bootstrap(run: Run) -> None:
         take_lock(run)
     if options.does("firestore"):
         report.step("firestore", "Firestore database")
+        is_made = makes_database(settings, run.client)
+        if is_made:
+            run.send(making(settings, is_over=False))
         run.bring(database(settings, run.client))
+        if is_made:
+            run.send(making(settings, is_over=True))
     if options.does("accounts"):
         report.step("accounts", "Service accounts")
         run.bring(accounts(settings))

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from deployment.engine.discovery import Request, method
 from deployment.engine.google_error import GoogleError
+from deployment.resources.firestore import BUCKET
 from deployment.run import Run
 from deployment.stopped import Stopped
 
@@ -68,13 +69,13 @@ def give_back_lock(run: Run) -> None:
 def _has_bucket(run: Run) -> bool:
     """Whether the bucket for sources, which is that of gcloud, is there or planned."""
     settings = run.settings
-    asked = method("storage", "v1", "buckets.get").request(settings.sources)
+    asked = BUCKET.method("get").request(settings.sources)
     bucket = run.client.read_if_there(asked)
     if bucket is None and not run.options.teardown:
         only_policies = {"uniformBucketLevelAccess": {"enabled": True}, "publicAccessPrevention": "enforced"}
         made = {"name": settings.sources, "location": settings.region, "iamConfiguration": only_policies}
         made |= {"encryption": {"defaultKmsKeyName": settings.kms_key}} if settings.kms_key else {}
-        insert = method("storage", "v1", "buckets.insert").request("", made, query={"project": settings.project_id})
+        insert = BUCKET.method("insert").request("", made, query={"project": settings.project_id})
         run.act([], [insert], lambda: run.client.send(insert, is_done=lambda: run.client.read_if_there(asked)))
     # Names of buckets are the same for all the world, and this one can be guessed.
     elif bucket is not None and str(bucket["projectNumber"]) != settings.project_number:

@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from deployment.engine.declared import Declared, Kind
-from deployment.engine.discovery import Resource
+from deployment.engine.discovery import Request, Resource
 from deployment.engine.google_client import GoogleClient
 from deployment.engine.plan import WrongResource
 from deployment.engine.policy import grants_in, read_request
@@ -37,6 +37,7 @@ FIELD = Kind(
     in_another=True,
     list_filter="indexConfig.usesAncestorConfig=false OR ttlConfig:*",
 )
+BUCKET = Kind(api="storage", version="v1", collection="buckets")
 
 _VERSIONS = {"pointInTimeRecoveryEnablement": "POINT_IN_TIME_RECOVERY_ENABLED"}
 _PROTECTION = {"deleteProtectionState": "DELETE_PROTECTION_ENABLED"}
@@ -59,7 +60,7 @@ def database(settings: Settings, client: GoogleClient) -> list[Declared]:
             "Set FIRESTORE_DATABASE to one of the Standard edition, or to a new name: the deployment makes it.",
         )
     schedules = client.all_of(SCHEDULE, settings.database_name)
-    recurrence = settings.firestore_backups or ("" if there else "daily")
+    recurrence = settings.firestore_backups or ("daily" if makes_database(settings, client) else "")
 
     def may_be_lost(actual: Resource) -> tuple[str, ...]:
         """What the database lacks, or somebody has turned off, and no setting speaks of."""
@@ -103,6 +104,24 @@ def database(settings: Settings, client: GoogleClient) -> list[Declared]:
         ),
     )
     return [own, *([_backups(settings, recurrence, own)] if recurrence not in {"", "off"} else [])]
+
+
+def makes_database(settings: Settings, client: GoogleClient) -> bool:
+    """Whether the deployment makes the database, or was killed when it had, and not yet its backups: then it looks like
+    another team's, and a label of the bucket for sources tells."""
+    bucket = client.read_if_there(BUCKET.method("get").request(settings.sources)) or {}
+    there = client.read_if_there(DATABASE.method("get").request(settings.database_name))
+    return there is None or bucket.get("labels", {}).get(_label(settings)) == "yes"
+
+
+def making(settings: Settings, *, is_over: bool) -> Request:
+    """The request that labels the bucket so, or not any more."""
+    labels = {_label(settings): "no" if is_over else "yes"}
+    return BUCKET.method("patch").request(settings.sources, {"labels": labels})
+
+
+def _label(settings: Settings) -> str:
+    return f"{settings.prefix}-makes-database"
 
 
 def _backups(settings: Settings, recurrence: str, database: Declared) -> Declared:

@@ -37,6 +37,19 @@ def test_a_database_that_the_script_makes_keeps_versions_and_daily_backups(first
     assert "delete" not in first_deployment.outcome.errors
 
 
+def test_a_database_gets_its_backups_after_a_run_that_ended_in_between(bare: Deployment) -> None:
+    bare.fail(f"{SCHEDULED}.create", "PERMISSION_DENIED: no", times=1000)
+    assert bare.deploy("--only=firestore").status == 1
+    assert DATABASE in bare.state["resources"]
+    bare.edit(lambda state: state["faults"].clear())
+    assert bare.deploy("--only=firestore").status == 0
+    assert len(schedules(bare.state)) == 1
+    # What a person removes then stays away.
+    bare.edit(lambda state: state["resources"].pop(schedules(state)[0]["name"]))
+    assert bare.deploy("--only=firestore").status == 0
+    assert not schedules(bare.state)
+
+
 def test_to_a_database_that_was_there_before_only_what_the_settings_say_is_added(with_database: Deployment) -> None:
     first = with_database.deploy("--only=firestore")
     assert first.status == 0, first.text

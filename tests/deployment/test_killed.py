@@ -49,8 +49,7 @@ def end_of(state: dict[str, Any]) -> dict[str, Any]:
     kept = copy.deepcopy({key: state[key] for key in ("resources", "policies", "enabled", "agents", "objects")})
     resources: dict[str, list[str]] = {}
     for name, resource in kept["resources"].items():
-        # A database that is there gets no backups by itself: a run says so instead.
-        if any(part in name for part in ("/builds/", "/revisions/", "/backupSchedules/")):
+        if any(part in name for part in ("/builds/", "/revisions/")):
             continue
         for part in (
             "etag",

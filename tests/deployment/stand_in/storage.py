@@ -16,6 +16,7 @@ _OF_UPLOAD = {"uploadType", "upload_id"}
 _PATHS = {
     ("POST", "storage/v1/b()"): "buckets.insert",
     ("GET", "storage/v1/b/([^/]+)"): "buckets.get",
+    ("PATCH", "storage/v1/b/([^/]+)"): "buckets.patch",
     ("GET", "storage/v1/projects/([^/]+)/serviceAccount"): "projects.serviceAccount.get",
     ("POST", "upload/storage/v1/b/([^/]+)/o"): "objects.insert",
     ("GET", "storage/v1/b/([^/]+)/o/(.+)"): "objects.get",
@@ -55,6 +56,12 @@ def _make_bucket(state: Resource, _target: str, body: Resource, query: dict[str,
         raise KeyError(query["project"])
     state["buckets"][name] = {**body, "projectNumber": NUMBER}
     return HTTPStatus.OK, state["buckets"][name]
+
+
+def _label(state: Resource, name: str, body: Resource, _query: dict[str, str]) -> RestAnswer:
+    bucket = state["buckets"][name]
+    bucket["labels"] = bucket.get("labels", {}) | body["labels"]
+    return HTTPStatus.OK, bucket
 
 
 def _bucket(state: Resource, name: str, _body: Resource, _query: dict[str, str]) -> RestAnswer:
@@ -107,6 +114,7 @@ def _own_account(state: Resource, _target: str, _body: Resource, _query: dict[st
 ACTS: dict[str, Act] = {
     "storage.buckets.get": _bucket,
     "storage.buckets.insert": _make_bucket,
+    "storage.buckets.patch": _label,
     "storage.objects.get": _object,
     "storage.objects.delete": _remove,
     "storage.projects.serviceAccount.get": _own_account,
