@@ -1,6 +1,7 @@
 """Keeps who did what: each action of an operator in `operator_actions/`, written before it begins and again at its end.
 
-An action that was cut short has no outcome.
+An action that was cut short has no outcome. Its document's id is the key of the form that asked for it, so that a form
+that is sent twice does one thing.
 """
 
 import uuid
@@ -10,12 +11,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from functions.shared.firestore.database import Database
+from functions.shared.firestore.errors import ChangedMeanwhile
 from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.firestore.query import Query
 from functions.shared.firestore.write import create, update
 from functions.shared.logging import redact_addresses
+from functions.shared.records.ids import is_document_id
 from functions.shared.records.stored_fields import stored_values
 from operations.failures import describe
+from operations.reading.newest_change import newest_change
 from operations.reading.page import Page, read_page
 
 OPERATOR_ACTIONS = "operator_actions"
@@ -55,6 +59,18 @@ class OperatorAction:
         return cls(**stored_values(cls, snapshot.fields or {}) | {"id": snapshot.id})
 
 
+class AlreadyRecorded(Exception):
+    """There is an action of this key: what it asks for was done, or is being done.
+
+    Attributes:
+        key: of the action.
+    """
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
 @dataclass(kw_only=True)
 class ActionInProgress:
     """An action that has begun.
@@ -79,7 +95,9 @@ class OperatorActions:
         self._now = now
 
     @contextmanager
-    def record(self, who: str, action: str, *, subject: str, note: str = "") -> Iterator[ActionInProgress]:
+    def record(
+        self, who: str, action: str, *, subject: str, note: str = "", key: str = ""
+    ) -> Iterator[ActionInProgress]:
         """Keep an action while it is done. Nothing is done without a record of it.
 
         Args:
@@ -87,12 +105,14 @@ class OperatorActions:
             action: what is done.
             subject: what it is done to; without addresses.
             note: why.
+            key: the action's id; empty for any.
 
         Raises:
+            AlreadyRecorded: there is an action of this key.
             google.api_core.exceptions.GoogleAPICallError: Firestore does not take the record.
         """
         began = self._now()
-        path = f"{OPERATOR_ACTIONS}/{began:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:12]}"
+        path = f"{OPERATOR_ACTIONS}/{key or uuid.uuid4().hex}"
         fields = {
             "who": who,
             "action": action,
@@ -103,7 +123,13 @@ class OperatorActions:
             "ended_at": None,
             "expire_at": began + _RETENTION,
         }
-        self._database.commit([create(path, fields)])
+        try:
+            self._database.commit([create(path, fields)])
+        except ChangedMeanwhile as error:
+            kept = self.find(key)
+            # Firestore says so also where the answer to this very write was lost.
+            if kept and kept.began_at != began:
+                raise AlreadyRecorded(key) from error
         progress = ActionInProgress()
         try:
             yield progress
@@ -113,6 +139,15 @@ class OperatorActions:
         finally:
             ended = {"outcome": progress.outcome or "done", "ended_at": self._now()}
             self._database.commit([update(path, ended)])
+
+    def find(self, action_id: str) -> OperatorAction | None:
+        """One action; None where there is none."""
+        found = self._database.get(f"{OPERATOR_ACTIONS}/{action_id}") if is_document_id(action_id) else None
+        return OperatorAction.from_snapshot(found) if found and found.exists else None
+
+    def newest_change(self) -> str:
+        """A text that is another one when an action has begun or ended since: two reads."""
+        return newest_change(self._database, OPERATOR_ACTIONS, ("began_at", "ended_at"))
 
     def page(self, *, after: str | None, limit: int) -> Page[OperatorAction]:
         """Actions, the newest first.

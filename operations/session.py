@@ -1,12 +1,13 @@
 """The connection that a command works with. It connects on first use, so that help needs no connection."""
 
+import copy
 import functools
 import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from functions.shared.firestore.database import Database, firestore_database
+from functions.shared.firestore.database import STREAM_SECONDS, Database, firestore_database
 from functions.shared.queues.queue_choice import choose_queue
 from functions.shared.queues.task_queue import TaskQueue
 from functions.shared.records.subscription import SubscriptionDefaults
@@ -32,6 +33,13 @@ class Session:
 
     def __init__(self, directory: Path | None) -> None:
         self._directory = directory
+        self._deadline: float | None = None
+
+    def within(self, seconds: float) -> "Session":
+        """The same connection, whose reads end after so many seconds each."""
+        hasty = copy.copy(self)
+        hasty._deadline = seconds
+        return hasty
 
     @functools.cached_property
     def target(self) -> Target:
@@ -81,7 +89,8 @@ class Session:
     @property
     def firestore(self) -> Database:
         """The Firestore database."""
-        return firestore_database(self.target.project, self.target.database, seconds=_CALL_SECONDS)
+        call, stream = self._deadline or _CALL_SECONDS, self._deadline or STREAM_SECONDS
+        return firestore_database(self.target.project, self.target.database, seconds=call, stream_seconds=stream)
 
     @functools.cached_property
     def defaults(self) -> SubscriptionDefaults:
@@ -91,7 +100,9 @@ class Session:
     @property
     def queues(self) -> Queues:
         """The queues."""
-        return Queues(project=self.target.project, location=self.target.require("LOCATION"))
+        return Queues(
+            project=self.target.project, location=self.target.require("LOCATION"), read_seconds=self._deadline
+        )
 
     @property
     def undeliverable(self) -> Undeliverable:

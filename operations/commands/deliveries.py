@@ -57,7 +57,7 @@ def list_(
     from operations.deliveries.mail_records import MailRecords
 
     wanted = DeliveryFilter(user_id=user or "", subscription_id=subscription or "", run_id=run or "", state=state)
-    if wanted.problem:
+    if wanted.problem or not (user or run or state):
         raise typer.BadParameter("name --user, --run or --state; --subscription goes with --user")
     current, most = session(ctx), None if everything else limit
     deliveries = Deliveries(current.firestore)

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from pathlib import Path
 
 import structlog
 from google.api_core.exceptions import GoogleAPIError
@@ -13,17 +12,17 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
-from starlette.routing import Mount
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from operations.console import static_files
 from operations.console.access import Access, NotAdmitted
-from operations.console.console import Console, console_of
+from operations.console.console import PAGE_SECONDS, Console, console_of
 from operations.console.form import FormTokens
 from operations.console.local_client import LocalClient
 from operations.console.pages import (
     dead_letters,
     deliveries,
+    find,
     jobs,
     kinds,
     local,
@@ -38,9 +37,8 @@ from operations.console.view import View
 from operations.console.wall import RequestWall
 from operations.errors import NotConfigured, NotFound, OperatorError
 from operations.failures import UNREACHABLE, describe
+from operations.operator_actions import OperatorActions
 from operations.session import Session
-
-_STATIC = Path(__file__).parent / "static"
 
 _logger = structlog.get_logger()
 
@@ -78,8 +76,9 @@ def make_application(
             *local.ROUTES,
             *jobs.ROUTES,
             *versions.ROUTES,
+            *find.ROUTES,
             *operator_actions.ROUTES,
-            Mount("/static", StaticFiles(directory=_STATIC)),
+            *static_files.ROUTES,
         ],
         middleware=[Middleware(RequestWall, hosts=hosts, schemes=schemes), Middleware(_Admission, access=access)],
         exception_handlers={
@@ -91,10 +90,16 @@ def make_application(
         },
     )
     control_url = target.variables.get("LOCAL_CONTROL_URL") if target.directory else None
-    view = View(target.description, is_local=target.directory is not None, has_control=control_url is not None)
+    reading = session.within(PAGE_SECONDS)
+    view = View(
+        target.description,
+        find_action=lambda action_id: OperatorActions(reading.firestore).find(action_id),
+        is_local=target.directory is not None,
+        has_control=control_url is not None,
+    )
     client = LocalClient(control_url, target.require("LOCAL_INBOX_URL")) if control_url else None
     tokens = FormTokens(form_key)
-    app.state.console = Console(session=session, access=access, view=view, tokens=tokens, local=client)
+    app.state.console = Console(session=session, reading=reading, access=access, view=view, tokens=tokens, local=client)
     return app
 
 

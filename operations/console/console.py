@@ -7,15 +7,22 @@ from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 
 from operations.console.access import Access, Viewer
 from operations.console.form import FormTokens
 from operations.console.jobs import Jobs
 from operations.console.kept_figures import KeptFigures
+from operations.console.letter_figures import LetterFigures
 from operations.console.local_client import LocalClient
-from operations.console.view import View
+from operations.console.readings import Readings
+from operations.console.view import View, link
 from operations.operator_actions import ActionInProgress, OperatorActions
+from operations.overview.overview import KeptCounts
 from operations.session import Session
+
+PAGE_SECONDS = 5.0
+"""How long a read of a page may take."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,25 +31,37 @@ class Console:
 
     Attributes:
         session: the connection to what the console works on.
+        reading: the same for pages: its reads end after PAGE_SECONDS.
         access: how the console knows who looks at it.
         view: makes pages.
         tokens: of the forms.
         jobs: what goes on.
+        readings: what open pages show.
+        letters: how many dead letters there are of each cause.
         figures: of the first page, which say whether all is well. A viewer waits for them where they are old.
-        day: of the first page's charts over hours. They are many counts, for which no viewer waits.
-        week: the same over days. Where there are many reports, these counts cost more.
+        charts: of the first page. They are many counts, for which no viewer waits.
+        counts: what the charts are made of.
         local: the local cloud that the console was started by; None where there is none.
     """
 
     session: Session
+    reading: Session
     access: Access
     view: View
     tokens: FormTokens
     jobs: Jobs = field(default_factory=Jobs)
-    figures: KeptFigures = field(default_factory=lambda: KeptFigures(fresh_seconds=8, shown_seconds=60))
-    day: KeptFigures = field(default_factory=lambda: KeptFigures(fresh_seconds=60, shown_seconds=None))
-    week: KeptFigures = field(default_factory=lambda: KeptFigures(fresh_seconds=300, shown_seconds=None))
+    readings: Readings = field(default_factory=Readings)
+    letters: LetterFigures = field(default_factory=LetterFigures)
+    figures: KeptFigures = field(default_factory=lambda: KeptFigures(fresh_seconds=8, waits=True))
+    charts: KeptFigures = field(default_factory=lambda: KeptFigures(fresh_seconds=60, waits=False))
+    counts: KeptCounts = field(default_factory=KeptCounts)
     local: LocalClient | None = None
+
+    def forget(self) -> None:
+        """Read all pages again: something was changed."""
+        self.readings.forget()
+        self.figures.forget()
+        self.charts.forget()
 
 
 def console_of(request: Request) -> Console:
@@ -64,17 +83,24 @@ def require_operator(request: Request) -> None:
 
 @contextmanager
 def recorded(request: Request, action: str, subject: str, *, note: str = "") -> Iterator[ActionInProgress]:
-    """Keep what the sender of a request does, while it is done.
+    """Keep what the sender of a form does, while it is done. A form that is sent twice does it once.
 
     Args:
         request: the form.
         action: what is done.
         subject: what it is done to; without addresses.
         note: why.
+
+    Raises:
+        AlreadyRecorded: this very form was sent before.
     """
     console, viewer = console_of(request), request.state.viewer
     log = OperatorActions(console.session.firestore)
-    with log.record(viewer.name, action, subject=subject, note=note) as progress:
+    with log.record(viewer.name, action, subject=subject, note=note, key=request.state.form_key) as progress:
         yield progress
-    for kept in (console.figures, console.day, console.week):
-        kept.forget()
+    console.forget()
+
+
+def done(request: Request, path: str) -> Response:
+    """Go to a page, which says what came of the form that was sent."""
+    return RedirectResponse(link(path, action=request.state.form_key), HTTPStatus.SEE_OTHER)

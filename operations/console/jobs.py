@@ -1,6 +1,5 @@
 """Work on many things that goes on while its page is looked at: replaying thousands of dead letters takes minutes."""
 
-import secrets
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +11,7 @@ from typing import Protocol
 import structlog
 
 from operations.failures import describe
-from operations.operator_actions import OperatorActions
+from operations.operator_actions import AlreadyRecorded, OperatorActions
 from operations.parallel import PARALLEL
 
 _MOST_JOBS = 100
@@ -62,6 +61,7 @@ class Job:
         total: how many things there are.
         back: the page that it was begun on.
         watch: the page that shows what becomes of its things; empty where there is none.
+        left_out: how many of the things that the operator has confirmed had changed before it began.
         began_at: when it began.
         ended_at: when it ended; None while it goes on.
         outcomes: how many things came to each result.
@@ -70,11 +70,12 @@ class Job:
         is_cancelled: whether the operator has stopped it.
     """
 
-    id: str = field(default_factory=lambda: secrets.token_urlsafe(9))
+    id: str
     title: str
     total: int
     back: str
     watch: str = ""
+    left_out: int = 0
     began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     ended_at: datetime | None = None
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -92,7 +93,8 @@ class Job:
         """What came of it, for the action log."""
         counted = ", ".join(f"{count} {name}" for name, count in self.outcomes.most_common())
         cut = f"; cut short: {self.error}" if self.error else "; stopped by the operator" if self.is_cancelled else ""
-        return f"{counted or 'nothing done'}{cut}"
+        left_out = f"; {self.left_out} left out: changed since they were confirmed" if self.left_out else ""
+        return f"{counted or 'nothing done'}{left_out}{cut}"
 
 
 class Jobs:
@@ -112,8 +114,9 @@ class Jobs:
         who: str,
         subject: str,
         note: str = "",
+        ended: Callable[[], None] = lambda: None,
     ) -> Job:
-        """Begin a job in a thread of its own, and wait a moment for it to end.
+        """Begin a job in a thread of its own, and wait a moment for it to end. A job that was begun is not begun again.
 
         Args:
             job: what it is.
@@ -123,21 +126,27 @@ class Jobs:
             who: the operator.
             subject: what the action log says that it is done to.
             note: why.
+            ended: called when it has ended.
         """
         with self._lock:
+            if begun := self._jobs.get(job.id):
+                return begun
             self._jobs[job.id] = job
             while len(self._jobs) > _MOST_JOBS:
                 self._jobs.popitem(last=False)
 
         def carry_out() -> None:
             try:
-                with log.record(who, job.title, subject=subject, note=note) as action:
+                with log.record(who, job.title, subject=subject, note=note, key=job.id) as action:
                     self._work(job, things, work)
                     action.outcome = job.summary
+            except AlreadyRecorded:
+                job.error = "It was begun before: the page Actions has what came of it."
             except Exception as error:
                 _logger.exception("job_failed", job=job.id)
                 job.error = job.error or describe(error)
             finally:
+                ended()
                 job.ended_at = datetime.now(UTC)
 
         thread = threading.Thread(target=carry_out, name=f"job-{job.id}", daemon=True)

@@ -11,12 +11,9 @@ from typing import Any
 class KeptFigures:
     """The figures of a page. Safe for threads.
 
-    Fresh ones are shown as they are, and older ones while new ones are counted beside.
-
     Args:
-        fresh_seconds: how long the figures are fresh: pages that stay open in several places count no more often.
-        shown_seconds: how old figures may be that are shown while they are counted again. Where there are none, or they
-            are older, the caller waits. None: no caller ever waits.
+        fresh_seconds: how long the figures are fresh: pages that are opened in several places count no more often.
+        waits: whether a caller waits for fresh ones. Else old ones are shown while new ones are counted beside.
         clock: seconds that only go forward.
     """
 
@@ -24,11 +21,11 @@ class KeptFigures:
         self,
         *,
         fresh_seconds: float,
-        shown_seconds: float | None,
+        waits: bool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._fresh_seconds = fresh_seconds
-        self._shown_seconds = shown_seconds
+        self._waits = waits
         self._clock = clock
         self._lock = threading.Lock()
         self._kept: tuple[Any, float] | None = None
@@ -54,16 +51,16 @@ class KeptFigures:
             if counting is None:
                 counting = self._counting = Future()
                 threading.Thread(target=self._carry_out, args=[count, counting], name="figures", daemon=True).start()
-        if self._shown_seconds is None:
-            return failed.result() if failed and kept is None else kept
-        return kept if kept is not None and age <= self._shown_seconds else counting.result()
+        if self._waits:
+            return counting.result()
+        return failed.result() if failed and kept is None else kept
 
     def forget(self) -> None:
         """Count again for the next caller: something has been changed, perhaps after it was counted. Where no caller
         waits, what is kept is shown meanwhile."""
         with self._lock:
             self._counting = None
-            self._kept = (self._kept[0], -math.inf) if self._kept and self._shown_seconds is None else None
+            self._kept = (self._kept[0], -math.inf) if self._kept and not self._waits else None
 
     def _carry_out(self, count: Callable[[], Any], counting: "Future[Any]") -> None:
         began = self._clock()

@@ -1,5 +1,8 @@
 """Makes pages of templates."""
 
+import functools
+import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -10,8 +13,11 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from functions.shared.logging import redact_addresses
 from operations.console.mrkdwn import mrkdwn_to_html
+from operations.console.static_files import PATHS
 from operations.escaping import escape
+from operations.operator_actions import OperatorAction
 from operations.time_args import to_json_time, to_table_time
 
 SECTIONS = (
@@ -28,42 +34,22 @@ SECTIONS = (
 
 LOCAL_SECTION = ("/local", "Local cloud")
 
-NOTICES = {
-    "queue-paused": "The queue is paused: its tasks wait until it is resumed.",
-    "queue-resumed": "The queue is running.",
-    "queue-changed": "The queue is changed until the next deployment, which sets what queue.yaml says.",
-    "queue-unchanged": "The queue is set so already.",
-    "task-run": "The task is on its way.",
-    "task-gone": "The queue does not hold this task any more.",
-    "paused": "The subscription is paused.",
-    "resumed": "The subscription is resumed.",
-    "saved": "The subscription is saved.",
-    "unchanged": "Nothing had to be changed.",
-    "removed": "The subscription is removed.",
-    "local-clock": "The clock is moved.",
-    "local-fault": "The service fails from now on.",
-    "local-clear": "All services work again.",
-    "local-kill": "The function is killed: it starts again by itself.",
-    "test-sent": "The test is sent.",
-    "sending-resumed": "Sending is resumed: the next run sends what is due. Only complaints and bounces from then on "
-    "count.",
-    "sending-goes-on": "Nothing was stopped.",
-    "test-empty": "Nothing was sent: the kind has nothing to report.",
-}
-"""What a page says after an action, by the parameter `notice` of its address."""
-
 
 class View:
     """Renders templates. Everything in them is escaped, and what is not plainly printable is written out.
 
     Args:
         target: what the console works on: `the local cloud (project local-project)`.
+        find_action: finds an operator's action by its id.
         is_local: whether that is the local cloud.
         has_control: whether the console was started by it, and has its pages.
     """
 
-    def __init__(self, target: str, *, is_local: bool, has_control: bool) -> None:
+    def __init__(
+        self, target: str, *, find_action: Callable[[str], OperatorAction | None], is_local: bool, has_control: bool
+    ) -> None:
         self.is_local = is_local
+        self._find_action = find_action
         self._sections = (*SECTIONS, LOCAL_SECTION) if has_control else SECTIONS
         self._templates = Environment(
             loader=PackageLoader("operations.console"),
@@ -73,7 +59,7 @@ class View:
             lstrip_blocks=True,
         )
         self._templates.globals.update(
-            target=target, is_local=is_local, sections=self._sections, link=link, query=_query
+            target=target, is_local=is_local, sections=self._sections, link=link, query=_query, static=PATHS
         )
         self._templates.filters.update(
             moment=_moment,
@@ -84,6 +70,8 @@ class View:
             plain=_plain,
             words=_words,
             number=_number,
+            redacted=redact_addresses,
+            json=functools.partial(json.dumps, default=str),
             part=part,
         )
 
@@ -99,18 +87,19 @@ class View:
             context: what the template shows.
         """
         viewer = request.state.viewer
-        token = request.app.state.console.tokens.make(viewer)
+        tokens = request.app.state.console.tokens
+        asked = request.query_params.get("action")
         # As the browser sent it: Starlette decodes its own path, and an id may contain a slash or a question mark.
         path = request.scope["raw_path"].decode()
         section = next((each for each, _ in self._sections[1:] if f"{path}/".startswith(f"{each}/")), path)
         html = self._templates.get_template(template).render(
             viewer=viewer,
-            form_token=token,
+            form_token=lambda: tokens.make(viewer),
             section=section,
-            address=link(path, **{**request.query_params, "notice": None}),
-            notice=NOTICES.get(request.query_params.get("notice", ""), ""),
+            address=link(path, **{**request.query_params, "action": None}),
+            action=self._find_action(asked) if asked else None,
             now=datetime.now(UTC),
-            **context,
+            **{"refused": None, "reading": None, "age": 0.0, **context},
         )
         return HTMLResponse(html, status)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -17,12 +18,21 @@ from operations.dead_letters.letter_filter import LetterFilter
 from operations.deliveries.deliveries import delivery_row
 from operations.errors import NotFound
 from operations.reading import document_fields
+from operations.reading.newest_change import newest_change
 from operations.reading.page import Page, read_page
 from operations.reading.similar_ids import did_you_mean
 from operations.reading.threads import in_threads
 
-_CAUSES_FROM = 100
-"""The newest dead letters whose causes are shown: each further one would be read for a line at the end."""
+MOST_CAUSES = 500
+"""How many causes are counted at most."""
+
+_STARTS = ("", *"123456789abcdef")
+"""Where the parts begin in which causes are looked for at the same time: a cause is a hash in hexadecimal digits."""
+
+CHANGE_TIMES = ("received_at", "replayed_at", "dismissed_at", "reopened_at", "settled_at")
+"""The fields of which each change of a dead letter's state writes one."""
+
+_PARTS = tuple(zip(_STARTS, (*_STARTS[1:], None), strict=True))
 
 _CAUSE_FIELDS = ("cause", "reason", "error", "received_at")
 
@@ -64,6 +74,11 @@ class DeadLetters:
             return self._database.count(self._newest_first(wanted))
         return sum(1 for _ in self.find(wanted))
 
+    def count_now(self, wanted: LetterFilter) -> tuple[int, datetime]:
+        """How many dead letters `find` would find, and at which moment of Firestore's clock that was so."""
+        counted = self._database.aggregate(self._newest_first(wanted))
+        return counted.number, counted.read_time
+
     def page(self, wanted: LetterFilter, *, after: str | None, limit: int) -> Page[StoredDeadLetter]:
         """What `find` finds, page by page.
 
@@ -76,23 +91,41 @@ class DeadLetters:
         return read_page(self._database, query, after=after, limit=limit, read=StoredDeadLetter.from_snapshot)
 
     def causes(self, wanted: LetterFilter) -> list[CauseCount]:
-        """The causes of the newest dead letters, those with the most first. All of each cause are counted, in the
-        index.
+        """The causes of dead letters, those with the most first: MOST_CAUSES at most. It costs two reads for each, and
+        no more where there are many dead letters of it.
 
         Args:
             wanted: which; none are found where it names a cause, or more than one state.
         """
         if wanted.cause or wanted.state is None:
             return []
-        newest = self._newest_first(wanted).select(_CAUSE_FIELDS)
-        read = list(self._read(newest.limit(_CAUSES_FROM)))
-        causes = [each for each in by_cause(read) if each.cause]
-        if len(read) < _CAUSES_FROM:
-            # There are no others.
-            return causes
+        if not wanted.is_by_index:
+            return [each for each in by_cause(self.find(wanted)) if each.cause]
+        parts = in_threads(lambda part: list(self._newest_of_causes(wanted, *part)), _PARTS, at_once=len(_PARTS))
+        newest = [each for part in parts for each in part if wanted.reason is None or each.reason == wanted.reason]
+        causes = [each for each in by_cause(newest) if each.cause][:MOST_CAUSES]
         counts = in_threads(lambda each: self.count(replace(wanted, cause=each.cause)), causes)
-        counted = [replace(each, count=count) for each, count in zip(causes, counts, strict=True)]
+        counted = [replace(each, count=count) for each, count in zip(causes, counts, strict=True) if count]
         return sorted(counted, key=lambda each: -each.count)
+
+    def _newest_of_causes(self, wanted: LetterFilter, start: str, end: str | None) -> Iterator[StoredDeadLetter]:
+        """The newest dead letter of each cause, by its index: the first of a cause, then the first behind this one."""
+        query = Query.of(DEAD_LETTERS).where("state", "==", str(wanted.state)).select(_CAUSE_FIELDS).limit(1)
+        query = query.order_by("cause").order_by("received_at", descending=True)
+        if end is not None:
+            query = query.end_before(end)
+        place = query.start_at(start)
+        for _ in range(MOST_CAUSES):
+            found = next(self._database.stream(place), None)
+            if found is None:
+                return
+            if letter := StoredDeadLetter.from_snapshot(found):
+                yield letter
+            place = query.start_after((found.fields or {})["cause"])
+
+    def newest_change(self) -> str:
+        """A text that is another one after each change of a dead letter's state: a read for each of CHANGE_TIMES."""
+        return newest_change(self._database, DEAD_LETTERS, CHANGE_TIMES)
 
     def of_run(self, run_id: str, *, limit: int) -> list[StoredDeadLetter]:
         """Dead letters of a run's reports, in any state and order; found by the index that Firestore has of each field.

@@ -29,6 +29,7 @@ class DismissalOutcome(DeadLetterOutcome):
     ALREADY_OPEN = "already-open", "it is not dismissed, but open", True
     REPLAYED = "replayed", "it was replayed: it opens again if its report fails again"
     SETTLED = "settled", "its report was sent, and it is closed: nothing is left to do"
+    CHANGED = "changed", "it has changed since you looked: nothing was done"
     NOT_FOUND = "not-found", "there is no such dead letter"
     ERROR = "error", "Firestore did not answer or refused"
 
@@ -62,30 +63,43 @@ class Dismissals:
         self._database = database
         self._now = now
 
-    def dismiss(self, letter_id: str, *, note: str) -> DeadLetterResult:
+    def dismiss(self, letter_id: str, *, note: str, as_of: datetime | None = None) -> DeadLetterResult:
         """Dismiss one dead letter. Raises nothing for one that cannot be dismissed, except UNREACHABLE.
 
         Args:
             letter_id: the dead letter.
             note: why; kept with it.
+            as_of: leave it if it has changed since this moment of Firestore's clock; None: dismiss it as it is.
         """
-        return self._change(letter_id, DeadLetterState.DISMISSED, dismissed_fields(note=note, now=self._now()))
+        fields = dismissed_fields(note=note, now=self._now())
+        return self._change(letter_id, DeadLetterState.DISMISSED, fields, as_of)
 
-    def reopen(self, letter_id: str) -> DeadLetterResult:
-        """Open one dismissed dead letter again. Raises nothing for one that cannot be opened, except UNREACHABLE."""
-        return self._change(letter_id, DeadLetterState.OPEN, reopened_fields(now=self._now()))
+    def reopen(self, letter_id: str, *, as_of: datetime | None = None) -> DeadLetterResult:
+        """Open one dismissed dead letter again. Raises nothing for one that cannot be opened, except UNREACHABLE.
 
-    def _change(self, letter_id: str, wanted: DeadLetterState, fields: dict[str, Any]) -> DeadLetterResult:
+        Args:
+            letter_id: the dead letter.
+            as_of: leave it if it has changed since this moment of Firestore's clock; None: open it as it is.
+        """
+        return self._change(letter_id, DeadLetterState.OPEN, reopened_fields(now=self._now()), as_of)
+
+    def _change(
+        self, letter_id: str, wanted: DeadLetterState, fields: dict[str, Any], as_of: datetime | None
+    ) -> DeadLetterResult:
         try:
-            return DeadLetterResult(letter_id=letter_id, outcome=self._write(letter_id, wanted, fields))
+            return DeadLetterResult(letter_id=letter_id, outcome=self._write(letter_id, wanted, fields, as_of))
         except UNREACHABLE:
             raise
         except GoogleAPIError as error:
             return DeadLetterResult(letter_id=letter_id, outcome=DismissalOutcome.ERROR, detail=describe(error))
 
-    def _write(self, letter_id: str, wanted: DeadLetterState, fields: dict[str, Any]) -> DismissalOutcome:
+    def _write(
+        self, letter_id: str, wanted: DeadLetterState, fields: dict[str, Any], as_of: datetime | None
+    ) -> DismissalOutcome:
         def decided(found: FoundDocument) -> tuple[DismissalOutcome, Mapping[str, Any]]:
             letter = StoredDeadLetter.from_snapshot(found)
+            if letter and letter.has_changed_since(as_of):
+                return DismissalOutcome.CHANGED, {}
             outcome = decide_dismissal(letter, wanted=wanted) if letter else DismissalOutcome.NOT_FOUND
             return outcome, fields if outcome in {DismissalOutcome.DISMISSED, DismissalOutcome.REOPENED} else {}
 

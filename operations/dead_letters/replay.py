@@ -97,15 +97,16 @@ class Replay:
         self._has_task = has_task
         self._now = now
 
-    def __call__(self, letter_id: str, *, may_send_twice: bool) -> DeadLetterResult:
+    def __call__(self, letter_id: str, *, may_send_twice: bool, as_of: datetime | None = None) -> DeadLetterResult:
         """Replay one dead letter. Raises nothing for one that cannot be replayed, except UNREACHABLE.
 
         Args:
             letter_id: the dead letter.
             may_send_twice: replay it although its outcome is unknown.
+            as_of: leave it if it has changed since this moment of Firestore's clock; None: replay it as it is.
         """
         try:
-            return self._replay(letter_id, may_send_twice=may_send_twice)
+            return self._replay(letter_id, may_send_twice=may_send_twice, as_of=as_of)
         except UNREACHABLE:
             raise
         except (GoogleAPIError, OperatorError, ValueError) as error:
@@ -158,7 +159,12 @@ class Replay:
         }
 
     def prepare(
-        self, letter_id: str, *, may_send_twice: bool = False, spent: int | None = None
+        self,
+        letter_id: str,
+        *,
+        may_send_twice: bool = False,
+        spent: int | None = None,
+        as_of: datetime | None = None,
     ) -> PreparedReplay | None:
         """The first step: decide, and put the delivery back.
 
@@ -166,6 +172,7 @@ class Replay:
             letter_id: the dead letter.
             may_send_twice: replay it although its outcome is unknown.
             spent: the number of a replay whose task has ended while the delivery is not final.
+            as_of: stop if the dead letter has changed since this moment; None: take it as it is.
 
         Returns:
             None where there is no such dead letter.
@@ -179,6 +186,9 @@ class Replay:
             letter = found.letter
             if letter is None:
                 return None, {}, {}
+            if letter.has_changed_since(as_of):
+                changed = ReplayDecision(step=ReplayStep.STOP, outcome=ReplayOutcome.CHANGED)
+                return PreparedReplay(letter=letter, decision=changed, number=letter.replays), {}, {}
             delivery, now, task = _sound(found.delivery), self._now(), letter.task
             settled = settled_by_event(letter, delivery, found.record, now=now)
             decision = decide_replay(letter, delivery, may_send_twice=may_send_twice, now=now, settled=settled)
@@ -245,13 +255,13 @@ class Replay:
 
         return self._decide(prepared.letter.id, decide, known=prepared.letter)
 
-    def _replay(self, letter_id: str, *, may_send_twice: bool) -> DeadLetterResult:
+    def _replay(self, letter_id: str, *, may_send_twice: bool, as_of: datetime | None) -> DeadLetterResult:
         def result(outcome: ReplayOutcome, detail: str = "") -> DeadLetterResult:
             return DeadLetterResult(letter_id=letter_id, outcome=outcome, detail=detail)
 
         spent: int | None = None
         for _ in range(_MOST_NUMBERS):
-            prepared = self.prepare(letter_id, may_send_twice=may_send_twice, spent=spent)
+            prepared = self.prepare(letter_id, may_send_twice=may_send_twice, spent=spent, as_of=as_of)
             if prepared is None:
                 return result(ReplayOutcome.NOT_FOUND)
             match prepared.decision.step:
@@ -262,7 +272,8 @@ class Replay:
                 case ReplayStep.REVIVE | ReplayStep.RESUME | ReplayStep.HAND_OVER:
                     if self.enqueue(prepared):
                         return result(self.conclude(prepared))
-            spent = prepared.number
+            # The first step has written it.
+            spent, as_of = prepared.number, None
         return result(ReplayOutcome.ERROR, "every task made for it has ended at once")
 
     def _decide(self, letter_id: str, decide: Decide[Result], *, known: StoredDeadLetter | None = None) -> Result:

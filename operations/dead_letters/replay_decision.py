@@ -34,6 +34,7 @@ class ReplayOutcome(DeadLetterOutcome):
         "its mail may just have reached its user: look for it at the mail provider, then replay it again",
     )
     DISMISSED = "dismissed", "it was dismissed: open it again by reports dead-letters reopen, then replay it"
+    CHANGED = "changed", "it has changed since you looked: nothing was done"
     NAMES_NO_REPORT = "names-no-report", "it names no report, so there is nothing to put back: dismiss it"
     EXPIRED = "expired", "its delivery record is deleted, so its report may have been sent: dismiss it"
     NOT_FOUND = "not-found", "there is no such dead letter"

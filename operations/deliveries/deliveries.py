@@ -1,10 +1,13 @@
 """Reads deliveries for the operator."""
 
-from collections.abc import Iterator
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from functions.shared.firestore.database import Database
+from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.firestore.query import Query
 from functions.shared.logging import redact_addresses
 from functions.shared.records.delivery import DELIVERIES, Delivery, DeliveryState
@@ -13,11 +16,10 @@ from functions.shared.records.mail_event import MailRecord
 from operations.deliveries.delivery_filter import DeliveryFilter
 from operations.deliveries.mail_records import mail_row
 from operations.errors import NotFound
-from operations.reading.page import Page
 from operations.reading.similar_ids import did_you_mean
 
-_PAGES_READ = 10
-"""So many pages of deliveries are read at most for one page of those that are meant."""
+SEARCHED = 500
+"""So many deliveries are read at most for one page of those that are meant."""
 
 _LISTED = (
     *("user_id", "subscription_id", "run_id", "kind", "state", "due_at"),
@@ -25,6 +27,22 @@ _LISTED = (
 )
 """The fields that a list shows or filters by. The others, such as each attempt in `history`, would be most of what
 Google's client has to make into Python."""
+
+
+class DeliveryPage(NamedTuple):
+    """A page of deliveries.
+
+    Attributes:
+        rows: the deliveries.
+        following: the id of the delivery after which the next page begins; None where there is none.
+        searched: how many deliveries were looked at for them.
+        reads: how many Firestore has read at most.
+    """
+
+    rows: list[Delivery]
+    following: str | None
+    searched: int
+    reads: int
 
 
 class Deliveries:
@@ -37,37 +55,56 @@ class Deliveries:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def page(self, wanted: DeliveryFilter, *, after: str | None, limit: int) -> Page[Delivery]:
+    def page(self, wanted: DeliveryFilter, *, after: str | None, limit: int) -> DeliveryPage:
         """Deliveries, with the fields that a list shows, page by page: those of a run state by state, all others with
         the latest due time first.
 
-        It reads no more than some pages: where most deliveries that an index finds are not meant, a page may be short,
-        and yet have one that follows.
+        It reads SEARCHED of each state at most: where most deliveries that an index finds are not meant, a page may be
+        short, and yet have one that follows.
 
         Args:
             wanted: which; without a `problem`.
             after: the delivery after which the page begins; None for the first page.
             limit: how many at most.
         """
-        query = self._query(wanted).select(_LISTED)
+        queries = [query.select(_LISTED) for query in self._queries(wanted)]
         if after is not None and (before := self._database.get(f"{DELIVERIES}/{after}")).exists:
-            query = query.behind(before)
+            queries = [query.behind(before) for query in queries]
         found: list[Delivery] = []
-        last, has_more = None, True
+        searched = reads = 0
         # The first page of documents is enough where the index finds nothing else than what is meant.
-        for pages in (1, _PAGES_READ - 1):
-            asked = limit * pages
-            read = 0
-            for document in self._database.stream((query if last is None else query.behind(last)).limit(asked)):
+        for asked in (limit, SEARCHED - limit):
+            read, last = 0, None
+            for document in islice(self._merged([query.limit(asked) for query in queries]), asked):
                 read, last = read + 1, document
                 if (delivery := Delivery.from_snapshot(document)) and wanted.matches(delivery):
                     found.append(delivery)
                 if len(found) == limit:
                     break
-            has_more = len(found) == limit or read == asked
-            if len(found) == limit or not has_more:
+            searched, reads = searched + read, reads + asked * len(queries)
+            if last is None or read < asked or len(found) == limit:
                 break
-        return Page(rows=found, following=last.id if last is not None and has_more else None)
+            queries = [query.behind(last) for query in queries]
+        has_more = last is not None and (len(found) == limit or read == asked)
+        following = last.id if last is not None and has_more else None
+        return DeliveryPage(found, following, searched, reads if has_more else searched + 1)
+
+    def _merged(self, queries: Sequence[Query]) -> Iterator[FoundDocument]:
+        """What several queries find, in the order that they have in common: by due times, the latest first."""
+        streams = [self._database.stream(query) for query in queries]
+        if len(streams) == 1:
+            return streams[0]
+        return heapq.merge(*streams, key=lambda found: (found.fields or {})["due_at"], reverse=True)
+
+    def of_message(self, message_id: str, *, limit: int) -> list[Delivery]:
+        """The deliveries whose mail has an id at the provider.
+
+        Args:
+            message_id: the mail's id.
+            limit: how many at most.
+        """
+        query = Query.of(DELIVERIES).where("message_id", "==", message_id).limit(limit)
+        return [delivery for each in self._database.stream(query) if (delivery := Delivery.from_snapshot(each))]
 
     def find(self, wanted: DeliveryFilter, *, limit: int | None) -> list[Delivery]:
         """Deliveries, in the order of `page`.
@@ -93,6 +130,12 @@ class Deliveries:
             return self._database.count(query)
         return sum(1 for _ in self._matching(query, wanted))
 
+    def _queries(self, wanted: DeliveryFilter) -> list[Query]:
+        """The query of an index, or one of each state where no index finds what is meant."""
+        if wanted.user_id or wanted.run_id or wanted.state:
+            return [self._query(wanted)]
+        return [self._query(replace(wanted, state=state)) for state in DeliveryState]
+
     def _query(self, wanted: DeliveryFilter) -> Query:
         """What an index finds. A user has few deliveries: filtering them in memory saves an index, which every write of
         a delivery would have to update."""
@@ -110,7 +153,7 @@ class Deliveries:
         if wanted.state:
             query = query.where("shard", "in", list(range(SHARDS))).where("state", "==", wanted.state.value)
             return _latest_first(query, wanted)
-        raise ValueError(wanted.problem)
+        raise ValueError("no index finds these deliveries")
 
     def _matching(self, query: Query, wanted: DeliveryFilter) -> Iterator[Delivery]:
         found = map(Delivery.from_snapshot, self._database.stream(query))

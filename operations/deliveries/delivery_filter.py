@@ -32,12 +32,9 @@ class DeliveryFilter:
 
     @property
     def problem(self) -> str:
-        """Why no index finds them; empty where one does."""
-        if self.subscription_id and not self.user_id:
-            return "A subscription goes with its user: name the user, too."
-        if not (self.user_id or self.run_id or self.state):
-            return "No index finds deliveries by this alone: name a user, a run or a state, too."
-        return ""
+        """Why this names none; empty where it does."""
+        is_alone = self.subscription_id and not self.user_id
+        return "A subscription goes with its user: name the user, too." if is_alone else ""
 
     @property
     def is_by_index(self) -> bool:

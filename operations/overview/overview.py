@@ -7,17 +7,14 @@ https://firebase.google.com/docs/firestore/pricing#aggregation_queries
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-
-import yaml
+from typing import Any
 
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.query import Query
-from functions.shared.project_files import project_file
 from functions.shared.records.delivery import DELIVERIES, DeliveryState
 from functions.shared.records.ids import SHARDS
 from functions.shared.records.mail_event import MAIL_EVENTS
 from functions.shared.records.subscription import SUBSCRIPTIONS, PauseReason
-from functions.shared.times.cron import CronLine
 from functions.shared.times.plausible_time import EARLIEST
 from operations.reading.threads import in_threads
 
@@ -30,12 +27,20 @@ OUTCOMES = (DeliveryState.SENT, DeliveryState.SKIPPED, DeliveryState.DEAD)
 
 DELIVERED = "delivered"
 UNDELIVERED = "undelivered"
-_MAIL_TIMES = {DELIVERED: "first_at.delivered", UNDELIVERED: "undelivered_at"}
+COMPLAINED = "complained"
+MAIL_OUTCOMES = (DELIVERED, UNDELIVERED, COMPLAINED)
+_MAIL_TIMES = {DELIVERED: "first_at.delivered", UNDELIVERED: "undelivered_at", COMPLAINED: "first_at.complained"}
 """The fields of a mail record by whose time mails are counted. An index of several fields may have one of a map that is
 exempt otherwise: https://cloud.google.com/firestore/docs/solutions/index-map-field"""
 
 _COUNT_SECONDS = 10.0
 """How long to count what is counted again anyway: the process cannot end meanwhile."""
+
+_FRESH_SHARE = 60
+"""The count of an hour that goes on is good for a minute, and that of a day for 24."""
+
+_SETTLED_SHARE = 24
+"""The longer ago a time is, or the further away, the less it changes: a count of yesterday is good for an hour."""
 
 _AT_ONCE = 8
 """So few counts are under way at the same time that what a viewer waits for is not behind all of them. No viewer waits
@@ -55,16 +60,46 @@ class Span:
     counts: Mapping[str, int]
 
 
+class KeptCounts:
+    """Counts of hours and days, which are counted again when they may have changed. Safe for threads, of which each
+    counts other times."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[Any, datetime, datetime], tuple[int, datetime]] = {}
+
+    def get(self, what: Any, start: datetime, end: datetime, count: Callable[[], int], *, now: datetime) -> int:
+        """The count of a time.
+
+        Args:
+            what: is counted.
+            start: of the time.
+            end: of the time.
+            count: counts it.
+            now: the present.
+        """
+        kept = self._kept.get((what, start, end))
+        away = max(start - now, now - end, timedelta())
+        if kept is None or now - kept[1] >= max((end - start) / _FRESH_SHARE, away / _SETTLED_SHARE):
+            kept = self._kept[what, start, end] = (count(), now)
+        return kept[0]
+
+    def forget_before(self, moment: datetime) -> None:
+        """Keep no count of a time that has ended before a moment."""
+        self._kept = {key: value for key, value in self._kept.items() if key[2] >= moment}
+
+
 class SubscriptionCounts:
     """Counts subscriptions. Every method raises GoogleAPICallError if Firestore does not answer or refuses.
 
     Args:
         database: the Firestore database.
+        kept: what was counted before.
         now: the present, in UTC.
     """
 
-    def __init__(self, database: Database, *, now: datetime) -> None:
+    def __init__(self, database: Database, kept: KeptCounts, *, now: datetime) -> None:
         self._database = database
+        self._kept = kept
         self._now = now
 
     def due(self) -> tuple[int, list[Span]]:
@@ -72,7 +107,7 @@ class SubscriptionCounts:
         hour = self._now.replace(minute=0, second=0, microsecond=0)
         starts = [self._now, *(hour + number * _HOUR for number in range(1, _HOURS))]
         spans = [(EARLIEST, self._now), *zip(starts, [*starts[1:], hour + _HOURS * _HOUR], strict=True)]
-        due, *coming = in_threads(self._count_due, spans, at_once=_AT_ONCE)
+        due, *coming = in_threads(self._due_in, spans, at_once=_AT_ONCE)
         return due, [Span(start=start, counts={"due": count}) for start, count in zip(starts, coming, strict=True)]
 
     def paused(self) -> dict[str, int]:
@@ -85,6 +120,12 @@ class SubscriptionCounts:
             reasons,
         )
         return {reason.value: count for reason, count in zip(reasons, counts, strict=True) if count}
+
+    def _due_in(self, span: tuple[datetime, datetime]) -> int:
+        # The hour that goes on has another beginning each time.
+        if span[0] <= self._now:
+            return self._count_due(span)
+        return self._kept.get("due", *span, lambda: self._count_due(span), now=self._now)
 
     def _count_due(self, span: tuple[datetime, datetime]) -> int:
         start, end = span
@@ -99,11 +140,13 @@ class OutcomeCounts:
 
     Args:
         database: the Firestore database.
+        kept: what was counted before.
         now: the present, in UTC.
     """
 
-    def __init__(self, database: Database, *, now: datetime) -> None:
+    def __init__(self, database: Database, kept: KeptCounts, *, now: datetime) -> None:
         self._database = database
+        self._kept = kept
         self._now = now
 
     def outcomes_by_hour(self) -> list[Span]:
@@ -115,8 +158,8 @@ class OutcomeCounts:
         return self._in_spans(self._days(), _DAY, [state.value for state in OUTCOMES], self._outcome)
 
     def mails_by_hour(self) -> list[Span]:
-        """How many reports' mails were delivered, and how many turned out not to arrive, in each of the last 24 hours.
-        A report with several recipients may be both."""
+        """How many reports' mails were delivered, how many turned out not to arrive, and how many were complained
+        about, in each of the last 24 hours. A report with several recipients may be all of these."""
         return self._in_spans(self._hours(), _HOUR, list(_MAIL_TIMES), self._mails)
 
     def mails_by_day(self) -> list[Span]:
@@ -153,8 +196,13 @@ class OutcomeCounts:
             query = query.where("shard", "in", list(range(SHARDS)))
             # Cursors, since a filter counts once for each shard, and a query has 100 at most. They descend as the
             # index does, which Firestore does not read backwards.
-            query = query.order_by(field, descending=True).start_after(start + length).end_at(start)
-            return self._database.count(query, seconds=_COUNT_SECONDS)
+            end = start + length
+            query = query.order_by(field, descending=True).start_after(end).end_at(start)
+
+            def in_index() -> int:
+                return self._database.count(query, seconds=_COUNT_SECONDS)
+
+            return self._kept.get((field, each[1]), start, end, in_index, now=self._now)
 
         counted: dict[datetime, dict[str, int]] = {start: {} for start in starts}
         for (start, name), found in zip(asked, in_threads(count, asked, at_once=_AT_ONCE), strict=True):
@@ -190,10 +238,3 @@ def unknown_mails(reports: Sequence[Span], mails: Sequence[Span]) -> str:
         "Whether they were delivered is not known: the mail provider has reported nothing in this time. "
         "reports check mail says whether its webhook is on."
     )
-
-
-def next_run(now: datetime) -> datetime:
-    """When Cloud Scheduler calls the dispatcher next, by scheduler.yaml; in UTC, as the file has it."""
-    flags = yaml.safe_load(project_file("scheduler.yaml").read_text(encoding="utf-8"))
-    [following] = CronLine(flags["--schedule"]).following(now.replace(tzinfo=None), 1)
-    return following.replace(tzinfo=now.tzinfo)

@@ -1,14 +1,15 @@
 """Reads and changes the report queues at Cloud Tasks: their tasks, their rate and their retry policy."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from google.api_core.exceptions import FailedPrecondition, InvalidArgument
+from google.api_core.exceptions import FailedPrecondition, InvalidArgument, ServiceUnavailable
 from google.api_core.exceptions import NotFound as GoogleNotFound
+from google.api_core.retry import Retry, if_exception_type
 from google.cloud import tasks_v2
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.rpc import code_pb2
@@ -51,27 +52,34 @@ class Queues:
     Args:
         project: the Google Cloud project's id.
         location: the queues'.
+        read_seconds: how long each call that reads may take; None for as long as Google's client has it.
     """
 
-    def __init__(self, *, project: str, location: str) -> None:
+    def __init__(self, *, project: str, location: str, read_seconds: float | None = None) -> None:
         self._parent = f"projects/{project}/locations/{location}"
+        # The client would try again beyond a timeout.
+        retry = Retry(predicate=if_exception_type(ServiceUnavailable), timeout=read_seconds)
+        self._patience: Mapping[str, Any] = {} if read_seconds is None else {"timeout": read_seconds, "retry": retry}
 
     def show(self, queue: str, *, counted: int = COUNTED_TASKS) -> dict[str, Any]:
-        """A queue's state, settings and depth, as JSON shows them. `failing` counts the tasks that are tried again.
+        """A queue's state, settings and depth, as JSON shows them. `failing` counts the tasks that are tried again,
+        and `waiting_since` is when the first of those that were never tried was to be.
 
         Args:
             queue: its id.
             counted: how many tasks are counted at most.
         """
-        found = self._call(queue, lambda name: cloud_tasks_client().get_queue(name=name))
+        found = self._call(queue, self._get_queue)
         settings = _settings_of(found)
-        failed = [_has_failed(task) for task in islice(self._list(queue), counted + 1)]
+        listed = list(islice(self._list(queue), counted + 1))
+        failed = [_has_failed(task) for task in listed]
         return {
             "queue": queue,
             "state": found.state.name.lower(),
             "tasks": min(len(failed), counted),
             "more_tasks": len(failed) > counted,
             "failing": sum(failed[:counted]),
+            "waiting_since": min(filter(None, map(_untried_since, listed)), default=None),
             "rate": settings.rate,
             "burst": found.rate_limits.max_burst_size,
             "concurrent": settings.concurrent,
@@ -84,7 +92,7 @@ class Queues:
 
     def settings(self, queue: str) -> QueueSettings:
         """The current values of the settings that the command can change."""
-        return _settings_of(self._call(queue, lambda name: cloud_tasks_client().get_queue(name=name)))
+        return _settings_of(self._call(queue, self._get_queue))
 
     def change(self, queue: str, wanted: QueueSettings) -> QueueSettings:
         """Change the given settings and leave the rest.
@@ -141,7 +149,8 @@ class Queues:
     def find_task(self, queue: str, task: str) -> dict[str, Any] | None:
         """A task, as JSON shows it; None where the queue holds none of this id."""
         try:
-            return _task_row(queue, cloud_tasks_client().get_task(name=f"{self._name(queue)}/tasks/{task}"))
+            name = f"{self._name(queue)}/tasks/{task}"
+            return _task_row(queue, cloud_tasks_client().get_task(name=name, **self._patience))
         except GoogleNotFound:
             return None
 
@@ -183,8 +192,11 @@ class Queues:
     def _list(self, queue: str, page_size: int = 1_000, *, with_bodies: bool = False) -> Iterator[tasks_v2.Task]:
         view = tasks_v2.Task.View.FULL if with_bodies else tasks_v2.Task.View.BASIC
         request = tasks_v2.ListTasksRequest(parent=self._name(queue), page_size=page_size, response_view=view)
-        pages = self._call(queue, lambda _name: cloud_tasks_client().list_tasks(request=request))
+        pages = self._call(queue, lambda _name: cloud_tasks_client().list_tasks(request=request, **self._patience))
         return iter(pages)
+
+    def _get_queue(self, name: str) -> tasks_v2.Queue:
+        return cloud_tasks_client().get_queue(name=name, **self._patience)
 
     def _name(self, queue: str) -> str:
         return f"{self._parent}/queues/{queue}"
@@ -221,6 +233,12 @@ def _settings_of(queue: tasks_v2.Queue) -> QueueSettings:
 def _has_failed(task: tasks_v2.Task) -> bool:
     """Whether the answer to a task's last attempt was a failure, so that it is tried again."""
     return bool(tasks_v2.Task.pb(task).last_attempt.response_status.code)
+
+
+def _untried_since(task: tasks_v2.Task) -> datetime | None:
+    """When a task was to be tried first; None where it was tried."""
+    message = tasks_v2.Task.pb(task)
+    return None if message.dispatch_count else _moment(message, "schedule_time")
 
 
 def _task_row(queue: str, task: tasks_v2.Task) -> dict[str, Any]:

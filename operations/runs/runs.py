@@ -14,6 +14,7 @@ from functions.shared.records.run import RUN_COUNTERS, RUNS, RunAttempt, StoredR
 from operations.deliveries.deliveries import of_run
 from operations.errors import NotFound
 from operations.reading import document_fields
+from operations.reading.newest_change import newest_change
 from operations.reading.page import Page, read_page
 from operations.reading.similar_ids import did_you_mean
 from operations.reading.threads import in_threads
@@ -63,6 +64,10 @@ class Runs:
             limit=limit,
             read=lambda found: _to_row(StoredRun.from_snapshot(found)),
         )
+
+    def newest_change(self) -> str:
+        """A text that is another one when a run has begun or ended since: two reads."""
+        return newest_change(self._database, RUNS, ("scheduled_for", "finished_at"))
 
     def show(self, run_id: str) -> dict[str, Any]:
         """A run, with its deliveries counted by state, its shares where it was divided, and its attempts before the

@@ -9,6 +9,7 @@ from functions.shared.firestore.field_path import NAME
 from functions.shared.firestore.query import Query
 from functions.shared.logging import redact_addresses
 from functions.shared.records.delivery import Delivery
+from functions.shared.records.ids import is_document_id
 from functions.shared.records.subscription import Subscription
 from functions.shared.records.user import USERS, User
 from operations.subscriptions.subscriptions import latest_row, no_such_user
@@ -48,6 +49,11 @@ class Users:
         """
         query = Query.of(USERS).order_by(NAME).limit(limit)
         return self._read(query if after is None else query.start_after(f"{USERS}/{after}"))
+
+    def of_ids(self, user_ids: Sequence[str]) -> list[User]:
+        """Users by their ids; those that do not exist are left out."""
+        found = self._database.get_all(f"{USERS}/{each}" for each in user_ids if is_document_id(each))
+        return [user for each in found.values() if (user := User.from_snapshot(each))]
 
     def count(self) -> int:
         """How many users there are."""

@@ -1,6 +1,7 @@
 """The consoles whose pages are looked at, and the addresses of these pages."""
 
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ def _job(served: ConsoleServer, wait: threading.Event | None = None) -> str:
         outcome = DismissalOutcome.ERROR if thing == MARKUP else DismissalOutcome.DISMISSED
         return DeadLetterResult(letter_id=thing, outcome=outcome, detail=MARKUP if thing == MARKUP else "")
 
-    job = Job(title="Dismiss 3 dead letters", total=3, back="/dead-letters")
+    job = Job(id=uuid.uuid4().hex, title="Dismiss 3 dead letters", total=3, back="/dead-letters")
     log = OperatorActions(served.console.session.firestore)
     served.console.jobs.begin(job, ["first", MARKUP, "last"], work, log=log, who=OPERATOR, subject=MARKUP, note=MARKUP)
     while job.done < 2 or not (wait or job.ended_at):

@@ -135,7 +135,7 @@ class Tab:
 
     def fill(self, label: str, text: str) -> None:
         """Move the focus to a field, and type."""
-        self.go_to(self.page.get_by_label(label))
+        self.go_to(self.page.get_by_label(label).filter(visible=True))
         self.page.keyboard.press("Control+A")
         self.page.keyboard.type(text)
 

@@ -118,7 +118,7 @@ class _Database(Database):
         answer = self._played.ask("read", asked) if asked else ()
         return {path: self._played.contents.found(path, number, fields) for path, number in answer}
 
-    def stream(self, query: Query, *, seconds: float = 0) -> Iterator[FoundDocument]:
+    def stream(self, query: Query, *, seconds: float | None = 0) -> Iterator[FoundDocument]:
         for path, number in self._played.ask("find", query):
             yield self._played.contents.found(path, number, query.mask)
 

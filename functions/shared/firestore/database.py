@@ -46,7 +46,7 @@ _OPTIONS = [
     ("grpc.max_receive_message_length", -1),
 ]
 
-_STREAM_SECONDS = 300.0
+STREAM_SECONDS = 300.0
 """How long reading all documents of a query may take, unless its caller has less time."""
 
 _READ_AT_ONCE = 1_000
@@ -79,10 +79,20 @@ class Database:
         database: the database's id.
         channel: to the service.
         seconds: how long a read or a write may take, unless its caller says so.
+        stream_seconds: the same of reading all documents of a query.
     """
 
-    def __init__(self, project: str, database: str, channel: grpc.Channel, *, seconds: float = CALL_SECONDS) -> None:
-        self._project, self._id, self._seconds = project, database, seconds
+    def __init__(
+        self,
+        project: str,
+        database: str,
+        channel: grpc.Channel,
+        *,
+        seconds: float = CALL_SECONDS,
+        stream_seconds: float = STREAM_SECONDS,
+    ) -> None:
+        self._project, self._id = project, database
+        self._seconds, self._stream_seconds = seconds, stream_seconds
         self._name = f"projects/{project}/databases/{database}"
         self._parent = f"{self._name}/documents"
         self._root = f"{self._parent}/"
@@ -150,14 +160,14 @@ class Database:
                     found[path] = FoundDocument(path, None)
         return found
 
-    def stream(self, query: Query, *, seconds: float = _STREAM_SECONDS) -> Iterator[FoundDocument]:
+    def stream(self, query: Query, *, seconds: float | None = None) -> Iterator[FoundDocument]:
         """Read the documents of a query. A stream that breaks off begins again behind the last document.
 
         Args:
             query: which.
             seconds: how long it may take, all of it together.
         """
-        patience = Patience(seconds)
+        patience = Patience(seconds or self._stream_seconds)
         parent, headers = self._parent_of(query.parent)
         last: FoundDocument | None = None
         read = 0
@@ -345,17 +355,20 @@ class Database:
 
 
 @functools.cache
-def firestore_database(project: str, database: str, *, seconds: float = CALL_SECONDS) -> Database:
+def firestore_database(
+    project: str, database: str, *, seconds: float = CALL_SECONDS, stream_seconds: float = STREAM_SECONDS
+) -> Database:
     """A database, kept for the life of the process. Not to be made at import (functions.shared.clients).
 
     Args:
         project: the Google Cloud project's id.
         database: the database's id. FIRESTORE_EMULATOR_HOST, where set, is what it is asked for.
         seconds: how long a read or a write may take, unless its caller says so.
+        stream_seconds: the same of reading all documents of a query.
     """
     channel = emulator_channel("FIRESTORE_EMULATOR_HOST", _OPTIONS)
     channel = channel or FirestoreGrpcTransport.create_channel(options=_OPTIONS)
-    return Database(project, database, channel, seconds=seconds)
+    return Database(project, database, channel, seconds=seconds, stream_seconds=stream_seconds)
 
 
 def _mask(fields: Sequence[str] | None) -> Any:

@@ -166,6 +166,10 @@ class StoredDeadLetter(NamedTuple):
         # The worker refuses a task that names another delivery.
         return task if task.names_its_delivery else None
 
+    def has_changed_since(self, moment: datetime | None) -> bool:
+        """Whether it was written after a moment of Firestore's clock; False where there is none."""
+        return moment is not None and self.version is not None and self.version > moment
+
     @property
     def needs_alert(self) -> bool:
         """Whether people still need an alert about it: not once it is closed."""

@@ -1,30 +1,35 @@
 """Dead letters by their filters, one dead letter, and what an operator does with them.
 
 An act takes two steps: the first page says what would happen to which dead letters, and changes nothing; its form
-begins the act.
+begins the act. It reaches those that the first page counted, as they were at that moment: no other ones that have come
+since, and none that has changed.
 """
 
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from http import HTTPStatus
 
+from pydantic import BaseModel
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from functions.shared.logging import redact_addresses
 from functions.shared.records.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
 from operations.console.console import Console, console_of
-from operations.console.form import Form, form_action, moments_of
+from operations.console.form import Form, FormRefused, Note, Text, form_action, moments_of
 from operations.console.jobs import Job
+from operations.console.live import live
+from operations.console.page_parts import read_parts
+from operations.console.readings import Shown
 from operations.console.view import link, page_links
 from operations.dead_letters.dead_letter_result import DeadLetterResult
-from operations.dead_letters.dead_letters import DeadLetters
+from operations.dead_letters.dead_letters import MOST_CAUSES, DeadLetters
 from operations.dead_letters.dismissal import Dismissals, decide_dismissal
+from operations.dead_letters.letter_causes import by_cause
 from operations.dead_letters.letter_filter import LetterFilter
 from operations.dead_letters.replay import Replay
 from operations.operator_actions import OperatorActions
@@ -63,97 +68,133 @@ _ACTS = {
 }
 
 
-def list_letters(request: Request) -> Response:
+class _Begun(BaseModel):
+    """The form that begins an act."""
+
+    note: Note = ""
+    second_mail: Text = ""
+    as_of: datetime
+    confirmed: int
+
+
+def _read_letters(request: Request) -> Shown:
     """The dead letters that the filters in the address leave, the newest first."""
-    console = console_of(request)
-    chosen = _from_query(request.query_params)
-    after = request.query_params.get("after") or None
-    letters, filters = DeadLetters(console.session.firestore), _to_query(chosen)
-    with ThreadPoolExecutor(thread_name_prefix="letters") as threads:
-        total, causes = threads.submit(letters.count, chosen), threads.submit(letters.causes, chosen)
-        page = letters.page(chosen, after=after, limit=_LETTERS_A_PAGE)
-        rows = letters.with_delivery_states(page.rows)
-    return console.view.page(
-        request,
-        "dead_letters.html",
-        letters=rows,
-        total=total.result(),
-        causes=causes.result(),
-        filters=filters,
-        **page_links("/dead-letters", after=after, following=page.following, **filters),
-        states=[*(each.value for each in DeadLetterState), "all"],
-        reasons=[each.value for each in DeadLetterReason],
-        acts=[act for act in _ACTS.values() if act.state is chosen.state],
+    console, form = console_of(request), getattr(request.state, "form", None)
+    asked = QueryParams(form.text("filters")) if form else request.query_params
+    chosen, after = _from_query(asked), asked.get("after") or None
+    letters, filters = DeadLetters(console.reading.firestore), _to_query(chosen)
+    parts = read_parts(
+        {
+            "page": lambda: letters.page(chosen, after=after, limit=_LETTERS_A_PAGE),
+            "counts": lambda: console.letters.get(letters, chosen, version=letters.newest_change()),
+        }
+    )
+    page, counts = parts.read.get("page"), parts.read.get("counts")
+    rows = letters.with_delivery_states(page.rows) if page else []
+    causes = counts.causes if counts else []
+    return Shown(
+        template="dead_letters.html",
+        reads=2 * len(rows) + 2 * len(causes) + 30,
+        # The deliveries of those that are replayed go on.
+        by_version=all(each["state"] != DeadLetterState.REPLAYED for each in rows),
+        context={
+            "letters": rows,
+            "counts": counts,
+            "most_causes": MOST_CAUSES,
+            "without_cause": max(counts.total - sum(each.count for each in causes), 0) if counts and causes else 0,
+            "failed": parts.failed,
+            "filters": filters,
+            **page_links("/dead-letters", after=after, following=page.following if page else None, **filters),
+            "states": [*(each.value for each in DeadLetterState), "all"],
+            "reasons": [each.value for each in DeadLetterReason],
+            "acts": [act for act in _ACTS.values() if act.state is chosen.state],
+        },
     )
 
 
-def show_letter(request: Request) -> Response:
+def _newest_change(console: Console) -> str:
+    return DeadLetters(console.reading.firestore).newest_change()
+
+
+def _read_letter(request: Request) -> Shown:
     """One dead letter, with its delivery."""
-    console = console_of(request)
-    letters, letter_id = DeadLetters(console.session.firestore), request.path_params["letter_id"]
+    letters, letter_id = DeadLetters(console_of(request).reading.firestore), request.path_params["letter_id"]
     letter = letters.show(letter_id)
     acts = [act for act in _ACTS.values() if act.state == letter["state"]]
-    return console.view.page(request, "dead_letter.html", letter=letter, cause=letters.get(letter_id).cause, acts=acts)
-
-
-@form_action
-def confirm(request: Request, form: Form) -> Response:
-    """Say what an act would do, and ask."""
-    console, act = console_of(request), _act(request)
-    chosen, ids = _chosen(form)
-    letters = DeadLetters(console.session.firestore)
-    total = len(ids) if ids else letters.count(chosen)
-    looked_at = letters.of_ids(ids[:_LOOKED_AT]) if ids else list(letters.find(chosen, limit=_LOOKED_AT))
-    look = _dry_run(console, act)
-    results = [look(letter) for letter in looked_at]
-    unclear = len(_replay(console).unclear(looked_at)) if act.name == "replay" else 0
-    outcomes = Counter(result.outcome.value for result in results)
-    return console.view.page(
-        request,
-        "confirm_letters.html",
-        act=act,
-        ids=ids,
-        total=total,
-        looked_at=len(looked_at),
-        filters=_to_query(chosen),
-        error=redact_addresses(looked_at[0].error) if looked_at else "",
-        outcomes=[
-            (count, {r.outcome.value: r.outcome for r in results}[name]) for name, count in outcomes.most_common()
-        ],
-        unclear=unclear,
-        second_mail=SECOND_MAIL,
-        back=link("/dead-letters", **_to_query(chosen)),
+    return Shown(
+        template="dead_letter.html",
+        reads=3,
+        every=10,
+        context={"letter": letter, "cause": letters.get(letter_id).cause, "acts": acts},
     )
 
 
-@form_action
-def act_on(request: Request, form: Form) -> Response:
-    """Begin an act, and go to the page that shows how far it is."""
-    console, act = console_of(request), _act(request)
+def _read_confirmation(request: Request) -> Shown:
+    """What an act would do, to which dead letters."""
+    console, act, form = console_of(request), _act(request), request.state.form
     chosen, ids = _chosen(form)
     letters = DeadLetters(console.session.firestore)
-    found = letters.of_ids(ids) if ids else list(letters.find(chosen))
-    may_send_twice = form.text("second_mail").lower() == SECOND_MAIL
-    if act.name == "replay" and not may_send_twice and _replay(console).unclear(found):
-        raise HTTPException(
-            HTTPStatus.BAD_REQUEST,
-            f'Nothing was done: some of these need "{SECOND_MAIL}" typed, since they may send a second mail.',
-        )
-    note = form.text("note")
-    count = "1 dead letter" if len(found) == 1 else f"{len(found):,} dead letters"
+    counted, as_of = letters.count_now(chosen)
+    found = letters.of_ids(ids) if ids else letters.find(chosen, limit=_LOOKED_AT)
+    looked_at = [each for each in found if not each.has_changed_since(as_of)]
+    look = _dry_run(console, act)
+    results = [look(letter) for letter in looked_at[:_LOOKED_AT]]
+    outcomes = Counter(result.outcome for result in results)
+    return Shown(
+        template="confirm_letters.html",
+        context={
+            "act": act,
+            "ids": ids,
+            "total": len(looked_at) if ids else counted,
+            "looked_at": len(results),
+            "as_of": as_of,
+            "filters": _to_query(chosen),
+            "causes": by_cause(looked_at),
+            "outcomes": outcomes.most_common(),
+            "unclear": len(_replay(console).unclear(looked_at)) if act.name == "replay" else 0,
+            "second_mail": SECOND_MAIL,
+            "back": link("/dead-letters", **_to_query(chosen)),
+        },
+    )
+
+
+@form_action(_read_letters)
+def confirm(request: Request, form: Form) -> Response:
+    """Say what an act would do, and ask."""
+    del form
+    shown = _read_confirmation(request)
+    return console_of(request).view.page(request, shown.template, **shown.context)
+
+
+@form_action(_read_confirmation)
+def act_on(request: Request, form: Form) -> Response:
+    """Begin an act, and go to the page that shows how far it is."""
+    console, act, begun = console_of(request), _act(request), form.read(_Begun)
+    chosen, ids = _chosen(form)
+    letters = DeadLetters(console.session.firestore)
+    found = letters.of_ids(ids) if ids else letters.find(chosen)
+    unchanged = [each for each in found if not each.has_changed_since(begun.as_of)]
+    may_send_twice = begun.second_mail.lower() == SECOND_MAIL
+    if act.name == "replay" and not may_send_twice and _replay(console).unclear(unchanged):
+        text = f'Type "{SECOND_MAIL}": some of these may send a second mail.'
+        raise FormRefused("Nothing was done: see below.", {"second_mail": text})
+    count = "1 dead letter" if begun.confirmed == 1 else f"{begun.confirmed:,} dead letters"
     job = console.jobs.begin(
         Job(
+            id=request.state.form_key,
             title=f"{act.verb} {count}",
-            total=len(found),
+            total=len(unchanged),
+            left_out=max(begun.confirmed - len(unchanged), 0),
             back=link("/dead-letters", **_to_query(chosen)),
             watch=link("/dead-letters", **{**_to_query(chosen), "state": "all"}) if act.name == "replay" else "",
         ),
-        [letter.id for letter in found],
-        _carry_out(console, act, may_send_twice=may_send_twice, note=note),
+        [letter.id for letter in unchanged],
+        _carry_out(console, act, begun, may_send_twice=may_send_twice),
         log=OperatorActions(console.session.firestore),
         who=request.state.viewer.name,
         subject=", ".join(ids or [f"{name} {value}" for name, value in _to_query(chosen).items() if value]),
-        note=note,
+        note=begun.note,
+        ended=console.forget,
     )
     return RedirectResponse(f"/jobs/{job.id}", HTTPStatus.SEE_OTHER)
 
@@ -193,14 +234,16 @@ def _to_query(chosen: LetterFilter) -> dict[str, str | None]:
 
 
 def _chosen(form: Form) -> tuple[LetterFilter, list[str]]:
-    """The filters of the page, and the ids where the operator has selected some. All that match are those received
-    until the page was shown: what comes afterwards was not counted."""
+    """The filters of the page, with the cause whose button was pressed, and the ids where the operator has selected
+    some."""
     chosen = _from_query(QueryParams(form.text("filters")))
+    if cause := form.text("cause"):
+        return replace(chosen, cause=cause), []
     if form.text("scope") == "all":
         return chosen, []
     if ids := form.texts("id"):
         return chosen, ids
-    raise HTTPException(HTTPStatus.BAD_REQUEST, "No dead letter is selected: nothing was done.")
+    raise FormRefused("No dead letter is selected: nothing was done.")
 
 
 def _replay(console: Console) -> Replay:
@@ -215,21 +258,23 @@ def _dry_run(console: Console, act: _Act) -> Callable[[StoredDeadLetter], DeadLe
     return lambda letter: DeadLetterResult(letter_id=letter.id, outcome=decide_dismissal(letter, wanted=wanted))
 
 
-def _carry_out(console: Console, act: _Act, *, may_send_twice: bool, note: str) -> Callable[[str], DeadLetterResult]:
+def _carry_out(
+    console: Console, act: _Act, begun: _Begun, *, may_send_twice: bool
+) -> Callable[[str], DeadLetterResult]:
     dismissals = Dismissals(database=console.session.firestore)
     match act.name:
         case "replay":
             replay = _replay(console)
-            return lambda letter_id: replay(letter_id, may_send_twice=may_send_twice)
+            return lambda letter_id: replay(letter_id, may_send_twice=may_send_twice, as_of=begun.as_of)
         case "dismiss":
-            return lambda letter_id: dismissals.dismiss(letter_id, note=note)
+            return lambda letter_id: dismissals.dismiss(letter_id, note=begun.note, as_of=begun.as_of)
         case _:
-            return dismissals.reopen
+            return lambda letter_id: dismissals.reopen(letter_id, as_of=begun.as_of)
 
 
 ROUTES = [
-    Route("/dead-letters", list_letters),
+    Route("/dead-letters", live(_read_letters, _newest_change)),
     Route("/dead-letters/{act}/confirm", confirm, methods=["POST"]),
     Route("/dead-letters/{act}/begin", act_on, methods=["POST"]),
-    Route("/dead-letters/{letter_id}", show_letter),
+    Route("/dead-letters/{letter_id}", live(_read_letter)),
 ]

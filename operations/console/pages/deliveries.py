@@ -15,9 +15,12 @@ from functions.shared.queues.queue_choice import choose_queue
 from functions.shared.records.dead_letter import DeadLetterReason
 from functions.shared.records.delivery import Delivery, DeliveryState, SkipReason
 from functions.shared.records.ids import is_document_id, task_id
-from operations.console.console import Console, console_of, require_operator
+from operations.console.console import console_of, require_operator
 from operations.console.form import moments_of
+from operations.console.live import live
 from operations.console.mail_frame import mail_response
+from operations.console.page_parts import read_parts
+from operations.console.readings import Shown
 from operations.console.view import page_links
 from operations.dead_letters.dead_letters import DeadLetters
 from operations.deliveries.deliveries import Deliveries, delivery_row
@@ -28,26 +31,22 @@ from operations.previews import preview as previews
 from operations.previews.preview_period import next_period
 from operations.previews.preview_subject import read_subject
 from operations.previews.session_preview import build_live
-from operations.reading.page import Page
-from operations.runs.runs import Runs
+from operations.session import Session
+from operations.time_args import to_json_time
 
 _DELIVERIES_A_PAGE = 50
 
 
-def list_deliveries(request: Request) -> Response:
-    """The deliveries that the filters in the address leave; where it has none, those of the latest run."""
+def _read_deliveries(request: Request) -> Shown:
+    """The deliveries that the filters in the address leave; where it has none, the latest of all."""
     console, asked = console_of(request), request.query_params
-    database = console.session.firestore
-    wanted = _filter(asked)
-    if wanted == DeliveryFilter():
-        wanted = DeliveryFilter(run_id=next((each["run_id"] for each in Runs(database).latest(1)), ""))
-    after = asked.get("after") or None
-    page = (
-        Page[Delivery](rows=[], following=None)
-        if wanted.problem
-        else Deliveries(database).page(wanted, after=after, limit=_DELIVERIES_A_PAGE)
-    )
-    mails = MailRecords(database).of(page.rows)
+    database = console.reading.firestore
+    wanted, after = _filter(asked), asked.get("after") or None
+    page = None if wanted.problem else Deliveries(database).page(wanted, after=after, limit=_DELIVERIES_A_PAGE)
+    rows = page.rows if page else []
+    # Without what became of their mails, the deliveries are shown all the same.
+    parts = read_parts({"mails": lambda: MailRecords(database).of(rows)})
+    mails = parts.read.get("mails", {})
     filters = {
         "user": wanted.user_id,
         "subscription": wanted.subscription_id,
@@ -55,19 +54,23 @@ def list_deliveries(request: Request) -> Response:
         "state": wanted.state.value if wanted.state else "",
         "reason": wanted.reason,
         "kind": wanted.kind,
-        "since": asked.get("since", "").strip(),
-        "until": asked.get("until", "").strip(),
+        "since": to_json_time(wanted.since) or "",
+        "until": to_json_time(wanted.until) or "",
     }
-    return console.view.page(
-        request,
-        "deliveries.html",
-        deliveries=[delivery_row(each, mails.get(each.id)) for each in page.rows],
-        filters=filters,
-        problem=wanted.problem if any(filters.values()) else "",
-        states=[each.value for each in DeliveryState],
-        reasons=[*SkipReason, *DeadLetterReason],
-        kinds=previews.known_kinds(),
-        **page_links("/deliveries", after=after, following=page.following, **filters),
+    return Shown(
+        template="deliveries.html",
+        reads=(page.reads if page else 0) + len(rows),
+        context={
+            "deliveries": [delivery_row(each, mails.get(each.id)) for each in rows],
+            "failed": parts.failed,
+            "filters": filters,
+            "problem": wanted.problem,
+            "searched": 0 if page is None or wanted.is_by_index else page.searched,
+            "states": [each.value for each in DeliveryState],
+            "reasons": [*SkipReason, *DeadLetterReason],
+            "kinds": previews.known_kinds(),
+            **page_links("/deliveries", after=after, following=page.following if page else None, **filters),
+        },
     )
 
 
@@ -89,25 +92,37 @@ def _filter(asked: QueryParams) -> DeliveryFilter:
     )
 
 
-def show_delivery(request: Request) -> Response:
+def _read_delivery(request: Request) -> Shown:
     """One delivery: what has happened to it, and what will."""
     console, now = console_of(request), datetime.now(UTC)
-    database = console.session.firestore
+    session, may_act = console.reading, request.state.viewer.may_act
+    database = session.firestore
     delivery = Deliveries(database).get(request.path_params["delivery_id"])
-    mail = MailRecords(database).of([delivery]).get(delivery.id)
-    letter = next(iter(DeadLetters(database).of_ids([delivery.letter_id or delivery.id])), None)
-    task = None if delivery.is_final else _task(console, delivery)
-    return console.view.page(
-        request,
-        "delivery.html",
-        delivery=delivery_row(delivery, mail),
-        timeline=timeline(delivery, mail, now=now),
-        what_next=what_next(delivery, task, letter_state=letter.state if letter else None, now=now),
-        letter=letter,
-        can_preview=request.state.viewer.may_act and bool(delivery.subscription_id),
-        taken=console.local.mails_of(delivery.id) if console.local and request.state.viewer.may_act else [],
-        log_lines=console.local.log_lines(delivery.id) if console.local else [],
-        logs_url=None if console.view.is_local else logs_url(console.session.target.project, delivery.id),
+    parts = read_parts(
+        {
+            "mail": lambda: MailRecords(database).of([delivery]).get(delivery.id),
+            "letter": lambda: next(iter(DeadLetters(database).of_ids([delivery.letter_id or delivery.id])), None),
+            "task": lambda: None if delivery.is_final else _task(session, delivery),
+        }
+    )
+    mail, letter, task = (parts.read.get(name) for name in ("mail", "letter", "task"))
+    return Shown(
+        template="delivery.html",
+        reads=3,
+        every=10,
+        context={
+            "delivery": delivery_row(delivery, mail),
+            "timeline": timeline(delivery, mail, now=now),
+            "what_next": ""
+            if parts.failed
+            else what_next(delivery, task, letter_state=letter.state if letter else None, now=now),
+            "failed": parts.failed,
+            "letter": letter,
+            "can_preview": may_act and bool(delivery.subscription_id),
+            "taken": console.local.mails_of(delivery.id) if console.local and may_act else [],
+            "log_lines": console.local.log_lines(delivery.id) if console.local else [],
+            "logs_url": None if console.view.is_local else logs_url(session.target.project, delivery.id),
+        },
     )
 
 
@@ -133,8 +148,7 @@ def show_mail(request: Request) -> Response:
     return mail_response(previews.standalone_page(mail), request.query_params.get("look", ""))
 
 
-def _task(console: Console, delivery: Delivery) -> dict[str, Any] | None:
-    session = console.session
+def _task(session: Session, delivery: Delivery) -> dict[str, Any] | None:
     queues = session.target.queues
     queue = queues[choose_queue(delivery.user_id, queues)]
     names = [name for name in (delivery.task, task_id(delivery.id)) if name]
@@ -148,7 +162,7 @@ def logs_url(project: str, delivery_id: str) -> str:
 
 
 ROUTES = [
-    Route("/deliveries", list_deliveries),
-    Route("/deliveries/{delivery_id}", show_delivery),
+    Route("/deliveries", live(_read_deliveries)),
+    Route("/deliveries/{delivery_id}", live(_read_delivery)),
     Route("/deliveries/{delivery_id}/mail", show_mail),
 ]

@@ -10,14 +10,19 @@ from starlette.routing import Route
 from operations.console.console import console_of
 from operations.console.form import Form, form_action
 from operations.console.jobs import Job
+from operations.console.live import live
+from operations.console.readings import Shown
+
+_EVERY_SECONDS = 2
+"""How far a job is costs nothing."""
 
 
-def show_job(request: Request) -> Response:
+def _read(request: Request) -> Shown:
     """One job."""
-    return console_of(request).view.page(request, "job.html", job=_find(request))
+    return Shown(template="job.html", context={"job": _find(request)}, every=_EVERY_SECONDS)
 
 
-@form_action
+@form_action(_read)
 def stop_job(request: Request, form: Form) -> Response:
     """Stop a job: what is under way ends, and nothing more begins."""
     del form
@@ -35,4 +40,4 @@ def _find(request: Request) -> Job:
     return job
 
 
-ROUTES = [Route("/jobs/{job_id}", show_job), Route("/jobs/{job_id}/stop", stop_job, methods=["POST"])]
+ROUTES = [Route("/jobs/{job_id}", live(_read)), Route("/jobs/{job_id}/stop", stop_job, methods=["POST"])]

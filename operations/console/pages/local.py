@@ -8,11 +8,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from operations.console.console import console_of, recorded
-from operations.console.form import Form, form_action
+from functions.shared.records.ids import is_document_id
+from operations.console.console import console_of, done, recorded, require_operator
+from operations.console.form import Form, FormRefused, form_action
+from operations.console.live import live
 from operations.console.local_client import LocalClient
 from operations.console.mail_frame import LOOKS, WIDTHS, mail_response
-from operations.console.view import link
+from operations.console.readings import Shown
 from operations.mail_checks.html_check import GMAIL_SHOWS_BYTES, check_html
 from operations.reading.firestore_browser import FirestoreBrowser
 
@@ -20,17 +22,19 @@ _MAILS_A_PAGE = 50
 _MESSAGES_A_PAGE = 30
 _DOCUMENTS_A_PAGE = 100
 _STEPS = {"1 minute": 60, "10 minutes": 600, "1 hour": 3_600, "1 day": 86_400, "1 week": 604_800}
+_EVERY_SECONDS = 4
+"""What the local cloud says costs nothing."""
 _LASTING = {"1 minute": 60, "5 minutes": 300, "1 hour": 3_600}
 
 
-def show_control(request: Request) -> Response:
+def _read_control(request: Request) -> Shown:
     """The control panel."""
-    return console_of(request).view.page(
-        request, "local.html", state=_local(request).state(), steps=_STEPS, lasting=_LASTING
-    )
+    context = {"state": _local(request).state(), "steps": _STEPS, "lasting": _LASTING}
+    # Its forms have choices, which would be lost.
+    return Shown(template="local.html", context=context, every=0)
 
 
-@form_action
+@form_action(_read_control)
 def act(request: Request, form: Form) -> Response:
     """Make a run, move the clock, begin or end a fault, or kill a function."""
     local, name = _local(request), request.path_params["act"]
@@ -40,34 +44,40 @@ def act(request: Request, form: Form) -> Response:
                 run = local.act("runs")
             return RedirectResponse(f"/runs/{run['run_id']}", HTTPStatus.SEE_OTHER)
         case "clock":
-            with recorded(request, "Move the clock", f"{_seconds(form)} seconds"):
+            with recorded(request, "Move the clock", f"{_seconds(form)} seconds") as action:
                 local.act("clock", seconds=_seconds(form))
+                action.outcome = "The clock is moved."
         case "fault":
             asked = {"service": form.text("service"), "kind": form.text("kind"), "seconds": _seconds(form)}
-            with recorded(request, "Begin a fault", ", ".join(f"{key} {value}" for key, value in asked.items())):
+            said = ", ".join(f"{key} {value}" for key, value in asked.items())
+            with recorded(request, "Begin a fault", said) as action:
                 local.act("faults", **asked)
+                action.outcome = "The service fails from now on."
         case "clear":
-            with recorded(request, "End all faults", "local cloud"):
+            with recorded(request, "End all faults", "local cloud") as action:
                 local.act("faults/clear")
+                action.outcome = "All services work again."
         case "kill":
-            with recorded(request, "Kill a function", form.text("function")):
+            with recorded(request, "Kill a function", form.text("function")) as action:
                 local.act("functions/kill", function=form.text("function"))
+                action.outcome = "The function is killed: it starts again by itself."
         case _:
             raise HTTPException(HTTPStatus.NOT_FOUND)
-    return RedirectResponse(link("/local", notice=f"local-{name}"), HTTPStatus.SEE_OTHER)
+    return done(request, "/local")
 
 
-def list_mails(request: Request) -> Response:
+def _read_mails(request: Request) -> Shown:
     """The mails that the local cloud took."""
+    require_operator(request)
     search, page = request.query_params.get("q", "").strip(), _page(request)
     found = _local(request).mails(search=search, limit=_MAILS_A_PAGE, offset=(page - 1) * _MAILS_A_PAGE)
-    return console_of(request).view.page(
-        request, "mails.html", **found, search=search, page=page, pages=-(-found["total"] // _MAILS_A_PAGE)
-    )
+    context = {**found, "search": search, "page": page, "pages": -(-found["total"] // _MAILS_A_PAGE)}
+    return Shown(template="mails.html", context=context, every=_EVERY_SECONDS)
 
 
 def show_mail(request: Request) -> Response:
     """One mail, and the ones before and after it."""
+    require_operator(request)
     local, mail_id = _local(request), request.path_params["mail_id"]
     asked = request.query_params
     look, width, search = asked.get("look", "light"), asked.get("width", "desktop"), asked.get("q", "").strip()
@@ -94,33 +104,36 @@ def show_mail(request: Request) -> Response:
 
 def mail_html(request: Request) -> Response:
     """The HTML of a mail, for a frame."""
+    require_operator(request)
     page = _local(request).mail_part(request.path_params["mail_id"], "html").decode(errors="replace")
     return mail_response(page, request.query_params.get("look", ""))
 
 
 def message(request: Request) -> Response:
     """A mail as a mail server would carry it."""
+    require_operator(request)
     mail_id = request.path_params["mail_id"]
     return _download(_local(request).mail_part(mail_id, "message.eml"), "message.eml")
 
 
 def attachment(request: Request) -> Response:
     """A file that came with a mail."""
+    require_operator(request)
     mail_id, number = request.path_params["mail_id"], request.path_params["number"]
     return _download(_local(request).mail_part(mail_id, f"attachments/{number}"), f"attachment-{number}")
 
 
-def list_messages(request: Request) -> Response:
+def _read_messages(request: Request) -> Shown:
     """The messages that the local Slack took."""
     page = _page(request)
     found = _local(request).slack(limit=_MESSAGES_A_PAGE, offset=(page - 1) * _MESSAGES_A_PAGE)
-    return console_of(request).view.page(
-        request, "slack.html", **found, page=page, pages=-(-found["total"] // _MESSAGES_A_PAGE)
-    )
+    context = {**found, "page": page, "pages": -(-found["total"] // _MESSAGES_A_PAGE)}
+    return Shown(template="slack.html", context=context, every=_EVERY_SECONDS)
 
 
 def browse(request: Request) -> Response:
     """A collection or a document of the local Firestore."""
+    require_operator(request)
     _local(request)
     console = console_of(request)
     browser = FirestoreBrowser(console.session.firestore)
@@ -128,6 +141,8 @@ def browse(request: Request) -> Response:
     parts = path.split("/") if path else []
     trail = [("/".join(parts[: number + 1]), each) for number, each in enumerate(parts)]
     after = request.query_params.get("after") or None
+    if after is not None and not is_document_id(after):
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "A page begins after a document's id.")
     if not parts:
         return console.view.page(request, "firestore.html", trail=trail, collections=browser.collections())
     if len(parts) % 2 == 0:
@@ -156,7 +171,7 @@ def _download(content: bytes, name: str) -> Response:
 def _seconds(form: Form) -> int:
     text = form.text("seconds")
     if not text.isdecimal():
-        raise HTTPException(HTTPStatus.BAD_REQUEST, "How long is a number of seconds.")
+        raise FormRefused("How long is a number of seconds.")
     return int(text)
 
 
@@ -166,13 +181,13 @@ def _page(request: Request) -> int:
 
 
 ROUTES = [
-    Route("/local", show_control),
-    Route("/local/mails", list_mails),
+    Route("/local", live(_read_control)),
+    Route("/local/mails", live(_read_mails)),
     Route("/local/mails/{mail_id}", show_mail),
     Route("/local/mails/{mail_id}/html", mail_html),
     Route("/local/mails/{mail_id}/message.eml", message),
     Route("/local/mails/{mail_id}/attachments/{number:int}", attachment),
-    Route("/local/slack", list_messages),
+    Route("/local/slack", live(_read_messages)),
     Route("/local/firestore", browse),
     Route("/local/firestore/{path:path}", browse),
     Route("/local/{act}", act, methods=["POST"]),

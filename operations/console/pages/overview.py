@@ -2,33 +2,37 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from http import HTTPStatus
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic import BaseModel
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
+from functions.shared.records.delivery import DeliveryState
 from operations.console.charts import Chart, stacked
-from operations.console.console import Console, console_of, recorded
-from operations.console.form import Form, form_action
+from operations.console.console import Console, console_of, done, recorded
+from operations.console.form import Form, Note, form_action
+from operations.console.live import live
 from operations.console.page_parts import read_parts
 from operations.console.queue_rows import read_queues
-from operations.console.view import link
+from operations.console.readings import Shown
 from operations.dead_letters.dead_letters import DeadLetters
 from operations.dead_letters.letter_filter import LetterFilter
-from operations.overview.health import Concern, find_concerns
+from operations.overview.backlog import Backlog, find_backlog
+from operations.overview.health import Concern, Outcomes, find_concerns
 from operations.overview.overview import (
     DELIVERED,
+    MAIL_OUTCOMES,
     OUTCOMES,
     UNDELIVERED,
     OutcomeCounts,
     Span,
     SubscriptionCounts,
-    next_run,
     unknown_mails,
 )
+from operations.runs.run_schedule import RunSchedule
 from operations.runs.runs import Runs
 from operations.runs.sending import Sending, to_row
 from operations.system_alerts import SystemAlerts
@@ -36,62 +40,80 @@ from operations.system_alerts import SystemAlerts
 _SHOWN_RUNS = 5
 _SHOWN_ALERTS = 5
 _SHOWN_CAUSES = 8
+_CHARTED = timedelta(days=8)
+_READS = 30
+"""What the page costs while no dead letter has changed, beside the charts."""
+_EVERY_SECONDS = 30
+_SOON_SECONDS = 2
+"""So soon an open page asks again whose charts are being counted."""
+_RESUMED = "Sending is resumed: the next run sends what is due. Only complaints and bounces from then on count."
 
 
-def overview(request: Request) -> Response:
+class _Why(BaseModel):
+    """The form that resumes sending."""
+
+    note: Note = ""
+
+
+def _read(request: Request) -> Shown:
     """Whether all is well, in one look."""
     console = console_of(request)
-    figures = console.figures.get(lambda: _read(console))
-    day, week = console.day.get(lambda: _count_day(console)), console.week.get(lambda: _count_week(console))
-    return console.view.page(request, "overview.html", **figures, day=day, week=week)
-
-
-@form_action
-def resume_sending(request: Request, form: Form) -> Response:
-    """Let the runs go on after the breaker has stopped them."""
-    console, note = console_of(request), form.text("note")
-    with recorded(request, "Resume sending", "mail_breaker", note=note) as action:
-        was_stopped = Sending(console.session.firestore).resume(by=request.state.viewer.name, note=note)
-        action.outcome = "resumed" if was_stopped else "it was not stopped"
-    return RedirectResponse(
-        link("/", notice="sending-resumed" if was_stopped else "sending-goes-on"), HTTPStatus.SEE_OTHER
+    charts = console.charts.get(lambda: _count(console))
+    figures = console.figures.get(lambda: _look(console))
+    concerns = find_concerns(**figures["health"], outcomes=charts and charts["totals"], now=figures["read_at"])
+    unread = [Concern(text=f"{name.replace('_', ' ')}: {why}", path="/") for name, why in figures["failed"].items()]
+    return Shown(
+        template="overview.html",
+        reads=_READS,
+        every=_EVERY_SECONDS if charts else _SOON_SECONDS,
+        context={**figures, "concerns": [*concerns, *unread], "charts": charts},
     )
 
 
-def _read(console: Console) -> dict[str, Any]:
+@form_action(_read)
+def resume_sending(request: Request, form: Form) -> Response:
+    """Let the runs go on after the breaker has stopped them."""
+    console, note = console_of(request), form.read(_Why).note
+    with recorded(request, "Resume sending", "mail_breaker", note=note) as action:
+        was_stopped = Sending(console.session.firestore).resume(by=request.state.viewer.name, note=note)
+        action.outcome = _RESUMED if was_stopped else "It was not stopped."
+    return done(request, "/")
+
+
+def _look(console: Console) -> dict[str, Any]:
     """What the page says at once: each part that could be read, and why each other could not."""
-    session, now = console.session, datetime.now(UTC)
-    database = session.firestore
+    session, now = console.reading, datetime.now(UTC)
+    database, schedule = session.firestore, RunSchedule.read()
     letters = DeadLetters(database)
     parts = read_parts(
         {
             "runs": lambda: Runs(database).latest(_SHOWN_RUNS),
-            "open_letters": lambda: letters.count(LetterFilter()),
-            "causes": lambda: letters.causes(LetterFilter())[:_SHOWN_CAUSES],
+            "letters": lambda: console.letters.get(letters, LetterFilter(), version=letters.newest_change()),
             "alerts": lambda: SystemAlerts(database).latest(_SHOWN_ALERTS),
             "breaker": lambda: to_row(Sending(database).breaker()),
+            "backlog": lambda: find_backlog(database, now=now),
             "queues": lambda: read_queues(session, now=now),
         }
     )
     read = parts.read
-    queues = read.get("queues")
-    concerns = find_concerns(
-        runs=read.get("runs"),
-        open_letters=read.get("open_letters", 0),
-        queues=queues.rows if queues else [],
-        alerts=read.get("alerts", []),
-        stopped_because=_stopped_because(read.get("breaker")),
-        now=now,
-    )
-    unread = [Concern(text=f"{name.replace('_', ' ')}: {why}", path="/") for name, why in parts.failed.items()]
+    queues, counts = read.get("queues"), read.get("letters")
     return {
         "read_at": now,
         "failed": parts.failed,
-        "concerns": [*concerns, *unread],
-        "next_run_at": next_run(now),
+        "health": {
+            "runs": read.get("runs"),
+            "last_due": schedule.preceding(now),
+            "open_letters": counts.total if counts else 0,
+            "queues": queues.rows if queues else [],
+            "alerts": read.get("alerts", []),
+            "backlog": read.get("backlog", Backlog()),
+            "stopped_because": _stopped_because(read.get("breaker")),
+        },
+        "next_run_at": schedule.following(now),
         "runs": read.get("runs", []),
-        "open_letters": read.get("open_letters", 0),
-        "causes": read.get("causes", []),
+        "is_new": read.get("runs") == [] and not parts.failed,
+        "open_letters": counts.total if counts else 0,
+        "causes": counts.causes[:_SHOWN_CAUSES] if counts else [],
         "alerts": read.get("alerts", []),
         "breaker": read.get("breaker"),
         "queues": queues.rows if queues else [],
@@ -114,33 +136,31 @@ class _Outcomes:
     unknown: str
 
 
-def _count_day(console: Console) -> dict[str, Any]:
-    """The charts over hours: each part that could be counted, and why each other could not."""
+def _count(console: Console) -> dict[str, Any]:
+    """The charts: each part that could be counted, and why each other could not."""
     database, now = console.session.firestore, datetime.now(UTC)
-    counts, subscriptions = OutcomeCounts(database, now=now), SubscriptionCounts(database, now=now)
+    console.counts.forget_before(now - _CHARTED)
+    counts = OutcomeCounts(database, console.counts, now=now)
+    subscriptions = SubscriptionCounts(database, console.counts, now=now)
     counted: dict[str, Callable[[], Any]] = {
-        "outcomes": lambda: _outcomes(counts.outcomes_by_hour(), counts.mails_by_hour()),
+        "day": lambda: (counts.outcomes_by_hour(), counts.mails_by_hour()),
+        "week": lambda: (counts.outcomes_by_day(), counts.mails_by_day()),
         "due": subscriptions.due,
         "paused": subscriptions.paused,
     }
     parts = read_parts(counted, at_once=1)
     due_now, coming = parts.read.get("due", (0, []))
+    day = parts.read.get("day")
     return {
         "counted_at": now,
         "failed": parts.failed,
-        "outcomes": parts.read.get("outcomes"),
+        "day": day and _outcomes(*day),
+        "week": parts.read.get("week") and _outcomes(*parts.read["week"]),
+        "totals": day and _totals(*day),
         "due_now": due_now,
         "coming": stacked(coming, ["due"]),
         "paused": parts.read.get("paused", {}),
     }
-
-
-def _count_week(console: Console) -> dict[str, Any]:
-    """The chart over days, or why it could not be counted."""
-    now = datetime.now(UTC)
-    counts = OutcomeCounts(console.session.firestore, now=now)
-    parts = read_parts({"outcomes": lambda: _outcomes(counts.outcomes_by_day(), counts.mails_by_day())})
-    return {"counted_at": now, "failed": parts.failed, "outcomes": parts.read.get("outcomes")}
 
 
 def _outcomes(reports: Sequence[Span], mails: Sequence[Span]) -> _Outcomes:
@@ -154,8 +174,13 @@ def _outcomes(reports: Sequence[Span], mails: Sequence[Span]) -> _Outcomes:
     )
 
 
+def _totals(reports: Sequence[Span], mails: Sequence[Span]) -> Outcomes:
+    sent = sum(span.counts[DeliveryState.SENT.value] for span in reports)
+    return Outcomes(sent=sent, **{name: sum(span.counts[name] for span in mails) for name in MAIL_OUTCOMES})
+
+
 def _stopped_because(breaker: dict[str, Any] | None) -> str:
     return (breaker["because"] or "it does not say why") if breaker and breaker["state"] == "stopped" else ""
 
 
-ROUTES = [Route("/", overview), Route("/sending/resume", resume_sending, methods=["POST"])]
+ROUTES = [Route("/", live(_read)), Route("/sending/resume", resume_sending, methods=["POST"])]

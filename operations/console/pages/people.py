@@ -1,25 +1,32 @@
 """Users: find one, see what the user gets and why not, and change it."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import BaseModel, BeforeValidator, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
+from functions.shared.firestore.subscription_documents import StoredSubscription
+from functions.shared.records.delivery import Delivery
 from functions.shared.records.ids import is_document_id
+from functions.shared.records.mail_event import MailRecord
 from functions.shared.records.recipients import recipients
 from functions.shared.records.subscription import Subscription
 from functions.shared.records.user import User
 from functions.shared.times.period import Period
 from functions.shared.times.schedule import Cadence
-from operations.console.console import Console, console_of, recorded, require_operator
-from operations.console.form import Form, form_action
+from operations.console.console import Console, console_of, done, recorded, require_operator
+from operations.console.form import Form, FormRefused, Note, Text, form_action
+from operations.console.live import live
 from operations.console.mail_frame import mail_response
-from operations.console.view import link, part
+from operations.console.page_parts import read_parts
+from operations.console.readings import Shown
+from operations.console.view import page_links, part
 from operations.deliveries.deliveries import Deliveries, delivery_row
 from operations.deliveries.delivery_filter import DeliveryFilter
 from operations.deliveries.mail_records import MailRecords
@@ -30,95 +37,145 @@ from operations.previews.preview_period import next_period, parse_period, report
 from operations.previews.preview_subject import read_subject
 from operations.previews.send_test import send_test_report
 from operations.previews.session_preview import build_live
+from operations.session import Session
 from operations.subscriptions.subscription_args import parse_end
 from operations.subscriptions.subscription_changes import SubscriptionChanges
-from operations.subscriptions.subscription_edit import SubscriptionEdit
+from operations.subscriptions.subscription_edit import SubscriptionEdit, edited_fields
 from operations.subscriptions.subscriptions import Subscriptions, subscription_row
 from operations.users.users import Users, explain_user, user_row
 
-Endpoint = Callable[[Request], Response]
-
 _USERS_A_PAGE = 50
 _DELIVERIES_SHOWN = 20
-_NUMBERS = ("hour", "minute", "day")
-_TEXTS = ("kind", "cadence", "weekday", "cron", "time_zone", "locale")
 
 
-def list_people(request: Request) -> Response:
-    """Users in the order of their ids."""
-    console = console_of(request)
-    after = request.query_params.get("after") or None
+class _Why(BaseModel):
+    """The form that resumes a subscription, or sends its report."""
+
+    note: Note = ""
+
+
+class _Pause(_Why):
+    """The form that pauses a subscription."""
+
+    until: Text = ""
+
+
+class _Remove(_Why):
+    """The form that removes a subscription."""
+
+    confirm: Text = ""
+
+
+class _Test(BaseModel):
+    """The form that sends a test."""
+
+    address: Annotated[Text, Field(min_length=3, max_length=320, pattern="^[^@\\s]+@[^@\\s]+$")]
+
+
+_MayBeEmpty = BeforeValidator(lambda typed: typed.strip() or None)
+
+
+class _Schedule(BaseModel):
+    """The form of a subscription: a field that is left empty goes back to its default."""
+
+    kind: Text
+    cadence: Cadence
+    hour: Annotated[Annotated[int, Field(ge=0, le=23)] | None, _MayBeEmpty] = None
+    minute: Annotated[Annotated[int, Field(ge=0, le=59)] | None, _MayBeEmpty] = None
+    weekday: Text = ""
+    day: Annotated[Annotated[int, Field(ge=1, le=31)] | None, _MayBeEmpty] = None
+    cron: Text = ""
+    time_zone: Text = ""
+    locale: Text = ""
+
+    def edit(self) -> SubscriptionEdit:
+        """What the form changes."""
+        fields = self.model_dump(mode="json", include=set(SCHEDULE))
+        given = {name: value for name, value in fields.items() if value not in {None, ""}}
+        if self.weekday.isdecimal():
+            given["weekday"] = int(self.weekday)
+        return SubscriptionEdit(fields=given, unset=tuple(name for name in SCHEDULE if name not in given))
+
+
+SCHEDULE = tuple(_Schedule.model_fields)
+
+
+class _New(_Schedule):
+    """The form of a new subscription."""
+
+    subscription: Annotated[Text, Field(min_length=1, max_length=500)]
+
+
+def _read_people(request: Request) -> Shown:
+    """Users in the order of their ids, or those that the address names."""
+    asked, may_act = request.query_params, request.state.viewer.may_act
+    after, users = asked.get("after") or None, Users(console_of(request).reading.firestore)
     if after is not None and not is_document_id(after):
         raise HTTPException(HTTPStatus.BAD_REQUEST, "A page begins after a user's id.")
-    users = Users(console.session.firestore).page(after=after, limit=_USERS_A_PAGE + 1)
-    has_more = len(users) > _USERS_A_PAGE
-    shown = users[:_USERS_A_PAGE]
-    return _list(request, shown, is_first=after is None, following=shown[-1].id if has_more else None)
-
-
-@form_action
-def find(request: Request, form: Form) -> Response:
-    """Find a user by id or by address. It is a form, so that no address is in the address of a page."""
-    wanted, users = form.text("who"), Users(console_of(request).session.firestore)
-    found = users.with_address(wanted, limit=_USERS_A_PAGE) if "@" in wanted else []
-    if not found and is_document_id(wanted) and (user := users.find(wanted)):
-        found = [user]
-    if len(found) == 1:
-        return RedirectResponse(f"/people/{part(found[0].id)}", HTTPStatus.SEE_OTHER)
-    return _list(request, found, following=None, is_search=True)
-
-
-def _list(
-    request: Request, users: list[User], *, following: str | None, is_first: bool = True, is_search: bool = False
-) -> Response:
-    shows_addresses = request.state.viewer.may_act
-    rows = [
-        {"id": each.id, "active": each.active, "email": each.email if shows_addresses else "", "problem": each.problem}
-        for each in users
-    ]
-    return console_of(request).view.page(
-        request,
-        "people.html",
-        users=rows,
-        first=None if is_first else "/people",
-        following=following,
-        is_search=is_search,
+    if named := asked.get("ids"):
+        found = users.of_ids(named.split()[:_USERS_A_PAGE])
+    else:
+        found = users.page(after=after, limit=_USERS_A_PAGE + 1)
+    shown = found[:_USERS_A_PAGE]
+    return Shown(
+        template="people.html",
+        reads=len(shown) + 1,
+        context={
+            "users": [
+                {"id": each.id, "active": each.active, "email": each.email if may_act else "", "problem": each.problem}
+                for each in shown
+            ],
+            "is_search": bool(named),
+            **page_links("/people", after=after, following=shown[-1].id if len(found) > _USERS_A_PAGE else None),
+        },
     )
 
 
-def show_person(request: Request) -> Response:
+def _read_person(request: Request) -> Shown:
     """One user, with all subscriptions and the latest deliveries."""
-    console, now = console_of(request), datetime.now(UTC)
-    session = console.session
+    now, session, may_act = datetime.now(UTC), console_of(request).reading, request.state.viewer.may_act
     user = Users(session.firestore).get(_id(request, "user"))
-    subscriptions = Subscriptions(session.firestore, session.defaults).of_user(user.id)
-    deliveries = Deliveries(session.firestore).find(DeliveryFilter(user_id=user.id), limit=_DELIVERIES_SHOWN)
-    mails = MailRecords(session.firestore).of(deliveries)
-    shows_addresses = request.state.viewer.may_act
-    last = {each.subscription_id: each for each in reversed(deliveries)}
-    return console.view.page(
-        request,
-        "person.html",
-        user=user_row(
-            user, subscriptions, deliveries[0] if deliveries else None, now=now, with_addresses=shows_addresses
-        ),
-        why_not=explain_user(user, subscriptions, now=now),
-        subscriptions=[
-            subscription_row(
-                each,
-                last.get(each.id),
-                now=now,
-                mail=mails.get(last[each.id].id) if each.id in last else None,
-                with_addresses=shows_addresses,
-            )
-            | _recipients(each, user, shows_addresses=shows_addresses)
-            for each in subscriptions
-        ],
-        deliveries=[delivery_row(each, mails.get(each.id)) for each in deliveries],
-        kinds=previews.known_kinds(),
-        cadences=[each.value for each in Cadence],
-        locales=previews.languages(),
+    parts = read_parts(
+        {
+            "subscriptions": lambda: Subscriptions(session.firestore, session.defaults).of_user(user.id),
+            "deliveries": lambda: _latest_deliveries(session, user.id),
+        }
     )
+    subscriptions = parts.read.get("subscriptions", [])
+    deliveries, mails = parts.read.get("deliveries", ([], {}))
+    last = {each.subscription_id: each for each in reversed(deliveries)}
+    return Shown(
+        template="person.html",
+        reads=2 + len(subscriptions) + 2 * len(deliveries),
+        context={
+            "user": user_row(
+                user, subscriptions, deliveries[0] if deliveries else None, now=now, with_addresses=may_act
+            ),
+            "why_not": "" if parts.failed else explain_user(user, subscriptions, now=now),
+            "failed": parts.failed,
+            "subscriptions": [
+                subscription_row(
+                    each,
+                    last.get(each.id),
+                    now=now,
+                    mail=mails.get(last[each.id].id) if each.id in last else None,
+                    with_addresses=may_act,
+                )
+                | _recipients(each, user, shows_addresses=may_act)
+                for each in subscriptions
+            ],
+            "deliveries": [delivery_row(each, mails.get(each.id)) for each in deliveries],
+            "kinds": previews.known_kinds(),
+            "cadences": [each.value for each in Cadence],
+            "locales": previews.languages(),
+            "schedule_names": SCHEDULE,
+        },
+    )
+
+
+def _latest_deliveries(session: Session, user_id: str) -> tuple[list[Delivery], dict[str, MailRecord]]:
+    deliveries = Deliveries(session.firestore).find(DeliveryFilter(user_id=user_id), limit=_DELIVERIES_SHOWN)
+    return deliveries, MailRecords(session.firestore).of(deliveries)
 
 
 def _recipients(subscription: Subscription, user: User, *, shows_addresses: bool) -> dict[str, Any]:
@@ -130,20 +187,21 @@ def _recipients(subscription: Subscription, user: User, *, shows_addresses: bool
     }
 
 
-@form_action
+@form_action(_read_person)
 def add(request: Request, form: Form) -> Response:
     """Make a subscription."""
-    console, user_id = console_of(request), _id(request, "user")
-    subscription_id = form.text("subscription")
-    if not is_document_id(subscription_id):
-        raise HTTPException(HTTPStatus.BAD_REQUEST, "The new subscription needs an id, such as weekly-summary.")
+    console, user_id, asked = console_of(request), _id(request, "user"), form.read(_New)
+    if not is_document_id(asked.subscription):
+        raise FormRefused("Nothing was done: see below.", {"subscription": "An id, such as weekly-summary."})
+    _check_kind(asked.kind)
     user = Users(console.session.firestore).get(user_id)
-    with recorded(request, "Add subscription", f"{user_id}/{subscription_id}"):
-        _carry_out(lambda: _changes(console).add(user, subscription_id, _edit(form)))
-    return _back(request, "saved")
+    with recorded(request, "Add subscription", f"{user_id}/{asked.subscription}") as action:
+        _carry_out(lambda: _changes(console).add(user, asked.subscription, asked.edit()))
+        action.outcome = "The subscription is saved."
+    return _back(request)
 
 
-@form_action
+@form_action(_read_person)
 def change(request: Request, form: Form) -> Response:
     """Pause, resume, edit or remove a subscription, or send its report now."""
     act = _ACTS.get(request.path_params["act"])
@@ -153,39 +211,51 @@ def change(request: Request, form: Form) -> Response:
 
 
 def _pause(request: Request, form: Form) -> Response:
-    console, (user_id, subscription_id) = console_of(request), _path(request)
+    console, (user_id, subscription_id), asked = console_of(request), _path(request), form.read(_Pause)
     until = None
-    if text := form.text("until"):
+    if asked.until:
         user = Users(console.session.firestore).get(user_id)
-        until = _carry_out(lambda: parse_end(text, user.time_zone, datetime.now(UTC)))
-    with recorded(request, "Pause subscription", f"{user_id}/{subscription_id}", note=form.text("note")):
-        _changes(console).pause(user_id, subscription_id, until=until)
-    return _back(request, "paused")
+        until = _carry_out(lambda: parse_end(asked.until, user.time_zone, datetime.now(UTC)))
+    with recorded(request, "Pause subscription", f"{user_id}/{subscription_id}", note=asked.note) as action:
+        _, changed = _changes(console).pause(user_id, subscription_id, until=until)
+        action.outcome = "The subscription is paused." if changed else "It was paused already."
+    return _back(request)
 
 
 def _resume(request: Request, form: Form) -> Response:
     console, (user_id, subscription_id) = console_of(request), _path(request)
-    with recorded(request, "Resume subscription", f"{user_id}/{subscription_id}", note=form.text("note")):
-        _changes(console).resume(user_id, subscription_id)
-    return _back(request, "resumed")
+    with recorded(request, "Resume subscription", f"{user_id}/{subscription_id}", note=form.read(_Why).note) as action:
+        _, changed = _changes(console).resume(user_id, subscription_id)
+        action.outcome = "The subscription is resumed." if changed else "It was not paused."
+    return _back(request)
 
 
 def _save(request: Request, form: Form) -> Response:
-    console, (user_id, subscription_id) = console_of(request), _path(request)
+    console, (user_id, subscription_id), asked = console_of(request), _path(request), form.read(_Schedule)
+    session, edit, now = console.session, asked.edit(), datetime.now(UTC)
+
+    def decide(stored: StoredSubscription) -> Mapping[str, Any]:
+        current = subscription_row(stored.subscription, None, now=now)
+        form.refuse_if_changed({name: current[name] for name in SCHEDULE})
+        if asked.kind != current["kind"]:
+            _check_kind(asked.kind)
+        return edited_fields(stored.user, stored.subscription, stored.document, edit, session.defaults, now=now)
+
     with recorded(request, "Change subscription", f"{user_id}/{subscription_id}") as action:
-        _, changed = _carry_out(lambda: _changes(console).edit(user_id, subscription_id, _edit(form)))
-        action.outcome = "changed" if changed else "nothing had to be changed"
-    return _back(request, "saved" if changed else "unchanged")
+        _, changed = _carry_out(lambda: _changes(console).change(user_id, subscription_id, decide))
+        action.outcome = "The subscription is saved." if changed else "Nothing had to be changed."
+    return _back(request)
 
 
 def _remove(request: Request, form: Form) -> Response:
-    console, (user_id, subscription_id) = console_of(request), _path(request)
-    if form.text("confirm") != subscription_id:
-        raise HTTPException(HTTPStatus.BAD_REQUEST, "Nothing was removed: type the subscription's id to remove it.")
+    console, (user_id, subscription_id), asked = console_of(request), _path(request), form.read(_Remove)
+    if asked.confirm != subscription_id:
+        raise FormRefused("Nothing was removed: see below.", {"confirm": "Type the subscription's id to remove it."})
     found = Subscriptions(console.session.firestore, console.session.defaults).find(user_id, subscription_id)
-    with recorded(request, "Remove subscription", f"{user_id}/{subscription_id}", note=form.text("note")):
+    with recorded(request, "Remove subscription", f"{user_id}/{subscription_id}", note=asked.note) as action:
         _changes(console).remove(found)
-    return _back(request, "removed")
+        action.outcome = "The subscription is removed."
+    return _back(request)
 
 
 def _send(request: Request, form: Form) -> Response:
@@ -193,7 +263,7 @@ def _send(request: Request, form: Form) -> Response:
     session = console.session
     user = Users(session.firestore).get(user_id)
     found = Subscriptions(session.firestore, session.defaults).find(user_id, subscription_id)
-    with recorded(request, "Send report now", f"{user_id}/{subscription_id}", note=form.text("note")) as action:
+    with recorded(request, "Send report now", f"{user_id}/{subscription_id}", note=form.read(_Why).note) as action:
         sending = send_now(
             user,
             found,
@@ -203,16 +273,15 @@ def _send(request: Request, form: Form) -> Response:
             now=datetime.now(UTC),
         )
         action.outcome = f"enqueued as {sending.delivery_id}"
-    return RedirectResponse(f"/deliveries/{part(sending.delivery_id)}", HTTPStatus.SEE_OTHER)
+    return done(request, f"/deliveries/{part(sending.delivery_id)}")
 
 
 def _send_test(request: Request, form: Form) -> Response:
-    console, (user_id, subscription_id) = console_of(request), _path(request)
-    address = form.text("address")
+    console, (user_id, subscription_id), asked = console_of(request), _path(request), form.read(_Test)
     with recorded(request, "Send test", f"{user_id}/{subscription_id}") as action:
-        sent = send_test_report(console.session, user_id, subscription_id, address)
-        action.outcome = f"nothing was sent: {sent.nothing.why}" if sent.nothing else "sent"
-    return _back(request, "test-empty" if sent.nothing else "test-sent")
+        sent = send_test_report(console.session, user_id, subscription_id, asked.address)
+        action.outcome = f"Nothing was sent: {sent.nothing.why}" if sent.nothing else "The test is sent."
+    return _back(request)
 
 
 def show_preview(request: Request) -> Response:
@@ -251,17 +320,9 @@ def _period(user: User, subscription: Subscription, text: str) -> Period:
     return report_about(schedule, _carry_out(lambda: parse_period(text, schedule.time_zone)))
 
 
-def _edit(form: Form) -> SubscriptionEdit:
-    """The fields of a form: one that is left empty goes back to its default."""
-    fields: dict[str, Any] = {name: form.text(name) for name in _TEXTS if form.text(name)}
-    for name in _NUMBERS:
-        if text := form.text(name):
-            if not text.isdecimal():
-                raise OperatorError(f"{name}: a number.")
-            fields[name] = int(text)
-    if weekday := fields.get("weekday"):
-        fields["weekday"] = int(weekday) if weekday.isdecimal() else weekday
-    return SubscriptionEdit(fields=fields, unset=tuple(name for name in (*_TEXTS, *_NUMBERS) if name not in fields))
+def _check_kind(kind: str) -> None:
+    if kind not in previews.known_kinds():
+        raise FormRefused("Nothing was done: see below.", {"kind": "There is no such kind."})
 
 
 def _changes(console: Console) -> SubscriptionChanges:
@@ -286,8 +347,8 @@ def _path(request: Request) -> tuple[str, str]:
     return _id(request, "user"), _id(request, "subscription")
 
 
-def _back(request: Request, notice: str) -> Response:
-    return RedirectResponse(link(f"/people/{part(_id(request, 'user'))}", notice=notice), HTTPStatus.SEE_OTHER)
+def _back(request: Request) -> Response:
+    return done(request, f"/people/{part(_id(request, 'user'))}")
 
 
 _ACTS = {
@@ -301,9 +362,8 @@ _ACTS = {
 
 _OF_ONE = "/people/{user}/subscriptions/{subscription}"
 ROUTES = [
-    Route("/people", list_people),
-    Route("/people/find", find, methods=["POST"]),
-    Route("/people/{user}", show_person),
+    Route("/people", live(_read_people)),
+    Route("/people/{user}", live(_read_person)),
     Route("/people/{user}/subscriptions", add, methods=["POST"]),
     Route(f"{_OF_ONE}/preview", show_preview),
     Route(f"{_OF_ONE}/preview/mail", preview_mail),

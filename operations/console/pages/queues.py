@@ -3,81 +3,100 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from operations.console.console import Console, console_of, recorded
-from operations.console.form import Form, form_action
+from operations.console.console import Console, console_of, done, recorded
+from operations.console.form import Form, FormRefused, Note, Text, form_action
+from operations.console.live import live
 from operations.console.queue_rows import read_queues
-from operations.console.view import link
+from operations.console.readings import Shown
 from operations.queues.queue_change import QueueSettings, check_change, differences, warnings
 
 _TASKS_SHOWN = 50
 
 
-def show_queues(request: Request) -> Response:
+class _Why(BaseModel):
+    """The form that pauses or resumes a queue."""
+
+    note: Note = ""
+
+
+class _Settings(_Why):
+    """The form that changes a queue."""
+
+    rate: Annotated[float, Field(gt=0, le=500, allow_inf_nan=False)]
+    concurrent: Annotated[int, Field(ge=1, le=5_000)]
+
+
+class _Task(BaseModel):
+    """The form that runs a task."""
+
+    task: Annotated[Text, Field(min_length=1, max_length=500)]
+
+
+def _read(request: Request) -> Shown:
     """All report queues."""
-    session, now = console_of(request).session, datetime.now(UTC)
-    return console_of(request).view.page(
-        request,
-        "queues.html",
-        found=read_queues(session, tasks_shown=_TASKS_SHOWN, now=now),
-        shown=_TASKS_SHOWN,
-    )
+    found = read_queues(console_of(request).reading, tasks_shown=_TASKS_SHOWN, now=datetime.now(UTC))
+    return Shown(template="queues.html", context={"found": found, "shown": _TASKS_SHOWN})
 
 
-@form_action
+@form_action(_read)
 def change(request: Request, form: Form) -> Response:
     """Pause or resume a queue, change its rate, or run one of its tasks now."""
     console = console_of(request)
     queue = request.path_params["queue"]
-    if queue not in console.session.target.queues:
-        raise HTTPException(HTTPStatus.NOT_FOUND)
     act = _ACTS.get(request.path_params["act"])
-    if act is None:
+    if queue not in console.session.target.queues or act is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
-    return RedirectResponse(link("/queues", notice=act(request, console, queue, form)), HTTPStatus.SEE_OTHER)
+    act(request, console, queue, form)
+    return done(request, "/queues")
 
 
-def _pause(request: Request, console: Console, queue: str, form: Form) -> str:
-    with recorded(request, "Pause queue", queue, note=form.text("note")):
+def _pause(request: Request, console: Console, queue: str, form: Form) -> None:
+    with recorded(request, "Pause queue", queue, note=form.read(_Why).note) as action:
+        before = console.session.queues.show(queue)["state"]
         console.session.queues.pause(queue)
-    return "queue-paused"
+        action.outcome = (
+            "it was paused already"
+            if before == "paused"
+            else "The queue is paused: its tasks wait until it is resumed."
+        )
 
 
-def _resume(request: Request, console: Console, queue: str, form: Form) -> str:
-    with recorded(request, "Resume queue", queue, note=form.text("note")):
+def _resume(request: Request, console: Console, queue: str, form: Form) -> None:
+    with recorded(request, "Resume queue", queue, note=form.read(_Why).note) as action:
         console.session.queues.resume(queue)
-    return "queue-resumed"
+        action.outcome = "The queue is running."
 
 
-def _set(request: Request, console: Console, queue: str, form: Form) -> str:
-    try:
-        wanted = QueueSettings(rate=float(form.text("rate")), concurrent=int(form.text("concurrent")))
-    except ValueError:
-        raise HTTPException(HTTPStatus.BAD_REQUEST, "Rate and concurrency are numbers: nothing was changed.") from None
+def _set(request: Request, console: Console, queue: str, form: Form) -> None:
+    asked = form.read(_Settings)
+    wanted = QueueSettings(rate=asked.rate, concurrent=asked.concurrent)
     before = console.session.queues.settings(queue)
+    form.refuse_if_changed({"rate": before.rate, "concurrent": before.concurrent})
     check_change(before, wanted)
     changed = differences(before, wanted)
     if not changed:
-        return "queue-unchanged"
-    with recorded(request, "Change queue", queue, note=form.text("note")) as action:
+        raise FormRefused("Nothing was done: the queue is set so already.")
+    with recorded(request, "Change queue", queue, note=asked.note) as action:
         console.session.queues.change(queue, wanted)
-        action.outcome = "; ".join([_said(changed), *warnings(changed, worker_max_attempts=None)])
-    return "queue-changed"
+        action.outcome = "; ".join(
+            [f"The queue is changed: {_said(changed)}", *warnings(changed, worker_max_attempts=None)]
+        )
 
 
-def _run_task(request: Request, console: Console, queue: str, form: Form) -> str:
-    task = form.text("task")
+def _run_task(request: Request, console: Console, queue: str, form: Form) -> None:
+    task = form.read(_Task).task
     with recorded(request, "Run task now", f"{queue}/{task}") as action:
+        action.outcome = "The task is on its way."
         if console.session.queues.run_task(queue, task) is None:
-            action.outcome = "the queue does not hold it any more"
-            return "task-gone"
-    return "task-run"
+            action.outcome = "The queue does not hold this task any more."
 
 
 def _said(changed: Mapping[str, tuple[Any, Any]]) -> str:
@@ -86,4 +105,4 @@ def _said(changed: Mapping[str, tuple[Any, Any]]) -> str:
 
 _ACTS = {"pause": _pause, "resume": _resume, "set": _set, "run-task": _run_task}
 
-ROUTES = [Route("/queues", show_queues), Route("/queues/{queue}/{act}", change, methods=["POST"])]
+ROUTES = [Route("/queues", live(_read)), Route("/queues/{queue}/{act}", change, methods=["POST"])]

@@ -19,6 +19,7 @@ from functions.shared.records.dead_letter import DeadLetterReason
 from functions.shared.records.delivery import DeliveryState
 from functions.shared.records.run import RUN_COUNTERS
 from functions.shared.records.subscription import ADDRESS_LISTS
+from operations.console.static_files import PATHS
 from operations.operator_actions import OperatorActions
 from operations.releases.running_versions import project_version
 from operations.session import Session
@@ -41,7 +42,7 @@ class Browser:
         return requests.get(self.url + path, headers=headers, timeout=_SECONDS, allow_redirects=False)
 
     def token(self, path: str = "/queues") -> str:
-        found = re.search(r'name="token" value="([0-9a-f]+)"', self.get(path).text)
+        found = re.search(r'name="token" value="([0-9a-f-]+)"', self.get(path).text)
         assert found is not None
         return found[1]
 
@@ -52,12 +53,38 @@ class Browser:
     def act(self, path: str, *, page: str = "/queues", **fields: Any) -> requests.Response:
         return self.post(path, {"token": self.token(page), **fields})
 
+    def confirmed(self, act: str, **fields: Any) -> dict[str, Any]:
+        """The fields of the form that begins an act with dead letters, as the page that asks first has them."""
+        asked = self.act(f"/dead-letters/{act}/confirm", page="/dead-letters", **fields)
+        assert asked.status_code == HTTPStatus.OK, asked.text
+        form = asked.text.partition(f'action="/dead-letters/{act}/begin"')[2]
+        found: dict[str, Any] = {"id": []}
+        for name, value in re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form):
+            if name == "id":
+                found["id"].append(html.unescape(value))
+            else:
+                found[name] = html.unescape(value)
+        return found
+
+    def begin(self, act: str, fields: dict[str, Any], **typed: str) -> requests.Response:
+        """Begin an act with dead letters that was confirmed."""
+        return self.post(f"/dead-letters/{act}/begin", {**fields, **typed})
+
+    def came_to(self, answer: requests.Response) -> str:
+        """What the page says that a form has come to."""
+        assert answer.status_code == HTTPStatus.SEE_OTHER, answer.text
+        said = re.search(
+            r'<p class="message[^"]*" role="status">(.*?)</p>', self.get(answer.headers["Location"]).text, re.S
+        )
+        assert said is not None
+        return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", said[1])).strip()
+
     def finished_job(self, answer: requests.Response) -> str:
         """The page of a job, once it is done."""
         assert answer.status_code == HTTPStatus.SEE_OTHER, answer.text
         while True:
             page = self.get(answer.headers["Location"]).text
-            if "data-live" not in page:
+            if re.search(r"(Done|Stopped|Cut short):", page):
                 return page
             time.sleep(0.05)
 
@@ -221,7 +248,7 @@ def test_what_is_no_form_is_refused(console: Browser, body: bytes) -> None:
 
 
 def test_every_answer_has_a_strict_policy(console: Browser) -> None:
-    for path in ("/", "/nothing", "/static/console.css", "/kinds/activity/mail"):
+    for path in ("/", "/nothing", PATHS["console.css"], "/kinds/activity/mail"):
         headers = console.get(path).headers
         assert "default-src 'none'" in headers["Content-Security-Policy"], path
         assert "script-src 'unsafe-inline'" not in headers["Content-Security-Policy"], path
@@ -266,9 +293,7 @@ def test_it_replays_what_is_ticked_after_it_has_said_what_would_happen(console: 
     assert "Replay 1 dead letter?" in asked.text
     assert "its delivery is back in the queue" in asked.text
     assert project.everything() == before
-    page = console.finished_job(
-        console.act("/dead-letters/replay/begin", page="/dead-letters", id=[first], note="mended")
-    )
+    page = console.finished_job(console.begin("replay", console.confirmed("replay", id=[first]), note="mended"))
     assert "Done" in page
     assert project.letter(first)["state"] == "replayed"
     assert project.letter(second)["state"] == "open"
@@ -282,10 +307,10 @@ def test_all_that_match_are_those_that_the_server_counted(console: Browser, proj
     project.dead_letter("other", cause="b" * 32)
     listed = console.get(f"/dead-letters?cause={'a' * 32}").text
     assert "Replay all 60…" in listed
-    chosen = {"scope": "all", "filters": f"state=open&cause={'a' * 32}", "note": "not wanted"}
+    chosen = {"scope": "all", "filters": f"state=open&cause={'a' * 32}"}
     asked = console.act("/dead-letters/dismiss/confirm", **chosen)
     assert "Dismiss 60 dead letters?" in asked.text
-    console.finished_job(console.act("/dead-letters/dismiss/begin", **chosen))
+    console.finished_job(console.begin("dismiss", console.confirmed("dismiss", **chosen), note="not wanted"))
     states = [each.to_dict()["state"] for each in project.database.collection("dead_letters").stream()]
     assert sorted(states) == ["dismissed"] * 60 + ["open"]
     assert {
@@ -300,20 +325,20 @@ def test_a_second_mail_needs_words(console: Browser, project: Project) -> None:
     project.set_delivery(letter, reason="unknown-outcome")
     assert "send twice" in console.act("/dead-letters/replay/confirm", page="/dead-letters", id=[letter]).text
     before = project.everything()
-    refused = console.act("/dead-letters/replay/begin", page="/dead-letters", id=[letter], second_mail="yes")
+    refused = console.begin("replay", console.confirmed("replay", id=[letter]), second_mail="yes", note="kept")
     assert refused.status_code == HTTPStatus.BAD_REQUEST
+    assert 'value="kept"' in refused.text
     assert project.everything() == before
-    console.finished_job(
-        console.act("/dead-letters/replay/begin", page="/dead-letters", id=[letter], second_mail="Send twice")
-    )
+    console.finished_job(console.begin("replay", console.confirmed("replay", id=[letter]), second_mail="Send twice"))
     assert project.letter(letter)["state"] == "replayed"
 
 
 def test_nothing_ticked_does_nothing(console: Browser, project: Project) -> None:
     project.dead_letter()
     before = project.everything()
-    answer = console.act("/dead-letters/replay/begin", page="/dead-letters", scope="some")
+    answer = console.act("/dead-letters/replay/confirm", page="/dead-letters", scope="some")
     assert answer.status_code == HTTPStatus.BAD_REQUEST
+    assert "No dead letter is selected" in answer.text
     assert project.everything() == before
 
 
@@ -328,16 +353,39 @@ def test_it_holds_releases_and_changes_a_queue(console: Browser, project: Projec
     for wrong in ({"rate": "fast", "concurrent": "1"}, {"rate": "501", "concurrent": "1"}):
         assert console.act("/queues/reports/set", **wrong).status_code == HTTPStatus.BAD_REQUEST
     assert console.act("/queues/others/pause").status_code == HTTPStatus.NOT_FOUND
-    assert [each[1] for each in actions(project)][:3] == ["Change queue", "Change queue", "Pause queue"]
+    assert [each[1] for each in actions(project)] == ["Change queue", "Pause queue", "Resume queue"]
 
 
 def test_it_finds_a_user_by_address_and_keeps_the_address_out_of_addresses(console: Browser, project: Project) -> None:
     put_user(project)
-    found = console.act("/people/find", page="/people", who="Ada@customer.example")
+    found = console.act("/find", page="/people", q="Ada@customer.example")
     assert found.status_code == HTTPStatus.SEE_OTHER
     assert found.headers["Location"] == "/people/u1"
-    assert console.act("/people/find", page="/people", who="u1").headers["Location"] == "/people/u1"
-    assert "No user has" in console.act("/people/find", page="/people", who="none@customer.example").text
+    nobody = console.act("/find", page="/people", q="none@customer.example")
+    assert nobody.status_code == HTTPStatus.NOT_FOUND
+    assert "No user has this address" in nobody.text
+    put_user(project, "u2")
+    both = console.act("/find", page="/people", q="ada@customer.example").headers["Location"]
+    assert "@" not in unquote(both)
+    assert set(re.findall(r'href="/people/(u\d)"', console.get(both).text)) == {"u1", "u2"}
+
+
+def test_it_finds_whatever_an_id_names(console: Browser, project: Project) -> None:
+    put_run(project)
+    put_user(project)
+    letter = project.dead_letter()
+    project.set_delivery(letter, message_id="m-1", state="sent")
+    expected = {
+        "u1": "/people/u1",
+        letter: f"/deliveries/{quote(letter, safe='')}",
+        "m-1": f"/deliveries/{quote(letter, safe='')}",
+        "20261124T1300Z": "/runs/20261124T1300Z",
+    }
+    for wanted, page in expected.items():
+        assert console.act("/find", q=wanted).headers["Location"] == page
+        assert console.get(f"/find?q={quote(wanted, safe='')}").headers["Location"] == page
+    assert console.get("/find?q=none").status_code == HTTPStatus.NOT_FOUND
+    assert "at most 1,500 bytes" in console.act("/find", q="u" * 1501).text
 
 
 def test_it_shows_whom_a_report_goes_to_and_how_many_of_them_object(console: Browser, project: Project) -> None:
@@ -359,7 +407,7 @@ def test_it_changes_a_subscription(console: Browser, project: Project) -> None:
         shown: dict[str, Any] = project.reports("subscriptions", "show", "u1", "default", "--json").json
         return shown
 
-    assert console.act(f"{path}/pause", until="", note="on leave").headers["Location"] == "/people/u1?notice=paused"
+    assert "The subscription is paused." in console.came_to(console.act(f"{path}/pause", until="", note="on leave"))
     assert subscription()["paused_because"] == "operator"
     console.act(f"{path}/resume")
     assert subscription()["state"] == "scheduled"
@@ -375,7 +423,8 @@ def test_it_changes_a_subscription(console: Browser, project: Project) -> None:
     sent = console.act(f"{path}/send")
     assert sent.headers["Location"].startswith("/deliveries/u1%3Adefault%3A")
     assert len(project.queued()) == 1
-    assert project.delivery(unquote(sent.headers["Location"].removeprefix("/deliveries/"))) is not None
+    delivery = sent.headers["Location"].removeprefix("/deliveries/").partition("?")[0]
+    assert project.delivery(unquote(delivery)) is not None
 
 
 def test_a_delivery_tells_what_happens_next(console: Browser, project: Project) -> None:
@@ -432,6 +481,8 @@ def test_deliveries_are_filtered_and_paged_by_their_addresses(console: Browser, 
     assert walk("/deliveries?state=dead&reason=paused") == []
     assert len(walk("/deliveries?state=skipped&since=2026-11-24T14:30Z&until=2026-11-24T14:40Z")) == 5
     assert walk("/deliveries?user=u007&state=skipped") == [skipped[56]]
-    assert "name a user, a run or a state" in console.get("/deliveries?kind=activity").text
+    assert len(walk("/deliveries?kind=activity")) == 120
+    assert walk("/deliveries?kind=none") == []
+    assert [each.partition("%3A")[0] for each in walk("/deliveries")] == [f"u{n:03}" for n in range(119, -1, -1)]
     assert "name the user, too" in console.get("/deliveries?subscription=default&state=dead").text
     assert console.get("/deliveries?since=yesterday").status_code == HTTPStatus.BAD_REQUEST

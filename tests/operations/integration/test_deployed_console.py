@@ -45,7 +45,7 @@ class Caller:
         return requests.post(url, data=fields, headers=sent, timeout=_SECONDS, allow_redirects=False)
 
     def token(self, person: str) -> str:
-        found = re.search(r'name="token" value="([0-9a-f]+)"', self.get("/queues", person).text)
+        found = re.search(r'name="token" value="([0-9a-f-]+)"', self.get("/queues", person).text)
         assert found is not None
         return found[1]
 

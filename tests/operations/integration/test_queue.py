@@ -12,7 +12,7 @@ QUEUE_KEYS = {
         "state",
         "tasks",
         "more_tasks",
-        "failing",
+        *("failing", "waiting_since"),
         "rate",
         "burst",
         "concurrent",

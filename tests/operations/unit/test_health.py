@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from functions.shared.records.run import RUN_COUNTERS
-from operations.overview.health import find_concerns
+from operations.overview.backlog import Backlog
+from operations.overview.health import Outcomes, find_concerns
 
 NOW = datetime(2026, 11, 24, 13, 20, tzinfo=UTC)
 GOOD_RUN = {
@@ -15,9 +16,14 @@ GOOD_RUN = {
     "scheduled_for": NOW - timedelta(minutes=20),
     **dict.fromkeys(RUN_COUNTERS, 0),
 }
+QUEUE = {"queue": "reports", "state": "running", "rate": 10.0, "more_tasks": False, "failing": 0}
+DAILY = NOW - timedelta(hours=23)
 WELL: dict[str, Any] = {
     "runs": [GOOD_RUN],
+    "last_due": NOW - timedelta(minutes=20),
     "open_letters": 0,
+    "backlog": Backlog(),
+    "outcomes": Outcomes(sent=100, delivered=95, undelivered=2, complained=1),
     "queues": [{"queue": "reports", "state": "running"}],
     "alerts": [],
     "now": NOW,
@@ -31,14 +37,41 @@ def concerns(**changed: Any) -> list[tuple[str, str]]:
 def test_all_is_well() -> None:
     assert concerns() == []
     assert concerns(queues=[{"queue": "reports", "state": "running", "tasks": 40, "failing": 1}]) == []
+    assert concerns(queues=[{**QUEUE, "tasks": 40, "waiting_since": NOW - timedelta(minutes=10)}]) == []
+    assert concerns(queues=[{**QUEUE, "tasks": 40_000, "waiting_since": NOW - timedelta(hours=1)}]) == []
+    assert concerns(last_due=NOW - timedelta(minutes=10), runs=[{**GOOD_RUN, "scheduled_for": DAILY}]) == []
+    assert concerns(runs=[], outcomes=None) == []
     assert concerns(alerts=[{"alert": "old", "detail": "", "received_at": NOW - timedelta(hours=3)}]) == []
 
 
 @pytest.mark.parametrize(
     ("changed", "text", "path"),
     [
-        ({"runs": []}, "There was no run yet.", "/runs"),
-        ({"runs": [{**GOOD_RUN, "scheduled_for": NOW - timedelta(hours=3)}]}, "more than two hours ago", "/runs"),
+        (
+            {"runs": [{**GOOD_RUN, "scheduled_for": NOW - timedelta(hours=3)}]},
+            "The run that was due 20 minutes ago has not begun",
+            "/runs",
+        ),
+        (
+            {"outcomes": Outcomes(sent=60, delivered=0, undelivered=60, complained=0)},
+            "60 of 60 emails of the last 24 hours do not arrive: 100 %.",
+            "/#day",
+        ),
+        (
+            {"outcomes": Outcomes(sent=400, delivered=395, undelivered=5, complained=2)},
+            "2 of 400 emails of the last 24 hours were marked as spam: 0.5 %.",
+            "/#day",
+        ),
+        (
+            {"backlog": Backlog(500, NOW - timedelta(hours=30), "pending")},
+            "500 reports have waited for more than 2 hours, the oldest for 30 hours.",
+            "/deliveries?state=pending",
+        ),
+        (
+            {"queues": [{**QUEUE, "tasks": 40, "waiting_since": NOW - timedelta(hours=1)}]},
+            "Queue reports does not move: a task has waited for its turn for 60 minutes.",
+            "/queues",
+        ),
         ({"runs": [{**GOOD_RUN, "state": "failed", "errors": 2}]}, "failed: 2 errors", "/runs/20261124T1300Z"),
         ({"runs": [{**GOOD_RUN, "lost": 1}]}, "gave 1 reports up", "/runs/20261124T1300Z"),
         ({"runs": [{**GOOD_RUN, "malformed": 3}]}, "3 subscriptions", "/runs/20261124T1300Z"),

@@ -9,18 +9,18 @@ import pytest
 from operations.console.kept_figures import KeptFigures
 from tests.support import PATIENCE_SECONDS
 
-FRESH_SECONDS, SHOWN_SECONDS = 8, 60
+FRESH_SECONDS = 8
 
 
 class Counting:
     """Counts how often it was read; says when it is read, and may wait."""
 
-    def __init__(self, *, shown_seconds: float | None = SHOWN_SECONDS) -> None:
+    def __init__(self, *, waits: bool = True) -> None:
         self.now = 0.0
         self.begun = self.count = 0
         self.may_end = threading.Event()
         self.may_end.set()
-        self.figures = KeptFigures(fresh_seconds=FRESH_SECONDS, shown_seconds=shown_seconds, clock=lambda: self.now)
+        self.figures = KeptFigures(fresh_seconds=FRESH_SECONDS, waits=waits, clock=lambda: self.now)
 
     def read(self) -> int:
         self.begun += 1
@@ -49,22 +49,11 @@ def test_fresh_ones_are_not_counted_again() -> None:
     assert (counting.get(), counting.count) == (1, 1)
 
 
-def test_older_ones_are_shown_while_they_are_counted_once() -> None:
+def test_for_older_ones_the_caller_waits() -> None:
     counting = Counting()
     counting.get()
     counting.now = FRESH_SECONDS + 1
-    counting.may_end.clear()
-    assert (counting.get(), counting.get()) == (1, 1)
-    counting.may_end.set()
-    wait_for(lambda: counting.get() == 2)
-    assert counting.count == 2
-
-
-def test_for_too_old_ones_the_caller_waits() -> None:
-    counting = Counting()
-    counting.get()
-    counting.now = SHOWN_SECONDS + 1
-    assert counting.get() == 2
+    assert (counting.get(), counting.count) == (2, 2)
 
 
 def test_after_a_change_the_caller_waits() -> None:
@@ -89,7 +78,7 @@ def test_what_was_counted_before_a_change_is_not_shown_after_it() -> None:
 
 
 def test_no_caller_waits_where_none_is_to() -> None:
-    counting = Counting(shown_seconds=None)
+    counting = Counting(waits=False)
     counting.may_end.clear()
     assert (counting.get(), counting.get()) == (None, None)
     counting.may_end.set()
@@ -103,7 +92,7 @@ def test_no_caller_waits_where_none_is_to() -> None:
 
 
 def test_after_a_change_older_ones_are_shown_where_no_caller_waits() -> None:
-    counting = Counting(shown_seconds=None)
+    counting = Counting(waits=False)
     wait_for(lambda: counting.get() == 1)
     counting.may_end.clear()
     counting.figures.forget()
@@ -124,7 +113,7 @@ def test_a_count_that_fails_is_tried_again() -> None:
 
 
 def test_a_count_for_which_no_caller_waits_fails_for_the_next_one() -> None:
-    counting = Counting(shown_seconds=None)
+    counting = Counting(waits=False)
 
     def is_told() -> bool:
         try:

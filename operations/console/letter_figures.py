@@ -1,0 +1,51 @@
+"""How many dead letters there are of each cause, counted again when one has changed."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from operations.dead_letters.dead_letters import DeadLetters
+from operations.dead_letters.letter_causes import CauseCount
+from operations.dead_letters.letter_filter import LetterFilter
+
+_MOST_FILTERS = 50
+
+
+class LetterCounts(NamedTuple):
+    """Dead letters, counted.
+
+    Attributes:
+        total: all that a filter leaves.
+        causes: those of each cause, the most first.
+    """
+
+    total: int
+    causes: Sequence[CauseCount]
+
+
+class LetterFigures:
+    """Counts dead letters for all viewers. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[LetterFilter, tuple[str, LetterCounts]] = OrderedDict()
+
+    def get(self, letters: DeadLetters, wanted: LetterFilter, *, version: str) -> LetterCounts:
+        """The dead letters that a filter leaves.
+
+        Args:
+            letters: reads them.
+            wanted: which.
+            version: what `letters.newest_change()` has said just now.
+        """
+        with self._lock:
+            kept = self._kept.get(wanted)
+        if kept and kept[0] == version:
+            return kept[1]
+        counts = LetterCounts(letters.count(wanted), letters.causes(wanted))
+        with self._lock:
+            self._kept[wanted] = (version, counts)
+            while len(self._kept) > _MOST_FILTERS:
+                self._kept.popitem(last=False)
+        return counts
