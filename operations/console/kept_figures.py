@@ -2,9 +2,9 @@
 
 import math
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -14,7 +14,7 @@ class KeptFigures:
     Args:
         fresh_seconds: how long the figures are fresh: pages that are opened in several places count no more often.
         waits: whether a caller waits for fresh ones. Else old ones are shown while new ones are counted beside.
-        clock: seconds that only go forward.
+        clock: seconds of the time that documents have, which the local cloud can move.
     """
 
     def __init__(
@@ -22,7 +22,7 @@ class KeptFigures:
         *,
         fresh_seconds: float,
         waits: bool,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = lambda: datetime.now(UTC).timestamp(),
     ) -> None:
         self._fresh_seconds = fresh_seconds
         self._waits = waits

@@ -7,10 +7,10 @@ an index knows the newest change, that is asked for first.
 import math
 import secrets
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 MOST_READS_AN_HOUR = 4_000
@@ -67,10 +67,10 @@ class Readings:
     """The latest reading of each page, for all viewers. Safe for threads.
 
     Args:
-        clock: seconds that only go forward.
+        clock: seconds of the time that documents have, which the local cloud can move.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = lambda: datetime.now(UTC).timestamp()) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._readings: OrderedDict[Any, Reading] = OrderedDict()

@@ -18,7 +18,7 @@ from operations.deliveries.mail_records import mail_row
 from operations.errors import NotFound
 from operations.reading.similar_ids import did_you_mean
 
-SEARCHED = 500
+SEARCHED = 200
 """So many deliveries are read at most for one page of those that are meant."""
 
 _LISTED = (

@@ -38,7 +38,8 @@ THIS_AGAIN = replace(THIS, name="again")
         pytest.param(cold_start.measure, id="cold start"),
         pytest.param(lambda: emulators.measure(seconds=0.1), id="emulators"),
         pytest.param(
-            lambda: console.measure(deliveries=5_000, dead_letters=500, users=100, asked=2, tries=1), id="console"
+            lambda: console.measure(deliveries=5_000, dead_letters=500, users=100, asked=2, tries=1, hour_seconds=60),
+            id="console",
         ),
         pytest.param(lambda: side_by_side.measure(sizes=(600,), shares=(1, 2), dilation=2), id="side by side"),
     ],
