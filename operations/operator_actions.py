@@ -1,14 +1,16 @@
-"""Keeps who did what: each action of an operator in `operator_actions/`, written before it begins and again at its end.
+"""Keeps who did what, in the console or by `./reports`: each action of an operator in `operator_actions/`, written
+before it begins and again at its end.
 
 An action that was cut short has no outcome. Its document's id is the key of the form that asked for it, so that a form
 that is sent twice does one thing.
 """
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.errors import ChangedMeanwhile
@@ -82,6 +84,24 @@ class ActionInProgress:
     outcome: str = ""
 
 
+def said_changes(before: Mapping[str, Any], after: Mapping[str, Any], names: Iterable[str]) -> str:
+    """What has changed, for an outcome: `hour 8 to 9, cadence daily to weekly`; empty where nothing has.
+
+    Args:
+        before: the values before, by name.
+        after: the values after.
+        names: of those that are compared.
+    """
+    changed = (name for name in names if before[name] != after[name])
+    return ", ".join(f"{name} {_said(before[name])} to {_said(after[name])}" for name in changed)
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "none" if value is None else value.isoformat() if isinstance(value, datetime) else str(value)
+
+
 class OperatorActions:
     """Writes and reads the actions. Safe for threads.
 
@@ -133,8 +153,8 @@ class OperatorActions:
         progress = ActionInProgress()
         try:
             yield progress
-        except Exception as error:
-            progress.outcome = f"failed: {describe(error)[:500]}"
+        except BaseException as error:
+            progress.outcome = progress.outcome or f"failed: {describe(error)[:500] or type(error).__name__}"
             raise
         finally:
             ended = {"outcome": progress.outcome or "done", "ended_at": self._now()}
@@ -149,12 +169,19 @@ class OperatorActions:
         """A text that is another one when an action has begun or ended since: two reads."""
         return newest_change(self._database, OPERATOR_ACTIONS, ("began_at", "ended_at"))
 
-    def page(self, *, after: str | None, limit: int) -> Page[OperatorAction]:
+    def page(self, *, after: str | None, limit: int, text: str = "") -> Page[OperatorAction]:
         """Actions, the newest first.
 
         Args:
             after: the id of the action after which the page begins; None for the first page.
-            limit: how many at most.
+            limit: how many are read at most.
+            text: what they say, in any field and spelled in capitals or not; empty for all.
         """
+
+        def read(found: FoundDocument) -> OperatorAction | None:
+            action = OperatorAction.from_snapshot(found)
+            said = (action.who, action.action, action.subject, action.note, action.outcome)
+            return action if text.casefold() in "\n".join(said).casefold() else None
+
         newest_first = Query.of(OPERATOR_ACTIONS).order_by("began_at", descending=True)
-        return read_page(self._database, newest_first, after=after, limit=limit, read=OperatorAction.from_snapshot)
+        return read_page(self._database, newest_first, after=after, limit=limit, read=read)

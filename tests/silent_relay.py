@@ -11,10 +11,12 @@ class SilentRelay:
 
     Args:
         port: the server's, on 127.0.0.1.
+        most: it falls silent with the connection after so many; None for not by itself.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, most: int | None = None) -> None:
         self.is_silent = False
+        self._most = most
         self._server = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -27,6 +29,7 @@ class SilentRelay:
                 client, _ = self._listener.accept()
                 server = socket.create_connection(("127.0.0.1", self._server))
                 self._sockets += [client, server]
+                self.is_silent |= self._most is not None and len(self._sockets) > 1 + 2 * self._most
                 for one, other in ((client, server), (server, client)):
                     threading.Thread(target=self._pass_on, args=[one, other], daemon=True).start()
 
@@ -44,13 +47,14 @@ class SilentRelay:
 
 
 @contextlib.contextmanager
-def relaying(port: int) -> Iterator[SilentRelay]:
+def relaying(port: int, *, most: int | None = None) -> Iterator[SilentRelay]:
     """A relay to a server, until the end of the block.
 
     Args:
         port: the server's, on 127.0.0.1.
+        most: see SilentRelay.
     """
-    relay = SilentRelay(port)
+    relay = SilentRelay(port, most=most)
     try:
         yield relay
     finally:

@@ -23,6 +23,7 @@ from operations.commands.group import (
     document_id,
     moment,
     print_list,
+    recorded,
     session,
 )
 from operations.errors import ExitStatus, NotFound
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from functions.shared.records.dead_letter import StoredDeadLetter
     from operations.dead_letters.dead_letter_result import DeadLetterOutcome, DeadLetterResult
     from operations.dead_letters.dead_letters import DeadLetters
+    from operations.operator_actions import ActionInProgress
     from operations.session import Session
 
 app = typer.Typer(
@@ -191,7 +193,8 @@ def replay(
     def carry_out(letter: StoredDeadLetter) -> DeadLetterResult:
         return replay_one(letter.id, may_send_twice=yes or letter.id in unclear)
 
-    _do(letters, carry_out, absent, output, what="Replaying", dry_run=False)
+    with recorded(current, f"Replay {_count(letters)}", _meant(ids, reason=reason, since=since)) as action:
+        _do(letters, carry_out, absent, output, what="Replaying", dry_run=False, action=action)
 
 
 @app.command()
@@ -219,6 +222,8 @@ def dismiss(
         wanted=DeadLetterState.DISMISSED,
         in_state=DeadLetterState.OPEN,
         carry_out=lambda letter: dismissals.dismiss(letter.id, note=note),
+        meant=_meant(ids, reason=reason, since=since),
+        note=note,
     )
     _mark(current, selected, act, Output(as_json=as_json), ask=not ids, dry_run=dry_run, yes=yes)
 
@@ -256,6 +261,7 @@ def reopen(
         wanted=DeadLetterState.OPEN,
         in_state=DeadLetterState.DISMISSED,
         carry_out=lambda letter: dismissals.reopen(letter.id),
+        meant=_meant(ids, reason=reason, since=since),
     )
     _mark(current, selected, act, Output(as_json=as_json), ask=not ids, dry_run=dry_run, yes=yes)
 
@@ -298,6 +304,8 @@ class _StateChange:
         wanted: the state of the dead letters afterward.
         in_state: the state in which the command looks for dead letters if the operator names none.
         carry_out: changes one dead letter.
+        meant: the dead letters that the operator means, for the action log.
+        note: why.
     """
 
     verb: str
@@ -305,6 +313,8 @@ class _StateChange:
     wanted: DeadLetterState
     in_state: DeadLetterState
     carry_out: Callable[[StoredDeadLetter], DeadLetterResult]
+    meant: str
+    note: str = ""
 
 
 def _mark(
@@ -331,7 +341,8 @@ def _mark(
         return
     if letters and ask:
         confirm(output, f"{act.verb} {_count(letters)} on {current.target.description}", yes=yes)
-    _do(letters, act.carry_out, absent, output, what=act.what, dry_run=False, in_state=act.in_state)
+    with recorded(current, f"{act.verb.capitalize()} {_count(letters)}", act.meant, note=act.note) as action:
+        _do(letters, act.carry_out, absent, output, what=act.what, dry_run=False, in_state=act.in_state, action=action)
 
 
 def _select(
@@ -362,6 +373,12 @@ def _select(
     return letters, missing
 
 
+def _meant(ids: Sequence[str] | None, *, reason: DeadLetterReason | None, since: datetime | None) -> str:
+    """The dead letters that the operator means, for the action log."""
+    filters = {"reason": reason, "since": since and since.isoformat()}
+    return ", ".join(ids or [f"{name} {value}" for name, value in filters.items() if value]) or "all"
+
+
 def _absent(missing: Mapping[str, str], outcome: DeadLetterOutcome) -> list[DeadLetterResult]:
     from operations.dead_letters.dead_letter_result import DeadLetterResult
 
@@ -380,11 +397,15 @@ def _do(
     what: str,
     dry_run: bool,
     in_state: DeadLetterState = DeadLetterState.OPEN,
+    action: ActionInProgress | None = None,
 ) -> None:
     """Act on all the dead letters, and print the results. The exit status is 1 if an act failed."""
     done = in_parallel(letters, work, what=what, console=output.err)
     results = sorted([*done.results, *absent], key=lambda result: result.letter_id)
     counts = Counter(result.outcome.value for result in results)
+    if action is not None:
+        said = [f"{count} {name}" for name, count in counts.most_common()]
+        action.outcome = ", ".join([*said, *(["interrupted"] if done.interrupted else [])]) or "nothing done"
     if output.as_json:
         output.json(
             {

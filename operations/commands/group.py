@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +16,11 @@ from operations.output import Output, guard_logs
 from operations.time_args import parse_duration, parse_moment
 
 if TYPE_CHECKING:
+    from operations.operator_actions import ActionInProgress
     from operations.session import Session
+
+_RECORD_SECONDS = 5.0
+"""How long a command waits for the record of what it does."""
 
 
 class ListGroup(TyperGroup):
@@ -73,6 +77,33 @@ def session(ctx: typer.Context) -> Session:
         guard_logs()
         root.obj = Session(root.obj)
     return root.obj
+
+
+@contextmanager
+def recorded(current: Session, action: str, subject: str, *, note: str = "") -> Iterator[ActionInProgress]:
+    """Keep what the operator does, while it is done, for the console's page Actions. Where Firestore does not take the
+    record, the operator is told, and it is done all the same: a queue is to be paused also then.
+
+    Args:
+        current: the command's session.
+        action: what is done.
+        subject: what it is done to; without addresses.
+        note: why.
+    """
+    from google.api_core.exceptions import GoogleAPIError
+
+    from operations.failures import describe
+    from operations.operator_actions import ActionInProgress, OperatorActions
+    from operations.runs.sending import operator_name
+
+    log = OperatorActions(current.within(_RECORD_SECONDS).firestore)
+    with ExitStack() as stack:
+        try:
+            progress = stack.enter_context(log.record(operator_name(), action, subject=subject, note=note))
+        except GoogleAPIError as error:
+            Output().warn(f"The page Actions of the console will not have this: {describe(error)[:200]}")
+            progress = ActionInProgress()
+        yield progress
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from operations.commands.group import AsJson, DryRun, Yes, confirm, document_id, session
+from operations.commands.group import AsJson, DryRun, Yes, confirm, document_id, recorded, session
 from operations.errors import OperatorError
 from operations.output import Output, to_json
 from operations.parallel import progress
@@ -90,7 +90,11 @@ def erase(
         data.check(kept, with_document=with_document)
     if not is_nothing and not dry_run:
         confirm(output, f"erase what is kept of {user}{document} on {current.target.description}", yes=yes)
-        with progress(output.err, "Erasing", total=kept.total) as advance:
+        # A record with the user's id would be kept of the user.
+        with (
+            recorded(current, "Erase a user", "what the pipeline keeps"),
+            progress(output.err, "Erasing", total=kept.total) as advance,
+        ):
             left = data.erase(with_document=with_document, on_erased=advance)
     if as_json:
         output.json({"user_id": user, "dry_run": dry_run, "found": kept.counts, "left": left.counts})

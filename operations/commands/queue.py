@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from operations.commands.group import AsCsv, AsJson, DryRun, EveryRow, Limit, duration, session
+from operations.commands.group import AsCsv, AsJson, DryRun, EveryRow, Limit, duration, recorded, session
 from operations.errors import NotFound
 from operations.output import Output
 from operations.time_args import format_duration
 
 if TYPE_CHECKING:
+    from operations.queues.queue_change import QueueSettings
     from operations.session import Session
 
 app = typer.Typer(help="The report queues: show, hold, release, and set how fast they go.", no_args_is_help=True)
@@ -70,7 +71,8 @@ def pause(ctx: typer.Context, *, queue: QueueName = None) -> None:
     """Hold all tasks until the queue is resumed. Tasks can still be put in."""
     current = session(ctx)
     for name in _names(current, queue):
-        current.queues.pause(name)
+        with recorded(current, "Pause queue", name):
+            current.queues.pause(name)
         Output().say(f"{name} is paused: its tasks wait for reports queue resume.")
 
 
@@ -79,7 +81,8 @@ def resume(ctx: typer.Context, *, queue: QueueName = None) -> None:
     """Let the queue dispatch tasks again."""
     current = session(ctx)
     for name in _names(current, queue):
-        current.queues.resume(name)
+        with recorded(current, "Resume queue", name):
+            current.queues.resume(name)
         Output().say(f"{name} is running.")
 
 
@@ -117,7 +120,11 @@ def run_task(
     current = session(ctx)
     task = task.rpartition("/")[2]
     for name in _names(current, queue):
-        if row := current.queues.run_task(name, task):
+        if current.queues.find_task(name, task) is None:
+            continue
+        with recorded(current, "Run task now", f"{name}/{task}"):
+            row = current.queues.run_task(name, task)
+        if row:
             if as_json:
                 Output(as_json=True).json(row)
             else:
@@ -179,7 +186,7 @@ def set_(
         before = current.queues.settings(name)
         check_change(before, wanted)
         if changes := differences(before, wanted):
-            after = wanted if dry_run else current.queues.change(name, wanted)
+            after = wanted if dry_run else _change(current, name, wanted, changes)
             changes = {setting: (old, getattr(after, setting)) for setting, (old, _) in changes.items()}
             changed |= changes
         rows += [
@@ -199,6 +206,18 @@ def set_(
             "A new domain is ramped up: the next run lowers a rate above that of the day, and the next deployment sets "
             "that of its day."
         )
+
+
+def _change(
+    current: Session, queue: str, wanted: QueueSettings, changes: Mapping[str, tuple[Any, Any]]
+) -> QueueSettings:
+    from operations.operator_actions import said_changes
+
+    before, after = ({name: _plain(pair[which]) for name, pair in changes.items()} for which in (0, 1))
+    with recorded(current, "Change queue", queue) as action:
+        changed = current.queues.change(queue, wanted)
+        action.outcome = f"The queue is changed: {said_changes(before, after, changes)}"
+    return changed
 
 
 def _names(current: Session, queue: str | None) -> list[str]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from operations.commands.group import AsJson, Yes, confirm, session
+from operations.commands.group import AsJson, Yes, confirm, recorded, session
 from operations.output import Output
 
 
@@ -34,7 +34,8 @@ def resume_sending(
     if not as_json:
         output.fields(to_row(breaker))
     confirm(output, f"resume sending on {current.target.description}", yes=yes)
-    was_stopped = sending.resume(by=operator_name(), note=note)
+    with recorded(current, "Resume sending", "mail_breaker", note=note):
+        was_stopped = sending.resume(by=operator_name(), note=note)
     if as_json:
         output.fields(to_row(sending.breaker()))
     elif was_stopped:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from operations.commands.group import AsJson, document_id, mail_address, session
+from operations.commands.group import AsJson, document_id, mail_address, recorded, session
 from operations.escaping import shell_argument
 from operations.output import Output
 
@@ -71,15 +71,17 @@ def send(
     if by_next:
         require_next_version(which.kind)
     queue = current.queue_of(user_id)
-    sending = send_now(
-        whose,
-        which,
-        database=current.firestore,
-        defaults=current.defaults,
-        queue=queue,
-        now=datetime.now(UTC),
-        by_next=by_next,
-    )
+    with recorded(current, "Send report now", f"{user_id}/{which.id}") as action:
+        sending = send_now(
+            whose,
+            which,
+            database=current.firestore,
+            defaults=current.defaults,
+            queue=queue,
+            now=datetime.now(UTC),
+            by_next=by_next,
+        )
+        action.outcome = f"enqueued as {sending.delivery_id}"
     if as_json:
         output.json(
             {

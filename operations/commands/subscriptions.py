@@ -20,6 +20,7 @@ from operations.commands.group import (
     Yes,
     confirm,
     document_id,
+    recorded,
     refused_value,
     session,
 )
@@ -233,7 +234,8 @@ def add(
     _warn_of_user(output, whose)
     _warn_of_kind(output, fields["kind"])
     try:
-        added = _changes(current).add(whose, subscription, edit)
+        with recorded(current, "Add subscription", f"{user}/{subscription}"):
+            added = _changes(current).add(whose, subscription, edit)
     except InvalidEdit as error:
         raise _refused(error) from error
     _warn_of_days(output, added)
@@ -263,7 +265,9 @@ def set_(
     before = Subscriptions(current.firestore, current.defaults).find(user, subscription)
     _warn_of_kind(output, fields["kind"])
     try:
-        after, is_new = _changes(current).edit(user, before.id, edit)
+        with recorded(current, "Change subscription", f"{user}/{before.id}") as action:
+            after, is_new = _changes(current).edit(user, before.id, edit)
+            action.outcome = _said(before, after)
     except InvalidEdit as error:
         raise _refused(error) from error
     _warn_of_days(output, after)
@@ -294,7 +298,9 @@ def pause(
         zone = found.schedule(Users(current.firestore).find(user)).time_zone
         with refused_value("--until"):
             end = parse_end(until, zone, datetime.now(UTC))
-    paused, _ = _changes(current).pause(user, found.id, until=end)
+    with recorded(current, "Pause subscription", f"{user}/{found.id}") as action:
+        paused, _ = _changes(current).pause(user, found.id, until=end)
+        action.outcome = _said(found, paused)
     _print_changed(current, Output(as_json=as_json), paused, "Paused.")
 
 
@@ -316,7 +322,9 @@ def resume(
     wish = _THE_RECIPIENTS_WISH.get(found.paused_because) if found.paused_because else None
     if wish and found.is_paused(datetime.now(UTC)):
         confirm(output, f"resume {user}/{found.id}, which {wish}, on {current.target.description}", yes=yes)
-    resumed, is_new = _changes(current).resume(user, found.id)
+    with recorded(current, "Resume subscription", f"{user}/{found.id}") as action:
+        resumed, is_new = _changes(current).resume(user, found.id)
+        action.outcome = _said(found, resumed)
     _print_changed(current, output, resumed, "Resumed." if is_new else "It is not paused: nothing was changed.")
 
 
@@ -344,7 +352,8 @@ def remove(
             + ("its mail may still go out." if is_sending else "the worker skips it, and sends nothing.")
         )
     confirm(output, f"remove the subscription {user}/{found.id} on {current.target.description}", yes=yes)
-    _changes(current).remove(found)
+    with recorded(current, "Remove subscription", f"{user}/{found.id}"):
+        _changes(current).remove(found)
     if as_json:
         rows = list(map(delivery_row, unfinished))
         output.json({"user_id": user, "subscription_id": found.id, "removed": True, "unfinished_deliveries": rows})
@@ -411,6 +420,12 @@ def _changes(current: Session) -> SubscriptionChanges:
     from operations.subscriptions.subscription_changes import SubscriptionChanges
 
     return SubscriptionChanges(database=current.firestore, defaults=current.defaults)
+
+
+def _said(before: Subscription, after: Subscription) -> str:
+    from operations.subscriptions.subscription_changes import said_difference
+
+    return said_difference(before, after) or "nothing had to be changed"
 
 
 def _refused(error: InvalidEdit) -> typer.BadParameter:

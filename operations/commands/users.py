@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +12,7 @@ import typer
 
 from functions.shared.records.states import Enroll
 from operations.commands import personal_data
-from operations.commands.group import AsCsv, AsJson, EveryRow, Limit, WithAddresses, document_id, session
+from operations.commands.group import AsCsv, AsJson, EveryRow, Limit, WithAddresses, document_id, recorded, session
 from operations.commands.subscriptions import print_subscriptions, read_rows
 from operations.errors import NotFound
 from operations.output import Output
@@ -156,7 +157,8 @@ def import_(
     current = session(ctx)
     output = Output(as_json=as_json)
     users = read_users(file, current.defaults, kinds=known_kinds(), now=datetime.now(UTC))
-    with progress(output.err, "Importing", total=len(users)) as advance:
+    record = nullcontext() if dry_run else recorded(current, "Import users", f"{len(users):,} users")
+    with record, progress(output.err, "Importing", total=len(users)) as advance:
         done = import_users(current.firestore, users, dry_run=dry_run, advance=advance)
     output.fields({"dry_run": dry_run, **done._asdict()})
 

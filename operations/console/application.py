@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from operations.console import static_files
@@ -89,6 +89,7 @@ def make_application(
             Exception: _on_unexpected_error,
         },
     )
+    app.router.redirect_slashes = False
     control_url = target.variables.get("LOCAL_CONTROL_URL") if target.directory else None
     reading = session.within(PAGE_SECONDS)
     view = View(
@@ -136,6 +137,11 @@ def _error_page(request: Request, status: HTTPStatus, message: str) -> HTMLRespo
 def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     status = HTTPStatus(error.status_code)
+    path = request.scope["raw_path"].decode()
+    if status is HTTPStatus.NOT_FOUND and path.endswith("/") and not path.startswith("//"):
+        # Without the host: behind a proxy that ends TLS, Starlette takes the console's scheme to be http.
+        query = request.scope["query_string"].decode()
+        return RedirectResponse(path.rstrip("/") + (f"?{query}" if query else ""), HTTPStatus.PERMANENT_REDIRECT)
     text = "There is no such page." if status is HTTPStatus.NOT_FOUND else error.detail
     return _error_page(request, status, text)
 

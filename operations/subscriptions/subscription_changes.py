@@ -22,7 +22,12 @@ from functions.shared.records.subscription import (
 )
 from functions.shared.records.user import User
 from operations.errors import NotFound, OperatorError
+from operations.operator_actions import said_changes
 from operations.subscriptions.subscription_edit import SubscriptionEdit, added_fields, edited_fields
+from operations.subscriptions.subscriptions import subscription_row
+
+_FOLLOWS = frozenset({"schedule", "next_report_at", "reported_until", "resumed_at", "problem"})
+"""What follows from other fields, or from the time."""
 
 Decide = Callable[[StoredSubscription], Mapping[str, Any]]
 """Returns the fields to write; none for no change."""
@@ -192,3 +197,11 @@ class SubscriptionChanges:
                 f"{before.user_id}/{before.id}: {after.problem}. Correct it first: reports subscriptions set."
             )
         return fields
+
+
+def said_difference(before: Subscription, after: Subscription) -> str:
+    """What has changed between two readings of a subscription, for the action log, without addresses; empty where
+    nothing has."""
+    now = datetime.now(UTC)
+    was, became = (subscription_row(each, None, now=now) for each in (before, after))
+    return said_changes(was, became, (name for name in was if name not in _FOLLOWS))

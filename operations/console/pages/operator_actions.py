@@ -10,16 +10,24 @@ from operations.console.view import page_links
 from operations.operator_actions import OperatorActions
 
 _ACTIONS_A_PAGE = 50
+_SEARCHED = 500
+"""So many actions are searched for one page."""
 
 
 def _read(request: Request) -> Shown:
     """What operators did, the newest first."""
-    after = request.query_params.get("after") or None
-    page = OperatorActions(console_of(request).reading.firestore).page(after=after, limit=_ACTIONS_A_PAGE)
+    after, text = request.query_params.get("after") or None, request.query_params.get("q", "").strip()
+    read = _SEARCHED if text else _ACTIONS_A_PAGE
+    page = OperatorActions(console_of(request).reading.firestore).page(after=after, limit=read, text=text)
     return Shown(
         template="operator_actions.html",
-        reads=len(page.rows) + 1,
-        context={"actions": page.rows, **page_links("/operator-actions", after=after, following=page.following)},
+        reads=read + 1,
+        context={
+            "actions": page.rows,
+            "text": text,
+            "searched": _SEARCHED,
+            **page_links("/operator-actions", after=after, following=page.following, q=text),
+        },
     )
 
 

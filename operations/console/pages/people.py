@@ -39,7 +39,7 @@ from operations.previews.send_test import send_test_report
 from operations.previews.session_preview import build_live
 from operations.session import Session
 from operations.subscriptions.subscription_args import parse_end
-from operations.subscriptions.subscription_changes import SubscriptionChanges
+from operations.subscriptions.subscription_changes import SubscriptionChanges, said_difference
 from operations.subscriptions.subscription_edit import SubscriptionEdit, edited_fields
 from operations.subscriptions.subscriptions import Subscriptions, subscription_row
 from operations.users.users import Users, explain_user, user_row
@@ -233,8 +233,11 @@ def _resume(request: Request, form: Form) -> Response:
 def _save(request: Request, form: Form) -> Response:
     console, (user_id, subscription_id), asked = console_of(request), _path(request), form.read(_Schedule)
     session, edit, now = console.session, asked.edit(), datetime.now(UTC)
+    read = Subscriptions(session.firestore, session.defaults).find(user_id, subscription_id)
 
     def decide(stored: StoredSubscription) -> Mapping[str, Any]:
+        nonlocal read
+        read = stored.subscription
         current = subscription_row(stored.subscription, None, now=now)
         form.refuse_if_changed({name: current[name] for name in SCHEDULE})
         if asked.kind != current["kind"]:
@@ -242,8 +245,10 @@ def _save(request: Request, form: Form) -> Response:
         return edited_fields(stored.user, stored.subscription, stored.document, edit, session.defaults, now=now)
 
     with recorded(request, "Change subscription", f"{user_id}/{subscription_id}") as action:
-        _, changed = _carry_out(lambda: _changes(console).change(user_id, subscription_id, decide))
-        action.outcome = "The subscription is saved." if changed else "Nothing had to be changed."
+        saved, changed = _carry_out(lambda: _changes(console).change(user_id, subscription_id, decide))
+        action.outcome = f"The subscription is saved: {said_difference(read, saved)}."
+        if not changed:
+            action.outcome = "Nothing had to be changed."
     return _back(request)
 
 
