@@ -63,6 +63,7 @@ class View:
         )
         self._templates.filters.update(
             moment=_moment,
+            utc=to_table_time,
             mrkdwn=mrkdwn_to_html,
             iso_moment=_iso_moment,
             path=_path,

@@ -18,6 +18,7 @@ from operations.console.live import live
 from operations.console.page_parts import read_parts
 from operations.console.queue_rows import read_queues
 from operations.console.readings import Shown
+from operations.console.view import link
 from operations.dead_letters.dead_letters import DeadLetters
 from operations.dead_letters.letter_filter import LetterFilter
 from operations.overview.backlog import Backlog, find_backlog
@@ -36,6 +37,7 @@ from operations.runs.run_schedule import RunSchedule
 from operations.runs.runs import Runs
 from operations.runs.sending import Sending, to_row
 from operations.system_alerts import SystemAlerts
+from operations.time_args import to_json_time
 
 _SHOWN_RUNS = 5
 _SHOWN_ALERTS = 5
@@ -154,22 +156,29 @@ def _count(console: Console) -> dict[str, Any]:
     return {
         "counted_at": now,
         "failed": parts.failed,
-        "day": day and _outcomes(*day),
-        "week": parts.read.get("week") and _outcomes(*parts.read["week"]),
+        "day": day and _outcomes(*day, length=timedelta(hours=1)),
+        "week": parts.read.get("week") and _outcomes(*parts.read["week"], length=timedelta(days=1)),
         "totals": day and _totals(*day),
         "due_now": due_now,
-        "coming": stacked(coming, ["due"]),
+        "coming": stacked(coming, ["due"], length=timedelta(hours=1)),
         "paused": parts.read.get("paused", {}),
     }
 
 
-def _outcomes(reports: Sequence[Span], mails: Sequence[Span]) -> _Outcomes:
+def _deliveries(state: str, since: datetime | None, until: datetime | None) -> str:
+    """The list of the reports that a bar or a figure counts."""
+    # Reports fall due at full hours, and a filter has its end in it.
+    until = until and until - timedelta(seconds=1)
+    return link("/deliveries", state=state, since=to_json_time(since), until=to_json_time(until))
+
+
+def _outcomes(reports: Sequence[Span], mails: Sequence[Span], *, length: timedelta) -> _Outcomes:
     unknown = unknown_mails(reports, mails)
-    drawn = stacked(mails, [DELIVERED, UNDELIVERED])
+    drawn = stacked(mails, [DELIVERED, UNDELIVERED], length=length)
     known = [name for name, count in drawn.total.items() if count] if unknown else [DELIVERED, UNDELIVERED]
     return _Outcomes(
-        reports=stacked(reports, [state.value for state in OUTCOMES]),
-        mails=stacked(mails, known) if known else None,
+        reports=stacked(reports, [state.value for state in OUTCOMES], length=length, lists=_deliveries),
+        mails=stacked(mails, known, length=length) if known else None,
         unknown=unknown,
     )
 

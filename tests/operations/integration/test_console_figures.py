@@ -127,7 +127,7 @@ def put_sent(project: Project, user: str, *, due_at: datetime, **reached: dateti
 def charts(page: str) -> list[list[tuple[str, str]]]:
     """What the legends of the charts say, in the order of the page's cards."""
     cards = re.findall(r"<h2>(?:Due|Last)[^<]+</h2>(.*?)</section>", page, re.DOTALL)
-    return [re.findall(r"<strong>([\d,]+)</strong> ([a-z ]+)", card) for card in cards]
+    return [re.findall(r"<strong>([\d,]+)</strong> ([a-z]+(?: [a-z]+)*)", card) for card in cards]
 
 
 def test_the_overview_says_what_became_of_reports_and_mails(browser: Browser, project: Project) -> None:
@@ -147,6 +147,24 @@ def test_the_overview_says_what_became_of_reports_and_mails(browser: Browser, pr
     _, day, week = charts(wait_for_charts(browser.url))
     assert day == [("2", "sent"), ("0", "skipped"), ("1", "dead"), ("2", "delivered"), ("1", "undelivered")]
     assert week == [("4", "sent"), ("0", "skipped"), ("1", "dead"), ("3", "delivered"), ("1", "undelivered")]
+
+
+def test_each_bar_and_figure_leads_to_the_list_that_it_counts(browser: Browser, project: Project) -> None:
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    for name, hours_ago in {"u1": 2, "u2": 1, "u3": 0, "u4": 0}.items():
+        due_at = hour - timedelta(hours=hours_ago)
+        put_sent(project, name, due_at=due_at)
+    page = wait_for_charts(browser.url)
+    day = page.partition("<h2>Last 24 hours</h2>")[2].partition("</section>")[0]
+    bars = [html.unescape(each) for each in re.findall(r'<a href="([^"]+)" tabindex="-1" aria-label="\d+ sent">', day)]
+    counts = re.findall(r'aria-label="(\d+) sent"', day)
+    assert counts == ["1", "1", "2"]
+    for bar, count in zip(bars, counts, strict=True):
+        assert len(set(re.findall(r'href="/people/(u\d)"', browser.get(bar).text))) == int(count)
+    # The same for those who see no bars.
+    assert [html.unescape(each) for each in re.findall(r'<a href="([^"]+)">\d+</a></td>', day)] == bars
+    [figure] = re.findall(r'<a href="([^"]+)"><strong>4</strong> sent</a>', day)
+    assert len(set(re.findall(r'href="/people/(u\d)"', browser.get(html.unescape(figure)).text))) == 4
 
 
 def put_breaker(project: Project, **fields: Any) -> Any:
