@@ -55,10 +55,7 @@ class Run:
     """A run.
 
     Attributes:
-        options: of the command line.
         settings: the operator's, and what the run finds out.
-        client: calls Google.
-        report: tells the operator.
         wait: waits for so many seconds.
         stamp: tells the run from others: two that begin in one second are two.
         commit: the commit that is deployed; with -dirty at the end where files differ from it.
@@ -148,8 +145,8 @@ class Run:
             self.report.note(*line)
         step = self.report.current
         act = Act(step=step, lines=lines, requests=requests, do=do, what=what, together=together)
-        self.plan += act.for_machines
         if not self.report.looks_only:
+            self.plan += act.for_machines
             self.acts.append(act)
 
     def send(self, request: Request, *lines: Line) -> None:

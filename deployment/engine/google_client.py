@@ -77,8 +77,12 @@ class GoogleClient:
             self._remembered[_key(request)] = answer
 
     def send(self, request: Request, *, is_done: Callable[[], Resource | None] | None = None) -> Resource:
-        """Send a request until it works or cannot succeed."""
-        return self._send(lambda: request, is_done)
+        """Send a request until it works or cannot succeed.
+
+        Args:
+            is_done: looks for what a request has done whose answer may be lost, before it is sent again.
+        """
+        return self.send_anew(lambda: request, is_done=is_done, is_anew=False)
 
     def send_anew(
         self,
@@ -87,7 +91,8 @@ class GoogleClient:
         kind: Kind | None = None,
         is_done: Callable[[], Resource | None] | None = None,
         passes: Callable[[], bool] = bool,
-    ) -> None:
+        is_anew: bool = True,
+    ) -> Resource:
         """Send a request that is made anew for each attempt, of what is there by then.
 
         Args:
@@ -95,26 +100,14 @@ class GoogleClient:
             kind: what it is about, where the attempt is over with what the request begins.
             is_done: as above.
             passes: whether what the request has begun failed for a reason that passes by itself.
+            is_anew: whether another attempt has another etag.
         """
-        self._send(make, is_done, kind, is_anew=True, passes=passes)
-
-    def where_off(self) -> "GoogleClient":
-        """This client, to which a disabled interface is an answer."""
-        return GoogleClient(self._session, self._project, wait=self.wait, say=self._say, apis_may_be_off=True)
-
-    def _send(
-        self,
-        make: Callable[[], Request],
-        is_done: Callable[[], Resource | None] | None,
-        kind: Kind | None = None,
-        *,
-        is_anew: bool = False,
-        passes: Callable[[], bool] = bool,
-    ) -> Resource:
         for attempt in range(1, ATTEMPTS + 1):
             request = make()
             try:
-                return self._attempt(request, kind)
+                answer = self._send_once(request)
+                if kind is not None:
+                    self.await_end(kind, answer)
             except GoogleError as error:
                 if error.is_absence and request.method.verb == "delete":
                     return {}
@@ -126,10 +119,16 @@ class GoogleClient:
                     raise
                 seconds = min(FIRST_WAIT_SECONDS << (attempt - 1), LONGEST_WAIT_SECONDS)
                 self._say(f"    trying again in {seconds} s: {error.code}: {error.message}")
+            else:
+                return answer
             self.wait(seconds)
             if is_done is not None and (made := is_done()) is not None:
                 return made
         raise AssertionError  # pragma: no cover
+
+    def where_off(self) -> "GoogleClient":
+        """This client, to which a disabled interface is an answer."""
+        return GoogleClient(self._session, self._project, wait=self.wait, say=self._say, apis_may_be_off=True)
 
     def read_if_there(self, request: Request) -> Resource | None:
         """What a request reads; None where there is none, or where the interface is off and may be."""
@@ -191,12 +190,6 @@ class GoogleClient:
         # Nor may the services be seen yet that this run lets use a key. https://cloud.google.com/iam/docs/access-change-propagation
         waits_for_key = self._has_shared_a_key and error.code in _REFUSED and "/cryptoKeys/" in str(request.body)
         return error.passes or is_unseen or waits_for_key
-
-    def _attempt(self, request: Request, kind: Kind | None) -> Resource:
-        answer = self._send_once(request)
-        if kind is not None:
-            self.await_end(kind, answer)
-        return answer
 
     def _send_once(self, request: Request) -> Resource:
         name = f"{request.method.id} {request.target}"

@@ -1004,11 +1004,16 @@ class TestTeardown:
 
     def test_two_pipelines_in_one_project(self, deployed: Deployment) -> None:
         before = _fill(deployed)
+        kept = deployed.state
         deployed.settings["PREFIX"] = "staging"
         assert deployed.deploy().status == 0
         outcome = deployed.deploy("--teardown", "--delete-data", answer=f"{PROJECT}\n")
         assert outcome.status == 0
         assert set(deployed.state["documents"]) == before
+        # The other is what it was, but for the builds that are recorded, and policies that grant nothing any more.
+        for part in ("resources", "policies"):
+            left = {name: each for name, each in deployed.state[part].items() if "/builds/" not in name and each}
+            assert left == {name: each for name, each in kept[part].items() if "/builds/" not in name and each}
         del deployed.settings["PREFIX"]
         assert deployed.deploy().status == 0
         assert deployed.changes == []
