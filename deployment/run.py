@@ -31,7 +31,7 @@ class Act:
         lines: what a run says of it.
         what: how people call that which it is about.
         requests: what it sends to Google; in angle brackets what is only known once an act before it is carried out.
-        do: carries it out. It reads what acts before it have brought about.
+        do: carries it out. It reads what acts before it have brought about, and gives False where it could not.
         together: acts with the same text here that follow each other are carried out side by side; empty for one that
             waits for those before it.
     """
@@ -160,10 +160,10 @@ class Run:
         for _, numbered in groupby(enumerate(acts), lambda each: each[1].together or each[0]):
             group = [act for _, act in numbered if act.what not in self.given_up]
             self.report.current = group[0].step if group else self.report.current
-            for act in side_by_side(_done, group):
-                self.report.did(act.lines)
+            for lines in side_by_side(_done, group):
+                self.report.did(lines)
 
 
-def _done(act: Act) -> Act:
-    act.do()
-    return act
+def _done(act: Act) -> Sequence[Line]:
+    """What a run says of an act that it has carried out."""
+    return () if act.do() is False else act.lines

@@ -162,29 +162,29 @@ def _ask(run: Run, provider: str, command: Callable[[Any], Any], take: Callable[
         return
     kind = SendGridSetup if provider == "sendgrid" else ResendSetup
     api = MailApi(TITLES[provider], host_of(run, provider), key)
-    planned: list[Line] = []
 
-    def asked(*, dry_run: bool) -> bool:
+    def asked(*, dry_run: bool) -> tuple[Any, list[Line]]:
         lines: list[Line] = []
         setup = kind(api, url, lambda verb, what: lines.append((verb, what)), dry_run=dry_run)
         try:
-            found = command(setup)
+            return command(setup), lines
         except MailApiError as error:
-            found = _Failure(setup.reason(error), is_passing=isinstance(error, Unreachable))
-        if dry_run:
-            planned[:] = lines
+            return _Failure(setup.reason(error), is_passing=isinstance(error, Unreachable)), lines
+
+    def do() -> bool:
+        found, _ = asked(dry_run=False)
         take(found)
         return not isinstance(found, _Failure)
 
     run.report.detail(f"asks: {TITLES[provider]}")
-    asked(dry_run=True)
-    changes = [line for line in planned if line[0] != "unchanged"]
-    for line in planned:
-        if line not in changes:
-            run.report.note(*line)
-    if changes:
+    found, lines = asked(dry_run=True)
+    for verb, what in lines:
+        if verb == "unchanged":
+            run.report.note(verb, what)
+    take(found)
+    if changes := [line for line in lines if line[0] != "unchanged"]:
         run.webhook_differs = True
-        run.act(changes, [], lambda: asked(dry_run=False))
+        run.act(changes, [], do)
 
 
 def _by_hand(run: Run, failure: _Failure, has_keys: bool, *steps: str) -> None:

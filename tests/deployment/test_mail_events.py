@@ -107,6 +107,7 @@ class TestByHand:
         outcome = ready.deploy(ONLY)
         assert outcome.status == 0, outcome.text
         assert "maximum number of webhooks" in outcome.errors
+        assert "  created: " not in outcome.output
         assert not is_deployed(ready)
 
     def test_sendgrid_that_does_not_answer_costs_no_key(self, ready: Deployment, account: Account) -> None:
