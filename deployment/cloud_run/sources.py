@@ -110,10 +110,6 @@ def _with_kinds(lock: str, project: Path) -> str:
 def _tracked(root: Path, *paths: str) -> Files:
     command = ["git", "-C", str(root), "ls-files", "-z", "--", *paths]
     listed = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout  # noqa: S603  the operator's own git
-    return {
-        name: (root / name).read_bytes()
-        for name in filter(None, listed.decode().split("\0"))
-        if not _LEFT_OUT.fullmatch(name)
-        # One that was deleted is tracked until the next commit.
-        and (root / name).is_file()
-    }
+    files = {name: root / name for name in filter(None, listed.decode().split("\0")) if not _LEFT_OUT.fullmatch(name)}
+    # One that was deleted is tracked until the next commit.
+    return {name: file.read_bytes() for name, file in files.items() if file.is_file()}
