@@ -87,6 +87,17 @@ def test_firestore_begins_with_a_file_requires_indexes_and_ends_with_a_file(
     assert data.read_text() == DATA.replace("    }\n  }\n}", '    },\n    "cities/SF": {}\n  }\n}')
 
 
+def test_firestore_holds_clients_to_rules(tmp_path: Path) -> None:
+    rules = tmp_path / "firestore.rules"
+    rules.write_text("rules_version = '2'; service cloud.firestore { match /{all=**} { allow read: if false; } }")
+    with serve("--firestore-rest", "0", "--pubsub", "0", "--rules", str(rules)) as variables:
+        url = f"http://{variables['FIRESTORE_REST_EMULATOR_HOST']}/v1/projects/p/databases/(default)/documents:runQuery"
+        query = {"structuredQuery": {"from": [{"collectionId": "a"}]}}
+        assert requests.post(url, json=query, timeout=100).status_code == 403
+        owner = {"Authorization": "Bearer owner"}
+        assert requests.post(url, json=query, headers=owner, timeout=100).status_code == 200
+
+
 def not_started(*options: str) -> tuple[int, str]:
     """The exit status and the error output of a `serve` that does not start."""
     ended = subprocess.run(
@@ -108,7 +119,14 @@ def test_an_export_that_cannot_be_written_is_refused_at_the_start(tmp_path: Path
     assert f"{file} cannot be written" in said
 
 
-@pytest.mark.parametrize("option", ["--require-indexes", "--seed", "--export"])
+def test_a_file_that_has_no_rules_is_one_line(tmp_path: Path) -> None:
+    rules = tmp_path / "firestore.rules"
+    rules.write_text("service cloud.firestore {\n  match")
+    status, said = not_started("--firestore", "0", "--rules", str(rules))
+    assert (status, said) == (1, f"{rules}: line 2: a path was expected, and not: the end of the file\n")
+
+
+@pytest.mark.parametrize("option", ["--require-indexes", "--rules", "--seed", "--export"])
 def test_a_file_of_firestore_without_firestore_is_refused(option: str) -> None:
     status, said = not_started("--tasks", "0", option, "some.json")
     assert status == 2

@@ -39,6 +39,9 @@ def serve(
         Path | None,
         typer.Option(help="A firestore.indexes.json: refuse queries that need another index.", dir_okay=False),
     ] = None,
+    rules: Annotated[
+        Path | None, typer.Option(help="A firestore.rules: refuse clients what no rule allows.", dir_okay=False)
+    ] = None,
     seed: Annotated[
         Path | None, typer.Option(help="A file with the documents that Firestore has from the start.", dir_okay=False)
     ] = None,
@@ -54,7 +57,12 @@ def serve(
         firestore = 0
     if tasks is None and tasks_rest is not None:
         tasks = 0
-    for option, file in (("--require-indexes", require_indexes), ("--seed", seed), ("--export", export)):
+    for option, file in (
+        ("--require-indexes", require_indexes),
+        ("--rules", rules),
+        ("--seed", seed),
+        ("--export", export),
+    ):
         if firestore is None and file is not None:
             raise typer.BadParameter(f"{option} is Firestore's: add --firestore=PORT")
     from local_cloud.serve import serve as serve_emulators
@@ -68,6 +76,7 @@ def serve(
             tasks_rest=tasks_rest,
             pubsub=pubsub,
             indexes=require_indexes,
+            rules=rules,
             seed=seed,
             export=export,
             latency_ms=latency_ms,

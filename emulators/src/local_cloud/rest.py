@@ -46,6 +46,16 @@ class _Route:
     """None where the implementation lacks it."""
 
 
+@dataclass(frozen=True)
+class _Context:
+    """What a call over HTTP has of a grpc.aio.ServicerContext."""
+
+    http: web.Request
+
+    def invocation_metadata(self) -> list[tuple[str, str]]:
+        return list(self.http.headers.items())
+
+
 class RestServer:
     """Serves methods over HTTP and JSON on one port, as their `http` says. Credentials are not looked at.
 
@@ -72,7 +82,7 @@ class RestServer:
     def add_service(self, service: str, methods: Sequence[Method], implementation: object) -> None:
         """Serve those of a service's methods that are called over HTTP.
 
-        As RpcServer.add_service(), but that None takes the place of the grpc.aio.ServicerContext.
+        As RpcServer.add_service(), but that the context has nothing but the metadata: the headers.
         """
         for method in methods:
             if method.http is None:
@@ -126,10 +136,10 @@ class RestServer:
         transcoding.read_request(route.binding, request, variables=variables, fields=parameters.fields, body=body)
 
         async def carry_out() -> Any:
-            return await route.function(request, None)
+            return await route.function(request, _Context(http))
 
         async def carry_out_stream() -> Any:
-            return route.function(request, None)
+            return route.function(request, _Context(http))
 
         if not route.method.server_streaming:
             response = await through(self._middleware, route.full_name, request, carry_out)

@@ -8,6 +8,7 @@ from pathlib import Path
 from local_cloud.clock import Clock
 from local_cloud.errors import LocalCloudError
 from local_cloud.firestore.required_indexes import refuse
+from local_cloud.firestore.rules.ruleset import Ruleset
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.identity import IdentityProvider
 from local_cloud.index_file import read_index_file
@@ -31,6 +32,7 @@ async def serve(
     tasks_rest: int | None = None,
     pubsub: int | None,
     indexes: Path | None = None,
+    rules: Path | None = None,
     seed: Path | None = None,
     export: Path | None = None,
     latency_ms: float,
@@ -44,6 +46,7 @@ async def serve(
         tasks_rest: the port on which the same Cloud Tasks speaks REST; None to leave that out.
         pubsub: that of Pub/Sub.
         indexes: the index file that has all indexes of Firestore; None: it lacks none.
+        rules: the file with the security rules of Firestore; None: there are none.
         seed: a file with the documents that Firestore has from the start.
         export: the file into which its documents are written at the end.
         latency_ms: milliseconds added to every API call.
@@ -71,6 +74,7 @@ async def serve(
             middleware=middleware,
             declared_indexes=read_index_file(indexes) if indexes else None,
             on_missing_index=refuse if indexes else None,
+            ruleset=_read_rules(rules) if rules else None,
         )
     if pubsub is not None:
         emulators["PUBSUB_EMULATOR_HOST"] = PubSubEmulator(
@@ -112,3 +116,10 @@ async def serve(
 def _say(line: str) -> None:
     # Whoever reads it through a pipe waits for it.
     print(line, flush=True)
+
+
+def _read_rules(file: Path) -> Ruleset:
+    try:
+        return Ruleset(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise LocalCloudError(f"{file}: {error}") from error

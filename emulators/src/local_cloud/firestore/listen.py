@@ -7,7 +7,7 @@ changes, then a target change without targets, which tells the client that it no
 """
 
 import struct
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 from local_cloud.firestore import query as queries
 from local_cloud.firestore import timestamps
@@ -98,12 +98,12 @@ class ListenStream:
 
     Args:
         usage: where documents that are sent are counted.
-        look_for_indexes: refuses a query that lacks an index, by an RpcError.
+        check: refuses a query, or documents by their paths, that may not be listened to, by an RpcError.
     """
 
-    def __init__(self, usage: Usage, look_for_indexes: Callable[[Query, Database], None]) -> None:
+    def __init__(self, usage: Usage, check: Callable[[Database, Query | Sequence[str]], None]) -> None:
         self._usage = usage
-        self._look_for_indexes = look_for_indexes
+        self._check = check
         self._targets: dict[int, Target] = {}
         self._last_id = 0
         self._assigns_ids = False
@@ -191,10 +191,12 @@ class ListenStream:
                     raise invalid_argument("'select' clauses are not supported for real-time queries.")
                 if query.nearest is not None:
                     raise invalid_argument("'findNearest' is not supported for real-time queries.")
-                self._look_for_indexes(query, database)
+                self._check(database, query)
                 return Target(target_id, database, query, ())
             case "documents":
-                return Target(target_id, database, None, tuple(map(database.path_of, added.documents.documents)))
+                paths = tuple(map(database.path_of, added.documents.documents))
+                self._check(database, paths)
+                return Target(target_id, database, None, paths)
             case _:
                 raise invalid_argument("A target has neither a query nor documents.")
 

@@ -12,6 +12,7 @@ from local_cloud.clock import Clock
 from local_cloud.errors import LocalCloudError
 from local_cloud.firestore import data_file, messages, query_json
 from local_cloud.firestore.declared_indexes import DeclaredIndexes
+from local_cloud.firestore.rules.ruleset import Ruleset
 from local_cloud.firestore.service import FirestoreService
 from local_cloud.firestore.usage import Usage
 from local_cloud.one_port import OnePort, without_rest
@@ -92,7 +93,7 @@ class FirestoreEmulator:
     """A Firestore for development and tests; clients find it by `FIRESTORE_EMULATOR_HOST`.
 
     Any project and any database may be named; each begins empty. Nothing is kept when it stops, and no credentials
-    or security rules are looked at.
+    are looked at without rules.
 
     Args:
         host: the address to bind.
@@ -107,6 +108,7 @@ class FirestoreEmulator:
             may have to look into more documents.
         on_missing_index: called with what Firestore would say of each query that lacks an index among these. It may
             refuse the query, too (local_cloud.firestore.required_indexes.refuse).
+        ruleset: the rules for clients; None: they may do everything. Server libraries always may.
 
     Attributes:
         usage: what Firestore would have billed.
@@ -123,9 +125,10 @@ class FirestoreEmulator:
         middleware: Sequence[Middleware] = (),
         declared_indexes: Mapping[str, DeclaredIndexes] | None = None,
         on_missing_index: Callable[[str], None] | None = None,
+        ruleset: Ruleset | None = None,
     ) -> None:
         self.usage = Usage()
-        self._service = FirestoreService(clock, self.usage, declared_indexes or {}, on_missing_index)
+        self._service = FirestoreService(clock, self.usage, declared_indexes or {}, on_missing_index, ruleset)
         self._server = RpcServer(
             "Firestore", host, 0 if answers_http else port, middleware, max_request_bytes=_MAX_REQUEST_BYTES
         )

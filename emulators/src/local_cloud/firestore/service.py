@@ -8,6 +8,7 @@ import random
 import string
 import time as system_time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
@@ -43,6 +44,8 @@ from local_cloud.firestore.messages import (
 )
 from local_cloud.firestore.paths import FieldPath, check_single_id, parse_field_path, split_database, split_parent
 from local_cloud.firestore.required_indexes import missing_index
+from local_cloud.firestore.rules.guard import Guard
+from local_cloud.firestore.rules.ruleset import Ruleset
 from local_cloud.firestore.store import Database, Version
 from local_cloud.firestore.transactions import QueryRead, Transaction, Transactions
 from local_cloud.firestore.usage import Usage
@@ -63,6 +66,7 @@ class FirestoreService:
         usage: where billed operations are counted.
         declared_indexes: for a collection id what an index file says of it.
         on_missing_index: told what Firestore would say of each query that lacks an index among these.
+        ruleset: what clients may do; None: everything.
     """
 
     def __init__(
@@ -71,8 +75,10 @@ class FirestoreService:
         usage: Usage,
         declared_indexes: Mapping[str, DeclaredIndexes],
         on_missing_index: Callable[[str], None] | None,
+        ruleset: Ruleset | None = None,
     ) -> None:
         self._clock = clock
+        self._guard = None if ruleset is None else Guard(ruleset, self._now)
         self._usage = usage
         self._declared_indexes = declared_indexes
         self._on_missing_index = on_missing_index
@@ -83,11 +89,12 @@ class FirestoreService:
 
     # Documents
 
-    async def get_document(self, request: Message, _context: object) -> Message:
+    async def get_document(self, request: Message, context: object) -> Message:
         database = self._database(request.name)
         path = database.path_of(request.name)
         mask = _mask(request)
         time, transaction = self._snapshot(request, database)
+        self._check_get(context, database, [path], time)
         if transaction is not None:
             transaction.documents.add(path)
         self._usage.reads += 1
@@ -96,11 +103,12 @@ class FirestoreService:
             raise not_found(f'Document "{request.name}" not found.')
         return _masked(version, mask)
 
-    async def batch_get_documents(self, request: Message, _context: object) -> AsyncIterator[Message]:
+    async def batch_get_documents(self, request: Message, context: object) -> AsyncIterator[Message]:
         database = self._database(request.database)
         paths = {name: database.path_of(name) for name in request.documents}
         mask = _mask(request)
         time, transaction, begun = await self._snapshot_or_begin(request, database)
+        self._check_get(context, database, paths.values(), time)
         if begun is not None:
             yield BatchGetDocumentsResponse(transaction=begun.id)
         read_time = timestamps.to_proto(time)
@@ -118,7 +126,7 @@ class FirestoreService:
         for name in missing:
             yield BatchGetDocumentsResponse(missing=name, read_time=read_time)
 
-    async def create_document(self, request: Message, _context: object) -> Message:
+    async def create_document(self, request: Message, context: object) -> Message:
         database_name, parent = split_parent(request.parent)
         database = self._database(database_name)
         if request.document.name:
@@ -131,31 +139,32 @@ class FirestoreService:
         write.update.CopyFrom(request.document)
         write.update.name = f"{database.root}/{path}"
         write.current_document.exists = False
-        return self._write_one(database, write, request)
+        return self._write_one(database, write, request, context)
 
-    async def update_document(self, request: Message, _context: object) -> Message:
+    async def update_document(self, request: Message, context: object) -> Message:
         database = self._database(request.document.name)
         write = Write(update=request.document)
         if request.HasField("update_mask"):
             write.update_mask.CopyFrom(request.update_mask)
         if request.HasField("current_document"):
             write.current_document.CopyFrom(request.current_document)
-        return self._write_one(database, write, request)
+        return self._write_one(database, write, request, context)
 
-    async def delete_document(self, request: Message, _context: object) -> Message:
+    async def delete_document(self, request: Message, context: object) -> Message:
         database = self._database(request.name)
         write = Write(delete=request.name)
         if request.HasField("current_document"):
             write.current_document.CopyFrom(request.current_document)
-        self._commit(database, [write])
+        self._commit(database, [write], context)
         return Empty()
 
-    async def list_documents(self, request: Message, _context: object) -> Message:
+    async def list_documents(self, request: Message, context: object) -> Message:
         database_name, parent = split_parent(request.parent)
         database = self._database(database_name)
         time, transaction = self._snapshot(request, database)
         mask = _mask(request)
         page = await list_documents(request, database, parent, time, self._usage)
+        self._check_list(context, database, replace(page.query, limit=request.page_size or None), time)
         if transaction is not None:
             transaction.queries.append(QueryRead(page.query))
         response = ListDocumentsResponse(next_page_token=page.next_token)
@@ -167,7 +176,8 @@ class FirestoreService:
                 response.documents.append(_masked(version, mask))
         return response
 
-    async def list_collection_ids(self, request: Message, _context: object) -> Message:
+    async def list_collection_ids(self, request: Message, context: object) -> Message:
+        self._check_is_server(context, "a list of collections")
         database_name, parent = split_parent(request.parent)
         database = self._database(database_name)
         time, _ = self._snapshot(request, database)
@@ -182,10 +192,11 @@ class FirestoreService:
 
     # Queries
 
-    async def run_query(self, request: Message, _context: object) -> AsyncIterator[Message]:
+    async def run_query(self, request: Message, context: object) -> AsyncIterator[Message]:
         database, query = self._parse(request)
         self._look_for_indexes(query, database)
         time, transaction, begun = await self._snapshot_or_begin(request, database)
+        self._check_list(context, database, query, time)
         read_time = timestamps.to_proto(time)
         if begun is not None:
             yield RunQueryResponse(transaction=begun.id)
@@ -235,7 +246,7 @@ class FirestoreService:
             if last is not None:
                 yield last
 
-    async def run_aggregation_query(self, request: Message, _context: object) -> AsyncIterator[Message]:
+    async def run_aggregation_query(self, request: Message, context: object) -> AsyncIterator[Message]:
         database_name, parent = split_parent(request.parent)
         database = self._database(database_name)
         aggregated = request.structured_aggregation_query
@@ -248,6 +259,7 @@ class FirestoreService:
         )
         self._look_for_indexes(query, database)
         time, transaction, begun = await self._snapshot_or_begin(request, database)
+        self._check_list(context, database, query, time)
         started = system_time.perf_counter()
         with Execution(database, query, time, self._usage) as execution:
             if request.HasField("explain_options") and not request.explain_options.analyze:
@@ -276,7 +288,8 @@ class FirestoreService:
             if missing is not None:
                 self._on_missing_index(missing)
 
-    async def partition_query(self, request: Message, _context: object) -> Message:
+    async def partition_query(self, request: Message, context: object) -> Message:
+        self._check_is_server(context, "a partition query")
         database, query = self._parse(request)
         if not query.is_whole_group:
             raise invalid_argument(
@@ -314,7 +327,7 @@ class FirestoreService:
         database = self._database(request.database)
         return BeginTransactionResponse(transaction=(await self._begin(request.options, database)).id)
 
-    async def commit(self, request: Message, _context: object) -> Message:
+    async def commit(self, request: Message, context: object) -> Message:
         database = self._database(request.database)
         transaction = None
         if request.transaction:
@@ -322,7 +335,7 @@ class FirestoreService:
             if transaction.read_only and request.writes:
                 raise invalid_argument("Cannot modify entities in a read-only transaction.")
             self._transactions.check(transaction, map(writes.written_document, request.writes))
-        done = self._commit(database, request.writes)
+        done = self._commit(database, request.writes, context)
         if transaction is not None:
             # Closed only now: after a refused write, the client rolls the transaction back.
             self._transactions.close(transaction)
@@ -333,7 +346,8 @@ class FirestoreService:
         self._transactions.close(self._transactions.get(request.transaction, database))
         return Empty()
 
-    async def batch_write(self, request: Message, _context: object) -> Message:
+    async def batch_write(self, request: Message, context: object) -> Message:
+        self._check_is_server(context, "a batch write")
         database = self._database(request.database)
         if len(request.writes) > MAX_BATCH_WRITES:
             raise invalid_argument(f"maximum {MAX_BATCH_WRITES} writes allowed per request")
@@ -346,7 +360,7 @@ class FirestoreService:
             written.add(name)
         for write in request.writes:
             try:
-                result = self._commit(database, [write]).results[0]
+                result = self._commit(database, [write], context).results[0]
                 status = Status()
             except RpcError as error:
                 result = WriteResult()
@@ -355,7 +369,7 @@ class FirestoreService:
             response.status.append(status)
         return response
 
-    async def write(self, requests: AsyncIterator[Message], _context: object) -> AsyncIterator[Message]:
+    async def write(self, requests: AsyncIterator[Message], context: object) -> AsyncIterator[Message]:
         database: Database | None = None
         stream_id = ""
         token = 0
@@ -368,12 +382,12 @@ class FirestoreService:
             token += 1
             response = WriteResponse(stream_id=stream_id, stream_token=str(token).encode())
             if request.writes:
-                done = self._commit(database, request.writes)
+                done = self._commit(database, request.writes, context)
                 response.write_results.extend(done.results)
                 response.commit_time.CopyFrom(timestamps.to_proto(done.time))
             yield response
 
-    async def listen(self, requests: AsyncIterator[Message], _context: object) -> AsyncIterator[Message]:
+    async def listen(self, requests: AsyncIterator[Message], context: object) -> AsyncIterator[Message]:
         # Requests and commits go through one queue, so that the stream tells of them in one order.
         events: asyncio.Queue[Any] = asyncio.Queue()
 
@@ -385,7 +399,15 @@ class FirestoreService:
                 events.put_nowait(None)
 
         reading = asyncio.create_task(read_requests())
-        stream = ListenStream(self._usage, self._look_for_indexes)
+
+        def check(database: Database, target: queries.Query | Sequence[str]) -> None:
+            if isinstance(target, queries.Query):
+                self._look_for_indexes(target, database)
+                self._check_list(context, database, target, database.read_time())
+            else:
+                self._check_get(context, database, target, database.read_time())
+
+        stream = ListenStream(self._usage, check)
         try:
             while (event := await events.get()) is not None:
                 if isinstance(event, writes.Commit):
@@ -487,10 +509,28 @@ class FirestoreService:
             return await self._transactions.begin(database, read_only=True, read_time=read_time)
         return await self._transactions.begin(database, retries=options.read_write.retry_transaction)
 
-    def _commit(self, database: Database, listed: Sequence[Message]) -> writes.Commit:
-        done = writes.commit(database, listed, self._usage)
+    def _commit(self, database: Database, listed: Sequence[Message], context: object) -> writes.Commit:
+        check = None
+        if (guard := self._guard) is not None and (caller := guard.caller(context)) is not None:
+
+            def check(changes: writes.Changes, time: int) -> None:
+                guard.check_writes(caller, database, changes, time)
+
+        done = writes.commit(database, listed, self._usage, check)
         self._tell(database, done)
         return done
+
+    def _check_get(self, context: object, database: Database, paths: Iterable[str], time: int) -> None:
+        if self._guard is not None and (caller := self._guard.caller(context)) is not None:
+            self._guard.check_get(caller, database, paths, time)
+
+    def _check_list(self, context: object, database: Database, query: queries.Query, time: int) -> None:
+        if self._guard is not None and (caller := self._guard.caller(context)) is not None:
+            self._guard.check_list(caller, database, query, time)
+
+    def _check_is_server(self, context: object, what: str) -> None:
+        if self._guard is not None and self._guard.caller(context) is not None:
+            self._guard.refuse(what)
 
     def _tell(self, database: Database, done: writes.Commit) -> None:
         """Tell those who listen."""
@@ -499,10 +539,10 @@ class FirestoreService:
                 if name == database.name:
                     events.put_nowait(done)
 
-    def _write_one(self, database: Database, write: Message, request: Message) -> Message:
+    def _write_one(self, database: Database, write: Message, request: Message, context: object) -> Message:
         path = database.path_of(write.update.name)
         mask = _mask(request)
-        self._commit(database, [write])
+        self._commit(database, [write], context)
         version = database.latest(path)
         if version is None:
             raise not_found(f'Document "{write.update.name}" not found.')

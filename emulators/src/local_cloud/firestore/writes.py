@@ -3,7 +3,7 @@
 https://firebase.google.com/docs/firestore/reference/rpc/google.firestore.v1#write
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -48,8 +48,23 @@ class Commit:
     versions: list[Version] = field(default_factory=list)
 
 
-def commit(database: Database, writes: Sequence[Message], usage: Usage) -> Commit:
+Changes = Mapping[str, tuple[Message | None, Message | None]]
+"""Documents by their path: each as it is and as it is to be, None where there is none."""
+
+
+def commit(
+    database: Database,
+    writes: Sequence[Message],
+    usage: Usage,
+    check: Callable[[Changes, int], None] | None = None,
+) -> Commit:
     """Carry out all writes, or none.
+
+    Args:
+        database: where.
+        writes: the writes.
+        usage: where they are counted.
+        check: given what is written and when, refuses it by an RpcError.
 
     Raises:
         RpcError: INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS or FAILED_PRECONDITION, for the first write in the way.
@@ -59,6 +74,9 @@ def commit(database: Database, writes: Sequence[Message], usage: Usage) -> Commi
     pending: dict[str, _Pending] = {}
     for write in writes:
         done.results.append(_apply(database, pending, write, done.time, now))
+    if check is not None:
+        written = {database.path_of(written_document(write)) for write in writes if write.WhichOneof("operation")}
+        check({path: (pending[path].stored, pending[path].document) for path in written}, done.time)
     for path, state in pending.items():
         if state.changed and (state.document is not None or state.stored is not None):
             done.versions.append(_store(database, path, state, done.time, now))

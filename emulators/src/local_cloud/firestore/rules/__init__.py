@@ -1,0 +1,1 @@
+"""Security rules: who may do what. https://firebase.google.com/docs/rules/rules-language"""
