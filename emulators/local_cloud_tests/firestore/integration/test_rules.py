@@ -123,6 +123,15 @@ def test_a_document_is_written_if_a_rule_allows_it(client: Any, sign_in: Callabl
     assert not client.document("notes/n").get().exists
 
 
+def test_a_refusal_does_not_tell_whether_there_is_a_document(client: Any, sign_in: Callable[..., Any]) -> None:
+    client.document("notes/n").set(note("u"))
+    for name in ("n", "m"):
+        with DENIED:
+            sign_in("v").document(f"notes/{name}").create(note("u"))
+        with DENIED:
+            sign_in("v").document(f"notes/{name}").update({"text": "b"})
+
+
 def test_of_several_writes_all_or_none(client: Any, sign_in: Callable[..., Any]) -> None:
     user = sign_in("u")
     batch = user.batch()

@@ -11,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from local_cloud.firestore import fields, sizes, timestamps, transforms
 from local_cloud.firestore.errors import already_exists, failed_precondition, invalid_argument, not_found
-from local_cloud.firestore.messages import Document, Message, WriteResult, verified_document
+from local_cloud.firestore.messages import Document, Message, Write, WriteResult, verified_document
 from local_cloud.firestore.paths import NAME, FieldPath, format_field_path, parse_field_path
 from local_cloud.firestore.store import Database, Version
 from local_cloud.firestore.usage import Usage
@@ -71,12 +71,11 @@ def commit(
     """
     done = Commit(database.commit_time())
     now = timestamps.to_proto(done.time)
+    if check is not None:
+        check(_changes(database, writes, done.time, now), done.time)
     pending: dict[str, _Pending] = {}
     for write in writes:
         done.results.append(_apply(database, pending, write, done.time, now))
-    if check is not None:
-        written = {database.path_of(written_document(write)) for write in writes if write.WhichOneof("operation")}
-        check({path: (pending[path].stored, pending[path].document) for path in written}, done.time)
     for path, state in pending.items():
         if state.changed and (state.document is not None or state.stored is not None):
             done.versions.append(_store(database, path, state, done.time, now))
@@ -89,6 +88,18 @@ def commit(
             case _:
                 usage.writes += 1
     return done
+
+
+def _changes(database: Database, writes: Sequence[Message], time: int, now: Timestamp) -> Changes:
+    """What writes would change: without preconditions, which tell whether there is a document."""
+    pending: dict[str, _Pending] = {}
+    written = [write for write in writes if write.WhichOneof("operation")]
+    for write in written:
+        unconditional = Write()
+        unconditional.CopyFrom(write)
+        unconditional.ClearField("current_document")
+        _apply(database, pending, unconditional, time, now)
+    return {path: (state.stored, state.document) for path, state in pending.items()}
 
 
 def _store(database: Database, path: str, state: _Pending, time: int, now: Timestamp) -> Version:
