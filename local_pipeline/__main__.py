@@ -90,7 +90,7 @@ def up(
         rate=rate,
         provider=provider,
     )
-    os.umask(0o077)  # mails and logs are for nobody else on this machine, nor are those of the functions
+    os.umask(0o077)  # emails and logs are for nobody else on this machine, nor are those of the functions
     sys.exit(asyncio.run(Up(options, Console()).run()))
 
 
