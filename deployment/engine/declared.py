@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from deployment.engine.discovery import Method, Request, Resource, method
@@ -118,7 +119,7 @@ class Declared:
     after: tuple[str, ...] = ()
     absent: bool = False
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Its full name; empty where Google chooses it."""
         collection = "" if self.kind.single else self.kind.named or self.kind.collection.rpartition(".")[2]
@@ -129,7 +130,7 @@ class Declared:
         """Whether it is looked for in a list."""
         return bool(self.listed_in) or not self.id
 
-    @property
+    @cached_property
     def needs(self) -> frozenset[str]:
         """The `what` of all others that must be there first."""
         return frozenset(self.after) | {each.what for each in _names_in(self.fields)}
@@ -149,7 +150,7 @@ def resolved(node: Any, names: Mapping[str, str]) -> Any:
     """A resource's fields with the names of others in them."""
     if isinstance(node, NameOf):
         return names.get(node.what, node)
-    if isinstance(node, Mapping):
+    if isinstance(node, dict):
         return {key: resolved(value, names) for key, value in node.items()}
     if isinstance(node, list):
         return [resolved(each, names) for each in node]
@@ -159,7 +160,7 @@ def resolved(node: Any, names: Mapping[str, str]) -> Any:
 def _names_in(node: Any) -> Iterator[NameOf]:
     if isinstance(node, NameOf):
         yield node
-    elif isinstance(node, Mapping):
+    elif isinstance(node, dict):
         for value in node.values():
             yield from _names_in(value)
     elif isinstance(node, list):
@@ -169,9 +170,9 @@ def _names_in(node: Any) -> Iterator[NameOf]:
 
 def merged(actual: Any, wanted: Any) -> Any:
     """A resource with our fields changed in it. Lists are replaced."""
-    if not isinstance(wanted, Mapping):
+    if not isinstance(wanted, dict):
         return wanted
-    actual = actual if isinstance(actual, Mapping) else {}
+    actual = actual if isinstance(actual, dict) else {}
     both = {**actual, **{key: merged(actual.get(key), value) for key, value in wanted.items()}}
     return {key: value for key, value in both.items() if value is not None}
 

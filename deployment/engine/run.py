@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 from deployment.engine.declared import Declared, full_name
 from deployment.engine.differences import differences
@@ -12,29 +13,35 @@ from deployment.engine.google_error import GoogleError
 from deployment.engine.plan import Found, PolicyStep, Step, policy_request, request_of
 from deployment.engine.policy import read_request
 
-_SIDE_BY_SIDE = 8
+_THREADS = ThreadPoolExecutor(8)
 
 
 def read(declared: Sequence[Declared], client: GoogleClient) -> Found:
     """What is there."""
-    threads = ThreadPoolExecutor(_SIDE_BY_SIDE)
+    asked: list[Future[Any]] = []
+
+    def ask(act: Callable[..., Any], *about: Any) -> Future[Any]:
+        asked.append(_THREADS.submit(act, *about))
+        return asked[-1]
+
     try:
-        return _read(declared, client, threads)
+        return _read(declared, client, ask)
     finally:
         # After one that failed, the others are of no use.
-        threads.shutdown(wait=False, cancel_futures=True)
+        for each in asked:
+            each.cancel()
 
 
-def _read(declared: Sequence[Declared], client: GoogleClient, threads: ThreadPoolExecutor) -> Found:
+def _read(declared: Sequence[Declared], client: GoogleClient, ask: Callable[..., Future[Any]]) -> Found:
     lists = {(each.kind, each.listed_in or each.parent) for each in declared if each.is_listed}
-    listed = {(kind, parent): threads.submit(client.all_of, kind, parent) for kind, parent in lists}
+    listed = {(kind, parent): ask(client.all_of, kind, parent) for kind, parent in lists}
     own = {
-        each.what: threads.submit(client.read_if_there, each.kind.method("get").request(each.name))
+        each.what: ask(client.read_if_there, each.kind.method("get").request(each.name))
         for each in declared
         if not (each.is_listed or each.policy_alone)
     }
     policies = {
-        each.what: threads.submit(client.read, read_request(each.kind.method("getIamPolicy"), each.name))
+        each.what: ask(client.read, read_request(each.kind.method("getIamPolicy"), each.name))
         for each in declared
         if (each.grants or each.takes_back) and not each.absent
     }
@@ -84,10 +91,11 @@ def carry_out(step: Step | PolicyStep, client: GoogleClient, names: dict[str, st
     Args:
         names: the full names of resources, by `what`; gets that of one that the step makes.
     """
-    if (request := request_of(step, names)) is None:
-        return
     if isinstance(step, PolicyStep):
-        _grant(step, client)
+        if step.missing or step.too_many:
+            _grant(step, client)
+        return
+    if (request := request_of(step, names)) is None:
         return
     made = client.send(request, is_done=_look_up(step, client))
     if step.declared.kind.operations:

@@ -164,8 +164,15 @@ def test_a_second_run_writes_nothing(complete: Project) -> None:
     assert all(url.endswith(READS) for url in session.reads)
 
 
+OF_EACH_KIND = (
+    *("/billingInfo", "/queues/reports", "/queues/reports:getIamPolicy", "/topics/report-dead-letters:getIamPolicy"),
+    *("/alertPolicies", "/collectionGroups/-/fields", "/projects/my-project:getIamPolicy", "/metrics/report-runs"),
+)
+"""Reads that differ from each other. tests/deployment/test_unread.py has each read of a whole run fail."""
+
+
 @pytest.mark.parametrize(
-    ("read", "fault"), [(read, fault) for read in READS for fault in FAULTS if _fails(read, fault)]
+    ("read", "fault"), [(read, fault) for read in OF_EACH_KIND for fault in FAULTS if _fails(read, fault)]
 )
 def test_nothing_changes_after_a_read_that_failed(complete: Project, read: str, fault: int | str) -> None:
     drifted(complete)
