@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from local_cloud.errors import LocalCloudError
+from local_cloud.errors import LocalCloudError, PortInUse
 from local_cloud.garbage import collect_rarely
 from local_pipeline.addresses import DEFAULT_PORT_BASE
 from local_pipeline.provider import Provider
@@ -98,6 +98,8 @@ def main() -> None:
     """Run the command. An error that the caller can fix ends it with one line."""
     try:
         app()
+    except PortInUse as error:
+        sys.exit(f"{error} --port-base names the first of the ports.")
     except LocalCloudError as error:
         sys.exit(str(error))
 

@@ -2,6 +2,7 @@
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -124,6 +125,14 @@ def test_a_file_that_has_no_rules_is_one_line(tmp_path: Path) -> None:
     rules.write_text("service cloud.firestore {\n  match")
     status, said = not_started("--firestore", "0", "--rules", str(rules))
     assert (status, said) == (1, f"{rules}: line 2: a path was expected, and not: the end of the file\n")
+
+
+def test_a_port_that_is_taken_is_refused_with_the_options_that_choose_another() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        status, said = not_started("--pubsub", str(port))
+    assert status == 1
+    assert re.fullmatch(rf"Port {port} \(Pub/Sub\) is in use: .* --pubsub .*\n", said)
 
 
 @pytest.mark.parametrize("option", ["--require-indexes", "--rules", "--seed", "--export"])

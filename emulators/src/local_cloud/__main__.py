@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from local_cloud.errors import LocalCloudError
+from local_cloud.errors import LocalCloudError, PortInUse
 from local_cloud.garbage import collect_rarely
 
 app = typer.Typer(
@@ -88,6 +88,8 @@ def main() -> None:
     """Run the command. An error that the caller can fix ends it with one line."""
     try:
         app()
+    except PortInUse as error:
+        sys.exit(f"{error} --firestore, --tasks, --tasks-rest and --pubsub name the ports.")
     except LocalCloudError as error:
         sys.exit(str(error))
 

@@ -9,7 +9,4 @@ class PortInUse(LocalCloudError):
     """Another process has the port."""
 
     def __init__(self, port: int, what_for: str) -> None:
-        super().__init__(
-            f"Port {port} ({what_for}) is in use: end what listens there, or choose another: "
-            "--port-base of `up`; --firestore, --tasks, --tasks-rest or --pubsub of `serve`."
-        )
+        super().__init__(f"Port {port} ({what_for}) is in use: end what listens there, or choose another.")
