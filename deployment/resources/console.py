@@ -51,7 +51,8 @@ def console_roles(settings: Settings, client: GoogleClient) -> list[Declared]:
     # The settings that the functions run with, such as the sender.
     sees = Grant(role="roles/run.viewer", member=member)
     looks = Grant(role="roles/cloudtasks.viewer", member=member)
-    moves = {Grant(role=f"roles/cloudtasks.{role}", member=member) for role in ("enqueuer", "taskRunner", "queueAdmin")}
+    roles = ("enqueuer", "taskRunner", "taskDeleter", "queueAdmin")
+    moves = {Grant(role=f"roles/cloudtasks.{role}", member=member) for role in roles}
     own_reads = reads(settings, "console")
     provider = f"{settings.mail_provider.upper()}_"
     return [

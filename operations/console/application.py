@@ -20,6 +20,7 @@ from operations.console.console import PAGE_SECONDS, Console, console_of
 from operations.console.form import FormTokens
 from operations.console.local_client import LocalClient
 from operations.console.pages import (
+    csv_lists,
     dead_letters,
     deliveries,
     find,
@@ -77,6 +78,7 @@ def make_application(
             *jobs.ROUTES,
             *versions.ROUTES,
             *find.ROUTES,
+            *csv_lists.ROUTES,
             *operator_actions.ROUTES,
             *static_files.ROUTES,
         ],

@@ -10,6 +10,8 @@ from operations.dead_letters.letter_causes import CauseCount
 from operations.dead_letters.letter_filter import LetterFilter
 
 _MOST_FILTERS = 50
+_READS = 20
+"""What it takes to find out which causes there are, beside those of each."""
 
 
 class LetterCounts(NamedTuple):
@@ -18,10 +20,12 @@ class LetterCounts(NamedTuple):
     Attributes:
         total: all that a filter leaves.
         causes: those of each cause, the most first.
+        reads: how many reads it took to count them again; 0 where none has changed.
     """
 
     total: int
     causes: Sequence[CauseCount]
+    reads: int = 0
 
 
 class LetterFigures:
@@ -42,8 +46,9 @@ class LetterFigures:
         with self._lock:
             kept = self._kept.get(wanted)
         if kept and kept[0] == version:
-            return kept[1]
-        counts = LetterCounts(letters.count(wanted), letters.causes(wanted))
+            return kept[1]._replace(reads=0)
+        total, causes = letters.count(wanted), letters.causes(wanted)
+        counts = LetterCounts(total, causes, reads=_READS + 2 * len(causes) + total // 1_000)
         with self._lock:
             self._kept[wanted] = (version, counts)
             while len(self._kept) > _MOST_FILTERS:

@@ -16,8 +16,8 @@ from functions.shared.records.mail_event import MailRecord
 _SECOND = timedelta(seconds=1)
 
 _ENDS = {
-    AttemptResult.FAILED: ("pending", "{who} failed: nothing was sent."),
-    AttemptResult.UNCLEAR: ("sending", "{who} failed: the mail may have been sent."),
+    AttemptResult.FAILED: ("failed", "{who} failed: nothing was sent."),
+    AttemptResult.UNCLEAR: ("failed", "{who} failed: the mail may have been sent."),
     AttemptResult.SENT: ("sent", "{who}: the mail provider accepted the mail."),
     AttemptResult.SETTLED: ("sent", "{who} showed that the mail provider had accepted the mail."),
     AttemptResult.SKIPPED: ("skipped", "{who} skipped it."),

@@ -25,7 +25,10 @@ LOOKING = {
 SETTINGS = {"CONSOLE_OPERATORS": "ada@example.com", "CONSOLE_VIEWERS": "grace@example.com, group:all@example.com"}
 ACTING = {
     ("project", "roles/datastore.user"),
-    *((f"{PLACE}/queues/reports", f"roles/cloudtasks.{role}") for role in ("enqueuer", "taskRunner", "queueAdmin")),
+    *(
+        (f"{PLACE}/queues/reports", f"roles/cloudtasks.{role}")
+        for role in ("enqueuer", "taskRunner", "taskDeleter", "queueAdmin")
+    ),
     (f"projects/{PROJECT}/serviceAccounts/report-tasks@{DOMAIN}", "roles/iam.serviceAccountUser"),
     (f"projects/{PROJECT}/secrets/report-sendgrid-api-key", "roles/secretmanager.secretAccessor"),
 }

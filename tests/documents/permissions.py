@@ -94,6 +94,7 @@ _WHY = {
         "cloudtasks.viewer": "what waits, and why",
         "cloudtasks.enqueuer": "with operators: replay and send",
         "cloudtasks.taskRunner": "with operators: run a task",
+        "cloudtasks.taskDeleter": "with operators: erase what waits for a user",
         "cloudtasks.queueAdmin": "with operators: pause and set the queue",
         "iam.serviceAccountUser": "with operators: the token of the tasks that they make",
         "run.viewer": "the settings that they run with, such as the sender",

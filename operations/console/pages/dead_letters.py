@@ -81,7 +81,7 @@ def _read_letters(request: Request) -> Shown:
     """The dead letters that the filters in the address leave, the newest first."""
     console, form = console_of(request), getattr(request.state, "form", None)
     asked = QueryParams(form.text("filters")) if form else request.query_params
-    chosen, after = _from_query(asked), asked.get("after") or None
+    chosen, after = letter_filter(asked), asked.get("after") or None
     letters, filters = DeadLetters(console.reading.firestore), _to_query(chosen)
     parts = read_parts(
         {
@@ -94,7 +94,7 @@ def _read_letters(request: Request) -> Shown:
     causes = counts.causes if counts else []
     return Shown(
         template="dead_letters.html",
-        reads=2 * len(rows) + 2 * len(causes) + 30,
+        reads=2 * len(rows) + (counts.reads if counts else 0) + 10,
         # The deliveries of those that are replayed go on.
         by_version=all(each["state"] != DeadLetterState.REPLAYED for each in rows),
         context={
@@ -206,7 +206,7 @@ def _act(request: Request) -> _Act:
     return act
 
 
-def _from_query(query: QueryParams) -> LetterFilter:
+def letter_filter(query: QueryParams) -> LetterFilter:
     """The filters of an address.
 
     Raises:
@@ -236,7 +236,7 @@ def _to_query(chosen: LetterFilter) -> dict[str, str | None]:
 def _chosen(form: Form) -> tuple[LetterFilter, list[str]]:
     """The filters of the page, with the cause whose button was pressed, and the ids where the operator has selected
     some."""
-    chosen = _from_query(QueryParams(form.text("filters")))
+    chosen = letter_filter(QueryParams(form.text("filters")))
     if cause := form.text("cause"):
         return replace(chosen, cause=cause), []
     if form.text("scope") == "all":

@@ -41,7 +41,7 @@ def _read_deliveries(request: Request) -> Shown:
     """The deliveries that the filters in the address leave; where it has none, the latest of all."""
     console, asked = console_of(request), request.query_params
     database = console.reading.firestore
-    wanted, after = _filter(asked), asked.get("after") or None
+    wanted, after = delivery_filter(asked), asked.get("after") or None
     page = None if wanted.problem else Deliveries(database).page(wanted, after=after, limit=_DELIVERIES_A_PAGE)
     rows = page.rows if page else []
     # Without what became of their mails, the deliveries are shown all the same.
@@ -74,7 +74,12 @@ def _read_deliveries(request: Request) -> Shown:
     )
 
 
-def _filter(asked: QueryParams) -> DeliveryFilter:
+def delivery_filter(asked: QueryParams) -> DeliveryFilter:
+    """The filters of an address.
+
+    Raises:
+        HTTPException: one of them is malformed.
+    """
     user, subscription, run = (asked.get(name, "").strip() for name in ("user", "subscription", "run"))
     after = asked.get("after", "")
     if any(each and not is_document_id(each) for each in (user, subscription, run, after)):

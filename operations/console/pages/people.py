@@ -1,5 +1,6 @@
 """Users: find one, see what the user gets and why not, and change it."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -32,6 +33,7 @@ from operations.deliveries.delivery_filter import DeliveryFilter
 from operations.deliveries.mail_records import MailRecords
 from operations.deliveries.send_now import send_now
 from operations.errors import OperatorError
+from operations.output import to_json
 from operations.previews import preview as previews
 from operations.previews.preview_period import next_period, parse_period, report_about
 from operations.previews.preview_subject import read_subject
@@ -42,6 +44,7 @@ from operations.subscriptions.subscription_args import parse_end
 from operations.subscriptions.subscription_changes import SubscriptionChanges, said_difference
 from operations.subscriptions.subscription_edit import SubscriptionEdit, edited_fields
 from operations.subscriptions.subscriptions import Subscriptions, subscription_row
+from operations.users.personal_data import PersonalData
 from operations.users.users import Users, explain_user, user_row
 
 _USERS_A_PAGE = 50
@@ -104,6 +107,13 @@ class _New(_Schedule):
     """The form of a new subscription."""
 
     subscription: Annotated[Text, Field(min_length=1, max_length=500)]
+
+
+class _Erase(BaseModel):
+    """The form that erases what is kept of a user."""
+
+    confirm: Text = ""
+    with_document: bool = False
 
 
 def _read_people(request: Request) -> Shown:
@@ -289,6 +299,41 @@ def _send_test(request: Request, form: Form) -> Response:
     return _back(request)
 
 
+@form_action(_read_person)
+def export(request: Request, form: Form) -> Response:
+    """What the pipeline keeps about a user, as a file with JSON, addresses included."""
+    del form
+    user_id = _id(request, "user")
+    data = _personal_data(console_of(request), user_id)
+    with recorded(request, "Export a user", user_id):
+        exported = to_json(data.export(data.find(), with_document=False))
+    name = re.sub(r"[^\w.-]", "_", user_id, flags=re.ASCII)
+    headers = {"Content-Disposition": f'attachment; filename="{name}.json"'}
+    return Response(exported, media_type="application/json", headers=headers)
+
+
+@form_action(_read_person)
+def erase(request: Request, form: Form) -> Response:
+    """Erase what the pipeline keeps about a user."""
+    user_id, asked = _id(request, "user"), form.read(_Erase)
+    if asked.confirm != user_id:
+        raise FormRefused("Nothing was erased: see below.", {"confirm": "Type the user's id to erase."})
+    data = _personal_data(console_of(request), user_id)
+    data.check(data.find(), with_document=asked.with_document)
+    # A record with the user's id would be kept of the user.
+    with recorded(request, "Erase a user", "what the pipeline keeps") as action:
+        left = data.erase(with_document=asked.with_document, on_erased=lambda _number: None)
+        action.outcome = "Erased." if left.is_empty else "Something was written meanwhile: repeat this in two minutes."
+    return done(request, "/people")
+
+
+def _personal_data(console: Console, user_id: str) -> PersonalData:
+    session = console.session
+    return PersonalData(
+        database=session.firestore, queues=session.queues, queue_names=session.target.queues, user_id=user_id
+    )
+
+
 def show_preview(request: Request) -> Response:
     """A subscription's report as it would be sent: in any period, language and look."""
     console, (user_id, subscription_id) = console_of(request), _path(request)
@@ -369,6 +414,8 @@ _OF_ONE = "/people/{user}/subscriptions/{subscription}"
 ROUTES = [
     Route("/people", live(_read_people)),
     Route("/people/{user}", live(_read_person)),
+    Route("/people/{user}/export", export, methods=["POST"]),
+    Route("/people/{user}/erase", erase, methods=["POST"]),
     Route("/people/{user}/subscriptions", add, methods=["POST"]),
     Route(f"{_OF_ONE}/preview", show_preview),
     Route(f"{_OF_ONE}/preview/mail", preview_mail),

@@ -66,8 +66,8 @@ def test_each_attempt_with_its_error_and_duration_and_what_became_of_the_mail() 
     mail = MailRecord(id="d", user_id="u", subscription_id="s").folded([event])
     assert told(found, mail) == [
         *BEGINNING,
-        (10.44, "pending", "Attempt 1 failed: nothing was sent.", "no data for [address] · after 0.4 s"),
-        (22.0, "pending", "Attempt 2 failed: nothing was sent.", "SendGrid answered 503 · after 2.0 s"),
+        (10.44, "failed", "Attempt 1 failed: nothing was sent.", "no data for [address] · after 0.4 s"),
+        (22.0, "failed", "Attempt 2 failed: nothing was sent.", "SendGrid answered 503 · after 2.0 s"),
         (31.0, "sending", "Attempt 3 claimed it.", ""),
         (31.5, "sent", "Attempt 3: the mail provider accepted the mail.", "message id m1 · after 1.5 s"),
         # In whole seconds, as the provider gives it.
@@ -109,7 +109,7 @@ def test_an_unclear_outcome_that_is_given_up_and_replayed() -> None:
     )
     assert told(found)[2:] == [
         (11.0, "sending", "Attempt 1 claimed it.", ""),
-        (13.0, "sending", "Attempt 1 failed: the mail may have been sent.", "SendGrid answered 502 · after 3.0 s"),
+        (13.0, "failed", "Attempt 1 failed: the mail may have been sent.", "SendGrid answered 502 · after 3.0 s"),
         (21.0, "dead", "Attempt 2 gave it up.", "cut · after 1.0 s"),
         (60.0, "pending", "An operator replayed it.", ""),
     ]
