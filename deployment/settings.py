@@ -109,7 +109,10 @@ _RULES = {
     "brand_logo_url": _HTTPS,
     "brand_url": _HTTPS,
     "brand_color": ("#[0-9a-fA-F]{6}", "a color such as #2563eb."),
-    "default_cadence": ("hourly|daily|weekly|monthly|quarterly", "hourly, daily, weekly, monthly or quarterly."),
+    "default_cadence": (
+        "hourly|daily|weekly|biweekly|monthly|quarterly",
+        "hourly, daily, weekly, biweekly, monthly or quarterly.",
+    ),
     "on_unknown_outcome": ("dead-letter|resend", "dead-letter or resend."),
     "log_level": ("DEBUG|INFO|WARNING|ERROR", "DEBUG, INFO, WARNING or ERROR."),
     "schedule": ("on|paused", "on or paused."),

@@ -62,6 +62,7 @@ _SPAN = {
     "hourly": 3,
     "daily": 3 * 24,
     "weekly": 3 * 7 * 24,
+    "biweekly": 3 * 14 * 24,
     "monthly": 3 * 31 * 24,
     "quarterly": 3 * 92 * 24,
     "cron": 3 * 24,
@@ -249,7 +250,7 @@ def _subscriptions(number: int, user: dict[str, Any], this_hour: datetime, becom
         case 9:  # a further one that the application has written: its first report is due at its time
             return [
                 sent("default", {**due, "kind": "activity", "cadence": "quarterly"}),
-                waits("usage", {**new, "kind": "usage", "cadence": "weekly"}),
+                waits("usage", {**new, "kind": "usage", "cadence": "biweekly"}),
             ]
         case 10:  # with files
             options = {"attach": ["csv", "xlsx", "pdf"], "currency": "EUR"}

@@ -62,6 +62,8 @@ def period_before(cadence: Cadence | None, language: Language) -> str:
             return language.gettext("the day before")
         case Cadence.WEEKLY:
             return language.gettext("the week before")
+        case Cadence.BIWEEKLY:
+            return language.gettext("the two weeks before")
         case Cadence.MONTHLY:
             return language.gettext("the month before")
         case Cadence.QUARTERLY:
@@ -83,6 +85,8 @@ def how_often(cadence: Cadence, language: Language) -> str:
             return language.gettext("You get this report every day.")
         case Cadence.WEEKLY:
             return language.gettext("You get this report every week.")
+        case Cadence.BIWEEKLY:
+            return language.gettext("You get this report every two weeks.")
         case Cadence.MONTHLY:
             return language.gettext("You get this report every month.")
         case Cadence.QUARTERLY:

@@ -34,6 +34,8 @@ def cadence_name(cadence: Cadence, language: Language) -> str:
             return language.gettext("Every day")
         case Cadence.WEEKLY:
             return language.gettext("Every week")
+        case Cadence.BIWEEKLY:
+            return language.gettext("Every two weeks")
         case Cadence.MONTHLY:
             return language.gettext("Every month")
         case Cadence.QUARTERLY:

@@ -18,6 +18,7 @@ _PERIODS = {
     Cadence.HOURLY: "2026-11-24T13",
     Cadence.DAILY: "2026-11-24",
     Cadence.WEEKLY: "2026-W48",
+    Cadence.BIWEEKLY: "2026-W48/W49",
     Cadence.MONTHLY: "2026-11",
     Cadence.QUARTERLY: "2026-Q4",
 }

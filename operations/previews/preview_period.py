@@ -14,6 +14,7 @@ _INSTANT = timedelta(microseconds=1)
 PERIODS = {
     Cadence.QUARTERLY: "2026-Q4",
     Cadence.MONTHLY: "2026-11",
+    Cadence.BIWEEKLY: "2026-W48/W49",
     Cadence.WEEKLY: "2026-W48",
     Cadence.DAILY: "2026-11-24",
     Cadence.HOURLY: "2026-11-24T13",
@@ -71,10 +72,14 @@ def parse_period(text: str, zone: ZoneInfo) -> Period:
     if cadence is None:
         raise refused
     try:
-        start = datetime.fromisoformat(_first(text.strip().upper())).replace(tzinfo=zone).astimezone(UTC)
-        return Period(start, Schedule(cadence=cadence, time_zone=zone).unit_end(start))
+        first, _, last = text.strip().upper().partition("/")
+        start = datetime.fromisoformat(_first(first)).replace(tzinfo=zone).astimezone(UTC)
+        period = Period(start, Schedule(cadence=cadence, time_zone=zone).unit_end(start))
     except (ValueError, OverflowError):
         raise refused from None
+    if last and last != f"{(period.end - _INSTANT).astimezone(zone):W%V}":
+        raise refused
+    return period
 
 
 def cadence_of(text: str) -> Cadence | None:

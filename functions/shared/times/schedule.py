@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from functions.shared.times.cron import CronLine
 
 _INSTANT = timedelta(microseconds=1)
+_FIRST_MONDAY = date(1970, 1, 5)
 
 _WIDTHS = (3, 30, 300, 3000)
 """How far to look for a due time, in units of the cadence: some zones leap a whole day, which is 24 hours."""
@@ -33,20 +34,24 @@ class Cadence(StrEnum):
     Attributes:
         fields: the fields of a subscription that say when its reports are due: all others of a Schedule change nothing.
         months: how many whole months its unit of the calendar has; 0 where the unit is shorter.
+        weeks: how many whole weeks its unit has; 0 where it is none of weeks.
     """
 
     fields: tuple[str, ...]
     months: int
+    weeks: int
 
-    def __new__(cls, name: str, fields: tuple[str, ...] = (), months: int = 0) -> Self:
+    def __new__(cls, name: str, fields: tuple[str, ...] = (), months: int = 0, weeks: int = 0) -> Self:
         member = str.__new__(cls, name)
         member._value_ = name
-        member.fields, member.months = fields, months
+        member.fields, member.months, member.weeks = fields, months, weeks
         return member
 
     HOURLY = "hourly", ("minute",)
     DAILY = "daily", ("hour", "minute")
-    WEEKLY = "weekly", ("weekday", "hour", "minute")
+    WEEKLY = "weekly", ("weekday", "hour", "minute"), 0, 1
+    BIWEEKLY = "biweekly", ("weekday", "hour", "minute"), 0, 2
+    """Every second week, the same weeks for everybody: pairs of weeks are counted from Monday 5 January 1970."""
     MONTHLY = "monthly", ("day", "hour", "minute"), 1
     QUARTERLY = "quarterly", ("day", "hour", "minute"), 3
     CRON = "cron", ("cron",)
@@ -79,7 +84,7 @@ class Schedule:
         time_zone: the recipient's own, in which the rest is meant.
         hour: 0 to 23; not used by hourly reports, nor by cron.
         minute: 0 to 59; not used by cron.
-        weekday: 1 (Monday) to 7 (Sunday), as ISO 8601 counts; used by weekly reports.
+        weekday: 1 (Monday) to 7 (Sunday), as ISO 8601 counts; used by cadences of weeks, in the first of them.
         day: 1 to 31; used by cadences of months, in the first of them, and the last day of a month that has no such
             day.
         cron: the line, where the cadence is `cron`.
@@ -143,8 +148,8 @@ class Schedule:
         return self.after(max(self.unit_end(reported_until) - _INSTANT, later_than or reported_until))
 
     def unit_start(self, moment: datetime) -> datetime:
-        """The start, in UTC, of the unit of the calendar that a moment is in: an hour, a day, a week from Monday, or
-        the cadence's months of the recipient's own. By cron the unit is a day."""
+        """The start, in UTC, of the unit of the calendar that a moment is in: an hour, a day, or the
+        cadence's weeks, from a Monday, or months, of the recipient's own. By cron the unit is a day."""
         local = moment.astimezone(self.time_zone)
         first = local.date()
         if self.cadence is Cadence.HOURLY:
@@ -152,8 +157,8 @@ class Schedule:
             return moment - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
         if months := self.cadence.months:
             first = first.replace(month=first.month - (first.month - 1) % months, day=1)
-        elif self.cadence is Cadence.WEEKLY:
-            first -= timedelta(days=first.weekday())
+        elif weeks := self.cadence.weeks:
+            first -= timedelta(days=(first - _FIRST_MONDAY).days % (7 * weeks))
         return self._in_utc(datetime.combine(first, time()), fold=0)
 
     def unit_end(self, moment: datetime) -> datetime:
@@ -161,7 +166,7 @@ class Schedule:
         start = self.unit_start(moment)
         if self.cadence is Cadence.HOURLY:
             return start + timedelta(hours=1)
-        longest = 31 * self.cadence.months or (7 if self.cadence is Cadence.WEEKLY else 1)
+        longest = 31 * self.cadence.months or 7 * self.cadence.weeks or 1
         # At noon so many days after the first one the next unit has begun, whatever the clocks do.
         first = start.astimezone(self.time_zone).date()
         return self.unit_start(self._in_utc(datetime.combine(first + timedelta(days=longest), time(12)), fold=0))
@@ -208,9 +213,9 @@ class Schedule:
         if months := self.cadence.months:
             this_unit = (today.year * 12 + today.month - 1) // months
             yield from (self._day_of_month((this_unit + each) * months) for each in units)
-        elif self.cadence is Cadence.WEEKLY:
-            this_week = today + timedelta(days=self.weekday - today.isoweekday())
-            yield from (this_week + timedelta(weeks=each) for each in units)
+        elif weeks := self.cadence.weeks:
+            begin = today - timedelta(days=(today - _FIRST_MONDAY).days % (7 * weeks))
+            yield from (begin + timedelta(days=self.weekday - 1, weeks=each * weeks) for each in units)
         else:
             for day in (today + timedelta(days=each) for each in units):
                 # A zone that crosses the date line skips a whole day: there is nothing to report about that day.

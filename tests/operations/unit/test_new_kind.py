@@ -174,9 +174,9 @@ def test_the_recipients_page_calls_a_report_as_its_kind_does(tree: Path) -> None
     asked = run(tree, "-m", "titles", "tea_sales", "team_notes", "usage", "gone")
     assert asked.stdout.splitlines() == [
         "Tea Tee Thé Tea daily weekly monthly quarterly",
-        "Team notes Teamnotizen Team notes Team notes hourly daily weekly monthly quarterly",
-        "Usage Nutzung Usage Usage hourly daily weekly monthly quarterly",
-        "Gone Gone Gone Gone hourly daily weekly monthly quarterly",
+        "Team notes Teamnotizen Team notes Team notes hourly daily weekly biweekly monthly quarterly",
+        "Usage Nutzung Usage Usage hourly daily weekly biweekly monthly quarterly",
+        "Gone Gone Gone Gone hourly daily weekly biweekly monthly quarterly",
     ]
 
 

@@ -37,6 +37,7 @@ def shown(now: str, **fields: Any) -> Period:
         # A day on which the clocks change is 25 hours long.
         ("2026-10-25", "Europe/Berlin", "2026-10-24T22:00", "2026-10-25T23:00"),
         ("2026-11-24T13", "Asia/Kolkata", "2026-11-24T07:30", "2026-11-24T08:30"),
+        ("2026-W48/W49", "Asia/Tokyo", "2026-11-22T15:00", "2026-12-06T15:00"),
         (" 2026-w48 ", "UTC", "2026-11-23T00:00", "2026-11-30T00:00"),
     ],
 )
@@ -46,7 +47,20 @@ def test_a_period_is_of_the_recipients_own_calendar(text: str, zone: str, start:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "yesterday", "202611", "2026-13", "2026-W60", "2026-02-30", "2026-11-24T25", "1-1-1", "2026-Q5", "9999-12"],
+    [
+        "",
+        "yesterday",
+        "202611",
+        "2026-13",
+        "2026-W60",
+        "2026-02-30",
+        "2026-11-24T25",
+        "1-1-1",
+        "2026-Q5",
+        "9999-12",
+        "2026-W47/W48",
+        "2026-W48/W50",
+    ],
 )
 def test_anything_else_is_refused_with_what_would_do(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not a period: .*2026-Q4, 2026-11, 2026-W48"):
@@ -81,6 +95,7 @@ def test_otherwise_the_last_one_is() -> None:
         ({"cadence": "daily", "time_zone": "Asia/Tokyo"}, "2026-11-24", "2026-11-23T15:00", "2026-11-24T15:00"),
         ({"cadence": "weekly", "weekday": 3}, "2026-W48", "2026-11-23T00:00", "2026-11-30T00:00"),
         ({"cadence": "monthly", "day": 31}, "2026-11", "2026-11-01T00:00", "2026-12-01T00:00"),
+        ({"cadence": "biweekly", "weekday": 3}, "2026-W48/W49", "2026-11-23T00:00", "2026-12-07T00:00"),
         ({"cadence": "quarterly"}, "2026-Q4", "2026-10-01T00:00", "2027-01-01T00:00"),
         # Up to the due time, not to midnight.
         ({"cadence": "daily", "covers": "since-last"}, "2026-11-24", "2026-11-24T08:00", "2026-11-25T08:00"),

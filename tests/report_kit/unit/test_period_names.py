@@ -56,8 +56,10 @@ def test_period_name(locale: str, zone: str, start: str, end: str, name: str) ->
     assert said.replace("\u2009", " ").replace("\u202f", " ").replace("～", "~") == name
 
 
-# An hour has two ends, and people call a week by its days.
-@pytest.mark.parametrize("cadence", sorted(set(Cadence) - {Cadence.HOURLY, Cadence.WEEKLY, Cadence.CRON}))
+# An hour has two ends, and people call weeks by their days.
+@pytest.mark.parametrize(
+    "cadence", sorted(set(Cadence) - {Cadence.HOURLY, Cadence.WEEKLY, Cadence.BIWEEKLY, Cadence.CRON})
+)
 @pytest.mark.parametrize("locale", ["en", "ja"])
 def test_what_a_cadence_covers_has_a_name_of_its_own(cadence: Cadence, locale: str) -> None:
     zone, language = ZoneInfo("UTC"), language_for(locale)

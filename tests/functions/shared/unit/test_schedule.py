@@ -140,8 +140,9 @@ def test_a_due_time_is_the_time_that_was_asked_for_unless_the_clocks_leap_over_i
     if not is_as_asked:
         assert just_before.utcoffset() != due.utcoffset()
         return
-    if schedule.cadence is Cadence.WEEKLY:
+    if weeks := schedule.cadence.weeks:
         assert due.isoweekday() == schedule.weekday
+        assert (due.date() - date(1970, 1, 5)).days // 7 % weeks == 0
     if months := schedule.cadence.months:
         assert due.day == schedule.day or (due + timedelta(days=1)).day == 1
         assert (due.month - 1) % months == 0
@@ -203,9 +204,10 @@ def test_the_next_due_time_is_the_first_with_something_to_report(schedule: Sched
 
 
 CALENDAR = [
-    # Sent at 8, each covers what has ended before: yesterday, last week, last month, last quarter.
+    # Sent at 8, each covers what has ended before: yesterday, last week, the last two weeks, last month, last quarter.
     ("daily", "2026-11-24T08:00", "2026-11-23T00:00", "2026-11-24T00:00"),
     ("weekly", "2026-11-23T08:00", "2026-11-16T00:00", "2026-11-23T00:00"),
+    ("biweekly", "2026-11-23T08:00", "2026-11-09T00:00", "2026-11-23T00:00"),
     ("monthly", "2026-11-01T08:00", "2026-10-01T00:00", "2026-11-01T00:00"),
     ("quarterly", "2026-10-01T08:00", "2026-07-01T00:00", "2026-10-01T00:00"),
 ]
@@ -467,15 +469,16 @@ def test_each_month_has_one_due_day_and_a_shorter_one_its_last(year: int, day: i
 
 
 @pytest.mark.parametrize("weekday", range(1, 8))
-def test_weeks_are_seven_days_of_the_users_own_calendar(weekday: int) -> None:
-    schedule = Schedule(cadence=Cadence.WEEKLY, time_zone=ZoneInfo("Europe/Berlin"), hour=8, weekday=weekday)
+@pytest.mark.parametrize(("cadence", "days"), [(Cadence.WEEKLY, 7), (Cadence.BIWEEKLY, 14)])
+def test_weeks_are_seven_days_of_the_users_own_calendar(weekday: int, cadence: Cadence, days: int) -> None:
+    schedule = Schedule(cadence=cadence, time_zone=ZoneInfo("Europe/Berlin"), hour=8, weekday=weekday)
     moment = utc("2026-01-01T00:00")
     dues = []
     for _ in range(60):
         moment = schedule.after(moment)
         dues.append(moment.astimezone(schedule.time_zone))
     assert {(due.isoweekday(), due.hour) for due in dues} == {(weekday, 8)}
-    assert {(after.date() - before.date()).days for before, after in pairwise(dues)} == {7}
+    assert {(after.date() - before.date()).days for before, after in pairwise(dues)} == {days}
 
 
 def test_a_user_who_moves_east_in_the_middle_of_a_day_misses_no_hour() -> None:
