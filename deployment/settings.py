@@ -39,6 +39,7 @@ OF_DISPATCHER = (
 OF_WORKER = (
     *("MAIL_REPLY_TO", "MAIL_POSTAL_ADDRESS", "MAIL_UNSUBSCRIBE_GROUP", "MAIL_UNSUBSCRIBE_URL"),
     *("MAIL_CHECK_UNSUBSCRIBED", "PREFERENCES_URL", "MAIL_SANDBOX", "PROVIDER_PAUSE", "RESTORED_AT"),
+    "MAIL_ALLOWED_DOMAINS",
     *("BRAND_NAME", "BRAND_LOGO_URL", "BRAND_COLOR", "BRAND_URL"),
 )
 """Settings that the function has only where they are set: its own default holds otherwise."""
@@ -104,6 +105,10 @@ _RULES = {
     ),
     "mail_check_unsubscribed": _TRUE,
     "mail_sandbox": _TRUE,
+    "mail_allowed_domains": (
+        r"[^@\s*.,]+(\.[^@\s*.,]+)+(\s*,\s*[^@\s*.,]+(\.[^@\s*.,]+)+)*",
+        "domains such as example.com, separated by commas.",
+    ),
     "mail_without_unsubscribe": _TRUE,
     "preferences_url": (r"https://[^\s?#]+", _HTTPS[1]),
     "brand_logo_url": _HTTPS,
@@ -249,6 +254,7 @@ class Settings(_Checked):
     mail_unsubscribe_url: str = ""
     mail_check_unsubscribed: str = ""
     mail_sandbox: str = ""
+    mail_allowed_domains: str = ""
     mail_without_unsubscribe: str = ""
     # Without `processed`, which costs a write a mail and says little that no other event says.
     mail_events: str = " ".join(KEPT_EVENTS[:-1])

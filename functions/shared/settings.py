@@ -148,6 +148,11 @@ Urls = Annotated[list[str], BeforeValidator(_urls)]
 """Separated by commas or white space. A comma within a URL, such as between several recipients, is not a separator."""
 
 
+Domains = Annotated[
+    list[Annotated[str, StringConstraints(pattern=r"^[^@\s*.]+(\.[^@\s*.]+)+$")]], BeforeValidator(_comma_separated)
+]
+"""Domains of addresses, such as example.com, separated by commas."""
+
 FirestoreDatabase = Annotated[str, Field(pattern=DATABASE_PATTERN)]
 """The id of a Firestore database."""
 
@@ -373,6 +378,8 @@ class WorkerSettings(CommonSettings, IdentitySettings, MailSettings, Subscriptio
     tasks_invoker: Address
     dead_letter_topic: str
     max_attempts: int = Field(ge=1)
+    mail_allowed_domains: Domains = []
+    """The only domains that mails go to; none: to every one."""
     on_unknown_outcome: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER
     provider_pause: float = Field(default=5.0, ge=0, le=300)
     """Seconds for which a worker sends nothing after the mail provider fails several times in a row; 0: no pause."""

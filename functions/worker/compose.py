@@ -14,6 +14,7 @@ from functions.shared.records.user import User
 from functions.shared.sanitize import display_name, sanitize
 from functions.shared.times.period import Period
 from functions.worker.attaching import choose
+from functions.worker.mail.allowed_domains import EVERY_DOMAIN, AllowedDomains
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail
 from functions.worker.mail.provider import make_tags_inert
@@ -43,6 +44,7 @@ def compose(
     settings: Mapping[str, str] | None = None,
     brand: Brand = PLAIN,
     variant: Variant | None = None,
+    allowed: AllowedDomains = EVERY_DOMAIN,
 ) -> Mail | Skip:
     """Build a report and make a mail of it.
 
@@ -59,9 +61,10 @@ def compose(
         settings: the kind's own settings and secrets, by name.
         brand: the deployment's; a user's document may have another.
         variant: which version of the kind; None is the current one.
+        allowed: the domains that mails may go to: one at least of those in `to` has one of them.
 
     Returns:
-        One mail to all recipients of the subscription, or Skip where the kind has nothing to report.
+        One mail to all recipients of the subscription that it may go to, or Skip where the kind has nothing to report.
 
     Raises:
         PermanentError: there is no such kind, it returns something else, or the report cannot be made.
@@ -91,7 +94,7 @@ def compose(
     if not isinstance(report, Report):
         raise PermanentError(f"{kind}: build returned {type(report).__name__}, neither Report nor Skip")
     language = request.language
-    wanted = wanting(user, subscription)
+    wanted = [each for each in wanting(user, subscription) if allowed.allows(each.address)]
     subject = make_tags_inert(sanitize(report.subject, 200))
     addressed = [
         compliance.recipient(

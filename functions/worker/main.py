@@ -29,6 +29,7 @@ from functions.worker.firestore_user_data import FirestoreUserData
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
 from functions.worker.kind_settings import load_kind_settings, load_needs, next_versions
+from functions.worker.mail.allowed_domains import AllowedDomains
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.provider import load_with_provider
 from functions.worker.outcome_inquiry import OutcomeInquiry
@@ -91,6 +92,7 @@ def _send_report() -> SendReport:
     topic = DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic)
     defaults = SubscriptionDefaults(kind=_settings.default_kind, cadence=_settings.default_cadence)
     deliveries = DeliveryStore(database, defaults, restored_at=_settings.restored_at, variant_of=_variant_of)
+    allowed = AllowedDomains(_settings.mail_allowed_domains)
     mail_record = functools.partial(deliveries.mail_record, seconds=MAIL_RECORD_SECONDS)
     return SendReport(
         deliveries=deliveries,
@@ -102,6 +104,7 @@ def _send_report() -> SendReport:
             Repeating(_provider.repeatable_sending(), provider=_settings.mail_provider.value, now=_now),
             outage=ProviderOutage(_now, wait=timedelta(seconds=_settings.provider_pause)),
             key_alert=KeyAlert(topic.tell, now=_now),
+            allowed=allowed,
         ),
         builder=ReportBuilder(
             user_data=functools.partial(FirestoreUserData, database),
@@ -111,6 +114,7 @@ def _send_report() -> SendReport:
             database=database,
             settings=_kind_settings,
             next_versions=_next_versions,
+            allowed=allowed,
         ),
         inquiry=OutcomeInquiry(mail_record, _provider.delivery_lookup(), _settings.on_unknown_outcome),
         now=_now,

@@ -10,12 +10,13 @@ import structlog
 from functions.shared.mail.brand import PLAIN, Brand
 from functions.shared.records.dead_letter import DeadLetterReason
 from functions.shared.records.delivery import SkipReason
-from functions.shared.records.recipients import recipients
+from functions.shared.records.recipients import RecipientRole, recipients
 from functions.shared.records.report_task import ReportTask
 from functions.shared.sanitize import error_text
 from functions.shared.times.period import Period
-from functions.worker.compose import compose
+from functions.worker.compose import compose, wanting
 from functions.worker.kind_settings import KindSettings
+from functions.worker.mail.allowed_domains import EVERY_DOMAIN, AllowedDomains
 from functions.worker.mail.compliance import MailCompliance
 from functions.worker.mail.model import Mail
 from functions.worker.skipping import Subscriber
@@ -45,6 +46,7 @@ class ReportBuilder:
         database: for what else a kind reads; None where tests need none.
         settings: the kinds' own settings and secrets, by kind and name.
         next_versions: of the kinds that have one.
+        allowed: the domains that mails may go to.
         build_seconds: how long after the start of an attempt its report must be built.
     """
 
@@ -58,6 +60,7 @@ class ReportBuilder:
         database: "Database | None" = None,
         settings: KindSettings | None = None,
         next_versions: NextVersions | None = None,
+        allowed: AllowedDomains = EVERY_DOMAIN,
         build_seconds: float = BUILD_SECONDS,
     ) -> None:
         self._user_data = user_data
@@ -65,6 +68,7 @@ class ReportBuilder:
         self._settings = settings or {}
         self._next_versions = next_versions or {}
         self._compliance = compliance
+        self._allowed = allowed
         self._brand = brand
         self._time_limit = time_limit
         self._build_seconds = build_seconds
@@ -82,12 +86,16 @@ class ReportBuilder:
             by_next: whether an operator has asked for the kind's next version.
 
         Returns:
-            Skip where there is nothing to report, GiveUp where the report can never be made, Retry where building it
-            failed or took too long.
+            Skip where there is nothing to report, or where mails may go to none of those in `to`, GiveUp where the
+            report can never be made, Retry where building it failed or took too long.
         """
         if subscriber.problem:
             return GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error=subscriber.problem)
         user, subscription = subscriber
+        to = [each.address for each in wanting(user, subscription) if each.role is RecipientRole.TO]
+        if to and not any(map(self._allowed.allows, to)):
+            # Copies alone are not sent.
+            return Skip(reason=SkipReason.DOMAIN_NOT_ALLOWED)
         seconds = self._build_seconds - elapsed
         try:
             make = functools.partial(
@@ -111,6 +119,7 @@ class ReportBuilder:
                     addresses=[each.address for each in recipients(subscription, user)],
                     by_next=by_next,
                 ),
+                allowed=self._allowed,
             )
             made = self._time_limit.run(make, seconds=seconds)
         except PermanentError as error:

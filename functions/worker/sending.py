@@ -9,6 +9,7 @@ from http import HTTPStatus
 import structlog
 
 from functions.worker.key_alert import KeyAlert
+from functions.worker.mail.allowed_domains import EVERY_DOMAIN, AllowedDomains
 from functions.worker.mail.model import Mail, MailOutcome, MailProvider, NotAllowed, Unavailable, Unclear
 from functions.worker.provider_outage import OutageChange, ProviderOutage
 from functions.worker.repeating import MadeRequests, Repeating
@@ -57,15 +58,23 @@ class Sending:
         repeating: makes the requests of a mail again, where the provider has idempotency keys.
         outage: whether to leave the provider alone; shared by all attempts of this process.
         key_alert: called for each mail that the provider refuses because of its key.
+        allowed: the domains that mails may go to. A request may be kept from when there were more.
     """
 
     def __init__(
-        self, provider: MailProvider, repeating: Repeating, *, outage: ProviderOutage, key_alert: KeyAlert
+        self,
+        provider: MailProvider,
+        repeating: Repeating,
+        *,
+        outage: ProviderOutage,
+        key_alert: KeyAlert,
+        allowed: AllowedDomains = EVERY_DOMAIN,
     ) -> None:
         self._provider = provider
         self.repeating = repeating
         self._outage = outage
         self._key_alert = key_alert
+        self._allowed = allowed
 
     def kept_back(self) -> Retry | None:
         """Why a mail would be kept back, so that no report is built for nothing; None where it would not."""
@@ -86,6 +95,7 @@ class Sending:
         if not requests and outgoing.is_repeat:
             # Their addresses are others by now. These may have got it, and the same mail does not go to both.
             requests = [each for each in outgoing.requests if not subscriber.subscription.leaves_out(each.address)]
+        requests = [each for each in requests if self._allowed.allows(each.address)]
         return partial(outgoing.make, requests) if requests else None
 
     @contextmanager

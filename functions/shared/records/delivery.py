@@ -46,6 +46,8 @@ class SkipReason(StrEnum):
     """Another report of its subscription covers its time, or will: the one that the subscription is due for."""
     NOTHING_TO_REPORT = "nothing-to-report"
     """Its kind has nothing to report; `note` has the kind's own words."""
+    DOMAIN_NOT_ALLOWED = "domain-not-allowed"
+    """The deployment may send to none of the addresses that it is for: `MAIL_ALLOWED_DOMAINS`."""
 
 
 NOT_COUNTED = frozenset(

@@ -413,3 +413,21 @@ def test_a_subscription_may_want_a_mail_about_nothing(cloud: Cloud, kind: str) -
     does_not = cloud.user(subscription={"kind": kind, "skip_empty": True})
     assert cloud.deliver(does_not, kind=kind).json()["reason"] == "nothing-to-report"
     assert cloud.mails_to(does_not) == []
+
+
+def test_mails_go_only_to_the_domains_that_the_deployment_may_send_to(cloud: Cloud) -> None:
+    worker = cloud.worker(MAIL_ALLOWED_DOMAINS="corp.example, Example.COM")
+    others = ["c@customer.example", "d@sub.example.com"]
+    user, customer = cloud.user(subscription={"cc": others}), cloud.user(subscription={"to": others[:1]})
+    team = cloud.user(email="ada@customer.example")
+    cloud.subscription(team).update({"cc": [f"{team}@example.com"]})
+    assert cloud.deliver(user, worker=worker).json()["result"] == "sent"
+    (mail,) = cloud.mails_to(user)
+    assert mail.text
+    assert "customer.example" not in mail.text
+    for each in (customer, team):
+        assert cloud.deliver(each, worker=worker).json()["reason"] == "domain-not-allowed"
+        assert cloud.mails_to(each) == []
+        # What was skipped does not come later.
+        assert cloud.subscription_of(each)["reported_until"] == DUE
+    assert not cloud.letters()
