@@ -1,14 +1,17 @@
 """A process, which is the pipeline's own code: it runs from its beginning with the answers that it has had so far, up
 to its next question to the world, such as a read, a commit, or an email. Nothing of it is kept but these answers.
+
+Of its answers only that matters by which it can still go on (`Histories`).
 """
 
 import contextlib
 import importlib
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta, tzinfo
 from enum import Enum, auto
+from types import CodeType
 from typing import Any, NamedTuple, TypeVar
 from unittest import mock
 
@@ -27,17 +30,28 @@ from functions.shared.records.stored_request import KeptRequest
 from functions.shared.records.system_alert import SystemAlert
 from functions.worker.mail.delivery_lookup import DeliveryLookup, LookupAnswer, WantedMail
 from functions.worker.mail.model import Mail, MailOutcome, MailProvider, RepeatableSending
-from tests.protocol.documents import Contents
+from tests.protocol.documents import LONG_AGO, Contents
 
 T = TypeVar("T")
 ALREADY_EXISTS = TaskCreation(6)
 
 
+Where = tuple[tuple[CodeType, int], ...]
+"""A place in the code: the instruction that runs, and those that have called it."""
+
+
 class Question(NamedTuple):
-    """What a process asks of the world: a word for it, and what it is about."""
+    """What a process asks of the world.
+
+    Attributes:
+        what: a word for it.
+        about: what it is about.
+        where: the place in its code.
+    """
 
     what: str
     about: Any = None
+    where: Where = ()
 
 
 class End(NamedTuple):
@@ -72,12 +86,12 @@ class Played:
 
     Args:
         name: the process's, and the token of what it claims.
-        answers: those that it has had, each with the moment of it.
-        now: when it begins.
+        answers: those that it has had.
+        now: the present, which stays the same: no time passes while anybody acts.
         contents: what documents say.
     """
 
-    def __init__(self, name: str, answers: Iterable[tuple[Any, datetime]], now: datetime, contents: Contents) -> None:
+    def __init__(self, name: str, answers: Iterable[Any], now: datetime, contents: Contents) -> None:
         self.name, self.now, self.contents = name, now, contents
         self.question: Question | None = None
         self.mistake = ""
@@ -91,9 +105,9 @@ class Played:
             _Waiting: it is still to come.
             GoogleAPICallError: it is a failure.
         """
-        answer, self.now = (None, self.now) if self.question else next(self._answers, (_Waiting, self.now))
-        if self.question or answer is _Waiting:
-            self.question = self.question or Question(what, about)
+        answer = _Waiting if self.question else next(self._answers, _Waiting)
+        if answer is _Waiting:
+            self.question = self.question or Question(what, about, _place())
             raise _Waiting
         if isinstance(answer, Failure):
             raise answer.error()
@@ -102,6 +116,15 @@ class Played:
     def moment(self) -> datetime:
         """The present."""
         return self.now
+
+
+def _place() -> Where:
+    """Where the process is that asks."""
+    where, frame = list[tuple[CodeType, int]](), sys._getframe(2)
+    while frame.f_code is not Histories._play.__code__ and (caller := frame.f_back):
+        where.append((frame.f_code, frame.f_lasti))
+        frame = caller
+    return tuple(where)
 
 
 class _Database(Database):
@@ -123,7 +146,7 @@ class _Database(Database):
             yield self._played.contents.found(path, number, query.mask)
 
     def commit(self, writes: Sequence[Write], *, seconds: float | None = None) -> datetime:
-        (path, number), *_ = self._played.ask("write", tuple(writes))
+        (path, number), *_ = self._played.ask("write", tuple(map(_with_latest_entry, writes)))
         return self._played.contents.found(path, number).update_time or self._played.now
 
     def write_each(self, writes: Sequence[Write], *, seconds: float | None = None) -> list[GoogleAPICallError | None]:
@@ -141,6 +164,12 @@ class _Database(Database):
             result, writes = decide()
             with contextlib.suppress(ChangedMeanwhile):
                 return result, self.commit(writes) if writes else None
+
+
+def _with_latest_entry(write: Write) -> Write:
+    """Of a history, documents keep no other."""
+    fields = write.fields or {}
+    return write._replace(fields={**fields, "history": fields["history"][-1:]}) if "history" in fields else write
 
 
 class _Queue(TaskQueue):
@@ -207,49 +236,78 @@ class Root(NamedTuple):
     name: str
     actor: Callable[..., Any]
     arguments: tuple[Any, ...]
-    now: datetime
+    now: datetime = LONG_AGO
 
 
 class Histories:
-    """What processes have lived through, as numbers: what each does next follows from that alone."""
+    """What processes have lived through, as numbers: what each does next follows from that alone.
 
-    def __init__(self, contents: Contents) -> None:
-        self._contents = contents
-        self._numbers: dict[Any, int] = {}
-        self._entries: list[tuple[int | None, Any, datetime]] = []
+    Two histories have the same number if they began alike, ask the same at the same place of the code, and were told
+    the same last by each question and of each document: a process looks at nothing that it has read again.
+
+    Args:
+        contents: what documents say.
+        merges: whether that is so. Else each history has a number of its own.
+    """
+
+    def __init__(self, contents: Contents, *, merges: bool = True) -> None:
+        self._contents, self._merges = contents, merges
+        self.numbers: dict[tuple[int | None, Any], int] = {}
+        """By a history and the answer that comes then, or by None and a Root."""
+        self.alike: dict[int, Hashable] = {}
+        """By what a history is the same as others."""
+        self._first: dict[Hashable, int] = {}
+        self._entries: list[tuple[int | None, Any]] = []
+        self._known: list[dict[Any, Any]] = []
         self.next: list[Question | End] = []
         """What a process that has lived through it does next."""
 
     def begin(self, root: Root) -> int:
         """A process begins."""
-        return self._number(None, root, root.now)
+        return self._number(None, root)
 
-    def after(self, history: int, answer: Any, now: datetime) -> int:
+    def after(self, history: int, answer: Any) -> int:
         """A process gets an answer."""
-        return self._number(history, answer, now)
+        return self._number(history, answer)
 
     def root(self, history: int) -> Root:
         """How a process began."""
-        before, root, _ = self._entries[history]
-        while before is not None:
-            before, root, _ = self._entries[before]
+        root = self._known[history][Root]
         assert isinstance(root, Root)
         return root
 
-    def _number(self, before: int | None, answer: Any, now: datetime) -> int:
-        key = (before, answer, now)
-        if key not in self._numbers:
-            self._numbers[key] = len(self._entries)
-            self._entries.append((before, answer, now))
-            self.next.append(self._play(len(self._entries) - 1))
-        return self._numbers[key]
+    def _number(self, before: int | None, answer: Any) -> int:
+        key = (before, answer)
+        if key not in self.numbers:
+            known = self._knows(before, answer)
+            asked = self._play(before, answer)
+            alike = (repr(asked), asked.where if isinstance(asked, Question) else (), frozenset(known.items()))
+            number = self._first.setdefault(alike, len(self._entries)) if self._merges else len(self._entries)
+            if number == len(self._entries):
+                self._entries.append(key)
+                self._known.append(known)
+                self.next.append(asked)
+                self.alike[number] = alike
+            self.numbers[key] = number
+        return self.numbers[key]
 
-    def _play(self, history: int | None) -> Question | End:
-        answers: list[tuple[Any, datetime]] = []
+    def _knows(self, before: int | None, answer: Any) -> dict[Any, Any]:
+        """What a process was told last by each question and of each document."""
+        if before is None:
+            return {Root: answer}
+        question = self.next[before]
+        assert isinstance(question, Question)
+        if isinstance(answer, Failure):
+            return self._known[before]
+        is_of_documents = question.what in {"read", "find", "write"}
+        return self._known[before] | (dict(answer) if is_of_documents else {question.what: answer})
+
+    def _play(self, history: int | None, answer: Any) -> Question | End:
+        answers = [answer]
         while history is not None:
-            history, answer, now = self._entries[history]
-            answers.append((answer, now))
-        root = answers.pop()[0]
+            history, answer = self._entries[history]
+            answers.append(answer)
+        root = answers.pop()
         played = Played(root.name, reversed(answers), root.now, self._contents)
         with _acting(played):
             try:

@@ -47,18 +47,38 @@ SCHEDULES = {"0 13 * * 2": (13,), "0 13,14 * * 2": (13, 14), "0 14 * * 2": (14,)
 
 
 class Bounds(NamedTuple):
-    """How much may happen."""
+    """How much may happen.
+
+    Attributes:
+        attempts: how often the queue tries a task.
+        kills: how many processes are killed.
+        losses: how many calls are lost, or their answers.
+        duplicates: how many tasks come twice.
+        mishaps: how often the provider does not simply accept an email; -1 for any number.
+        replays: how many replays an operator begins.
+        dismissals: how many dead letters an operator dismisses.
+        stops: how often the recipient or the application pauses the reports.
+        changes: how often the application writes the subscription.
+        disturbances: how many of all of these there are together; -1 for as many as of each.
+        events: whether the provider reports that an email was delivered.
+        days: whether a day may pass.
+        restores: whether Firestore is restored.
+        hours: how many hours may pass.
+        tasks: how many tasks the queue holds at a time.
+        together: how many processes act at a time.
+        provider: what it can say about an email whose answer was lost.
+    """
 
     attempts: int = 2
     kills: int = 0
     losses: int = 0
     duplicates: int = 0
     mishaps: int = -1
-    """Of the provider: how often it does not simply accept an email; -1 for any number."""
     replays: int = 0
     dismissals: int = 0
     stops: int = 0
     changes: int = 0
+    disturbances: int = -1
     events: int = 1
     days: int = 1
     restores: int = 0
@@ -157,8 +177,9 @@ class State(NamedTuple):
 
 Step = tuple[str, State, bool]
 """What happens, the state after it, and whether it happens by itself."""
-Answers = Iterator[tuple[str, State, Any, bool]]
-"""What happens, the state after it, what the process learns, and whether it happens by itself."""
+Answers = Iterator[tuple[str, State, int, Any, bool]]
+"""What happens, the state after it, the history of the process until then, what it learns, and whether it happens by
+itself."""
 
 
 class _View(NamedTuple):
@@ -168,11 +189,16 @@ class _View(NamedTuple):
 
 
 class World:
-    """The world, within bounds."""
+    """The world, within bounds.
 
-    def __init__(self, bounds: Bounds) -> None:
+    Args:
+        bounds: how much may happen.
+        merges: see Histories.
+    """
+
+    def __init__(self, bounds: Bounds, *, merges: bool = True) -> None:
         self._bounds, self._contents = bounds, Contents(has_owners=bounds.losses > 0)
-        self._histories = Histories(self._contents)
+        self.histories = Histories(self._contents, merges=merges)
         self._cron = "0 13,14 * * 2" if bounds.hours and not bounds.changes else "0 13 * * 2"
         self._written: dict[Any, Documents | None] = {}
         self._views: dict[Documents, _View] = {}
@@ -319,16 +345,30 @@ class World:
 
     def following(self, state: State) -> Iterator[Step]:
         """What can happen in a state."""
+        for words, after, by_itself in self._steps(state):
+            yield words, self._within(after), by_itself
+
+    def _within(self, state: State) -> State:
+        """The state, in which nothing more of what is counted happens once enough has happened."""
+        bounds = self._bounds
+        counted = [name for name in _COUNTED if getattr(bounds, name) > 0]
+        happened = sum(getattr(bounds, name) - getattr(state, name) for name in counted)
+        if bounds.disturbances < 0 or happened < bounds.disturbances:
+            return state
+        nothing: dict[str, Any] = dict.fromkeys(counted, 0)
+        return state._replace(**nothing)
+
+    def _steps(self, state: State) -> Iterator[Step]:
         yield from self._beginnings(state)
         for process in state.processes:
             if state.kills:
                 killed = _without(state, process)._replace(kills=state.kills - 1)
                 yield f"{process.name} is killed", killed, False
-            question = self._histories.next[process.history]
+            question = self.histories.next[process.history]
             assert isinstance(question, Question)
-            for words, after, answer, by_itself in self._answers(state, process, question):
+            for words, after, history, answer, by_itself in self._answers(state, process, question):
                 is_unwanted = process.is_unwanted or (state.paused >= 0 and words == "claims the delivery")
-                going_on = process._replace(is_unwanted=is_unwanted)
+                going_on = process._replace(history=history, is_unwanted=is_unwanted)
                 yield f"{process.name} {words}", self._goes_on(after, going_on, answer), by_itself
         yield from self._time(state)
         yield from self._people(state)
@@ -348,26 +388,25 @@ class World:
             after = state._replace(tasks=tuple(sorted(left)))
             number = bounds.attempts - task.left + 1
             arguments: tuple[Any, ...] = (bounds.provider, task.body, task.name, number, task.left == 1, restored_at)
-            yield f"{name} gets the task", self._begins(after, name, actors.worker, arguments, task.name), True
+            yield from self._begins("{} gets the task", after, Root(name, actors.worker, arguments), task.name)
             if state.duplicates:
                 again = state._replace(duplicates=state.duplicates - 1)
-                begun = self._begins(again, name, actors.worker, arguments, task.name)
-                yield f"{name} gets the task, and the queue delivers it twice", begun, False
+                words = "{} gets the task, and the queue delivers it twice"
+                yield from self._begins(words, again, Root(name, actors.worker, arguments), task.name, by_itself=False)
         if "the run" not in names and not state.tasks and not workers and self._has_work(state):
             over = state.run_time if state.ran == state.hours else state.run_time - HOUR
             arguments = (state.run_time, over, restored_at)
             # Each run has an id of its own, and so do the tasks that it makes: here it is that of the hour.
             ended = tuple(each for each in state.ended if not each.endswith(f"-{run_id(state.run_time)}"))
-            begun = self._begins(state._replace(ended=ended), "the run", actors.run, arguments)
-            yield "a run begins", begun, True
+            yield from self._begins("a run begins", state._replace(ended=ended), Root("the run", actors.run, arguments))
         for delivery in {each.delivery for each in state.emails} - {*state.answered}:
             if bounds.events and "the event" not in names:
-                arguments = (delivery, START)
-                yield "an event comes", self._begins(state, "the event", actors.event, arguments, delivery), True
+                root = Root("the event", actors.event, (delivery, START))
+                yield from self._begins("an event comes", state, root, delivery)
         for delivery, message in state.messages:
             if "the handler" not in names:
-                begun = self._begins(state, "the handler", actors.handler, (message,), delivery)
-                yield "Pub/Sub delivers the dead letter", begun, True
+                root = Root("the handler", actors.handler, (message,))
+                yield from self._begins("Pub/Sub delivers the dead letter", state, root, delivery)
 
     def _has_work(self, state: State) -> bool:
         return bool(self._due(state)) or state.restored_at >= 0 or not all(map(_is_final, self.deliveries(state)))
@@ -376,32 +415,24 @@ class World:
         is_operator = any(process.name.startswith("the operator") for process in state.processes)
         is_free = not is_operator and len(state.processes) < self._bounds.together
         for letter in self.letters(state).values() if is_free else ():
-            if state.replays:
+            for words, name, may_send_twice in _REPLAYS if state.replays else ():
                 begun = state._replace(replays=state.replays - 1)
-                yield (
-                    "an operator replays",
-                    self._begins(begun, "the operator", actors.operator, (letter.id, False), letter.id),
-                    False,
-                )
-                yield (
-                    "an operator replays with --yes",
-                    self._begins(begun, "the operator (--yes)", actors.operator, (letter.id, True), letter.id),
-                    False,
-                )
+                root = Root(name, actors.operator, (letter.id, may_send_twice))
+                yield from self._begins(words, begun, root, letter.id, by_itself=False)
             if state.dismissals and letter.state is DeadLetterState.OPEN:
                 begun = state._replace(dismissals=state.dismissals - 1)
-                begun = self._begins(begun, "the operator", actors.dismissal, (letter.id,), letter.id)
-                yield "an operator dismisses", begun, False
+                root = Root("the operator", actors.dismissal, (letter.id,))
+                yield from self._begins("an operator dismisses", begun, root, letter.id, by_itself=False)
         subscription, is_paused = self.subscription(state), state.paused >= 0
-        user = self._user(state)
         if state.stops and not is_paused:
+            user = self._user(state)
             fields = paused_fields(subscription, user, PauseReason.USER, now=state.now)
             after = self._writes(state, fields)._replace(stops=state.stops - 1, paused=state.hours)
             yield "the recipient pauses the reports", after, False
             after = self._writes(state, {"active": False}, by_application=True)
             yield "the application pauses them", after._replace(stops=state.stops - 1, paused=state.hours), False
         if is_paused and subscription.is_paused(state.now):
-            fields = resumed_fields(subscription, user, now=state.now)
+            fields = resumed_fields(subscription, self._user(state), now=state.now)
             yield "the recipient resumes them", _resumed(self._writes(state, fields)), False
         if state.changes:
             yield from self._changes(state._replace(changes=state.changes - 1))
@@ -460,24 +491,34 @@ class World:
     # What processes do
 
     def _begins(
-        self, state: State, name: str, actor: Callable[..., Any], arguments: tuple[Any, ...], about: str = ""
-    ) -> State:
-        process = Process(name, self._histories.begin(Root(name, actor, arguments, state.now)), about)
-        # Between its beginning and its first read it might as well not have begun.
-        return self._until_asked(state, process, reads=True)
+        self, words: str, state: State, root: Root, about: str = "", *, by_itself: bool = True
+    ) -> Iterator[Step]:
+        """A process begins, and reads: between these two it might as well not have begun."""
+        # Two that act at once do so at different moments.
+        root = root._replace(now=state.now + timedelta(microseconds=ord(root.name[-1])))
+        process, words = Process(root.name, self.histories.begin(root), about), words.format(root.name)
+        begun = self._until_asked(state, process)
+        process = next((each for each in begun.processes if each.name == root.name), process)
+        question = self.histories.next[process.history]
+        if not isinstance(question, Question) or question.what != "read":
+            yield words, begun, by_itself
+            return
+        for done, after, history, answer, _ in self._reads(begun, process, question):
+            told = words if done.startswith("reads") else f"{words}, and {done}"
+            yield told, self._goes_on(after, process._replace(history=history), answer), by_itself
 
     def _events_of(self, process: Process) -> set[str]:
         """What no other process writes."""
         return {f"{MAIL_EVENTS}/{process.about}"}
 
     def _goes_on(self, state: State, process: Process, answer: Any) -> State:
-        history = self._histories.after(process.history, answer, state.now)
+        history = self.histories.after(process.history, answer)
         return self._until_asked(_without(state, process), process._replace(history=history))
 
-    def _until_asked(self, state: State, process: Process, *, reads: bool = False) -> State:
+    def _until_asked(self, state: State, process: Process) -> State:
         """The process up to its next step, or to its end. What it asks meanwhile is answered at once: it is one step
         with the one before."""
-        while not isinstance(question := self._histories.next[process.history], End):
+        while not isinstance(question := self.histories.next[process.history], End):
             match question.what:
                 case "due":
                     answer: Any = self._due(state)
@@ -486,9 +527,8 @@ class World:
                 case "hold":
                     names = [*(each.name for each in state.tasks), *(each.about for each in state.processes)]
                     answer = question.about in names
-                case "read" if reads or (process.name == "the event" and {*question.about} <= self._events_of(process)):
-                    paths, reads = self._contents.paths(state.documents), False
-                    answer = tuple((path, paths.get(path)) for path in question.about)
+                case "read" if process.name == "the event" and {*question.about} <= self._events_of(process):
+                    answer = self._found(state, question)
                 case "tell":
                     answer = None
                     state = state._replace(told=_with(state.told, question.about))
@@ -499,7 +539,7 @@ class World:
                 case _:
                     processes = sorted((*state.processes, process))
                     return state._replace(processes=tuple(processes))
-            history = self._histories.after(process.history, answer, state.now)
+            history = self.histories.after(process.history, answer)
             process = process._replace(history=history)
         return self._ended(state, process, question)
 
@@ -525,58 +565,85 @@ class World:
     def _answers(self, state: State, process: Process, question: Question) -> Answers:
         match question.what:
             case "read":
-                paths = self._contents.paths(state.documents)
-                found = tuple((path, paths.get(path)) for path in question.about)
-                yield f"reads {_named(question.about)}", state, found, True
+                yield from self._reads(state, process, question)
                 if state.losses:
-                    less = state._replace(losses=state.losses - 1)
-                    yield f"reads {_named(question.about)}, and gets no answer", less, Failure.NO_ANSWER, False
+                    words, less = f"reads {_named(question.about)}", state._replace(losses=state.losses - 1)
+                    yield f"{words}, and gets no answer", less, process.history, Failure.NO_ANSWER, False
             case "write":
                 yield from self._commits(state, process, question)
             case "send":
-                yield from self._sends(state, process, *question.about)
+                for words, after, outcome, by_itself in self._sends(state, process, *question.about):
+                    yield words, after, process.history, outcome, by_itself
             case "look up":
                 is_there = any(each.delivery == question.about for each in state.emails)
-                yield "looks for the email in the provider's logs", state, MailNotFound(), not is_there
+                words = "looks for the email in the provider's logs"
+                yield words, state, process.history, MailNotFound(), not is_there
                 if is_there:
-                    yield "finds the email in the provider's logs", state, MailFound("m"), True
+                    yield f"{words}, and finds it", state, process.history, MailFound("m"), True
             case "publish":
                 letter = question.about
                 message = (letter.delivery_id, letter.to_json())
                 after = state._replace(messages=_with(state.messages, message))
-                yield "publishes the dead letter", after, None, True
-                yield from self._lost(state, after, "publishes the dead letter")
+                yield "publishes the dead letter", after, process.history, None, True
+                yield from self._lost(state, after, process.history, "publishes the dead letter")
             case "enqueue":
-                yield from self._makes_task(state, question)
+                words, after, answer = self._makes_task(state, question)
+                yield words, after, process.history, answer, True
             case _:
                 raise AssertionError(question)
 
-    def _lost(self, before: State, after: State, words: str) -> Answers:
+    def _found(self, state: State, question: Question) -> tuple[tuple[str, int | None], ...]:
+        paths = self._contents.paths(state.documents)
+        return tuple((path, paths.get(path)) for path in question.about)
+
+    def _reads(self, state: State, process: Process, question: Question) -> Answers:
+        found = self._found(state, question)
+        history = self.histories.after(process.history, found)
+        asked = self.histories.next[history]
+        if isinstance(asked, Question) and self._is_on_condition(state, asked, question.about):
+            yield from self._commits(state, process._replace(history=history), asked)
+        else:
+            yield f"reads {_named(question.about)}", state, process.history, found, True
+
+    def _is_on_condition(self, state: State, asked: Question, read: Sequence[str]) -> bool:
+        """Whether a process commits now on the condition that all that it has just read is still so. Then both are one
+        step: whatever happens between makes it read again, or might as well have happened before."""
+        writes = asked.about if asked.what == "write" else ()
+        held = {each.path for each in writes if each.condition not in {None, True}}
+        return bool(writes) and all(each in held or self._is_settled(state, each) for each in read)
+
+    def _is_settled(self, state: State, path: str) -> bool:
+        """Whether nobody writes a document any more."""
+        _, _, name = path.rpartition("/")
+        match collection_of(path):
+            case "mail_events":
+                return name in state.answered or not self._bounds.events
+            case each:
+                return each not in COLLECTIONS
+
+    def _lost(self, before: State, after: State, history: int, words: str) -> Answers:
         """The same, with an answer that is lost, and a call that is."""
         if before.losses:
             less = before.losses - 1
-            yield f"{words}, and the answer is lost", after._replace(losses=less), Failure.NO_ANSWER, False
-            yield f"{words}, and the call is lost", before._replace(losses=less), Failure.NO_ANSWER, False
+            yield f"{words}, and the answer is lost", after._replace(losses=less), history, Failure.NO_ANSWER, False
+            yield f"{words}, and the call is lost", before._replace(losses=less), history, Failure.NO_ANSWER, False
 
-    def _makes_task(self, state: State, question: Question) -> Answers:
+    def _makes_task(self, state: State, question: Question) -> tuple[str, State, bool]:
         name, body = question.about
-        is_known = name in state.ended or name in {each.name for each in state.tasks}
-        if is_known:
-            yield "finds that the task was made before", state, False, True
-            return
+        if name in state.ended or name in {each.name for each in state.tasks}:
+            return "finds that the task was made before", state, False
         tasks = tuple(sorted((*state.tasks, Task(name, body, self._bounds.attempts))))[: self._bounds.tasks]
-        after = state._replace(tasks=tasks)
-        yield "makes a task", after, True, True
+        return "makes a task", state._replace(tasks=tasks), True
 
     def _commits(self, state: State, process: Process, question: Question) -> Answers:
         writes = question.about
-        key = (process.history, state.documents)
+        key = (process.history, state.documents, state.now)
         if key not in self._written:
             self._written[key] = self._contents.write(state.documents, writes, at=state.now)
         documents = self._written[key]
         words = self._words(state, documents, process, writes)
         if documents is None:
-            yield words, state, Failure.CHANGED, True
+            yield words, state, process.history, Failure.CHANGED, True
             return
         after = state._replace(documents=documents)
         now = self._contents.paths(documents)
@@ -584,8 +651,8 @@ class World:
         if collection_of(first) == DELIVERIES or len(writes) > 1:
             after = self._noted(state, after, process)
         numbers = tuple((each.path, now.get(each.path)) for each in writes)
-        yield words, after, numbers, True
-        yield from self._lost(state, after, words)
+        yield words, after, process.history, numbers, True
+        yield from self._lost(state, after, process.history, words)
 
     def _noted(self, before: State, after: State, process: Process) -> State:
         """What people remember of a commit of a delivery."""
@@ -596,6 +663,10 @@ class World:
                 after = after._replace(failures=min(after.failures + 1, 5))
             if "--yes" in process.name and each.state is DeliveryState.PENDING and each.id == process.about:
                 after = after._replace(risks=tuple(sorted((*after.risks, each.id))))
+        letter = self.letters(after).get(process.about)
+        if process.name.startswith("the operator") and letter and letter.state is DeadLetterState.SETTLED:
+            # A person who replays learns that the report was sent.
+            after = after._replace(told=_with(after.told, process.about))
         return after
 
     def _words(self, state: State, documents: Documents | None, process: Process, writes: Any) -> str:
@@ -612,9 +683,11 @@ class World:
                 words = "moves the subscription on"
         return f"{words}, but it has changed" if documents is None else words
 
-    def _sends(self, state: State, process: Process, key: str, period: str) -> Answers:
+    def _sends(
+        self, state: State, process: Process, key: str, period: str
+    ) -> Iterator[tuple[str, State, model.MailOutcome, bool]]:
         delivery = next(
-            ReportTask.from_json(root.arguments[1]).delivery_id for root in [self._histories.root(process.history)]
+            ReportTask.from_json(root.arguments[1]).delivery_id for root in [self.histories.root(process.history)]
         )
         accepted = state
         # The provider takes requests with a key that it knows, and sends nothing for them.
@@ -635,6 +708,10 @@ class World:
                 yield f"hands the email over: the provider {what}", after, outcome, False
 
 
+_REPLAYS = (
+    ("an operator replays", "the operator", False),
+    ("an operator replays with --yes", "the operator (--yes)", True),
+)
 _COUNTED = ("kills", "losses", "duplicates", "mishaps", "replays", "dismissals", "stops", "changes")
 """Of what the world counts how much may still happen."""
 _TO_THE_EMAIL = ("worker a gets", "worker a claims", "worker a reads")

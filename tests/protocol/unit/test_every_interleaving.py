@@ -1,7 +1,7 @@
 """A subscription's reports, explored to the end: each is sent once, whoever acts in whatever order, every moment is
 reported once, and nothing is ever stuck."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,9 @@ from functions.shared.records.delivery import Delivery
 from functions.shared.records.subscription import Subscription
 from tests.protocol.__main__ import explored
 from tests.protocol.actors import Provider
-from tests.protocol.world import UNKNOWN, Bounds
+from tests.protocol.played import of_the_machine
+from tests.protocol.search import search
+from tests.protocol.world import UNKNOWN, Bounds, World
 
 
 def assert_kept(bounds: Bounds, way: Sequence[str] = ()) -> None:
@@ -46,16 +48,9 @@ def test_they_do_if_one_is_killed_or_not_answered_anywhere(provider: Provider, t
     assert_kept(ONE._replace(provider=provider, tasks=1, **{trouble: 1}))
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.thorough
 @pytest.mark.parametrize("way", UNKNOWN)
-def test_they_do_if_an_operator_replays(way: str) -> None:
-    assert_kept(ONE._replace(replays=1, tasks=1), UNKNOWN[way])
-
-
-@pytest.mark.parametrize("way", UNKNOWN)
-def test_they_do_if_an_operator_replays_twice(way: str) -> None:
-    assert_kept(ONE._replace(replays=2, dismissals=1, tasks=1, together=1), UNKNOWN[way])
+def test_they_do_if_an_operator_replays_twice_and_dismisses(way: str) -> None:
+    assert_kept(ONE._replace(replays=2, dismissals=1, mishaps=1, tasks=1), UNKNOWN[way])
 
 
 @pytest.mark.timeout(300)
@@ -75,6 +70,29 @@ def test_every_moment_is_reported_once_if_the_application_changes_the_schedule()
 @pytest.mark.thorough
 def test_every_moment_is_reported_once_if_the_recipient_pauses_and_resumes() -> None:
     assert_kept(PAUSED)
+
+
+HISTORIES = (
+    (ONE._replace(losses=1, mishaps=1, events=0, tasks=1), ()),
+    (ONE._replace(kills=1, events=0, tasks=1, together=1, provider=Provider.KEYS), ()),
+    (TWO_DUE_TIMES._replace(stops=1, mishaps=0, tasks=1), ()),
+    (ONE._replace(replays=1, mishaps=1, tasks=1), UNKNOWN["accepted"]),
+)
+
+
+@pytest.mark.parametrize(("bounds", "way"), HISTORIES)
+def test_histories_that_are_taken_for_one_go_on_alike(bounds: Bounds, way: Sequence[str]) -> None:
+    world = World(bounds, merges=False)
+    with of_the_machine():
+        start = world.after(world.first(), way)
+        search([start], world.following, wrong=world.wrong, is_good_end=world.is_good_end)
+    histories, goes_on = world.histories, dict[Any, Hashable]()
+    for (before, answer), after in histories.numbers.items():
+        if before is not None:
+            alike = histories.alike[after]
+            assert goes_on.setdefault((histories.alike[before], answer), alike) == alike
+    # There are such.
+    assert len(goes_on) < len(histories.numbers)
 
 
 Patch = Callable[[pytest.MonkeyPatch], None]
