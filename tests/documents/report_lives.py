@@ -27,7 +27,7 @@ LIVES: dict[str, tuple[Bounds, tuple[str, ...]]] = {
         _ONE_KILL,
         (
             *(*_LOST, "worker a gets", "worker a reads the events", *_GIVEN_UP, *_TOLD),
-            *(*("the handler reads",) * 2, "the handler notes", "an event", "the event reads", "the event reads"),
+            *(*("the handler reads",) * 2, "the handler notes", "an event", "the event reads"),
             *("the event settles", "the event stores"),
         ),
     ),

@@ -18,7 +18,6 @@ from functions.dispatcher.scheduling import new_place
 from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.records.dead_letter import DEAD_LETTERS, DeadLetterState, StoredDeadLetter
 from functions.shared.records.delivery import DELIVERIES, Delivery, DeliveryState
-from functions.shared.records.delivery_table import MAY_HAVE_BEEN_SENT
 from functions.shared.records.ids import run_id, shard_of, task_id
 from functions.shared.records.mail_event import MAIL_EVENTS
 from functions.shared.records.mark import paused_fields, resumed_fields
@@ -291,6 +290,8 @@ class World:
             return "sent, and no email was accepted"
         if self._is_quiet(state) and (missing := self._missing(state)):
             return f"the time from {missing[0]:%d %H:%M} to {missing[1]:%d %H:%M} is never reported"
+        if self._is_quiet(state) and self._is_moved_back(state):
+            return "the next report begins before the end of one that was sent"
         return ""
 
     def is_good_end(self, state: State) -> bool:
@@ -320,7 +321,17 @@ class World:
             return letter is not None
         # No person has to decide about an email that an event has shown.
         has_event = f"{MAIL_EVENTS}/{delivery.id}" in self._contents.paths(state.documents)
-        return not letter.needs_alert and not (has_event and letter.reason in MAY_HAVE_BEEN_SENT and not is_restored)
+        return not letter.needs_alert and not (has_event and not is_restored)
+
+    def _is_moved_back(self, state: State) -> bool:
+        """Whether the pipeline itself has moved the mark back. After a pause, a copy or a change by the application the
+        other deliveries tell what is reported."""
+        is_paused = state.paused >= 0 or state.skipped
+        if is_paused or state.restored_at >= 0 or state.changes < self._bounds.changes:
+            return False
+        sent = [each for each in self.deliveries(state) if each.state is DeliveryState.SENT]
+        ends = [period.end for each in sent if (period := each.settled_period(state.now))]
+        return max(ends, default=LAST_REPORT) > (self.subscription(state).reported_until or LAST_REPORT)
 
     def _missing(self, state: State) -> tuple[datetime, datetime] | None:
         """A time that no final report covers, and no pause has skipped."""
@@ -576,10 +587,10 @@ class World:
                     yield words, after, process.history, outcome, by_itself
             case "look up":
                 is_there = any(each.delivery == question.about for each in state.emails)
-                words = "looks for the email in the provider's logs"
-                yield words, state, process.history, MailNotFound(), not is_there
+                words, history = "the email in the provider's logs", process.history
+                yield f"looks for {words}", state, history, MailNotFound(), not is_there
                 if is_there:
-                    yield f"{words}, and finds it", state, process.history, MailFound("m"), True
+                    yield f"finds {words}", state, history, MailFound("m"), True
             case "publish":
                 letter = question.about
                 message = (letter.delivery_id, letter.to_json())
@@ -648,7 +659,7 @@ class World:
         after = state._replace(documents=documents)
         now = self._contents.paths(documents)
         first = writes[0].path
-        if collection_of(first) == DELIVERIES or len(writes) > 1:
+        if collection_of(first) in {DELIVERIES, DEAD_LETTERS}:
             after = self._noted(state, after, process)
         numbers = tuple((each.path, now.get(each.path)) for each in writes)
         yield words, after, process.history, numbers, True
