@@ -279,6 +279,7 @@ def running(addresses: Mapping[str, str], queue: str, *, time_file: Path | None 
         "GOOGLE_CLOUD_PROJECT": PROJECT,
         "LOCATION": LOCATION,
         "REPORT_QUEUES": queue,
+        "DEFAULT_KIND": "activity",
         "WORKER_URL": NO_SERVER,
         "TASKS_INVOKER": TASKS,
         "SCHEDULER_INVOKER": SCHEDULER,
