@@ -1,12 +1,9 @@
 """The slices that the chart has a bar for."""
 
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from kinds.activity.buckets import buckets
 from report_kit import Period, language_for
@@ -37,21 +34,6 @@ def period(start: str, end: str) -> Period:
 def test_slices_fit_the_period(zone: str, start: str, end: str, count: int, first: str, second: str) -> None:
     slices = buckets(period(start, end), ZoneInfo(zone), ENGLISH)
     assert [len(slices), slices[0].label, slices[1].label] == [count, first, second]
-
-
-@given(
-    start=st.datetimes(datetime(2000, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001  hypothesis adds it
-    length=st.timedeltas(timedelta(seconds=1), timedelta(days=4000)),
-    zone=st.sampled_from(["UTC", "America/St_Johns", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia"]),
-)
-@example(start=datetime(2011, 12, 20, tzinfo=UTC), length=timedelta(days=20), zone="Pacific/Apia")
-def test_slices_cover_any_period_in_order(start: datetime, length: timedelta, zone: str) -> None:
-    whole = Period(start, start + length)
-    starts = [bucket.start for bucket in buckets(whole, ZoneInfo(zone), ENGLISH)]
-    assert starts[0] == whole.start
-    assert starts[-1] < whole.end
-    assert all(before < after for before, after in pairwise(starts))
-    assert len(starts) <= 95
 
 
 def test_a_day_that_the_zone_left_out_has_no_slice() -> None:

@@ -1,13 +1,11 @@
 """The usage report: what is used, what will be, and what is said about it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from kinds.usage import MOST_QUOTAS, MOST_USAGES
@@ -107,34 +105,6 @@ def test_what_is_given_back_counts_off() -> None:
 
 def test_what_lies_outside_does_not_count() -> None:
     assert standing("2026-11-16T00:00", ("2026-10-31T23:59", 9), ("2026-11-16T00:00", 9)).used == 0
-
-
-@given(
-    days=st.integers(0, 40),
-    amounts=st.lists(st.floats(-1e6, 1e6), max_size=30),
-    renews_on=st.integers(1, 31),
-    zone=st.sampled_from(["UTC", "Asia/Kathmandu", "America/Santiago", "Pacific/Apia"]),
-)
-def test_the_days_of_any_month_are_all_there_and_never_contradict_each_other(
-    days: int, amounts: Sequence[float], renews_on: int, zone: str
-) -> None:
-    quota = Quota.from_document("q", {"allowed": 10, "renews_on": renews_on})
-    period = Period(utc("2026-02-01T08:00") + days * DAY, utc("2026-02-02T08:00") + days * DAY)
-    consumption = Consumption(quota, period, ZoneInfo(zone))
-    for number, amount in enumerate(amounts):
-        consumption.add(period.end - number * timedelta(hours=11), amount)
-    made = consumption.standing()
-    assert made.window.start < made.as_of <= made.window.end
-    assert 28 <= len(made.days) <= 31
-    if made.expected is None:
-        assert made.expected_per_day == []
-    else:
-        assert len(made.per_day) + len(made.expected_per_day) == len(made.days)
-        # On the last day, its own bar is what was used so far.
-        assert made.expected_per_day == [] or made.expected_per_day[-1] == pytest.approx(made.expected, abs=1e-6)
-    assert made.per_day[-1] == pytest.approx(made.used, abs=1e-6)
-    if made.used_up_at is not None:
-        assert made.as_of < made.used_up_at < made.window.end
 
 
 @pytest.mark.parametrize(
