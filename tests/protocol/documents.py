@@ -162,11 +162,10 @@ def _delivery(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _dead_letter(fields: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("state", "reason", "payload", "failed_at", "replays", "in_replay")
+    names = ("state", "reason", "payload", "failed_at", "received_at", "replays", "in_replay")
     kept = {name: fields[name] for name in names if fields.get(name) is not None}
     return kept | {
         "cause": "0" * 32,
-        "received_at": fields["failed_at"],
         "alerted_at": LONG_AGO if fields.get("alerted_at") else None,
         "alerts": {},
     }

@@ -242,8 +242,9 @@ class Root(NamedTuple):
 class Histories:
     """What processes have lived through, as numbers: what each does next follows from that alone.
 
-    Two histories have the same number if they began alike, ask the same at the same place of the code, and were told
-    the same last by each question and of each document: a process looks at nothing that it has read again.
+    Two histories have the same number if they began alike, ask the same at the same place of the code, have read and
+    written the same last of each document, and were told the same last by each other question: a process does not look
+    at what it has read before that.
 
     Args:
         contents: what documents say.
@@ -299,8 +300,11 @@ class Histories:
         assert isinstance(question, Question)
         if isinstance(answer, Failure):
             return self._known[before]
-        is_of_documents = question.what in {"read", "find", "write"}
-        return self._known[before] | (dict(answer) if is_of_documents else {question.what: answer})
+        if question.what not in {"read", "find", "write"}:
+            return self._known[before] | {question.what: answer}
+        # It may compare what it has read with what it wrote then.
+        is_own = question.what == "write"
+        return self._known[before] | {(path, is_own): number for path, number in answer}
 
     def _play(self, history: int | None, answer: Any) -> Question | End:
         answers = [answer]

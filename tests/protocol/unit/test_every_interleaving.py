@@ -102,6 +102,7 @@ HISTORIES = (
     (ONE._replace(kills=1, events=0, tasks=1, together=1, provider=Provider.KEYS), ()),
     (TWO_DUE_TIMES._replace(stops=1, mishaps=0, tasks=1), ()),
     (ONE._replace(replays=1, mishaps=1, tasks=1), UNKNOWN["accepted"]),
+    (ONE._replace(replays=2, kills=1, mishaps=2, tasks=1, together=1), UNKNOWN["accepted"]),
 )
 
 
@@ -165,7 +166,8 @@ DEFECTS: tuple[tuple[Patch, Bounds, Sequence[str]], ...] = (
     (a_letter_that_a_restore_has_lost_is_not_told, ONE._replace(restores=1, mishaps=1, events=0, together=1), ()),
 )
 """Defects that were mended once. Others are put back where they belong: what is reported and skipped when a schedule
-changes and a pause ends, in tests/moments; who objects, in tests/objections."""
+changes and a pause ends, in tests/moments; who objects, in tests/objections. What the rescue writes beside the state
+breaks no rule here: tests/functions/dispatcher/integration/test_overdue.py looks at it."""
 
 
 @pytest.mark.thorough
