@@ -82,7 +82,8 @@ def session(ctx: typer.Context) -> Session:
 @contextmanager
 def recorded(current: Session, action: str, subject: str, *, note: str = "") -> Iterator[ActionInProgress]:
     """Keep what the operator does, while it is done, for the console's page Actions. Where Firestore does not take the
-    record, the operator is told, and it is done all the same: a queue is to be paused also then.
+    record, the operator is told, and it is done all the same: a queue is to be paused also then, and by those who may
+    do no more.
 
     Args:
         current: the command's session.
@@ -91,16 +92,17 @@ def recorded(current: Session, action: str, subject: str, *, note: str = "") -> 
         note: why.
     """
     from google.api_core.exceptions import GoogleAPIError
+    from google.auth.exceptions import GoogleAuthError
 
     from operations.failures import describe
     from operations.operator_actions import ActionInProgress, OperatorActions
     from operations.runs.sending import operator_name
 
-    log = OperatorActions(current.within(_RECORD_SECONDS).firestore)
     with ExitStack() as stack:
         try:
+            log = OperatorActions(current.within(_RECORD_SECONDS).firestore)
             progress = stack.enter_context(log.record(operator_name(), action, subject=subject, note=note))
-        except GoogleAPIError as error:
+        except (GoogleAPIError, GoogleAuthError, OperatorError) as error:
             Output().warn(f"The page Actions of the console will not have this: {describe(error)[:200]}")
             progress = ActionInProgress()
         yield progress

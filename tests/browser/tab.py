@@ -12,7 +12,7 @@ from tests.chromium import EVERYBODY, violations
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Dialog, Locator, Page
 
-WIDE, NARROW = 1280, 360
+WIDE, NARROW = 1280, 320
 ZONE = "Asia/Tokyo"
 """Of the viewer. It is not the machine's, and has no summer time."""
 

@@ -23,6 +23,8 @@ from tests.support import PATIENCE_SECONDS
 
 CAUSE = "a" * 32
 NOW = datetime.now(UTC)
+_PATIENCE = 25
+"""Seconds for a page whose reads end after 5: a busy machine takes long for all else. Without it a page took minutes."""
 
 
 @pytest.fixture
@@ -204,12 +206,12 @@ def test_what_firestore_does_not_say_is_missing_on_the_page_and_the_rest_is_ther
                 assert time.monotonic() < until
             began = time.monotonic()
             page = console.get("/").text
-            assert time.monotonic() - began < 10
+            assert time.monotonic() - began < _PATIENCE
             assert "runs: " in verdict(page)
             assert re.search(r'<th scope="row">reports</th>\s*<td>\s*<span class="state running">', page)
             began = time.monotonic()
             answer = console.get(f"/deliveries/{letter}")
-            assert (answer.status_code, time.monotonic() - began < 10) == (HTTPStatus.BAD_GATEWAY, True)
+            assert (answer.status_code, time.monotonic() - began < _PATIENCE) == (HTTPStatus.BAD_GATEWAY, True)
             assert "Google Cloud does not answer" in answer.text
 
 
@@ -276,7 +278,7 @@ def test_a_change_of_somebody_else_is_not_overwritten(console: Browser, project:
     assert "hour: 8 when you opened the form, 9 now" in text
     assert 'value="10"' in late.text
     again = console.act(path, **changed, hour="10", seen=seen(late.text, path))
-    assert "The subscription is saved." in console.came_to(again)
+    assert "The subscription is saved: hour 9 to 10." in console.came_to(again)
     queue = seen(console.get("/queues").text, "/queues/reports/set")
     console.act("/queues/reports/set", rate="20", concurrent="100", seen=queue)
     assert console.act("/queues/reports/set", rate="5", concurrent="100", seen=queue).status_code == HTTPStatus.CONFLICT
