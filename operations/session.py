@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from functions.shared.firestore.database import STREAM_SECONDS, Database, firestore_database
+from functions.shared.firestore.stored_calendars import StoredCalendars
 from functions.shared.queues.queue_choice import choose_queue
 from functions.shared.queues.task_queue import TaskQueue
 from functions.shared.records.subscription import SubscriptionDefaults
@@ -95,7 +96,7 @@ class Session:
     @functools.cached_property
     def defaults(self) -> SubscriptionDefaults:
         """The defaults of a subscription's fields."""
-        return subscription_defaults(self.target)
+        return subscription_defaults(self.target)._replace(calendars=StoredCalendars(lambda: self.firestore))
 
     @property
     def queues(self) -> Queues:

@@ -10,6 +10,7 @@ from functions.dispatcher.mail_statistics.provider import MailStatistics
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.firestore.database import Database, firestore_database
 from functions.shared.firestore.document_stream import DocumentStream
+from functions.shared.firestore.stored_calendars import StoredCalendars
 from functions.shared.queues.ramp import Ramp
 from functions.shared.queues.task_queue import TaskQueue
 from functions.shared.records.states import Enroll
@@ -76,8 +77,10 @@ class RunDependencies(NamedTuple):
             )
 
         project, database = settings.google_cloud_project, settings.firestore_database
+        firestore = firestore_database(project, database, seconds=_CALL_SECONDS)
+        calendars = StoredCalendars(lambda: firestore)
         return cls(
-            firestore=firestore_database(project, database, seconds=_CALL_SECONDS),
+            firestore=firestore,
             documents=DocumentStream(project, database, seconds=_CALL_SECONDS),
             report_queues=[
                 queue(name, f"{settings.worker_url}/tasks/send-report", settings.worker_url)
@@ -90,7 +93,7 @@ class RunDependencies(NamedTuple):
                 dispatch_deadline=_PART_DEADLINE,
             ),
             dead_letters=DeadLetterTopic(project, settings.dead_letter_topic),
-            defaults=SubscriptionDefaults(kind=settings.default_kind, cadence=settings.default_cadence),
+            defaults=SubscriptionDefaults(settings.default_kind, settings.default_cadence, calendars),
             enroll=settings.enroll,
             enroll_at_once=settings.enroll_at_once,
             time_limit=timedelta(seconds=settings.dispatch_time_limit),

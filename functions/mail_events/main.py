@@ -17,6 +17,7 @@ from functions.mail_events.settled_outcomes import SettledOutcomes
 from functions.mail_events.take_events import EventsNotStored, TakeEvents
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.firestore.database import firestore_database
+from functions.shared.firestore.stored_calendars import StoredCalendars
 from functions.shared.firestore.unknown_outcome import UnknownOutcomes
 from functions.shared.logging import configure_logging
 from functions.shared.records.subscription import SubscriptionDefaults
@@ -84,7 +85,8 @@ def mail_events(request: "flask.Request") -> Answer:
 def _take_events() -> TakeEvents:
     # With the first call, not at import: gRPC's clients do not survive the server's fork.
     database = firestore_database(_settings.google_cloud_project, _settings.firestore_database)
-    defaults = SubscriptionDefaults(kind=_settings.default_kind, cadence=_settings.default_cadence)
+    calendars = StoredCalendars(lambda: database)
+    defaults = SubscriptionDefaults(_settings.default_kind, _settings.default_cadence, calendars)
     topic = DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic)
     outcomes = UnknownOutcomes(database)
     return TakeEvents(

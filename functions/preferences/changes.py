@@ -19,12 +19,12 @@ from functions.shared.records.objections import (
 from functions.shared.records.recipients import recipients
 from functions.shared.records.subscription import ADDRESS_LISTS, PauseReason, Subscription, SubscriptionDefaults
 from functions.shared.records.user import User
-from functions.shared.times.schedule import Cadence
+from functions.shared.times.schedule import Cadence, WorkingDay
 
 LONGEST_PAUSE = timedelta(days=366)
 
-_CHOICES = {"weekday": range(1, 8), "day": range(1, 32)}
-"""The fields of a schedule that a recipient chooses, each with its values, beside those that the kind offers."""
+_WEEKDAYS, _DAYS = range(1, 8), range(1, 32)
+"""What a recipient chooses from, beside what the kind offers."""
 
 _FINAL = frozenset({PauseReason.UNSUBSCRIBED, PauseReason.COMPLAINED})
 _MAY_RESUME = frozenset({None, PauseReason.USER, *_FINAL, PauseReason.BOUNCED})
@@ -141,10 +141,12 @@ def chosen(
     if wanted not in {*offered.cadences, subscription.cadence} or wanted == Cadence.CRON:
         raise InvalidWish("cadence")
     cadence = Cadence(wanted)
-    choices = {**_CHOICES, "hour": {*offered.hours, subscription.hour}}
+    choices: dict[str, Container[int]] = {"weekday": _WEEKDAYS, "hour": {*offered.hours, subscription.hour}}
     fields: dict[str, Any] = {"cadence": cadence.value}
     # Nobody is asked for the minute.
     fields |= {name: _number(form, name, choices[name]) for name in cadence.fields if name in choices}
+    if "day" in cadence.fields:
+        fields |= _day(form, subscription)
     if all(getattr(subscription, name) == value for name, value in fields.items()):
         return {}
     if stored.document.get("cron") is not None:
@@ -229,6 +231,13 @@ def _number(form: Mapping[str, str], name: str, choices: Container[int]) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 2 and int(text) in choices):
         raise InvalidWish(name)
     return int(text)
+
+
+def _day(form: Mapping[str, str], subscription: Subscription) -> dict[str, Any]:
+    if form.get("day") in set(WorkingDay):
+        return {"working_day": form["day"]}
+    chosen = {"day": _number(form, "day", _DAYS)}
+    return {**chosen, "working_day": None} if subscription.working_day else chosen
 
 
 def _month_later(day: date) -> date:

@@ -22,6 +22,7 @@ from functions.preferences.page import Message, Page, Pages, language_for, style
 from functions.preferences.store import PreferencesStore
 from functions.preferences.wishes import OF_COPIES, Wish, Wishes
 from functions.shared.firestore.database import firestore_database
+from functions.shared.firestore.stored_calendars import StoredCalendars
 from functions.shared.logging import configure_logging
 from functions.shared.mail.brand import Brand
 from functions.shared.mail.language import Language
@@ -50,7 +51,8 @@ _url = urlsplit(_settings.preferences_url)
 _path = _url.path.rstrip("/")
 _origin = f"{_url.scheme}://{_url.netloc}"
 _keys = TokenKeys(_settings.preferences_key)
-_defaults = SubscriptionDefaults(kind=_settings.default_kind, cadence=_settings.default_cadence)
+_calendars = StoredCalendars(lambda: firestore_database(_settings.google_cloud_project, _settings.firestore_database))
+_defaults = SubscriptionDefaults(_settings.default_kind, _settings.default_cadence, _calendars)
 _pages = Pages(Brand.from_settings(_settings), _keys, _path)
 
 

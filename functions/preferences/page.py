@@ -15,14 +15,14 @@ import jinja2
 from functions.preferences.changes import LONGEST_PAUSE, PauseFor, gets_copies, is_stopped, may_resume
 from functions.preferences.kinds import offered_times, title_of
 from functions.preferences.store import Account
-from functions.preferences.texts import cadence_name, labels, pause_name, state_of
+from functions.preferences.texts import cadence_name, labels, pause_name, state_of, working_day_name
 from functions.shared.mail.brand import Brand
 from functions.shared.mail.language import Catalogs, Language
 from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
 from functions.shared.project_files import own_catalogs
 from functions.shared.records.subscription import Subscription
 from functions.shared.records.user import User
-from functions.shared.times.schedule import Cadence
+from functions.shared.times.schedule import Cadence, WorkingDay
 
 _FOLDER = Path(__file__).parent
 _CATALOGS = Catalogs(_FOLDER / "locales", Catalogs(own_catalogs("preferences")))
@@ -298,7 +298,9 @@ def _schedule_fields(subscription: Subscription, language: Language) -> list[Fie
         Option(str(number), language.weekday(_A_MONDAY + timedelta(days=number - 1)), number == subscription.weekday)
         for number in range(1, 8)
     ]
-    days = [Option(str(number), language.number(number), number == subscription.day) for number in range(1, 32)]
+    chosen = subscription.working_day or subscription.day
+    days = [Option(each, working_day_name(each, language), each is chosen) for each in WorkingDay]
+    days += [Option(str(number), language.number(number), number == chosen) for number in range(1, 32)]
     times = [
         _A_MONDAY.replace(hour=hour, minute=subscription.minute) for hour in sorted({*offered.hours, subscription.hour})
     ]

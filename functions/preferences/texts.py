@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from functions.preferences.changes import PauseFor, may_resume
 from functions.shared.mail.language import Language
 from functions.shared.records.subscription import PauseReason, Subscription
-from functions.shared.times.schedule import Cadence
+from functions.shared.times.schedule import Cadence, WorkingDay
 
 
 def labels(language: Language) -> dict[str, str]:
@@ -42,6 +42,17 @@ def cadence_name(cadence: Cadence, language: Language) -> str:
             return language.gettext("Every quarter")
         case Cadence.CRON:
             return language.gettext("At times that were chosen for you")
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
+def working_day_name(day: WorkingDay, language: Language) -> str:
+    """A working day of a month, as a choice."""
+    match day:
+        case WorkingDay.FIRST:
+            return language.gettext("First working day")
+        case WorkingDay.LAST:
+            return language.gettext("Last working day")
         case _ as unreachable:
             assert_never(unreachable)
 

@@ -13,6 +13,7 @@ import structlog
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.firestore.database import firestore_database
 from functions.shared.firestore.delivery_store import DeliveryStore, TaskDocuments
+from functions.shared.firestore.stored_calendars import StoredCalendars
 from functions.shared.logging import configure_logging
 from functions.shared.mail.brand import Brand
 from functions.shared.records.recipients import recipients
@@ -90,7 +91,8 @@ def _send_report() -> SendReport:
     # With the first task, not at import: gRPC's clients do not survive the server's fork.
     database = firestore_database(_settings.google_cloud_project, _settings.firestore_database)
     topic = DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic)
-    defaults = SubscriptionDefaults(kind=_settings.default_kind, cadence=_settings.default_cadence)
+    calendars = StoredCalendars(lambda: database)
+    defaults = SubscriptionDefaults(_settings.default_kind, _settings.default_cadence, calendars)
     deliveries = DeliveryStore(database, defaults, restored_at=_settings.restored_at, variant_of=_variant_of)
     allowed = AllowedDomains(_settings.mail_allowed_domains)
     mail_record = functools.partial(deliveries.mail_record, seconds=MAIL_RECORD_SECONDS)

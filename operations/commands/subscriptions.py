@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict, Unpack, get_type_hi
 import typer
 
 from functions.shared.records.states import DeliveryState, PauseReason
-from functions.shared.times.schedule import Cadence, Covers
+from functions.shared.times.schedule import Cadence, Covers, WorkingDay
 from operations.commands.group import (
     AsCsv,
     AsJson,
@@ -94,7 +94,12 @@ class _FieldOptions(TypedDict):
     minute: Annotated[int | None, typer.Option(help="0 to 59.")]
     weekday: Annotated[str | None, typer.Option(metavar="DAY", help="Of the week: monday to sunday, or 1 to 7.")]
     day: Annotated[int | None, typer.Option(help="Of the month: 1 to 31.")]
+    working_day: Annotated[WorkingDay | None, typer.Option("--working-day", help="Of the month, in place of --day.")]
     cron: Annotated[str | None, typer.Option(metavar="LINE", help="Five cron fields, such as '0 8 * * 1-5'.")]
+    calendar: Annotated[str | None, typer.Option(metavar="NAME", help="The calendar that has its days off.")]
+    send_between: Annotated[
+        str | None, typer.Option(metavar="HOURS", help="Hours in which reports come, such as 08:00-18:00.")
+    ]
     covers: Annotated[Covers | None, typer.Option("--covers", help="Which time a report covers.")]
     to: Annotated[
         list[str] | None, typer.Option(metavar="EMAIL", help="Who gets it, in place of the user; again: more.")
@@ -401,10 +406,12 @@ def _edit(given_options: _FieldOptions, unset: Sequence[str] | None = None) -> S
 
     cadence, covers = given_options["cadence"], given_options["covers"]
     weekday, options = given_options["weekday"], given_options["options"]
+    working_day = given_options["working_day"]
     fields: dict[str, Any] = {
         **given_options,
         "cadence": cadence.value if cadence else None,
         "covers": covers.value if covers else None,
+        "working_day": working_day.value if working_day else None,
         "weekday": parse_weekday(weekday) if weekday is not None else None,
     }
     # Each option is set in the map, and the others stay.

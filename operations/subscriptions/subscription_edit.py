@@ -64,6 +64,8 @@ class SubscriptionEdit:
             before = None if "options" in self.unset else document.get("options")
             options = {**(before if isinstance(before, dict) else {}), **self.options}
             wanted["options"] = {key: value for key, value in options.items() if value is not None}
+        if "day" in self.fields:
+            wanted.setdefault("working_day", None)
         if wanted.get("cron") is not None:
             if wanted.setdefault("cadence", Cadence.CRON.value) != Cadence.CRON:
                 raise InvalidEdit(f"cron: goes with the cadence cron, not with {wanted['cadence']}")

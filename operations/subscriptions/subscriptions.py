@@ -186,7 +186,10 @@ def subscription_row(
         "minute": subscription.minute,
         "weekday": subscription.weekday,
         "day": subscription.day,
+        "working_day": subscription.working_day.value if subscription.working_day else None,
         "cron": subscription.cron.text if subscription.cron else None,
+        "calendar": subscription.calendar,
+        "send_between": str(subscription.send_between) if subscription.send_between else None,
         "covers": subscription.covers.value if subscription.covers else None,
         **{name: shown(getattr(subscription, name)) for name in ADDRESS_LISTS},
         "time_zone": subscription.time_zone.key if subscription.time_zone else None,
@@ -210,6 +213,10 @@ def latest_row(latest: Delivery | None) -> dict[str, Any]:
 def describe_schedule(subscription: Subscription) -> str:
     """When reports are due, in words."""
     zone = f" ({subscription.time_zone.key})" if subscription.time_zone else ""
+    if hours := subscription.send_between:
+        zone = f", {hours}{zone}"
+    if subscription.calendar:
+        zone = f", by the calendar {subscription.calendar}{zone}"
     if cron := subscription.cron:
         days = cron.either_day
         also = f", on days {days[0]} of the month and also on days {days[1]} of the week" if days else ""
@@ -219,7 +226,8 @@ def describe_schedule(subscription: Subscription) -> str:
     if "weekday" in fields:
         when += f" on {_WEEKDAYS[subscription.weekday - 1]}"
     if "day" in fields:
-        when += f" on day {subscription.day}"
+        day = subscription.working_day
+        when += f" on the {day} working day" if day else f" on day {subscription.day}"
     hour = f"{subscription.hour:02}" if "hour" in fields else ""
     return f"{when} at {hour}:{subscription.minute:02}{zone}"
 

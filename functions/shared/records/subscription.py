@@ -5,7 +5,7 @@ the document through `Subscription` and builds its writes with the functions bel
 callers hold the Firestore client, and make each write conditional on `Subscription.version`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, NamedTuple, get_type_hints
@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, PlainValidator, ValidationInfo
 
 from functions.shared.records.address_hash import address_hash
+from functions.shared.records.calendar import CALENDAR_PATTERN, UnusableCalendar, no_calendar
 from functions.shared.records.fields import (
     A_LOCALE,
     A_TIME_ZONE,
@@ -27,7 +28,9 @@ from functions.shared.records.ids import KIND_PATTERN, SHARDS, shard_of
 from functions.shared.records.states import PauseReason as PauseReason
 from functions.shared.records.user import USERS, User
 from functions.shared.times.cron import CronLine
-from functions.shared.times.schedule import Cadence, Covers, Schedule
+from functions.shared.times.days_off import NO_DAYS_OFF, DaysOff
+from functions.shared.times.schedule import Cadence, Covers, Schedule, WorkingDay
+from functions.shared.times.send_between import SendBetween
 
 SUBSCRIPTIONS = "report_subscriptions"
 """The name of the collection below a user's document."""
@@ -78,10 +81,17 @@ def _objection(fields: Any) -> Objection:
 
 
 class SubscriptionDefaults(NamedTuple):
-    """The kind and the cadence of a subscription whose document has none: `DEFAULT_KIND` and `DEFAULT_CADENCE`."""
+    """What a subscription's document does not say.
+
+    Attributes:
+        kind: where it names none: `DEFAULT_KIND`.
+        cadence: likewise, `DEFAULT_CADENCE`.
+        calendars: finds the days off of the calendar that it names, or raises UnusableCalendar.
+    """
 
     kind: str
     cadence: Cadence
+    calendars: Callable[[str], DaysOff] = no_calendar
 
 
 def _weekday(value: Any) -> Any:
@@ -96,6 +106,12 @@ def _cron(value: Any, subscription: ValidationInfo) -> CronLine | None:
     if not isinstance(value, str):
         raise ValueError("not a string")  # noqa: TRY004  pydantic counts no TypeError
     return CronLine(value)
+
+
+def _send_between(value: Any) -> SendBetween:
+    if not isinstance(value, str):
+        raise ValueError("not a string")  # noqa: TRY004  pydantic counts no TypeError
+    return SendBetween.parse(value)
 
 
 def _each_once(addresses: tuple[str, ...], subscription: ValidationInfo) -> tuple[str, ...]:
@@ -120,8 +136,8 @@ def _one_of(names: type[StrEnum]) -> Any:
 
 
 class Subscription(NamedTuple):
-    """A subscription as Firestore has it. Each attribute has the name of the document's field, except `id`, `problem`
-    and `version`.
+    """A subscription as Firestore has it. Each attribute has the name of the document's field, except `id`, `days_off`,
+    `problem` and `version`.
 
     Applications write to the collection, too. A field that is absent or malformed has the default.
 
@@ -139,7 +155,10 @@ class Subscription(NamedTuple):
         minute: 0 to 59.
         weekday: 1 (Monday) to 7 (Sunday).
         day: 1 to 31.
+        working_day: the first or the last working day of a month, in place of `day`.
         cron: the line, where the cadence is `cron`.
+        calendar: the name of the calendar that has its days off; None where it has none.
+        send_between: the hours of the recipient's day in which its reports come; None for all.
         covers: which time a report covers; None for the default.
         to: who gets the report; none for the user's own address.
         cc: who gets a copy.
@@ -157,6 +176,7 @@ class Subscription(NamedTuple):
         next_report_at: when the next report is due; None while the subscription is paused or not scheduled yet.
         reported_until: the mark: the end of what its reports cover (functions.shared.records.mark).
         settled_at: when a delivery of it became final last. Nobody has written it since if that is its version, too.
+        days_off: of its calendar.
         problem: what is wrong with the document: each malformed field and what it must be; empty where nothing is.
         version: the update time of the document, set by the server; None where the caller does not know it.
     """
@@ -178,10 +198,19 @@ class Subscription(NamedTuple):
         Field(ge=1, le=7, description="monday to sunday, or an integer from 1 (Monday) to 7 (Sunday)"),
     ] = 1
     day: Annotated[int, Field(ge=1, le=31, description="an integer from 1 to 31")] = 1
+    working_day: Annotated[WorkingDay | None, _one_of(WorkingDay)] = None
     cron: Annotated[
         CronLine | None,
         BeforeValidator(_cron),
         Field(validate_default=True, description="five cron fields that are due at some time, such as 0 8 * * 1-5"),
+    ] = None
+    calendar: Annotated[
+        str | None,
+        Field(pattern=CALENDAR_PATTERN, description="the name of a calendar: small letters, digits, - and _"),
+    ] = None
+    send_between: Annotated[
+        Annotated[SendBetween, BeforeValidator(_send_between)] | None,
+        Field(description="two times of the day, such as 08:00-18:00"),
     ] = None
     covers: Annotated[Covers | None, _one_of(Covers)] = None
     to: Annotated[_Addresses, Field(min_length=1, description=f"a list of 1 to {MOST_ADDRESSES} {_EACH_ONCE}")] = ()
@@ -203,6 +232,7 @@ class Subscription(NamedTuple):
     next_report_at: Timestamp = None
     reported_until: Timestamp = None
     settled_at: Timestamp = None
+    days_off: DaysOff = NO_DAYS_OFF
     problem: str = ""
     version: datetime | None = None
 
@@ -246,6 +276,11 @@ class Subscription(NamedTuple):
             read["objections"] = None
         shard = document.get("shard")
         read["shard"] = shard if type(shard) is int and 0 <= shard < SHARDS else None
+        if name := read["calendar"]:
+            try:
+                read["days_off"] = defaults.calendars(name)
+            except UnusableCalendar as error:
+                problem = "; ".join(filter(None, (problem, f"calendar: {error}")))
         return cls(id=subscription_id, user_id=user_id, problem=problem, version=version, **read)
 
     def is_paused(self, now: datetime) -> bool:
@@ -303,10 +338,15 @@ class Subscription(NamedTuple):
             day=self.day,
             cron=self.cron,
             covers=self.covers,
+            working_day=self.working_day,
+            days_off=self.days_off,
+            send_between=self.send_between,
         )
 
 
-SUBSCRIPTION_FIELDS = tuple(name for name in Subscription._fields if name not in {"id", "problem", "version"})
+SUBSCRIPTION_FIELDS = tuple(
+    name for name in Subscription._fields if name not in {"id", "days_off", "problem", "version"}
+)
 """The names of the document's fields."""
 
 ADDRESS_LISTS = tuple(name for name, type_ in get_type_hints(Subscription).items() if type_ == tuple[str, ...])

@@ -14,9 +14,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 from zoneinfo import ZoneInfo
 
+from functions.shared.times.days_off import NO_DAYS_OFF, DaysOff, WithoutDaysOff
+from functions.shared.times.send_between import SendBetween, WithinHours
+from functions.shared.times.wall_clock import first_shown, is_shown, start_of
+
 if TYPE_CHECKING:
     # Imported only for the type: not every function that uses cadences has croniter.
     from functions.shared.times.cron import CronLine
+    from functions.shared.times.dues import Dues
 
 _INSTANT = timedelta(microseconds=1)
 _FIRST_MONDAY = date(1970, 1, 5)
@@ -62,6 +67,13 @@ RECIPIENTS_CADENCES = tuple(cadence for cadence in Cadence if cadence is not Cad
 """Those that recipients choose from: none is asked for a cron line."""
 
 
+class WorkingDay(StrEnum):
+    """On which working day of a month a report is due."""
+
+    FIRST = "first"
+    LAST = "last"
+
+
 class Covers(StrEnum):
     """Which time a report covers."""
 
@@ -90,6 +102,9 @@ class Schedule:
         cron: the line, where the cadence is `cron`.
         covers: which time a report covers; None for the default, which is `calendar` from daily up. A cron line that is
             due several times a day counts as more often than daily.
+        working_day: in place of `day`, the first or the last working day of a month.
+        days_off: of the subscription's calendar.
+        send_between: the hours of the day in which reports come; None for all.
     """
 
     cadence: Cadence
@@ -100,6 +115,9 @@ class Schedule:
     day: int = 1
     cron: "CronLine | None" = None
     covers: Covers | None = None
+    working_day: WorkingDay | None = None
+    days_off: DaysOff = NO_DAYS_OFF
+    send_between: SendBetween | None = None
 
     def __post_init__(self) -> None:
         if (self.cadence is Cadence.CRON) != (self.cron is not None):
@@ -107,21 +125,24 @@ class Schedule:
 
     def at_or_before(self, moment: datetime) -> datetime:
         """The last due time that is not after the moment, in UTC."""
-        return max(self._nearest(moment, lambda due_at: due_at <= moment))
+        return self.before(moment + _INSTANT)
 
     def before(self, moment: datetime) -> datetime:
         """The last due time before the moment, in UTC."""
-        return max(self._nearest(moment, lambda due_at: due_at < moment))
+        return self._dues.before(moment.astimezone(UTC))
 
     def after(self, moment: datetime) -> datetime:
         """The first due time after the moment, in UTC."""
         # In UTC, since two local times that are called alike count as equal, whichever of them is meant.
         return _first_after(self, moment.astimezone(UTC))
 
-    def _nearest(self, moment: datetime, is_wanted: Callable[[datetime], bool]) -> Sequence[datetime]:
-        """The wanted due times around a moment, searched as far away as needed to find one."""
-        wanted = ([due_at for due_at in self._around(moment, width) if is_wanted(due_at)] for width in _WIDTHS)
-        return next(filter(None, wanted))
+    @functools.cached_property
+    def _dues(self) -> "Dues":
+        """A report waits for its hours first: the day on which these begin may be a day off."""
+        dues: Dues = _DuesOfCadence(self)
+        if self.send_between:
+            dues = WithinHours(dues, self.send_between, self.time_zone)
+        return WithoutDaysOff(dues, self.days_off, self.time_zone) if self.days_off.dates else dues
 
     @property
     def covers_calendar(self) -> bool:
@@ -132,7 +153,11 @@ class Schedule:
 
     def covered_until(self, due_at: datetime) -> datetime:
         """The end of the time that a report covers, by its due time."""
-        return self.unit_start(due_at) if self.covers_calendar else self.at_or_before(due_at)
+        if not self.covers_calendar:
+            return self.at_or_before(due_at)
+        if (self.send_between or self.days_off.dates) and self.at_or_before(due_at) == due_at:
+            due_at = self._dues.meant(due_at)
+        return self.unit_start(due_at)
 
     def next_due(self, reported_until: datetime, *, later_than: datetime | None = None) -> datetime:
         """The first due time whose report covers time after a moment.
@@ -145,7 +170,11 @@ class Schedule:
         if self.covered_until(due_at) > reported_until:
             return due_at
         # The last report reached into a unit of the calendar: nothing more ends before that unit does.
-        return self.after(max(self.unit_end(reported_until) - _INSTANT, later_than or reported_until))
+        due_at = self.after(max(self.unit_end(reported_until) - _INSTANT, later_than or reported_until))
+        while self.covered_until(due_at) <= reported_until:
+            # It was due before, and has waited.
+            due_at = self.after(due_at)
+        return due_at
 
     def unit_start(self, moment: datetime) -> datetime:
         """The start, in UTC, of the unit of the calendar that a moment is in: an hour, a day, or the
@@ -159,7 +188,7 @@ class Schedule:
             first = first.replace(month=first.month - (first.month - 1) % months, day=1)
         elif weeks := self.cadence.weeks:
             first -= timedelta(days=(first - _FIRST_MONDAY).days % (7 * weeks))
-        return self._in_utc(datetime.combine(first, time()), fold=0)
+        return start_of(first, self.time_zone)
 
     def unit_end(self, moment: datetime) -> datetime:
         """The start, in UTC, of the unit of the calendar that follows the one that a moment is in."""
@@ -169,28 +198,29 @@ class Schedule:
         longest = 31 * self.cadence.months or 7 * self.cadence.weeks or 1
         # At noon so many days after the first one the next unit has begun, whatever the clocks do.
         first = start.astimezone(self.time_zone).date()
-        return self.unit_start(self._in_utc(datetime.combine(first + timedelta(days=longest), time(12)), fold=0))
+        return self.unit_start(first_shown(datetime.combine(first + timedelta(days=longest), time(12)), self.time_zone))
 
     def day_start(self, moment: datetime) -> datetime:
         """The start, in UTC, of the recipient's day that a moment is in."""
-        return self._in_utc(datetime.combine(moment.astimezone(self.time_zone).date(), time()), fold=0)
+        return start_of(moment.astimezone(self.time_zone).date(), self.time_zone)
 
     def _around(self, moment: datetime, width: int) -> Iterator[datetime]:
-        """Due times on both sides of a moment, in no order; none on a side where the clocks skip all of them."""
+        """The cadence's due times on both sides of a moment, in no order; none on a side where the clocks skip all of
+        them."""
         local = moment.astimezone(self.time_zone).replace(tzinfo=None)
         if self.cadence is Cadence.HOURLY:
             this_hour = local.replace(minute=0, second=0, microsecond=0)
             for hours in range(-width, width + 1):
                 hour = this_hour + timedelta(hours=hours)
                 # The clocks skip this hour, so it does not count.
-                if self._is_shown(hour) or self._is_shown(hour + timedelta(minutes=59)):
+                if is_shown(hour, self.time_zone) or is_shown(hour + timedelta(minutes=59), self.time_zone):
                     for fold in (0, 1):
-                        yield self._in_utc(hour.replace(minute=self.minute), fold)
+                        yield first_shown(hour.replace(minute=self.minute), self.time_zone, fold=fold)
         elif self.cron is not None:
             yield from self._by_cron(self.cron, local, width)
         else:
             for day in self._days_around(local.date(), width):
-                yield self._in_utc(datetime.combine(day, time(self.hour, self.minute)), fold=0)
+                yield first_shown(datetime.combine(day, time(self.hour, self.minute)), self.time_zone)
 
     def _by_cron(self, cron: "CronLine", local: datetime, width: int) -> Iterator[datetime]:
         folds = (0, 1) if cron.runs_every_hour else (0,)
@@ -198,7 +228,7 @@ class Schedule:
         before = cron.preceding(local + a_minute, width, until=local - leap)
         for due in (*before, *cron.following(local - a_minute, width, until=local + leap)):
             for fold in folds:
-                yield self._in_utc(due, fold)
+                yield first_shown(due, self.time_zone, fold=fold)
 
     def _leap(self, local: datetime) -> timedelta:
         """How far the clocks leap around a local time: there, times that are next to each other on the wall clock may
@@ -219,43 +249,46 @@ class Schedule:
         else:
             for day in (today + timedelta(days=each) for each in units):
                 # A zone that crosses the date line skips a whole day: there is nothing to report about that day.
-                if any(self._is_shown(datetime.combine(day, hour)) for hour in (time.min, time(12), time.max)):
+                if any(
+                    is_shown(datetime.combine(day, hour), self.time_zone) for hour in (time.min, time(12), time.max)
+                ):
                     yield day
 
     def _day_of_month(self, months: int) -> date:
         """The day on which a report is due in a month, counted from January of the year 0."""
         year, month = divmod(months, 12)
-        return date(year, month + 1, min(self.day, calendar.monthrange(year, month + 1)[1]))
+        last = calendar.monthrange(year, month + 1)[1]
+        if self.working_day is None:
+            return date(year, month + 1, min(self.day, last))
+        days = [date(year, month + 1, day) for day in range(1, last + 1)]
+        # A month may have none.
+        working = list(filter(self.days_off.is_working_day, days)) or days
+        return working[0] if self.working_day is WorkingDay.FIRST else working[-1]
 
-    def _is_shown(self, local: datetime) -> bool:
-        moment = local.replace(tzinfo=self.time_zone).astimezone(UTC)
-        return moment.astimezone(self.time_zone).replace(tzinfo=None) == local
 
-    def _in_utc(self, local: datetime, fold: int) -> datetime:
-        moment = local.replace(tzinfo=self.time_zone, fold=fold).astimezone(UTC)
-        if moment.astimezone(self.time_zone).replace(tzinfo=None) == local:
-            return moment
-        return self._end_of_gap(local)
+@dataclass(frozen=True)
+class _DuesOfCadence:
+    """The due times that a schedule's cadence alone has."""
 
-    def _end_of_gap(self, local: datetime) -> datetime:
-        """The moment at which the clocks leaped over a local time.
+    schedule: Schedule
 
-        With the offset from before the leap, a time in the gap comes after the leap; with the offset from afterward, it
-        comes before the leap. The leap is the moment between the two at which the offset changes.
-        """
-        after = local.replace(tzinfo=self.time_zone, fold=0).astimezone(UTC)
-        before = local.replace(tzinfo=self.time_zone, fold=1).astimezone(UTC)
-        offset_before = before.astimezone(self.time_zone).utcoffset()
-        while after - before > timedelta(seconds=1):
-            middle = (before + (after - before) / 2).replace(microsecond=0)
-            if middle.astimezone(self.time_zone).utcoffset() == offset_before:
-                before = middle
-            else:
-                after = middle
-        return after
+    def before(self, moment: datetime) -> datetime:
+        return max(self._nearest(moment, lambda due_at: due_at < moment))
+
+    def after(self, moment: datetime) -> datetime:
+        return min(self._nearest(moment, lambda due_at: due_at > moment))
+
+    def meant(self, due_at: datetime) -> datetime:
+        return due_at
+
+    def _nearest(self, moment: datetime, is_wanted: Callable[[datetime], bool]) -> Sequence[datetime]:
+        """The wanted due times around a moment, searched as far away as needed to find one."""
+        around = self.schedule._around
+        wanted = ([due_at for due_at in around(moment, width) if is_wanted(due_at)] for width in _WIDTHS)
+        return next(filter(None, wanted))
 
 
 @functools.lru_cache(maxsize=4096)
 def _first_after(schedule: Schedule, moment: datetime) -> datetime:
     # Kept, since the reports of a run fell due at the same few moments, by the same few schedules.
-    return min(schedule._nearest(moment, lambda due_at: due_at > moment))
+    return schedule._dues.after(moment)

@@ -87,7 +87,10 @@ class _Schedule(BaseModel):
     minute: Annotated[Annotated[int, Field(ge=0, le=59)] | None, _MayBeEmpty] = None
     weekday: Text = ""
     day: Annotated[Annotated[int, Field(ge=1, le=31)] | None, _MayBeEmpty] = None
+    working_day: Text = ""
     cron: Text = ""
+    calendar: Text = ""
+    send_between: Text = ""
     time_zone: Text = ""
     locale: Text = ""
 

@@ -178,6 +178,9 @@ def test_every_field_can_be_given(project: Project, verb: str) -> None:
         "weekday": 2,
         "day": 15,
         "cron": "0 8 * * 1-5",
+        "working_day": "last",
+        "calendar": "berlin",
+        "send_between": "08:00-18:00",
         "covers": "since-last",
         **{name: [f"{name}@customer.example", f"{name}-2@customer.example"] for name in ADDRESS_LISTS},
         "time_zone": "Asia/Tokyo",
@@ -187,6 +190,7 @@ def test_every_field_can_be_given(project: Project, verb: str) -> None:
         "skip_empty": False,
     }
     assert given.keys() == set(EDITABLE)
+    project.database.document("calendars/berlin").set({"dates": ["2026-12-25"]})
     line: list[str] = []
     for name, value in given.items():
         option = f"--{name.replace('_', '-')}"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from functions.shared.records.subscription import SubscriptionDefaults
 from functions.shared.times.schedule import Cadence
 from operations.connection.target import Target
 from operations.errors import NotConfigured
@@ -12,8 +13,10 @@ DEPLOYED = {"DEFAULT_KIND": "usage", "DEFAULT_CADENCE": "weekly"}
 
 def test_they_are_the_local_clouds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEFAULT_KIND", "horoscope")
-    assert subscription_defaults(Target(variables=DEPLOYED)) == ("usage", Cadence.WEEKLY)
-    assert subscription_defaults(Target(variables={"DEFAULT_KIND": "usage"})) == ("usage", Cadence.HOURLY)
+    assert subscription_defaults(Target(variables=DEPLOYED)) == SubscriptionDefaults("usage", Cadence.WEEKLY)
+    assert subscription_defaults(Target(variables={"DEFAULT_KIND": "usage"})) == SubscriptionDefaults(
+        "usage", Cadence.HOURLY
+    )
 
 
 def test_no_kind_is_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,7 +26,9 @@ def test_no_kind_is_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_they_are_asked_of_the_deployed_functions() -> None:
-    assert subscription_defaults(Target(variables={}, ask=DEPLOYED.get)) == ("usage", Cadence.WEEKLY)
+    assert subscription_defaults(Target(variables={}, ask=DEPLOYED.get)) == SubscriptionDefaults(
+        "usage", Cadence.WEEKLY
+    )
     assert subscription_defaults(Target(variables={"DEFAULT_KIND": "mine"}, ask=DEPLOYED.get)).kind == "mine"
 
 

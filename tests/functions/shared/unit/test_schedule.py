@@ -2,6 +2,7 @@
 
 import calendar
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -13,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functions.shared.times.cron import CronLine, InvalidCron
+from functions.shared.times.days_off import DaysOff, OnDayOff
 from functions.shared.times.period import Period, period_to_report, settled_period
-from functions.shared.times.schedule import Cadence, Covers, Schedule
+from functions.shared.times.schedule import Cadence, Covers, Schedule, WorkingDay
+from functions.shared.times.send_between import SendBetween
 
 ZONES = [
     "UTC",
@@ -39,7 +42,7 @@ CRON_LINES = [
     "15 9 29 2 *",
 ]
 
-schedules = st.sampled_from(Cadence).flatmap(
+plain_schedules = st.sampled_from(Cadence).flatmap(
     lambda cadence: st.builds(
         Schedule,
         cadence=st.just(cadence),
@@ -52,7 +55,30 @@ schedules = st.sampled_from(Cadence).flatmap(
         covers=st.sampled_from([None, *Covers]),
     )
 )
-moments = st.datetimes(datetime(2010, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  hypothesis wants them naive
+runs_of_days = st.tuples(st.dates(date(2026, 9, 20), date(2027, 1, 31)), st.integers(1, 12))
+days_off = st.builds(
+    lambda runs, then: DaysOff(
+        frozenset(day + timedelta(days=each) for day, number in runs for each in range(number)), then
+    ),
+    st.lists(runs_of_days, max_size=6),
+    st.sampled_from(OnDayOff),
+)
+schedules = st.one_of(
+    plain_schedules,
+    st.builds(
+        replace,
+        plain_schedules,
+        working_day=st.sampled_from([None, *WorkingDay]),
+        days_off=days_off,
+        send_between=st.sampled_from([None, "08:00-18:00", "22:15-06:00", "02:30-03:00", "07:00-06:30"]).map(
+            lambda text: text and SendBetween.parse(text)
+        ),
+    ),
+)
+moments = st.one_of(
+    st.datetimes(datetime(2010, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001  hypothesis wants them naive
+    st.datetimes(datetime(2026, 9, 1), datetime(2027, 2, 28), timezones=st.just(UTC)),  # noqa: DTZ001
+)
 
 
 def reported(schedule: Schedule, **moments: Any) -> Period:
@@ -130,7 +156,7 @@ def test_due_times_follow_one_another(schedule: Schedule, moment: datetime) -> N
     assert schedule.before(last) < last
 
 
-@given(schedule=schedules.filter(lambda schedule: schedule.cadence is not Cadence.CRON), moment=moments)
+@given(schedule=plain_schedules.filter(lambda schedule: schedule.cadence is not Cadence.CRON), moment=moments)
 def test_a_due_time_is_the_time_that_was_asked_for_unless_the_clocks_leap_over_it(
     schedule: Schedule, moment: datetime
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functions.shared.records.calendar import days_off_of
 from functions.shared.records.ids import shard_of
 from functions.shared.records.subscription import (
     ADDRESS_LISTS,
@@ -22,11 +23,19 @@ from functions.shared.records.subscription import (
     default_fields,
 )
 from functions.shared.records.user import User
-from functions.shared.times.schedule import Cadence, Covers
+from functions.shared.times.days_off import NO_DAYS_OFF, DaysOff
+from functions.shared.times.schedule import Cadence, Covers, WorkingDay
 from tests.function_process import REPOSITORY
 from tests.values import anything
 
-DEFAULTS = SubscriptionDefaults("activity", Cadence.HOURLY)
+CALENDARS: dict[str, dict[str, Any]] = {"berlin": {"dates": ["2026-12-25"]}, "broken": {"dates": "2026-12-25"}}
+
+
+def calendars(name: str) -> DaysOff:
+    return days_off_of(name, CALENDARS.get(name))
+
+
+DEFAULTS = SubscriptionDefaults("activity", Cadence.HOURLY, calendars)
 USER = User.from_fields("u1", {"email": "ada@example.com", "active": True, "time_zone": "America/New_York"})
 NOW = datetime(2026, 11, 25, 20, 20, tzinfo=UTC)
 
@@ -59,6 +68,9 @@ EVERY_FIELD: dict[str, Any] = {
     "day": 3,
     "cron": "0 8 * * 1-5",
     "covers": "since-last",
+    "working_day": "last",
+    "calendar": "berlin",
+    "send_between": "22:00-06:00",
     **{name: [f"{name}@example.com", f" {name}-2@example.com "] for name in ADDRESS_LISTS},
     "time_zone": "Asia/Tokyo",
     "locale": "ja",
@@ -95,6 +107,16 @@ def test_all_fields() -> None:
     assert (schedule.hour, schedule.minute, schedule.weekday, schedule.day) == (7, 15, 5, 3)
     assert (schedule.cadence, schedule.covers) == (Cadence.WEEKLY, Covers.SINCE_LAST)
     assert schedule.time_zone == ZoneInfo("Asia/Tokyo")
+    assert (schedule.working_day, str(schedule.send_between)) == (WorkingDay.LAST, "22:00-06:00")
+    assert schedule.days_off == calendars("berlin")
+
+
+def test_a_calendar_that_is_missing_or_malformed_makes_the_subscription_malformed() -> None:
+    assert read(calendar="unknown").problem == "calendar: there is no calendar unknown"
+    broken = read(calendar="broken", hour=25)
+    assert "hour: must be" in broken.problem
+    assert "calendar: the calendar broken is malformed: dates: must be a list" in broken.problem
+    assert broken.schedule(USER).days_off == NO_DAYS_OFF
 
 
 def test_the_users_time_zone_counts_where_the_subscription_has_none() -> None:
@@ -124,6 +146,10 @@ def test_null_counts_as_absent() -> None:
         ({"cadence": "cron", "cron": "0 8 30 2 *"}, "cron"),
         ({"cadence": "cron", "cron": 5}, "cron"),
         ({"covers": "everything"}, "covers"),
+        ({"working_day": "third"}, "working_day"),
+        ({"calendar": "../users"}, "calendar"),
+        ({"send_between": "8-18"}, "send_between"),
+        ({"send_between": 8}, "send_between"),
         ({"to": []}, "to"),
         ({"time_zone": "Mars/Olympus"}, "time_zone"),
         ({"locale": 1}, "locale"),
