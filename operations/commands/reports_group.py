@@ -21,6 +21,7 @@ _COMMANDS = {
     "users": "Who gets reports: list, import; and what the pipeline keeps about one user: export it, erase it.",
     "subscriptions": "Which reports users get, and when: look at subscriptions, make, change, pause, resume and remove "
     "them.",
+    "calendars": "The days off that subscriptions name: look at calendars, set them, and import them.",
     "check": "Check what the pipeline depends on.",
     "kinds": "The kinds of report in this checkout and, for those with a next version, how each of the two does.",
     "dispatch": "Make a run now: each report that is due gets a task, unless there is one already.",

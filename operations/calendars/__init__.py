@@ -1,0 +1,1 @@
+"""Calendars of days off: look at them, set them, and import them."""

@@ -1,0 +1,62 @@
+"""`reports calendars`, on a local cloud."""
+
+from datetime import UTC, datetime
+
+from tests.function_process import REPOSITORY
+from tests.operations.integration.conftest import Project
+from tests.seeding import seed
+
+YEAR = datetime.now(UTC).year
+
+
+def test_a_calendar_is_imported_changed_and_shown(project: Project) -> None:
+    ics = str(REPOSITORY / "examples/holidays.ics")
+    tried = project.reports("calendars", "import", "berlin", "--ics", ics, "--years", "1", "--dry-run", "--json")
+    assert tried.json["dry_run"]
+    assert project.database.document("calendars/berlin").get().to_dict() is None
+    imported = project.reports("calendars", "import", "berlin", "--ics", ics, "--years", "1", "--json").json
+    holidays = [f"{YEAR}-01-01", f"{YEAR}-12-25", f"{YEAR}-12-26"]
+    assert imported["added"] == tried.json["added"] == holidays
+    changed = project.reports(
+        *("calendars", "set", "berlin", "--add", f"{YEAR}-12-24", "--remove", f"{YEAR}-12-26", "--on-day-off", "skip"),
+    )
+    assert "is left out" in changed.out
+    shown = project.reports("calendars", "show", "berlin", "--json").json
+    assert shown["dates"] == [f"{YEAR}-01-01", f"{YEAR}-12-24", f"{YEAR}-12-25"]
+    assert shown["on_day_off"] == "skip"
+    # What was set stays with the next import.
+    assert project.reports("calendars", "import", "berlin", "--ics", ics, "--years", "1", "--json").json == {
+        "name": "berlin",
+        "added": [f"{YEAR}-12-26"],
+        "removed": [],
+        "on_day_off": "skip",
+        "dry_run": False,
+    }
+
+
+def test_a_malformed_calendar_is_listed_with_what_is_wrong(project: Project) -> None:
+    project.database.document("calendars/broken").set({"dates": "2026-12-25"})
+    (row,) = project.reports("calendars", "list", "--json").json
+    assert (row["name"], row["dates"]) == ("broken", 0)
+    assert "dates: must be a list" in row["problem"]
+
+
+def test_what_cannot_be_is_refused_and_nothing_is_written(project: Project) -> None:
+    for line in (
+        ["show", "none"],
+        ["set", "Berlin", "--add", "2026-12-25"],
+        ["set", "x", "--add", "soon"],
+        ["set", "x"],
+    ):
+        assert project.reports("calendars", *line).status != 0
+    assert not list(project.database.collection("calendars").stream())
+
+
+def test_a_subscription_takes_a_calendar_that_there_is(project: Project) -> None:
+    seed(project.database, "u1", cadence="daily", next_report_at=datetime.now(UTC))
+    refused = project.reports("subscriptions", "set", "u1", "--calendar", "berlin")
+    assert refused.status == 2
+    assert "there is no calendar berlin" in refused.err
+    project.reports("calendars", "set", "berlin", "--add", "2026-12-25")
+    row = project.reports("subscriptions", "set", "u1", "--calendar", "berlin", "--json").json
+    assert (row["calendar"], row["problem"]) == ("berlin", None)
