@@ -243,10 +243,10 @@ def test_what_a_provider_can_do_is_in_the_table(name: MailProviderName) -> None:
     for row, ability in (
         ("records that the worker can ask", abilities.has_records),
         ("events", abilities.has_events),
-        ("calling an accepted mail back", abilities.can_cancel),
+        ("calling an accepted email back", abilities.can_cancel),
     ):
         assert facts[row].startswith("yes" if ability else "no"), row
-    assert facts["largest mail"].startswith(f"{abilities.most_bytes // 1_000_000} MB")
+    assert facts["largest email"].startswith(f"{abilities.most_bytes // 1_000_000} MB")
     assert re.match(rf"{abilities.most_recipients}\b", facts["recipients of a request"])
     rate = abilities.requests_a_second
     assert facts["requests a second of a new account"].startswith(f"{rate:g} " if rate else ("none", "the server's"))
