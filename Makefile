@@ -111,7 +111,7 @@ docs: setup ## the documents as a site in site/; a dead link, or a page that the
 	@$(BIN)/python -m tests.documents.site
 	@echo "Open site/index.html in a browser."
 
-reference: setup ## the parts of the documents that come from the code, and how long each page takes to read
+reference: setup ## the parts of the documents that come from the code
 	@$(BIN)/python -m tests.documents.reference
 
 pictures: setup ## the pictures in the README, and of every page of the console (in .pictures), taken again with Chromium

@@ -39,6 +39,8 @@ ARGUMENTS = {
     "DAY": HOSTILE,
     "DATE": HOSTILE,
     "LINE": HOSTILE,
+    "HOURS": HOSTILE,
+    "URL|FILE": HOSTILE,
     "ZONE": HOSTILE,
     "FIELD": HOSTILE,
     "USER[/SUBSCRIPTION]": HOSTILE,
@@ -55,6 +57,8 @@ USAGE = 2
 """What a command ends with that was written wrongly: then it has read no document."""
 NAMES_NOTHING = {
     *("version", "check mail", "kinds", "dead-letters redeliver"),
+    # The name of a calendar that they take cannot be hostile.
+    *("calendars import", "calendars set", "calendars show"),
     *("queue show", "queue pause", "queue resume", "queue set", "users import", "users would-enroll"),
 }
 """These need not show anything of a document, or read none; every other command does, in one of its forms at least."""
@@ -135,6 +139,7 @@ def put_hostile_documents(project: Project) -> str:
     database.collection("mail_breaker").document("state").set(
         {"stopped_at": now, "because": HOSTILE, "resumed_by": HOSTILE, "note": HOSTILE, "figures": tree, "told": tree}
     )
+    database.collection("calendars").document(HOSTILE).set({"dates": [HOSTILE], "on_day_off": HOSTILE})
     letter = project.dead_letter(HOSTILE, reason=DeadLetterReason.INVALID_TASK)
     project.set_delivery(letter, run_id=HOSTILE, last_error=HOSTILE, message_id=HOSTILE, kind=HOSTILE)
     project.dead_letter(f"sent{HOSTILE}", delivery=DeliveryState.SENDING, error=HOSTILE)
