@@ -698,4 +698,20 @@ ALL = [
         scenarios=("two versions: side by side, back, and forth",),
         tests=("tests/contracts/test_messages.py",),
     ),
+    Mutant(
+        name="mails go to domains that the deployment may not send to",
+        file="functions/worker/report_builder.py",
+        node="_ and not any(map(_, _))",
+        becomes="False",
+        tests=(
+            "tests/functions/worker/integration/test_skipping.py::test_mails_go_only_to_the_domains_that_the_deployment_may_send_to",
+        ),
+    ),
+    Mutant(
+        name="a report that has waited covers what ended while it did",
+        file="functions/shared/times/schedule.py",
+        node="_.send_between or _.days_off.dates",
+        becomes="False",
+        tests=("tests/functions/shared/unit/test_days_off.py",),
+    ),
 ]

@@ -132,6 +132,7 @@ def test_a_pause_that_is_none_is_refused(form: dict[str, str], field: str) -> No
         ({"cadence": "weekly", "weekday": "3", "hour": "17"}, datetime(2026, 12, 2, 16, tzinfo=UTC)),
         ({"cadence": "daily", "hour": "6"}, datetime(2026, 11, 27, 5, tzinfo=UTC)),
         ({"cadence": "monthly", "day": "31", "hour": "8"}, datetime(2026, 11, 30, 7, tzinfo=UTC)),
+        ({"cadence": "monthly", "day": "last", "hour": "8"}, datetime(2026, 11, 30, 7, tzinfo=UTC)),
         ({"cadence": "hourly"}, datetime(2026, 11, 26, 13, tzinfo=UTC)),
     ],
 )
@@ -151,6 +152,13 @@ def test_another_time_moves_the_next_report_and_leaves_nothing_out(form: dict[st
     assert chosen(again, form, DEFAULTS, now=NOW) == {}
 
 
+def test_a_day_takes_the_place_of_a_working_day() -> None:
+    before = stored(cadence="monthly", working_day="last", day=5)
+    fields = chosen(before, {"cadence": "monthly", "day": "5", "hour": "8"}, DEFAULTS, now=NOW)
+    assert (fields["day"], fields["working_day"]) == (5, None)
+    assert after(before, fields).working_day is None
+
+
 def test_a_report_that_is_due_keeps_its_time() -> None:
     fields = chosen(stored(next_report_at=NOW - timedelta(minutes=1)), {"cadence": "hourly"}, DEFAULTS, now=NOW)
     assert fields == {"cadence": "hourly"}
@@ -168,6 +176,7 @@ def test_a_report_that_is_due_keeps_its_time() -> None:
         {"cadence": "daily", "hour": "८"},
         {"cadence": "weekly", "hour": "8", "weekday": "0"},
         {"cadence": "monthly", "hour": "8", "day": "32"},
+        {"cadence": "monthly", "hour": "8", "day": "middle"},
     ],
 )
 def test_a_time_that_the_page_does_not_offer_is_refused(form: dict[str, str]) -> None:
