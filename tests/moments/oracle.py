@@ -11,6 +11,15 @@ STEP = timedelta(minutes=30)
 
 Interval = tuple[datetime, datetime]
 
+CALENDARS = {
+    "moves": (("2026-11-25", "2026-11-26", "2026-11-27", "2026-12-01", "2027-01-01", "2027-02-01"), "move"),
+    "leaves-out": (("2026-11-25", "2026-11-30", "2026-12-01", "2026-12-07", "2027-01-01"), "skip"),
+}
+"""Days off, and what becomes of the reports that are due on one."""
+
+_FROM, _TO = datetime(2026, 8, 1, tzinfo=UTC), datetime(2028, 3, 1, tzinfo=UTC)
+"""Between these two all sequences are played."""
+
 
 class Promise(NamedTuple):
     """A schedule, in words that the walk needs."""
@@ -19,9 +28,17 @@ class Promise(NamedTuple):
     zone: str = "UTC"
     hour: int = 8
     minute: int = 0
+    calendar: str = ""
+    hours: tuple[str, str] | None = None
 
     def is_due(self, moment: datetime) -> bool:
         """Whether a report is due at a moment."""
+        if self.calendar or self.hours:
+            return moment in _meant_by_due(self)
+        return self.is_meant(moment)
+
+    def is_meant(self, moment: datetime) -> bool:
+        """Whether one would be, if it never waited."""
         local = moment.astimezone(ZoneInfo(self.zone))
         if local.minute != self.minute:
             return False
@@ -39,6 +56,8 @@ class Promise(NamedTuple):
         """The end of what the report of a due time covers."""
         if self.cadence == "hourly":
             return due_at
+        if self.calendar or self.hours:
+            due_at = _meant_by_due(self)[due_at]
         local = due_at.astimezone(ZoneInfo(self.zone))
         day = local.date()
         if self.cadence == "weekly":
@@ -46,6 +65,39 @@ class Promise(NamedTuple):
         elif self.cadence == "monthly":
             day = day.replace(day=1)
         return datetime.combine(day, time(), ZoneInfo(self.zone)).astimezone(UTC)
+
+
+@functools.lru_cache(maxsize=200)
+def _meant_by_due(promise: Promise) -> dict[datetime, datetime]:
+    """When reports come that may wait, and when the latest one by then was meant to come."""
+    moment, found = _FROM, []
+    while moment < _TO:
+        if promise.is_meant(moment) and (due_at := _waited(promise, moment)):
+            found.append((due_at, moment))
+        moment += STEP
+    by_due: dict[datetime, datetime] = {}
+    latest = _FROM
+    for due_at, meant in sorted(found):
+        by_due[due_at] = latest = max(latest, meant)
+    return by_due
+
+
+def _waited(promise: Promise, meant: datetime) -> datetime | None:
+    """When a report comes; None for never."""
+    zone = ZoneInfo(promise.zone)
+    while promise.hours and not _is_within(f"{meant.astimezone(zone):%H:%M}", *promise.hours):
+        meant += STEP
+    dates, then = CALENDARS.get(promise.calendar, ((), ""))
+    shown = meant.astimezone(zone).replace(tzinfo=None)
+    if f"{shown:%Y-%m-%d}" not in dates:
+        return meant
+    while f"{shown:%Y-%m-%d}" in dates or f"{shown:%a}" in {"Sat", "Sun"}:
+        shown += timedelta(days=1)
+    return shown.replace(tzinfo=zone).astimezone(UTC) if then == "move" else None
+
+
+def _is_within(shown: str, opens: str, closes: str) -> bool:
+    return opens <= shown < closes if opens < closes else shown >= opens or shown < closes
 
 
 @functools.lru_cache(maxsize=100_000)

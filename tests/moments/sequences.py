@@ -44,6 +44,11 @@ STARTS = {
     "daily": _start(Promise("daily", "Europe/Berlin"), 24, 12, 10),
     "weekly": _start(Promise("weekly"), 24, 12, 10),
     "monthly": _start(Promise("monthly", "Asia/Tokyo"), 3, 12, 10),
+    "daily, with days off": _start(Promise("daily", "Europe/Berlin", calendar="moves"), 24, 12, 10),
+    "weekly, with days left out": _start(Promise("weekly", calendar="leaves-out"), 24, 12, 10),
+    "monthly, with days off": _start(Promise("monthly", calendar="moves"), 24, 12, 10),
+    "hourly, in the day": _start(Promise("hourly", "Asia/Tokyo", hours=("08:00", "23:30")), 24, 12, 10),
+    "hourly, at night, with days off": _start(Promise("hourly", calendar="moves", hours=("22:00", "02:00")), 24, 1, 10),
 }
 
 
@@ -191,7 +196,8 @@ class Play:
             self.wrong.append(f"due at {following}, which nobody has promised")
         skipped = [each for pause in self.pauses for each in pause.skips()]
         self.wrong += mistakes(self.first, until, reported, skipped)
-        if not (self.has_changed or self.names & MAY_SET_BACK):
+        # An application's write within a pause counts as its beginning.
+        if not (self.has_changed or self.names & {*MAY_SET_BACK, *_DUE_TIMES_SET_BACK}):
             self.wrong += [f"made up for: {each}" for pause in self.pauses for each in self._made_up_for(pause)]
         return self.wrong
 
@@ -241,7 +247,20 @@ def play(start: Start, names: Sequence[str]) -> list[str]:
 
 def fields_of(promise: Promise) -> dict[str, Any]:
     """A schedule as the document has it."""
-    return {"cadence": promise.cadence, "hour": promise.hour, "minute": promise.minute}
+    return {
+        "cadence": promise.cadence,
+        "hour": promise.hour,
+        "minute": promise.minute,
+        "calendar": promise.calendar or None,
+        "send_between": "-".join(promise.hours) if promise.hours else None,
+    }
+
+
+def promise_of(document: Mapping[str, Any], zone: str) -> Promise:
+    """The schedule that a document has."""
+    opens, _, closes = (document["send_between"] or "").partition("-")
+    hours = (opens, closes) if opens else None
+    return Promise(document["cadence"], zone, document["hour"], document["minute"], document["calendar"] or "", hours)
 
 
 def _run_time(now: datetime) -> datetime:
@@ -305,11 +324,11 @@ def _page(decide: Callable[[Play], Callable[[changes.Stored], Mapping[str, Any]]
 
 def _chooses(promise: Promise) -> Callable[[Play], None]:
     def carry_out(play: Play) -> None:
-        wanted = promise._replace(zone=play.promise.zone)
+        wanted = play.promise._replace(cadence=promise.cadence, hour=promise.hour)
         form = {"cadence": promise.cadence, "hour": str(promise.hour), "weekday": "1", "day": "1"}
         world = play.world
         if world.change(lambda stored: changes.chosen(stored, form, DEFAULTS, now=world.now)):
-            play.changes(wanted._replace(minute=play.promise.minute), by_application=False)
+            play.changes(wanted, by_application=False)
 
     return carry_out
 
@@ -474,7 +493,7 @@ def _old_copy(number: int) -> Callable[[Play], None]:
         copy = play.copies[number if number >= 0 else max(len(play.copies) + number, 0)]
         play.world.document, play.world.version = dict(copy), play.world.tick()
         subscription = play.world.subscription
-        was = Promise(subscription.cadence.value, play.promise.zone, subscription.hour, subscription.minute)
+        was = promise_of(play.world.document, play.promise.zone)
         if was != play.promise:
             play.changes(was, by_application=True)
         if subscription.is_paused(play.world.now):
@@ -526,6 +545,8 @@ def _restores(play: Play) -> None:
     play.pauses, play.promise, play.copies = [], play.start.promise, play.copies[:1]
 
 
+_DUE_TIMES_SET_BACK = {"due at the Unix zero": _due_long_ago(0), "due 3,000 days ago": _due_long_ago(3000)}
+
 OPERATIONS: Mapping[str, Callable[[Play], Any]] = {
     "a run, carried out": _cycle,
     "a run, whose task waits": _run,
@@ -541,7 +562,10 @@ OPERATIONS: Mapping[str, Callable[[Play], Any]] = {
     "the page: daily": _chooses(Promise("daily")),
     "the operator sets weekly": _sets(Promise("weekly")),
     "the operator sets hourly": _sets(Promise("hourly")),
+    "the operator sets days off": _sets(Promise("daily", calendar="moves")),
+    "the operator sets hours": _sets(Promise("hourly", hours=("16:00", "12:30"))),
     "the application writes daily": _writes(Promise("daily"), nulls=False),
+    "the application writes days that are left out": _writes(Promise("daily", calendar="leaves-out"), nulls=False),
     "the application writes hourly, and nulls": _writes(Promise("hourly", minute=30), nulls=True),
     "the user moves": _moves,
     "the operator pauses": _pauses,
@@ -566,8 +590,7 @@ OPERATIONS: Mapping[str, Callable[[Play], Any]] = {
     "Firestore is restored": _restores,
     "the application writes nulls": _nulls(mark=False),
     "the application writes nulls, also for the mark": _nulls(mark=True),
-    "due at the Unix zero": _due_long_ago(0),
-    "due 3,000 days ago": _due_long_ago(3000),
+    **_DUE_TIMES_SET_BACK,
 }
 """What may happen, by its name."""
 

@@ -15,6 +15,7 @@ from functions.preferences import changes
 from functions.preferences.undo import OFFERED_FOR, before_change
 from functions.shared.firestore.delivery_store import TaskDocuments
 from functions.shared.firestore.found_document import FoundDocument
+from functions.shared.records.calendar import days_off_of
 from functions.shared.records.dead_letter import DeadLetterReason
 from functions.shared.records.delivery import Delivery, DeliveryFailure, DeliveryState, SkipReason
 from functions.shared.records.delivery_table import (
@@ -44,6 +45,7 @@ from functions.shared.records.mark import (
 from functions.shared.records.report_task import ReportTask
 from functions.shared.records.subscription import PauseReason, Subscription, SubscriptionDefaults
 from functions.shared.records.user import User
+from functions.shared.times.days_off import DaysOff
 from functions.shared.times.period import Period
 from functions.shared.times.schedule import Cadence
 from functions.worker.attempt import Attempt
@@ -51,8 +53,15 @@ from functions.worker.skipping import fields_for_inactive_user, skip_reason
 from functions.worker.task_delivery import TaskDelivery
 from functions.worker.time_budget import LEASE
 from functions.worker.transitions import NextStep, next_step
+from tests.moments.oracle import CALENDARS
 
-DEFAULTS = SubscriptionDefaults(kind="activity", cadence=Cadence.HOURLY)
+
+def _calendar(name: str) -> DaysOff:
+    dates, then = CALENDARS[name]
+    return days_off_of(name, {"dates": list(dates), "on_day_off": then})
+
+
+DEFAULTS = SubscriptionDefaults("activity", Cadence.HOURLY, _calendar)
 TICK = timedelta(microseconds=7)
 HOUR = timedelta(hours=1)
 U, S = "u1", "default"
