@@ -37,7 +37,7 @@ def next_period(subscription: Subscription, schedule: Schedule, now: datetime) -
         due = due_period(subscription, schedule, due_at=due_at, run_time=now, now=now)
         if due is not None:
             return due
-    return _covered_until(schedule, schedule.covered_until(schedule.at_or_before(now)))
+    return _covered_by(schedule, schedule.at_or_before(now))
 
 
 def report_about(schedule: Schedule, asked: Period) -> Period:
@@ -52,13 +52,17 @@ def report_about(schedule: Schedule, asked: Period) -> Period:
         that time itself, as when one report catches up on missed runs.
     """
     due_at = schedule.next_due(asked.end - _INSTANT)
-    period = _covered_until(schedule, schedule.covered_until(due_at))
+    period = _covered_by(schedule, due_at)
     return period if period.end - period.start >= asked.end - asked.start else asked
 
 
-def _covered_until(schedule: Schedule, end: datetime) -> Period:
-    """What a report covers that ends at a moment, from where the one before it ended."""
-    return Period(start=schedule.covered_until(schedule.before(end)), end=end)
+def _covered_by(schedule: Schedule, due_at: datetime) -> Period:
+    """What the report of a due time covers, from where the one before it ended."""
+    start = end = schedule.covered_until(due_at)
+    while start == end:
+        due_at = schedule.before(due_at)
+        start = schedule.covered_until(due_at)
+    return Period(start, end)
 
 
 def parse_period(text: str, zone: ZoneInfo) -> Period:

@@ -1,6 +1,6 @@
 """Which time a preview covers."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.shared.records.subscription import Subscription, SubscriptionDefaults
+from functions.shared.times.days_off import DaysOff
 from functions.shared.times.period import Period, period_to_report, unit_before
 from functions.shared.times.schedule import Cadence, Covers, Schedule
 from operations.previews.preview_period import PERIODS, next_period, parse_period, report_about
@@ -112,6 +113,15 @@ def test_a_preview_of_a_time_is_the_report_about_it(fields: dict[str, Any], aske
     subscription = Subscription.from_fields("u1", "s1", fields, SubscriptionDefaults("activity", Cadence.HOURLY))
     schedule = subscription.schedule(None)
     assert report_about(schedule, parse_period(asked, schedule.time_zone)) == Period(utc(start), utc(end))
+
+
+def test_a_report_that_has_waited_is_shown_with_the_time_that_it_would_have_covered() -> None:
+    # The report of Sunday, the 22nd, comes on Monday.
+    off = DaysOff(frozenset({date(2026, 11, 22)}))
+    sundays = Schedule(cadence=Cadence.WEEKLY, time_zone=ZoneInfo("UTC"), weekday=7, days_off=off)
+    for text in ("2026-W46", "2026-W47"):
+        asked = parse_period(text, sundays.time_zone)
+        assert report_about(sundays, asked) == asked
 
 
 moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
