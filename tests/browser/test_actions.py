@@ -78,7 +78,7 @@ def button(tab: Tab, name: str) -> Any:
 
 
 def link(tab: Tab, name: str) -> Any:
-    return tab.page.get_by_role("link", name=name)
+    return tab.page.get_by_role("link", name=name, exact=True)
 
 
 def unfold(tab: Tab, name: str) -> None:
