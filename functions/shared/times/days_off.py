@@ -84,14 +84,16 @@ class WithoutDaysOff:
         last = self.dues.before(moment)
         while self._day(last) in self.days_off.dates:
             last = self.dues.before(start_of(self._day(last), self.zone))
-        return max([last, *self._moved_before(moment, last)])
+        moved = self._moved(self._day(last), self._day(moment))
+        return max([last, *(each for each in moved if each < moment)])
 
     def after(self, moment: datetime) -> datetime:
         """The first one after a moment."""
         first = self.dues.after(moment)
         while self._day(first) in self.days_off.dates:
             first = self.dues.after(start_of(self._day(first) + _DAY, self.zone) - _INSTANT)
-        return min([first, *self._moved_after(moment, first)])
+        moved = self._moved(self._day(moment), self._day(first))
+        return min([first, *(each for each in moved if each > moment)])
 
     def meant(self, due_at: datetime) -> datetime:
         """When the latest report was meant to come that comes by a due time."""
@@ -106,30 +108,14 @@ class WithoutDaysOff:
                 break
         return self.dues.meant(last)
 
-    def _moved_before(self, moment: datetime, last: datetime) -> Iterator[datetime]:
-        """Of each working day up to a moment that is no earlier than another due time: the last due time before the
-        moment that has moved there."""
-        begin, end = self._day(last), self._day(moment)
-        for day, days in self.days_off.moved.items():
-            if begin <= day <= end:
-                for each in days:
-                    due_at = self.dues.before(start_of(each + _DAY, self.zone))
-                    while self._day(due_at) == each:
-                        if (moved := self._moved_to(day, due_at)) < moment:
-                            yield moved
-                            break
-                        due_at = self.dues.before(due_at)
-
-    def _moved_after(self, moment: datetime, first: datetime) -> Iterator[datetime]:
-        begin, end = self._day(moment), self._day(first)
+    def _moved(self, begin: date, end: date) -> Iterator[datetime]:
+        """The due times that have moved to a working day of some days."""
         for day, days in self.days_off.moved.items():
             if begin <= day <= end:
                 for each in days:
                     due_at = self.dues.after(start_of(each, self.zone) - _INSTANT)
                     while self._day(due_at) == each:
-                        if (moved := self._moved_to(day, due_at)) > moment:
-                            yield moved
-                            break
+                        yield self._moved_to(day, due_at)
                         due_at = self.dues.after(due_at)
 
     def _moved_to(self, day: date, due_at: datetime) -> datetime:
