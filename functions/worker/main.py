@@ -115,7 +115,6 @@ def _send_report() -> SendReport:
             time_limit=TimeLimit(_give_way),
             database=database,
             settings=_kind_settings,
-            next_versions=_next_versions,
             allowed=allowed,
         ),
         inquiry=OutcomeInquiry(mail_record, _provider.delivery_lookup(), _settings.on_unknown_outcome),

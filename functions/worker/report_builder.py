@@ -10,7 +10,7 @@ import structlog
 from functions.shared.mail.brand import PLAIN, Brand
 from functions.shared.records.dead_letter import DeadLetterReason
 from functions.shared.records.delivery import SkipReason
-from functions.shared.records.recipients import RecipientRole, recipients
+from functions.shared.records.recipients import RecipientRole
 from functions.shared.records.report_task import ReportTask
 from functions.shared.sanitize import error_text
 from functions.shared.times.period import Period
@@ -24,7 +24,7 @@ from functions.worker.time_budget import BUILD_SECONDS, READ_MARGIN_SECONDS
 from functions.worker.time_limit import TimeLimit, TookTooLong
 from functions.worker.transitions import GiveUp, Retry, Skip
 from report_kit.mistakes import describe_mistake, own_traceback
-from report_kit.next_version import NextVersions, variant_of
+from report_kit.next_version import Variant
 from report_kit.report import PermanentError
 from report_kit.report import Skip as NothingToReport
 from report_kit.user_data import UserData
@@ -45,7 +45,6 @@ class ReportBuilder:
         time_limit: ends the wait for a report that is not built in time.
         database: for what else a kind reads; None where tests need none.
         settings: the kinds' own settings and secrets, by kind and name.
-        next_versions: of the kinds that have one.
         allowed: the domains that mails may go to.
         build_seconds: how long after the start of an attempt its report must be built.
     """
@@ -59,14 +58,12 @@ class ReportBuilder:
         time_limit: TimeLimit,
         database: "Database | None" = None,
         settings: KindSettings | None = None,
-        next_versions: NextVersions | None = None,
         allowed: AllowedDomains = EVERY_DOMAIN,
         build_seconds: float = BUILD_SECONDS,
     ) -> None:
         self._user_data = user_data
         self._database = database
         self._settings = settings or {}
-        self._next_versions = next_versions or {}
         self._compliance = compliance
         self._allowed = allowed
         self._brand = brand
@@ -74,7 +71,7 @@ class ReportBuilder:
         self._build_seconds = build_seconds
 
     def build(
-        self, task: ReportTask, subscriber: Subscriber, period: Period, *, elapsed: float, by_next: bool = False
+        self, task: ReportTask, subscriber: Subscriber, period: Period, *, elapsed: float, variant: str = ""
     ) -> Mail | Skip | Retry | GiveUp:
         """Build the mail of a delivery.
 
@@ -83,7 +80,7 @@ class ReportBuilder:
             subscriber: who gets it.
             period: what the report covers.
             elapsed: how many seconds of the attempt are over.
-            by_next: whether an operator has asked for the kind's next version.
+            variant: which version of the kind makes it; empty where the kind has only one.
 
         Returns:
             Skip where there is nothing to report, or where mails may go to none of those in `to`, GiveUp where the
@@ -111,14 +108,7 @@ class ReportBuilder:
                 brand=self._brand,
                 database=self._database,
                 settings=self._settings.get(task.kind),
-                variant=variant_of(
-                    task.kind,
-                    task.user_id,
-                    task.subscription_id,
-                    self._next_versions,
-                    addresses=[each.address for each in recipients(subscription, user)],
-                    by_next=by_next,
-                ),
+                variant=Variant(variant) if variant else None,
                 allowed=self._allowed,
             )
             made = self._time_limit.run(make, seconds=seconds)

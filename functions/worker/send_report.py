@@ -183,8 +183,8 @@ class SendReport:
         self, work: TaskDelivery, subscriber: Subscriber, period: Period, timer: AttemptTimer
     ) -> Mail | Skip | Retry | GiveUp:
         with timer.part("build"):
-            by_next = work.delivery is not None and work.delivery.by_next
-            return self._builder.build(work.task, subscriber, period, elapsed=timer.seconds, by_next=by_next)
+            variant = self._deliveries.variant_of(work.task, work.documents)
+            return self._builder.build(work.task, subscriber, period, elapsed=timer.seconds, variant=variant)
 
     def _hand_over(self, work: TaskDelivery, outgoing: Mail | MadeRequests, timer: AttemptTimer) -> _End:
         """Claim the delivery, and hand over its mail: as it was built, or as requests that can be made again."""

@@ -105,7 +105,7 @@ class _Builder(ReportBuilder):
         pass
 
     def build(
-        self, task: ReportTask, subscriber: Subscriber, period: Period, *, elapsed: float, by_next: bool = False
+        self, task: ReportTask, subscriber: Subscriber, period: Period, *, elapsed: float, variant: str = ""
     ) -> Mail:
         told = f"{period.start.isoformat()} {period.end.isoformat()}"
         return Mail(recipients=[MailRecipient(subscriber.user.email)], subject=told, text="", html="", arguments={})

@@ -110,7 +110,7 @@ class DeliveryStore:
         self.letters = LetterStore(database)
         self._defaults = defaults
         self._restored_at = restored_at
-        self._variant_of = variant_of
+        self.variant_of = variant_of
 
     # Reading
 
@@ -221,7 +221,7 @@ class DeliveryStore:
             functions.shared.records.delivery_table.CannotHappen: the delivery is not in a state in which this happens.
         """
         before, user, subscription = documents
-        variant = self._variant_of(task, documents)
+        variant = self.variant_of(task, documents)
         for turns_left in reversed(range(_MOST_TURNS)):
             fields = written(before, event, task=task, **on._asdict()) | ({"variant": variant} if variant else {})
             moved = move(user, subscription) if move and subscription else {}
