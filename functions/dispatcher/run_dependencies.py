@@ -10,7 +10,7 @@ from functions.dispatcher.mail_statistics.provider import MailStatistics
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.firestore.database import Database, firestore_database
 from functions.shared.firestore.document_stream import DocumentStream
-from functions.shared.firestore.stored_calendars import StoredCalendars
+from functions.shared.firestore.stored_calendars import stored_defaults
 from functions.shared.queues.ramp import Ramp
 from functions.shared.queues.task_queue import TaskQueue
 from functions.shared.records.states import Enroll
@@ -78,7 +78,6 @@ class RunDependencies(NamedTuple):
 
         project, database = settings.google_cloud_project, settings.firestore_database
         firestore = firestore_database(project, database, seconds=_CALL_SECONDS)
-        calendars = StoredCalendars(lambda: firestore)
         return cls(
             firestore=firestore,
             documents=DocumentStream(project, database, seconds=_CALL_SECONDS),
@@ -93,7 +92,7 @@ class RunDependencies(NamedTuple):
                 dispatch_deadline=_PART_DEADLINE,
             ),
             dead_letters=DeadLetterTopic(project, settings.dead_letter_topic),
-            defaults=SubscriptionDefaults(settings.default_kind, settings.default_cadence, calendars),
+            defaults=stored_defaults(settings, lambda: firestore),
             enroll=settings.enroll,
             enroll_at_once=settings.enroll_at_once,
             time_limit=timedelta(seconds=settings.dispatch_time_limit),

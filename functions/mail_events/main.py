@@ -17,10 +17,9 @@ from functions.mail_events.settled_outcomes import SettledOutcomes
 from functions.mail_events.take_events import EventsNotStored, TakeEvents
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.firestore.database import firestore_database
-from functions.shared.firestore.stored_calendars import StoredCalendars
+from functions.shared.firestore.stored_calendars import stored_defaults
 from functions.shared.firestore.unknown_outcome import UnknownOutcomes
 from functions.shared.logging import configure_logging
-from functions.shared.records.subscription import SubscriptionDefaults
 from functions.shared.serving.answer import Answer, answer_by_route, json_answer
 from functions.shared.serving.request_body import read_body
 from functions.shared.serving.server import configure_server
@@ -85,8 +84,7 @@ def mail_events(request: "flask.Request") -> Answer:
 def _take_events() -> TakeEvents:
     # With the first call, not at import: gRPC's clients do not survive the server's fork.
     database = firestore_database(_settings.google_cloud_project, _settings.firestore_database)
-    calendars = StoredCalendars(lambda: database)
-    defaults = SubscriptionDefaults(_settings.default_kind, _settings.default_cadence, calendars)
+    defaults = stored_defaults(_settings, lambda: database)
     topic = DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic)
     outcomes = UnknownOutcomes(database)
     return TakeEvents(

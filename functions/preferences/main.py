@@ -22,12 +22,11 @@ from functions.preferences.page import Message, Page, Pages, language_for, style
 from functions.preferences.store import PreferencesStore
 from functions.preferences.wishes import OF_COPIES, Wish, Wishes
 from functions.shared.firestore.database import firestore_database
-from functions.shared.firestore.stored_calendars import StoredCalendars
+from functions.shared.firestore.stored_calendars import stored_defaults
 from functions.shared.logging import configure_logging
 from functions.shared.mail.brand import Brand
 from functions.shared.mail.language import Language
 from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
-from functions.shared.records.subscription import SubscriptionDefaults
 from functions.shared.serving.answer import Answer
 from functions.shared.serving.request_body import read_body
 from functions.shared.serving.server import configure_server
@@ -51,8 +50,9 @@ _url = urlsplit(_settings.preferences_url)
 _path = _url.path.rstrip("/")
 _origin = f"{_url.scheme}://{_url.netloc}"
 _keys = TokenKeys(_settings.preferences_key)
-_calendars = StoredCalendars(lambda: firestore_database(_settings.google_cloud_project, _settings.firestore_database))
-_defaults = SubscriptionDefaults(_settings.default_kind, _settings.default_cadence, _calendars)
+_defaults = stored_defaults(
+    _settings, lambda: firestore_database(_settings.google_cloud_project, _settings.firestore_database)
+)
 _pages = Pages(Brand.from_settings(_settings), _keys, _path)
 
 

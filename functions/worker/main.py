@@ -13,12 +13,11 @@ import structlog
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.firestore.database import firestore_database
 from functions.shared.firestore.delivery_store import DeliveryStore, TaskDocuments
-from functions.shared.firestore.stored_calendars import StoredCalendars
+from functions.shared.firestore.stored_calendars import stored_defaults
 from functions.shared.logging import configure_logging
 from functions.shared.mail.brand import Brand
 from functions.shared.records.recipients import recipients
 from functions.shared.records.report_task import ReportTask
-from functions.shared.records.subscription import SubscriptionDefaults
 from functions.shared.serving.answer import Answer, answer_by_route, json_answer
 from functions.shared.serving.identity import Headers, NotAuthorized, TokenVerifier
 from functions.shared.serving.request_body import read_body
@@ -91,8 +90,7 @@ def _send_report() -> SendReport:
     # With the first task, not at import: gRPC's clients do not survive the server's fork.
     database = firestore_database(_settings.google_cloud_project, _settings.firestore_database)
     topic = DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic)
-    calendars = StoredCalendars(lambda: database)
-    defaults = SubscriptionDefaults(_settings.default_kind, _settings.default_cadence, calendars)
+    defaults = stored_defaults(_settings, lambda: database)
     deliveries = DeliveryStore(database, defaults, restored_at=_settings.restored_at, variant_of=_variant_of)
     allowed = AllowedDomains(_settings.mail_allowed_domains)
     mail_record = functools.partial(deliveries.mail_record, seconds=MAIL_RECORD_SECONDS)

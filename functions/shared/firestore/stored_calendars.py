@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from functions.shared.firestore.database import Database
 from functions.shared.records.calendar import calendar_path, days_off_of
+from functions.shared.records.subscription import SubscriptionDefaults
+from functions.shared.settings import SubscriptionSettings
 from functions.shared.times.days_off import DaysOff
 
 _KEPT_SECONDS = 300.0
@@ -51,3 +53,13 @@ class StoredCalendars:
                 # The first is the one that was read longest ago.
                 del self._kept[next(iter(self._kept))]
         return days_off
+
+
+def stored_defaults(settings: SubscriptionSettings, database: Callable[[], Database]) -> SubscriptionDefaults:
+    """What a subscription's document does not say: by the settings, and by the calendars that Firestore has.
+
+    Args:
+        settings: of the function, or of the deployment.
+        database: makes the connection to Firestore, with the first calendar.
+    """
+    return SubscriptionDefaults(settings.default_kind, settings.default_cadence, StoredCalendars(database))
