@@ -68,7 +68,7 @@ class GoogleClient:
         self._remembered = {}
 
     def forget(self) -> None:
-        """Read anew from now on, as what a plan brings about."""
+        """Ask Google again from now on, since a plan is about to change what it answers."""
         self._remembered = None
 
     def promise(self, request: Request, answer: Resource) -> None:

@@ -121,7 +121,7 @@ def repository(settings: Settings) -> list[Declared]:
                 settings,
                 f"the image repository {name}",
                 actual.get("kmsKeyName"),
-                "Delete it, and run this again: the images are built anew.",
+                "Delete it, and run this again: the images are built again.",
             ),
             grants=(
                 Grant(role="roles/artifactregistry.writer", member=settings.member("build")),

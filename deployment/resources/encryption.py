@@ -23,7 +23,7 @@ _OF_STORAGE = "gs-project-accounts"
 
 
 def key(settings: Settings) -> list[Declared]:
-    """What the key grants: its use to the services' own accounts. Nobody who runs the pipeline needs it."""
+    """Lets the services' own accounts use the key. The people who run the pipeline need no right to it."""
     if not settings.kms_key:
         return []
     ring, _, name = settings.kms_key.rpartition("/cryptoKeys/")

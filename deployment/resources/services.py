@@ -89,7 +89,7 @@ def configuration(
 
 
 def _network(settings: Settings) -> Resource:
-    """The network that calls go through. Without one in the settings, that which somebody has set by hand stays.
+    """The network that calls go through. If the settings name none, a network that was set by hand stays.
     https://cloud.google.com/run/docs/configuring/vpc-direct-vpc"""
     named = {"network": settings.vpc_network, "subnetwork": settings.vpc_subnet}
     interface = {key: name for key, name in named.items() if name}
@@ -114,8 +114,7 @@ def callers(settings: Settings) -> list[Declared]:
 
 
 def service(settings: Settings, name: str, *grants: Grant) -> Declared:
-    """What a service grants: nobody else calls it without an account. Who deploys its image elsewhere sees which it
-    is."""
+    """Who may call a service, and who may see which image it runs: those who deploy it in another environment."""
     own = settings.function(name)
     sees = [Grant(role="roles/run.viewer", member=each) for each in settings.image_readers]
     return Declared(

@@ -90,7 +90,7 @@ class Calendars:
         then: OnDayOff | None = None,
         is_dry_run: bool = False,
     ) -> CalendarChange:
-        """Change a calendar, or make it. One that is malformed begins anew.
+        """Change a calendar, or make it. One that is malformed starts without dates.
 
         Args:
             name: the calendar's.

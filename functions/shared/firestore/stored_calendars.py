@@ -35,7 +35,7 @@ class StoredCalendars:
             name: the calendar's.
 
         Raises:
-            UnusableCalendar: there is no such calendar, or it is malformed. That is looked up anew each time, so that a
+            UnusableCalendar: there is no such calendar, or it is malformed. It is looked up again each time, so that a
                 correction counts at once.
             GoogleAPICallError: Firestore does not answer.
         """
