@@ -11,7 +11,7 @@ from functions.shared.settings import (
     Settings,
     WorkerSettings,
 )
-from functions.worker.mail.provider import PROVIDER_SETTINGS
+from functions.worker.destinations.email.provider import PROVIDER_SETTINGS
 
 FUNCTION_SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "dispatcher": (DispatcherSettings, SendGridStatisticsSettings),

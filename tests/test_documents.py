@@ -14,7 +14,7 @@ from functions.shared.records.dead_letter import DeadLetterState
 from functions.shared.records.delivery import DeliveryState
 from functions.shared.records.subscription import ADDRESS_LISTS
 from functions.shared.settings import MailProviderName
-from functions.worker.mail.provider import parts_of
+from functions.worker.destinations.email.provider import parts_of
 from tests.documents.commands import unknown_commands
 from tests.documents.markdown import BLOCK_OF_CODE, without_blocks
 

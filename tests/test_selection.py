@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
         ("tests/contracts/test_documents.py", True),
         ("tests/report_kit/unit/test_rendering.py", True),
         ("tests/functions/worker/integration/test_start.py", False),
-        ("tests/functions/worker/mail/test_answers.py", False),
+        ("tests/functions/worker/destinations/email/test_answers.py", False),
         ("tests/deployment/test_deploy.py", False),
     ],
 )

@@ -14,10 +14,10 @@ from functions.shared.records.user import User
 from functions.shared.sanitize import display_name, sanitize
 from functions.shared.times.period import Period
 from functions.worker.attaching import choose
-from functions.worker.mail.allowed_domains import EVERY_DOMAIN, AllowedDomains
-from functions.worker.mail.compliance import MailCompliance
-from functions.worker.mail.model import Mail
-from functions.worker.mail.provider import make_tags_inert
+from functions.worker.destinations.email.allowed_domains import EVERY_DOMAIN, AllowedDomains
+from functions.worker.destinations.email.compliance import MailCompliance
+from functions.worker.destinations.email.model import Mail
+from functions.worker.destinations.email.provider import make_tags_inert
 from report_kit.kinds import find
 from report_kit.next_version import Variant
 from report_kit.report import PermanentError, Report, Skip

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from functions.shared import needs
 from functions.shared.logging import hide
 from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, Settings, WorkerSettings
-from functions.worker.mail.provider import PROVIDER_SETTINGS
+from functions.worker.destinations.email.provider import PROVIDER_SETTINGS
 from report_kit.kind_folders import folder
 from report_kit.next_version import NextVersions
 

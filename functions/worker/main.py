@@ -25,13 +25,13 @@ from functions.shared.serving.server import configure_server
 from functions.shared.settings import WorkerSettings
 from functions.worker.attempt import Attempt
 from functions.worker.attempt_end import AttemptEnd
+from functions.worker.destinations.email.allowed_domains import AllowedDomains
+from functions.worker.destinations.email.compliance import MailCompliance
+from functions.worker.destinations.email.provider import load_with_provider
 from functions.worker.firestore_user_data import FirestoreUserData
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
 from functions.worker.kind_settings import load_kind_settings, load_needs, next_versions
-from functions.worker.mail.allowed_domains import AllowedDomains
-from functions.worker.mail.compliance import MailCompliance
-from functions.worker.mail.provider import load_with_provider
 from functions.worker.outcome_inquiry import OutcomeInquiry
 from functions.worker.provider_outage import ProviderOutage
 from functions.worker.repeating import Repeating

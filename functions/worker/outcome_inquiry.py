@@ -19,8 +19,14 @@ from functions.shared.records.delivery import Delivery
 from functions.shared.records.mail_event import MailRecord
 from functions.shared.records.recipients import recipients
 from functions.shared.settings import OnUnknownOutcome
-from functions.worker.mail.delivery_lookup import DeliveryLookup, LookupAnswer, LookupUnavailable, MailFound, WantedMail
-from functions.worker.mail.model import Accepted, MailOutcome, Unclear
+from functions.worker.destinations.email.delivery_lookup import (
+    DeliveryLookup,
+    LookupAnswer,
+    LookupUnavailable,
+    MailFound,
+    WantedMail,
+)
+from functions.worker.destinations.email.model import Accepted, MailOutcome, Unclear
 from functions.worker.task_delivery import TaskDelivery
 from functions.worker.time_budget import LEASE, LOOKUP_SECONDS
 from functions.worker.transitions import GiveUp, Retry, Sent

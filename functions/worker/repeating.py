@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from functions.shared.records.delivery import Delivery, DeliveryState
 from functions.shared.records.stored_request import KeptRequest, StoredRequest, request_key
-from functions.worker.mail.model import Mail, MailOutcome, RepeatableSending
+from functions.worker.destinations.email.model import Mail, MailOutcome, RepeatableSending
 from functions.worker.task_delivery import TaskDelivery
 
 

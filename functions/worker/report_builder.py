@@ -15,10 +15,10 @@ from functions.shared.records.report_task import ReportTask
 from functions.shared.sanitize import error_text
 from functions.shared.times.period import Period
 from functions.worker.compose import compose, wanting
+from functions.worker.destinations.email.allowed_domains import EVERY_DOMAIN, AllowedDomains
+from functions.worker.destinations.email.compliance import MailCompliance
+from functions.worker.destinations.email.model import Mail
 from functions.worker.kind_settings import KindSettings
-from functions.worker.mail.allowed_domains import EVERY_DOMAIN, AllowedDomains
-from functions.worker.mail.compliance import MailCompliance
-from functions.worker.mail.model import Mail
 from functions.worker.skipping import Subscriber
 from functions.worker.time_budget import BUILD_SECONDS, READ_MARGIN_SECONDS
 from functions.worker.time_limit import TimeLimit, TookTooLong

@@ -22,7 +22,7 @@ from functions.shared.times.period import Period
 from functions.worker import task_answer
 from functions.worker.attempt import Attempt
 from functions.worker.attempt_end import AttemptEnd
-from functions.worker.mail.model import Mail
+from functions.worker.destinations.email.model import Mail
 from functions.worker.outcome_inquiry import OutcomeInquiry, StillUnknown, wanted_mail
 from functions.worker.repeating import MadeRequests
 from functions.worker.report_builder import ReportBuilder

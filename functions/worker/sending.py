@@ -8,9 +8,9 @@ from http import HTTPStatus
 
 import structlog
 
+from functions.worker.destinations.email.allowed_domains import EVERY_DOMAIN, AllowedDomains
+from functions.worker.destinations.email.model import Mail, MailOutcome, MailProvider, NotAllowed, Unavailable, Unclear
 from functions.worker.key_alert import KeyAlert
-from functions.worker.mail.allowed_domains import EVERY_DOMAIN, AllowedDomains
-from functions.worker.mail.model import Mail, MailOutcome, MailProvider, NotAllowed, Unavailable, Unclear
 from functions.worker.provider_outage import OutageChange, ProviderOutage
 from functions.worker.repeating import MadeRequests, Repeating
 from functions.worker.skipping import Subscriber

@@ -11,7 +11,7 @@ from functions.shared.records.stored_request import KeptRequest
 from functions.shared.records.subscription import PauseReason, Subscription
 from functions.shared.records.user import User
 from functions.worker.compose import wanting
-from functions.worker.mail.model import MailRecipient
+from functions.worker.destinations.email.model import MailRecipient
 
 Addressed = TypeVar("Addressed", MailRecipient, KeptRequest)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from functions.shared.records.dead_letter import DeadLetterReason
 from functions.shared.records.delivery import Delivery, DeliveryState, SkipReason
-from functions.worker.mail.model import (
+from functions.worker.destinations.email.model import (
     Accepted,
     MailOutcome,
     NotAllowed,

@@ -31,12 +31,12 @@ from functions.shared.records.user import User
 from functions.shared.settings import MailSettings
 from functions.shared.times.period import Period
 from functions.worker.compose import compose
+from functions.worker.destinations.email.compliance import MailCompliance
+from functions.worker.destinations.email.model import Accepted, Sender, Unsubscribed
+from functions.worker.destinations.email.model import Mail as Mail  # named by what checks one, too
+from functions.worker.destinations.email.provider import PROVIDER_SETTINGS, ChosenProvider, parts_of
 from functions.worker.firestore_user_data import FirestoreUserData
 from functions.worker.kind_settings import OWN_VARIABLES
-from functions.worker.mail.compliance import MailCompliance
-from functions.worker.mail.model import Accepted, Sender, Unsubscribed
-from functions.worker.mail.model import Mail as Mail  # named by what checks one, too
-from functions.worker.mail.provider import PROVIDER_SETTINGS, ChosenProvider, parts_of
 from operations.errors import NotConfigured, OperatorError
 from report_kit import kind_folders, kinds, language, next_version, pdf_need, rendering, sample_amount
 from report_kit.in_memory_user_data import InMemoryUserData

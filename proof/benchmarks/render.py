@@ -15,9 +15,9 @@ from functions.shared.records.user import User
 from functions.shared.times.period import Period
 from functions.shared.times.schedule import Cadence
 from functions.worker.compose import compose
+from functions.worker.destinations.email.compliance import MailCompliance
+from functions.worker.destinations.email.model import Mail
 from functions.worker.kind_settings import local_settings
-from functions.worker.mail.compliance import MailCompliance
-from functions.worker.mail.model import Mail
 from proof.benchmarks.checkout import THIS
 from proof.benchmarks.deployed import lay_out
 from proof.benchmarks.table import Table, number, times

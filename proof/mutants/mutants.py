@@ -185,7 +185,7 @@ ALL = [
     ),
     Mutant(
         name="the recipient of a copy can unsubscribe the user",
-        file="functions/worker/mail/compliance.py",
+        file="functions/worker/destinations/email/compliance.py",
         node="_.casefold() == _.casefold()",
         becomes="True",
         scenarios=("queue: a task is delivered twice",),
@@ -203,11 +203,11 @@ ALL = [
     ),
     Mutant(
         name="a 5xx after acceptance is a refusal",
-        file="functions/worker/mail/sendgrid/api.py",
+        file="functions/worker/destinations/email/sendgrid/api.py",
         node="if _:\n    return Refused(error=_1)\nreturn (_0 := Unclear(error=_1))",
         becomes="Unavailable(error=_1)",
         scenarios=("SendGrid: accepts and answers 502",),
-        tests=("tests/functions/worker/mail/test_answers.py",),
+        tests=("tests/functions/worker/destinations/email/test_answers.py",),
     ),
     Mutant(
         name="a task that is there already counts as an error",
@@ -333,7 +333,7 @@ ALL = [
     ),
     Mutant(
         name="another mail to the address counts as the one of unknown outcome",
-        file="functions/worker/mail/sendgrid/logs.py",
+        file="functions/worker/destinations/email/sendgrid/logs.py",
         node='_1.get("delivery_id") == _',
         becomes="_1",
         scenarios=("worker: killed after the request was written",),
@@ -658,19 +658,19 @@ ALL = [
     ),
     Mutant(
         name="a connection that breaks after the final dot is a clear failure",
-        file="functions/worker/mail/smtp/answers.py",
+        file="functions/worker/destinations/email/smtp/answers.py",
         node="if (_0 := _ is Step.END):\n    ...",
         becomes="False",
         provider=MailProviderName.SMTP,
         scenarios=("SMTP: accepts and cuts",),
         tests=(
-            "tests/functions/worker/mail/test_smtp_answers.py",
-            "tests/functions/worker/mail/test_outcomes.py",
+            "tests/functions/worker/destinations/email/test_smtp_answers.py",
+            "tests/functions/worker/destinations/email/test_outcomes.py",
         ),
     ),
     Mutant(
         name="one recipient's message is accepted, and the report counts as sent to none",
-        file="functions/worker/mail/several_messages.py",
+        file="functions/worker/destinations/email/several_messages.py",
         node="if (_0 := not _):\n    return _",
         becomes="True",
         provider=MailProviderName.SMTP,
@@ -678,7 +678,7 @@ ALL = [
             "SMTP: cuts between two recipients",
             "SMTP: refuses one of several recipients",
         ),
-        tests=("tests/functions/worker/mail/test_outcomes.py",),
+        tests=("tests/functions/worker/destinations/email/test_outcomes.py",),
     ),
     Mutant(
         name="the released dispatcher does not know what a part of a run begins with",

@@ -15,8 +15,8 @@ from functions.shared.records.dead_letter import DeadLetter
 from functions.shared.records.report_task import ReportTask
 from functions.shared.records.system_alert import SystemAlert
 from functions.shared.settings import MailProviderName
-from functions.worker.mail.model import Mail, MailRecipient, Sender
-from functions.worker.mail.provider import parts_of
+from functions.worker.destinations.email.model import Mail, MailRecipient, Sender
+from functions.worker.destinations.email.provider import parts_of
 from tests.contracts import writers
 from tests.contracts.released import differences, examples
 from tests.contracts.sample import TASK

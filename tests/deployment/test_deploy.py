@@ -16,7 +16,7 @@ import pytest
 from functions.dispatcher.mail_statistics.sendgrid import SendGridSettings as StatisticsSettings
 from functions.shared.records.ids import delivery_id
 from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, MailProviderName, Settings, WorkerSettings
-from functions.worker.mail.provider import PROVIDER_SETTINGS
+from functions.worker.destinations.email.provider import PROVIDER_SETTINGS
 from tests.deployment.conftest import PROJECT, SECRETS, Deployment, FirstDeployment, Outcome, environment_of
 from tests.git import git
 from tests.support import PATIENCE_SECONDS

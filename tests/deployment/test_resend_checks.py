@@ -15,7 +15,7 @@ from deployment.mail_checks.resend.checks import ResendChecks
 from deployment.mail_checks.sender_settings import SenderSettings
 from deployment.resend_webhook import EVENTS, ResendSetup
 from functions.mail_events.resend import webhook as events
-from functions.worker.mail.resend.parts import ABILITIES
+from functions.worker.destinations.email.resend.parts import ABILITIES
 from local_pipeline.inbox.faults import Answer
 from local_pipeline.inbox.resend_account import domain_fields
 from local_pipeline.inbox.server import RESEND_API_KEY, Inbox

@@ -12,7 +12,7 @@ from deployment.mail_checks.finding import State
 from deployment.mail_checks.sender_settings import SenderSettings
 from deployment.mail_checks.smtp.checks import SmtpChecks
 from deployment.mail_checks.smtp.server import check_server, read_url
-from functions.worker.mail.smtp.server import MailServer, Tls
+from functions.worker.destinations.email.smtp.server import MailServer, Tls
 from local_cloud.clock import Clock
 from local_pipeline.inbox.faults import Answer, Call
 from local_pipeline.inbox.server import Inbox

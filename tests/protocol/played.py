@@ -28,8 +28,8 @@ from functions.shared.queues.task_queue import CREATED, NewTask, TaskCreation, T
 from functions.shared.records.dead_letter import DeadLetter
 from functions.shared.records.stored_request import KeptRequest
 from functions.shared.records.system_alert import SystemAlert
-from functions.worker.mail.delivery_lookup import DeliveryLookup, LookupAnswer, WantedMail
-from functions.worker.mail.model import Mail, MailOutcome, MailProvider, RepeatableSending
+from functions.worker.destinations.email.delivery_lookup import DeliveryLookup, LookupAnswer, WantedMail
+from functions.worker.destinations.email.model import Mail, MailOutcome, MailProvider, RepeatableSending
 from tests.protocol.documents import LONG_AGO, Contents
 
 T = TypeVar("T")

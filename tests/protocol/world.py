@@ -24,8 +24,8 @@ from functions.shared.records.mark import paused_fields, resumed_fields
 from functions.shared.records.report_task import ReportTask
 from functions.shared.records.subscription import SUBSCRIPTIONS, PauseReason, Subscription, subscription_path
 from functions.shared.records.user import USERS, User
-from functions.worker.mail import model
-from functions.worker.mail.delivery_lookup import MailFound, MailNotFound
+from functions.worker.destinations.email import model
+from functions.worker.destinations.email.delivery_lookup import MailFound, MailNotFound
 from tests.protocol import actors
 from tests.protocol.actors import DEFAULTS, Provider
 from tests.protocol.documents import COLLECTIONS, LONG_AGO, Contents, Documents, collection_of

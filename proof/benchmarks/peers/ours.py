@@ -6,7 +6,7 @@ from itertools import islice
 from functions.shared.records.dead_letter import DeadLetterReason, DeadLetterState
 from functions.shared.records.delivery import DeliveryState
 from functions.shared.settings import MailProviderName
-from functions.worker.mail.provider import parts_of
+from functions.worker.destinations.email.provider import parts_of
 from proof.benchmarks.peers.counting import Told
 from proof.benchmarks.peers.system import Order, deliver_at_pace, kill_instance_of
 from proof.faults.plans import Plan

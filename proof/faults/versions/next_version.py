@@ -1,7 +1,7 @@
 """The next version of the worker, in which each mail has another subject."""
 
-from functions.worker.mail import head
-from functions.worker.mail.model import Mail
+from functions.worker.destinations.email import head
+from functions.worker.destinations.email.model import Mail
 
 _former = head.subject
 

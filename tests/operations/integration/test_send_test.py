@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from functions.shared.records.report_task import ReportTask
-from functions.worker.mail.compliance import unsubscribe_token
+from functions.worker.destinations.email.compliance import unsubscribe_token
 from local_cloud.clock import Clock
 from local_pipeline.inbox.mail import Mail
 from local_pipeline.inbox.server import Inbox

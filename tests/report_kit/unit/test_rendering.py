@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.worker.mail.provider import make_tags_inert
-from functions.worker.mail.sendgrid.tags import GROUP_LINK
+from functions.worker.destinations.email.provider import make_tags_inert
+from functions.worker.destinations.email.sendgrid.tags import GROUP_LINK
 from report_kit.language import language_for
 from report_kit.mistakes import TemplateMistake
 from report_kit.rendering import MOST_HTML_BYTES, forget_templates, render

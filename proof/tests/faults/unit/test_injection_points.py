@@ -6,8 +6,8 @@ import pytest
 from google.cloud.firestore_v1.types import BatchGetDocumentsRequest, GetDocumentRequest
 
 from functions.shared.settings import MailProviderName
-from functions.worker.mail.model import Mail, MailRecipient, Sender
-from functions.worker.mail.provider import parts_of
+from functions.worker.destinations.email.model import Mail, MailRecipient, Sender
+from functions.worker.destinations.email.provider import parts_of
 from local_pipeline.inbox.faults import Call
 from proof.faults.injection_points import InjectionPoint, inbox_call, rpc_call
 

@@ -17,7 +17,7 @@ from functions.shared.settings import (
     Settings,
     load_settings,
 )
-from functions.worker.mail.sendgrid.settings import SendGridSettings
+from functions.worker.destinations.email.sendgrid.settings import SendGridSettings
 from tests.function_settings import FUNCTION_SETTINGS
 from tests.support import REPOSITORY
 

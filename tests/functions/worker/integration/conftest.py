@@ -23,11 +23,11 @@ from functions.shared.settings import OnUnknownOutcome
 from functions.shared.times.schedule import Cadence
 from functions.worker.attempt import Attempt
 from functions.worker.attempt_end import AttemptEnd
+from functions.worker.destinations.email.compliance import MailCompliance
+from functions.worker.destinations.email.model import Sender
+from functions.worker.destinations.email.sendgrid.api import SendGrid
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
-from functions.worker.mail.compliance import MailCompliance
-from functions.worker.mail.model import Sender
-from functions.worker.mail.sendgrid.api import SendGrid
 from functions.worker.outcome_inquiry import OutcomeInquiry
 from functions.worker.provider_outage import ProviderOutage
 from functions.worker.repeating import Repeating

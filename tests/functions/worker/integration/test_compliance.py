@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
-from functions.worker.mail.compliance import unsubscribe_token
+from functions.worker.destinations.email.compliance import unsubscribe_token
 from local_pipeline.inbox.faults import Answer, Call, CutConnection
 from local_pipeline.inbox.server import MAIL_SEND_SCOPE
 from tests.functions.worker.integration.conftest import DUE, HOUR, Cloud

@@ -61,17 +61,15 @@ from functions.shared.times.schedule import Cadence
 from functions.worker import sending
 from functions.worker.attempt import Attempt
 from functions.worker.attempt_end import AttemptEnd
-from functions.worker.inactive_users import InactiveUsers
-from functions.worker.key_alert import KeyAlert
-from functions.worker.mail.compliance import MailCompliance
-from functions.worker.mail.delivery_lookup import (
+from functions.worker.destinations.email.compliance import MailCompliance
+from functions.worker.destinations.email.delivery_lookup import (
     LookupAnswer,
     LookupUnavailable,
     MailFound,
     MailNotFound,
     WantedMail,
 )
-from functions.worker.mail.model import (
+from functions.worker.destinations.email.model import (
     Accepted,
     Mail,
     MailOutcome,
@@ -82,6 +80,8 @@ from functions.worker.mail.model import (
     Unclear,
     Unsubscribed,
 )
+from functions.worker.inactive_users import InactiveUsers
+from functions.worker.key_alert import KeyAlert
 from functions.worker.outcome_inquiry import OutcomeInquiry
 from functions.worker.provider_outage import ProviderOutage
 from functions.worker.repeating import Repeating

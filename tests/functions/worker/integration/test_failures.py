@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from functions.shared.records.ids import run_id, task_id
-from functions.worker.mail.model import Mail, MailOutcome
+from functions.worker.destinations.email.model import Mail, MailOutcome
 from local_cloud.rpc import Middleware, RpcError
 from local_pipeline.inbox.faults import Answer, Call, CutConnection, Fault
 from report_kit.kinds import kinds

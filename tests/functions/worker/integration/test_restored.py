@@ -12,7 +12,13 @@ from functions.shared.records.ids import task_id
 from functions.shared.records.report_task import ReportTask
 from functions.shared.settings import OnUnknownOutcome
 from functions.worker.attempt import Attempt
-from functions.worker.mail.delivery_lookup import LookupAnswer, LookupUnavailable, MailFound, MailNotFound, WantedMail
+from functions.worker.destinations.email.delivery_lookup import (
+    LookupAnswer,
+    LookupUnavailable,
+    MailFound,
+    MailNotFound,
+    WantedMail,
+)
 from functions.worker.task_answer import TaskAnswer
 from tests.functions.worker.integration.conftest import DUE, HOUR, Cloud, Letters, in_this_process, task
 from tests.seeding import as_found

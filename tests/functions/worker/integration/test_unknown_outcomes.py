@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from functions.shared.records.mail_event import MAIL_EVENTS, MailEvent, MailRecord, MailStatus
-from functions.worker.mail.sendgrid.logs import MOST_LOOKED_AT
+from functions.worker.destinations.email.sendgrid.logs import MOST_LOOKED_AT
 from local_pipeline.function_process import FunctionProcess
 from local_pipeline.inbox.faults import Answer, Call, CutConnection, Fault
 from local_pipeline.inbox.server import EMAIL_LOGS_SCOPE

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from functions.shared.settings import WorkerSettings
-from functions.worker.mail.allowed_domains import EVERY_DOMAIN, AllowedDomains
+from functions.worker.destinations.email.allowed_domains import EVERY_DOMAIN, AllowedDomains
 
 NEEDED = {
     "google_cloud_project": "p",

@@ -20,10 +20,10 @@ from functions.shared.times.period import Period
 from functions.shared.times.plausible_time import EARLIEST, LATEST
 from functions.shared.times.schedule import Cadence
 from functions.worker.compose import compose
+from functions.worker.destinations.email.compliance import MailCompliance
+from functions.worker.destinations.email.model import Mail, Sender
+from functions.worker.destinations.email.sendgrid.request import to_request
 from functions.worker.kind_settings import local_settings
-from functions.worker.mail.compliance import MailCompliance
-from functions.worker.mail.model import Mail, Sender
-from functions.worker.mail.sendgrid.request import to_request
 from report_kit.in_memory_user_data import InMemoryUserData
 from report_kit.kinds import kinds
 from tests.functions.worker.unit.samples import ADA, subscription

@@ -15,9 +15,9 @@ from functions.shared.records.address_hash import address_hash
 from functions.shared.records.recipients import RecipientRole
 from functions.shared.records.user import User
 from functions.shared.settings import MailSettings
-from functions.worker.mail.compliance import MailCompliance, unsubscribe_token
-from functions.worker.mail.model import MailRecipient
-from functions.worker.mail.unsubscribe_link import IN_HTML, IN_TEXT
+from functions.worker.destinations.email.compliance import MailCompliance, unsubscribe_token
+from functions.worker.destinations.email.model import MailRecipient
+from functions.worker.destinations.email.unsubscribe_link import IN_HTML, IN_TEXT
 from local_pipeline.inbox.sendgrid import RESERVED_HEADERS
 
 KEY = "0123456789abcdef"

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from functions.worker import compose as composing
-from functions.worker.mail.model import Mail
+from functions.worker.destinations.email.model import Mail
 from report_kit.in_memory_user_data import InMemoryUserData
 from report_kit.report import Attachment, PermanentError, Report, Skip
 from tests.functions.worker.unit.samples import COMPLIANCE, PERIOD, subscription, user

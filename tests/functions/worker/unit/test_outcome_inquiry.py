@@ -13,14 +13,14 @@ from functions.shared.records.subscription import Subscription
 from functions.shared.records.user import User
 from functions.shared.settings import OnUnknownOutcome
 from functions.worker.attempt import Attempt
-from functions.worker.mail.delivery_lookup import (
+from functions.worker.destinations.email.delivery_lookup import (
     LookupAnswer,
     LookupUnavailable,
     MailFound,
     MailNotFound,
     WantedMail,
 )
-from functions.worker.mail.model import Accepted, MailOutcome, Unavailable, Unclear
+from functions.worker.destinations.email.model import Accepted, MailOutcome, Unavailable, Unclear
 from functions.worker.outcome_inquiry import (
     RECORDED_WITHIN,
     OutcomeInquiry,

@@ -8,7 +8,7 @@ from functions.shared.records.address_hash import address_hash
 from functions.shared.records.recipients import RecipientRole
 from functions.shared.records.subscription import ADDRESS_LISTS
 from functions.worker.compose import wanting
-from functions.worker.mail.compliance import MailCompliance
+from functions.worker.destinations.email.compliance import MailCompliance
 from tests.functions.worker.unit.samples import mail, subscription, user
 
 TO, CC = RecipientRole.TO, RecipientRole.CC

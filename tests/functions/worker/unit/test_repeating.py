@@ -12,7 +12,7 @@ from functions.shared.records.ids import delivery_id
 from functions.shared.records.report_task import ReportTask
 from functions.shared.records.stored_request import KeptRequest
 from functions.worker.attempt import Attempt
-from functions.worker.mail.model import Accepted, Mail, MailOutcome, MailRecipient
+from functions.worker.destinations.email.model import Accepted, Mail, MailOutcome, MailRecipient
 from functions.worker.repeating import MadeRequests, Repeating
 from functions.worker.task_delivery import TaskDelivery
 

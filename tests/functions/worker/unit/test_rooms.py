@@ -6,7 +6,7 @@ from tests.support import REPOSITORY
 
 FUNCTIONS = REPOSITORY / "functions"
 WORKER = FUNCTIONS / "worker"
-PROVIDERS = sorted(path.parent.name for path in (WORKER / "mail").glob("*/__init__.py"))
+PROVIDERS = sorted(path.parent.name for path in (WORKER / "destinations/email").glob("*/__init__.py"))
 
 
 def sources_without_tests() -> dict[str, str]:
@@ -18,7 +18,7 @@ def sources_without_tests() -> dict[str, str]:
 def test_no_function_names_the_provider_but_in_its_own_folder() -> None:
     everywhere = {path.relative_to(FUNCTIONS).as_posix(): path.read_text("utf-8") for path in FUNCTIONS.rglob("*.py")}
     naming = {name for name, source in everywhere.items() if "SendGrid" in source and "/sendgrid/" not in name}
-    assert naming <= {"worker/mail/provider.py"}
+    assert naming <= {"worker/destinations/email/provider.py"}
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -26,12 +26,12 @@ def test_a_provider_is_imported_only_where_it_is_chosen(provider: str) -> None:
     importing = {
         name
         for name, source in sources_without_tests().items()
-        if f"functions.worker.mail.{provider}" in source and f"mail/{provider}/" not in name
+        if f"functions.worker.destinations.email.{provider}" in source and f"email/{provider}/" not in name
     }
-    assert importing <= {"functions/worker/mail/provider.py"}
+    assert importing <= {"functions/worker/destinations/email/provider.py"}
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_provider_has_a_stand_in_and_tests_of_its_answers(provider: str) -> None:
     assert (REPOSITORY / "local_pipeline/inbox" / f"{provider}.py").exists()
-    assert (REPOSITORY / "tests/functions/worker/mail" / f"{provider}_case.py").exists()
+    assert (REPOSITORY / "tests/functions/worker/destinations/email" / f"{provider}_case.py").exists()

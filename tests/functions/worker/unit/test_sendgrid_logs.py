@@ -10,8 +10,13 @@ from typing import Any
 
 import pytest
 
-from functions.worker.mail.delivery_lookup import LookupAnswer, LookupUnavailable, MailNotFound, WantedMail
-from functions.worker.mail.sendgrid.logs import (
+from functions.worker.destinations.email.delivery_lookup import (
+    LookupAnswer,
+    LookupUnavailable,
+    MailNotFound,
+    WantedMail,
+)
+from functions.worker.destinations.email.sendgrid.logs import (
     CLOCK_MARGIN,
     MOST_ADDRESSES,
     LogsUnavailable,

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.worker.mail.compliance import MailCompliance
-from functions.worker.mail.model import Sender
-from functions.worker.mail.provider import make_tags_inert
-from functions.worker.mail.sendgrid.request import to_request
-from functions.worker.mail.sendgrid.tags import GROUP_LINK
-from functions.worker.mail.unsubscribe_link import IN_HTML, IN_TEXT
+from functions.worker.destinations.email.compliance import MailCompliance
+from functions.worker.destinations.email.model import Sender
+from functions.worker.destinations.email.provider import make_tags_inert
+from functions.worker.destinations.email.sendgrid.request import to_request
+from functions.worker.destinations.email.sendgrid.tags import GROUP_LINK
+from functions.worker.destinations.email.unsubscribe_link import IN_HTML, IN_TEXT
 from tests.functions.worker.unit.samples import PERIOD, mail
 
 TAGS = [

@@ -7,7 +7,7 @@ import pytest
 
 from functions.shared.records.dead_letter import DeadLetterReason
 from functions.shared.records.delivery import Delivery, DeliveryState, SkipReason
-from functions.worker.mail.model import (
+from functions.worker.destinations.email.model import (
     Accepted,
     MailOutcome,
     NotAllowed,

@@ -1,0 +1,1 @@
+"""Where reports go: a folder for each destination. `email/` is the default one."""

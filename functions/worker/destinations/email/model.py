@@ -1,0 +1,218 @@
+"""Mail: what is sent, from whom, through whom, and how that can end. Pure; a provider has a folder of its own here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import NamedTuple, Protocol
+
+from functions.shared.records.recipients import RecipientRole
+from functions.shared.records.stored_request import KeptRequest
+from functions.shared.settings import MailSettings
+from functions.worker.destinations.email.unsubscribe_link import IN_HTML, IN_TEXT, substitutions
+from report_kit.report import Attachment, InlineImage
+
+
+class MailRecipient(NamedTuple):
+    """One address that gets the mail, as a message of its own: no recipient's headers name another one.
+
+    Attributes:
+        address: an e-mail address.
+        name: shown beside the address; may be empty.
+        role: why this address gets the mail.
+        headers: beside those that a mail always has.
+        unsubscribe_url: the recipient's own link; empty where the mail has none, or the provider makes it.
+    """
+
+    address: str
+    name: str = ""
+    role: RecipientRole = RecipientRole.TO
+    headers: Mapping[str, str] = {}
+    unsubscribe_url: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mail:
+    """One report, the same for all of its recipients but for the unsubscribe link.
+
+    Attributes:
+        recipients: one or more, no address twice.
+        subject: one line.
+        text: the plain part, with a tag in place of the recipient's link (unsubscribe_link.py).
+        html: the HTML part, likewise.
+        images: what the HTML part shows.
+        attachments: the files that come with it.
+        categories: what the provider groups its statistics by.
+        arguments: the provider keeps them with the message and returns them with whatever it reports about it.
+        sandbox: the provider checks it and does not deliver it.
+    """
+
+    recipients: Sequence[MailRecipient]
+    subject: str
+    text: str
+    html: str
+    images: Sequence[InlineImage] = ()
+    attachments: Sequence[Attachment] = ()
+    categories: Sequence[str] = ()
+    arguments: Mapping[str, str]
+    sandbox: bool = False
+
+    def with_link(self, link: str) -> "Mail":
+        """The mail with an unsubscribe link in place of the tags, as a recipient sees it.
+
+        Args:
+            link: a recipient's; the tags stay where it is empty.
+        """
+        if not link:
+            return self
+        in_place = substitutions(link)
+        return replace(
+            self, text=self.text.replace(IN_TEXT, in_place[IN_TEXT]), html=self.html.replace(IN_HTML, in_place[IN_HTML])
+        )
+
+
+class Sender(NamedTuple):
+    """From whom the mails are, and what the provider is to do with all of them.
+
+    Attributes:
+        address: one that the provider has verified.
+        name: shown beside the address.
+        reply_to: where answers go; empty: to the sender.
+        unsubscribe_group: the provider's unsubscribe group that the mails belong to; None where the team keeps the
+            list elsewhere, or keeps none.
+        own_unsubscribe: whether the mails have an unsubscribe link of the team's own.
+        sandbox: whether the provider is to check the mails and deliver none.
+    """
+
+    address: str
+    name: str = ""
+    reply_to: str = ""
+    unsubscribe_group: int | None = None
+    own_unsubscribe: bool = False
+    sandbox: bool = False
+
+    @classmethod
+    def from_settings(cls, settings: MailSettings) -> "Sender":
+        """The sender that the environment names."""
+        return cls(
+            address=settings.mail_from,
+            name=settings.mail_from_name,
+            reply_to=settings.mail_reply_to or "",
+            unsubscribe_group=settings.mail_unsubscribe_group,
+            own_unsubscribe=settings.mail_unsubscribe_url is not None,
+            sandbox=settings.mail_sandbox,
+        )
+
+
+class Accepted(NamedTuple):
+    """The provider has accepted the mail. `message_id` is its id there, empty where the provider gave none."""
+
+    message_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unsubscribed:
+    """All recipients have unsubscribed at the provider. Nothing was sent."""
+
+
+class Refused(NamedTuple):
+    """The provider refuses this mail, and would refuse it again."""
+
+    error: str
+
+
+class NotAllowed(NamedTuple):
+    """The provider refuses every mail from us until a person acts: the key is wrong or lacks a permission, the sender
+    is not verified, or the account may send no more."""
+
+    error: str
+
+
+class Throttled(NamedTuple):
+    """Too much mail at once. `retry_after_seconds` is how long the provider asks us to wait; None where it does not."""
+
+    error: str
+    retry_after_seconds: int | None = None
+
+
+class Unavailable(NamedTuple):
+    """The provider did not accept the mail this time: it said so, or could not be reached."""
+
+    error: str
+
+
+class Unclear(NamedTuple):
+    """The worker sent the request and got no answer, or an ambiguous one: the mail may go out, or not.
+
+    Attributes:
+        error: what happened.
+        is_lasting: whether the provider accepted the mail for some of its recipients, and refuses it for another, as it
+            would again.
+    """
+
+    error: str
+    is_lasting: bool = False
+
+
+NotAccepted = Refused | NotAllowed | Throttled | Unavailable | Unclear
+"""What can come of a message that the provider does not accept."""
+
+MailOutcome = Accepted | Unsubscribed | NotAccepted
+
+
+class MailProvider(Protocol):
+    """A service that delivers mail. Another provider is another class with this method, chosen in provider.py."""
+
+    def send(self, mail: Mail, *, seconds: float) -> MailOutcome:
+        """Hand over a mail.
+
+        Args:
+            mail: what to send.
+            seconds: after how long it must be over, whatever the outcome.
+        """
+
+
+class RepeatableSending(Protocol):
+    """A provider with idempotency keys: it takes a request once, however often it gets it with the same key."""
+
+    keys_hold: timedelta
+    """How long the provider knows a key, counted from the first request that has it."""
+
+    def requests(self, mail: Mail) -> Sequence[KeptRequest]:
+        """The requests that hand over a mail, one for each recipient. Pure.
+
+        Args:
+            mail: what to send.
+        """
+
+    def send_requests(self, requests: Mapping[str, KeptRequest], *, seconds: float) -> MailOutcome:
+        """Make requests, perhaps again.
+
+        Args:
+            requests: of one mail, each by its idempotency key of 210 characters at most.
+            seconds: after how long it must be over, whatever the outcome.
+
+        Returns:
+            Accepted when the provider has taken all of them, now or before. Unclear when it may have taken some.
+        """
+
+
+class ProviderAbilities(NamedTuple):
+    """What a mail provider can do, and how much it takes. docs/guides/providers.md has the sources.
+
+    Attributes:
+        keys_hold: how long it knows an idempotency key; None where it has none.
+        has_records: whether it can be asked about mails of unknown outcome.
+        has_events: whether it reports what becomes of a mail.
+        can_cancel: whether a mail that it accepted can be called back in time to matter.
+        most_bytes: of one mail, as the provider counts them.
+        most_recipients: of one request.
+        requests_a_second: what a new account may do; None where the provider names no limit.
+    """
+
+    keys_hold: timedelta | None
+    has_records: bool
+    has_events: bool
+    can_cancel: bool
+    most_bytes: int
+    most_recipients: int
+    requests_a_second: float | None

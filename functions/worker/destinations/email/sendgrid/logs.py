@@ -1,0 +1,247 @@
+"""SendGrid's Email Logs: whether it has the mail of a delivery.
+
+Every account has them, for 30 days, in each region. They cannot be searched by a mail's own arguments: a search by
+recipient, category and time gives the messages that come into question, and each of these is then looked at alone.
+https://www.twilio.com/docs/sendgrid/api-reference/email-logs
+https://github.com/twilio/sendgrid-oai (tsg_logs_v3)
+"""
+
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+import requests
+import structlog
+
+from functions.shared.sanitize import error_text, sanitize
+from functions.shared.within import within
+from functions.worker.destinations.email.delivery_lookup import (
+    LookupAnswer,
+    LookupUnavailable,
+    MailFound,
+    MailNotFound,
+    WantedMail,
+)
+
+CONNECT_SECONDS = 5.0
+
+CLOCK_MARGIN = timedelta(minutes=5)
+"""How far the clocks of the worker and of SendGrid may differ."""
+
+MOST_ADDRESSES = 5
+"""By how many of a mail's recipients to search. SendGrid has a message for each of them."""
+
+MOST_LOOKED_AT = 20
+"""How many messages to look at, those first whose time is nearest to the claim's."""
+
+_SEARCHED = 100
+"""How many messages one search gives: it has no second page."""
+
+_SEARCHABLE = re.compile(r"""[^"\\\s\x00-\x1f]+""")
+"""What is put into a query. How to escape a quotation mark in one is not documented."""
+
+_LASTING = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
+_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+
+_LONGEST_WAIT = timedelta(minutes=5)
+_ANSWER_BYTES = 256 * 1024
+_ERROR_CHARACTERS = 300
+_TOO_LONG = "SendGrid took too long to answer"
+
+_logger = structlog.get_logger()
+
+
+class LogsUnavailable(Exception):
+    """SendGrid does not say. `answer` is what comes of that."""
+
+    def __init__(self, error: str, *, lasting: bool = False) -> None:
+        super().__init__(error)
+        self.answer = LookupUnavailable(error=error, lasting=lasting)
+
+
+class SendGridLogs:
+    """Asks SendGrid for a delivery's mail. Safe for threads.
+
+    Args:
+        api_key: with the permission to read the Email Logs.
+        host: the API's URL.
+    """
+
+    def __init__(self, *, api_key: str, host: str) -> None:
+        self._url = f"{host}/v3/logs"
+        self._key = api_key.encode()
+        self._headers = {"Authorization": f"Bearer {api_key}", "Accept": "application/json"}
+        self._not_before: datetime | None = None
+        self._refusal_told = False
+
+    def find(self, wanted: WantedMail, *, seconds: float) -> LookupAnswer:
+        """Look for the mail of a delivery, whatever has become of it since SendGrid took it."""
+        over_at = time.monotonic() + seconds
+        try:
+            return within(seconds, lambda: self._find(wanted, over_at))
+        except TimeoutError:
+            return LogsUnavailable(_TOO_LONG).answer
+        except LogsUnavailable as unavailable:
+            return unavailable.answer
+
+    def _find(self, wanted: WantedMail, over_at: float) -> LookupAnswer:
+        queries = list(search_queries(wanted))
+        if not queries:
+            raise LogsUnavailable("there is no address by which to search", lasting=True)
+        seen: set[str] = set()
+        for query in queries:
+            found = self._ask("POST", self._url, over_at, question={"query": query, "limit": _SEARCHED})
+            for message_id in nearest_first(found, wanted.claimed_at):
+                if message_id in seen:
+                    continue
+                if len(seen) == MOST_LOOKED_AT:
+                    return MailNotFound(
+                        note=f"none of the {MOST_LOOKED_AT} mails nearest to the time is it, and there are more"
+                    )
+                seen.add(message_id)
+                if self._arguments(message_id, over_at).get("delivery_id") == wanted.delivery_id:
+                    return MailFound(message_id=sanitize(message_id, 200))
+        return MailNotFound()
+
+    def _arguments(self, message_id: str, over_at: float) -> Mapping[str, Any]:
+        """A message's custom arguments; none where SendGrid does not show the message alone yet."""
+        message = self._ask("GET", f"{self._url}/{quote(message_id, safe='', errors='replace')}", over_at, missing={})
+        arguments = message.get("custom_args")
+        return arguments if isinstance(arguments, dict) else {}
+
+    def _ask(
+        self,
+        method: str,
+        url: str,
+        over_at: float,
+        *,
+        question: Mapping[str, Any] | None = None,
+        missing: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        now, seconds = datetime.now(UTC), over_at - time.monotonic()
+        if self._not_before is not None and now < self._not_before:
+            raise LogsUnavailable(f"SendGrid takes no more questions before {self._not_before:%H:%M:%S} UTC")
+        if seconds <= 0:
+            raise LogsUnavailable(_TOO_LONG)
+        try:
+            with requests.request(
+                method,
+                url,
+                json=question,
+                headers=self._headers,
+                timeout=(min(CONNECT_SECONDS, seconds / 2), seconds / 2),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                body = _beginning(response)
+        except (requests.RequestException, OSError) as error:
+            raise LogsUnavailable(f"no answer: {type(error).__name__}") from error
+        if response.status_code == HTTPStatus.NOT_FOUND and missing is not None:
+            return missing
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            self._not_before = now + wait_asked_for(response.headers, now)
+        # A proxy may show the request on the page that says what went wrong with it, and errors are kept and shown.
+        text = body.replace(self._key, b"[key]").decode(errors="replace")
+        shown = error_text(text, _ERROR_CHARACTERS)
+        if response.status_code in _REFUSED and not self._refusal_told:
+            self._refusal_told = True
+            _logger.error(
+                "email_logs_refused",
+                error=shown,
+                advice="give the key the permission Email Activity, or set SENDGRID_LOGS=false",
+            )
+        return read_answer(response.status_code, body, shown)
+
+
+def _beginning(response: requests.Response) -> bytes:
+    """The answer's body, cut off where it is too long."""
+    body = b""
+    for piece in response.iter_content(_ANSWER_BYTES):
+        body += piece
+        if len(body) >= _ANSWER_BYTES:
+            break
+    return body[:_ANSWER_BYTES]
+
+
+def search_queries(wanted: WantedMail) -> Iterator[str]:
+    """The queries for a mail, one for each spelling of each recipient: a query names one address and is case-sensitive.
+
+    Args:
+        wanted: the mail.
+    """
+    since = f"{(wanted.claimed_at - CLOCK_MARGIN).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    askable = [address for address in wanted.addresses if _SEARCHABLE.fullmatch(address)][:MOST_ADDRESSES]
+    spellings = (spelling for address in askable for spelling in (address, address.lower()))
+    for spelling in dict.fromkeys(spellings):
+        # As SendGrid's examples quote; an address may have an apostrophe.
+        quoted = f'"{spelling}"' if "'" in spelling else f"'{spelling}'"
+        yield (
+            f"to_email = {quoted} AND categories IN ('{wanted.category}')"
+            f' AND sg_message_id_created_at >= TIMESTAMP "{since}"'
+        )
+
+
+def nearest_first(found: Mapping[str, Any], moment: datetime) -> Sequence[str]:
+    """The ids of the messages that a search gave.
+
+    Args:
+        found: the answer.
+        moment: the nearer to it a message was made, the earlier it comes.
+
+    Raises:
+        LogsUnavailable: there are no messages in the answer.
+    """
+    try:
+        times = {str(each["sg_message_id"]): str(each["sg_message_id_created_at"]) for each in found["messages"]}
+    except (KeyError, TypeError):
+        raise LogsUnavailable("SendGrid's answer has no messages in it") from None
+
+    def distance(message_id: str) -> timedelta:
+        try:
+            made_at = datetime.fromisoformat(times[message_id])
+        except ValueError:
+            return timedelta.max
+        return abs(made_at.replace(tzinfo=made_at.tzinfo or UTC) - moment)
+
+    return sorted(times, key=distance)
+
+
+def wait_asked_for(headers: Mapping[str, str], now: datetime) -> timedelta:
+    """How long SendGrid asks to wait after a 429: until the limit is reset, at most five minutes.
+
+    https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/rate-limits
+
+    Args:
+        headers: the answer's.
+        now: the present, in UTC.
+    """
+    reset = headers.get("X-RateLimit-Reset", "")
+    seconds = int(reset) - now.timestamp() if reset.isascii() and reset.isdigit() and len(reset) < 12 else 1.0
+    return timedelta(seconds=min(max(seconds, 1.0), _LONGEST_WAIT.total_seconds()))
+
+
+def read_answer(status: int, body: bytes, shown: str) -> dict[str, Any]:
+    """The object in an answer.
+
+    Args:
+        status: the HTTP status.
+        body: the answer's body, perhaps cut off.
+        shown: what an error may show of it.
+
+    Raises:
+        LogsUnavailable: there is none.
+    """
+    if status != HTTPStatus.OK:
+        raise LogsUnavailable(f"SendGrid answered {status}: {shown}", lasting=status in _LASTING)
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        raise LogsUnavailable(f"SendGrid's answer cannot be read: {shown}")
+    return answer

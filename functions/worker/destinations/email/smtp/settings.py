@@ -1,0 +1,24 @@
+"""SMTP's own environment."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from functions.shared.settings import Secret, Settings
+from functions.worker.destinations.email.smtp.server import MailServer
+
+
+def _checked(url: str) -> str:
+    MailServer.from_url(url)
+    return url
+
+
+class SmtpSettings(Settings):
+    """The mail server, with user and password."""
+
+    smtp_url: Annotated[Secret, AfterValidator(_checked)] = Field(repr=False)
+
+    @property
+    def server(self) -> MailServer:
+        """What the URL names."""
+        return MailServer.from_url(self.smtp_url)
