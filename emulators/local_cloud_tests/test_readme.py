@@ -24,7 +24,18 @@ def test_the_tests_of_the_readme_pass(tmp_path: Path) -> None:
 
 def test_its_variables_are_those_that_serve_prints() -> None:
     with serve(
-        "--firestore", "0", "--firestore-rest", "0", "--tasks", "0", "--tasks-rest", "0", "--pubsub", "0"
+        "--firestore",
+        "0",
+        "--firestore-rest",
+        "0",
+        "--tasks",
+        "0",
+        "--tasks-rest",
+        "0",
+        "--pubsub",
+        "0",
+        "--storage",
+        "0",
     ) as made:
         shown = re.findall(r"^export (\w+)=", blocks("text", "Start them")[0], re.MULTILINE)
         assert list(made) == shown

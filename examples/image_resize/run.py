@@ -6,8 +6,8 @@ import io
 from PIL import Image
 
 from examples.local_run import HOST, running
-from examples.storage import StorageEmulator
 from local_cloud.clock import Clock
+from local_cloud.storage.server import StorageEmulator
 
 BUCKET = "pictures"
 

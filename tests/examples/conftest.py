@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from examples.local_run import HOST, Running, running
-from examples.storage import StorageEmulator
 from examples.transactional_mail.run import API_KEY
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
+from local_cloud.storage.server import StorageEmulator
 from local_pipeline.inbox.server import Inbox
 from tests.support import Background, free_ports
 

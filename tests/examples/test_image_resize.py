@@ -16,8 +16,8 @@ from PIL import Image
 
 from examples.image_resize.resize import resize
 from examples.image_resize.run import picture
-from examples.storage import StorageEmulator
 from examples.task_function import PermanentError
+from local_cloud.storage.server import StorageEmulator
 from tests.examples.conftest import BUCKET, Example
 from tests.function_process import REPOSITORY
 

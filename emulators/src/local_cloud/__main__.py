@@ -11,7 +11,7 @@ from local_cloud.errors import LocalCloudError, PortInUse
 from local_cloud.garbage import collect_rarely
 
 app = typer.Typer(
-    help="Emulators of Firestore, Cloud Tasks and Pub/Sub.",
+    help="Emulators of Firestore, Cloud Tasks, Pub/Sub and Cloud Storage.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -35,6 +35,7 @@ def serve(
         int | None, typer.Option(help="The port of the same Cloud Tasks over REST.", min=0, max=65_535)
     ] = None,
     pubsub: Annotated[int | None, typer.Option(help="The port of Pub/Sub.", min=0, max=65_535)] = None,
+    storage: Annotated[int | None, typer.Option(help="The port of Cloud Storage.", min=0, max=65_535)] = None,
     require_indexes: Annotated[
         Path | None,
         typer.Option(help="A firestore.indexes.json: refuse queries that need another index.", dir_okay=False),
@@ -50,9 +51,9 @@ def serve(
     ] = None,
     latency_ms: Annotated[float, typer.Option(min=0, max=10_000, help="Milliseconds added to every API call.")] = 0,
 ) -> None:
-    """Start only the emulators whose port is named (0: any free one), or all, on 8080, 8081, 8123, 8124 and 8085."""
-    if all(port is None for port in (firestore, firestore_rest, tasks, tasks_rest, pubsub)):
-        firestore, firestore_rest, tasks, tasks_rest, pubsub = 8080, 8081, 8123, 8124, 8085
+    """Start only the emulators whose port is named (0: any free one), or all: 8080, 8081, 8123, 8124, 8085, 9023."""
+    if all(port is None for port in (firestore, firestore_rest, tasks, tasks_rest, pubsub, storage)):
+        firestore, firestore_rest, tasks, tasks_rest, pubsub, storage = 8080, 8081, 8123, 8124, 8085, 9023
     if firestore is None and firestore_rest is not None:
         firestore = 0
     if tasks is None and tasks_rest is not None:
@@ -75,6 +76,7 @@ def serve(
             tasks=tasks,
             tasks_rest=tasks_rest,
             pubsub=pubsub,
+            storage=storage,
             indexes=require_indexes,
             rules=rules,
             seed=seed,
@@ -89,7 +91,7 @@ def main() -> None:
     try:
         app()
     except PortInUse as error:
-        sys.exit(f"{error} --firestore, --tasks, --tasks-rest and --pubsub name the ports.")
+        sys.exit(f"{error} --firestore, --tasks, --tasks-rest, --pubsub and --storage name the ports.")
     except LocalCloudError as error:
         sys.exit(str(error))
 

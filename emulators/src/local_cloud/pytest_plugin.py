@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from local_cloud.firestore.server import FirestoreEmulator
     from local_cloud.identity import IdentityProvider
     from local_cloud.pubsub.server import PubSubEmulator
+    from local_cloud.storage.server import StorageEmulator
     from local_cloud.tasks.server import TasksEmulator
 
 
@@ -122,6 +123,13 @@ def _local_cloud_pubsub(_local_cloud: _Servers, _local_cloud_identity: "Identity
 
 
 @pytest.fixture(scope="session")
+def _local_cloud_storage(_local_cloud: _Servers) -> "StorageEmulator":
+    from local_cloud.storage.server import StorageEmulator
+
+    return _local_cloud.start(StorageEmulator(**_local_cloud.at))
+
+
+@pytest.fixture(scope="session")
 def _local_cloud_tasks(_local_cloud: _Servers, _local_cloud_identity: "IdentityProvider") -> "TasksEmulator":
     from local_cloud.tasks.server import TasksEmulator
 
@@ -169,6 +177,15 @@ def pubsub_emulator(
     """A Pub/Sub, which `google.cloud.pubsub_v1.PublisherClient()` and `SubscriberClient()` find."""
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{_local_cloud_pubsub.port}")
     return _local_cloud_pubsub
+
+
+@pytest.fixture
+def storage_emulator(
+    _local_cloud_storage: "StorageEmulator", emulator_project: str, monkeypatch: pytest.MonkeyPatch
+) -> "StorageEmulator":
+    """A Cloud Storage, which `google.cloud.storage.Client()` finds. Names of buckets are every test's."""
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", _local_cloud_storage.url)
+    return _local_cloud_storage
 
 
 @pytest.fixture

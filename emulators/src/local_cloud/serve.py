@@ -14,6 +14,7 @@ from local_cloud.identity import IdentityProvider
 from local_cloud.index_file import read_index_file
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.rpc import latency
+from local_cloud.storage.server import StorageEmulator
 from local_cloud.tasks.server import TasksEmulator
 
 _HOST = "127.0.0.1"
@@ -31,6 +32,7 @@ async def serve(
     tasks: int | None,
     tasks_rest: int | None = None,
     pubsub: int | None,
+    storage: int | None = None,
     indexes: Path | None = None,
     rules: Path | None = None,
     seed: Path | None = None,
@@ -45,6 +47,7 @@ async def serve(
         tasks: that of Cloud Tasks. An identity provider on a free port signs its OIDC tokens, and those of Pub/Sub.
         tasks_rest: the port on which the same Cloud Tasks speaks REST; None to leave that out.
         pubsub: that of Pub/Sub.
+        storage: that of Cloud Storage.
         indexes: the index file that has all indexes of Firestore; None: it lacks none.
         rules: the file with the security rules of Firestore; None: there are none.
         seed: a file with the documents that Firestore has from the start.
@@ -63,7 +66,7 @@ async def serve(
     clock = Clock()
     middleware = [latency(latency_ms / 1000, clock.sleep)] if latency_ms else []
     identity = IdentityProvider(host=_HOST, port=0, clock=clock)
-    emulators: dict[str, FirestoreEmulator | TasksEmulator | PubSubEmulator] = {}
+    emulators: dict[str, FirestoreEmulator | TasksEmulator | PubSubEmulator | StorageEmulator] = {}
     if firestore is not None:
         emulators["FIRESTORE_EMULATOR_HOST"] = FirestoreEmulator(
             host=_HOST,
@@ -89,7 +92,9 @@ async def serve(
             middleware=middleware,
             mint_token=identity.mint,
         )
-    started: list[FirestoreEmulator | TasksEmulator | PubSubEmulator | IdentityProvider] = []
+    if storage is not None:
+        emulators["STORAGE_EMULATOR_HOST"] = StorageEmulator(host=_HOST, port=storage, clock=clock)
+    started: list[FirestoreEmulator | TasksEmulator | PubSubEmulator | StorageEmulator | IdentityProvider] = []
     try:
         has_tokens = tasks is not None or pubsub is not None
         for emulator in (identity, *emulators.values()) if has_tokens else emulators.values():
@@ -99,7 +104,8 @@ async def serve(
         if isinstance(store, FirestoreEmulator) and seed is not None:
             store.seed(seed)
         for variable, emulator in emulators.items():
-            _say(f"export {variable}={_HOST}:{emulator.port}")
+            scheme = "http://" if isinstance(emulator, StorageEmulator) else ""
+            _say(f"export {variable}={scheme}{_HOST}:{emulator.port}")
             if isinstance(emulator, FirestoreEmulator | TasksEmulator) and emulator.rest_port is not None:
                 _say(f"export {_REST_VARIABLES[variable]}={_HOST}:{emulator.rest_port}")
         if has_tokens:
