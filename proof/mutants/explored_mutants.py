@@ -57,6 +57,10 @@ FOUND = {
     "a task from before a restore takes a subscription past an earlier report": (
         "--hours 1 --restores 1 --mishaps 0 --together 1 --events 0"
     ),
+    "a paused subscription gets a due time when its report is given up as lost": (
+        "--kills 2 --stops 1 --together 1 --events 0"
+    ),
+    "a report that is given up as lost keeps the time of its last attempt": "--kills 2 --together 1 --events 0",
 }
 """By its name: within which bounds."""
 

@@ -246,6 +246,24 @@ ALL = [
         tests=("tests/functions/dispatcher/unit/test_rescue_step.py",),
     ),
     Mutant(
+        name="a paused subscription gets a due time when its report is given up as lost",
+        file="functions/dispatcher/rescue/dead_lettering.py",
+        node="moved_fields((_0 := _), ...)",
+        becomes="_0._replace(active=True)",
+        tests=(
+            "tests/functions/dispatcher/integration/test_overdue.py::test_a_paused_subscription_whose_report_is_lost_gets_no_due_time",
+        ),
+    ),
+    Mutant(
+        name="a report that is given up as lost keeps the time of its last attempt",
+        file="functions/dispatcher/rescue/dead_lettering.py",
+        node="_.give_up(_, _1, _, Occasion((_0 := _), _), ...)",
+        becomes="(_1.delivery and _1.delivery.updated_at) or _0",
+        tests=(
+            "tests/functions/dispatcher/integration/test_overdue.py::test_a_report_that_is_given_up_is_touched_before_its_letter_is_out",
+        ),
+    ),
+    Mutant(
         name="a task that waits in the queue counts as dead",
         file="functions/dispatcher/rescue/waiting_tasks.py",
         node="QueueAnswer.HELD if (_0 := _) else QueueAnswer.GONE",

@@ -16,8 +16,10 @@ from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.rescue.rescue_step import LOST_AFTER
 from functions.dispatcher.scheduling import new_place
 from functions.shared.firestore.found_document import FoundDocument
+from functions.shared.firestore.write import Write
 from functions.shared.records.dead_letter import DEAD_LETTERS, DeadLetterState, StoredDeadLetter
 from functions.shared.records.delivery import DELIVERIES, Delivery, DeliveryState
+from functions.shared.records.delivery_table import DELIVERY_RETENTION
 from functions.shared.records.ids import run_id, shard_of, task_id
 from functions.shared.records.mail_event import MAIL_EVENTS
 from functions.shared.records.mark import paused_fields, resumed_fields
@@ -467,7 +469,9 @@ class World:
         kept = {**self._contents.fields(documents[SUBSCRIPTION]), **fields}
         at = state.now - 3 * SECOND if by_application else state.now
         documents[SUBSCRIPTION] = self._contents.number(SUBSCRIPTION, kept, at=at)
-        return state._replace(documents=self._contents.all_of(documents))
+        after = state._replace(documents=self._contents.all_of(documents))
+        is_wrong = not by_application and self._is_due_in_pause(after)
+        return after._replace(mistake=_IN_PAUSE) if is_wrong else after
 
     def _time(self, state: State) -> Iterator[Step]:
         names = {process.name for process in state.processes}
@@ -657,6 +661,7 @@ class World:
             yield words, state, process.history, Failure.CHANGED, True
             return
         after = state._replace(documents=documents)
+        after = after._replace(mistake=self._wrongly_written(after, writes))
         now = self._contents.paths(documents)
         first = writes[0].path
         if collection_of(first) in {DELIVERIES, DEAD_LETTERS}:
@@ -664,6 +669,21 @@ class World:
         numbers = tuple((each.path, now.get(each.path)) for each in writes)
         yield words, after, process.history, numbers, True
         yield from self._lost(state, after, process.history, words)
+
+    def _wrongly_written(self, after: State, writes: Sequence[Write]) -> str:
+        """What a commit of the pipeline's makes of the documents that none may; empty where nothing."""
+        for each in writes:
+            match collection_of(each.path):
+                case "deliveries" if not _is_dated(each.fields or {}, after.run_time):
+                    return "a delivery that does not say when it was written, or is not kept from then on"
+                case "report_subscriptions" if self._is_due_in_pause(after):
+                    return _IN_PAUSE
+        return ""
+
+    def _is_due_in_pause(self, state: State) -> bool:
+        subscription = self.subscription(state)
+        due_at = subscription.next_report_at
+        return due_at is not None and all(map(subscription.is_paused, (state.now, due_at)))
 
     def _noted(self, before: State, after: State, process: Process) -> State:
         """What people remember of a commit of a delivery."""
@@ -725,6 +745,7 @@ _REPLAYS = (
 )
 _COUNTED = ("kills", "losses", "duplicates", "mishaps", "replays", "dismissals", "stops", "changes")
 """Of what the world counts how much may still happen."""
+_IN_PAUSE = "a due time within a pause"
 _TO_THE_EMAIL = ("worker a gets", "worker a claims", "worker a reads")
 GIVEN_UP = ("worker a reads", "worker a gives", "worker a publishes", "worker a settles", "Pub/Sub")
 TOLD = ("the handler writes", "the handler reads", "the handler reads", "the handler notes")
@@ -767,6 +788,12 @@ def _is_final(delivery: Delivery) -> bool:
 def _resumed(state: State) -> State:
     processes = tuple(each._replace(is_unwanted=False) for each in state.processes)
     return state._replace(processes=processes, skipped=_with(state.skipped, (state.paused, state.hours)), paused=-1)
+
+
+def _is_dated(fields: Mapping[str, Any], run_time: datetime) -> bool:
+    written_at, expire_at = fields.get("updated_at"), fields.get("expire_at")
+    # No time passes while anybody acts, and runs write their own.
+    return written_at is not None and written_at >= run_time and expire_at == written_at + DELIVERY_RETENTION
 
 
 def _with(values: tuple[Any, ...], value: Any) -> tuple[Any, ...]:

@@ -166,8 +166,8 @@ DEFECTS: tuple[tuple[Patch, Bounds, Sequence[str]], ...] = (
     (a_letter_that_a_restore_has_lost_is_not_told, ONE._replace(restores=1, mishaps=1, events=0, together=1), ()),
 )
 """Defects that were mended once. Others are put back where they belong: what is reported and skipped when a schedule
-changes and a pause ends, in tests/moments; who objects, in tests/objections. What the rescue writes beside the state
-breaks no rule here: tests/functions/dispatcher/integration/test_overdue.py looks at it."""
+changes and a pause ends, in tests/moments; who objects, in tests/objections; what the rescue writes beside the state,
+in proof/mutants/explored_mutants.py."""
 
 
 @pytest.mark.thorough
