@@ -14,10 +14,12 @@ from functions.shared.settings import (
 from functions.worker.destinations.email.provider import PROVIDER_SETTINGS
 
 FUNCTION_SETTINGS: dict[str, tuple[type[Settings], ...]] = {
-    "dispatcher": (DispatcherSettings, SendGridStatisticsSettings),
     "worker": (WorkerSettings, *PROVIDER_SETTINGS.values()),
+    "dispatcher": (DispatcherSettings, SendGridStatisticsSettings),
     "DLQ handler": (DlqHandlerSettings,),
     "mail events": (MailEventsSettings, SendGridWebhookSettings, ResendWebhookSettings),
     "preferences": (PreferencesSettings,),
 }
-"""The settings by the function's name in docs/reference/settings.md, those of all mail providers among them."""
+"""The settings by the function's name in docs/reference/settings.md, those of all email providers among them.
+
+The page explains a variable as the first of them does."""

@@ -16,7 +16,7 @@ from functions.shared.records.subscription import ADDRESS_LISTS
 from functions.shared.settings import MailProviderName
 from functions.worker.destinations.email.provider import parts_of
 from tests.documents.commands import unknown_commands
-from tests.documents.markdown import BLOCK_OF_CODE, without_blocks
+from tests.documents.markdown import BLOCK_OF_CODE, anchor, without_blocks
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted(
@@ -68,8 +68,7 @@ def anchors(document: Path) -> set[str]:
     """The anchors of a document's headings, as GitHub makes them."""
     found: set[str] = set()
     for heading in re.findall(r"^#{1,6} +(.+)$", without_blocks(document.read_text()), re.MULTILINE):
-        text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).replace("`", "").strip().lower()
-        slug = re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
+        slug = anchor(heading)
         number, unique = 0, slug
         while unique in found:
             number += 1
@@ -91,9 +90,9 @@ def test_relative_links_lead_somewhere(document: Path) -> None:
     for link in ("".join(groups) for groups in _LINK.findall(without_blocks(document.read_text()))):
         if re.match(r"[a-z]+:", link):
             continue
-        path, _, anchor = link.partition("#")
+        path, _, fragment = link.partition("#")
         target = (document.parent / path).resolve() if path else document
-        if not target.exists() or (anchor and anchor not in anchors(target)):
+        if not target.exists() or (fragment and fragment not in anchors(target)):
             broken.append(link)
     assert broken == []
 

@@ -203,14 +203,18 @@ class MailProviderChoice(Settings):
     """Through whom the mails go."""
 
     mail_provider: MailProviderName = MailProviderName.SENDGRID
+    """The email provider: `sendgrid`, `resend` or `smtp` (docs/guides/providers.md#which-one)."""
 
 
 class CommonSettings(Settings):
     """The settings of every function."""
 
     google_cloud_project: str
+    """The project's id."""
     firestore_database: FirestoreDatabase = DEFAULT_DATABASE
+    """The id of the Firestore database (docs/guides/environments.md#several-environments)."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """`DEBUG`, `INFO`, `WARNING` or `ERROR`."""
 
 
 class IdentitySettings(Settings):
@@ -218,42 +222,54 @@ class IdentitySettings(Settings):
     issuer."""
 
     oidc_certs_url: str = "https://www.googleapis.com/oauth2/v3/certs"
+    """The address of the JSON web key set (RSA keys, RS256) of the issuer whose tokens the function accepts."""
     oidc_issuer: str = "https://accounts.google.com"
+    """The name of that issuer."""
 
 
 class SubscriptionSettings(Settings):
     """The defaults of a subscription's fields, the same for all that read the document."""
 
     default_cadence: DefaultCadence = Cadence.HOURLY
+    """The cadence of new users' subscriptions, and of those whose document names none; not `cron`."""
     default_kind: Kind
+    """The kind of new users' subscriptions, and of those whose document names none. `./deploy.sh` takes the only
+    kind that there is."""
 
 
 class EnrollmentSettings(Settings):
     """Whom the dispatcher enrolls. A first deployment must say it (deployment/enrollment.py)."""
 
     enroll: Enroll = Enroll.ALL
+    """Whom the dispatcher enrolls: `all`, `marked` or `none` (docs/guides/deployment.md#who-gets-reports). A
+    first deployment must set it."""
     enroll_at_once: int = Field(default=500, ge=1)
-    """How many new users a run enrolls at most. More than that are hardly sign-ups, and none of them is enrolled before
-    a person raises it: a collection that was there before, or ENROLL was widened."""
+    """A run that meets more new users than this enrolls none of them, and tells people."""
 
 
 class RestoreSettings(Settings):
     """What the functions must know of a restore of Firestore (functions.shared.records.delivery)."""
 
     restored_at: RestoredAt | None = None
-    """A time by which the pipeline before the restore had sent its last mail; None: Firestore was not restored."""
+    """After a restore of Firestore (docs/guides/recovery.md#what-a-restore-does): a time after the last email
+    before the restore, such as `2026-11-24T13:30:00Z`."""
 
 
 class RampSettings(Settings):
     """The ramp of a new domain, and what it takes to compute it."""
 
     report_queues: CommaSeparated = Field(min_length=1)
+    """The ids of the report queues, separated by commas."""
     ramp_start: date | None = None
-    """The first day of the ramp, in UTC; None: there is none."""
+    """The first day, in UTC, of the ramp of a new domain (docs/guides/deliverability.md#a-new-domain-the-ramp),
+    such as `2026-12-01`."""
     ramp_first_day: int = Field(default=DEFAULT_FIRST_DAY, ge=1, le=MOST_FIRST_DAY)
+    """How many reports the first day of the ramp allows."""
     ramp_growth: float = Field(default=DEFAULT_GROWTH, ge=GROWTHS[0], le=GROWTHS[1])
+    """The factor by which each day of the ramp allows more than the day before, from 1.01 to 10."""
     queue_rate: float | None = Field(default=None, gt=0, le=500)
-    """The rate of each report queue after the ramp, as queue.yaml has it."""
+    """`--max-dispatches-per-second` of `queue.yaml`: the rate of each report queue after the ramp. Required with
+    `RAMP_START`."""
 
     @model_validator(mode="after")
     def _full_rate(self) -> Self:
@@ -280,11 +296,17 @@ class BreakerSettings(Settings):
     sources of the limits."""
 
     complaint_alert_percent: Percent = Decimal("0.1")
+    """Complaints in percent of the emails delivered in seven days at which people get an alert; `off` or `0`:
+    never."""
     complaint_stop_percent: Percent = Decimal("0.3")
+    """The same at which all runs stop (docs/guides/deliverability.md#when-recipients-complain-the-breaker)."""
     bounce_alert_percent: Percent = Decimal(2)
+    """Permanent bounces in percent of the emails delivered or bounced in seven days at which people get an
+    alert; `off` or `0`: never."""
     bounce_stop_percent: Percent = Decimal(5)
+    """The same at which all runs stop."""
     breaker_least_mails: int = Field(default=1000, ge=1)
-    """How many mails there must be in the last days before a percentage counts."""
+    """The number of emails from which the percentages of complaints and bounces count."""
 
     @model_validator(mode="after")
     def _alerts_first(self) -> Self:
@@ -309,48 +331,70 @@ class DispatcherSettings(
     """The dispatcher's environment."""
 
     location: str
+    """The region of the queues and functions."""
     continuation_queue: str | None = None
-    """The queue by which the dispatcher hands the rest of a run to itself. It is a queue of its own, so that the rest
-    does not wait behind the reports. Default: the first report queue."""
+    """The id of the queue through which the dispatcher hands the rest of a run to itself, so that it does not
+    wait behind the reports. Without it, the first report queue."""
     worker_url: Url
+    """The worker's address: the target of tasks, and the audience of their tokens."""
     dispatcher_url: Url
+    """The dispatcher's address: the audience of Cloud Scheduler's token."""
     tasks_invoker: Address
+    """The service account in the tokens of tasks."""
     scheduler_invoker: Address
+    """The service account in the tokens of Cloud Scheduler."""
     dead_letter_topic: str
+    """The id of the topic of dead letters."""
     dispatch_time_limit: float = Field(default=1500, gt=0, le=1740)
-    """Seconds after which the dispatcher hands the rest of a run to itself: below the half hour that Cloud Scheduler
-    and Cloud Tasks wait for an answer. https://cloud.google.com/scheduler/docs/reference/rest/v1/projects.locations.jobs"""
+    """Seconds after which the dispatcher hands the rest of a run to a task that calls it again; at most 1740,
+    below the half hour that Cloud Scheduler and Cloud Tasks wait for an answer."""
     dispatch_shares: int = Field(default=1, ge=1, le=SHARDS)
-    """How many instances divide the shards of a run among themselves. docs/guides/size.md says when that pays."""
+    """How many instances share the work of a run, from 1 to 30 (docs/guides/size.md#side-by-side)."""
 
 
 class BrandSettings(Settings):
     """Whose the mails and the recipient's page are."""
 
     mail_from_name: str = "Reports"
+    """The sender's name."""
     brand_name: str = ""
-    """The product's, in the mail itself; the sender's name where it is not set."""
+    """The product's name in the emails (docs/guides/branding.md#your-brand). Without it, `MAIL_FROM_NAME`."""
     brand_logo_url: HttpsUrl | None = None
+    """The https address of the logo, which emails show 28 pixels high instead of the name."""
     brand_color: HexColor | None = None
+    """The color of the button, the links and the charts, such as `#2563eb`. Without it, blue."""
     brand_url: HttpsUrl | None = None
-    """Where the button of a mail leads."""
+    """The https address that the button and the name lead to. Without it, there is no button."""
 
 
 class MailSettings(BrandSettings, MailProviderChoice):
     """The settings that are the same for every mail."""
 
     mail_from: Address
+    """The sender's address, which you have verified at the email provider."""
     mail_reply_to: Address | None = None
+    """The address for replies. Without it, the sender."""
     mail_postal_address: str = ""
+    """The sender's postal address, at the end of every email."""
     mail_unsubscribe_group: int | None = Field(default=None, ge=1)
+    """With `sendgrid`, the id of an unsubscribe group: SendGrid keeps the list of unsubscribed recipients, and
+    adds the link and the headers."""
     mail_unsubscribe_url: Annotated[str, AfterValidator(_unsubscribe_url)] | None = None
+    """Instead of a group, your own https URL with `{user_id}` and `{token}` in it
+    (docs/guides/preferences.md#another-way-to-unsubscribe)."""
     mail_unsubscribe_key: Secret | None = Field(default=None, min_length=16, repr=False)
+    """The secret for making the tokens of `MAIL_UNSUBSCRIBE_URL`, 16 characters or more; required with it."""
     preferences_url: PageUrl | None = None
-    """Where the recipient's page is."""
+    """Instead of a group, where the recipient's page is (docs/guides/preferences.md): an https address, or one
+    of this machine. Preferences requires it."""
     preferences_key: TokenKeys = Field(default=[], repr=False)
+    """The keys of the links to the recipient's page, 32 characters or more each, the newest first, separated by
+    commas; required with `PREFERENCES_URL`."""
     mail_check_unsubscribed: bool = False
-    """Whether the provider is asked before each mail if a recipient unsubscribed: one or two calls more a report."""
+    """`true`: before each email, the worker asks SendGrid whether the recipient has unsubscribed, and if so
+    skips the report; one or two more calls a report."""
     mail_sandbox: bool = False
+    """`true`: no email reaches a recipient (docs/guides/providers.md#which-one)."""
 
     @model_validator(mode="after")
     def _unsubscribing(self) -> Self:
@@ -378,11 +422,18 @@ class WorkerSettings(CommonSettings, IdentitySettings, MailSettings, Subscriptio
     tasks_invoker: Address
     dead_letter_topic: str
     max_attempts: int = Field(ge=1)
+    """`--max-attempts` of `queue.yaml`: a report that fails on this attempt becomes a dead letter."""
     mail_allowed_domains: Domains = []
-    """The only domains that mails go to; none: to every one."""
+    """The only domains that emails go to, separated by commas, for a staging environment
+    (docs/guides/environments.md#several-environments); a subdomain is another domain. Reports to others are
+    skipped with the reason `domain-not-allowed`."""
     on_unknown_outcome: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER
+    """What happens to a report of unknown outcome: `dead-letter` (a person decides) or `resend` (the user may
+    get it twice)."""
     provider_pause: float = Field(default=5.0, ge=0, le=300)
-    """Seconds for which a worker sends nothing after the mail provider fails several times in a row; 0: no pause."""
+    """Seconds for which a worker sends nothing after the email provider failed five times in a row, doubled
+    after each failed trial up to 12 times as long; `0`: it never pauses
+    (docs/explanation/how-it-works.md#an-outage-of-the-provider)."""
 
 
 class DlqHandlerSettings(CommonSettings, IdentitySettings):
@@ -390,15 +441,23 @@ class DlqHandlerSettings(CommonSettings, IdentitySettings):
 
     location: str
     dlq_handler_url: Url
+    """The DLQ handler's address: the audience of the tokens with which Pub/Sub pushes."""
     events_invoker: Address
+    """The service account in the tokens with which Pub/Sub pushes."""
     slack_webhook_url: Url | None = Field(default=None, repr=False)
+    """An incoming webhook of Slack."""
     alert_urls: Urls = Field(default=[], repr=False)
+    """Other channels, as URLs of [Apprise](https://github.com/caronc/apprise), separated by commas or white
+    space (docs/guides/alerts.md#channels)."""
     kind_owners: Annotated[dict[Kind, str], BeforeValidator(_from_json)] = {}
-    """Who is told when reports of a kind fail, as JSON: an address, or the variable with a webhook, by kind."""
+    """Who gets an alert when the reports of a kind fail (docs/guides/alerts.md#owners-of-kinds), as JSON by
+    kind: an address, or the variable with a webhook. `./deploy.sh` and the local cloud set it from the kinds'
+    `needs.yaml`."""
     owner_mail_url: str | None = Field(default=None, repr=False)
-    """The mail server by which owners with an address are told: a URL of Apprise without `to`."""
+    """The mail server for owners with an address, as a URL of Apprise without `to`."""
     console_url: Url | None = None
-    """Where the web console is: alerts link to its pages."""
+    """The web console's address, to which alerts link. `./deploy.sh` sets it if `CONSOLE_OPERATORS` or
+    `CONSOLE_VIEWERS` is set."""
 
 
 class MailEventsSettings(CommonSettings, SubscriptionSettings, MailProviderChoice):

@@ -46,12 +46,19 @@ class ConsoleSettings(Settings):
     it works on; they are read as by each command."""
 
     port: int = Field(default=8080, ge=1, le=65535)
+    """Where it listens; Cloud Run sets it."""
     console_url: Annotated[str, AfterValidator(_origin)]
+    """Its address, `https://` and a name: it refuses every other `Host` or `Origin`."""
     console_audience: Annotated[str, AfterValidator(_audience)]
+    """The audience of Identity-Aware Proxy's assertions: `/projects/NUMBER/locations/REGION/services/SERVICE`."""
     console_operators: Annotated[list[str], BeforeValidator(_addresses)] = Field(default_factory=list)
+    """The addresses of those who may act, separated by commas."""
     console_key: Secret = Field(min_length=16, repr=False)
+    """A secret for the tokens of its forms, 16 characters or more."""
     iap_keys_url: str = KEYS_URL
+    """The address of Identity-Aware Proxy's JSON web key set (ES256)."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    """`DEBUG`, `INFO`, `WARNING` or `ERROR`."""
 
 
 def make_deployed(settings: ConsoleSettings) -> Starlette:

@@ -12,6 +12,7 @@ from tests.documents import (
     permissions,
     report_kit,
     report_lives,
+    settings,
 )
 from tests.documents.generated_parts import renew
 from tests.support import REPOSITORY
@@ -27,6 +28,7 @@ PAGES: Mapping[str, Mapping[str, Callable[[str], str]]] = {
     "reference/log-events.md": log_events.PARTS,
     "reference/metrics.md": metrics.PARTS,
     "reference/report-kit.md": report_kit.PARTS,
+    "reference/settings.md": settings.PARTS,
 }
 """By page, its parts and what makes each."""
 

@@ -16,7 +16,8 @@ class ResendSettings(Settings):
     """By what Resend's calls are verified."""
 
     resend_webhook_secret: CommaSeparated = Field(min_length=1, repr=False)
-    """The webhook's secrets, which begin with `whsec_`: one, or two while a secret is replaced."""
+    """The secret with which Resend signs its calls (docs/guides/mail-events.md#setting-it-up), `whsec_…`; two,
+    separated by a comma, while you replace it."""
 
 
 settings_class = ResendSettings

@@ -16,7 +16,8 @@ class SendGridSettings(Settings):
     """By what SendGrid's calls are verified."""
 
     sendgrid_webhook_key: CommaSeparated = Field(min_length=1)
-    """SendGrid's public keys: one, or two while a key is replaced."""
+    """The public key with which SendGrid signs its calls (docs/guides/mail-events.md#setting-it-up), as SendGrid
+    shows it; two, separated by a comma, while you replace it."""
 
 
 settings_class = SendGridSettings

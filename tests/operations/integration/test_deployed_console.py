@@ -152,14 +152,6 @@ def test_a_form_holds_when_another_instance_takes_it(
     assert answer.status_code == HTTPStatus.SEE_OTHER
 
 
-def test_every_variable_is_documented() -> None:
-    page = (REPOSITORY / "docs/reference/settings.md").read_text(encoding="utf-8")
-    table = page.partition("## Environment variables of the deployed console")[2].partition("\n## ")[0]
-    assert set(re.findall(r"^\| `([A-Z_]+)` \|", table, re.MULTILINE)) == {
-        name.upper() for name in ConsoleSettings.model_fields
-    }
-
-
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -1,6 +1,5 @@
 """Settings: those whose values are a matter of security, and that each is documented."""
 
-import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import get_args, get_type_hints
@@ -19,7 +18,6 @@ from functions.shared.settings import (
 )
 from functions.worker.destinations.email.sendgrid.settings import SendGridSettings
 from tests.function_settings import FUNCTION_SETTINGS
-from tests.support import REPOSITORY
 
 VARIABLES = {
     "GOOGLE_CLOUD_PROJECT": "p",
@@ -131,23 +129,6 @@ def test_owners_that_are_no_json_object_are_refused_in_one_line(
     monkeypatch.setenv("KIND_OWNERS", value)
     with pytest.raises(SystemExit, match=said):
         load_settings(DlqHandlerSettings)
-
-
-def test_every_variable_is_documented_with_the_functions_that_read_it() -> None:
-    page = (REPOSITORY / "docs/reference/settings.md").read_text(encoding="utf-8")
-    table = page.partition("## Environment variables of the functions")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| (`[A-Z].*?) \| (.*?) \|", table, re.MULTILINE)
-    documented = {name: readers for names, readers in rows for name in re.findall(r"`([A-Z_]+)`", names)}
-    read = {
-        function: {name.upper() for kind in kinds for name in kind.model_fields}
-        for function, kinds in FUNCTION_SETTINGS.items()
-    }
-    # The clients read these themselves.
-    emulators = {f"{name}_EMULATOR_HOST" for name in ("FIRESTORE", "FIRESTORE_REST", "PUBSUB", "CLOUD_TASKS")}
-    assert documented.keys() - emulators == set().union(*read.values())
-    for name in documented.keys() - emulators:
-        readers = set(FUNCTION_SETTINGS) if documented[name] == "all" else set(documented[name].split(", "))
-        assert readers == {function for function, names in read.items() if name in names}, name
 
 
 def test_no_key_is_shown_with_the_settings() -> None:

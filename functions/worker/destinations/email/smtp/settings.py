@@ -17,6 +17,8 @@ class SmtpSettings(Settings):
     """The mail server, with user and password."""
 
     smtp_url: Annotated[Secret, AfterValidator(_checked)] = Field(repr=False)
+    """The mail server with user and password (docs/guides/providers.md#smtp), such as
+    `smtps://user:password@mail.example.com:465`."""
 
     @property
     def server(self) -> MailServer:
