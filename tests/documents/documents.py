@@ -8,27 +8,36 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from functions.shared.records.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
 from functions.shared.records.delivery import Delivery, DeliveryState, SkipReason
 from functions.shared.records.delivery_attempt import MOST_ATTEMPTS
 from functions.shared.records.mail_event import MailRecord, MailStatus
 from functions.shared.records.run import RunAttempt, RunCounter, RunState, StoredRun
+from functions.shared.records.subscription import Subscription
 from functions.shared.records.system_alert import AlertKind, StoredSystemAlert
-from tests.documents.generated_parts import table
+from functions.shared.records.user import User
+from tests.documents.generated_parts import linked, table
 
 _ENUMS = (DeadLetterReason, DeadLetterState, DeliveryState, SkipReason, MailStatus, RunCounter, RunState, AlertKind)
 _TYPES = {
-    **dict.fromkeys(("str", *(enum.__name__ for enum in _ENUMS), "QueueCondition"), "string"),
+    **dict.fromkeys(("str", *(enum.__name__ for enum in _ENUMS), "QueueCondition", "ZoneInfo"), "string"),
+    **dict.fromkeys(("Cadence", "Covers", "CronLine", "PauseReason", "SendBetween", "WorkingDay"), "string"),
     "datetime": "timestamp",
     "int": "integer",
     "bool": "boolean",
-    "tuple": "list",
+    **dict.fromkeys(("tuple", "frozenset"), "list"),
     **dict.fromkeys(("Mapping", "StoredRequest", "StatisticsReading"), "map"),
 }
-_NAME = re.compile(r"(?<![`\w])(?!API\b|DLQ\b|JSON\b)[A-Z]{3,}(?:_[A-Z]+)*\b")
+_NAME = re.compile(r"(?<![`\w])(?!API\b|BCP\b|DLQ\b|IANA\b|JSON\b)[A-Z]{3,}(?:_[A-Z]+)*\b")
 """A member of an enumeration, or a setting."""
-_OF_NO_DOCUMENT = {"id", "problem", "version"}
+_WRITTEN_BY_THE_PIPELINE = frozenset(
+    {"user_id", "shard", "paused_at", "objections", "suppressed", "bounced_address", "resumed_at"}
+    | {"next_report_at", "reported_until", "settled_at"}
+)
+"""The fields of a subscription that are in the second table."""
+_OF_NO_DOCUMENT = {"id", "problem", "version", "days_off", "fields"}
 
 
 def _fields(kinds: Iterable[type[Any]], renamed: Mapping[str, str], left_out: frozenset[str], _part: str) -> str:
@@ -36,7 +45,7 @@ def _fields(kinds: Iterable[type[Any]], renamed: Mapping[str, str], left_out: fr
     for kind in kinds:
         meanings = _attributes(kind)
         rows += [
-            (f"`{renamed.get(name, name)}`", _type(str(annotation)), meanings[name])
+            (f"`{renamed.get(name, name)}`", _type(str(annotation)), meanings[name] + _default(kind, name))
             for name, annotation in inspect.get_annotations(kind).items()
             if name not in _OF_NO_DOCUMENT | left_out
         ]
@@ -46,6 +55,17 @@ def _fields(kinds: Iterable[type[Any]], renamed: Mapping[str, str], left_out: fr
 def _type(annotation: str) -> str:
     named = re.findall(r"\w+", annotation.replace("<class '", "").replace("datetime.datetime", "datetime"))
     return next(_TYPES[name] for name in named if name in _TYPES)
+
+
+def _default(kind: type[Any], name: str) -> str:
+    """The default of a field that an application writes."""
+    match getattr(kind, "_field_defaults", vars(kind)).get(name) if kind in {Subscription, User} else None:
+        case bool(value):
+            return f"; default `{str(value).lower()}`"
+        case int() | ZoneInfo() | str() as value if str(value):
+            return f"; default `{value}`"
+        case _:
+            return ""
 
 
 def _attributes(kind: type[Any]) -> dict[str, str]:
@@ -75,7 +95,7 @@ def _plain(text: str) -> str:
     text = text.replace("None", "absent").replace("MOST_ATTEMPTS", str(MOST_ATTEMPTS))
     members = {name: member.value for enum in _ENUMS for name, member in enum.__members__.items()}
     text = re.sub(_NAME, lambda match: f"`{members.get(match[0], match[0])}`", text)
-    return text.removesuffix(".") if text.count(". ") == 0 else text
+    return linked(text.removesuffix("."))
 
 
 def _of(*kinds: type[Any], renamed: Mapping[str, str] | None = None, left_out: frozenset[str] = frozenset()) -> Any:
@@ -83,6 +103,9 @@ def _of(*kinds: type[Any], renamed: Mapping[str, str] | None = None, left_out: f
 
 
 PARTS: dict[str, Any] = {
+    "users": _of(User),
+    "subscriptions": _of(Subscription, left_out=_WRITTEN_BY_THE_PIPELINE),
+    "subscriptions-written": _of(Subscription, left_out=frozenset(Subscription._fields) - _WRITTEN_BY_THE_PIPELINE),
     "deliveries": _of(Delivery),
     "delivery-states": partial(_members, DeliveryState),
     "skip-reasons": partial(_members, SkipReason),

@@ -6,7 +6,11 @@ A part stands between `<!-- made by make reference: NAME -->` and `<!-- end -->`
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from tests.documents.markdown import anchor
+from tests.support import REPOSITORY
+
 _PART = re.compile(r"(<!-- made by make reference: ([\w-]+) -->\n)(.*?)(<!-- end -->\n)", re.DOTALL)
+_PAGE = re.compile(r"docs/([\w/-]+\.md)(?:#([\w-]+))?")
 
 
 def renew(page: str, parts: Mapping[str, Callable[[str], str]]) -> str:
@@ -33,3 +37,17 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _cell(text: str) -> str:
     return re.sub(r"(?<!\\)\|", r"\\|", " ".join(text.split()))
+
+
+def linked(text: str) -> str:
+    """A text of the code with a link for each page that it names, for a page in a folder of docs/.
+
+    A link is called as the title or the heading is.
+    """
+
+    def link(match: re.Match[str]) -> str:
+        headings = re.findall(r"^#+ (.+)$", (REPOSITORY / "docs" / match[1]).read_text(encoding="utf-8"), re.MULTILINE)
+        called = next(each for each in headings if match[2] in {None, anchor(each)})
+        return f"[{called}](../{match[1]}{'#' + match[2] if match[2] else ''})"
+
+    return _PAGE.sub(link, text)

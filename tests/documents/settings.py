@@ -11,12 +11,8 @@ from typing import Any
 
 from functions.shared.settings import MailProviderName, Settings
 from operations.console.deployed import ConsoleSettings
-from tests.documents.generated_parts import table
-from tests.documents.markdown import anchor
+from tests.documents.generated_parts import linked, table
 from tests.function_settings import FUNCTION_SETTINGS
-from tests.support import REPOSITORY
-
-_PAGE = re.compile(r"docs/([\w/-]+\.md)(?:#([\w-]+))?")
 
 
 def functions(_part: str) -> str:
@@ -67,14 +63,7 @@ def _texts(body: list[ast.stmt]) -> Iterable[tuple[str, str]]:
     for field, text in pairwise(body):
         match field, text:
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(meaning))):
-                yield name, _PAGE.sub(_link, " ".join(meaning.split())).removesuffix(".")
-
-
-def _link(match: re.Match[str]) -> str:
-    """A link to a page, called as its title or its heading is."""
-    headings = re.findall(r"^#+ (.+)$", (REPOSITORY / "docs" / match[1]).read_text(encoding="utf-8"), re.MULTILINE)
-    called = next(each for each in headings if match[2] in {None, anchor(each)})
-    return f"[{called}](../{match[1]}{'#' + match[2] if match[2] else ''})"
+                yield name, linked(" ".join(meaning.split())).removesuffix(".")
 
 
 def _required(settings: type[Settings]) -> str:

@@ -140,42 +140,62 @@ class Subscription(NamedTuple):
     `problem` and `version`.
 
     Applications write to the collection, too. A field that is absent or malformed has the default.
+    docs/reference/documents.md has these sentences.
 
     Attributes:
         id: the document's id.
-        user_id: whose it is, from the document's path.
-        kind: which report.
-        cadence: how often.
-        shard: 0 to 29, the first field of the due index; None until the dispatcher has scheduled the subscription.
-        active: whether it is sent: only `false` in the document says no.
-        paused_because: why it is paused, or was paused last.
-        paused_at: when its pause began, until the mark has been moved past the pause (functions.shared.records.mark).
-        paused_until: until when, where it resumes by itself, or has resumed; its next due time is not before that.
-        hour: 0 to 23, in the recipient's own zone, like the three that follow.
-        minute: 0 to 59.
-        weekday: 1 (Monday) to 7 (Sunday).
-        day: 1 to 31.
-        working_day: the first or the last working day of a month, in place of `day`.
-        cron: the line, where the cadence is `cron`.
-        calendar: the name of the calendar that has its days off; None where it has none.
-        send_between: the hours of the recipient's day in which its reports come; None for all.
-        covers: which time a report covers; None for the default.
-        to: who gets the report; none for the user's own address.
-        cc: who gets a copy.
-        time_zone: replaces the user's.
-        locale: BCP 47; replaces the user's.
-        sandbox: whether the provider is to check the mails and deliver none, as for a test user.
-        options: what the kind is given.
-        skip_empty: whether no mail is sent where the kind has nothing to report.
-        objections: the addresses that mail bounces from, or whose owners want none, by their hashes
-            (functions.shared.records.address_hash), so that an address that changes is not among them. None where the
-            document says `null`: the application has written that all of them want emails again.
-        suppressed: addresses that object, as version 0.1.0 wrote them.
-        bounced_address: another one; empty where there is none.
-        resumed_at: when all addresses were to get emails again. What happened to emails before that keeps nothing back.
-        next_report_at: when the next report is due; None while the subscription is paused or not scheduled yet.
-        reported_until: the mark: the end of what its reports cover (functions.shared.records.mark).
-        settled_at: when a delivery of it became final last. Nobody has written it since if that is its version, too.
+        user_id: the user's id, so that queries over all subscriptions can name it. Not this field but the path says
+            whose subscription it is.
+        kind: which report: `activity`, `usage` or one of your own (docs/guides/python-reports.md); default:
+            DEFAULT_KIND.
+        cadence: `hourly`, `daily`, `weekly`, `biweekly` (docs/guides/subscriptions.md#every-second-week), `monthly`,
+            `quarterly` or `cron`; default: DEFAULT_CADENCE.
+        shard: 0 to 29, from a hash of the path: the first field of the index by which runs find what is due. Your
+            application writes only `null`: the next run schedules the subscription.
+        active: `false`: paused.
+        paused_because: why it is paused, or was paused last: `user`, `operator`, `user-inactive`, `bounced`,
+            `complained` or `unsubscribed`.
+        paused_at: when its pause began, until the mark has been moved past the pause.
+        paused_until: until when it is paused, if it resumes by itself.
+        hour: 0 to 23 in the recipient's own zone; hourly reports and `cron` do not use it.
+        minute: 0 to 59; `cron` does not use it. How often runs come limits how punctual a report can be
+            (docs/reference/settings.md#the-queue-and-the-job).
+        weekday: `monday` to `sunday`, or the day's number, from 1 for Monday to 7; only weekly and biweekly reports
+            use it.
+        day: 1 to 31; only monthly and quarterly reports use it, quarterly ones in January, April, July and October. If
+            a month has no such day, its last day.
+        working_day: `first` or `last`: the working day of the month
+            (docs/guides/subscriptions.md#working-days-and-days-off), in place of `day`.
+        cron: the five fields of a cron line, such as `0 8 * * 1-5`; only the cadence `cron` uses it, and requires it.
+            A line that names days of the month and of the week, such as `0 8 1-7 * 1`, is due on both: on the first to
+            the seventh, and on each Monday.
+        calendar: the name of the calendar (docs/reference/documents.md#calendars) that has its days off.
+        send_between: the hours of the recipient's day in which its reports come
+            (docs/guides/subscriptions.md#hours-of-the-day), such as `08:00-18:00`, or `22:00-06:00` across midnight.
+        covers: the period of a report: `calendar` or `since-last` (docs/guides/subscriptions.md#what-a-report-covers).
+        to: the addresses that the report goes to instead of the user's `email`: 1 to 20, none of them twice. Your
+            application must have verified them.
+        cc: up to 20 addresses that get a copy (docs/guides/subscriptions.md#several-recipients), none of them twice or
+            in `to`.
+        time_zone: the zone of this subscription, instead of the user's.
+        locale: the language of this subscription, instead of the user's.
+        sandbox: `true`: no email reaches a recipient, as for a test user.
+        options: what the kind is given, such as a threshold, a filter or a region.
+        skip_empty: `false`: the report comes even if there is nothing to report, and says so
+            (docs/guides/python-reports.md#nothing-to-report).
+        objections: who wants no emails (docs/guides/mail-events.md#what-it-causes), by the hash of the address:
+            `because` (`bounced`, `unsubscribed` or `complained`), `at` (when the latest event said so) and
+            `cleared_at` (when the recipient took everything before that back). Your application writes only `null`:
+            all of them want emails again (docs/guides/subscriptions.md#pause-and-resume).
+        suppressed: written by version 0.1.0: hashes of addresses that object, until a later change takes them over.
+        bounced_address: written by version 0.1.0: one more such hash.
+        resumed_at: when all of its addresses were to get emails again. What happened to emails before that keeps
+            nothing back.
+        next_report_at: when the next report is due; `null` while it is paused without an end. Your application may set
+            it, too.
+        reported_until: the mark, where the next report begins (docs/guides/subscriptions.md#every-moment-once).
+        settled_at: when a delivery of it became final last. After any later write the next report asks the deliveries
+            how far its reports came.
         days_off: of its calendar.
         problem: what is wrong with the document: each malformed field and what it must be; empty where nothing is.
         version: the update time of the document, set by the server; None where the caller does not know it.

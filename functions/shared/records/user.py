@@ -30,12 +30,14 @@ class User:
 
     Attributes:
         id: the document's id.
-        email: where reports go; empty where the document has no address.
-        name: what to call the user; empty where the application gave none.
-        active: whether the user gets reports at all: only `false` in the document says no.
-        time_zone: the user's own.
-        locale: BCP 47.
-        enrolled_at: when the dispatcher enrolled the user; None for a user who is new or has become active again.
+        email: where the user's reports go. Your application must have verified it
+            (docs/guides/python-reports.md#what-users-write).
+        name: the user's name, up to 60 characters; emails leave it out if it contains `://`, `www.` or `@`.
+        active: `false`: the user gets no reports. A string such as `"true"` is not `true`: the run's log names such
+            users, and they get no reports.
+        time_zone: a name of the IANA database, such as `Asia/Tokyo`.
+        locale: BCP 47, such as `en` or `ja`.
+        enrolled_at: when the dispatcher enrolled the user. Your application writes `null` for a new user.
         fields: the whole document, for the report.
         problem: what is wrong with the document: each malformed field and what it must be; empty where nothing is.
         version: the update time of the document, set by the server; None where the caller does not know it.
