@@ -8,7 +8,7 @@ at the subscription and the commit that settles it.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from functions.dispatcher.scheduling import new_place
 from functions.preferences import changes
@@ -62,6 +62,7 @@ def _calendar(name: str) -> DaysOff:
 
 
 DEFAULTS = SubscriptionDefaults("activity", Cadence.HOURLY, _calendar)
+Read = TypeVar("Read")
 TICK = timedelta(microseconds=7)
 HOUR = timedelta(hours=1)
 U, S = "u1", "default"
@@ -116,6 +117,8 @@ class World:
     """The due times of the deliveries whose email may be out."""
     sends: Callable[["World"], None] = lambda world: None
     """Called before an email is handed over."""
+    _read_before: dict[tuple[int, datetime], tuple[Mapping[str, Any], Any]] = field(default_factory=dict)
+    """What was read from fields, with these: no fields are changed where they stand, and many are read often."""
 
     # What is stored
 
@@ -127,7 +130,11 @@ class World:
     @property
     def subscription(self) -> Subscription:
         """The subscription as it is read."""
-        return Subscription.from_fields(U, S, self.document, DEFAULTS, version=self.version)
+        return self._kept(
+            self.document,
+            self.version,
+            lambda: Subscription.from_fields(U, S, self.document, DEFAULTS, version=self.version),
+        )
 
     @property
     def user(self) -> User:
@@ -146,7 +153,16 @@ class World:
         return sorted(filter(None, read), key=lambda each: each.due_at or self.now, reverse=True)
 
     def _read(self, name: str, fields: dict[str, Any], version: datetime) -> Delivery | None:
-        return Delivery.from_snapshot(FoundDocument(f"deliveries/{name}", fields, version))
+        return self._kept(
+            fields, version, lambda: Delivery.from_snapshot(FoundDocument(f"deliveries/{name}", fields, version))
+        )
+
+    def _kept(self, fields: Mapping[str, Any], version: datetime, read: Callable[[], Read]) -> Read:
+        key = (id(fields), version)
+        if key not in self._read_before:
+            self._read_before[key] = (fields, read())
+        found: Read = self._read_before[key][1]
+        return found
 
     def write(self, fields: Mapping[str, Any]) -> None:
         """Write fields of the subscription, if there are any."""
