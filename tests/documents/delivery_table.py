@@ -1,7 +1,9 @@
 """The states of a delivery in docs/explanation/how-it-works.md: the diagram, and the table of what can happen."""
 
+import inspect
 import re
 
+from functions.shared.records import delivery_table
 from functions.shared.records.delivery_table import TABLE
 from functions.shared.records.states import DeliveryState
 from tests.documents.generated_parts import table
@@ -28,6 +30,17 @@ def diagram(_part: str) -> str:
     return "\n".join(["```mermaid", "stateDiagram-v2", "    direction LR", *aliases, *arrows, "", *ends, "```"])
 
 
+def words(_part: str) -> str:
+    """The words on the arrows of the diagram, each with the first sentence about its event."""
+    events = {row.event for row in TABLE}
+    named = [each for each in vars(delivery_table).values() if isinstance(each, type) and each in events]
+    return table(("word", "what happens"), ((f"*{_words(each.__name__)}*", _first_sentence(each)) for each in named))
+
+
+def _first_sentence(event: type) -> str:
+    return " ".join(str(inspect.getdoc(event)).split()).partition(". ")[0]
+
+
 def rows(_part: str) -> str:
     """The rows of the table."""
     return table(
@@ -44,4 +57,4 @@ def rows(_part: str) -> str:
     )
 
 
-PARTS = {"delivery-diagram": diagram, "delivery-table": rows}
+PARTS = {"delivery-words": words, "delivery-diagram": diagram, "delivery-table": rows}

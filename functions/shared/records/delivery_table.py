@@ -67,7 +67,7 @@ class Rescued(NamedTuple):
 
 
 class Tried(NamedTuple):
-    """An attempt has failed that had claimed nothing.
+    """An attempt fails before it claims the delivery.
 
     Attributes:
         error: what went wrong.
@@ -125,8 +125,8 @@ class Refused(NamedTuple):
 
 
 class Unclear(NamedTuple):
-    """The owner got no clear answer to the mail. The claim stays: after the lease another attempt finds out whether the
-    mail was accepted.
+    """The owner got no clear answer to the email. The claim stays: after the lease another attempt finds out whether
+    the provider accepted it.
 
     Attributes:
         error: what the provider answered, if anything.
@@ -140,7 +140,7 @@ class Unclear(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """The provider has the mail.
+    """The provider has accepted the email.
 
     Attributes:
         message_id: the mail's id at the provider.
@@ -156,7 +156,8 @@ class Sent(NamedTuple):
 
 
 class Proven(NamedTuple):
-    """It turns out that the provider has accepted a mail whose outcome was unknown, or that is to be sent once more.
+    """It turns out that the provider has accepted an email that may not have been sent: its outcome was unknown, or a
+    replay is to send it again.
 
     Attributes:
         message_id: the mail's id at the provider; empty where that is not known.
@@ -173,7 +174,7 @@ class Proven(NamedTuple):
 
 
 class Skipped(NamedTuple):
-    """No mail is sent, and none will be.
+    """No email is sent, and none will be.
 
     Attributes:
         owner: the token of the process.
@@ -387,14 +388,14 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(Skipped, None, _SKIPPED, "No email is to be sent.", AttemptResult.SKIPPED),
     Row(Skipped, _P, _SKIPPED, "No email is to be sent any more.", AttemptResult.SKIPPED),
-    Row(Skipped, _S, _SKIPPED, "After the claim, it turns out that no mail is to be sent.", AttemptResult.SKIPPED),
-    Row(GivenUp, None, _G, "The first attempt is the last one, or nobody has tried for a day.", AttemptResult.DEAD),
+    Row(Skipped, _S, _SKIPPED, "After the claim, it turns out that no email is to be sent.", AttemptResult.SKIPPED),
+    Row(GivenUp, None, _G, "The first attempt is the last one, or no worker has tried for a day.", AttemptResult.DEAD),
     Row(GivenUp, _P, _G, "No further attempt is made.", AttemptResult.DEAD),
     Row(
         GivenUp,
         _S,
         _G,
-        "The provider refuses the email for good, or nobody knows whether it has it.",
+        "The provider refuses the email for good, or its outcome stays unknown.",
         AttemptResult.DEAD,
     ),
     Row(GivenUp, _G, _G, "Another process takes over what one has begun.", AttemptResult.DEAD),
