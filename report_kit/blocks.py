@@ -79,7 +79,7 @@ class LegendEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
-    """A picture of bars. Its labels are text of the mail, so that they are readable at any size and on any ground.
+    """A picture of bars. Its labels are text of the email, so that they are readable at any size and on any ground.
 
         >>> Chart(content_id="orders-chart", title="Orders", description="Most came at noon.", top="5", axis=[]).title
         'Orders'
@@ -152,7 +152,7 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Button:
-    """Where the mail leads.
+    """Where the email leads.
 
     Attributes:
         label: what it says.

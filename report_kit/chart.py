@@ -1,4 +1,4 @@
-"""A chart of bars as a mail shows it: a picture, and around it, as text, what it says."""
+"""A chart of bars as an email shows it: a picture, and around it, as text, what it says."""
 
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -43,13 +43,13 @@ def bar_chart(
         'orders-chart.png'
 
     Args:
-        content_id: of the picture, one for each chart of a mail.
+        content_id: of the picture, one for each chart of an email.
         values: how high the bars are; what is below zero has none.
         labels: how the bars are called; as many are shown as there is room for.
         title: above the chart.
         description: what there is to see, for those who do not see it: the finding, not the picture.
         write: makes text of a value.
-        language: of the mail. In one that is written from right to left time goes that way, too.
+        language: of the email. In one that is written from right to left time goes that way, too.
         color: of the bars: `request.brand.graphic_color`.
         expected_from: the first of the bars that are a forecast.
         limit: a height to mark by a line across.

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from functions.shared.mail.color import channels
 
 WIDTH, HEIGHT = 992, 320
-"""In pixels: twice the size at which a mail shows it, for screens that have two for one."""
+"""In pixels: twice the size at which an email shows it, for screens that have two for one."""
 
 BAR_COLOR = "#3b82f6"
 LIMIT_COLOR = "#d97706"

@@ -114,7 +114,7 @@ def goes_to(recipients: Sequence[Recipient], language: Language) -> str:
     """Who gets the report, since no header of a recipient's message says it; empty where that is one recipient alone.
 
     Args:
-        recipients: of the mail.
+        recipients: of the email.
         language: in which.
     """
     to: list[str] = []
@@ -148,7 +148,7 @@ def open_product(product: str, language: Language) -> str:
 
 
 def not_attached(files: Sequence[Attachment], language: Language) -> str:
-    """Which files are too large for the mail; empty where none is.
+    """Which files are too large for the email; empty where none is.
 
     Args:
         files: in the report's order.

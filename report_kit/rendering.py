@@ -63,11 +63,11 @@ def render(
             they include by `<mj-include>` or `{% include %}` is looked for there, then in `layout/`.
         values: what the templates name.
         language: of the report.
-        inert: makes what means something to a mail provider mean nothing, in each value that is no markup.
+        inert: makes what means something to an email provider mean nothing, in each value that is no markup.
 
     Returns:
         The HTML part and the text part. Lists in the values are cut where the HTML part would be too large to be shown
-        whole, and the mail says so.
+        whole, and the email says so.
 
     Raises:
         TemplateMistake: a template does not exist, is malformed, or names a value that there is none of.

@@ -26,7 +26,7 @@ class InlineImage:
 
 @dataclass(frozen=True, kw_only=True)
 class Attachment:
-    """A file that comes with the mail.
+    """A file that comes with the email.
 
         >>> Attachment(filename="orders.csv", content=b"Tea,12.50", media_type="text/csv").filename
         'orders.csv'
@@ -50,17 +50,17 @@ class Report:
         (PosixPath('templates'),)
 
     Attributes:
-        subject: of the mail, one line.
+        subject: of the email, one line.
         templates: the folder with `report.mjml`, the HTML part, and `report.txt`, the plain one, which reads well by
             itself; or several folders, of which the first that has a file counts.
         values: what the templates name.
         images: what the HTML part shows by `cid:`.
-        attachments: the files that come with the mail.
+        attachments: the files that come with the email.
         url: where the button leads, https; empty: into the product, where the brand has a URL.
 
     Raises:
         PermanentError: a field is of another type. It would fail later, at the worst between claiming the delivery and
-            sending the mail.
+            sending the email.
     """
 
     subject: str
@@ -88,7 +88,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Skip:
-    """There is nothing to report, so no mail is sent. The delivery is `skipped`, and the next report covers the time
+    """There is nothing to report, so no email is sent. The delivery is `skipped`, and the next report covers the time
     after this one's.
 
         >>> Skip("no orders").why

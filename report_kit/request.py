@@ -38,7 +38,7 @@ class ReportRequest:
         data: the user's own data.
         database: whose client `firestore` returns; None where there is no Firestore, as for a sample.
         settings: what `setting` returns, by name.
-        brand: whose mail it is, such as for the color of a chart.
+        brand: whose email it is, such as for the color of a chart.
     """
 
     user: User

@@ -138,7 +138,7 @@ TokenKeys = Annotated[
 DefaultCadence = Annotated[Cadence, AfterValidator(_default_cadence)]
 
 HttpsUrl = Annotated[str, AfterValidator(https_url)]
-"""What a mail shows or links to."""
+"""What an email shows or links to."""
 
 HexColor = Annotated[str, AfterValidator(hex_color)]
 
@@ -175,7 +175,7 @@ class OnUnknownOutcome(StrEnum):
 
 
 class MailProviderName(StrEnum):
-    """Through whom the mails go. Each has a folder of this name in every function that speaks to it."""
+    """Through whom the emails go. Each has a folder of this name in every function that speaks to it."""
 
     SENDGRID = "sendgrid"
     RESEND = "resend"
@@ -200,7 +200,7 @@ class Settings(BaseModel):
 
 
 class MailProviderChoice(Settings):
-    """Through whom the mails go."""
+    """Through whom the emails go."""
 
     mail_provider: MailProviderName = MailProviderName.SENDGRID
     """The email provider: `sendgrid`, `resend` or `smtp` (docs/guides/providers.md#which-one)."""
@@ -353,7 +353,7 @@ class DispatcherSettings(
 
 
 class BrandSettings(Settings):
-    """Whose the mails and the recipient's page are."""
+    """Whose the emails and the recipient's page are."""
 
     mail_from_name: str = "Reports"
     """The sender's name."""
@@ -368,7 +368,7 @@ class BrandSettings(Settings):
 
 
 class MailSettings(BrandSettings, MailProviderChoice):
-    """The settings that are the same for every mail."""
+    """The settings that are the same for every email."""
 
     mail_from: Address
     """The sender's address, which you have verified at the email provider."""
@@ -461,7 +461,7 @@ class DlqHandlerSettings(CommonSettings, IdentitySettings):
 
 
 class MailEventsSettings(CommonSettings, SubscriptionSettings, MailProviderChoice):
-    """The environment of the function that takes the mail provider's events."""
+    """The environment of the function that takes the email provider's events."""
 
     dead_letter_topic: str
 

@@ -11,7 +11,7 @@ from report_kit.blocks import Chart, Headline
 
 @dataclass(frozen=True, kw_only=True)
 class DataTable:
-    """Rows of values. The table of a mail has texts instead.
+    """Rows of values. The table of an email has texts instead.
 
         >>> DataTable(title="Orders", columns=[Column("Product")], rows=[["Tea"], ["Cocoa"]]).title
         'Orders'

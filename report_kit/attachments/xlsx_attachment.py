@@ -37,7 +37,7 @@ _FIRST_YEAR = 1900
 
 _CREATED = datetime(1980, 1, 1)  # noqa: DTZ001  XlsxWriter takes it as UTC
 """When the workbook says that it was made, which is what XlsxWriter gives the parts in the ZIP file: the same rows make
-the same bytes, so that a mail provider can know a repeated request by them."""
+the same bytes, so that an email provider can know a repeated request by them."""
 
 _NARROWEST, _WIDEST = 9, 60
 _MEASURED_ROWS = 500

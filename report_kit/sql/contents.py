@@ -252,8 +252,8 @@ class ContentsWriter:
         return [self._code(how)] * len(rows.rows)
 
     def _read_table(self, table: Table) -> tuple[blocks.Table | None, list[Column], list[Sequence[Cell]]]:
-        """The table as the mail shows it, and as files have it: there, amounts of several currencies are numbers beside
-        a column with the currency of each."""
+        """The table as the email shows it, and as files have it: there, amounts of several currencies are numbers
+        beside a column with the currency of each."""
         rows = self._results.rows(table.query)
         if not rows.rows:
             return None, [], []

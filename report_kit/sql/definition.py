@@ -300,7 +300,7 @@ class Table:
 
     Attributes:
         query: the query's name.
-        rows: how many of them the mail shows. Attached files have all.
+        rows: how many of them the email shows. Attached files have all.
     """
 
     title: Text

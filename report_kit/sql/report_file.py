@@ -48,7 +48,7 @@ MOST_ROWS = 10_000
 MOST_FIGURES = 6
 MOST_COLUMNS = 8
 SHOWN_ROWS, MOST_SHOWN_ROWS = 20, 50
-"""Rows of the table in the mail: more would make it too large for Gmail, which cuts mails at 102 kB."""
+"""Rows of the table in the email: more would make it too large for Gmail, which cuts emails at 102 kB."""
 
 PLURALS = ("zero", "one", "two", "few", "many", "other")
 """https://cldr.unicode.org/index/cldr-spec/plural-rules"""

@@ -63,7 +63,7 @@ _WHY = {
         "datastore.user": "reads users, their subscriptions and their data, moves and pauses subscriptions; delivery "
         "records; reads mail events",
         "pubsub.publisher": "dead letters",
-        "secretmanager.secretAccessor": "that of the mail provider, the keys of links, and the secrets that kinds of "
+        "secretmanager.secretAccessor": "that of the email provider, the keys of links, and the secrets that kinds of "
         "report need",
     },
     "dlq-handler": {
@@ -71,7 +71,7 @@ _WHY = {
         "secretmanager.secretAccessor": "the channels, and the secrets that are owners of kinds",
     },
     "mail-events": {
-        "datastore.user": "keeps what the mail provider says about mails, settles deliveries and dead letters, and "
+        "datastore.user": "keeps what the email provider says about emails, settles deliveries and dead letters, and "
         "pauses subscriptions",
         "pubsub.publisher": "tells people through the DLQ handler",
         "secretmanager.secretAccessor": "with Resend, which signs with it",
@@ -98,9 +98,9 @@ _WHY = {
         "cloudtasks.queueAdmin": "with operators: pause and set the queue",
         "iam.serviceAccountUser": "with operators: the token of the tasks that they make",
         "run.viewer": "the settings that they run with, such as the sender",
-        "secretmanager.secretAccessor": "the tokens of the forms; with operators, a test mail",
+        "secretmanager.secretAccessor": "the tokens of the forms; with operators, a test email",
     },
-    "allUsers": {"run.invoker": "the mail provider calls the one, recipients and mailbox providers the other"},
+    "allUsers": {"run.invoker": "the email provider calls the one, recipients and mailbox providers the other"},
     "group:images": {
         "artifactregistry.reader": "deploys the images to another environment",
         "run.viewer": "sees which ones",

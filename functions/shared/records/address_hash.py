@@ -1,4 +1,4 @@
-"""A name for an e-mail address where the address itself must not stand."""
+"""A name for an email address where the address itself must not stand."""
 
 import hashlib
 
@@ -6,12 +6,12 @@ HASH_CHARACTERS = 16
 
 
 def address_hash(address: str) -> str:
-    """16 hexadecimal characters, the same for an address however its capitals are written, as for mail providers.
+    """16 hexadecimal characters, the same for an address however its capitals are written, as for email providers.
 
     It keeps addresses out of documents that people look at. It is no secret: who knows an address can compute it.
 
     Args:
-        address: an e-mail address; white space around it does not count.
+        address: an email address; white space around it does not count.
     """
     digest = hashlib.sha256(address.strip().casefold().encode("utf-8", "replace")).hexdigest()
     return digest[:HASH_CHARACTERS]

@@ -39,9 +39,9 @@ class SkipReason(StrEnum):
     PAUSED = "paused"
     """Its subscription is paused."""
     UNSUBSCRIBED = "unsubscribed"
-    """The mail provider says that the recipient has unsubscribed."""
+    """The email provider says that the recipient has unsubscribed."""
     SUPPRESSED = "suppressed"
-    """Mail to each of its recipients bounces or is unwanted."""
+    """Email to each of its recipients bounces or is unwanted."""
     COVERED = "covered"
     """Another report of its subscription covers its time, or will: the one that the subscription is due for."""
     NOTHING_TO_REPORT = "nothing-to-report"
@@ -115,9 +115,9 @@ class Delivery(NamedTuple):
         last_error: what the latest failed attempt, or the dead letter, says.
         failed_at: when it was given up.
         letter_id: the id of its dead letter, if that is not the delivery's.
-        provider: the mail provider of the worker that claimed it last, as MAIL_PROVIDER names it.
-        message_id: the mail's id at the provider.
-        request: if the provider has idempotency keys, the exact requests of its mail, until it is final.
+        provider: the email provider of the worker that claimed it last, as MAIL_PROVIDER names it.
+        message_id: the email's id at the provider.
+        request: if the provider has idempotency keys, the exact requests of its email, until it is final.
         may_have_been_sent: whether an attempt of it may have been accepted, whatever a later one ended in. Only an
             event, the provider's records or a person settle that.
         by_hand: whether an operator has put it back after it was dead, and counted: no other report covers its time.
@@ -219,7 +219,7 @@ class Delivery(NamedTuple):
 
     @property
     def is_in_doubt(self) -> bool:
-        """Whether its mail may have been accepted: an attempt got no clear answer, or ended while it was sending."""
+        """Whether its email may have been accepted: an attempt got no clear answer, or ended while it was sending."""
         return self.state is not DeliveryState.SENT and (self.may_have_been_sent or self.state is DeliveryState.SENDING)
 
     def is_claimed(self, now: datetime) -> bool:

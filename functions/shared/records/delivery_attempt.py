@@ -30,11 +30,11 @@ class AttemptResult(StrEnum):
     FAILED = "failed"
     """Nothing was sent. The queue calls again."""
     UNCLEAR = "unclear"
-    """The worker does not know whether the mail was accepted."""
+    """The worker does not know whether the email was accepted."""
     SENT = "sent"
-    """The provider accepted the mail."""
+    """The provider accepted the email."""
     SETTLED = "settled"
-    """It came to light that the provider had accepted the mail of an earlier attempt. Without a number: a mail event
+    """It came to light that the provider had accepted the email of an earlier attempt. Without a number: a mail event
     said so."""
     SKIPPED = "skipped"
     """No mail was to be sent."""

@@ -87,7 +87,7 @@ class Claimed(NamedTuple):
         owner: a token that no other process has.
         lease_expires_at: until when.
         provider: through whom it sends.
-        request: the exact requests of its mail, where the delivery is to keep them and does not yet.
+        request: the exact requests of its email, where the delivery is to keep them and does not yet.
     """
 
     owner: str
@@ -143,7 +143,7 @@ class Sent(NamedTuple):
     """The provider has accepted the email.
 
     Attributes:
-        message_id: the mail's id at the provider.
+        message_id: the email's id at the provider.
         owner: who has found that out.
     """
 
@@ -160,7 +160,7 @@ class Proven(NamedTuple):
     replay is to send it again.
 
     Attributes:
-        message_id: the mail's id at the provider; empty where that is not known.
+        message_id: the email's id at the provider; empty where that is not known.
         owner: who has found that out: MAIL_EVENT, or a worker.
     """
 

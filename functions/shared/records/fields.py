@@ -91,7 +91,7 @@ def _timestamp(value: Any) -> datetime:
 
 
 MailAddress = Annotated[str, AfterValidator(_address)]
-"""An e-mail address, without the white space around it."""
+"""An email address, without the white space around it."""
 
 TimeZone = Annotated[ZoneInfo, BeforeValidator(_time_zone)]
 """A zone of the IANA database, from its name."""

@@ -1,4 +1,4 @@
-"""The breaker's record, in `mail_breaker/state`: whether it has stopped the runs, and what became of the mails.
+"""The breaker's record, in `mail_breaker/state`: whether it has stopped the runs, and what became of the emails.
 
 The dispatcher's runs write it, and `reports resume-sending` lets the runs go on. docs/guides/deliverability.md says
 when the breaker stops them. All of it is pure: the callers hold the Firestore client.
@@ -19,12 +19,12 @@ BREAKER_STATE = "state"
 
 
 class MailFigures(NamedTuple):
-    """What became of the mails of a day, or of several days.
+    """What became of the emails of a day, or of several days.
 
     Attributes:
-        delivered: mails that the recipients' servers took.
-        complaints: mails that recipients marked as spam.
-        bounces: mails that the recipients' servers refused for good.
+        delivered: emails that the recipients' servers took.
+        complaints: emails that recipients marked as spam.
+        bounces: emails that the recipients' servers refused for good.
     """
 
     delivered: int = 0
@@ -47,17 +47,17 @@ class MailFigures(NamedTuple):
 
     @property
     def attempted(self) -> int:
-        """Mails that a server has taken or refused for good."""
+        """Emails that a server has taken or refused for good."""
         return self.delivered + self.bounces
 
     @property
     def complaint_percent(self) -> Decimal:
-        """Complaints, as a percentage of the mails that were delivered."""
+        """Complaints, as a percentage of the emails that were delivered."""
         return Decimal(100 * self.complaints) / max(1, self.delivered)
 
     @property
     def bounce_percent(self) -> Decimal:
-        """Bounces, as a percentage of the mails that were delivered or bounced."""
+        """Bounces, as a percentage of the emails that were delivered or bounced."""
         return Decimal(100 * self.bounces) / max(1, self.attempted)
 
     def to_fields(self) -> dict[str, int]:
@@ -66,10 +66,10 @@ class MailFigures(NamedTuple):
 
 
 class StatisticsReading(NamedTuple):
-    """What a run learned from the mail provider's statistics: `statistics` in the run's document.
+    """What a run learned from the email provider's statistics: `statistics` in the run's document.
 
     Attributes:
-        figures: what became of the mails, as far as the breaker counts it; None where there are no figures.
+        figures: what became of the emails, as far as the breaker counts it; None where there are no figures.
         unavailable: why there are none.
     """
 
@@ -96,7 +96,7 @@ class BreakerState(NamedTuple):
     Attributes:
         stopped_at: the time of the run that the breaker stopped first; None while runs send.
         because: why it stopped the runs, in words, with the numbers.
-        figures: what became of the mails, as far as the breaker counts it; None where no run has read it.
+        figures: what became of the emails, as far as the breaker counts it; None where no run has read it.
         read_at: the time of the run that read the figures.
         told: when people last got each alert of the breaker, by its kind.
         resumed_at: when a person last let the runs go on.

@@ -1,4 +1,4 @@
-"""What the mail provider reports about the mails of a delivery, in `mail_events/{delivery_id}`.
+"""What the email provider reports about the emails of a delivery, in `mail_events/{delivery_id}`.
 
 Providers repeat their reports, send them in any order, and send some a day late. So reports are folded into the record
 in a way that has one result for a set of reports, no matter how often, in which order and in which portions they come:
@@ -24,7 +24,7 @@ MAIL_EVENT_RETENTION = timedelta(days=90)
 
 
 class MailStatus(StrEnum):
-    """What became of a mail: `status` in the document. Each outranks those above it: the one that says more is shown,
+    """What became of an email: `status` in the document. Each outranks those above it: the one that says more is shown,
     whichever came last."""
 
     RESUBSCRIBED = "resubscribed"
@@ -42,20 +42,20 @@ class MailStatus(StrEnum):
     BOUNCED = "bounced"
     """The recipient's server refused it for good: there is no such mailbox."""
     UNSUBSCRIBED = "unsubscribed"
-    """The recipient wants no more of such mails."""
+    """The recipient wants no more of such emails."""
     COMPLAINED = "complained"
     """The recipient has marked it as spam."""
 
 
 _RANKS = {status: rank for rank, status in enumerate(MailStatus)}
 _UNDELIVERED = frozenset({MailStatus.BLOCKED, MailStatus.DROPPED, MailStatus.BOUNCED})
-"""A recipient's mail that reached one of these does not arrive."""
+"""A recipient's email that reached one of these does not arrive."""
 _LATEST = frozenset({MailStatus.UNSUBSCRIBED, MailStatus.RESUBSCRIBED})
 """A recipient may go back and forth between these, so that the latest moment counts; else the first."""
 
 
 class Sighting(NamedTuple):
-    """When a recipient's mail reached a status, and what the provider says about it."""
+    """When a recipient's email reached a status, and what the provider says about it."""
 
     at: datetime
     reason: str = ""
@@ -66,14 +66,14 @@ class MailEvent(NamedTuple):
     """One report of a provider, in words that hold for all providers.
 
     Attributes:
-        delivery_id: of the delivery that the mail is of.
+        delivery_id: of the delivery that the email is of.
         recipient: the hash of the recipient's address (functions.shared.records.address_hash).
         status: what happened.
         at: when it happened, in UTC.
         reason: the provider's or the server's own words, without addresses.
         classification: the provider's own, such as `Invalid Address`.
-        message_id: the mail's id at the provider; empty where the provider does not say.
-        pauses: why no further mail is to go to the address; None where further mails may.
+        message_id: the email's id at the provider; empty where the provider does not say.
+        pauses: why no further email is to go to the address; None where further emails may.
     """
 
     delivery_id: str
@@ -103,8 +103,8 @@ class MailRecord(NamedTuple):
         id: the document's id, the delivery's.
         user_id: whose report it is.
         subscription_id: which subscription's.
-        recipients: what is known of each recipient's mail, by the hash of the address.
-        message_id: the mail's id at the provider, of several recipients' mails the first in alphabetical order; empty
+        recipients: what is known of each recipient's email, by the hash of the address.
+        message_id: the email's id at the provider, of several recipients' emails the first in alphabetical order; empty
             where the provider does not say.
         unfinished: whether the delivery was not yet final when the record was written, and so is to be read again.
         version: the update time of the document; None where there is no document yet.
@@ -138,23 +138,23 @@ class MailRecord(NamedTuple):
 
     @property
     def status(self) -> MailStatus | None:
-        """What became of the mails: of several recipients', the one that says most. None where nothing is known."""
+        """What became of the emails: of several recipients', the one that says most. None where nothing is known."""
         return max(filter(None, map(status_of, self.recipients.values())), key=_RANKS.__getitem__, default=None)
 
     @property
     def proves_acceptance(self) -> bool:
-        """Whether it shows that the provider accepted a mail of the delivery, as each event does. A document without
+        """Whether it shows that the provider accepted an email of the delivery, as each event does. A document without
         an event, which another tool has made, shows nothing."""
         return self.status is not None
 
     @property
     def statuses(self) -> dict[str, MailStatus]:
-        """What became of each recipient's mail."""
+        """What became of each recipient's email."""
         return {recipient: status for recipient, each in self.recipients.items() if (status := status_of(each))}
 
     @property
     def shown(self) -> Sighting | None:
-        """When the mails reached their status, and why; of several recipients in it, the first."""
+        """When the emails reached their status, and why; of several recipients in it, the first."""
         status = self.status
         in_it = [each[status] for each in self.recipients.values() if status and status_of(each) is status]
         return min(in_it, default=None)
@@ -170,7 +170,7 @@ class MailRecord(NamedTuple):
 
     @property
     def undelivered_at(self) -> datetime | None:
-        """When it turned out first that a recipient's mail does not arrive; None where nothing says so."""
+        """When it turned out first that a recipient's email does not arrive; None where nothing says so."""
         return min((at for status, at in self.first_at.items() if status in _UNDELIVERED), default=None)
 
     @property
@@ -237,7 +237,7 @@ class MailRecord(NamedTuple):
 
 
 def status_of(sightings: Sightings) -> MailStatus | None:
-    """What became of one recipient's mail; None where nothing is known."""
+    """What became of one recipient's email; None where nothing is known."""
     found = set(sightings)
     if found >= _LATEST and sightings[MailStatus.RESUBSCRIBED].at >= sightings[MailStatus.UNSUBSCRIBED].at:
         found.remove(MailStatus.UNSUBSCRIBED)

@@ -35,7 +35,7 @@ class Others(NamedTuple):
     Attributes:
         reported_until: the latest end of their periods, of those that are final; None where there is none.
         dues: the due times of the final ones.
-        unsettled: the periods of those whose mail may be out, or whose dead letter is. None for a period that is not
+        unsettled: the periods of those whose email may be out, or whose dead letter is. None for a period that is not
             known.
     """
 

@@ -1,6 +1,6 @@
 """Which addresses object to a subscription's reports, and who takes that back. Pure.
 
-An objection belongs to one address of one subscription, beside pauses: an event of the mail provider sets it whatever
+An objection belongs to one address of one subscription, beside pauses: an event of the email provider sets it whatever
 else is so, and only a person takes it away, for that address or for all. A pause, its end, a list that changes or a
 user who is active again touch none. A new address has none, since each is kept by the address's hash.
 """

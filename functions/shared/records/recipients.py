@@ -35,7 +35,7 @@ class Recipient(NamedTuple):
 
 def recipients(subscription: Subscription, user: User | None) -> list[Recipient]:
     """Everybody whom a subscription's reports are meant for, those that object among them: each address once, without
-    regard to capitals, as mail providers compare them. Of two lists that have it the first one counts.
+    regard to capitals, as email providers compare them. Of two lists that have it the first one counts.
 
     Args:
         subscription: which has the lists.

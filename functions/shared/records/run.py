@@ -220,7 +220,7 @@ class StoredRun(NamedTuple):
         queues: what kept the queues from working; None if they worked.
         sweeps: the last sweeps, by the stages of a run that make them: `scheduling`, `enrollment` and
             `address_changes`. Each run carries them on.
-        statistics: what it learned from the mail provider's statistics; None where it did not ask.
+        statistics: what it learned from the email provider's statistics; None where it did not ask.
         stopped_because: why the breaker has stopped it; empty if it has not.
     """
 

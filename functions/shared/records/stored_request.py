@@ -1,6 +1,6 @@
-"""The exact requests of a mail, kept in its delivery until that is final, so that a retry sends the same bytes. Pure.
+"""The exact requests of an email, kept in its delivery until that is final, so that a retry sends the same bytes. Pure.
 
-Only where the mail provider has idempotency keys: it takes a request once, however often it gets it with the same key
+Only where the email provider has idempotency keys: it takes a request once, however often it gets it with the same key
 and the same bytes. A report that is built again may differ, and so may one that another version of the code builds.
 Therefore the claim stores the bytes before the first request is made.
 """
@@ -39,7 +39,7 @@ class KeptRequest(NamedTuple):
 
 
 class StoredRequest(NamedTuple):
-    """The requests of a mail as its delivery keeps them.
+    """The requests of an email as its delivery keeps them.
 
     Attributes:
         provider: whose they are, as MAIL_PROVIDER names it.
@@ -60,7 +60,7 @@ class StoredRequest(NamedTuple):
         """Keep requests.
 
         Args:
-            requests: of one mail, in the order of their numbers.
+            requests: of one email, in the order of their numbers.
             provider: whose they are.
             key: the idempotency key.
             made_at: when the first of them is made, in UTC.
@@ -117,11 +117,11 @@ class StoredRequest(NamedTuple):
 
 
 def request_key(delivery_id: str, *, task: str, attempt: int) -> str:
-    """The idempotency key of a mail's requests: another one for each mail that is wanted.
+    """The idempotency key of an email's requests: another one for each email that is wanted.
 
     Args:
         delivery_id: the delivery's.
-        task: the id of the latest task that an operator made; empty where none did. A replay is a mail of its own.
+        task: the id of the latest task that an operator made; empty where none did. A replay is an email of its own.
         attempt: how often a worker had claimed the delivery since. Where the provider had refused the requests before,
             those that are made now may have other bytes.
 
