@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from functions.mail_events.address_events import fields_for_event
-from functions.preferences.changes import Stored, gets_copies, without_address
+from functions.preferences.changes import gets_copies, without_address
 from functions.shared.records.address_hash import address_hash
 from functions.shared.records.ids import delivery_id, run_id
 from functions.shared.records.mail_event import MailEvent, MailStatus
+from functions.shared.records.recipient_pauses import Stored
 from functions.shared.records.recipients import RecipientRole, recipients
 from functions.shared.records.report_task import ReportTask
 from functions.shared.records.subscription import ADDRESS_LISTS, PauseReason, Subscription, SubscriptionDefaults

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import jinja2
 
-from functions.preferences.changes import LONGEST_PAUSE, PauseFor, gets_copies, is_stopped, may_resume
+from functions.preferences.changes import PauseFor, gets_copies
 from functions.preferences.kinds import offered_times, title_of
 from functions.preferences.store import Account
 from functions.preferences.texts import cadence_name, labels, pause_name, state_of, working_day_name
@@ -20,6 +20,7 @@ from functions.shared.mail.brand import Brand
 from functions.shared.mail.language import Catalogs, Language
 from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
 from functions.shared.project_files import own_catalogs
+from functions.shared.records.recipient_pauses import LONGEST_PAUSE, is_stopped, may_resume
 from functions.shared.records.subscription import Subscription
 from functions.shared.records.user import User
 from functions.shared.times.schedule import Cadence, WorkingDay

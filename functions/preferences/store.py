@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from functions.preferences.changes import Stored
 from functions.preferences.undo import Change, before_change
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.errors import ChangedMeanwhile
 from functions.shared.firestore.query import Query
 from functions.shared.firestore.subscription_documents import StoredSubscription, SubscriptionDocuments
 from functions.shared.firestore.write import update
+from functions.shared.records.recipient_pauses import Stored
 from functions.shared.records.subscription import (
     Subscription,
     SubscriptionDefaults,

@@ -4,8 +4,9 @@ from datetime import date, datetime
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
-from functions.preferences.changes import PauseFor, may_resume
+from functions.preferences.changes import PauseFor
 from functions.shared.mail.language import Language
+from functions.shared.records.recipient_pauses import may_resume
 from functions.shared.records.subscription import PauseReason, Subscription
 from functions.shared.times.schedule import Cadence, WorkingDay
 

@@ -7,16 +7,7 @@ from typing import Any
 
 import structlog
 
-from functions.preferences.changes import (
-    InvalidWish,
-    Stored,
-    chosen,
-    pause_end,
-    paused,
-    resumed,
-    stopped,
-    without_address,
-)
+from functions.preferences.changes import InvalidWish, chosen, pause_end, without_address
 from functions.preferences.kinds import offered_times
 from functions.preferences.page import Message
 from functions.preferences.store import Decide, PreferencesStore
@@ -24,6 +15,7 @@ from functions.preferences.texts import state_of
 from functions.preferences.undo import OFFERED_FOR, Change, Undo
 from functions.shared.mail.language import Language
 from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
+from functions.shared.records.recipient_pauses import Stored, paused, resumed, stopped
 from functions.shared.records.subscription import SubscriptionDefaults
 
 _logger = structlog.get_logger()

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 
 from functions.preferences import changes
 from functions.shared.firestore.unknown_outcome import is_settled_by_event
+from functions.shared.records import recipient_pauses
 from functions.shared.records.delivery import DeliveryState
 from functions.shared.records.delivery_table import Proven
 from functions.shared.records.mark import paused_fields
+from functions.shared.records.recipient_pauses import Stored
 from functions.shared.records.subscription import PauseReason
 from tests.moments.oracle import Interval, Pause, Promise, first_due, last_due, mistakes, without
 from tests.moments.world import DEFAULTS, HOUR, Task, World
@@ -315,7 +317,7 @@ def _event(play: Play) -> None:
             play.world.happens(Task(each.due_at, play.world.now), Proven("m"))
 
 
-def _page(decide: Callable[[Play], Callable[[changes.Stored], Mapping[str, Any]]]) -> Callable[[Play], bool]:
+def _page(decide: Callable[[Play], Callable[[Stored], Mapping[str, Any]]]) -> Callable[[Play], bool]:
     def carry_out(play: Play) -> bool:
         return play.world.change(decide(play))
 
@@ -375,24 +377,24 @@ def _pauses_until(units: int) -> Callable[[Play], None]:
 def _page_pauses(play: Play) -> None:
     world = play.world
     until = changes.pause_end(
-        changes.Stored(user=world.user, subscription=world.subscription, document=world.document),
+        Stored(user=world.user, subscription=world.subscription, document=world.document),
         {"for": "week"},
         now=world.now,
     )
-    if world.change(lambda stored: changes.paused(stored, until, now=world.now)):
+    if world.change(lambda stored: recipient_pauses.paused(stored, until, now=world.now)):
         play.begins_pause(until)
 
 
 def _page_resumes(play: Play) -> None:
     world = play.world
-    if world.change(lambda stored: changes.resumed(stored, now=world.now)):
+    if world.change(lambda stored: recipient_pauses.resumed(stored, now=world.now)):
         play.ends_pause()
 
 
 def _stops(play: Play) -> None:
     world = play.world
     state = (play.paused_at, play.until)
-    if world.change(lambda stored: changes.stopped(stored, now=world.now)):
+    if world.change(lambda stored: recipient_pauses.stopped(stored, now=world.now)):
         play.begins_pause()
         play.before_stop = state  # type: ignore[attr-defined]
 

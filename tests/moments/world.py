@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
 from functions.dispatcher.scheduling import new_place
-from functions.preferences import changes
 from functions.preferences.undo import OFFERED_FOR, before_change
 from functions.shared.firestore.delivery_store import TaskDocuments
 from functions.shared.firestore.found_document import FoundDocument
@@ -42,6 +41,7 @@ from functions.shared.records.mark import (
     rescheduled_fields,
     resumed_fields,
 )
+from functions.shared.records.recipient_pauses import Stored
 from functions.shared.records.report_task import ReportTask
 from functions.shared.records.subscription import PauseReason, Subscription, SubscriptionDefaults
 from functions.shared.records.user import User
@@ -360,9 +360,9 @@ class World:
 
     # People
 
-    def change(self, decide: Callable[[changes.Stored], Mapping[str, Any]]) -> bool:
+    def change(self, decide: Callable[[Stored], Mapping[str, Any]]) -> bool:
         """A change of the recipient's page. It can be taken back."""
-        stored = changes.Stored(user=self.user, subscription=self.subscription, document=self.document)
+        stored = Stored(user=self.user, subscription=self.subscription, document=self.document)
         fields = decide(stored)
         if not fields:
             return False

@@ -6,8 +6,10 @@ from functools import partial
 from typing import Any
 
 from functions.preferences import changes
+from functions.shared.records import recipient_pauses
 from functions.shared.records.address_hash import address_hash
 from functions.shared.records.mail_event import MailStatus
+from functions.shared.records.recipient_pauses import Stored
 from functions.shared.records.subscription import PauseReason
 from tests.objections.oracle import Promise, Why
 from tests.objections.world import HOUR, World
@@ -108,7 +110,7 @@ def _event(address: str, because: PauseReason, play: Play, *, name: str = MAIN, 
             promise.objects(address, why, at, play.world.email)
 
 
-def _page(play: Play, decide: Callable[[changes.Stored], Mapping[str, Any]], told: Callable[[Promise], None]) -> None:
+def _page(play: Play, decide: Callable[[Stored], Mapping[str, Any]], told: Callable[[Promise], None]) -> None:
     before = play.promises[MAIN].copied()
     if play.world.page(MAIN, decide):
         play.before = before
@@ -119,7 +121,7 @@ def _page_stops(play: Play) -> None:
     def told(promise: Promise) -> None:
         promise.held_by, promise.until, promise.silenced = "user", None, ""
 
-    _page(play, lambda stored: changes.stopped(stored, now=play.world.now), told)
+    _page(play, lambda stored: recipient_pauses.stopped(stored, now=play.world.now), told)
 
 
 def _page_pauses(play: Play) -> None:
@@ -128,7 +130,7 @@ def _page_pauses(play: Play) -> None:
     def told(promise: Promise) -> None:
         promise.held_by, promise.until = "user", until
 
-    _page(play, lambda stored: changes.paused(stored, until, now=play.world.now), told)
+    _page(play, lambda stored: recipient_pauses.paused(stored, until, now=play.world.now), told)
 
 
 def _page_resumes(play: Play) -> None:
@@ -139,7 +141,7 @@ def _page_resumes(play: Play) -> None:
         promise.take_back(play.world.email, now)
         promise.released()
 
-    _page(play, lambda stored: changes.resumed(stored, now=now), told)
+    _page(play, lambda stored: recipient_pauses.resumed(stored, now=now), told)
 
 
 def _copy_stops(address: str, play: Play) -> None:

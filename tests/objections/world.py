@@ -10,7 +10,6 @@ from functions.dispatcher.address_changes import has_another_address
 from functions.dispatcher.scheduling import new_place
 from functions.mail_events import take_events
 from functions.mail_events.address_events import fields_for_event
-from functions.preferences.changes import Stored
 from functions.preferences.undo import Change, Undo, before_change
 from functions.shared.firestore.delivery_store import TaskDocuments
 from functions.shared.records.address_hash import address_hash
@@ -19,6 +18,7 @@ from functions.shared.records.ids import delivery_id, run_id
 from functions.shared.records.mail_event import MailEvent, MailRecord, MailStatus
 from functions.shared.records.mark import met_pause_fields, paused_fields, resumed_fields
 from functions.shared.records.objections import all_taken_back, objection_fields
+from functions.shared.records.recipient_pauses import Stored
 from functions.shared.records.report_task import ReportTask
 from functions.shared.records.subscription import PauseReason, Subscription, SubscriptionDefaults
 from functions.shared.records.user import User

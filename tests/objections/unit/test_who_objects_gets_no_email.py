@@ -10,8 +10,7 @@ import pytest
 from functions.dispatcher.scheduling import new_place
 from functions.mail_events import take_events
 from functions.mail_events.address_events import fields_for_event
-from functions.preferences import changes
-from functions.shared.records import objections
+from functions.shared.records import objections, recipient_pauses
 from functions.shared.records.mail_event import MailEvent, MailRecord
 from functions.shared.records.recipients import Recipient, RecipientRole, recipients
 from functions.shared.records.subscription import Subscription
@@ -83,7 +82,7 @@ def one_recipient_takes_back_for_all(patch: pytest.MonkeyPatch) -> None:
     def of_all(subscription: Subscription, hashed: str, *, now: datetime) -> Subscription:
         return objections.taken_back(subscription, hashed, now=now)._replace(resumed_at=now)
 
-    patch.setattr(changes, "taken_back", of_all)
+    patch.setattr(recipient_pauses, "taken_back", of_all)
 
 
 def a_copy_counts_as_whom_the_report_is_for(patch: pytest.MonkeyPatch) -> None:

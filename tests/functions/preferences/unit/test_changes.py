@@ -7,20 +7,11 @@ from typing import Any
 
 import pytest
 
-from functions.preferences.changes import (
-    InvalidWish,
-    Stored,
-    chosen,
-    gets_copies,
-    pause_end,
-    paused,
-    resumed,
-    stopped,
-    without_address,
-)
+from functions.preferences.changes import InvalidWish, chosen, gets_copies, pause_end, without_address
 from functions.preferences.kinds import EVERY_TIME, OfferedTimes
 from functions.preferences.undo import Change, Undo
 from functions.shared.records.address_hash import address_hash
+from functions.shared.records.recipient_pauses import Stored, paused, resumed, stopped
 from functions.shared.records.subscription import ADDRESS_LISTS, PauseReason, Subscription, SubscriptionDefaults
 from functions.shared.records.user import User
 from functions.shared.times.schedule import Cadence
