@@ -32,6 +32,7 @@ from operations.console.pages import (
     people,
     queues,
     runs,
+    subscriptions,
     versions,
 )
 from operations.console.view import View
@@ -73,6 +74,7 @@ def make_application(
             *dead_letters.ROUTES,
             *queues.ROUTES,
             *people.ROUTES,
+            *subscriptions.ROUTES,
             *kinds.ROUTES,
             *local.ROUTES,
             *jobs.ROUTES,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal, NamedTuple
 
 from operations.overview.overview import Span
 
@@ -11,8 +12,13 @@ _GAP = 3
 _LEAST = 2
 """The smallest bar that can be seen."""
 
-Lists = Callable[[str, datetime | None, datetime | None], str]
-"""The address of the list of what has a name between two times; empty where there is none."""
+_MOST_TICKS = 4
+"""So many times fit below a chart on a telephone."""
+
+_DAY = timedelta(days=1)
+
+Lists = Callable[[str, datetime, datetime], str]
+"""The address of the list of what has a name from one time until before another; empty where there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,17 +29,31 @@ class Bar:
         name: of what it counts.
         count: how many.
         start: the beginning of the time, in UTC.
+        end: its end.
         href: the list of what it counts; empty where there is none.
     """
 
     name: str
     count: int
     start: datetime
+    end: datetime
     href: str
     x: float
     y: float
     width: float
     height: float
+
+
+class Tick(NamedTuple):
+    """A time below a chart.
+
+    Attributes:
+        at: the time, in UTC.
+        percent: how far from the left the column begins.
+    """
+
+    at: datetime
+    percent: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +64,8 @@ class Chart:
         width: of the view box.
         height: of the view box.
         bars: what is drawn.
+        ticks: the times below it.
+        tick: what a tick shows of its time: `hour`, `weekday` with the hour, or `day`, which is one of UTC.
         most: the largest column.
         total: all columns together, by name.
         hrefs: the lists of what these count; only of names that have one.
@@ -52,29 +74,28 @@ class Chart:
     width: int
     height: int
     bars: Sequence[Bar]
+    ticks: Sequence[Tick]
+    tick: Literal["hour", "weekday", "day"]
     most: int
     total: Mapping[str, int]
     hrefs: Mapping[str, str]
 
 
-def no_lists(_name: str, _since: datetime | None, _until: datetime | None) -> str:
-    """For a chart whose counts have no lists."""
-    return ""
-
-
-def stacked(spans: Sequence[Span], names: Sequence[str], *, length: timedelta, lists: Lists = no_lists) -> Chart:
+def stacked(spans: Sequence[Span], names: Sequence[str], *, length: timedelta, lists: Lists) -> Chart:
     """Draw a column for each span.
 
     Args:
-        spans: from left to right.
+        spans: from left to right; one at least.
         names: of the counts, from the bottom up.
         length: of each span.
         lists: where what is counted is listed.
     """
-    most = max((sum(span.counts[name] for name in names) for span in spans), default=0)
-    step = _WIDTH / max(len(spans), 1)
+    most = max(sum(span.counts[name] for name in names) for span in spans)
+    step = _WIDTH / len(spans)
+    # The first one may have begun before: it is the rest of an hour.
+    ends = [*(span.start for span in spans[1:]), spans[-1].start + length]
     bars = []
-    for number, span in enumerate(spans):
+    for number, (span, end) in enumerate(zip(spans, ends, strict=True)):
         bottom = float(_HEIGHT)
         for name in names:
             if count := span.counts[name]:
@@ -84,19 +105,22 @@ def stacked(spans: Sequence[Span], names: Sequence[str], *, length: timedelta, l
                     name=name,
                     count=count,
                     start=span.start,
-                    href=lists(name, span.start, span.start + length),
+                    end=end,
+                    href=lists(name, span.start, end),
                     x=number * step + _GAP / 2,
                     y=bottom,
                     width=step - _GAP,
                     height=min(height, _HEIGHT),
                 )
                 bars.append(bar)
-    since = spans[0].start if spans else None
+    every = -(-len(spans) // _MOST_TICKS)
     return Chart(
         width=_WIDTH,
         height=_HEIGHT,
         bars=bars,
+        ticks=[Tick(spans[number].start, 100 * number / len(spans)) for number in range(0, len(spans), every)],
+        tick="day" if length >= _DAY else "weekday" if len(spans) * length > _DAY else "hour",
         most=most,
         total={name: sum(span.counts[name] for span in spans) for name in names},
-        hrefs={name: href for name in names if (href := lists(name, since, None))},
+        hrefs={name: href for name in names if (href := lists(name, spans[0].start, ends[-1]))},
     )

@@ -3,7 +3,7 @@
 import functools
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -63,6 +63,8 @@ class View:
         )
         self._templates.filters.update(
             moment=_moment,
+            iso=to_json_time,
+            tick=_tick,
             utc=to_table_time,
             mrkdwn=mrkdwn_to_html,
             iso_moment=_iso_moment,
@@ -117,6 +119,11 @@ def link(path: str, **query: Any) -> str:
     return f"{path}?{urlencode(given)}" if given else path
 
 
+def before(since: datetime | None, until: datetime) -> dict[str, str | None]:
+    """The filters of a list for all from a time until before another: a filter has its end in it."""
+    return {"since": to_json_time(since), "until": to_json_time(until - timedelta(microseconds=1))}
+
+
 def page_links(path: str, *, after: str | None, following: str | None, **filters: Any) -> dict[str, Any]:
     """Where the first page of a list is, and the next one, as `cursor_pager` of templates/parts.html shows them.
 
@@ -151,6 +158,11 @@ def _moment(moment: datetime | None) -> str | Markup:
     if moment is None:
         return ""
     return Markup('<time datetime="{}">{}</time>').format(to_json_time(moment), to_table_time(moment))
+
+
+def _tick(moment: datetime, shown: str) -> str:
+    """What stands below a chart; the console's script writes all but days in the viewer's own zone."""
+    return format(moment, {"hour": "%H:%M", "weekday": "%a %H:%M", "day": "%-d %b"}[shown])
 
 
 def _iso_moment(text: str) -> str | Markup:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from functions.shared.firestore.database import Database
+from functions.shared.firestore.field_path import NAME
 from functions.shared.firestore.query import Query
 from functions.shared.logging import redact_addresses
 from functions.shared.records.delivery import Delivery
@@ -25,6 +26,7 @@ from functions.shared.times.plausible_time import EARLIEST
 from operations.deliveries.mail_records import mail_row
 from operations.errors import NotFound, OperatorError
 from operations.reading import document_fields
+from operations.reading.page import Page
 from operations.reading.similar_ids import did_you_mean
 
 _SHOWN_IDS = 10
@@ -123,9 +125,39 @@ class Subscriptions:
         # A pause that ends by itself leaves its reason in the document.
         return [each for each in self._read(query) if each.is_paused(now)]
 
-    def _scheduled(self) -> Query:
+    def page(
+        self,
+        because: PauseReason | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        after: str | None = None,
+        limit: int,
+    ) -> Page[Subscription]:
+        """The subscriptions of all users that have a reason for a pause, also one that has ended by itself, in the
+        order of their paths; or those that have a due time, in the order of these.
+
+        Args:
+            because: the reason; None for those that have a due time.
+            since: due since; only without a reason.
+            until: due until then; only without a reason.
+            after: the path of the subscription after which the page begins; None for the first page.
+            limit: how many at most.
+        """
+        if because:
+            query = Query.of_group(SUBSCRIPTIONS).where("paused_because", "==", because.value).order_by(NAME)
+        else:
+            query = self._scheduled(since or EARLIEST).order_by("next_report_at")
+            query = query.end_at(until) if until else query
+        if after and (last := self._database.get(after)).exists:
+            query = query.behind(last)
+        found = list(self._database.stream(query.limit(limit + 1)))
+        rows = [each for one in found[:limit] if (each := Subscription.from_snapshot(one, self._defaults))]
+        return Page(rows=rows, following=found[limit - 1].path if len(found) > limit else None)
+
+    def _scheduled(self, since: datetime = EARLIEST) -> Query:
         query = Query.of_group(SUBSCRIPTIONS).where("shard", "in", list(range(SHARDS)))
-        return query.where("next_report_at", ">=", EARLIEST)
+        return query.where("next_report_at", ">=", since)
 
     def _read(self, query: Query) -> Iterator[Subscription]:
         for found in self._database.stream(query):

@@ -119,6 +119,7 @@ FULL: dict[str, Address] = {
     "a job that has ended": lambda house: f"/jobs/{house.jobs['ended']}",
     "queues": lambda _: "/queues?notice=queue-paused",
     "people": lambda _: "/people",
+    "subscriptions": lambda _: "/subscriptions",
     **{
         f"a user, {name}": lambda house, name=name: f"/people/{part(house.staged.users[name])}"  # type: ignore[misc]
         for name in ("usual", "hostile", "without anything", "with a long name")
@@ -142,6 +143,7 @@ EMPTY: dict[str, str] = {
     "dead letters": "/dead-letters",
     "queues": "/queues",
     "people": "/people",
+    "subscriptions": "/subscriptions?paused=bounced",
     "kinds": "/kinds?kind=none",
     "actions": "/operator-actions",
     "mails": "/local/mails?q=nothing-like-this",

@@ -18,7 +18,7 @@ from operations.console.live import live
 from operations.console.page_parts import read_parts
 from operations.console.queue_rows import read_queues
 from operations.console.readings import Shown
-from operations.console.view import link
+from operations.console.view import before, link
 from operations.dead_letters.dead_letters import DeadLetters
 from operations.dead_letters.letter_filter import LetterFilter
 from operations.overview.backlog import Backlog, find_backlog
@@ -37,7 +37,6 @@ from operations.runs.run_schedule import RunSchedule
 from operations.runs.runs import Runs
 from operations.runs.sending import Sending, to_row
 from operations.system_alerts import SystemAlerts
-from operations.time_args import to_json_time
 
 _SHOWN_RUNS = 5
 _SHOWN_ALERTS = 5
@@ -162,25 +161,33 @@ def _count(console: Console) -> dict[str, Any]:
         "week": parts.read.get("week") and _outcomes(*parts.read["week"], length=timedelta(days=1)),
         "totals": day and _totals(*day),
         "due_now": due_now,
-        "coming": stacked(coming, ["due"], length=timedelta(hours=1)),
+        "coming": coming and stacked(coming, ["due"], length=timedelta(hours=1), lists=_subscriptions),
         "paused": parts.read.get("paused", {}),
     }
 
 
-def _deliveries(state: str, since: datetime | None, until: datetime | None) -> str:
+def _deliveries(state: str, since: datetime, until: datetime) -> str:
     """The list of the reports that a bar or a figure counts."""
-    # Reports fall due at full hours, and a filter has its end in it.
-    until = until and until - timedelta(seconds=1)
-    return link("/deliveries", state=state, since=to_json_time(since), until=to_json_time(until))
+    return link("/deliveries", state=state, **before(since, until))
+
+
+def _mails(outcome: str, since: datetime, until: datetime) -> str:
+    """The list of the reports whose emails a bar or a figure counts."""
+    return link("/deliveries", mail=outcome, **before(since, until))
+
+
+def _subscriptions(_name: str, since: datetime, until: datetime) -> str:
+    """The list of the subscriptions that a bar or a figure counts."""
+    return link("/subscriptions", **before(since, until))
 
 
 def _outcomes(reports: Sequence[Span], mails: Sequence[Span], *, length: timedelta) -> _Outcomes:
     unknown = unknown_mails(reports, mails)
-    drawn = stacked(mails, [DELIVERED, UNDELIVERED], length=length)
+    drawn = stacked(mails, [DELIVERED, UNDELIVERED], length=length, lists=_mails)
     known = [name for name, count in drawn.total.items() if count] if unknown else [DELIVERED, UNDELIVERED]
     return _Outcomes(
         reports=stacked(reports, [state.value for state in OUTCOMES], length=length, lists=_deliveries),
-        mails=stacked(mails, known, length=length) if known else None,
+        mails=stacked(mails, known, length=length, lists=_mails) if known else None,
         unknown=unknown,
     )
 

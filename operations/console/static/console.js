@@ -16,6 +16,10 @@ function showLocalTimes(root) {
     time.textContent = local;
     time.append(beside);
   }
+  for (const tick of root.querySelectorAll("[data-tick]")) {
+    const weekday = tick.dataset.tick === "weekday" ? "short" : undefined;
+    tick.textContent = new Date(tick.dataset.time).toLocaleString(undefined, { weekday, hour: "2-digit", minute: "2-digit" });
+  }
   root.querySelectorAll(".zone").forEach((each) => (each.textContent = ZONE));
   root.querySelectorAll("[data-age]").forEach((each) => setAge(each, Number(each.dataset.age)));
   tick();

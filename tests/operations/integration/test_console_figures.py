@@ -14,6 +14,7 @@ from functions.shared.records.mail_event import MAIL_EVENTS, MailRecord, MailSta
 from tests.console_server import wait_for_charts
 from tests.operations.integration.conftest import DUE, Project
 from tests.operations.integration.test_console import Browser, actions, put_run, put_user, running
+from tests.seeding import subscription_reference
 
 NOW = datetime.now(UTC)
 CAUSE, OTHER_CAUSE = "a" * 32, "b" * 32
@@ -55,7 +56,9 @@ def test_dead_letters_are_listed_page_by_page_with_their_filters(browser: Browse
             f"u{number:03}", cause=cause, delivery=None, received_at=NOW - timedelta(minutes=number), error=cause[0]
         )
     # More than are read to find out which causes there are.
-    groups = re.findall(r'cause=([ab])[ab]{31}">([\d,]+)</a>\s+</td>', browser.get("/dead-letters").text)
+    groups = re.findall(
+        r'cause=([ab])[ab]{31}"><strong>([\d,]+)</strong></a>\s*</td>', browser.get("/dead-letters").text
+    )
     assert sorted(groups) == [("a", "60"), ("b", "60")]
     pages = walk(browser, f"/dead-letters?cause={CAUSE}", r'href="/people/(u\d+)"')
     assert [len(page) for page in pages] == [50, 10]
@@ -67,7 +70,7 @@ def test_dead_letters_are_grouped_by_cause_and_all_of_each_are_counted(browser: 
         project.dead_letter(f"u{number}", cause=CAUSE, delivery=None, error="refused")
     project.dead_letter("u3", cause=OTHER_CAUSE, delivery=None, error="too slow")
     project.dead_letter("u4", cause=CAUSE, delivery=None, state="settled")
-    groups = r'cause=([ab]{32})">([\d,]+)</a>\s+</td>'
+    groups = r'cause=([ab]{32})"><strong>([\d,]+)</strong></a>\s*</td>'
     assert re.findall(groups, browser.get("/dead-letters").text) == [(CAUSE, "3"), (OTHER_CAUSE, "1")]
     assert re.findall(groups, browser.get("/dead-letters?state=settled").text) == [(CAUSE, "1")]
     assert re.findall(groups, browser.get(f"/dead-letters?cause={CAUSE}").text) == []
@@ -105,7 +108,7 @@ def test_a_run_says_how_far_it_is_what_failed_and_what_its_shares_did(browser: B
     page = re.sub(r"\s+", " ", page)
     assert "2 of 3 reports are final. The run has failed" in page
     assert "Due: 3 dispatched + 1 errors = 4" in page
-    assert re.search(r"2\s*retries-exhausted\s*SendGrid answered 500", page)
+    assert re.search(r"SendGrid answered 500 for \[address\] retries-exhausted 2", page)
     assert "Its shares" in page
     assert project.reports("runs", "show", "20261124T1300Z", "--json").json["shares"][1]["errors"] == 1
     assert "share_1.errors" in project.reports("runs", "show", "20261124T1300Z").out
@@ -122,6 +125,12 @@ def put_sent(project: Project, user: str, *, due_at: datetime, **reached: dateti
         recipients = {"a" * 64: {MailStatus(status): Sighting(at) for status, at in reached.items()}}
         record = MailRecord(id=delivery, user_id=user, subscription_id="default", recipients=recipients)
         project.database.collection(MAIL_EVENTS).document(delivery).set(record.to_fields())
+
+
+def linked(page: str, what: str) -> dict[str, str]:
+    """The addresses that the counts of something have on a page, by the count."""
+    found = re.findall(rf'<a href="([^"]+)"><strong>([\d,]+)</strong> {what}</a>', page)
+    return {count: html.unescape(address) for address, count in found}
 
 
 def charts(page: str) -> list[list[tuple[str, str]]]:
@@ -153,7 +162,7 @@ def test_each_bar_and_figure_leads_to_the_list_that_it_counts(browser: Browser, 
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     for name, hours_ago in {"u1": 2, "u2": 1, "u3": 0, "u4": 0}.items():
         due_at = hour - timedelta(hours=hours_ago)
-        put_sent(project, name, due_at=due_at)
+        put_sent(project, name, due_at=due_at, delivered=due_at)
     page = wait_for_charts(browser.url)
     day = page.partition("<h2>Last 24 hours</h2>")[2].partition("</section>")[0]
     bars = [html.unescape(each) for each in re.findall(r'<a href="([^"]+)" tabindex="-1" aria-label="\d+ sent">', day)]
@@ -162,9 +171,30 @@ def test_each_bar_and_figure_leads_to_the_list_that_it_counts(browser: Browser, 
     for bar, count in zip(bars, counts, strict=True):
         assert len(set(re.findall(r'href="/people/(u\d)"', browser.get(bar).text))) == int(count)
     # The same for those who see no bars.
-    assert [html.unescape(each) for each in re.findall(r'<a href="([^"]+)">\d+</a></td>', day)] == bars
-    [figure] = re.findall(r'<a href="([^"]+)"><strong>4</strong> sent</a>', day)
-    assert len(set(re.findall(r'href="/people/(u\d)"', browser.get(html.unescape(figure)).text))) == 4
+    table = re.findall(r'<td>sent</td>\s*<td class="number"><a href="([^"]+)"><strong>\d+</strong>', day)
+    assert [html.unescape(each) for each in table] == bars
+    assert len(set(re.findall(r'href="/people/(u\d)"', browser.get(linked(day, "sent")["4"]).text))) == 4
+    assert linked(day, "delivered")["4"].startswith("/deliveries?mail=delivered&since=")
+    assert len(re.findall(r"<text [^>]*>\s*\d\d:00</text>", day)) == 2 * 4
+
+
+def test_what_is_due_and_paused_is_listed_by_its_figures(browser: Browser, project: Project) -> None:
+    now = datetime.now(UTC)
+    for number in range(60):
+        put_user(project, f"u{number:02}")
+        due = {"next_report_at": now + timedelta(hours=2 if number < 53 else -2)}
+        paused = {"active": False, "paused_because": "bounced", "next_report_at": None}
+        fields = paused if number < 3 else due
+        subscription_reference(project.database, f"u{number:02}", "default").update(fields)
+    page = wait_for_charts(browser.url)
+    lists = {count: path for what in ("to come", "due now", "bounced") for count, path in linked(page, what).items()}
+    assert lists.keys() == {"50", "7", "3"}
+    for count, path in lists.items():
+        assert sum(len(page) for page in walk(browser, path, r'<td><a href="/people/(u\d\d)"')) == int(count), path
+    [bar] = re.findall(r'<a href="([^"]+)" tabindex="-1" aria-label="50 due">', page)
+    assert html.unescape(bar).startswith("/subscriptions?since=")
+    assert "paused" in browser.get("/subscriptions?paused=bounced").text
+    assert "There are no such subscriptions." in browser.get("/subscriptions?paused=user&after=a/b").text
 
 
 def put_breaker(project: Project, **fields: Any) -> Any:

@@ -210,7 +210,7 @@ def test_what_firestore_does_not_say_is_missing_on_the_page_and_the_rest_is_ther
             page = console.get("/").text
             assert time.monotonic() - began < _PATIENCE
             assert "runs: " in verdict(page)
-            assert re.search(r'<th scope="row">reports</th>\s*<td>\s*<span class="state running">', page)
+            assert re.search(r'reports</a></th>\s*<td>\s*<span class="state running">', page)
             began = time.monotonic()
             answer = console.get(f"/deliveries/{letter}")
             assert (answer.status_code, time.monotonic() - began < _PATIENCE) == (HTTPStatus.BAD_GATEWAY, True)
