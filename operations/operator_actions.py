@@ -6,11 +6,11 @@ that is sent twice does one thing.
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.errors import ChangedMeanwhile
@@ -20,6 +20,7 @@ from functions.shared.firestore.write import create, update
 from functions.shared.logging import redact_addresses
 from functions.shared.records.ids import is_document_id
 from functions.shared.records.stored_fields import stored_values
+from functions.shared.times.plausible_time import EARLIEST
 from operations.failures import describe
 from operations.reading.newest_change import newest_change
 from operations.reading.page import Page, read_page
@@ -29,6 +30,39 @@ OPERATOR_ACTIONS = "operator_actions"
 
 _RETENTION = timedelta(days=400)
 """After this Firestore deletes an action: more than a year."""
+
+
+_MOST_BYTES = 900_000
+"""Of the ids of deliveries, so that a record has less than the MiB that Firestore takes."""
+
+_LISTED = ("who", "action", "subject", "note", "outcome", "began_at", "ended_at", "failed_since", "failed_until")
+"""All that is read of a record but the ids of deliveries, which may be thousands."""
+
+
+class FailedReports(NamedTuple):
+    """The failed reports that an action is about.
+
+    Attributes:
+        since: when the first of them failed; None where there is none.
+        until: when the last of them failed.
+        sent_again: the ids of the deliveries that the action sends again.
+    """
+
+    since: datetime | None
+    until: datetime | None
+    sent_again: Sequence[str] = ()
+
+    def to_fields(self) -> dict[str, Any]:
+        """What the record keeps of it: of very many deliveries only the first."""
+        left, kept = _MOST_BYTES, 0
+        while kept < len(self.sent_again) and left > 0:
+            left, kept = left - len(self.sent_again[kept].encode()), kept + 1
+        return {
+            "failed_since": self.since,
+            "failed_until": self.until,
+            "deliveries": list(self.sent_again[:kept]),
+            "deliveries_left_out": len(self.sent_again) - kept,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +78,10 @@ class OperatorAction:
         outcome: what came of it; empty where it goes on or was cut short.
         began_at: when it began.
         ended_at: when it ended.
+        failed_since: when the first of the failed reports that it is about had failed.
+        failed_until: when the last of them had.
+        deliveries: the ids of those that it sent again; empty where they were not read.
+        deliveries_left_out: how many more it sent again than its record has.
     """
 
     id: str
@@ -54,11 +92,24 @@ class OperatorAction:
     outcome: str = ""
     began_at: datetime | None = None
     ended_at: datetime | None = None
+    failed_since: datetime | None = None
+    failed_until: datetime | None = None
+    deliveries: tuple[str, ...] = ()
+    deliveries_left_out: int = 0
 
     @classmethod
     def from_snapshot(cls, snapshot: FoundDocument) -> "OperatorAction":
         """Read a document, whatever is in it."""
-        return cls(**stored_values(cls, snapshot.fields or {}) | {"id": snapshot.id})
+        fields = snapshot.fields or {}
+        listed = fields.get("deliveries")
+        texts = (each for each in listed if isinstance(each, str)) if isinstance(listed, list) else ()
+        ids = tuple(each for each in texts if is_document_id(each))
+        return cls(**stored_values(cls, fields) | {"id": snapshot.id, "deliveries": ids})
+
+    def is_about(self, since: datetime, until: datetime) -> bool:
+        """Whether a failed report that it is about failed between two times."""
+        first, last = self.failed_since, self.failed_until
+        return first is not None and last is not None and first <= until and last >= since
 
 
 class AlreadyRecorded(Exception):
@@ -116,7 +167,14 @@ class OperatorActions:
 
     @contextmanager
     def record(
-        self, who: str, action: str, *, subject: str, note: str = "", key: str = ""
+        self,
+        who: str,
+        action: str,
+        *,
+        subject: str,
+        note: str = "",
+        key: str = "",
+        about: FailedReports | None = None,
     ) -> Iterator[ActionInProgress]:
         """Keep an action while it is done. Nothing is done without a record of it.
 
@@ -126,6 +184,7 @@ class OperatorActions:
             subject: what it is done to; without addresses.
             note: why.
             key: the action's id; empty for any.
+            about: the failed reports that it is about; None where it is about none.
 
         Raises:
             AlreadyRecorded: there is an action of this key.
@@ -142,6 +201,7 @@ class OperatorActions:
             "began_at": began,
             "ended_at": None,
             "expire_at": began + _RETENTION,
+            **(about.to_fields() if about else {}),
         }
         try:
             self._database.commit([create(path, fields)])
@@ -160,10 +220,44 @@ class OperatorActions:
             ended = {"outcome": progress.outcome or "done", "ended_at": self._now()}
             self._database.commit([update(path, ended)])
 
-    def find(self, action_id: str) -> OperatorAction | None:
-        """One action; None where there is none."""
-        found = self._database.get(f"{OPERATOR_ACTIONS}/{action_id}") if is_document_id(action_id) else None
-        return OperatorAction.from_snapshot(found) if found and found.exists else None
+    def find(self, action_id: str, *, with_deliveries: bool = False) -> OperatorAction | None:
+        """One action; None where there is none.
+
+        Args:
+            action_id: its id.
+            with_deliveries: whether to read which deliveries it sent again.
+        """
+        if not is_document_id(action_id):
+            return None
+        found = self._database.get(f"{OPERATOR_ACTIONS}/{action_id}", fields=None if with_deliveries else _LISTED)
+        return OperatorAction.from_snapshot(found) if found.exists else None
+
+    def since(self, moment: datetime, *, limit: int) -> list[OperatorAction]:
+        """The first actions that began since a moment, the first first.
+
+        Args:
+            moment: in UTC.
+            limit: how many at most.
+        """
+        query = Query.of(OPERATOR_ACTIONS).where("began_at", ">=", moment).order_by("began_at")
+        query = query.select(_LISTED).limit(limit)
+        return [OperatorAction.from_snapshot(each) for each in self._database.stream(query)]
+
+    def of_user(self, user_id: str, *, limit: int) -> list[OperatorAction]:
+        """What was done to a user or to the user's subscriptions, the newest first.
+
+        Args:
+            user_id: the user.
+            limit: how many are read at most, of the user and of the subscriptions.
+        """
+        # The subject is the user's id, or a path that begins with it.
+        actions, below = Query.of(OPERATOR_ACTIONS).select(_LISTED).limit(limit), f"{user_id}/"
+        queries = (
+            actions.where("subject", "==", user_id),
+            actions.order_by("subject").start_at(below).end_at(f"{below}\uf8ff"),
+        )
+        own = [OperatorAction.from_snapshot(found) for query in queries for found in self._database.stream(query)]
+        return sorted(own, key=lambda each: each.began_at or EARLIEST, reverse=True)
 
     def newest_change(self) -> str:
         """A text that is another one when an action has begun or ended since: two reads."""
@@ -183,5 +277,5 @@ class OperatorActions:
             said = (action.who, action.action, action.subject, action.note, action.outcome)
             return action if text.casefold() in "\n".join(said).casefold() else None
 
-        newest_first = Query.of(OPERATOR_ACTIONS).order_by("began_at", descending=True)
+        newest_first = Query.of(OPERATOR_ACTIONS).order_by("began_at", descending=True).select(_LISTED)
         return read_page(self._database, newest_first, after=after, limit=limit, read=read)

@@ -168,6 +168,7 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Put reports back into the queue. Those sent meanwhile are not sent again. If interrupted, repeat it."""
+    from operations.dead_letters.failed_reports import failed_reports
     from operations.dead_letters.replay import Replay
     from operations.dead_letters.replay_decision import ReplayOutcome
 
@@ -193,7 +194,8 @@ def replay(
     def carry_out(letter: StoredDeadLetter) -> DeadLetterResult:
         return replay_one(letter.id, may_send_twice=yes or letter.id in unclear)
 
-    with recorded(current, f"Replay {_count(letters)}", _meant(ids, reason=reason, since=since)) as action:
+    about = failed_reports(letters, are_sent_again=True)
+    with recorded(current, f"Replay {_count(letters)}", _meant(ids, reason=reason, since=since), about=about) as action:
         _do(letters, carry_out, absent, output, what="Replaying", dry_run=False, action=action)
 
 
@@ -329,6 +331,7 @@ def _mark(
 ) -> None:
     from operations.dead_letters.dead_letter_result import DeadLetterResult
     from operations.dead_letters.dismissal import DismissalOutcome, decide_dismissal
+    from operations.dead_letters.failed_reports import failed_reports
 
     letters, missing = selected
     absent = _absent(missing, DismissalOutcome.NOT_FOUND)
@@ -341,7 +344,9 @@ def _mark(
         return
     if letters and ask:
         confirm(output, f"{act.verb} {_count(letters)} on {current.target.description}", yes=yes)
-    with recorded(current, f"{act.verb.capitalize()} {_count(letters)}", act.meant, note=act.note) as action:
+    about = failed_reports(letters, are_sent_again=False)
+    title = f"{act.verb.capitalize()} {_count(letters)}"
+    with recorded(current, title, act.meant, note=act.note, about=about) as action:
         _do(letters, act.carry_out, absent, output, what=act.what, dry_run=False, in_state=act.in_state, action=action)
 
 

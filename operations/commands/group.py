@@ -16,7 +16,7 @@ from operations.output import Output, guard_logs
 from operations.time_args import parse_duration, parse_moment
 
 if TYPE_CHECKING:
-    from operations.operator_actions import ActionInProgress
+    from operations.operator_actions import ActionInProgress, FailedReports
     from operations.session import Session
 
 _RECORD_SECONDS = 5.0
@@ -80,7 +80,9 @@ def session(ctx: typer.Context) -> Session:
 
 
 @contextmanager
-def recorded(current: Session, action: str, subject: str, *, note: str = "") -> Iterator[ActionInProgress]:
+def recorded(
+    current: Session, action: str, subject: str, *, note: str = "", about: FailedReports | None = None
+) -> Iterator[ActionInProgress]:
     """Keep what the operator does, while it is done, for the console's page Actions. Where Firestore does not take the
     record, the operator is told, and it is done all the same: a queue is to be paused also then, and by those who may
     do no more.
@@ -90,6 +92,7 @@ def recorded(current: Session, action: str, subject: str, *, note: str = "") -> 
         action: what is done.
         subject: what it is done to; without addresses.
         note: why.
+        about: the failed reports that it is about; None where it is about none.
     """
     from google.api_core.exceptions import GoogleAPIError
     from google.auth.exceptions import GoogleAuthError
@@ -101,7 +104,7 @@ def recorded(current: Session, action: str, subject: str, *, note: str = "") -> 
     with ExitStack() as stack:
         try:
             log = OperatorActions(current.within(_RECORD_SECONDS).firestore)
-            progress = stack.enter_context(log.record(operator_name(), action, subject=subject, note=note))
+            progress = stack.enter_context(log.record(operator_name(), action, subject=subject, note=note, about=about))
         except (GoogleAPIError, GoogleAuthError, OperatorError) as error:
             Output().warn(f"The page Actions of the console will not have this: {describe(error)[:200]}")
             progress = ActionInProgress()

@@ -11,7 +11,7 @@ from typing import Protocol
 import structlog
 
 from operations.failures import describe
-from operations.operator_actions import AlreadyRecorded, OperatorActions
+from operations.operator_actions import AlreadyRecorded, FailedReports, OperatorActions
 from operations.parallel import PARALLEL
 
 _MOST_JOBS = 100
@@ -114,6 +114,7 @@ class Jobs:
         who: str,
         subject: str,
         note: str = "",
+        about: FailedReports | None = None,
         ended: Callable[[], None] = lambda: None,
     ) -> Job:
         """Begin a job in a thread of its own, and wait a moment for it to end. A job that was begun is not begun again.
@@ -126,6 +127,7 @@ class Jobs:
             who: the operator.
             subject: what the action log says that it is done to.
             note: why.
+            about: the failed reports that it is about; None where it is about none.
             ended: called when it has ended.
         """
         with self._lock:
@@ -137,7 +139,7 @@ class Jobs:
 
         def carry_out() -> None:
             try:
-                with log.record(who, job.title, subject=subject, note=note, key=job.id) as action:
+                with log.record(who, job.title, subject=subject, note=note, key=job.id, about=about) as action:
                     self._work(job, things, work)
                     action.outcome = job.summary
             except AlreadyRecorded:

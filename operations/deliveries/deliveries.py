@@ -96,6 +96,13 @@ class Deliveries:
             return streams[0]
         return heapq.merge(*streams, key=lambda found: (found.fields or {})["due_at"], reverse=True)
 
+    def of_ids(self, delivery_ids: Sequence[str]) -> list[Delivery]:
+        """Deliveries by their ids, in this order, with the fields that a list shows; those that do not exist are left
+        out."""
+        found = self._database.get_all((f"{DELIVERIES}/{each}" for each in delivery_ids), fields=_LISTED)
+        read = {each.id: delivery for each in found.values() if (delivery := Delivery.from_snapshot(each))}
+        return [read[each] for each in delivery_ids if each in read]
+
     def of_message(self, message_id: str, *, limit: int) -> list[Delivery]:
         """The deliveries whose mail has an id at the provider.
 

@@ -158,10 +158,10 @@ def test_the_walk_of_a_new_operator(cloud: Cloud, tab: Tab, no_scheduled_run: No
     tab.press(button(tab, "Replay 2"))
     job_ends(tab)
     assert last_action(cloud, "Replay 2 dead letters")["note"] == "SendGrid works again"
-    tab.press(link(tab, "Watch them go out"))
+    tab.press(link(tab, "Follow them until they are delivered"))
     # The page follows by itself.
-    link(tab, "sent").nth(1).wait_for()
-    tab.press(tab.page.locator("tr", has_text="u2").get_by_role("link", name="sent"))
+    tab.page.get_by_role("link", name="2 delivered").wait_for()
+    tab.press(tab.page.locator("tr", has_text="u2").locator("th a"))
     tab.press(tab.page.locator(".links a").first)
     tab.page.locator("iframe.mail").wait_for()
     assert {letter_state(cloud, each) for each in letters} == {"replayed"}

@@ -190,7 +190,11 @@ def _composite(operator: Any, filters: Sequence[Any]) -> Any:
 
 
 def _set_operand(target: Any, field: str, value: Any, root: str) -> None:
-    if field == NAME:
+    if field == NAME and isinstance(value, list):
+        target.array_value.SetInParent()
+        for each in value:
+            _set_operand(target.array_value.values.add(), field, each, root)
+    elif field == NAME:
         target.reference_value = f"{root}{value}"
     else:
         set_value(target, value, root)

@@ -29,6 +29,7 @@ from operations.console.view import link, page_links
 from operations.dead_letters.dead_letter_result import DeadLetterResult
 from operations.dead_letters.dead_letters import MOST_CAUSES, DeadLetters
 from operations.dead_letters.dismissal import Dismissals, decide_dismissal
+from operations.dead_letters.failed_reports import failed_reports
 from operations.dead_letters.letter_causes import by_cause
 from operations.dead_letters.letter_filter import LetterFilter
 from operations.dead_letters.replay import Replay
@@ -186,7 +187,7 @@ def act_on(request: Request, form: Form) -> Response:
             total=len(unchanged),
             left_out=max(begun.confirmed - len(unchanged), 0),
             back=link("/dead-letters", **_to_query(chosen)),
-            watch=link("/dead-letters", **{**_to_query(chosen), "state": "all"}) if act.name == "replay" else "",
+            watch=f"/operator-actions/{request.state.form_key}" if act.name == "replay" else "",
         ),
         [letter.id for letter in unchanged],
         _carry_out(console, act, begun, may_send_twice=may_send_twice),
@@ -194,6 +195,7 @@ def act_on(request: Request, form: Form) -> Response:
         who=request.state.viewer.name,
         subject=", ".join(ids or [f"{name} {value}" for name, value in _to_query(chosen).items() if value]),
         note=begun.note,
+        about=failed_reports(unchanged, are_sent_again=act.name == "replay"),
         ended=console.forget,
     )
     return RedirectResponse(f"/jobs/{job.id}", HTTPStatus.SEE_OTHER)

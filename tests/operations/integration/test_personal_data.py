@@ -101,6 +101,7 @@ def put_data(project: Project, user: str = "u1", *, active: bool = False, **fiel
             "note": f"{user} asked for it",
             "outcome": "2 replayed",
             "began_at": now,
+            "deliveries": [delivery_id(user, "default", DUE), "other:default:20261124T1300Z"],
         }
     )
 
@@ -165,6 +166,7 @@ def test_all_of_it_is_erased_and_nothing_of_others(project: Project) -> None:
         },
         "operator_actions/a-u1": {
             **left["operator_actions/a-u1"],
+            "deliveries": ["[erased]:default:20261124T1300Z", "other:default:20261124T1300Z"],
             "who": "ada",
             "subject": "[erased]:default:20261124T1300Z, other:default:20261124T1300Z",
             "note": "[erased] asked for it",

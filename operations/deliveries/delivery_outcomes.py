@@ -1,0 +1,145 @@
+"""What became of given deliveries and of their emails: counted in the indexes, for a read for each question about
+_AT_ONCE of them, and the same of one delivery."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from functions.shared.firestore.database import Database
+from functions.shared.firestore.field_path import NAME
+from functions.shared.firestore.query import Query
+from functions.shared.records.delivery import DELIVERIES, Delivery, DeliveryState
+from functions.shared.records.mail_event import MAIL_EVENTS, MailRecord, MailStatus
+from operations.reading.threads import in_threads
+
+_AT_ONCE = 30
+"""So many values Firestore takes in a filter: https://firebase.google.com/docs/firestore/query-data/queries#limits_on_or_queries"""
+
+
+class DeliveryOutcome(StrEnum):
+    """What became of a delivery, in the order in which people read it."""
+
+    DELIVERED = "delivered"
+    """The recipient's server has taken the email."""
+    UNDELIVERED = "undelivered"
+    """The email is known not to arrive: it bounced, or was blocked or dropped."""
+    DEAD = "dead"
+    """It failed, and is a dead letter."""
+    SKIPPED = "skipped"
+    """No email was to be sent."""
+    SENT = "sent"
+    """The mail provider has accepted the email. What became of it is not known yet."""
+    WAITING = "waiting"
+    """It is on its way."""
+    GONE = "gone"
+    """Its record is deleted."""
+
+    @property
+    def is_end(self) -> bool:
+        """Whether nothing more happens by itself."""
+        return self not in {DeliveryOutcome.SENT, DeliveryOutcome.WAITING}
+
+
+_OF_STATE = {
+    DeliveryState.SENT: DeliveryOutcome.SENT,
+    DeliveryState.DEAD: DeliveryOutcome.DEAD,
+    DeliveryState.SKIPPED: DeliveryOutcome.SKIPPED,
+}
+_OF_MAIL = {
+    MailStatus.DELIVERED: DeliveryOutcome.DELIVERED,
+    MailStatus.BOUNCED: DeliveryOutcome.UNDELIVERED,
+    MailStatus.DROPPED: DeliveryOutcome.UNDELIVERED,
+    MailStatus.BLOCKED: DeliveryOutcome.UNDELIVERED,
+    # Those who complain or unsubscribe have got it.
+    MailStatus.COMPLAINED: DeliveryOutcome.DELIVERED,
+    MailStatus.UNSUBSCRIBED: DeliveryOutcome.DELIVERED,
+}
+
+
+class CountedOutcomes(NamedTuple):
+    """What became of deliveries.
+
+    Attributes:
+        counts: how many came to each outcome; only of those that some came to.
+        reads: how many reads it took to count them.
+    """
+
+    counts: Mapping[DeliveryOutcome, int]
+    reads: int
+
+    @property
+    def total(self) -> int:
+        """How many deliveries there are."""
+        return sum(self.counts.values())
+
+    @property
+    def ended(self) -> int:
+        """To how many of them nothing more happens by itself."""
+        return sum(count for outcome, count in self.counts.items() if outcome.is_end)
+
+
+def outcome_of(delivery: Delivery | None, mail: MailRecord | None) -> DeliveryOutcome:
+    """What became of a delivery.
+
+    Args:
+        delivery: which; None where its record is deleted.
+        mail: what became of its emails; None where the provider has said nothing.
+    """
+    if delivery is None:
+        return DeliveryOutcome.GONE
+    found = _OF_STATE.get(delivery.state, DeliveryOutcome.WAITING)
+    status = mail.status if mail else None
+    return _OF_MAIL.get(status, found) if status and found is DeliveryOutcome.SENT else found
+
+
+def count_outcomes(database: Database, delivery_ids: Sequence[str]) -> CountedOutcomes:
+    """Count what became of deliveries.
+
+    Args:
+        database: the Firestore database.
+        delivery_ids: their ids.
+
+    Raises:
+        google.api_core.exceptions.GoogleAPICallError: Firestore does not answer or refuses.
+    """
+    starts = range(0, len(delivery_ids), _AT_ONCE)
+    parts = in_threads(lambda start: _count(database, delivery_ids[start : start + _AT_ONCE]), starts)
+    counts: Counter[DeliveryOutcome] = Counter()
+    for part in parts:
+        counts.update(part.counts)
+    ordered = {outcome: counts[outcome] for outcome in DeliveryOutcome if counts[outcome]}
+    return CountedOutcomes(ordered, sum(part.reads for part in parts))
+
+
+def _count(database: Database, ids: Sequence[str]) -> CountedOutcomes:
+    """Ask about the most usual outcomes first, and no further once all deliveries have one."""
+    counts: Counter[DeliveryOutcome] = Counter()
+    reads = 0
+
+    def count(collection: str, field: str, value: str) -> int:
+        nonlocal reads
+        reads += 1
+        return database.count(_named(collection, ids).where(field, "==", value))
+
+    left = len(ids)
+    for state, outcome in _OF_STATE.items():
+        if left:
+            counts[outcome] += (found := count(DELIVERIES, "state", state.value))
+            left -= found
+    if left:
+        reads += 1
+        there = database.count(_named(DELIVERIES, ids))
+        counts[DeliveryOutcome.GONE] = len(ids) - there
+        counts[DeliveryOutcome.WAITING] = left - (len(ids) - there)
+    for status, outcome in _OF_MAIL.items():
+        if left := counts[DeliveryOutcome.SENT]:
+            # A mail may be known to be delivered whose delivery waits again.
+            found = min(count(MAIL_EVENTS, "status", status.value), left)
+            counts[outcome] += found
+            counts[DeliveryOutcome.SENT] -= found
+    return CountedOutcomes(counts, reads)
+
+
+def _named(collection: str, ids: Sequence[str]) -> Query:
+    return Query.of(collection).where(NAME, "in", [f"{collection}/{each}" for each in ids])

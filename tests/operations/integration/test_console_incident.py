@@ -1,0 +1,87 @@
+"""The console follows an incident to its end: what was replayed until it is delivered, and all of it on one page."""
+
+import html
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from functions.shared.records.mail_event import MAIL_EVENTS, MailRecord, MailStatus, Sighting
+from tests.operations.integration.conftest import Project
+from tests.operations.integration.test_console import Browser, running
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+CAUSE, OTHER_CAUSE = "a" * 32, "b" * 32
+
+
+@pytest.fixture
+def console(project: Project) -> Iterator[Browser]:
+    with running() as browser:
+        yield browser
+
+
+def become(project: Project, letter: str, state: str, mail: str = "") -> None:
+    """A delivery that was replayed comes to its end."""
+    project.set_delivery(letter, state=state)
+    if mail:
+        user = letter.partition(":")[0]
+        recipients = {"a" * 64: {MailStatus(mail): Sighting(NOW)}}
+        record = MailRecord(id=letter, user_id=user, subscription_id="default", recipients=recipients)
+        project.database.collection(MAIL_EVENTS).document(letter).set(record.to_fields())
+
+
+def figures(page: str) -> dict[str, tuple[int, str]]:
+    """What the figures of a page count, each with the address of its list."""
+    found = re.findall(r'<li><a href="([^"]+)"><strong>([\d,]+)</strong> ([^<]+)</a></li>', page)
+    return {name: (int(count), html.unescape(address)) for address, count, name in found}
+
+
+def users(page: str) -> set[str]:
+    return set(re.findall(r'href="/people/(\w+)"', page))
+
+
+def replay(console: Browser, **chosen: Any) -> str:
+    """Replay dead letters, and go to the page that follows them."""
+    job = console.finished_job(console.begin("replay", console.confirmed("replay", **chosen)))
+    followed = re.search(r'href="(/operator-actions/\w+)">Follow', job)
+    assert followed is not None
+    return followed[1]
+
+
+def test_what_was_replayed_is_followed_until_it_is_delivered(console: Browser, project: Project) -> None:
+    letters = [project.dead_letter(f"u{number:02}", cause=CAUSE) for number in range(40)]
+    project.dead_letter("other", cause=OTHER_CAUSE)
+    path = replay(console, cause=CAUSE, filters="state=open")
+    assert figures(console.get(path).text) == {"on their way": (40, f"{path}?outcome=waiting")}
+    assert "<strong>0</strong> of 40 have ended." in console.get(path).text
+    for number, letter in enumerate(letters):
+        state, mail = [("sent", "delivered"), ("sent", "bounced"), ("sent", ""), ("dead", "")][number % 4]
+        become(project, letter, state, mail)
+    page = console.get(path).text
+    found = figures(page)
+    assert {name: count for name, (count, _) in found.items()} == {
+        "delivered": 10,
+        "not delivered: bounced, blocked or dropped": 10,
+        "dead again, or still": 10,
+        "accepted by the mail provider": 10,
+    }
+    assert "<title>30 of 40 ended" in page
+    for number, name in enumerate(("delivered", "not delivered: bounced, blocked or dropped")):
+        listed = users(console.get(found[name][1]).text)
+        assert listed == {f"u{user:02}" for user in range(number, 40, 4)}
+    for number, letter in enumerate(letters):
+        become(project, letter, "sent" if number else "skipped", "complained")
+    assert "<strong>All 40 have ended.</strong>" in console.get(path).text
+    project.database.collection("deliveries").document(letters[0]).delete()
+    assert figures(console.get(path).text)["deleted since"][0] == 1
+    assert users(console.get(path).text) == {f"u{user:02}" for user in range(1, 40)}
+
+
+def test_a_replay_by_command_is_followed_too(console: Browser, project: Project) -> None:
+    become(project, project.dead_letter("u1"), "dead")
+    assert project.reports("dead-letters", "replay", "--all", "--yes").status == 0
+    [path] = re.findall(r'href="(/operator-actions/\w+)"', console.get("/operator-actions").text)
+    assert figures(console.get(path).text)["on their way"][0] == 1
+    assert console.get("/operator-actions/none").status_code == 404
