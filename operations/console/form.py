@@ -158,8 +158,8 @@ class Form:
             FormRefused: somebody has changed them.
         """
         try:
-            seen = json.loads(self.text("seen"))
-        except ValueError:
+            seen = dict(json.loads(self.text("seen")))
+        except (ValueError, TypeError, RecursionError):
             seen = {}
         now = json.loads(json.dumps(now, default=str))
         changes = {name: (seen[name], now[name]) for name in now if name in seen and seen[name] != now[name]}
@@ -241,7 +241,11 @@ def _shown_again(request: Request, form: Form, page: Callable[[Request], Shown],
     refused = RefusedForm(
         path=path, message=describe(error), values=form.values, fields=error.fields, changes=error.changes
     )
-    shown = page(request)
+    try:
+        shown = page(request)
+    except FormRefused:
+        # The page is made of the form, too.
+        raise HTTPException(error.status, describe(error)) from error
     answer: Response = request.app.state.console.view.page(
         request, shown.template, status=error.status, refused=refused, **shown.context
     )

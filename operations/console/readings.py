@@ -7,6 +7,7 @@ an index knows the newest change, that is asked for first.
 import math
 import secrets
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -74,7 +75,8 @@ class Readings:
         self._clock = clock
         self._lock = threading.Lock()
         self._readings: OrderedDict[Any, Reading] = OrderedDict()
-        self._turns: dict[Any, threading.Lock] = {}
+        # Those of the pages that are being read now.
+        self._turns: weakref.WeakValueDictionary[Any, threading.Lock] = weakref.WeakValueDictionary()
 
     def get(
         self, key: Any, *, is_open: bool, read: Callable[[], Shown], version: Callable[[], str] | None
@@ -105,7 +107,7 @@ class Readings:
                 self._readings[key] = reading
                 self._readings.move_to_end(key)
                 while len(self._readings) > _MOST_PAGES:
-                    self._turns.pop(self._readings.popitem(last=False)[0], None)
+                    self._readings.popitem(last=False)
             return reading, self._clock() - now
 
     def forget(self) -> None:

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse
 
 from functions.shared.logging import redact_addresses
 from operations.console.mrkdwn import mrkdwn_to_html
+from operations.console.page_parts import Parts, read_parts
 from operations.console.static_files import PATHS
 from operations.escaping import escape
 from operations.operator_actions import OperatorAction
@@ -92,6 +93,7 @@ class View:
         viewer = request.state.viewer
         tokens = request.app.state.console.tokens
         asked = request.query_params.get("action")
+        found = read_parts({"action": lambda: self._find_action(asked)}) if asked else Parts()
         # As the browser sent it: Starlette decodes its own path, and an id may contain a slash or a question mark.
         path = request.scope["raw_path"].decode()
         section = next((each for each, _ in self._sections[1:] if f"{path}/".startswith(f"{each}/")), path)
@@ -100,7 +102,8 @@ class View:
             form_token=lambda: tokens.make(viewer),
             section=section,
             address=link(path, **{**request.query_params, "action": None}),
-            action=self._find_action(asked) if asked else None,
+            action=found.read.get("action"),
+            action_unread=found.failed.get("action"),
             now=datetime.now(UTC),
             **{"refused": None, "reading": None, "age": 0.0, **context},
         )

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from functions.shared.records.mark import due_period
 from functions.shared.records.subscription import Subscription
 from functions.shared.times.period import Period
+from functions.shared.times.plausible_time import plausible
 from functions.shared.times.schedule import Cadence, Schedule
 
 _INSTANT = timedelta(microseconds=1)
@@ -81,6 +82,8 @@ def parse_period(text: str, zone: ZoneInfo) -> Period:
         period = Period(start, Schedule(cadence=cadence, time_zone=zone).unit_end(start))
     except (ValueError, OverflowError):
         raise refused from None
+    if not plausible(start):
+        raise refused
     if last and last != f"{(period.end - _INSTANT).astimezone(zone):W%V}":
         raise refused
     return period

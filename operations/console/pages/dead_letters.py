@@ -8,10 +8,9 @@ since, and none that has changed.
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from http import HTTPStatus
 
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -74,7 +73,7 @@ class _Begun(BaseModel):
 
     note: Note = ""
     second_mail: Text = ""
-    as_of: datetime
+    as_of: AwareDatetime
     confirmed: int
 
 

@@ -24,6 +24,7 @@ _DOCUMENTS_A_PAGE = 100
 _STEPS = {"1 minute": 60, "10 minutes": 600, "1 hour": 3_600, "1 day": 86_400, "1 week": 604_800}
 _EVERY_SECONDS = 4
 """What the local cloud says costs nothing."""
+_MOST_DIGITS = 9
 _LASTING = {"1 minute": 60, "5 minutes": 300, "1 hour": 3_600}
 
 
@@ -170,7 +171,7 @@ def _download(content: bytes, name: str) -> Response:
 
 def _seconds(form: Form) -> int:
     text = form.text("seconds")
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > _MOST_DIGITS:
         raise FormRefused("How long is a number of seconds.")
     return int(text)
 

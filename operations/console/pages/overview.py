@@ -76,8 +76,11 @@ def _read(request: Request) -> Shown:
 def resume_sending(request: Request, form: Form) -> Response:
     """Let the runs go on after the breaker has stopped them."""
     console, note = console_of(request), form.read(_Why).note
+    sending = Sending(console.session.firestore)
     with recorded(request, "Resume sending", "mail_breaker", note=note) as action:
-        was_stopped = Sending(console.session.firestore).resume(by=request.state.viewer.name, note=note)
+        breaker = to_row(sending.breaker())
+        form.refuse_if_changed({name: breaker[name] for name in ("because", "stopped_at")})
+        was_stopped = sending.resume(by=request.state.viewer.name, note=note)
         action.outcome = _RESUMED if was_stopped else "It was not stopped."
     return done(request, "/")
 

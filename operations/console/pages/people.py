@@ -75,24 +75,25 @@ class _Test(BaseModel):
     address: Annotated[Text, Field(min_length=3, max_length=320, pattern="^[^@\\s]+@[^@\\s]+$")]
 
 
+_Entry = Annotated[Text, Field(max_length=500)]
 _MayBeEmpty = BeforeValidator(lambda typed: typed.strip() or None)
 
 
 class _Schedule(BaseModel):
     """The form of a subscription: a field that is left empty goes back to its default."""
 
-    kind: Text
+    kind: _Entry
     cadence: Cadence
     hour: Annotated[Annotated[int, Field(ge=0, le=23)] | None, _MayBeEmpty] = None
     minute: Annotated[Annotated[int, Field(ge=0, le=59)] | None, _MayBeEmpty] = None
-    weekday: Text = ""
+    weekday: _Entry = ""
     day: Annotated[Annotated[int, Field(ge=1, le=31)] | None, _MayBeEmpty] = None
-    working_day: Text = ""
-    cron: Text = ""
-    calendar: Text = ""
-    send_between: Text = ""
-    time_zone: Text = ""
-    locale: Text = ""
+    working_day: _Entry = ""
+    cron: _Entry = ""
+    calendar: _Entry = ""
+    send_between: _Entry = ""
+    time_zone: _Entry = ""
+    locale: _Entry = ""
 
     def edit(self) -> SubscriptionEdit:
         """What the form changes."""
@@ -104,6 +105,8 @@ class _Schedule(BaseModel):
 
 
 SCHEDULE = tuple(_Schedule.model_fields)
+SEEN = (*SCHEDULE, "paused_because", "paused_until")
+"""What the page shows of a subscription, and what its forms are refused for if somebody changes it meanwhile."""
 
 
 class _New(_Schedule):
@@ -182,6 +185,7 @@ def _read_person(request: Request) -> Shown:
             "cadences": [each.value for each in Cadence],
             "locales": previews.languages(),
             "schedule_names": SCHEDULE,
+            "seen_names": SEEN,
         },
     )
 
@@ -230,6 +234,7 @@ def _pause(request: Request, form: Form) -> Response:
         user = Users(console.session.firestore).get(user_id)
         until = _carry_out(lambda: parse_end(asked.until, user.time_zone, datetime.now(UTC)))
     with recorded(request, "Pause subscription", f"{user_id}/{subscription_id}", note=asked.note) as action:
+        _unchanged(request, form)
         _, changed = _changes(console).pause(user_id, subscription_id, until=until)
         action.outcome = "The subscription is paused." if changed else "It was paused already."
     return _back(request)
@@ -238,6 +243,7 @@ def _pause(request: Request, form: Form) -> Response:
 def _resume(request: Request, form: Form) -> Response:
     console, (user_id, subscription_id) = console_of(request), _path(request)
     with recorded(request, "Resume subscription", f"{user_id}/{subscription_id}", note=form.read(_Why).note) as action:
+        _unchanged(request, form)
         _, changed = _changes(console).resume(user_id, subscription_id)
         action.outcome = "The subscription is resumed." if changed else "It was not paused."
     return _back(request)
@@ -251,9 +257,8 @@ def _save(request: Request, form: Form) -> Response:
     def decide(stored: StoredSubscription) -> Mapping[str, Any]:
         nonlocal read
         read = stored.subscription
-        current = subscription_row(stored.subscription, None, now=now)
-        form.refuse_if_changed({name: current[name] for name in SCHEDULE})
-        if asked.kind != current["kind"]:
+        _refuse_if_changed(form, read)
+        if asked.kind != read.kind:
             _check_kind(asked.kind)
         return edited_fields(stored.user, stored.subscription, stored.document, edit, session.defaults, now=now)
 
@@ -269,9 +274,8 @@ def _remove(request: Request, form: Form) -> Response:
     console, (user_id, subscription_id), asked = console_of(request), _path(request), form.read(_Remove)
     if asked.confirm != subscription_id:
         raise FormRefused("Nothing was removed: see below.", {"confirm": "Type the subscription's id to remove it."})
-    found = Subscriptions(console.session.firestore, console.session.defaults).find(user_id, subscription_id)
     with recorded(request, "Remove subscription", f"{user_id}/{subscription_id}", note=asked.note) as action:
-        _changes(console).remove(found)
+        _changes(console).remove(_unchanged(request, form))
         action.outcome = "The subscription is removed."
     return _back(request)
 
@@ -280,11 +284,10 @@ def _send(request: Request, form: Form) -> Response:
     console, (user_id, subscription_id) = console_of(request), _path(request)
     session = console.session
     user = Users(session.firestore).get(user_id)
-    found = Subscriptions(session.firestore, session.defaults).find(user_id, subscription_id)
     with recorded(request, "Send report now", f"{user_id}/{subscription_id}", note=form.read(_Why).note) as action:
         sending = send_now(
             user,
-            found,
+            _unchanged(request, form),
             database=session.firestore,
             defaults=session.defaults,
             queue=session.queue_of(user_id),
@@ -371,6 +374,19 @@ def _period(user: User, subscription: Subscription, text: str) -> Period:
     if not text:
         return next_period(subscription, schedule, datetime.now(UTC))
     return report_about(schedule, _carry_out(lambda: parse_period(text, schedule.time_zone)))
+
+
+def _unchanged(request: Request, form: Form) -> Subscription:
+    """The subscription as the form's page showed it."""
+    session, (user_id, subscription_id) = console_of(request).session, _path(request)
+    found = Subscriptions(session.firestore, session.defaults).find(user_id, subscription_id)
+    _refuse_if_changed(form, found)
+    return found
+
+
+def _refuse_if_changed(form: Form, subscription: Subscription) -> None:
+    current = subscription_row(subscription, None, now=datetime.now(UTC))
+    form.refuse_if_changed({name: current[name] for name in SEEN})
 
 
 def _check_kind(kind: str) -> None:

@@ -18,6 +18,7 @@ from tests.console_server import wait_for_charts
 from tests.operations.integration.conftest import DUE, Project
 from tests.operations.integration.test_console import Browser, actions, put_run, put_user, running
 from tests.operations.integration.test_console_figures import put_sent
+from tests.seeding import subscription_reference
 from tests.silent_relay import relaying
 from tests.support import PATIENCE_SECONDS
 
@@ -210,6 +211,7 @@ def test_what_firestore_does_not_say_is_missing_on_the_page_and_the_rest_is_ther
             page = console.get("/").text
             assert time.monotonic() - began < _PATIENCE
             assert "runs: " in verdict(page)
+            assert "What came of your action cannot be read" in console.get("/?action=some").text
             assert re.search(r'reports</a></th>\s*<td>\s*<span class="state running">', page)
             began = time.monotonic()
             answer = console.get(f"/deliveries/{letter}")
@@ -281,9 +283,41 @@ def test_a_change_of_somebody_else_is_not_overwritten(console: Browser, project:
     assert 'value="10"' in late.text
     again = console.act(path, **changed, hour="10", seen=seen(late.text, path))
     assert "The subscription is saved: hour 9 to 10." in console.came_to(again)
+    console.act("/people/u1/subscriptions/default/pause")
+    resume = "/people/u1/subscriptions/default/resume"
+    opened = seen(console.get("/people/u1").text, resume)
+    subscription_reference(project.database, "u1").update({"paused_because": "complained"})
+    late = console.act(resume, seen=opened)
+    assert late.status_code == HTTPStatus.CONFLICT
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", late.text))
+    assert "paused because: operator when you opened the form, complained now" in text
     queue = seen(console.get("/queues").text, "/queues/reports/set")
     console.act("/queues/reports/set", rate="20", concurrent="100", seen=queue)
     assert console.act("/queues/reports/set", rate="5", concurrent="100", seen=queue).status_code == HTTPStatus.CONFLICT
+
+
+def test_whatever_a_form_holds_it_is_refused_in_words(console: Browser, project: Project) -> None:
+    put_user(project)
+    project.dead_letter()
+    before = project.everything()
+    save, weekly = "/people/u1/subscriptions/default/save", {"kind": "activity", "cadence": "weekly"}
+    asked: list[tuple[str, dict[str, str], str]] = [
+        (save, {**weekly, "weekday": "9" * 5_000}, "weekday"),
+        *((save, {**weekly, "hour": "25", "seen": each}, "hour") for each in ("null", "5", "[" * 100_000)),
+        ("/dead-letters/dismiss/begin", {"as_of": "0001-01-01", "confirmed": "1", "scope": "all"}, "as of"),
+        ("/dead-letters/dismiss/begin", {"as_of": NOW.isoformat(), "confirmed": "1"}, "No dead letter is selected"),
+        ("/queues/reports/run-task", {"task": ""}, "task"),
+        # The queue is paused, and the subscription is not: the page no longer has these forms.
+        ("/queues/reports/pause", {"note": "x" * 501}, "at most 500 characters"),
+        ("/people/u1/subscriptions/default/resume", {"note": "x" * 501}, "at most 500 characters"),
+    ]
+    for path, fields, word in asked:
+        answer = console.act(path, **fields)
+        said = re.search(r'role="alert">(.*?)</div>', answer.text, re.S)
+        assert answer.status_code == HTTPStatus.BAD_REQUEST, (path, word)
+        assert said is not None, (path, word)
+        assert word in said[1]
+    assert project.everything() == before
 
 
 def test_a_page_says_only_what_came_of_an_action_that_there_was(console: Browser, project: Project) -> None:

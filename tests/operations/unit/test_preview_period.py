@@ -58,6 +58,7 @@ def test_a_period_is_of_the_recipients_own_calendar(text: str, zone: str, start:
         "2026-11-24T25",
         "1-1-1",
         "2026-Q5",
+        "0001-01-01",
         "9999-12",
         "2026-W47/W48",
         "2026-W48/W50",

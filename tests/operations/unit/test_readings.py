@@ -1,6 +1,9 @@
 """What open pages show is read once for all viewers, and as seldom as its reads allow."""
 
-from typing import Any
+import weakref
+from typing import Any, NoReturn
+
+import pytest
 
 from operations.console.readings import MOST_READS_AN_HOUR, Readings, Shown
 
@@ -75,3 +78,18 @@ def test_after_a_change_it_is_read_again() -> None:
     page.get(is_open=False)
     page.readings.forget()
     assert page.get(is_open=True)[0] == 2
+
+
+def test_of_a_page_that_cannot_be_read_nothing_is_kept() -> None:
+    class Address:
+        pass
+
+    def fail() -> NoReturn:
+        raise LookupError
+
+    readings, address = Readings(), Address()
+    with pytest.raises(LookupError):
+        readings.get(address, is_open=False, read=fail, version=None)
+    kept = weakref.ref(address)
+    del address
+    assert kept() is None
