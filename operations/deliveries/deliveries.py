@@ -1,8 +1,9 @@
 """Reads deliveries for the operator."""
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from operations.deliveries.delivery_filter import DeliveryFilter
 from operations.deliveries.mail_records import mail_row
 from operations.errors import NotFound
 from operations.reading.similar_ids import did_you_mean
+from operations.reading.threads import in_threads
 
 SEARCHED = 200
 """So many deliveries are read at most for one page of those that are meant."""
@@ -70,31 +72,21 @@ class Deliveries:
         queries = [query.select(_LISTED) for query in self._queries(wanted)]
         if after is not None and (before := self._database.get(f"{DELIVERIES}/{after}")).exists:
             queries = [query.behind(before) for query in queries]
+        # Of several states most are in one, and some in others.
+        at_once = limit if len(queries) == 1 else (limit + 1) // 2
+        parts = [_Part(self._database, query, at_once=at_once) for query in queries]
+        in_threads(_Part.read, parts)
+        merged = parts[0] if len(parts) == 1 else heapq.merge(*parts, key=_due_at, reverse=True)
         found: list[Delivery] = []
-        searched = reads = 0
-        # The first page of documents is enough where the index finds nothing else than what is meant.
-        for asked in (limit, SEARCHED - limit):
-            read, last = 0, None
-            for document in islice(self._merged([query.limit(asked) for query in queries]), asked):
-                read, last = read + 1, document
-                if (delivery := Delivery.from_snapshot(document)) and wanted.matches(delivery):
-                    found.append(delivery)
-                if len(found) == limit:
-                    break
-            searched, reads = searched + read, reads + asked * len(queries)
-            if last is None or read < asked or len(found) == limit:
+        searched, last = 0, None
+        for document in islice(merged, SEARCHED):
+            searched, last = searched + 1, document
+            if (delivery := Delivery.from_snapshot(document)) and wanted.matches(delivery):
+                found.append(delivery)
+            if len(found) == limit:
                 break
-            queries = [query.behind(last) for query in queries]
-        has_more = last is not None and (len(found) == limit or read == asked)
-        following = last.id if last is not None and has_more else None
-        return DeliveryPage(found, following, searched, reads if has_more else searched + 1)
-
-    def _merged(self, queries: Sequence[Query]) -> Iterator[FoundDocument]:
-        """What several queries find, in the order that they have in common: by due times, the latest first."""
-        streams = [self._database.stream(query) for query in queries]
-        if len(streams) == 1:
-            return streams[0]
-        return heapq.merge(*streams, key=lambda found: (found.fields or {})["due_at"], reverse=True)
+        following = last.id if last is not None and (len(found) == limit or searched == SEARCHED) else None
+        return DeliveryPage(found, following, searched, sum(part.reads for part in parts))
 
     def of_ids(self, delivery_ids: Sequence[str]) -> list[Delivery]:
         """Deliveries by their ids, in this order, with the fields that a list shows; those that do not exist are left
@@ -192,6 +184,43 @@ class Deliveries:
         query = Query.of(DELIVERIES).where("user_id", "==", user_id).where("subscription_id", "==", subscription_id)
         found = map(Delivery.from_snapshot, self._database.stream(query.where("state", "in", states)))
         return [delivery for delivery in found if delivery]
+
+
+class _Part:
+    """What a query finds, read some at a time as far as it is needed.
+
+    Args:
+        database: the Firestore database.
+        query: which.
+        at_once: how many are read together.
+    """
+
+    def __init__(self, database: Database, query: Query, *, at_once: int) -> None:
+        self._database = database
+        self._query = query
+        self._at_once = at_once
+        self._read: list[FoundDocument] = []
+        self.reads = 0
+        """What Firestore has billed for them."""
+
+    def read(self) -> None:
+        """Read the first ones, or the next ones."""
+        query = self._query.behind(self._read[-1]) if self._read else self._query
+        self._read = list(self._database.stream(query.limit(self._at_once)))
+        self.reads += len(self._read) or 1
+
+    def __iter__(self) -> Iterator[FoundDocument]:
+        """Those from the first ones on, which have been read."""
+        while self._read:
+            yield from self._read
+            if len(self._read) < self._at_once:
+                return
+            self.read()
+
+
+def _due_at(found: FoundDocument) -> datetime:
+    due_at: datetime = (found.fields or {})["due_at"]
+    return due_at
 
 
 def _latest_first(query: Query, wanted: DeliveryFilter) -> Query:
