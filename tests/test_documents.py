@@ -52,7 +52,13 @@ _NOT_HERE = {
 _NOT_PLAIN = re.compile(
     r"(?i:\b(?:nobody|whoever|anew|somebody|thereby|utilize|leverages?|in order to|please|simply|easily|obviously|via"
     r"|and/or|allows? you to|in a timely manner|blacklist|whitelist|sanity check|master/slave|native feature"
-    r"|should be able to|for instance|desire[ds]?|it is recommended)\b|\be\.g\.|\bi\.e\.|\betc\.)"
+    r"|should be able to|for instance|desire[ds]?|it is recommended"
+    # What the project's own authors like to write.
+    r"|likewise|an own|for ever|no person|asks no|stops no one|as its last word|at the worst|gives? way"
+    # The thing is an email; servers and programs are of mail.
+    r"|mails|e-mails?|mail providers?"
+    r"|(?:a|the|each|every|no|one|of) mail(?= (?:is|was|to|from|that|in|with|and|or|of)\b|[.,;:]))\b"
+    r"|\be\.g\.|\bi\.e\.|\betc\.)"
 )
 _FOLDERS = (
     *("functions", "report_kit", "kinds", "operations", "local_pipeline", "emulators"),
@@ -124,10 +130,15 @@ def test_the_site_makes_the_same_lists_and_blocks_as_github(document: Path) -> N
 
 def prose(document: Path) -> Iterator[str]:
     """The lines outside tables, headings, blocks of code, and generated parts, with code and links blanked."""
-    text = re.sub(r"<!-- made by .*?<!-- end -->", "", without_blocks(document.read_text()), flags=re.DOTALL)
-    for line in text.splitlines():
-        if not re.match(r" *[|#]", line):
+    for line in by_hand(document):
+        if not line.lstrip().startswith("|"):
             yield re.sub(r"`[^`]*`|\[[^\]]*\]\([^)]*\)", "`code`", line)
+
+
+def by_hand(document: Path) -> Iterator[str]:
+    """The lines outside headings, blocks of code, and generated parts."""
+    text = re.sub(r"<!-- made by .*?<!-- end -->", "", without_blocks(document.read_text()), flags=re.DOTALL)
+    yield from (line for line in text.splitlines() if not line.startswith("#"))
 
 
 @parameters(DOCUMENTS)
@@ -140,7 +151,11 @@ def test_each_sentence_has_a_line_of_its_own(document: Path) -> None:
 @parameters(DOCUMENTS)
 def test_the_words_are_plain(document: Path) -> None:
     """Of the word list of https://developers.google.com/style/word-list, and of words that a reader stumbles over."""
-    assert [line for line in prose(document) if _NOT_PLAIN.search(line)] == []
+    lines = (re.sub(r"`[^`]*`|\]\([^)]*\)|<http[^>]*>", "`code`", line) for line in by_hand(document))
+    # The glossary has a column of words that it advises against.
+    assert [
+        line for line in lines if _NOT_PLAIN.search(line.rpartition(" | ")[0] if "glossary" in document.name else line)
+    ] == []
 
 
 @parameters(DOCUMENTS)
