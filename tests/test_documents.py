@@ -21,7 +21,7 @@ from tests.documents.markdown import BLOCK_OF_CODE, anchor, without_blocks
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted(
     path
-    for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "emulators/**/*.md", "proof/**/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "emulators/**/*.md", "proof/**/*.md", "local_pipeline/*.md")
     for path in ROOT.glob(pattern)
     # An entry of a change log keeps the names of its time.
     if path.name != "CHANGELOG.md"
@@ -276,7 +276,7 @@ def figures(document: str, *, above: str) -> list[list[str]]:
 
 
 def test_the_readme_compares_by_the_figures_of_the_document() -> None:
-    compared = figures("docs/explanation/reliability.md", above="- *reported*: ")
+    compared = figures("proof/README.md", above="- *reported*: ")
     shown = figures("README.md", above="`make bench ARGS=peers`")
     # Each is a row there and a column here: once, doubled, lost, reported.
     assert [row[1:] for row in shown] == [list(column) for column in zip(*(row[1:5] for row in compared), strict=True)]
