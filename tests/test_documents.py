@@ -21,7 +21,14 @@ from tests.documents.markdown import BLOCK_OF_CODE, anchor, without_blocks
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted(
     path
-    for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "emulators/**/*.md", "proof/**/*.md", "local_pipeline/*.md")
+    for pattern in (
+        "*.md",
+        "docs/**/*.md",
+        "examples/**/*.md",
+        "emulators/**/*.md",
+        "proof/**/*.md",
+        "local_pipeline/*.md",
+    )
     for path in ROOT.glob(pattern)
     # An entry of a change log keeps the names of its time.
     if path.name != "CHANGELOG.md"

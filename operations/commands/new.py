@@ -18,18 +18,28 @@ def new(
     source: Annotated[
         Source | None, typer.Option(help="Which database a report from SQL reads; default: postgresql.")
     ] = None,
+    trigger_email: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="An export of Firebase's Trigger Email: the report says what its template KIND says."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the skeleton of a kind of report, with a test, ready to be looked at and changed."""
     from functions.shared.project_files import PIPELINE, own_project, project_folder
     from operations.kinds.new_kind import write_kind
+    from operations.kinds.trigger_email import converted
 
     if source and not sql:
         raise typer.BadParameter("only a report from SQL has one: add --sql", param_hint="--source")
+    if sql and trigger_email:
+        raise typer.BadParameter("a report from SQL takes no template", param_hint="--trigger-email")
+    template = converted(trigger_email, kind) if trigger_email else None
     chosen = (source or Source.POSTGRESQL) if sql else None
     project = project_folder()
     pipeline = PIPELINE if own_project() else None
-    written = write_kind(kind, project, pipeline=pipeline, source=chosen)
+    written = write_kind(kind, project, pipeline=pipeline, source=chosen, template=template)
     if pipeline and sql:
         written += _lock(project, pipeline)
     files = [str(file.relative_to(project)) for file in written]
@@ -40,6 +50,8 @@ def new(
     for file in files:
         output.say(file)
     output.say()
+    for line in template.told if template else ():
+        output.say(line)
     output.say(f"Look at it: reports preview --sample --kind {kind} --open --watch")
     if sql and not pipeline:
         output.say("Before you deploy it: reports lock, which makes kinds.lock of its packages.")

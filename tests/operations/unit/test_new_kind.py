@@ -49,6 +49,22 @@ def test_a_new_kind_holds_what_every_kind_has_to_and_can_be_looked_at(
     assert subject in shown.stdout
 
 
+def test_a_kind_says_what_a_template_of_trigger_email_says(tree: Path) -> None:
+    export = ROOT / "examples/trigger-email.json"
+    made = run(tree, "-m", "operations", "new", "following", "--trigger-email", str(export))
+    assert (made.returncode, made.stderr) == (0, "")
+    assert "--cadence weekly --hour 8." in made.stdout
+    assert "attachments are left out" in made.stdout
+    # Nothing of the people in the export is in the kind.
+    assert "Lovelace" not in "".join(file.read_text() for file in (tree / "kinds/following").rglob("*.*"))
+    tested = run(tree, "-m", "operations", "test", "following")
+    assert (tested.returncode, "5 passed" in tested.stdout) == (0, True), tested.stdout
+    shown = run(tree, "-m", "operations", "preview", "--sample", "--kind", "following", "--amount", "little")
+    assert "@Username is now following you!" in shown.stdout
+    other = run(tree, "-m", "operations", "new", "welcome", "--trigger-email", str(export))
+    assert (other.returncode, "has no template welcome, but: following." in other.stderr) == (1, True)
+
+
 @pytest.mark.parametrize("source", [None, Source.SQLITE])
 def test_a_new_kind_passes_its_own_test_whatever_settings_it_declares(tree: Path, source: Source | None) -> None:
     write_kind("team_notes", tree, source=source)
