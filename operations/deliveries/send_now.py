@@ -10,7 +10,7 @@ from functions.shared.firestore.database import Database
 from functions.shared.firestore.delivery_store import DeliveryChanged, DeliveryStore, Occasion, TaskDocuments
 from functions.shared.queues.task_queue import NewTask, TaskQueue
 from functions.shared.records.delivery import Delivery
-from functions.shared.records.delivery_table import Noted, TaskMade
+from functions.shared.records.delivery_table import TaskMade
 from functions.shared.records.ids import run_id, task_id
 from functions.shared.records.mark import by_hand_fields, due_period, period_until
 from functions.shared.records.report_task import ReportTask
@@ -75,8 +75,8 @@ def send_now(
     if delivery and delivery.is_final:
         task, delivery = task_due_at(now), None
     new = NewTask(task_id(task.delivery_id, f"send{run_id(now)}"), task.to_json())
-    note = Noted(new.task_id, by_next) if delivery is None else TaskMade(new.task_id, by_next)
-    noted = _note(deliveries, TaskDocuments(delivery, user, subscription), task, note, now)
+    made = TaskMade(new.task_id, by_next)
+    noted = _note(deliveries, TaskDocuments(delivery, user, subscription), task, made, now)
     [outcome] = queue.enqueue([new])
     if not (outcome.is_created or outcome.is_known):
         if delivery is None:
@@ -88,7 +88,7 @@ def send_now(
 
 
 def _note(
-    deliveries: DeliveryStore, documents: TaskDocuments, task: ReportTask, note: Noted | TaskMade, now: datetime
+    deliveries: DeliveryStore, documents: TaskDocuments, task: ReportTask, made: TaskMade, now: datetime
 ) -> Delivery:
     """Note the delivery, with the name of its task: should the task die without a trace, the dispatcher finds it.
 
@@ -99,7 +99,7 @@ def _note(
     assert subscription is not None  # noqa: S101  it is the caller's
     if delivery and delivery.state is not DeliveryState.PENDING:
         # One that a worker has claimed stays as it is: the worker's next write is conditional on that.
-        if note.by_next:
+        if made.by_next:
             raise OperatorError(f"A worker has begun to send this report already: {task.delivery_id}.")
         return delivery
     schedule, move = subscription.schedule(user), None
@@ -111,7 +111,7 @@ def _note(
         raise OperatorError(f"The reports of {task.user_id}/{task.subscription_id} cover everything until now.")
     period = None if delivery else period
     try:
-        return deliveries.write(task, documents, note, Occasion(now, period), move=move)
+        return deliveries.write(task, documents, made, Occasion(now, period), move=move)
     except DeliveryChanged:
         raise _changed(subscription) from None
 

@@ -26,13 +26,13 @@ from functions.shared.records.delivery_table import (
     Claimed,
     Event,
     GivenUp,
-    Noted,
     Published,
     Refused,
     Replayed,
     Rescued,
     Sent,
     Skipped,
+    TaskMade,
     Unclear,
     written,
 )
@@ -117,7 +117,7 @@ def new_deliveries() -> dict[str, dict[str, Any]]:
     claim = Claimed(OWNER, LEASE, "resend", request)
     return {
         "noted": written(None, Rescued(TASK.run_id), task=TASK, now=NOW),
-        "sent by hand": written(None, Noted("0123-by-hand"), task=TASK, now=NOW),
+        "sent by hand": written(None, TaskMade("0123-by-hand"), task=TASK, now=NOW),
         "claimed": written(None, claim, task=TASK, now=NOW, period=PERIOD, attempt=attempt),
     }
 

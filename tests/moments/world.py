@@ -21,12 +21,13 @@ from functions.shared.records.delivery_table import (
     Claimed,
     Event,
     GivenUp,
-    Noted,
     Published,
     Refused,
     Replayed,
+    Rescued,
     Sent,
     Skipped,
+    TaskMade,
     written,
 )
 from functions.shared.records.ids import delivery_id, run_id
@@ -351,7 +352,9 @@ class World:
                 task = Task(due_at, run_time)
                 schedule = self.subscription.schedule(self.user)
                 period = due_period(self.subscription, schedule, due_at=due_at, run_time=run_time, now=self.now)
-                self.put(due_at, written(None, Noted(), task=task.report, now=run_time, period=period))
+                self.put(
+                    due_at, written(None, Rescued(task.report.run_id), task=task.report, now=run_time, period=period)
+                )
             self.tasks.append(Task(due_at, run_time))
         for each in self.every_delivery():
             if not each.is_final and each.due_at not in {*waiting, due_at, None}:
@@ -406,7 +409,7 @@ class World:
         if period is None or self.delivery(now):
             return
         task = Task(now, now)
-        self.put(now, written(None, Noted("x"), task=task.report, now=now, period=period))
+        self.put(now, written(None, TaskMade("x"), task=task.report, now=now, period=period))
         self.write(by_hand_fields(subscription, self.user, now=now))
         self.tasks.append(task)
 

@@ -31,25 +31,6 @@ MAIL_EVENT = "mail-event"
 _NOT_CLAIMED: Mapping[str, Any] = {"owner": None, "lease_expires_at": None}
 
 
-class Noted(NamedTuple):
-    """An operator sends a report that no worker has tried.
-
-    Without a record, a task that dies before a worker claims the delivery would leave no trace.
-
-    Attributes:
-        task_name: the id of the task that an operator makes. A run knows only the tasks of runs: from this it learns of
-            an operator's task, and asks the queue whether it still holds that task.
-        by_next: whether the next version of the kind is to make the report.
-    """
-
-    task_name: str = ""
-    by_next: bool = False
-
-    def fields(self, before: Delivery | None) -> dict[str, Any]:
-        """See written."""
-        return ({"task": self.task_name} if self.task_name else {}) | _asked(by_next=self.by_next)
-
-
 class Rescued(NamedTuple):
     """A run finds that no queue holds a task for the report any more, and makes another one. `run_id` then names that
     task. After a day, and LEAST_RESCUES of these, the next run gives the report up, unless it is final.
@@ -258,10 +239,12 @@ class Replayed(NamedTuple):
 
 
 class TaskMade(NamedTuple):
-    """An operator makes a further task for a delivery that stays where it stands.
+    """An operator makes a task for a delivery that stays where it stands, or for a report that no worker has tried:
+    without a record, a task that dies before a worker claims the delivery would leave no trace.
 
     Attributes:
-        task_name: the id of the task.
+        task_name: the id of the task. A run knows only the tasks of runs: from this it learns of an operator's, and
+            asks the queue whether it still holds that task.
         by_next: whether the next version of the kind is to make the report.
     """
 
@@ -270,24 +253,25 @@ class TaskMade(NamedTuple):
 
     def fields(self, before: Delivery | None) -> dict[str, Any]:
         """See written."""
-        return {"task": self.task_name} | _asked(by_next=self.by_next)
+        return {"task": self.task_name, **({"by_next": True} if self.by_next else {})}
 
 
 Event = (
-    Noted
-    | Rescued
-    | Tried
-    | Claimed
-    | Refused
-    | Unclear
-    | Sent
-    | Proven
-    | Skipped
-    | GivenUp
-    | Published
-    | Replayed
-    | TaskMade
+    Rescued | Tried | Claimed | Refused | Unclear | Sent | Proven | Skipped | GivenUp | Published | Replayed | TaskMade
 )
+
+RESULTS: Mapping[type[Any], AttemptResult] = {
+    Tried: AttemptResult.FAILED,
+    Claimed: AttemptResult.CLAIMED,
+    Refused: AttemptResult.FAILED,
+    Unclear: AttemptResult.UNCLEAR,
+    Sent: AttemptResult.SENT,
+    Proven: AttemptResult.SETTLED,
+    Skipped: AttemptResult.SKIPPED,
+    GivenUp: AttemptResult.DEAD,
+    Replayed: AttemptResult.REPLAYED,
+}
+"""What the history keeps of the events that have an entry of their own."""
 
 Guard = Callable[[Delivery | None, datetime], bool]
 
@@ -300,7 +284,6 @@ class Row(NamedTuple):
         before: where the delivery stands; None where there is no record.
         after: where it stands then.
         because: what the row says, in a sentence.
-        result: what the history keeps of it, where the event has an entry of its own.
         guard: whether it may happen to a delivery in this state, at a moment.
     """
 
@@ -308,7 +291,6 @@ class Row(NamedTuple):
     before: DeliveryState | None
     after: DeliveryState
     because: str
-    result: AttemptResult | None = None
     guard: Guard | None = None
 
 
@@ -324,86 +306,46 @@ _P, _S, _G = DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.GIVING_
 _SENT, _SKIPPED, _DEAD = DeliveryState.SENT, DeliveryState.SKIPPED, DeliveryState.DEAD
 
 TABLE: tuple[Row, ...] = (
-    Row(Noted, None, _P, "An operator sends a report."),
     Row(Rescued, None, _P, "No worker has tried it, and its task is gone: a run makes another one."),
     Row(Rescued, _P, _P, "Its task is gone: a run makes another one."),
-    Row(
-        Rescued,
-        _S,
-        _S,
-        "The lease is over, and the task is gone: a run makes another one.",
-        guard=_lease_is_over,
-    ),
+    Row(Rescued, _S, _S, "The lease is over, and the task is gone: a run makes another one.", guard=_lease_is_over),
     Row(Rescued, _G, _G, "The process that gives it up has ended, and its task is gone: a run makes another one."),
     *(
         Row(Rescued, each, each, "Its subscription is due for it again: a run makes a task, which moves that on.")
         for each in (_SENT, _SKIPPED, _DEAD)
     ),
-    Row(Tried, None, _P, "The first attempt fails before it claims.", AttemptResult.FAILED),
-    Row(Tried, _P, _P, "A further attempt fails before it claims.", AttemptResult.FAILED),
-    Row(Claimed, None, _S, "The first attempt claims it, to send the report.", AttemptResult.CLAIMED),
-    Row(Claimed, _P, _S, "An attempt claims it, to send the report.", AttemptResult.CLAIMED),
+    Row(Tried, None, _P, "The first attempt fails before it claims."),
+    Row(Tried, _P, _P, "A further attempt fails before it claims."),
+    Row(Claimed, None, _S, "The first attempt claims it, to send the report."),
+    Row(Claimed, _P, _S, "An attempt claims it, to send the report."),
     Row(
         Claimed,
         _S,
         _S,
         "The lease is over: an attempt repeats the requests, or the team has chosen to send again.",
-        AttemptResult.CLAIMED,
-        _lease_is_over,
+        guard=_lease_is_over,
     ),
-    Row(
-        Refused,
-        _S,
-        _P,
-        "The provider does not take the email, or its owner does not hand it over.",
-        AttemptResult.FAILED,
-    ),
-    Row(Unclear, _S, _S, "The provider gives no clear answer: the claim stays.", AttemptResult.UNCLEAR),
-    Row(Sent, _S, _SENT, "The provider accepts the email.", AttemptResult.SENT),
-    Row(Proven, _P, _SENT, "An event of the email comes before a replay is carried out.", AttemptResult.SETTLED),
-    Row(Proven, _S, _SENT, "The provider has the email of a worker that did not learn so.", AttemptResult.SETTLED),
-    Row(
-        Proven,
-        _G,
-        _SENT,
-        "An event of the email comes while its report is given up.",
-        AttemptResult.SETTLED,
-        _may_have_been_sent,
-    ),
-    Row(
-        Proven,
-        _SKIPPED,
-        _SENT,
-        "An event of the email of an earlier attempt comes.",
-        AttemptResult.SETTLED,
-        _may_have_been_sent,
-    ),
-    Row(
-        Proven,
-        _DEAD,
-        _SENT,
-        "An event of the email comes after its report was given up.",
-        AttemptResult.SETTLED,
-        _may_have_been_sent,
-    ),
-    Row(Skipped, None, _SKIPPED, "No email is to be sent.", AttemptResult.SKIPPED),
-    Row(Skipped, _P, _SKIPPED, "No email is to be sent any more.", AttemptResult.SKIPPED),
-    Row(Skipped, _S, _SKIPPED, "After the claim, it turns out that no email is to be sent.", AttemptResult.SKIPPED),
-    Row(GivenUp, None, _G, "The first attempt is the last one, or no worker has tried for a day.", AttemptResult.DEAD),
-    Row(GivenUp, _P, _G, "No further attempt is made.", AttemptResult.DEAD),
-    Row(
-        GivenUp,
-        _S,
-        _G,
-        "The provider refuses the email for good, or its outcome stays unknown.",
-        AttemptResult.DEAD,
-    ),
-    Row(GivenUp, _G, _G, "Another process takes over what one has begun.", AttemptResult.DEAD),
+    Row(Refused, _S, _P, "The provider does not take the email, or its owner does not hand it over."),
+    Row(Unclear, _S, _S, "The provider gives no clear answer: the claim stays."),
+    Row(Sent, _S, _SENT, "The provider accepts the email."),
+    Row(Proven, _P, _SENT, "An event of the email comes before a replay is carried out."),
+    Row(Proven, _S, _SENT, "The provider has the email of a worker that did not learn so."),
+    Row(Proven, _G, _SENT, "An event of the email comes while its report is given up.", guard=_may_have_been_sent),
+    Row(Proven, _SKIPPED, _SENT, "An event of the email of an earlier attempt comes.", guard=_may_have_been_sent),
+    Row(Proven, _DEAD, _SENT, "An event of the email comes after its report was given up.", guard=_may_have_been_sent),
+    Row(Skipped, None, _SKIPPED, "No email is to be sent."),
+    Row(Skipped, _P, _SKIPPED, "No email is to be sent any more."),
+    Row(Skipped, _S, _SKIPPED, "After the claim, it turns out that no email is to be sent."),
+    Row(GivenUp, None, _G, "The first attempt is the last one, or no worker has tried for a day."),
+    Row(GivenUp, _P, _G, "No further attempt is made."),
+    Row(GivenUp, _S, _G, "The provider refuses the email for good, or its outcome stays unknown."),
+    Row(GivenUp, _G, _G, "Another process takes over what one has begun."),
     Row(Published, _G, _DEAD, "Pub/Sub has the dead letter."),
-    Row(Replayed, None, _P, "An operator replays a report that left no record.", AttemptResult.REPLAYED),
-    Row(Replayed, _P, _P, "An operator replays again what was interrupted.", AttemptResult.REPLAYED),
-    Row(Replayed, _G, _P, "An operator replays a report whose dead letter is out already.", AttemptResult.REPLAYED),
-    Row(Replayed, _DEAD, _P, "An operator replays the report.", AttemptResult.REPLAYED),
+    Row(Replayed, None, _P, "An operator replays a report that left no record."),
+    Row(Replayed, _P, _P, "An operator replays again what was interrupted."),
+    Row(Replayed, _G, _P, "An operator replays a report whose dead letter is out already."),
+    Row(Replayed, _DEAD, _P, "An operator replays the report."),
+    Row(TaskMade, None, _P, "An operator sends a report."),
     Row(TaskMade, _P, _P, "An operator makes another task for it."),
     Row(TaskMade, _S, _S, "An operator makes a task for what a worker has left."),
     Row(TaskMade, _G, _G, "An operator makes a task for what is to be given up."),
@@ -471,30 +413,14 @@ def written(
         fields |= {"attempts": 0, "created_at": now}
     if period is not None:
         fields |= {"period_start": period.start, "period_end": period.end}
-    if row.result is not None:
-        error = _error_of(event)
-        entry = attempt._replace(result=row.result, error=error) if attempt else None
-        at = event.failure.failed_at if isinstance(event, GivenUp) else now
-        entry = entry or DeliveryAttempt(at=at, result=row.result, error=error)
+    happened = event.fields(before)
+    if result := RESULTS.get(type(event)):
+        entry = attempt or DeliveryAttempt(at=happened.get("failed_at") or now, result=result)
+        entry = entry._replace(result=result, error=happened.get("last_error") or "")
         fields |= history_fields(before.history if before else (), entry)
     if attempt is not None:
         fields["last_attempt_at"] = attempt.at
-    return fields | event.fields(before)
-
-
-def _error_of(event: Event) -> str:
-    """Why an attempt fails; empty where it does not."""
-    match event:
-        case Tried(error=error) | Refused(error=error) | Unclear(error=error):
-            return error
-        case GivenUp(failure=failure):
-            return failure.error
-        case _:
-            return ""
-
-
-def _asked(*, by_next: bool) -> dict[str, Any]:
-    return {"by_next": True} if by_next else {}
+    return fields | happened
 
 
 def _final(owner: str) -> dict[str, Any]:

@@ -10,12 +10,12 @@ from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.records.delivery import DELIVERY_FIELDS, Delivery, DeliveryFailure, SkipReason
 from functions.shared.records.delivery_attempt import AttemptResult, DeliveryAttempt
 from functions.shared.records.delivery_table import (
+    RESULTS,
     TABLE,
     CannotHappen,
     Claimed,
     Event,
     GivenUp,
-    Noted,
     Proven,
     Published,
     Refused,
@@ -52,7 +52,6 @@ UNKNOWN = LOST._replace(reason=DeadLetterReason.UNKNOWN_OUTCOME)
 EVENTS: dict[type, Event] = {
     type(each): each
     for each in (
-        Noted("t"),
         Rescued("20261124T1300Z"),
         Tried("e"),
         Claimed("o", NOW + timedelta(seconds=90), "sendgrid"),
@@ -64,7 +63,7 @@ EVENTS: dict[type, Event] = {
         GivenUp("o", UNKNOWN),
         Published("o"),
         Replayed("t2"),
-        TaskMade("t3"),
+        TaskMade("t"),
     )
 }
 STATES = (None, *DeliveryState)
@@ -98,7 +97,7 @@ def test_each_row_happens_and_all_that_is_written_is_read_again(row: Row) -> Non
     found = after(before, EVENTS[row.event], period=PERIOD, attempt=ATTEMPT)
     assert (found.state, found.updated_at, found.expire_at) == (row.after, NOW, NOW + timedelta(days=90))
     assert (found.period_start, found.period_end, found.shard) == (*PERIOD, shard_of("u1", "weekly"))
-    assert [entry.result for entry in found.history] == ([row.result] if row.result else [])
+    assert [entry.result for entry in found.history] == ([RESULTS[row.event]] if row.event in RESULTS else [])
     assert found.last_attempt_at == ATTEMPT.at
     assert found.created_at == (NOW if before is None else None)
 
@@ -164,7 +163,7 @@ def test_a_delivery_that_was_given_up_or_skipped_says_why() -> None:
         assert (skipped.reason, skipped.note, skipped.failure) == (reason.value, "words", None)
 
 
-NOTED = after(None, EVENTS[Noted])
+NOTED = after(None, TaskMade("another"))
 
 
 def test_a_worker_goes_on_if_attempts_have_only_noted_that_they_failed() -> None:
