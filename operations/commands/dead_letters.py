@@ -175,7 +175,7 @@ def replay(
     current = session(ctx)
     output = Output(as_json=as_json)
     letters, missing = _select(current, ids, reason=reason, since=since, everything=everything)
-    replay_one = Replay(database=current.firestore, queue_of=current.queue_of, has_task=current.queues.has_task)
+    replay_one = Replay(database=current.firestore, queue_of=current.queue_of)
     absent = _absent(missing, ReplayOutcome.NOT_FOUND)
     unclear = replay_one.unclear(letters)
     if unclear:

@@ -79,7 +79,6 @@ class Replay:
     Args:
         database: the Firestore database.
         queue_of: gives the queue that a user's reports go to.
-        has_task: whether a queue, by its id, still holds the task of a name.
         now: the present, in UTC.
     """
 
@@ -88,13 +87,11 @@ class Replay:
         *,
         database: Database,
         queue_of: Callable[[str], TaskQueue],
-        has_task: Callable[[str, str], bool],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
         self._letters = LetterStore(database)
         self._queue_of = queue_of
-        self._has_task = has_task
         self._now = now
 
     def __call__(self, letter_id: str, *, may_send_twice: bool, as_of: datetime | None = None) -> DeadLetterResult:
@@ -229,7 +226,7 @@ class Replay:
         if outcome.is_created:
             return True
         if outcome.is_known:
-            return self._has_task(queue.queue, new.task_id)
+            return queue.holds(new.task_id)
         raise QueueRefused(f"the queue {queue.queue} does not take the task: {outcome.status} {outcome.message}")
 
     def conclude(self, prepared: PreparedReplay) -> ReplayOutcome:

@@ -138,14 +138,6 @@ class Queues:
         held = self._list(queue, page_size=min(limit or 1_000, 1_000))
         return [_task_row(queue, task) for task in islice(held, limit)]
 
-    def has_task(self, queue: str, task: str) -> bool:
-        """Whether the queue holds a task."""
-        try:
-            cloud_tasks_client().get_task(name=f"{self._name(queue)}/tasks/{task}")
-        except GoogleNotFound:
-            return False
-        return True
-
     def find_task(self, queue: str, task: str) -> dict[str, Any] | None:
         """A task, as JSON shows it; None where the queue holds none of this id."""
         try:

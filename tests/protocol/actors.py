@@ -189,7 +189,6 @@ def operator(played: Played, letter: str, may_send_twice: bool) -> None:
     replay = Replay(
         database=played.database,
         queue_of=lambda user_id: played.queue,
-        has_task=lambda queue, task: played.queue.holds(task),
         now=played.moment,
     )
     replay(letter, may_send_twice=may_send_twice)

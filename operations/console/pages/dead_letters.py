@@ -249,7 +249,7 @@ def _chosen(form: Form) -> tuple[LetterFilter, list[str]]:
 
 def _replay(console: Console) -> Replay:
     session = console.session
-    return Replay(database=session.firestore, queue_of=session.queue_of, has_task=session.queues.has_task)
+    return Replay(database=session.firestore, queue_of=session.queue_of)
 
 
 def _dry_run(console: Console, act: _Act) -> Callable[[StoredDeadLetter], DeadLetterResult]:

@@ -18,13 +18,11 @@ from functions.shared.records.mail_event import MailEvent, MailRecord, MailStatu
 from operations.dead_letters.dead_letters import DeadLetters
 from operations.dead_letters.replay import PreparedReplay, Replay
 from operations.dead_letters.replay_decision import ReplayOutcome
-from operations.queues.queues import Queues
 from tests.operations.integration.conftest import DUE, LOCATION, WORKER_URL, Project
 
 
 def replay_of(project: Project) -> Replay:
     """The replay as the command makes it, to be taken apart."""
-    queues = Queues(project=project.id, location=LOCATION)
     queue = TaskQueue(
         project=project.id,
         location=LOCATION,
@@ -33,7 +31,7 @@ def replay_of(project: Project) -> Replay:
         service_account=project.variables["TASKS_INVOKER"],
         audience=WORKER_URL,
     )
-    return Replay(database=project.door, queue_of=lambda _user: queue, has_task=queues.has_task)
+    return Replay(database=project.door, queue_of=lambda _user: queue)
 
 
 def prepared(replay: Replay, letter: str) -> PreparedReplay:

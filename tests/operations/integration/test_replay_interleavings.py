@@ -34,7 +34,6 @@ from functions.worker.time_budget import LEASE
 from functions.worker.transitions import NextStep, next_step
 from operations.dead_letters.replay import PreparedReplay, Replay
 from operations.dead_letters.replay_decision import ReplayStep
-from operations.queues.queues import Queues
 from tests.operations.integration.conftest import DUE, LOCATION, WORKER_URL, Project
 from tests.seeding import as_found
 
@@ -69,7 +68,6 @@ class Interleavings(RuleBasedStateMachine):
         self.handler = MessageHandler(self.project.door, [], audiences={}, links=AlertLinks(), now=lambda: self.now)
         self.outcomes = UnknownOutcomes(self.project.door)
         self.has_event = False
-        queues = Queues(project=self.project.id, location=LOCATION)
         self.queue = TaskQueue(
             project=self.project.id,
             location=LOCATION,
@@ -81,7 +79,6 @@ class Interleavings(RuleBasedStateMachine):
         self.replay = Replay(
             database=self.project.door,
             queue_of=lambda _user: self.queue,
-            has_task=queues.has_task,
             now=lambda: self.now,
         )
         self.begun: list[PreparedReplay] = []

@@ -95,7 +95,6 @@ from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.tasks.server import TasksEmulator
 from operations.dead_letters.replay import PreparedReplay, Replay
 from operations.dead_letters.replay_decision import ReplayStep
-from operations.queues.queues import Queues
 from report_kit.in_memory_user_data import InMemoryUserData
 from report_kit.user_data import UserData
 from tests.firestore_client import client_of, database_of
@@ -368,11 +367,9 @@ class Life(RuleBasedStateMachine):
             service_account="tasks@p.iam.gserviceaccount.com",
             audience="https://worker.example",
         )
-        queues = Queues(project=PROJECT, location=LOCATION)
         self.replay = Replay(
             database=self.door,
             queue_of=lambda _user: self.queue,
-            has_task=queues.has_task,
             now=self.tick,
         )
         self.outage = ProviderOutage(self.tick, wait=timedelta(seconds=5))
