@@ -95,10 +95,10 @@ class AttemptEnd:
             if reason in OF_USERS:
                 self._pause_all(work, reason)
             elif reason is SkipReason.PAUSED:
-                self._deliveries.move(task, work.documents, self._stay_paused(work))
+                self._deliveries.move(task, self._stay_paused(work))
             else:
                 work = work._replace(others=self._deliveries.others(task, now=self._now()))
-                if self._deliveries.move(task, work.documents, self._move(work, counts=delivery.is_counted)):
+                if self._deliveries.move(task, self._move(work, counts=delivery.is_counted)):
                     _logger.warning("subscription_moved_past_final_delivery", delivery_id=task.delivery_id)
         self._close_letter(work)
         return task_answer.already_final(delivery)

@@ -80,7 +80,7 @@ def send_now(
     [outcome] = queue.enqueue([new])
     if not (outcome.is_created or outcome.is_known):
         if delivery is None:
-            _take_back(deliveries, TaskDocuments(noted, user, deliveries.read_subscription(task)), task, standing)
+            _take_back(deliveries, noted, task, standing)
         raise OperatorError(f"The queue {queue.queue} does not take the task: {outcome.status} {outcome.message}")
     return EnqueuedReport(
         delivery_id=task.delivery_id, task=new.task_id, due_at=task.due_at, was_due=task.due_at == standing
@@ -130,17 +130,14 @@ def _changed(subscription: Subscription) -> OperatorError:
     )
 
 
-def _take_back(
-    deliveries: DeliveryStore, documents: TaskDocuments, task: ReportTask, standing: datetime | None
-) -> None:
+def _take_back(deliveries: DeliveryStore, noted: Delivery, task: ReportTask, standing: datetime | None) -> None:
     """Take the record back, unless something has happened to it since, and the due time."""
 
     def move(_user: User | None, subscription: Subscription) -> Mapping[str, Any]:
         return {"next_report_at": standing} if subscription.next_report_at == task.due_at != standing else {}
 
-    if documents.delivery:
-        deliveries.withdraw(task, documents.delivery)
-    deliveries.move(task, documents, move)
+    deliveries.withdraw(task, noted)
+    deliveries.move(task, move)
 
 
 def _check(user: User, subscription: Subscription, now: datetime) -> None:

@@ -278,24 +278,23 @@ class DeliveryStore:
         publish(given_up.failure.letter(task, attempts=on.attempt.number if on.attempt else held.attempts))
         self.write(task, documents._replace(delivery=held), Published(given_up.owner), on, move=move)
 
-    def move(self, task: ReportTask, documents: TaskDocuments, move: Move) -> bool:
-        """Move on a subscription whose delivery is final already, by a write that is conditional on what was read.
+    def move(self, task: ReportTask, move: Move) -> bool:
+        """Move on a subscription whose delivery is final already, as it is now.
 
         Returns:
             Whether something was written. Not, where the application has moved the subscription itself.
+
+        Raises:
+            ChangedMeanwhile: the application keeps writing the subscription.
         """
-        for _ in range(_MOST_TURNS):
-            subscription = documents.subscription
-            moved = move(documents.user, subscription) if subscription else {}
-            if subscription is None or not moved:
-                return False
-            try:
-                self._database.commit([update(_subscription(task), moved, subscription.version)])
-            except ChangedMeanwhile:
-                documents = self.read(task)
-            else:
-                return True
-        return False
+
+        def turn() -> tuple[bool, list[Write]]:
+            _, user, subscription = self.read(task)
+            moved = move(user, subscription) if subscription else {}
+            writes = [update(_subscription(task), moved, subscription.version)] if subscription and moved else []
+            return bool(writes), writes
+
+        return self._database.until_written(turn)
 
     def write_all(self, changes: Mapping[ReportTask, tuple[Delivery | None, Event, Occasion]]) -> set[ReportTask]:
         """Write what has happened to deliveries, each on its own.

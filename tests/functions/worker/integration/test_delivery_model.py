@@ -283,9 +283,9 @@ class SteppedStore(DeliveryStore):
             self._call.holds_claim = False
         return written
 
-    def move(self, task: ReportTask, documents: TaskDocuments, move: Move) -> bool:
+    def move(self, task: ReportTask, move: Move) -> bool:
         self._call.stop(Place.MOVE_ON)
-        return super().move(task, documents, move)
+        return super().move(task, move)
 
 
 WRITES: dict[type, Place] = {
