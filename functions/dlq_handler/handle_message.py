@@ -25,7 +25,7 @@ from functions.dlq_handler.store.dead_letter_store import DeadLetterStore
 from functions.dlq_handler.store.system_alert_store import SystemAlertStore
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.letter_store import LetterStore
-from functions.shared.firestore.unknown_outcome import UnknownOutcomes
+from functions.shared.firestore.unknown_outcome import settle
 from functions.shared.records.dead_letter import DeadLetterState, StoredDeadLetter
 from functions.shared.records.delivery_table import MAY_HAVE_BEEN_SENT
 from functions.shared.records.system_alert import StoredSystemAlert, SystemAlert
@@ -57,7 +57,6 @@ class MessageHandler:
         now: Callable[[], datetime],
     ) -> None:
         self._letters = LetterStore(database)
-        self._outcomes = UnknownOutcomes(database)
         self._dead_letters = DeadLetterStore(database)
         self._system_alerts = SystemAlertStore(database)
         self._alerter = Alerter(
@@ -112,7 +111,7 @@ class MessageHandler:
         def tell(alert: SystemAlert) -> None:
             self._alerter.alert(self._system_alerts.store(alert, now=now), message=message.message_id)
 
-        settled = self._outcomes.settle(received.id, found.record, now=now, tell=tell)
+        settled = settle(self._letters, received.id, found.record, now=now, tell=tell)
         _logger.info("outcome_settled", delivery_id=received.id, closed_dead_letter=bool(settled.letter))
         return letter._replace(state=DeadLetterState.SETTLED) if settled.letter else letter
 

@@ -17,8 +17,8 @@ from functions.mail_events.settled_outcomes import SettledOutcomes
 from functions.mail_events.take_events import EventsNotStored, TakeEvents
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.firestore.database import firestore_database
+from functions.shared.firestore.letter_store import LetterStore
 from functions.shared.firestore.stored_calendars import stored_defaults
-from functions.shared.firestore.unknown_outcome import UnknownOutcomes
 from functions.shared.logging import configure_logging
 from functions.shared.serving.answer import Answer, answer_by_route, json_answer
 from functions.shared.serving.request_body import read_body
@@ -86,11 +86,10 @@ def _take_events() -> TakeEvents:
     database = firestore_database(_settings.google_cloud_project, _settings.firestore_database)
     defaults = stored_defaults(_settings, lambda: database)
     topic = DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic)
-    outcomes = UnknownOutcomes(database)
     return TakeEvents(
         RecordStore(database),
         AddressPauses(database, defaults),
-        SettledOutcomes(outcomes, topic, now=lambda: datetime.now(UTC)),
+        SettledOutcomes(LetterStore(database), topic, now=lambda: datetime.now(UTC)),
     )
 
 

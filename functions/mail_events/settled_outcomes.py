@@ -9,7 +9,8 @@ import structlog
 from google.api_core.exceptions import GoogleAPIError
 
 from functions.shared.dead_letter_topic import DeadLetterTopic
-from functions.shared.firestore.unknown_outcome import UnknownOutcomes
+from functions.shared.firestore.letter_store import LetterStore
+from functions.shared.firestore.unknown_outcome import settle
 from functions.shared.records.mail_event import MailRecord
 
 _AT_ONCE = 8
@@ -21,13 +22,13 @@ class SettledOutcomes:
     """Settles deliveries. Safe for threads.
 
     Args:
-        outcomes: settles one.
+        letters: reads and writes deliveries with their dead letters.
         topic: where people are told. Where that fails, the dead letter is closed all the same.
         now: the present, in UTC.
     """
 
-    def __init__(self, outcomes: UnknownOutcomes, topic: DeadLetterTopic, now: Callable[[], datetime]) -> None:
-        self._outcomes = outcomes
+    def __init__(self, letters: LetterStore, topic: DeadLetterTopic, now: Callable[[], datetime]) -> None:
+        self._letters = letters
         self._topic = topic
         self._now = now
 
@@ -49,7 +50,7 @@ class SettledOutcomes:
 
     def _settle(self, record: MailRecord) -> bool | None:
         try:
-            settled = self._outcomes.settle(record.id, record, now=self._now(), tell=self._topic.told)
+            settled = settle(self._letters, record.id, record, now=self._now(), tell=self._topic.told)
         except GoogleAPIError as error:
             _logger.warning("outcome_not_settled", delivery_id=record.id, error=type(error).__name__)
             return None

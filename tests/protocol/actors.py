@@ -23,7 +23,7 @@ from functions.mail_events.record_store import RecordStore
 from functions.mail_events.settled_outcomes import SettledOutcomes
 from functions.mail_events.take_events import TakeEvents
 from functions.shared.firestore.delivery_store import DeliveryStore
-from functions.shared.firestore.unknown_outcome import UnknownOutcomes
+from functions.shared.firestore.letter_store import LetterStore
 from functions.shared.records.dead_letter import StoredDeadLetter
 from functions.shared.records.ids import run_id
 from functions.shared.records.mail_event import MailEvent, MailStatus
@@ -156,7 +156,7 @@ def event(played: Played, delivery: str, at: datetime) -> None:
     take_events = TakeEvents(
         RecordStore(played.database),
         AddressPauses(played.database, DEFAULTS),
-        SettledOutcomes(UnknownOutcomes(played.database), played.topic, played.moment),
+        SettledOutcomes(LetterStore(played.database), played.topic, played.moment),
     )
     delivered = MailEvent(delivery_id=delivery, recipient="r", status=MailStatus.DELIVERED, at=at, message_id="m")
     take_events(ReceivedEvents(events=[delivered]))

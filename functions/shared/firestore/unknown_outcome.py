@@ -19,7 +19,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from functions.shared.firestore.database import Database
 from functions.shared.firestore.letter_store import Fields, LetterStore, ReportDocuments
 from functions.shared.records.dead_letter import DeadLetterState, StoredDeadLetter, settled_letter_fields
 from functions.shared.records.delivery import Delivery
@@ -109,49 +108,40 @@ def settled_alert(letter: StoredDeadLetter, record: MailRecord | None, *, now: d
     )
 
 
-class UnknownOutcomes:
-    """Settles deliveries and their dead letters. Safe for threads.
+def settle(
+    letters: LetterStore,
+    delivery_id: str,
+    record: MailRecord | None,
+    *,
+    now: datetime,
+    tell: Callable[[SystemAlert], object],
+) -> Settlement:
+    """Settle a delivery and its dead letter, both or neither. A second time it changes nothing.
+
+    Before a dead letter is closed that people may have an alert about, they are told, so that this is not lost if this
+    process ends in between: a repetition tells them again, under the same id.
 
     Args:
-        database: the Firestore database.
+        letters: reads and writes both.
+        delivery_id: which delivery. Its dead letter has the same id.
+        record: its mail events; None where there are none.
+        now: the present, in UTC.
+        tell: tells people. What it raises leaves everything as it is.
+
+    Raises:
+        google.api_core.exceptions.GoogleAPIError: Firestore failed, or others kept writing the documents.
     """
+    told = set[str]()
 
-    def __init__(self, database: Database) -> None:
-        self._letters = LetterStore(database)
+    def decide(found: ReportDocuments) -> tuple[Settlement, Fields, Fields]:
+        letter, settled = found.letter, settlement(found.delivery, found.letter, record, now=now)
+        if settled.letter and letter and letter.id not in told:
+            tell(settled_alert(letter, record, now=now))
+            told.add(letter.id)
+        return settled, settled.delivery, settled.letter
 
-    def settle(
-        self,
-        delivery_id: str,
-        record: MailRecord | None,
-        *,
-        now: datetime,
-        tell: Callable[[SystemAlert], object],
-    ) -> Settlement:
-        """Settle a delivery and its dead letter, both or neither. A second time it changes nothing.
-
-        Before a dead letter is closed that people may have an alert about, they are told, so that this is not lost if
-        this process ends in between: a repetition tells them again, under the same id.
-
-        Args:
-            delivery_id: which delivery. Its dead letter has the same id.
-            record: its mail events; None where there are none.
-            now: the present, in UTC.
-            tell: tells people. What it raises leaves everything as it is.
-
-        Raises:
-            google.api_core.exceptions.GoogleAPIError: Firestore failed, or others kept writing the documents.
-        """
-        told = set[str]()
-
-        def decide(found: ReportDocuments) -> tuple[Settlement, Fields, Fields]:
-            letter, settled = found.letter, settlement(found.delivery, found.letter, record, now=now)
-            if settled.letter and letter and letter.id not in told:
-                tell(settled_alert(letter, record, now=now))
-                told.add(letter.id)
-            return settled, settled.delivery, settled.letter
-
-        settled = self._letters.decide(delivery_id, decide)
-        if settled.delivery and not settled.letter:
-            # The DLQ handler may have stored the dead letter since it was read, and looked for a proof too early.
-            settled = settled._replace(letter=self._letters.decide(delivery_id, decide).letter)
-        return settled
+    settled = letters.decide(delivery_id, decide)
+    if settled.delivery and not settled.letter:
+        # The DLQ handler may have stored the dead letter since it was read, and looked for a proof too early.
+        settled = settled._replace(letter=letters.decide(delivery_id, decide).letter)
+    return settled

@@ -9,7 +9,8 @@ import pytest
 from functions.dlq_handler.intake.pubsub_message import PubSubMessage
 from functions.dlq_handler.intake.received_dead_letter import read_dead_letter
 from functions.dlq_handler.store.dead_letter_store import DeadLetterStore
-from functions.shared.firestore.unknown_outcome import UnknownOutcomes
+from functions.shared.firestore.letter_store import LetterStore
+from functions.shared.firestore.unknown_outcome import settle
 from functions.shared.queues.queue_choice import choose_queue
 from functions.shared.queues.task_queue import TaskQueue
 from functions.shared.records.dead_letter import CLOSED_LETTER_RETENTION, DeadLetter, DeadLetterReason
@@ -337,8 +338,8 @@ def test_the_event_comes_while_a_replay_is_under_way(project: Project) -> None:
     assert begun is not None
     event = MailEvent(delivery_id=letter, recipient="r", status=MailStatus.DELIVERED, at=DUE)
     record = MailRecord(id=letter, user_id="u1", subscription_id="default").folded([event])
-    outcomes = UnknownOutcomes(project.door)
-    assert outcomes.settle(letter, record, now=datetime.now(UTC), tell=lambda _alert: None).is_sent
+    letters = LetterStore(project.door)
+    assert settle(letters, letter, record, now=datetime.now(UTC), tell=lambda _alert: None).is_sent
     replay.enqueue(begun)
     assert replay.conclude(begun) is ReplayOutcome.ALREADY_SENT
     assert project.letter(letter)["state"] == "settled"

@@ -18,7 +18,8 @@ from functions.dlq_handler.alerting.alert_links import AlertLinks
 from functions.dlq_handler.handle_message import MessageHandler
 from functions.dlq_handler.intake.pubsub_message import PubSubMessage
 from functions.shared.firestore.delivery_store import DeliveryChanged, DeliveryStore, Occasion, TaskDocuments
-from functions.shared.firestore.unknown_outcome import UnknownOutcomes, is_settled_by_event
+from functions.shared.firestore.letter_store import LetterStore
+from functions.shared.firestore.unknown_outcome import is_settled_by_event, settle
 from functions.shared.queues.task_queue import TaskQueue, cloud_tasks_client
 from functions.shared.records.address_hash import address_hash
 from functions.shared.records.dead_letter import DeadLetter, DeadLetterReason
@@ -66,7 +67,7 @@ class Interleavings(RuleBasedStateMachine):
         self.letter = self.project.dead_letter(self.user)
         self.deliveries = DeliveryStore(self.project.door, DEFAULTS)
         self.handler = MessageHandler(self.project.door, [], audiences={}, links=AlertLinks(), now=lambda: self.now)
-        self.outcomes = UnknownOutcomes(self.project.door)
+        self.letters = LetterStore(self.project.door)
         self.has_event = False
         self.queue = TaskQueue(
             project=self.project.id,
@@ -241,7 +242,7 @@ class Interleavings(RuleBasedStateMachine):
         record = MailRecord(id=self.letter, user_id=self.user, subscription_id="default").folded([event])
         delivery = Delivery.from_snapshot(as_found(self.project.database.document(f"deliveries/{self.letter}").get()))
         if delivery and is_settled_by_event(delivery):
-            settled = self.outcomes.settle(self.letter, record, now=self.now, tell=lambda _alert: None)
+            settled = settle(self.letters, self.letter, record, now=self.now, tell=lambda _alert: None)
             assert settled.is_sent
         self.project.database.document(f"mail_events/{self.letter}").set(record.to_fields())
 

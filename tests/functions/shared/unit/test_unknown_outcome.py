@@ -179,7 +179,7 @@ class Documents:
         self.write("delivery", written(self.read_delivery(), event, task=TASK, now=NOW))
 
     def settle(self) -> Settlement:
-        """As UnknownOutcomes does, in one commit."""
+        """As the pipeline does, in one commit."""
         settled = settlement(self.read_delivery(), self.read_letter(), self.record or RECORD, now=NOW)
         if settled.letter:
             self.told += 1

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from functions.shared.firestore.unknown_outcome import UnknownOutcomes
+from functions.shared.firestore.letter_store import LetterStore
+from functions.shared.firestore.unknown_outcome import settle
 from functions.shared.records.dead_letter import DEAD_LETTERS, DeadLetterState
 from functions.shared.records.delivery import Delivery
 from functions.shared.records.delivery_table import Replayed, written
@@ -68,7 +69,7 @@ def delivered(cloud: Cloud, user: str) -> bool:
     name = cloud.delivery(user).id
     event = MailEvent(delivery_id=name, recipient="r", status=MailStatus.DELIVERED, at=DUE)
     record = MailRecord(id=name, user_id=user, subscription_id="default").folded([event])
-    return UnknownOutcomes(cloud.door).settle(name, record, now=DUE, tell=lambda _alert: None).is_sent
+    return settle(LetterStore(cloud.door), name, record, now=DUE, tell=lambda _alert: None).is_sent
 
 
 @pytest.mark.parametrize(("fault", "number"), [(REFUSED, 2), (NOT_NOW, MAX_ATTEMPTS)])

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from functions.shared.firestore.unknown_outcome import UnknownOutcomes
+from functions.shared.firestore.letter_store import LetterStore
+from functions.shared.firestore.unknown_outcome import settle
 from functions.shared.records.mail_event import MailEvent, MailRecord, MailStatus
 from tests.functions.worker.integration.conftest import DUE, HOUR, Cloud
 
@@ -21,16 +22,16 @@ def test_the_worker_finds_it_final_and_the_next_task_moves_the_subscription_on(c
     cloud.put_delivery(user, state="sending", period_start=DUE - HOUR, period_end=DUE, **GIVEN_UP)
     delivery = cloud.delivery(user)
 
-    def settle() -> None:
+    def event_comes() -> None:
         event = MailEvent(delivery_id=delivery.id, recipient="r", status=MailStatus.DELIVERED, at=DUE)
         record = MailRecord(id=delivery.id, user_id=user, subscription_id="default").folded([event])
-        outcomes = UnknownOutcomes(cloud.door)
-        assert outcomes.settle(delivery.id, record, now=DUE, tell=lambda _alert: None).is_sent
+        letters = LetterStore(cloud.door)
+        assert settle(letters, delivery.id, record, now=DUE, tell=lambda _alert: None).is_sent
 
     async def settle_when_published(called: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
         answer = await carry_out()
         if called.endswith("/Publish"):
-            await asyncio.to_thread(settle)
+            await asyncio.to_thread(event_comes)
         return answer
 
     cloud.pubsub_faults.middleware = settle_when_published
