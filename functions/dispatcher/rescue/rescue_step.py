@@ -1,7 +1,6 @@
 """What a run does with a report that should be final by now. Pure."""
 
 from datetime import datetime, timedelta
-from enum import Enum, auto
 
 from functions.shared.records.delivery import Delivery
 from functions.shared.records.delivery_attempt import AttemptResult
@@ -12,29 +11,6 @@ LOST_AFTER = timedelta(hours=24)
 LEAST_RESCUES = 12
 """How many runs make another task for it meanwhile, at least. While its task waits in a queue, however long, and while
 no run makes tasks, a report is not being tried, whatever the clock says."""
-
-
-class QueueAnswer(Enum):
-    """What the queues say about a report's tasks."""
-
-    GONE = auto()
-    """They hold none: all have succeeded or were tried for the last time."""
-    HELD = auto()
-    """One of them holds one, which may still send the report."""
-    UNKNOWN = auto()
-    """They cannot be asked."""
-
-
-class RescueStep(Enum):
-    """What a run does with the report."""
-
-    LEAVE = auto()
-    """Nothing: a worker is sending it right now, or a task of it waits in a queue."""
-    ENQUEUE = auto()
-    """Makes another task for it. Where its delivery is final already, the worker sees that and moves the subscription
-    on."""
-    GIVE_UP = auto()
-    """Gives it up as lost: publishes a dead letter, and moves its subscription on."""
 
 
 def is_under_way(delivery: Delivery | None, *, run_time: datetime, read_from: datetime) -> bool:
@@ -53,26 +29,23 @@ def is_under_way(delivery: Delivery | None, *, run_time: datetime, read_from: da
     return delivery.is_claimed(run_time)
 
 
-def rescue_step(delivery: Delivery | None, answer: QueueAnswer, *, due_at: datetime, run_time: datetime) -> RescueStep:
-    """Decide by the delivery, and by what the queues say.
+def is_lost(delivery: Delivery | None, *, due_at: datetime, run_time: datetime) -> bool:
+    """Whether a run gives up a report for which no queue holds a task, with a dead letter. Otherwise it makes another
+    task. Where its delivery is final already, the worker sees that and moves the subscription on.
 
     A report without a delivery was never tried, however long ago it fell due: an application may have set its due time
     back, or the whole pipeline may have stood still.
 
     Args:
         delivery: the report's, which is not under way; None where there is none.
-        answer: the queues'. One that does not answer may hold a task.
         due_at: when the report fell due.
         run_time: the time that the run is for.
     """
-    if answer is not QueueAnswer.GONE:
-        return RescueStep.LEAVE
     if delivery is None or delivery.is_final:
-        return RescueStep.ENQUEUE
+        return False
     replayed = (each.at for each in delivery.history if each.result is AttemptResult.REPLAYED)
     begun = max(filter(None, (due_at, delivery.created_at, delivery.restored_at, *replayed)))
-    is_lost = delivery.rescues >= LEAST_RESCUES and run_time - begun >= LOST_AFTER
-    return RescueStep.GIVE_UP if is_lost else RescueStep.ENQUEUE
+    return delivery.rescues >= LEAST_RESCUES and run_time - begun >= LOST_AFTER
 
 
 def task_died(delivery: Delivery | None, *, updated_at: datetime, made_from: datetime) -> bool:

@@ -16,9 +16,9 @@ from functions.dispatcher.malformed_documents import MalformedDocuments, unserva
 from functions.dispatcher.rescue.dead_lettering import DeadLettering, LostReport, failure_of_lost
 from functions.dispatcher.rescue.earlier_tasks import EarlierTasks
 from functions.dispatcher.rescue.overdue_deliveries import overdue_deliveries
-from functions.dispatcher.rescue.rescue_step import QueueAnswer, RescueStep, is_under_way, rescue_step, task_died
+from functions.dispatcher.rescue.rescue_step import is_lost, is_under_way, task_died
 from functions.dispatcher.rescue.untold_letters import tell_untold
-from functions.dispatcher.rescue.waiting_tasks import ask_queues
+from functions.dispatcher.rescue.waiting_tasks import QueueAnswer, ask_queues
 from functions.dispatcher.run_counters import RunCounters
 from functions.dispatcher.run_dependencies import RunDependencies
 from functions.shared.firestore.delivery_store import DeliveryStore, Occasion
@@ -164,17 +164,20 @@ class Rescuer:
                 broken.append(unservable(due, error, run_id=self._run_id))
         asked = [(case.due, case.delivery, self.first_salt(case.due.due_at)) for case in cases]
         answers = ask_queues(self._with.report_queues, asked, run_id=self._run_id)
-        held = [case.delivery for case, answer in zip(cases, answers, strict=True) if answer is QueueAnswer.HELD]
-        self._counters.add(RunCounter.ALREADY_DISPATCHED, len(held))
-        # All these tasks should be over, but for those of this run, which is called again.
-        self.is_behind |= any(each is None or each.run_id != self._run_id for each in held)
-        self._counters.add_error(answers.count(QueueAnswer.UNKNOWN))
-        steps = [
-            (rescue_step(case.delivery, answer, due_at=case.due.due_at, run_time=self._run_time), case)
-            for case, answer in zip(cases, answers, strict=True)
-        ]
-        self._dead_lettering.give_up([self._lost(each) for step, each in steps if step is RescueStep.GIVE_UP])
-        retried = [each for step, each in steps if step is RescueStep.ENQUEUE]
+        lost, retried = list[LostReport](), list[_Case]()
+        for each, answer in zip(cases, answers, strict=True):
+            match answer:
+                case QueueAnswer.HELD:
+                    self._counters.add(RunCounter.ALREADY_DISPATCHED)
+                    # All these tasks should be over, but for those of this run, which is called again.
+                    self.is_behind |= each.delivery is None or each.delivery.run_id != self._run_id
+                case QueueAnswer.UNKNOWN:
+                    self._counters.add_error()
+                case QueueAnswer.GONE if is_lost(each.delivery, due_at=each.due.due_at, run_time=self._run_time):
+                    lost.append(self._lost(each))
+                case QueueAnswer.GONE:
+                    retried.append(each)
+        self._dead_lettering.give_up(lost)
         try:
             noted = self._note(retried)
         except Exception:  # noqa: BLE001  it is logged there

@@ -6,12 +6,12 @@ Cloud Tasks knows that for certain: it keeps a task until it has succeeded or wa
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from enum import Enum, auto
 
 import structlog
 from google.api_core.exceptions import GoogleAPIError
 
 from functions.dispatcher.due_subscription import DueSubscription
-from functions.dispatcher.rescue.rescue_step import QueueAnswer
 from functions.shared.queues.queue_choice import choose_queue
 from functions.shared.queues.task_queue import TaskQueue
 from functions.shared.records.delivery import Delivery
@@ -22,6 +22,17 @@ _THREADS = 32
 _TASK_ID = re.compile(r"[A-Za-z0-9_-]{1,500}")
 
 _logger = structlog.get_logger()
+
+
+class QueueAnswer(Enum):
+    """What the queues say about a report's tasks."""
+
+    GONE = auto()
+    """They hold none: all have succeeded or were tried for the last time."""
+    HELD = auto()
+    """One of them holds one, which may still send the report."""
+    UNKNOWN = auto()
+    """They cannot be asked, and may hold one."""
 
 
 def ask_queues(

@@ -8,10 +8,8 @@ import pytest
 from functions.dispatcher.rescue.rescue_step import (
     LEAST_RESCUES,
     LOST_AFTER,
-    QueueAnswer,
-    RescueStep,
+    is_lost,
     is_under_way,
-    rescue_step,
     task_died,
 )
 from functions.shared.firestore.found_document import FoundDocument
@@ -39,32 +37,30 @@ TRIED = {"rescues": LEAST_RESCUES}
 @pytest.mark.parametrize(
     ("delivery", "expected"),
     [
-        pytest.param(None, RescueStep.ENQUEUE, id="never tried, however long ago it fell due"),
-        pytest.param({"state": "pending"}, RescueStep.ENQUEUE, id="tried"),
-        pytest.param({"state": "pending", "rescues": LEAST_RESCUES - 1}, RescueStep.ENQUEUE, id="tried"),
-        pytest.param({"state": "pending", **TRIED}, RescueStep.GIVE_UP, id="tried for a day"),
-        pytest.param({"state": "pending", "rescues": "many"}, RescueStep.ENQUEUE, id="a strange field"),
-        pytest.param({"state": "sent", **TRIED}, RescueStep.ENQUEUE, id="sent, the worker moves the subscription on"),
-        pytest.param({"state": "dead", **TRIED}, RescueStep.ENQUEUE, id="dead, the worker moves the subscription on"),
-        pytest.param({"state": "sending"}, RescueStep.ENQUEUE, id="a dead worker"),
-        pytest.param({"state": "sending", **TRIED}, RescueStep.GIVE_UP, id="dead workers"),
-        pytest.param({"state": 7, **TRIED}, RescueStep.GIVE_UP, id="a state that is none"),
-        pytest.param({}, RescueStep.ENQUEUE, id="an empty document"),
+        pytest.param(None, False, id="never tried, however long ago it fell due"),
+        pytest.param({"state": "pending"}, False, id="tried"),
+        pytest.param({"state": "pending", "rescues": LEAST_RESCUES - 1}, False, id="tried"),
+        pytest.param({"state": "pending", **TRIED}, True, id="tried for a day"),
+        pytest.param({"state": "pending", "rescues": "many"}, False, id="a strange field"),
+        pytest.param({"state": "sent", **TRIED}, False, id="sent, the worker moves the subscription on"),
+        pytest.param({"state": "dead", **TRIED}, False, id="dead, the worker moves the subscription on"),
+        pytest.param({"state": "sending"}, False, id="a dead worker"),
+        pytest.param({"state": "sending", **TRIED}, True, id="dead workers"),
+        pytest.param({"state": 7, **TRIED}, True, id="a state that is none"),
+        pytest.param({}, False, id="an empty document"),
     ],
 )
-def test_what_becomes_of_a_report_for_which_no_queue_holds_a_task(
-    delivery: dict[str, Any] | None, expected: RescueStep
+def test_a_report_is_lost_if_it_was_tried_for_a_day_and_no_queue_holds_a_task(
+    delivery: dict[str, Any] | None, expected: bool
 ) -> None:
     due_at = RUN_TIME - LOST_AFTER
-    assert rescue_step(read(delivery), QueueAnswer.GONE, due_at=due_at, run_time=RUN_TIME) is expected
-    for answer in (QueueAnswer.HELD, QueueAnswer.UNKNOWN):
-        assert rescue_step(read(delivery), answer, due_at=due_at, run_time=RUN_TIME) is RescueStep.LEAVE
+    assert is_lost(read(delivery), due_at=due_at, run_time=RUN_TIME) is expected
 
 
-@pytest.mark.parametrize(("hours", "expected"), [(23, RescueStep.ENQUEUE), (24, RescueStep.GIVE_UP)])
+@pytest.mark.parametrize(("hours", "expected"), [(23, False), (24, True)])
 @pytest.mark.parametrize("since", ["due", "noted", "replayed", "restored"])
 def test_a_day_has_passed_since_it_was_due_and_noted_and_replayed_and_firestore_was_restored(
-    since: str, hours: int, expected: RescueStep
+    since: str, hours: int, expected: bool
 ) -> None:
     begun, before = RUN_TIME - hours * HOUR, RUN_TIME - 30 * HOUR
     due_at = begun if since == "due" else before
@@ -73,7 +69,7 @@ def test_a_day_has_passed_since_it_was_due_and_noted_and_replayed_and_firestore_
     delivery = stored(
         {"state": "pending", "created_at": created_at, "due_at": due_at, "history": history, **TRIED}
     ).restored(begun if since == "restored" else None)
-    assert rescue_step(delivery, QueueAnswer.GONE, due_at=due_at, run_time=RUN_TIME) is expected
+    assert is_lost(delivery, due_at=due_at, run_time=RUN_TIME) is expected
 
 
 @pytest.mark.parametrize(

@@ -33,10 +33,8 @@ from functions.dispatcher.rescue.dead_lettering import DeadLettering, LostReport
 from functions.dispatcher.rescue.rescue_step import (
     LEAST_RESCUES,
     LOST_AFTER,
-    QueueAnswer,
-    RescueStep,
+    is_lost,
     is_under_way,
-    rescue_step,
 )
 from functions.dispatcher.run_counters import RunCounters
 from functions.dlq_handler.intake.pubsub_message import PubSubMessage
@@ -803,12 +801,11 @@ class Life(RuleBasedStateMachine):
             return
         # Each hour a run has made a task, which died.
         tried = delivery and delivery._replace(rescues=LEAST_RESCUES)
-        step = rescue_step(tried, QueueAnswer.GONE, due_at=DUE, run_time=run_time)
-        if step is RescueStep.GIVE_UP:
+        if is_lost(tried, due_at=DUE, run_time=run_time):
             dead_lettering = DeadLettering(Topic(self.publish), store, RunCounters(), run_id=run, run_time=run_time)
             failure = failure_of_lost(self.due, delivery, run_time=run_time, now=self.now)
             self.giving_up.append(GivenUp(dead_lettering, LostReport(self.due, delivery, failure)))
-        elif step is RescueStep.ENQUEUE and not self.tasks:
+        elif not self.tasks:
             if self.attempts:
                 store.write_all({task: (delivery, delivery_table.Rescued(run), Occasion(run_time))})
             self.queue.enqueue([NewTask(task_id(self.delivery, run if self.attempts else ""), task.to_json())])
