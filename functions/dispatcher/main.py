@@ -13,12 +13,10 @@ import functions_framework
 import structlog
 
 from functions.dispatcher.run import PartEnd, Run
-from functions.dispatcher.run_alerts import RunAlerts
+from functions.dispatcher.run_alerts import publish_alerts
 from functions.dispatcher.run_dependencies import RunDependencies
 from functions.dispatcher.run_part import RunPart
 from functions.dispatcher.schedule_time import SCHEDULE_TIME_HEADER, schedule_time
-from functions.shared.dead_letter_topic import DeadLetterTopic
-from functions.shared.firestore.database import firestore_database
 from functions.shared.logging import configure_logging
 from functions.shared.records.contract import InvalidContract
 from functions.shared.serving.identity import NotAuthorized, TokenVerifier
@@ -93,7 +91,7 @@ def _run(run_time: datetime, part: RunPart | None) -> tuple[dict[str, Any], int]
         failure = type(error).__name__
         if user_id:
             failure += f", when it had read the subscription {user_id}/{subscription_id}"
-        _run_alerts().publish(run_time, now=datetime.now(UTC), failure=failure)
+        publish_alerts(_dependencies(), run_time, now=datetime.now(UTC), failure=failure)
         return _error(HTTPStatus.INTERNAL_SERVER_ERROR, f"the run failed: {type(error).__name__}")
     goes_on = summary.end is PartEnd.RUN_GOES_ON
     answer = {
@@ -109,16 +107,14 @@ def _run(run_time: datetime, part: RunPart | None) -> tuple[dict[str, Any], int]
             "users_held_back", run_id=summary.run_id, users=summary.held_back, at_once=settings.enroll_at_once
         )
     if summary.has_errors or summary.ramp_failure or not goes_on:
-        _run_alerts().publish(
-            run_time, now=datetime.now(UTC), ramp_failure=summary.ramp_failure, held_back=summary.held_back
+        publish_alerts(
+            _dependencies(),
+            run_time,
+            now=datetime.now(UTC),
+            ramp_failure=summary.ramp_failure,
+            held_back=summary.held_back,
         )
     return answer, HTTPStatus.INTERNAL_SERVER_ERROR if summary.has_errors else HTTPStatus.OK
-
-
-@functools.cache
-def _run_alerts() -> RunAlerts:
-    topic = DeadLetterTopic(settings.google_cloud_project, settings.dead_letter_topic)
-    return RunAlerts(firestore_database(settings.google_cloud_project, settings.firestore_database), topic)
 
 
 @functools.cache

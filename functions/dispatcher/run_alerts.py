@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import structlog
 from google.api_core.exceptions import GoogleAPIError
 
+from functions.dispatcher.run_dependencies import RunDependencies
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.query import Query
@@ -83,54 +84,47 @@ def tell(topic: DeadLetterTopic, alert: SystemAlert) -> bool:
     return is_told
 
 
-class RunAlerts:
-    """Publishes the alerts about a run. The DLQ handler tells people once for each kind and run, even if a run is
-    repeated.
+def publish_alerts(
+    dependencies: RunDependencies,
+    run_time: datetime,
+    *,
+    now: datetime,
+    failure: str = "",
+    ramp_failure: str = "",
+    held_back: int = 0,
+) -> None:
+    """Publish the alerts about a run that has ended. The DLQ handler tells people once for each kind and run, even if a
+    run is repeated. Raises nothing: an error here is logged and does not change the run.
 
     Args:
-        database: the Firestore database.
-        topic: where dead letters and alerts go.
+        dependencies: what the run worked with.
+        run_time: the time that it was for.
+        now: the present.
+        failure: what ended it early.
+        ramp_failure: why the queues do not have the rate of the ramp's day.
+        held_back: how many new users wait for a person.
     """
+    counters, run_before = _latest(dependencies.firestore, run_time)
+    for alert in alerts_of(
+        run_time=run_time,
+        counters=counters,
+        failure=failure,
+        ramp_failure=ramp_failure,
+        held_back=held_back,
+        run_before=run_before,
+        now=now,
+    ):
+        tell(dependencies.dead_letters, alert)
 
-    def __init__(self, database: Database, topic: DeadLetterTopic) -> None:
-        self._database = database
-        self._topic = topic
 
-    def publish(
-        self, run_time: datetime, *, now: datetime, failure: str = "", ramp_failure: str = "", held_back: int = 0
-    ) -> None:
-        """Publish the alerts about a run that has ended. Raises nothing: an error here is logged and does not change
-        the run.
-
-        Args:
-            run_time: the time that it was for.
-            now: the present.
-            failure: what ended it early.
-            ramp_failure: why the queues do not have the rate of the ramp's day.
-            held_back: how many new users wait for a person.
-        """
-        counters, run_before = self._latest(run_time)
-        for alert in alerts_of(
-            run_time=run_time,
-            counters=counters,
-            failure=failure,
-            ramp_failure=ramp_failure,
-            held_back=held_back,
-            run_before=run_before,
-            now=now,
-        ):
-            tell(self._topic, alert)
-
-    def _latest(self, run_time: datetime) -> tuple[Mapping[str, int], datetime | None]:
-        """The counters of all parts of the run together, and the time of the run before."""
-        query = (
-            Query.of(RUNS).where("scheduled_for", "<=", run_time).order_by("scheduled_for", descending=True).limit(2)
-        )
-        try:
-            found = list(map(StoredRun.from_snapshot, self._database.stream(query, seconds=_READ_SECONDS)))
-        except GoogleAPIError as error:
-            _logger.warning("runs_unreadable", error=type(error).__name__)
-            return {}, None
-        counters = next((run.latest.counters for run in found if run.scheduled_for == run_time), {})
-        times = [run.scheduled_for for run in found if run.scheduled_for and run.scheduled_for < run_time]
-        return counters, times[0] if times else None
+def _latest(database: Database, run_time: datetime) -> tuple[Mapping[str, int], datetime | None]:
+    """The counters of all parts of the run together, and the time of the run before."""
+    query = Query.of(RUNS).where("scheduled_for", "<=", run_time).order_by("scheduled_for", descending=True).limit(2)
+    try:
+        found = list(map(StoredRun.from_snapshot, database.stream(query, seconds=_READ_SECONDS)))
+    except GoogleAPIError as error:
+        _logger.warning("runs_unreadable", error=type(error).__name__)
+        return {}, None
+    counters = next((run.latest.counters for run in found if run.scheduled_for == run_time), {})
+    times = [run.scheduled_for for run in found if run.scheduled_for and run.scheduled_for < run_time]
+    return counters, times[0] if times else None
