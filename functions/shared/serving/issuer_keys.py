@@ -26,18 +26,6 @@ class Algorithm(StrEnum):
     """Identity-Aware Proxy: https://cloud.google.com/iap/docs/signed-headers-howto"""
 
 
-class _Shape(NamedTuple):
-    """How a JSON web key says what it is, and which fields have the key itself: https://www.rfc-editor.org/rfc/rfc7518#section-6"""
-
-    type: Mapping[str, str]
-    fields: tuple[str, ...]
-
-
-_SHAPES = {
-    Algorithm.RS256: _Shape(type={"kty": "RSA"}, fields=("n", "e")),
-    Algorithm.ES256: _Shape(type={"kty": "EC", "crv": "P-256"}, fields=("x", "y")),
-}
-
 PAUSE_SECONDS = 30.0
 """The shortest time between two fetches for unknown keys: anyone can send a token that names one. jose waits as long:
 https://github.com/panva/jose/blob/main/docs/jwks/remote/interfaces/RemoteJWKSetOptions.md#cooldownduration"""
@@ -128,15 +116,14 @@ def read_key_set(body: bytes, algorithm: Algorithm = Algorithm.RS256) -> dict[st
 
 
 def _read_key(entry: Any, algorithm: Algorithm) -> PublicKey | None:
-    shape = _SHAPES[algorithm]
-    if not isinstance(entry, dict) or not all(isinstance(entry.get(name), str) for name in ("kid", *shape.fields)):
+    if not isinstance(entry, dict) or not isinstance(entry.get("kid"), str):
         return None
-    if any(entry.get(name) != value for name, value in shape.type.items()):
-        return None
-    if entry.get("use", "sig") != "sig" or entry.get("alg", algorithm) != algorithm:
+    # Each may be absent. Only keys of ES256 have a curve.
+    wanted = {"use": "sig", "alg": algorithm, "crv": "P-256"}
+    if any(entry.get(name, value) != value for name, value in wanted.items()):
         return None
     try:
-        key: Any = jwt.PyJWK({**shape.type, **{name: entry[name] for name in shape.fields}}, algorithm.value).key
+        key: Any = jwt.PyJWK(entry, algorithm.value).key
     except (jwt.PyJWTError, ValueError):
         return None
     return key if isinstance(key, PublicKey) else None
