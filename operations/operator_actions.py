@@ -6,7 +6,7 @@ that is sent twice does one thing.
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -158,12 +158,10 @@ class OperatorActions:
 
     Args:
         database: the Firestore database.
-        now: the present, in UTC.
     """
 
-    def __init__(self, database: Database, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._now = now
 
     @contextmanager
     def record(
@@ -190,7 +188,7 @@ class OperatorActions:
             AlreadyRecorded: there is an action of this key.
             google.api_core.exceptions.GoogleAPICallError: Firestore does not take the record.
         """
-        began = self._now()
+        began = datetime.now(UTC)
         path = f"{OPERATOR_ACTIONS}/{key or uuid.uuid4().hex}"
         fields = {
             "who": who,
@@ -217,7 +215,7 @@ class OperatorActions:
             progress.outcome = progress.outcome or f"failed: {describe(error)[:500] or type(error).__name__}"
             raise
         finally:
-            ended = {"outcome": progress.outcome or "done", "ended_at": self._now()}
+            ended = {"outcome": progress.outcome or "done", "ended_at": datetime.now(UTC)}
             self._database.commit([update(path, ended)])
 
     def find(self, action_id: str, *, with_deliveries: bool = False) -> OperatorAction | None:

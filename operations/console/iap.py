@@ -4,8 +4,7 @@ IAP lets in whom its policy names, and Cloud Run lets in only IAP. The assertion
 without one has come another way. https://cloud.google.com/iap/docs/signed-headers-howto
 """
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
@@ -34,20 +33,12 @@ class IapAccess:
         audience: the `aud` to expect: `/projects/NUMBER/locations/REGION/services/SERVICE`.
         operators: the e-mail addresses of those who may act.
         keys_url: where IAP's JSON web key set is.
-        now: seconds of the clock by which the keys are kept. An assertion's own times are compared with the machine's.
     """
 
-    def __init__(
-        self,
-        *,
-        audience: str,
-        operators: Iterable[str],
-        keys_url: str = KEYS_URL,
-        now: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, *, audience: str, operators: Iterable[str], keys_url: str = KEYS_URL) -> None:
         self._audience = audience
         self._operators = frozenset(address.casefold() for address in operators)
-        self._keys = IssuerKeys(keys_url, algorithm=Algorithm.ES256, now=now)
+        self._keys = IssuerKeys(keys_url, algorithm=Algorithm.ES256)
 
     def viewer(self, request: Request) -> Viewer:
         """The person whom the assertion names.

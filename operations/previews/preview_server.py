@@ -22,18 +22,15 @@ _NOTE = (
 
 
 class PreviewServer:
-    """A web server for one page. Use it as a context manager: it listens from the start to the end of the block.
+    """A web server for one page. Use it as a context manager: it listens from the start to the end of the block, at
+    any port that is free."""
 
-    Args:
-        port: where it listens; 0 for any that is free.
-    """
-
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self) -> None:
         self._page = _NOTE.format(text="")
         self._version = 0
         self._is_over = False
         self._changed = threading.Condition()
-        self._server = ThreadingHTTPServer((_HOST, port), self._handler())
+        self._server = ThreadingHTTPServer((_HOST, 0), self._handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": _POLL_SECONDS}, name="preview", daemon=True

@@ -36,17 +36,16 @@ def project_version(root: Path) -> str:
     return version
 
 
-def checkout_version(root: Path = PIPELINE, project: Path | None = None) -> RunningVersion:
+def checkout_version(project: Path | None) -> RunningVersion:
     """The version of a checkout; without a commit outside of git.
 
     Args:
-        root: of the pipeline.
         project: the project that runs it; None where that is the checkout itself.
     """
     return RunningVersion(
         what="this project" if project else "this checkout",
-        version=project_version(root),
-        commit=_commit(root, DEPLOYED),
+        version=project_version(PIPELINE),
+        commit=_commit(PIPELINE, DEPLOYED),
         project=_commit(project, DEPLOYED_OF_PROJECT) if project else None,
     )
 

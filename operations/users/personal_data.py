@@ -116,7 +116,6 @@ class PersonalData:
         queue_names: those that may hold reports.
         user_id: whose data.
         addresses: e-mail addresses of the user's, beside the one in the user's document.
-        now: the present, in UTC.
     """
 
     def __init__(
@@ -127,14 +126,12 @@ class PersonalData:
         queue_names: Sequence[str],
         user_id: str,
         addresses: Sequence[str] = (),
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
         self._queues = queues
         self._queue_names = queue_names
         self._user_id = user_id
         self._addresses = list(addresses)
-        self._now = now
         self._user = f"{USERS}/{user_id}"
 
     def find(self) -> KeptData:
@@ -172,7 +169,7 @@ class PersonalData:
         below = self._read(Query.below(self._user)) if with_document else ()
         return {
             "user_id": self._user_id,
-            "exported_at": self._now(),
+            "exported_at": datetime.now(UTC),
             "user": kept.user.fields or {} if with_document else kept.user_fields,
             **({"below_user": [_document(each) for each in below if each.path not in shown]} if with_document else {}),
             "subscriptions": [_document(each) for each in kept.subscriptions],
@@ -203,7 +200,7 @@ class PersonalData:
                 "erased: delete the document or set active to false first, or delete it by this command, with all "
                 "that is below it: --with-document."
             )
-        if being_sent := kept.being_sent(self._now()):
+        if being_sent := kept.being_sent(datetime.now(UTC)):
             raise BeingSent(
                 f"A worker is busy with {', '.join(being_sent)} and would write about it again: "
                 "repeat this in two minutes. What is erased so far stays erased."

@@ -134,9 +134,7 @@ class _Database(Database):
     def get(self, path: str, *, fields: Sequence[str] | None = None, seconds: float | None = None) -> FoundDocument:
         return self.get_all([path], fields=fields)[path]
 
-    def get_all(
-        self, paths: Iterable[str], *, fields: Sequence[str] | None = None, seconds: float | None = None
-    ) -> dict[str, FoundDocument]:
+    def get_all(self, paths: Iterable[str], *, fields: Sequence[str] | None = None) -> dict[str, FoundDocument]:
         asked = tuple(dict.fromkeys(paths))
         answer = self._played.ask("read", asked) if asked else ()
         return {path: self._played.contents.found(path, number, fields) for path, number in answer}

@@ -135,15 +135,12 @@ class Database:
             return FoundDocument(path, None)
         return self._found(document)
 
-    def get_all(
-        self, paths: Iterable[str], *, fields: Sequence[str] | None = None, seconds: float | None = None
-    ) -> dict[str, FoundDocument]:
+    def get_all(self, paths: Iterable[str], *, fields: Sequence[str] | None = None) -> dict[str, FoundDocument]:
         """Read documents, all at one moment where they are 1,000 at most.
 
         Args:
             paths: the documents'.
             fields: the only ones to read; None for all.
-            seconds: how long each thousand may take.
 
         Returns:
             what there is of each, by its path.
@@ -151,7 +148,7 @@ class Database:
         found = {}
         for some in _chunks(list(dict.fromkeys(self._root + path for path in paths)), _READ_AT_ONCE):
             request = types.BatchGetDocumentsRequest.pb()(database=self._name, documents=some, mask=_mask(fields))
-            for response in self._answers(self._get_all, request, self._headers, seconds):
+            for response in self._answers(self._get_all, request, self._headers, None):
                 if response.HasField("found"):
                     document = self._found(response.found)
                     found[document.path] = document

@@ -19,12 +19,10 @@ class StoredCalendars:
 
     Args:
         database: makes the connection to Firestore, with the first calendar.
-        clock: seconds that pass.
     """
 
-    def __init__(self, database: Callable[[], Database], *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, database: Callable[[], Database]) -> None:
         self._database = database
-        self._clock = clock
         self._kept: dict[str, tuple[float, DaysOff]] = {}
         self._lock = threading.Lock()
 
@@ -39,7 +37,7 @@ class StoredCalendars:
                 correction counts at once.
             GoogleAPICallError: Firestore does not answer.
         """
-        now = self._clock()
+        now = time.monotonic()
         with self._lock:
             read_at, days_off = self._kept.get(name, (None, None))
         if read_at is not None and days_off is not None and now - read_at < _KEPT_SECONDS:
