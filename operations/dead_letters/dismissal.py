@@ -84,18 +84,8 @@ class Dismissals:
         return self._change(letter_id, DeadLetterState.OPEN, reopened_fields(now=self._now()), as_of)
 
     def _change(
-        self, letter_id: str, wanted: DeadLetterState, fields: dict[str, Any], as_of: datetime | None
+        self, letter_id: str, wanted: DeadLetterState, fields: Mapping[str, Any], as_of: datetime | None
     ) -> DeadLetterResult:
-        try:
-            return DeadLetterResult(letter_id=letter_id, outcome=self._write(letter_id, wanted, fields, as_of))
-        except UNREACHABLE:
-            raise
-        except GoogleAPIError as error:
-            return DeadLetterResult(letter_id=letter_id, outcome=DismissalOutcome.ERROR, detail=describe(error))
-
-    def _write(
-        self, letter_id: str, wanted: DeadLetterState, fields: dict[str, Any], as_of: datetime | None
-    ) -> DismissalOutcome:
         def decided(found: FoundDocument) -> tuple[DismissalOutcome, Mapping[str, Any]]:
             letter = StoredDeadLetter.from_snapshot(found)
             if letter and letter.has_changed_since(as_of):
@@ -103,4 +93,10 @@ class Dismissals:
             outcome = decide_dismissal(letter, wanted=wanted) if letter else DismissalOutcome.NOT_FOUND
             return outcome, fields if outcome in {DismissalOutcome.DISMISSED, DismissalOutcome.REOPENED} else {}
 
-        return self._database.change(f"{DEAD_LETTERS}/{letter_id}", decided)
+        try:
+            outcome = self._database.change(f"{DEAD_LETTERS}/{letter_id}", decided)
+        except UNREACHABLE:
+            raise
+        except GoogleAPIError as error:
+            return DeadLetterResult(letter_id=letter_id, outcome=DismissalOutcome.ERROR, detail=describe(error))
+        return DeadLetterResult(letter_id=letter_id, outcome=outcome)
