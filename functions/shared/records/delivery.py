@@ -228,7 +228,8 @@ class Delivery(NamedTuple):
         Args:
             now: the present, or the time of the run that asks, in UTC.
         """
-        return not self.is_final and is_live(self.lease_expires_at, now)
+        expires_at = self.lease_expires_at
+        return not self.is_final and expires_at is not None and now < expires_at <= now + _LONGEST_LEASE
 
     def outlasts(self, seconds: float, *, now: datetime) -> bool:
         """Whether its claim is still good for something that takes so long."""
@@ -332,13 +333,3 @@ _NEW = (0, "", None, False, "")
 
 DELIVERY_FIELDS = tuple(name for name in Delivery._fields if name not in {"id", "problem", "version", "restored_at"})
 """The names of the document's fields."""
-
-
-def is_live(expires_at: Any, moment: datetime) -> bool:
-    """Whether the owner alone may act on the delivery at a moment.
-
-    Args:
-        expires_at: what the delivery has in `lease_expires_at`.
-        moment: the moment.
-    """
-    return isinstance(expires_at, datetime) and moment < expires_at <= moment + _LONGEST_LEASE

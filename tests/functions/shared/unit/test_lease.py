@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from functions.shared.records.delivery import is_live
+from functions.shared.records.delivery import Delivery
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
 
@@ -23,4 +23,5 @@ NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
     ],
 )
 def test_lease(expires_at: Any, expected: bool) -> None:
-    assert is_live(expires_at, NOW) is expected
+    fields = {"state": "sending", "lease_expires_at": expires_at}
+    assert Delivery.from_fields("d", fields, version=NOW).is_claimed(NOW) is expected
