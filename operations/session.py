@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from functions.shared.firestore.database import STREAM_SECONDS, Database, firestore_database
 from functions.shared.firestore.stored_calendars import StoredCalendars
@@ -74,6 +75,14 @@ class Session:
         if self.target.emulators:
             raise NotConfigured("the local cloud runs the functions of the checkout that it was started in.")
         return self._deployed_env.labels()
+
+    def revisions(self) -> list[Mapping[str, Any]]:
+        """The latest revisions of the functions, as Cloud Run has them; none beside the local cloud.
+
+        Raises:
+            NotConfigured: Google Cloud does not answer.
+        """
+        return [] if self.target.emulators else self._deployed_env.revisions(seconds=self._deadline or _CALL_SECONDS)
 
     @functools.cached_property
     def _deployed_env(self) -> DeployedEnv:

@@ -1,5 +1,6 @@
 """Reads the system alerts that the DLQ handler keeps, for the operator."""
 
+from datetime import datetime
 from typing import Any
 
 from functions.shared.firestore.database import Database
@@ -31,6 +32,18 @@ class SystemAlerts:
         """
         newest_first = Query.of(SYSTEM_ALERTS).order_by("received_at", descending=True).limit(limit)
         found = map(StoredSystemAlert.from_snapshot, self._database.stream(newest_first))
+        return [_to_row(alert) for alert in found if alert]
+
+    def between(self, since: datetime, until: datetime, *, limit: int) -> list[dict[str, Any]]:
+        """The first system alerts that came between two times, the first first.
+
+        Args:
+            since: the first time.
+            until: the second.
+            limit: how many at most.
+        """
+        query = Query.of(SYSTEM_ALERTS).where("received_at", ">=", since).where("received_at", "<=", until)
+        found = map(StoredSystemAlert.from_snapshot, self._database.stream(query.order_by("received_at").limit(limit)))
         return [_to_row(alert) for alert in found if alert]
 
 

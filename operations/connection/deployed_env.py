@@ -111,6 +111,25 @@ class DeployedEnv:
             cause = describe(error)[:200]
             raise NotConfigured(f"{self._parent} cannot be asked for its functions: {cause}.") from error
 
+    def revisions(self, *, seconds: float) -> list[Mapping[str, Any]]:
+        """The latest revisions of the dispatcher and the worker, of which an account that may read these functions may
+        know, as Cloud Run has them.
+
+        https://cloud.google.com/run/docs/reference/rest/v2/projects.locations.services.revisions/list
+
+        Args:
+            seconds: how long each of both calls may take.
+
+        Raises:
+            NotConfigured: Cloud Run does not answer or refuses.
+        """
+        services = (f"{self._parent}/services/{self._prefix}-{name}" for name in ("dispatcher", "worker"))
+        try:
+            listed = [_get("run", f"/v2/{each}/revisions?pageSize=100", seconds=seconds) for each in services]
+        except (requests.RequestException, GoogleAuthError, LookupError) as error:
+            raise NotConfigured(f"{self._parent} cannot be asked for revisions: {describe(error)[:200]}.") from error
+        return [revision for each in listed for revision in each.get("revisions", [])]
+
     def _function_of(self, variable: str) -> str:
         if variable in _MAIL_EVENTS:
             return f"{self._prefix}-mail-events"
@@ -137,7 +156,7 @@ def _serving(name: str, service: Mapping[str, Any]) -> Iterator[tuple[str, Mappi
             yield what, of.get("labels", {})
 
 
-def _get(service: str, path: str) -> Any:
+def _get(service: str, path: str, *, seconds: float = _CALL_SECONDS) -> Any:
     """What a service of Google has at a path.
 
     Raises:
@@ -148,7 +167,7 @@ def _get(service: str, path: str) -> Any:
     credentials, _ = google.auth.default(scopes=[CLOUD_PLATFORM])
     endpoint = os.environ.get(f"{_ENDPOINT_VARIABLE}{service.upper()}") or f"https://{service}.googleapis.com/"
     with AuthorizedSession(credentials) as session:  # type: ignore[no-untyped-call]  # google-auth is untyped here
-        response = session.get(f"{endpoint.rstrip('/')}{path}", timeout=_CALL_SECONDS)
+        response = session.get(f"{endpoint.rstrip('/')}{path}", timeout=seconds)
     if response.status_code != HTTPStatus.OK:
         raise LookupError(f"{response.status_code} {response.reason}")
     return response.json()

@@ -24,6 +24,7 @@ from operations.console.pages import (
     dead_letters,
     deliveries,
     find,
+    incident,
     jobs,
     kinds,
     local,
@@ -69,6 +70,7 @@ def make_application(
     app = Starlette(
         routes=[
             *overview.ROUTES,
+            *incident.ROUTES,
             *runs.ROUTES,
             *deliveries.ROUTES,
             *dead_letters.ROUTES,

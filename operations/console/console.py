@@ -41,6 +41,7 @@ class Console:
         figures: of the first page, which say whether all is well. A viewer waits for them where they are old.
         charts: of the first page. They are many counts, for which no viewer waits.
         counts: what the charts are made of.
+        revisions: of the functions, for which Cloud Run is asked.
         local: the local cloud that the console was started by; None where there is none.
     """
 
@@ -55,6 +56,7 @@ class Console:
     figures: KeptFigures = field(default_factory=lambda: KeptFigures(fresh_seconds=8, waits=True))
     charts: KeptFigures = field(default_factory=lambda: KeptFigures(fresh_seconds=60, waits=False))
     counts: KeptCounts = field(default_factory=KeptCounts)
+    revisions: KeptFigures = field(default_factory=lambda: KeptFigures(fresh_seconds=300, waits=True))
     local: LocalClient | None = None
 
     def forget(self) -> None:

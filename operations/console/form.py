@@ -179,14 +179,21 @@ class Form:
         return bool(self.text(name))
 
 
-def moments_of(query: QueryParams) -> tuple[datetime | None, datetime | None]:
-    """The fields `since` and `until` of a page's filters, in UTC; None for one that is empty.
+def moments_of(
+    query: QueryParams, first: str = "since", last: str = "until"
+) -> tuple[datetime | None, datetime | None]:
+    """Two times of a page's filters, in UTC; None for one that is empty.
+
+    Args:
+        query: the filters.
+        first: the name of the first.
+        last: the name of the second.
 
     Raises:
         HTTPException: one of them is malformed.
     """
     now = datetime.now(UTC)
-    texts = (query.get(name, "").strip() for name in ("since", "until"))
+    texts = (query.get(name, "").strip() for name in (first, last))
     try:
         since, until = (parse_moment(text, now) if text else None for text in texts)
     except ValueError as error:

@@ -23,6 +23,7 @@ from operations.time_args import to_json_time, to_table_time
 
 SECTIONS = (
     ("/", "Overview"),
+    ("/incident", "Incident"),
     ("/runs", "Runs"),
     ("/deliveries", "Deliveries"),
     ("/dead-letters", "Dead letters"),

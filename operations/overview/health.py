@@ -116,10 +116,14 @@ def _of_outcomes(outcomes: Outcomes | None) -> list[Concern]:
     # What was sent and is not known yet may still arrive.
     mails = max(outcomes.sent, outcomes.delivered + outcomes.undelivered)
     if outcomes.undelivered >= max(_LEAST_UNDELIVERED, _UNDELIVERED_SHARE * mails):
-        found.append(Concern(text=_share(outcomes.undelivered, mails, "do not arrive"), path="/#day"))
+        found.append(Concern(text=_share(outcomes.undelivered, mails, "do not arrive"), path=_list("undelivered")))
     if outcomes.complained >= max(_LEAST_COMPLAINED, _COMPLAINED_SHARE * mails):
-        found.append(Concern(text=_share(outcomes.complained, mails, "were marked as spam"), path="/#day"))
+        found.append(Concern(text=_share(outcomes.complained, mails, "were marked as spam"), path=_list("complained")))
     return found
+
+
+def _list(outcome: str) -> str:
+    return f"/deliveries?mail={outcome}&since=24h"
 
 
 def _share(some: int, all_: int, what: str) -> str:
@@ -131,7 +135,7 @@ def _of_backlog(backlog: Backlog, now: datetime) -> list[Concern]:
         return []
     reports = "1 report has" if backlog.number == 1 else f"{backlog.number:,} reports have"
     text = f"{reports} waited for more than 2 hours, the oldest for {_ago(now - backlog.oldest_due_at)}."
-    return [Concern(text=text, path=f"/deliveries?state={backlog.state}")]
+    return [Concern(text=text, path=f"/deliveries?state={backlog.state}&until=2h")]
 
 
 def _ago(age: timedelta) -> str:

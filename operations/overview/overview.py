@@ -60,6 +60,9 @@ class Span:
     counts: Mapping[str, int]
 
 
+_MOST_KEPT = 20_000
+
+
 class KeptCounts:
     """Counts of hours and days, which are counted again when they may have changed. Safe for threads, of which each
     counts other times."""
@@ -80,6 +83,8 @@ class KeptCounts:
         kept = self._kept.get((what, start, end))
         away = max(start - now, now - end, timedelta())
         if kept is None or now - kept[1] >= max((end - start) / _FRESH_SHARE, away / _SETTLED_SHARE):
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept = {}
             kept = self._kept[what, start, end] = (count(), now)
         return kept[0]
 
@@ -142,29 +147,41 @@ class OutcomeCounts:
         database: the Firestore database.
         kept: what was counted before.
         now: the present, in UTC.
+
+    Attributes:
+        counted: what was counted, and not kept before: a read each.
     """
 
     def __init__(self, database: Database, kept: KeptCounts, *, now: datetime) -> None:
         self._database = database
         self._kept = kept
         self._now = now
+        self.counted: list[str] = []
+
+    def outcomes(self, starts: Sequence[datetime], length: timedelta) -> list[Span]:
+        """What became of the reports that fell due in each of some times of one length."""
+        return self._in_spans(starts, length, [state.value for state in OUTCOMES], self._outcome)
+
+    def mails(self, starts: Sequence[datetime], length: timedelta) -> list[Span]:
+        """How many reports' emails were delivered, how many turned out not to arrive, and how many were complained
+        about, in each of some times of one length. A report with several recipients may be all of these."""
+        return self._in_spans(starts, length, list(_MAIL_TIMES), self._mails)
 
     def outcomes_by_hour(self) -> list[Span]:
         """What became of the reports that fell due in each of the last 24 hours."""
-        return self._in_spans(self._hours(), _HOUR, [state.value for state in OUTCOMES], self._outcome)
+        return self.outcomes(self._hours(), _HOUR)
 
     def outcomes_by_day(self) -> list[Span]:
         """What became of the reports that fell due on each of the last seven days, in UTC."""
-        return self._in_spans(self._days(), _DAY, [state.value for state in OUTCOMES], self._outcome)
+        return self.outcomes(self._days(), _DAY)
 
     def mails_by_hour(self) -> list[Span]:
-        """How many reports' mails were delivered, how many turned out not to arrive, and how many were complained
-        about, in each of the last 24 hours. A report with several recipients may be all of these."""
-        return self._in_spans(self._hours(), _HOUR, list(_MAIL_TIMES), self._mails)
+        """What became of the emails in each of the last 24 hours."""
+        return self.mails(self._hours(), _HOUR)
 
     def mails_by_day(self) -> list[Span]:
-        """The same on each of the last seven days, in UTC."""
-        return self._in_spans(self._days(), _DAY, list(_MAIL_TIMES), self._mails)
+        """What became of them on each of the last seven days, in UTC."""
+        return self.mails(self._days(), _DAY)
 
     def _hours(self) -> list[datetime]:
         last = self._now.replace(minute=0, second=0, microsecond=0)
@@ -200,6 +217,7 @@ class OutcomeCounts:
             query = query.order_by(field, descending=True).start_after(end).end_at(start)
 
             def in_index() -> int:
+                self.counted.append(each[1])
                 return self._database.count(query, seconds=_COUNT_SECONDS)
 
             return self._kept.get((field, each[1]), start, end, in_index, now=self._now)

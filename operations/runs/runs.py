@@ -3,6 +3,7 @@
 The figures of a run with several attempts are those of the last one. `show` also returns those of earlier attempts.
 """
 
+from datetime import datetime
 from typing import Any
 
 from functions.shared.firestore.database import Database
@@ -64,6 +65,18 @@ class Runs:
             limit=limit,
             read=lambda found: _to_row(StoredRun.from_snapshot(found)),
         )
+
+    def between(self, since: datetime, until: datetime, *, limit: int) -> list[dict[str, Any]]:
+        """The first runs that were due between two times, the first first.
+
+        Args:
+            since: the first time.
+            until: the second.
+            limit: how many at most.
+        """
+        query = Query.of(RUNS).where("scheduled_for", ">=", since).where("scheduled_for", "<=", until)
+        found = self._database.stream(query.order_by("scheduled_for").limit(limit))
+        return [_to_row(StoredRun.from_snapshot(each)) for each in found]
 
     def newest_change(self) -> str:
         """A text that is another one when a run has begun or ended since: two reads."""

@@ -29,7 +29,7 @@ from local_pipeline.shared_time import FILE_VARIABLE, SharedClock
 from operations.operator_actions import OPERATOR_ACTIONS
 from proof.benchmarks.child_process import start_process
 from proof.benchmarks.cloud import LOCATION, NO_SERVER, REPOSITORY, SCHEDULER, TASKS, Cloud
-from proof.benchmarks.console_data import CAUSES, DAYS, ConsoleData
+from proof.benchmarks.console_data import CAUSES, DAYS, REPLAYED, ConsoleData
 from proof.benchmarks.cpu_time import cpu_seconds
 from proof.benchmarks.documents import PROJECT
 from proof.benchmarks.failure import BenchmarkFailed
@@ -225,6 +225,7 @@ def pages(browser: requests.Session, url: str, data: ConsoleData) -> Mapping[str
     cause = letters.partition("cause=")[2][:32]
     return {
         "overview, from figures that are kept": "/",
+        "an incident of a day": f"/incident?from={data.last - timedelta(days=1):%Y-%m-%dT%H:%MZ}",
         "runs": "/runs",
         "one run": f"/runs/{data.last_run}",
         "deliveries": "/deliveries",
@@ -240,6 +241,8 @@ def pages(browser: requests.Session, url: str, data: ConsoleData) -> Mapping[str
         "people": "/people",
         "one user": "/people/u1",
         "actions": "/operator-actions",
+        f"a replay of {REPLAYED} reports": f"/operator-actions/{data.replay}",
+        "subscriptions": "/subscriptions",
         "kinds": "/kinds",
     }
 

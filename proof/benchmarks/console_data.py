@@ -29,6 +29,9 @@ CAUSES = 12
 """Among so many causes the dead letters are spread."""
 OPERATOR_ACTIONS_KEPT = 5_000
 
+REPLAYED = 500
+"""So many reports an operator has sent again at once."""
+
 _HOUR = timedelta(hours=1)
 _RUNS = DAYS * 24
 _MAILS_OF_RUNS = 48
@@ -204,9 +207,17 @@ class ConsoleData:
             "expire_at": at + OPEN_LETTER_RETENTION,
         }
 
+    @property
+    def replay(self) -> str:
+        """The id of an action that has sent REPLAYED reports again."""
+        return f"{self.last:%Y%m%dT%H%M%S}-{0:012}"
+
     def _action(self, number: int) -> tuple[str, Mapping[str, Any]]:
         began = self.last - number * timedelta(minutes=17)
+        ids = [self._task(each).delivery_id for each in range(REPLAYED)] if number == 0 else []
+        about = {"failed_since": began - _HOUR, "failed_until": began, "deliveries": ids}
         return f"{OPERATOR_ACTIONS}/{began:%Y%m%dT%H%M%S}-{number:012}", {
+            **(about if ids else {}),
             "who": "ada",
             "action": "Replay 1 dead letter",
             "subject": f"u{number}",

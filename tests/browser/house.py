@@ -13,7 +13,7 @@ from operations.dead_letters.dead_letter_result import DeadLetterResult
 from operations.dead_letters.dismissal import DismissalOutcome
 from operations.operator_actions import OperatorActions
 from tests.browser.local_cloud import Cloud
-from tests.browser.staged import MARKUP, MARKUP_ID, PROJECT, QUEUES, Staged, make_queue, put_in
+from tests.browser.staged import MARKUP, MARKUP_ID, PROJECT, QUEUES, REPLAY, Staged, make_queue, put_in
 from tests.console_server import OPERATOR, ConsoleServer, wait_for_charts
 
 EMPTY_PROJECT = "empty-project"
@@ -95,6 +95,7 @@ Address = Callable[[House], str]
 
 FULL: dict[str, Address] = {
     "overview": lambda _: "/",
+    "an incident": lambda _: "/incident",
     "runs": lambda _: "/runs",
     "a run that goes on": lambda house: f"/runs/{house.staged.running}",
     "a run that failed": lambda house: f"/runs/{house.staged.failed}",
@@ -127,6 +128,8 @@ FULL: dict[str, Address] = {
     "a preview": lambda house: f"/people/{part(house.staged.users['usual'])}/subscriptions/default/preview",
     "kinds": lambda _: "/kinds?kind=usage",
     "actions": lambda _: "/operator-actions",
+    "an action": lambda _: "/operator-actions/cut%20short",
+    "an action that sent reports again": lambda _: f"/operator-actions/{REPLAY}",
     "versions": lambda _: "/versions",
     "local cloud": lambda _: "/local",
     "mails": lambda _: "/local/mails",
@@ -138,6 +141,7 @@ FULL: dict[str, Address] = {
 }
 EMPTY: dict[str, str] = {
     "overview": "/",
+    "an incident": "/incident",
     "runs": "/runs",
     "deliveries": "/deliveries",
     "dead letters": "/dead-letters",

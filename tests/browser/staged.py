@@ -35,6 +35,9 @@ MARKUP = (
 MARKUP_ID = MARKUP.replace("/", "\\")[:400]
 """The same, as a document can have it for an id."""
 
+REPLAY = "replay"
+"""The id of an action that has sent reports again."""
+
 _LONG = "a-word-that-is-longer-than-a-telephone-is-wide-" * 4
 _CAUSE, _OTHER_CAUSE = "a" * 32, "b" * 32
 
@@ -290,13 +293,20 @@ class Stage:
             "settled": self.letter("u1", hours_ago=8, state=DeadLetterState.SETTLED, settled_at=self._now),
         }
 
-    def the_rest(self) -> None:
+    def the_rest(self, sent_again: list[str]) -> None:
         alert = {"alert": MARKUP, "run_id": MARKUP, "detail": MARKUP, "figures": {"x": MARKUP}, "cause": "d" * 32}
         at = {"at": self._now, "received_at": self._now, "alerted_at": self._now}
         self.put(SYSTEM_ALERTS, "alert", {**alert, **at})
         action = {"who": MARKUP, "action": MARKUP, "subject": MARKUP, "note": MARKUP, "outcome": MARKUP}
         self.put(OPERATOR_ACTIONS, "action", {**action, "began_at": self._now, "ended_at": self._now})
         self.put(OPERATOR_ACTIONS, "cut short", {**action, "outcome": "", "began_at": self._now, "ended_at": None})
+        replayed = {
+            "failed_since": self._hour - timedelta(hours=8),
+            "failed_until": self._hour,
+            "deliveries": sent_again,
+        }
+        at = {"began_at": self._now - timedelta(minutes=5), "ended_at": self._now}
+        self.put(OPERATOR_ACTIONS, REPLAY, {**action, "action": "Replay 5 dead letters", **at, **replayed})
         self.put(MARKUP_ID, MARKUP_ID, {"field": MARKUP})
         mails = MailFigures(delivered=9_000, complaints=40, bounces=3)
         breaker = BreakerState(stopped_at=self._hour, because=MARKUP, figures=mails, read_at=self._hour)
@@ -346,5 +356,5 @@ def put_in(client: firestore.Client, *, location: str) -> Staged:
     running, failed = stage.runs()
     users = stage.people()
     deliveries, letters = stage.deliveries(users), stage.letters()
-    stage.the_rest()
+    stage.the_rest([*deliveries.values(), "deleted since"])
     return Staged(users=users, deliveries=deliveries, letters=letters, running=running, failed=failed)

@@ -58,7 +58,7 @@ class _Act:
     state: DeadLetterState
 
 
-_ACTS = {
+ACTS = {
     act.name: act
     for act in (
         _Act(name="replay", verb="Replay", state=DeadLetterState.OPEN),
@@ -66,6 +66,7 @@ _ACTS = {
         _Act(name="reopen", verb="Reopen", state=DeadLetterState.DISMISSED),
     )
 }
+"""What an operator does with dead letters, by its name in addresses."""
 
 
 class _Begun(BaseModel):
@@ -107,7 +108,7 @@ def _read_letters(request: Request) -> Shown:
             **page_links("/dead-letters", after=after, following=page.following if page else None, **filters),
             "states": [*(each.value for each in DeadLetterState), "all"],
             "reasons": [each.value for each in DeadLetterReason],
-            "acts": [act for act in _ACTS.values() if act.state is chosen.state],
+            "acts": [act for act in ACTS.values() if act.state is chosen.state],
         },
     )
 
@@ -120,7 +121,7 @@ def _read_letter(request: Request) -> Shown:
     """One dead letter, with its delivery."""
     letters, letter_id = DeadLetters(console_of(request).reading.firestore), request.path_params["letter_id"]
     letter = letters.show(letter_id)
-    acts = [act for act in _ACTS.values() if act.state == letter["state"]]
+    acts = [act for act in ACTS.values() if act.state == letter["state"]]
     return Shown(
         template="dead_letter.html",
         reads=3,
@@ -201,7 +202,7 @@ def act_on(request: Request, form: Form) -> Response:
 
 
 def _act(request: Request) -> _Act:
-    act = _ACTS.get(request.path_params["act"])
+    act = ACTS.get(request.path_params["act"])
     if act is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
     return act

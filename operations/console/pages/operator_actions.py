@@ -1,29 +1,23 @@
 """What operators have done, and what became of the reports that they sent again."""
 
-from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any, NamedTuple
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.routing import Route
 
-from functions.shared.firestore.database import Database
 from operations.console.console import Console, console_of
+from operations.console.followed_deliveries import followed_page
 from operations.console.live import live
 from operations.console.readings import Shown
 from operations.console.view import link, page_links
-from operations.deliveries.deliveries import Deliveries, delivery_row
-from operations.deliveries.delivery_outcomes import DeliveryOutcome, count_outcomes, outcome_of
-from operations.deliveries.mail_records import MailRecords
+from operations.deliveries.delivery_outcomes import DeliveryOutcome, count_outcomes
 from operations.operator_actions import OperatorActions
 
 _ACTIONS_A_PAGE = 50
 _SEARCHED = 500
 """So many actions are searched for one page."""
 
-_DELIVERIES_A_PAGE = 50
-_DELIVERIES_SEARCHED = 200
 _EVERY_SECONDS = 10
 
 
@@ -58,11 +52,11 @@ def _read_action(request: Request) -> Shown:
     outcome = next((each for each in DeliveryOutcome if each == asked.get("outcome")), None)
     start = int(asked["start"]) if asked.get("start", "").isdecimal() else 0
     counted = count_outcomes(database, action.deliveries)
-    page = _deliveries_of(database, action.deliveries, outcome, start)
+    page = followed_page(database, action.deliveries, outcome, start)
     path = f"/operator-actions/{action_id}"
     return Shown(
         template="operator_action.html",
-        reads=1 + counted.reads + 2 * page.searched,
+        reads=1 + counted.reads + page.reads,
         every=_EVERY_SECONDS if counted.ended < counted.total else 30,
         context={
             "shown": action,
@@ -74,29 +68,6 @@ def _read_action(request: Request) -> Shown:
             "following": link(path, outcome=outcome, start=page.following) if page.following else None,
         },
     )
-
-
-class _Page(NamedTuple):
-    rows: list[dict[str, Any]]
-    following: int | None
-    searched: int
-
-
-def _deliveries_of(database: Database, ids: Sequence[str], outcome: DeliveryOutcome | None, start: int) -> _Page:
-    """The deliveries that came to an outcome, from one of them on; of any where none is named."""
-    rows: list[dict[str, Any]] = []
-    place = start
-    while place < len(ids) and place - start < _DELIVERIES_SEARCHED and len(rows) < _DELIVERIES_A_PAGE:
-        some = ids[place : place + _DELIVERIES_A_PAGE - len(rows)]
-        found = Deliveries(database).of_ids(some)
-        mails = MailRecords(database).of(found)
-        rows += [
-            delivery_row(each, mails.get(each.id))
-            for each in found
-            if outcome in {None, outcome_of(each, mails.get(each.id))}
-        ]
-        place += len(some)
-    return _Page(rows, place if place < len(ids) else None, place - start)
 
 
 ROUTES = [

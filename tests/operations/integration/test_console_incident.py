@@ -3,14 +3,14 @@
 import html
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from functions.shared.records.mail_event import MAIL_EVENTS, MailRecord, MailStatus, Sighting
 from tests.operations.integration.conftest import Project
-from tests.operations.integration.test_console import Browser, running
+from tests.operations.integration.test_console import Browser, put_run, running
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 CAUSE, OTHER_CAUSE = "a" * 32, "b" * 32
@@ -85,3 +85,62 @@ def test_a_replay_by_command_is_followed_too(console: Browser, project: Project)
     [path] = re.findall(r'href="(/operator-actions/\w+)"', console.get("/operator-actions").text)
     assert figures(console.get(path).text)["on their way"][0] == 1
     assert console.get("/operator-actions/none").status_code == 404
+
+
+def at(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def test_an_incident_is_on_one_page_from_its_first_failure_to_the_last_delivery(
+    console: Browser, project: Project
+) -> None:
+    night = NOW.replace(minute=0, second=0) - timedelta(hours=20)
+    put_run(project, "20261123T0100Z", scheduled_for=night, state="failed", due=70, errors=3)
+    put_run(project, "20261123T0900Z", scheduled_for=night + timedelta(hours=8))
+    for number in range(6):
+        cause = CAUSE if number < 4 else OTHER_CAUSE
+        letter = project.dead_letter(
+            f"u{number}", cause=cause, error=cause[0] * 3, received_at=night + timedelta(seconds=number)
+        )
+        project.set_delivery(letter, due_at=night)
+    project.dead_letter("later", cause=CAUSE, error="aaa", received_at=night + timedelta(hours=5))
+    window = f"/incident?from={at(night)}&to={at(night + timedelta(hours=2))}"
+    page = console.get(window).text
+    assert "Run 20261123T0100Z: failed" in page
+    assert "20261123T0900Z" not in page
+    causes = re.findall(r'<th scope="row" class="text">.*?(aaa|bbb)</th>.*?<strong>(\d+)</strong>', page, re.S)
+    assert causes == [("aaa", "4"), ("bbb", "2")]
+    bars = re.findall(r'<a href="(/dead-letters\?[^"]+)" tabindex="-1" aria-label="(\d+) cause-\d">', page)
+    assert sorted(int(count) for _, count in bars) == [2, 4]
+    for address, count in bars:
+        assert len(users(console.get(html.unescape(address)).text)) == int(count)
+    assert 'aria-label="6 dead"' in page
+    [confirmed] = re.findall(r'name="filters" value="([^"]+)"', page)
+    path = replay(console, cause=CAUSE, filters=html.unescape(confirmed))
+    page = console.get(window).text
+    assert figures(page)["on their way"][0] == 4
+    assert "What operators did about it later" in page
+    assert f'href="{path}"' in page
+    for number in range(4):
+        become(project, f"u{number}:default:20261124T1300Z", "sent", "delivered")
+    console.get("/queues")
+    page = console.get(window).text
+    assert "<strong>All 4 have ended.</strong>" in page
+    assert users(console.get(figures(page)["delivered"][1]).text) == {"u0", "u1", "u2", "u3"}
+    # The action leads back to its incident.
+    [back] = re.findall(r'href="(/incident\?[^"]+)"', console.get(path).text.partition("<main")[2])
+    assert "What became of the reports that were sent again" in console.get(html.unescape(back)).text
+
+
+def test_what_operators_do_in_the_time_is_on_the_axis(console: Browser, project: Project) -> None:
+    project.reports("queue", "resume")
+    console.act("/queues/reports/pause", note="it fails")
+    page = console.get("/incident").text
+    assert page.count('<rect class="queue"') == 2
+    assert "it fails" in page
+    assert 'action="/queues/reports/resume"' in page
+
+
+@pytest.mark.parametrize("asked", ["from=2d&to=3d", "from=30d", "from=yesterday"])
+def test_a_time_that_is_none_is_refused(console: Browser, asked: str) -> None:
+    assert console.get(f"/incident?{asked}").status_code == 400

@@ -55,17 +55,17 @@ def test_all_is_well() -> None:
         (
             {"outcomes": Outcomes(sent=60, delivered=0, undelivered=60, complained=0)},
             "60 of 60 emails of the last 24 hours do not arrive: 100 %.",
-            "/#day",
+            "/deliveries?mail=undelivered&since=24h",
         ),
         (
             {"outcomes": Outcomes(sent=400, delivered=395, undelivered=5, complained=2)},
             "2 of 400 emails of the last 24 hours were marked as spam: 0.5 %.",
-            "/#day",
+            "/deliveries?mail=complained&since=24h",
         ),
         (
             {"backlog": Backlog(500, NOW - timedelta(hours=30), "pending")},
             "500 reports have waited for more than 2 hours, the oldest for 30 hours.",
-            "/deliveries?state=pending",
+            "/deliveries?state=pending&until=2h",
         ),
         (
             {"queues": [{**QUEUE, "tasks": 40, "waiting_since": NOW - timedelta(hours=1)}]},

@@ -1,0 +1,1 @@
+"""An incident: all that happened in a time, beside each other."""
