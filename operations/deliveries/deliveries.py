@@ -13,8 +13,10 @@ from functions.shared.firestore.query import Query
 from functions.shared.logging import redact_addresses
 from functions.shared.records.delivery import DELIVERIES, Delivery, DeliveryState
 from functions.shared.records.ids import SHARDS, is_document_id
-from functions.shared.records.mail_event import MailRecord
+from functions.shared.records.mail_event import MAIL_EVENTS, MailRecord
+from functions.shared.times.plausible_time import EARLIEST, LATEST
 from operations.deliveries.delivery_filter import DeliveryFilter
+from operations.deliveries.mail_outcome import MailOutcome
 from operations.deliveries.mail_records import mail_row
 from operations.errors import NotFound
 from operations.reading.similar_ids import did_you_mean
@@ -69,6 +71,8 @@ class Deliveries:
             after: the delivery after which the page begins; None for the first page.
             limit: how many at most.
         """
+        if wanted.mail:
+            return self._page_of_mails(wanted, wanted.mail, after=after, limit=limit)
         queries = [query.select(_LISTED) for query in self._queries(wanted)]
         if after is not None and (before := self._database.get(f"{DELIVERIES}/{after}")).exists:
             queries = [query.behind(before) for query in queries]
@@ -87,6 +91,27 @@ class Deliveries:
                 break
         following = last.id if last is not None and (len(found) == limit or searched == SEARCHED) else None
         return DeliveryPage(found, following, searched, sum(part.reads for part in parts))
+
+    def _page_of_mails(
+        self, wanted: DeliveryFilter, outcome: MailOutcome, *, after: str | None, limit: int
+    ) -> DeliveryPage:
+        """The same of deliveries whose email became something, with what was known latest first."""
+        query = Query.of(MAIL_EVENTS).where("shard", "in", list(range(SHARDS)))
+        query = query.order_by(outcome.time_field, descending=True)
+        query = query.start_at(wanted.until or LATEST).end_at(wanted.since or EARLIEST).select([])
+        if after is not None and (before := self._database.get(f"{MAIL_EVENTS}/{after}")).exists:
+            query = query.behind(before)
+        rows: list[Delivery] = []
+        searched, last = 0, None
+        while len(rows) < limit and searched < SEARCHED:
+            asked = limit - len(rows)
+            found = list(self._database.stream(query.limit(asked)))
+            rows += filter(wanted.matches, self.of_ids([each.id for each in found]))
+            searched, last = searched + len(found), found[-1] if found else None
+            if last is None or len(found) < asked:
+                return DeliveryPage(rows, None, searched, 2 * searched + 1)
+            query = query.behind(last)
+        return DeliveryPage(rows, last.id if last else None, searched, 2 * searched + 1)
 
     def of_ids(self, delivery_ids: Sequence[str]) -> list[Delivery]:
         """Deliveries by their ids, in this order, with the fields that a list shows; those that do not exist are left

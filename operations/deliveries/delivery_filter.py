@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from functions.shared.records.delivery import Delivery, DeliveryState
+from operations.deliveries.mail_outcome import MailOutcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,7 @@ class DeliveryFilter:
         kind: of this kind.
         since: due since.
         until: due until then.
+        mail: whose email became this; `since` and `until` are then times at which that was known.
     """
 
     user_id: str = ""
@@ -29,6 +31,7 @@ class DeliveryFilter:
     kind: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    mail: MailOutcome | None = None
 
     @property
     def problem(self) -> str:
@@ -39,6 +42,8 @@ class DeliveryFilter:
     @property
     def is_by_index(self) -> bool:
         """Whether an index finds those that are meant, and no others."""
+        if self.mail:
+            return not (self.user_id or self.run_id or self.state or self.reason or self.kind)
         if self.reason or self.kind:
             return False
         if self.user_id:
@@ -46,7 +51,7 @@ class DeliveryFilter:
         return not self.run_id or (self.since is None and self.until is None)
 
     def matches(self, delivery: Delivery) -> bool:
-        """Whether a delivery is meant.
+        """Whether a delivery is meant, as far as it says that itself.
 
         Args:
             delivery: as it was read.
@@ -59,9 +64,10 @@ class DeliveryFilter:
             (self.reason, delivery.reason),
             (self.kind, delivery.kind),
         )
+        if not all(found == asked for asked, found in wanted if asked):
+            return False
         due_at = delivery.due_at
-        return (
-            all(found == asked for asked, found in wanted if asked)
-            and (self.since is None or (due_at is not None and due_at >= self.since))
+        return self.mail is not None or (
+            (self.since is None or (due_at is not None and due_at >= self.since))
             and (self.until is None or (due_at is not None and due_at <= self.until))
         )

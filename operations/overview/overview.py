@@ -16,6 +16,7 @@ from functions.shared.records.ids import SHARDS
 from functions.shared.records.mail_event import MAIL_EVENTS
 from functions.shared.records.subscription import SUBSCRIPTIONS, PauseReason
 from functions.shared.times.plausible_time import EARLIEST
+from operations.deliveries.mail_outcome import MailOutcome
 from operations.reading.threads import in_threads
 
 _HOUR = timedelta(hours=1)
@@ -24,14 +25,6 @@ _HOURS = 24
 _DAYS = 7
 
 OUTCOMES = (DeliveryState.SENT, DeliveryState.SKIPPED, DeliveryState.DEAD)
-
-DELIVERED = "delivered"
-UNDELIVERED = "undelivered"
-COMPLAINED = "complained"
-MAIL_OUTCOMES = (DELIVERED, UNDELIVERED, COMPLAINED)
-_MAIL_TIMES = {DELIVERED: "first_at.delivered", UNDELIVERED: "undelivered_at", COMPLAINED: "first_at.complained"}
-"""The fields of a mail record by whose time mails are counted. An index of several fields may have one of a map that is
-exempt otherwise: https://cloud.google.com/firestore/docs/solutions/index-map-field"""
 
 _COUNT_SECONDS = 10.0
 """How long to count what is counted again anyway: the process cannot end meanwhile."""
@@ -165,7 +158,7 @@ class OutcomeCounts:
     def mails(self, starts: Sequence[datetime], length: timedelta) -> list[Span]:
         """How many reports' emails were delivered, how many turned out not to arrive, and how many were complained
         about, in each of some times of one length. A report with several recipients may be all of these."""
-        return self._in_spans(starts, length, list(_MAIL_TIMES), self._mails)
+        return self._in_spans(starts, length, list(MailOutcome), self._mails)
 
     def outcomes_by_hour(self) -> list[Span]:
         """What became of the reports that fell due in each of the last 24 hours."""
@@ -231,7 +224,7 @@ class OutcomeCounts:
         return Query.of(DELIVERIES).where("state", "==", state), "due_at"
 
     def _mails(self, name: str) -> tuple[Query, str]:
-        return Query.of(MAIL_EVENTS), _MAIL_TIMES[name]
+        return Query.of(MAIL_EVENTS), MailOutcome(name).time_field
 
 
 def unknown_mails(reports: Sequence[Span], mails: Sequence[Span]) -> str:
@@ -246,7 +239,11 @@ def unknown_mails(reports: Sequence[Span], mails: Sequence[Span]) -> str:
     """
     sent, delivered, undelivered = (
         sum(span.counts.get(name, 0) for span in spans)
-        for spans, name in ((reports, DeliveryState.SENT.value), (mails, DELIVERED), (mails, UNDELIVERED))
+        for spans, name in (
+            (reports, DeliveryState.SENT.value),
+            (mails, MailOutcome.DELIVERED),
+            (mails, MailOutcome.UNDELIVERED),
+        )
     )
     if delivered or not (sent or undelivered):
         return ""

@@ -25,6 +25,7 @@ from operations.console.view import page_links
 from operations.dead_letters.dead_letters import DeadLetters
 from operations.deliveries.deliveries import Deliveries, delivery_row
 from operations.deliveries.delivery_filter import DeliveryFilter
+from operations.deliveries.mail_outcome import MailOutcome
 from operations.deliveries.mail_records import MailRecords
 from operations.deliveries.timeline import timeline, what_next
 from operations.previews import preview as previews
@@ -52,6 +53,7 @@ def _read_deliveries(request: Request) -> Shown:
         "subscription": wanted.subscription_id,
         "run": wanted.run_id,
         "state": wanted.state.value if wanted.state else "",
+        "mail": wanted.mail.value if wanted.mail else "",
         "reason": wanted.reason,
         "kind": wanted.kind,
         "since": to_json_time(wanted.since) or "",
@@ -67,6 +69,7 @@ def _read_deliveries(request: Request) -> Shown:
             "problem": wanted.problem,
             "searched": 0 if page is None or wanted.is_by_index else page.searched,
             "states": [each.value for each in DeliveryState],
+            "mails": list(MailOutcome),
             "reasons": [*SkipReason, *DeadLetterReason],
             "kinds": previews.known_kinds(),
             **page_links("/deliveries", after=after, following=page.following if page else None, **filters),
@@ -90,6 +93,7 @@ def delivery_filter(asked: QueryParams) -> DeliveryFilter:
         subscription_id=subscription,
         run_id=run,
         state=next((each for each in DeliveryState if each == asked.get("state")), None),
+        mail=next((each for each in MailOutcome if each == asked.get("mail")), None),
         reason=asked.get("reason", "").strip(),
         kind=asked.get("kind", "").strip(),
         since=since,

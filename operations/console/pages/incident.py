@@ -28,16 +28,18 @@ from operations.dead_letters.letter_filter import LetterFilter
 from operations.deliveries.deliveries import Deliveries
 from operations.deliveries.delivery_filter import DeliveryFilter
 from operations.deliveries.delivery_outcomes import DeliveryOutcome, count_outcomes
+from operations.deliveries.mail_outcome import MailOutcome
 from operations.incidents import events
 from operations.incidents.window import Window
 from operations.operator_actions import OperatorAction, OperatorActions
-from operations.overview.overview import DELIVERED, OUTCOMES, UNDELIVERED, OutcomeCounts, Span
+from operations.overview.overview import OUTCOMES, OutcomeCounts, Span
 from operations.reading.threads import in_threads
 from operations.runs.runs import Runs
 from operations.system_alerts import SystemAlerts
 from operations.time_args import to_json_time
 
 _DRAWN_CAUSES = 4
+_DRAWN_MAILS = [MailOutcome.DELIVERED.value, MailOutcome.UNDELIVERED.value]
 _MOST_EVENTS = 200
 """So many runs, system alerts and actions are read at most, of each."""
 
@@ -156,7 +158,7 @@ def _mails(counts: OutcomeCounts, window: Window) -> Chart:
     spans = counts.mails(window.columns, window.length)
     return stacked(
         spans,
-        [DELIVERED, UNDELIVERED],
+        _DRAWN_MAILS,
         length=window.length,
         lists=lambda outcome, since, until: link("/deliveries", mail=outcome, **before(since, until)),
     )

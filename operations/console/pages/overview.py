@@ -21,13 +21,11 @@ from operations.console.readings import Shown
 from operations.console.view import before, link
 from operations.dead_letters.dead_letters import DeadLetters
 from operations.dead_letters.letter_filter import LetterFilter
+from operations.deliveries.mail_outcome import MailOutcome
 from operations.overview.backlog import Backlog, find_backlog
 from operations.overview.health import Concern, Outcomes, find_concerns
 from operations.overview.overview import (
-    DELIVERED,
-    MAIL_OUTCOMES,
     OUTCOMES,
-    UNDELIVERED,
     OutcomeCounts,
     Span,
     SubscriptionCounts,
@@ -47,6 +45,7 @@ _READS = 30
 _EVERY_SECONDS = 30
 _SOON_SECONDS = 2
 """So soon an open page asks again whose charts are being counted."""
+_DRAWN_MAILS = [MailOutcome.DELIVERED.value, MailOutcome.UNDELIVERED.value]
 _RESUMED = "Sending is resumed: the next run sends what is due. Only complaints and bounces from then on count."
 
 
@@ -186,8 +185,8 @@ def _subscriptions(_name: str, since: datetime, until: datetime) -> str:
 
 def _outcomes(reports: Sequence[Span], mails: Sequence[Span], *, length: timedelta) -> _Outcomes:
     unknown = unknown_mails(reports, mails)
-    drawn = stacked(mails, [DELIVERED, UNDELIVERED], length=length, lists=_mails)
-    known = [name for name, count in drawn.total.items() if count] if unknown else [DELIVERED, UNDELIVERED]
+    drawn = stacked(mails, _DRAWN_MAILS, length=length, lists=_mails)
+    known = [name for name, count in drawn.total.items() if count] if unknown else _DRAWN_MAILS
     return _Outcomes(
         reports=stacked(reports, [state.value for state in OUTCOMES], length=length, lists=_deliveries),
         mails=stacked(mails, known, length=length, lists=_mails) if known else None,
@@ -197,7 +196,7 @@ def _outcomes(reports: Sequence[Span], mails: Sequence[Span], *, length: timedel
 
 def _totals(reports: Sequence[Span], mails: Sequence[Span]) -> Outcomes:
     sent = sum(span.counts[DeliveryState.SENT.value] for span in reports)
-    return Outcomes(sent=sent, **{name: sum(span.counts[name] for span in mails) for name in MAIL_OUTCOMES})
+    return Outcomes(sent=sent, **{name.value: sum(span.counts[name] for span in mails) for name in MailOutcome})
 
 
 def _stopped_because(breaker: dict[str, Any] | None) -> str:

@@ -174,7 +174,18 @@ def test_each_bar_and_figure_leads_to_the_list_that_it_counts(browser: Browser, 
     table = re.findall(r'<td>sent</td>\s*<td class="number"><a href="([^"]+)"><strong>\d+</strong>', day)
     assert [html.unescape(each) for each in table] == bars
     assert len(set(re.findall(r'href="/people/(u\d)"', browser.get(linked(day, "sent")["4"]).text))) == 4
-    assert linked(day, "delivered")["4"].startswith("/deliveries?mail=delivered&since=")
+    # Emails are listed by when something was known of them, as they are counted.
+    put_sent(project, "u5", due_at=hour, delivered=hour - timedelta(days=2), bounced=hour)
+    delivered = [html.unescape(each) for each in re.findall(r'<a href="([^"]+)"[^>]* aria-label="\d+ delivered">', day)]
+    lists = [
+        *delivered,
+        linked(day, "delivered")["4"],
+        "/deliveries?mail=undelivered",
+        "/deliveries?mail=delivered&until=1d",
+    ]
+    found = [set(re.findall(r'href="/people/(u\d)"', browser.get(each).text)) for each in lists]
+    assert found == [{"u1"}, {"u2"}, {"u3", "u4"}, {"u1", "u2", "u3", "u4"}, {"u5"}, {"u5"}]
+    assert "u2" in browser.get("/deliveries.csv?mail=delivered&user=u2").text
     assert len(re.findall(r"<text [^>]*>\s*\d\d:00</text>", day)) == 2 * 4
 
 
