@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -28,11 +28,14 @@ from operations.console.mail_frame import mail_response
 from operations.console.page_parts import read_parts
 from operations.console.readings import Shown
 from operations.console.view import page_links, part
+from operations.dead_letters.dead_letters import DeadLetters
+from operations.dead_letters.letter_filter import LetterFilter
 from operations.deliveries.deliveries import Deliveries, delivery_row
 from operations.deliveries.delivery_filter import DeliveryFilter
 from operations.deliveries.mail_records import MailRecords
 from operations.deliveries.send_now import send_now
 from operations.errors import OperatorError
+from operations.operator_actions import OperatorActions
 from operations.output import to_json
 from operations.previews import preview as previews
 from operations.previews.preview_period import next_period, parse_period, report_about
@@ -44,11 +47,14 @@ from operations.subscriptions.subscription_args import parse_end
 from operations.subscriptions.subscription_changes import SubscriptionChanges, said_difference
 from operations.subscriptions.subscription_edit import SubscriptionEdit, edited_fields
 from operations.subscriptions.subscriptions import Subscriptions, subscription_row
+from operations.users.expected_reports import expected_reports
 from operations.users.personal_data import PersonalData
 from operations.users.users import Users, explain_user, user_row
 
 _USERS_A_PAGE = 50
-_DELIVERIES_SHOWN = 20
+_LOOKED_BACK = timedelta(days=28)
+_DELIVERIES_READ = 100
+_ACTIONS_SHOWN = 50
 
 
 class _Why(BaseModel):
@@ -148,21 +154,29 @@ def _read_people(request: Request) -> Shown:
 
 
 def _read_person(request: Request) -> Shown:
-    """One user, with all subscriptions and the latest deliveries."""
+    """One user: what the user should have got in the last weeks, what came, why not, and what was changed."""
     now, session, may_act = datetime.now(UTC), console_of(request).reading, request.state.viewer.may_act
-    user = Users(session.firestore).get(_id(request, "user"))
+    database = session.firestore
+    user = Users(database).get(_id(request, "user"))
+    of_user = LetterFilter(state=None, user_id=user.id)
     parts = read_parts(
         {
-            "subscriptions": lambda: Subscriptions(session.firestore, session.defaults).of_user(user.id),
+            "subscriptions": lambda: Subscriptions(database, session.defaults).of_user(user.id),
             "deliveries": lambda: _latest_deliveries(session, user.id),
+            "letters": lambda: list(DeadLetters(database).find(of_user, limit=_DELIVERIES_READ)),
+            "operators": lambda: OperatorActions(database).of_user(user.id, limit=_ACTIONS_SHOWN),
         }
     )
-    subscriptions = parts.read.get("subscriptions", [])
+    subscriptions, letters, operators = (parts.read.get(name, []) for name in ("subscriptions", "letters", "operators"))
     deliveries, mails = parts.read.get("deliveries", ([], {}))
     last = {each.subscription_id: each for each in reversed(deliveries)}
+    since = now - _LOOKED_BACK
+    if len(deliveries) == _DELIVERIES_READ:
+        since = max(since, deliveries[-1].due_at or since)
+    recent = [each for each in deliveries if each.due_at and each.due_at >= since]
     return Shown(
         template="person.html",
-        reads=2 + len(subscriptions) + 2 * len(deliveries),
+        reads=4 + len(subscriptions) + 2 * len(deliveries) + len(letters) + len(operators),
         context={
             "user": user_row(
                 user, subscriptions, deliveries[0] if deliveries else None, now=now, with_addresses=may_act
@@ -180,7 +194,19 @@ def _read_person(request: Request) -> Shown:
                 | _recipients(each, user, shows_addresses=may_act)
                 for each in subscriptions
             ],
-            "deliveries": [delivery_row(each, mails.get(each.id)) for each in deliveries],
+            "since": since,
+            "expected": [
+                {
+                    "due_at": each.due_at,
+                    "subscription_id": each.subscription_id,
+                    "kind": each.kind,
+                    "why": each.why,
+                    "delivery": delivery_row(each.delivery, mails.get(each.delivery.id)) if each.delivery else None,
+                }
+                for each in expected_reports(user, subscriptions, recent, since=since, now=now)
+            ],
+            "letters": {each.task.delivery_id: each for each in letters if each.task},
+            "operators": operators,
             "kinds": previews.known_kinds(),
             "cadences": [each.value for each in Cadence],
             "locales": previews.languages(),
@@ -191,7 +217,7 @@ def _read_person(request: Request) -> Shown:
 
 
 def _latest_deliveries(session: Session, user_id: str) -> tuple[list[Delivery], dict[str, MailRecord]]:
-    deliveries = Deliveries(session.firestore).find(DeliveryFilter(user_id=user_id), limit=_DELIVERIES_SHOWN)
+    deliveries = Deliveries(session.firestore).find(DeliveryFilter(user_id=user_id), limit=_DELIVERIES_READ)
     return deliveries, MailRecords(session.firestore).of(deliveries)
 
 
