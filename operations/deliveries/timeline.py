@@ -192,7 +192,7 @@ def _settled(delivery: Delivery) -> list[TimelineEntry]:
         case _:
             if not delivery.attempts:
                 return []
-            text, detail = f"Attempt {delivery.attempts} failed.", error
+            state, text, detail = "failed", f"Attempt {delivery.attempts} failed.", error
     return [TimelineEntry(at=at, state=state, text=text, detail=detail)]
 
 

@@ -39,6 +39,8 @@ REPLAY = "replay"
 """The id of an action that has sent reports again."""
 
 _LONG = "a-word-that-is-longer-than-a-telephone-is-wide-" * 4
+_MANY = 55
+"""More than a page of a list shows."""
 _CAUSE, _OTHER_CAUSE = "a" * 32, "b" * 32
 
 
@@ -282,6 +284,11 @@ class Stage:
     def letters(self) -> dict[str, str]:
         for number in range(8):
             self.letter(f"many{number}", hours_ago=4)
+        for number in range(_MANY):
+            cause = f"{number % 12:032x}"
+            self.letter(
+                f"more{number}", hours_ago=30, state=DeadLetterState.REPLAYED, cause=cause, replayed_at=self._now
+            )
         return {
             "open": self.letter("u1", hours_ago=5),
             "unknown": self.letter(

@@ -1,7 +1,7 @@
 """A tab of the browser that notices what goes wrong in it."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Dialog, Locator, Page
 
 WIDE, NARROW = 1280, 320
+_WIDTHS = (WIDE, NARROW, 1920, 360)
 ZONE = "Asia/Tokyo"
 """Of the viewer. It is not the machine's, and has no summer time."""
 
@@ -22,16 +23,10 @@ _RULES = {
     # A mail in a frame is looked at by tests/mails; the frame runs no script, axe's neither.
     "iframes": False,
 }
-_RULES_OF_LOOKS = {**_RULES, "runOnly": ["color-contrast", "target-size", "scrollable-region-focusable"]}
+_RULES_OF_A_WIDTH = {**_RULES, "runOnly": ["target-size", "scrollable-region-focusable"]}
+_RULES_OF_A_SCHEME = {**_RULES, "runOnly": ["color-contrast"]}
 """Those that a page can break at one width or in one scheme only."""
-Look = tuple[int, Literal["light", "dark"]]
-_LOOKS: tuple[tuple[Look, Look], ...] = (
-    ((WIDE, "light"), (NARROW, "dark")),
-    ((NARROW, "light"), (WIDE, "dark")),
-    ((WIDE, "dark"), (NARROW, "light")),
-    ((NARROW, "dark"), (WIDE, "light")),
-)
-"""Two looks show a page in both widths and both schemes. Pages take turns, so that each combination is seen on some."""
+_SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 _STICKING_OUT = """
 () => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("main *")].filter(
     (element) => element.getBoundingClientRect().right > innerWidth + 1 && !element.closest(".scroll")
@@ -61,7 +56,7 @@ class Tab:
     url: str
     problems: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
-    _looks: "Iterator[tuple[Look, Look]]" = field(default_factory=lambda: itertools.cycle(_LOOKS))
+    _turns: "Iterator[int]" = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
         self.page.on("console", lambda message: self._note(message.type, message.text))
@@ -100,21 +95,28 @@ class Tab:
         self.url = url
         self.open(path, status=status)
 
-    def looks(self, how_many: int = 2) -> list[str]:
-        """What is wrong with the page as it is shown.
+    def looks(self, *, is_known: bool = False) -> list[str]:
+        """What is wrong with the page as it is shown: at every width, and in both schemes. Pages take turns, so that
+        all rules see each of these on some.
 
         Args:
-            how_many: one for a page whose parts other pages have, too. Two looks cover both widths and both schemes.
+            is_known: whether other pages have the same parts: then one look is enough.
         """
-        found = self.problems
-        looks = next(self._looks)[:how_many]
-        for (width, scheme), rules in zip(looks, (_RULES, _RULES_OF_LOOKS), strict=False):
-            self.page.set_viewport_size({"width": width, "height": 900})
-            self.page.emulate_media(color_scheme=scheme)
-            wrong = [*violations(self.page, rules), *self.page.evaluate(_STICKING_OUT)]
-            found += [f"{width} {scheme}: {each}" for each in wrong]
+        found, turn = self.problems, next(self._turns)
         self.problems = []
+        width, scheme = _WIDTHS[turn % 4], _SCHEMES[turn // 4 % 2]
+        found += self._look(width, scheme, _RULES)
+        if not is_known:
+            found += self._look(width, _SCHEMES[turn // 4 % 2 - 1], _RULES_OF_A_SCHEME)
+            for other in {*_WIDTHS} - {width}:
+                found += self._look(other, scheme, _RULES_OF_A_WIDTH)
         return found
+
+    def _look(self, width: int, scheme: Literal["light", "dark"], rules: Mapping[str, Any]) -> list[str]:
+        self.page.set_viewport_size({"width": width, "height": 900})
+        self.page.emulate_media(color_scheme=scheme)
+        wrong = [*violations(self.page, rules), *self.page.evaluate(_STICKING_OUT)]
+        return [f"{width} {scheme}: {each}" for each in wrong]
 
     def go_to(self, locator: "Locator") -> None:
         """Move the focus to an element by the keyboard."""

@@ -1,12 +1,16 @@
 """Every page in every state: everybody can read it, it fits a telephone, it asks no other server for anything, and what
 is stored is only text in it."""
 
+import re
 import threading
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
 
 from functions.shared.records.ids import is_document_id
 from operations.console.jobs import Job
@@ -15,14 +19,16 @@ from operations.dead_letters.dismissal import DismissalOutcome
 from operations.operator_actions import OperatorActions
 from operations.parallel import PARALLEL
 from operations.runs.sending import Sending
-from tests.browser.house import EMPTY, FULL, House, furnished, part
+from tests.browser.house import EMPTY, FULL, MANY, House, furnished, part
 from tests.browser.local_cloud import Cloud
-from tests.browser.staged import MARKUP, MARKUP_ID
+from tests.browser.staged import MARKUP, MARKUP_ID, PROJECT, Stage
 from tests.browser.tab import Tab, opened
 from tests.console_server import OPERATOR
+from tests.silent_relay import relaying
+from tests.support import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Locator
 
 pytestmark = pytest.mark.thorough
 
@@ -36,7 +42,13 @@ PLAIN = (
 )
 EVERYDAY = ("overview", "a delivery that is dead", "dead letters", "a user, usual")
 """What `make test` looks at, too."""
-ERRORS = {"/nothing": 404, f"/people/{part(MARKUP)}": 404, "/deliveries?user=a/b": 400, "/runs/none": 404}
+ERRORS = {
+    "/nothing": 404,
+    f"/people/{part(MARKUP)}": 404,
+    "/deliveries?user=a/b": 400,
+    "/runs/none": 404,
+    "/local/firestore?after=/": 400,
+}
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +79,28 @@ def test_everybody_can_read_a_page(house: House, tab: Tab, name: str) -> None:
     assert tab.page.evaluate(_ASKS_FOR_ITSELF)
 
 
+@pytest.mark.parametrize("name", MANY)
+def test_everybody_can_read_a_page_with_many_rows(house: House, tab: Tab, name: str) -> None:
+    tab.visit(house.full.url, MANY[name])
+    assert tab.looks(is_known=True) == []
+    assert tab.page.get_by_role("link", name="Next page").is_visible()
+
+
 @pytest.mark.parametrize("name", READ_ONLY)
 def test_everybody_can_read_a_page_that_is_read_only(house: House, tab: Tab, name: str) -> None:
     tab.visit(house.read_only.url, FULL[name](house))
-    assert tab.looks(1) == []
+    assert tab.looks(is_known=True) == []
     assert tab.page.locator("form[method=post], button[formaction]").count() == 0
+
+
+def test_a_viewer_sees_no_address_of_the_local_cloud(house: House) -> None:
+    mail = f"/local/mails/{part(house.mail)}"
+    for path in ("/local", "/local/slack", "/local/mails", mail, f"{mail}/html", f"{mail}/message.eml"):
+        answer = requests.get(f"{house.read_only.url}{path}", timeout=PATIENCE_SECONDS)
+        assert answer.status_code == (200 if path in {"/local", "/local/slack"} else 403), path
+        assert re.findall(r"[\w.]+@[\w.]+\.\w+", answer.text) == [], path
+    for path in ("/local/firestore", "/local/firestore/users", "/local/firestore/users/u1"):
+        assert requests.get(f"{house.read_only.url}{path}", timeout=PATIENCE_SECONDS).status_code == 403
 
 
 @pytest.mark.parametrize("name", EMPTY)
@@ -82,10 +111,22 @@ def test_everybody_can_read_an_empty_page(house: House, tab: Tab, name: str) -> 
     assert tab.page.locator("main tbody:not(:has(tr))").count() == 0
 
 
+def test_everybody_can_read_what_firestore_does_not_say(cloud: Cloud, browser: "Browser") -> None:
+    port = int(cloud.target.require("FIRESTORE_EMULATOR_HOST").rpartition(":")[2])
+    with relaying(port) as relay, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{relay.port}")
+        relay.is_silent = True
+        with cloud.console_of("silent-project") as silent, opened(browser, silent.url) as tab:
+            for path, status, said in (("/", 200, "This part cannot be read"), ("/runs", 502, "does not answer")):
+                tab.open(path, status=status)
+                assert said in tab.page.locator("main").inner_text()
+                assert tab.looks() == []
+
+
 @pytest.mark.parametrize(("path", "status"), ERRORS.items())
 def test_everybody_can_read_an_error(house: House, tab: Tab, path: str, status: int) -> None:
     tab.visit(house.full.url, path, status=status)
-    assert tab.looks(1) == []
+    assert tab.looks(is_known=True) == []
 
 
 @pytest.mark.parametrize("act", ["replay", "dismiss"])
@@ -138,6 +179,69 @@ def test_times_are_in_the_zone_of_the_viewer_with_utc_beside(house: House, tab: 
     with opened(browser, house.full.url, java_script_enabled=False) as plain:
         plain.open("/runs")
         assert plain.page.locator("tbody time").first.inner_text() == f"{moment[:10]}T{hour:02}:00:00Z"
+
+
+def test_tables_say_how_long_ago_something_was_and_when_to_who_asks(house: House, tab: Tab) -> None:
+    tab.visit(house.full.url, "/runs")
+    row = tab.page.locator("tbody tr").nth(2)
+    time = row.locator("time").first
+
+    def shows_when() -> bool:
+        box = time.locator(".exact").bounding_box()
+        return box is not None and box["width"] > 50
+
+    assert re.fullmatch(r"\d+ (min|h) ago", time.locator(".ago").inner_text())
+    assert not shows_when()
+    time.hover()
+    assert shows_when()
+    tab.page.mouse.move(0, 0)
+    tab.go_to(row.locator("a").first)
+    assert shows_when()
+
+
+@pytest.mark.parametrize(
+    ("zone", "wall", "day"),
+    [
+        ("Asia/Tokyo", "2026-11-24 22:00", "2026-11-24T15:00:00.000Z"),
+        ("America/St_Johns", "2026-11-24 09:30", "2026-11-25T03:30:00.000Z"),
+    ],
+)
+def test_filters_take_times_in_the_zone_of_the_viewer(
+    house: House, browser: "Browser", zone: str, wall: str, day: str
+) -> None:
+    with opened(browser, house.full.url, timezone_id=zone) as tab:
+        tab.open("/dead-letters?since=2026-11-24T13:00:00Z")
+        since, until = (tab.page.get_by_label(f"Received {name}") for name in ("since", "until"))
+        assert since.input_value() == wall
+        assert zone in tab.page.locator("label", has_text="Received since").inner_text()
+
+        def asked() -> tuple[str, str]:
+            tab.page.get_by_role("button", name="Show").click()
+            query = parse_qs(urlsplit(tab.page.url).query)
+            return query["since"][0], query["until"][0]
+
+        until.fill("2026-11-25")
+        assert asked() == ("2026-11-24T13:00:00.000Z", day)
+        assert since.input_value() == wall
+        since.fill("3d")
+        assert asked() == ("3d", day)
+
+
+def test_on_paper_there_is_what_a_page_says_and_nothing_to_press(house: House, tab: Tab) -> None:
+    tab.page.emulate_media(media="print")
+    try:
+        for name in ("overview", "runs", "dead letters", "a user, usual", "local cloud", "a mail"):
+            tab.visit(house.full.url, FULL[name](house))
+            to_press = tab.page.locator("nav, button, .button, input, select, summary, .ago").filter(visible=True)
+            assert to_press.count() == 0, name
+            assert tab.page.get_by_role("heading", level=1).is_visible()
+        tab.visit(house.full.url, "/runs")
+        assert "Z" in tab.page.locator("tbody time").first.inner_text()
+        box = tab.page.locator("tbody time .exact").first.bounding_box()
+        assert box is not None
+        assert box["width"] > 50
+    finally:
+        tab.page.emulate_media(media="screen")
 
 
 def test_where_the_focus_is_can_be_seen(house: House, tab: Tab) -> None:
@@ -194,6 +298,58 @@ def test_it_resumes_sending(house: House, tab: Tab) -> None:
     tab.page.locator("main [role=status]", has_text="Sending is resumed").wait_for()
     breaker = Sending(house.full.console.session.firestore).breaker()
     assert (breaker.is_stopped, breaker.resumed_by, breaker.note) == (False, OPERATOR, "the list is clean")
+
+
+class Clicks:
+    """Clicks, and counts."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, locator: "Locator") -> None:
+        locator.click()
+        self.count += 1
+
+
+def test_what_support_asks_takes_few_clicks(house: House, tab: Tab, cloud: Cloud) -> None:
+    """The walks that docs/guides/console.md counts the clicks of, beside that of a failure (test_actions.py)."""
+    page, button, link = tab.page, partial(tab.page.get_by_role, "button"), partial(tab.page.get_by_role, "link")
+    stage = Stage(cloud.database(PROJECT), location=cloud.target.require("LOCATION"))
+    customer = stage.user("monday")
+    stage.subscription(customer)
+    stage.letter(customer, error="SendGrid answered 400: no such mailbox")
+    log = OperatorActions(house.full.console.session.firestore)
+    with log.record("grace@operator.example", "Change queue", subject="reports") as action:
+        action.outcome = "rate 10 to 5"
+
+    def find(click: Clicks) -> None:
+        tab.visit(house.full.url, "/")
+        page.get_by_label("address").fill("monday@example.com")
+        click(button(name="Find"))
+
+    find(missing := Clicks())
+    missing(page.locator("tbody th a").first)
+    page.get_by_text("its dead letter waits for a person").wait_for()
+    assert "no such mailbox" in page.locator(".timeline").inner_text()
+
+    colleague = Clicks()
+    colleague(link(name="Actions", exact=True))
+    page.get_by_label("Who, what").fill("grace")
+    colleague(button(name="Show"))
+    assert page.locator("tbody tr").count() == 1
+    assert "rate 10 to 5" in page.locator("tbody tr").inner_text()
+
+    find(erasure := Clicks())
+    erasure(page.locator("summary", has_text="Erase"))
+    erasure(page.get_by_role("checkbox"))
+    page.get_by_label("to erase").fill(customer)
+    erasure(button(name="Erase", exact=True))
+    page.get_by_text("Erased.").wait_for()
+    find(Clicks())
+    page.get_by_text("No user has this address").wait_for()
+    tab.problems.clear()
+    clicks = {"missing": missing, "colleague": colleague, "erasure": erasure}
+    assert {name: each.count for name, each in clicks.items()} == {"missing": 2, "colleague": 2, "erasure": 4}
 
 
 def test_an_id_with_markup_is_one_that_a_document_can_have() -> None:

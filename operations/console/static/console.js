@@ -2,19 +2,28 @@
 "use strict";
 
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const RECENT = 48 * 3600;
 
+// Tables say how long ago what is recent was; to point at it, or the focus in its row, shows the time itself.
 function showLocalTimes(root) {
+  // The local cloud's clock can be moved.
+  const now = new Date(document.getElementById("live")?.dataset.now ?? Date.now());
   for (const time of root.querySelectorAll("time[datetime]:not([data-shown])")) {
     const moment = new Date(time.dateTime);
     if (Number.isNaN(moment.getTime())) continue;
     time.dataset.shown = "";
-    time.title = time.textContent;
     const local = moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
-    const beside = document.createElement("span");
-    beside.className = "utc";
-    beside.textContent = ` ${time.textContent}`;
-    time.textContent = local;
-    time.append(beside);
+    const exact = [local, span("utc", ` ${time.textContent}`)];
+    const seconds = (now - moment) / 1000;
+    if (time.closest("td, tbody th") && Math.abs(seconds) < RECENT) {
+      const ago = span("ago");
+      setAge(ago, seconds);
+      time.replaceChildren(ago, span("exact", ...exact));
+      // For fingers: the focus shows it where nothing can point. The Tab key need not stop there.
+      time.tabIndex = -1;
+    } else {
+      time.replaceChildren(...exact);
+    }
   }
   for (const tick of root.querySelectorAll("[data-tick]")) {
     const weekday = tick.dataset.tick === "weekday" ? "short" : undefined;
@@ -23,6 +32,13 @@ function showLocalTimes(root) {
   root.querySelectorAll(".zone").forEach((each) => (each.textContent = ZONE));
   root.querySelectorAll("[data-age]").forEach((each) => setAge(each, Number(each.dataset.age)));
   tick();
+}
+
+function span(name, ...content) {
+  const element = document.createElement("span");
+  element.className = name;
+  element.append(...content);
+  return element;
 }
 
 // Filters take times in the zone in which the page shows them; addresses have them in UTC.
@@ -55,10 +71,13 @@ function setAge(element, seconds) {
 
 function tick() {
   for (const element of document.querySelectorAll("[data-since]")) {
-    const seconds = Math.max(Math.round((Date.now() - element.dataset.since) / 1000), 0);
+    const age = Math.round((Date.now() - element.dataset.since) / 1000);
+    const seconds = Math.abs(age);
     const minutes = Math.floor(seconds / 60);
-    const text = seconds < 90 ? `${seconds} s` : minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h`;
-    element.textContent = `${text} ago`;
+    const length = seconds < 90 ? `${seconds} s` : minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h`;
+    const text = age < 0 ? `in ${length}` : `${length} ago`;
+    // What is selected stays so.
+    if (element.textContent !== text) element.textContent = text;
   }
 }
 

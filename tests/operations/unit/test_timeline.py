@@ -185,6 +185,11 @@ def test_what_comes_next_of_a_dead_letter(letter_state: DeadLetterState | None, 
     assert what_next(delivery(state="dead"), None, letter_state=letter_state, now=NOW).startswith(words)
 
 
+def test_an_attempt_that_the_history_lacks_has_failed() -> None:
+    found = delivery(attempts=2, last_error="SendGrid answered 503")
+    assert told(found)[-1] == (9.0, "failed", "Attempt 2 failed.", "SendGrid answered 503")
+
+
 def test_a_task_that_an_operator_made() -> None:
     assert told(delivery(task="t")) == [
         (0.0, "due", "The report was due.", ""),
