@@ -29,11 +29,17 @@ def live(read: ReadPage, version: ReadVersion | None = None) -> Callable[[Reques
     def endpoint(request: Request) -> Response:
         console, known = console_of(request), request.headers.get(HEADER)
         asked = tuple((name, value) for name, value in request.query_params.multi_items() if name != "action")
+
+        def newest() -> str:
+            # For the page, which may have counts that are kept until then.
+            request.state.newest_change = found = version(console) if version else ""
+            return found
+
         reading, age = console.readings.get(
             (request.scope["raw_path"], asked, request.state.viewer.may_act),
             is_open=known is not None,
             read=lambda: read(request),
-            version=(lambda: version(console)) if version else None,
+            version=newest if version else None,
         )
         headers = {"Age": str(math.ceil(age))}
         if known == reading.id:

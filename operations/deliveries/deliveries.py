@@ -22,7 +22,7 @@ from operations.errors import NotFound
 from operations.reading.similar_ids import did_you_mean
 from operations.reading.threads import in_threads
 
-SEARCHED = 200
+SEARCHED = 100
 """So many deliveries are read at most for one page of those that are meant."""
 
 _LISTED = (
@@ -63,7 +63,7 @@ class Deliveries:
         """Deliveries, with the fields that a list shows, page by page: those of a run state by state, all others with
         the latest due time first.
 
-        It reads SEARCHED of each state at most: where most deliveries that an index finds are not meant, a page may be
+        It looks at SEARCHED at most: where most deliveries that an index finds are not meant, a page may be
         short, and yet have one that follows.
 
         Args:

@@ -87,7 +87,7 @@ def _read_letters(request: Request) -> Shown:
     parts = read_parts(
         {
             "page": lambda: letters.page(chosen, after=after, limit=_LETTERS_A_PAGE),
-            "counts": lambda: console.letters.get(letters, chosen, version=letters.newest_change()),
+            "counts": lambda: console.letters.get(letters, chosen, version=_known_change(request)),
         }
     )
     page, counts = parts.read.get("page"), parts.read.get("counts")
@@ -115,6 +115,11 @@ def _read_letters(request: Request) -> Shown:
 
 def _newest_change(console: Console) -> str:
     return DeadLetters(console.reading.firestore).newest_change()
+
+
+def _known_change(request: Request) -> str:
+    """The same, where the page has not asked for it just now."""
+    return getattr(request.state, "newest_change", "") or _newest_change(console_of(request))
 
 
 def _read_letter(request: Request) -> Shown:
