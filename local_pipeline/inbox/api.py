@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from local_pipeline.inbox.elsewhere import Received
 from local_pipeline.inbox.mail import CONTENT_SECURITY_POLICY, Address, Envelope, Mail
 from local_pipeline.inbox.slack_message import SlackMessage
 from local_pipeline.inbox.store import MailStore
@@ -28,11 +29,13 @@ class InboxApi:
     Args:
         mails: what is shown.
         slack_messages: likewise; the list itself, which grows.
+        received: likewise, what came to the destinations beside email.
     """
 
-    def __init__(self, mails: MailStore, slack_messages: Sequence[SlackMessage]) -> None:
+    def __init__(self, mails: MailStore, slack_messages: Sequence[SlackMessage], received: Sequence[Received]) -> None:
         self._mails = mails
         self._slack_messages = slack_messages
+        self._received = received
 
     def add_to(self, app: web.Application) -> None:
         """Add the routes to an application."""
@@ -43,6 +46,7 @@ class InboxApi:
         app.router.add_get("/api/mails/{id}/request.json", self._mail_request)
         app.router.add_get("/api/mails/{id}/attachments/{index}", self._attachment)
         app.router.add_get("/api/slack", self._slack)
+        app.router.add_get("/api/elsewhere", self._elsewhere)
 
     async def _list(self, request: web.Request) -> web.Response:
         found = self._found(request)
@@ -107,6 +111,21 @@ class InboxApi:
                 ],
             }
         )
+
+    async def _elsewhere(self, request: web.Request) -> web.Response:
+        limit = _number(request, "limit", 100, least=1, most=MOST_IN_AN_ANSWER)
+        offset = _number(request, "offset", 0)
+        reports = [
+            {
+                "id": each.id,
+                "destination": each.destination,
+                "delivery_id": each.delivery_id,
+                "received_at": _time(each.received_at),
+                "payload": each.payload,
+            }
+            for each in _newest_first(self._received, limit, offset)
+        ]
+        return web.json_response({"total": len(self._received), "reports": reports})
 
     def _found(self, request: web.Request) -> Sequence[Envelope]:
         """The mails that a request asks for, the oldest first."""

@@ -4,7 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Service = Literal["sendgrid", "sendgrid-logs", "sendgrid-stats", "resend", "smtp", "slack"]
+Service = Literal[
+    "sendgrid", "sendgrid-logs", "sendgrid-stats", "resend", "smtp", "slack", "webhook", "slack-api", "chat", "teams"
+]
 """`sendgrid` is its mail send."""
 
 SmtpStep = Literal["connect", "ehlo", "starttls", "auth", "noop", "mail", "rcpt", "rset", "data", "content", "end"]

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
+from typing import get_args
 from urllib.parse import parse_qs
 
 from aiohttp import web
@@ -17,8 +18,9 @@ from aiohttp import web
 from local_cloud.clock import Clock
 from local_cloud.errors import LocalCloudError
 from local_cloud.http import HttpServer
-from local_pipeline.inbox import email_logs, resend, sender_identity, sendgrid, slack, webhook_settings
+from local_pipeline.inbox import elsewhere, email_logs, resend, sender_identity, sendgrid, slack, webhook_settings
 from local_pipeline.inbox.api import InboxApi
+from local_pipeline.inbox.elsewhere import Elsewhere
 from local_pipeline.inbox.event_webhook import EventWebhook
 from local_pipeline.inbox.faults import Answer, Call, CutConnection, Fault, Service
 from local_pipeline.inbox.json_body import decode, json_answer
@@ -86,14 +88,7 @@ class Inbox(HttpServer):
         self._sendgrid_api_key = sendgrid_api_key
         self._slack_rate_limit = slack_rate_limit
         self._last_slack_message: datetime | None = None
-        self._next_answers: dict[Service, deque[Answer]] = {
-            "sendgrid": deque(),
-            "sendgrid-logs": deque(),
-            "sendgrid-stats": deque(),
-            "resend": deque(),
-            "smtp": deque(),
-            "slack": deque(),
-        }
+        self._next_answers: dict[Service, deque[Answer]] = {service: deque() for service in get_args(Service)}
         # One thread: files are written beside the event loop, and in the order that the mails came.
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="inbox")
         self._unsaved: set[asyncio.Future[None]] = set()
@@ -114,6 +109,8 @@ class Inbox(HttpServer):
         """Of the mails that were accepted and dropped, since an earlier one bounced or was marked as spam."""
         self.slack_messages: list[SlackMessage] = []
         """The messages that were posted, the oldest first."""
+        self.elsewhere = Elsewhere(clock)
+        """What takes the reports that do not go by email."""
         self.suppressions = Suppressions()
         """Who has unsubscribed. A mail to them is answered 202 and dropped, as SendGrid does."""
         self.webhook_settings = WebhookSettings(clock)
@@ -155,7 +152,12 @@ class Inbox(HttpServer):
         app.router.add_route("*", "/{account:domains|webhooks}", self._resend)
         app.router.add_route("*", "/{account:domains|webhooks}/{id}", self._resend)
         app.router.add_route("*", "/services/{webhook:.*}", self._slack)
-        InboxApi(self.mails, self.slack_messages).add_to(app)
+        app.router.add_post(elsewhere.WEBHOOK_PATH, self._taking("webhook", self.elsewhere.webhook))
+        app.router.add_post(f"{elsewhere.SLACK_PATH}/{{method}}", self._taking("slack-api", self.elsewhere.slack))
+        app.router.add_post("/slack/upload/{file_id}", self._taking("slack-api", self.elsewhere.slack_upload))
+        app.router.add_post("/v1/spaces/{space}/messages", self._taking("chat", self.elsewhere.chat))
+        app.router.add_post("/workflows/{workflow:.*}", self._taking("teams", self.elsewhere.teams))
+        InboxApi(self.mails, self.slack_messages, self.elsewhere.received).add_to(app)
         super().__init__("inbox", app, host, port)
 
     async def start(self) -> None:
@@ -244,6 +246,16 @@ class Inbox(HttpServer):
 
     async def _slack(self, request: web.Request) -> web.StreamResponse:
         return await self._take("slack", request, self._post_message)
+
+    def _taking(
+        self, service: Service, carry_out: Callable[[web.Request, bytes], Answer]
+    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """A route of a service."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            return await self._take(service, request, carry_out)
+
+        return handle
 
     async def _take(
         self,

@@ -86,6 +86,12 @@ class LocalClient:
         found: dict[str, Any] = self._ask("GET", f"{self._inbox_url}/api/slack", params=asked).json()
         return found
 
+    def elsewhere(self, *, limit: int, offset: int = 0) -> dict[str, Any]:
+        """Reports that came to the destinations beside email, the newest first, and how many there are."""
+        asked = {"limit": limit, "offset": offset}
+        found: dict[str, Any] = self._ask("GET", f"{self._inbox_url}/api/elsewhere", params=asked).json()
+        return found
+
     def _ask(self, method: str, url: str, *, seconds: float = _SECONDS, **options: Any) -> requests.Response:
         try:
             answer = requests.request(method, url, timeout=seconds, allow_redirects=False, **options)

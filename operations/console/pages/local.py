@@ -132,6 +132,17 @@ def _read_messages(request: Request) -> Shown:
     return Shown(template="slack.html", context=context, every=_EVERY_SECONDS)
 
 
+def _read_elsewhere(request: Request) -> Shown:
+    """The reports that came to the destinations beside email, as they came. Only operators: they are people's data."""
+    require_operator(request)
+    page = _page(request)
+    found = _local(request).elsewhere(limit=_MESSAGES_A_PAGE, offset=(page - 1) * _MESSAGES_A_PAGE)
+    for each in found["reports"]:
+        each["shown"] = json.dumps(each["payload"], indent=2, ensure_ascii=False)
+    context = {**found, "page": page, "pages": -(-found["total"] // _MESSAGES_A_PAGE)}
+    return Shown(template="elsewhere.html", context=context, every=_EVERY_SECONDS)
+
+
 def browse(request: Request) -> Response:
     """A collection or a document of the local Firestore."""
     require_operator(request)
@@ -189,6 +200,7 @@ ROUTES = [
     Route("/local/mails/{mail_id}/message.eml", message),
     Route("/local/mails/{mail_id}/attachments/{number:int}", attachment),
     Route("/local/slack", live(_read_messages)),
+    Route("/local/elsewhere", live(_read_elsewhere)),
     Route("/local/firestore", browse),
     Route("/local/firestore/{path:path}", browse),
     Route("/local/{act}", act, methods=["POST"]),
