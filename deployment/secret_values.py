@@ -69,7 +69,7 @@ def set_up_secrets(run: Run) -> None:
     # links by it.
     is_new = settings.with_page and not (settings.value("PREFERENCES_KEY") or version(run, "PREFERENCES_KEY"))
     ensure(run, "PREFERENCES_KEY", partial(str, secrets.token_urlsafe(32) if is_new else ""))
-    for name in ("SLACK_WEBHOOK_URL", "ALERT_URLS", "OWNER_MAIL_URL"):
+    for name in ("SLACK_WEBHOOK_URL", "ALERT_URLS", "OWNER_MAIL_URL", "DESTINATION_SECRETS"):
         ensure(run, name)
     for name, (kind, about) in _of_kinds(settings).items():
         if not ensure(run, name, question=f"{name}, for the kind {kind} ({about})") and not run.options.dry_run:

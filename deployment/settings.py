@@ -39,13 +39,13 @@ OF_DISPATCHER = (
 OF_WORKER = (
     *("MAIL_REPLY_TO", "MAIL_POSTAL_ADDRESS", "MAIL_UNSUBSCRIBE_GROUP", "MAIL_UNSUBSCRIBE_URL"),
     *("MAIL_CHECK_UNSUBSCRIBED", "PREFERENCES_URL", "MAIL_SANDBOX", "PROVIDER_PAUSE", "RESTORED_AT"),
-    "MAIL_ALLOWED_DOMAINS",
+    *("MAIL_ALLOWED_DOMAINS", "WEBHOOK_PRIVATE_ADDRESSES", "SLACK_API_URL"),
     *("BRAND_NAME", "BRAND_LOGO_URL", "BRAND_COLOR", "BRAND_URL"),
 )
 """Settings that the function has only where they are set: its own default holds otherwise."""
 SECRETS = (
     *("SENDGRID_API_KEY", "RESEND_API_KEY", "RESEND_WEBHOOK_SECRET", "SMTP_URL", "MAIL_UNSUBSCRIBE_KEY"),
-    *("PREFERENCES_KEY", "SLACK_WEBHOOK_URL", "ALERT_URLS", "OWNER_MAIL_URL"),
+    *("PREFERENCES_KEY", "SLACK_WEBHOOK_URL", "ALERT_URLS", "OWNER_MAIL_URL", "DESTINATION_SECRETS"),
 )
 FORMER = "PIPELINE_DATABASE"
 """What was a setting, and is refused with the way out of it."""
@@ -109,6 +109,8 @@ _RULES = {
         r"[^@\s*.,]+(\.[^@\s*.,]+)+(\s*,\s*[^@\s*.,]+(\.[^@\s*.,]+)+)*",
         "domains such as example.com, separated by commas.",
     ),
+    "webhook_private_addresses": _TRUE,
+    "slack_api_url": _HTTPS,
     "mail_without_unsubscribe": _TRUE,
     "preferences_url": (r"https://[^\s?#]+", _HTTPS[1]),
     "brand_logo_url": _HTTPS,
@@ -255,6 +257,8 @@ class Settings(_Checked):
     mail_check_unsubscribed: str = ""
     mail_sandbox: str = ""
     mail_allowed_domains: str = ""
+    webhook_private_addresses: str = ""
+    slack_api_url: str = ""
     mail_without_unsubscribe: str = ""
     # Without `processed`, which costs a write a mail and says little that no other event says.
     mail_events: str = " ".join(KEPT_EVENTS[:-1])

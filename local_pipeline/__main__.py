@@ -13,6 +13,7 @@ from rich.console import Console
 from local_cloud.errors import LocalCloudError, PortInUse
 from local_cloud.garbage import collect_rarely
 from local_pipeline.addresses import DEFAULT_PORT_BASE
+from local_pipeline.local_destination import LocalDestination
 from local_pipeline.provider import Provider
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -36,7 +37,7 @@ def up(
     once: Annotated[bool, typer.Option("--once", help="Make one run and end.")] = False,
     users: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many sample users to put in.")] = 25,
     port_base: Annotated[
-        int, typer.Option(help="The first of the fifteen ports that are used.", min=1024, max=65_500)
+        int, typer.Option(help="The first of the sixteen ports that are used.", min=1024, max=65_500)
     ] = DEFAULT_PORT_BASE,
     data_dir: Annotated[
         Path, typer.Option(help="Where mails, logs and the environment are written.", file_okay=False)
@@ -68,6 +69,9 @@ def up(
     provider: Annotated[
         Provider | None, typer.Option(help="Through whom to send, in place of MAIL_PROVIDER (sendgrid).")
     ] = None,
+    deliver: Annotated[
+        LocalDestination | None, typer.Option(help="Where the sample users' reports go; default: by email.")
+    ] = None,
 ) -> None:
     """Start everything with sample users and make a run; then go on by scheduler.yaml until Ctrl-C."""
     # Before anything that only this process needs, and before it starts a thread.
@@ -89,6 +93,7 @@ def up(
         latency_ms=latency_ms,
         rate=rate,
         provider=provider,
+        deliver=deliver,
     )
     os.umask(0o077)  # emails and logs are for nobody else on this machine, nor are those of the functions
     sys.exit(asyncio.run(Up(options, Console()).run()))

@@ -18,6 +18,7 @@ from local_cloud.identity import IdentityProvider
 from local_cloud.index_file import read_index_file
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.rpc import Middleware, latency
+from local_cloud.storage.server import StorageEmulator
 from local_cloud.tasks.server import TasksEmulator
 from local_cloud.tasks.settings import queue_from_flags
 from local_pipeline import clients
@@ -30,6 +31,7 @@ from local_pipeline.inbox.mail_webhook import MailWebhook
 from local_pipeline.inbox.resend_webhook import ResendWebhook
 from local_pipeline.inbox.server import Inbox
 from local_pipeline.inbox.smtp import SmtpServer
+from local_pipeline.local_destination import BUCKET
 from local_pipeline.project import Project
 from local_pipeline.provider import Provider
 from local_pipeline.scheduler import Job, Scheduler
@@ -107,6 +109,7 @@ class LocalCloud:
         self.pubsub = PubSubEmulator(
             host=HOST, port=ports.pubsub, clock=self.clock, middleware=middleware, mint_token=self.identity.mint
         )
+        self.storage = StorageEmulator(host=HOST, port=ports.storage, clock=self.clock)
         self.inbox = Inbox(
             host=HOST,
             port=ports.inbox,
@@ -144,6 +147,14 @@ class LocalCloud:
         """What says what becomes of the mails; None where nothing does."""
         webhooks: tuple[MailWebhook, ...] = (self.inbox.webhook, self.inbox.resend.webhook)
         return next((each for each in webhooks if each.url is not None), None)
+
+    def received(self) -> list[str]:
+        """The deliveries that came to a destination beside email, once for each time."""
+        manifests = [name for name in self.storage.buckets[BUCKET] if name.endswith("/manifest.json")]
+        return [
+            *(each.delivery_id for each in self.inbox.elsewhere.received),
+            *(name.split("/")[-2] for name in manifests),
+        ]
 
     @property
     def project(self) -> str:
@@ -187,6 +198,9 @@ class LocalCloud:
                 await self._start_part(part)
             else:
                 await _check_host(variable, self._variables[variable])
+        self.storage.buckets[BUCKET] = {}
+        if self._environment.is_own("STORAGE_EMULATOR_HOST"):
+            await self._start_part(self.storage)
         await self._start_part(self.inbox)
         await self._start_part(self.mail_server)
         await self._make_queues()

@@ -1,5 +1,6 @@
 """Addresses and names of the local cloud, and the environment variables by which functions and commands find it."""
 
+import json
 import os
 import shlex
 from collections.abc import Mapping
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from local_cloud.errors import LocalCloudError
 from local_pipeline.addresses import HOST
+from local_pipeline.inbox import elsewhere
 from local_pipeline.inbox.event_webhook import WebhookKey
 from local_pipeline.inbox.resend_webhook import WebhookSecret
 from local_pipeline.inbox.server import RESEND_API_KEY, SLACK_WEBHOOK_PATH
@@ -36,6 +38,7 @@ PASSED_ON = (
     *("MAIL_FROM_NAME", "MAIL_REPLY_TO", "MAIL_POSTAL_ADDRESS", "MAIL_UNSUBSCRIBE_GROUP", "MAIL_UNSUBSCRIBE_URL"),
     *("MAIL_UNSUBSCRIBE_KEY", "MAIL_CHECK_UNSUBSCRIBED", "PREFERENCES_URL", "PREFERENCES_KEY"),
     *("RAMP_START", "RAMP_FIRST_DAY", "RAMP_GROWTH", "QUEUE_RATE"),
+    *("DESTINATION_SECRETS", "WEBHOOK_PRIVATE_ADDRESSES", "SLACK_API_URL", "STORAGE_EMULATOR_HOST"),
     *("MAIL_PROVIDER", "MAIL_SANDBOX", "MAIL_ALLOWED_DOMAINS", "RESEND_API_KEY", "RESEND_HOST", "SMTP_URL"),
     *("SENDGRID_LOGS", "SENDGRID_WEBHOOK_KEY", "RESEND_WEBHOOK_SECRET"),
     *("PROVIDER_PAUSE", "BRAND_NAME", "BRAND_LOGO_URL", "BRAND_COLOR", "BRAND_URL"),
@@ -125,6 +128,10 @@ class Ports:
     def firestore_rest(self) -> int:
         return self.base + 14
 
+    @property
+    def storage(self) -> int:
+        return self.base + 15
+
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
@@ -188,9 +195,21 @@ class Environment:
             "BRAND_NAME": "Example",
             "BRAND_URL": "https://app.example.com/",
             "SLACK_WEBHOOK_URL": f"http://{HOST}:{ports.inbox}{SLACK_WEBHOOK_PATH}",
+            "DESTINATION_SECRETS": json.dumps(
+                {
+                    "webhook": elsewhere.SIGNING_KEY,
+                    "slack": elsewhere.SLACK_TOKEN,
+                    "chat": f"http://{HOST}:{ports.inbox}{elsewhere.CHAT_PATH}",
+                    "teams": f"http://{HOST}:{ports.inbox}{elsewhere.TEAMS_PATH}",
+                }
+            ),
+            # The receiver of webhooks is on this machine.
+            "WEBHOOK_PRIVATE_ADDRESSES": "true",
+            "SLACK_API_URL": f"http://{HOST}:{ports.inbox}{elsewhere.SLACK_PATH}",
             "FIRESTORE_EMULATOR_HOST": f"{HOST}:{ports.firestore}",
             "PUBSUB_EMULATOR_HOST": f"{HOST}:{ports.pubsub}",
             "CLOUD_TASKS_EMULATOR_HOST": f"{HOST}:{ports.tasks}",
+            "STORAGE_EMULATOR_HOST": f"http://{HOST}:{ports.storage}",
             "OIDC_CERTS_URL": f"http://{HOST}:{ports.identity}/oauth2/v3/certs",
             "OIDC_ISSUER": f"http://{HOST}:{ports.identity}",
         }

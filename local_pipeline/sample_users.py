@@ -1,7 +1,7 @@
 """Users, subscriptions and events that look like a product's own, the same every time."""
 
 import random
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -80,6 +80,7 @@ class SampleSubscription:
         state: the state that its delivery must end in, or two of them with `or`; None where none may come to be.
         recipients: who must get the report.
         paused_because: why it must be paused afterwards; empty where it must not, and None where that is not known.
+        is_elsewhere: whether the report goes elsewhere than by email.
     """
 
     id: str
@@ -87,6 +88,7 @@ class SampleSubscription:
     state: str | None = "sent"
     recipients: tuple[str, ...] = ()
     paused_because: str | None = ""
+    is_elsewhere: bool = False
 
     @property
     def is_scheduled(self) -> bool:
@@ -135,6 +137,7 @@ def sample_users(
     documents: Documents | None = None,
     events_per_user: int = 40,
     mails_end: bool = True,
+    deliver: Mapping[str, str] | None = None,
 ) -> Iterator[SampleUser]:
     """Make users in several time zones, with up to three subscriptions each. There are twelve types of user in turn,
     such as a new user, one who has paused a report, and one whose colleague gets a copy.
@@ -151,6 +154,7 @@ def sample_users(
         documents: what each user has beside that, but for those who have done nothing.
         events_per_user: on average.
         mails_end: whether somebody says what becomes of the mails, so that those that bounce have consequences.
+        deliver: where the reports go, of all subscriptions but those that enrollment makes; None: by email.
     """
     this_hour = now.replace(minute=0, second=0, microsecond=0)
     for number in range(1, count + 1):
@@ -179,6 +183,8 @@ def sample_users(
         is_idle = number % 10 == 0
         if is_idle:
             subscriptions = [_without_events(each) for each in subscriptions]
+        if deliver is not None:
+            subscriptions = [_elsewhere(each, deliver) for each in subscriptions]
         events = [] if is_idle else list(_events(chance, now, spans, events_per_user))
         usage = list(_usage(chance, now, events_per_user)) if has_usage else []
         yield SampleUser(
@@ -266,6 +272,21 @@ def _subscriptions(number: int, user: dict[str, Any], this_hour: datetime, becom
                 SampleSubscription(id="default", document=to_team, recipients=team),
                 waits("usage", {**not_due, "kind": "usage", "cadence": "weekly"}),
             ]
+
+
+def _elsewhere(subscription: SampleSubscription, deliver: Mapping[str, str]) -> SampleSubscription:
+    """The subscription with reports that need no address: none is refused for it, and nobody objects."""
+    if subscription.document is None:
+        return subscription
+    is_objection = subscription.paused_because in _PAUSED.values()
+    return replace(
+        subscription,
+        document={**subscription.document, "deliver": deliver},
+        state=subscription.state.replace("dead", "sent") if subscription.state else None,
+        recipients=(),
+        paused_because="" if is_objection else subscription.paused_because,
+        is_elsewhere=True,
+    )
 
 
 def _of_a_kind_there_is(

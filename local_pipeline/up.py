@@ -27,6 +27,7 @@ from local_pipeline.cloud import LocalCloud
 from local_pipeline.control import Control
 from local_pipeline.environment import Environment, Ports
 from local_pipeline.inbox.mail_webhook import MailWebhook
+from local_pipeline.local_destination import LocalDestination, deliver_of
 from local_pipeline.project import Project
 from local_pipeline.provider import Provider
 from local_pipeline.run_view import RunView, Standing
@@ -63,6 +64,7 @@ class Options:
         latency_ms: milliseconds added to every API call.
         rate: reports a second, in place of what queue.yaml says.
         provider: through whom to send; None for the one that MAIL_PROVIDER names, or else SendGrid.
+        deliver: where the sample reports go; None: by email.
     """
 
     once: bool
@@ -74,6 +76,7 @@ class Options:
     latency_ms: float
     rate: float | None
     provider: Provider | None
+    deliver: LocalDestination | None
 
 
 class Up:
@@ -252,6 +255,7 @@ class Up:
                 known=SHIPPED if self._project.folder == REPOSITORY else (),
                 documents=read_documents(self._options.documents) if self._options.documents else {},
                 mails_end=webhook is not None,
+                deliver=deliver_of(self._options.deliver, self._environment) if self._options.deliver else None,
             )
             variables = self._environment.variables
             seeded = await put_in(
@@ -304,6 +308,7 @@ class Up:
                 paused=paused,
                 dead_letters=dead_letters,
                 mailed=self._mailed() if self._takes_mails else None,
+                received=self._cloud.received(),
                 became=became,
             ),
         )

@@ -1,7 +1,7 @@
 """Checks whether a run went as it should, from its input and its results. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from local_pipeline.run_view import DeadLetter, Delivery, SubscriptionKey
@@ -24,6 +24,7 @@ def problems(
     paused: Mapping[SubscriptionKey, str],
     dead_letters: Sequence[DeadLetter],
     mailed: Iterable[Mailed] | None,
+    received: Iterable[str],
     became: Mapping[str, int] | None,
 ) -> list[str]:
     """The problems of a run, a line each; none if all is well.
@@ -35,6 +36,7 @@ def problems(
         paused: the reason of each paused subscription.
         dead_letters: what was kept of failures.
         mailed: the mails that were accepted; None if another server took them.
+        received: the deliveries that came to a destination beside email, once for each time.
         became: how many deliveries' mails are delivered, bounced and so on; None where that is not known.
     """
     found = [
@@ -51,7 +53,9 @@ def problems(
     found += _untold(deliveries, dead_letters)
     if mailed is not None:
         found += _wrong_mails(seeded.subscriptions, deliveries, list(mailed))
-    sent = sum(delivery.state == "sent" for delivery in deliveries)
+    elsewhere = {key for key, each in seeded.subscriptions.items() if each.is_elsewhere}
+    found += _wrong_elsewhere(elsewhere, deliveries, Counter(received))
+    sent = sum(each.state == "sent" and each.subscription not in elsewhere for each in deliveries)
     if became is not None and (known := sum(became.values())) != sent:
         found.append(f"what became of the mails is known of {known} reports, and {sent} are sent")
     return found
@@ -112,6 +116,15 @@ def _wrong_mails(
             wanted = set(subscriptions[delivery.subscription].recipients)
             yield from (f"{delivery.id} is sent, but no mail came to {address}" for address in sorted(wanted - actual))
             yield from (f"{delivery.id} was mailed to {address}, who should not get it" for address in actual - wanted)
+
+
+def _wrong_elsewhere(
+    elsewhere: Collection[SubscriptionKey], deliveries: Sequence[Delivery], received: Mapping[str, int]
+) -> Iterator[str]:
+    for delivery in deliveries:
+        wanted = int(delivery.state == "sent" and delivery.subscription in elsewhere)
+        if (times := received.get(delivery.id, 0)) != wanted:
+            yield f"{delivery.id} came {times} times to its destination, not {wanted}"
 
 
 def _is(state: str | None) -> str:

@@ -1,7 +1,8 @@
 """What a kind of report returns for a user and a period."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,8 @@ class Report:
         images: what the HTML part shows by `cid:`.
         attachments: the files that come with the email.
         url: where the button leads, https; empty: into the product, where the brand has a URL.
+        figures: what the report says, for programs: what JSON is made of, with numbers as numbers. A webhook and a
+            bucket get it, and the kind's `schema.json` describes it.
 
     Raises:
         PermanentError: a field is of another type. It would fail later, at the worst between claiming the delivery and
@@ -69,9 +72,16 @@ class Report:
     images: Sequence[InlineImage] = ()
     attachments: Sequence[Attachment] = ()
     url: str = ""
+    figures: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _check(self, Report, subject=str, values=Mapping, url=str, images=Sequence, attachments=Sequence)
+        _check(
+            self, Report, subject=str, values=Mapping, url=str, images=Sequence, attachments=Sequence, figures=Mapping
+        )
+        try:
+            json.dumps(self.figures, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise PermanentError(f"Report: figures are not what JSON is made of: {error}") from error
         for folder in self.folders:
             if not isinstance(folder, Path):
                 raise PermanentError(f"Report: templates is {type(folder).__name__}, not Path")

@@ -22,6 +22,7 @@ OF_PROVIDERS = {
 OWN = {
     "MAIL_UNSUBSCRIBE_KEY": ("worker",),
     "PREFERENCES_KEY": ("worker", "preferences"),
+    "DESTINATION_SECRETS": ("worker",),
     "SLACK_WEBHOOK_URL": ("dlq-handler",),
     "ALERT_URLS": ("dlq-handler",),
     "OWNER_MAIL_URL": ("dlq-handler",),

@@ -28,6 +28,7 @@ from pydantic import (
 from functions.shared.appearance import hex_color, https_url
 from functions.shared.queues.ramp import DEFAULT_FIRST_DAY, DEFAULT_GROWTH, GROWTHS, MOST_FIRST_DAY, Ramp
 from functions.shared.records.contract import UtcDatetime
+from functions.shared.records.deliver import NAME_OF_SECRET
 from functions.shared.records.ids import DATABASE_PATTERN, DEFAULT_DATABASE, KIND_PATTERN, SHARDS
 from functions.shared.records.states import Enroll
 from functions.shared.times.schedule import Cadence
@@ -158,6 +159,9 @@ FirestoreDatabase = Annotated[str, Field(pattern=DATABASE_PATTERN)]
 
 Kind = Annotated[str, Field(pattern=KIND_PATTERN)]
 """The name of a kind of report."""
+
+SecretName = Annotated[str, Field(pattern=rf"^{NAME_OF_SECRET}$")]
+"""The name of a secret of destinations."""
 
 RestoredAt = Annotated[UtcDatetime, AfterValidator(_past)]
 """When Firestore was restored."""
@@ -415,7 +419,21 @@ class MailSettings(BrandSettings, MailProviderChoice):
         return self
 
 
-class WorkerSettings(CommonSettings, IdentitySettings, MailSettings, SubscriptionSettings, RestoreSettings):
+class DestinationSettings(Settings):
+    """What the worker needs for reports that do not go by email."""
+
+    destination_secrets: Annotated[dict[SecretName, str], BeforeValidator(_from_json)] = Field(default={}, repr=False)
+    """The secrets that subscriptions name (docs/guides/destinations.md#secrets), as JSON: each value by its
+    name."""
+    webhook_private_addresses: bool = False
+    """`true`: [webhooks](docs/guides/destinations.md#a-webhook) may be in a private network."""
+    slack_api_url: PrivateUrl = "https://slack.com/api"
+    """Where Slack's Web API is."""
+
+
+class WorkerSettings(
+    CommonSettings, IdentitySettings, MailSettings, SubscriptionSettings, RestoreSettings, DestinationSettings
+):
     """The worker's environment."""
 
     worker_url: Url

@@ -300,6 +300,7 @@ def _malformed_document(work: TaskDelivery) -> str:
     """The letter of the malformed document, which fails every report until a person corrects it: one dead letter, not
     one an hour.
     """
-    if work.user is not None and work.user.problem:
+    user, subscription = work.user, work.subscription
+    if user is not None and (subscription.problem_of(user) if subscription else user.problem):
         return malformed_letter_id(work.task.user_id)
     return malformed_letter_id(work.task.user_id, work.task.subscription_id)

@@ -1,8 +1,8 @@
-"""The mail of a delivery: the report of its kind, and what every mail has."""
+"""What a delivery sends: the report of its kind, and what every mail has, or what the other destinations take."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
@@ -15,9 +15,10 @@ from functions.shared.sanitize import display_name, sanitize
 from functions.shared.times.period import Period
 from functions.worker.attaching import choose
 from functions.worker.destinations.email.allowed_domains import EVERY_DOMAIN, AllowedDomains
-from functions.worker.destinations.email.compliance import MailCompliance
+from functions.worker.destinations.email.compliance import NO_CLOSING, MailCompliance
 from functions.worker.destinations.email.model import Mail
 from functions.worker.destinations.email.provider import make_tags_inert
+from functions.worker.destinations.parcel import Parcel
 from report_kit.kinds import find
 from report_kit.next_version import Variant
 from report_kit.report import PermanentError, Report, Skip
@@ -26,6 +27,8 @@ from report_kit.user_data import UserData
 
 if TYPE_CHECKING:
     from functions.shared.firestore.database import Database
+
+Block = TypeVar("Block")
 
 _logger = structlog.get_logger()
 
@@ -45,8 +48,8 @@ def compose(
     brand: Brand = PLAIN,
     variant: Variant | None = None,
     allowed: AllowedDomains = EVERY_DOMAIN,
-) -> Mail | Skip:
-    """Build a report and make a mail of it.
+) -> Mail | Parcel | Skip:
+    """Build a report and make a mail of it, or a parcel where the subscription does not go by email.
 
     Args:
         kind: of the report, as the delivery's task has it: the subscription may have another by now.
@@ -64,18 +67,20 @@ def compose(
         allowed: the domains that mails may go to: one at least of those in `to` has one of them.
 
     Returns:
-        One mail to all recipients of the subscription that it may go to, or Skip where the kind has nothing to report.
+        One mail to all recipients of the subscription that it may go to, a Parcel where it goes elsewhere, or Skip
+        where the kind has nothing to report.
 
     Raises:
         PermanentError: there is no such kind, it returns something else, or the report cannot be made.
         Exception: whatever the report or its templates raise.
     """
     # Imported with the first report, so that a worker starts without waiting for Babel.
-    from report_kit.blocks import Button
+    from report_kit.blocks import Button, Chart, Headline, Table
     from report_kit.phrases import change_or_stop, goes_to, not_attached, open_product, unsubscribe
     from report_kit.rendering import render
 
-    user = replace(user, name=make_tags_inert(display_name(user.name)))
+    inert = make_tags_inert if subscription.is_emailed else str
+    user = replace(user, name=inert(display_name(user.name)))
     brand, unusable = brand.of_tenant(user.fields)
     if unusable:
         _logger.warning("brand_field_unusable", user_id=user.id, fields=list(unusable))
@@ -95,7 +100,7 @@ def compose(
         raise PermanentError(f"{kind}: build returned {type(report).__name__}, neither Report nor Skip")
     language = request.language
     wanted = [each for each in wanting(user, subscription) if allowed.allows(each.address)]
-    subject = make_tags_inert(sanitize(report.subject, 200))
+    subject = inert(sanitize(report.subject, 200))
     addressed = [
         compliance.recipient(
             address,
@@ -109,7 +114,10 @@ def compose(
         for address, role in wanted
     ]
     way_out = change_or_stop(language) if compliance.has_page else unsubscribe(language)
-    closing = compliance.closing(recipients=goes_to(wanted, language), unsubscribe=way_out)
+    if subscription.is_emailed:
+        closing = compliance.closing(recipients=goes_to(wanted, language), unsubscribe=way_out)
+    else:
+        closing = NO_CLOSING
     url = _own_url(report.url, kind) or brand.url
     button = Button(label=open_product(brand.name, language), url=url) if url else None
     files = choose(report.attachments, report.images)
@@ -124,7 +132,27 @@ def compose(
         "button": button,
         "not_attached": not_attached(files.left_out, language),
     }
-    html, text = render(report.folders, values, language, inert=make_tags_inert)
+    html, text = render(report.folders, values, language, inert=inert)
+    if not subscription.is_emailed:
+        return Parcel(
+            delivery_id=delivery_id,
+            kind=kind,
+            user_id=user.id,
+            subscription_id=subscription.id,
+            period=period,
+            subject=subject,
+            summary=_text(report.values.get("summary")) or _text(report.values.get("nothing")),
+            text=text,
+            html=html,
+            images=report.images,
+            attachments=files.attached,
+            headlines=[*_blocks(report.values, Headline)],
+            charts=[*_blocks(report.values, Chart)],
+            tables=[*_blocks(report.values, Table)],
+            figures=report.figures,
+            url=url,
+            sandbox=subscription.sandbox,
+        )
     return Mail(
         recipients=addressed,
         subject=subject,
@@ -136,6 +164,18 @@ def compose(
         arguments={"delivery_id": delivery_id, "run_id": run_id},
         sandbox=subscription.sandbox,
     )
+
+
+def _text(value: Any) -> str:
+    return sanitize(value, 1_000) if isinstance(value, str) else ""
+
+
+def _blocks(values: Mapping[str, Any], of: type[Block]) -> Iterator[Block]:
+    """What a report shows of one type of block, wherever its templates find it."""
+    for value in values.values():
+        for each in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(each, of):
+                yield each
 
 
 def _own_url(url: str, kind: str) -> str:

@@ -28,6 +28,7 @@ from functions.worker.attempt_end import AttemptEnd
 from functions.worker.destinations.email.allowed_domains import AllowedDomains
 from functions.worker.destinations.email.compliance import MailCompliance
 from functions.worker.destinations.email.provider import load_with_provider
+from functions.worker.elsewhere import Elsewhere
 from functions.worker.firestore_user_data import FirestoreUserData
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
@@ -36,6 +37,7 @@ from functions.worker.outcome_inquiry import OutcomeInquiry
 from functions.worker.provider_outage import ProviderOutage
 from functions.worker.repeating import Repeating
 from functions.worker.report_builder import ReportBuilder
+from functions.worker.routes import Route, Routes
 from functions.worker.send_report import SendReport
 from functions.worker.sending import Sending
 from functions.worker.time_budget import MAIL_RECORD_SECONDS
@@ -94,18 +96,24 @@ def _send_report() -> SendReport:
     deliveries = DeliveryStore(database, defaults, restored_at=_settings.restored_at, variant_of=_variant_of)
     allowed = AllowedDomains(_settings.mail_allowed_domains)
     mail_record = functools.partial(deliveries.mail_record, seconds=MAIL_RECORD_SECONDS)
+    key_alert = KeyAlert(topic.tell, now=_now)
+    email = Route(
+        Sending(
+            _provider.mail_provider(),
+            Repeating(_provider.repeatable_sending(), provider=_settings.mail_provider.value, now=_now),
+            outage=ProviderOutage(_now, wait=timedelta(seconds=_settings.provider_pause)),
+            key_alert=key_alert,
+            allowed=allowed,
+        ),
+        OutcomeInquiry(mail_record, _provider.delivery_lookup(), _settings.on_unknown_outcome),
+    )
+
     return SendReport(
         deliveries=deliveries,
         end=AttemptEnd(
             deliveries=deliveries, inactive_users=InactiveUsers(database, defaults), dead_letters=topic, now=_now
         ),
-        sending=Sending(
-            _provider.mail_provider(),
-            Repeating(_provider.repeatable_sending(), provider=_settings.mail_provider.value, now=_now),
-            outage=ProviderOutage(_now, wait=timedelta(seconds=_settings.provider_pause)),
-            key_alert=KeyAlert(topic.tell, now=_now),
-            allowed=allowed,
-        ),
+        routes=Routes(email, Elsewhere(_settings, key_alert=key_alert, now=_now)),
         builder=ReportBuilder(
             user_data=functools.partial(FirestoreUserData, database),
             compliance=MailCompliance.from_settings(_settings),
@@ -115,7 +123,6 @@ def _send_report() -> SendReport:
             settings=_kind_settings,
             allowed=allowed,
         ),
-        inquiry=OutcomeInquiry(mail_record, _provider.delivery_lookup(), _settings.on_unknown_outcome),
         now=_now,
     )
 

@@ -1,4 +1,4 @@
-"""Unknown outcomes: finds out whether the provider has the mail, and decides by what is found.
+"""Unknown outcomes: finds out whether the destination has the report, and decides by what is found.
 
 First what the provider has reported by itself (`mail_events`): any event of a delivery proves that its mail was
 accepted. Then the provider's records. A mail that neither shows is settled by neither: events are late or lost, records
@@ -26,7 +26,7 @@ from functions.worker.destinations.email.delivery_lookup import (
     MailFound,
     WantedMail,
 )
-from functions.worker.destinations.email.model import Accepted, MailOutcome, Unclear
+from functions.worker.destinations.outcome import Accepted, Outcome, Unclear
 from functions.worker.task_delivery import TaskDelivery
 from functions.worker.time_budget import LEASE, LOOKUP_SECONDS
 from functions.worker.transitions import GiveUp, Retry, Sent
@@ -46,12 +46,13 @@ class StillUnknown(NamedTuple):
 
 
 class OutcomeInquiry:
-    """Finds out about mails of unknown outcome. Safe for threads.
+    """Finds out about reports of unknown outcome. Safe for threads.
 
     Args:
         mail_record: reads what the provider has reported about a delivery's mail, by the delivery's id.
         lookup: the provider's records; None where they are not to be asked.
         on_unknown_outcome: the team's choice between maybe never and maybe twice.
+        taker: who may have the report, as a dead letter says it.
     """
 
     def __init__(
@@ -59,7 +60,10 @@ class OutcomeInquiry:
         mail_record: Callable[[str], MailRecord | None],
         lookup: DeliveryLookup | None,
         on_unknown_outcome: OnUnknownOutcome,
+        *,
+        taker: str = "the email provider",
     ) -> None:
+        self._taker = taker
         self._mail_record = mail_record
         self._lookup = lookup
         self._on_unknown_outcome = on_unknown_outcome
@@ -81,7 +85,7 @@ class OutcomeInquiry:
         is_restored = work.delivery is not None and work.delivery.is_restored
         if self._on_unknown_outcome is not OnUnknownOutcome.DEAD_LETTER and not is_restored:
             return None
-        error = f"{_cause_of_doubt(work.delivery)}: the mail provider may have the mail, or not; {found.note}"
+        error = f"{_cause_of_doubt(work.delivery)}: {self._taker} may have the report, or not; {found.note}"
         return GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error)
 
     def look_up(self, work: TaskDelivery, *, now: datetime) -> Sent | Retry | StillUnknown:
@@ -111,7 +115,7 @@ class OutcomeInquiry:
         _logger.info("unknown_outcome_inquired", delivery_id=wanted.delivery_id, found=found)
         return answer
 
-    def clear_up(self, outcome: MailOutcome, wanted: WantedMail) -> MailOutcome:
+    def clear_up(self, outcome: Outcome, wanted: WantedMail) -> Outcome:
         """On the last attempt: ask at once, since no later attempt can. Records are rarely that quick.
 
         Args:

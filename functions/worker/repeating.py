@@ -1,4 +1,4 @@
-"""Makes the requests of a mail again, where the mail provider has idempotency keys: no outcome stays unknown then."""
+"""Makes the requests of a report again, where the destination has idempotency keys: no outcome stays unknown then."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -6,19 +6,21 @@ from typing import NamedTuple
 
 from functions.shared.records.delivery import Delivery, DeliveryState
 from functions.shared.records.stored_request import KeptRequest, StoredRequest, request_key
-from functions.worker.destinations.email.model import Mail, MailOutcome, RepeatableSending
+from functions.worker.destinations.built_report import BuiltReport
+from functions.worker.destinations.outcome import Outcome
+from functions.worker.destinations.repeatable_sending import RepeatableSending
 from functions.worker.task_delivery import TaskDelivery
 
 
 class MadeRequests(NamedTuple):
-    """The requests of a mail, and what the delivery keeps of them.
+    """The requests of a report, and what the delivery keeps of them.
 
     Attributes:
         sending: who takes them.
         requests: to the byte.
         stored: what the delivery keeps.
         is_repeat: whether a worker may have made them before. What comes of them now says nothing of that time, unless
-            the provider accepts them.
+            the destination accepts them.
     """
 
     sending: RepeatableSending
@@ -35,7 +37,7 @@ class MadeRequests(NamedTuple):
         keys = {f"{self.stored.key}/{number}": each for number, each in enumerate(self.requests, start=1)}
         return {key: each for key, each in keys.items() if each in requests}
 
-    def make(self, requests: Sequence[KeptRequest], *, seconds: float) -> MailOutcome:
+    def make(self, requests: Sequence[KeptRequest], *, seconds: float) -> Outcome:
         """Make some of the requests.
 
         Args:
@@ -49,8 +51,8 @@ class Repeating:
     """Makes requests, and makes them again. Safe for threads.
 
     Args:
-        sending: the provider; None where it has no idempotency keys.
-        provider: as MAIL_PROVIDER names it.
+        sending: the destination; None where it has no idempotency keys.
+        provider: its name, which deliveries keep: as MAIL_PROVIDER or the subscription's `deliver` has it.
         now: the present, in UTC.
     """
 
@@ -60,8 +62,8 @@ class Repeating:
         self._now = now
 
     def stored_in(self, delivery: Delivery | None) -> StoredRequest | None:
-        """The requests that a worker may have made without learning what came of them, where the provider still knows
-        their key; None where there are none, or it does not.
+        """The requests that a worker may have made without learning what came of them, where the destination still
+        knows their key; None where there are none, or it does not.
 
         Args:
             delivery: as it was read; None where there is none.
@@ -71,26 +73,29 @@ class Repeating:
         may_be = delivery.request.may_be_repeated(self.provider, keys_hold=self._sending.keys_hold, now=self._now())
         return delivery.request if may_be and delivery.state is DeliveryState.SENDING else None
 
-    def first(self, work: TaskDelivery, mail: Mail) -> MadeRequests | None:
-        """The requests of a mail that no worker has sent; None where the provider has no keys.
+    def first(self, work: TaskDelivery, report: BuiltReport) -> MadeRequests | None:
+        """The requests of a report that no worker has sent; None where the destination has no keys.
 
         Args:
             work: the delivery.
-            mail: what to send.
+            report: what to send.
         """
         if self._sending is None:
             return None
-        requests, delivery = self._sending.requests(mail), work.delivery
+        requests, delivery = self._sending.requests(report), work.delivery
         key = request_key(
             work.task.delivery_id,
             task=delivery.task if delivery else "",
             attempt=delivery.attempts if delivery else 0,
         )
-        stored = StoredRequest.of(requests, provider=self.provider, key=key, made_at=self._now())
+        stored = StoredRequest.of(
+            requests, provider=self.provider, key=key, made_at=self._now(), keep=self._sending.same_bytes
+        )
         return MadeRequests(self._sending, requests, stored)
 
-    def again(self, stored: StoredRequest, mail: Mail | None = None) -> MadeRequests | None:
-        """The requests that a worker may have made before; None where they cannot be had to the byte.
+    def again(self, stored: StoredRequest, report: BuiltReport | None = None) -> MadeRequests | None:
+        """The requests that a worker may have made before; None where they cannot be had to the byte, and the
+        destination takes no others.
 
         Args:
             stored: what the delivery keeps.
@@ -99,8 +104,8 @@ class Repeating:
         if self._sending is None:
             return None
         requests: Sequence[KeptRequest] = stored.requests()
-        if not requests and mail is not None:
-            requests = self._sending.requests(mail)
-        if not requests or not stored.is_same(requests):
+        if not requests and report is not None:
+            requests = self._sending.requests(report)
+        if not requests or (self._sending.same_bytes and not stored.is_same(requests)):
             return None
         return MadeRequests(self._sending, requests, stored, is_repeat=True)

@@ -1,4 +1,4 @@
-"""Builds the mail of one delivery within its time, whatever the report's code does."""
+"""Builds the report of one delivery within its time, whatever the report's code does."""
 
 import functools
 from collections.abc import Callable
@@ -15,9 +15,9 @@ from functions.shared.records.report_task import ReportTask
 from functions.shared.sanitize import error_text
 from functions.shared.times.period import Period
 from functions.worker.compose import compose, wanting
+from functions.worker.destinations.built_report import BuiltReport
 from functions.worker.destinations.email.allowed_domains import EVERY_DOMAIN, AllowedDomains
 from functions.worker.destinations.email.compliance import MailCompliance
-from functions.worker.destinations.email.model import Mail
 from functions.worker.kind_settings import KindSettings
 from functions.worker.skipping import Subscriber
 from functions.worker.time_budget import BUILD_SECONDS, READ_MARGIN_SECONDS
@@ -36,7 +36,7 @@ _logger = structlog.get_logger()
 
 
 class ReportBuilder:
-    """Builds mails. Safe for threads.
+    """Builds reports. Safe for threads.
 
     Args:
         user_data: gives access to one user's own data for so many seconds, by the user's id.
@@ -72,8 +72,8 @@ class ReportBuilder:
 
     def build(
         self, task: ReportTask, subscriber: Subscriber, period: Period, *, elapsed: float, variant: str = ""
-    ) -> Mail | Skip | Retry | GiveUp:
-        """Build the mail of a delivery.
+    ) -> BuiltReport | Skip | Retry | GiveUp:
+        """Build the report of a delivery.
 
         Args:
             task: the delivery's.

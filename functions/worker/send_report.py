@@ -22,11 +22,11 @@ from functions.shared.times.period import Period
 from functions.worker import task_answer
 from functions.worker.attempt import Attempt
 from functions.worker.attempt_end import AttemptEnd
-from functions.worker.destinations.email.model import Mail
-from functions.worker.outcome_inquiry import OutcomeInquiry, StillUnknown, wanted_mail
+from functions.worker.destinations.built_report import BuiltReport
+from functions.worker.outcome_inquiry import StillUnknown, wanted_mail
 from functions.worker.repeating import MadeRequests
 from functions.worker.report_builder import ReportBuilder
-from functions.worker.sending import Sending
+from functions.worker.routes import Route, Routes
 from functions.worker.skipping import Subscriber, subscriber_of
 from functions.worker.task_answer import AttemptTimer, TaskAnswer
 from functions.worker.task_delivery import TaskDelivery
@@ -54,9 +54,8 @@ class SendReport:
     Args:
         deliveries: reads and writes deliveries and their subscriptions.
         end: ends the attempts.
-        sending: hands mails to the provider.
-        builder: builds the mail.
-        inquiry: finds out about mails of unknown outcome.
+        routes: the ways of the reports to their destinations.
+        builder: builds the report.
         now: the present, in UTC.
     """
 
@@ -65,17 +64,14 @@ class SendReport:
         *,
         deliveries: DeliveryStore,
         end: AttemptEnd,
-        sending: Sending,
+        routes: Routes,
         builder: ReportBuilder,
-        inquiry: OutcomeInquiry,
         now: Callable[[], datetime],
     ) -> None:
         self._deliveries = deliveries
         self._end = end
-        self._sending = sending
-        self._repeating = sending.repeating
+        self._routes = routes
         self._builder = builder
-        self._inquiry = inquiry
         self._now = now
 
     def __call__(self, body: bytes, attempt: Attempt) -> TaskAnswer:
@@ -120,7 +116,7 @@ class SendReport:
         except Exception as error:
             _logger.exception("task_failed_unexpectedly", delivery_id=task.delivery_id)
             if attempt.last:
-                return self._end.unexpected_at_last(work, error, self._can_repeat)
+                return self._end.unexpected_at_last(work, error, lambda delivery: self._can_repeat(work, delivery))
             return self._end.unexpected(work, error)
 
     def _carry_out(self, work: TaskDelivery, timer: AttemptTimer) -> TaskAnswer:
@@ -132,20 +128,23 @@ class SendReport:
             return self._end.already_final(work)
         if step is NextStep.FINISH_GIVING_UP and delivery and delivery.failure:
             return self._end.finish_giving_up(work, delivery.failure)
-        return self._end(*self._send(work, timer, is_unknown=step is NextStep.INQUIRE))
+        route = self._routes.to(work.subscription)
+        work, by = self._send(work, route, timer, is_unknown=step is NextStep.INQUIRE)
+        return self._end(work, by.alone if isinstance(by, Retry) and not route.sending.is_shared else by)
 
-    def _send(self, work: TaskDelivery, timer: AttemptTimer, *, is_unknown: bool) -> _End:
-        stored = self._repeating.stored_in(work.delivery) if is_unknown else None
-        if is_unknown and stored is None and (known := self._inquiry.settle(work, now=self._now())):
+    def _send(self, work: TaskDelivery, route: Route, timer: AttemptTimer, *, is_unknown: bool) -> _End:
+        inquiry = self._routes.of(work.delivery).inquiry
+        stored = route.sending.repeating.stored_in(work.delivery) if is_unknown else None
+        if is_unknown and stored is None and (known := inquiry.settle(work, now=self._now())):
             return work, known
         subscriber = subscriber_of(work.user, work.subscription, now=self._now())
         if isinstance(subscriber, SkipReason):
             # An event of the mail may be what has paused the subscription: then the mail was sent.
-            found = self._inquiry.look_up(work, now=self._now()) if stored else StillUnknown("")
+            found = inquiry.look_up(work, now=self._now()) if stored else StillUnknown("")
             return work, Skip(reason=subscriber) if isinstance(found, StillUnknown) else found
-        if kept_back := self._sending.kept_back():
+        if kept_back := route.sending.kept_back():
             return work, kept_back
-        if stored and (end := self._send_again(work, subscriber, stored, timer)):
+        if stored and (end := self._send_again(work, route, subscriber, stored, timer)):
             return end
         if work.may_be_next:
             work = work._replace(others=self._deliveries.others(work.task, now=self._now(), seconds=LOOK_AGAIN_SECONDS))
@@ -154,52 +153,57 @@ class SendReport:
             return work, Skip(reason=SkipReason.COVERED)
         work = work._replace(period=left)
         built = self._build(work, subscriber, left, timer)
-        if not isinstance(built, Mail):
+        if not isinstance(built, BuiltReport):
             return work, built
-        return self._hand_over(work, self._repeating.first(work, built) or built, timer)
+        return self._hand_over(work, route, route.sending.repeating.first(work, built) or built, timer)
 
     def _send_again(
-        self, work: TaskDelivery, subscriber: Subscriber, stored: StoredRequest, timer: AttemptTimer
+        self, work: TaskDelivery, route: Route, subscriber: Subscriber, stored: StoredRequest, timer: AttemptTimer
     ) -> _End | None:
-        """Make the requests again that a worker may have made, to the byte, since the provider refuses others; None
+        """Make the requests again that a worker may have made, to the byte where the destination refuses others; None
         where they cannot be had, and the report is to be sent all the same."""
-        made = self._repeating.again(stored)
+        repeating = route.sending.repeating
+        made = repeating.again(stored)
         if made is None and work.period is not None:
-            # They are too large for the delivery. The same data make the same report, and so the same requests.
+            # The delivery does not keep them. The same data make the same report, and so the same requests.
             built = self._build(work, subscriber, work.period, timer)
             if isinstance(built, Retry):
                 return work, built
-            made = self._repeating.again(stored, built) if isinstance(built, Mail) else None
+            made = repeating.again(stored, built) if isinstance(built, BuiltReport) else None
         if made is not None:
-            return self._hand_over(work, made, timer)
+            return self._hand_over(work, route, made, timer)
         _logger.warning("requests_not_repeatable", delivery_id=work.task.delivery_id)
-        known = self._inquiry.settle(work, now=self._now())
+        known = route.inquiry.settle(work, now=self._now())
         return (work, known) if known else None
 
-    def _can_repeat(self, delivery: Delivery) -> bool:
-        return self._repeating.stored_in(delivery) is not None
+    def _can_repeat(self, work: TaskDelivery, delivery: Delivery) -> bool:
+        return self._routes.to(work.subscription).sending.repeating.stored_in(delivery) is not None
 
     def _build(
         self, work: TaskDelivery, subscriber: Subscriber, period: Period, timer: AttemptTimer
-    ) -> Mail | Skip | Retry | GiveUp:
+    ) -> BuiltReport | Skip | Retry | GiveUp:
         with timer.part("build"):
             variant = self._deliveries.variant_of(work.task, work.documents)
             return self._builder.build(work.task, subscriber, period, elapsed=timer.seconds, variant=variant)
 
-    def _hand_over(self, work: TaskDelivery, outgoing: Mail | MadeRequests, timer: AttemptTimer) -> _End:
-        """Claim the delivery, and hand over its mail: as it was built, or as requests that can be made again."""
+    def _hand_over(
+        self, work: TaskDelivery, route: Route, outgoing: BuiltReport | MadeRequests, timer: AttemptTimer
+    ) -> _End:
+        """Claim the delivery, and hand over its report: as it was built, or as requests that can be made again."""
         made = outgoing if isinstance(outgoing, MadeRequests) else None
         is_repeat = made is not None and made.is_repeat
-        with self._sending.turn(work.task.run_id) as turn:
-            # With an idempotency key the mail itself is the trial of a provider that was failing.
-            kept_back = turn.kept_back or (turn.try_out(outgoing) if isinstance(outgoing, Mail) else None)
+        built_for = work.subscription.deliver if work.subscription else None
+        with route.sending.turn(work.task.run_id) as turn:
+            # With an idempotency key the report itself is the trial of a destination that was failing.
+            kept_back = turn.kept_back or (turn.try_out(outgoing) if isinstance(outgoing, BuiltReport) else None)
             if kept_back:
                 return work, kept_back
-            claimed = self._claim(work, made)
+            claimed = self._claim(work, route, made)
             work, subscriber = self._look_again(work._replace(delivery=claimed, is_claimed=True), is_repeat=is_repeat)
             if not isinstance(subscriber, Subscriber):
                 return work, subscriber
-            send = self._sending.way_to(outgoing, subscriber)
+            is_redirected = subscriber.subscription.deliver != built_for and not is_repeat
+            send = None if is_redirected else route.sending.way_to(outgoing, subscriber)
             if send is None:
                 error = "it goes to other addresses by now"
                 return work, _not_now(cause="addresses-changed", error=error, is_repeat=is_repeat)
@@ -211,14 +215,14 @@ class SendReport:
         if is_repeat:
             return work, transition_after_repeat(outcome)
         if work.attempt.last and made is None:
-            outcome = self._inquiry.clear_up(outcome, wanted_mail(work))
+            outcome = route.inquiry.clear_up(outcome, wanted_mail(work))
         return work, transition_after(outcome, last_attempt=work.attempt.last, can_repeat=made is not None)
 
-    def _claim(self, work: TaskDelivery, made: MadeRequests | None) -> Delivery:
+    def _claim(self, work: TaskDelivery, route: Route, made: MadeRequests | None) -> Delivery:
         now = self._now()
         # What a repeat makes again is kept already.
         request = made.stored if made and not made.is_repeat else None
-        claimed = Claimed(work.owner, now + LEASE, self._repeating.provider, request)
+        claimed = Claimed(work.owner, now + LEASE, route.sending.repeating.provider, request)
         on = Occasion(now, work.period, work.attempt.entry(now=now, is_over=False))
         return self._deliveries.write(work.task, work.documents, claimed, on, seconds=CLAIM_SECONDS)
 

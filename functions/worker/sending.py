@@ -1,4 +1,4 @@
-"""Hands mails to the provider one by one, and keeps them back while it is failing."""
+"""Hands reports to their destination one by one, and keeps them back while it is failing."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,8 +8,11 @@ from http import HTTPStatus
 
 import structlog
 
+from functions.worker.destinations.built_report import BuiltReport
+from functions.worker.destinations.destination import Destination
 from functions.worker.destinations.email.allowed_domains import EVERY_DOMAIN, AllowedDomains
-from functions.worker.destinations.email.model import Mail, MailOutcome, MailProvider, NotAllowed, Unavailable, Unclear
+from functions.worker.destinations.email.model import Mail
+from functions.worker.destinations.outcome import NotAllowed, Outcome, Unavailable, Unclear
 from functions.worker.key_alert import KeyAlert
 from functions.worker.provider_outage import OutageChange, ProviderOutage
 from functions.worker.repeating import MadeRequests, Repeating
@@ -21,76 +24,83 @@ _logger = structlog.get_logger()
 
 
 class Turn:
-    """One mail's turn.
+    """One report's turn.
 
     Attributes:
-        kept_back: why nothing is sent: the answer slows the whole queue down, since every mail would fail. None where
-            a mail may be sent.
+        kept_back: why nothing is sent: the destination is failing. None where the report may be sent.
     """
 
-    def __init__(self, provider: MailProvider, kept_back: Retry | None, *, is_trial: bool) -> None:
+    def __init__(self, destination: Destination, kept_back: Retry | None, *, is_trial: bool) -> None:
         self.kept_back = kept_back
-        self.outcome: MailOutcome | None = None
-        self._provider = provider
+        self.outcome: Outcome | None = None
+        self._destination = destination
         self._is_trial = is_trial
 
-    def try_out(self, mail: Mail) -> Retry | None:
-        """If the provider was failing until now, try it out by a mail to no one: it checks a sandbox mail like any
-        other, so a trial that fails leaves no unknown outcome. None where the mail may be sent."""
-        if self._is_trial:
-            outcome = self._provider.send(replace(mail, sandbox=True), seconds=TRIAL_SECONDS)
+    def try_out(self, report: BuiltReport) -> Retry | None:
+        """If the email provider was failing until now, try it out by an email to no one: it checks a sandbox one as it
+        does any other, so a trial that fails leaves no unknown outcome. None where the report may be sent, and at a
+        destination that takes nothing for no one: there the report itself is the trial.
+        """
+        if self._is_trial and isinstance(report, Mail):
+            outcome = self._destination.send(replace(report, sandbox=True), seconds=TRIAL_SECONDS)
             if isinstance(outcome, Unavailable | Unclear):
                 self.outcome = outcome
                 return _kept_back(0, outcome.error)
         return None
 
-    def hand_over(self, send: Callable[..., MailOutcome]) -> MailOutcome:
-        """Hand the mail over, within so many `seconds`."""
+    def hand_over(self, send: Callable[..., Outcome]) -> Outcome:
+        """Hand the report over, within so many `seconds`."""
         self.outcome = send(seconds=SEND_SECONDS)
         return self.outcome
 
 
 class Sending:
-    """Gives each mail its turn at the provider. Safe for threads.
+    """Gives each report its turn at its destination. Safe for threads.
 
     Args:
-        provider: takes the mail.
-        repeating: makes the requests of a mail again, where the provider has idempotency keys.
-        outage: whether to leave the provider alone; shared by all attempts of this process.
+        destination: takes the report.
+        repeating: makes the requests of a report again, where the destination has idempotency keys.
+        outage: whether to leave the destination alone; shared by all attempts of this process.
         key_alert: called for each mail that the provider refuses because of its key.
         allowed: the domains that mails may go to. A request may be kept from when there were more.
+        is_shared: whether most reports go there: while it fails, the queue slows down, and people are alerted.
     """
 
     def __init__(
         self,
-        provider: MailProvider,
+        destination: Destination,
         repeating: Repeating,
         *,
         outage: ProviderOutage,
         key_alert: KeyAlert,
         allowed: AllowedDomains = EVERY_DOMAIN,
+        is_shared: bool = True,
     ) -> None:
-        self._provider = provider
+        self.is_shared = is_shared
+        self._destination = destination
         self.repeating = repeating
         self._outage = outage
         self._key_alert = key_alert
         self._allowed = allowed
 
     def kept_back(self) -> Retry | None:
-        """Why a mail would be kept back, so that no report is built for nothing; None where it would not."""
+        """Why a report would be kept back, so that no report is built for nothing; None where it would not."""
         wait = self._outage.wait_seconds()
         return _kept_back(wait, self._outage.error) if wait else None
 
-    def way_to(self, outgoing: Mail | MadeRequests, subscriber: Subscriber) -> Callable[..., MailOutcome] | None:
-        """What hands over a mail to its recipients who still want it; None where none of them does.
+    def way_to(self, outgoing: BuiltReport | MadeRequests, subscriber: Subscriber) -> Callable[..., Outcome] | None:
+        """What hands over a report, an email to those of its recipients who still want it; None where none of them
+        does.
 
         Args:
-            outgoing: the mail as it was built, or as requests that can be made again.
+            outgoing: the report as it was built, or as requests that can be made again.
             subscriber: who gets it by now.
         """
         if isinstance(outgoing, Mail):
             recipients = subscriber.still_wanted(outgoing.recipients)
-            return partial(self._provider.send, replace(outgoing, recipients=recipients)) if recipients else None
+            return partial(self._destination.send, replace(outgoing, recipients=recipients)) if recipients else None
+        if isinstance(outgoing, BuiltReport):
+            return partial(self._destination.send, outgoing)
         requests = subscriber.still_wanted(outgoing.requests)
         if not requests and outgoing.is_repeat:
             # Their addresses are others by now. These may have got it, and the same mail does not go to both.
@@ -100,7 +110,7 @@ class Sending:
 
     @contextmanager
     def turn(self, run_id: str) -> Iterator[Turn]:
-        """Ask to send a mail, and learn from what comes of it.
+        """Ask to send a report, and learn from what comes of it.
 
         Args:
             run_id: of the task's run, for an alert.
@@ -108,7 +118,7 @@ class Sending:
         outage_pass = self._outage.enter()
         wait = outage_pass.wait_seconds
         turn = Turn(
-            self._provider,
+            self._destination,
             _kept_back(wait, self._outage.error) if wait else None,
             is_trial=outage_pass.is_trial,
         )
@@ -131,7 +141,7 @@ class Sending:
         if change is OutageChange.BEGUN:
             _logger.error(
                 "provider_failing",
-                alert="provider-failing",
+                **({"alert": "provider-failing"} if self.is_shared else {}),
                 seconds=self._outage.wait_seconds(),
                 error=self._outage.error,
             )
@@ -143,6 +153,6 @@ def _kept_back(wait_seconds: int, error: str) -> Retry:
     return Retry(
         status=HTTPStatus.SERVICE_UNAVAILABLE,
         cause="provider-failing",
-        error=f"the mail provider is failing, and nothing was sent: {error}",
+        error=f"the destination is failing, and nothing was sent: {error}",
         retry_after_seconds=max(wait_seconds, 1),
     )

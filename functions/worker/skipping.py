@@ -33,15 +33,18 @@ class Subscriber(NamedTuple):
     @property
     def problem(self) -> str:
         """What is wrong with the two documents; empty where nothing is."""
-        problems = {"user": self.user.problem, "subscription": self.subscription.problem}
+        problems = {"user": self.subscription.problem_of(self.user), "subscription": self.subscription.problem}
         return next((f"the {document}'s document: {problem}" for document, problem in problems.items() if problem), "")
 
     def still_wanted(self, addressed: Sequence[Addressed]) -> list[Addressed]:
-        """Those of a mail's recipients, or of its requests, that the subscription still goes to.
+        """Those of a mail's recipients, or of its requests, that the subscription still goes to. What does not go by
+        email goes to no address, and so all of it is still wanted.
 
         Args:
             addressed: those for whom the mail was built.
         """
+        if not self.subscription.is_emailed:
+            return list(addressed)
         wanted = {each.address.casefold() for each in wanting(self.user, self.subscription)}
         return [each for each in addressed if each.address.casefold() in wanted]
 

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from functions.shared.records.dead_letter import DeadLetterReason
 from functions.shared.records.delivery import Delivery, DeliveryState, SkipReason
-from functions.worker.destinations.email.model import (
+from functions.worker.destinations.outcome import (
     Accepted,
-    MailOutcome,
     NotAllowed,
+    Outcome,
     Refused,
     Throttled,
     Unavailable,
@@ -98,6 +98,11 @@ class Retry(NamedTuple):
     retry_after_seconds: int | None = None
     release: bool = True
 
+    @property
+    def alone(self) -> "Retry":
+        """The same where the destination serves this report and few others: the rest of the queue keeps its pace."""
+        return self._replace(status=HTTPStatus.INTERNAL_SERVER_ERROR, retry_after_seconds=None)
+
 
 class GiveUp(NamedTuple):
     """Not at all: a dead letter tells a person.
@@ -114,7 +119,7 @@ class GiveUp(NamedTuple):
 Transition = Sent | Skip | Retry | GiveUp
 
 
-def transition_after_repeat(outcome: MailOutcome) -> Transition:
+def transition_after_repeat(outcome: Outcome) -> Transition:
     """Decide by the outcome of requests that a worker may have made before, with the same idempotency key.
 
     Accepted now or then: the provider does not say, and it does not matter. Anything else says nothing about the
@@ -137,7 +142,7 @@ def transition_after_repeat(outcome: MailOutcome) -> Transition:
             return GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error)
 
 
-def transition_after(outcome: MailOutcome, *, last_attempt: bool, can_repeat: bool = False) -> Transition:
+def transition_after(outcome: Outcome, *, last_attempt: bool, can_repeat: bool = False) -> Transition:
     """Decide by the outcome of sending.
 
     Args:

@@ -103,6 +103,7 @@ def build(request: ReportRequest) -> Report | Skip:
         values={**vars(contents), "chart": chart},
         images=images,
         attachments=files(request, formats, texts, contents, figures, chart, picture, language),
+        figures=figures.for_programs,
     )
 
 

@@ -66,6 +66,17 @@ class Figures:
     beyond: TypeFigures
     per_bucket: Sequence[int]
 
+    @property
+    def for_programs(self) -> Mapping[str, Any]:
+        """What schema.json describes."""
+        return {
+            "events": self.events,
+            "events_before": self.events_before,
+            "amount": self.amount if self.has_amounts else None,
+            "amount_before": self.amount_before if self.has_amounts else None,
+            "types": [{"type": each.type, "events": each.events, "amount": each.amount} for each in self.all_types],
+        }
+
 
 class Tally:
     """Takes events one by one. Events are written by other applications: any field may be anything.

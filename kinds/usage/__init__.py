@@ -80,6 +80,7 @@ def build(request: ReportRequest) -> Report | Skip:
         templates=TEMPLATES,
         values={**vars(contents), "chart": chart},
         images=images,
+        figures={"quotas": [each.for_programs for each in ranked]},
     )
 
 

@@ -45,6 +45,17 @@ class Standing:
     expected_per_day: list[float]
 
     @property
+    def for_programs(self) -> dict[str, str | float | None]:
+        """What schema.json describes."""
+        return {
+            "quota": self.quota.id,
+            "unit": self.quota.unit,
+            "allowed": self.quota.allowed,
+            "used": self.used,
+            "expected": self.expected,
+        }
+
+    @property
     def is_over(self) -> bool:
         """Whether the window has ended."""
         return self.as_of >= self.window.end

@@ -101,6 +101,14 @@ class _FieldOptions(TypedDict):
         str | None, typer.Option(metavar="HOURS", help="Hours in which reports come, such as 08:00-18:00.")
     ]
     covers: Annotated[Covers | None, typer.Option("--covers", help="Which time a report covers.")]
+    deliver: Annotated[
+        list[Any] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            parser=_parsed_option,
+            help="Where it goes, such as destination=webhook; again for each key that the destination needs.",
+        ),
+    ]
     to: Annotated[
         list[str] | None, typer.Option(metavar="EMAIL", help="Who gets it, in place of the user; again: more.")
     ]
@@ -412,6 +420,7 @@ def _edit(given_options: _FieldOptions, unset: Sequence[str] | None = None) -> S
         "cadence": cadence.value if cadence else None,
         "covers": covers.value if covers else None,
         "working_day": working_day.value if working_day else None,
+        "deliver": dict(given_options["deliver"] or ()) or None,
         "weekday": parse_weekday(weekday) if weekday is not None else None,
     }
     # Each option is set in the map, and the others stay.

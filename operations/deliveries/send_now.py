@@ -143,8 +143,8 @@ def _take_back(deliveries: DeliveryStore, noted: Delivery, task: ReportTask, sta
 def _check(user: User, subscription: Subscription, now: datetime) -> None:
     """See whether the worker would send a report."""
     document = subscription_path(user.id, subscription.id)
-    if user.problem:
-        raise OperatorError(f"users/{user.id}: {user.problem}")
+    if problem := subscription.problem_of(user):
+        raise OperatorError(f"users/{user.id}: {problem}")
     if not user.active:
         raise OperatorError(f"users/{user.id}: active is false, so the worker would send nothing.")
     if subscription.problem:

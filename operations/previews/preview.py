@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from google.api_core.exceptions import GoogleAPIError
 from google.auth.exceptions import GoogleAuthError
@@ -24,6 +24,7 @@ from functions.shared.firestore.database import Database
 from functions.shared.mail.brand import Brand
 from functions.shared.project_files import own_catalogs
 from functions.shared.records.contract import describe_validation_error
+from functions.shared.records.deliver import BY_EMAIL
 from functions.shared.records.ids import delivery_id, run_id
 from functions.shared.records.recipients import recipients
 from functions.shared.records.subscription import Subscription
@@ -32,9 +33,10 @@ from functions.shared.settings import MailSettings
 from functions.shared.times.period import Period
 from functions.worker.compose import compose
 from functions.worker.destinations.email.compliance import MailCompliance
-from functions.worker.destinations.email.model import Accepted, Sender, Unsubscribed
-from functions.worker.destinations.email.model import Mail as Mail  # named by what checks one, too
+from functions.worker.destinations.email.model import Mail as Mail
+from functions.worker.destinations.email.model import Sender
 from functions.worker.destinations.email.provider import PROVIDER_SETTINGS, ChosenProvider, parts_of
+from functions.worker.destinations.outcome import Accepted, Unsubscribed
 from functions.worker.firestore_user_data import FirestoreUserData
 from functions.worker.kind_settings import OWN_VARIABLES
 from operations.errors import NotConfigured, OperatorError
@@ -213,7 +215,8 @@ def build(
         made = compose(
             kind,
             user,
-            subscription,
+            # Wherever it goes, a person sees it as an email.
+            subscription._replace(deliver=BY_EMAIL),
             period,
             data,
             delivery_id=delivery or delivery_id(user.id, subscription.id, period.end),
@@ -230,7 +233,7 @@ def build(
         raise
     except (Exception, SystemExit) as error:
         raise OperatorError(describe_mistake(error, kind)) from error
-    return NothingToSend(made.why) if isinstance(made, Skip) else made
+    return NothingToSend(made.why) if isinstance(made, Skip) else cast("Mail", made)
 
 
 def _variant(kind: str, user: User, subscription: Subscription, *, is_live: bool) -> next_version.Variant | None:

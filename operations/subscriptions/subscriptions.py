@@ -223,6 +223,7 @@ def subscription_row(
         "calendar": subscription.calendar,
         "send_between": str(subscription.send_between) if subscription.send_between else None,
         "covers": subscription.covers.value if subscription.covers else None,
+        "deliver": subscription.deliver.to_field(),
         **{name: shown(getattr(subscription, name)) for name in ADDRESS_LISTS},
         "time_zone": subscription.time_zone.key if subscription.time_zone else None,
         "locale": redact_addresses(subscription.locale) if subscription.locale else None,

@@ -15,6 +15,7 @@ from typing import Any
 from functions.shared.mail.argument_tags import argument_in
 from functions.shared.records.mail_event import MAIL_EVENTS
 from functions.shared.records.subscription import ADDRESS_LISTS, SUBSCRIPTIONS, PauseReason
+from local_pipeline.inbox.elsewhere import delivery_in_report
 from local_pipeline.inbox.faults import Call
 from local_pipeline.inbox.mime import ARGUMENT_HEADERS
 from proof.faults.moves import APPLICATION
@@ -147,6 +148,10 @@ def inbox_call(call: Call, *, in_flight: Sequence[str]) -> InterceptedCall:
             return InterceptedCall(InjectionPoint.SMTP_STEP, subject, str(call.step))
         case "slack":
             return InterceptedCall(InjectionPoint.TELL, "", "webhook")
+        case "webhook" | "slack-api" | "chat" | "teams":
+            delivery_id = delivery_in_report(call.service, call.body)
+            point = InjectionPoint.SEND if delivery_id else InjectionPoint.OTHER
+            return InterceptedCall(point, delivery_id, call.service)
 
 
 def _delivery_of_sendgrid(request: dict[str, Any]) -> str:

@@ -28,7 +28,7 @@ _TYPES = {
     "int": "integer",
     "bool": "boolean",
     **dict.fromkeys(("tuple", "frozenset"), "list"),
-    **dict.fromkeys(("Mapping", "StoredRequest", "StatisticsReading"), "map"),
+    **dict.fromkeys(("Deliver", "Mapping", "StoredRequest", "StatisticsReading"), "map"),
 }
 _NAME = re.compile(r"(?<![`\w])(?!API\b|BCP\b|DLQ\b|IANA\b|JSON\b)[A-Z]{3,}(?:_[A-Z]+)*\b")
 """A member of an enumeration, or a setting."""

@@ -42,6 +42,7 @@ from functions.worker.outcome_inquiry import OutcomeInquiry
 from functions.worker.provider_outage import ProviderOutage
 from functions.worker.repeating import Repeating
 from functions.worker.report_builder import ReportBuilder
+from functions.worker.routes import Route, Routes
 from functions.worker.send_report import SendReport
 from functions.worker.sending import Sending
 from functions.worker.skipping import Subscriber
@@ -80,18 +81,22 @@ def worker(
             dead_letters=played.topic,
             now=played.moment,
         ),
-        sending=Sending(
-            mail_provider,
-            Repeating(mail_provider if provider is Provider.KEYS else None, provider="p", now=played.moment),
-            outage=ProviderOutage(played.moment, wait=timedelta(minutes=1)),
-            key_alert=KeyAlert(played.topic.tell, now=played.moment),
+        routes=Routes(
+            Route(
+                Sending(
+                    mail_provider,
+                    Repeating(mail_provider if provider is Provider.KEYS else None, provider="p", now=played.moment),
+                    outage=ProviderOutage(played.moment, wait=timedelta(minutes=1)),
+                    key_alert=KeyAlert(played.topic.tell, now=played.moment),
+                ),
+                OutcomeInquiry(
+                    deliveries.mail_record,
+                    mail_provider if provider is Provider.LOGS else None,
+                    OnUnknownOutcome.DEAD_LETTER,
+                ),
+            )
         ),
         builder=_Builder(),
-        inquiry=OutcomeInquiry(
-            deliveries.mail_record,
-            mail_provider if provider is Provider.LOGS else None,
-            OnUnknownOutcome.DEAD_LETTER,
-        ),
         now=played.moment,
     )
     answer = send_report(body, Attempt(number=number, task_name=task_name, last=last, started_at=played.now))

@@ -29,7 +29,9 @@ from functions.shared.records.dead_letter import DeadLetter
 from functions.shared.records.stored_request import KeptRequest
 from functions.shared.records.system_alert import SystemAlert
 from functions.worker.destinations.email.delivery_lookup import DeliveryLookup, LookupAnswer, WantedMail
-from functions.worker.destinations.email.model import Mail, MailOutcome, MailProvider, RepeatableSending
+from functions.worker.destinations.email.model import Mail, MailProvider
+from functions.worker.destinations.outcome import Outcome
+from functions.worker.destinations.repeatable_sending import RepeatableSending
 from tests.protocol.documents import LONG_AGO, Contents
 
 T = TypeVar("T")
@@ -196,23 +198,24 @@ class PlayedProvider(MailProvider, RepeatableSending, DeliveryLookup):
     """A mail provider."""
 
     keys_hold = timedelta(hours=24)
+    same_bytes = True
 
     def __init__(self, played: Played) -> None:
         self._played = played
 
-    def send(self, mail: Mail, *, seconds: float) -> MailOutcome:
+    def send(self, mail: Mail, *, seconds: float) -> Outcome:
         """Its subject is the period."""
-        outcome: MailOutcome = self._played.ask("send", ("", mail.subject))
+        outcome: Outcome = self._played.ask("send", ("", mail.subject))
         return outcome
 
     def requests(self, mail: Mail) -> Sequence[KeptRequest]:
         """One."""
         return [KeptRequest(each.address, mail.subject.encode()) for each in mail.recipients]
 
-    def send_requests(self, requests: Mapping[str, KeptRequest], *, seconds: float) -> MailOutcome:
+    def send_requests(self, requests: Mapping[str, KeptRequest], *, seconds: float) -> Outcome:
         """Their content is the period."""
         [(key, request)] = requests.items()
-        outcome: MailOutcome = self._played.ask("send", (key, request.content.decode()))
+        outcome: Outcome = self._played.ask("send", (key, request.content.decode()))
         return outcome
 
     def find(self, wanted: WantedMail, *, seconds: float) -> LookupAnswer:

@@ -26,7 +26,7 @@ from functions.shared.records.mark import paused_fields, resumed_fields
 from functions.shared.records.report_task import ReportTask
 from functions.shared.records.subscription import SUBSCRIPTIONS, PauseReason, Subscription, subscription_path
 from functions.shared.records.user import USERS, User
-from functions.worker.destinations.email import model
+from functions.worker.destinations import outcome as outcomes
 from functions.worker.destinations.email.delivery_lookup import MailFound, MailNotFound
 from tests.protocol import actors
 from tests.protocol.actors import DEFAULTS, Provider
@@ -716,7 +716,7 @@ class World:
 
     def _sends(
         self, state: State, process: Process, key: str, period: str
-    ) -> Iterator[tuple[str, State, model.MailOutcome, bool]]:
+    ) -> Iterator[tuple[str, State, outcomes.Outcome, bool]]:
         delivery = next(
             ReportTask.from_json(root.arguments[1]).delivery_id for root in [self.histories.root(process.history)]
         )
@@ -726,15 +726,15 @@ class World:
             emails = tuple(sorted((*state.emails, Email(delivery, period))))
             wrong = "an email, although the recipient had paused the reports" if process.is_unwanted else ""
             accepted = state._replace(mistake=wrong, emails=emails, keys=_with(state.keys, key) if key else state.keys)
-        yield "hands the email over, and the provider accepts it", accepted, model.Accepted("m"), True
+        yield "hands the email over, and the provider accepts it", accepted, outcomes.Accepted("m"), True
         if state.mishaps:
             left = state.mishaps - 1 if state.mishaps > 0 else -1
             state, accepted = state._replace(mishaps=left), accepted._replace(mishaps=left)
             for what, after, outcome in (
-                ("accepts it, and the answer is lost", accepted, model.Unclear("e")),
-                ("does not answer", state, model.Unclear("e")),
-                ("refuses it for good", state, model.Refused("e")),
-                ("has no time", state, model.Throttled("e")),
+                ("accepts it, and the answer is lost", accepted, outcomes.Unclear("e")),
+                ("does not answer", state, outcomes.Unclear("e")),
+                ("refuses it for good", state, outcomes.Refused("e")),
+                ("has no time", state, outcomes.Throttled("e")),
             ):
                 yield f"hands the email over: the provider {what}", after, outcome, False
 

@@ -35,13 +35,16 @@ class Recipient(NamedTuple):
 
 def recipients(subscription: Subscription, user: User | None) -> list[Recipient]:
     """Everybody whom a subscription's reports are meant for, those that object among them: each address once, without
-    regard to capitals, as email providers compare them. Of two lists that have it the first one counts.
+    regard to capitals, as email providers compare them. Of two lists that have it the first one counts. Nobody where
+    the reports do not go by email.
 
     Args:
         subscription: which has the lists.
         user: whose own address gets the reports where the subscription has none in `to`; None where there is no such
             user.
     """
+    if not subscription.is_emailed:
+        return []
     own = (user.email,) if user and user.email else ()
     listed = {role: getattr(subscription, role.value) for role in RecipientRole}
     listed[RecipientRole.TO] = subscription.to or own

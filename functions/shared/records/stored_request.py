@@ -30,7 +30,7 @@ class KeptRequest(NamedTuple):
     """One request, to the byte.
 
     Attributes:
-        address: who gets it.
+        address: where it goes: an e-mail address, a webhook's URL, the name of an object or of a secret.
         content: the request's body.
     """
 
@@ -42,11 +42,11 @@ class StoredRequest(NamedTuple):
     """The requests of an email as its delivery keeps them.
 
     Attributes:
-        provider: whose they are, as MAIL_PROVIDER names it.
+        provider: whose they are, as MAIL_PROVIDER or the subscription's `deliver` names it.
         key: the idempotency key of all of them, to which each adds its number.
         made_at: when a worker was about to make the first of them, in UTC.
         digest: SHA-256 of all of them, in hexadecimal digits.
-        packed: all of them, compressed; None where they are larger than MOST_STORED_BYTES.
+        packed: all of them, compressed; None where they are larger than MOST_STORED_BYTES, or a repeat needs none.
     """
 
     provider: str
@@ -56,7 +56,9 @@ class StoredRequest(NamedTuple):
     packed: bytes | None
 
     @classmethod
-    def of(cls, requests: Sequence[KeptRequest], *, provider: str, key: str, made_at: datetime) -> "StoredRequest":
+    def of(
+        cls, requests: Sequence[KeptRequest], *, provider: str, key: str, made_at: datetime, keep: bool = True
+    ) -> "StoredRequest":
         """Keep requests.
 
         Args:
@@ -64,11 +66,12 @@ class StoredRequest(NamedTuple):
             provider: whose they are.
             key: the idempotency key.
             made_at: when the first of them is made, in UTC.
+            keep: whether a repeat needs these bytes. Without, the destination takes others with the same key.
         """
         content = _serialized(requests)
-        packed = lzma.compress(content, format=lzma.FORMAT_ALONE, preset=0)
-        digest, kept = hashlib.sha256(content).hexdigest(), packed if len(packed) <= MOST_STORED_BYTES else None
-        return cls(provider=provider, key=key, made_at=made_at, digest=digest, packed=kept)
+        packed = lzma.compress(content, format=lzma.FORMAT_ALONE, preset=0) if keep else None
+        kept = packed if packed is not None and len(packed) <= MOST_STORED_BYTES else None
+        return cls(provider=provider, key=key, made_at=made_at, digest=hashlib.sha256(content).hexdigest(), packed=kept)
 
     @classmethod
     def from_field(cls, value: Any) -> "StoredRequest | None":

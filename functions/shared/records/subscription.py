@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, PlainVa
 
 from functions.shared.records.address_hash import address_hash
 from functions.shared.records.calendar import CALENDAR_PATTERN, UnusableCalendar, no_calendar
+from functions.shared.records.deliver import BY_EMAIL, MUST_BE, Deliver, DestinationName, read_deliver
 from functions.shared.records.fields import (
     A_LOCALE,
     A_TIME_ZONE,
@@ -173,6 +174,8 @@ class Subscription(NamedTuple):
         send_between: the hours of the recipient's day in which its reports come
             (docs/guides/subscriptions.md#hours-of-the-day), such as `08:00-18:00`, or `22:00-06:00` across midnight.
         covers: the period of a report: `calendar` or `since-last` (docs/guides/subscriptions.md#what-a-report-covers).
+        deliver: where its reports go (docs/guides/destinations.md): `destination` and what that needs, such as `url`;
+            default: by email.
         to: the addresses that the report goes to instead of the user's `email`: 1 to 20, none of them twice. Your
             application must have verified them.
         cc: up to 20 addresses that get a copy (docs/guides/subscriptions.md#several-recipients), none of them twice or
@@ -233,6 +236,7 @@ class Subscription(NamedTuple):
         Field(description="two times of the day, such as 08:00-18:00"),
     ] = None
     covers: Annotated[Covers | None, _one_of(Covers)] = None
+    deliver: Annotated[Deliver, PlainValidator(read_deliver), Field(description=MUST_BE)] = BY_EMAIL
     to: Annotated[_Addresses, Field(min_length=1, description=f"a list of 1 to {MOST_ADDRESSES} {_EACH_ONCE}")] = ()
     cc: Annotated[_Addresses, Field(description=f"a list of at most {MOST_ADDRESSES} {_EACH_ONCE} or in `to`")] = ()
     time_zone: Annotated[TimeZone | None, A_TIME_ZONE] = None
@@ -342,6 +346,19 @@ class Subscription(NamedTuple):
     def leaves_out(self, address: str) -> bool:
         """Whether its reports do not go to an address, although a list or the user's document has it."""
         return address_hash(address) in self.objecting
+
+    @property
+    def is_emailed(self) -> bool:
+        """Whether its reports go to addresses."""
+        return self.deliver.destination is DestinationName.EMAIL
+
+    def problem_of(self, user: User) -> str:
+        """What is wrong with a user's document, as far as its reports need it; empty where nothing is.
+
+        Args:
+            user: whose it is.
+        """
+        return user.problem if self.is_emailed else user.problem_without_address
 
     def schedule(self, user: User | None) -> Schedule:
         """When its reports are due.

@@ -77,6 +77,11 @@ class User:
         enrolled_at = plausible(document.get("enrolled_at"))
         return cls(id=user_id, enrolled_at=enrolled_at, fields=document, problem=problem, version=version, **read)
 
+    @property
+    def problem_without_address(self) -> str:
+        """What is wrong with the document but for its address, which only emails need."""
+        return "; ".join(each for each in self.problem.split("; ") if not each.startswith("email: "))
+
 
 _FIELDS = DocumentFields(User)
 

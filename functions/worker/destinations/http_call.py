@@ -1,4 +1,4 @@
-"""One HTTP request that tells "not sent" from "sent, and then?": what a mail provider's outcomes rest on.
+"""One HTTP request that tells "not sent" from "sent, and then?": what a destination's outcomes rest on.
 
 The usual clients wrap a refused connection and a reset one in the same exception, send a request again by themselves,
 follow redirects by turning a POST into a GET, and have a time limit for each read but none for the whole.
@@ -10,9 +10,10 @@ request is written to it, which makes the outcome unknown.
 import contextlib
 import functools
 import http.client
+import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from email.message import Message
 from email.utils import parsedate_to_datetime
@@ -51,7 +52,15 @@ class HttpAnswer(NamedTuple):
     content: bytes
 
 
-def call(method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, seconds: float) -> HttpAnswer:
+def call(
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    seconds: float,
+    find: Callable[[str, int], str] | None = None,
+) -> HttpAnswer:
     """Make a request, once.
 
     Args:
@@ -61,6 +70,8 @@ def call(method: str, url: str, *, headers: Mapping[str, str], body: bytes | Non
             a proxy may show the request on the page that says what went wrong with it, and errors are kept and shown.
         body: what to send, if anything.
         seconds: after how long it must be over.
+        find: looks a host and a port up, and returns the IP address to connect to, which nothing looks up again. It may
+            raise; None: as usual.
 
     Raises:
         NotWritten: nothing was sent.
@@ -69,7 +80,7 @@ def call(method: str, url: str, *, headers: Mapping[str, str], body: bytes | Non
     if seconds <= 0:
         raise NotWritten("no time was left for it")
     over_at = time.monotonic() + seconds
-    connection = _open_connection(url, seconds)
+    connection = _open_connection(url, seconds, find)
     try:
         with contextlib.closing(connection), cut_off(connection.sock, over_at):
             return _ask(connection, method, url, headers, body)
@@ -135,7 +146,7 @@ def _ask(
     )
 
 
-def _open_connection(url: str, seconds: float) -> http.client.HTTPConnection:
+def _open_connection(url: str, seconds: float, find: Callable[[str, int], str] | None) -> http.client.HTTPConnection:
     parts = urlsplit(url)
     within = min(CONNECT_SECONDS, seconds / 2)
     started = time.monotonic()
@@ -145,7 +156,13 @@ def _open_connection(url: str, seconds: float) -> http.client.HTTPConnection:
     else:
         connection = http.client.HTTPConnection(parts.netloc, timeout=within)
     try:
-        connection.connect()
+        if find is None:
+            connection.connect()
+        else:
+            # http.client opens no connection where there is a socket. The certificate is still the host's.
+            pinned = socket.create_connection((find(connection.host, connection.port), connection.port), within)
+            is_tls = parts.scheme == "https"
+            connection.sock = _trusted().wrap_socket(pinned, server_hostname=connection.host) if is_tls else pinned
     except (OSError, http.client.HTTPException, ValueError) as error:
         connection.close()
         raise NotWritten(describe(error)) from error

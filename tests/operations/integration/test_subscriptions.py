@@ -182,6 +182,7 @@ def test_every_field_can_be_given(project: Project, verb: str) -> None:
         "calendar": "berlin",
         "send_between": "08:00-18:00",
         "covers": "since-last",
+        "deliver": {"destination": "chat", "secret": "acme"},
         **{name: [f"{name}@customer.example", f"{name}-2@customer.example"] for name in ADDRESS_LISTS},
         "time_zone": "Asia/Tokyo",
         "locale": "ja",

@@ -54,6 +54,10 @@ class Closing(NamedTuple):
     address: str
 
 
+NO_CLOSING = Closing(recipients="", unsubscribe="", unsubscribe_url="", unsubscribe_url_html="", address="")
+"""How a report ends that goes to no mailbox."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class MailCompliance:
     """The headers and the footer of every mail.

@@ -1,4 +1,4 @@
-"""Mail: what is sent, from whom, through whom, and how that can end. Pure; a provider has a folder of its own here."""
+"""Mail: what is sent, from whom, and through whom. Pure; a provider has a folder of its own here."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import NamedTuple, Protocol
 
 from functions.shared.records.recipients import RecipientRole
-from functions.shared.records.stored_request import KeptRequest
 from functions.shared.settings import MailSettings
+from functions.worker.destinations.built_report import BuiltReport
 from functions.worker.destinations.email.unsubscribe_link import IN_HTML, IN_TEXT, substitutions
-from report_kit.report import Attachment, InlineImage
+from functions.worker.destinations.outcome import Outcome
 
 
 class MailRecipient(NamedTuple):
@@ -31,30 +31,19 @@ class MailRecipient(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mail:
-    """One report, the same for all of its recipients but for the unsubscribe link.
+class Mail(BuiltReport):
+    """One report, the same for all of its recipients but for the unsubscribe link: its texts have a tag in place of
+    that (unsubscribe_link.py). The provider checks a sandbox mail and does not deliver it.
 
     Attributes:
         recipients: one or more, no address twice.
-        subject: one line.
-        text: the plain part, with a tag in place of the recipient's link (unsubscribe_link.py).
-        html: the HTML part, likewise.
-        images: what the HTML part shows.
-        attachments: the files that come with it.
         categories: what the provider groups its statistics by.
         arguments: the provider keeps them with the message and returns them with whatever it reports about it.
-        sandbox: the provider checks it and does not deliver it.
     """
 
     recipients: Sequence[MailRecipient]
-    subject: str
-    text: str
-    html: str
-    images: Sequence[InlineImage] = ()
-    attachments: Sequence[Attachment] = ()
     categories: Sequence[str] = ()
     arguments: Mapping[str, str]
-    sandbox: bool = False
 
     def with_link(self, link: str) -> "Mail":
         """The mail with an unsubscribe link in place of the tags, as a recipient sees it.
@@ -103,96 +92,15 @@ class Sender(NamedTuple):
         )
 
 
-class Accepted(NamedTuple):
-    """The provider has accepted the mail. `message_id` is its id there, empty where the provider gave none."""
-
-    message_id: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Unsubscribed:
-    """All recipients have unsubscribed at the provider. Nothing was sent."""
-
-
-class Refused(NamedTuple):
-    """The provider refuses this mail, and would refuse it again."""
-
-    error: str
-
-
-class NotAllowed(NamedTuple):
-    """The provider refuses every mail from us until a person acts: the key is wrong or lacks a permission, the sender
-    is not verified, or the account may send no more."""
-
-    error: str
-
-
-class Throttled(NamedTuple):
-    """Too much mail at once. `retry_after_seconds` is how long the provider asks us to wait; None where it does not."""
-
-    error: str
-    retry_after_seconds: int | None = None
-
-
-class Unavailable(NamedTuple):
-    """The provider did not accept the mail this time: it said so, or could not be reached."""
-
-    error: str
-
-
-class Unclear(NamedTuple):
-    """The worker sent the request and got no answer, or an ambiguous one: the mail may go out, or not.
-
-    Attributes:
-        error: what happened.
-        is_lasting: whether the provider accepted the mail for some of its recipients, and refuses it for another, as it
-            would again.
-    """
-
-    error: str
-    is_lasting: bool = False
-
-
-NotAccepted = Refused | NotAllowed | Throttled | Unavailable | Unclear
-"""What can come of a message that the provider does not accept."""
-
-MailOutcome = Accepted | Unsubscribed | NotAccepted
-
-
 class MailProvider(Protocol):
     """A service that delivers mail. Another provider is another class with this method, chosen in provider.py."""
 
-    def send(self, mail: Mail, *, seconds: float) -> MailOutcome:
+    def send(self, mail: Mail, /, *, seconds: float) -> Outcome:
         """Hand over a mail.
 
         Args:
             mail: what to send.
             seconds: after how long it must be over, whatever the outcome.
-        """
-
-
-class RepeatableSending(Protocol):
-    """A provider with idempotency keys: it takes a request once, however often it gets it with the same key."""
-
-    keys_hold: timedelta
-    """How long the provider knows a key, counted from the first request that has it."""
-
-    def requests(self, mail: Mail) -> Sequence[KeptRequest]:
-        """The requests that hand over a mail, one for each recipient. Pure.
-
-        Args:
-            mail: what to send.
-        """
-
-    def send_requests(self, requests: Mapping[str, KeptRequest], *, seconds: float) -> MailOutcome:
-        """Make requests, perhaps again.
-
-        Args:
-            requests: of one mail, each by its idempotency key of 210 characters at most.
-            seconds: after how long it must be over, whatever the outcome.
-
-        Returns:
-            Accepted when the provider has taken all of them, now or before. Unclear when it may have taken some.
         """
 
 

@@ -14,11 +14,12 @@ from functions.shared.settings import (
 )
 from functions.worker.destinations.email import unsubscribe_link
 from functions.worker.destinations.email.delivery_lookup import DeliveryLookup
-from functions.worker.destinations.email.model import Mail, MailProvider, ProviderAbilities, RepeatableSending, Sender
+from functions.worker.destinations.email.model import Mail, MailProvider, ProviderAbilities, Sender
 from functions.worker.destinations.email.resend.settings import ResendSettings
 from functions.worker.destinations.email.sendgrid import tags
 from functions.worker.destinations.email.sendgrid.settings import SendGridSettings
 from functions.worker.destinations.email.smtp.settings import SmtpSettings
+from functions.worker.destinations.repeatable_sending import RepeatableSending
 
 MailSettingsType = TypeVar("MailSettingsType", bound=MailSettings)
 

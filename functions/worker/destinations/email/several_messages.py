@@ -1,6 +1,6 @@
 """A report to several recipients where the provider takes one message after the other. Pure."""
 
-from functions.worker.destinations.email.model import NotAccepted, Refused, Unclear
+from functions.worker.destinations.outcome import NotAccepted, Refused, Unclear
 
 
 def outcome_in_part(outcome: NotAccepted, *, accepted: int, of: int) -> NotAccepted:

@@ -32,6 +32,7 @@ from functions.worker.outcome_inquiry import OutcomeInquiry
 from functions.worker.provider_outage import ProviderOutage
 from functions.worker.repeating import Repeating
 from functions.worker.report_builder import ReportBuilder
+from functions.worker.routes import Route, Routes
 from functions.worker.send_report import SendReport
 from functions.worker.sending import Sending
 from functions.worker.time_limit import TimeLimit
@@ -298,14 +299,18 @@ def in_this_process(cloud: Cloud, letters: Letters, **given: Any) -> SendReport:
             dead_letters=letters,
             now=now,
         ),
-        sending=Sending(
-            parts["provider"],
-            Repeating(None, provider="sendgrid", now=now),
-            outage=ProviderOutage(now, wait=timedelta(0)),
-            key_alert=KeyAlert(lambda _alert: None, now=now),
+        routes=Routes(
+            Route(
+                Sending(
+                    parts["provider"],
+                    Repeating(None, provider="sendgrid", now=now),
+                    outage=ProviderOutage(now, wait=timedelta(0)),
+                    key_alert=KeyAlert(lambda _alert: None, now=now),
+                ),
+                OutcomeInquiry(parts["mail_record"], parts["lookup"], parts["on_unknown_outcome"]),
+            )
         ),
         builder=parts["builder"],
-        inquiry=OutcomeInquiry(parts["mail_record"], parts["lookup"], parts["on_unknown_outcome"]),
         now=now,
     )
 

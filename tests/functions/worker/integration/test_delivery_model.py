@@ -67,23 +67,25 @@ from functions.worker.destinations.email.delivery_lookup import (
     MailNotFound,
     WantedMail,
 )
-from functions.worker.destinations.email.model import (
+from functions.worker.destinations.email.model import Mail
+from functions.worker.destinations.outcome import (
     Accepted,
-    Mail,
-    MailOutcome,
     NotAllowed,
+    Outcome,
     Refused,
     Throttled,
     Unavailable,
     Unclear,
     Unsubscribed,
 )
+from functions.worker.destinations.repeatable_sending import RepeatableSending
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
 from functions.worker.outcome_inquiry import OutcomeInquiry
 from functions.worker.provider_outage import ProviderOutage
 from functions.worker.repeating import Repeating
 from functions.worker.report_builder import ReportBuilder
+from functions.worker.routes import Route, Routes
 from functions.worker.send_report import SendReport
 from functions.worker.task_answer import TaskAnswer
 from functions.worker.time_budget import LEASE
@@ -153,7 +155,7 @@ class Order(Enum):
     UNSUBSCRIBED = auto()
 
 
-OUTCOMES: Mapping[Order, MailOutcome] = {
+OUTCOMES: Mapping[Order, Outcome] = {
     Order.GO_ON: Accepted(message_id="m"),
     Order.FAIL: Unavailable(error="e"),
     Order.LOSE_ANSWER: Unclear(error="e"),
@@ -689,22 +691,23 @@ class Life(RuleBasedStateMachine):
         machine = self
 
         class Provider:
-            def send(self, mail: Mail, *, seconds: float) -> MailOutcome:
+            def send(self, mail: Mail, *, seconds: float) -> Outcome:
                 if mail.sandbox:
                     return OUTCOMES[call.stop(Place.TRY_OUT)]
                 order = call.stop(Place.SEND)
                 machine.accepted += order in {Order.GO_ON, Order.LOSE_ANSWER}
                 return OUTCOMES[order]
 
-        class Sending:
+        class Sending(RepeatableSending):
             keys_hold = timedelta(hours=24)
+            same_bytes = True
 
             def requests(self, mail: Mail) -> Sequence[KeptRequest]:
                 # Each time the report is built it is another one.
                 machine.built += 1
                 return [KeptRequest(address=each.address, content=b"%d" % machine.built) for each in mail.recipients]
 
-            def send_requests(self, requests: Mapping[str, KeptRequest], *, seconds: float) -> MailOutcome:
+            def send_requests(self, requests: Mapping[str, KeptRequest], *, seconds: float) -> Outcome:
                 [(key, request)] = requests.items()
                 order = call.stop(Place.SEND)
                 if order in {Order.GO_ON, Order.LOSE_ANSWER}:
@@ -750,11 +753,16 @@ class Life(RuleBasedStateMachine):
                 dead_letters=Topic(publish),
                 now=self.tick,
             ),
-            sending=sending.Sending(
-                Provider(),
-                Repeating(Sending() if self.has_keys else None, provider="p", now=self.tick),
-                outage=self.outage,
-                key_alert=KeyAlert(lambda _alert: None, now=self.tick),
+            routes=Routes(
+                Route(
+                    sending.Sending(
+                        Provider(),
+                        Repeating(Sending() if self.has_keys else None, provider="p", now=self.tick),
+                        outage=self.outage,
+                        key_alert=KeyAlert(lambda _alert: None, now=self.tick),
+                    ),
+                    OutcomeInquiry(self.mail_record, Lookup() if self.can_ask else None, self.on_unknown_outcome),
+                )
             ),
             builder=ReportBuilder(
                 user_data=user_data,
@@ -763,7 +771,6 @@ class Life(RuleBasedStateMachine):
                 # A call waits for its turn.
                 build_seconds=3600,
             ),
-            inquiry=OutcomeInquiry(self.mail_record, Lookup() if self.can_ask else None, self.on_unknown_outcome),
             now=self.tick,
         )
 

@@ -10,7 +10,8 @@ import grpc
 import pytest
 
 from functions.shared.records.ids import run_id, task_id
-from functions.worker.destinations.email.model import Mail, MailOutcome
+from functions.worker.destinations.email.model import Mail
+from functions.worker.destinations.outcome import Outcome
 from local_cloud.rpc import Middleware, RpcError
 from local_pipeline.inbox.faults import Answer, Call, CutConnection, Fault
 from report_kit.kinds import kinds
@@ -566,7 +567,7 @@ class Failing:
     def __init__(self, *, times: int = 100) -> None:
         self.left = times
 
-    def send(self, _mail: Mail, *, seconds: float) -> MailOutcome:
+    def send(self, _mail: Mail, *, seconds: float) -> Outcome:
         raise ZeroDivisionError(seconds)
 
     def __call__(self) -> datetime:

@@ -52,7 +52,7 @@ def test_an_outage_over_many_tasks_is_a_handful_of_dead_letters_and_no_mail_twic
         assert len(waiting) + len(unknown) == TASKS
         kept_back = cloud.delivery_of(waiting[0])
         assert (kept_back["state"], kept_back["attempts"]) == ("pending", 0)
-        assert kept_back["last_error"].startswith("the mail provider is failing, and nothing was sent: SendGrid")
+        assert kept_back["last_error"].startswith("the destination is failing, and nothing was sent: SendGrid")
 
         cloud.inbox.fault = None
         left = waiting
@@ -79,5 +79,5 @@ def test_the_last_attempt_of_a_mail_that_is_held_back_is_a_dead_letter_that_says
     assert cloud.deliver(user, worker=worker, retry_count=MAX_ATTEMPTS - 2).status_code == 503
     assert cloud.deliver(user, worker=worker, retry_count=MAX_ATTEMPTS - 1).json()["reason"] == "retries-exhausted"
     [(letter, _)] = cloud.letters()
-    assert letter["error"].startswith("the mail provider is failing, and nothing was sent: SendGrid answered 502")
+    assert letter["error"].startswith("the destination is failing, and nothing was sent: SendGrid answered 502")
     assert cloud.subscription_of(user)["next_report_at"] > DUE

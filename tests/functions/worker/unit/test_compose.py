@@ -28,7 +28,7 @@ MJML = """<mjml>
 def compose(monkeypatch: pytest.MonkeyPatch, returned: Any, locale: str = "en") -> Mail | Skip:
     """The mail of a kind that returns this."""
     monkeypatch.setattr(composing, "find", lambda _kind, _variant: lambda _request: returned)
-    return composing.compose(
+    made = composing.compose(
         "orders",
         user(locale=locale),
         subscription(),
@@ -38,6 +38,8 @@ def compose(monkeypatch: pytest.MonkeyPatch, returned: Any, locale: str = "en") 
         run_id="r1",
         compliance=COMPLIANCE,
     )
+    assert isinstance(made, Mail | Skip)
+    return made
 
 
 def test_a_kind_may_have_nothing_to_report(monkeypatch: pytest.MonkeyPatch) -> None:

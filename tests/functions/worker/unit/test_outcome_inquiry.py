@@ -20,7 +20,7 @@ from functions.worker.destinations.email.delivery_lookup import (
     MailNotFound,
     WantedMail,
 )
-from functions.worker.destinations.email.model import Accepted, MailOutcome, Unavailable, Unclear
+from functions.worker.destinations.outcome import Accepted, Outcome, Unavailable, Unclear
 from functions.worker.outcome_inquiry import (
     RECORDED_WITHIN,
     OutcomeInquiry,
@@ -150,7 +150,7 @@ def test_a_provider_that_is_not_to_be_asked() -> None:
     ],
 )
 def test_the_last_attempt_asks_only_where_its_own_outcome_is_unclear(
-    outcome: MailOutcome, answer: LookupAnswer, cleared_up: MailOutcome
+    outcome: Outcome, answer: LookupAnswer, cleared_up: Outcome
 ) -> None:
     assert asking(None, Records(answer)).clear_up(outcome, WANTED) == cleared_up
 

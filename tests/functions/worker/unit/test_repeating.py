@@ -12,7 +12,9 @@ from functions.shared.records.ids import delivery_id
 from functions.shared.records.report_task import ReportTask
 from functions.shared.records.stored_request import KeptRequest
 from functions.worker.attempt import Attempt
-from functions.worker.destinations.email.model import Accepted, Mail, MailOutcome, MailRecipient
+from functions.worker.destinations.email.model import Mail, MailRecipient
+from functions.worker.destinations.outcome import Accepted, Outcome
+from functions.worker.destinations.repeatable_sending import RepeatableSending
 from functions.worker.repeating import MadeRequests, Repeating
 from functions.worker.task_delivery import TaskDelivery
 
@@ -27,15 +29,16 @@ MAIL = Mail(
 )
 
 
-class Sending:
+class Sending(RepeatableSending):
     """A provider with keys, whose requests are the mail's text."""
 
     keys_hold = timedelta(hours=24)
+    same_bytes = True
 
     def requests(self, mail: Mail) -> Sequence[KeptRequest]:
         return [KeptRequest(address=each.address, content=mail.text.encode()) for each in mail.recipients]
 
-    def send_requests(self, requests: Mapping[str, KeptRequest], *, seconds: float) -> MailOutcome:
+    def send_requests(self, requests: Mapping[str, KeptRequest], *, seconds: float) -> Outcome:
         return Accepted(message_id=f"{len(requests)}")
 
 

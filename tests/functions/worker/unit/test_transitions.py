@@ -7,10 +7,10 @@ import pytest
 
 from functions.shared.records.dead_letter import DeadLetterReason
 from functions.shared.records.delivery import Delivery, DeliveryState, SkipReason
-from functions.worker.destinations.email.model import (
+from functions.worker.destinations.outcome import (
     Accepted,
-    MailOutcome,
     NotAllowed,
+    Outcome,
     Refused,
     Throttled,
     Unavailable,
@@ -93,7 +93,7 @@ EXHAUSTED = GiveUp(reason=DeadLetterReason.RETRIES_EXHAUSTED, error="e")
     ],
 )
 def test_the_outcome_of_sending_decides_what_becomes_of_it(
-    outcome: MailOutcome, last_attempt: bool, expected: Transition
+    outcome: Outcome, last_attempt: bool, expected: Transition
 ) -> None:
     assert transition_after(outcome, last_attempt=last_attempt) == expected
 
@@ -128,7 +128,7 @@ def test_an_unclear_outcome_is_kept_for_a_repeat_also_after_the_last_attempt(*, 
     ],
 )
 def test_what_comes_of_a_repeat_says_nothing_of_the_request_before_but_that_it_is_accepted(
-    outcome: MailOutcome, expected: Transition
+    outcome: Outcome, expected: Transition
 ) -> None:
     assert transition_after_repeat(outcome) == expected
 

@@ -26,6 +26,7 @@ GOOD: dict[str, Any] = {
     "deliveries": DELIVERIES,
     "paused": {PAUSED: "user"},
     "dead_letters": [DeadLetter(id="d2", reason="permanent-error", error="refused", alerted=True)],
+    "received": [],
     "mailed": MAILED,
     "became": {"delivered": 1},
 }

@@ -14,7 +14,7 @@ from typing import Any
 from functions.shared.records.stored_fields import stored_text
 from functions.shared.sanitize import sanitize
 from functions.worker.destinations import http_call
-from functions.worker.destinations.email.model import (
+from functions.worker.destinations.outcome import (
     Accepted,
     NotAccepted,
     NotAllowed,

@@ -3,26 +3,18 @@
 https://resend.com/docs/dashboard/emails/idempotency-keys
 """
 
-import secrets
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from functions.shared.records.stored_request import KeptRequest
-from functions.worker.destinations.email.model import (
-    Accepted,
-    Mail,
-    MailOutcome,
-    NotAccepted,
-    Sender,
-    Throttled,
-    Unavailable,
-    Unclear,
-)
+from functions.worker.destinations.email.model import Mail, Sender
 from functions.worker.destinations.email.resend.answers import classify
 from functions.worker.destinations.email.resend.request import to_requests
 from functions.worker.destinations.email.several_messages import outcome_in_part
 from functions.worker.destinations.http_call import NoAnswer, NotWritten, call
+from functions.worker.destinations.outcome import Accepted, NotAccepted, Outcome, Throttled, Unavailable, Unclear
+from functions.worker.destinations.repeatable_sending import RepeatableSending
 
 KEYS_HOLD = timedelta(hours=24)
 """How long Resend knows an idempotency key."""
@@ -31,7 +23,7 @@ _USER_AGENT = "report-pipeline"
 """Resend refuses requests without one. https://resend.com/docs/api-reference/introduction"""
 
 
-class Resend:
+class Resend(RepeatableSending):
     """Sends through Resend's API, one request for each recipient. Safe for threads.
 
     Args:
@@ -41,6 +33,7 @@ class Resend:
     """
 
     keys_hold = KEYS_HOLD
+    same_bytes = True
 
     def __init__(self, *, api_key: str, host: str, sender: Sender) -> None:
         self._url = f"{host}/emails"
@@ -52,17 +45,11 @@ class Resend:
         }
         self._sender = sender
 
-    def send(self, mail: Mail, *, seconds: float) -> MailOutcome:
-        """Hand over a mail that is not handed over again, with a key of its own."""
-        key = secrets.token_hex(16)
-        requests = {f"{key}/{number}": each for number, each in enumerate(self.requests(mail), start=1)}
-        return self.send_requests(requests, seconds=seconds)
-
     def requests(self, mail: Mail) -> Sequence[KeptRequest]:
         """The requests that hand over a mail, one for each recipient."""
         return to_requests(mail, self._sender)
 
-    def send_requests(self, requests: Mapping[str, KeptRequest], *, seconds: float) -> MailOutcome:
+    def send_requests(self, requests: Mapping[str, KeptRequest], *, seconds: float) -> Outcome:
         """Make the requests of a mail in turn, until Resend does not accept one."""
         over_at = time.monotonic() + seconds
         ids: list[str] = []

@@ -19,20 +19,19 @@ import structlog
 
 from functions.shared.sanitize import sanitize
 from functions.worker.destinations import http_call
-from functions.worker.destinations.email.model import (
+from functions.worker.destinations.email.model import Mail, Sender
+from functions.worker.destinations.email.sendgrid.request import to_request
+from functions.worker.destinations.http_call import HttpAnswer, NoAnswer, NotWritten
+from functions.worker.destinations.outcome import (
     Accepted,
-    Mail,
-    MailOutcome,
     NotAllowed,
+    Outcome,
     Refused,
-    Sender,
     Throttled,
     Unavailable,
     Unclear,
     Unsubscribed,
 )
-from functions.worker.destinations.email.sendgrid.request import to_request
-from functions.worker.destinations.http_call import HttpAnswer, NoAnswer, NotWritten
 
 _logger = structlog.get_logger()
 
@@ -66,7 +65,7 @@ class SendGrid:
         self._sender = sender
         self._check_unsubscribed = check_unsubscribed
 
-    def send(self, mail: Mail, *, seconds: float) -> MailOutcome:
+    def send(self, mail: Mail, *, seconds: float) -> Outcome:
         """Hand over a mail and classify the answer."""
         started = time.monotonic()
         if self._check_unsubscribed:
@@ -128,7 +127,7 @@ class SendGrid:
         )
 
 
-def classify(status: int, headers: Message, body: bytes, *, now: datetime) -> MailOutcome:
+def classify(status: int, headers: Message, body: bytes, *, now: datetime) -> Outcome:
     """Say what SendGrid's answer means for the mail.
 
     A 5xx does not say that the mail was not taken. A 502 or 504 comes from the gateway in front of mail send, which had

@@ -6,7 +6,7 @@ https://www.rfc-editor.org/rfc/rfc5321#section-4.2
 from dataclasses import dataclass
 from enum import StrEnum
 
-from functions.worker.destinations.email.model import NotAccepted, NotAllowed, Refused, Throttled, Unavailable, Unclear
+from functions.worker.destinations.outcome import NotAccepted, NotAllowed, Refused, Throttled, Unavailable, Unclear
 
 
 class Step(StrEnum):

@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from functions.worker.destinations.email.model import Accepted, Mail, MailOutcome, NotAccepted, Refused, Sender
+from functions.worker.destinations.email.model import Mail, Sender
 from functions.worker.destinations.email.several_messages import outcome_in_part
 from functions.worker.destinations.email.smtp.connections import Connections
 from functions.worker.destinations.email.smtp.message import Message, UnsendableMail, to_messages
 from functions.worker.destinations.email.smtp.server import MailServer
 from functions.worker.destinations.email.smtp.session import Session, SessionEnded
+from functions.worker.destinations.outcome import Accepted, NotAccepted, Outcome, Refused
 
 
 class Smtp:
@@ -29,7 +30,7 @@ class Smtp:
         self._connections = Connections(server)
         self._sender = sender
 
-    def send(self, mail: Mail, *, seconds: float) -> MailOutcome:
+    def send(self, mail: Mail, *, seconds: float) -> Outcome:
         """Hand over a mail: each recipient's message in a transaction of its own, until the server does not take one.
 
         Several recipients are asked about first. So most of what the server refuses it refuses before anybody has the

@@ -6,9 +6,9 @@ import threading
 import time
 from collections.abc import Iterator
 
-from functions.worker.destinations.email.model import Unavailable
 from functions.worker.destinations.email.smtp.server import MailServer
 from functions.worker.destinations.email.smtp.session import CONNECT_SECONDS, Session, SessionEnded
+from functions.worker.destinations.outcome import Unavailable
 
 MOST_IDLE = 10
 """How many are kept for later: as many mails as an instance sends at once (WORKER_CONCURRENCY)."""

@@ -3,32 +3,13 @@
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
 from typing import Any
 
 from functions.shared.settings import MailProviderName, MailSettings
-from functions.worker.destinations.email.model import Mail, MailOutcome, Sender, Unavailable, Unclear
+from functions.worker.destinations.email.model import Mail, Sender
 from functions.worker.destinations.email.provider import ChosenProvider, ProviderParts, parts_of
-
-Behaviour = Callable[[socket.socket], None]
-"""What a server does with a connection."""
-
-
-class Said(Enum):
-    """What a provider may say about a message that it was sent as a whole."""
-
-    ACCEPTED = auto()
-    """It takes the message, whose id is `m1` there if it tells ids."""
-    REFUSED = auto()
-    """It would refuse the message again. It repeats the address `ada@example.com`."""
-    KEY_REFUSED = auto()
-    """The key is wrong. It repeats the key."""
-    THROTTLED = auto()
-    """Too much at once. It asks for a wait, if it can."""
-    NOT_NOW = auto()
-    """It certainly does not take the message this time."""
-    FAILED = auto()
-    """It fails after it may have taken the message."""
+from functions.worker.destinations.outcome import Outcome, Unavailable, Unclear
+from tests.functions.worker.destinations.http_server import Behaviour, Said
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +105,7 @@ class ProviderCase:
 
     def send(
         self, mail: Mail, port: int, *, seconds: float = 10, host: str = "127.0.0.1", tls: bool = False
-    ) -> MailOutcome:
+    ) -> Outcome:
         """Hand a mail to a server of ours.
 
         Args:

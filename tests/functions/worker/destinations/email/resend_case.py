@@ -9,11 +9,12 @@ from typing import Any
 
 from functions.shared.mail.argument_tags import argument_in
 from functions.shared.settings import MailProviderName
-from functions.worker.destinations.email.model import Mail, Sender, Unclear
+from functions.worker.destinations.email.model import Mail, Sender
 from functions.worker.destinations.email.resend.request import to_requests
+from functions.worker.destinations.outcome import Unclear
 from local_pipeline.inbox.resend import find_refusal
-from tests.functions.worker.destinations.email.http_server import answer, begin, saying, take_body
-from tests.functions.worker.destinations.email.provider_case import ProviderCase, Said, SentFile, SentMessage
+from tests.functions.worker.destinations.email.provider_case import ProviderCase, SentFile, SentMessage
+from tests.functions.worker.destinations.http_server import Said, answer, begin, saying, take_body
 
 KEY = "re_secret_key"
 

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from functools import partial
 
 from functions.shared.settings import MailProviderName
-from functions.worker.destinations.email.model import Mail, Sender, Unclear
+from functions.worker.destinations.email.model import Mail, Sender
 from functions.worker.destinations.email.sendgrid.request import to_request
+from functions.worker.destinations.outcome import Unclear
 from local_pipeline.inbox.mail import split
 from local_pipeline.inbox.sendgrid import find_problems
-from tests.functions.worker.destinations.email.http_server import answer, begin, saying, take_body
-from tests.functions.worker.destinations.email.provider_case import ProviderCase, Said, SentFile, SentMessage
+from tests.functions.worker.destinations.email.provider_case import ProviderCase, SentFile, SentMessage
+from tests.functions.worker.destinations.http_server import Said, answer, begin, saying, take_body
 
 KEY = "SG.secret-key"
 

@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 
 from functions.shared.settings import MailProviderName
-from functions.worker.destinations.email.model import Mail, Sender, Unavailable
+from functions.worker.destinations.email.model import Mail, Sender
 from functions.worker.destinations.email.smtp.message import to_messages
+from functions.worker.destinations.outcome import Unavailable
 from local_pipeline.inbox.mime import InvalidMessage, to_request
-from tests.functions.worker.destinations.email.provider_case import Behaviour, ProviderCase, Said, SentFile, SentMessage
+from tests.functions.worker.destinations.email.provider_case import ProviderCase, SentFile, SentMessage
 from tests.functions.worker.destinations.email.sample_mail import SENDER, mail
+from tests.functions.worker.destinations.http_server import Behaviour, Said
 
 PASSWORD = "mail-server-secret"
 AT = datetime(2026, 11, 24, 13, tzinfo=UTC)

@@ -7,19 +7,19 @@ from typing import Any, Protocol
 
 import pytest
 
-from functions.worker.destinations.email.model import (
+from functions.worker.destinations.email.resend.answers import classify as resend
+from functions.worker.destinations.email.sendgrid.api import classify as sendgrid
+from functions.worker.destinations.outcome import (
     Accepted,
-    MailOutcome,
     NotAllowed,
+    Outcome,
     Refused,
     Throttled,
     Unavailable,
     Unclear,
 )
-from functions.worker.destinations.email.resend.answers import classify as resend
-from functions.worker.destinations.email.sendgrid.api import classify as sendgrid
-from tests.functions.worker.destinations.email.http_server import content
 from tests.functions.worker.destinations.email.resend_case import error
+from tests.functions.worker.destinations.http_server import content
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
 
@@ -27,11 +27,11 @@ NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
 class Classify(Protocol):
     """What says what an answer means."""
 
-    def __call__(self, status: int, headers: Message, body: bytes, *, now: datetime) -> MailOutcome:
+    def __call__(self, status: int, headers: Message, body: bytes, *, now: datetime) -> Outcome:
         """As functions.worker.destinations.email.sendgrid.api.classify."""
 
 
-def answer(classify: Classify, status: int, body: Any = "", headers: Mapping[str, str] | None = None) -> MailOutcome:
+def answer(classify: Classify, status: int, body: Any = "", headers: Mapping[str, str] | None = None) -> Outcome:
     """What an answer means, whose body is text or what JSON is made of."""
     message = Message()
     for name, value in (headers or {}).items():
@@ -113,12 +113,12 @@ RESENDS: Sequence[tuple[int, Any, type]] = [
 
 
 @pytest.mark.parametrize(("status", "body", "outcome"), SENDGRIDS)
-def test_what_sendgrid_means(status: int, body: Any, outcome: type[MailOutcome]) -> None:
+def test_what_sendgrid_means(status: int, body: Any, outcome: type[Outcome]) -> None:
     assert isinstance(answer(sendgrid, status, body), outcome)
 
 
 @pytest.mark.parametrize(("status", "body", "outcome"), RESENDS)
-def test_what_resend_means(status: int, body: Any, outcome: type[MailOutcome]) -> None:
+def test_what_resend_means(status: int, body: Any, outcome: type[Outcome]) -> None:
     assert isinstance(answer(resend, status, body), outcome)
 
 

@@ -7,12 +7,12 @@ import pytest
 
 from functions.worker.destinations import cut_off
 from functions.worker.destinations.http_call import HttpAnswer, NotWritten, call
-from tests.functions.worker.destinations.email.conftest import Serve
-from tests.functions.worker.destinations.email.http_server import answer, read_request
+from tests.functions.worker.destinations.conftest import Serve
 from tests.functions.worker.destinations.email.provider_case import ProviderCase
 from tests.functions.worker.destinations.email.resend_case import KEY, RESEND
 from tests.functions.worker.destinations.email.sample_mail import mail
 from tests.functions.worker.destinations.email.sendgrid_case import SENDGRID
+from tests.functions.worker.destinations.http_server import answer, read_request
 
 HEADERS = {"Authorization": "Bearer the-key"}
 

@@ -7,20 +7,21 @@ from dataclasses import replace
 
 import pytest
 
-from functions.worker.destinations.email.model import (
+from functions.worker.destinations.outcome import (
     Accepted,
-    MailOutcome,
     NotAllowed,
+    Outcome,
     Refused,
     Throttled,
     Unavailable,
     Unclear,
 )
 from report_kit.report import InlineImage
+from tests.functions.worker.destinations.conftest import Serve
 from tests.functions.worker.destinations.email.cases import by_recipient, each_provider
-from tests.functions.worker.destinations.email.conftest import Serve
-from tests.functions.worker.destinations.email.provider_case import ProviderCase, Said
+from tests.functions.worker.destinations.email.provider_case import ProviderCase
 from tests.functions.worker.destinations.email.sample_mail import SENDER, SEVERAL, mail
+from tests.functions.worker.destinations.http_server import Said
 
 MAIL = mail(images=[InlineImage(content_id="chart", content=b"\x89PNG" * 1000)])
 TO_SEVERAL = replace(MAIL, recipients=SEVERAL)
@@ -198,7 +199,7 @@ def test_a_mail_that_is_accepted_in_part_is_unclear(case: ProviderCase, serve: S
     ],
 )
 def test_nothing_goes_out_after_a_first_message_that_is_not_accepted(
-    case: ProviderCase, serve: Serve, first: Said, outcome: type[MailOutcome]
+    case: ProviderCase, serve: Serve, first: Said, outcome: type[Outcome]
 ) -> None:
     said = [first, Said.ACCEPTED, Said.ACCEPTED, Said.ACCEPTED]
     assert isinstance(case.send(TO_SEVERAL, serve(case.saying(said))), outcome)

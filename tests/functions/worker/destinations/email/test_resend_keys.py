@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from functions.shared.records.stored_request import KEY_MARGIN, KeptRequest, request_key
-from functions.worker.destinations.email.model import Accepted, MailOutcome, RepeatableSending, Throttled, Unclear
-from tests.functions.worker.destinations.email.conftest import Serve
-from tests.functions.worker.destinations.email.http_server import answer, read_request
+from functions.worker.destinations.outcome import Accepted, Outcome, Throttled, Unclear
+from functions.worker.destinations.repeatable_sending import RepeatableSending
+from tests.functions.worker.destinations.conftest import Serve
 from tests.functions.worker.destinations.email.resend_case import RESEND, error
 from tests.functions.worker.destinations.email.sample_mail import SENDER, SEVERAL, mail
+from tests.functions.worker.destinations.http_server import answer, read_request
 
 TOO_MANY = error(429, "rate_limit_exceeded", "Too many requests")
 
@@ -42,7 +43,7 @@ def sending(port: int) -> RepeatableSending:
     return found
 
 
-def send(port: int, requests: Sequence[KeptRequest], seconds: float = 10) -> MailOutcome:
+def send(port: int, requests: Sequence[KeptRequest], seconds: float = 10) -> Outcome:
     """Make requests, with keys of their own."""
     keys = {f"key/{number}": each for number, each in enumerate(requests, start=1)}
     return sending(port).send_requests(keys, seconds=seconds)

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import unquote
 
-from functions.worker.destinations.email.model import Accepted, Mail, MailOutcome, MailRecipient, Unsubscribed
+from functions.worker.destinations.email.model import Mail, MailRecipient
+from functions.worker.destinations.outcome import Accepted, Outcome, Unsubscribed
 from functions.worker.time_budget import TRIAL_SECONDS
-from tests.functions.worker.destinations.email.conftest import Serve
-from tests.functions.worker.destinations.email.http_server import answer, read_request
-from tests.functions.worker.destinations.email.provider_case import Behaviour
+from tests.functions.worker.destinations.conftest import Serve
 from tests.functions.worker.destinations.email.sample_mail import mail
 from tests.functions.worker.destinations.email.sendgrid_case import SENDGRID
+from tests.functions.worker.destinations.http_server import Behaviour, answer, read_request
 
 ACCEPTED = answer(202, headers={"X-Message-Id": "m1"})
 
@@ -22,7 +22,7 @@ def to(*addresses: str) -> Mail:
     return replace(mail(), recipients=[MailRecipient(address=each) for each in addresses])
 
 
-def send(what: Mail, port: int, seconds: float = 10) -> MailOutcome:
+def send(what: Mail, port: int, seconds: float = 10) -> Outcome:
     """Ask, and send."""
     chosen = SENDGRID.chosen(port, mail_unsubscribe_group=7, mail_check_unsubscribed=True)
     return chosen.mail_provider().send(what, seconds=seconds)

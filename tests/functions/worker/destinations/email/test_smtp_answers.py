@@ -2,8 +2,8 @@
 
 import pytest
 
-from functions.worker.destinations.email.model import NotAllowed, Refused, Throttled, Unavailable, Unclear
 from functions.worker.destinations.email.smtp.answers import Reply, Step, outcome_of, outcome_of_loss
+from functions.worker.destinations.outcome import NotAllowed, Refused, Throttled, Unavailable, Unclear
 
 EVERY_CODE = [*range(-1, 1000)]
 

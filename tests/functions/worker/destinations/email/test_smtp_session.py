@@ -13,21 +13,19 @@ from typing import Any
 import pytest
 
 from functions.worker.destinations import cut_off
-from functions.worker.destinations.email.model import (
+from functions.worker.destinations.email.model import Mail, MailRecipient, Sender
+from functions.worker.destinations.email.smtp import connections
+from functions.worker.destinations.email.smtp.api import Smtp
+from functions.worker.destinations.email.smtp.server import MailServer
+from functions.worker.destinations.outcome import (
     Accepted,
-    Mail,
-    MailOutcome,
-    MailRecipient,
     NotAllowed,
+    Outcome,
     Refused,
-    Sender,
     Throttled,
     Unavailable,
     Unclear,
 )
-from functions.worker.destinations.email.smtp import connections
-from functions.worker.destinations.email.smtp.api import Smtp
-from functions.worker.destinations.email.smtp.server import MailServer
 from local_cloud.clock import Clock
 from local_pipeline.inbox.faults import Answer, Call, CutConnection, SmtpStep
 from local_pipeline.inbox.server import Inbox
@@ -67,7 +65,7 @@ class Post:
         given: dict[str, Any] = {"address": "reports@example.com", "name": "Reports", **sender}
         return Smtp(server=MailServer.from_url(self.server.url), sender=Sender(**given))
 
-    def send(self, mail: Mail = MAIL, *, seconds: float = 20) -> MailOutcome:
+    def send(self, mail: Mail = MAIL, *, seconds: float = 20) -> Outcome:
         return self.provider().send(mail, seconds=seconds)
 
     def fail_at(self, step: SmtpStep, fault: Callable[[Call, CarryOn], Awaitable[Answer]]) -> None:
@@ -192,7 +190,7 @@ def test_mails_at_once_take_a_connection_each(post: Post) -> None:
         return await carry_on()
 
     post.fail_at("end", together)
-    outcomes: list[MailOutcome] = []
+    outcomes: list[Outcome] = []
     senders = [threading.Thread(target=lambda: outcomes.append(provider.send(MAIL, seconds=60))) for _ in range(3)]
     for sender in senders:
         sender.start()

@@ -1,11 +1,30 @@
-"""A provider that speaks HTTP, one request a connection."""
+"""A destination that speaks HTTP, one request a connection."""
 
 import json
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum, auto
 from typing import Any
 
-from tests.functions.worker.destinations.email.provider_case import Behaviour, Said
+Behaviour = Callable[[socket.socket], None]
+"""What a server does with a connection."""
+
+
+class Said(Enum):
+    """What a destination may say about a message that it was sent as a whole."""
+
+    ACCEPTED = auto()
+    """It takes the message, whose id is `m1` there if it tells ids."""
+    REFUSED = auto()
+    """It would refuse the message again. It repeats the address `ada@example.com`."""
+    KEY_REFUSED = auto()
+    """The key is wrong. It repeats the key."""
+    THROTTLED = auto()
+    """Too much at once. It asks for a wait, if it can."""
+    NOT_NOW = auto()
+    """It certainly does not take the message this time."""
+    FAILED = auto()
+    """It fails after it may have taken the message."""
 
 
 def read_request(connection: socket.socket) -> tuple[bytes, bytes]:

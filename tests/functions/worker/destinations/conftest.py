@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from tests.functions.worker.destinations.email.provider_case import Behaviour
+from tests.functions.worker.destinations.http_server import Behaviour
 
 Serve = Callable[[Behaviour], int]
 

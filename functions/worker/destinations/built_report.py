@@ -1,0 +1,27 @@
+"""A report as it was built, before it goes to its destination. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from report_kit.report import Attachment, InlineImage
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltReport:
+    """What every destination is given; each has more of it in a class of its own.
+
+    Attributes:
+        subject: one line.
+        text: the plain part.
+        html: the HTML part.
+        images: what the HTML part shows by `cid:`.
+        attachments: the files that come with it.
+        sandbox: whether it must reach nobody.
+    """
+
+    subject: str
+    text: str
+    html: str
+    images: Sequence[InlineImage] = ()
+    attachments: Sequence[Attachment] = ()
+    sandbox: bool = False

@@ -1,0 +1,1 @@
+"""Cloud Storage: the report's files, and a manifest that names them."""

@@ -1,0 +1,42 @@
+"""A report as the destinations beside email take it. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from functions.shared.times.period import Period
+from functions.worker.destinations.built_report import BuiltReport
+from report_kit.blocks import Chart, Headline, Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parcel(BuiltReport):
+    """A report that goes to no mailbox.
+
+    Attributes:
+        delivery_id: which delivery it is.
+        kind: of the report.
+        user_id: whose it is.
+        subscription_id: which of the user's.
+        period: what it covers.
+        summary: what matters, in a sentence or two; may be empty.
+        headlines: its figures as it shows them.
+        charts: its charts; the picture of each is among `images`.
+        tables: its tables.
+        figures: its figures as the kind gives them to programs; may be empty.
+        url: where its button leads; may be empty.
+        copy_url: where a browser shows it; empty where there is no copy.
+    """
+
+    delivery_id: str
+    kind: str
+    user_id: str
+    subscription_id: str
+    period: Period
+    summary: str
+    headlines: Sequence[Headline] = ()
+    charts: Sequence[Chart] = ()
+    tables: Sequence[Table] = ()
+    figures: Mapping[str, Any]
+    url: str = ""
+    copy_url: str = ""

@@ -1,0 +1,1 @@
+"""Slack: a message in a channel, with the chart as a picture."""

@@ -1,0 +1,1 @@
+"""Microsoft Teams: an Adaptive Card, by the webhook of a workflow of Power Automate."""

@@ -1,0 +1,112 @@
+"""Calls a webhook: a receiver that honors `Idempotency-Key`, or `webhook-id`, has each report once.
+
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from http import HTTPStatus
+
+from functions.shared.records.deliver import Deliver
+from functions.shared.records.stored_request import KeptRequest
+from functions.worker.destinations.http_call import HttpAnswer, NoAnswer, NotWritten, call, retry_after, shown
+from functions.worker.destinations.outcome import Accepted, Outcome, Refused, Throttled, Unavailable, Unclear
+from functions.worker.destinations.parcel import Parcel
+from functions.worker.destinations.payload import body
+from functions.worker.destinations.repeatable_sending import RepeatableSending
+from functions.worker.destinations.webhook.public_address import PrivateAddress, public_address
+from functions.worker.destinations.webhook.signature import signature, signing_keys
+
+KEYS_HOLD = timedelta(hours=24)
+"""How long a receiver must know an id: docs/guides/destinations.md#a-webhook asks it to."""
+
+
+class Webhook(RepeatableSending):
+    """Calls the webhook of a subscription. Safe for threads.
+
+    Args:
+        deliver: its URL, and the name of the secret with its signing keys.
+        secrets: the values of all secrets, by name.
+        now: the present, in UTC.
+        is_private_allowed: whether it may be on this machine or in a private network.
+    """
+
+    keys_hold = KEYS_HOLD
+    same_bytes = True
+
+    def __init__(
+        self,
+        deliver: Deliver,
+        secrets: Mapping[str, str],
+        *,
+        now: Callable[[], datetime],
+        is_private_allowed: bool = False,
+    ) -> None:
+        self._url = deliver.url
+        self._name = deliver.secret
+        self._secret = secrets.get(deliver.secret, "")
+        self._now = now
+        self._find = None if is_private_allowed else public_address
+
+    def requests(self, report: Parcel, /) -> Sequence[KeptRequest]:
+        """The one request that hands over a report."""
+        return [KeptRequest(address=self._url, content=body(report))]
+
+    def send_requests(self, requests: Mapping[str, KeptRequest], *, seconds: float) -> Outcome:
+        """Make the request, perhaps again: signed with the keys of now, and to the URL that it was made for."""
+        [(key, request)] = requests.items()
+        # A user's id is in the key, and what is signed may have no full stop in it.
+        message_id = f"msg_{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+        try:
+            keys = signing_keys(self._secret)
+        except ValueError as error:
+            return Refused(error=f"the secret {self._name} in DESTINATION_SECRETS {error}")
+        timestamp = int(self._now().timestamp())
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "report-pipeline",
+            "Idempotency-Key": f'"{message_id}"',
+            "webhook-id": message_id,
+            "webhook-timestamp": str(timestamp),
+            "webhook-signature": signature(keys, message_id, timestamp, request.content),
+        }
+        try:
+            answer = call(
+                "POST", request.address, headers=headers, body=request.content, seconds=seconds, find=self._find
+            )
+        except PrivateAddress as error:
+            return Refused(error=f"the webhook is not called: {error}")
+        except NotWritten as error:
+            return Unavailable(error=f"the webhook could not be reached: {error}")
+        except NoAnswer as error:
+            return Unclear(error=f"the webhook gave no answer after the request was sent: {error}")
+        return classify(answer, message_id, now=self._now())
+
+
+def classify(answer: HttpAnswer, message_id: str, *, now: datetime) -> Outcome:
+    """Say what a webhook's answer means.
+
+    - 2xx: it has the report, and 410 says that it wants no more (Standard Webhooks, "Operational considerations").
+    - 429 takes nothing. A 5xx, 408, 409 (a request with the same key is being worked on) and 425 do not say so, and may
+      be a gateway's word: with the same id the repeat is safe.
+    - A redirect is not followed: the address behind it would be somebody else's choice.
+
+    Args:
+        answer: the webhook's.
+        message_id: of the request.
+        now: the present, for times in the headers.
+    """
+    error = f"the webhook answered {answer.status}: {shown(answer.content.decode(errors='replace'))}"
+    match answer.status:
+        case status if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+            return Accepted(message_id=message_id)
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            return Throttled(error=error, retry_after_seconds=retry_after(answer.headers, now))
+        case HTTPStatus.REQUEST_TIMEOUT | HTTPStatus.CONFLICT | HTTPStatus.TOO_EARLY:
+            return Unclear(error=error)
+        case status if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return Refused(error=error)
+        case _:
+            return Unclear(error=error)

@@ -1,0 +1,136 @@
+"""Reports that do not go by email: what claims, records, repeats and gives up emails does so with them."""
+
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+
+from local_pipeline.function_process import FunctionProcess
+from local_pipeline.inbox import elsewhere
+from local_pipeline.inbox.elsewhere import Received
+from local_pipeline.inbox.faults import Answer, Call, CutConnection
+from tests.functions.worker.integration.conftest import MAX_ATTEMPTS, Cloud
+
+CarryOn = Callable[[], Awaitable[Answer]]
+
+KEYED, OTHERS = ("webhook", "chat"), ("slack", "teams")
+
+
+def worker(cloud: Cloud) -> FunctionProcess:
+    secrets = {
+        "webhook": elsewhere.SIGNING_KEY,
+        "slack": elsewhere.SLACK_TOKEN,
+        "chat": cloud.inbox.url + elsewhere.CHAT_PATH,
+        "teams": cloud.inbox.url + elsewhere.TEAMS_PATH,
+    }
+    return cloud.worker(
+        DESTINATION_SECRETS=json.dumps(secrets),
+        WEBHOOK_PRIVATE_ADDRESSES="true",
+        SLACK_API_URL=cloud.inbox.url + elsewhere.SLACK_PATH,
+        PROVIDER_PAUSE="0",
+    )
+
+
+def user(cloud: Cloud, destination: str, **subscription: Any) -> str:
+    """A user without an address, whose report goes to a destination."""
+    named = {
+        "webhook": {"url": cloud.inbox.url + elsewhere.WEBHOOK_PATH, "secret": "webhook"},
+        "slack": {"channel": elsewhere.SLACK_CHANNEL, "secret": "slack"},
+    }
+    deliver = {"destination": destination, **named.get(destination, {"secret": destination})}
+    return cloud.user(email=..., subscription={"deliver": deliver, "skip_empty": False, **subscription})
+
+
+def came(cloud: Cloud, user_id: str) -> list[Received]:
+    delivery_id = cloud.delivery(user_id).id
+    return [each for each in cloud.inbox.elsewhere.received if each.delivery_id == delivery_id]
+
+
+async def accept_and_cut(call: Call, carry_on: CarryOn) -> Answer:
+    answer = await carry_on()
+    if elsewhere.delivery_in_report(call.service, call.body):
+        raise CutConnection
+    return answer
+
+
+def end_the_lease(cloud: Cloud, user_id: str) -> None:
+    cloud.delivery(user_id).update({"lease_expires_at": datetime.now(UTC) - timedelta(minutes=1)})
+
+
+@pytest.mark.parametrize("destination", [*KEYED, *OTHERS])
+def test_a_report_needs_no_address_and_comes_once(cloud: Cloud, destination: str) -> None:
+    user_id = user(cloud, destination)
+    for result in ("sent", "already-final"):
+        answer = cloud.deliver(user_id, worker=worker(cloud))
+        assert (answer.status_code, answer.json()["result"]) == (200, result)
+    [report] = came(cloud, user_id)
+    assert (report.destination, cloud.delivery_of(user_id)["provider"]) == (destination, destination)
+    assert cloud.mails_to(user_id) == []
+
+
+@pytest.mark.parametrize("destination", KEYED)
+def test_a_lost_answer_is_repeated_with_the_same_bytes(cloud: Cloud, destination: str) -> None:
+    user_id = user(cloud, destination)
+    cloud.inbox.fault = accept_and_cut
+    answer = cloud.deliver(user_id, worker=worker(cloud))
+    assert (answer.status_code, answer.json()["cause"]) == (500, "unknown-outcome")
+    cloud.inbox.fault = None
+    end_the_lease(cloud, user_id)
+    cloud.event(user_id, "e1", at=datetime(2026, 11, 24, 12, 30, tzinfo=UTC), type="order.placed")
+    assert cloud.deliver(user_id, worker=worker(cloud), retry_count=1).json()["result"] == "sent"
+    assert len(came(cloud, user_id)) == 1
+
+
+@pytest.mark.parametrize("destination", OTHERS)
+def test_without_a_key_a_lost_answer_is_a_persons_to_settle(cloud: Cloud, destination: str) -> None:
+    user_id = user(cloud, destination)
+    cloud.inbox.fault = accept_and_cut
+    assert cloud.deliver(user_id, worker=worker(cloud)).json()["cause"] == "unknown-outcome"
+    cloud.inbox.fault = None
+    end_the_lease(cloud, user_id)
+    answer = cloud.deliver(user_id, worker=worker(cloud), retry_count=1)
+    assert (answer.json()["result"], answer.json()["reason"]) == ("dead", "unknown-outcome")
+    assert len(came(cloud, user_id)) == 1
+    [(letter, _)] = cloud.letters()
+    assert f"the destination {destination} may have the report, or not" in letter["error"]
+
+
+@pytest.mark.parametrize("status", [HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE])
+def test_a_webhook_that_cannot_keep_up_slows_no_other_report_down(cloud: Cloud, status: HTTPStatus) -> None:
+    async def refuse(_call: Call, _carry_on: CarryOn) -> Answer:
+        return Answer(status=status, headers={"Retry-After": "60"})
+
+    user_id = user(cloud, "webhook")
+    cloud.inbox.fault = refuse
+    answer = cloud.deliver(user_id, worker=worker(cloud))
+    assert (answer.status_code, answer.headers.get("Retry-After")) == (500, None)
+    cloud.inbox.fault = None
+
+
+def test_what_a_webhook_refuses_is_a_dead_letter(cloud: Cloud) -> None:
+    async def refuse(_call: Call, _carry_on: CarryOn) -> Answer:
+        return Answer(status=HTTPStatus.GONE)
+
+    user_id = user(cloud, "webhook")
+    cloud.inbox.fault = refuse
+    answer = cloud.deliver(user_id, worker=worker(cloud))
+    cloud.inbox.fault = None
+    assert (answer.json()["result"], answer.json()["reason"]) == ("dead", "permanent-error")
+    [(letter, _)] = cloud.letters()
+    assert letter["error"].startswith("the webhook answered 410")
+
+
+def test_a_sandbox_report_reaches_nobody(cloud: Cloud) -> None:
+    user_id = user(cloud, "slack", sandbox=True)
+    assert cloud.deliver(user_id, worker=worker(cloud), retry_count=MAX_ATTEMPTS - 1).json()["result"] == "sent"
+    assert came(cloud, user_id) == []
+
+
+def test_a_malformed_address_is_a_dead_letter_that_names_the_field(cloud: Cloud) -> None:
+    user_id = cloud.user(subscription={"deliver": {"destination": "webhook", "url": "http://acme.example"}})
+    assert cloud.deliver(user_id, worker=worker(cloud)).json()["result"] == "dead"
+    [(letter, _)] = cloud.letters()
+    assert letter["error"].startswith("the subscription's document: deliver: must be a map with destination")
