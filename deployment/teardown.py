@@ -20,7 +20,7 @@ from deployment.triggers import remove_triggers
 from deployment.webhooks import remove_webhook
 
 COLLECTIONS = (
-    *("deliveries", "mail_events", "mail_breaker", "runs", "dead_letters", "system_alerts", "alerts"),
+    *("deliveries", "mail_events", "mail_breaker", "kind_pauses", "runs", "dead_letters", "system_alerts", "alerts"),
     "operator_actions",
 )
 """The pipeline's own collections at the top."""

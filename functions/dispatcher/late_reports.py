@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import structlog
 
 from functions.dispatcher.due_subscription import DueSubscription
+from functions.shared.records.kind_pauses import KindPauses
 from functions.shared.times.lateness import lateness_seconds, latest_counted_by_run
 
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -22,11 +23,13 @@ class LateReports:
         run_id: the id of the run.
         run_time: the time that the run is for.
         last_run: the time of the latest run that came to its end; None where there was none.
+        pauses: of the kinds. A report that has waited for its kind to be resumed is not late.
     """
 
-    def __init__(self, *, run_id: str, run_time: datetime, last_run: datetime | None) -> None:
+    def __init__(self, *, run_id: str, run_time: datetime, last_run: datetime | None, pauses: KindPauses) -> None:
         self._run_id = run_id
         self._run_time = run_time
+        self._pauses = pauses
         self._latest = latest_counted_by_run(run_time)
         self._counted_until = latest_counted_by_run(last_run) if last_run else _BEGINNING
 
@@ -36,7 +39,8 @@ class LateReports:
         Args:
             due: its subscription. A malformed one gets a dead letter from the dispatcher.
         """
-        if self._counted_until < due.due_at <= self._latest and not due.problem:
+        has_waited = due.problem or self._pauses.has_waited(due.kind, due.due_at)
+        if self._counted_until < due.due_at <= self._latest and not has_waited:
             _logger.warning(
                 "report_late",
                 run_id=self._run_id,

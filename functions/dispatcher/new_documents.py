@@ -68,6 +68,8 @@ class Mark(NamedTuple):
         new: the query of those with a null.
         is_missing: whether a document's fields have neither a null nor a value that the dispatcher writes, as JSON
             (functions.shared.firestore.document_stream).
+        aside: the query of those with another value of the dispatcher's, which are there for a while at most; None
+            where there is no such value.
         select: the fields that are needed to deal with a document; None for all. Applications may keep much in one.
         is_swept: whether documents without the field are looked for, too.
         at_once: how many new documents a run deals with at most. If there are more, it leaves all of them; None: there
@@ -79,6 +81,7 @@ class Mark(NamedTuple):
     known: Query
     new: Query
     is_missing: Callable[[Mapping[str, Any]], bool]
+    aside: Query | None = None
     select: Sequence[str] | None = None
     is_swept: bool = True
     at_once: int | None = None
@@ -159,8 +162,12 @@ class NewDocuments:
         once."""
         if self._missing is None:
             self.counted, _, read_time = self._database.aggregate(self._mark.everything)
-            known = [self._database.aggregate(each, read_time=read_time) for each in (self._mark.known, self._mark.new)]
-            self._missing = self.counted - sum(each.number for each in known), read_time
+            missing = self.counted
+            for each in (self._mark.known, self._mark.new, self._mark.aside):
+                # The last one is seldom asked: mostly, nothing is missing.
+                if each is not None and missing > 0:
+                    missing -= self._database.aggregate(each, read_time=read_time).number
+            self._missing = missing, read_time
         return self._missing
 
     def _sweep(self, after: str | None) -> Iterator[NewPage]:

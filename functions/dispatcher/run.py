@@ -3,7 +3,8 @@
 1. Ask the breaker whether the run may send (mail_breaker.py). If not, the run makes no task and only notes that.
 2. Give the queues the rate of the ramp's day, if there is a ramp (ramp_rates.py), and note that the run begins. No
    report gets a task from a run that has no record.
-3. Enqueue the reports that are due, each with the first task of its due time (due_subscriptions.py, fan_out.py).
+3. Enqueue the reports that are due, each with the first task of its due time (due_subscriptions.py, fan_out.py). Those
+   of a paused kind are held instead, and those of a kind that was resumed are due again (held_subscriptions.py).
 4. Look closer at those whose task of an earlier run should be over, and at other overdue deliveries (rescue/).
 5. Schedule new subscriptions, enroll new users and resume what has a new address, and enqueue what is due at once
    (admission.py).
@@ -22,6 +23,7 @@ from functions.dispatcher.admission import Admission
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.due_subscriptions import due_subscriptions
 from functions.dispatcher.fan_out import FanOut
+from functions.dispatcher.held_subscriptions import HeldSubscriptions
 from functions.dispatcher.late_reports import LateReports
 from functions.dispatcher.mail_breaker import MailBreaker
 from functions.dispatcher.malformed_documents import MalformedDocuments, unservable
@@ -33,6 +35,7 @@ from functions.dispatcher.run_dependencies import RunDependencies
 from functions.dispatcher.run_division import RunDivision
 from functions.dispatcher.run_part import RunPart, RunStage, enqueue_part
 from functions.dispatcher.run_store import RunStore
+from functions.shared.records.kind_pauses import KIND_PAUSES_STATE, KindPauses
 from functions.shared.records.mail_breaker import BreakerState, StatisticsReading
 from functions.shared.records.run import QueueCondition, RunCounter, RunState
 
@@ -202,6 +205,11 @@ class Run:
         Returns:
             what is left of the part, where its time is up.
         """
+        pauses = KindPauses.from_snapshot(self._with.firestore.get(KIND_PAUSES_STATE))
+        held = HeldSubscriptions(self._with.firestore, pauses, self._counters, run_id=self._run_id)
+        if not held.release(part.shards, self._is_late):
+            started.result()
+            return part
         earlier = earlier_tasks(
             self._with.report_queues,
             self._store,
@@ -213,7 +221,7 @@ class Run:
         if earlier.is_paused:
             self._store.note_queues(QueueCondition.PAUSED)
         last_run = earlier.last_run and earlier.last_run.scheduled_for
-        late = LateReports(run_id=self._run_id, run_time=self._run_time, last_run=last_run)
+        late = LateReports(run_id=self._run_id, run_time=self._run_time, last_run=last_run, pauses=pauses)
         with self._fan_out() as fan_out:
             rescuer = Rescuer(
                 self._with,
@@ -222,14 +230,16 @@ class Run:
                 malformed=self._malformed,
                 fan_out=fan_out,
                 counters=self._counters,
+                pauses=pauses,
             )
             # Once in each run, not in each of its parts.
             overdue = threads.submit(rescuer.find_overdue) if self._is_first else None
             try:
-                left = self._serve_due(part, late, fan_out, rescuer)
+                left = self._serve_due(part, late, fan_out, rescuer, held)
             finally:
                 # Even if an error ended the reading: these reports are due.
                 rescuer.finish()
+                held.finish()
             if overdue:
                 for due, delivery in overdue.result():
                     if not delivery.by_hand:
@@ -240,7 +250,9 @@ class Run:
             self._store.note_queues(QueueCondition.BEHIND)
         return left
 
-    def _serve_due(self, part: RunPart, late: LateReports, fan_out: FanOut, rescuer: Rescuer) -> RunPart | None:
+    def _serve_due(
+        self, part: RunPart, late: LateReports, fan_out: FanOut, rescuer: Rescuer, held: HeldSubscriptions
+    ) -> RunPart | None:
         found = 0
         try:
             for due in due_subscriptions(
@@ -251,9 +263,10 @@ class Run:
                 after=part.cursor,
             ):
                 self.last_read = due
-                found += 1
-                late.note(due)
-                self._serve(due, fan_out, rescuer)
+                if not held.holds(due):
+                    found += 1
+                    late.note(due)
+                    self._serve(due, fan_out, rescuer)
                 if self._is_late():
                     return part.after(due)
             return None

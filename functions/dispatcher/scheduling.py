@@ -14,7 +14,7 @@ from functions.dispatcher.new_document_handler import NewDocumentHandler, Plan, 
 from functions.dispatcher.new_documents import Mark, NewDocuments, NewPage
 from functions.dispatcher.run_dependencies import RunDependencies
 from functions.shared.firestore.query import Query
-from functions.shared.records.ids import SHARDS
+from functions.shared.records.ids import AFTER_HELD, HELD, SHARDS, stored_shard
 from functions.shared.records.mark import placed_fields
 from functions.shared.records.objections import all_taken_back, objection_fields
 from functions.shared.records.run import RunCounter
@@ -45,6 +45,8 @@ class Scheduling(NewDocumentHandler):
                 known=self._scheduled,
                 new=subscriptions.where("shard", "==", None),
                 is_missing=_has_neither_shard_nor_null,
+                # Those whose kind is paused.
+                aside=subscriptions.where("shard", ">=", HELD).where("shard", "<", AFTER_HELD),
             ),
         )
 
@@ -104,4 +106,5 @@ def _has_neither_shard_nor_null(fields: Mapping[str, Any]) -> bool:
     if "shard" not in fields:
         return True
     value = fields["shard"]
-    return not ("nullValue" in value or ("integerValue" in value and 0 <= int(value["integerValue"]) < SHARDS))
+    number, text = value.get("integerValue"), value.get("stringValue")
+    return "nullValue" not in value and stored_shard(text if number is None else int(number)) is None

@@ -26,7 +26,7 @@ from functions.worker.skipping import OF_USERS, skip_reason
 from functions.worker.task_answer import TaskAnswer
 from functions.worker.task_delivery import TaskDelivery
 from functions.worker.time_budget import NOTE_SECONDS, SETTLE_SECONDS
-from functions.worker.transitions import GiveUp, Retry, Sent, Skip, Transition, retry_or_give_up
+from functions.worker.transitions import GiveUp, Hold, Retry, Sent, Skip, Transition, retry_or_give_up
 
 _MAY_HAVE_BEEN_SENT = "an earlier attempt may have sent it"
 _BODY_CHARACTERS = 10_000
@@ -57,7 +57,7 @@ class AttemptEnd:
         self._dead_letters = dead_letters
         self._now = now
 
-    def __call__(self, work: TaskDelivery, by: Transition) -> TaskAnswer:
+    def __call__(self, work: TaskDelivery, by: Transition | Hold) -> TaskAnswer:
         """End an attempt.
 
         Args:
@@ -78,6 +78,8 @@ class AttemptEnd:
                 return self._skipped(work, by)
             case GiveUp():
                 return self._given_up(work, by)
+            case Hold():
+                return task_answer.KIND_PAUSED
             case Retry(error=error):
                 # What a worker may have sent is left as it is: after the last attempt the next run makes a task for it.
                 if work.is_claimed:

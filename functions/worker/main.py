@@ -16,6 +16,7 @@ from functions.shared.firestore.delivery_store import DeliveryStore, TaskDocumen
 from functions.shared.firestore.stored_calendars import stored_defaults
 from functions.shared.logging import configure_logging
 from functions.shared.mail.brand import Brand
+from functions.shared.records.kind_pauses import KIND_PAUSES_STATE, KindPauses
 from functions.shared.records.recipients import recipients
 from functions.shared.records.report_task import ReportTask
 from functions.shared.serving.answer import Answer, answer_by_route, json_answer
@@ -34,6 +35,7 @@ from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
 from functions.worker.kind_settings import load_kind_settings, load_needs, next_versions
 from functions.worker.outcome_inquiry import OutcomeInquiry
+from functions.worker.paused_kinds import PausedKinds
 from functions.worker.provider_outage import ProviderOutage
 from functions.worker.repeating import Repeating
 from functions.worker.report_builder import ReportBuilder
@@ -123,6 +125,7 @@ def _send_report() -> SendReport:
             settings=_kind_settings,
             allowed=allowed,
         ),
+        is_paused=PausedKinds(lambda: KindPauses.from_snapshot(database.get(KIND_PAUSES_STATE))),
         now=_now,
     )
 

@@ -33,6 +33,7 @@ from functions.worker.task_delivery import TaskDelivery
 from functions.worker.time_budget import CLAIM_SECONDS, CLAIM_SECONDS_NEEDED, LEASE, LOOK_AGAIN_SECONDS
 from functions.worker.transitions import (
     GiveUp,
+    Hold,
     NextStep,
     Retry,
     Skip,
@@ -44,7 +45,7 @@ from functions.worker.transitions import (
 
 _logger = structlog.get_logger()
 
-_End = tuple[TaskDelivery, Transition]
+_End = tuple[TaskDelivery, Transition | Hold]
 """A delivery as it stands, and how the attempt ends."""
 
 
@@ -56,6 +57,7 @@ class SendReport:
         end: ends the attempts.
         routes: the ways of the reports to their destinations.
         builder: builds the report.
+        is_paused: whether no report of a kind is built.
         now: the present, in UTC.
     """
 
@@ -66,12 +68,14 @@ class SendReport:
         end: AttemptEnd,
         routes: Routes,
         builder: ReportBuilder,
+        is_paused: Callable[[str], bool],
         now: Callable[[], datetime],
     ) -> None:
         self._deliveries = deliveries
         self._end = end
         self._routes = routes
         self._builder = builder
+        self._is_paused = is_paused
         self._now = now
 
     def __call__(self, body: bytes, attempt: Attempt) -> TaskAnswer:
@@ -146,6 +150,8 @@ class SendReport:
             return work, kept_back
         if stored and (end := self._send_again(work, route, subscriber, stored, timer)):
             return end
+        if self._is_paused(work.task.kind):
+            return work, Hold()
         if work.may_be_next:
             work = work._replace(others=self._deliveries.others(work.task, now=self._now(), seconds=LOOK_AGAIN_SECONDS))
         left = work.uncovered(self._now())

@@ -37,6 +37,7 @@ class TaskAnswer(NamedTuple):
     lateness_seconds: int | None = None
 
 
+KIND_PAUSED = TaskAnswer(status=HTTPStatus.OK, result="held", details={"cause": "kind-paused"})
 UNEXPECTED = TaskAnswer(status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "internal-error"})
 FIRESTORE_FAILED = TaskAnswer(status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "firestore"})
 DEAD_LETTER_NOT_PUBLISHED = TaskAnswer(

@@ -116,6 +116,10 @@ class GiveUp(NamedTuple):
     error: str
 
 
+class Hold(NamedTuple):
+    """Not until its kind is resumed. The task ends, and nothing is written: a run makes another one then."""
+
+
 Transition = Sent | Skip | Retry | GiveUp
 
 

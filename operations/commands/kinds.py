@@ -1,4 +1,4 @@
-"""`reports kinds`: the kinds of report, and how the next version of one does beside the current one."""
+"""`reports kinds`: the kinds of report, how the next version of one does beside the current one, and pausing one."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -6,15 +6,26 @@ from typing import Annotated, Any
 
 import typer
 
-from operations.commands.group import AsJson, WithAddresses, duration, session
+from operations.commands.group import AsJson, ListGroup, WithAddresses, duration, recorded, session
+from operations.errors import NotConfigured, NotFound
 from operations.output import Output
 
-_COLUMNS = ("kind", "owner", "next_percent", "next_for", "variant", "sent", "skipped", "dead", "failure_rate")
+app = typer.Typer(
+    cls=ListGroup,
+    help="The kinds of report: list them, pause one that is broken, and resume it.",
+)
+
+_COLUMNS = (
+    *("kind", "owner", "paused_at", "held", "next_percent", "next_for"),
+    *("variant", "sent", "skipped", "dead", "failure_rate"),
+)
 _SINCE = timedelta(days=7)
-_OPTIONAL = {"owner", "next_percent", "next_for", "variant", "sent", "skipped", "dead", "failure_rate"}
+
+Kind = Annotated[str, typer.Argument(metavar="KIND", help="Its name.")]
 
 
-def kinds(
+@app.command("list")
+def list_kinds(
     ctx: typer.Context,
     *,
     since: Annotated[
@@ -24,18 +35,31 @@ def kinds(
     with_addresses: WithAddresses = False,
     as_json: AsJson = False,
 ) -> None:
-    """The kinds of report in this checkout and, for those with a next version, how each of the two does."""
+    """The kinds of report in this checkout: whether each is paused, how many subscriptions wait for it and, for those
+    with a next version, how each of the two does."""
+    from functions.shared.records.kind_pauses import KindPauses
     from operations.kinds.kind_figures import count_variants
+    from operations.kinds.kind_pausing import KindPausing
     from operations.previews import preview as previews
 
     current = session(ctx)
     declared = previews.known_needs()
-    rows: list[dict[str, Any]] = []
+    output, rows, pauses = Output(as_json=as_json), list[dict[str, Any]](), KindPauses()
+    try:
+        pauses = KindPausing(current.firestore).pauses()
+    except NotConfigured as error:
+        output.warn(f"Whether a kind is paused is not known: {error}")
     for kind in previews.known_kinds():
         needs = declared.get(kind)
         owner = needs.owner if needs else ""
         shown = owner if with_addresses or "@" not in owner else "[address]"
         row: dict[str, Any] = {**dict.fromkeys(_COLUMNS), "kind": kind, "owner": shown or None}
+        if kind in pauses.kinds:
+            pause = pauses.pause_of(kind)
+            row |= {
+                "paused_at": pause.paused_at if pause.is_on else None,
+                "held": KindPausing(current.firestore).count_held(kind),
+            }
         if needs and needs.next:
             row |= {"next_percent": needs.next.percent, "next_for": len(needs.next.chosen) or None}
         else:
@@ -44,4 +68,39 @@ def kinds(
         for figures in count_variants(current.firestore, kind, since=datetime.now(UTC) - (since or _SINCE)):
             rate = figures.failure_rate
             rows.append(row | asdict(figures) | {"failure_rate": rate if as_json or rate is None else f"{rate:.1%}"})
-    Output(as_json=as_json).rows(rows, _COLUMNS, empty="There are no kinds.", optional=_OPTIONAL)
+    output.rows(rows, _COLUMNS, empty="There are no kinds.", optional={*_COLUMNS} - {"kind"})
+
+
+@app.command()
+def pause(
+    ctx: typer.Context,
+    kind: Kind,
+    *,
+    note: Annotated[str, typer.Option(help="Why; kept with the pause.")] = "",
+) -> None:
+    """Hold back all reports of a kind until it is resumed. None is lost."""
+    from operations.kinds.kind_pausing import PAUSED, KindPausing
+    from operations.previews import preview as previews
+    from operations.runs.sending import operator_name
+
+    if kind not in (known := previews.known_kinds()):
+        raise NotFound(f"There is no kind {kind}. There are: {', '.join(known)}.")
+    current = session(ctx)
+    with recorded(current, "Pause kind", kind, note=note) as action:
+        is_new = KindPausing(current.firestore).pause(kind, by=operator_name(), note=note)
+        action.outcome = PAUSED if is_new else "It was paused already."
+    Output().say(action.outcome)
+
+
+@app.command()
+def resume(ctx: typer.Context, kind: Kind) -> None:
+    """Have the next run send what waits for a kind: reports dispatch makes one now."""
+    from operations.kinds.kind_pausing import RESUMED, KindPausing
+    from operations.runs.sending import operator_name
+
+    current = session(ctx)
+    pausing = KindPausing(current.firestore)
+    with recorded(current, "Resume kind", kind) as action:
+        was_paused, held = pausing.resume(kind, by=operator_name()), pausing.count_held(kind)
+        action.outcome = f"{RESUMED} Subscriptions that wait: {held:,}." if was_paused else "It was not paused."
+    Output().say(action.outcome)

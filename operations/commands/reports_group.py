@@ -23,7 +23,7 @@ _COMMANDS = {
     "them.",
     "calendars": "The days off that subscriptions name: look at calendars, set them, and import them.",
     "check": "Check what the pipeline depends on.",
-    "kinds": "The kinds of report in this checkout and, for those with a next version, how each of the two does.",
+    "kinds": "The kinds of report: list them, pause one that is broken, and resume it.",
     "dispatch": "Make a run now: each report that is due gets a task, unless there is one already.",
     "send": "Send a report of one subscription now: the one that is due, or one of the time since the last.",
     "resume-sending": "Let the runs go on after too many complaints or bounces have stopped them, and show the "

@@ -91,7 +91,7 @@ _SHORTEST_STEP = timedelta(seconds=10)
 _LONGEST_STEP = timedelta(seconds=320)
 _COLLECTIONS = (
     *("users", "deliveries", "mail_events", "dead_letters", "runs", "alerts", "system_alerts"),
-    "mail_breaker",
+    *("mail_breaker", "kind_pauses"),
 )
 """Beside the collections of subscriptions."""
 

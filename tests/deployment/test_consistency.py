@@ -214,6 +214,7 @@ def test_the_page_for_organizations_names_the_services_that_are_turned_on() -> N
 
 BOUNDED = {
     "calendars": "a few of the team's",
+    "kind_pauses": "one document, with the latest pause of each kind",
     "mail_breaker": "one document, with the figures of the days that count",
     "users": "the application's",
     "report_subscriptions": "a few of each user's",

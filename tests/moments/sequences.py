@@ -146,7 +146,7 @@ class Play:
     def is_sending(self, world: World) -> None:
         """An email is handed over."""
         is_paused = self.paused_at and (self.until is None or world.now < self.until)
-        if is_paused or self.inactive_at:
+        if is_paused or self.inactive_at or world.is_kind_paused:
             self.wrong.append(f"sent in a pause: {world.now}")
 
     # What happens
@@ -177,6 +177,7 @@ class Play:
             world.begun = None
         if self.inactive_at:
             _active(self)
+        world.is_kind_paused = False
         self.ends_itself()
         if self.paused_at or world.subscription.is_paused(world.now):
             self.ends_pause()
@@ -483,6 +484,13 @@ def _active(play: Play) -> None:
         play.inactive_at = None
 
 
+def _pauses_kind(*, is_paused: bool) -> Callable[[Play], None]:
+    def carry_out(play: Play) -> None:
+        play.world.is_kind_paused = is_paused
+
+    return carry_out
+
+
 def _bounces(play: Play) -> None:
     world = play.world
     if not world.subscription.is_paused(world.now):
@@ -584,6 +592,8 @@ OPERATIONS: Mapping[str, Callable[[Play], Any]] = {
     "the user becomes inactive": _inactive,
     "the user becomes active": _active,
     "an email bounces": _bounces,
+    "the kind is paused": _pauses_kind(is_paused=True),
+    "the kind is resumed": _pauses_kind(is_paused=False),
     "sent by hand": _sends("accepted"),
     "sent by hand, and gets a 429": _sends("throttled"),
     "replayed": lambda play: play.world.replay(),

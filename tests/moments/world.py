@@ -30,7 +30,7 @@ from functions.shared.records.delivery_table import (
     TaskMade,
     written,
 )
-from functions.shared.records.ids import delivery_id, run_id
+from functions.shared.records.ids import delivery_id, held_shard, run_id
 from functions.shared.records.mark import (
     Others,
     by_hand_fields,
@@ -107,6 +107,7 @@ class World:
     zone: str = "UTC"
     is_active: bool = True
     is_enrolled: bool = True
+    is_kind_paused: bool = False
     version: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     user_version: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     deliveries: dict[str, tuple[dict[str, Any], datetime]] = field(default_factory=dict)
@@ -218,6 +219,8 @@ class World:
             return None
         if reason := skip_reason(work.user, work.subscription, now=self.now):
             self._skip(work, reason)
+            return None
+        if self.is_kind_paused:
             return None
         if work.may_be_next:
             others = Others.of(self.every_delivery()[:20], but=work.task.delivery_id, now=self.now)
@@ -336,7 +339,10 @@ class World:
     # The dispatcher
 
     def run(self, run_time: datetime) -> None:
-        """A run: it schedules what is new, resumes for users who are active again, and makes tasks."""
+        """A run: it schedules what is new, resumes for users who are active again, makes tasks, and holds what is due
+        while the kind is paused."""
+        if isinstance(self.document["shard"], str) and not self.is_kind_paused:
+            self.write({"shard": self.subscription.shard})
         if self.is_active and not self.is_enrolled:
             if not self.document.get("active", True) and self.document.get("paused_because") == "user-inactive":
                 fields = resumed_fields(self.subscription, self.user, now=run_time)
@@ -345,6 +351,10 @@ class World:
         if self.subscription.shard is None:
             self.write(new_place(self.subscription, self.user, run_time))
         due_at = self.subscription.next_report_at
+        if self.is_kind_paused:
+            if due_at is not None and due_at <= run_time and self.subscription.shard is not None:
+                self.write({"shard": held_shard("activity", self.subscription.shard)})
+            return
         waiting = {task.due_at for task in self.tasks} | ({self.begun.work.task.due_at} if self.begun else set())
         if due_at is not None and due_at <= run_time and due_at not in waiting:
             if self.delivery(due_at) is None and due_at < run_time - HOUR:

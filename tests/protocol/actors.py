@@ -7,6 +7,7 @@ from typing import Any, cast
 from functions.dispatcher.breaker_policy import BreakerLimits
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.fan_out import FanOut
+from functions.dispatcher.held_subscriptions import HeldSubscriptions
 from functions.dispatcher.malformed_documents import MalformedDocuments
 from functions.dispatcher.rescue.earlier_tasks import EarlierTasks, PastRun
 from functions.dispatcher.rescue.rescuer import Rescuer
@@ -25,7 +26,8 @@ from functions.mail_events.take_events import TakeEvents
 from functions.shared.firestore.delivery_store import DeliveryStore
 from functions.shared.firestore.letter_store import LetterStore
 from functions.shared.records.dead_letter import StoredDeadLetter
-from functions.shared.records.ids import run_id
+from functions.shared.records.ids import SHARDS, run_id
+from functions.shared.records.kind_pauses import KindPause, KindPauses
 from functions.shared.records.mail_event import MailEvent, MailStatus
 from functions.shared.records.report_task import ReportTask
 from functions.shared.records.states import Enroll
@@ -69,6 +71,7 @@ def worker(
     number: int,
     last: bool,
     restored_at: datetime | None,
+    is_paused: bool,
 ) -> bool:
     """A worker carries out a task. Returns whether the queue deletes it."""
     deliveries = DeliveryStore(played.database, DEFAULTS, restored_at=restored_at)
@@ -97,6 +100,7 @@ def worker(
             )
         ),
         builder=_Builder(),
+        is_paused=lambda _kind: is_paused,
         now=played.moment,
     )
     answer = send_report(body, Attempt(number=number, task_name=task_name, last=last, started_at=played.now))
@@ -116,8 +120,14 @@ class _Builder(ReportBuilder):
         return Mail(recipients=[MailRecipient(subscriber.user.email)], subject=told, text="", html="", arguments={})
 
 
-def run(played: Played, run_time: datetime, over: datetime, restored_at: datetime | None) -> None:
-    """A run of the dispatcher: it makes a task for the subscription, or has the rescuer look at its report."""
+def run(
+    played: Played, run_time: datetime, over: datetime, restored_at: datetime | None, pause: KindPause | None
+) -> None:
+    """A run of the dispatcher: it makes a task for the subscription, or has the rescuer look at its report, or holds
+    it."""
+    counters, run, pauses = RunCounters(), run_id(run_time), KindPauses({DEFAULTS.kind: pause} if pause else {})
+    held = HeldSubscriptions(played.database, pauses, counters, run_id=run)
+    held.release(range(SHARDS), lambda: False)
     due: DueSubscription | None = played.ask("due", run_time)
     dependencies = RunDependencies(
         firestore=played.database,
@@ -135,7 +145,6 @@ def run(played: Played, run_time: datetime, over: datetime, restored_at: datetim
         breaker_limits=cast(BreakerLimits, None),
         restored_at=restored_at,
     )
-    counters, run = RunCounters(), run_id(run_time)
     with FanOut([played.queue], run_id=run, counters=counters) as fan_out:
         rescuer = Rescuer(
             dependencies,
@@ -145,9 +154,12 @@ def run(played: Played, run_time: datetime, over: datetime, restored_at: datetim
             malformed=MalformedDocuments(played.database, played.topic, counters, run_id=run),
             fan_out=fan_out,
             counters=counters,
+            pauses=pauses,
         )
         overdue = rescuer.find_overdue()
-        if due and rescuer.needs_look(due):
+        if due and held.holds(due):
+            held.finish()
+        elif due and rescuer.needs_look(due):
             rescuer.add(due)
         elif due:
             fan_out.add(due, rescuer.first_salt(due.due_at))

@@ -145,6 +145,7 @@ def frozen(value: Any) -> Hashable:
 _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "==": lambda found, wanted: bool(found == wanted),
     "in": lambda found, wanted: found in wanted,
+    "not-in": lambda found, wanted: found is not None and found not in wanted,
 }
 
 

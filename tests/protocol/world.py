@@ -21,9 +21,11 @@ from functions.shared.records.dead_letter import DEAD_LETTERS, DeadLetterState, 
 from functions.shared.records.delivery import DELIVERIES, Delivery, DeliveryState
 from functions.shared.records.delivery_table import DELIVERY_RETENTION
 from functions.shared.records.ids import run_id, shard_of, task_id
+from functions.shared.records.kind_pauses import KindPause
 from functions.shared.records.mail_event import MAIL_EVENTS
 from functions.shared.records.mark import paused_fields, resumed_fields
 from functions.shared.records.report_task import ReportTask
+from functions.shared.records.states import DeadLetterReason
 from functions.shared.records.subscription import SUBSCRIPTIONS, PauseReason, Subscription, subscription_path
 from functions.shared.records.user import USERS, User
 from functions.worker.destinations import outcome as outcomes
@@ -60,6 +62,7 @@ class Bounds(NamedTuple):
         dismissals: how many dead letters an operator dismisses.
         stops: how often the recipient or the application pauses the reports.
         changes: how often the application writes the subscription.
+        kind_pauses: how often an operator pauses the kind.
         disturbances: how many of all of these there are together; -1 for as many as of each.
         events: whether the provider reports that an email was delivered.
         days: whether a day may pass.
@@ -79,6 +82,7 @@ class Bounds(NamedTuple):
     dismissals: int = 0
     stops: int = 0
     changes: int = 0
+    kind_pauses: int = 0
     disturbances: int = -1
     events: int = 1
     days: int = 1
@@ -104,7 +108,8 @@ class Process(NamedTuple):
     history: int
     about: str = ""
     is_unwanted: bool = False
-    """Whether it has claimed the delivery after the recipient had paused the reports."""
+    """Whether it has claimed the delivery after the recipient had paused the reports, or the kind was paused before it
+    began."""
 
 
 class Email(NamedTuple):
@@ -135,6 +140,7 @@ class State(NamedTuple):
         paused: the hour in which a pause has begun; -1 where there is none.
         restored_at: the hour of RESTORED_AT; -1 where Firestore was not restored.
         is_old: whether a day has passed.
+        kind: the latest pause of the kind; None where there was none.
         mistake: what no code foresees.
     """
 
@@ -163,7 +169,14 @@ class State(NamedTuple):
     dismissals: int = 0
     stops: int = 0
     changes: int = 0
+    kind: KindPause | None = None
+    kind_pauses: int = 0
     mistake: str = ""
+
+    @property
+    def is_kind_paused(self) -> bool:
+        """Whether the kind is paused."""
+        return self.kind is not None and self.kind.is_on
 
     @property
     def run_time(self) -> datetime:
@@ -269,9 +282,13 @@ class World:
     def _due(self, state: State) -> DueSubscription | None:
         subscription = self.subscription(state)
         due_at = subscription.next_report_at
-        if due_at is None or due_at > state.run_time or subscription.shard is None:
+        if due_at is None or due_at > state.run_time or subscription.shard is None or self._is_held(state):
             return None
         return DueSubscription(U, S, due_at, "activity", updated_at=subscription.version or LONG_AGO)
+
+    def _is_held(self, state: State) -> bool:
+        stored = self._contents.fields(self._contents.paths(state.documents)[SUBSCRIPTION])
+        return isinstance(stored.get("shard"), str)
 
     # What is right
 
@@ -302,7 +319,7 @@ class World:
         return self._is_quiet(state) and all(self._is_known(state, each) for each in self.deliveries(state))
 
     def _is_quiet(self, state: State) -> bool:
-        if state.processes or state.tasks or state.messages or self._due(state):
+        if state.processes or state.tasks or state.messages or self._due(state) or self._is_held(state):
             return False
         if self.subscription(state).shard is None and self.subscription(state).active:
             return False
@@ -380,11 +397,17 @@ class World:
             question = self.histories.next[process.history]
             assert isinstance(question, Question)
             for words, after, history, answer, by_itself in self._answers(state, process, question):
-                is_unwanted = process.is_unwanted or (state.paused >= 0 and words == "claims the delivery")
+                is_stopped = state.paused >= 0 or self._was_kind_paused(process)
+                is_unwanted = process.is_unwanted or (is_stopped and words == "claims the delivery")
                 going_on = process._replace(history=history, is_unwanted=is_unwanted)
                 yield f"{process.name} {words}", self._goes_on(after, going_on, answer), by_itself
         yield from self._time(state)
         yield from self._people(state)
+
+    def _was_kind_paused(self, process: Process) -> bool:
+        """Whether it is a worker that began while the kind was paused. Requests with a key are made again even then."""
+        is_worker = process.name.startswith("worker") and self._bounds.provider is not Provider.KEYS
+        return is_worker and bool(self.histories.root(process.history).arguments[-1])
 
     def _beginnings(self, state: State) -> Iterator[Step]:
         names, bounds = {process.name for process in state.processes}, self._bounds
@@ -400,7 +423,11 @@ class World:
             left += [task._replace(left=task.left - 1)] if task.left > 1 else []
             after = state._replace(tasks=tuple(sorted(left)))
             number = bounds.attempts - task.left + 1
-            arguments: tuple[Any, ...] = (bounds.provider, task.body, task.name, number, task.left == 1, restored_at)
+            is_paused, is_last = state.is_kind_paused, task.left == 1
+            arguments: tuple[Any, ...] = (
+                *(bounds.provider, task.body, task.name),
+                *(number, is_last, restored_at, is_paused),
+            )
             yield from self._begins("{} gets the task", after, Root(name, actors.worker, arguments), task.name)
             if state.duplicates:
                 again = state._replace(duplicates=state.duplicates - 1)
@@ -408,7 +435,7 @@ class World:
                 yield from self._begins(words, again, Root(name, actors.worker, arguments), task.name, by_itself=False)
         if "the run" not in names and not state.tasks and not workers and self._has_work(state):
             over = state.run_time if state.ran == state.hours else state.run_time - HOUR
-            arguments = (state.run_time, over, restored_at)
+            arguments = (state.run_time, over, restored_at, state.kind)
             # Each run has an id of its own, and so do the tasks that it makes: here it is that of the hour.
             ended = tuple(each for each in state.ended if not each.endswith(f"-{run_id(state.run_time)}"))
             yield from self._begins("a run begins", state._replace(ended=ended), Root("the run", actors.run, arguments))
@@ -422,7 +449,8 @@ class World:
                 yield from self._begins("Pub/Sub delivers the dead letter", state, root, delivery)
 
     def _has_work(self, state: State) -> bool:
-        return bool(self._due(state)) or state.restored_at >= 0 or not all(map(_is_final, self.deliveries(state)))
+        is_due = self._due(state) or (self._is_held(state) and not state.is_kind_paused)
+        return bool(is_due) or state.restored_at >= 0 or not all(map(_is_final, self.deliveries(state)))
 
     def _people(self, state: State) -> Iterator[Step]:
         is_operator = any(process.name.startswith("the operator") for process in state.processes)
@@ -447,6 +475,11 @@ class World:
         if is_paused and subscription.is_paused(state.now):
             fields = resumed_fields(subscription, self._user(state), now=state.now)
             yield "the recipient resumes them", _resumed(self._writes(state, fields)), False
+        if state.kind_pauses and not state.is_kind_paused:
+            paused = state._replace(kind_pauses=state.kind_pauses - 1, kind=KindPause(paused_at=LONG_AGO))
+            yield "an operator pauses the kind", paused, False
+        if state.kind and state.is_kind_paused:
+            yield "an operator resumes the kind", state._replace(kind=state.kind._replace(resumed_at=state.now)), True
         if state.changes:
             yield from self._changes(state._replace(changes=state.changes - 1))
 
@@ -692,6 +725,10 @@ class World:
             old = was.get(each.id)
             if each.state is DeliveryState.GIVING_UP and (old is None or old.failed_at != each.failed_at):
                 after = after._replace(failures=min(after.failures + 1, 5))
+                # As the run has read it.
+                pause = each.reason == DeadLetterReason.LOST and self.histories.root(process.history).arguments[-1]
+                if pause and (pause.is_on or after.now - pause.resumed_at < LOST_AFTER):
+                    after = after._replace(mistake="lost, although its kind was paused until a moment ago")
             if "--yes" in process.name and each.state is DeliveryState.PENDING and each.id == process.about:
                 after = after._replace(risks=tuple(sorted((*after.risks, each.id))))
         letter = self.letters(after).get(process.about)
@@ -710,6 +747,10 @@ class World:
                 words = _of_letter(writes[0].fields)
             case "mail_events":
                 words = "stores the event"
+            case _ if isinstance(shard := (writes[0].fields or {}).get("shard"), str):
+                words = "holds the subscription"
+            case _ if shard is not None:
+                words = "puts the subscription back"
             case _:
                 words = "moves the subscription on"
         return f"{words}, but it has changed" if documents is None else words
@@ -724,7 +765,7 @@ class World:
         # The provider takes requests with a key that it knows, and sends nothing for them.
         if not key or key not in state.keys:
             emails = tuple(sorted((*state.emails, Email(delivery, period))))
-            wrong = "an email, although the recipient had paused the reports" if process.is_unwanted else ""
+            wrong = "an email, although the reports were paused" if process.is_unwanted else ""
             accepted = state._replace(mistake=wrong, emails=emails, keys=_with(state.keys, key) if key else state.keys)
         yield "hands the email over, and the provider accepts it", accepted, outcomes.Accepted("m"), True
         if state.mishaps:
@@ -743,7 +784,7 @@ _REPLAYS = (
     ("an operator replays", "the operator", False),
     ("an operator replays with --yes", "the operator (--yes)", True),
 )
-_COUNTED = ("kills", "losses", "duplicates", "mishaps", "replays", "dismissals", "stops", "changes")
+_COUNTED = ("kills", "losses", "duplicates", "mishaps", "replays", "dismissals", "stops", "changes", "kind_pauses")
 """Of what the world counts how much may still happen."""
 _IN_PAUSE = "a due time within a pause"
 _TO_THE_EMAIL = ("worker a gets", "worker a claims", "worker a reads")

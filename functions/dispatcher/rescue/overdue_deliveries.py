@@ -9,6 +9,7 @@ Such a delivery gets a task like any other: the worker skips the report if its s
 """
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -27,7 +28,7 @@ _logger = structlog.get_logger()
 
 
 def overdue_deliveries(
-    deliveries: DeliveryStore, *, run_time: datetime, retry_time: timedelta
+    deliveries: DeliveryStore, *, run_time: datetime, retry_time: timedelta, paused: Sequence[str]
 ) -> list[tuple[DueSubscription, Delivery]]:
     """Unfinished deliveries that no process has written for longer than a task is tried, and their subscriptions, as
     they were due. This costs a read or two if no delivery is under way.
@@ -36,17 +37,22 @@ def overdue_deliveries(
         deliveries: reads them.
         run_time: the time that the run is for.
         retry_time: how long a task is tried.
+        paused: the kinds that are paused. Of these only what a worker may have sent is looked for: the worker settles
+            that.
 
     Raises:
         google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
     """
     idle = {}
-    for delivery in deliveries.unfinished(_MOST):
+    for delivery in deliveries.unfinished(_MOST, paused=paused):
         due = _due(delivery)
         if due and delivery.updated_at and run_time - delivery.updated_at >= retry_time:
             idle[due.task(run_id(run_time))] = due, delivery
     documents = deliveries.read_many(idle) if idle else {}
-    return [found for task, found in idle.items() if not is_still_due(found[0], documents[task][1])]
+    # What is due of a paused kind is held.
+    return [
+        found for task, found in idle.items() if task.kind in paused or not is_still_due(found[0], documents[task][1])
+    ]
 
 
 def is_still_due(due: DueSubscription, subscription: Subscription | None) -> bool:

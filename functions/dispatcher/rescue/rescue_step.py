@@ -29,7 +29,9 @@ def is_under_way(delivery: Delivery | None, *, run_time: datetime, read_from: da
     return delivery.is_claimed(run_time)
 
 
-def is_lost(delivery: Delivery | None, *, due_at: datetime, run_time: datetime) -> bool:
+def is_lost(
+    delivery: Delivery | None, *, due_at: datetime, run_time: datetime, resumed_at: datetime | None = None
+) -> bool:
     """Whether a run gives up a report for which no queue holds a task, with a dead letter. Otherwise it makes another
     task. Where its delivery is final already, the worker sees that and moves the subscription on.
 
@@ -40,11 +42,12 @@ def is_lost(delivery: Delivery | None, *, due_at: datetime, run_time: datetime) 
         delivery: the report's, which is not under way; None where there is none.
         due_at: when the report fell due.
         run_time: the time that the run is for.
+        resumed_at: when its kind was resumed last; None where it never was.
     """
     if delivery is None or delivery.is_final:
         return False
     replayed = (each.at for each in delivery.history if each.result is AttemptResult.REPLAYED)
-    begun = max(filter(None, (due_at, delivery.created_at, delivery.restored_at, *replayed)))
+    begun = max(filter(None, (due_at, delivery.created_at, delivery.restored_at, resumed_at, *replayed)))
     return delivery.rescues >= LEAST_RESCUES and run_time - begun >= LOST_AFTER
 
 

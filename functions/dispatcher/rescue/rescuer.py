@@ -25,6 +25,7 @@ from functions.shared.firestore.delivery_store import DeliveryStore, Occasion
 from functions.shared.records.delivery import Delivery
 from functions.shared.records.delivery_table import Event, Rescued
 from functions.shared.records.ids import run_id
+from functions.shared.records.kind_pauses import KindPauses
 from functions.shared.records.mark import due_period
 from functions.shared.records.report_task import ReportTask
 from functions.shared.records.run import RunCounter
@@ -59,6 +60,7 @@ class Rescuer:
         malformed: makes dead letters for subscriptions that the run cannot serve.
         fan_out: enqueues reports.
         counters: the run's.
+        pauses: of the kinds.
     """
 
     def __init__(
@@ -70,12 +72,14 @@ class Rescuer:
         malformed: MalformedDocuments,
         fan_out: FanOut,
         counters: RunCounters,
+        pauses: KindPauses,
     ) -> None:
         self._with = dependencies
         self._earlier = earlier
         self._malformed = malformed
         self._fan_out = fan_out
         self._counters = counters
+        self._pauses = pauses
         self._run_id = run_id(run_time)
         self._run_time = run_time
         self._begun = datetime.now(UTC)
@@ -95,10 +99,11 @@ class Rescuer:
         return f"restored-{run_id(restored_at)}" if restored_at and due_at < restored_at else ""
 
     def needs_look(self, due: DueSubscription) -> bool:
-        """Whether the rescuer must check a report before the run enqueues it: no report can be made, or its task should
-        be over by now."""
+        """Whether the rescuer must check a report before the run enqueues it: no report can be made, its task should be
+        over by now, or may have met a paused kind."""
         over = self._earlier.over
-        return bool(due.problem) or (over is not None and due.due_at <= over.scheduled_for)
+        is_over = over is not None and due.due_at <= over.scheduled_for
+        return bool(due.problem) or is_over or self._pauses.has_waited(due.kind, due.due_at)
 
     def add(self, due: DueSubscription) -> None:
         """Add a report to check. The rescuer checks reports in groups of a hundred, and the rest at `finish()`."""
@@ -125,7 +130,12 @@ class Rescuer:
         if self._earlier.is_paused:
             return []
         try:
-            return overdue_deliveries(self._deliveries, run_time=self._run_time, retry_time=self._earlier.retry_time)
+            return overdue_deliveries(
+                self._deliveries,
+                run_time=self._run_time,
+                retry_time=self._earlier.retry_time,
+                paused=self._pauses.paused,
+            )
         except Exception:
             self._counters.add_error()
             _logger.exception("overdue_deliveries_unreadable", run_id=self._run_id)
@@ -173,7 +183,12 @@ class Rescuer:
                     self.is_behind |= each.delivery is None or each.delivery.run_id != self._run_id
                 case QueueAnswer.UNKNOWN:
                     self._counters.add_error()
-                case QueueAnswer.GONE if is_lost(each.delivery, due_at=each.due.due_at, run_time=self._run_time):
+                case QueueAnswer.GONE if is_lost(
+                    each.delivery,
+                    due_at=each.due.due_at,
+                    run_time=self._run_time,
+                    resumed_at=self._pauses.pause_of(each.due.kind).resumed_at,
+                ):
                     lost.append(self._lost(each))
                 case QueueAnswer.GONE:
                     retried.append(each)
@@ -191,6 +206,8 @@ class Rescuer:
                 continue
             try:
                 died = task_died(delivery, updated_at=due.updated_at, made_from=made_from)
+                # A worker may have ended its task, since its kind was paused.
+                died = died and not self._pauses.has_waited(due.kind, due.due_at)
                 self._counters.add(RunCounter.OVERDUE, int(died))
                 self._fan_out.add(due, self._run_id)
             except Exception as error:  # noqa: BLE001  it is logged there

@@ -37,6 +37,9 @@ costs a read."""
 _MOST_TURNS = 5
 """How often to decide again because others keep writing the documents."""
 
+_MOST_LEFT_OUT = 10
+"""https://firebase.google.com/docs/firestore/query-data/queries#query_limitations"""
+
 _STREAM_SECONDS = 60.0
 """Reading all deliveries that are under way."""
 
@@ -174,14 +177,23 @@ class DeliveryStore:
         found = self._database.stream(query, seconds=seconds)
         return Others.of(filter(None, map(Delivery.from_snapshot, found)), but=task.delivery_id, now=now)
 
-    def unfinished(self, most: int) -> Iterator[Delivery]:
+    def unfinished(self, most: int, *, paused: Sequence[str] = ()) -> Iterator[Delivery]:
         """The deliveries that are not final: of those that an operator has put back, and of each state at most so
-        many."""
-        states = [state.value for state in DeliveryState if not state.is_final]
-        deliveries = Query.of(DELIVERIES)
-        queries = [deliveries.where("by_hand", "==", True).where("state", "in", states)]
-        queries += [deliveries.where("state", "==", state) for state in states]
-        for query in queries:
+        many.
+
+        Args:
+            most: how many.
+            paused: kinds whose pending deliveries are left out, which costs no read of them.
+        """
+        deliveries, states = Query.of(DELIVERIES), [state for state in DeliveryState if not state.is_final]
+        by_state = {state: deliveries.where("state", "==", state.value) for state in states}
+        by_hand: Iterable[Query] = [deliveries.where("state", "in", [state.value for state in states])]
+        if paused:
+            pending = by_state[DeliveryState.PENDING]
+            by_state[DeliveryState.PENDING] = pending.where("kind", "not-in", paused[:_MOST_LEFT_OUT])
+            # Firestore takes no `in` beside it.
+            by_hand = by_state.values()
+        for query in [*(each.where("by_hand", "==", True) for each in by_hand), *by_state.values()]:
             for found in self._database.stream(query.limit(most), seconds=_STREAM_SECONDS):
                 if delivery := Delivery.from_snapshot(found):
                     yield delivery.restored(self._restored_at)

@@ -20,8 +20,9 @@ _OPERATORS = {
     ">": StructuredQuery.FieldFilter.Operator.GREATER_THAN,
     ">=": StructuredQuery.FieldFilter.Operator.GREATER_THAN_OR_EQUAL,
     "in": StructuredQuery.FieldFilter.Operator.IN,
+    "not-in": StructuredQuery.FieldFilter.Operator.NOT_IN,
 }
-_INEQUALITIES = {"<", "<=", ">", ">="}
+_INEQUALITIES = {"<", "<=", ">", ">=", "not-in"}
 _AND, _OR = StructuredQuery.CompositeFilter.Operator.AND, StructuredQuery.CompositeFilter.Operator.OR
 _ASCENDING, _DESCENDING = StructuredQuery.Direction.ASCENDING, StructuredQuery.Direction.DESCENDING
 
@@ -90,7 +91,8 @@ class Query(NamedTuple):
         return f"{self.parent}/{self.collection}" if self.parent else self.collection
 
     def where(self, field: str, operator: str, value: Any) -> Self:
-        """Those for which this holds, too: `==` (also of None), `<`, `<=`, `>`, `>=`, or `in` a list."""
+        """Those for which this holds, too: `==` (also of None), `<`, `<=`, `>`, `>=`, `in` a list, or `not-in`
+        a list of ten at most."""
         return self.where_any((field, operator, value))
 
     def where_any(self, *filters: Filter) -> Self:

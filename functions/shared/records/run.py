@@ -73,6 +73,8 @@ class RunCounter(StrEnum):
     bounced has changed."""
     MALFORMED = "malformed"
     """Subscriptions that get no report because a document is malformed: each has a dead letter."""
+    HELD = "held"
+    """Due subscriptions that wait from this run on, since their kind is paused. They are not counted as `due`."""
     ERRORS = "errors"
     """Failures that a repeated run may fix."""
 

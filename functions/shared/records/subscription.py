@@ -25,7 +25,7 @@ from functions.shared.records.fields import (
     TimeZone,
     TrueOrFalse,
 )
-from functions.shared.records.ids import KIND_PATTERN, SHARDS, shard_of
+from functions.shared.records.ids import KIND_PATTERN, shard_of, stored_shard
 from functions.shared.records.states import PauseReason as PauseReason
 from functions.shared.records.user import USERS, User
 from functions.shared.times.cron import CronLine
@@ -151,8 +151,8 @@ class Subscription(NamedTuple):
             DEFAULT_KIND.
         cadence: `hourly`, `daily`, `weekly`, `biweekly` (docs/guides/subscriptions.md#every-second-week), `monthly`,
             `quarterly` or `cron`; default: DEFAULT_CADENCE.
-        shard: 0 to 29, from a hash of the path: the first field of the index by which runs find what is due. Your
-            application writes only `null`: the next run schedules the subscription.
+        shard: 0 to 29, from a hash of the path: the first field of the index by which runs find what is due;
+            `held:KIND:17` while its kind is paused. Your application writes only `null`: the next run schedules it.
         active: `false`: paused.
         paused_because: why it is paused, or was paused last: `user`, `operator`, `user-inactive`, `bounced`,
             `complained` or `unsubscribed`.
@@ -298,8 +298,7 @@ class Subscription(NamedTuple):
         read["cadence"] = read["cadence"] or defaults.cadence
         if document.get("objections", {}) is None:
             read["objections"] = None
-        shard = document.get("shard")
-        read["shard"] = shard if type(shard) is int and 0 <= shard < SHARDS else None
+        read["shard"] = stored_shard(document.get("shard"))
         if name := read["calendar"]:
             try:
                 read["days_off"] = defaults.calendars(name)

@@ -40,6 +40,16 @@ def test_no_random_sequence_does(seed: int) -> None:
     assert wrong == {}
 
 
+def test_no_random_sequence_does_in_which_the_kind_is_paused() -> None:
+    chance, sequences = random.Random(1), []  # noqa: S311  no secret
+    for _ in range(100):
+        before, within, after = (chance.choices(NAMES, k=chance.randint(0, 3)) for _ in range(3))
+        names = [*before, "the kind is paused", "a run, carried out", *within, "the kind is resumed", *after]
+        sequences.append((chance.choice(list(STARTS)), *names))
+    wrong = {sequence: found for sequence in sequences if (found := play(STARTS[sequence[0]], sequence[1:]))}
+    assert wrong == {}
+
+
 def test_an_older_report_that_becomes_final_leaves_the_next_one_due() -> None:
     played = Play(STARTS["hourly"])
     for name in ("a run, whose task waits", "the tasks are refused", "replayed", "sent by hand, and gets a 429"):

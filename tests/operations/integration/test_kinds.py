@@ -1,11 +1,15 @@
 """`reports kinds`: the kinds, and how each version of one does."""
 
+import getpass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from functions.shared.needs import Needs, NextVersion
+from functions.shared.records.ids import held_shard
+from operations.kinds.kind_pausing import KindPausing
+from operations.operator_actions import OperatorActions
 from operations.previews import preview
 from tests.operations.integration.conftest import Project
 from tests.seeding import seed
@@ -47,8 +51,9 @@ def test_both_versions_are_counted_side_by_side(project: Project) -> None:
     seed_deliveries(project, kind="activity", variant="next", sent=7)
     answer = project.reports("kinds", "--json")
     assert (answer.status, answer.err) == (0, "")
-    plain = dict.fromkeys(("owner", "next_percent", "next_for", "variant", "sent", "skipped", "dead", "failure_rate"))
-    sales = {"kind": "sales", "owner": "[address]", "next_percent": 5, "next_for": 1}
+    plain = dict.fromkeys(("owner", "paused_at", "held", "next_percent", "next_for"))
+    plain |= dict.fromkeys(("variant", "sent", "skipped", "dead", "failure_rate"))
+    sales = {**plain, "kind": "sales", "owner": "[address]", "next_percent": 5, "next_for": 1}
     assert answer.json == [
         {"kind": "activity", **plain},
         {**sales, "variant": "current", "sent": 9, "skipped": 2, "dead": 1, "failure_rate": 0.1},
@@ -58,6 +63,30 @@ def test_both_versions_are_counted_side_by_side(project: Project) -> None:
     assert "50.0%" in project.reports("kinds").out
     assert "team@corp.example" in project.reports("kinds", "--with-addresses").out
     assert project.reports("kinds", "--since", "9d", "--json").json[2]["dead"] == 6
+
+
+@pytest.mark.usefixtures("needs")
+def test_a_kind_is_paused_and_resumed_and_what_waits_is_counted(project: Project) -> None:
+    for number in range(3):
+        seed(project.database, f"u{number}", next_report_at=NOW, kind="sales", shard=held_shard("sales", number))
+
+    answer = project.reports("kinds", "pause", "sales", "--note", "for ada@example.com")
+
+    assert (answer.status, answer.out.startswith("The kind is paused")) == (0, True)
+    assert "paused already" in project.reports("kinds", "pause", "sales").out
+    kept = KindPausing(project.door).pauses().pause_of("sales")
+    assert (kept.is_on, kept.paused_by, kept.note) == (True, getpass.getuser(), "for [address]")
+    rows = {row["kind"]: (row["paused_at"] is not None, row["held"]) for row in project.reports("kinds", "--json").json}
+    assert rows == {"activity": (False, None), "sales": (True, 3), "usage": (False, None)}
+    assert "Subscriptions that wait: 3" in project.reports("kinds", "resume", "sales").out
+    assert "was not paused" in project.reports("kinds", "resume", "sales").out
+    assert KindPausing(project.door).pauses().pause_of("sales").is_on is False
+    actions = OperatorActions(project.door).page(after=None, limit=9).rows
+    assert [(each.action, each.subject) for each in actions] == [("Resume kind", "sales")] * 2 + [
+        ("Pause kind", "sales")
+    ] * 2
+    answer = project.reports("kinds", "pause", "nope")
+    assert (answer.status, answer.err) == (1, "There is no kind nope. There are: activity, sales, usage.\n")
 
 
 def test_kinds_without_a_next_version_need_no_connection(project: Project) -> None:

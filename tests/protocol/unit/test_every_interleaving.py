@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from functions.dispatcher.held_subscriptions import HeldSubscriptions
+from functions.dispatcher.rescue.rescue_step import is_lost
 from functions.dispatcher.rescue.rescuer import Rescuer
 from functions.shared.records import mark
 from functions.shared.records.dead_letter import StoredDeadLetter
@@ -33,6 +35,7 @@ EACH = ONE._replace(kills=1, losses=1, duplicates=1, mishaps=1, replays=1, dismi
 TWO_DUE_TIMES = ONE._replace(hours=1, mishaps=1, events=0)
 CHANGED = TWO_DUE_TIMES._replace(changes=1, kills=1, mishaps=0, together=1)
 PAUSED = TWO_DUE_TIMES._replace(stops=1, together=1)
+KIND_PAUSED = TWO_DUE_TIMES._replace(kind_pauses=1, together=1)
 
 
 @pytest.mark.parametrize("provider", Provider)
@@ -97,6 +100,15 @@ def test_every_moment_is_reported_once_if_the_recipient_pauses_and_resumes() -> 
     assert_kept(PAUSED)
 
 
+def test_every_moment_is_reported_once_if_an_operator_pauses_and_resumes_the_kind() -> None:
+    assert_kept(KIND_PAUSED)
+
+
+@pytest.mark.thorough
+def test_it_is_if_two_act_at_a_time_and_the_kind_is_paused_twice() -> None:
+    assert_kept(KIND_PAUSED._replace(kind_pauses=2, together=2, tasks=1))
+
+
 HISTORIES = (
     (ONE._replace(losses=1, mishaps=1, events=0, tasks=1), ()),
     (ONE._replace(kills=1, events=0, tasks=1, together=1, provider=Provider.KEYS), ()),
@@ -156,11 +168,24 @@ def a_letter_that_a_restore_has_lost_is_not_told(patch: pytest.MonkeyPatch) -> N
     patch.setattr(Rescuer, "tell_untold", lambda self: None)
 
 
+def what_waits_for_a_kind_is_not_put_back(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(HeldSubscriptions, "release", lambda self, shards, is_late: True)
+
+
+def the_time_of_a_pause_counts(patch: pytest.MonkeyPatch) -> None:
+    def lost(delivery: Delivery | None, **moments: Any) -> bool:
+        return is_lost(delivery, **{**moments, "resumed_at": None})
+
+    patch.setattr("functions.dispatcher.rescue.rescuer.is_lost", lost)
+
+
 REPLAYED = ONE._replace(replays=1, tasks=1, together=1)
 DEFECTS: tuple[tuple[Patch, Bounds, Sequence[str]], ...] = (
     (a_restore_is_not_guarded_against, ONE._replace(restores=1, events=0, together=1), ()),
     (a_write_is_not_conditional, ONE._replace(kills=1), ()),
     (a_resume_moves_the_mark_to_the_present, PAUSED, ()),
+    (what_waits_for_a_kind_is_not_put_back, KIND_PAUSED, ()),
+    (the_time_of_a_pause_counts, KIND_PAUSED._replace(kills=1, mishaps=0, hours=0), ()),
     (a_replay_forgets_what_may_have_been_sent, REPLAYED, UNKNOWN["accepted"]),
     (a_replay_that_was_interrupted_leaves_its_letter_open, REPLAYED._replace(kills=1), UNKNOWN["not accepted"]),
     (a_letter_that_a_restore_has_lost_is_not_told, ONE._replace(restores=1, mishaps=1, events=0, together=1), ()),

@@ -7,6 +7,7 @@ from structlog.testing import capture_logs
 
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.late_reports import LateReports
+from functions.shared.records.kind_pauses import KindPause, KindPauses
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -15,11 +16,14 @@ def hours(number: float) -> timedelta:
     return timedelta(hours=number)
 
 
-def counted(due: float, *, run: float = 0, last_run: float | None = -1, problem: str = "") -> list[int]:
+def counted(
+    due: float, *, run: float = 0, last_run: float | None = -1, problem: str = "", resumed: float | None = None
+) -> list[int]:
     """The lateness that a run logs for a report; all times in hours from noon."""
-    late = LateReports(
-        run_id="r", run_time=NOON + hours(run), last_run=None if last_run is None else NOON + hours(last_run)
-    )
+    last = None if last_run is None else NOON + hours(last_run)
+    resumed_at = None if resumed is None else NOON + hours(resumed)
+    pauses = KindPauses({"activity": KindPause(resumed_at=resumed_at)})
+    late = LateReports(run_id="r", run_time=NOON + hours(run), last_run=last, pauses=pauses)
     with capture_logs() as lines:
         late.note(DueSubscription("u1", "s1", NOON + hours(due), "activity", problem))
     assert all(line["event"] == "report_late" for line in lines)
@@ -50,3 +54,7 @@ def test_the_first_run_an_hour_after_a_reports_time_counts_it(
 
 def test_a_malformed_document_has_its_dead_letter() -> None:
     assert counted(-1, problem="kind: must be a name") == []
+
+
+def test_a_report_that_has_waited_for_its_kind_is_not_late() -> None:
+    assert (counted(-1, resumed=-0.5), counted(-1, resumed=-1.5)) == ([], [3600])

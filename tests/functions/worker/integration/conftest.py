@@ -288,6 +288,7 @@ def in_this_process(cloud: Cloud, letters: Letters, **given: Any) -> SendReport:
         "now": lambda: datetime.now(UTC),
         "mail_record": lambda _delivery_id: None,
         "lookup": None,
+        "is_paused": lambda _kind: False,
         **given,
     }
     deliveries, now = parts["deliveries"], parts["now"]
@@ -311,6 +312,7 @@ def in_this_process(cloud: Cloud, letters: Letters, **given: Any) -> SendReport:
             )
         ),
         builder=parts["builder"],
+        is_paused=parts["is_paused"],
         now=now,
     )
 

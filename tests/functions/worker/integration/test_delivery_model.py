@@ -771,6 +771,7 @@ class Life(RuleBasedStateMachine):
                 # A call waits for its turn.
                 build_seconds=3600,
             ),
+            is_paused=lambda _kind: False,
             now=self.tick,
         )
 
