@@ -78,7 +78,7 @@ def tell(topic: DeadLetterTopic, alert: SystemAlert) -> bool:
     Returns:
         whether Pub/Sub has it.
     """
-    is_told = topic.told(alert)
+    is_told = topic.tell(alert)
     if is_told:
         _logger.warning("alert_published", kind=alert.alert.value, run_id=alert.run_id)
     return is_told

@@ -50,7 +50,7 @@ class SettledOutcomes:
 
     def _settle(self, record: MailRecord) -> bool | None:
         try:
-            settled = settle(self._letters, record.id, record, now=self._now(), tell=self._topic.told)
+            settled = settle(self._letters, record.id, record, now=self._now(), tell=self._topic.tell)
         except GoogleAPIError as error:
             _logger.warning("outcome_not_settled", delivery_id=record.id, error=type(error).__name__)
             return None

@@ -84,23 +84,14 @@ class DeadLetterTopic:
         }
         self._publish(letter.to_json(), attributes, PUBLISH_TIMEOUT_SECONDS)
 
-    def tell(self, alert: SystemAlert) -> None:
-        """Publish a system alert.
-
-        Raises:
-            google.api_core.exceptions.GoogleAPIError: Pub/Sub refused it or failed.
-            TimeoutError: there was no answer within TELL_TIMEOUT_SECONDS.
-        """
-        self._publish(alert.to_json(), {"alert": alert.alert.value}, TELL_TIMEOUT_SECONDS)
-
-    def told(self, alert: SystemAlert) -> bool:
+    def tell(self, alert: SystemAlert) -> bool:
         """Publish a system alert. Raises nothing: where that fails, the log has the alert.
 
         Returns:
             whether Pub/Sub has it.
         """
         try:
-            self.tell(alert)
+            self._publish(alert.to_json(), {"alert": alert.alert.value}, TELL_TIMEOUT_SECONDS)
         except (GoogleAPIError, TimeoutError) as error:
             _logger.error(  # noqa: TRY400  the traceback is the library's own
                 "alert_not_published",

@@ -5,16 +5,11 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-import structlog
-from google.api_core.exceptions import GoogleAPIError
-
 from functions.shared.logging import redact_addresses
 from functions.shared.records.system_alert import AlertKind, SystemAlert
 
 _PAUSE_SECONDS = 60.0
 """Between two alerts of one process: thousands of tasks meet the same key."""
-
-_logger = structlog.get_logger()
 
 
 class KeyAlert:
@@ -25,7 +20,7 @@ class KeyAlert:
         now: the present, in UTC.
     """
 
-    def __init__(self, tell: Callable[[SystemAlert], None], *, now: Callable[[], datetime]) -> None:
+    def __init__(self, tell: Callable[[SystemAlert], object], *, now: Callable[[], datetime]) -> None:
         self._tell = tell
         self._now = now
         self._lock = threading.Lock()
@@ -49,7 +44,4 @@ class KeyAlert:
         alert = SystemAlert(
             alert=AlertKind.KEY_REFUSED, run_id=run_id, at=self._now(), detail=redact_addresses(error), figures=figures
         )
-        try:
-            self._tell(alert)
-        except (GoogleAPIError, TimeoutError) as failure:
-            _logger.warning("alert_not_published", kind=alert.alert, error=type(failure).__name__)
+        self._tell(alert)

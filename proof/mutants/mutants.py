@@ -604,7 +604,7 @@ ALL = [
     Mutant(
         name="a dead letter closes by itself, and no one is told",
         file="functions/mail_events/settled_outcomes.py",
-        node="self._topic.told",
+        node="self._topic.tell",
         becomes="bool",
         scenarios=("unknown outcomes: accepted, and the events come hours late",),
         tests=(

@@ -190,8 +190,9 @@ class _Topic(DeadLetterTopic):
     def publish(self, letter: DeadLetter, *, task_name: str = "", retry_count: int = 0) -> None:
         self._played.ask("publish", letter.model_copy(update={"attempts": 1, "error": "e"}))
 
-    def tell(self, alert: SystemAlert) -> None:
+    def tell(self, alert: SystemAlert) -> bool:
         self._played.ask("tell", alert.report.delivery_id if alert.report else "")
+        return True
 
 
 class PlayedProvider(MailProvider, RepeatableSending, DeliveryLookup):
