@@ -1,8 +1,14 @@
 """The result of an act on one dead letter: its replay, its dismissal or its reopening."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
+
+from google.api_core.exceptions import GoogleAPIError
+
+from operations.errors import OperatorError
+from operations.failures import UNREACHABLE, describe
 
 
 class DeadLetterOutcome(StrEnum):
@@ -45,3 +51,19 @@ class DeadLetterResult:
     def to_row(self) -> dict[str, Any]:
         """The result as JSON shows it."""
         return {"dead_letter_id": self.letter_id, "outcome": self.outcome.value, "detail": self.explanation}
+
+
+def result_of(letter_id: str, act: Callable[[], DeadLetterOutcome], *, failed: DeadLetterOutcome) -> DeadLetterResult:
+    """Act on one dead letter. Raises nothing where that fails, except UNREACHABLE.
+
+    Args:
+        letter_id: the dead letter.
+        act: what to do.
+        failed: the result of an act that fails.
+    """
+    try:
+        return DeadLetterResult(letter_id=letter_id, outcome=act())
+    except UNREACHABLE:
+        raise
+    except (GoogleAPIError, OperatorError, ValueError) as error:
+        return DeadLetterResult(letter_id=letter_id, outcome=failed, detail=describe(error))

@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from google.api_core.exceptions import GoogleAPIError
-
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.records.dead_letter import (
@@ -15,8 +13,7 @@ from functions.shared.records.dead_letter import (
     dismissed_fields,
     reopened_fields,
 )
-from operations.dead_letters.dead_letter_result import DeadLetterOutcome, DeadLetterResult
-from operations.failures import UNREACHABLE, describe
+from operations.dead_letters.dead_letter_result import DeadLetterOutcome, DeadLetterResult, result_of
 
 
 class DismissalOutcome(DeadLetterOutcome):
@@ -93,10 +90,5 @@ class Dismissals:
             outcome = decide_dismissal(letter, wanted=wanted) if letter else DismissalOutcome.NOT_FOUND
             return outcome, fields if outcome in {DismissalOutcome.DISMISSED, DismissalOutcome.REOPENED} else {}
 
-        try:
-            outcome = self._database.change(f"{DEAD_LETTERS}/{letter_id}", decided)
-        except UNREACHABLE:
-            raise
-        except GoogleAPIError as error:
-            return DeadLetterResult(letter_id=letter_id, outcome=DismissalOutcome.ERROR, detail=describe(error))
-        return DeadLetterResult(letter_id=letter_id, outcome=outcome)
+        path = f"{DEAD_LETTERS}/{letter_id}"
+        return result_of(letter_id, lambda: self._database.change(path, decided), failed=DismissalOutcome.ERROR)

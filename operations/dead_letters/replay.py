@@ -8,8 +8,7 @@ number of the replay), `conclude` (marks the dead letter, unless the report has 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-
-from google.api_core.exceptions import GoogleAPIError
+from functools import partial
 
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.letter_store import Decide, Fields, LetterStore, ReportDocuments, Result
@@ -28,7 +27,7 @@ from functions.shared.records.delivery_table import MAY_HAVE_BEEN_SENT, Replayed
 from functions.shared.records.ids import task_id
 from functions.shared.records.mail_event import MAIL_EVENTS, MailRecord
 from functions.shared.records.report_task import ReportTask
-from operations.dead_letters.dead_letter_result import DeadLetterResult
+from operations.dead_letters.dead_letter_result import DeadLetterResult, result_of
 from operations.dead_letters.replay_decision import (
     ReplayDecision,
     ReplayOutcome,
@@ -37,7 +36,6 @@ from operations.dead_letters.replay_decision import (
     may_have_been_sent,
 )
 from operations.errors import OperatorError
-from operations.failures import UNREACHABLE, describe
 
 _MOST_NUMBERS = 20
 """How many replays with an ended task one call skips before it reports an error."""
@@ -102,33 +100,20 @@ class Replay:
             may_send_twice: replay it although its outcome is unknown.
             as_of: leave it if it has changed since this moment of Firestore's clock; None: replay it as it is.
         """
-        try:
-            return self._replay(letter_id, may_send_twice=may_send_twice, as_of=as_of)
-        except UNREACHABLE:
-            raise
-        except (GoogleAPIError, OperatorError, ValueError) as error:
-            return DeadLetterResult(letter_id=letter_id, outcome=ReplayOutcome.ERROR, detail=describe(error))
+        act = partial(self._replay, letter_id, may_send_twice=may_send_twice, as_of=as_of)
+        return result_of(letter_id, act, failed=ReplayOutcome.ERROR)
 
     def preview(self, letter: StoredDeadLetter) -> DeadLetterResult:
-        """Return the result that a replay of one dead letter would have, and change nothing.
+        """The result that a replay of one dead letter would have. It changes nothing, and raises nothing except
+        UNREACHABLE."""
 
-        Raises:
-            google.api_core.exceptions.GoogleAPIError: Firestore cannot be read.
-        """
-        now = self._now()
+        def decide(found: ReportDocuments) -> tuple[ReplayOutcome, Fields, Fields]:
+            delivery, now = _sound(found.delivery), self._now()
+            settled = settled_by_event(letter, delivery, found.record, now=now)
+            return decide_replay(letter, delivery, may_send_twice=True, now=now, settled=settled).outcome, {}, {}
 
-        def decide(found: ReportDocuments) -> tuple[DeadLetterResult, Fields, Fields]:
-            try:
-                delivery = _sound(found.delivery)
-            except MalformedDelivery as error:
-                outcome, detail = ReplayOutcome.ERROR, describe(error)
-            else:
-                settled = settled_by_event(letter, delivery, found.record, now=now)
-                decision = decide_replay(letter, delivery, may_send_twice=True, now=now, settled=settled)
-                outcome, detail = decision.outcome, ""
-            return DeadLetterResult(letter_id=letter.id, outcome=outcome, detail=detail), {}, {}
-
-        return self._decide(letter.id, decide, known=letter)
+        act = partial(self._decide, letter.id, decide, known=letter)
+        return result_of(letter.id, act, failed=ReplayOutcome.ERROR)
 
     def unclear(self, letters: Sequence[StoredDeadLetter]) -> set[str]:
         """The ids of the dead letters whose outcome is unknown, as the dead letter or its delivery says. Those that an
@@ -252,26 +237,23 @@ class Replay:
 
         return self._decide(prepared.letter.id, decide, known=prepared.letter)
 
-    def _replay(self, letter_id: str, *, may_send_twice: bool, as_of: datetime | None) -> DeadLetterResult:
-        def result(outcome: ReplayOutcome, detail: str = "") -> DeadLetterResult:
-            return DeadLetterResult(letter_id=letter_id, outcome=outcome, detail=detail)
-
+    def _replay(self, letter_id: str, *, may_send_twice: bool, as_of: datetime | None) -> ReplayOutcome:
         spent: int | None = None
         for _ in range(_MOST_NUMBERS):
             prepared = self.prepare(letter_id, may_send_twice=may_send_twice, spent=spent, as_of=as_of)
             if prepared is None:
-                return result(ReplayOutcome.NOT_FOUND)
+                return ReplayOutcome.NOT_FOUND
             match prepared.decision.step:
                 case ReplayStep.STOP:
-                    return result(prepared.decision.outcome)
+                    return prepared.decision.outcome
                 case ReplayStep.CLOSE:
-                    return result(self.conclude(prepared))
+                    return self.conclude(prepared)
                 case ReplayStep.REVIVE | ReplayStep.RESUME | ReplayStep.HAND_OVER:
                     if self.enqueue(prepared):
-                        return result(self.conclude(prepared))
+                        return self.conclude(prepared)
             # The first step has written it.
             spent, as_of = prepared.number, None
-        return result(ReplayOutcome.ERROR, "every task made for it has ended at once")
+        raise QueueRefused("every task made for it has ended at once")
 
     def _decide(self, letter_id: str, decide: Decide[Result], *, known: StoredDeadLetter | None = None) -> Result:
         """Decide by a dead letter, which is read first unless it is known, and by the delivery that it names."""
