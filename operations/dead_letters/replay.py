@@ -122,23 +122,19 @@ class Replay:
         Raises:
             google.api_core.exceptions.GoogleAPIError: Firestore cannot be read.
         """
-        delivery_ids = {letter.id: task.delivery_id for letter in letters if (task := letter.task)}
-        read = self._database.get_all(f"{DELIVERIES}/{each}" for each in delivery_ids.values())
-        found = map(Delivery.from_snapshot, read.values())
-        deliveries = {delivery.id: delivery for delivery in found if delivery}
-        unclear = [
-            (letter, delivery)
-            for letter in letters
-            if may_have_been_sent(letter, delivery := deliveries.get(delivery_ids.get(letter.id, "")))
-        ]
-        named = [f"{MAIL_EVENTS}/{delivery_ids[letter.id]}" for letter, _ in unclear if letter.id in delivery_ids]
-        events = map(MailRecord.from_snapshot, self._database.get_all(named).values())
-        records = {each.id: each for each in events if each}
-        return {
-            letter.id
-            for letter, delivery in unclear
-            if settled_by_event(letter, delivery, records.get(delivery_ids.get(letter.id, "")), now=self._now()) is None
-        }
+        named = {letter.id: task.delivery_id for letter in letters if (task := letter.task)}
+        paths = [f"{collection}/{each}" for each in named.values() for collection in (DELIVERIES, MAIL_EVENTS)]
+        found, now = self._database.get_all(paths), self._now()
+
+        def is_unclear(letter: StoredDeadLetter) -> bool:
+            if letter.id not in named:
+                return may_have_been_sent(letter, None)
+            delivery = Delivery.from_snapshot(found[f"{DELIVERIES}/{named[letter.id]}"])
+            record = MailRecord.from_snapshot(found[f"{MAIL_EVENTS}/{named[letter.id]}"])
+            is_settled = settled_by_event(letter, delivery, record, now=now) is not None
+            return may_have_been_sent(letter, delivery) and not is_settled
+
+        return {letter.id for letter in letters if is_unclear(letter)}
 
     def prepare(
         self,
