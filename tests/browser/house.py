@@ -139,7 +139,7 @@ FULL: dict[str, Address] = {
     "a collection": lambda _: "/local/firestore/dead_letters",
     "a document": lambda _: f"/local/firestore/{part(MARKUP_ID)}/{part(MARKUP_ID)}",
 }
-MANY = {"deliveries": "/deliveries?state=dead", "dead letters": "/dead-letters?state=replayed"}
+MANY = "/dead-letters?state=replayed"
 EMPTY: dict[str, str] = {
     "overview": "/",
     "an incident": "/incident",

@@ -39,7 +39,7 @@ REPLAY = "replay"
 """The id of an action that has sent reports again."""
 
 _LONG = "a-word-that-is-longer-than-a-telephone-is-wide-" * 4
-_MANY = 55
+_MANY = 51
 """More than a page of a list shows."""
 _CAUSE, _OTHER_CAUSE = "a" * 32, "b" * 32
 

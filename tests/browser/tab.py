@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tests.chromium import EVERYBODY, violations
@@ -23,10 +23,8 @@ _RULES = {
     # A mail in a frame is looked at by tests/mails; the frame runs no script, axe's neither.
     "iframes": False,
 }
-_RULES_OF_A_WIDTH = {**_RULES, "runOnly": ["target-size", "scrollable-region-focusable"]}
-_RULES_OF_A_SCHEME = {**_RULES, "runOnly": ["color-contrast"]}
+_RULES_OF_LOOKS = {**_RULES, "runOnly": ["color-contrast", "target-size", "scrollable-region-focusable"]}
 """Those that a page can break at one width or in one scheme only."""
-_SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 _STICKING_OUT = """
 () => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("main *")].filter(
     (element) => element.getBoundingClientRect().right > innerWidth + 1 && !element.closest(".scroll")
@@ -96,27 +94,27 @@ class Tab:
         self.open(path, status=status)
 
     def looks(self, *, is_known: bool = False) -> list[str]:
-        """What is wrong with the page as it is shown: at every width, and in both schemes. Pages take turns, so that
-        all rules see each of these on some.
+        """What is wrong with the page as it is shown: by all rules, in both schemes, on a wide screen and a narrow one;
+        and what sticks out at any width. Pages take turns, so that all rules see each width and scheme on some.
 
         Args:
             is_known: whether other pages have the same parts: then one look is enough.
         """
         found, turn = self.problems, next(self._turns)
         self.problems = []
-        width, scheme = _WIDTHS[turn % 4], _SCHEMES[turn // 4 % 2]
-        found += self._look(width, scheme, _RULES)
+        widths, is_dark = [*_WIDTHS[turn % 4 :], *_WIDTHS[: turn % 4]], turn // 4 % 2 == 1
+        found += self._look(widths.pop(0), is_dark=is_dark, rules=_RULES)
         if not is_known:
-            found += self._look(width, _SCHEMES[turn // 4 % 2 - 1], _RULES_OF_A_SCHEME)
-            for other in {*_WIDTHS} - {width}:
-                found += self._look(other, scheme, _RULES_OF_A_WIDTH)
+            found += self._look(widths.pop(0), is_dark=not is_dark, rules=_RULES_OF_LOOKS)
+        for width in widths:
+            found += self._look(width, is_dark=is_dark)
         return found
 
-    def _look(self, width: int, scheme: Literal["light", "dark"], rules: Mapping[str, Any]) -> list[str]:
+    def _look(self, width: int, *, is_dark: bool, rules: Mapping[str, Any] | None = None) -> list[str]:
         self.page.set_viewport_size({"width": width, "height": 900})
-        self.page.emulate_media(color_scheme=scheme)
-        wrong = [*violations(self.page, rules), *self.page.evaluate(_STICKING_OUT)]
-        return [f"{width} {scheme}: {each}" for each in wrong]
+        self.page.emulate_media(color_scheme="dark" if is_dark else "light")
+        wrong = [*(violations(self.page, rules) if rules else ()), *self.page.evaluate(_STICKING_OUT)]
+        return [f"{width} {'dark' if is_dark else 'light'}: {each}" for each in wrong]
 
     def go_to(self, locator: "Locator") -> None:
         """Move the focus to an element by the keyboard."""

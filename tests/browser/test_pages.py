@@ -1,6 +1,7 @@
 """Every page in every state: everybody can read it, it fits a telephone, it asks no other server for anything, and what
 is stored is only text in it."""
 
+import csv
 import re
 import threading
 import uuid
@@ -36,9 +37,15 @@ READ_ONLY = (
     *("overview", "a delivery that is dead", "dead letters", "a dead letter that is open"),
     *("queues", "people", "a user, usual", "local cloud"),
 )
+KNOWN = (
+    *(f"a delivery that is {state}" for state in ("pending", "sending", "skipped")),
+    *(f"a dead letter that is {state}" for state in ("unknown", "dismissed", "settled")),
+    *(f"a user, {name}" for name in ("without anything", "with a long name")),
+)
+"""Pages whose parts are on others, too."""
 PLAIN = (
-    *("overview", "runs", "deliveries", "a delivery that is bounced", "dead letters"),
-    *("a dead letter that is open", "a job that has ended", "queues", "people", "a user, usual", "actions", "mails"),
+    *("overview", "deliveries", "a delivery that is bounced", "dead letters"),
+    *("a job that has ended", "queues", "a user, usual", "mails"),
 )
 EVERYDAY = ("overview", "a delivery that is dead", "dead letters", "a user, usual")
 """What `make test` looks at, too."""
@@ -63,6 +70,7 @@ def tab(browser: "Browser") -> Iterator[Tab]:
         yield tab
 
 
+_UNFOLD = "document.querySelectorAll('details').forEach((details) => { details.open = true })"
 _ASKS_FOR_ITSELF = """
 () => [...document.querySelectorAll("[data-live]")].every(
     (part) => new URL(part.dataset.live, location).pathname === location.pathname
@@ -75,22 +83,25 @@ _ASKS_FOR_ITSELF = """
 )
 def test_everybody_can_read_a_page(house: House, tab: Tab, name: str) -> None:
     tab.visit(house.full.url, FULL[name](house))
-    assert tab.looks() == []
+    # With every form.
+    tab.page.evaluate(_UNFOLD)
+    assert tab.looks(is_known=name in KNOWN) == []
     assert tab.page.evaluate(_ASKS_FOR_ITSELF)
 
 
-@pytest.mark.parametrize("name", MANY)
-def test_everybody_can_read_a_page_with_many_rows(house: House, tab: Tab, name: str) -> None:
-    tab.visit(house.full.url, MANY[name])
+def test_everybody_can_read_a_page_with_many_rows(house: House, tab: Tab) -> None:
+    tab.visit(house.full.url, MANY)
     assert tab.looks(is_known=True) == []
     assert tab.page.get_by_role("link", name="Next page").is_visible()
 
 
-@pytest.mark.parametrize("name", READ_ONLY)
-def test_everybody_can_read_a_page_that_is_read_only(house: House, tab: Tab, name: str) -> None:
-    tab.visit(house.read_only.url, FULL[name](house))
+def test_everybody_can_read_a_page_that_is_read_only(house: House, tab: Tab) -> None:
+    for name in READ_ONLY:
+        page = requests.get(f"{house.read_only.url}{FULL[name](house)}", timeout=PATIENCE_SECONDS).text
+        assert 'method="post"' not in page, name
+        assert "formaction" not in page, name
+    tab.visit(house.read_only.url, FULL["a user, usual"](house))
     assert tab.looks(is_known=True) == []
-    assert tab.page.locator("form[method=post], button[formaction]").count() == 0
 
 
 def test_a_viewer_sees_no_address_of_the_local_cloud(house: House) -> None:
@@ -106,7 +117,7 @@ def test_a_viewer_sees_no_address_of_the_local_cloud(house: House) -> None:
 @pytest.mark.parametrize("name", EMPTY)
 def test_everybody_can_read_an_empty_page(house: House, tab: Tab, name: str) -> None:
     tab.visit(house.empty.url, EMPTY[name])
-    assert tab.looks() == []
+    assert tab.looks(is_known=True) == []
     # It says that there is nothing, in place of an empty table.
     assert tab.page.locator("main tbody:not(:has(tr))").count() == 0
 
@@ -120,12 +131,14 @@ def test_everybody_can_read_what_firestore_does_not_say(cloud: Cloud, browser: "
             for path, status, said in (("/", 200, "This part cannot be read"), ("/runs", 502, "does not answer")):
                 tab.open(path, status=status)
                 assert said in tab.page.locator("main").inner_text()
-                assert tab.looks() == []
+                assert tab.looks(is_known=status != 200) == []
 
 
-@pytest.mark.parametrize(("path", "status"), ERRORS.items())
-def test_everybody_can_read_an_error(house: House, tab: Tab, path: str, status: int) -> None:
-    tab.visit(house.full.url, path, status=status)
+def test_everybody_can_read_an_error(house: House, tab: Tab) -> None:
+    for path, status in ERRORS.items():
+        answer = requests.get(f"{house.full.url}{path}", timeout=PATIENCE_SECONDS)
+        assert (answer.status_code, 'role="alert"' in answer.text) == (status, True), path
+    tab.visit(house.full.url, "/nothing", status=404)
     assert tab.looks(is_known=True) == []
 
 
@@ -135,13 +148,6 @@ def test_everybody_can_read_what_an_act_asks_first(house: House, tab: Tab, act: 
     tab.page.get_by_role("button", name=f"{act.capitalize()} all").click()
     tab.page.get_by_role("heading", name="What would happen").wait_for()
     assert tab.looks() == []
-
-
-def test_everybody_can_read_every_form(house: House, tab: Tab) -> None:
-    for path in ("/queues", f"/people/{part(house.staged.users['usual'])}", "/local", FULL["a mail"](house)):
-        tab.visit(house.full.url, path)
-        tab.page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true })")
-        assert tab.looks() == [], path
 
 
 _TEXT = """
@@ -199,38 +205,29 @@ def test_tables_say_how_long_ago_something_was_and_when_to_who_asks(house: House
     assert shows_when()
 
 
-@pytest.mark.parametrize(
-    ("zone", "wall", "day"),
-    [
-        ("Asia/Tokyo", "2026-11-24 22:00", "2026-11-24T15:00:00.000Z"),
-        ("America/St_Johns", "2026-11-24 09:30", "2026-11-25T03:30:00.000Z"),
-    ],
-)
-def test_filters_take_times_in_the_zone_of_the_viewer(
-    house: House, browser: "Browser", zone: str, wall: str, day: str
-) -> None:
-    with opened(browser, house.full.url, timezone_id=zone) as tab:
+def test_filters_take_times_in_the_zone_of_the_viewer(house: House, browser: "Browser") -> None:
+    with opened(browser, house.full.url, timezone_id="America/St_Johns") as tab:
         tab.open("/dead-letters?since=2026-11-24T13:00:00Z")
         since, until = (tab.page.get_by_label(f"Received {name}") for name in ("since", "until"))
-        assert since.input_value() == wall
-        assert zone in tab.page.locator("label", has_text="Received since").inner_text()
+        assert since.input_value() == "2026-11-24 09:30"
+        assert "America/St_Johns" in tab.page.locator("label", has_text="Received since").inner_text()
 
         def asked() -> tuple[str, str]:
             tab.page.get_by_role("button", name="Show").click()
             query = parse_qs(urlsplit(tab.page.url).query)
             return query["since"][0], query["until"][0]
 
-        until.fill("2026-11-25")
-        assert asked() == ("2026-11-24T13:00:00.000Z", day)
-        assert since.input_value() == wall
+        until.fill("2026-07-24")
+        assert asked() == ("2026-11-24T13:00:00.000Z", "2026-07-24T02:30:00.000Z")
+        assert until.input_value() == "2026-07-24 00:00"
         since.fill("3d")
-        assert asked() == ("3d", day)
+        assert asked() == ("3d", "2026-07-24T02:30:00.000Z")
 
 
 def test_on_paper_there_is_what_a_page_says_and_nothing_to_press(house: House, tab: Tab) -> None:
     tab.page.emulate_media(media="print")
     try:
-        for name in ("overview", "runs", "dead letters", "a user, usual", "local cloud", "a mail"):
+        for name in ("overview", "dead letters", "a user, usual", "a mail"):
             tab.visit(house.full.url, FULL[name](house))
             to_press = tab.page.locator("nav, button, .button, input, select, summary, .ago").filter(visible=True)
             assert to_press.count() == 0, name
@@ -332,6 +329,16 @@ def test_what_support_asks_takes_few_clicks(house: House, tab: Tab, cloud: Cloud
     page.get_by_text("its dead letter waits for a person").wait_for()
     assert "no such mailbox" in page.locator(".timeline").inner_text()
 
+    bounces = Clicks()
+    bounces(link(name="Deliveries", exact=True))
+    page.get_by_label("Email").select_option("undelivered")
+    page.get_by_label("Due since").fill("7d")
+    bounces(button(name="Show"))
+    with page.expect_download() as download:
+        bounces(link(name="CSV"))
+    rows = list(csv.DictReader(download.value.path().read_text().splitlines()))
+    assert [(row["delivery_id"], row["mail"]) for row in rows] == [(house.staged.deliveries["bounced"], "bounced")]
+
     colleague = Clicks()
     colleague(link(name="Actions", exact=True))
     page.get_by_label("Who, what").fill("grace")
@@ -348,8 +355,13 @@ def test_what_support_asks_takes_few_clicks(house: House, tab: Tab, cloud: Cloud
     find(Clicks())
     page.get_by_text("No user has this address").wait_for()
     tab.problems.clear()
-    clicks = {"missing": missing, "colleague": colleague, "erasure": erasure}
-    assert {name: each.count for name, each in clicks.items()} == {"missing": 2, "colleague": 2, "erasure": 4}
+    clicks = {"missing": missing, "bounces": bounces, "colleague": colleague, "erasure": erasure}
+    assert {name: each.count for name, each in clicks.items()} == {
+        "missing": 2,
+        "bounces": 3,
+        "colleague": 2,
+        "erasure": 4,
+    }
 
 
 def test_an_id_with_markup_is_one_that_a_document_can_have() -> None:

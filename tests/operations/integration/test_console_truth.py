@@ -89,10 +89,13 @@ def test_reports_that_nothing_sends_are_named_with_their_age(console: Browser, p
     assert "100 reports have waited for more than 2 hours, the oldest for 30 hours." in said
 
 
-def test_a_new_installation_is_greeted(console: Browser) -> None:
+def test_a_new_installation_is_greeted_and_not_in_red(console: Browser) -> None:
+    assert "Queue reports: paused." in verdict(console.get("/").text)
+    console.act("/queues/reports/resume")
     page = console.get("/").text
-    assert "Queue reports: paused." in verdict(page)
-    assert "There was no run yet" not in page
+    assert verdict(page).startswith("Welcome. There was no run yet: the first one is due")
+    assert "<title>New · Overview" in page
+    assert "message error" not in page
 
 
 def test_an_act_reaches_what_was_confirmed_and_nothing_that_came_since(console: Browser, project: Project) -> None:
