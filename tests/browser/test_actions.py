@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -20,7 +21,7 @@ from tests.seeding import as_found, subscription_reference
 from tests.support import PATIENCE_SECONDS, wait_until
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Route
 
 pytestmark = pytest.mark.thorough
 
@@ -391,14 +392,23 @@ def test_what_is_folded_out_or_scrolled_stays_so_when_a_part_is_refreshed(cloud:
     assert tab.page.evaluate("document.querySelector('.scroll').scrollLeft") == 90
 
 
+def give(answer: dict[str, Any], route: "Route") -> None:
+    """Answer a request; where there is no answer, the connection breaks."""
+    if answer:
+        route.fulfill(**answer)
+    else:
+        route.abort()
+
+
 def test_a_page_says_that_it_no_longer_follows(tab: Tab) -> None:
     tab.page.clock.install()
     tab.open("/runs")
     # Identity-Aware Proxy answers a script whose session has ended with 401, and all else with a redirection.
     # https://cloud.google.com/iap/docs/sessions-howto
     redirection = {"status": 302, "headers": {"Location": "https://accounts.example/"}}
-    for answer in ({}, {"status": 401}, {}, redirection):
-        tab.page.route("**/runs", lambda route, answer=answer: route.fulfill(**answer) if answer else route.abort())
+    answers: list[dict[str, Any]] = [{}, {"status": 401}, {}, redirection]
+    for answer in answers:
+        tab.page.route("**/runs", partial(give, answer))
         tab.page.clock.run_for(EVERY)
         says(tab, "You are no longer signed in: load the page again" if answer else "The console does not answer")
         tab.page.unroute_all()
