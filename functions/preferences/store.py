@@ -2,19 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from functions.preferences.undo import Change, before_change
 from functions.shared.firestore.database import Database
-from functions.shared.firestore.errors import ChangedMeanwhile
 from functions.shared.firestore.query import Query
 from functions.shared.firestore.subscription_documents import StoredSubscription, SubscriptionDocuments
-from functions.shared.firestore.write import update
+from functions.shared.records.recipient_changes import RECIPIENT_CHANGES, noted_fields
 from functions.shared.records.recipient_pauses import Stored
 from functions.shared.records.subscription import (
     Subscription,
     SubscriptionDefaults,
-    subscription_path,
     subscriptions_of,
 )
 from functions.shared.records.user import USERS, User
@@ -61,13 +60,15 @@ class PreferencesStore:
         """A subscription and its user; None where one of them is gone."""
         return _whole(self._documents.read(user_id, subscription_id))
 
-    def change(self, user_id: str, subscription_id: str, decide: Decide) -> Change | None:
-        """Read a subscription, decide, and write; start again if another program writes in between.
+    def change(self, user_id: str, subscription_id: str, wish: str, decide: Decide, *, now: datetime) -> Change | None:
+        """Read a subscription, decide, and write, with a note of it; start again if another program writes in between.
 
         Args:
             user_id: whose it is.
             subscription_id: its id.
+            wish: what the recipient asks for.
             decide: returns what to write.
+            now: the present, in UTC.
 
         Returns:
             what was changed; None where nothing was, or where user or subscription are gone.
@@ -78,27 +79,32 @@ class PreferencesStore:
 
         def decide_for_user(found: StoredSubscription) -> Mapping[str, Any]:
             stored = _whole(found)
-            return decide(stored) if stored else {}
+            return noted_fields(found.document, wish, decide(stored) if stored else {}, now=now)
 
         change = self._documents.change(user_id, subscription_id, decide_for_user)
         if change is None or change.version is None:
             return None
         found = change.before
-        before = before_change(found.subscription, found.document, change.fields, at=change.version)
+        names = change.fields.keys() - {RECIPIENT_CHANGES}
+        before = before_change(found.subscription, found.document, names, at=change.version)
         return Change(subscription_id=subscription_id, version=change.version, before=before)
 
-    def take_back(self, user_id: str, change: Change) -> bool:
-        """Write what a subscription had before a change, if nothing else has changed it since.
+    def take_back(self, user_id: str, wish: str, change: Change, *, now: datetime) -> bool:
+        """Write what a subscription had before a change, if nothing else has changed it since, with a note of it.
 
         Returns:
             Whether it did.
+
+        Raises:
+            ChangedMeanwhile: other programs write it all the time.
         """
-        path = subscription_path(user_id, change.subscription_id)
-        try:
-            self._database.commit([update(path, change.before, change.version)])
-        except ChangedMeanwhile:
-            return False
-        return True
+
+        def decide(found: StoredSubscription) -> Mapping[str, Any]:
+            is_as_left = found.subscription.version == change.version
+            return noted_fields(found.document, wish, change.before if is_as_left else {}, now=now)
+
+        written = self._documents.change(user_id, change.subscription_id, decide)
+        return written is not None and written.version is not None
 
 
 def _whole(found: StoredSubscription | None) -> Stored | None:

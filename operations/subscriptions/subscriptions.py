@@ -12,6 +12,7 @@ from functions.shared.logging import redact_addresses
 from functions.shared.records.delivery import Delivery
 from functions.shared.records.ids import SHARDS
 from functions.shared.records.mail_event import MailRecord
+from functions.shared.records.recipient_changes import RECIPIENT_CHANGES, RecipientChange, recipient_changes
 from functions.shared.records.subscription import (
     ADDRESS_LISTS,
     SUBSCRIPTIONS,
@@ -75,6 +76,16 @@ class Subscriptions:
     def of_user(self, user_id: str) -> list[Subscription]:
         """All subscriptions of a user, in the order of their ids."""
         return list(self._read(Query.of(subscriptions_of(user_id))))
+
+    def recipient_changes(self, user_id: str) -> list[tuple[str, RecipientChange]]:
+        """What a user's recipients changed on their page, each with the id of its subscription, the latest first."""
+        query = Query.of(subscriptions_of(user_id)).select([RECIPIENT_CHANGES])
+        found = [
+            (each.id, change)
+            for each in self._database.stream(query)
+            for change in recipient_changes(each.fields or {})
+        ]
+        return sorted(found, key=lambda each: each[1].at, reverse=True)
 
     def find(self, user_id: str, subscription_id: str | None) -> Subscription:
         """One subscription of a user.

@@ -164,6 +164,7 @@ def _read_person(request: Request) -> Shown:
             "subscriptions": lambda: Subscriptions(database, session.defaults).of_user(user.id),
             "deliveries": lambda: _latest_deliveries(session, user.id),
             "letters": lambda: list(DeadLetters(database).find(of_user, limit=_DELIVERIES_READ)),
+            "recipients": lambda: Subscriptions(database, session.defaults).recipient_changes(user.id),
             "operators": lambda: OperatorActions(database).of_user(user.id, limit=_ACTIONS_SHOWN),
         }
     )
@@ -176,7 +177,7 @@ def _read_person(request: Request) -> Shown:
     recent = [each for each in deliveries if each.due_at and each.due_at >= since]
     return Shown(
         template="person.html",
-        reads=4 + len(subscriptions) + 2 * len(deliveries) + len(letters) + len(operators),
+        reads=4 + 2 * len(subscriptions) + 2 * len(deliveries) + len(letters) + len(operators),
         context={
             "user": user_row(
                 user, subscriptions, deliveries[0] if deliveries else None, now=now, with_addresses=may_act
@@ -206,6 +207,7 @@ def _read_person(request: Request) -> Shown:
                 for each in expected_reports(user, subscriptions, recent, since=since, now=now)
             ],
             "letters": {each.task.delivery_id: each for each in letters if each.task},
+            "recipients": parts.read.get("recipients", []),
             "operators": operators,
             "kinds": previews.known_kinds(),
             "cadences": [each.value for each in Cadence],

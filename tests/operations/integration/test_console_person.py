@@ -68,6 +68,20 @@ def test_it_says_of_each_due_time_what_came_and_why_not(console: Browser, projec
     assert len(found) in {28, 29}
 
 
+def test_it_says_what_recipients_changed_on_their_page(console: Browser, project: Project) -> None:
+    put_user(project)
+    assert "What recipients changed on their page" in console.get("/people/u1").text
+    pause = {"at": NOW - timedelta(hours=1), "wish": "pause", "fields": {"paused_until": NOW}}
+    schedule = {"at": NOW, "wish": "schedule", "fields": {"cadence": "weekly", "hour": 9}}
+    malformed = [7, {"wish": "no time"}, {"at": NOW, "fields": []}]
+    subscription = subscription_reference(project.database, "u1", "default")
+    subscription.update({"recipient_changes": [pause, schedule, *malformed]})
+    page = console.get("/people/u1").text.partition("What recipients changed on their page")[2].partition("</table>")[0]
+    said = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+    assert "default schedule cadence weekly, hour 9" in said
+    assert said.index("schedule") < said.index("default pause paused until")
+
+
 def test_it_says_what_operators_did_to_the_user_and_to_nobody_else(console: Browser, project: Project) -> None:
     for user in ("u1", "u10", "u1-b"):
         put_user(project, user, enrolled_at=LAST - timedelta(days=40))

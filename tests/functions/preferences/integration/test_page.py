@@ -63,7 +63,9 @@ def test_another_time_is_saved_and_taken_back(house: House) -> None:
     assert "It is as it was before." in page
     restored = house.subscription(user)
     assert {name: restored.get(name) for name in before} == before
-    assert restored.keys() - before.keys() == {"weekday", "hour"}
+    assert restored.keys() - before.keys() == {"weekday", "hour", "recipient_changes"}
+    noted = [(each["wish"], each["fields"]) for each in restored["recipient_changes"]]
+    assert noted == [("schedule", {"cadence": "weekly", "weekday": 3, "hour": 17}), ("undo", {"cadence": "weekly"})]
 
 
 def test_stopping_and_taking_it_back_leaves_out_no_time(house: House) -> None:
@@ -169,12 +171,18 @@ def test_a_copy_takes_itself_out_and_touches_nothing_else(house: House) -> None:
     assert house.subscription(user) == before
     assert house.post(house.link(user, "unsubscribe", copy="boss@example.com"), ONE_CLICK).status_code == 200
     after = house.subscription(user)
-    assert after == {**before, "cc": ["c@example.com"], "objections": after["objections"]}
+    written = {name: after[name] for name in ("objections", "recipient_changes")}
+    assert after == {**before, "cc": ["c@example.com"], **written}
     assert [each["because"] for each in after["objections"].values()] == ["unsubscribed"]
     page = house.post(house.link(user, "stop", copy="c@example.com")).text
     assert house.subscription(user)["cc"] == []
     house.post(house.link(user, "undo", copy="c@example.com"), undo_of(page))
-    assert house.subscription(user) == after
+    taken_back = house.subscription(user)
+    noted = [each["wish"] for each in taken_back["recipient_changes"]]
+    assert (taken_back, noted) == (
+        {**after, "recipient_changes": taken_back["recipient_changes"]},
+        ["stop", "stop", "undo"],
+    )
     # What the application writes again does not reach who has stopped it.
     subscription_reference(house.database, user).update({"cc": ["boss@example.com"]})
     assert "You get no such mails." in house.get(house.link(user, copy="boss@example.com")).text
