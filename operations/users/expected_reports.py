@@ -12,6 +12,9 @@ from functions.shared.records.user import User
 MOST_OF_ONE = 40
 """So many due times of a subscription are looked at."""
 
+_UNRECORDED = 3
+"""So many of those before its first report that there is a record of: a subscription may be newer than it looks."""
+
 _RECENT = timedelta(hours=2)
 """So long a run and the queue may take."""
 
@@ -53,8 +56,10 @@ def expected_reports(
     ]
     for subscription in subscriptions:
         own = [each for each in deliveries if each.subscription_id == subscription.id]
+        first, before_it = min((each.due_at for each in own if each.due_at), default=now), 0
         for due_at in islice(_due_times(subscription, user, since, now), MOST_OF_ONE):
-            if (subscription.id, due_at) not in found:
+            before_it += due_at < first
+            if (subscription.id, due_at) not in found and before_it <= _UNRECORDED:
                 why = _why_none(user, subscription, own, due_at, now)
                 rows.append(ExpectedReport(due_at, subscription.id, subscription.kind, None, why))
     return sorted(rows, key=lambda row: (row.due_at, row.subscription_id), reverse=True)

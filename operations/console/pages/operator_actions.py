@@ -1,5 +1,6 @@
 """What operators have done, and what became of the reports that they sent again."""
 
+from datetime import timedelta
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -12,7 +13,8 @@ from operations.console.live import live
 from operations.console.readings import Shown
 from operations.console.view import link, page_links
 from operations.deliveries.delivery_outcomes import DeliveryOutcome, count_outcomes
-from operations.operator_actions import OperatorActions
+from operations.operator_actions import OperatorAction, OperatorActions
+from operations.time_args import to_json_time
 
 _ACTIONS_A_PAGE = 50
 _SEARCHED = 500
@@ -63,11 +65,22 @@ def _read_action(request: Request) -> Shown:
             "counted": counted,
             "outcome": outcome,
             "path": path,
+            "incident": _incident_of(action),
             "deliveries": page.rows,
             "first": link(path, outcome=outcome) if start else None,
             "following": link(path, outcome=outcome, start=page.following) if page.following else None,
         },
     )
+
+
+def _incident_of(action: OperatorAction) -> str:
+    """The page of the hours in which the reports failed that an action is about; empty where it is about none."""
+    if not action.failed_since or not action.failed_until:
+        return ""
+    since, until = (
+        each.replace(minute=0, second=0, microsecond=0) for each in (action.failed_since, action.failed_until)
+    )
+    return link("/incident", **{"from": to_json_time(since), "to": to_json_time(until + timedelta(hours=1))})
 
 
 ROUTES = [

@@ -35,7 +35,7 @@ def put_report(project: Project, days_ago: int, **fields: Any) -> str:
 
 def rows(page: str) -> dict[str, str]:
     """What the page says of each due time."""
-    table = page.partition("Due in the last weeks</h2>")[2].partition("</table>")[0]
+    table = page.partition("Due in the last weeks</h2>")[2].partition("<h2>")[0]
     found = re.findall(r'<time datetime="([^"]+)">.*?</th>(.*?)</tr>', table, re.S)
     return {moment[:10]: re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", rest)).strip() for moment, rest in found}
 
@@ -45,7 +45,7 @@ def day(days_ago: int) -> str:
 
 
 def test_it_says_of_each_due_time_what_came_and_why_not(console: Browser, project: Project) -> None:
-    put_user(project, enrolled_at=LAST - timedelta(days=9, hours=1))
+    put_user(project, enrolled_at=LAST - timedelta(days=8, hours=1))
     delivered = put_report(project, 1)
     status = {MailStatus.DELIVERED: Sighting(NOW)}
     record = MailRecord(id=delivered, user_id="u1", subscription_id="default", recipients={"a" * 64: status})
@@ -64,8 +64,8 @@ def test_it_says_of_each_due_time_what_came_and_why_not(console: Browser, projec
     assert found[day(4)].endswith("UTC covers its time.")
     assert found[day(6)].endswith("retries-exhausted: SendGrid answered 503 · dead letter dismissed the customer knows")
     assert found[day(7)].startswith("default activity none There is no record of it")
-    assert found[day(12)] == "default activity none The user was not enrolled yet."
-    assert len(found) in {28, 29}
+    assert found[day(9)] == "default activity none The user was not enrolled yet."
+    assert day(10) not in found
 
 
 def test_it_says_what_recipients_changed_on_their_page(console: Browser, project: Project) -> None:
@@ -92,6 +92,6 @@ def test_it_says_what_operators_did_to_the_user_and_to_nobody_else(console: Brow
     assert "u10 is away" not in page
     assert "u1-b is away" not in page
     assert page.index("Resume subscription") < page.index("Pause subscription")
-    assert "was resumed at" in rows(page)[day(3)]
+    assert "was resumed at" in rows(page)[day(2)]
     subscription_reference(project.database, "u1", "default").update({"active": False, "paused_because": "user"})
-    assert rows(console.get("/people/u1").text)[day(3)] == "default activity none The subscription is paused: user."
+    assert rows(console.get("/people/u1").text)[day(2)] == "default activity none The subscription is paused: user."

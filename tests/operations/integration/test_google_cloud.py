@@ -7,6 +7,7 @@ import base64
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from operations import session
 from operations.commands.app import app
 from operations.connection.deployed_env import DeployedEnv
 from operations.errors import NotConfigured
+from operations.incidents.events import of_revisions
 from tests.operations.integration.conftest import Emulators
 
 SCHEDULER = "report-scheduler@p.iam.gserviceaccount.com"
@@ -90,6 +92,13 @@ class Google:
         assert request.match_info["revision"] == "report-worker-00001-abc"
         return web.json_response({"labels": {"commit": "0ddba11", "version": "0-0-9"}})
 
+    async def revisions(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if name not in {"report-dispatcher", "report-worker"}:
+            return web.json_response({"error": {"code": 403}}, status=403)
+        made = {"createTime": "2026-11-24T12:34:56.123456789Z", "labels": {"version": "0-1-0", "commit": "c0ffee"}}
+        return web.json_response({"revisions": [{"name": f"{request.path}/{name}-00001-abc", **made}]})
+
     async def secret(self, request: web.Request) -> web.Response:
         assert request.headers["Authorization"] == "Bearer own"
         self.asked.append(request.path)
@@ -120,6 +129,7 @@ def google(emulators: Emulators) -> Iterator[Google]:
     application.router.add_get(
         "/v2/projects/p/locations/l/services/report-worker/revisions/{revision}", google.revision
     )
+    application.router.add_get("/v2/projects/p/locations/l/services/{name}/revisions", google.revisions)
     application.router.add_get("/v1/{secret:.*}", google.secret)
     application.router.add_post("/iam/{account}", google.generate_id_token)
     application.router.add_post("/dispatch", google.dispatch)
@@ -237,6 +247,20 @@ def test_what_runs_is_shown_beside_this_checkout(google: Google, credentials: Pa
     result = reports(google, credentials, "version", LOCATION=None)
     assert (result.exit_code, "this checkout" in result.stdout) == (0, True)
     assert result.stderr.startswith("What is deployed is not known: LOCATION is not set")
+
+
+def test_when_what_was_deployed_is_known_by_the_revisions(
+    google: Google, credentials: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(credentials))
+    monkeypatch.setenv("CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN", google.url)
+    deployed = DeployedEnv(project="p", location="l", prefix="report")
+    made = datetime(2026, 11, 24, 12, 34, 56, 123456, tzinfo=UTC)
+    assert [(each.at, each.text, each.detail) for each in of_revisions(deployed.revisions(seconds=5))] == [
+        (made, f"Revision report-{name}-00001-abc", "version 0-1-0, commit c0ffee") for name in ("dispatcher", "worker")
+    ]
+    with pytest.raises(NotConfigured, match="403 Forbidden"):
+        DeployedEnv(project="p", location="l", prefix="other").revisions(seconds=5)
 
 
 def test_the_region_must_be_named(google: Google, credentials: Path) -> None:
