@@ -31,7 +31,7 @@ class Window(NamedTuple):
         """The time between two that a person chose.
 
         Args:
-            since: the first; None for a day before the second.
+            since: the first; None for the full hour a day before the second.
             until: the second; None for the present.
             now: the present, in UTC.
 
@@ -39,7 +39,7 @@ class Window(NamedTuple):
             ValueError: there is no such time, or it is longer than LONGEST.
         """
         end = until or now
-        start = since or end - timedelta(days=1)
+        start = since or end.replace(minute=0, second=0, microsecond=0) - timedelta(days=1)
         if not start < end:
             raise ValueError("An incident ends after it begins.")
         if end - start > LONGEST:
