@@ -90,6 +90,9 @@ class Tab:
 
     def visit(self, url: str, path: str, *, status: int = 200) -> None:
         """Go to a page of another console."""
+        if url != self.url:
+            # The page that is open may ask again meanwhile.
+            self.page.goto("about:blank")
         self.url = url
         self.open(path, status=status)
 
