@@ -110,6 +110,23 @@ def test_relative_links_lead_somewhere(document: Path) -> None:
     assert broken == []
 
 
+def test_every_page_and_anchor_that_the_code_names_exists() -> None:
+    """In error messages, alerts and docstrings."""
+    files = (
+        file for folder in _FOLDERS for file in (ROOT / folder).rglob("*") if file.suffix in {".py", ".json", ".yaml"}
+    )
+    missing = []
+    for file in (*files, ROOT / "deploy.env.example", ROOT / "queue.yaml", ROOT / "scheduler.yaml"):
+        for page, fragment in re.findall(
+            r"(?<![\w/])(docs/[\w/-]+\.md)(?:#([\w-]*))?", file.read_text(encoding="utf-8")
+        ):
+            where = file.parent if file.is_relative_to(ROOT / "emulators") else ROOT
+            named = next((parent / page for parent in (where, *where.parents) if (parent / page).exists()), ROOT / page)
+            if not named.exists() or (fragment and fragment not in anchors(named)):
+                missing.append(f"{file.relative_to(ROOT)}: {page}#{fragment}")
+    assert missing == []
+
+
 @parameters(DOCUMENTS)
 def test_a_link_that_is_the_name_of_a_file_leads_to_that_file(document: Path) -> None:
     named = re.findall(r"\[`?([\w./-]+\.\w+)`?\]\(([^)#\s]+)[^)]*\)", without_blocks(document.read_text()))

@@ -149,7 +149,7 @@ def _habits(emails: list[dict[str, Any]]) -> Iterator[str]:
     times: dict[str, list[datetime]] = {}
     for each in emails:
         started = str((each.get("delivery") or {}).get("startTime") or "")
-        if re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d", started):
+        if re.match(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", started):
             recipient = json.dumps(each.get("toUids") or each.get("to"))
             times.setdefault(recipient, []).append(datetime.fromisoformat(started.replace("Z", "+00:00")))
     waits = sorted(after - before for sent in times.values() for before, after in pairwise(sorted(sent)))

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,23 @@ def build(folder: Path, docs: Path = DOCS) -> None:
     # Zensical imports `diagram` from here.
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-m", "zensical", "build", "--strict"], cwd=folder, env=environment, check=True)
+    (folder / project["site_dir"] / "llms.txt").write_text(contents(project, docs), encoding="utf-8")
+
+
+def contents(project: Mapping[str, Any], docs: Path = DOCS) -> str:
+    """The pages of the site for a language model, as https://llmstxt.org has it: in the order of `nav`, each with the
+    line that says for whom it is."""
+    lines = [f"# {project['site_name']}", "", f"> {project['site_description']}", ""]
+    for entry in project["nav"]:
+        ((part, pages),) = entry.items()
+        for target in _in_contents([{part: pages}]):
+            title, _, readers = (docs / target).read_text(encoding="utf-8").splitlines()[:3]
+            if part:
+                lines += [f"## {part}", ""]
+                part = ""
+            lines.append(f"- [{title.removeprefix('# ')}]({target.removesuffix('.md')}.html): {readers}")
+        lines.append("")
+    return "\n".join(lines)
 
 
 def _in_contents(nav: list[Any]) -> Iterator[str]:

@@ -45,6 +45,14 @@ def test_the_site_has_every_page(site: Path) -> None:
     assert pages <= {page.relative_to(site).with_suffix("") for page in site.rglob("*.html")}
 
 
+def test_a_language_model_finds_every_page_in_one_file(site: Path) -> None:
+    listed = re.findall(
+        r"^- \[[^\]]+\]\(([^)]+)\): For ", (site / "llms.txt").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert {page.relative_to(DOCS).with_suffix(".html").as_posix() for page in DOCS.rglob("*.md")} == set(listed)
+    assert [page for page in listed if not (site / page).exists()] == []
+
+
 def test_every_link_to_a_file_leads_to_one(site: Path) -> None:
     dead = {
         f"{page.relative_to(site)}: {link}"
