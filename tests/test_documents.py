@@ -176,10 +176,7 @@ def test_each_sentence_has_a_line_of_its_own(document: Path) -> None:
 def test_the_words_are_plain(document: Path) -> None:
     """Of the word list of https://developers.google.com/style/word-list, and of words that a reader stumbles over."""
     lines = (re.sub(r"`[^`]*`|\]\([^)]*\)|<http[^>]*>", "`code`", line) for line in by_hand(document))
-    # The glossary has a column of words that it advises against.
-    assert [
-        line for line in lines if _NOT_PLAIN.search(line.rpartition(" | ")[0] if "glossary" in document.name else line)
-    ] == []
+    assert [line for line in lines if _NOT_PLAIN.search(line)] == []
 
 
 @parameters(DOCUMENTS)
@@ -243,18 +240,13 @@ def test_the_glossary_names_what_is_in_the_code() -> None:
         if line.startswith("| **")
     ]
     assert len(rows) > 20
-    named = {name for _word, _meaning, in_code, _avoid in rows for name in _CODE.findall(in_code)}
+    named = {name for _word, _meaning, in_code in rows for name in _CODE.findall(in_code)}
     assert {name for name in named if not re.search(rf"\b{re.escape(name)}\b", source, re.IGNORECASE)} == set()
 
 
-def test_the_glossary_gives_each_word_once_and_avoids_no_word_that_it_gives() -> None:
-    text = (ROOT / "docs/reference/glossary.md").read_text()
-    words = re.findall(r"^\| \*\*(.+?)\*\*", text, re.MULTILINE)
+def test_the_glossary_gives_each_word_once() -> None:
+    words = re.findall(r"^\| \*\*(.+?)\*\*", (ROOT / "docs/reference/glossary.md").read_text(), re.MULTILINE)
     assert words == sorted(set(words), key=str.lower)
-    avoided = {
-        word.strip() for row in re.findall(r"^\| \*\*.*\| ([^|]*) \|$", text, re.MULTILINE) for word in row.split(",")
-    }
-    assert not avoided & set(words)
 
 
 def provider_facts() -> dict[str, dict[str, str]]:
