@@ -78,12 +78,16 @@ results: setup ## the proof's tables and pictures in proof/results, which takes 
 emulators: setup ## the emulators as a wheel in emulators/dist, tried in empty environments of each Python there is
 	@cd emulators && UV=$(CURDIR)/$(BIN)/uv $(CURDIR)/$(BIN)/python -m pytest local_cloud_tests/trial.py $(ARGS)
 
-lint: setup ## formatting, lint, types, import walls, shell scripts, workflows
+# The pages of commands and of the kit are made from the code. docs/words.txt has words that are in no dictionary.
+PROSE := README.md CONTRIBUTING.md $(filter-out docs/reference/commands.md docs/reference/report-kit.md,$(wildcard docs/*.md docs/*/*.md))
+
+lint: setup ## formatting, lint, types, import walls, shell scripts, workflows, spelling
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@PYTHONPATH=emulators/src:emulators $(BIN)/lint-imports
 	@$(BIN)/shellcheck .ci/run $(wildcard *.sh) reports
+	@$(BIN)/harper lint --quiet --no-color --format compact --only SpellCheck --user-dict-path docs/words.txt $(PROSE)
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows $(wildcard .github/workflows/*.yaml) $(addprefix examples/github-actions/, project.yaml deploy.yaml)
 
 catalogs: .venv/.run ## the reports' words: add new ones to every language (LOCALE=fr begins another one)
