@@ -107,7 +107,7 @@ def job_ends(tab: Tab) -> None:
 
 
 def test_the_walk_of_a_new_operator(cloud: Cloud, tab: Tab, no_scheduled_run: None) -> None:
-    """A report is missing since SendGrid failed: the walk that docs/guides/console.md counts the clicks of."""
+    """A report is missing since SendGrid failed: the walk that docs/guides/console.md describes."""
     late = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
     for user in ("u2", "u6"):
         subscription = subscription_reference(cloud.database(), user, "default")
