@@ -46,7 +46,7 @@ endef
 run: .venv/.run ## the whole pipeline once, on this machine: sample users, their mails, a summary
 	@$(BIN)/python -m local_pipeline up --once $(ARGS)
 
-up: .venv/.run ## the same, and keep running by the schedule until Ctrl-C
+up: .venv/.run ## the same, and go on making runs until Ctrl-C
 	@$(BIN)/python -m local_pipeline up $(ARGS)
 
 PYTEST = $(BIN)/python -m pytest -c pyproject.toml --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder

@@ -34,7 +34,7 @@ _COMMANDS = {
     "console": "The web console: see what the pipeline does, and act on it. It runs until Ctrl-C.",
     "catalogs": "Add new words of the kinds to the catalogs of every language, or begin another language.",
     "run": "The whole pipeline once, on this machine: sample users, their mails, a summary.",
-    "up": "The same, and keep running by the schedule until Ctrl-C.",
+    "up": "The same, and go on making runs until Ctrl-C.",
     "lock": "Resolve the packages that the kinds need beside the pipeline's own, after a needs.yaml has changed: "
     "kinds.lock.",
     "init": "Make a project beside this clone: a repository for your own kinds of report and settings.",
