@@ -195,14 +195,7 @@ class Environment:
             "BRAND_NAME": "Example",
             "BRAND_URL": "https://app.example.com/",
             "SLACK_WEBHOOK_URL": f"http://{HOST}:{ports.inbox}{SLACK_WEBHOOK_PATH}",
-            "DESTINATION_SECRETS": json.dumps(
-                {
-                    "webhook": elsewhere.SIGNING_KEY,
-                    "slack": elsewhere.SLACK_TOKEN,
-                    "chat": f"http://{HOST}:{ports.inbox}{elsewhere.CHAT_PATH}",
-                    "teams": f"http://{HOST}:{ports.inbox}{elsewhere.TEAMS_PATH}",
-                }
-            ),
+            "DESTINATION_SECRETS": json.dumps(elsewhere.secrets_at(f"http://{HOST}:{ports.inbox}")),
             # The receiver of webhooks is on this machine.
             "WEBHOOK_PRIVATE_ADDRESSES": "true",
             "SLACK_API_URL": f"http://{HOST}:{ports.inbox}{elsewhere.SLACK_PATH}",

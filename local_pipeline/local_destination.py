@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
-from local_pipeline.addresses import HOST
-from local_pipeline.environment import Environment
 from local_pipeline.inbox.elsewhere import SLACK_CHANNEL, WEBHOOK_PATH
 
 BUCKET = "local-reports"
@@ -20,20 +18,19 @@ class LocalDestination(StrEnum):
     TEAMS = "teams"
 
 
-def deliver_of(destination: LocalDestination, environment: Environment) -> Mapping[str, str]:
-    """The field `deliver` of a subscription whose reports go there.
+def deliver_of(destination: LocalDestination, inbox_url: str) -> Mapping[str, str]:
+    """The field `deliver` of a subscription whose reports go there. Secrets have the names of the destinations.
 
     Args:
         destination: which.
-        environment: of the local cloud, whose secrets have the names of the destinations.
+        inbox_url: where the inbox is.
     """
     match destination:
         case LocalDestination.WEBHOOK:
-            url = f"http://{HOST}:{environment.ports.inbox}{WEBHOOK_PATH}"
-            return {"destination": destination.value, "url": url, "secret": "webhook"}
+            return {"destination": destination.value, "url": inbox_url + WEBHOOK_PATH, "secret": destination.value}
         case LocalDestination.GCS:
             return {"destination": destination.value, "bucket": BUCKET, "prefix": "reports/"}
         case LocalDestination.SLACK:
-            return {"destination": destination.value, "channel": SLACK_CHANNEL, "secret": "slack"}
+            return {"destination": destination.value, "channel": SLACK_CHANNEL, "secret": destination.value}
         case LocalDestination.CHAT | LocalDestination.TEAMS:
             return {"destination": destination.value, "secret": destination.value}

@@ -255,7 +255,7 @@ class Up:
                 known=SHIPPED if self._project.folder == REPOSITORY else (),
                 documents=read_documents(self._options.documents) if self._options.documents else {},
                 mails_end=webhook is not None,
-                deliver=deliver_of(self._options.deliver, self._environment) if self._options.deliver else None,
+                deliver=deliver_of(self._options.deliver, self._cloud.inbox.url) if self._options.deliver else None,
             )
             variables = self._environment.variables
             seeded = await put_in(

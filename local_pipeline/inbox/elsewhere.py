@@ -52,6 +52,20 @@ class Received:
     payload: Mapping[str, Any]
 
 
+def secrets_at(inbox_url: str) -> dict[str, str]:
+    """What subscriptions need here, by the name of the destination: the values of DESTINATION_SECRETS.
+
+    Args:
+        inbox_url: where the inbox is.
+    """
+    return {
+        "webhook": SIGNING_KEY,
+        "slack": SLACK_TOKEN,
+        "chat": inbox_url + CHAT_PATH,
+        "teams": inbox_url + TEAMS_PATH,
+    }
+
+
 def delivery_in_report(service: str, body: bytes) -> str:
     """The delivery whose report a request posts; empty where it posts none, such as one for a picture's place.
 

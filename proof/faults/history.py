@@ -66,6 +66,10 @@ async def read_history(
     by_news = list(silences_by_news(news, known, owners, resumed or {}))
     accepted = [_mail(world.inbox.mails.read(envelope.id), world) for envelope in world.inbox.mails[mails_before:]]
     accepted += [_dropped(envelope, world) for envelope in world.inbox.dropped]
+    accepted += [
+        AcceptedMail(delivery_id=delivery_id, recipient=destination, is_of_user=False, can_unsubscribe_user=False)
+        for destination, delivery_id in world.received()
+    ]
     return History(
         runs=runs,
         subscriptions=[

@@ -6,6 +6,7 @@ so on. Pure.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from email import message_from_bytes, policy
@@ -20,6 +21,8 @@ from local_pipeline.inbox.faults import Call
 from local_pipeline.inbox.mime import ARGUMENT_HEADERS
 from proof.faults.moves import APPLICATION
 from proof.faults.subscription_key import SubscriptionKey
+
+_MANIFEST = re.compile(rb'"name": "(?:[^"]*/)?([^"/]+)/manifest\.json"')
 
 
 class InjectionPoint(Enum):
@@ -123,6 +126,18 @@ def rpc_call(method: str, request: Any, *, in_flight: Iterable[str] = ()) -> Int
                 "",
             )
     return InterceptedCall(point, subject, name)
+
+
+def storage_call(body: bytes) -> InterceptedCall:
+    """Recognize a call to Cloud Storage: the manifest of a report is what sends it.
+
+    Args:
+        body: of the request.
+    """
+    found = _MANIFEST.search(body)
+    if found is None:
+        return InterceptedCall(InjectionPoint.OTHER, "", "objects.insert")
+    return InterceptedCall(InjectionPoint.SEND, found[1].decode(), "objects.insert")
 
 
 def inbox_call(call: Call, *, in_flight: Sequence[str]) -> InterceptedCall:

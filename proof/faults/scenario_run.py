@@ -18,6 +18,7 @@ from functions.shared.settings import MailProviderName, OnUnknownOutcome
 from local_cloud.rpc import RpcError
 from local_pipeline.inbox.faults import CutConnection
 from local_pipeline.inbox.mail import Mail
+from local_pipeline.local_destination import LocalDestination, deliver_of
 from local_pipeline.scheduler import Execution
 from proof.faults.disturbances import CarryOut, Disturbance, Rule
 from proof.faults.history import read_history
@@ -44,6 +45,9 @@ RUNS_TO_MEND = 3
 
 The first run finds the overdue reports, the second finds what follows from them, and one is spare."""
 
+KEYED = frozenset({LocalDestination.WEBHOOK, LocalDestination.GCS, LocalDestination.CHAT})
+"""The destinations beside email that have each report once."""
+
 Script = Callable[["ScenarioRun"], Awaitable[None]]
 """Plays a scenario."""
 
@@ -62,6 +66,7 @@ class Scenario:
         at_most: the most subscriptions that it may have, where each takes a lot of time.
         has_mail_events: whether SendGrid says what becomes of the mails.
         has_pages: whether recipients can unsubscribe by their page.
+        destination: where the reports go; None: by email.
     """
 
     name: str
@@ -73,6 +78,7 @@ class Scenario:
     at_most: int = 1_000_000
     has_mail_events: bool = False
     has_pages: bool = False
+    destination: LocalDestination | None = None
 
     def __str__(self) -> str:
         return f"{self.group}: {self.name}"
@@ -128,7 +134,10 @@ class ScenarioRun:
         self.world.on_disturbed = self._note_disturbance
         self._mails_before = len(self.world.inbox.mails)
         self.hour = self.world.next_hour()
-        await self._put_in(islice(make_subscribers(f"{self.prefix}u", self.hour), self._count))
+        destination = self.scenario.destination
+        deliver = deliver_of(destination, self.world.inbox.url) if destination else None
+        made = ((key, replace(known, deliver=deliver)) for key, known in make_subscribers(f"{self.prefix}u", self.hour))
+        await self._put_in(islice(made, self._count))
 
     async def end(self) -> History:
         """Stop all faults, and run the dispatcher until every report is final, `RUNS_TO_MEND` times at most.
@@ -180,7 +189,7 @@ class ScenarioRun:
                 and not self.has_keys
                 and delivery not in self._provable
             },
-            is_provable=self.scenario.provider is MailProviderName.SENDGRID,
+            is_provable=self.has_records,
             unsubscribed=self._unsubscribed,
             resumed=self._resumed,
             changed_by_repeats=self._changed_by_repeats,
@@ -315,7 +324,7 @@ class ScenarioRun:
         """
         deliveries = list(deliveries)
         resend = self.scenario.on_unknown_outcome is OnUnknownOutcome.RESEND
-        has_records = self.scenario.provider is MailProviderName.SENDGRID
+        has_records = self.has_records
         if accepted and has_records:
             self.must_be_known(deliveries)
         is_sent = self.has_keys or resend or (accepted and has_records)
@@ -323,8 +332,15 @@ class ScenarioRun:
 
     @property
     def has_keys(self) -> bool:
-        """Whether the mail provider has idempotency keys."""
+        """Whether the destination has idempotency keys."""
+        if self.scenario.destination is not None:
+            return self.scenario.destination in KEYED
         return self.scenario.provider is MailProviderName.RESEND
+
+    @property
+    def has_records(self) -> bool:
+        """Whether the destination can be asked what it has."""
+        return self.scenario.destination is None and self.scenario.provider is MailProviderName.SENDGRID
 
     def must_be_known(self, deliveries: Iterable[str]) -> None:
         """Require that these deliveries get no second mail even with resend: events or logs prove in time that SendGrid

@@ -60,6 +60,7 @@ class KnownSubscription:
         former_plan: what the application has changed; None where it has changed nothing.
         postponed_to: until when the application wants no report.
         pauses: when it was paused.
+        deliver: where its reports go; None: by email.
         is_empty: whether it gets no mail, since no user has data, and the document does not want one about nothing.
     """
 
@@ -72,6 +73,7 @@ class KnownSubscription:
     former_plan: Plan | None = None
     postponed_to: datetime | None = None
     pauses: list[Pause] = field(default_factory=list)
+    deliver: Mapping[str, str] | None = None
     is_empty: bool = False
 
     @property
@@ -80,7 +82,9 @@ class KnownSubscription:
         return (self.former_plan or self.plan).covered_from(self.first_due_at)
 
     def recipients(self, user_id: str) -> frozenset[str]:
-        """The addresses that get each report."""
+        """The addresses that get each report; the name of the destination where none does."""
+        if self.deliver is not None:
+            return frozenset({self.deliver["destination"]})
         listed = {"to": [email_of(user_id)], **self.addresses}
         return frozenset(address for addresses in listed.values() for address in addresses)
 
@@ -133,6 +137,7 @@ def subscription_fields(key: SubscriptionKey, known: KnownSubscription, **fields
         **known.addresses,
         **({"time_zone": known.plan.zone} if known.plan.zone != known.user_zone else {}),
         "kind": known.kind,
+        **({"deliver": known.deliver} if known.deliver else {}),
         "next_report_at": known.first_due_at,
         "reported_until": known.first_reported_until if known.is_marked else ...,
         APPLICATION: True,

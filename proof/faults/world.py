@@ -1,6 +1,7 @@
 """The local cloud with the real functions on it, started once for all scenarios, and its time."""
 
 import asyncio
+import json
 import logging
 import os
 import re
@@ -13,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from aiohttp import web
 from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.firestore_v1.async_client import AsyncClient
@@ -25,21 +27,24 @@ from functions.shared.settings import MailProviderName, OnUnknownOutcome
 from local_cloud.identity import IdentityProvider
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.rpc import current_request
+from local_cloud.storage.server import StorageEmulator
 from local_cloud.tasks.server import TasksEmulator
 from local_cloud.tasks.settings import queue_from_flags
 from local_pipeline import clients
 from local_pipeline.dead_letters import DEAD_LETTERS, make_dead_letter_topics
 from local_pipeline.function_process import FunctionProcess
+from local_pipeline.inbox.elsewhere import SLACK_PATH, secrets_at
 from local_pipeline.inbox.email_logs import REQUESTS_A_MINUTE, USUAL_DELAY
 from local_pipeline.inbox.event_webhook import EventWebhook, WebhookKey
-from local_pipeline.inbox.faults import Answer, Call
+from local_pipeline.inbox.faults import Answer, Call, CutConnection
 from local_pipeline.inbox.server import EMAIL_LOGS_SCOPE, RESEND_API_KEY, SLACK_WEBHOOK_PATH, Inbox
 from local_pipeline.inbox.smtp import SmtpServer
+from local_pipeline.local_destination import BUCKET, LocalDestination
 from local_pipeline.scheduler import Execution, Job, Scheduler
 from local_pipeline.scheduler.retry import RetryConfig
 from local_pipeline.shared_time import FILE_VARIABLE, SharedClock
 from proof.faults.disturbances import CarryOut, Disturbances
-from proof.faults.injection_points import InjectionPoint, InterceptedCall, inbox_call, rpc_call
+from proof.faults.injection_points import InjectionPoint, InterceptedCall, inbox_call, rpc_call, storage_call
 from proof.faults.instances import FrontEnd, Instance
 from proof.faults.mailbox import PAGE_KEY, PAGE_URL
 from proof.faults.moves import APPLICATION, Moves
@@ -141,6 +146,8 @@ class World:
         self.tasks = TasksEmulator(**at, mint_token=self.identity.mint, delivery_middleware=[self.front_end])
         self.inbox = Inbox(host="127.0.0.1", port=0, clock=self.clock, sendgrid_api_key=API_KEY, slack_rate_limit=False)
         self.inbox.fault = self._inbox_called
+        self.storage = StorageEmulator(host="127.0.0.1", port=0, clock=self.clock, middlewares=[self._storage_called])
+        self.storage.buckets[BUCKET] = {}
         self._authority = Authority.make(directory)
         self.smtp = SmtpServer(
             self.inbox,
@@ -168,7 +175,7 @@ class World:
     async def start(self) -> None:
         """Start the servers and the functions. The workers, mail_events and the recipient's page start with the first
         scenario that needs them."""
-        for part in (self.identity, self.firestore, self.pubsub, self.tasks, self.inbox, self.smtp):
+        for part in (self.identity, self.firestore, self.pubsub, self.tasks, self.inbox, self.storage, self.smtp):
             await part.start()
         await self.webhook_gate.start()
         self.mail_gate = TcpGate(self.inbox.port)
@@ -212,7 +219,7 @@ class World:
         await self.mail_gate.shut()
         await self.smtp_gate.shut()
         await self.webhook_gate.stop()
-        for part in (self.tasks, self.pubsub, self.smtp, self.inbox, self.firestore, self.identity):
+        for part in (self.tasks, self.pubsub, self.smtp, self.inbox, self.storage, self.firestore, self.identity):
             await part.stop()
         self._older.cleanup()
 
@@ -296,6 +303,8 @@ class World:
         self.webhook_gate.clear()
         self.inbox.dropped.clear()
         self.inbox.slack_messages.clear()
+        self.inbox.elsewhere.received.clear()
+        self.storage.buckets[BUCKET].clear()
         self.inbox.webhook.counts.clear()
         self.inbox.logs_delay, self.inbox.logs_limit.requests = USUAL_DELAY, REQUESTS_A_MINUTE
         self.inbox.sendgrid_scopes.add(EMAIL_LOGS_SCOPE)
@@ -535,6 +544,29 @@ class World:
         answer: Answer = await self.disturbances.pass_through(intercepted, carry_out)
         return answer
 
+    def received(self) -> Iterator[tuple[str, str]]:
+        """What came to the destinations beside email: which, and of which delivery."""
+        yield from ((each.destination, each.delivery_id) for each in self.inbox.elsewhere.received)
+        for name in self.storage.buckets[BUCKET]:
+            if name.endswith("/manifest.json"):
+                yield LocalDestination.GCS.value, name.split("/")[-2]
+
+    @web.middleware
+    async def _storage_called(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        intercepted = storage_call(await request.read())
+        try:
+            answer = await self.disturbances.pass_through(intercepted, lambda: handler(request))
+        except CutConnection:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response()
+        if isinstance(answer, Answer):
+            return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+        found: web.StreamResponse = answer
+        return found
+
     def _disturbed(self, call: InterceptedCall) -> None:
         self.on_disturbed(call.subject)
 
@@ -611,6 +643,10 @@ class World:
             "PREFERENCES_KEY": PAGE_KEY,
             "SENDGRID_WEBHOOK_KEY": self._webhook_key.public,
             "SLACK_WEBHOOK_URL": f"http://127.0.0.1:{self.inbox.port}{SLACK_WEBHOOK_PATH}",
+            "DESTINATION_SECRETS": json.dumps(secrets_at(f"http://127.0.0.1:{self.inbox.port}")),
+            "WEBHOOK_PRIVATE_ADDRESSES": "true",
+            "SLACK_API_URL": f"http://127.0.0.1:{self.inbox.port}{SLACK_PATH}",
+            "STORAGE_EMULATOR_HOST": self.storage.url,
             "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{self.firestore.port}",
             "FIRESTORE_REST_EMULATOR_HOST": f"127.0.0.1:{self.firestore.rest_port}",
             "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{self.pubsub.port}",

@@ -6,6 +6,7 @@ from functions.shared.settings import MailProviderName, OnUnknownOutcome
 from proof.faults.scenario_run import Scenario
 from proof.faults.scenarios import (
     dead_letters,
+    destinations,
     everything,
     firestore,
     mail_events,
@@ -38,6 +39,7 @@ _SENDGRID = [
     *restored.SCENARIOS,
     *everything.SCENARIOS,
     *two_versions.SCENARIOS,
+    *destinations.SCENARIOS,
 ]
 
 _OF_ANY_PROVIDER = [

@@ -4,6 +4,7 @@ https://cloud.google.com/storage/docs/json_api/v1
 It answers 501 to uploads in pieces, which Google's client makes of more than 8 MB.
 """
 
+import asyncio
 import gzip
 import json
 import re
@@ -13,7 +14,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp import BodyPartReader, MultipartReader, StreamReader, web
 from aiohttp.typedefs import Middleware
 
 from local_cloud.clock import Clock
@@ -284,8 +285,12 @@ async def _json(request: web.Request) -> dict[str, Any]:
 
 async def _parts(request: web.Request) -> tuple[dict[str, Any], bytes, str]:
     """The two parts of an upload: what the object is to be, and its content."""
+    # All of it: a middleware may have read it before.
+    body = StreamReader(request.protocol, _MOST_BYTES, loop=asyncio.get_running_loop())
+    body.feed_data(await request.read())
+    body.feed_eof()
     try:
-        reader = MultipartReader(request.headers, request.content)
+        reader = MultipartReader(request.headers, body)
         resource = json.loads(await _read(await reader.next()))
         media = await reader.next()
         content = await _read(media)

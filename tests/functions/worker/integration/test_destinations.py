@@ -12,6 +12,7 @@ from local_pipeline.function_process import FunctionProcess
 from local_pipeline.inbox import elsewhere
 from local_pipeline.inbox.elsewhere import Received
 from local_pipeline.inbox.faults import Answer, Call, CutConnection
+from local_pipeline.local_destination import LocalDestination, deliver_of
 from tests.functions.worker.integration.conftest import MAX_ATTEMPTS, Cloud
 
 CarryOn = Callable[[], Awaitable[Answer]]
@@ -20,14 +21,8 @@ KEYED, OTHERS = ("webhook", "chat"), ("slack", "teams")
 
 
 def worker(cloud: Cloud) -> FunctionProcess:
-    secrets = {
-        "webhook": elsewhere.SIGNING_KEY,
-        "slack": elsewhere.SLACK_TOKEN,
-        "chat": cloud.inbox.url + elsewhere.CHAT_PATH,
-        "teams": cloud.inbox.url + elsewhere.TEAMS_PATH,
-    }
     return cloud.worker(
-        DESTINATION_SECRETS=json.dumps(secrets),
+        DESTINATION_SECRETS=json.dumps(elsewhere.secrets_at(cloud.inbox.url)),
         WEBHOOK_PRIVATE_ADDRESSES="true",
         SLACK_API_URL=cloud.inbox.url + elsewhere.SLACK_PATH,
         PROVIDER_PAUSE="0",
@@ -36,11 +31,7 @@ def worker(cloud: Cloud) -> FunctionProcess:
 
 def user(cloud: Cloud, destination: str, **subscription: Any) -> str:
     """A user without an address, whose report goes to a destination."""
-    named = {
-        "webhook": {"url": cloud.inbox.url + elsewhere.WEBHOOK_PATH, "secret": "webhook"},
-        "slack": {"channel": elsewhere.SLACK_CHANNEL, "secret": "slack"},
-    }
-    deliver = {"destination": destination, **named.get(destination, {"secret": destination})}
+    deliver = deliver_of(LocalDestination(destination), cloud.inbox.url)
     return cloud.user(email=..., subscription={"deliver": deliver, "skip_empty": False, **subscription})
 
 
