@@ -32,6 +32,10 @@ def list_kinds(
         timedelta | None,
         typer.Option(metavar="DURATION", parser=duration, help="How far back to count; default: 7d."),
     ] = None,
+    schema: Annotated[
+        str | None,
+        typer.Option(metavar="KIND", help="Print the JSON Schema of the figures that programs get of this kind."),
+    ] = None,
     with_addresses: WithAddresses = False,
     as_json: AsJson = False,
 ) -> None:
@@ -42,6 +46,9 @@ def list_kinds(
     from operations.kinds.kind_pausing import KindPausing
     from operations.previews import preview as previews
 
+    if schema is not None:
+        Output(as_json=True).json(previews.figures_schema(schema))
+        return
     current = session(ctx)
     declared = previews.known_needs()
     output, rows, pauses = Output(as_json=as_json), list[dict[str, Any]](), KindPauses()

@@ -40,6 +40,7 @@ from functions.worker.destinations.outcome import Accepted, Unsubscribed
 from functions.worker.firestore_user_data import FirestoreUserData
 from functions.worker.kind_settings import OWN_VARIABLES
 from operations.errors import NotConfigured, OperatorError
+from report_kit import figures_schema as schemas
 from report_kit import kind_folders, kinds, language, next_version, pdf_need, rendering, sample_amount
 from report_kit.in_memory_user_data import InMemoryUserData
 from report_kit.mistakes import describe_mistake
@@ -258,6 +259,23 @@ def require_next_version(kind: str) -> None:
         raise OperatorError(
             f"The kind {kind} has no next version that is deployed: next in its needs.yaml says who gets it."
         )
+
+
+def figures_schema(kind: str) -> Mapping[str, Any]:
+    """The JSON Schema of what a kind gives programs.
+
+    Raises:
+        OperatorError: there is no such kind, it says nothing of that, or its files have mistakes.
+    """
+    if kind not in known_kinds():
+        raise OperatorError(f"There is no kind {kind}: {', '.join(known_kinds())}.")
+    try:
+        found = schemas.figures_schema(kind)
+    except (PermanentError, ValueError) as error:
+        raise OperatorError(f"{kind}: {error}") from error
+    if found is None:
+        raise OperatorError(f"The kind {kind} has no schema.json: programs get its figures only as text.")
+    return found
 
 
 def send_test(mail: Mail, address: str, variables: Mapping[str, str | None]) -> str:

@@ -7,6 +7,7 @@ import structlog
 from report_kit.report import PermanentError, Report, Skip
 from report_kit.request import ReportRequest
 from report_kit.sql.contents import ContentsWriter
+from report_kit.sql.figures import figures
 from report_kit.sql.files import files
 from report_kit.sql.parameters import over_period_before, parameters
 from report_kit.sql.report_file import read_report_file
@@ -48,6 +49,7 @@ def build(folder: Path, request: ReportRequest, *, version: str = "") -> Report 
         if reason and request.skip_empty:
             return Skip(reason)
         contents = ContentsWriter(definition, request, given, results, language).contents(nothing=bool(reason))
+        programs = figures(definition, results, request.time_zone)
         for rows in results.left_out():
             _logger.warning(
                 "query_result_left_out",
@@ -65,4 +67,5 @@ def build(folder: Path, request: ReportRequest, *, version: str = "") -> Report 
         values=contents.shown,
         images=(contents.image,) if contents.image else (),
         attachments=attachments,
+        figures=programs,
     )

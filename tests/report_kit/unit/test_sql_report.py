@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from structlog.testing import capture_logs
 
@@ -21,6 +22,8 @@ from report_kit.request import ReportRequest
 from report_kit.sql.bars import bars
 from report_kit.sql.build import build
 from report_kit.sql.definition import Format, ResultColumn, ValueFormat
+from report_kit.sql.figures import schema
+from report_kit.sql.report_file import read_report_file
 from report_kit.sql.values import cell_of, written
 from tests.functions.worker.unit.samples import PERIOD, subscription, user
 
@@ -125,6 +128,14 @@ def test_a_report_is_told_in_both_parts(folder: Path) -> None:
     assert "{{ 7 * 7 }}" in html
     assert "18 Nov, 15:00" in html
     assert max(map(len, text.splitlines())) <= 72
+
+
+def test_programs_get_the_figures_as_numbers_and_what_the_schema_says(folder: Path) -> None:
+    figures = made(folder, orders(folder, SOME)).figures
+    assert figures["figures"] == {"totals.orders": 4, "totals.revenue": 30.25}
+    assert figures["rows"][0] == {"region": "north", "at": "2026-11-16T00:00:00+00:00", "total": 10.5}
+    assert [each["region"] for each in figures["rows"]] == ["north", "<b>south</b> {{ 7 * 7 }}", None]
+    jsonschema.validate(figures, schema(read_report_file(folder)))
 
 
 def test_days_without_orders_have_a_bar_too(folder: Path) -> None:
