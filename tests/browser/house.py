@@ -135,6 +135,7 @@ FULL: dict[str, Address] = {
     "mails": lambda _: "/local/mails",
     "a mail": lambda house: f"/local/mails/{part(house.mail)}",
     "Slack": lambda _: "/local/slack",
+    "destinations": lambda _: "/local/elsewhere",
     "Firestore": lambda _: "/local/firestore",
     "a collection": lambda _: "/local/firestore/dead_letters",
     "a document": lambda _: f"/local/firestore/{part(MARKUP_ID)}/{part(MARKUP_ID)}",

@@ -198,6 +198,8 @@ def test_every_field_can_be_given(project: Project, verb: str) -> None:
         match value:
             case bool():
                 line.append(option if value else f"--no-{option[2:]}")
+            case dict() if name == "deliver":
+                line += [part for key, text in value.items() for part in (option, f"{key}={text}")]
             case dict():
                 line += ["--option", "threshold=5", "--option", "region=eu", "--option", 'zip="01234"']
             case list():

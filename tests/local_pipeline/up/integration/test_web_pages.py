@@ -192,6 +192,7 @@ class TestDeeds:
         """What there is: mails, messages, tasks, and how the queue is."""
         places = (
             *(cloud.url("inbox", "/api/mails"), cloud.url("inbox", "/api/slack")),
+            cloud.url("inbox", "/api/elsewhere"),
             *(cloud.url("tasks_rest", f"/v2/{QUEUE}/tasks"), cloud.url("tasks_rest", f"/v2/{QUEUE}")),
         )
         return [requests.get(place, timeout=100).json() for place in places]
