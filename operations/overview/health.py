@@ -64,6 +64,7 @@ def find_concerns(
     backlog: Backlog,
     outcomes: Outcomes | None,
     stopped_because: str = "",
+    paused_kinds: Sequence[str] = (),
     now: datetime,
 ) -> list[Concern]:
     """What a person should look at, the most urgent first.
@@ -77,11 +78,13 @@ def find_concerns(
         backlog: the reports that have waited for long.
         outcomes: of the last 24 hours; None where they are not counted.
         stopped_because: why the breaker has stopped the runs; empty where it has not.
+        paused_kinds: the kinds of report that an operator has paused.
         now: the present, in UTC.
     """
     stopped = [Concern(text=f"Sending is stopped: {stopped_because}.", path="/#mails")] if stopped_because else []
     return [
         *stopped,
+        *(Concern(text=f"The kind {kind} is paused: its reports wait.", path="/kinds") for kind in paused_kinds),
         *_of_runs(runs, last_due, now),
         *_of_outcomes(outcomes),
         *_of_backlog(backlog, now),

@@ -1,27 +1,96 @@
-"""The gallery of the kinds of report, made of the data that each kind brings along to be looked at."""
+"""The kinds of report: which are paused, how their next versions do, and how they look, made of the data that each kind
+brings along."""
 
+import functools
 import itertools
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from typing import Any
 
+from pydantic import BaseModel
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from operations.console.console import console_of
+from functions.shared.records.kind_pauses import KindPauses
+from operations.console.console import console_of, done, recorded
+from operations.console.form import Form, Note, form_action
+from operations.console.live import live
 from operations.console.mail_frame import LOOKS, WIDTHS, mail_response
+from operations.console.page_parts import read_parts
+from operations.console.readings import Shown
+from operations.kinds.kind_figures import VariantFigures, count_variants
+from operations.kinds.kind_pausing import PAUSED, RESUMED, KindPausing
 from operations.previews import preview as previews
 from operations.previews.kind_variables import kind_variables
 from operations.previews.preview_period import next_period
 from operations.previews.preview_subject import sample_subject
 
 _ALL = "all"
+_SINCE = timedelta(days=7)
+"""How far back the reports of a version are counted."""
 
 
-def gallery(request: Request) -> Response:
-    """The kinds, each in the languages, looks, amounts and widths that the address names."""
-    asked = request.query_params
+class _Why(BaseModel):
+    """The form that pauses or resumes a kind."""
+
+    note: Note = ""
+
+
+def _read(request: Request) -> Shown:
+    """The kinds: which are paused, what waits for them, how the next version of one does, and how each looks in the
+    languages, looks, amounts and widths that the address names."""
+    database, known = console_of(request).reading.firestore, previews.known_kinds()
+    pausing = KindPausing(database)
+    parts = read_parts({"pauses": pausing.pauses})
+    pauses = parts.read.get("pauses", KindPauses())
+    kinds = [*known, *(each for each in pauses.paused if each not in known)]
+    since, needs = datetime.now(UTC) - _SINCE, previews.known_needs()
+    percent = {kind: each.next.percent for kind, each in needs.items() if each.next and kind in known}
+
+    def figures_of(kind: str) -> list[VariantFigures]:
+        return list(count_variants(database, kind, since=since))
+
+    held = read_parts({each: functools.partial(pausing.count_held, each) for each in kinds if each in pauses.kinds})
+    figures = read_parts({each: functools.partial(figures_of, each) for each in percent})
+    counted = sum(each.sent + each.skipped + each.dead for found in figures.read.values() for each in found)
+    return Shown(
+        template="kinds.html",
+        # A count of each state and version, by halves, and of what waits.
+        reads=1 + 12 * len(percent) + (counted + sum(held.read.values())) // 1_000 + len(held.read),
+        context={
+            "kinds": kinds,
+            "pauses": pauses,
+            "held": held.read,
+            "figures": figures.read,
+            "percent": percent,
+            "days": _SINCE.days,
+            "failed": {**parts.failed, **held.failed, **figures.failed},
+            **_gallery(request.query_params),
+        },
+    )
+
+
+@form_action(_read)
+def pause_or_resume(request: Request, form: Form) -> Response:
+    """Pause or resume a kind."""
+    console, kind = console_of(request), request.path_params["kind"]
+    pausing, by = KindPausing(console.session.firestore), request.state.viewer.name
+    act = request.path_params["act"]
+    if act not in {"pause", "resume"} or kind not in {*previews.known_kinds(), *pausing.pauses().kinds}:
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    note = form.read(_Why).note
+    with recorded(request, f"{act.capitalize()} kind", kind, note=note) as action:
+        if act == "pause":
+            action.outcome = PAUSED if pausing.pause(kind, by=by, note=note) else "It was paused already."
+        else:
+            action.outcome = RESUMED if pausing.resume(kind, by=by) else "It was not paused."
+    return done(request, "/kinds")
+
+
+def _gallery(asked: QueryParams) -> dict[str, Any]:
     choices = {
         "kind": previews.known_kinds(),
         "locale": previews.languages(),
@@ -37,9 +106,7 @@ def gallery(request: Request) -> Response:
         for combination in itertools.product(*shown)
         if all(value in choices[name] for name, value in zip(choices, combination, strict=True))
     ]
-    return console_of(request).view.page(
-        request, "kinds.html", frames=frames, choices={n: (*v, _ALL) for n, v in choices.items()}, chosen=chosen
-    )
+    return {"frames": frames, "choices": {n: (*v, _ALL) for n, v in choices.items()}, "chosen": chosen}
 
 
 def sample_mail(request: Request) -> Response:
@@ -65,4 +132,8 @@ def sample_mail(request: Request) -> Response:
     return mail_response(previews.standalone_page(mail), request.query_params.get("look", ""))
 
 
-ROUTES = [Route("/kinds", gallery), Route("/kinds/{kind}/mail", sample_mail)]
+ROUTES = [
+    Route("/kinds", live(_read)),
+    Route("/kinds/{kind}/mail", sample_mail),
+    Route("/kinds/{kind}/{act}", pause_or_resume, methods=["POST"]),
+]

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from functions.shared.records.delivery import DeliveryState
+from functions.shared.records.kind_pauses import KindPauses
 from operations.console.charts import Chart, stacked
 from operations.console.console import Console, console_of, done, recorded
 from operations.console.form import Form, Note, form_action
@@ -22,6 +23,7 @@ from operations.console.view import before, link
 from operations.dead_letters.dead_letters import DeadLetters
 from operations.dead_letters.letter_filter import LetterFilter
 from operations.deliveries.mail_outcome import MailOutcome
+from operations.kinds.kind_pausing import KindPausing
 from operations.overview.backlog import Backlog, find_backlog
 from operations.overview.health import Concern, Outcomes, find_concerns
 from operations.overview.overview import (
@@ -40,7 +42,7 @@ _SHOWN_RUNS = 5
 _SHOWN_ALERTS = 5
 _SHOWN_CAUSES = 8
 _CHARTED = timedelta(days=8)
-_READS = 30
+_READS = 31
 """What the page costs while no dead letter has changed, beside the charts."""
 _EVERY_SECONDS = 30
 _SOON_SECONDS = 2
@@ -97,6 +99,7 @@ def _look(console: Console) -> dict[str, Any]:
             "breaker": lambda: to_row(Sending(database).breaker()),
             "backlog": lambda: find_backlog(database, now=now),
             "queues": lambda: read_queues(session, now=now),
+            "kinds": KindPausing(database).pauses,
         }
     )
     read = parts.read
@@ -112,6 +115,7 @@ def _look(console: Console) -> dict[str, Any]:
             "alerts": read.get("alerts", []),
             "backlog": read.get("backlog", Backlog()),
             "stopped_because": _stopped_because(read.get("breaker")),
+            "paused_kinds": read.get("kinds", KindPauses()).paused,
         },
         "next_run_at": schedule.following(now),
         "runs": read.get("runs", []),
