@@ -104,7 +104,7 @@ lock: setup ## resolve the requirements again, after one was changed, also in a 
 	@$(COMPILE) functions/*/requirements.txt $(CONSOLE) $(EMULATORS) requirements-run.in requirements-deployment.in requirements-dev.in -o requirements.lock
 	@$(COMPILE) functions/*/requirements.txt $(CONSOLE) $(EMULATORS) requirements-run.in -c requirements.lock -o requirements-run.lock
 	@$(COMPILE) functions/worker/requirements.txt $(CONSOLE) -c requirements.lock -o $(CONSOLE:.txt=.lock)
-	@for function in dispatcher dlq_handler mail_events preferences worker; do \
+	@for function in api dispatcher dlq_handler mail_events preferences worker; do \
 		$(COMPILE) functions/$$function/requirements.txt -c requirements.lock -o functions/$$function/requirements.lock; done
 	@$(COMPILE) requirements-deployment.in -c requirements.lock -o requirements-deployment.lock
 	@$(COMPILE) proof/benchmarks/peers/requirements.in -o proof/benchmarks/peers/requirements.lock

@@ -229,6 +229,8 @@ def _sum_up(run: Run) -> None:
         say(f"  Mail events {webhook_url(run, settings.mail_provider)}")
     if settings.with_page:
         say(f"  Page        {settings.url('preferences')}")
+    if settings.api_callers:
+        say(f"  API         {settings.url('api')}")
     if options.console:
         say(f"  Console     {settings.url('console')}")
     place = f"{settings.job} --location={settings.region} --project={settings.project_id}"

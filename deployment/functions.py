@@ -24,6 +24,8 @@ def set_up_functions(run: Run) -> None:
         run.report.say("  a mail server reports nothing about mails: the function mail-events is not deployed")
     if run.settings.mail_events == "off" and run.options.only in {"", "functions", "mail-events"}:
         _remove_mail_events(run)
+    if "api" not in run.settings.deployed and run.options.only in {"", "functions", "api"}:
+        remove_service(run, "api")
     running = running_variable(run, "worker", "MAIL_PROVIDER") if "worker" in run.settings.wanted else ""
     if "mail-events" in run.settings.wanted:
         webhooks.set_up_webhook(run)

@@ -9,7 +9,7 @@ from typing import Any
 
 from functions.shared.project_files import deploy_command
 
-FUNCTIONS = ("dispatcher", "worker", "dlq-handler", "mail-events", "preferences")
+FUNCTIONS = ("dispatcher", "worker", "dlq-handler", "mail-events", "preferences", "api")
 STEPS = ("apis", "firestore", "accounts", "secrets", "messaging", "functions", "scheduler", "monitoring", "console")
 
 USAGE = (Path(__file__).parent / "usage.txt").read_text(encoding="utf-8")

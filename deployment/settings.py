@@ -191,6 +191,7 @@ _SIZES: dict[str, dict[str, Any]] = {
     "dlq-handler": {"concurrency": 8, "max_instances": 1},
     "mail-events": {},
     "preferences": {},
+    "api": {},
     # As much memory as the worker, whose code makes the previews; one instance, since work that goes on, such as
     # replaying, is in its memory.
     "console": {"memory": "1Gi", "concurrency": 80, "max_instances": 1},
@@ -291,6 +292,7 @@ class Settings(_Checked):
     slo_percent: str = "99"
     runbook_url: str = ""
     budget: str = ""
+    api_callers: _Words = ()
     console_operators: _Words = ()
     console_viewers: _Words = ()
     deployer: str = ""
@@ -328,9 +330,8 @@ class Settings(_Checked):
     def deployed(self) -> tuple[str, ...]:
         """The functions that the settings ask for. A page that is there stays, since the links of old mails lead to
         it."""
-        left_out = {"preferences"} - ({"preferences"} if self.with_page else set())
-        left_out |= set() if self.with_mail_events else {"mail-events"}
-        return tuple(name for name in FUNCTIONS if name not in left_out)
+        is_wanted = {"preferences": self.with_page, "mail-events": self.with_mail_events, "api": bool(self.api_callers)}
+        return tuple(name for name in FUNCTIONS if is_wanted.get(name, True))
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -565,6 +566,9 @@ def _wrong_together(settings: Settings) -> Iterator[str]:
         for event in settings.events:
             if event not in KEPT_EVENTS:
                 yield f"MAIL_EVENTS: {event} is not one of {', '.join(KEPT_EVENTS)}; or off, for no events at all."
+    for caller in settings.api_callers:
+        if not re.fullmatch(r"[^@\s:]+@[^@\s:]+[.]gserviceaccount[.]com", caller):
+            yield f"API_CALLERS: {caller} is not the address of a service account."
     yield from _wrong_of_console(settings)
     for function in FUNCTIONS:
         yield from _wrong_memory(settings, function)

@@ -73,7 +73,7 @@ class TaskFunction:
         self._settings = settings
         self._carry_out = carry_out
         self._verifier = TokenVerifier.from_settings(
-            settings, audience=settings.function_url, invoker=settings.tasks_invoker
+            settings, audience=settings.function_url, invokers=[settings.tasks_invoker]
         )
 
     def __call__(self, request: "flask.Request") -> Answer:

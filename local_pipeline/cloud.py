@@ -267,6 +267,8 @@ class LocalCloud:
         if self._time_file:
             environment = {**environment, FILE_VARIABLE: str(self._time_file)}
         ports = self._environment.ports
+        # Nobody calls a local cloud that makes one run and ends.
+        serves_api = self._time_file is not None and self._environment.is_own("API_URL")
         self.functions = [
             FunctionProcess(
                 name=name,
@@ -284,6 +286,7 @@ class LocalCloud:
                 ("dispatcher", "http", ports.dispatcher),
                 *([("preferences", "http", ports.preferences)] if self._serves_preferences else []),
                 *([("mail_events", "http", ports.mail_events)] if self._environment.has_mail_events else []),
+                *([("api", "http", ports.api)] if serves_api else []),
             )
         ]
         self._started += self.functions

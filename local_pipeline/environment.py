@@ -33,6 +33,8 @@ PASSED_ON = (
         "DLQ_HANDLER_URL",
         "EVENTS_INVOKER",
         "CONSOLE_URL",
+        "API_URL",
+        "API_CALLERS",
     ),
     *("SCHEDULER_INVOKER", "DEAD_LETTER_TOPIC", "MAX_ATTEMPTS", "SENDGRID_API_KEY", "SENDGRID_HOST", "MAIL_FROM"),
     *("MAIL_FROM_NAME", "MAIL_REPLY_TO", "MAIL_POSTAL_ADDRESS", "MAIL_UNSUBSCRIBE_GROUP", "MAIL_UNSUBSCRIBE_URL"),
@@ -132,6 +134,10 @@ class Ports:
     def storage(self) -> int:
         return self.base + 15
 
+    @property
+    def api(self) -> int:
+        return self.base + 16
+
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
@@ -174,6 +180,8 @@ class Environment:
             "SCHEDULER_INVOKER": f"scheduler-invoker@{project}.iam.gserviceaccount.com",
             "DLQ_HANDLER_URL": f"http://{HOST}:{ports.dlq_handler}",
             "CONSOLE_URL": f"http://{HOST}:{ports.console}",
+            "API_URL": f"http://{HOST}:{ports.api}",
+            "API_CALLERS": f"app@{project}.iam.gserviceaccount.com",
             "EVENTS_INVOKER": f"events-invoker@{project}.iam.gserviceaccount.com",
             "DEAD_LETTER_TOPIC": "report-dead-letters",
             "MAX_ATTEMPTS": str(self.max_attempts),

@@ -360,6 +360,7 @@ class Up:
         self._console.print(
             f"\nConsole   [link]http://{HOST}:{ports.console}/[/link]\n"
             f"Inbox     [link]http://{HOST}:{ports.console}/local/mails[/link]\n"
+            f"API       http://{HOST}:{ports.api}/openapi.json\n"
             f"Firestore {HOST}:{ports.firestore}   Cloud Tasks {HOST}:{ports.tasks} (REST {HOST}:{ports.tasks_rest})   "
             f"Pub/Sub {HOST}:{ports.pubsub}\n"
             f"Logs      {self._options.data_directory / 'logs'}\n"

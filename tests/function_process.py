@@ -23,6 +23,7 @@ def start_function(
     environment: Mapping[str, str],
     log_directory: Path,
     signature_type: str = "http",
+    port: int | None = None,
 ) -> FunctionProcess:
     """Start a function of this repository and return when it takes connections.
 
@@ -34,6 +35,7 @@ def start_function(
         environment: its variables. Of this process's own only PATH and the like are passed on.
         log_directory: where its output goes, to `NAME.log`.
         signature_type: `http` or `cloudevent`.
+        port: where it listens; None for any free one.
 
     Raises:
         LocalCloudError: it ended instead; the text has its own last line.
@@ -44,7 +46,7 @@ def start_function(
         source=REPOSITORY / "functions" / name / "main.py",
         target=name,
         signature_type=signature_type,
-        port=free_ports(1),
+        port=port or free_ports(1),
         environment={**inherited, "PYTHONPATH": str(REPOSITORY), **environment},
         log_directory=log_directory,
         on_event=print,

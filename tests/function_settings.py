@@ -4,6 +4,7 @@ from functions.dispatcher.mail_statistics.sendgrid import SendGridSettings as Se
 from functions.mail_events.resend.parts import ResendSettings as ResendWebhookSettings
 from functions.mail_events.sendgrid.parts import SendGridSettings as SendGridWebhookSettings
 from functions.shared.settings import (
+    ApiSettings,
     DispatcherSettings,
     DlqHandlerSettings,
     MailEventsSettings,
@@ -19,6 +20,7 @@ FUNCTION_SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "DLQ handler": (DlqHandlerSettings,),
     "mail events": (MailEventsSettings, SendGridWebhookSettings, ResendWebhookSettings),
     "preferences": (PreferencesSettings,),
+    "API": (ApiSettings,),
 }
 """The settings by the function's name in docs/reference/settings.md, those of all email providers among them.
 

@@ -38,6 +38,11 @@ gc.enable()
 """
 _LEFT_OUT = re.compile(r"(.*/)?(\.[^/]*|requirements\.txt|requirements\.lock|test_[^/]*\.py)(/.*)?")
 _SHARED = ("functions/__init__.py", "functions/shared")
+_OF_API = (
+    *(f"operations/{name}.py" for name in ("__init__", "errors", "failures", "operator_actions")),
+    *(f"operations/{name}" for name in ("deliveries", "reading", "subscriptions")),
+)
+"""What commands and the console do, too."""
 _KINDS_LOCK = "kinds.lock"
 _LOCALES = "locales"
 """The catalogs of the languages that only the project has."""
@@ -52,6 +57,8 @@ def function_source(root: Path, function: str, project: Path | None = None) -> F
     if function == "worker":
         files |= _tracked(root, "report_kit") | _tracked(project, "kinds", _LOCALES)
         lock = _with_kinds(lock, project)
+    elif function == "api":
+        files |= _tracked(root, *_OF_API)
     elif function == "preferences":
         files |= _tracked(project, "kinds/__init__.py", "kinds/kinds.json", _LOCALES)
     return {**files, "requirements.txt": lock.encode(), "main.py": MAIN.format(function=function).encode()}

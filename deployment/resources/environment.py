@@ -60,6 +60,16 @@ def environment(settings: Settings, name: str, *, webhook_keys: str = "") -> dic
             "MAIL_FROM_NAME": settings.mail_from_name,
             **{each: settings.value(each) for each in _OF_PAGE},
         },
+        "api": {
+            "API_URL": settings.url("api"),
+            "API_CALLERS": ",".join(settings.api_callers),
+            "LOCATION": settings.region,
+            "REPORT_QUEUES": ",".join(queue_names(settings)),
+            "WORKER_URL": settings.url("worker"),
+            "TASKS_INVOKER": settings.account("tasks"),
+            **kinds,
+            "PREFERENCES_URL": settings.url("preferences") if settings.with_page else settings.preferences_url,
+        },
         "dlq-handler": {
             "LOCATION": settings.region,
             "DLQ_HANDLER_URL": settings.url("dlq-handler"),

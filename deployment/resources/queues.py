@@ -72,6 +72,7 @@ def queue_names(settings: Settings) -> list[str]:
 def _queue(settings: Settings, name: str, fields: dict[str, Any], *, sets_rate: bool) -> Declared:
     dispatcher = f"serviceAccount:{settings.account('dispatcher')}"
     setter = Grant(role=_SETTER, member=dispatcher)
+    has_api = "api" in settings.deployed and name != settings.continuations
     paused = (
         f"queue {name} is paused by hand and stays so: it sends no report.",
         f"To resume it: gcloud tasks queues resume {name} --location={settings.region} --project={settings.project_id}",
@@ -85,6 +86,7 @@ def _queue(settings: Settings, name: str, fields: dict[str, Any], *, sets_rate: 
         left_alone=lambda actual: () if actual.get("state") == "RUNNING" else paused,
         grants=(
             Grant(role="roles/cloudtasks.enqueuer", member=dispatcher),
+            *([Grant(role="roles/cloudtasks.enqueuer", member=settings.member("api"))] if has_api else []),
             # For the queue's retry settings, which the dispatcher reads.
             Grant(role="roles/cloudtasks.viewer", member=dispatcher),
             *([setter] if sets_rate else []),

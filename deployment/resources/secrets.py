@@ -21,7 +21,7 @@ OF_PROVIDERS = {
 """The functions that read a secret of a mail provider, whose name is the beginning of its name."""
 OWN = {
     "MAIL_UNSUBSCRIBE_KEY": ("worker",),
-    "PREFERENCES_KEY": ("worker", "preferences"),
+    "PREFERENCES_KEY": ("worker", "preferences", "api"),
     "DESTINATION_SECRETS": ("worker",),
     "SLACK_WEBHOOK_URL": ("dlq-handler",),
     "ALERT_URLS": ("dlq-handler",),

@@ -28,8 +28,9 @@ _CALLERS = {
     "worker": ("tasks",),
     "dlq-handler": ("events",),
 }
-"""The accounts by which a function is called. Everybody can call the others, which know by themselves whom they listen
-to: recipients by their link, the mail provider by its signature."""
+"""The accounts by which a function is called. The services of the team call the API (API_CALLERS). Everybody can call
+the others, which know by themselves whom they listen to: recipients by their link, the mail provider by its
+signature."""
 
 _SECONDS = {"dispatcher": 1800, "console": 300}
 """The timeout of a service. A dispatcher's run may take as long as Cloud Scheduler and Cloud Tasks wait; a report's
@@ -106,11 +107,15 @@ def _databases(settings: Settings) -> Resource:
 def callers(settings: Settings) -> list[Declared]:
     """Who calls the functions that this run deploys."""
     return [
-        service(settings, name, *(Grant(role=CALLS, member=settings.member(each)) for each in _CALLERS[name]))
-        if name in _CALLERS
-        else service(settings, name, Grant(role=CALLS, member="allUsers"))
+        service(settings, name, *(Grant(role=CALLS, member=each) for each in _members(settings, name)))
         for name in settings.wanted
     ]
+
+
+def _members(settings: Settings, name: str) -> list[str]:
+    if name == "api":
+        return [f"serviceAccount:{each}" for each in settings.api_callers]
+    return [settings.member(each) for each in _CALLERS[name]] if name in _CALLERS else ["allUsers"]
 
 
 def service(settings: Settings, name: str, *grants: Grant) -> Declared:
@@ -123,7 +128,8 @@ def service(settings: Settings, name: str, *grants: Grant) -> Declared:
         parent=settings.place,
         id=own,
         grants=(*grants, *sees),
-        takes_back=lambda grant: grant.role == CALLS and grant.member in ANYBODY,
+        # Whom API_CALLERS names no more calls no more.
+        takes_back=lambda grant: grant.role == CALLS and (grant.member in ANYBODY or name == "api"),
         in_gcloud=f"run services {own} --region={settings.region}",
         policy_alone=True,
     )

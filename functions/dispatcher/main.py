@@ -34,8 +34,8 @@ _logger = structlog.get_logger()
 
 
 _verifier = functools.partial(TokenVerifier.from_settings, settings, audience=settings.dispatcher_url)
-_scheduler = _verifier(invoker=settings.scheduler_invoker)
-_tasks = _verifier(invoker=settings.tasks_invoker)
+_scheduler = _verifier(invokers=[settings.scheduler_invoker])
+_tasks = _verifier(invokers=[settings.tasks_invoker])
 
 
 @functions_framework.http

@@ -32,7 +32,9 @@ _settings = load_settings(DlqHandlerSettings)
 configure_logging("dlq_handler", _settings.log_level)
 configure_server()
 _logger = structlog.get_logger()
-_verifier = TokenVerifier.from_settings(_settings, audience=_settings.dlq_handler_url, invoker=_settings.events_invoker)
+_verifier = TokenVerifier.from_settings(
+    _settings, audience=_settings.dlq_handler_url, invokers=[_settings.events_invoker]
+)
 try:
     _channels, _audiences = configured_channels(_settings, os.environ)
 except UnknownChannel as problem:

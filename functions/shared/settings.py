@@ -491,6 +491,28 @@ class PreferencesSettings(CommonSettings, BrandSettings, SubscriptionSettings):
     preferences_key: TokenKeys = Field(min_length=1, repr=False)
 
 
+class ApiSettings(CommonSettings, IdentitySettings, SubscriptionSettings):
+    """The API's environment."""
+
+    api_url: Url
+    """The API's address: the audience of its callers' tokens."""
+    api_callers: Annotated[list[Address], BeforeValidator(_comma_separated)] = Field(min_length=1)
+    """The service accounts that may call the API (docs/guides/api.md#who-may-call), separated by commas. Without them,
+    `./deploy.sh` deploys no API."""
+    location: str
+    report_queues: CommaSeparated = Field(min_length=1)
+    worker_url: Url
+    tasks_invoker: Address
+    preferences_url: PageUrl | None = None
+    preferences_key: TokenKeys = Field(default=[], repr=False)
+
+    @model_validator(mode="after")
+    def _links(self) -> Self:
+        if self.preferences_url is not None and not self.preferences_key:
+            raise ValueError("PREFERENCES_KEY: not set, and PREFERENCES_URL needs it for its tokens")
+        return self
+
+
 SettingsType = TypeVar("SettingsType", bound=Settings)
 MoreSettings = TypeVar("MoreSettings", bound=Settings)
 

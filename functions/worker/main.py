@@ -56,7 +56,7 @@ _next_versions = next_versions(_needs)
 configure_logging("worker", _settings.log_level)
 configure_server()
 _logger = structlog.get_logger()
-_verifier = TokenVerifier.from_settings(_settings, audience=_settings.worker_url, invoker=_settings.tasks_invoker)
+_verifier = TokenVerifier.from_settings(_settings, audience=_settings.worker_url, invokers=[_settings.tasks_invoker])
 _first_task = threading.Lock()
 """Makes what the tasks of a process share once: functools.cache alone would make it for each concurrent first task."""
 

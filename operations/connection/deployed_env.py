@@ -31,7 +31,7 @@ _DISPATCHERS = frozenset(
 ) | {SECOND_DATABASE}
 """The variables to ask the dispatcher for. The worker has all others that an operator needs, with those of kinds."""
 
-_DEPLOYED = ("dispatcher", "worker", "dlq-handler", "mail-events", "preferences", "console")
+_DEPLOYED = ("dispatcher", "worker", "dlq-handler", "mail-events", "preferences", "api", "console")
 """The functions and the console, as the names of their services end."""
 
 _MAIL_EVENTS = frozenset({"SENDGRID_WEBHOOK_KEY", "RESEND_WEBHOOK_SECRET"})

@@ -32,7 +32,7 @@ def parse_option(text: str) -> tuple[str, Any]:
         parsed = json.loads(value)
     except (ValueError, RecursionError):
         parsed = value
-    if not _can_be_stored([key, parsed]):
+    if not can_be_stored([key, parsed]):
         raise ValueError(f"{text!r} is not an option: Firestore cannot hold the value")
     return key, parsed
 
@@ -82,7 +82,8 @@ def parse_end(text: str, zone: ZoneInfo, now: datetime) -> datetime:
     return end
 
 
-def _can_be_stored(values: Iterable[Any]) -> bool:
+def can_be_stored(values: Iterable[Any]) -> bool:
+    """Whether Firestore takes values that JSON can hold."""
     for value in values:
         match value:
             case bool() | None | float():
@@ -92,10 +93,10 @@ def _can_be_stored(values: Iterable[Any]) -> bool:
             case str():
                 is_sound = value == value.encode(errors="replace").decode()
             case dict():
-                is_sound = all(value) and _can_be_stored([*value, *value.values()])
+                is_sound = all(value) and can_be_stored([*value, *value.values()])
             case list():
                 # An array holds no arrays. https://firebase.google.com/docs/firestore/manage-data/data-types
-                is_sound = not any(isinstance(item, list) for item in value) and _can_be_stored(value)
+                is_sound = not any(isinstance(item, list) for item in value) and can_be_stored(value)
             case _:
                 is_sound = False
         if not is_sound:

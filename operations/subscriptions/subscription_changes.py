@@ -40,6 +40,7 @@ class SubscriptionChanges:
         database: the Firestore database.
         defaults: what a document does not say.
         now: the present, in UTC.
+        check: raises where a subscription is not to be changed as it was read.
     """
 
     def __init__(
@@ -48,11 +49,13 @@ class SubscriptionChanges:
         database: Database,
         defaults: SubscriptionDefaults,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        check: Callable[[Subscription], None] = lambda _subscription: None,
     ) -> None:
         self._database = database
         self._documents = SubscriptionDocuments(database, defaults)
         self._defaults = defaults
         self._now = now
+        self._check = check
 
     def add(self, user: User, subscription_id: str, edit: SubscriptionEdit) -> Subscription:
         """Make a subscription.
@@ -68,12 +71,12 @@ class SubscriptionChanges:
         """
         document = added_fields(user, subscription_id, edit, self._defaults, now=self._now())
         try:
-            self._database.commit([create(subscription_path(user.id, subscription_id), document)])
+            version = self._database.commit([create(subscription_path(user.id, subscription_id), document)])
         except ChangedMeanwhile as error:
             raise OperatorError(
                 f"{user.id} has a subscription {subscription_id} already: reports subscriptions set changes it."
             ) from error
-        return Subscription.from_fields(user.id, subscription_id, document, self._defaults)
+        return Subscription.from_fields(user.id, subscription_id, document, self._defaults, version=version)
 
     def edit(self, user_id: str, subscription_id: str, edit: SubscriptionEdit) -> tuple[Subscription, bool]:
         """Change fields of a subscription, and its due time with its schedule.
@@ -175,8 +178,13 @@ class SubscriptionChanges:
             NotFound: there is no such subscription.
             OperatorError: other programs change it all the time.
         """
+
+        def checked(stored: StoredSubscription) -> Mapping[str, Any]:
+            self._check(stored.subscription)
+            return decide(stored)
+
         try:
-            change = self._documents.change(user_id, subscription_id, decide)
+            change = self._documents.change(user_id, subscription_id, checked)
         except ChangedMeanwhile as error:
             raise OperatorError(
                 f"{user_id}/{subscription_id} is changed by others all the time: repeat this later."
@@ -186,7 +194,8 @@ class SubscriptionChanges:
         if not change.fields:
             return change.before.subscription, False
         document = {**change.before.document, **change.fields}
-        return Subscription.from_fields(user_id, subscription_id, document, self._defaults), True
+        version = change.version
+        return Subscription.from_fields(user_id, subscription_id, document, self._defaults, version=version), True
 
     def _checked(self, stored: StoredSubscription, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """The fields to write, if the schedule that they follow from is not malformed."""

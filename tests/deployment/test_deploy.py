@@ -15,7 +15,14 @@ import pytest
 
 from functions.dispatcher.mail_statistics.sendgrid import SendGridSettings as StatisticsSettings
 from functions.shared.records.ids import delivery_id
-from functions.shared.settings import DispatcherSettings, DlqHandlerSettings, MailProviderName, Settings, WorkerSettings
+from functions.shared.settings import (
+    ApiSettings,
+    DispatcherSettings,
+    DlqHandlerSettings,
+    MailProviderName,
+    Settings,
+    WorkerSettings,
+)
 from functions.worker.destinations.email.provider import PROVIDER_SETTINGS
 from tests.deployment.conftest import PROJECT, SECRETS, Deployment, FirstDeployment, Outcome, environment_of
 from tests.git import git
@@ -642,6 +649,33 @@ class TestSecrets:
         outcome = deployed.deploy("--only=dlq-handler")
         assert outcome.status == 0, outcome.text
         assert "SLACK_WEBHOOK_URL" not in deployed.environment_of("dlq-handler")
+
+
+class TestApi:
+    def test_it_is_there_for_those_who_are_named_and_gone_when_nobody_is(self, deployed: Deployment) -> None:
+        callers = [f"{name}@product.iam.gserviceaccount.com" for name in ("app", "shop")]
+        deployed.settings["API_CALLERS"] = ",".join(callers)
+        outcome = deployed.deploy()
+        assert outcome.status == 0, outcome.text
+        assert "API         https://report-api-" in outcome.output
+        variables = deployed.environment_of("api") | {"PREFERENCES_KEY": "k" * 32}
+        settings = ApiSettings.model_validate({name.lower(): value for name, value in variables.items()})
+        assert settings.api_callers == callers
+
+        def let_in() -> set[str]:
+            name = "projects/my-project/locations/us-central1/services/report-api"
+            return {grant[1] for grant in deployed.state["policies"][name]}
+
+        assert let_in() == {f"serviceAccount:{caller}" for caller in callers}
+        deployed.settings["API_CALLERS"] = callers[1]
+        assert deployed.deploy("--only=api").status == 0
+        assert let_in() == {f"serviceAccount:{callers[1]}"}
+        del deployed.settings["API_CALLERS"]
+        assert "removed: function report-api" in deployed.deploy("--only=api").output
+
+    def test_a_person_is_no_caller(self, bare: Deployment) -> None:
+        bare.settings["API_CALLERS"] = "ada@example.com"
+        assert "API_CALLERS: ada@example.com is not the address of a service account." in bare.deploy().text
 
 
 class TestPage:

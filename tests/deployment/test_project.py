@@ -43,7 +43,7 @@ def test_the_source_is_that_of_a_clone_with_these_kinds(team: Path, tmp_path: Pa
     shutil.copytree(team / "kinds", clone / "kinds")
     shutil.copyfile(team / "kinds.lock", clone / "kinds.lock")
     commit_all(clone)
-    for function in ("worker", "preferences", "dispatcher", "dlq_handler", "mail_events"):
+    for function in ("worker", "preferences", "dispatcher", "dlq_handler", "mail_events", "api"):
         of_project = function_source(repository, function, team)
         assert of_project == function_source(clone, function)
         assert ("kinds/sales/__init__.py" in of_project) == (function == "worker")

@@ -39,9 +39,10 @@ PROJECT = "my-project"
 TASKS, SCHEDULER, EVENTS = (
     f"report-{name}@{PROJECT}.iam.gserviceaccount.com" for name in ("tasks", "scheduler", "events")
 )
-WORKER_URL, DISPATCHER_URL, DLQ_HANDLER_URL = (
-    f"https://report-{name}-1.us-central1.run.app" for name in ("worker", "dispatcher", "dlq-handler")
+WORKER_URL, DISPATCHER_URL, DLQ_HANDLER_URL, API_URL = (
+    f"https://report-{name}-1.us-central1.run.app" for name in ("worker", "dispatcher", "dlq-handler", "api")
 )
+APP = f"app@{PROJECT}.iam.gserviceaccount.com"
 UV = Path(sys.executable).with_name("uv")
 CONSOLE_URL = "https://report-console-1.us-central1.run.app"
 ENVIRONMENT = {
@@ -53,6 +54,8 @@ ENVIRONMENT = {
     "TASKS_INVOKER": TASKS,
     "SCHEDULER_INVOKER": SCHEDULER,
     "DLQ_HANDLER_URL": DLQ_HANDLER_URL,
+    "API_URL": API_URL,
+    "API_CALLERS": APP,
     "EVENTS_INVOKER": EVENTS,
     "DEAD_LETTER_TOPIC": "report-dead-letters",
     "MAX_ATTEMPTS": "8",
@@ -217,6 +220,14 @@ def test_preferences(cloud: Cloud, tmp_path: Path, python: Path) -> None:
         token = TokenKeys([ENVIRONMENT["PREFERENCES_KEY"]]).make(RecipientToken("nobody", "default"))
         answer = requests.get(f"{url}/{token}", timeout=PATIENCE_SECONDS)
         assert (answer.status_code, "You get no reports." in answer.text) == (200, True), (tmp_path / "log").read_text()
+
+
+def test_api(cloud: Cloud, tmp_path: Path, python: Path) -> None:
+    with deployed("api", cloud, tmp_path, python) as url:
+        address, headers = f"{url}/users/nobody/subscriptions", cloud.bearer(APP, API_URL)
+        assert requests.get(address, timeout=PATIENCE_SECONDS).status_code == 401
+        answer = requests.get(address, headers=headers, timeout=PATIENCE_SECONDS)
+        assert answer.json()["detail"] == "There is no user nobody.", (tmp_path / "log").read_text()
 
 
 def test_mail_events(cloud: Cloud, tmp_path: Path, python: Path) -> None:

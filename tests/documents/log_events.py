@@ -9,7 +9,7 @@ from typing import Any
 from tests.documents.generated_parts import table
 from tests.support import REPOSITORY
 
-FUNCTIONS = ("dispatcher", "worker", "dlq_handler", "mail_events", "preferences")
+FUNCTIONS = ("dispatcher", "worker", "dlq_handler", "mail_events", "preferences", "api")
 _SEVERITIES = {
     **{level: level.upper() for level in ("debug", "info", "warning", "error", "critical")},
     # With the traceback.

@@ -28,6 +28,7 @@ _SETTINGS = {
     "REGION": "REGION",
     "MAIL_FROM": "a@b.c",
     "CONSOLE_OPERATORS": "a@b.c",
+    "API_CALLERS": "app@b.gserviceaccount.com",
     "IMAGE_READERS": "group:images@b.c",
 }
 _VARIANTS = (
@@ -39,6 +40,7 @@ _VARIANTS = (
 
 _OWNERS = {
     "allUsers": "everybody (`allUsers`)",
+    "serviceAccount:app": "who is in [`API_CALLERS`](api.md#who-may-call)",
     "cloudscheduler": "Cloud Scheduler's own",
     "cloudtasks": "Cloud Tasks' own",
     "group:images": "who is in [`IMAGE_READERS`](environments.md#several-environments)",
@@ -80,6 +82,14 @@ _WHY = {
         "datastore.user": "the recipient's page reads and changes subscriptions",
         "secretmanager.secretAccessor": "checks the links",
     },
+    "api": {
+        "datastore.user": "reads and changes subscriptions, reads deliveries and mail events, notes a report that "
+        "it is asked to send",
+        "cloudtasks.enqueuer": "makes the task of a report that it is asked to send",
+        "iam.serviceAccountUser": "a task's token is for that account",
+        "secretmanager.secretAccessor": "makes links to the recipient's page",
+    },
+    "serviceAccount:app": {"run.invoker": "the team's services call the API"},
     "scheduler": {"run.invoker": "Cloud Scheduler calls with its token"},
     "tasks": {"run.invoker": "Cloud Tasks calls with its token: reports, and the rest of a long run"},
     "events": {"run.invoker": "Pub/Sub calls with its token"},

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from tests.documents import (
+    api,
     commands,
     delivery_table,
     documents,
@@ -21,6 +22,7 @@ DOCS = REPOSITORY / "docs"
 
 PAGES: Mapping[str, Mapping[str, Callable[[str], str]]] = {
     "explanation/how-it-works.md": {**delivery_table.PARTS, **report_lives.PARTS},
+    "guides/api.md": api.PARTS,
     "guides/permissions.md": permissions.PARTS,
     "reference/commands.md": {"commands": lambda _part: commands.made_part()},
     "reference/documents.md": documents.PARTS,

@@ -93,7 +93,7 @@ def _timestamp(value: Any) -> datetime:
 MailAddress = Annotated[str, AfterValidator(_address)]
 """An email address, without the white space around it."""
 
-TimeZone = Annotated[ZoneInfo, BeforeValidator(_time_zone)]
+TimeZone = Annotated[ZoneInfo, BeforeValidator(_time_zone, json_schema_input_type=str)]
 """A zone of the IANA database, from its name."""
 
 Timestamp = Annotated[

@@ -47,6 +47,8 @@ _EACH_ONCE = "e-mail addresses, none of them twice"
 _OBJECTIONS = (PauseReason.BOUNCED, PauseReason.UNSUBSCRIBED, PauseReason.COMPLAINED)
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_Weekday = Annotated[int, Field(ge=1, le=7)] | Annotated[str, Field(pattern=f"^({'|'.join(_WEEKDAYS)})$")]
+"""A weekday as a document has it."""
 
 
 def _because(because: PauseReason | None) -> PauseReason | None:
@@ -217,14 +219,14 @@ class Subscription(NamedTuple):
     minute: Annotated[int, Field(ge=0, le=59, description="an integer from 0 to 59")] = 0
     weekday: Annotated[
         int,
-        BeforeValidator(_weekday),
+        BeforeValidator(_weekday, json_schema_input_type=_Weekday),
         Field(ge=1, le=7, description="monday to sunday, or an integer from 1 (Monday) to 7 (Sunday)"),
     ] = 1
     day: Annotated[int, Field(ge=1, le=31, description="an integer from 1 to 31")] = 1
     working_day: Annotated[WorkingDay | None, _one_of(WorkingDay)] = None
     cron: Annotated[
         CronLine | None,
-        BeforeValidator(_cron),
+        BeforeValidator(_cron, json_schema_input_type=str | None),
         Field(validate_default=True, description="five cron fields that are due at some time, such as 0 8 * * 1-5"),
     ] = None
     calendar: Annotated[
@@ -232,7 +234,7 @@ class Subscription(NamedTuple):
         Field(pattern=CALENDAR_PATTERN, description="the name of a calendar: small letters, digits, - and _"),
     ] = None
     send_between: Annotated[
-        Annotated[SendBetween, BeforeValidator(_send_between)] | None,
+        Annotated[SendBetween, BeforeValidator(_send_between, json_schema_input_type=str)] | None,
         Field(description="two times of the day, such as 08:00-18:00"),
     ] = None
     covers: Annotated[Covers | None, _one_of(Covers)] = None
@@ -390,6 +392,9 @@ ADDRESS_LISTS = tuple(name for name, type_ in get_type_hints(Subscription).items
 
 
 _FIELDS = DocumentFields(Subscription)
+
+SUBSCRIPTION_DOCUMENT = _FIELDS.model
+"""The type of what applications write, of which a schema can be made."""
 
 SUBSCRIPTION_MUST_BE = _FIELDS.must_be
 """What each field has to be, as docs/reference/documents.md says it."""

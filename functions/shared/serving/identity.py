@@ -1,4 +1,4 @@
-"""Verifies who calls, by the OIDC token that Cloud Scheduler and Cloud Tasks send with each request.
+"""Verifies who calls, by the OIDC token that comes with each request of Cloud Scheduler, Cloud Tasks and the team.
 
 https://cloud.google.com/tasks/docs/creating-http-target-tasks#token
 """
@@ -7,7 +7,7 @@ import functools
 import hashlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
@@ -48,6 +48,7 @@ class _Verified(NamedTuple):
     key_id: str
     key: "PublicKey"
     expires_at: int
+    account: str
 
 
 class TokenVerifier:
@@ -60,7 +61,7 @@ class TokenVerifier:
         certs_url: where the issuer's JSON web key set is.
         issuer: the `iss` to expect.
         audience: the `aud` to expect: the called service's own URL, to the letter.
-        invoker: the e-mail address of the service account that may call.
+        invokers: the e-mail addresses of the service accounts that may call.
         now: seconds of the clock by which the keys are kept. A token's own times are compared with the machine's.
     """
 
@@ -70,23 +71,23 @@ class TokenVerifier:
         certs_url: str,
         issuer: str,
         audience: str,
-        invoker: str,
+        invokers: Collection[str],
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._certs_url = certs_url
         self._issuer = issuer
         self._audience = audience
-        self._invoker = invoker
+        self._invokers = frozenset(invokers)
         self._now = now
         self._lock = threading.Lock()
         self._verified: dict[bytes, _Verified] = {}
         """By the hashes of the tokens."""
 
     @classmethod
-    def from_settings(cls, settings: "IdentitySettings", *, audience: str, invoker: str) -> Self:
+    def from_settings(cls, settings: "IdentitySettings", *, audience: str, invokers: Collection[str]) -> Self:
         """By the issuer that the environment names; as above."""
         certs_url, issuer = settings.oidc_certs_url, settings.oidc_issuer
-        return cls(certs_url=certs_url, issuer=issuer, audience=audience, invoker=invoker)
+        return cls(certs_url=certs_url, issuer=issuer, audience=audience, invokers=invokers)
 
     @functools.cached_property
     def _keys(self) -> "IssuerKeys":
@@ -95,11 +96,14 @@ class TokenVerifier:
 
         return IssuerKeys(self._certs_url, now=self._now)
 
-    def verify(self, headers: Headers) -> None:
+    def verify(self, headers: Headers) -> str:
         """Let an authorized request pass.
 
         Args:
             headers: the request's headers.
+
+        Returns:
+            the e-mail address of the account that calls.
 
         Raises:
             NotAuthorized: with the status to answer.
@@ -116,7 +120,7 @@ class TokenVerifier:
             digest = hashlib.sha256(token.encode()).digest()
             known = self._verified.get(digest)
             if known and datetime.now(UTC).timestamp() < known.expires_at and self._keys.get(known.key_id) is known.key:
-                return
+                return known.account
             key_id = jwt.get_unverified_header(token).get("kid")
             if not isinstance(key_id, str):
                 raise NotAuthorized(HTTPStatus.UNAUTHORIZED, "the token is not valid: it names no key")
@@ -134,9 +138,12 @@ class TokenVerifier:
         # PyJWT does not catch the errors of malformed numbers and of deep nesting.
         except (UnknownKey, jwt.PyJWTError, ValueError, ArithmeticError, RecursionError) as error:
             raise NotAuthorized(HTTPStatus.UNAUTHORIZED, f"the token is not valid: {type(error).__name__}") from error
-        if claims.get("email") != self._invoker or claims.get("email_verified") is not True:
+        account = claims.get("email")
+        is_known = isinstance(account, str) and account in self._invokers
+        if not is_known or claims.get("email_verified") is not True:
             raise NotAuthorized(HTTPStatus.FORBIDDEN, "the token is another account's")
-        self._remember(digest, _Verified(key_id=key_id, key=key, expires_at=int(claims["exp"])))
+        self._remember(digest, _Verified(key_id=key_id, key=key, expires_at=int(claims["exp"]), account=str(account)))
+        return str(account)
 
     def _remember(self, digest: bytes, verified: _Verified) -> None:
         with self._lock:

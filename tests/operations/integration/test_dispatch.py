@@ -22,7 +22,7 @@ def test_the_dispatcher_gets_the_schedulers_token(project: Project, dispatcher: 
         certs_url=project.identity.certs_url,
         issuer=project.identity.issuer,
         audience=dispatcher.url,
-        invoker=project.variables["SCHEDULER_INVOKER"],
+        invokers=[project.variables["SCHEDULER_INVOKER"]],
     )
     verifier.verify(headers)
     assert "X-CloudScheduler-ScheduleTime" not in headers

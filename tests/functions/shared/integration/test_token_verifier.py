@@ -23,6 +23,7 @@ from local_cloud.identity import IdentityProvider
 from tests.support import Background
 
 INVOKER = "tasks@project.iam.gserviceaccount.com"
+OTHER = "app@project.iam.gserviceaccount.com"
 AUDIENCE = "http://localhost:8081"
 
 
@@ -35,7 +36,12 @@ def provider(background: Background) -> Iterator[IdentityProvider]:
 
 
 def verifier_for(provider: IdentityProvider, **changes: Any) -> TokenVerifier:
-    settings = {"certs_url": provider.certs_url, "issuer": provider.issuer, "audience": AUDIENCE, "invoker": INVOKER}
+    settings = {
+        "certs_url": provider.certs_url,
+        "issuer": provider.issuer,
+        "audience": AUDIENCE,
+        "invokers": [INVOKER, OTHER],
+    }
     return TokenVerifier(**(settings | changes))
 
 
@@ -60,8 +66,10 @@ def signed_by_provider(provider: IdentityProvider, claims: dict[str, Any]) -> st
     return jwt.PyJWS().encode(json.dumps(claims).encode(), provider._key, algorithm="RS256", headers={"kid": key_id})
 
 
-def test_a_token_for_the_one_who_may_call(provider: IdentityProvider) -> None:
-    assert status_of(verifier_for(provider), provider.mint(INVOKER, AUDIENCE)) is HTTPStatus.OK
+def test_a_token_of_each_who_may_call_says_who_calls(provider: IdentityProvider) -> None:
+    verifier = verifier_for(provider)
+    for account in (INVOKER, OTHER, INVOKER):
+        assert verifier.verify({"Authorization": f"Bearer {provider.mint(account, AUDIENCE)}"}) == account
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ def test_the_token_is_for_the_target(bench: Bench) -> None:
     bench.run(scheduler.run_now(bench.job(service_account=None)))
     for call, audience in zip(bench.target.calls, [bench.job().uri, "https://dispatcher.run.app"], strict=False):
         TokenVerifier(
-            certs_url=bench.identity.certs_url, issuer=bench.identity.issuer, audience=audience, invoker=ACCOUNT
+            certs_url=bench.identity.certs_url, issuer=bench.identity.issuer, audience=audience, invokers=[ACCOUNT]
         ).verify(call.headers)
     assert "Authorization" not in bench.target.calls[2].headers
 

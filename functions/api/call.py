@@ -1,0 +1,101 @@
+"""A call of the API, what it is answered, and what it is carried out with."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from functions.api.problem import Problem
+from functions.shared.firestore.database import Database
+from functions.shared.mail.recipient_token import RecipientToken
+from functions.shared.queues.task_queue import TaskQueue
+from functions.shared.records.subscription import Subscription, SubscriptionDefaults
+
+MOST_BODY_BYTES = 64 * 1024
+
+MOST_ROWS = 100
+"""How many rows a page of a list has at most."""
+
+USUAL_ROWS = 50
+
+
+class Api(NamedTuple):
+    """What calls are carried out with.
+
+    Attributes:
+        database: the Firestore database.
+        defaults: what a subscription's document does not say.
+        queue_of: returns the queue of a user's reports.
+        page_url: returns the address of a recipient's page; None where there is no page.
+        now: the present, in UTC.
+    """
+
+    database: Database
+    defaults: SubscriptionDefaults
+    queue_of: Callable[[str], TaskQueue]
+    page_url: Callable[[RecipientToken], str] | None
+    now: Callable[[], datetime]
+
+
+class Call(NamedTuple):
+    """A call.
+
+    Attributes:
+        ids: those in its path, by their names.
+        query: what its address says behind the path.
+        body: its JSON.
+        wanted: the versions of which it changes one, as entity tags; None for any.
+    """
+
+    ids: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Mapping[str, Any]
+    wanted: frozenset[str] | None
+
+    @property
+    def user_id(self) -> str:
+        """Whose it is."""
+        return self.ids["user_id"]
+
+    @property
+    def subscription_id(self) -> str:
+        """Which subscription it is about."""
+        return self.ids["subscription_id"]
+
+    @property
+    def limit(self) -> int:
+        """How many rows it asks for.
+
+        Raises:
+            Problem: not a number of rows that a page can have.
+        """
+        text = self.query.get("limit", str(USUAL_ROWS))
+        if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MOST_ROWS):
+            raise Problem(HTTPStatus.BAD_REQUEST, f"limit: must be an integer from 1 to {MOST_ROWS}.")
+        return int(text)
+
+    def require_version(self, subscription: Subscription) -> None:
+        """Go on only with the version that the caller has seen.
+
+        Raises:
+            Problem: the subscription is another one by now.
+        """
+        if self.wanted is not None and not {"*", entity_tag(subscription)} & self.wanted:
+            raise Problem(HTTPStatus.PRECONDITION_FAILED, "The subscription has changed since: read it again.")
+
+
+class Reply(NamedTuple):
+    """What a call is answered.
+
+    Attributes:
+        body: what becomes JSON; None for nothing.
+        headers: beside that of the content's type.
+    """
+
+    body: Mapping[str, Any] | None
+    headers: Mapping[str, str] = {}
+
+
+def entity_tag(subscription: Subscription) -> str:
+    """The version of a subscription, without the quotes of a header."""
+    return subscription.version.isoformat() if subscription.version else ""

@@ -1,0 +1,169 @@
+"""The API: services of the team call it, each as its own service account.
+
+Google Cloud lets in only those who may call, and the function verifies their token itself, too. What a call does is in
+`subscriptions.py` and `deliveries.py`; the table of calls, in `routes.py`.
+"""
+
+import functools
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from google.api_core.exceptions import GoogleAPIError, InvalidArgument
+from pydantic_core import from_json, to_json
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+
+from functions.api.call import MOST_BODY_BYTES, Api, Call
+from functions.api.openapi import openapi
+from functions.api.problem import MEDIA_TYPE, Problem
+from functions.api.routes import RULES, Route
+from functions.shared.firestore.database import firestore_database
+from functions.shared.firestore.errors import ChangedMeanwhile
+from functions.shared.firestore.stored_calendars import stored_defaults
+from functions.shared.logging import configure_logging
+from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
+from functions.shared.queues.queue_choice import choose_queue
+from functions.shared.queues.task_queue import TaskQueue
+from functions.shared.records.ids import is_document_id
+from functions.shared.serving.answer import Answer
+from functions.shared.serving.identity import NotAuthorized, TokenVerifier
+from functions.shared.serving.request_body import read_body
+from functions.shared.serving.server import configure_server
+from functions.shared.settings import ApiSettings, load_settings
+
+if TYPE_CHECKING:
+    import flask
+
+_BODY_TYPES = frozenset({"application/json", "application/merge-patch+json"})
+_JSON = "application/json"
+_SAFE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_SECONDS_TO_WAIT = 10
+
+_settings = load_settings(ApiSettings)
+configure_logging("api", _settings.log_level)
+configure_server()
+_logger = structlog.get_logger()
+_verifier = TokenVerifier.from_settings(_settings, audience=_settings.api_url, invokers=_settings.api_callers)
+_urls = RULES.bind("")
+
+
+def api(request: "flask.Request") -> Answer:
+    """Answer one request, as an HTTP function of functions-framework."""
+    body = read_body(request.stream, MOST_BODY_BYTES + 1)
+    if request.path == "/health":
+        return _answer(HTTPStatus.OK, {"result": "healthy"})
+    try:
+        account = _verified(request)
+        if request.path == "/openapi.json":
+            return _answer(HTTPStatus.OK, openapi(_settings.api_url))
+        route, ids = _route(request)
+        reply = route.carry_out(_api(), _call(request, route, ids, body))
+    except Problem as problem:
+        retry = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
+        return _problem(problem.status, problem.detail, retry)
+    except NotAuthorized as error:
+        _logger.warning("request_refused", status=error.status.value, error=str(error))
+        challenge = {"WWW-Authenticate": "Bearer"} if error.status is HTTPStatus.UNAUTHORIZED else {}
+        return _problem(error.status, f"{str(error).capitalize()}.", challenge)
+    except MethodNotAllowed as error:
+        allowed = {"Allow": ", ".join(sorted(error.valid_methods or ()))}
+        return _problem(HTTPStatus.METHOD_NOT_ALLOWED, "There is no such method here.", allowed)
+    except ChangedMeanwhile:
+        return _problem(HTTPStatus.CONFLICT, "Others change the same just now: repeat this.")
+    except InvalidArgument:
+        return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, "Firestore cannot hold a value, or it is too large.")
+    except GoogleAPIError as error:
+        _logger.warning("api_unavailable", error=type(error).__name__)
+        wait = {"Retry-After": str(_SECONDS_TO_WAIT)}
+        return _problem(HTTPStatus.SERVICE_UNAVAILABLE, "Firestore or the queue does not answer.", wait)
+    except Exception:
+        _logger.exception("api_failed_unexpectedly")
+        return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "This failed for a reason that the log has.")
+    if request.method not in {"GET", "HEAD"}:
+        _logger.info("subscription_changed_by_api", account=account, operation=route.name, **ids)
+    return _answer(route.status, reply.body, reply.headers)
+
+
+def _verified(request: "flask.Request") -> str:
+    return _verifier.verify(request.headers)
+
+
+def _route(request: "flask.Request") -> tuple[Route, Mapping[str, str]]:
+    try:
+        route, ids = _urls.match(request.path, request.method)
+    except NotFound:
+        route, ids = None, {}
+    if route is None or not all(map(is_document_id, ids.values())):
+        raise Problem(HTTPStatus.NOT_FOUND, "There is nothing at this address.")
+    return route, ids
+
+
+def _call(request: "flask.Request", route: Route, ids: Mapping[str, str], body: bytes) -> Call:
+    for name, values in request.args.lists():
+        if name not in route.query or len(values) > 1:
+            raise Problem(HTTPStatus.BAD_REQUEST, f"{name}: not a parameter, or given twice.")
+        if name != "limit" and not is_document_id(values[0]):
+            raise Problem(HTTPStatus.BAD_REQUEST, f"{name}: not an id.")
+    wanted = None
+    if "If-Match" in request.headers:
+        tags = request.if_match
+        wanted = frozenset({"*"} if tags.star_tag else tags.as_set())
+    return Call(ids, request.args, _read(request, body) if route.takes else {}, wanted)
+
+
+def _read(request: "flask.Request", body: bytes) -> Mapping[str, Any]:
+    if len(body) > MOST_BODY_BYTES:
+        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has at most {MOST_BODY_BYTES:,} bytes.")
+    if request.mimetype not in _BODY_TYPES:
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"The body must be {_JSON}.")
+    try:
+        content = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, "The body is not JSON.") from error
+    if not isinstance(content, dict):
+        raise Problem(HTTPStatus.BAD_REQUEST, "The body is not a JSON object.")
+    return content
+
+
+@functools.cache
+def _api() -> Api:
+    # With the first request, not at import: gRPC's clients do not survive the server's fork.
+    database = firestore_database(_settings.google_cloud_project, _settings.firestore_database)
+    keys, page = TokenKeys(_settings.preferences_key), _settings.preferences_url
+
+    def page_url(token: RecipientToken) -> str:
+        return f"{page}/{keys.make(token)}"
+
+    return Api(
+        database=database,
+        defaults=stored_defaults(_settings, lambda: database),
+        queue_of=lambda user_id: _queue(choose_queue(user_id, _settings.report_queues)),
+        page_url=page_url if page else None,
+        now=lambda: datetime.now(UTC),
+    )
+
+
+@functools.cache
+def _queue(number: int) -> TaskQueue:
+    return TaskQueue(
+        project=_settings.google_cloud_project,
+        location=_settings.location,
+        queue=_settings.report_queues[number],
+        url=f"{_settings.worker_url}/tasks/send-report",
+        service_account=_settings.tasks_invoker,
+        audience=_settings.worker_url,
+    )
+
+
+def _answer(status: HTTPStatus, body: Any, headers: Mapping[str, str] | None = None) -> Answer:
+    content = {} if body is None else {"Content-Type": _JSON}
+    text = "" if body is None else to_json(body, fallback=str, inf_nan_mode="null", bytes_mode="base64").decode() + "\n"
+    return text, status.value, {**_SAFE, **content, **(headers or {})}
+
+
+def _problem(status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> Answer:
+    body = json.dumps({"title": status.phrase, "status": status.value, "detail": detail}) + "\n"
+    return body, status.value, {**_SAFE, "Content-Type": MEDIA_TYPE, **(headers or {})}

@@ -1,0 +1,102 @@
+"""Who may call, what comes of calls that are not as they should be, and what a delivery's caller learns."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+import requests
+from google.api_core.exceptions import ServiceUnavailable
+
+from functions.api.call import MOST_BODY_BYTES, MOST_ROWS
+from tests.functions.api.integration.conftest import APP, House
+
+PATH = "/users/u1/subscriptions"
+DUE = datetime(2026, 11, 24, 13, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("account", "audience", "status"),
+    [(None, "", 401), (APP, "https://elsewhere.example.com", 401), ("worker@local-project.iam", "", 403)],
+)
+def test_only_the_services_of_the_team_may_call(house: House, account: str | None, audience: str, status: int) -> None:
+    token = house.identity.mint(account, audience or house.url) if account else ""
+    for path in (PATH, "/openapi.json", "/elsewhere"):
+        answer = house.call("GET", path, Authorization=f"Bearer {token}")
+        assert (answer.status_code, answer.json()["status"]) == (status, status)
+        assert ("WWW-Authenticate" in answer.headers) == (status == HTTPStatus.UNAUTHORIZED)
+    assert requests.get(house.url + "/health", timeout=30).json() == {"result": "healthy"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "headers", "status"),
+    [
+        ("GET", "/", None, {}, 404),
+        ("GET", "/users/__u__/subscriptions", None, {}, 404),
+        ("PUT", PATH, {}, {}, 405),
+        ("GET", f"{PATH}?limit=0", None, {}, 400),
+        ("GET", f"{PATH}?limit={MOST_ROWS + 1}", None, {}, 400),
+        ("GET", f"{PATH}?limit=1&limit=2", None, {}, 400),
+        ("GET", f"{PATH}?subscription_id=a", None, {}, 400),
+        ("GET", "/users/u1/deliveries?after=a/b", None, {}, 400),
+        ("POST", PATH, "{", {"Content_Type": "application/json"}, 400),
+        ("POST", PATH, "[]", {"Content_Type": "application/json"}, 400),
+        ("POST", PATH, '{"options": {"a": NaN}}', {"Content_Type": "application/json"}, 400),
+        ("POST", PATH, "{}", {"Content_Type": "text/plain"}, 415),
+        ("POST", PATH, '{"options": {"a": 1e999}}', {"Content_Type": "application/json"}, 422),
+        ("POST", PATH, {"subscription_id": "a/b"}, {}, 422),
+        (
+            "POST",
+            PATH,
+            json.dumps({"options": {"a": "x" * MOST_BODY_BYTES}}),
+            {"Content_Type": "application/json"},
+            413,
+        ),
+    ],
+)
+def test_what_is_no_call(house: House, method: str, path: str, body: Any, headers: dict[str, str], status: int) -> None:
+    answer = house.call(method, path, body, **headers)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
+    assert answer.headers.get("Allow", "") == ("GET, HEAD, POST" if status == HTTPStatus.METHOD_NOT_ALLOWED else "")
+
+
+def test_a_service_of_google_that_does_not_answer(house: House) -> None:
+    user = house.user()
+
+    async def refuse(_method: str, _carry_out: Any) -> Any:
+        raise ServiceUnavailable("later")  # type: ignore[no-untyped-call]
+
+    house.faults.middleware = refuse
+    try:
+        answer = house.call("GET", f"/users/{user}/subscriptions")
+    finally:
+        house.faults.middleware = None
+    assert (answer.status_code, answer.headers["Retry-After"]) == (HTTPStatus.SERVICE_UNAVAILABLE, "10")
+
+
+def test_deliveries_say_what_came_of_reports(house: House) -> None:
+    user, other = house.user(), house.user()
+    for number, hours in enumerate((0, 1, 2)):
+        fields = {
+            "user_id": user,
+            "subscription_id": "default",
+            "kind": "activity",
+            "state": "sent",
+            "due_at": DUE + timedelta(hours=hours),
+            "expire_at": DUE,
+        }
+        house.database.collection("deliveries").document(f"{user}:{number}").set(fields)
+    delivered = {"delivered": {"at": DUE}}
+    house.database.collection("mail_events").document(f"{user}:2").set(
+        {"user_id": user, "recipients": {"b5fc85e55755f9e0": delivered}}
+    )
+    first = house.call("GET", f"/users/{user}/deliveries?limit=2&subscription_id=default").json()
+    rest = house.call("GET", f"/users/{user}/deliveries?limit=2&after={first['next']}").json()
+    assert [each["delivery_id"] for each in (*first["deliveries"], *rest["deliveries"])] == [
+        *(f"{user}:2", f"{user}:1", f"{user}:0")
+    ]
+    assert [(each["state"], each["mail"]) for each in first["deliveries"]] == [("sent", "delivered"), ("sent", None)]
+    assert house.call("GET", f"/users/{user}/deliveries/{user}:2").json() == first["deliveries"][0]
+    assert house.call("GET", f"/users/{other}/deliveries/{user}:2").status_code == HTTPStatus.NOT_FOUND
+    assert house.call("GET", f"/users/{other}/deliveries").json() == {"deliveries": [], "next": None}
