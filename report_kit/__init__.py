@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from report_kit.attachments.xlsx_attachment import xlsx_attachment
     from report_kit.blocks import Chart, Headline, Table, TableRow, Tone, change_share, compared
     from report_kit.calendar_days import starts_of_days
-    from report_kit.chart import bar_chart
+    from report_kit.chart import Series, bar_chart, series_chart
+    from report_kit.drawn_series import ChartShape
     from report_kit.in_memory_user_data import Answer, Documents, InMemoryUserData, Sample
     from report_kit.kinds import sample
     from report_kit.language import Language, language_for
@@ -55,6 +56,7 @@ __all__ = [
     "AttachmentError",
     "Cadence",
     "Chart",
+    "ChartShape",
     "Collections",
     "Column",
     "ColumnKind",
@@ -76,6 +78,7 @@ __all__ = [
     "Sample",
     "SampleAmount",
     "Schedule",
+    "Series",
     "Skip",
     "StoredFigures",
     "Table",
@@ -104,6 +107,7 @@ __all__ = [
     "render",
     "sample",
     "sanitize",
+    "series_chart",
     "starts_of_days",
     "try_kind",
     "usable_amount",
@@ -128,6 +132,7 @@ MODULES = (
     "report_kit.blocks",
     "report_kit.period_names",
     "report_kit.phrases",
+    "report_kit.drawn_series",
     "report_kit.chart",
     "report_kit.attachments.columns",
     "report_kit.attachments.filenames",

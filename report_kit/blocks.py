@@ -3,8 +3,11 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from report_kit.language import Language
+if TYPE_CHECKING:
+    # Imported where a report is built: it takes the languages' data along.
+    from report_kit.language import Language
 
 
 class Tone(StrEnum):
@@ -55,11 +58,13 @@ class AxisLabel:
         text: short.
         width: of those bars, in percent of the chart.
         is_of_one_bar: whether it names one bar, and stands below its middle.
+        value: how high that bar is; empty where there is no room for it.
     """
 
     text: str
     width: float
     is_of_one_bar: bool = False
+    value: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +84,7 @@ class LegendEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
-    """A picture of bars. Its labels are text of the email, so that they are readable at any size and on any ground.
+    """A picture of values. Its labels are text of the email, so that they are readable at any size and on any ground.
 
         >>> Chart(content_id="orders-chart", title="Orders", description="Most came at noon.", top="5", axis=[]).title
         'Orders'
@@ -163,6 +168,10 @@ class Button:
     url: str
 
 
+Block = str | Sequence[Headline] | Chart | Table
+"""What the layout's `blocks.mjml` shows, in any order: a paragraph, figures, a chart or a table."""
+
+
 def compared(
     label: str,
     value: float,
@@ -170,7 +179,7 @@ def compared(
     *,
     write: Callable[[float], str],
     before: str,
-    language: Language,
+    language: "Language",
     more_is: Tone = Tone.GOOD,
 ) -> Headline:
     """A figure with how it compares.

@@ -1,10 +1,12 @@
-"""A chart of bars as an email shows it: a picture, and around it, as text, what it says."""
+"""A chart as an email shows it: a picture, and around it, as text, what it says."""
 
 import unicodedata
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from report_kit.blocks import AxisLabel, Chart, LegendEntry
 from report_kit.drawn_bars import BAR_COLOR, LIMIT_COLOR, axis_top, draw_bars
+from report_kit.drawn_series import OTHER_COLORS, ChartShape, draw_series
 from report_kit.language import Language
 from report_kit.report import InlineImage
 
@@ -12,6 +14,25 @@ _ROOM = 44
 """So many letters stand below a chart on the narrowest telephones, blanks between labels included."""
 
 _MOST_LABELS = 6
+
+MOST_SERIES = 1 + len(OTHER_COLORS)
+"""So many colors are told apart."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """Values of one sort in a chart.
+
+        >>> Series("Coffee", [3, 5]).name
+        'Coffee'
+
+    Attributes:
+        name: what they are, for the legend.
+        values: one for each label; what is below zero counts as zero.
+    """
+
+    name: str
+    values: Sequence[float]
 
 
 def bar_chart(
@@ -22,6 +43,7 @@ def bar_chart(
     title: str,
     description: str,
     write: Callable[[float], str],
+    write_top: Callable[[float], str] | None = None,
     language: Language,
     color: str = BAR_COLOR,
     expected_from: int | None = None,
@@ -49,6 +71,7 @@ def bar_chart(
         title: above the chart.
         description: what there is to see, for those who do not see it: the finding, not the picture.
         write: makes text of a value.
+        write_top: makes text of what the upper end stands for, which is a round number; None: `write` does.
         language: of the email. In one that is written from right to left time goes that way, too.
         color: of the bars: `request.brand.graphic_color`.
         expected_from: the first of the bars that are a forecast.
@@ -76,8 +99,8 @@ def bar_chart(
             content_id=content_id,
             title=title,
             description=description,
-            top=write(top),
-            axis=axis(labels),
+            top=(write_top or write)(top),
+            axis=axis(labels, [write(value) for value in values] if len(values) <= _MOST_LABELS else ()),
             legend=[
                 LegendEntry(sign=sign, text=text, color=shade)
                 for (sign, shade), text in zip(signs, legend, strict=False)
@@ -87,14 +110,80 @@ def bar_chart(
     )
 
 
-def axis(labels: Sequence[str]) -> list[AxisLabel]:
+def series_chart(
+    content_id: str,
+    series: Sequence[Series],
+    labels: Sequence[str],
+    shape: ChartShape,
+    *,
+    title: str,
+    description: str,
+    write: Callable[[float], str],
+    language: Language,
+    color: str = BAR_COLOR,
+) -> tuple[Chart, InlineImage]:
+    """Draw a chart of one or several series, for the layout's `chart.mjml`.
+
+        >>> chart, picture = series_chart(
+        ...     "drinks-chart",
+        ...     [Series("Coffee", [3, 5]), Series("Tea", [2, 2])],
+        ...     ["Mon", "Tue"],
+        ...     ChartShape.STACKED,
+        ...     title="Drinks by day",
+        ...     description="Most were sold on Tuesday: 7.",
+        ...     write=language.number,
+        ...     language=language,
+        ... )
+        >>> chart.top, [entry.text for entry in chart.legend]
+        ('8', ['Coffee', 'Tea'])
+
+    Args:
+        content_id: of the picture, one for each chart of an email.
+        series: 1 to 5, of as many values as there are labels. The legend names them where there are several.
+        labels: what the values are of, such as days; as many are shown as there is room for.
+        shape: how they are drawn.
+        title: above the chart.
+        description: what there is to see, for those who do not see it: the finding, not the picture.
+        write: makes text of what the upper end of the chart stands for.
+        language: of the email. In one that is written from right to left time goes that way, too.
+        color: of the first series: `request.brand.graphic_color`.
+    """
+    every = [each.values for each in series]
+    highest = map(sum, zip(*every, strict=True)) if shape is ChartShape.STACKED else (max(each) for each in every)
+    whole = all(float(value).is_integer() for values in every for value in values)
+    top = axis_top(max([*highest, 0]), whole=whole)
+    colors = [color, *OTHER_COLORS][: len(series)]
+    content = draw_series(every, shape, top=top, colors=colors, from_right=language.direction == "rtl")
+    sign = "━" if shape is ChartShape.LINE else "■"
+    legend = [LegendEntry(sign=sign, text=each.name, color=shade) for each, shade in zip(series, colors, strict=True)]
+    return (
+        Chart(
+            content_id=content_id,
+            title=title,
+            description=description,
+            top=write(top),
+            axis=axis(labels),
+            legend=legend if len(series) > 1 else (),
+        ),
+        InlineImage(content_id=content_id, content=content),
+    )
+
+
+def axis(labels: Sequence[str], values: Sequence[str] = ()) -> list[AxisLabel]:
     """As many labels as there is room for, each with the bars up to the next.
 
     Args:
         labels: of all bars.
+        values: how high they are, which is shown where there is room for all of it.
     """
     if not labels:
         return []
+    if values and (max(map(_columns, (*labels, *values))) + 1) * len(labels) <= _ROOM:
+        width = round(100 / len(labels), 2)
+        return [
+            AxisLabel(text=label, width=width, is_of_one_bar=True, value=value)
+            for label, value in zip(labels, values, strict=True)
+        ]
     longest = max(map(_columns, labels)) + 1
     every = -(-len(labels) // min(_MOST_LABELS, max(1, _ROOM // longest)))
     shown = []

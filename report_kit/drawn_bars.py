@@ -10,6 +10,7 @@ It has a palette: as RGBA, four bytes for each pixel were compressed in place of
 import io
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from functions.shared.mail.color import channels
 
@@ -19,12 +20,14 @@ WIDTH, HEIGHT = 992, 320
 BAR_COLOR = "#3b82f6"
 LIMIT_COLOR = "#d97706"
 
-_GRAY = (122, 132, 148)
+GRAY = (122, 132, 148)
 _NOTHING, _GRID, _GROUND, _BAR, _LIMIT = range(5)
 """Places in the palette. The last one is left out where it is not used: four colors take half the room of five."""
 _OPACITY = bytes([0, 90, 255, 255, 255])
-_TOP, _BOTTOM = 2, HEIGHT - 2
-_WIDEST_BAR = 90
+TOP, LOWEST = 2, HEIGHT - 2
+"""Between which values stand."""
+
+WIDEST_BAR = 90
 _STEPS = (1, 2, 2.5, 5, 10)
 _NEXT_TO_NOTHING = 1e-9
 _LEAST_TOP = 4
@@ -57,35 +60,44 @@ def draw_bars(
     from PIL import Image, ImageDraw
 
     picture = Image.new("P", (WIDTH, HEIGHT), _NOTHING)
-    colors = [_GRAY, _GRAY, _GRAY, channels(color), *([channels(LIMIT_COLOR)] if limit is not None else [])]
+    colors = [GRAY, GRAY, GRAY, channels(color), *([channels(LIMIT_COLOR)] if limit is not None else [])]
     picture.putpalette([channel for shade in colors for channel in shade])
     canvas = ImageDraw.Draw(picture)
 
     def height(value: float) -> float:
-        return _BOTTOM - (_BOTTOM - _TOP) * min(max(value, 0) / top, 1)
+        return LOWEST - (LOWEST - TOP) * min(max(value, 0) / top, 1)
 
-    for part in (0.5, 1):
-        canvas.line((0, height(top * part), WIDTH, height(top * part)), fill=_GRID, width=2)
+    grid(canvas)
     pitch = WIDTH / max(len(values), 1)
-    width = min(pitch * 0.76, _WIDEST_BAR)
+    width = min(pitch * 0.76, WIDEST_BAR)
     for index, value in enumerate(values):
-        if height(value) > _BOTTOM - 0.5:
+        if height(value) > LOWEST - 0.5:
             continue
         place = len(values) - 1 - index if from_right else index
         left = pitch * (place + 0.5) - width / 2
         is_expected = expected_from is not None and index >= expected_from
         canvas.rectangle(
-            (round(left), round(height(value)), round(left + width), _BOTTOM),
+            (round(left), round(height(value)), round(left + width), LOWEST),
             fill=_NOTHING if is_expected else _BAR,
             outline=_BAR,
             width=3,
         )
-    canvas.line((0, _BOTTOM, WIDTH, _BOTTOM), fill=_GROUND, width=2)
+    canvas.line((0, LOWEST, WIDTH, LOWEST), fill=_GROUND, width=2)
     if limit is not None:
         canvas.line((0, height(limit), WIDTH, height(limit)), fill=_LIMIT, width=5)
     file = io.BytesIO()
     picture.save(file, "PNG", transparency=_OPACITY[: len(colors)])
     return file.getvalue()
+
+
+def grid(canvas: Any) -> None:
+    """Draw the lines behind a chart, in the second color of its palette.
+
+    Args:
+        canvas: Pillow's ImageDraw of it.
+    """
+    for y in ((TOP + LOWEST) / 2, TOP):
+        canvas.line((0, y, WIDTH, y), fill=_GRID, width=2)
 
 
 def axis_top(highest: float, *, whole: bool) -> float:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from functions.shared.mail.brand import PLAIN
-from report_kit.blocks import Table
+from report_kit.blocks import Chart, Table
 from report_kit.language import Language
 from report_kit.markup import mirrored, smaller
 from report_kit.mistakes import TemplateSource, check_mjml, template_mistake
@@ -89,14 +89,19 @@ def render(
 
 def _shortened(values: Mapping[str, Any], language: Language) -> dict[str, Any] | None:
     """The values with half of the longest list, and a sentence that says so; None where no list is left to shorten."""
-    lengths = {name: len(_lines(value)) for name, value in values.items() if len(_lines(value)) > _FEWEST_LINES}
-    if not lengths:
+    lists = [value for name, value in values.items() if name != "blocks"] + [*values.get("blocks", ())]
+    longest = max(lists, key=lambda value: len(_lines(value)))
+    kept = len(_lines(longest)) // 2
+    if len(_lines(longest)) <= _FEWEST_LINES:
         return None
-    longest = max(lengths, key=lambda name: lengths[name])
-    value, kept = values[longest], lengths[longest] // 2
+    shorter = replace(longest, rows=longest.rows[:kept]) if isinstance(longest, Table) else longest[:kept]
+
+    def in_place(value: Any) -> Any:
+        return shorter if value is longest else value
+
     return {
-        **values,
-        longest: replace(value, rows=value.rows[:kept]) if isinstance(value, Table) else value[:kept],
+        **{name: in_place(value) for name, value in values.items()},
+        "blocks": [in_place(block) for block in values.get("blocks", ())],
         "left_out": language.gettext("There is more than fits into a mail: the end of a list is left out."),
     }
 
@@ -134,6 +139,11 @@ def _environment(folders: Sequence[Path], direction: str, inert: Callable[[str],
         finalize=finalize,
     )
     environment.filters |= {"wrapped": _wrapped, "columns": _columns}
+    environment.tests |= {
+        "chart": lambda block: isinstance(block, Chart),
+        "table": lambda block: isinstance(block, Table),
+        "figures": lambda block: isinstance(block, list | tuple),
+    }
     return environment
 
 

@@ -65,7 +65,7 @@ def build(folder: Path, request: ReportRequest, *, version: str = "") -> Report 
         subject=contents.subject,
         templates=(*dict.fromkeys((folder / version / TEMPLATES, folder / TEMPLATES)), _TEMPLATES),
         values=contents.shown,
-        images=(contents.image,) if contents.image else (),
+        images=contents.images,
         attachments=attachments,
         figures=programs,
     )

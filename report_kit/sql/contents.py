@@ -1,20 +1,22 @@
 """What a report from SQL says: its texts, figures, chart and table, in the recipient's language and zone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, cast
 
-from report_kit import blocks
 from report_kit.attachments.columns import Column
-from report_kit.blocks import Headline, TableRow, Tone, compared
-from report_kit.chart import bar_chart
+from report_kit.blocks import Block, Headline, TableRow, Tone, compared
+from report_kit.blocks import Chart as ShownChart
+from report_kit.blocks import Table as ShownTable
+from report_kit.chart import Series, bar_chart, series_chart
+from report_kit.drawn_series import ChartShape
 from report_kit.language import Language
 from report_kit.period_names import period_name
 from report_kit.phrases import Words, footer, greeting, period_before
 from report_kit.report import InlineImage
 from report_kit.request import ReportRequest
-from report_kit.sql.bars import bars
+from report_kit.sql.bars import Bars, bars
 from report_kit.sql.currencies import currency_of_option, currency_of_value, with_currency
 from report_kit.sql.definition import (
     NUMBERS,
@@ -48,22 +50,27 @@ class Contents(Words):
     """The report's words and figures.
 
     Attributes:
-        columns: of the table, as attached files have them.
+        blocks: what is shown, in this order.
+        headlines: all figures of them.
+        chart: the first of them.
+        images: of the charts.
+        table: the first of them.
+        columns: of that table, as attached files have them.
         cells: likewise, all rows that were read.
-        image: of the chart.
     """
 
+    blocks: Sequence[Block]
     headlines: Sequence[Headline]
-    chart: blocks.Chart | None
-    image: InlineImage | None
-    table: blocks.Table | None
+    chart: ShownChart | None
+    images: Sequence[InlineImage]
+    table: ShownTable | None
     columns: Sequence[Column]
     cells: Sequence[Sequence[Cell]]
 
     @property
     def shown(self) -> dict[str, Any]:
         """What the templates name."""
-        return {name: value for name, value in vars(self).items() if name not in {"columns", "cells", "image"}}
+        return {name: value for name, value in vars(self).items() if name not in {"columns", "cells", "images"}}
 
 
 class ContentsWriter:
@@ -107,10 +114,28 @@ class ContentsWriter:
         definition, _ = self._definition, self._
         title = self._text(definition.title)
         headlines = [self._headline(figure) for figure in definition.figures]
-        chart, image = self._chart(definition.chart) if definition.chart else (None, None)
-        table, columns, cells = self._read_table(definition.table) if definition.table else (None, [], [])
         named = {str(figure.value): line.value for figure, line in zip(definition.figures, headlines, strict=True)}
         named |= {"title": title, "period": self._name}
+        following = iter(headlines)
+        shown: list[Block] = []
+        images: list[InlineImage] = []
+        columns: Sequence[Column] = ()
+        cells: Sequence[Sequence[Cell]] = ()
+        for block in definition.blocks:
+            match block:
+                case Template():
+                    shown.append(self._filled(block, named))
+                case Chart():
+                    if drawn := self._chart(block, f"{CHART_ID}-{len(images) + 1}" if images else CHART_ID):
+                        shown.append(drawn[0])
+                        images.append(drawn[1])
+                case Table():
+                    table, its_columns, its_cells = self._read_table(block)
+                    if table:
+                        shown.append(table)
+                        columns, cells = columns or its_columns, cells or its_cells
+                case _:
+                    shown.append([next(following) for _ in block])
         summary = self._filled(definition.summary, named) if definition.summary and not nothing else ""
         return Contents(
             subject=self._subject(title, headlines, named),
@@ -123,10 +148,11 @@ class ContentsWriter:
             summary=summary,
             nothing=_("Nothing happened in this time.") if nothing else "",
             note=self._note(),
+            blocks=shown,
             headlines=headlines,
-            chart=chart,
-            image=image,
-            table=table,
+            chart=next((block for block in shown if isinstance(block, ShownChart)), None),
+            images=images,
+            table=next((block for block in shown if isinstance(block, ShownTable)), None),
             columns=columns,
             cells=cells,
             footer=self._footer(),
@@ -157,11 +183,10 @@ class ContentsWriter:
         """What is left out, because a query has more rows than its limit, a chart more than it has room for, or a value
         more bytes than there is room for."""
         sentences = []
-        table, chart = self._definition.table, self._definition.chart
-        for query, most in ((table and table.query, None), (chart and chart.query, MOST_BARS)):
-            if not query:
+        for block in self._definition.blocks:
+            if not isinstance(block, Chart | Table):
                 continue
-            rows = self._results.rows(query)
+            rows, most = self._results.rows(block.query), MOST_BARS if isinstance(block, Chart) else None
             if rows.is_cut or (most is not None and len(rows.rows) > most):
                 sentences.append(
                     self._("There are more rows than this report shows. These are the first {number}.").format(
@@ -201,37 +226,63 @@ class ContentsWriter:
     def _number(self, value: Any, how: Format, figure: Figure) -> Decimal | None:
         return cast(Decimal | None, cell_of(value, how, figure.value, self._zone))
 
-    def _chart(self, chart: Chart) -> tuple[blocks.Chart | None, InlineImage | None]:
+    def _chart(self, chart: Chart, content_id: str) -> tuple[ShownChart, InlineImage] | None:
         rows = self._results.rows(chart.query)
         how = with_currency(chart.format, self._codes(chart.format, chart.query))
-        cells = [cell_of(each, how, chart.value, self._zone) for each in rows.values(chart.value)]
-        drawn = bars(
-            rows.values(chart.label)[:MOST_BARS],
-            [float(cast(Decimal, cell or 0)) for cell in cells[:MOST_BARS]],
-            period=self._request.period,
-            zone=self._zone,
-            language=self._language,
-        )
-        if len(drawn.values) < _FEWEST_BARS or max(drawn.values) <= 0:
-            return None, None
+        labels = rows.values(chart.label)[:MOST_BARS]
+
+        def drawn_of(column: ResultColumn) -> Bars:
+            cells = [cell_of(each, how, column, self._zone) for each in rows.values(column)]
+            values = [float(cast(Decimal, cell or 0)) for cell in cells[:MOST_BARS]]
+            return bars(labels, values, period=self._request.period, zone=self._zone, language=self._language)
+
+        series = [drawn_of(each.value) for each in chart.series]
+        names, shown = series[0].names, series[0].labels
+        columns = [*zip(*(each.values for each in series), strict=True)]
+        heights = [sum(each) if chart.shape is ChartShape.STACKED else max(each) for each in columns]
+        if len(heights) < _FEWEST_BARS or max(heights) <= 0:
+            return None
 
         def write(value: float) -> str:
             return written(Decimal(str(value)), how, self._language)
 
-        title = self._text(chart.title)
-        highest = list(drawn.values).index(max(drawn.values))
-        description = self._("{title}, a bar chart. The highest is {label}: {value}.").format(
-            title=title, label=drawn.names[highest], value=write(drawn.values[highest])
+        def write_top(value: float) -> str:
+            whole = value.is_integer() and how.format is not ValueFormat.PERCENT
+            return written(Decimal(str(value)), replace(how, decimals=0) if whole else how, self._language)
+
+        title, highest = self._text(chart.title), heights.index(max(heights))
+        says = (
+            self._("{title}, a line chart. The highest is {label}: {value}.")
+            if chart.shape is ChartShape.LINE
+            else self._("{title}, a bar chart. The highest is {label}: {value}.")
         )
-        return bar_chart(
-            CHART_ID,
-            drawn.values,
-            drawn.labels,
+        description = says.format(title=title, label=names[highest], value=write(heights[highest]))
+        color = self._request.brand.graphic_color
+        if chart.shape is None:
+            return bar_chart(
+                content_id,
+                series[0].values,
+                shown,
+                title=title,
+                description=description,
+                write=write,
+                write_top=write_top,
+                language=self._language,
+                color=color,
+            )
+        return series_chart(
+            content_id,
+            [
+                Series(self._text(each.label) if each.label else "", drawn.values)
+                for each, drawn in zip(chart.series, series, strict=True)
+            ],
+            shown,
+            chart.shape,
             title=title,
             description=description,
-            write=write,
+            write=write_top,
             language=self._language,
-            color=self._request.brand.graphic_color,
+            color=color,
         )
 
     def _code(self, how: Format, *, before: bool = False) -> str:
@@ -251,7 +302,7 @@ class ContentsWriter:
             return [currency_of_value(value, how.currency) for value in rows.values(how.currency)]
         return [self._code(how)] * len(rows.rows)
 
-    def _read_table(self, table: Table) -> tuple[blocks.Table | None, list[Column], list[Sequence[Cell]]]:
+    def _read_table(self, table: Table) -> tuple[ShownTable | None, list[Column], list[Sequence[Cell]]]:
         """The table as the email shows it, and as files have it: there, amounts of several currencies are numbers
         beside a column with the currency of each."""
         rows = self._results.rows(table.query)
@@ -281,7 +332,7 @@ class ContentsWriter:
             "{number} more row is not shown here.", "{number} more rows are not shown here.", hidden
         ).format(number=self._language.number(hidden))
         return (
-            blocks.Table(
+            ShownTable(
                 title=self._text(table.title),
                 columns=[self._text(column.label) for column in table.columns],
                 rows=[TableRow(cells=list(row)) for row in zip(*shown, strict=True)],

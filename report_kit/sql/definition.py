@@ -12,6 +12,7 @@ from babel import Locale, UnknownLocaleError
 
 from functions.shared.mail.language import closest
 from report_kit.attachments.formats import FileFormat
+from report_kit.drawn_series import ChartShape
 from report_kit.report import PermanentError
 
 PARAMETER = re.compile(r"(?<![:\w\\]):(\w+)(?![:\w])")
@@ -275,13 +276,32 @@ class Figure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChartSeries:
+    """A column of a chart's query.
+
+    Attributes:
+        label: for the legend; None where it is the only one.
+    """
+
+    label: Text | None
+    value: ResultColumn
+
+
+@dataclass(frozen=True, kw_only=True)
 class Chart:
-    """A bar for each row of a query, which is named by its name."""
+    """A place for each row of a query, which is named by its name.
+
+    Attributes:
+        label: how a place is called.
+        series: what stands there.
+        shape: how that is drawn; None for one bar.
+    """
 
     title: Text
     query: str
     label: ResultColumn
-    value: ResultColumn
+    series: Sequence[ChartSeries]
+    shape: ChartShape | None
     format: Format
 
 
@@ -309,6 +329,10 @@ class Table:
     rows: int
 
 
+Block = Template | Sequence[Figure] | Chart | Table
+"""A part of the email: a text, figures beside one another, a chart or a table."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SkipWhen:
     """When there is nothing to report: if all that is given holds.
@@ -333,7 +357,9 @@ class ReportDefinition:
         source: the secret with the database's URL.
         title: the headline.
         subject: a line with placeholders; None for the title, the period and the first figure.
-        summary: a sentence with placeholders, before the figures; may be None.
+        summary: a sentence with placeholders, before the blocks; may be None.
+        blocks: what the email shows, in this order.
+        attach: the formats of the files with all rows of the first table.
     """
 
     file: str
@@ -343,8 +369,16 @@ class ReportDefinition:
     summary: Template | None
     options: Mapping[str, Option]
     queries: Mapping[str, Query]
-    figures: Sequence[Figure]
-    chart: Chart | None
-    table: Table | None
+    blocks: Sequence[Block]
     skip_when: SkipWhen | None
     attach: Sequence[FileFormat]
+
+    @property
+    def figures(self) -> list[Figure]:
+        """All figures of all blocks."""
+        return [figure for block in self.blocks if isinstance(block, tuple) for figure in block]
+
+    @property
+    def tables(self) -> list[Table]:
+        """All tables of the blocks."""
+        return [block for block in self.blocks if isinstance(block, Table)]

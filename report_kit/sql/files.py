@@ -1,4 +1,4 @@
-"""The files that a report from SQL brings: its table as CSV and as a workbook, all of it as a document."""
+"""The files that a report from SQL brings: its first table as CSV and as a workbook, all of it as a document."""
 
 from collections.abc import Sequence
 
@@ -27,8 +27,7 @@ def files(
     Raises:
         PermanentError: a file cannot be made of the values.
     """
-    table = definition.table
-    if table is None or not contents.cells:
+    if contents.table is None:
         return ()
     document = Document(
         brand=request.brand,
@@ -37,10 +36,10 @@ def files(
         paragraphs=(contents.summary, contents.note),
         headlines=contents.headlines,
         chart=contents.chart,
-        picture=contents.image.content if contents.image else b"",
+        picture=contents.images[0].content if contents.images else b"",
         tables=(
             DataTable(
-                title=table.title.within(request.locale),
+                title=contents.table.title,
                 columns=contents.columns,
                 rows=contents.cells,
             ),

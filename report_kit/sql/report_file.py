@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import TypeVar
 
 from report_kit.attachments.formats import FileFormat
+from report_kit.chart import MOST_SERIES
+from report_kit.drawn_series import ChartShape
 from report_kit.mistakes import Place
 from report_kit.report import PermanentError
 from report_kit.sql.definition import (
     NUMBERS,
     OPTION_TYPES,
     PARAMETER,
+    Block,
     Chart,
+    ChartSeries,
     Counted,
     Currency,
     Direction,
@@ -47,6 +51,7 @@ MOST_SECONDS = 20
 MOST_ROWS = 10_000
 MOST_FIGURES = 6
 MOST_COLUMNS = 8
+MOST_BLOCKS = 20
 SHOWN_ROWS, MOST_SHOWN_ROWS = 20, 50
 """Rows of the table in the email: more would make it too large for Gmail, which cuts emails at 102 kB."""
 
@@ -56,6 +61,9 @@ PLURALS = ("zero", "one", "two", "few", "many", "other")
 DIALECTS = ("postgresql", "bigquery", "sqlite")
 
 _FORMAT_KEYS = ("format", "currency", "decimals")
+_BARS = "bars"
+"""The shape of a chart that says nothing of it."""
+_ONE_OF_EACH = ("figures", "chart", "table")
 _LIMITS = ("seconds", "rows", "bytes")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -127,6 +135,7 @@ class _Parser:
                 "figures",
                 "chart",
                 "table",
+                "blocks",
                 "skip_when",
                 "attach",
             ),
@@ -143,12 +152,8 @@ class _Parser:
         source = self._fields["source"]
         if not _VARIABLE.fullmatch(source.text()):
             raise source.mistake("expected the name of the secret with the database's URL, such as SALES_DATABASE_URL")
-        figures = self._read("figures", self._figures, ())
-        template = functools.partial(_template, figures={str(figure.value): figure.value for figure in figures})
-        chart = self._read("chart", self._chart, None)
-        table = self._read("table", self._table, None)
-        if not figures and chart is None and table is None:
-            raise self._root.mistake("there is nothing to show: figures, chart or table is missing")
+        blocks, template = self._read_blocks()
+        has_table = any(isinstance(block, Table) for block in blocks)
         definition = ReportDefinition(
             file=self._root.file,
             source=source.text(),
@@ -157,16 +162,50 @@ class _Parser:
             summary=self._read("summary", template, None),
             options=self._options,
             queries=self._queries,
-            figures=figures,
-            chart=chart,
-            table=table,
+            blocks=blocks,
             skip_when=self._read("skip_when", self._skip_when, None),
-            attach=self._read("attach", functools.partial(_attach, has_table=table is not None), ()),
+            attach=self._read("attach", functools.partial(_attach, has_table=has_table), ()),
         )
         for name, node in self._fields["queries"].entries("queries").items():
             if name not in self._used:
                 raise node.mistake("is never used: no figure, chart, table or skip_when names it")
         return definition
+
+    def _read_blocks(self) -> tuple[tuple[Block, ...], Callable[[YamlNode], Template]]:
+        """What the file shows, and how its texts with placeholders are read, which name figures of any block."""
+        if "blocks" in self._fields:
+            node = self._fields["blocks"]
+            if beside := next((self._fields[key] for key in _ONE_OF_EACH if key in self._fields), None):
+                raise beside.mistake("expected either blocks or figures, chart and table, but both are given")
+            parts = [self._block(each) for each in node.items("blocks")]
+            if not 1 <= len(parts) <= MOST_BLOCKS:
+                raise node.mistake(f"expected 1 to {MOST_BLOCKS} blocks, but there are {len(parts)}")
+        else:
+            parts = [(key, self._fields[key]) for key in _ONE_OF_EACH if key in self._fields]
+            if not parts:
+                raise self._root.mistake("there is nothing to show: figures, chart, table or blocks is missing")
+        figures = {id(part): self._figures(part) for key, part in parts if key == "figures"}
+        named = {str(figure.value): figure.value for some in figures.values() for figure in some}
+        template = functools.partial(_template, figures=named)
+
+        def read(key: str, part: YamlNode) -> Block:
+            match key:
+                case "figures":
+                    return figures[id(part)]
+                case "chart":
+                    return self._chart(part)
+                case "table":
+                    return self._table(part)
+                case _:
+                    return template(part)
+
+        return tuple(read(key, part) for key, part in parts), template
+
+    def _block(self, node: YamlNode) -> tuple[str, YamlNode]:
+        [*found] = node.fields(("text", *_ONE_OF_EACH)).items()
+        if len(found) != 1:
+            raise node.mistake("expected one of text, figures, chart and table")
+        return found[0]
 
     def _read(self, key: str, read: Callable[[YamlNode], T], default: D) -> T | D:
         return read(self._fields[key]) if key in self._fields else default
@@ -234,14 +273,26 @@ class _Parser:
 
     def _chart(self, node: YamlNode) -> Chart:
         fields = node.fields(
-            ("title", "query", "label", "value", *_FORMAT_KEYS), required=("title", "query", "label", "value")
+            ("title", "query", "label", "value", "values", "shape", *_FORMAT_KEYS), required=("title", "query", "label")
         )
         query = self._query_name(fields["query"])
+        shape = fields["shape"].choice((_BARS, *ChartShape)) if "shape" in fields else _BARS
+        if ("value" in fields) == ("values" in fields):
+            raise node.mistake("expected either value or values")
+        if "value" in fields:
+            series = [ChartSeries(label=None, value=_column_of(query, fields["value"]))]
+        else:
+            series = [_series(query, each) for each in fields["values"].items("values")]
+            if not 2 <= len(series) <= MOST_SERIES:
+                raise fields["values"].mistake(f"expected 2 to {MOST_SERIES} values, but there are {len(series)}")
+            if shape == _BARS:
+                raise node.mistake(f"expected shape: {', '.join(ChartShape)} for several values")
         return Chart(
             title=_text(fields["title"]),
             query=query,
             label=_column_of(query, fields["label"]),
-            value=_column_of(query, fields["value"]),
+            series=tuple(series),
+            shape=None if shape == _BARS else ChartShape(shape),
             format=self._format(fields, numbers_only=True, query=query),
         )
 
@@ -316,6 +367,11 @@ class _Parser:
         if decimals is not None and chosen not in {ValueFormat.DECIMAL, ValueFormat.PERCENT}:
             raise fields["decimals"].mistake("only format: decimal and format: percent have decimals")
         return Format(format=chosen, currency=currency if chosen is ValueFormat.MONEY else "", decimals=decimals)
+
+
+def _series(query: str, node: YamlNode) -> ChartSeries:
+    fields = node.fields(("column", "label"), required=("column", "label"))
+    return ChartSeries(label=_text(fields["label"]), value=_column_of(query, fields["column"]))
 
 
 def _text(node: YamlNode) -> Text:

@@ -24,7 +24,10 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "words": (
         *("Language", "language_for", "Words", "greeting", "period_name", "period_before", "how_often", "footer"),
     ),
-    "email": (*("Headline", "compared", "change_share", "Tone", "Chart", "bar_chart", "Table", "TableRow", "render"),),
+    "email": (
+        *("Headline", "compared", "change_share", "Tone", "Chart", "bar_chart", "series_chart", "Series", "ChartShape"),
+        *("Table", "TableRow", "render"),
+    ),
     "files": (
         *("read_formats", "FileFormat", "files_of", "Document", "DataTable", "Column", "ColumnKind", "dated"),
         *("csv_attachment", "xlsx_attachment", "pdf_attachment", "AttachmentError"),

@@ -1,8 +1,9 @@
-"""The chart: the picture of bars, and the words around it."""
+"""Charts: their pictures, and the words around them."""
 
 import io
 import random
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,8 +12,9 @@ from PIL import Image
 
 from functions.shared.mail.brand import DARK_GROUND
 from functions.shared.mail.color import GRAPHIC, WHITE, channels, contrast
-from report_kit.chart import axis, bar_chart
+from report_kit.chart import Series, axis, bar_chart, series_chart
 from report_kit.drawn_bars import BAR_COLOR, HEIGHT, WIDTH, axis_top, draw_bars
+from report_kit.drawn_series import OTHER_COLORS, ChartShape, draw_series
 from report_kit.language import language_for
 
 BAR = (*channels(BAR_COLOR), 255)
@@ -88,9 +90,50 @@ def test_any_values_make_a_chart(values: list[float], tag: str) -> None:
     assert [entry.text for entry in chart.legend] == ["so far", "limit"]
 
 
-def test_bars_are_seen_on_a_light_and_on_a_dark_ground() -> None:
-    assert contrast(BAR_COLOR, WHITE) >= GRAPHIC
-    assert contrast(BAR_COLOR, DARK_GROUND) >= GRAPHIC
+@pytest.mark.parametrize("color", [BAR_COLOR, *OTHER_COLORS])
+def test_each_color_is_seen_on_a_light_and_on_a_dark_ground(color: str) -> None:
+    assert contrast(color, WHITE) >= GRAPHIC
+    assert contrast(color, DARK_GROUND) >= GRAPHIC
+
+
+@pytest.mark.parametrize("from_right", [False, True])
+@pytest.mark.parametrize("shape", ChartShape)
+def test_each_value_of_each_series_stands_where_it_belongs(shape: ChartShape, from_right: bool) -> None:
+    series, colors = [[4, 0, 2], [2, 4, 0]], (BAR_COLOR, OTHER_COLORS[0])
+    image = pixels(draw_series(series, shape, top=8, colors=colors, from_right=from_right))
+
+    def seen(number: int, color: str) -> list[int]:
+        """The heights at which a color is, in the part of the chart that a label has."""
+        place = 2 - number if from_right else number
+        columns = range(round(WIDTH * place / 3) + 1, round(WIDTH * (place + 1) / 3) - 1)
+        shade = (*channels(color), 255)
+        return [HEIGHT - y for y in range(HEIGHT) if any(image.getpixel((x, y)) == shade for x in columns)]
+
+    for number in range(3):
+        for values, color in zip(series, colors, strict=True):
+            heights, value = seen(number, color), values[number]
+            below = series[0][number] if shape is ChartShape.STACKED and color != colors[0] else 0
+            if shape is ChartShape.LINE:
+                assert max(heights) >= HEIGHT * value / 8 - 1
+            elif value:
+                assert max(heights) == pytest.approx(HEIGHT * (below + value) / 8, abs=4)
+                assert min(heights) == pytest.approx(HEIGHT * below / 8, abs=4)
+            else:
+                assert heights == []
+
+
+def test_the_legend_names_several_series_and_not_one() -> None:
+    def legend(count: int) -> list[str]:
+        series = [Series(f"s{number}", [number, 1]) for number in range(count)]
+        words: dict[str, Any] = {"title": "T", "description": "D", "write": str, "language": language_for("en")}
+        return [entry.text for entry in series_chart("c", series, ["a", "b"], ChartShape.GROUPED, **words)[0].legend]
+
+    assert (legend(1), legend(3)) == ([], ["s0", "s1", "s2"])
+
+
+def test_values_stand_at_their_bars_where_there_is_room_for_all() -> None:
+    assert [each.value for each in axis(["Mon", "Tue"], ["€1,200.00", "€7.00"])] == ["€1,200.00", "€7.00"]
+    assert {each.value for each in axis(["Mon"] * 6, ["€1,200.00"] * 6)} == {""}
 
 
 @given(st.floats(0, 1e15), st.booleans())

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from functions.worker.destinations.email.provider import make_tags_inert
 from functions.worker.destinations.email.sendgrid.tags import GROUP_LINK
+from report_kit.blocks import Table, TableRow
 from report_kit.language import language_for
 from report_kit.mistakes import TemplateMistake
 from report_kit.rendering import MOST_HTML_BYTES, forget_templates, render
@@ -161,6 +162,20 @@ def test_what_is_too_long_for_a_mail_is_cut_and_the_mail_says_so(tmp_path: Path)
     html, text = render([tmp_path], {"rows": ["x" * 100] * 5_000}, ENGLISH)
     assert MOST_HTML_BYTES / 3 < len(html.encode()) <= MOST_HTML_BYTES
     assert text == "625 There is more than fits into a mail: the end of a list is left out.\n"
+    forget_templates()
+
+
+def test_a_table_among_blocks_is_cut_too(tmp_path: Path) -> None:
+    (tmp_path / "report.mjml").write_text(
+        "<mjml><mj-body><mj-raw>{% for block in blocks %}</mj-raw>\n"
+        '<mj-include path="block.mjml" />\n<mj-include path="table.mjml" />\n'
+        "<mj-raw>{% endfor %}</mj-raw></mj-body></mjml>"
+    )
+    (tmp_path / "report.txt").write_text('{% include "blocks.txt" %}{{ left_out }}')
+    table = Table(title="Long", columns=["Name"], rows=[TableRow(cells=["x" * 40])] * 2_000)
+    html, text = render([tmp_path], {"blocks": ["first", table, "last"], "table": table}, ENGLISH)
+    assert MOST_HTML_BYTES / 3 < len(html.encode()) <= MOST_HTML_BYTES
+    assert (text.startswith("first\n\nLong"), "\nlast\n\nThere is more" in text) == (True, True)
     forget_templates()
 
 

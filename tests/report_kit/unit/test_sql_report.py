@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -133,9 +134,66 @@ def test_a_report_is_told_in_both_parts(folder: Path) -> None:
 def test_programs_get_the_figures_as_numbers_and_what_the_schema_says(folder: Path) -> None:
     figures = made(folder, orders(folder, SOME)).figures
     assert figures["figures"] == {"totals.orders": 4, "totals.revenue": 30.25}
-    assert figures["rows"][0] == {"region": "north", "at": "2026-11-16T00:00:00+00:00", "total": 10.5}
-    assert [each["region"] for each in figures["rows"]] == ["north", "<b>south</b> {{ 7 * 7 }}", None]
+    [rows] = figures["tables"]
+    assert rows[0] == {"region": "north", "at": "2026-11-16T00:00:00+00:00", "total": 10.5}
+    assert [each["region"] for each in rows] == ["north", "<b>south</b> {{ 7 * 7 }}", None]
     jsonschema.validate(figures, schema(read_report_file(folder)))
+
+
+SHOWN = """\
+blocks:
+  - table: {title: Regions, query: regions, columns: [{column: region, label: Region}]}
+  - chart:
+      title: Lines
+      query: regions
+      label: region
+      shape: line
+      values: [{column: revenue, label: {en: Revenue, de: Umsatz}}, {column: orders, label: Orders}]
+  - text: "{totals.orders} orders, and <b>{title}</b>."
+  - figures:
+      - {label: Orders, value: totals.orders, compare: true}
+      - {label: Revenue, value: totals.revenue, format: money}
+      - {label: Again, value: totals.orders}
+  - chart: {title: Bars, query: regions, label: region, value: revenue, format: money}
+  - table: {title: Again, query: regions, columns: [{column: orders, label: Orders, format: integer}]}
+attach: [csv]
+"""
+
+
+def test_blocks_come_in_the_order_of_the_file(folder: Path) -> None:
+    queries, _, _ = FILE.partition("figures:\n")
+    regions = (
+        "  regions: SELECT region, sum(total) AS revenue, count(*) AS orders FROM orders"
+        " WHERE at >= :start AND at < :end GROUP BY 1\n"
+    )
+    queries = re.sub(r"  (by_day|orders): [^\n]*\n( {4}[^\n]*\n)?", "", queries)
+    (folder / "report.yaml").write_text(queries + regions + SHOWN)
+    rows = [(WEEK.start, "north", 1400), (WEEK.start, "south", 30.5), (WEEK.start, "north", 0.25)]
+    report = made(folder, orders(folder, rows), of={"locale": "de"})
+    html, text = told(report, "de")
+    expected = [
+        "Regions",
+        "north",
+        "Lines, ein Liniendiagramm.",
+        "3 orders, and <b>Laden</b>.",
+        "Orders: 3",
+        "Again: 3",
+    ]
+    expected += ["Bars, ein Balkendiagramm.", "Again Orders 2 1"]
+    said = " ".join(text.split())
+    assert sorted(map(said.index, expected)) == [said.index(each) for each in expected]
+    assert "3 orders, and &lt;b&gt;Laden&lt;/b&gt;." in html
+    # The content ids of the pictures are those that the email names.
+    assert re.findall(r'src="cid:([^"]*)"', html) == ["sql-chart", "sql-chart-2"]
+    assert [image.content_id for image in report.images] == ["sql-chart", "sql-chart-2"]
+    lines, bars = report.values["blocks"][1], report.values["blocks"][4]
+    assert [(entry.text, entry.sign) for entry in lines.legend] == [("Umsatz", "━"), ("Orders", "━")]
+    assert (bars.top, [label.value for label in bars.axis]) == ("1.500 €", ["1.400,25 €", "30,50 €"])
+    # Three figures stand beside one another, and leave no hole.
+    assert len(re.findall(r"per-50 third\b", html)) == 3
+    # Files have the first table.
+    (file,) = report.attachments
+    assert file.content.decode("utf-8-sig").splitlines() == ['"Region"', '"north"', '"south"']
 
 
 def test_days_without_orders_have_a_bar_too(folder: Path) -> None:

@@ -16,6 +16,7 @@ from report_kit.sql.definition import (
     Limits,
     Option,
     ParameterType,
+    Table,
     Text,
     ValueFormat,
 )
@@ -77,8 +78,9 @@ def test_a_whole_file() -> None:
     assert (str(orders.value), orders.compare, orders.good) == ("totals.orders", True, Direction.UP)
     assert (str(returned.before), returned.good) == ("totals.before", Direction.DOWN)
     assert returned.format == Format(format=ValueFormat.MONEY, currency="EUR")
-    assert report.table is not None
-    assert report.table.columns[1].format.currency == "USD"
+    table = report.blocks[-1]
+    assert isinstance(table, Table)
+    assert table.columns[1].format.currency == "USD"
     assert report.skip_when is not None
     assert str(report.skip_when.zero) == "totals.orders"
     assert report.attach == (FileFormat.CSV, FileFormat.PDF)
@@ -250,7 +252,7 @@ figures:
         (
             "figures:\n  - {label: Orders, value: totals.orders}",
             "",
-            "1: there is nothing to show: figures, chart or table",
+            "1: there is nothing to show: figures, chart, table or blocks",
         ),
     ],
 )
@@ -331,3 +333,33 @@ def test_parameters_of_any_text_are_what_sqlalchemy_takes_for_them(sql: str) -> 
 
     escaped = sql.replace("::", r"\:\:")
     assert set(PARAMETER.findall(escaped)) == set(text(escaped).compile().params)
+
+
+CHART = "title: T, query: totals, label: a"
+
+
+@pytest.mark.parametrize(
+    ("shown", "message"),
+    [
+        (f"blocks: []\nchart: {{{CHART}, value: b}}", "chart: expected either blocks or figures, chart and table"),
+        ("blocks: []", "blocks: expected 1 to 20 blocks, but there are 0"),
+        (f"blocks:\n  - {{text: x, chart: {{{CHART}, value: b}}}}", "expected one of text, figures, chart and table"),
+        ("blocks:\n  - {text: 'from {totals.b}'}", "there is no {totals.b}"),
+        (f"chart: {{{CHART}}}", "5: chart: expected either value or values"),
+        (f"chart: {{{CHART}, shape: pie, value: b}}", "'pie' is unknown: expected one of bars, line, stacked, grouped"),
+        (
+            f"chart: {{{CHART}, shape: line, values: [{{column: b, label: B}}]}}",
+            "expected 2 to 5 values, but there are 1",
+        ),
+        (
+            f"chart: {{{CHART}, values: [{{column: b, label: B}}, {{column: c, label: C}}]}}",
+            "expected shape: line, stacked, grouped for several values",
+        ),
+    ],
+)
+def test_a_mistake_in_blocks_and_charts(shown: str, message: str) -> None:
+    text = SMALL.replace("figures:\n  - {label: Orders, value: totals.orders}", shown, 1)
+    assert text != SMALL
+    with pytest.raises(PermanentError) as caught:
+        parse_report(text, "sales/report.yaml")
+    assert message in str(caught.value)
