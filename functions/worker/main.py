@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import signal
 import threading
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.firestore.database import firestore_database
 from functions.shared.firestore.delivery_store import DeliveryStore, TaskDocuments
 from functions.shared.firestore.stored_calendars import stored_defaults
-from functions.shared.logging import configure_logging
+from functions.shared.logging import configure_logging, hide
 from functions.shared.mail.brand import Brand
 from functions.shared.records.kind_pauses import KIND_PAUSES_STATE, KindPauses
 from functions.shared.records.recipients import recipients
@@ -54,6 +55,8 @@ _needs = load_needs()
 _kind_settings = load_kind_settings(_needs, os.environ)
 _next_versions = next_versions(_needs)
 configure_logging("worker", _settings.log_level)
+# A destination may repeat in an error what it was called with, also a part of a URL.
+hide(part for secret in _settings.destination_secrets.values() for part in re.split(r"[\s?&=]+", secret))
 configure_server()
 _logger = structlog.get_logger()
 _verifier = TokenVerifier.from_settings(_settings, audience=_settings.worker_url, invokers=[_settings.tasks_invoker])
