@@ -147,7 +147,7 @@ def _schemas() -> _Json:
 
 def _or_null(schema: _Json) -> _Json:
     if "$ref" in schema or "type" in schema:
-        about = {name: schema[name] for name in ("description", "default") if schema.get(name) is not None}
+        about = {name: schema[name] for name in ("description", "default") if name in schema}
         return {"anyOf": [{name: value for name, value in schema.items() if name not in about}, _OR_NULL], **about}
     any_of = schema["anyOf"] if _OR_NULL in schema["anyOf"] else [*schema["anyOf"], _OR_NULL]
     return {**schema, "anyOf": any_of}
@@ -159,7 +159,10 @@ def _plain(schema: Any) -> Any:
         return [_plain(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    left_out = {"ge", "le"} | {name for name in ("title", "default") if isinstance(schema.get(name), str | None)}
+    left_out = {"ge", "le"}
+    left_out |= {"title"} if isinstance(schema.get("title"), str) else set()
+    # Others are not as a document has them.
+    left_out |= set() if isinstance(schema.get("default"), int) else {"default"}
     kept = {name: _plain(value) for name, value in schema.items() if name not in left_out}
     if isinstance(about := kept.get("description"), str):
         kept["description"] = about.partition("\n\n")[0]

@@ -158,8 +158,9 @@ def subscription_json(subscription: Subscription, *, now: datetime) -> dict[str,
         "subscription_id": subscription.id,
         "state": SubscriptionState.of(subscription, now),
         **{name: getattr(subscription, name) for name in (*EDITABLE, *SHOWN)},
-        # The texts that a document has for them.
+        # As a document has them.
         "cron": subscription.cron and subscription.cron.text,
+        "deliver": subscription.deliver.to_field(),
         "send_between": subscription.send_between and str(subscription.send_between),
         "problem": subscription.problem or None,
     }

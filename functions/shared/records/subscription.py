@@ -238,7 +238,9 @@ class Subscription(NamedTuple):
         Field(description="two times of the day, such as 08:00-18:00"),
     ] = None
     covers: Annotated[Covers | None, _one_of(Covers)] = None
-    deliver: Annotated[Deliver, PlainValidator(read_deliver), Field(description=MUST_BE)] = BY_EMAIL
+    deliver: Annotated[
+        Deliver, PlainValidator(read_deliver, json_schema_input_type=dict[str, str]), Field(description=MUST_BE)
+    ] = BY_EMAIL
     to: Annotated[_Addresses, Field(min_length=1, description=f"a list of 1 to {MOST_ADDRESSES} {_EACH_ONCE}")] = ()
     cc: Annotated[_Addresses, Field(description=f"a list of at most {MOST_ADDRESSES} {_EACH_ONCE} or in `to`")] = ()
     time_zone: Annotated[TimeZone | None, A_TIME_ZONE] = None

@@ -44,6 +44,7 @@ def test_add_show_change_and_remove(house: House) -> None:
     assert shown.json() == added.json()
     assert version(shown) == version(added)
     assert shown.json()["state"] == "scheduled"
+    assert shown.json()["deliver"] == {"destination": "email"}
     changes = {"hour": None, "to": ["ada@example.com"], "options": {"a": None, "b": "x"}, "weekday": "friday"}
     changed = house.call("PATCH", subscriptions_of(user, "/sales"), changes, **version(shown))
     assert changed.status_code == HTTPStatus.OK
