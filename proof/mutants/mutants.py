@@ -465,6 +465,26 @@ ALL = [
         ),
     ),
     Mutant(
+        name="the API changes a version that its caller has not seen",
+        file="operations/subscriptions/subscription_changes.py",
+        node="self._check(_)",
+        becomes="None",
+        tests=(
+            "tests/functions/api/integration/test_subscriptions.py::test_a_version_that_is_no_more_changes_nothing",
+            "tests/functions/api/integration/test_subscriptions.py::test_a_write_in_between_is_not_overwritten",
+        ),
+    ),
+    Mutant(
+        name="the API answers any account of the project",
+        file="functions/shared/serving/identity.py",
+        node="_ in self._invokers",
+        becomes="True",
+        tests=(
+            "tests/functions/api/integration/test_calls.py::test_only_the_services_of_the_team_may_call",
+            "tests/functions/shared/integration/test_token_verifier.py::test_another_account",
+        ),
+    ),
+    Mutant(
         name="one click stops nothing",
         file="functions/preferences/wishes.py",
         node="self._change(_, Wish.STOP, _)",
