@@ -91,6 +91,10 @@ def _of_the_readme(browser: "Browser", cloud: Cloud) -> None:
         tab.page.goto(cloud.url)
         tab.page.wait_for_load_state("networkidle")
         _save("console-overview", tab.page.screenshot())
+        hours_ago = [f"{datetime.now(UTC) - timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}" for hours in (11, 7)]
+        tab.page.goto(f"{cloud.url}/incident?from={hours_ago[0]}&to={hours_ago[1]}")
+        tab.page.wait_for_load_state("networkidle")
+        _save("console-incident", tab.page.screenshot())
         tab.page.goto(f"{cloud.url}/local/slack")
         _save("slack-alert", tab.page.locator("section.card").last.screenshot())
 
