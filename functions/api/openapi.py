@@ -147,7 +147,7 @@ def _schemas() -> _Json:
 
 def _or_null(schema: _Json) -> _Json:
     if "$ref" in schema or "type" in schema:
-        about = {name: schema[name] for name in ("description", "default") if name in schema}
+        about: _Json = {name: schema[name] for name in ("description", "default") if name in schema}
         return {"anyOf": [{name: value for name, value in schema.items() if name not in about}, _OR_NULL], **about}
     any_of = schema["anyOf"] if _OR_NULL in schema["anyOf"] else [*schema["anyOf"], _OR_NULL]
     return {**schema, "anyOf": any_of}
