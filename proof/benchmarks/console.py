@@ -233,6 +233,7 @@ def pages(browser: requests.Session, url: str, data: ConsoleData) -> Mapping[str
         "deliveries of a kind that has none": "/deliveries?kind=usage",
         "deliveries that are dead": "/deliveries?state=dead",
         "deliveries that were sent": "/deliveries?state=sent&kind=activity",
+        "deliveries whose emails do not arrive": "/deliveries?mail=undelivered",
         "one delivery": f"/deliveries/{data.dead_delivery}",
         "dead letters": "/dead-letters",
         "dead letters of a cause": f"/dead-letters?cause={cause}",

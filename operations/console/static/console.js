@@ -4,7 +4,8 @@
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const RECENT = 48 * 3600;
 
-// Tables say how long ago what is recent was; to point at it, or the focus in its row, shows the time itself.
+// Tables say how long ago what is recent was, but for those of charts, whose axes have times; to point at it, or the
+// focus in its row, shows the time itself.
 function showLocalTimes(root) {
   // The local cloud's clock can be moved.
   const now = new Date(document.getElementById("live")?.dataset.now ?? Date.now());
@@ -15,7 +16,7 @@ function showLocalTimes(root) {
     const local = moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
     const exact = [local, span("utc", ` ${time.textContent}`)];
     const seconds = (now - moment) / 1000;
-    if (time.closest("td, tbody th") && Math.abs(seconds) < RECENT) {
+    if (time.closest("td, tbody th:not(.at)") && Math.abs(seconds) < RECENT) {
       const ago = span("ago");
       setAge(ago, seconds);
       time.replaceChildren(ago, span("exact", ...exact));
