@@ -1,8 +1,10 @@
 """What became of given deliveries and of their emails: counted in the indexes, for a read for each question about
 _AT_ONCE of them, and the same of one delivery."""
 
-from collections import Counter
+import threading
+from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -15,6 +17,12 @@ from operations.reading.threads import in_threads
 
 _AT_ONCE = 30
 """So many values Firestore takes in a filter: https://firebase.google.com/docs/firestore/query-data/queries#limits_on_or_queries"""
+
+_FRESH = timedelta(minutes=5)
+"""How long a count of those that have ended is good: an email may bounce after it was delivered, and a dead letter be
+replayed again."""
+
+_MOST_KEPT = 1_000
 
 
 class DeliveryOutcome(StrEnum):
@@ -93,23 +101,47 @@ def outcome_of(delivery: Delivery | None, mail: MailRecord | None) -> DeliveryOu
     return _OF_MAIL.get(status, found) if status and found is DeliveryOutcome.SENT else found
 
 
-def count_outcomes(database: Database, delivery_ids: Sequence[str]) -> CountedOutcomes:
-    """Count what became of deliveries.
+class KeptOutcomes:
+    """Counts what became of deliveries, and keeps for _FRESH what it has counted of those that have ended. Safe for
+    threads."""
 
-    Args:
-        database: the Firestore database.
-        delivery_ids: their ids.
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, ...], tuple[CountedOutcomes, datetime]] = OrderedDict()
+        self._lock = threading.Lock()
 
-    Raises:
-        google.api_core.exceptions.GoogleAPICallError: Firestore does not answer or refuses.
-    """
-    starts = range(0, len(delivery_ids), _AT_ONCE)
-    parts = in_threads(lambda start: _count(database, delivery_ids[start : start + _AT_ONCE]), starts)
-    counts: Counter[DeliveryOutcome] = Counter()
-    for part in parts:
-        counts.update(part.counts)
-    ordered = {outcome: counts[outcome] for outcome in DeliveryOutcome if counts[outcome]}
-    return CountedOutcomes(ordered, sum(part.reads for part in parts))
+    def count(self, database: Database, delivery_ids: Sequence[str], *, now: datetime) -> CountedOutcomes:
+        """Count what became of deliveries.
+
+        Args:
+            database: the Firestore database.
+            delivery_ids: their ids.
+            now: the present, in UTC.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: Firestore does not answer or refuses.
+        """
+        starts = range(0, len(delivery_ids), _AT_ONCE)
+        some = [tuple(delivery_ids[start : start + _AT_ONCE]) for start in starts]
+        parts = in_threads(lambda ids: self._get(database, ids, now), some)
+        counts: Counter[DeliveryOutcome] = Counter()
+        for part in parts:
+            counts.update(part.counts)
+        ordered = {outcome: counts[outcome] for outcome in DeliveryOutcome if counts[outcome]}
+        return CountedOutcomes(ordered, sum(part.reads for part in parts))
+
+    def _get(self, database: Database, ids: tuple[str, ...], now: datetime) -> CountedOutcomes:
+        with self._lock:
+            kept = self._kept.get(ids)
+        if kept and now - kept[1] < _FRESH:
+            return kept[0]._replace(reads=0)
+        counted = _count(database, ids)
+        if counted.ended == counted.total:
+            with self._lock:
+                self._kept[ids] = counted, now
+                self._kept.move_to_end(ids)
+                while len(self._kept) > _MOST_KEPT:
+                    self._kept.popitem(last=False)
+        return counted
 
 
 def _count(database: Database, ids: Sequence[str]) -> CountedOutcomes:

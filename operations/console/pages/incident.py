@@ -27,7 +27,7 @@ from operations.dead_letters.letter_causes import CauseCount
 from operations.dead_letters.letter_filter import LetterFilter
 from operations.deliveries.deliveries import Deliveries
 from operations.deliveries.delivery_filter import DeliveryFilter
-from operations.deliveries.delivery_outcomes import DeliveryOutcome, count_outcomes
+from operations.deliveries.delivery_outcomes import DeliveryOutcome
 from operations.deliveries.mail_outcome import MailOutcome
 from operations.incidents import events
 from operations.incidents.window import Window
@@ -79,7 +79,7 @@ def _read(request: Request) -> Shown:
     about = [each for each in actions if each.is_about(window.since, window.until)]
     later = [each for each in about if not window.has(each.began_at)]
     followed = _sent_again(log, about)
-    counted = count_outcomes(session.firestore, followed)
+    counted = console.outcomes.count(session.firestore, followed, now=now)
     outcome = next((each for each in DeliveryOutcome if each == asked.get("outcome")), None)
     start = int(asked["start"]) if asked.get("start", "").isdecimal() else 0
     page = followed_page(session.firestore, followed, outcome, start) if outcome else None

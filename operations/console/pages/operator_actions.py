@@ -1,6 +1,6 @@
 """What operators have done, and what became of the reports that they sent again."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -12,7 +12,7 @@ from operations.console.followed_deliveries import followed_page
 from operations.console.live import live
 from operations.console.readings import Shown
 from operations.console.view import link, page_links
-from operations.deliveries.delivery_outcomes import DeliveryOutcome, count_outcomes
+from operations.deliveries.delivery_outcomes import DeliveryOutcome
 from operations.operator_actions import OperatorAction, OperatorActions
 from operations.time_args import to_json_time
 
@@ -46,14 +46,15 @@ def _newest_change(console: Console) -> str:
 
 def _read_action(request: Request) -> Shown:
     """One action, and what became of each report that it sent again."""
-    database, asked = console_of(request).reading.firestore, request.query_params
+    console, asked = console_of(request), request.query_params
+    database = console.reading.firestore
     action_id = request.path_params["action_id"]
     action = OperatorActions(database).find(action_id, with_deliveries=True)
     if action is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
     outcome = next((each for each in DeliveryOutcome if each == asked.get("outcome")), None)
     start = int(asked["start"]) if asked.get("start", "").isdecimal() else 0
-    counted = count_outcomes(database, action.deliveries)
+    counted = console.outcomes.count(database, action.deliveries, now=datetime.now(UTC))
     page = followed_page(database, action.deliveries, outcome, start)
     path = f"/operator-actions/{action_id}"
     return Shown(
