@@ -5,6 +5,7 @@ docs/guides/permissions.md has the roles of both.
 """
 
 from deployment.apis import enable_apis
+from deployment.archive import set_up_archive
 from deployment.engine.google_error import GoogleError
 from deployment.lock import take_lock
 from deployment.quota import wrong_quota
@@ -43,6 +44,9 @@ def bootstrap(run: Run) -> None:
     if options.does("accounts"):
         report.step("accounts", "Service accounts")
         run.bring(accounts(settings))
+    if options.does("accounts"):
+        report.step("archive", "Archive")
+        set_up_archive(run)
     if options.stages:
         report.step("repository", "Image repository")
         run.bring(repository(settings))

@@ -39,7 +39,7 @@ OF_DISPATCHER = (
 OF_WORKER = (
     *("MAIL_REPLY_TO", "MAIL_POSTAL_ADDRESS", "MAIL_UNSUBSCRIBE_GROUP", "MAIL_UNSUBSCRIBE_URL"),
     *("MAIL_CHECK_UNSUBSCRIBED", "PREFERENCES_URL", "MAIL_SANDBOX", "PROVIDER_PAUSE", "RESTORED_AT"),
-    *("MAIL_ALLOWED_DOMAINS", "WEBHOOK_PRIVATE_ADDRESSES", "SLACK_API_URL"),
+    *("MAIL_ALLOWED_DOMAINS", "WEBHOOK_PRIVATE_ADDRESSES", "SLACK_API_URL", "ARCHIVE_DAYS"),
     *("BRAND_NAME", "BRAND_LOGO_URL", "BRAND_COLOR", "BRAND_URL"),
 )
 """Settings that the function has only where they are set: its own default holds otherwise."""
@@ -125,6 +125,11 @@ _RULES = {
     "schedule": ("on|paused", "on or paused."),
     "enroll": ("all|marked|none", "all, marked or none."),
     "enroll_at_once": ("[1-9][0-9]{0,8}", "a number of users, at least 1."),
+    "archive": _ON,
+    "archive_days": (
+        "[1-9][0-9]{0,2}|[12][0-9]{3}|3[0-5][0-9]{2}|36[0-4][0-9]|3650",
+        "a number of days, from 1 to 3650.",
+    ),
     "dispatch_shares": ("[1-9]|[12][0-9]|30", "a number from 1 to 30."),
     "restored_at": (r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}Z", "a time in UTC such as 2026-11-24T13:30:00Z."),
     "ramp_start": ("[0-9]{4}(-[0-9]{2}){2}", "a day such as 2026-12-01."),
@@ -261,6 +266,8 @@ class Settings(_Checked):
     webhook_private_addresses: str = ""
     slack_api_url: str = ""
     mail_without_unsubscribe: str = ""
+    archive: str = ""
+    archive_days: str = ""
     # Without `processed`, which costs a write a mail and says little that no other event says.
     mail_events: str = " ".join(KEPT_EVENTS[:-1])
     preferences_url: str = ""
@@ -424,6 +431,12 @@ class Settings(_Checked):
         project = re.sub("[:.]", "_", self.project_id).replace("google", "elgoog")
         name = f"run-sources-{project}-"
         return name + self.region[-max(63 - len(name), 1) :]
+
+    @property
+    def copies(self) -> str:
+        """The name of the archive's bucket: names of buckets are the same for all the world."""
+        project = re.sub("[:.]", "_", self.project_id).replace("google", "elgoog")
+        return f"{project}-{self.prefix}-copies"[-63:].lstrip("-_")
 
     @property
     def database_name(self) -> str:

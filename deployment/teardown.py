@@ -58,6 +58,8 @@ def tear_down(run: Run) -> None:
         f"What stays: the database {settings.firestore_database} with its users and rules, the APIs, and gcloud's "
         f"bucket {settings.sources}."
     )
+    if settings.archive == "on":
+        run.report.say(f"So does the bucket {settings.copies} with its copies, until their days are over.")
     if settings.kms_key:
         run.report.say(f"So do who may use {settings.kms_key}, and that Cloud Tasks encrypts with it.")
     if not run.options.dry_run:

@@ -200,6 +200,8 @@ class LocalCloud:
                 await _check_host(variable, self._variables[variable])
         self.storage.buckets[BUCKET] = {}
         if self._environment.is_own("STORAGE_EMULATOR_HOST"):
+            # The bucket of a deployment has this rule, too: each copy says itself when its days are over.
+            self.storage.make_bucket(self._variables["ARCHIVE"], days_since_custom_time=0)
             await self._start_part(self.storage)
         await self._start_part(self.inbox)
         await self._start_part(self.mail_server)

@@ -43,6 +43,7 @@ PASSED_ON = (
     *("DESTINATION_SECRETS", "WEBHOOK_PRIVATE_ADDRESSES", "SLACK_API_URL", "STORAGE_EMULATOR_HOST"),
     *("MAIL_PROVIDER", "MAIL_SANDBOX", "MAIL_ALLOWED_DOMAINS", "RESEND_API_KEY", "RESEND_HOST", "SMTP_URL"),
     *("SENDGRID_LOGS", "SENDGRID_WEBHOOK_KEY", "RESEND_WEBHOOK_SECRET"),
+    *("ARCHIVE", "ARCHIVE_DAYS", "STORAGE_EMULATOR_HOST"),
     *("PROVIDER_PAUSE", "BRAND_NAME", "BRAND_LOGO_URL", "BRAND_COLOR", "BRAND_URL"),
     *(
         "SLACK_WEBHOOK_URL",
@@ -211,6 +212,7 @@ class Environment:
             "PUBSUB_EMULATOR_HOST": f"{HOST}:{ports.pubsub}",
             "CLOUD_TASKS_EMULATOR_HOST": f"{HOST}:{ports.tasks}",
             "STORAGE_EMULATOR_HOST": f"http://{HOST}:{ports.storage}",
+            "ARCHIVE": "report-copies",
             "OIDC_CERTS_URL": f"http://{HOST}:{ports.identity}/oauth2/v3/certs",
             "OIDC_ISSUER": f"http://{HOST}:{ports.identity}",
         }

@@ -175,6 +175,11 @@ def unsubscribe(language: Language) -> str:
     return language.gettext("Unsubscribe from these reports")
 
 
+def view_in_browser(language: Language) -> str:
+    """The words of the link to the copy of the email."""
+    return language.gettext("View in browser")
+
+
 def change_or_stop(language: Language) -> str:
     """The words of the link to the recipient's page."""
     return language.gettext("Change or stop these reports")

@@ -38,7 +38,7 @@ _FEWEST_LINES = 5
 _OPTIONAL = {
     **dict.fromkeys(("summary", "alert", "nothing", "note", "left_out", "not_attached"), ""),
     "button": None,
-    "closing": {"recipients": "", "address": "", "unsubscribe_url": ""},
+    "closing": {"recipients": "", "address": "", "unsubscribe_url": "", "copy_url": ""},
 }
 """What the layout shows where a report has it."""
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from deployment.engine.declared import Declared, Kind
 from deployment.engine.policy import Grant
 from deployment.resources.encryption import other_key
-from deployment.resources.project import google_account, kind_roles, on_database, project
+from deployment.resources.project import google_account, kind_roles, on_copies, on_database, project
 from deployment.settings import Settings
 
 ACCOUNT = Kind(api="iam", version="v1", collection="projects.serviceAccounts", id_in="accountId")
@@ -68,6 +68,7 @@ def accounts(settings: Settings) -> list[Declared]:
             settings,
             *(on_database(settings, name, "roles/datastore.user") for name in settings.deployed),
             *kind_roles(settings),
+            *_archive_roles(settings),
             Grant(role="roles/logging.logWriter", member=builds),
             Grant(
                 role="roles/storage.objectViewer",
@@ -145,6 +146,13 @@ def no_roles(settings: Settings) -> list[Declared]:
 def no_accounts(settings: Settings) -> list[Declared]:
     """That the project has none of the accounts."""
     return [account(settings, name).gone() for name in ACCOUNTS]
+
+
+def _archive_roles(settings: Settings) -> list[Grant]:
+    if settings.archive != "on":
+        return []
+    roles = {"worker": "roles/storage.objectUser", "preferences": "roles/storage.objectViewer"}
+    return [on_copies(settings, name, role) for name, role in roles.items() if name in settings.deployed]
 
 
 def _on_sources(settings: Settings) -> str:

@@ -9,7 +9,7 @@ from deployment.engine.declared import Declared, Kind
 from deployment.engine.google_client import GoogleClient
 from deployment.engine.policy import Grant
 from deployment.resources.accounts import ACTS_AS, account
-from deployment.resources.project import google_account, on_database, project
+from deployment.resources.project import google_account, on_copies, on_database, project
 from deployment.resources.queues import QUEUE, queue_names
 from deployment.resources.secrets import OF_PROVIDERS, reads, secret, secret_names
 from deployment.resources.services import CALLS, service
@@ -24,13 +24,20 @@ def console_account(settings: Settings) -> list[Declared]:
     member, acts = settings.member("console"), bool(settings.console_operators)
     as_tasks = Grant(role=ACTS_AS, member=member)
     writes = on_database(settings, "console", "roles/datastore.user")
+    # To show what was sent, and to erase it.
+    copies = on_copies(settings, "console", "roles/storage.objectUser")
+    has_copies = acts and settings.archive == "on"
     return [
         account(settings, "console"),
         project(
             settings,
             on_database(settings, "console", "roles/datastore.viewer"),
             *([writes] if acts else []),
-            takes_back=lambda grant: not acts and (grant.role, grant.member) == (writes.role, member),
+            *([copies] if has_copies else []),
+            takes_back=lambda grant: (
+                (not acts and (grant.role, grant.member) == (writes.role, member))
+                or (not has_copies and grant == copies)
+            ),
             # Identity-Aware Proxy's own account is to call the service.
             asked_first={member: google_account(settings, "iap")[1]},
         ),

@@ -16,6 +16,7 @@ def environment(settings: Settings, name: str, *, webhook_keys: str = "") -> dic
     sendgrid_host = settings.sendgrid_host if provider == "sendgrid" else ""
     # Those who may open the console are named in deploy.env; --console is on one run's command line.
     has_console = settings.console_operators or settings.console_viewers
+    archive = settings.copies if settings.archive == "on" else ""
     own: dict[str, dict[str, str]] = {
         "dispatcher": {
             "LOCATION": settings.region,
@@ -47,6 +48,7 @@ def environment(settings: Settings, name: str, *, webhook_keys: str = "") -> dic
             "MAIL_FROM_NAME": settings.mail_from_name,
             **{each: settings.value(each) for each in (*OF_WORKER, *settings.kind_settings)},
             **({"PREFERENCES_URL": settings.url("preferences")} if settings.with_page else {}),
+            "ARCHIVE": archive,
         },
         "mail-events": {
             "DEAD_LETTER_TOPIC": settings.topic,
@@ -59,6 +61,7 @@ def environment(settings: Settings, name: str, *, webhook_keys: str = "") -> dic
             **kinds,
             "MAIL_FROM_NAME": settings.mail_from_name,
             **{each: settings.value(each) for each in _OF_PAGE},
+            "ARCHIVE": archive,
         },
         "api": {
             "API_URL": settings.url("api"),

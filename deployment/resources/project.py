@@ -85,6 +85,17 @@ def _kind_role(settings: Settings, role: str, on: str, name: str) -> Grant:
     )
 
 
+def on_copies(settings: Settings, account: str, role: str) -> Grant:
+    """A role on the archive's bucket alone (deployment/archive.py)."""
+    bucket = f"projects/_/buckets/{settings.copies}"
+    return Grant(
+        role=role,
+        member=settings.member(account),
+        title=f"{settings.prefix}-archive",
+        expression=f'resource.name == "{bucket}" || resource.name.startsWith("{bucket}/")',
+    )
+
+
 def superfluous_roles(settings: Settings, users: Collection[str]) -> list[Declared]:
     """That the project grants no more what only the revisions before needed: the databases that the settings named
     before, and what no kind declares any more."""
@@ -95,6 +106,8 @@ def superfluous_roles(settings: Settings, users: Collection[str]) -> list[Declar
     def is_superfluous(grant: Grant) -> bool:
         if _is_named(grant.title, f"{settings.prefix}-database"):
             return grant.title != own and grant.member in members
+        if grant.title == f"{settings.prefix}-archive" and settings.archive != "on":
+            return grant.member in members
         is_of_kind = _is_named(grant.title, f"{settings.prefix}-kinds") and grant.member == settings.member("worker")
         return is_of_kind and grant not in declared and "worker" in settings.wanted
 

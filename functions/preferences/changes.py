@@ -9,7 +9,7 @@ from functions.preferences.kinds import EVERY_TIME, OfferedTimes
 from functions.shared.records.address_hash import address_hash
 from functions.shared.records.mark import rescheduled_fields
 from functions.shared.records.objections import objected, objection_fields, objection_pause_fields
-from functions.shared.records.recipient_pauses import LONGEST_PAUSE, Stored
+from functions.shared.records.recipient_pauses import LONGEST_PAUSE, Stored, is_stopped
 from functions.shared.records.recipients import recipients
 from functions.shared.records.subscription import ADDRESS_LISTS, PauseReason, Subscription, SubscriptionDefaults
 from functions.shared.times.schedule import Cadence, WorkingDay
@@ -138,9 +138,25 @@ def gets_copies(subscription: Subscription, hashed: str, *, now: datetime) -> bo
         hashed: the address (address_hash).
         now: the present, in UTC.
     """
+    return not subscription.is_paused(now) and _wants_copies(subscription, hashed)
+
+
+def may_see_copies(stored: Stored, hashed: str) -> bool:
+    """Whether a recipient may still look at the copies of a subscription's emails: not who has stopped them.
+
+    Args:
+        stored: as it was read.
+        hashed: the address (address_hash); empty for the user's own.
+    """
+    if not stored.user.active or is_stopped(stored.subscription):
+        return False
+    return not hashed or _wants_copies(stored.subscription, hashed)
+
+
+def _wants_copies(subscription: Subscription, hashed: str) -> bool:
     # The link of the user's own address has another page.
     wanting = (each for each in recipients(subscription, None) if not subscription.leaves_out(each.address))
-    return not subscription.is_paused(now) and any(each.hashed == hashed for each in wanting)
+    return any(each.hashed == hashed for each in wanting)
 
 
 def _number(form: Mapping[str, str], name: str, choices: Container[int]) -> int:

@@ -17,6 +17,7 @@ import structlog
 from google.api_core.exceptions import GoogleAPICallError
 from werkzeug.formparser import parse_form_data
 
+from functions.preferences.changes import may_see_copies
 from functions.preferences.own_form import is_own_form
 from functions.preferences.page import Message, Page, Pages, language_for, style, style_version
 from functions.preferences.store import PreferencesStore
@@ -26,7 +27,8 @@ from functions.shared.firestore.stored_calendars import stored_defaults
 from functions.shared.logging import configure_logging
 from functions.shared.mail.brand import Brand
 from functions.shared.mail.language import Language
-from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
+from functions.shared.mail.recipient_token import COPIES, RecipientToken, TokenKeys
+from functions.shared.records.archived_copy import CopyName, user_part
 from functions.shared.serving.answer import Answer
 from functions.shared.serving.request_body import read_body
 from functions.shared.serving.server import configure_server
@@ -35,10 +37,13 @@ from functions.shared.settings import PreferencesSettings, load_settings
 if TYPE_CHECKING:
     import flask
 
+    from functions.shared.archive import Archive
+
 MOST_BODY_BYTES = 64 * 1024
 """The largest form, which takes a change of many subscriptions back, has less."""
 
 _UNSUBSCRIBE = "unsubscribe"
+_A_COPY = COPIES + "/"
 _OF_USERS = frozenset(Wish) - OF_COPIES
 _STYLE = re.compile(r"style-([0-9a-f]{6})-([0-9a-f]{8})\.css")
 
@@ -67,6 +72,10 @@ def preferences(request: "flask.Request") -> Answer:
     language = _browsers_language(request)
     text, _slash, what = path[1:].partition("/")
     token = _keys.read(text)
+    if token is not None and what.startswith(_A_COPY):
+        if request.method not in {"GET", "HEAD"}:
+            return _plain(HTTPStatus.METHOD_NOT_ALLOWED, language)
+        return _guarded(lambda: _show_copy(token, what.removeprefix(_A_COPY), language), language)
     if token is None or what not in {"", _UNSUBSCRIBE, *Wish} or (token.copy_of and what in _OF_USERS):
         return _plain(HTTPStatus.NOT_FOUND, language)
     if request.method in {"GET", "HEAD"}:
@@ -102,6 +111,29 @@ def _show(token: RecipientToken, message: Message | None = None) -> Answer:
     return _html(_pages.of_user(account, token, language, now=now, message=message), status)
 
 
+def _show_copy(token: RecipientToken, text: str, language: Language) -> Answer:
+    """The email as it went out, with the recipient's own links."""
+    own_part = _keys.read_copy(text)
+    name = CopyName.parse(f"{user_part(token.user_id)}/{own_part}") if own_part else None
+    if _settings.archive is None or name is None:
+        return _plain(HTTPStatus.NOT_FOUND, language)
+    stored = _store().subscription(token.user_id, token.subscription_id)
+    is_shown = stored is not None and may_see_copies(stored, token.copy_of) and datetime.now(UTC) < name.expires_at
+    copy = _archive(_settings.archive).read(str(name)) if is_shown else None
+    if copy is None or copy.subscription_id != token.subscription_id:
+        return _plain(HTTPStatus.GONE, language)
+    return (
+        copy.page(f"{_settings.preferences_url}/{_keys.make(token)}"),
+        HTTPStatus.OK,
+        {
+            **_SAFE,
+            "Content-Type": "text/html; charset=utf-8",
+            "Content-Security-Policy": _POLICY_OF_COPIES,
+            "Referrer-Policy": "no-referrer",
+        },
+    )
+
+
 def _carry_out(token: RecipientToken, wish: Wish, form: Mapping[str, str]) -> Answer:
     stored = _store().subscription(token.user_id, token.subscription_id)
     locale = (stored.subscription.locale if token.copy_of else None) or stored.user.locale if stored else "en"
@@ -119,6 +151,14 @@ def _one_click(token: RecipientToken, form: Mapping[str, str]) -> Answer:
 def _see(token: RecipientToken) -> Answer:
     """Lead from the address of a form to the page: somebody has loaded it again, or followed the header's link."""
     return "", HTTPStatus.SEE_OTHER, {"Location": f"{_path}/{_keys.make(token)}", **_SAFE}
+
+
+@functools.cache
+def _archive(bucket: str) -> "Archive":
+    # What it imports takes longer than a page, and most requests do not need it.
+    from functions.shared.archive import Archive
+
+    return Archive(bucket)
 
 
 @functools.cache
@@ -151,6 +191,12 @@ _SAFE = {
 }
 """Headers of every answer. The address of a page goes to no other origin, and into no cache."""
 
+_POLICY_OF_COPIES = (
+    "default-src 'none'; img-src data: https:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'; sandbox allow-popups allow-popups-to-escape-sandbox"
+)
+"""An email has its styles within it, and no more can run than in a mail program: no script, no form, no frame."""
+
 
 def _guarded(answer: Callable[[], Answer], language: Language) -> Answer:
     """The answer, or one that says to try again. Nothing of what went wrong is shown."""
@@ -170,6 +216,8 @@ def _plain(status: HTTPStatus, language: Language) -> Answer:
     match status:
         case HTTPStatus.NOT_FOUND:
             title, text = _("There is nothing here"), _("Open the link in a mail again. It must be whole.")
+        case HTTPStatus.GONE:
+            title, text = _("This mail is no longer kept"), _("Its time is over, or you have stopped these mails.")
         case HTTPStatus.SERVICE_UNAVAILABLE | HTTPStatus.INTERNAL_SERVER_ERROR:
             title, text = _("This does not work just now"), _("Nothing was changed. Try again in a few minutes.")
         case _:

@@ -12,6 +12,7 @@
       - openpyxl==3.1.5
     pdf: true
     owner: reports-team@example.com
+    archive_days: 365
     choices: {cadences: [daily, weekly], hours: [5, 6, 7]}
     next: {percent: 5, for: [u42, u17/weekly, jane@example.com]}
 
@@ -48,6 +49,9 @@ _RESOURCES = {
 }
 _PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?(==[A-Za-z0-9.!+]+)?")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
+MOST_ARCHIVE_DAYS = 3_650
+"""For how long the archive can keep the copy of an email."""
+
 _OF_PDF = ("manimgx-fonts", "manimgx-fonts-cjk", "typst")
 """The packages that make PDF documents: 100 MB, so that only a worker that needs them has them."""
 
@@ -129,6 +133,8 @@ class Needs:
             empty.
         cadences: which ones recipients choose from on their page; empty: all.
         hours: likewise, 0 to 23.
+        archive_days: for how many days the archive keeps the copies of its emails, 0 for no copies; None for as many as
+            the deployment says.
         next: who gets the next version of the kind; None where nobody does.
     """
 
@@ -140,6 +146,7 @@ class Needs:
     owner: str = ""
     cadences: tuple[str, ...] = ()
     hours: tuple[int, ...] = ()
+    archive_days: int | None = None
     next: NextVersion | None = None
 
     @property
@@ -242,7 +249,9 @@ class _Reader:
 
     def _needs(self, root: "yaml.Node", folder: Path) -> Needs:
         parts = self._mapping(
-            root, "a mapping", {"settings", "secrets", "roles", "packages", "pdf", "owner", "choices", "next", "canary"}
+            root,
+            "a mapping",
+            {"settings", "secrets", "roles", "packages", "pdf", "owner", "choices", "archive_days", "next", "canary"},
         )
         settings = {
             name: Setting(about=about, default=value)
@@ -274,6 +283,7 @@ class _Reader:
             owner=self._owner(parts["owner"], secrets) if "owner" in parts else "",
             cadences=tuple(map(self._cadence, self._sequence(choices.get("cadences"), "a list of cadences"))),
             hours=tuple(map(self._hour, self._sequence(choices.get("hours"), "a list of hours"))),
+            archive_days=self._archive_days(parts["archive_days"]) if "archive_days" in parts else None,
             next=self._next(following, folder) if following else None,
         )
 
@@ -345,6 +355,12 @@ class _Reader:
         text = self._text(node, "an hour is a number")
         if not re.fullmatch(r"[0-9]|1[0-9]|2[0-3]", text):
             self.fail(node, f"hours: must be whole numbers, 0 to 23, not {text}")
+        return int(text)
+
+    def _archive_days(self, node: "yaml.Node") -> int:
+        text = self._text(node, "archive_days: must be a number")
+        if not re.fullmatch(r"[0-9]{1,4}", text) or int(text) > MOST_ARCHIVE_DAYS:
+            self.fail(node, f"archive_days: must be a number of days, 0 to {MOST_ARCHIVE_DAYS}, not {text}")
         return int(text)
 
     def _next(self, node: "yaml.Node", folder: Path) -> NextVersion:

@@ -26,6 +26,7 @@ from pydantic import (
 )
 
 from functions.shared.appearance import hex_color, https_url
+from functions.shared.needs import MOST_ARCHIVE_DAYS
 from functions.shared.queues.ramp import DEFAULT_FIRST_DAY, DEFAULT_GROWTH, GROWTHS, MOST_FIRST_DAY, Ramp
 from functions.shared.records.contract import UtcDatetime
 from functions.shared.records.deliver import NAME_OF_SECRET
@@ -157,6 +158,9 @@ Domains = Annotated[
 FirestoreDatabase = Annotated[str, Field(pattern=DATABASE_PATTERN)]
 """The id of a Firestore database."""
 
+BucketName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{1,61}[a-z0-9]$")]
+"""A bucket of Cloud Storage, without domains' names. https://cloud.google.com/storage/docs/buckets#naming"""
+
 Kind = Annotated[str, Field(pattern=KIND_PATTERN)]
 """The name of a kind of report."""
 
@@ -257,6 +261,14 @@ class RestoreSettings(Settings):
     restored_at: RestoredAt | None = None
     """After a restore of Firestore (docs/guides/recovery.md#what-a-restore-does): a time after the last email
     before the restore, such as `2026-11-24T13:30:00Z`."""
+
+
+class ArchiveSettings(Settings):
+    """Where copies of the emails are."""
+
+    archive: BucketName | None = None
+    """The bucket of Cloud Storage for copies of the emails (docs/guides/archive.md); without it, no copies are kept.
+    In `deploy.env` it is `on` or `off`, and `./deploy.sh` makes the bucket."""
 
 
 class RampSettings(Settings):
@@ -432,9 +444,18 @@ class DestinationSettings(Settings):
 
 
 class WorkerSettings(
-    CommonSettings, IdentitySettings, MailSettings, SubscriptionSettings, RestoreSettings, DestinationSettings
+    CommonSettings,
+    IdentitySettings,
+    MailSettings,
+    SubscriptionSettings,
+    RestoreSettings,
+    ArchiveSettings,
+    DestinationSettings,
 ):
     """The worker's environment."""
+
+    archive_days: int = Field(default=90, ge=1, le=MOST_ARCHIVE_DAYS)
+    """For how many days a copy is kept, unless its kind says another number."""
 
     worker_url: Url
     tasks_invoker: Address
@@ -484,7 +505,7 @@ class MailEventsSettings(CommonSettings, SubscriptionSettings, MailProviderChoic
     dead_letter_topic: str
 
 
-class PreferencesSettings(CommonSettings, BrandSettings, SubscriptionSettings):
+class PreferencesSettings(CommonSettings, BrandSettings, SubscriptionSettings, ArchiveSettings):
     """The environment of the recipient's page."""
 
     preferences_url: PageUrl

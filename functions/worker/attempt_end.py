@@ -21,6 +21,7 @@ from functions.shared.records.states import DeliveryState
 from functions.shared.sanitize import error_text
 from functions.worker import task_answer
 from functions.worker.attempt import Attempt
+from functions.worker.copies import Copies
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.skipping import OF_USERS, skip_reason
 from functions.worker.task_answer import TaskAnswer
@@ -41,6 +42,7 @@ class AttemptEnd:
         deliveries: reads and writes deliveries and their subscriptions.
         inactive_users: pauses the subscriptions of users who are inactive or gone.
         dead_letters: where dead letters go.
+        copies: the copies of the mails.
         now: the present, in UTC.
     """
 
@@ -50,11 +52,13 @@ class AttemptEnd:
         deliveries: DeliveryStore,
         inactive_users: InactiveUsers,
         dead_letters: DeadLetterTopic,
+        copies: Copies,
         now: Callable[[], datetime],
     ) -> None:
         self._deliveries = deliveries
         self._inactive_users = inactive_users
         self._dead_letters = dead_letters
+        self._copies = copies
         self._now = now
 
     def __call__(self, work: TaskDelivery, by: Transition | Hold) -> TaskAnswer:
@@ -116,7 +120,7 @@ class AttemptEnd:
         move = self._move(work, counts=failure.letter_id is None)
         publish = partial(self._publish, attempt=work.attempt)
         try:
-            self._deliveries.give_up(
+            given_up = self._deliveries.give_up(
                 work.task,
                 work.documents,
                 GivenUp(work.owner, failure),
@@ -126,6 +130,7 @@ class AttemptEnd:
             )
         except _NotPublished:
             return task_answer.DEAD_LETTER_NOT_PUBLISHED
+        self._drop_copy(work, given_up)
         return self._answer(work, result="dead", reason=failure.reason.value)
 
     def unexpected(self, work: TaskDelivery, error: Exception) -> TaskAnswer:
@@ -245,7 +250,15 @@ class AttemptEnd:
     def _write(
         self, work: TaskDelivery, event: Event, move: Move | None = None, *, seconds: float = SETTLE_SECONDS
     ) -> None:
-        self._deliveries.write(work.task, work.documents, event, self._occasion(work), move=move, seconds=seconds)
+        written = self._deliveries.write(
+            work.task, work.documents, event, self._occasion(work), move=move, seconds=seconds
+        )
+        self._drop_copy(work, written)
+
+    def _drop_copy(self, work: TaskDelivery, written: Delivery) -> None:
+        """Drop the copy of the mail that this attempt has made, where the delivery names it no more."""
+        if work.is_claimed and work.delivery and work.delivery.archived_as and not written.archived_as:
+            self._copies.drop(work, work.delivery.archived_as)
 
     def _occasion(self, work: TaskDelivery) -> Occasion:
         now = self._now()

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
 from functions.shared.appearance import https_url
 from functions.shared.mail.brand import PLAIN, Brand
+from functions.shared.records.archived_copy import CopyName
 from functions.shared.records.recipients import Recipient, recipients
 from functions.shared.records.subscription import Subscription
 from functions.shared.records.user import User
@@ -48,6 +50,7 @@ def compose(
     brand: Brand = PLAIN,
     variant: Variant | None = None,
     allowed: AllowedDomains = EVERY_DOMAIN,
+    copy: CopyName | None = None,
 ) -> Mail | Parcel | Skip:
     """Build a report and make a mail of it, or a parcel where the subscription does not go by email.
 
@@ -65,6 +68,7 @@ def compose(
         brand: the deployment's; a user's document may have another.
         variant: which version of the kind; None is the current one.
         allowed: the domains that mails may go to: one at least of those in `to` has one of them.
+        copy: the name of the mail's copy, to which it has a link; None where none is kept.
 
     Returns:
         One mail to all recipients of the subscription that it may go to, a Parcel where it goes elsewhere, or Skip
@@ -76,7 +80,7 @@ def compose(
     """
     # Imported with the first report, so that a worker starts without waiting for Babel.
     from report_kit.blocks import Button, Chart, Headline, Table
-    from report_kit.phrases import change_or_stop, goes_to, not_attached, open_product, unsubscribe
+    from report_kit.phrases import change_or_stop, goes_to, not_attached, open_product, unsubscribe, view_in_browser
     from report_kit.rendering import render
 
     inert = make_tags_inert if subscription.is_emailed else str
@@ -115,7 +119,7 @@ def compose(
     ]
     way_out = change_or_stop(language) if compliance.has_page else unsubscribe(language)
     if subscription.is_emailed:
-        closing = compliance.closing(recipients=goes_to(wanted, language), unsubscribe=way_out)
+        closing = compliance.closing(recipients=goes_to(wanted, language), unsubscribe=way_out, copy=copy)
     else:
         closing = NO_CLOSING
     url = _own_url(report.url, kind) or brand.url
@@ -128,11 +132,13 @@ def compose(
         **report.values,
         "subject": subject,
         "closing": closing,
+        "view_in_browser": view_in_browser(language),
         "brand": brand,
         "button": button,
         "not_attached": not_attached(files.left_out, language),
     }
-    html, text = render(report.folders, values, language, inert=inert)
+    parts = partial(render, report.folders, language=language, inert=inert)
+    html, text = parts(values)
     if not subscription.is_emailed:
         return Parcel(
             delivery_id=delivery_id,
@@ -153,6 +159,7 @@ def compose(
             url=url,
             sandbox=subscription.sandbox,
         )
+    plain = {**values, "closing": closing._replace(copy_url="", copy_url_html="")} if closing.copy_url else None
     return Mail(
         recipients=addressed,
         subject=subject,
@@ -163,6 +170,7 @@ def compose(
         categories=("report", kind),
         arguments={"delivery_id": delivery_id, "run_id": run_id},
         sandbox=subscription.sandbox,
+        without_link=partial(parts, plain) if plain else None,
     )
 
 

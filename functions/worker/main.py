@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from functions.shared.archive import Archive
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.firestore.database import firestore_database
 from functions.shared.firestore.delivery_store import DeliveryStore, TaskDocuments
@@ -27,6 +28,7 @@ from functions.shared.serving.server import configure_server
 from functions.shared.settings import WorkerSettings
 from functions.worker.attempt import Attempt
 from functions.worker.attempt_end import AttemptEnd
+from functions.worker.copies import Copies
 from functions.worker.destinations.email.allowed_domains import AllowedDomains
 from functions.worker.destinations.email.compliance import MailCompliance
 from functions.worker.destinations.email.provider import load_with_provider
@@ -54,6 +56,7 @@ _settings, _provider = load_with_provider(WorkerSettings)
 _needs = load_needs()
 _kind_settings = load_kind_settings(_needs, os.environ)
 _next_versions = next_versions(_needs)
+_archive_days = {kind: each.archive_days for kind, each in _needs.items() if each.archive_days is not None}
 configure_logging("worker", _settings.log_level)
 # A destination may repeat in an error what it was called with, also a part of a URL.
 hide(part for secret in _settings.destination_secrets.values() for part in re.split(r"[\s?&=]+", secret))
@@ -100,6 +103,8 @@ def _send_report() -> SendReport:
     defaults = stored_defaults(_settings, lambda: database)
     deliveries = DeliveryStore(database, defaults, restored_at=_settings.restored_at, variant_of=_variant_of)
     allowed = AllowedDomains(_settings.mail_allowed_domains)
+    archive = Archive(_settings.archive) if _settings.archive else None
+    copies = Copies(archive, days=_settings.archive_days, days_of_kinds=_archive_days, now=_now)
     mail_record = functools.partial(deliveries.mail_record, seconds=MAIL_RECORD_SECONDS)
     key_alert = KeyAlert(topic.tell, now=_now)
     email = Route(
@@ -116,7 +121,11 @@ def _send_report() -> SendReport:
     return SendReport(
         deliveries=deliveries,
         end=AttemptEnd(
-            deliveries=deliveries, inactive_users=InactiveUsers(database, defaults), dead_letters=topic, now=_now
+            deliveries=deliveries,
+            inactive_users=InactiveUsers(database, defaults),
+            dead_letters=topic,
+            copies=copies,
+            now=_now,
         ),
         routes=Routes(email, Elsewhere(_settings, key_alert=key_alert, now=_now)),
         builder=ReportBuilder(
@@ -129,6 +138,7 @@ def _send_report() -> SendReport:
             allowed=allowed,
         ),
         is_paused=PausedKinds(lambda: KindPauses.from_snapshot(database.get(KIND_PAUSES_STATE))),
+        copies=copies,
         now=_now,
     )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from functions.shared.mail.brand import PLAIN, Brand
+from functions.shared.records.archived_copy import CopyName
 from functions.shared.records.dead_letter import DeadLetterReason
 from functions.shared.records.delivery import SkipReason
 from functions.shared.records.recipients import RecipientRole
@@ -71,7 +72,14 @@ class ReportBuilder:
         self._build_seconds = build_seconds
 
     def build(
-        self, task: ReportTask, subscriber: Subscriber, period: Period, *, elapsed: float, variant: str = ""
+        self,
+        task: ReportTask,
+        subscriber: Subscriber,
+        period: Period,
+        *,
+        elapsed: float,
+        variant: str = "",
+        copy: CopyName | None = None,
     ) -> BuiltReport | Skip | Retry | GiveUp:
         """Build the report of a delivery.
 
@@ -81,6 +89,7 @@ class ReportBuilder:
             period: what the report covers.
             elapsed: how many seconds of the attempt are over.
             variant: which version of the kind makes it; empty where the kind has only one.
+            copy: the name of the mail's copy; None where none is kept.
 
         Returns:
             Skip where there is nothing to report, or where mails may go to none of those in `to`, GiveUp where the
@@ -110,6 +119,7 @@ class ReportBuilder:
                 settings=self._settings.get(task.kind),
                 variant=Variant(variant) if variant else None,
                 allowed=self._allowed,
+                copy=copy,
             )
             made = self._time_limit.run(make, seconds=seconds)
         except PermanentError as error:

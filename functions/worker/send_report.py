@@ -10,6 +10,7 @@ import structlog
 from google.api_core.exceptions import GoogleAPIError
 
 from functions.shared.firestore.delivery_store import DeliveryChanged, DeliveryStore, Occasion
+from functions.shared.records.archived_copy import CopyName
 from functions.shared.records.contract import InvalidContract
 from functions.shared.records.delivery import Delivery, SkipReason
 from functions.shared.records.delivery_table import Claimed
@@ -22,6 +23,7 @@ from functions.shared.times.period import Period
 from functions.worker import task_answer
 from functions.worker.attempt import Attempt
 from functions.worker.attempt_end import AttemptEnd
+from functions.worker.copies import Copies, KeptCopy
 from functions.worker.destinations.built_report import BuiltReport
 from functions.worker.outcome_inquiry import StillUnknown, wanted_mail
 from functions.worker.repeating import MadeRequests
@@ -58,6 +60,7 @@ class SendReport:
         routes: the ways of the reports to their destinations.
         builder: builds the report.
         is_paused: whether no report of a kind is built.
+        copies: keeps copies of the emails.
         now: the present, in UTC.
     """
 
@@ -69,6 +72,7 @@ class SendReport:
         routes: Routes,
         builder: ReportBuilder,
         is_paused: Callable[[str], bool],
+        copies: Copies,
         now: Callable[[], datetime],
     ) -> None:
         self._deliveries = deliveries
@@ -76,6 +80,7 @@ class SendReport:
         self._routes = routes
         self._builder = builder
         self._is_paused = is_paused
+        self._copies = copies
         self._now = now
 
     def __call__(self, body: bytes, attempt: Attempt) -> TaskAnswer:
@@ -158,10 +163,13 @@ class SendReport:
         if left is None:
             return work, Skip(reason=SkipReason.COVERED)
         work = work._replace(period=left)
-        built = self._build(work, subscriber, left, timer)
+        name = self._copies.name(work)
+        built = self._build(work, subscriber, left, timer, name)
         if not isinstance(built, BuiltReport):
             return work, built
-        return self._hand_over(work, route, route.sending.repeating.first(work, built) or built, timer)
+        with timer.part("copy"):
+            built, kept = self._copies.keep(name, work, built)
+        return self._hand_over(work, route, route.sending.repeating.first(work, built) or built, timer, kept)
 
     def _send_again(
         self, work: TaskDelivery, route: Route, subscriber: Subscriber, stored: StoredRequest, timer: AttemptTimer
@@ -172,7 +180,8 @@ class SendReport:
         made = repeating.again(stored)
         if made is None and work.period is not None:
             # The delivery does not keep them. The same data make the same report, and so the same requests.
-            built = self._build(work, subscriber, work.period, timer)
+            named = CopyName.parse(work.delivery.archived_as) if work.delivery else None
+            built = self._build(work, subscriber, work.period, timer, named)
             if isinstance(built, Retry):
                 return work, built
             made = repeating.again(stored, built) if isinstance(built, BuiltReport) else None
@@ -186,14 +195,24 @@ class SendReport:
         return self._routes.to(work.subscription).sending.repeating.stored_in(delivery) is not None
 
     def _build(
-        self, work: TaskDelivery, subscriber: Subscriber, period: Period, timer: AttemptTimer
+        self,
+        work: TaskDelivery,
+        subscriber: Subscriber,
+        period: Period,
+        timer: AttemptTimer,
+        copy: CopyName | None,
     ) -> BuiltReport | Skip | Retry | GiveUp:
         with timer.part("build"):
             variant = self._deliveries.variant_of(work.task, work.documents)
-            return self._builder.build(work.task, subscriber, period, elapsed=timer.seconds, variant=variant)
+            return self._builder.build(work.task, subscriber, period, elapsed=timer.seconds, variant=variant, copy=copy)
 
     def _hand_over(
-        self, work: TaskDelivery, route: Route, outgoing: BuiltReport | MadeRequests, timer: AttemptTimer
+        self,
+        work: TaskDelivery,
+        route: Route,
+        outgoing: BuiltReport | MadeRequests,
+        timer: AttemptTimer,
+        kept: KeptCopy | None = None,
     ) -> _End:
         """Claim the delivery, and hand over its report: as it was built, or as requests that can be made again."""
         made = outgoing if isinstance(outgoing, MadeRequests) else None
@@ -204,7 +223,7 @@ class SendReport:
             kept_back = turn.kept_back or (turn.try_out(outgoing) if isinstance(outgoing, BuiltReport) else None)
             if kept_back:
                 return work, kept_back
-            claimed = self._claim(work, route, made)
+            claimed = self._claim(work, route, made, kept)
             work, subscriber = self._look_again(work._replace(delivery=claimed, is_claimed=True), is_repeat=is_repeat)
             if not isinstance(subscriber, Subscriber):
                 return work, subscriber
@@ -224,11 +243,19 @@ class SendReport:
             outcome = route.inquiry.clear_up(outcome, wanted_mail(work))
         return work, transition_after(outcome, last_attempt=work.attempt.last, can_repeat=made is not None)
 
-    def _claim(self, work: TaskDelivery, route: Route, made: MadeRequests | None) -> Delivery:
+    def _claim(self, work: TaskDelivery, route: Route, made: MadeRequests | None, kept: KeptCopy | None) -> Delivery:
         now = self._now()
         # What a repeat makes again is kept already.
         request = made.stored if made and not made.is_repeat else None
-        claimed = Claimed(work.owner, now + LEASE, route.sending.repeating.provider, request)
+        claimed = Claimed(
+            work.owner,
+            now + LEASE,
+            route.sending.repeating.provider,
+            request,
+            # A repeat has the copy of the first time.
+            archived_as=kept.name if kept else None,
+            archive_error=kept.error if kept else "",
+        )
         on = Occasion(now, work.period, work.attempt.entry(now=now, is_over=False))
         return self._deliveries.write(work.task, work.documents, claimed, on, seconds=CLAIM_SECONDS)
 

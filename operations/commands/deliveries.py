@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from functions.shared.records.states import DeliveryState
 from operations.commands.group import AsCsv, AsJson, EveryRow, Limit, ListGroup, document_id, print_list, session
+from operations.connection.local_directory import LOCAL_CLOUD_DIRECTORY
 from operations.output import Output
 
 if TYPE_CHECKING:
@@ -23,14 +25,9 @@ _OPTIONAL = {"reason", "note", "last_error", "mail", "mail_reason"}
 
 app = typer.Typer(
     help="Deliveries: what became of each report of a user, of one of the user's subscriptions, of a run, or in a "
-    "state.",
+    "state; and one of them, with the email as it went out.",
     cls=ListGroup,
 )
-
-
-@app.callback()
-def group() -> None:
-    """Keep `list` a command of its own, though it is the only one."""
 
 
 @app.command("list")
@@ -74,6 +71,38 @@ def list_(
         empty="There are no such deliveries.",
         optional=_OPTIONAL,
     )
+
+
+@app.command("show")
+def show(
+    ctx: typer.Context,
+    delivery: Annotated[str, typer.Argument(metavar="DELIVERY", parser=document_id, help="The delivery's id.")],
+    *,
+    open_it: Annotated[
+        bool, typer.Option("--open", help="Open the email as it went out in a browser; from the archive.")
+    ] = False,
+    to: Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="Where the email's files are written.")] = (
+        LOCAL_CLOUD_DIRECTORY / "copies"
+    ),
+    as_json: AsJson = False,
+) -> None:
+    """One delivery: what became of the report, and with --open the email as its recipients got it."""
+    from operations.commands.preview import open_in_browser
+    from operations.deliveries.deliveries import Deliveries, delivery_row
+    from operations.deliveries.mail_records import MailRecords
+    from operations.deliveries.sent_copy import sent_copy, write_copy
+
+    current, output = session(ctx), Output(as_json=as_json)
+    found = Deliveries(current.firestore).get(delivery)
+    row = delivery_row(found, MailRecords(current.firestore).of([found]).get(found.id))
+    page = None
+    if open_it:
+        page, *others = write_copy(sent_copy(current.target, found), to)
+        row["html"] = str(page)
+        row["files"] = [str(file) for file in others] if as_json else ", ".join(map(str, others))
+    output.fields(row)
+    if page:
+        open_in_browser(page.resolve().as_uri(), output)
 
 
 def _check_that_it_exists(current: Session, wanted: DeliveryFilter) -> None:

@@ -4,6 +4,7 @@ EXAMPLES = {
     "runs list": "reports runs list --limit 48",
     "runs show": "reports runs show 20261124T1300Z",
     "deliveries list": "reports deliveries list --user u1",
+    "deliveries show": "reports deliveries show u1:default:20261124T1300Z",
     "dead-letters list": "reports dead-letters list --since 1d",
     "dead-letters show": "reports dead-letters show u3:default:20261124T1300Z",
     "dead-letters replay": "reports dead-letters replay --reason retries-exhausted --since 2h",

@@ -152,7 +152,7 @@ def preview(
         _watch(which.kind, render_or_explain, output, open_it=open_it)
     page = render_or_explain()
     if open_it and isinstance(page, str):
-        _open(files.html.resolve().as_uri(), output)
+        open_in_browser(files.html.resolve().as_uri(), output)
 
 
 def _watch(kind: str, render: Callable[[], previews.NothingToSend | str], output: Output, *, open_it: bool) -> NoReturn:
@@ -175,13 +175,14 @@ def _watch(kind: str, render: Callable[[], previews.NothingToSend | str], output
                 else:
                     server.tell(_skipped(page))
             if open_it:
-                _open(server.url, output)
+                open_in_browser(server.url, output)
                 open_it = False
             while not files.have_changed():
                 time.sleep(_POLL_SECONDS)
 
 
-def _open(address: str, output: Output) -> None:
+def open_in_browser(address: str, output: Output) -> None:
+    """Open an address, or say that the operator is to open it."""
     if not webbrowser.open(address):
         output.warn(f"There is no browser here: open {address} yourself.")
 

@@ -289,6 +289,8 @@ def delivery_row(delivery: Delivery, mail: MailRecord | None = None) -> dict[str
         "variant": delivery.variant or None,
         "provider": redact_addresses(delivery.provider) or None,
         "message_id": redact_addresses(delivery.message_id) or None,
+        "archived_as": delivery.archived_as or None,
+        "archive_error": redact_addresses(delivery.archive_error) or None,
         "reason": redact_addresses(delivery.reason) or None,
         "note": redact_addresses(delivery.note) or None,
         **mail_row(mail),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from functions.shared.archive import Archive
 from functions.shared.firestore import delivery_store
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.errors import ChangedMeanwhile
@@ -54,6 +55,7 @@ class KeptData:
         system_alerts: those whose text names the user.
         operator_actions: those whose text names the user, beside the operator's name.
         tasks: those that wait or are under way.
+        copies: the names of the copies of the user's emails in the archive, also of those that no delivery names.
     """
 
     user: FoundDocument
@@ -65,6 +67,7 @@ class KeptData:
     system_alerts: Sequence[FoundDocument]
     operator_actions: Sequence[FoundDocument]
     tasks: Sequence[QueuedTask]
+    copies: Sequence[str] = ()
 
     @property
     def user_fields(self) -> dict[str, Any]:
@@ -74,7 +77,7 @@ class KeptData:
 
     @property
     def counts(self) -> dict[str, int]:
-        """The number of documents and tasks, by type."""
+        """The number of documents, tasks and copies, by type."""
         return {
             "subscriptions": len(self.subscriptions),
             "tasks": len(self.tasks),
@@ -84,6 +87,7 @@ class KeptData:
             "system_alerts": len(self.system_alerts),
             "operator_actions": len(self.operator_actions),
             "user_fields": len(self.user_fields),
+            **({"copies": len(self.copies)} if self.copies else {}),
         }
 
     @property
@@ -115,6 +119,7 @@ class PersonalData:
         queues: the queues.
         queue_names: those that may hold reports.
         user_id: whose data.
+        archive: where copies of emails are kept; None where there are none.
         addresses: e-mail addresses of the user's, beside the one in the user's document.
     """
 
@@ -125,12 +130,14 @@ class PersonalData:
         queues: Queues,
         queue_names: Sequence[str],
         user_id: str,
+        archive: Archive | None = None,
         addresses: Sequence[str] = (),
     ) -> None:
         self._database = database
         self._queues = queues
         self._queue_names = queue_names
         self._user_id = user_id
+        self._archive = archive
         self._addresses = list(addresses)
         self._user = f"{USERS}/{user_id}"
 
@@ -156,6 +163,7 @@ class PersonalData:
             tasks=[
                 task for queue in self._queue_names for task in self._queues.search(queue, self._is_of_user(mentions))
             ],
+            copies=self._archive.names_of(self._user_id) if self._archive else (),
         )
 
     def export(self, kept: KeptData, *, with_document: bool) -> dict[str, Any]:
@@ -183,6 +191,7 @@ class PersonalData:
                 for each in kept.operator_actions
                 for action in [OperatorAction.from_snapshot(each)]
             ],
+            "copies": list(kept.copies),
             "tasks": [{"queue": task.queue, "task": task.name, "body": _text(task.body)} for task in kept.tasks],
         }
 
@@ -256,6 +265,9 @@ class PersonalData:
         delivery_store.erase(self._database, kept.deliveries)
         on_erased(len(kept.deliveries))
         self._delete_all(kept.mail_events, on_erased)
+        if self._archive:
+            self._archive.drop_all(kept.copies)
+            on_erased(len(kept.copies))
         if kept.user_fields:
             self._update(without(self._user, kept.user_fields))
             on_erased(len(kept.user_fields))

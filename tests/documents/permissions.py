@@ -32,7 +32,7 @@ _SETTINGS = {
     "IMAGE_READERS": "group:images@b.c",
 }
 _VARIANTS = (
-    {"MAIL_PROVIDER": "sendgrid", "RAMP_START": "2126-01-01"},
+    {"MAIL_PROVIDER": "sendgrid", "RAMP_START": "2126-01-01", "ARCHIVE": "on"},
     {"MAIL_PROVIDER": "resend"},
     {"MAIL_PROVIDER": "smtp"},
 )
@@ -65,6 +65,7 @@ _WHY = {
         "datastore.user": "reads users, their subscriptions and their data, moves and pauses subscriptions; delivery "
         "records; reads mail events",
         "pubsub.publisher": "dead letters",
+        "storage.objectUser": "with [`ARCHIVE`](archive.md): keeps the copies of the emails",
         "secretmanager.secretAccessor": "that of the email provider, the keys of links, and the secrets that kinds of "
         "report need",
     },
@@ -80,6 +81,7 @@ _WHY = {
     },
     "preferences": {
         "datastore.user": "the recipient's page reads and changes subscriptions",
+        "storage.objectViewer": "with [`ARCHIVE`](archive.md): shows the copy of an email",
         "secretmanager.secretAccessor": "checks the links",
     },
     "api": {
@@ -107,6 +109,7 @@ _WHY = {
         "cloudtasks.taskDeleter": "with operators: erase what waits for a user",
         "cloudtasks.queueAdmin": "with operators: pause and set the queue",
         "iam.serviceAccountUser": "with operators: the token of the tasks that they make",
+        "storage.objectUser": "with operators and [`ARCHIVE`](archive.md): shows what was sent, and erases it",
         "run.viewer": "the settings that they run with, such as the sender",
         "secretmanager.secretAccessor": "the tokens of the forms; with operators, a test email",
     },

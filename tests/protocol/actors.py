@@ -25,6 +25,7 @@ from functions.mail_events.settled_outcomes import SettledOutcomes
 from functions.mail_events.take_events import TakeEvents
 from functions.shared.firestore.delivery_store import DeliveryStore
 from functions.shared.firestore.letter_store import LetterStore
+from functions.shared.records.archived_copy import CopyName
 from functions.shared.records.dead_letter import StoredDeadLetter
 from functions.shared.records.ids import SHARDS, run_id
 from functions.shared.records.kind_pauses import KindPause, KindPauses
@@ -37,6 +38,7 @@ from functions.shared.times.period import Period
 from functions.shared.times.schedule import Cadence
 from functions.worker.attempt import Attempt
 from functions.worker.attempt_end import AttemptEnd
+from functions.worker.copies import Copies
 from functions.worker.destinations.email.model import Mail, MailRecipient
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
@@ -82,6 +84,7 @@ def worker(
             deliveries=deliveries,
             inactive_users=InactiveUsers(played.database, DEFAULTS),
             dead_letters=played.topic,
+            copies=Copies(now=played.moment),
             now=played.moment,
         ),
         routes=Routes(
@@ -101,6 +104,7 @@ def worker(
         ),
         builder=_Builder(),
         is_paused=lambda _kind: is_paused,
+        copies=Copies(now=played.moment),
         now=played.moment,
     )
     answer = send_report(body, Attempt(number=number, task_name=task_name, last=last, started_at=played.now))
@@ -114,7 +118,14 @@ class _Builder(ReportBuilder):
         pass
 
     def build(
-        self, task: ReportTask, subscriber: Subscriber, period: Period, *, elapsed: float, variant: str = ""
+        self,
+        task: ReportTask,
+        subscriber: Subscriber,
+        period: Period,
+        *,
+        elapsed: float,
+        variant: str = "",
+        copy: CopyName | None = None,
     ) -> Mail:
         told = f"{period.start.isoformat()} {period.end.isoformat()}"
         return Mail(recipients=[MailRecipient(subscriber.user.email)], subject=told, text="", html="", arguments={})

@@ -268,7 +268,7 @@ class DeliveryStore:
         *,
         move: Move,
         publish: Callable[[DeadLetter], None],
-    ) -> None:
+    ) -> Delivery:
         """Hold a delivery, publish its dead letter, and mark it dead.
 
         The first step, which another process may have made, keeps every worker from sending a report whose dead letter
@@ -283,12 +283,15 @@ class DeliveryStore:
             move: what to write to the subscription, with the last step.
             publish: publishes the dead letter. What it raises leaves the delivery held.
 
+        Returns:
+            the delivery as it is now.
+
         Raises:
             DeliveryChanged: another process has acted on it.
         """
         held = self.write(task, documents, given_up, on)
         publish(given_up.failure.letter(task, attempts=on.attempt.number if on.attempt else held.attempts))
-        self.write(task, documents._replace(delivery=held), Published(given_up.owner), on, move=move)
+        return self.write(task, documents._replace(delivery=held), Published(given_up.owner), on, move=move)
 
     def move(self, task: ReportTask, move: Move) -> bool:
         """Move on a subscription whose delivery is final already, as it is now.

@@ -15,8 +15,11 @@ from typing import Any, NamedTuple
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-_LINK, _SEALED = b"recipient", b"sealed"
+_LINK, _SEALED, _COPY = b"recipient", b"sealed", b"copy"
 """What a token is for. It is authenticated with the content, so no token passes for one of another purpose."""
+
+COPIES = "copies"
+"""What stands between a recipient's token and the name of a copy in a link."""
 
 _ID_BYTES = 4
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
@@ -68,6 +71,19 @@ class TokenKeys:
     def unseal(self, text: str) -> Any:
         """What was sealed; None where this deployment has not sealed it."""
         return self._decrypt(text, _SEALED)
+
+    def make_copy(self, name: str) -> str:
+        """The part of a link that stands for a copy in the archive, which follows the token of a recipient.
+
+        Args:
+            name: the copy's, without the user (functions.shared.records.archived_copy.CopyName.own_part).
+        """
+        return self._encrypt(name, _COPY)
+
+    def read_copy(self, text: str) -> str | None:
+        """The name of a copy in a link; None where this deployment has not made it."""
+        name: str | None = self._decrypt(text, _COPY)
+        return name
 
     def _encrypt(self, content: Any, purpose: bytes) -> str:
         newest = self._keys[0]

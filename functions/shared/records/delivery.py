@@ -118,6 +118,8 @@ class Delivery(NamedTuple):
         provider: the email provider of the worker that claimed it last, as MAIL_PROVIDER names it.
         message_id: the email's id at the provider.
         request: if the provider has idempotency keys, the exact requests of its email, until it is final.
+        archived_as: the name of its email's copy in the archive; empty if there is none.
+        archive_error: why its email went out without a copy, although the archive is on.
         may_have_been_sent: whether an attempt of it may have been accepted, whatever a later one ended in. Only an
             event, the provider's records or a person settle that.
         by_hand: whether an operator has put it back after it was dead, and counted: no other report covers its time.
@@ -156,6 +158,8 @@ class Delivery(NamedTuple):
     provider: str = ""
     message_id: str = ""
     request: StoredRequest | None = None
+    archived_as: str = ""
+    archive_error: str = ""
     may_have_been_sent: bool = False
     by_hand: bool = False
     task: str = ""

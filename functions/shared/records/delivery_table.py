@@ -69,12 +69,16 @@ class Claimed(NamedTuple):
         lease_expires_at: until when.
         provider: through whom it sends.
         request: the exact requests of its email, where the delivery is to keep them and does not yet.
+        archived_as: the name of the email's copy in the archive; empty if there is none, None where what it has stays.
+        archive_error: why there is none.
     """
 
     owner: str
     lease_expires_at: datetime
     provider: str
     request: StoredRequest | None = None
+    archived_as: str | None = None
+    archive_error: str = ""
 
     def fields(self, before: Delivery | None) -> dict[str, Any]:
         """See written."""
@@ -84,6 +88,9 @@ class Claimed(NamedTuple):
             "attempts": (before.attempts if before else 0) + 1,
             "provider": self.provider,
             **({"request": self.request.to_field()} if self.request else {}),
+            **(_no_copy(before) if self.archived_as is not None else {}),
+            **({"archived_as": self.archived_as} if self.archived_as else {}),
+            **({"archive_error": self.archive_error} if self.archive_error else {}),
             # A worker ended while it was sending.
             **({"may_have_been_sent": True} if before and before.state is DeliveryState.SENDING else {}),
             # An error that stands beside `sending` is of this attempt.
@@ -102,7 +109,7 @@ class Refused(NamedTuple):
 
     def fields(self, before: Delivery | None) -> dict[str, Any]:
         """See written."""
-        return {**_NOT_CLAIMED, "reason": None, "last_error": self.error, "request": None}
+        return {**_NOT_CLAIMED, "reason": None, "last_error": self.error, "request": None, **_no_copy(before)}
 
 
 class Unclear(NamedTuple):
@@ -170,7 +177,7 @@ class Skipped(NamedTuple):
     def fields(self, before: Delivery | None) -> dict[str, Any]:
         """See written."""
         noted = {"note": self.note} if self.note else {}
-        return {**_final(self.owner), "reason": self.reason.value, **noted, "last_error": None}
+        return {**_final(self.owner), "reason": self.reason.value, **noted, "last_error": None, **_unless_sent(before)}
 
 
 class GivenUp(NamedTuple):
@@ -195,7 +202,11 @@ class GivenUp(NamedTuple):
             "last_error": failure.error,
             "failed_at": failure.failed_at,
             "letter_id": failure.letter_id,
-            **({"may_have_been_sent": True} if failure.reason is DeadLetterReason.UNKNOWN_OUTCOME else {}),
+            **(
+                {"may_have_been_sent": True}
+                if failure.reason is DeadLetterReason.UNKNOWN_OUTCOME
+                else _unless_sent(before)
+            ),
         }
 
 
@@ -421,6 +432,15 @@ def written(
     if attempt is not None:
         fields["last_attempt_at"] = attempt.at
     return fields | happened
+
+
+def _no_copy(before: Delivery | None) -> dict[str, Any]:
+    """The copy of a mail that was not accepted, or of an earlier one, is no longer the delivery's."""
+    return {name: None for name in ("archived_as", "archive_error") if before and getattr(before, name)}
+
+
+def _unless_sent(before: Delivery | None) -> dict[str, Any]:
+    return {} if before and before.may_have_been_sent else _no_copy(before)
 
 
 def _final(owner: str) -> dict[str, Any]:

@@ -25,3 +25,7 @@ class BuiltReport:
     images: Sequence[InlineImage] = ()
     attachments: Sequence[Attachment] = ()
     sandbox: bool = False
+
+    def without_copy_link(self) -> "BuiltReport":
+        """The report without a link to its copy in the archive, which could not be kept."""
+        return self

@@ -27,6 +27,7 @@ from operations.deliveries.deliveries import Deliveries, delivery_row
 from operations.deliveries.delivery_filter import DeliveryFilter
 from operations.deliveries.mail_outcome import MailOutcome
 from operations.deliveries.mail_records import MailRecords
+from operations.deliveries.sent_copy import sent_copy
 from operations.deliveries.timeline import timeline, what_next
 from operations.previews import preview as previews
 from operations.previews.preview_period import next_period
@@ -112,9 +113,10 @@ def _read_delivery(request: Request) -> Shown:
             "mail": lambda: MailRecords(database).of([delivery]).get(delivery.id),
             "letter": lambda: next(iter(DeadLetters(database).of_ids([delivery.letter_id or delivery.id])), None),
             "task": lambda: None if delivery.is_final else _task(session, delivery),
+            "copy": lambda: _attachments(session, delivery) if delivery.archived_as and may_act else [],
         }
     )
-    mail, letter, task = (parts.read.get(name) for name in ("mail", "letter", "task"))
+    mail, letter, task, files = (parts.read.get(name) for name in ("mail", "letter", "task", "copy"))
     return Shown(
         template="delivery.html",
         reads=3,
@@ -128,6 +130,8 @@ def _read_delivery(request: Request) -> Shown:
             "failed": parts.failed,
             "letter": letter,
             "can_preview": may_act and bool(delivery.subscription_id),
+            "has_copy": may_act and bool(delivery.archived_as) and "copy" not in parts.failed,
+            "files": files or [],
             "taken": console.local.mails_of(delivery.id) if console.local and may_act else [],
             "log_lines": console.local.log_lines(delivery.id) if console.local else [],
             "logs_url": None if console.view.is_local else logs_url(session.target.project, delivery.id),
@@ -157,6 +161,26 @@ def show_mail(request: Request) -> Response:
     return mail_response(previews.standalone_page(mail), request.query_params.get("look", ""))
 
 
+def show_sent(request: Request) -> Response:
+    """The email of a delivery as it went out, or one of its files."""
+    console = console_of(request)
+    require_operator(request)
+    delivery = Deliveries(console.session.firestore).get(request.path_params["delivery_id"])
+    copy = sent_copy(console.session.target, delivery)
+    if (number := request.path_params.get("number")) is None:
+        return mail_response(copy.page(), request.query_params.get("look", ""))
+    if number >= len(copy.attachments):
+        raise HTTPException(HTTPStatus.NOT_FOUND, "The email has no such file.")
+    file = copy.attachments[number]
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.filename)}"}
+    # Whatever it says that it is, the browser only stores it.
+    return Response(file.content, media_type="application/octet-stream", headers=headers)
+
+
+def _attachments(session: Session, delivery: Delivery) -> list[str]:
+    return [each.filename for each in sent_copy(session.target, delivery).attachments]
+
+
 def _task(session: Session, delivery: Delivery) -> dict[str, Any] | None:
     queues = session.target.queues
     queue = queues[choose_queue(delivery.user_id, queues)]
@@ -174,4 +198,6 @@ ROUTES = [
     Route("/deliveries", live(_read_deliveries)),
     Route("/deliveries/{delivery_id}", live(_read_delivery)),
     Route("/deliveries/{delivery_id}/mail", show_mail),
+    Route("/deliveries/{delivery_id}/sent", show_sent),
+    Route("/deliveries/{delivery_id}/sent/{number:int}", show_sent),
 ]

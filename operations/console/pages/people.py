@@ -34,6 +34,7 @@ from operations.deliveries.deliveries import Deliveries, delivery_row
 from operations.deliveries.delivery_filter import DeliveryFilter
 from operations.deliveries.mail_records import MailRecords
 from operations.deliveries.send_now import send_now
+from operations.deliveries.sent_copy import archive_of
 from operations.errors import OperatorError
 from operations.operator_actions import OperatorActions
 from operations.output import to_json
@@ -364,7 +365,11 @@ def erase(request: Request, form: Form) -> Response:
 def _personal_data(console: Console, user_id: str) -> PersonalData:
     session = console.session
     return PersonalData(
-        database=session.firestore, queues=session.queues, queue_names=session.target.queues, user_id=user_id
+        database=session.firestore,
+        queues=session.queues,
+        queue_names=session.target.queues,
+        user_id=user_id,
+        archive=archive_of(session.target),
     )
 
 

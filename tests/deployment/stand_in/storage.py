@@ -58,9 +58,10 @@ def _make_bucket(state: Resource, _target: str, body: Resource, query: dict[str,
     return HTTPStatus.OK, state["buckets"][name]
 
 
-def _label(state: Resource, name: str, body: Resource, _query: dict[str, str]) -> RestAnswer:
+def _change(state: Resource, name: str, body: Resource, _query: dict[str, str]) -> RestAnswer:
     bucket = state["buckets"][name]
-    bucket["labels"] = bucket.get("labels", {}) | body["labels"]
+    labels = bucket.get("labels", {}) | body.get("labels", {})
+    bucket |= body | ({"labels": labels} if labels else {})
     return HTTPStatus.OK, bucket
 
 
@@ -114,7 +115,7 @@ def _own_account(state: Resource, _target: str, _body: Resource, _query: dict[st
 ACTS: dict[str, Act] = {
     "storage.buckets.get": _bucket,
     "storage.buckets.insert": _make_bucket,
-    "storage.buckets.patch": _label,
+    "storage.buckets.patch": _change,
     "storage.objects.get": _object,
     "storage.objects.delete": _remove,
     "storage.projects.serviceAccount.get": _own_account,

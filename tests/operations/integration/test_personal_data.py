@@ -13,7 +13,9 @@ import pytest
 from aiohttp import web
 from google.cloud import tasks_v2
 
+from functions.shared.archive import Archive
 from functions.shared.queues.task_queue import cloud_tasks_client
+from functions.shared.records.archived_copy import ArchivedCopy, CopyName
 from functions.shared.records.dead_letter import DeadLetterReason
 from functions.shared.records.delivery import DeliveryState
 from functions.shared.records.ids import delivery_id, malformed_letter_id
@@ -24,6 +26,7 @@ from operations.queues.queues import Queues
 from operations.users.personal_data import PersonalData
 from tests.operations.integration.conftest import DUE, Project
 from tests.seeding import seed, user_reference
+from tests.storage import BUCKET, storage_running
 from tests.support import PATIENCE_SECONDS, wait_until
 
 FOUND = {
@@ -416,3 +419,21 @@ def test_of_nobody_nothing_is_kept(project: Project) -> None:
     assert project.reports("users", "export", "nobody", "--json").json["deliveries"] == []
     answer = project.reports("users", "erase", "nobody", "--yes")
     assert (answer.status, "Nothing is kept of nobody" in answer.out) == (0, True)
+
+
+def test_the_copies_of_a_user_go_with_the_user_also_those_that_no_delivery_names(project: Project) -> None:
+    with storage_running(project.background) as storage:
+        now, archive = datetime.now(UTC), Archive(BUCKET)
+        for user in ("u1", "u10"):
+            archive.keep(CopyName.of(user, f"{user}:default:x", "c", days=9, now=now), a_copy(user))
+        found = project.reports("users", "export", "u1", ARCHIVE=BUCKET, STORAGE_EMULATOR_HOST=storage.url).json
+        assert found["copies"] == archive.names_of("u1")
+        erased = project.reports(
+            "users", "erase", "u1", "--yes", "--json", ARCHIVE=BUCKET, STORAGE_EMULATOR_HOST=storage.url
+        )
+        assert erased.json["found"]["copies"] == 1
+        assert (archive.names_of("u1"), len(archive.names_of("u10"))) == ([], 1)
+
+
+def a_copy(user: str) -> ArchivedCopy:
+    return ArchivedCopy(user, "default", f"{user}:default:x", "usage", DUE, [], "Monday", "<p>", "", "[h]", "[t]")

@@ -54,7 +54,7 @@ class StorageEmulator(HttpServer):
         self._generation = 0
         self._settings: dict[str, dict[str, Any]] = {}
         self.buckets: dict[str, dict[str, StoredObject]] = {}
-        """Objects by their names, by buckets. Put an empty bucket here to make one."""
+        """Objects by their names, by buckets."""
         app = web.Application(client_max_size=_MOST_BYTES, middlewares=[*middlewares, _refusals])
         app.router.add_post("/storage/v1/b", self._make_bucket)
         app.router.add_get("/storage/v1/b/{bucket}", self._get_bucket)
@@ -67,6 +67,18 @@ class StorageEmulator(HttpServer):
         app.router.add_patch("/storage/v1/b/{bucket}/o/{name:.+}", self._patch)
         app.router.add_delete("/storage/v1/b/{bucket}/o/{name:.+}", self._delete)
         super().__init__("Cloud Storage", app, host, port)
+
+    def make_bucket(self, name: str, *, days_since_custom_time: int | None = None) -> None:
+        """Make a bucket.
+
+        Args:
+            name: the bucket's.
+            days_since_custom_time: after how many days since its custom time an object is deleted; None for never.
+        """
+        condition = {"daysSinceCustomTime": days_since_custom_time}
+        rules = [] if days_since_custom_time is None else [{"action": {"type": "Delete"}, "condition": condition}]
+        self._set_up(name, {"lifecycle": {"rule": rules}})
+        self.buckets[name] = {}
 
     def put(self, bucket: str, name: str, content: bytes, content_type: str, **fields: Any) -> StoredObject:
         """Write an object, in place of an existing one."""

@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import quote
 
-from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
+from functions.shared.mail.recipient_token import COPIES, RecipientToken, TokenKeys
 from functions.shared.records.address_hash import address_hash
+from functions.shared.records.archived_copy import CopyName
 from functions.shared.records.recipients import RecipientRole
 from functions.shared.records.user import User
 from functions.shared.sanitize import sanitize
@@ -45,6 +46,8 @@ class Closing(NamedTuple):
         unsubscribe_url: the tag in the place of the link in plain text; empty where the mail has no link.
         unsubscribe_url_html: the tag in HTML.
         address: the sender's postal address; may be empty.
+        copy_url: the link to the copy in the browser, for plain text; empty where there is none.
+        copy_url_html: the same for HTML.
     """
 
     recipients: str
@@ -52,6 +55,8 @@ class Closing(NamedTuple):
     unsubscribe_url: str
     unsubscribe_url_html: str
     address: str
+    copy_url: str = ""
+    copy_url_html: str = ""
 
 
 NO_CLOSING = Closing(recipients="", unsubscribe="", unsubscribe_url="", unsubscribe_url_html="", address="")
@@ -101,13 +106,15 @@ class MailCompliance:
         """Whether the link leads to the recipient's page, where reports are changed as well as stopped."""
         return self.page_keys is not None
 
-    def closing(self, *, recipients: str, unsubscribe: str) -> Closing:
+    def closing(self, *, recipients: str, unsubscribe: str, copy: CopyName | None = None) -> Closing:
         """How a mail ends.
 
         Args:
             recipients: who gets it, as a sentence; may be empty.
             unsubscribe: the text of the unsubscribe link.
+            copy: the name of the mail's copy; None where none is kept. Only the recipient's page shows it.
         """
+        way = f"/{COPIES}/{self.page_keys.make_copy(copy.own_part)}" if copy and self.page_keys else ""
         has_link = self.in_group or self.has_page or bool(self.unsubscribe_url)
         return Closing(
             recipients=recipients,
@@ -115,6 +122,9 @@ class MailCompliance:
             unsubscribe_url=IN_TEXT if has_link else "",
             unsubscribe_url_html=IN_HTML if has_link else "",
             address=self.postal_address,
+            # Behind the recipient's own link, which the provider puts in place of the tag.
+            copy_url=IN_TEXT + way if way else "",
+            copy_url_html=IN_HTML + way if way else "",
         )
 
     def recipient(

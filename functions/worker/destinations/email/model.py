@@ -1,7 +1,7 @@
 """Mail: what is sent, from whom, and through whom. Pure; a provider has a folder of its own here."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import NamedTuple, Protocol
 
@@ -39,11 +39,20 @@ class Mail(BuiltReport):
         recipients: one or more, no address twice.
         categories: what the provider groups its statistics by.
         arguments: the provider keeps them with the message and returns them with whatever it reports about it.
+        without_link: makes its HTML and plain parts again, without the link to its copy; None where they have none.
     """
 
     recipients: Sequence[MailRecipient]
     categories: Sequence[str] = ()
     arguments: Mapping[str, str]
+    without_link: Callable[[], tuple[str, str]] | None = field(default=None, compare=False, repr=False)
+
+    def without_copy_link(self) -> "Mail":
+        """The mail without a link to its copy."""
+        if self.without_link is None:
+            return self
+        html, text = self.without_link()
+        return replace(self, html=html, text=text, without_link=None)
 
     def with_link(self, link: str) -> "Mail":
         """The mail with an unsubscribe link in place of the tags, as a recipient sees it.

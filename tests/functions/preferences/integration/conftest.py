@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 
+from functions.shared.archive import Archive
 from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
 from functions.shared.records.address_hash import address_hash
 from local_cloud.clock import Clock
@@ -19,6 +20,7 @@ from tests.deployed_firestore import deployed_firestore
 from tests.firestore_client import client_of
 from tests.function_process import running_function
 from tests.seeding import seed, subscription_reference, user_reference
+from tests.storage import BUCKET, storage_running
 from tests.support import Background, Faults
 
 OLD_KEY, KEY = "the-old-key-of-thirty-two-letters", "the-new-key-of-thirty-two-letters"
@@ -36,6 +38,7 @@ class House:
     function: FunctionProcess
     database: Any
     faults: Faults
+    archive: Archive
     _users: Iterator[int] = field(default_factory=lambda: count(1))
 
     def user(self, *, user: dict[str, Any] | None = None, **subscription: Any) -> str:
@@ -98,9 +101,11 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             "BRAND_URL": "https://app.example.com/",
             "BRAND_COLOR": "#7c3aed",
         }
+        storage = stack.enter_context(storage_running(background))
+        environment |= {"ARCHIVE": BUCKET, "STORAGE_EMULATOR_HOST": storage.url}
         database = client_of(emulator.port, "local-project")
         logs: Path = tmp_path_factory.mktemp("logs")
         function = stack.enter_context(
             running_function(background, name="preferences", environment=environment, log_directory=logs)
         )
-        yield House(function=function, database=database, faults=faults)
+        yield House(function=function, database=database, faults=faults, archive=Archive(BUCKET))

@@ -91,7 +91,10 @@ def test_all_that_a_kind_may_need(folder: Path) -> None:
         ("settings:\n  A_B: {about: x\n", "line 3: expected ',' or '}', but got '<stream end>'"),
         ("- a\n", "line 1: must be a mapping"),
         ("[" * 10_000, "line 1: maximum recursion depth exceeded"),
-        ("secret:\n  A_B: {about: x}\n", "line 1: secret is not known; there are canary, choices, next, owner, "),
+        (
+            "secret:\n  A_B: {about: x}\n",
+            "line 1: secret is not known; there are archive_days, canary, choices, next, ",
+        ),
         ("settings:\n", "line 1: must be a mapping of variables"),
         ("settings:\n  A_B: 5\n", "line 2: must be {about: …, default: …}"),
         ("settings:\n  A_B: {default: x}\n", "line 2: A_B: needs about"),

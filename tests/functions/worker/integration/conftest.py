@@ -23,6 +23,7 @@ from functions.shared.settings import OnUnknownOutcome
 from functions.shared.times.schedule import Cadence
 from functions.worker.attempt import Attempt
 from functions.worker.attempt_end import AttemptEnd
+from functions.worker.copies import Copies
 from functions.worker.destinations.email.compliance import MailCompliance
 from functions.worker.destinations.email.model import Sender
 from functions.worker.destinations.email.sendgrid.api import SendGrid
@@ -289,6 +290,7 @@ def in_this_process(cloud: Cloud, letters: Letters, **given: Any) -> SendReport:
         "mail_record": lambda _delivery_id: None,
         "lookup": None,
         "is_paused": lambda _kind: False,
+        "copies": Copies(now=lambda: datetime.now(UTC)),
         **given,
     }
     deliveries, now = parts["deliveries"], parts["now"]
@@ -298,6 +300,7 @@ def in_this_process(cloud: Cloud, letters: Letters, **given: Any) -> SendReport:
             deliveries=deliveries,
             inactive_users=InactiveUsers(cloud.door, DEFAULTS),
             dead_letters=letters,
+            copies=parts["copies"],
             now=now,
         ),
         routes=Routes(
@@ -313,6 +316,7 @@ def in_this_process(cloud: Cloud, letters: Letters, **given: Any) -> SendReport:
         ),
         builder=parts["builder"],
         is_paused=parts["is_paused"],
+        copies=parts["copies"],
         now=now,
     )
 

@@ -59,6 +59,7 @@ from functions.shared.times.schedule import Cadence
 from functions.worker import sending
 from functions.worker.attempt import Attempt
 from functions.worker.attempt_end import AttemptEnd
+from functions.worker.copies import Copies
 from functions.worker.destinations.email.compliance import MailCompliance
 from functions.worker.destinations.email.delivery_lookup import (
     LookupAnswer,
@@ -751,6 +752,7 @@ class Life(RuleBasedStateMachine):
                 deliveries=deliveries,
                 inactive_users=SteppedInactiveUsers(self.door, call),
                 dead_letters=Topic(publish),
+                copies=Copies(now=self.tick),
                 now=self.tick,
             ),
             routes=Routes(
@@ -772,6 +774,7 @@ class Life(RuleBasedStateMachine):
                 build_seconds=3600,
             ),
             is_paused=lambda _kind: False,
+            copies=Copies(now=self.tick),
             now=self.tick,
         )
 

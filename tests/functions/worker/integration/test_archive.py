@@ -1,0 +1,134 @@
+"""Copies of the emails: written before they are handed over, named by the delivery, and what their links lead to."""
+
+import gzip
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from functions.shared.mail.recipient_token import TokenKeys
+from functions.shared.records.archived_copy import ArchivedCopy, CopyName
+from local_cloud.storage.server import StorageEmulator
+from local_pipeline.function_process import FunctionProcess
+from local_pipeline.inbox.server import RESEND_API_KEY
+from tests.functions.worker.integration.conftest import Cloud
+from tests.functions.worker.integration.test_repeats import accept_and_cut, answering
+from tests.storage import BUCKET, storage_running
+
+KEY = "a-key-of-at-least-thirty-two-letters"
+PAGE = "https://reports.example.com/mails"
+_faults: list[int] = []
+
+
+@web.middleware
+async def fail(request: web.Request, handler: Any) -> web.StreamResponse:
+    if _faults:
+        return web.Response(status=_faults[0])
+    answer: web.StreamResponse = await handler(request)
+    return answer
+
+
+@pytest.fixture(scope="module")
+def storage(_surroundings: Cloud) -> Iterator[StorageEmulator]:
+    with storage_running(_surroundings.background, middlewares=[fail]) as storage:
+        yield storage
+
+
+@pytest.fixture
+def worker(cloud: Cloud, storage: StorageEmulator) -> FunctionProcess:
+    storage.buckets[BUCKET].clear()
+    _faults.clear()
+    return cloud.worker(
+        MAIL_PROVIDER="resend",
+        RESEND_API_KEY=RESEND_API_KEY,
+        RESEND_HOST=cloud.inbox.url,
+        PROVIDER_PAUSE="0",
+        PREFERENCES_URL=PAGE,
+        PREFERENCES_KEY=KEY,
+        STORAGE_EMULATOR_HOST=storage.url,
+        ARCHIVE=BUCKET,
+        ARCHIVE_DAYS="30",
+    )
+
+
+def copies(storage: StorageEmulator) -> dict[str, ArchivedCopy]:
+    return {
+        name: ArchivedCopy.from_bytes(gzip.decompress(stored.content))
+        for name, stored in storage.buckets[BUCKET].items()
+    }
+
+
+def test_the_copy_is_the_email_to_the_letter_and_its_link_names_it(
+    cloud: Cloud, worker: FunctionProcess, storage: StorageEmulator
+) -> None:
+    user = cloud.user()
+    cloud.put_delivery(user, state="pending")
+    cloud.firestore.usage.reset()
+    assert cloud.deliver(user, worker=worker).json()["result"] == "sent"
+    # As many as without copies.
+    assert cloud.firestore.usage.writes == 3
+    ((name, copy),) = copies(storage).items()
+    delivery = cloud.delivery_of(user)
+    assert (delivery["state"], delivery["archived_as"], delivery.get("archive_error")) == ("sent", name, None)
+    (mail,) = cloud.mails_to(user)
+    link = re.search(rf"{PAGE}/([\w-]+)/copies/([\w-]+)", str(mail.text))
+    assert link is not None
+    own = f"{PAGE}/{link[1]}"
+    assert copy.plain_text(own) == mail.text
+    assert copy.html.replace(copy.html_tag, own) == mail.html
+    assert (copy.subject, copy.user_id, copy.delivery_id) == (mail.envelope.subject, user, cloud.delivery(user).id)
+    keys, parsed = TokenKeys([KEY]), CopyName.parse(name)
+    assert parsed is not None
+    assert keys.read_copy(link[2]) == parsed.own_part
+    # A link is no other sort of token.
+    assert (keys.read(link[2]), keys.unseal(link[2]), keys.read_copy(link[1])) == (None, None, None)
+    until = datetime.fromisoformat(storage.buckets[BUCKET][name].fields["customTime"])
+    assert timedelta(days=30) < until - datetime.now(UTC) <= timedelta(days=31)
+
+
+def test_without_storage_the_report_goes_out_without_the_link_and_its_record_says_so(
+    cloud: Cloud, worker: FunctionProcess, storage: StorageEmulator
+) -> None:
+    user = cloud.user()
+    _faults.append(403)
+    assert cloud.deliver(user, worker=worker).json()["result"] == "sent"
+    (mail,) = cloud.mails_to(user)
+    shown = f"{mail.text} {mail.html}"
+    assert ("/copies/" in shown, "View in browser" in shown, f"{PAGE}/" in shown) == (False, False, True)
+    delivery = cloud.delivery_of(user)
+    assert "archived_as" not in delivery
+    assert delivery["archive_error"].startswith("Forbidden")
+    assert not copies(storage)
+
+
+def test_a_repeat_sends_the_same_bytes_and_names_the_same_copy(
+    cloud: Cloud, worker: FunctionProcess, storage: StorageEmulator
+) -> None:
+    user = cloud.user()
+    cloud.inbox.fault = accept_and_cut
+    assert cloud.deliver(user, worker=worker).json()["cause"] == "unknown-outcome"
+    cloud.inbox.fault = None
+    (name,) = copies(storage)
+    cloud.delivery(user).update({"lease_expires_at": datetime.now(UTC) - timedelta(minutes=1)})
+    assert cloud.deliver(user, worker=worker, retry_count=1).json()["result"] == "sent"
+    assert list(copies(storage)) == [name] == [cloud.delivery_of(user)["archived_as"]]
+    assert len(cloud.mails_to(user)) == 1
+
+
+def test_the_copy_of_an_email_that_is_refused_is_dropped(
+    cloud: Cloud, worker: FunctionProcess, storage: StorageEmulator
+) -> None:
+    user = cloud.user()
+
+    answers = {"pending": HTTPStatus.TOO_MANY_REQUESTS, "dead": HTTPStatus.UNPROCESSABLE_ENTITY}
+
+    for state, status in answers.items():
+        cloud.inbox.fault = answering(status)
+        cloud.deliver(user, worker=worker)
+        delivery = cloud.delivery_of(user)
+        assert (delivery["state"], delivery["archived_as"], copies(storage)) == (state, None, {})
+    cloud.letters()
