@@ -16,6 +16,9 @@ from functions.worker.destinations.email.unsubscribe_link import IN_HTML, IN_TEX
 from functions.worker.task_delivery import TaskDelivery
 from functions.worker.time_budget import COPY_SECONDS, NOTE_SECONDS
 
+_FEWEST_SECONDS = 0.5
+"""Also a report that took all of its time gets one try."""
+
 _logger = structlog.get_logger()
 
 
@@ -62,13 +65,16 @@ class Copies:
             return None
         return CopyName.of(task.user_id, task.delivery_id, work.owner, days=days, now=self._now())
 
-    def keep(self, name: CopyName | None, work: TaskDelivery, built: BuiltReport) -> tuple[BuiltReport, KeptCopy]:
+    def keep(
+        self, name: CopyName | None, work: TaskDelivery, built: BuiltReport, *, seconds: float
+    ) -> tuple[BuiltReport, KeptCopy]:
         """Keep the copy of a report.
 
         Args:
             name: of the copy; None where none is to be kept.
             work: the report's delivery.
             built: an email with a link to its copy.
+            seconds: how long it may take at most.
 
         Returns:
             The report to send, without the link where the copy could not be kept.
@@ -76,8 +82,9 @@ class Copies:
         if name is None or self._archive is None:
             return built, KeptCopy()
         try:
-            self._archive.keep(name, _copy_of(built, work, now=self._now()), seconds=COPY_SECONDS)
-        except GoogleAPIError as error:
+            copy = _copy_of(built, work, now=self._now())
+            self._archive.keep(name, copy, seconds=max(min(COPY_SECONDS, seconds), _FEWEST_SECONDS))
+        except Exception as error:  # noqa: BLE001  no report fails because of its copy
             text = error_text(f"{type(error).__name__}: {error}")
             _logger.warning("copy_not_kept", delivery_id=work.task.delivery_id, error=text)
             return built.without_copy_link(), KeptCopy(error=text)

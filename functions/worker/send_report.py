@@ -32,7 +32,7 @@ from functions.worker.routes import Route, Routes
 from functions.worker.skipping import Subscriber, subscriber_of
 from functions.worker.task_answer import AttemptTimer, TaskAnswer
 from functions.worker.task_delivery import TaskDelivery
-from functions.worker.time_budget import CLAIM_SECONDS, CLAIM_SECONDS_NEEDED, LEASE, LOOK_AGAIN_SECONDS
+from functions.worker.time_budget import BUILD_SECONDS, CLAIM_SECONDS, CLAIM_SECONDS_NEEDED, LEASE, LOOK_AGAIN_SECONDS
 from functions.worker.transitions import (
     GiveUp,
     Hold,
@@ -168,7 +168,7 @@ class SendReport:
         if not isinstance(built, BuiltReport):
             return work, built
         with timer.part("copy"):
-            built, kept = self._copies.keep(name, work, built)
+            built, kept = self._copies.keep(name, work, built, seconds=BUILD_SECONDS - timer.seconds)
         return self._hand_over(work, route, route.sending.repeating.first(work, built) or built, timer, kept)
 
     def _send_again(

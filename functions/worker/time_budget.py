@@ -22,7 +22,8 @@ SEND_SECONDS = 20.0
 """The provider's answer to a mail. A healthy provider takes well under a second. The lease covers this."""
 
 COPY_SECONDS = 5.0
-"""Writing the copy of a mail into the archive. If that fails, the mail goes out without a link to it."""
+"""Writing the copy of a mail into the archive, of the time that building the report has left. If that fails, the mail
+goes out without a link to it."""
 
 NOTE_SECONDS = 3.0
 """Writing down why an attempt failed that has nothing else to write. If that fails, only the log tells."""
@@ -50,7 +51,6 @@ _ANSWER_SECONDS = 5.0
 
 _AFTER_BUILDING = (
     TRIAL_SECONDS
-    + COPY_SECONDS
     + CLAIM_SECONDS
     + LOOK_AGAIN_SECONDS
     + SEND_SECONDS
@@ -58,7 +58,6 @@ _AFTER_BUILDING = (
     + CALL_SECONDS  # to hold
     + PUBLISH_TIMEOUT_SECONDS
     + SETTLE_SECONDS
-    + NOTE_SECONDS  # to drop the copy of a mail that was not accepted
 )
 """The longest way from a mail to an answer, if every step takes as long as it may."""
 
