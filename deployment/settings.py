@@ -52,6 +52,7 @@ FORMER = "PIPELINE_DATABASE"
 GIVEN = (
     *("KIND_OWNERS", "GOOGLE_CLOUD_PROJECT", "LOCATION", "REPORT_QUEUES", "CONTINUATION_QUEUE", "WORKER_URL"),
     *("DISPATCHER_URL", "TASKS_INVOKER", "SCHEDULER_INVOKER", "DLQ_HANDLER_URL", "EVENTS_INVOKER"),
+    *("OUTCOMES_TOPIC", "STORAGE_EMULATOR_HOST"),
     *("DEAD_LETTER_TOPIC", "MAX_ATTEMPTS", "QUEUE_RATE", "OIDC_CERTS_URL", "OIDC_ISSUER", "FIRESTORE_EMULATOR_HOST"),
     *("FIRESTORE_REST_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST", "K_SERVICE", "K_REVISION"),
     *("K_CONFIGURATION", "FUNCTION_TARGET", "FUNCTION_SIGNATURE_TYPE", "LOG_EXECUTION_ID", "CONSOLE_URL"),
@@ -126,6 +127,7 @@ _RULES = {
     "enroll": ("all|marked|none", "all, marked or none."),
     "enroll_at_once": ("[1-9][0-9]{0,8}", "a number of users, at least 1."),
     "archive": _ON,
+    "outcomes": _ON,
     "archive_days": (
         "[1-9][0-9]{0,2}|[12][0-9]{3}|3[0-5][0-9]{2}|36[0-4][0-9]|3650",
         "a number of days, from 1 to 3650.",
@@ -268,6 +270,7 @@ class Settings(_Checked):
     mail_without_unsubscribe: str = ""
     archive: str = ""
     archive_days: str = ""
+    outcomes: str = ""
     # Without `processed`, which costs a write a mail and says little that no other event says.
     mail_events: str = " ".join(KEPT_EVENTS[:-1])
     preferences_url: str = ""
@@ -431,6 +434,11 @@ class Settings(_Checked):
         project = re.sub("[:.]", "_", self.project_id).replace("google", "elgoog")
         name = f"run-sources-{project}-"
         return name + self.region[-max(63 - len(name), 1) :]
+
+    @property
+    def outcomes_topic(self) -> str:
+        """The topic by which the team's application hears what becomes of reports; empty where it hears nothing."""
+        return f"{self.prefix}-outcomes" if self.outcomes == "on" else ""
 
     @property
     def copies(self) -> str:

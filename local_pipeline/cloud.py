@@ -32,6 +32,7 @@ from local_pipeline.inbox.resend_webhook import ResendWebhook
 from local_pipeline.inbox.server import Inbox
 from local_pipeline.inbox.smtp import SmtpServer
 from local_pipeline.local_destination import BUCKET
+from local_pipeline.outcomes import make_outcomes_topic
 from local_pipeline.project import Project
 from local_pipeline.provider import Provider
 from local_pipeline.scheduler import Job, Scheduler
@@ -213,6 +214,8 @@ class LocalCloud:
             invoker=self._variables["EVENTS_INVOKER"],
             dead_letters=self._variables["DEAD_LETTER_TOPIC"],
         )
+        if topic := self._variables.get("OUTCOMES_TOPIC"):
+            await make_outcomes_topic(self._variables["PUBSUB_EMULATOR_HOST"], project=self.project, topic=topic)
         await self._start_functions()
 
     async def _start_part(self, part: _Part) -> None:

@@ -94,6 +94,7 @@ def environment(settings: Settings, name: str, *, webhook_keys: str = "") -> dic
         "GOOGLE_CLOUD_PROJECT": settings.project_id,
         "FIRESTORE_DATABASE": settings.firestore_database,
         "LOG_LEVEL": settings.log_level,
+        "OUTCOMES_TOPIC": "" if name == "console" else settings.outcomes_topic,
         # That of functions-framework.
         "THREADS": "" if name == "console" else settings.size(name, "CONCURRENCY"),
     }

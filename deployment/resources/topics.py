@@ -42,7 +42,16 @@ def topics(settings: Settings) -> list[Declared]:
     forwarded = (Grant(role="roles/pubsub.subscriber", member=signer),)
     # First the one that takes what cannot be delivered: a message to a topic without a subscription is lost.
     pushing = _subscription(settings, dead_letters, pushed, grants=forwarded, after=(keeping.what,))
-    return [undeliverable, keeping, dead_letters, pushing]
+    return [undeliverable, keeping, dead_letters, pushing, *_outcomes(settings)]
+
+
+def _outcomes(settings: Settings) -> list[Declared]:
+    """The topic of outcomes, to which the team's application makes its own subscriptions."""
+    if not settings.outcomes_topic:
+        return []
+    # The recipient's page and the DLQ handler keep what they tell for the next run.
+    functions = ["dispatcher", "worker", *(["mail-events"] if settings.with_mail_events else [])]
+    return [_topic(settings, settings.outcomes_topic, [settings.member(name) for name in functions])]
 
 
 def _topic(settings: Settings, name: str, publishers: list[str]) -> Declared:

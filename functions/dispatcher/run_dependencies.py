@@ -10,6 +10,7 @@ from functions.dispatcher.mail_statistics.provider import MailStatistics
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.firestore.database import Database, firestore_database
 from functions.shared.firestore.document_stream import DocumentStream
+from functions.shared.firestore.outcomes import Outcomes
 from functions.shared.firestore.stored_calendars import stored_defaults
 from functions.shared.queues.ramp import Ramp
 from functions.shared.queues.task_queue import TaskQueue
@@ -44,6 +45,7 @@ class RunDependencies(NamedTuple):
         breaker_limits: when complaints and bounces alert people, and when they stop the runs.
         restored_at: a time by which the pipeline before a restore of Firestore had sent its last mail; None where there
             was none.
+        outcomes: tells the team's application what became of reports; None where it wants to hear nothing.
     """
 
     firestore: Database
@@ -60,6 +62,7 @@ class RunDependencies(NamedTuple):
     mail_statistics: MailStatistics | None
     breaker_limits: BreakerLimits
     restored_at: datetime | None
+    outcomes: Outcomes | None = None
 
     @classmethod
     def from_settings(cls, settings: DispatcherSettings) -> Self:
@@ -107,4 +110,5 @@ class RunDependencies(NamedTuple):
                 least_mails=settings.breaker_least_mails,
             ),
             restored_at=settings.restored_at,
+            outcomes=Outcomes.from_settings(settings, firestore),
         )

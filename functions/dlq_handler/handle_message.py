@@ -45,6 +45,7 @@ class MessageHandler:
         audiences: the kinds that some of them get alerts about; the others get all.
         links: makes the alerts' links.
         now: returns the present, in UTC.
+        keeps_outcomes: whether the team's application is to be told of what this settles.
     """
 
     def __init__(
@@ -55,8 +56,9 @@ class MessageHandler:
         audiences: Audiences,
         links: AlertLinks,
         now: Callable[[], datetime],
+        keeps_outcomes: bool = False,
     ) -> None:
-        self._letters = LetterStore(database)
+        self._letters = LetterStore(database, keeps_outcomes=keeps_outcomes)
         self._dead_letters = DeadLetterStore(database)
         self._system_alerts = SystemAlertStore(database)
         self._alerter = Alerter(

@@ -112,4 +112,5 @@ def _message_handler() -> MessageHandler:
             location=_settings.location,
         ),
         now=lambda: datetime.now(UTC),
+        keeps_outcomes=_settings.outcomes_topic is not None,
     )

@@ -18,6 +18,7 @@ from functions.mail_events.take_events import EventsNotStored, TakeEvents
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.firestore.database import firestore_database
 from functions.shared.firestore.letter_store import LetterStore
+from functions.shared.firestore.outcomes import Outcomes
 from functions.shared.firestore.stored_calendars import stored_defaults
 from functions.shared.logging import configure_logging
 from functions.shared.serving.answer import Answer, answer_by_route, json_answer
@@ -86,10 +87,13 @@ def _take_events() -> TakeEvents:
     database = firestore_database(_settings.google_cloud_project, _settings.firestore_database)
     defaults = stored_defaults(_settings, lambda: database)
     topic = DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic)
+    outcomes = Outcomes.from_settings(_settings, database)
+    letters = LetterStore(database, keeps_outcomes=outcomes is not None)
     return TakeEvents(
         RecordStore(database),
         AddressPauses(database, defaults),
-        SettledOutcomes(LetterStore(database), topic, now=lambda: datetime.now(UTC)),
+        SettledOutcomes(letters, topic, now=lambda: datetime.now(UTC)),
+        outcomes,
     )
 
 

@@ -19,9 +19,13 @@ from functions.mail_events.address_pauses import AddressPauses, News
 from functions.mail_events.received_events import ReceivedEvents
 from functions.mail_events.record_store import RecordStore
 from functions.mail_events.settled_outcomes import SettledOutcomes
+from functions.shared.firestore.outcomes import Outcomes
 from functions.shared.firestore.unknown_outcome import is_settled_by_event, was_settled_by_event
+from functions.shared.outcome_topic import OutcomeNotTold
 from functions.shared.records.delivery import Delivery
 from functions.shared.records.mail_event import MailEvent, MailRecord
+from functions.shared.records.outcome import Outcome, mail_outcome
+from functions.shared.sanitize import error_text
 
 _MOST_ROUNDS = 5
 """How often to read records again because other calls have written them first."""
@@ -41,12 +45,20 @@ class TakeEvents:
     Args:
         records: reads and writes the records.
         pauses: keeps mail from addresses that bounce or want none.
-        outcomes: settles deliveries of unknown outcome.
+        settled: settles deliveries of unknown outcome.
+        outcomes: tells the team's application what became of reports; None where it wants to hear nothing.
     """
 
-    def __init__(self, records: RecordStore, pauses: AddressPauses, outcomes: SettledOutcomes) -> None:
+    def __init__(
+        self,
+        records: RecordStore,
+        pauses: AddressPauses,
+        settled: SettledOutcomes,
+        outcomes: Outcomes | None = None,
+    ) -> None:
         self._records = records
         self._pauses = pauses
+        self._settled = settled
         self._outcomes = outcomes
 
     def __call__(self, received: ReceivedEvents) -> None:
@@ -62,10 +74,11 @@ class TakeEvents:
         left = _by_delivery(received.events)
         counts = {"stored": 0, "unchanged": 0, "unknown_delivery": 0}
         failed: set[str] = set()
+        told: list[Outcome] = []
         for _ in range(_MOST_ROUNDS):
             if not left:
                 break
-            again, not_taken = self._take(left, counts)
+            again, not_taken = self._take(left, counts, told)
             failed |= not_taken
             left = {each: events for each, events in left.items() if each in again}
         failed |= left.keys()
@@ -76,15 +89,29 @@ class TakeEvents:
             failed=len(failed),
             **{why.value: count for why, count in received.passed.items()},
         )
+        self._tell(told)
         if failed:
             raise EventsNotStored
 
-    def _take(self, events: Mapping[str, Sequence[MailEvent]], counts: dict[str, int]) -> tuple[set[str], set[str]]:
+    def _tell(self, told: Sequence[Outcome]) -> None:
+        """Tell the application of all of the call's events, also of those that the records have already: the provider
+        sends them again if the call before was interrupted."""
+        try:
+            if self._outcomes:
+                self._outcomes.tell_all(told)
+        except OutcomeNotTold as error:
+            _logger.warning("outcomes_not_told", error=error_text(error))
+            raise EventsNotStored from error
+
+    def _take(
+        self, events: Mapping[str, Sequence[MailEvent]], counts: dict[str, int], told: list[Outcome]
+    ) -> tuple[set[str], set[str]]:
         """Fold events into the records as they are now.
 
         Args:
             events: by delivery.
             counts: what is counted.
+            told: what the application is to be told is added to it.
 
         Returns:
             the deliveries whose records another call has written first, and those for which something failed.
@@ -109,6 +136,11 @@ class TakeEvents:
         counts["unknown_delivery"] += len(events.keys() - found.records.keys())
         counts["unchanged"] += len(folded) - len(changed)
         counts["stored"] += len(written)
+        if self._outcomes:
+            for each in found.records.keys() - overtaken - failed:
+                record = found.records[each]
+                made = (mail_outcome(record.user_id, record.subscription_id, event) for event in events[each])
+                told += filter(None, made)
         return overtaken, failed
 
     def _settle(
@@ -119,7 +151,7 @@ class TakeEvents:
         Returns:
             those that are not final, and those for which settling failed.
         """
-        settled = self._outcomes.settle(
+        settled = self._settled.settle(
             records[each]
             for each, delivery in deliveries.items()
             if is_settled_by_event(delivery) or was_settled_by_event(delivery)

@@ -164,7 +164,8 @@ def _archive(bucket: str) -> "Archive":
 @functools.cache
 def _store() -> PreferencesStore:
     # With the first request, not at import: gRPC's clients do not survive the server's fork.
-    return PreferencesStore(firestore_database(_settings.google_cloud_project, _settings.firestore_database), _defaults)
+    database = firestore_database(_settings.google_cloud_project, _settings.firestore_database)
+    return PreferencesStore(database, _defaults, keeps_outcomes=_settings.outcomes_topic is not None)
 
 
 @functools.cache

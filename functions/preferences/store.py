@@ -7,8 +7,12 @@ from typing import Any
 
 from functions.preferences.undo import Change, before_change
 from functions.shared.firestore.database import Database
+from functions.shared.firestore.outcomes import keep
 from functions.shared.firestore.query import Query
 from functions.shared.firestore.subscription_documents import StoredSubscription, SubscriptionDocuments
+from functions.shared.firestore.write import Write
+from functions.shared.mail.recipient_token import RecipientToken
+from functions.shared.records.outcome import WishOutcome, wish_outcome
 from functions.shared.records.recipient_changes import RECIPIENT_CHANGES, noted_fields
 from functions.shared.records.recipient_pauses import Stored
 from functions.shared.records.subscription import (
@@ -40,11 +44,14 @@ class PreferencesStore:
     Args:
         database: the Firestore database.
         defaults: what a subscription's document does not say.
+        keeps_outcomes: whether the team's application is to be told of the changes: each is kept with its change, and
+            the next run tells it (functions.shared.firestore.outcomes).
     """
 
-    def __init__(self, database: Database, defaults: SubscriptionDefaults) -> None:
+    def __init__(self, database: Database, defaults: SubscriptionDefaults, *, keeps_outcomes: bool = False) -> None:
         self._database = database
         self._defaults = defaults
+        self._keeps_outcomes = keeps_outcomes
         self._documents = SubscriptionDocuments(database, defaults)
 
     def account(self, user_id: str) -> Account | None:
@@ -60,12 +67,11 @@ class PreferencesStore:
         """A subscription and its user; None where one of them is gone."""
         return _whole(self._documents.read(user_id, subscription_id))
 
-    def change(self, user_id: str, subscription_id: str, wish: str, decide: Decide, *, now: datetime) -> Change | None:
+    def change(self, token: RecipientToken, wish: str, decide: Decide, *, now: datetime) -> Change | None:
         """Read a subscription, decide, and write, with a note of it; start again if another program writes in between.
 
         Args:
-            user_id: whose it is.
-            subscription_id: its id.
+            token: of the link: which subscription, and who asks for the change.
             wish: what the recipient asks for.
             decide: returns what to write.
             now: the present, in UTC.
@@ -81,7 +87,10 @@ class PreferencesStore:
             stored = _whole(found)
             return noted_fields(found.document, wish, decide(stored) if stored else {}, now=now)
 
-        change = self._documents.change(user_id, subscription_id, decide_for_user)
+        user_id, subscription_id, _copy_of = token
+        change = self._documents.change(
+            user_id, subscription_id, decide_for_user, also=lambda fields: self._kept(token, wish, fields, now=now)
+        )
         if change is None or change.version is None:
             return None
         found = change.before
@@ -89,8 +98,9 @@ class PreferencesStore:
         before = before_change(found.subscription, found.document, names, at=change.version)
         return Change(subscription_id=subscription_id, version=change.version, before=before)
 
-    def take_back(self, user_id: str, wish: str, change: Change, *, now: datetime) -> bool:
-        """Write what a subscription had before a change, if nothing else has changed it since, with a note of it.
+    def take_back(self, token: RecipientToken, wish: str, change: Change, *, now: datetime) -> bool:
+        """Write what a subscription of the link's user had before a change, if nothing else has changed it since, with
+        a note of it.
 
         Returns:
             Whether it did.
@@ -103,8 +113,24 @@ class PreferencesStore:
             is_as_left = found.subscription.version == change.version
             return noted_fields(found.document, wish, change.before if is_as_left else {}, now=now)
 
-        written = self._documents.change(user_id, change.subscription_id, decide)
+        of = token._replace(subscription_id=change.subscription_id)
+        written = self._documents.change(
+            of.user_id, of.subscription_id, decide, also=lambda fields: self._kept(of, wish, fields, now=now)
+        )
         return written is not None and written.version is not None
+
+    def _kept(self, token: RecipientToken, wish: str, fields: Mapping[str, Any], *, now: datetime) -> list[Write]:
+        """What keeps the event about a change until it is told."""
+        if not self._keeps_outcomes:
+            return []
+        about = WishOutcome(
+            user_id=token.user_id,
+            subscription_id=token.subscription_id,
+            wish=wish,
+            recipient=token.copy_of or None,
+            fields=sorted(fields.keys() - {RECIPIENT_CHANGES}),
+        )
+        return [keep(wish_outcome(about, at=now))]
 
 
 def _whole(found: StoredSubscription | None) -> Stored | None:

@@ -123,7 +123,7 @@ class Wishes:
         return lambda stored: stopped(stored, now=self._now())
 
     def _change(self, token: RecipientToken, wish: Wish, decide: Decide) -> Change | None:
-        change = self._store.change(token.user_id, token.subscription_id, wish.value, decide, now=self._now())
+        change = self._store.change(token, wish.value, decide, now=self._now())
         if change:
             _logger.info(
                 "subscription_changed_by_recipient",
@@ -147,8 +147,7 @@ class Wishes:
             # What one recipient was offered is no other recipient's.
             if (undo.user_id, copy_of) == (token.user_id, token.copy_of) and self._now() < undo.until:
                 taken_back = [
-                    self._store.take_back(undo.user_id, Wish.UNDO.value, change, now=self._now())
-                    for change in undo.changes
+                    self._store.take_back(token, Wish.UNDO.value, change, now=self._now()) for change in undo.changes
                 ]
                 if all(taken_back):
                     _logger.info("change_taken_back_by_recipient", user_id=undo.user_id, subscriptions=len(taken_back))

@@ -1,6 +1,7 @@
 """The topic to which the pipeline publishes dead letters and system alerts."""
 
 import functools
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import structlog
@@ -105,15 +106,32 @@ class DeadLetterTopic:
             return False
         return True
 
-    def _publish(self, data: bytes, attributes: dict[str, str], seconds: float) -> None:
-        from google.pubsub_v1 import PubsubMessage
+    def _publish(self, data: bytes, attributes: Mapping[str, str], seconds: float) -> None:
+        publish(self._path, data, attributes, seconds=seconds)
 
-        try:
-            publisher_client().publish(
-                topic=self._path,
-                messages=[PubsubMessage(data=data, attributes=attributes)],
-                retry=Retry(predicate=_PASSING, initial=0.1, timeout=seconds),
-                timeout=seconds,
-            )
-        except RetryError as error:
-            raise TimeoutError(str(error)) from error
+
+def publish(topic: str, data: bytes, attributes: Mapping[str, str], *, ordering_key: str = "", seconds: float) -> None:
+    """Publish a message and wait until Pub/Sub has it.
+
+    Args:
+        topic: its full name.
+        data: the message.
+        attributes: the message's.
+        ordering_key: messages with the same key come in the order in which they were published; empty for none.
+        seconds: how long it may take.
+
+    Raises:
+        google.api_core.exceptions.GoogleAPIError: Pub/Sub refused it, or failed and may have it.
+        TimeoutError: there was no answer in time; Pub/Sub may have it.
+    """
+    from google.pubsub_v1 import PubsubMessage
+
+    try:
+        publisher_client().publish(
+            topic=topic,
+            messages=[PubsubMessage(data=data, attributes=attributes, ordering_key=ordering_key)],
+            retry=Retry(predicate=_PASSING, initial=0.1, timeout=seconds),
+            timeout=seconds,
+        )
+    except RetryError as error:
+        raise TimeoutError(str(error)) from error

@@ -271,6 +271,14 @@ class ArchiveSettings(Settings):
     In `deploy.env` it is `on` or `off`, and `./deploy.sh` makes the bucket."""
 
 
+class OutcomeSettings(Settings):
+    """How the team's application hears what becomes of reports."""
+
+    outcomes_topic: str | None = None
+    """The topic that tells your application what became of each report (docs/guides/outcomes.md); without it, it
+    hears nothing. `./deploy.sh` makes the topic where `deploy.env` has `OUTCOMES=on`."""
+
+
 class RampSettings(Settings):
     """The ramp of a new domain, and what it takes to compute it."""
 
@@ -343,6 +351,7 @@ class DispatcherSettings(
     RampSettings,
     BreakerSettings,
     MailProviderChoice,
+    OutcomeSettings,
 ):
     """The dispatcher's environment."""
 
@@ -451,6 +460,7 @@ class WorkerSettings(
     RestoreSettings,
     ArchiveSettings,
     DestinationSettings,
+    OutcomeSettings,
 ):
     """The worker's environment."""
 
@@ -475,7 +485,7 @@ class WorkerSettings(
     (docs/explanation/how-it-works.md#an-outage-of-the-provider)."""
 
 
-class DlqHandlerSettings(CommonSettings, IdentitySettings):
+class DlqHandlerSettings(CommonSettings, IdentitySettings, OutcomeSettings):
     """The DLQ handler's environment."""
 
     location: str
@@ -499,13 +509,13 @@ class DlqHandlerSettings(CommonSettings, IdentitySettings):
     `CONSOLE_VIEWERS` is set."""
 
 
-class MailEventsSettings(CommonSettings, SubscriptionSettings, MailProviderChoice):
+class MailEventsSettings(CommonSettings, SubscriptionSettings, MailProviderChoice, OutcomeSettings):
     """The environment of the function that takes the email provider's events."""
 
     dead_letter_topic: str
 
 
-class PreferencesSettings(CommonSettings, BrandSettings, SubscriptionSettings, ArchiveSettings):
+class PreferencesSettings(CommonSettings, BrandSettings, SubscriptionSettings, ArchiveSettings, OutcomeSettings):
     """The environment of the recipient's page."""
 
     preferences_url: PageUrl

@@ -107,6 +107,8 @@ class AttemptEnd:
                 if self._deliveries.move(task, self._move(work, counts=delivery.is_counted)):
                     _logger.warning("subscription_moved_past_final_delivery", delivery_id=task.delivery_id)
         self._close_letter(work)
+        if delivery is not None:
+            self._deliveries.tell_again(delivery, self._occasion(work))
         return task_answer.already_final(delivery)
 
     def finish_giving_up(self, work: TaskDelivery, failure: DeliveryFailure) -> TaskAnswer:
@@ -262,7 +264,7 @@ class AttemptEnd:
 
     def _occasion(self, work: TaskDelivery) -> Occasion:
         now = self._now()
-        return Occasion(now, work.period, work.attempt.entry(now=now))
+        return Occasion(now, work.period, work.attempt.entry(now=now), comes_again=work.attempt.comes_again)
 
     def _note(self, work: TaskDelivery, event: Tried | Unclear) -> None:
         """Write down why an attempt fails that ends without another write, so that the record tells the truth while the

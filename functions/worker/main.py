@@ -15,6 +15,7 @@ from functions.shared.archive import Archive
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.firestore.database import firestore_database
 from functions.shared.firestore.delivery_store import DeliveryStore, TaskDocuments
+from functions.shared.firestore.outcomes import Outcomes
 from functions.shared.firestore.stored_calendars import stored_defaults
 from functions.shared.logging import configure_logging, hide
 from functions.shared.mail.brand import Brand
@@ -101,7 +102,13 @@ def _send_report() -> SendReport:
     database = firestore_database(_settings.google_cloud_project, _settings.firestore_database)
     topic = DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic)
     defaults = stored_defaults(_settings, lambda: database)
-    deliveries = DeliveryStore(database, defaults, restored_at=_settings.restored_at, variant_of=_variant_of)
+    deliveries = DeliveryStore(
+        database,
+        defaults,
+        restored_at=_settings.restored_at,
+        variant_of=_variant_of,
+        outcomes=Outcomes.from_settings(_settings, database),
+    )
     allowed = AllowedDomains(_settings.mail_allowed_domains)
     archive = Archive(_settings.archive) if _settings.archive else None
     copies = Copies(archive, days=_settings.archive_days, days_of_kinds=_archive_days, now=_now)

@@ -10,6 +10,7 @@ import structlog
 from google.api_core.exceptions import GoogleAPIError
 
 from functions.shared.firestore.delivery_store import DeliveryChanged, DeliveryStore, Occasion
+from functions.shared.outcome_topic import OutcomeNotTold
 from functions.shared.records.archived_copy import CopyName
 from functions.shared.records.contract import InvalidContract
 from functions.shared.records.delivery import Delivery, SkipReason
@@ -99,6 +100,10 @@ class SendReport:
             return answer
         try:
             answer = self._attempt(TaskDelivery(task, attempt, secrets.token_hex(16)), timer)
+        except OutcomeNotTold as error:
+            # The record is final. The next call finds that, and tells of it again.
+            _logger.warning("outcome_not_told", delivery_id=task.delivery_id, error=error_text(error))
+            answer = task_answer.OUTCOME_NOT_TOLD
         except DeliveryChanged as error:
             # The other process finishes what it has begun.
             _logger.warning("delivery_changed_meanwhile", delivery_id=task.delivery_id, found=str(error))
@@ -120,7 +125,7 @@ class SendReport:
         try:
             work = work.with_documents(documents, now=self._now())
             return self._carry_out(work, timer)
-        except (DeliveryChanged, GoogleAPIError):
+        except (DeliveryChanged, GoogleAPIError, OutcomeNotTold):
             raise
         except Exception as error:
             _logger.exception("task_failed_unexpectedly", delivery_id=task.delivery_id)

@@ -44,6 +44,10 @@ DEAD_LETTER_NOT_PUBLISHED = TaskAnswer(
     status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "dead-letter-not-published"}
 )
 
+OUTCOME_NOT_TOLD = TaskAnswer(
+    status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "outcome-not-told"}
+)
+
 
 def left_to_others(delivery: Delivery | None) -> TaskAnswer:
     """Another process has acted on the delivery, or is acting on it now: nothing is left to do here, or not yet.

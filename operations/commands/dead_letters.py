@@ -175,7 +175,11 @@ def replay(
     current = session(ctx)
     output = Output(as_json=as_json)
     letters, missing = _select(current, ids, reason=reason, since=since, everything=everything)
-    replay_one = Replay(database=current.firestore, queue_of=current.queue_of)
+    replay_one = Replay(
+        database=current.firestore,
+        queue_of=current.queue_of,
+        keeps_outcomes=bool(current.target.find("OUTCOMES_TOPIC")),
+    )
     absent = _absent(missing, ReplayOutcome.NOT_FOUND)
     unclear = replay_one.unclear(letters)
     if unclear:

@@ -78,6 +78,7 @@ class Replay:
         database: the Firestore database.
         queue_of: gives the queue that a user's reports go to.
         now: the present, in UTC.
+        keeps_outcomes: whether the team's application is to be told of what turns out to be sent.
     """
 
     def __init__(
@@ -86,9 +87,10 @@ class Replay:
         database: Database,
         queue_of: Callable[[str], TaskQueue],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        keeps_outcomes: bool = False,
     ) -> None:
         self._database = database
-        self._letters = LetterStore(database)
+        self._letters = LetterStore(database, keeps_outcomes=keeps_outcomes)
         self._queue_of = queue_of
         self._now = now
 

@@ -35,6 +35,7 @@ async def read_history(
     changed_by_repeats: Collection[str] = (),
     undecidable: frozenset[str] = frozenset(),
     is_provable: bool = True,
+    hears_all: bool = True,
 ) -> History:
     """Read the history.
 
@@ -54,7 +55,9 @@ async def read_history(
         changed_by_repeats: see History.
         undecidable: see History.
         is_provable: see History.
+        hears_all: whether the application must hear of each report.
     """
+    await world.application.listen()
     users = await world.documents("users")
     subscriptions = await world.subscriptions()
     letters = await world.documents("dead_letters")
@@ -105,6 +108,7 @@ async def read_history(
         undecidable=undecidable,
         is_provable=is_provable,
         other_requests=tuple(world.inbox.resend.other_requests),
+        told=dict(world.application.heard) if hears_all else None,
     )
 
 

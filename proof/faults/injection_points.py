@@ -49,6 +49,8 @@ class InjectionPoint(Enum):
     """A function or a command makes a delivery final."""
     PUBLISH = auto()
     """A function publishes a dead letter."""
+    TELL_OUTCOME = auto()
+    """A function tells the team's application what became of a report."""
     STORE = auto()
     """The DLQ handler writes a dead letter to Firestore."""
     TELL = auto()
@@ -112,7 +114,9 @@ def rpc_call(method: str, request: Any, *, in_flight: Iterable[str] = ()) -> Int
         case "GetDocument":
             point, subject = _read([request.name], in_flight)
         case "Publish":
-            point, subject = InjectionPoint.PUBLISH, delivery_in(request.messages[0].data)
+            is_outcome = "ce-type" in request.messages[0].attributes
+            point = InjectionPoint.TELL_OUTCOME if is_outcome else InjectionPoint.PUBLISH
+            subject = delivery_in(request.messages[0].data)
         case "BatchCreateTasks":
             point, subject = (
                 InjectionPoint.ENQUEUE,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
+from typing import NamedTuple
 
 from proof.faults.mail_rules import MailNews, Silence, StoredNews, misrecorded
 from proof.faults.moves import Move
@@ -156,6 +157,22 @@ class AcceptedMail:
     claimed_at: datetime | None = field(default=None, compare=False)
 
 
+class ToldOutcome(NamedTuple):
+    """An event that the team's application has got.
+
+    Attributes:
+        id: of the event.
+        type: such as `report-pipeline.report.sent`.
+        subject: the delivery, or the subscription.
+        data: its JSON.
+    """
+
+    id: str
+    type: str
+    subject: str
+    data: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class History:
     """Everything that happened, as seen from outside.
@@ -187,6 +204,7 @@ class History:
         undecidable: those about which neither the mail's events nor the provider's logs said anything in time.
         is_provable: whether the mail provider can say that it has accepted a mail.
         other_requests: the idempotency keys with which the provider got different requests.
+        told: the events, and how often each came; None where the application need not hear of each report.
     """
 
     runs: Sequence[datetime]
@@ -212,6 +230,7 @@ class History:
     undecidable: frozenset[str] = frozenset()
     is_provable: bool = True
     other_requests: Collection[str] = ()
+    told: Mapping[ToldOutcome, int] | None = None
 
     @property
     def last_run(self) -> datetime:
@@ -270,6 +289,8 @@ class Rule(StrEnum):
     """The worker made a request with an idempotency key of another request."""
     KEPT = "kept"
     """A delivery that is final keeps the requests of its mail."""
+    UNHEARD = "unheard"
+    """The team's application heard nothing of what became of a report, or something else, or by two ids."""
     MALFORMED = "malformed"
     """A part of the pipeline cannot use what another part, or another version of it, has made."""
 
@@ -324,7 +345,7 @@ def check(history: History) -> list[Violation]:
     rules = (
         *(_doubled, _lost, _untold, _false_alarm, _misreported, _untrue_letters),
         *(_stored_twice, _moved_wrongly, _moved_back, _pause_ignored, _link_given_away, _unsettled, _wrong_end),
-        *(_unwanted, _misrecorded, _wrongly_left_out, _repeated, _other_request, _kept, _malformed),
+        *(_unwanted, _misrecorded, _wrongly_left_out, _repeated, _other_request, _kept, _malformed, _unheard),
     )
     return sorted({violation for rule in rules for violation in rule(history)})
 
@@ -702,6 +723,29 @@ def _kept(history: History) -> Iterator[Violation]:
     for delivery in history.deliveries:
         if delivery.keeps_requests and delivery.state in FINAL:
             yield Violation(Rule.KEPT, delivery.id, f"it is {delivery.state}, and keeps the requests of its mail")
+
+
+def _unheard(history: History) -> Iterator[Violation]:
+    """Each final delivery is told, at least once, and always by the same id."""
+    if history.told is None:
+        return
+    ids: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    contents: defaultdict[str, set[ToldOutcome]] = defaultdict(set)
+    for each in history.told:
+        ids[each.subject, each.type.rpartition(".")[2]].add(each.id)
+        contents[each.id].add(each)
+    for delivery in history.deliveries:
+        told = {state: ids[delivery.id, state] for state in FINAL}
+        if delivery.state in FINAL and not told[delivery.state]:
+            yield Violation(Rule.UNHEARD, delivery.id, f"it is {delivery.state}, and no event says so")
+        if told[SENT] and delivery.state != SENT:
+            yield Violation(Rule.UNHEARD, delivery.id, f"an event says that it is sent, and it is {delivery.state}")
+        for state in (SENT, SKIPPED):
+            if len(told[state]) > 1:
+                yield Violation(Rule.UNHEARD, delivery.id, f"{len(told[state])} ids say that it is {state}")
+    for event, same in contents.items():
+        if len(same) > 1:
+            yield Violation(Rule.UNHEARD, event, "two events have this id")
 
 
 def _wrong_end(history: History) -> Iterator[Violation]:

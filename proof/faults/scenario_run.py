@@ -126,6 +126,8 @@ class ScenarioRun:
         self._unsubscribed: list[Silence] = []
         self._resumed: dict[SubscriptionKey, datetime] = {}
         self._changed_by_repeats: list[str] = []
+        self.hears_all = True
+        """Whether the application must hear of each report: not where a restore undoes what was told, for example."""
         self.notes: list[str] = []
         """What is to be said about it beside its figures."""
 
@@ -152,7 +154,7 @@ class ScenarioRun:
         await self.world.drain()
         for _ in range(RUNS_TO_MEND):
             history = await self.history()
-            if all(violation.rule is not Invariant.LOST for violation in check(history)):
+            if not {Invariant.LOST, Invariant.UNHEARD} & {violation.rule for violation in check(history)}:
                 return history
             self.hour = self.world.next_hour()
             await self.dispatch()
@@ -193,6 +195,7 @@ class ScenarioRun:
             unsubscribed=self._unsubscribed,
             resumed=self._resumed,
             changed_by_repeats=self._changed_by_repeats,
+            hears_all=self.hears_all,
         )
 
     async def dispatch(self) -> Execution:

@@ -43,6 +43,7 @@ from local_pipeline.local_destination import BUCKET, LocalDestination
 from local_pipeline.scheduler import Execution, Job, Scheduler
 from local_pipeline.scheduler.retry import RetryConfig
 from local_pipeline.shared_time import FILE_VARIABLE, SharedClock
+from proof.faults.application import TOPIC, Application
 from proof.faults.disturbances import CarryOut, Disturbances
 from proof.faults.injection_points import InjectionPoint, InterceptedCall, inbox_call, rpc_call, storage_call
 from proof.faults.instances import FrontEnd, Instance
@@ -96,7 +97,7 @@ _SHORTEST_STEP = timedelta(seconds=10)
 _LONGEST_STEP = timedelta(seconds=320)
 _COLLECTIONS = (
     *("users", "deliveries", "mail_events", "dead_letters", "runs", "alerts", "system_alerts"),
-    *("mail_breaker", "kind_pauses"),
+    *("mail_breaker", "kind_pauses", "untold_outcomes"),
 )
 """Beside the collections of subscriptions."""
 
@@ -197,6 +198,7 @@ class World:
         await make_dead_letter_topics(
             f"127.0.0.1:{self.pubsub.port}", project=PROJECT, handler_url=self.dlq_handler_url, invoker=EVENTS
         )
+        self.application = await Application.make(f"127.0.0.1:{self.pubsub.port}", PROJECT)
         job = Job.from_flags_file(
             REPOSITORY / "scheduler.yaml",
             name="report-dispatch",
@@ -310,6 +312,8 @@ class World:
         self.inbox.sendgrid_scopes.add(EMAIL_LOGS_SCOPE)
         self.inbox.resend.takes = timedelta()
         self.inbox.resend.other_requests.clear()
+        await self.application.listen()
+        self.application.heard.clear()
         self.moves.clear()
         self.claims.clear()
         self.written.clear()
@@ -630,6 +634,7 @@ class World:
             "DLQ_HANDLER_URL": self.dlq_handler_url,
             "EVENTS_INVOKER": EVENTS,
             "DEAD_LETTER_TOPIC": DEAD_LETTERS,
+            "OUTCOMES_TOPIC": TOPIC,
             "DEFAULT_KIND": "activity",
             "MAX_ATTEMPTS": str(MAX_ATTEMPTS),
             "SENDGRID_API_KEY": API_KEY,

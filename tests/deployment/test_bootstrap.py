@@ -18,6 +18,7 @@ ADMINISTRATOR = "user:admin@example.com"
 CI = f"serviceAccount:ci@{PROJECT}.iam.gserviceaccount.com"
 GROUP = "group:platform@example.com"
 WITH_ALL = {"CONSOLE_OPERATORS": "ada@example.com", "ALERT_EMAIL": "ops@example.com", "BUDGET": "100", "KMS_KEY": KEY}
+WITH_ALL |= {"ARCHIVE": "on", "OUTCOMES": "on"}
 ACT_AS = "roles/iam.serviceAccountUser"
 OPTIONAL = {"roles/firebaserules.admin", "roles/datastore.user"}
 """Those that only --firestore-rules and --smoke need."""

@@ -77,6 +77,7 @@ def test_every_variable_of_the_functions_can_be_set() -> None:
                 "mail_provider": provider,
                 "ramp_start": NOW.date(),
                 "archive": "on",
+                "outcomes": "on",
                 "console_operators": ("ada@example.com",),
                 "api_callers": ("app@example.iam.gserviceaccount.com",),
                 "kinds": {"sales": Needs(owner="sales@example.com")},

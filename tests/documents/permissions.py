@@ -32,7 +32,7 @@ _SETTINGS = {
     "IMAGE_READERS": "group:images@b.c",
 }
 _VARIANTS = (
-    {"MAIL_PROVIDER": "sendgrid", "RAMP_START": "2126-01-01", "ARCHIVE": "on"},
+    {"MAIL_PROVIDER": "sendgrid", "RAMP_START": "2126-01-01", "ARCHIVE": "on", "OUTCOMES": "on"},
     {"MAIL_PROVIDER": "resend"},
     {"MAIL_PROVIDER": "smtp"},
 )
@@ -57,14 +57,14 @@ _WHY = {
         "day. With this role the account may also pause, purge and delete the queue: Google has none with "
         "`cloudtasks.queues.update` alone",
         "iam.serviceAccountUser": "a task's token is for that account",
-        "pubsub.publisher": "dead letters for reports that were lost",
+        "pubsub.publisher": "dead letters for reports that were lost, and [outcomes](outcomes.md)",
         "secretmanager.secretAccessor": "with SendGrid, its statistics for the "
         "[breaker](deliverability.md#when-recipients-complain-the-breaker)",
     },
     "worker": {
         "datastore.user": "reads users, their subscriptions and their data, moves and pauses subscriptions; delivery "
         "records; reads mail events",
-        "pubsub.publisher": "dead letters",
+        "pubsub.publisher": "dead letters and [outcomes](outcomes.md)",
         "storage.objectUser": "with [`ARCHIVE`](archive.md): keeps the copies of the emails",
         "secretmanager.secretAccessor": "that of the email provider, the keys of links, and the secrets that kinds of "
         "report need",
@@ -76,7 +76,7 @@ _WHY = {
     "mail-events": {
         "datastore.user": "keeps what the email provider says about emails, settles deliveries and dead letters, and "
         "pauses subscriptions",
-        "pubsub.publisher": "tells people through the DLQ handler",
+        "pubsub.publisher": "tells people through the DLQ handler, and [outcomes](outcomes.md)",
         "secretmanager.secretAccessor": "with Resend, which signs with it",
     },
     "preferences": {

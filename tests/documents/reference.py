@@ -10,6 +10,7 @@ from tests.documents import (
     http,
     log_events,
     metrics,
+    outcomes,
     permissions,
     report_kit,
     report_lives,
@@ -29,6 +30,7 @@ PAGES: Mapping[str, Mapping[str, Callable[[str], str]]] = {
     "reference/http.md": http.PARTS,
     "reference/log-events.md": log_events.PARTS,
     "reference/metrics.md": metrics.PARTS,
+    "reference/outcomes.md": outcomes.PARTS,
     "reference/report-kit.md": report_kit.PARTS,
     "reference/settings.md": settings.PARTS,
 }

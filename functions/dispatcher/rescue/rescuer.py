@@ -84,7 +84,9 @@ class Rescuer:
         self._run_time = run_time
         self._begun = datetime.now(UTC)
         restored_at = dependencies.restored_at
-        self._deliveries = DeliveryStore(dependencies.firestore, dependencies.defaults, restored_at=restored_at)
+        self._deliveries = DeliveryStore(
+            dependencies.firestore, dependencies.defaults, restored_at=restored_at, outcomes=dependencies.outcomes
+        )
         self._dead_lettering = DeadLettering(
             dependencies.dead_letters, self._deliveries, counters, run_id=self._run_id, run_time=run_time
         )
@@ -148,8 +150,8 @@ class Rescuer:
             self._rescue(overdue[start : start + _GROUP])
 
     def tell_untold(self) -> None:
-        """Publish the dead letters that a restore of Firestore has lost. It raises nothing: a failure is counted and
-        logged."""
+        """Publish the dead letters that a restore of Firestore has lost, and the outcomes that are kept and untold.
+        It raises nothing: a failure is counted and logged."""
         try:
             tell_untold(
                 self._with.firestore,
@@ -160,6 +162,12 @@ class Rescuer:
         except Exception:
             self._counters.add_error()
             _logger.exception("dead_letters_not_told_again", run_id=self._run_id)
+        try:
+            if self._with.outcomes:
+                self._with.outcomes.tell_kept()
+        except Exception:
+            self._counters.add_error()
+            _logger.exception("kept_outcomes_not_told", run_id=self._run_id)
 
     def _rescue(self, reports: Sequence[tuple[DueSubscription, Delivery | None]]) -> None:
         """Give each of these reports another task or give it up, unless a worker or a task may still send it."""

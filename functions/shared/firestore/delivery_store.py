@@ -15,6 +15,7 @@ from functions.shared.firestore.database import Database
 from functions.shared.firestore.errors import ChangedMeanwhile
 from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.firestore.letter_store import LetterStore
+from functions.shared.firestore.outcomes import Outcomes, keep
 from functions.shared.firestore.query import Query
 from functions.shared.firestore.retry import CALL_SECONDS
 from functions.shared.firestore.write import Write, create, delete, update
@@ -24,6 +25,7 @@ from functions.shared.records.delivery_attempt import DeliveryAttempt
 from functions.shared.records.delivery_table import Event, GivenUp, Published, written
 from functions.shared.records.mail_event import MAIL_EVENTS, MailRecord
 from functions.shared.records.mark import Others
+from functions.shared.records.outcome import Outcome, outcome_of
 from functions.shared.records.report_task import ReportTask
 from functions.shared.records.states import DeliveryState
 from functions.shared.records.subscription import Subscription, SubscriptionDefaults, subscription_path
@@ -69,11 +71,18 @@ class Occasion(NamedTuple):
         now: the present, in UTC.
         period: what the report covers; None where that is not settled, or stays.
         attempt: the attempt by the queue in which it happens; None for any other process.
+        comes_again: whether the queue calls again, and surely more than once, if this process ends before it answers.
     """
 
     now: datetime
     period: Period | None = None
     attempt: DeliveryAttempt | None = None
+    comes_again: bool = False
+
+    @property
+    def of_record(self) -> dict[str, Any]:
+        """What the record is written with."""
+        return {"now": self.now, "period": self.period, "attempt": self.attempt}
 
 
 class DeliveryChanged(Exception):
@@ -99,6 +108,7 @@ class DeliveryStore:
         restored_at: the deployment's RESTORED_AT; None where Firestore was not restored, or that does not matter.
         variant_of: which version of its kind makes a task's report, by what was read of it; empty where the kind has no
             next version.
+        outcomes: tells the team's application what became of reports; None where it wants to hear nothing.
     """
 
     def __init__(
@@ -108,12 +118,14 @@ class DeliveryStore:
         *,
         restored_at: datetime | None = None,
         variant_of: Callable[[ReportTask, TaskDocuments], str] = lambda task, documents: "",
+        outcomes: Outcomes | None = None,
     ) -> None:
         self._database = database
-        self.letters = LetterStore(database)
+        self.letters = LetterStore(database, keeps_outcomes=outcomes is not None)
         self._defaults = defaults
         self._restored_at = restored_at
         self.variant_of = variant_of
+        self._outcomes = outcomes
 
     # Reading
 
@@ -231,26 +243,33 @@ class DeliveryStore:
         Raises:
             DeliveryChanged: another process has acted on it.
             functions.shared.records.delivery_table.CannotHappen: the delivery is not in a state in which this happens.
+            functions.shared.outcome_topic.OutcomeNotTold: all of it is written, and Pub/Sub does not take what it tells
+                the team's application; when the queue calls again, `tell_again` does it.
         """
         before, user, subscription = documents
         variant = self.variant_of(task, documents)
         for turns_left in reversed(range(_MOST_TURNS)):
-            fields = written(before, event, task=task, **on._asdict()) | ({"variant": variant} if variant else {})
+            fields = written(before, event, task=task, **on.of_record) | ({"variant": variant} if variant else {})
+            outcome = self._outcome(task, before, fields, now=on.now)
             moved = move(user, subscription) if move and subscription else {}
             writes = [_write_of(task, before, fields)]
             if subscription and moved:
                 writes.append(update(_subscription(task), moved, subscription.version))
+            if outcome and not on.comes_again:
+                writes.append(keep(outcome))
             try:
                 version = self._database.commit(writes, seconds=seconds)
             except ChangedMeanwhile:
                 found = self.read(task)
             else:
+                self._tell(outcome, on)
                 if before is None:
                     return Delivery.from_fields(task.delivery_id, fields, version=version)
                 return before.changed(fields, version)
             delivery = found.delivery
             # Firestore says so also when the write took effect, its answer was lost, and the client tried again.
             if delivery and _is_as_written(delivery, fields, before):
+                self._tell(outcome, on)
                 return delivery
             if delivery is not None and delivery.is_only_noted_since(before):
                 before = delivery
@@ -258,6 +277,30 @@ class DeliveryStore:
                 raise DeliveryChanged(delivery)
             user, subscription = found.user, found.subscription if turns_left > 1 else None
         raise DeliveryChanged(self.read_delivery(task))
+
+    def tell_again(self, delivery: Delivery, on: Occasion) -> None:
+        """Tell the application of a delivery that is final already: whoever made it so may have been interrupted.
+
+        Raises:
+            functions.shared.outcome_topic.OutcomeNotTold: Pub/Sub does not take it.
+        """
+        if self._outcomes and (outcome := outcome_of(delivery)):
+            if not on.comes_again:
+                self._outcomes.keep(outcome)
+            self._outcomes.tell(outcome, is_kept=not on.comes_again)
+
+    def _outcome(
+        self, task: ReportTask, before: Delivery | None, fields: Mapping[str, Any], *, now: datetime
+    ) -> Outcome | None:
+        """What the delivery tells once these fields are written; None where nothing, or nobody wants to hear it."""
+        if self._outcomes is None:
+            return None
+        after = before or Delivery(task.delivery_id, DeliveryState.PENDING, version=None)
+        return outcome_of(after.changed(fields, now))
+
+    def _tell(self, outcome: Outcome | None, on: Occasion) -> None:
+        if self._outcomes and outcome:
+            self._outcomes.tell(outcome, is_kept=not on.comes_again)
 
     def give_up(
         self,
@@ -322,7 +365,7 @@ class DeliveryStore:
             read, and they stay as they are.
         """
         fields = {
-            task: written(before, event, task=task, **on._asdict()) for task, (before, event, on) in changes.items()
+            task: written(before, event, task=task, **on.of_record) for task, (before, event, on) in changes.items()
         }
         writes = [_write_of(task, before, fields[task]) for task, (before, _, _) in changes.items()]
         errors = self._database.write_each(writes)

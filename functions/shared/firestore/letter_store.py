@@ -5,10 +5,12 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
 from functions.shared.firestore.database import Database
+from functions.shared.firestore.outcomes import keep
 from functions.shared.firestore.write import Write, changed
 from functions.shared.records.dead_letter import DEAD_LETTERS, DeadLetterState, StoredDeadLetter, replayed_fields
 from functions.shared.records.delivery import DELIVERIES, Delivery, DeliveryState
 from functions.shared.records.mail_event import MAIL_EVENTS, MailRecord
+from functions.shared.records.outcome import outcome_of
 
 Result = TypeVar("Result")
 
@@ -45,10 +47,13 @@ class LetterStore:
 
     Args:
         database: the Firestore database.
+        keeps_outcomes: whether the team's application is to be told of what becomes final here: the next run does that
+            (functions.shared.firestore.outcomes).
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, keeps_outcomes: bool = False) -> None:
         self._database = database
+        self._keeps_outcomes = keeps_outcomes
 
     def decide(self, delivery_id: str, decide: Decide[Result], *, letter_id: str = "") -> Result:
         """Read the documents at one moment, decide, and write what was decided: all or nothing. Where others have
@@ -78,9 +83,17 @@ class LetterStore:
             )
             result, of_delivery, of_letter = decide(documents)
             fields = ((delivery, of_delivery), (letter, of_letter))
-            return result, [changed(document, each) for document, each in fields if each]
+            writes = [changed(document, each) for document, each in fields if each]
+            return result, [*writes, *self._kept(documents.delivery, of_delivery)]
 
         return self._database.until_written(turn)
+
+    def _kept(self, delivery: Delivery | None, fields: Fields) -> list[Write]:
+        """What keeps the outcome of a delivery to which these fields are written, if any."""
+        if not self._keeps_outcomes or delivery is None or not fields:
+            return []
+        outcome = outcome_of(delivery.changed(fields, fields["updated_at"]))
+        return [keep(outcome)] if outcome else []
 
     def read(self, delivery_id: str) -> ReportDocuments:
         """Read the documents; as above."""

@@ -1,6 +1,6 @@
 """Reads and changes subscriptions one at a time. Each write is conditional on the version that was read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -62,7 +62,12 @@ class SubscriptionDocuments:
         return StoredSubscription(User.from_snapshot(user), read, subscription.fields or {})
 
     def change(
-        self, user_id: str, subscription_id: str, decide: Callable[[StoredSubscription], Mapping[str, Any]]
+        self,
+        user_id: str,
+        subscription_id: str,
+        decide: Callable[[StoredSubscription], Mapping[str, Any]],
+        *,
+        also: Callable[[Mapping[str, Any]], Sequence[Write]] = lambda _fields: (),
     ) -> WrittenChange | None:
         """Read a subscription, decide, and write; start again if another program writes in between.
 
@@ -70,6 +75,7 @@ class SubscriptionDocuments:
             user_id: whose it is.
             subscription_id: its id.
             decide: returns the fields to write; none for no change. Called again after each read.
+            also: what to write beside these fields, both or neither.
 
         Returns:
             None where there is no such subscription.
@@ -84,7 +90,7 @@ class SubscriptionDocuments:
                 return None, []
             fields = decide(stored)
             path = subscription_path(user_id, subscription_id)
-            writes = [update(path, fields, stored.subscription.version)] if fields else []
+            writes = [update(path, fields, stored.subscription.version), *also(fields)] if fields else []
             return WrittenChange(before=stored, fields=fields), writes
 
         change, version = self._database.written(turn)

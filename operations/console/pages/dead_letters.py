@@ -255,7 +255,11 @@ def _chosen(form: Form) -> tuple[LetterFilter, list[str]]:
 
 def _replay(console: Console) -> Replay:
     session = console.session
-    return Replay(database=session.firestore, queue_of=session.queue_of)
+    return Replay(
+        database=session.firestore,
+        queue_of=session.queue_of,
+        keeps_outcomes=bool(session.target.find("OUTCOMES_TOPIC")),
+    )
 
 
 def _dry_run(console: Console, act: _Act) -> Callable[[StoredDeadLetter], DeadLetterResult]:

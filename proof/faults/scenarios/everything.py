@@ -78,6 +78,7 @@ STEPS = {
     InjectionPoint.RELEASE,
     InjectionPoint.SETTLE,
     InjectionPoint.PUBLISH,
+    InjectionPoint.TELL_OUTCOME,
 }
 
 

@@ -27,6 +27,8 @@ async def _restored(scenario_run: ScenarioRun, *, is_known: bool) -> None:
         is_known: whether RESTORED_AT says so to the functions.
     """
     world = scenario_run.world
+    # What was told before is of records that the copy does not have.
+    scenario_run.hears_all = False
     dead = scenario_run.victims(0, least=_DEAD)
     scenario_run.disturb(InjectionPoint.SEND, scenario_run.faults.never, of=dead, times=None)
     await scenario_run.dispatch_and_drain()
@@ -58,6 +60,7 @@ async def _restored_in_part(scenario_run: ScenarioRun) -> None:
     """Users and subscriptions are put back, and the pipeline's own documents are those of the moment: they say what was
     sent, and no function needs to know of the restore."""
     world = scenario_run.world
+    scenario_run.hears_all = False
     await scenario_run.dispatch_and_drain()
     copied = await _copy_while_sending(scenario_run)
     await world.drain()

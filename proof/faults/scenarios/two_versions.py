@@ -32,6 +32,8 @@ _KILLS = 0.02
 
 
 async def _released(scenario_run: ScenarioRun) -> None:
+    # The released version tells nothing.
+    scenario_run.hears_all = False
     async with scenario_run.world.two_versions(scenario_run.scenario.provider, shares=_SHARES) as versions:
         await _side_by_side(scenario_run, versions)
         await _hand_over(scenario_run, versions, giver=Version.NEWER, taker=Version.OLDER)

@@ -19,6 +19,7 @@ from proof.faults.invariants import (
     Pause,
     Rule,
     SubscriptionHistory,
+    ToldOutcome,
     check,
     tally,
 )
@@ -92,6 +93,17 @@ def test_another_request_with_the_same_key() -> None:
 def test_requests_that_are_kept_too_long() -> None:
     assert broken(GOOD, deliveries=[replace(SENT, keeps_requests=True)]) == {Rule.KEPT}
     assert Rule.KEPT not in broken(GOOD, deliveries=[replace(SENT, state="sending", keeps_requests=True)])
+
+
+def test_the_application_hears_of_each_report_by_one_id() -> None:
+    sent = ToldOutcome("1", "report-pipeline.report.sent", ID, "{}")
+    assert broken(GOOD, told={sent: 3}) == set()
+    assert broken(GOOD, told={}) == {Rule.UNHEARD}
+    assert broken(GOOD, told={sent: 1, sent._replace(id="2"): 1}) == {Rule.UNHEARD}
+    assert broken(GOOD, told={sent: 1, sent._replace(data="[]"): 1}) == {Rule.UNHEARD}
+    dead = sent._replace(type="report-pipeline.report.dead")
+    assert broken(DEAD, told={dead: 1, dead._replace(id="2"): 1}) == set()
+    assert broken(DEAD, told={dead: 1, sent._replace(id="2"): 1}) == {Rule.UNHEARD}
 
 
 def test_a_skipped_report_that_may_have_been_sent() -> None:

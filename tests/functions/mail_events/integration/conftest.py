@@ -28,6 +28,7 @@ from tests.support import PATIENCE_SECONDS, Background, Faults, pull_now
 PROJECT = "local-project"
 TOPIC = f"projects/{PROJECT}/topics/report-dead-letters"
 SUBSCRIPTION = f"projects/{PROJECT}/subscriptions/read-by-tests"
+OUTCOMES, APPLICATION = (f"projects/{PROJECT}/{each}/report-outcomes" for each in ("topics", "subscriptions"))
 SENT_AT = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 
 
@@ -76,6 +77,14 @@ class Provider:
             found += [json.loads(each.message.data) for each in messages if "alert" in each.message.attributes]
         return found
 
+    def outcomes(self) -> list[tuple[str, dict[str, Any]]]:
+        """What the team's application has been told since the last look: the id and the data of each event."""
+        found = []
+        while messages := pull_now(self.subscriber, APPLICATION):
+            self.subscriber.acknowledge(subscription=APPLICATION, ack_ids=[each.ack_id for each in messages])
+            found += [(each.message.attributes["ce-id"], json.loads(each.message.data)) for each in messages]
+        return found
+
     def count(self, method: str) -> int:
         """How often a method of Firestore was called since the test began."""
         return sum(each.endswith(f"/{method}") for each in self.methods)
@@ -85,6 +94,7 @@ class Provider:
         self.faults.middleware = None
         self.pubsub_faults.middleware = None
         self.alerts()
+        self.outcomes()
         self.background.run(self.firestore.clear())
         self.methods.clear()
 
@@ -133,6 +143,8 @@ def started(background: Background, tmp_path_factory: pytest.TempPathFactory) ->
     publisher, subscriber = pubsub_clients_of(pubsub.port)
     publisher.create_topic(name=TOPIC)
     subscriber.create_subscription(name=SUBSCRIPTION, topic=TOPIC)
+    publisher.create_topic(name=OUTCOMES)
+    subscriber.create_subscription(request={"name": APPLICATION, "topic": OUTCOMES, "enable_message_ordering": True})
     keys, webhook_key = [Signer(), Signer()], WebhookKey()
     directory = tmp_path_factory.mktemp("logs")
     environment_of_function = {
@@ -140,6 +152,7 @@ def started(background: Background, tmp_path_factory: pytest.TempPathFactory) ->
         "FIRESTORE_EMULATOR_HOST": address,
         "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{pubsub.port}",
         "DEAD_LETTER_TOPIC": "report-dead-letters",
+        "OUTCOMES_TOPIC": "report-outcomes",
         "DEFAULT_KIND": "activity",
         "SENDGRID_WEBHOOK_KEY": ", ".join([*(key.public_key for key in keys), webhook_key.public]),
     }

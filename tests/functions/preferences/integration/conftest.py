@@ -1,5 +1,6 @@
 """The recipient's page as a process of its own, and Firestore."""
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ import requests
 from functions.shared.archive import Archive
 from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
 from functions.shared.records.address_hash import address_hash
+from functions.shared.records.outcome import UNTOLD_OUTCOMES
 from local_cloud.clock import Clock
 from local_pipeline.function_process import FunctionProcess
 from tests.deployed_firestore import deployed_firestore
@@ -77,6 +79,12 @@ class House:
         found += self.database.collection_group("report_subscriptions").stream()
         return {each.reference.path: (each.to_dict(), str(each.update_time)) for each in found}
 
+    def outcomes(self, user_id: str) -> list[tuple[str, dict[str, Any]]]:
+        """What is kept for the team's application about a user, the oldest first: type and data of each event."""
+        found = [each.to_dict() for each in self.database.collection(UNTOLD_OUTCOMES).stream()]
+        kept = [(each["type"], json.loads(each["data"])) for each in sorted(found, key=lambda each: each["at"])]
+        return [each for each in kept if each[1]["user_id"] == user_id]
+
     def remove_user(self, user_id: str) -> None:
         subscription_reference(self.database, user_id).delete()
         user_reference(self.database, user_id).delete()
@@ -94,6 +102,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         environment = {
             "GOOGLE_CLOUD_PROJECT": "local-project",
             "DEFAULT_KIND": "activity",
+            "OUTCOMES_TOPIC": "report-outcomes",
             "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{emulator.port}",
             "PREFERENCES_URL": PUBLIC,
             "PREFERENCES_KEY": f"{KEY},{OLD_KEY}",

@@ -1,0 +1,152 @@
+"""The team's application hears what became of each report, after the record, and at no price but the event."""
+
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+import grpc
+import pytest
+from google.pubsub_v1 import PublisherClient
+
+from functions.shared.firestore.delivery_store import DeliveryStore
+from functions.shared.firestore.outcomes import Outcomes
+from functions.shared.outcome_topic import OutcomeTopic
+from functions.shared.records.outcome import UNTOLD_OUTCOMES
+from functions.worker.send_report import SendReport
+from local_cloud.rpc import RpcError, current_request
+from local_pipeline.inbox.faults import Answer, Call
+from tests.functions.worker.integration.conftest import (
+    DEFAULTS,
+    MAX_ATTEMPTS,
+    PROJECT,
+    Cloud,
+    Letters,
+    an_attempt,
+    in_this_process,
+    task,
+)
+from tests.support import pull_now
+
+TOPIC = f"projects/{PROJECT}/topics/report-outcomes"
+SUBSCRIPTION = f"projects/{PROJECT}/subscriptions/report-outcomes"
+
+
+@pytest.fixture(scope="module")
+def publisher(_surroundings: Cloud) -> Iterator[PublisherClient]:
+    """Pub/Sub for this process, with the topic."""
+    from functions.shared import dead_letter_topic
+
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{_surroundings.pubsub.port}")
+        dead_letter_topic.publisher_client.cache_clear()
+        client = dead_letter_topic.publisher_client()
+        client.create_topic(name=TOPIC)
+        _surroundings.subscriber.create_subscription(
+            request={"name": SUBSCRIPTION, "topic": TOPIC, "enable_message_ordering": True}
+        )
+        yield client
+        dead_letter_topic.publisher_client.cache_clear()
+
+
+@pytest.fixture
+def worker(cloud: Cloud, publisher: PublisherClient) -> SendReport:
+    heard(cloud)
+    outcomes = Outcomes(cloud.door, OutcomeTopic(PROJECT, "report-outcomes", database="(default)"))
+    return in_this_process(cloud, Letters(), deliveries=DeliveryStore(cloud.door, DEFAULTS, outcomes=outcomes))
+
+
+def heard(cloud: Cloud) -> list[dict[str, Any]]:
+    """The events since the last look, with their attributes."""
+    messages = pull_now(cloud.subscriber, SUBSCRIPTION)
+    if messages:
+        cloud.subscriber.acknowledge(subscription=SUBSCRIPTION, ack_ids=[message.ack_id for message in messages])
+    return [
+        {**dict(each.message.attributes), "key": each.message.ordering_key, "data": json.loads(each.message.data)}
+        for each in messages
+    ]
+
+
+def kept(cloud: Cloud) -> list[str]:
+    return [each.to_dict()["id"] for each in cloud.database.collection(UNTOLD_OUTCOMES).stream()]
+
+
+async def refuse_outcomes(_method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+    request = current_request()
+    if getattr(request, "topic", "") == TOPIC:
+        raise RpcError(grpc.StatusCode.PERMISSION_DENIED, "no")
+    return await carry_out()
+
+
+async def refuse_mail(_call: Call, _carry_on: Any) -> Answer:
+    return Answer(status=400, body=b"{}")
+
+
+def test_a_sent_report_is_told_as_a_cloud_event_and_costs_no_further_write(cloud: Cloud, worker: SendReport) -> None:
+    user = cloud.user()
+    cloud.put_delivery(user, state="pending")
+    cloud.firestore.usage.reset()
+    assert worker(task(user), an_attempt(1, last=False)).result == "sent"
+    assert (cloud.firestore.usage.writes, cloud.firestore.usage.deletes) == (3, 0)
+    (event,) = heard(cloud)
+    delivery = cloud.delivery(user).id
+    assert {name: event[name] for name in event if name not in {"ce-time", "data"}} == {
+        "ce-specversion": "1.0",
+        "ce-id": f"{delivery}/report.sent",
+        "ce-source": f"//firestore.googleapis.com/projects/{PROJECT}/databases/(default)",
+        "ce-type": "report-pipeline.report.sent",
+        "ce-subject": delivery,
+        "content-type": "application/json",
+        "key": f"{user}/default",
+    }
+    assert datetime.fromisoformat(event["ce-time"]) == cloud.delivery_of(user)["updated_at"]
+    assert event["data"]["message_id"] == cloud.delivery_of(user)["message_id"]
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_a_call_that_ends_before_it_tells_is_made_good_by_the_next(
+    cloud: Cloud, worker: SendReport, last: bool
+) -> None:
+    user = cloud.user()
+    cloud.pubsub_faults.middleware = refuse_outcomes
+    answer = worker(task(user), an_attempt(1, last=False))
+    assert (answer.status, answer.details) == (500, {"cause": "outcome-not-told"})
+    assert cloud.delivery_of(user)["state"] == "sent"
+    cloud.pubsub_faults.middleware = None
+    for _ in range(2):
+        answer = worker(task(user), an_attempt(2, last=last))
+        assert (answer.status, answer.result) == (200, "already-final")
+    events = heard(cloud)
+    assert [event["ce-id"] for event in events] == [f"{cloud.delivery(user).id}/report.sent"] * 2
+    assert events[0] == events[1]
+    assert (len(cloud.mails_to(user)), kept(cloud)) == (1, [])
+
+
+def test_what_no_further_call_tells_is_kept_for_the_next_run(cloud: Cloud, worker: SendReport) -> None:
+    user = cloud.user()
+    cloud.pubsub_faults.middleware = refuse_outcomes
+    assert worker(task(user), an_attempt(MAX_ATTEMPTS, last=True)).result == "sent"
+    assert kept(cloud) == [f"{cloud.delivery(user).id}/report.sent"]
+    cloud.pubsub_faults.middleware = None
+    outcomes = Outcomes(cloud.door, OutcomeTopic(PROJECT, "report-outcomes", database="(default)"))
+    assert (outcomes.tell_kept(), outcomes.tell_kept()) == (1, 0)
+    assert [event["ce-type"] for event in heard(cloud)] == ["report-pipeline.report.sent"]
+    assert kept(cloud) == []
+
+
+def test_a_report_that_is_given_up_or_skipped_is_told_with_the_reason(cloud: Cloud, worker: SendReport) -> None:
+    dead, skipped = cloud.user(), cloud.user(active=False)
+    cloud.inbox.fault = refuse_mail
+    assert worker(task(dead), an_attempt(1, last=False)).result == "dead"
+    assert worker(task(skipped), an_attempt(1, last=False)).result == "skipped"
+    told = {event["ce-type"]: event["data"] for event in heard(cloud)}
+    assert told["report-pipeline.report.dead"]["reason"] == "permanent-error"
+    assert told["report-pipeline.report.skipped"]["reason"] == "user-inactive"
+    assert kept(cloud) == []
+
+
+def test_without_a_topic_nothing_is_told(cloud: Cloud, publisher: PublisherClient) -> None:
+    user = cloud.user()
+    heard(cloud)
+    assert in_this_process(cloud, Letters())(task(user), an_attempt(3, last=False)).result == "sent"
+    assert (heard(cloud), kept(cloud)) == ([], [])
