@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.firestore.query import Query
+from functions.shared.firestore.write import delete
 from functions.shared.records.calendar import CALENDARS, MOST_DATES, UnusableCalendar, calendar_path, days_off_of
+from functions.shared.records.subscription import SUBSCRIPTIONS, is_of_a_user
 from functions.shared.times.days_off import DaysOff, OnDayOff
 from operations.errors import NotFound, OperatorError
 
@@ -118,6 +120,16 @@ class Calendars:
             return change, {} if is_dry_run or is_so else fields
 
         return self._database.change(calendar_path(name), decide)
+
+    def named_by(self, name: str) -> list[str]:
+        """The subscriptions that name a calendar, as `USER/SUBSCRIPTION`, in the order of their paths."""
+        query = Query.of_group(SUBSCRIPTIONS).where("calendar", "==", name).select([])
+        paths = (found.path for found in self._database.stream(query))
+        return ["/".join(path.split("/")[1::2]) for path in paths if is_of_a_user(path)]
+
+    def remove(self, name: str) -> None:
+        """Delete a calendar. The subscriptions that name it are malformed then."""
+        self._database.commit([delete(calendar_path(name))])
 
 
 def _read(found: FoundDocument) -> Calendar:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from functions.shared.times.days_off import OnDayOff
-from operations.commands.group import AsCsv, AsJson, DryRun, session
+from operations.commands.group import AsCsv, AsJson, DryRun, Yes, confirm, recorded, session
 from operations.errors import OperatorError
 from operations.output import Output
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from operations.calendars.calendars import CalendarChange
 
 app = typer.Typer(
-    help="The days off that subscriptions name: look at calendars, set them, and import them.",
+    help="The days off that subscriptions name: look at calendars, set, import and remove them.",
     no_args_is_help=True,
 )
 
@@ -116,6 +116,30 @@ def import_(
         raise OperatorError("The file has no event in these years that lasts whole days. Nothing was written.")
     change = Calendars(session(ctx).firestore).change(name, add=days, then=on_day_off, is_dry_run=dry_run)
     _say(Output(as_json=as_json), name, change, is_dry_run=dry_run)
+
+
+@app.command()
+def remove(ctx: typer.Context, name: Name, *, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Delete a calendar, after showing the subscriptions that name it: they get no reports then, but dead letters."""
+    from operations.calendars.calendars import Calendars
+
+    current, output = session(ctx), Output(as_json=as_json)
+    calendars = Calendars(current.firestore)
+    calendars.get(name)
+    named_by = calendars.named_by(name)
+    if named_by:
+        more = f" and {len(named_by) - _SHOWN} more" if len(named_by) > _SHOWN else ""
+        output.warn(
+            f"Subscriptions that name {name} get dead letters instead of reports until they name another or none: "
+            f"{', '.join(named_by[:_SHOWN])}{more}"
+        )
+    confirm(output, f"remove the calendar {name} on {current.target.description}", yes=yes)
+    with recorded(current, "Remove calendar", name):
+        calendars.remove(name)
+    if as_json:
+        output.json({"name": name, "removed": True, "named_by": named_by})
+    else:
+        output.say("Removed.")
 
 
 def _say(output: Output, name: str, change: CalendarChange, *, is_dry_run: bool) -> None:

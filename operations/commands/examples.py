@@ -36,6 +36,7 @@ EXAMPLES = {
     "calendars show": "reports calendars show berlin",
     "calendars set": "reports calendars set berlin --add 2026-12-24 --on-day-off skip",
     "calendars import": "reports calendars import berlin --ics examples/holidays.ics --dry-run",
+    "calendars remove": "reports calendars remove berlin",
     "check mail": "reports check mail --to me@example.com",
     "kinds list": "reports kinds list",
     "kinds pause": "reports kinds pause usage --note 'wrong totals'",

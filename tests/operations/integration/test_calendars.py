@@ -7,6 +7,7 @@ from tests.operations.integration.conftest import Project
 from tests.seeding import seed
 
 YEAR = datetime.now(UTC).year
+DUE = datetime(2126, 11, 25, 7, tzinfo=UTC)
 
 
 def test_a_calendar_is_imported_changed_and_shown(project: Project) -> None:
@@ -60,3 +61,17 @@ def test_a_subscription_takes_a_calendar_that_there_is(project: Project) -> None
     project.reports("calendars", "set", "berlin", "--add", "2026-12-25")
     row = project.reports("subscriptions", "set", "u1", "--calendar", "berlin", "--json").json
     assert (row["calendar"], row["problem"]) == ("berlin", None)
+
+
+def test_a_calendar_is_removed_after_the_subscriptions_that_name_it_were_shown(project: Project) -> None:
+    project.database.document("calendars/berlin").set({"dates": ["2026-12-25"]})
+    seed(project.database, "ada", next_report_at=DUE, calendar="berlin")
+    seed(project.database, "bob", next_report_at=DUE, calendar="paris")
+    asked = project.reports("calendars", "remove", "berlin")
+    assert asked.status == 1
+    assert "until they name another or none: ada/default" in " ".join(asked.err.split())
+    assert project.database.document("calendars/berlin").get().exists
+    done = project.reports("calendars", "remove", "berlin", "--yes", "--json")
+    assert done.json == {"name": "berlin", "removed": True, "named_by": ["ada/default"]}
+    assert not project.database.document("calendars/berlin").get().exists
+    assert project.reports("calendars", "remove", "berlin", "--yes").status == 1
