@@ -38,7 +38,10 @@ def unknown_commands(texts: Iterable[str]) -> list[str]:
         command = whole
         rest = list(words)
         while rest and (child := getattr(command, "commands", {}).get(rest[0])):
-            command, rest = child, rest[1:]
+            command, rest = getattr(child, "command", child), rest[1:]
+        # A group means its `list` where the call names none of its commands.
+        if rest[:1] and rest[0].startswith("-"):
+            command = getattr(command, "commands", {}).get("list", command)
         spellings = (each for parameter in command.params for each in (parameter.opts, parameter.secondary_opts))
         options = {option for spelling in spellings for option in spelling} | {"--help"}
         given = {word.partition("=")[0] for word in rest if word.startswith("-")}
