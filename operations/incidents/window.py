@@ -12,6 +12,9 @@ _LENGTHS = (
 LONGEST = _MOST_COLUMNS * _LENGTHS[-1]
 """How long an incident may be."""
 
+_ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
+"""A column begins here, whatever its length."""
+
 
 class Window(NamedTuple):
     """A time.
@@ -55,9 +58,13 @@ class Window(NamedTuple):
     def columns(self) -> Sequence[datetime]:
         """Where the columns begin: at full minutes, hours or days, from the one with the beginning to that with the
         end."""
-        origin = datetime(2000, 1, 1, tzinfo=UTC)
-        first, last = ((each - origin) // self.length for each in (self.since, self.until))
-        return [origin + number * self.length for number in range(first, last + 1)]
+        first, last = self._numbers
+        return [_ORIGIN + number * self.length for number in range(first, last + 1)]
+
+    @property
+    def _numbers(self) -> tuple[int, int]:
+        """The numbers of the first and the last column, counted from _ORIGIN."""
+        return (self.since - _ORIGIN) // self.length, (self.until - _ORIGIN) // self.length
 
     def has(self, moment: datetime | None) -> bool:
         """Whether a moment belongs to it."""
@@ -65,5 +72,5 @@ class Window(NamedTuple):
 
     def percent(self, moment: datetime) -> float:
         """How far from the left of the columns a moment is."""
-        columns = self.columns
-        return 100 * ((moment - columns[0]) / (columns[-1] + self.length - columns[0]))
+        first, last = self._numbers
+        return 100 * ((moment - _ORIGIN) / self.length - first) / (last - first + 1)
