@@ -745,7 +745,8 @@ def _unheard(history: History) -> Iterator[Violation]:
                 yield Violation(Rule.UNHEARD, delivery.id, f"{len(told[state])} ids say that it is {state}")
     for event, same in contents.items():
         if len(same) > 1:
-            yield Violation(Rule.UNHEARD, event, "two events have this id")
+            data = " and ".join(sorted(each.data for each in same))
+            yield Violation(Rule.UNHEARD, event, f"events with this id differ: {data}")
 
 
 def _wrong_end(history: History) -> Iterator[Violation]:

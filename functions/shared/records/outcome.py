@@ -63,8 +63,6 @@ class DeliveryOutcome(OutcomeData):
     """Which report."""
     due_at: UtcDatetime
     """When it was due."""
-    run_id: str
-    """The run that made its latest task."""
     period_start: UtcDatetime | None = None
     """What the report covers begins here."""
     period_end: UtcDatetime | None = None
@@ -217,7 +215,6 @@ def outcome_of(delivery: Delivery) -> Outcome | None:
         "delivery_id": delivery.id,
         "kind": delivery.kind,
         "due_at": delivery.due_at,
-        "run_id": delivery.run_id,
         "period_start": delivery.period_start,
         "period_end": delivery.period_end,
         "attempts": delivery.attempts,

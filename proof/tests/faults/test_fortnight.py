@@ -119,6 +119,9 @@ async def spend(world: World) -> Fortnight:
             if hour not in MISSED:
                 await scenario_run.dispatch_and_drain()
             await write_pauses(scenario_run, start, hour)
+            if hour == A_WEEK / 2 or hour == A_WEEK:
+                # Pub/Sub keeps what is not pulled for a week.
+                await world.application.listen()
 
     scenario = Scenario(name="a fortnight", group="subscriptions", script=script, at_most=0)
     scenario_run = ScenarioRun(world, scenario, seeded=SeededChoices(str(SEED)), count=0, number=0)

@@ -25,7 +25,7 @@ ID = delivery_id("u1", "weekly", NOON)
 
 
 def delivery(state: str, **fields: Any) -> Delivery:
-    given = {"user_id": "u1", "subscription_id": "weekly", "due_at": NOON, "kind": "usage", "run_id": "r"}
+    given = {"user_id": "u1", "subscription_id": "weekly", "due_at": NOON, "kind": "usage"}
     found = FoundDocument(f"deliveries/{ID}", {**given, "state": state, "updated_at": NOON, **fields}, NOON)
     read = Delivery.from_snapshot(found)
     assert read is not None
