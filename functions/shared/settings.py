@@ -447,7 +447,7 @@ class DestinationSettings(Settings):
     """The secrets that subscriptions name (docs/guides/destinations.md#secrets), as JSON: each value by its
     name."""
     webhook_private_addresses: bool = False
-    """`true`: [webhooks](docs/guides/destinations.md#a-webhook) may be in a private network."""
+    """`true`: webhooks (docs/guides/destinations.md#a-webhook) may be in a private network."""
     slack_api_url: PrivateUrl = "https://slack.com/api"
     """Where Slack's Web API is."""
 

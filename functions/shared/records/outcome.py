@@ -19,7 +19,7 @@ from functions.shared.times.plausible_time import plausible
 
 UNTOLD_OUTCOMES = "untold_outcomes"
 """The name of the collection: a document for each event that nobody has told yet, and that no further call of a queue
-or of the mail provider will tell."""
+or of the email provider will tell."""
 
 _LONGEST = 1_000
 """Of an attribute and of an ordering key, in bytes. Pub/Sub takes 1,024: https://cloud.google.com/pubsub/quotas"""
@@ -29,7 +29,7 @@ class OutcomeType(StrEnum):
     """What an event says."""
 
     SENT = "report.sent"
-    """The mail provider accepted the email."""
+    """The email provider accepted the email."""
     DELIVERED = "report.delivered"
     """A recipient's server has taken it."""
     BOUNCED = "report.bounced"
@@ -75,7 +75,7 @@ class SentOutcome(DeliveryOutcome):
     """The data of `report.sent`."""
 
     provider: str | None = None
-    """The mail provider, as MAIL_PROVIDER names it."""
+    """The email provider, as MAIL_PROVIDER names it."""
     message_id: str | None = None
     """The email's id at the provider."""
     archived_as: str | None = None
@@ -102,7 +102,7 @@ class DeadOutcome(DeliveryOutcome):
 
 class MailOutcome(OutcomeData):
     """The data of `report.delivered`, `report.bounced` and `report.complained`, and of `report.unsubscribed` where the
-    mail provider reports it."""
+    email provider reports it."""
 
     delivery_id: str
     recipient: str
@@ -245,7 +245,7 @@ def mail_outcome(user_id: str, subscription_id: str, event: MailEvent) -> Outcom
     Args:
         user_id: whose report the email had.
         subscription_id: of which subscription.
-        event: the mail provider's.
+        event: the email provider's.
     """
     kind = _OF_STATUS.get(event.status)
     if kind is None:
