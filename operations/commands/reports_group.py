@@ -13,7 +13,7 @@ from operations.escaping import escape
 _COMMANDS = {
     "runs": "Runs of the dispatcher, the newest first.",
     "deliveries": "Deliveries: what became of each report of a user, of one of the user's subscriptions, of a run, or "
-    "in a state.",
+    "in a state; and one of them, with the email as it went out.",
     "dead-letters": "Reports that could not be sent: look at them, replay or dismiss them, open dismissed ones again.",
     "system-alerts": "What was wrong with the system itself in the last 90 days: overdue reports, missed runs, a "
     "refused key.",
@@ -21,7 +21,7 @@ _COMMANDS = {
     "users": "Who gets reports: list, import; and what the pipeline keeps about one user: export it, erase it.",
     "subscriptions": "Which reports users get, and when: look at subscriptions, make, change, pause, resume and remove "
     "them.",
-    "calendars": "The days off that subscriptions name: look at calendars, set them, and import them.",
+    "calendars": "The days off that subscriptions name: look at calendars, set, import and remove them.",
     "check": "Check what the pipeline depends on.",
     "kinds": "The kinds of report: list them, pause one that is broken, and resume it.",
     "dispatch": "Make a run now: each report that is due gets a task, unless there is one already.",

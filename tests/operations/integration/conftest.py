@@ -51,6 +51,7 @@ FIGURES = {
     "enrolled": 0,
     "scheduled": 0,
     "malformed": 0,
+    "held": 0,
     "errors": 0,
     "seconds": 0.2,
     "continued": False,

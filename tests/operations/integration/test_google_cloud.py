@@ -33,7 +33,18 @@ from tests.operations.integration.conftest import Emulators
 SCHEDULER = "report-scheduler@p.iam.gserviceaccount.com"
 FIGURES = {
     **dict.fromkeys(
-        ("due", "dispatched", "already_dispatched", "overdue", "lost", "enrolled", "scheduled", "malformed", "errors"),
+        (
+            "due",
+            "dispatched",
+            "already_dispatched",
+            "overdue",
+            "lost",
+            "enrolled",
+            "scheduled",
+            "malformed",
+            "held",
+            "errors",
+        ),
         0,
     ),
     "run_id": "20261124T1300Z",

@@ -26,6 +26,8 @@ MARKER = "x1b]52", "u001b]52"
 ARGUMENTS = {
     "ID": "letter",
     "ID…": "letter",
+    "DELIVERY": HOSTILE,
+    "DIR": "copies",
     "USER": HOSTILE,
     "SUBSCRIPTION": HOSTILE,
     "EMAIL": HOSTILE,
@@ -58,7 +60,7 @@ USAGE = 2
 NAMES_NOTHING = {
     *("version", "check mail", "kinds", "dead-letters redeliver"),
     # The name of a calendar that they take cannot be hostile.
-    *("calendars import", "calendars set", "calendars show"),
+    *("calendars import", "calendars remove", "calendars set", "calendars show"),
     *("queue show", "queue pause", "queue resume", "queue set", "users import", "users would-enroll"),
 }
 """These need not show anything of a document, or read none; every other command does, in one of its forms at least."""

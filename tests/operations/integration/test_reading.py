@@ -15,7 +15,7 @@ from tests.seeding import paused, seed
 
 RUN_KEYS = {
     *("run_id", "state", "scheduled_for", "started_at", "finished_at", "due", "dispatched", "already_dispatched"),
-    *("overdue", "lost", "enrolled", "scheduled", "malformed", "errors", "attempts"),
+    *("overdue", "lost", "enrolled", "scheduled", "malformed", "held", "errors", "attempts"),
 }
 DELIVERY_KEYS = {
     *(
@@ -36,6 +36,8 @@ DELIVERY_KEYS = {
         "lease_expires_at",
         "provider",
         "message_id",
+        "archived_as",
+        "archive_error",
         "reason",
         "note",
         "last_error",

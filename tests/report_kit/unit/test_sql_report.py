@@ -102,7 +102,7 @@ def made(
 
 def told(report: Report, locale: str = "en") -> tuple[str, str]:
     """The HTML and the text part."""
-    closing = {"recipients": "", "address": "", "unsubscribe_url": ""}
+    closing = {"recipients": "", "address": "", "unsubscribe_url": "", "copy_url": ""}
     values = {**report.values, "subject": report.subject, "closing": closing}
     return render(report.folders, values, language_for(locale))
 
