@@ -32,6 +32,10 @@ class TypeFigures:
     amount: float
 
 
+_DECIMALS = 6
+"""More than any currency has: in another order the same amounts have another last digit."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Figures:
     """What a period's events add up to.
@@ -72,9 +76,12 @@ class Figures:
         return {
             "events": self.events,
             "events_before": self.events_before,
-            "amount": self.amount if self.has_amounts else None,
-            "amount_before": self.amount_before if self.has_amounts else None,
-            "types": [{"type": each.type, "events": each.events, "amount": each.amount} for each in self.all_types],
+            "amount": round(self.amount, _DECIMALS) if self.has_amounts else None,
+            "amount_before": round(self.amount_before, _DECIMALS) if self.has_amounts else None,
+            "types": [
+                {"type": each.type, "events": each.events, "amount": round(each.amount, _DECIMALS)}
+                for each in self.all_types
+            ],
         }
 
 
