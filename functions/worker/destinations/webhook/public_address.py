@@ -7,6 +7,9 @@ https://cheatsheetseries.owasp.org/cheatsheets/Server_Side_Request_Forgery_Preve
 import ipaddress
 import socket
 
+_INTERNET = ipaddress.IPv6Network("2000::/3")
+"""All that the internet has of IPv6. https://www.iana.org/assignments/ipv6-unicast-address-assignments"""
+
 
 class PrivateAddress(Exception):
     """The host has an address that is not on the internet."""
@@ -26,8 +29,15 @@ def public_address(host: str, port: int) -> str:
     found = [str(each[4][0]) for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     for address in found:
         # A link-local address has its network behind a %.
-        ip = ipaddress.ip_address(address.partition("%")[0])
-        within = (ip.ipv4_mapped or ip.sixtofour) if isinstance(ip, ipaddress.IPv6Address) else None
-        if not all(each.is_global and not each.is_multicast for each in (ip, within) if each):
+        if not _is_public(ipaddress.ip_address(address.partition("%")[0])):
             raise PrivateAddress(f"{host} has the address {address}, which is not on the internet")
     return found[0]
+
+
+def _is_public(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    if isinstance(ip, ipaddress.IPv6Address):
+        if within := ip.ipv4_mapped or ip.sixtofour:
+            return _is_public(within)
+        # What is none of the internet's may stand for an IPv4 address of any network, such as 64:ff9b::10.0.0.1.
+        return ip in _INTERNET and ip.is_global
+    return ip.is_global and not ip.is_multicast

@@ -77,11 +77,22 @@ def test_the_body_says_what_it_is_of() -> None:
         "fe80::1",
         "fc00::1",
         "::ffff:10.0.0.1",
+        "::ffff:0:10.0.0.1",
+        "::169.254.169.254",
+        "2002:a00:1::",
+        "64:ff9b::169.254.169.254",
+        "fec0::1",
+        "ff02::1",
     ],
 )
 def test_an_address_that_is_not_on_the_internet_is_not_called(host: str) -> None:
     with pytest.raises(PrivateAddress):
         public_address(host, 443)
+
+
+def test_an_address_on_the_internet_is_called() -> None:
+    for host in ("203.0.114.7", "2606:4700::1111", "::ffff:203.0.114.7"):
+        assert public_address(host, 443)
 
 
 def test_the_address_that_was_checked_is_the_one_that_is_called(monkeypatch: pytest.MonkeyPatch, serve: Serve) -> None:
