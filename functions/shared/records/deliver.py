@@ -97,7 +97,8 @@ def read_deliver(value: Any) -> Deliver:
     return Deliver(destination, **given)
 
 
-def _is_url(text: str) -> bool:
+def is_webhook_url(text: str) -> bool:
+    """Whether a webhook may have this URL: https, or http on this machine, without a password and a fragment."""
     try:
         parts = urlsplit(text)
         host, _port = parts.hostname or "", parts.port
@@ -113,7 +114,7 @@ def _matches(pattern: str) -> Any:
 
 
 _CHECKS: Mapping[str, Any] = {
-    "url": _is_url,
+    "url": is_webhook_url,
     # https://cloud.google.com/storage/docs/buckets#naming
     "bucket": _matches(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]"),
     # https://cloud.google.com/storage/docs/objects#naming

@@ -7,12 +7,12 @@ https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from http import HTTPStatus
 
 from functions.shared.records.deliver import Deliver
 from functions.shared.records.stored_request import KeptRequest
-from functions.worker.destinations.http_call import HttpAnswer, NoAnswer, NotWritten, call, retry_after, shown
-from functions.worker.destinations.outcome import Accepted, Outcome, Refused, Throttled, Unavailable, Unclear
+from functions.worker.destinations.by_status import outcome_by_status
+from functions.worker.destinations.http_call import NoAnswer, NotWritten, call
+from functions.worker.destinations.outcome import Outcome, Refused, Unavailable, Unclear
 from functions.worker.destinations.parcel import Parcel
 from functions.worker.destinations.payload import body
 from functions.worker.destinations.repeatable_sending import RepeatableSending
@@ -55,7 +55,10 @@ class Webhook(RepeatableSending):
         return [KeptRequest(address=self._url, content=body(report))]
 
     def send_requests(self, requests: Mapping[str, KeptRequest], *, seconds: float) -> Outcome:
-        """Make the request, perhaps again: signed with the keys of now, and to the URL that it was made for."""
+        """Make the request, perhaps again: signed with the keys of now, and to the URL that it was made for.
+
+        410 says that the receiver wants no more (Standard Webhooks, "Operational considerations").
+        """
         [(key, request)] = requests.items()
         # A user's id is in the key, and what is signed may have no full stop in it.
         message_id = f"msg_{hashlib.sha256(key.encode()).hexdigest()[:32]}"
@@ -82,31 +85,4 @@ class Webhook(RepeatableSending):
             return Unavailable(error=f"the webhook could not be reached: {error}")
         except NoAnswer as error:
             return Unclear(error=f"the webhook gave no answer after the request was sent: {error}")
-        return classify(answer, message_id, now=self._now())
-
-
-def classify(answer: HttpAnswer, message_id: str, *, now: datetime) -> Outcome:
-    """Say what a webhook's answer means.
-
-    - 2xx: it has the report, and 410 says that it wants no more (Standard Webhooks, "Operational considerations").
-    - 429 takes nothing. A 5xx, 408, 409 (a request with the same key is being worked on) and 425 do not say so, and may
-      be a gateway's word: with the same id the repeat is safe.
-    - A redirect is not followed: the address behind it would be somebody else's choice.
-
-    Args:
-        answer: the webhook's.
-        message_id: of the request.
-        now: the present, for times in the headers.
-    """
-    error = f"the webhook answered {answer.status}: {shown(answer.content.decode(errors='replace'))}"
-    match answer.status:
-        case status if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            return Accepted(message_id=message_id)
-        case HTTPStatus.TOO_MANY_REQUESTS:
-            return Throttled(error=error, retry_after_seconds=retry_after(answer.headers, now))
-        case HTTPStatus.REQUEST_TIMEOUT | HTTPStatus.CONFLICT | HTTPStatus.TOO_EARLY:
-            return Unclear(error=error)
-        case status if status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            return Refused(error=error)
-        case _:
-            return Unclear(error=error)
+        return outcome_by_status(answer, service="the webhook", message_id=message_id, now=self._now())

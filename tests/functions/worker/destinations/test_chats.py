@@ -5,11 +5,14 @@ import json
 import socket
 from urllib.parse import parse_qsl
 
+import pytest
+
 from functions.shared.records.deliver import Deliver, DestinationName
 from functions.worker.destinations.chat.chat import Chat
-from functions.worker.destinations.outcome import Accepted
+from functions.worker.destinations.outcome import Accepted, Refused
 from functions.worker.destinations.slack.slack import Slack
 from functions.worker.destinations.teams.card import MOST_BYTES, body
+from functions.worker.destinations.teams.teams import Teams
 from local_pipeline.inbox import slack as slack_rules
 from report_kit.blocks import Headline
 from report_kit.report import InlineImage
@@ -72,6 +75,16 @@ def test_teams_gets_the_chart_where_there_is_room_for_it() -> None:
     large = parcel(images=[InlineImage(content_id="orders-chart", content=b"x" * 40_000)])
     assert len(body(large)) <= MOST_BYTES
     assert b'"Image"' not in body(large)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://a:t0ken@chat.example/x", "https://chat.example:t0ken/x", "https://[t0ken/x", "https:///t0ken"]
+)
+def test_a_secret_that_is_no_url_is_a_dead_letter_that_does_not_repeat_it(url: str) -> None:
+    for chat in (Chat, Teams):
+        outcome = chat(Deliver(DestinationName.CHAT, secret="acme"), {"acme": url}).send(PARCEL, seconds=1)
+        assert isinstance(outcome, Refused)
+        assert "t0ken" not in outcome.error
 
 
 def test_a_repeat_in_google_chat_has_the_same_request_id(serve: Serve) -> None:

@@ -41,6 +41,17 @@ def test_a_connection_that_never_opened_has_sent_nothing(case: DestinationCase) 
 
 
 @each_destination
+def test_an_answer_that_announces_another_one_does_not_say_that_nothing_was_taken(
+    case: DestinationCase, serve: Serve
+) -> None:
+    def behave(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n" + case.answers[Said.ACCEPTED])
+
+    assert isinstance(case.send(serve(behave)), Unclear)
+
+
+@each_destination
 def test_no_answer_after_the_request_is_unclear(case: DestinationCase, serve: Serve) -> None:
     def behave(connection: socket.socket) -> None:
         read_request(connection)
