@@ -1,6 +1,7 @@
 """Writes reports to a bucket of Cloud Storage: each once, since the manifest is written only where there is none.
 
 https://cloud.google.com/storage/docs/request-preconditions
+https://cloud.google.com/storage/docs/json_api/v1/status-codes#409-conflict
 """
 
 import json
@@ -69,6 +70,9 @@ class Gcs(RepeatableSending):
             )
         except exceptions.PreconditionFailed:
             return None
+        except exceptions.Conflict as error:
+            # Another worker writes the same object just now.
+            return Unclear(error=_told(error))
         except exceptions.TooManyRequests as error:
             return Throttled(error=_told(error))
         except exceptions.ClientError as error:

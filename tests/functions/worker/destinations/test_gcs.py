@@ -2,16 +2,19 @@
 
 import hashlib
 import json
+import socket
 from collections.abc import Iterator
 
 import pytest
 
 from functions.shared.records.deliver import Deliver, DestinationName
 from functions.worker.destinations.gcs.gcs import Gcs
-from functions.worker.destinations.outcome import Accepted, Refused
+from functions.worker.destinations.outcome import Accepted, Refused, Unclear
 from local_cloud.background import Background
 from local_cloud.clock import Clock
 from local_cloud.storage.server import StorageEmulator
+from tests.functions.worker.destinations.conftest import Serve
+from tests.functions.worker.destinations.http_server import answer, read_request
 from tests.functions.worker.destinations.sample_parcel import PARCEL, parcel
 
 FOLDER = f"acme/{PARCEL.delivery_id}"
@@ -54,6 +57,21 @@ def test_a_report_that_is_built_again_changes_nothing_and_mixes_no_builds(storag
     late = {f"k/{number}": each for number, each in enumerate(first, start=1)}
     assert isinstance(gcs().send_requests(late, seconds=5), Accepted)
     assert json.loads(bucket[f"{FOLDER}/manifest.json"].content) == manifest
+
+
+def test_a_manifest_that_another_worker_writes_just_now_is_unclear(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[bytes] = []
+
+    def behave(connection: socket.socket) -> None:
+        written.append(read_request(connection)[1])
+        is_manifest = b"manifest.json" in written[-1].partition(b"\r\n--")[0]
+        connection.sendall(answer(409 if is_manifest else 200, {"generation": "1"}))
+
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{serve(behave)}")
+    assert isinstance(gcs().send(PARCEL, seconds=5), Unclear)
+    assert len(written) == 4
 
 
 def test_the_html_has_its_pictures_in_it(storage: StorageEmulator) -> None:
