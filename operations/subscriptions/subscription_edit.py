@@ -126,6 +126,9 @@ def edited_fields(
     if not changes:
         return {}
     edited = _checked(subscription.user_id, subscription.id, {**document, **changes}, defaults)
+    if edited.kind != subscription.kind and subscription.shard not in {None, document.get("shard")}:
+        # It waits for a kind that is paused, and no run that resumes another kind would put it back.
+        changes["shard"] = subscription.shard
     return changes | rescheduled_fields(subscription, edited, user, now=now)
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functions.shared.records.ids import held_shard
 from functions.shared.records.mark import rescheduled_fields
 from functions.shared.records.subscription import Subscription, SubscriptionDefaults
 from functions.shared.records.user import User
@@ -49,6 +50,15 @@ def edited(document: dict[str, Any], *, unset: tuple[str, ...] = (), **fields: A
 
 def test_only_what_changes_is_written() -> None:
     assert edited({"hour": 9, "day": 3, "next_report_at": None}, hour=9, day=4) == {"day": 4}
+
+
+def test_a_subscription_that_waits_for_a_paused_kind_waits_for_it_no_more_with_another() -> None:
+    held = {"kind": "usage", "shard": held_shard("usage", 17), "hour": 9}
+    assert edited(held, kind="activity") == {"kind": "activity", "shard": 17}
+    assert edited(held, unset=("kind",)) == {"kind": None, "shard": 17}
+    assert edited(held, hour=8) == {"hour": 8}
+    for shard in (17, None):
+        assert edited({"kind": "usage", "shard": shard}, kind="activity") == {"kind": "activity"}
 
 
 def test_what_python_takes_for_the_same_is_not() -> None:
