@@ -27,7 +27,8 @@ SEARCHED = 100
 
 _LISTED = (
     *("user_id", "subscription_id", "run_id", "kind", "state", "due_at"),
-    *("attempts", "reason", "note", "last_error", "message_id"),
+    *("period_start", "period_end", "attempts", "lease_expires_at", "variant", "provider", "message_id"),
+    *("reason", "note", "last_error", "created_at", "updated_at"),
 )
 """The fields that a list shows or filters by. The others, such as each attempt in `history`, would be most of what
 Google's client has to make into Python."""

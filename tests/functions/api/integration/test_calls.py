@@ -84,6 +84,8 @@ def test_deliveries_say_what_came_of_reports(house: House) -> None:
             "kind": "activity",
             "state": "sent",
             "due_at": DUE + timedelta(hours=hours),
+            "period_start": DUE,
+            "created_at": DUE,
             "expire_at": DUE,
         }
         house.database.collection("deliveries").document(f"{user}:{number}").set(fields)
