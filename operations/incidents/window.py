@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from functions.shared.times.plausible_time import plausible
+
 _MOST_COLUMNS = 24
 _LENGTHS = (
     *(timedelta(minutes=minutes) for minutes in (5, 15, 30)),
@@ -41,6 +43,8 @@ class Window(NamedTuple):
         Raises:
             ValueError: there is no such time, or it is longer than LONGEST.
         """
+        if not all(map(plausible, filter(None, (since, until)))):
+            raise ValueError("An incident is between 1970 and 2200.")
         end = until or now
         start = since or end.replace(minute=0, second=0, microsecond=0) - timedelta(days=1)
         if not start < end:

@@ -34,3 +34,10 @@ def test_a_time_without_an_end_goes_on_and_one_without_a_beginning_has_a_day() -
 def test_a_time_that_is_none_or_too_long_is_refused(since: datetime) -> None:
     with pytest.raises(ValueError, match="An incident"):
         Window.of(since, NOW, now=NOW)
+
+
+@pytest.mark.parametrize("until", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
+def test_a_time_at_an_end_of_the_calendar_is_refused(until: datetime) -> None:
+    for since in (None, until):
+        with pytest.raises(ValueError, match="An incident"):
+            Window.of(since, until, now=NOW)
