@@ -9,6 +9,9 @@ from zoneinfo import ZoneInfo
 from functions.shared.times.plausible_time import plausible
 from operations.subscriptions.subscription_edit import EDITABLE
 
+_DEEPEST = 20
+"""https://firebase.google.com/docs/firestore/quotas#collections_documents_and_fields"""
+
 _INTEGERS = range(-(2**63), 2**63)
 """What Firestore holds."""
 
@@ -82,8 +85,15 @@ def parse_end(text: str, zone: ZoneInfo, now: datetime) -> datetime:
     return end
 
 
-def can_be_stored(values: Iterable[Any]) -> bool:
-    """Whether Firestore takes values that JSON can hold."""
+def can_be_stored(values: Iterable[Any], *, depth: int = 1) -> bool:
+    """Whether Firestore takes values that JSON can hold.
+
+    Args:
+        values: of one map or array.
+        depth: how deep that is.
+    """
+    if depth > _DEEPEST:
+        return False
     for value in values:
         match value:
             case bool() | None | float():
@@ -93,10 +103,10 @@ def can_be_stored(values: Iterable[Any]) -> bool:
             case str():
                 is_sound = value == value.encode(errors="replace").decode()
             case dict():
-                is_sound = all(value) and can_be_stored([*value, *value.values()])
+                is_sound = all(value) and can_be_stored([*value, *value.values()], depth=depth + 1)
             case list():
                 # An array holds no arrays. https://firebase.google.com/docs/firestore/manage-data/data-types
-                is_sound = not any(isinstance(item, list) for item in value) and can_be_stored(value)
+                is_sound = not any(isinstance(item, list) for item in value) and can_be_stored(value, depth=depth + 1)
             case _:
                 is_sound = False
         if not is_sound:

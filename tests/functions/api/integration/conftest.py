@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -37,6 +38,7 @@ class House:
     """The function, and what a test does with it."""
 
     url: str
+    log: Path
     identity: IdentityProvider
     database: Any
     faults: Faults
@@ -91,7 +93,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         # What is put into it stays there, to be looked at.
         queues.create_queue(parent=QUEUE.partition("/queues")[0], queue=Queue(name=QUEUE))
         queues.pause_queue(name=QUEUE)
-        port = free_ports(1)
+        port, logs = free_ports(1), tmp_path_factory.mktemp("logs")
         environment = {
             "GOOGLE_CLOUD_PROJECT": PROJECT,
             "LOCATION": LOCATION,
@@ -113,12 +115,13 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
                 background,
                 name="api",
                 environment=environment,
-                log_directory=tmp_path_factory.mktemp("logs"),
+                log_directory=logs,
                 port=port,
             )
         )
         yield House(
             url=f"http://127.0.0.1:{port}",
+            log=logs / "api.log",
             identity=identity,
             database=client_of(firestore.port, PROJECT),
             faults=faults,

@@ -53,6 +53,7 @@ def test_add_show_change_and_remove(house: House) -> None:
     assert house.document(user, "sales")["kind"] == "usage"
     assert house.call("DELETE", subscriptions_of(user, "/sales"), **version(changed)).status_code == 204
     assert problem(house.call("GET", subscriptions_of(user, "/sales")))[0] == HTTPStatus.NOT_FOUND
+    assert '"account": "app", "operation": "remove_subscription"' in house.log.read_text(encoding="utf-8")
 
 
 def test_a_list_comes_in_pages(house: House) -> None:
@@ -80,6 +81,7 @@ def test_a_list_comes_in_pages(house: House) -> None:
         ({"active": False}, "active: not a field that can be set."),
         ({"options": [1]}, "options: must be a map."),
         ({"options": {"a": [[1]]}}, "options: Firestore cannot hold them."),
+        ({"options": json.loads('{"a":' * 150 + "1" + "}" * 150)}, "options: Firestore cannot hold them."),
         ({"options": {"__a__": 1}}, "Firestore cannot hold a value, or it is too large."),
     ],
 )
@@ -204,3 +206,5 @@ def test_what_is_not_there(house: House) -> None:
         *(("POST", "/resume", None), ("POST", "/stop", None), ("POST", "/send", None)),
     ):
         assert problem(house.call(method, nothing + path, body))[0] == HTTPStatus.NOT_FOUND
+    for other in (f"{user}%2Fsubscriptions/default", f"{user}/subscriptions/default%2fpage"):
+        assert problem(house.call("GET", f"/users/{other}"))[0] == HTTPStatus.NOT_FOUND
