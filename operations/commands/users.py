@@ -90,6 +90,7 @@ def show(
 ) -> None:
     """One user, with all subscriptions; and why no report comes, if none does."""
     from operations.deliveries.deliveries import Deliveries
+    from operations.kinds.kind_pausing import KindPausing
     from operations.subscriptions.subscriptions import Subscriptions
     from operations.users.users import Users, explain_user, user_row
 
@@ -97,9 +98,9 @@ def show(
     output = Output(as_json=as_json)
     found = Users(current.firestore).get(user)
     subscriptions = Subscriptions(current.firestore, current.defaults).of_user(user)
-    latest = Deliveries(current.firestore).latest(user)
+    latest, pauses = Deliveries(current.firestore).latest(user), KindPausing(current.firestore).pauses()
     row = user_row(found, subscriptions, latest, now=now, with_addresses=with_addresses)
-    row["explanation"] = explain_user(found, subscriptions, now=now) or None
+    row["explanation"] = explain_user(found, subscriptions, pauses, now=now) or None
     rows = read_rows(current, subscriptions, output, now=now, with_addresses=with_addresses)
     if as_json:
         output.json({**row, "subscriptions": rows})

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from functions.shared.records.delivery import Delivery
+from functions.shared.records.kind_pauses import KindPauses
 from functions.shared.records.subscription import Subscription
 from functions.shared.records.user import User
 
@@ -38,7 +39,13 @@ class ExpectedReport(NamedTuple):
 
 
 def expected_reports(
-    user: User, subscriptions: Sequence[Subscription], deliveries: Sequence[Delivery], *, since: datetime, now: datetime
+    user: User,
+    subscriptions: Sequence[Subscription],
+    deliveries: Sequence[Delivery],
+    pauses: KindPauses,
+    *,
+    since: datetime,
+    now: datetime,
 ) -> list[ExpectedReport]:
     """The due times of a user's subscriptions, by their schedules as they are now, and the deliveries; the latest
     first.
@@ -47,6 +54,7 @@ def expected_reports(
         user: which.
         subscriptions: all of the user's.
         deliveries: all of the user's that were due since then.
+        pauses: of the kinds.
         since: the first time that is looked at.
         now: the present, in UTC.
     """
@@ -60,7 +68,7 @@ def expected_reports(
         for due_at in islice(_due_times(subscription, user, since, now), MOST_OF_ONE):
             before_it += due_at < first
             if (subscription.id, due_at) not in found and before_it <= _UNRECORDED:
-                why = _why_none(user, subscription, own, due_at, now)
+                why = _why_none(user, subscription, own, pauses, due_at, now)
                 rows.append(ExpectedReport(due_at, subscription.id, subscription.kind, None, why))
     return sorted(rows, key=lambda row: (row.due_at, row.subscription_id), reverse=True)
 
@@ -76,7 +84,14 @@ def _due_times(subscription: Subscription, user: User, since: datetime, now: dat
         due_at = schedule.before(due_at)
 
 
-def _why_none(user: User, subscription: Subscription, own: Sequence[Delivery], due_at: datetime, now: datetime) -> str:
+def _why_none(
+    user: User,
+    subscription: Subscription,
+    own: Sequence[Delivery],
+    pauses: KindPauses,
+    due_at: datetime,
+    now: datetime,
+) -> str:
     covering = [
         each.due_at
         for each in own
@@ -89,6 +104,8 @@ def _why_none(user: User, subscription: Subscription, own: Sequence[Delivery], d
         return f"The subscription is paused{because}."
     if not user.active:
         return "The user is not active."
+    if pauses.is_paused(subscription.kind) and subscription.next_report_at and due_at >= subscription.next_report_at:
+        return f"The kind {subscription.kind} is paused: it waits."
     if covering:
         return f"The report of {min(covering):%Y-%m-%d %H:%M} UTC covers its time."
     if now - due_at < _RECENT:

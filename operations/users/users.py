@@ -10,6 +10,7 @@ from functions.shared.firestore.query import Query
 from functions.shared.logging import redact_addresses
 from functions.shared.records.delivery import Delivery
 from functions.shared.records.ids import is_document_id
+from functions.shared.records.kind_pauses import KindPauses
 from functions.shared.records.subscription import Subscription
 from functions.shared.records.user import USERS, User
 from operations.subscriptions.subscriptions import latest_row, no_such_user
@@ -106,12 +107,13 @@ def user_row(
     }
 
 
-def explain_user(user: User, subscriptions: Sequence[Subscription], *, now: datetime) -> str:
+def explain_user(user: User, subscriptions: Sequence[Subscription], pauses: KindPauses, *, now: datetime) -> str:
     """Why a user gets no report, or none from the next run on; empty where all is as usual.
 
     Args:
         user: which.
         subscriptions: all of the user's.
+        pauses: of the kinds.
         now: the present, in UTC.
     """
     if not user.active:
@@ -131,4 +133,7 @@ def explain_user(user: User, subscriptions: Sequence[Subscription], *, now: date
         reasons = sorted({each.paused_because.value for each in subscriptions if each.paused_because})
         because = f" ({', '.join(reasons)})" if reasons else ""
         return f"The user gets no reports: all subscriptions are paused{because}."
+    kinds = sorted({each.kind for each in subscriptions if not each.is_paused(now)})
+    if all(map(pauses.is_paused, kinds)):
+        return f"The user gets no reports until their kind is resumed ({', '.join(kinds)}): what is due waits."
     return ""

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from functions.shared.firestore.subscription_documents import StoredSubscription
 from functions.shared.records.delivery import Delivery
 from functions.shared.records.ids import is_document_id
+from functions.shared.records.kind_pauses import KindPauses
 from functions.shared.records.mail_event import MailRecord
 from functions.shared.records.recipients import recipients
 from functions.shared.records.subscription import Subscription
@@ -36,6 +37,7 @@ from operations.deliveries.mail_records import MailRecords
 from operations.deliveries.send_now import send_now
 from operations.deliveries.sent_copy import archive_of
 from operations.errors import OperatorError
+from operations.kinds.kind_pausing import KindPausing
 from operations.operator_actions import OperatorActions
 from operations.output import to_json
 from operations.previews import preview as previews
@@ -164,6 +166,7 @@ def _read_person(request: Request) -> Shown:
         {
             "subscriptions": lambda: Subscriptions(database, session.defaults).of_user(user.id),
             "deliveries": lambda: _latest_deliveries(session, user.id),
+            "pauses": lambda: KindPausing(database).pauses(),
             "letters": lambda: list(DeadLetters(database).find(of_user, limit=_DELIVERIES_READ)),
             "recipients": lambda: Subscriptions(database, session.defaults).recipient_changes(user.id),
             "operators": lambda: OperatorActions(database).of_user(user.id, limit=_ACTIONS_SHOWN),
@@ -171,6 +174,7 @@ def _read_person(request: Request) -> Shown:
     )
     subscriptions, letters, operators = (parts.read.get(name, []) for name in ("subscriptions", "letters", "operators"))
     deliveries, mails = parts.read.get("deliveries", ([], {}))
+    pauses = parts.read.get("pauses", KindPauses())
     last = {each.subscription_id: each for each in reversed(deliveries)}
     since = now - _LOOKED_BACK
     if len(deliveries) == _DELIVERIES_READ:
@@ -178,12 +182,12 @@ def _read_person(request: Request) -> Shown:
     recent = [each for each in deliveries if each.due_at and each.due_at >= since]
     return Shown(
         template="person.html",
-        reads=4 + 2 * len(subscriptions) + 2 * len(deliveries) + len(letters) + len(operators),
+        reads=5 + 2 * len(subscriptions) + 2 * len(deliveries) + len(letters) + len(operators),
         context={
             "user": user_row(
                 user, subscriptions, deliveries[0] if deliveries else None, now=now, with_addresses=may_act
             ),
-            "why_not": "" if parts.failed else explain_user(user, subscriptions, now=now),
+            "why_not": "" if parts.failed else explain_user(user, subscriptions, pauses, now=now),
             "failed": parts.failed,
             "subscriptions": [
                 subscription_row(
@@ -205,7 +209,7 @@ def _read_person(request: Request) -> Shown:
                     "why": each.why,
                     "delivery": delivery_row(each.delivery, mails.get(each.delivery.id)) if each.delivery else None,
                 }
-                for each in expected_reports(user, subscriptions, recent, since=since, now=now)
+                for each in expected_reports(user, subscriptions, recent, pauses, since=since, now=now)
             ],
             "letters": {each.task.delivery_id: each for each in letters if each.task},
             "recipients": parts.read.get("recipients", []),

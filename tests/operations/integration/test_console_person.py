@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from functions.shared.records.mail_event import MAIL_EVENTS, MailRecord, MailStatus, Sighting
+from operations.kinds.kind_pausing import KindPausing
 from tests.operations.integration.conftest import Project
 from tests.operations.integration.test_console import Browser, put_user, running
 from tests.seeding import subscription_reference
@@ -66,6 +67,17 @@ def test_it_says_of_each_due_time_what_came_and_why_not(console: Browser, projec
     assert found[day(7)].startswith("default activity none There is no record of it")
     assert found[day(9)] == "default activity none The user was not enrolled yet."
     assert day(10) not in found
+
+
+def test_what_waits_for_a_paused_kind_says_so(console: Browser, project: Project) -> None:
+    put_user(project, enrolled_at=LAST - timedelta(days=8))
+    put_report(project, 4)
+    subscription_reference(project.database, "u1").update({"next_report_at": LAST - timedelta(days=3)})
+    assert KindPausing(project.door).pause("activity", by="ada")
+    page = console.get("/people/u1").text
+    assert rows(page)[day(1)] == rows(page)[day(3)] == "default activity none The kind activity is paused: it waits."
+    for said in (page, project.reports("users", "show", "u1").out):
+        assert "no reports until their kind is resumed (activity)" in re.sub(r"\s+", " ", said)
 
 
 def test_it_says_what_recipients_changed_on_their_page(console: Browser, project: Project) -> None:
