@@ -34,6 +34,7 @@ from operations.console.pages import (
     queues,
     runs,
     subscriptions,
+    system_alerts,
     versions,
 )
 from operations.console.view import View
@@ -84,6 +85,7 @@ def make_application(
             *find.ROUTES,
             *csv_lists.ROUTES,
             *operator_actions.ROUTES,
+            *system_alerts.ROUTES,
             *static_files.ROUTES,
         ],
         middleware=[Middleware(RequestWall, hosts=hosts, schemes=schemes), Middleware(_Admission, access=access)],

@@ -29,6 +29,9 @@ MOST_CAUSES = 500
 _STARTS = ("", *"123456789abcdef")
 """Where the parts begin in which causes are looked for at the same time: a cause is a hash in hexadecimal digits."""
 
+SEARCHED = 500
+"""So many dead letters a page looks at where no index finds exactly those that are meant."""
+
 CHANGE_TIMES = ("received_at", "replayed_at", "dismissed_at", "reopened_at", "settled_at")
 """The fields of which each change of a dead letter's state writes one."""
 
@@ -54,18 +57,24 @@ class DeadLetters:
             wanted: which.
             limit: how many at most; None for all.
         """
-        if wanted.user_id or wanted.run_id:
-            # A user and a run have few, which the index of this one field finds.
-            field, value = ("user_id", wanted.user_id) if wanted.user_id else ("run_id", wanted.run_id)
-            query = Query.of(DEAD_LETTERS).where(f"payload.{field}", "==", value)
-            newest_first = sorted(self._read(query), key=lambda each: each.received_at or EARLIEST, reverse=True)
-            yield from islice(filter(wanted.matches, newest_first), limit)
+        if wanted.is_by_index:
+            yield from self._read(self._newest_first(wanted).limit(limit))
         else:
-            query = self._newest_first(wanted)
-            if wanted.is_by_index:
-                yield from self._read(query.limit(limit))
-            else:
-                yield from islice(filter(wanted.matches, self._read(query)), limit)
+            yield from islice(self._matching(wanted), limit)
+
+    def _matching(self, wanted: LetterFilter, most: int | None = None) -> Iterator[StoredDeadLetter]:
+        """Those of a user, a run or a kind, the newest first.
+
+        Args:
+            wanted: which.
+            most: how many to look at; None for all.
+        """
+        if not (wanted.user_id or wanted.run_id):
+            return filter(wanted.matches, self._read(self._newest_first(wanted).limit(most)))
+        # A user and a run have few, which the index of this one field finds.
+        field, value = ("user_id", wanted.user_id) if wanted.user_id else ("run_id", wanted.run_id)
+        found = self._read(Query.of(DEAD_LETTERS).where(f"payload.{field}", "==", value).limit(most))
+        return filter(wanted.matches, sorted(found, key=lambda each: each.received_at or EARLIEST, reverse=True))
 
     def count(self, wanted: LetterFilter) -> int:
         """How many dead letters `find` would find: counted in the index, unless some of those that the index finds are
@@ -77,16 +86,18 @@ class DeadLetters:
     def count_now(self, wanted: LetterFilter) -> tuple[int, datetime]:
         """How many dead letters `find` would find, and at which moment of Firestore's clock that was so."""
         counted = self._database.aggregate(self._newest_first(wanted))
-        return counted.number, counted.read_time
+        return counted.number if wanted.is_by_index else self.count(wanted), counted.read_time
 
     def page(self, wanted: LetterFilter, *, after: str | None, limit: int) -> Page[StoredDeadLetter]:
-        """What `find` finds, page by page.
+        """What `find` finds, page by page. Where no index finds exactly these, there is one page of what SEARCHED have.
 
         Args:
             wanted: which.
             after: the id of the dead letter after which the page begins; None for the first page.
             limit: how many at most.
         """
+        if not wanted.is_by_index:
+            return Page(rows=list(self._matching(wanted, most=SEARCHED)), following=None)
         query = self._newest_first(wanted)
         return read_page(self._database, query, after=after, limit=limit, read=StoredDeadLetter.from_snapshot)
 

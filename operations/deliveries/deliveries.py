@@ -33,6 +33,8 @@ _LISTED = (
 """The fields that a list shows or filters by. The others, such as each attempt in `history`, would be most of what
 Google's client has to make into Python."""
 
+_OF_DOUBT = ("may_have_been_sent", "history")
+
 
 class DeliveryPage(NamedTuple):
     """A page of deliveries.
@@ -61,8 +63,8 @@ class Deliveries:
         self._database = database
 
     def page(self, wanted: DeliveryFilter, *, after: str | None, limit: int) -> DeliveryPage:
-        """Deliveries, with the fields that a list shows, page by page: those of a run state by state, all others with
-        the latest due time first.
+        """Deliveries, with the fields that a list shows, page by page: those of a run state by state, those that were
+        perhaps sent twice in no order, all others with the latest due time first.
 
         It looks at SEARCHED at most: where most deliveries that an index finds are not meant, a page may be
         short, and yet have one that follows.
@@ -74,7 +76,8 @@ class Deliveries:
         """
         if wanted.mail:
             return self._page_of_mails(wanted, wanted.mail, after=after, limit=limit)
-        queries = [query.select(_LISTED) for query in self._queries(wanted)]
+        fields = (*_LISTED, *_OF_DOUBT) if wanted.perhaps_twice else _LISTED
+        queries = [query.select(fields) for query in self._queries(wanted)]
         if after is not None and (before := self._database.get(f"{DELIVERIES}/{after}")).exists:
             queries = [query.behind(before) for query in queries]
         # Of several states most are in one, and some in others.
@@ -157,7 +160,7 @@ class Deliveries:
 
     def _queries(self, wanted: DeliveryFilter) -> list[Query]:
         """The query of an index, or one of each state where no index finds what is meant."""
-        if wanted.user_id or wanted.run_id or wanted.state:
+        if wanted.user_id or wanted.run_id or wanted.state or wanted.perhaps_twice:
             return [self._query(wanted)]
         return [self._query(replace(wanted, state=state)) for state in DeliveryState]
 
@@ -175,6 +178,8 @@ class Deliveries:
             if wanted.state:
                 return query.where("state", "==", wanted.state.value)
             return query.order_by("state")
+        if wanted.perhaps_twice:
+            return query.where("may_have_been_sent", "==", True).where("state", "==", DeliveryState.SENT.value)
         if wanted.state:
             query = query.where("shard", "in", list(range(SHARDS))).where("state", "==", wanted.state.value)
             return _latest_first(query, wanted)

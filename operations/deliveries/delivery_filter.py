@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from functions.shared.records.delivery import Delivery, DeliveryState
+from functions.shared.records.delivery_attempt import AttemptResult
 from operations.deliveries.mail_outcome import MailOutcome
 
 
@@ -21,6 +22,7 @@ class DeliveryFilter:
         since: due since.
         until: due until then.
         mail: whose email became this; `since` and `until` are then times at which that was known.
+        perhaps_twice: of which a recipient may have got two emails.
     """
 
     user_id: str = ""
@@ -32,6 +34,7 @@ class DeliveryFilter:
     since: datetime | None = None
     until: datetime | None = None
     mail: MailOutcome | None = None
+    perhaps_twice: bool = False
 
     @property
     def problem(self) -> str:
@@ -44,7 +47,7 @@ class DeliveryFilter:
         """Whether an index finds those that are meant, and no others."""
         if self.mail:
             return not (self.user_id or self.run_id or self.state or self.reason or self.kind)
-        if self.reason or self.kind:
+        if self.reason or self.kind or self.perhaps_twice:
             return False
         if self.user_id:
             return not (self.run_id or self.state)
@@ -66,8 +69,17 @@ class DeliveryFilter:
         )
         if not all(found == asked for asked, found in wanted if asked):
             return False
+        if self.perhaps_twice and not _is_perhaps_twice(delivery):
+            return False
         due_at = delivery.due_at
         return self.mail is not None or (
             (self.since is None or (due_at is not None and due_at >= self.since))
             and (self.until is None or (due_at is not None and due_at <= self.until))
         )
+
+
+def _is_perhaps_twice(delivery: Delivery) -> bool:
+    """Whether it was sent although an earlier email of it may have been. If an event or a log has proved that one, its
+    history ends with that."""
+    last = delivery.history[-1].result if delivery.history else None
+    return delivery.may_have_been_sent and delivery.state is DeliveryState.SENT and last is AttemptResult.SENT

@@ -127,6 +127,7 @@ FULL: dict[str, Address] = {
     },
     "a preview": lambda house: f"/people/{part(house.staged.users['usual'])}/subscriptions/default/preview",
     "kinds": lambda _: "/kinds?kind=usage",
+    "system alerts": lambda _: "/system-alerts",
     "actions": lambda _: "/operator-actions",
     "an action": lambda _: "/operator-actions/cut%20short",
     "an action that sent reports again": lambda _: f"/operator-actions/{REPLAY}",

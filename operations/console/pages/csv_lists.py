@@ -21,6 +21,7 @@ from operations.operator_actions import OperatorActions
 from operations.output import to_csv
 from operations.runs.runs import Runs
 from operations.session import Session
+from operations.system_alerts import SystemAlerts
 from operations.users.users import Users
 
 MOST_ROWS = 10_000
@@ -70,10 +71,23 @@ def _actions(session: Session, asked: QueryParams) -> Sequence[Row]:
     return [{name: value for name, value in vars(each).items() if name != "id"} for each in page.rows]
 
 
+def _system_alerts(session: Session, asked: QueryParams) -> Sequence[Row]:
+    del asked
+    return SystemAlerts(session.firestore).latest(MOST_ROWS)
+
+
+def _tasks(session: Session, asked: QueryParams) -> Sequence[Row]:
+    del asked
+    queues = session.target.queues
+    return [{"queue": queue, **each} for queue in queues for each in session.queues.tasks(queue, MOST_ROWS)][:MOST_ROWS]
+
+
 _LISTS: Mapping[str, tuple[Callable[[Session, QueryParams], Sequence[Row]], tuple[str, ...]]] = {
     "runs": (_runs, ("run_id", "state", "scheduled_for", *RUN_COUNTERS)),
     "deliveries": (_deliveries, ("delivery_id", "user_id", "state", "mail", "due_at")),
     "dead-letters": (_dead_letters, ("dead_letter_id", "state", "reason", "error")),
+    "queues": (_tasks, ("queue", "task", "scheduled_for", "attempts", "last_message", "last_attempt_at")),
+    "system-alerts": (_system_alerts, ("received_at", "alert", "run_id", "detail")),
     "people": (_people, ("user_id", "active", "email", "problem")),
     "operator-actions": (_actions, ("began_at", "who", "action", "subject", "note", "outcome", "ended_at")),
 }

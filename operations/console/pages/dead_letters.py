@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from typing import Any
 
 from pydantic import AwareDatetime, BaseModel
 from starlette.datastructures import QueryParams
@@ -21,18 +22,20 @@ from functions.shared.records.dead_letter import DeadLetterReason, DeadLetterSta
 from operations.console.console import Console, console_of
 from operations.console.form import Form, FormRefused, Note, Text, form_action, moments_of
 from operations.console.jobs import Job
+from operations.console.letter_figures import LetterCounts
 from operations.console.live import live
 from operations.console.page_parts import read_parts
 from operations.console.readings import Shown
 from operations.console.view import link, page_links
 from operations.dead_letters.dead_letter_result import DeadLetterResult
-from operations.dead_letters.dead_letters import MOST_CAUSES, DeadLetters
+from operations.dead_letters.dead_letters import MOST_CAUSES, SEARCHED, DeadLetters
 from operations.dead_letters.dismissal import Dismissals, decide_dismissal
 from operations.dead_letters.failed_reports import failed_reports
 from operations.dead_letters.letter_causes import by_cause
 from operations.dead_letters.letter_filter import LetterFilter
 from operations.dead_letters.replay import Replay
 from operations.operator_actions import OperatorActions
+from operations.previews import preview as previews
 from operations.time_args import to_json_time
 
 _LETTERS_A_PAGE = 50
@@ -84,13 +87,13 @@ def _read_letters(request: Request) -> Shown:
     asked = QueryParams(form.text("filters")) if form else request.query_params
     chosen, after = letter_filter(asked), asked.get("after") or None
     letters, filters = DeadLetters(console.reading.firestore), _to_query(chosen)
-    parts = read_parts(
-        {
-            "page": lambda: letters.page(chosen, after=after, limit=_LETTERS_A_PAGE),
-            "counts": lambda: console.letters.get(letters, chosen, version=_known_change(request)),
-        }
-    )
+    readers: dict[str, Callable[[], Any]] = {"page": lambda: letters.page(chosen, after=after, limit=_LETTERS_A_PAGE)}
+    if chosen.is_by_index:
+        readers["counts"] = lambda: console.letters.get(letters, chosen, version=_known_change(request))
+    parts = read_parts(readers)
     page, counts = parts.read.get("page"), parts.read.get("counts")
+    if page and not chosen.is_by_index:
+        counts = LetterCounts(len(page.rows), [each for each in by_cause(page.rows) if each.cause], reads=SEARCHED)
     rows = letters.with_delivery_states(page.rows) if page else []
     causes = counts.causes if counts else []
     return Shown(
@@ -105,6 +108,8 @@ def _read_letters(request: Request) -> Shown:
             "without_cause": max(counts.total - sum(each.count for each in causes), 0) if counts and causes else 0,
             "failed": parts.failed,
             "filters": filters,
+            "kinds": previews.known_kinds(),
+            "searched": 0 if chosen.is_by_index else SEARCHED,
             **page_links("/dead-letters", after=after, following=page.following if page else None, **filters),
             "states": [*(each.value for each in DeadLetterState), "all"],
             "reasons": [each.value for each in DeadLetterReason],
@@ -226,6 +231,9 @@ def letter_filter(query: QueryParams) -> LetterFilter:
         cause=query.get("cause", "").strip(),
         since=since,
         until=until,
+        user_id=query.get("user", "").strip(),
+        run_id=query.get("run", "").strip(),
+        kind=query.get("kind", "").strip(),
     )
 
 
@@ -237,6 +245,9 @@ def _to_query(chosen: LetterFilter) -> dict[str, str | None]:
         "cause": chosen.cause or None,
         "since": to_json_time(chosen.since),
         "until": to_json_time(chosen.until),
+        "user": chosen.user_id or None,
+        "run": chosen.run_id or None,
+        "kind": chosen.kind or None,
     }
 
 

@@ -37,6 +37,7 @@ from operations.session import Session
 from operations.time_args import to_json_time
 
 _DELIVERIES_A_PAGE = 50
+_PERHAPS_TWICE = "perhaps-twice"
 
 
 def _read_deliveries(request: Request) -> Shown:
@@ -54,7 +55,7 @@ def _read_deliveries(request: Request) -> Shown:
         "subscription": wanted.subscription_id,
         "run": wanted.run_id,
         "state": wanted.state.value if wanted.state else "",
-        "mail": wanted.mail.value if wanted.mail else "",
+        "mail": _PERHAPS_TWICE if wanted.perhaps_twice else wanted.mail or "",
         "reason": wanted.reason,
         "kind": wanted.kind,
         "since": to_json_time(wanted.since) or "",
@@ -70,7 +71,7 @@ def _read_deliveries(request: Request) -> Shown:
             "problem": wanted.problem,
             "searched": 0 if page is None or wanted.is_by_index else page.searched,
             "states": [each.value for each in DeliveryState],
-            "mails": list(MailOutcome),
+            "mails": [*MailOutcome, _PERHAPS_TWICE],
             "reasons": [*SkipReason, *DeadLetterReason],
             "kinds": previews.known_kinds(),
             **page_links("/deliveries", after=after, following=page.following if page else None, **filters),
@@ -95,6 +96,7 @@ def delivery_filter(asked: QueryParams) -> DeliveryFilter:
         run_id=run,
         state=next((each for each in DeliveryState if each == asked.get("state")), None),
         mail=next((each for each in MailOutcome if each == asked.get("mail")), None),
+        perhaps_twice=asked.get("mail") == _PERHAPS_TWICE,
         reason=asked.get("reason", "").strip(),
         kind=asked.get("kind", "").strip(),
         since=since,

@@ -3,12 +3,19 @@
 import csv
 import io
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
 import pytest
 
+from operations.deliveries.deliveries import Deliveries
+from operations.deliveries.delivery_filter import DeliveryFilter
+from operations.deliveries.mail_outcome import MailOutcome
 from tests.operations.integration.conftest import Project
 from tests.operations.integration.test_console import Browser, actions, put_run, put_user, running
+from tests.operations.integration.test_console_figures import put_sent
+
+NOW = datetime.now(UTC)
 
 
 @pytest.fixture
@@ -40,6 +47,80 @@ def test_each_list_comes_as_csv_with_all_that_its_filters_leave(console: Browser
     assert [each["action"] for each in rows(console, "/operator-actions.csv?q=resume")] == ["Resume queue"]
     for path in ("/runs", "/deliveries?state=dead", "/dead-letters", "/people", "/operator-actions"):
         assert ".csv" in console.get(path).text, path
+
+
+def test_what_became_of_the_emails_is_a_filter_and_this_weeks_bounces_are_a_table(
+    console: Browser, project: Project
+) -> None:
+    for number, days in enumerate((1, 3, 9)):
+        put_sent(project, f"b{number}", due_at=NOW - timedelta(days=days), bounced=NOW - timedelta(days=days))
+    put_sent(project, "d1", due_at=NOW, delivered=NOW)
+    put_sent(project, "c1", due_at=NOW, delivered=NOW, complained=NOW)
+
+    def users(query: str) -> list[str]:
+        return [each["user_id"] for each in rows(console, f"/deliveries.csv?{query}")]
+
+    assert users("mail=undelivered&since=7d") == ["b0", "b1"]
+    assert users("mail=undelivered") == ["b0", "b1", "b2"]
+    assert users("mail=undelivered&user=b2") == ["b2"]
+    assert users("mail=complained") == ["c1"]
+    assert set(users("mail=delivered")) == {"d1", "c1"}
+    page = console.get("/deliveries?mail=undelivered&since=7d").text
+    assert "Known since" in page
+    assert "mail=undelivered&amp;since=" in page.partition(".csv")[2]
+
+
+def test_who_perhaps_got_two_emails_is_a_list(console: Browser, project: Project) -> None:
+    unclear, sent = {"at": NOW, "result": "unclear"}, {"at": NOW, "result": "sent"}
+    for user, history in {"u1": [unclear, sent], "u2": [unclear, {"at": NOW, "result": "settled"}]}.items():
+        put_sent(project, user, due_at=NOW)
+        project.set_delivery(f"{user}:default", may_have_been_sent=True, history=history)
+    put_sent(project, "u3", due_at=NOW)
+    found = rows(console, "/deliveries.csv?mail=perhaps-twice")
+    assert [each["user_id"] for each in found] == ["u1"]
+    assert len(rows(console, "/deliveries.csv?mail=perhaps-twice&user=u1&since=1d")) == 1
+    assert rows(console, "/deliveries.csv?mail=perhaps-twice&state=dead") == []
+    assert "may have been accepted, too" in console.get("/deliveries?mail=perhaps-twice").text
+
+
+def test_a_list_of_emails_has_pages(project: Project) -> None:
+    for number in range(5):
+        put_sent(project, f"u{number}", due_at=NOW, bounced=NOW - timedelta(minutes=number))
+    deliveries, after, seen = Deliveries(project.door), None, list[str]()
+    wanted = DeliveryFilter(mail=MailOutcome.UNDELIVERED)
+    for _ in range(3):
+        page = deliveries.page(wanted, after=after, limit=2)
+        seen, after = [*seen, *(each.user_id for each in page.rows)], page.following
+    assert (seen, after) == ([f"u{number}" for number in range(5)], None)
+
+
+def test_dead_letters_are_found_by_user_run_and_kind(console: Browser, project: Project) -> None:
+    for user in ("u1", "u2", "u3"):
+        project.dead_letter(user, cause="a" * 32)
+    payload = {"payload": {"user_id": "u2", "run_id": "20261124T1400Z", "kind": "usage"}}
+    project.database.collection("dead_letters").document("u2:default:20261124T1300Z").set(payload, merge=True)
+    for query in ("user=u2", "run=20261124T1400Z", "kind=usage", "kind=usage&user=u2"):
+        assert [each["user_id"] for each in rows(console, f"/dead-letters.csv?{query}")] == ["u2"], query
+        page = console.get(f"/dead-letters?{query}").text
+        assert "1 matches." in page, query
+        assert "/people/u2" in page, query
+        assert "/people/u1" not in page, query
+        assert console.confirmed("dismiss", filters=query, scope="all")["confirmed"] == "1", query
+
+
+def test_system_alerts_and_tasks_have_their_lists(console: Browser, project: Project) -> None:
+    alert = {"alert": "overdue-reports", "detail": "=3 reports", "figures": {"overdue": 3}, "run_id": "20261124T1300Z"}
+    alerts = project.database.collection("system_alerts")
+    alerts.document("a1").set({**alert, "received_at": NOW, "at": NOW})
+    page = console.get("/system-alerts").text
+    assert "overdue-reports" in page
+    assert "overdue 3" in page
+    assert "/runs/20261124T1300Z" in page
+    assert "/system-alerts" in console.get("/").text
+    [row] = rows(console, "/system-alerts.csv")
+    assert row["detail"] == "'=3 reports"
+    assert rows(console, "/queues.csv") == []
+    assert "/queues.csv" in console.get("/queues").text
 
 
 def test_a_spreadsheet_carries_nothing_out(console: Browser, project: Project) -> None:
