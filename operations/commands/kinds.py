@@ -107,6 +107,8 @@ def resume(ctx: typer.Context, kind: Kind) -> None:
 
     current = session(ctx)
     pausing = KindPausing(current.firestore)
+    if kind not in pausing.pauses().kinds:
+        raise NotFound(f"No kind {kind} was ever paused.")
     with recorded(current, "Resume kind", kind) as action:
         was_paused, held = pausing.resume(kind, by=operator_name()), pausing.count_held(kind)
         action.outcome = f"{RESUMED} Subscriptions that wait: {held:,}." if was_paused else "It was not paused."

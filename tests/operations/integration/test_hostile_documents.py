@@ -58,7 +58,7 @@ OF_A_PROJECT = {"catalogs", "deploy", "init", "lock", "run", "test", "up", "upgr
 USAGE = 2
 """What a command ends with that was written wrongly: then it has read no document."""
 NAMES_NOTHING = {
-    *("version", "check mail", "kinds", "dead-letters redeliver"),
+    *("version", "check mail", "kinds list", "dead-letters redeliver"),
     # The name of a calendar that they take cannot be hostile.
     *("calendars import", "calendars remove", "calendars set", "calendars show"),
     *("queue show", "queue pause", "queue resume", "queue set", "users import", "users would-enroll"),
