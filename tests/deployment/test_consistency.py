@@ -169,7 +169,7 @@ def test_no_field_that_is_queried_is_left_without_an_index() -> None:
     assert asked_for - within == {("dead_letters", "due_at")}
 
 
-def test_no_index_rises_with_time_unless_docs_size_md_says_how_far_it_goes() -> None:
+def test_no_index_rises_with_time_unless_the_model_says_how_far_it_goes() -> None:
     """https://firebase.google.com/docs/firestore/solutions/shard-timestamp"""
     task = ReportTask(user_id="u1", subscription_id="s1", delivery_id="d", due_at=NOW, run_id="r", kind="activity")
     failure = DeliveryFailure(reason=DeadLetterReason.LOST, error="e", failed_at=NOW)
