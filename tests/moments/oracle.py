@@ -150,7 +150,7 @@ def mistakes(start: datetime, end: datetime, reported: Sequence[Interval], skipp
     gaps: list[Interval] = []
     for first, last in sorted(reported):
         if first < until:
-            wrong.append(f"twice: {first:%d %H:%M:%S} to {min(until, last):%d %H:%M:%S}")
+            wrong.append(f"twice: {first:%m-%d %H:%M:%S} to {min(until, last):%m-%d %H:%M:%S}")
         elif first > until:
             gaps.append((until, first))
         until = max(until, last)
@@ -159,7 +159,7 @@ def mistakes(start: datetime, end: datetime, reported: Sequence[Interval], skipp
     allowed = _joined(skipped)
     for first, last in gaps:
         if not any(begin <= first and last <= stop for begin, stop in allowed):
-            wrong.append(f"never: {first:%d %H:%M:%S} to {last:%d %H:%M:%S}")
+            wrong.append(f"never: {first:%m-%d %H:%M:%S} to {last:%m-%d %H:%M:%S}")
     return wrong
 
 

@@ -461,6 +461,10 @@ def _application_pauses_until(play: Play) -> None:
 def _forgets_due_time(play: Play) -> None:
     """Only a due time that has come shows that an earlier pause was over, once the application overwrites its end."""
     subscription, due_at = play.world.subscription, play.world.subscription.next_report_at
+    start, end = subscription.paused_at, subscription.paused_until
+    if not subscription.active and start and end and end <= play.world.now:
+        # The application's latest write counts as the beginning of its own pause: the one before ended at its end.
+        play.pauses.append(Pause(start, end, (play.promise,)))
     if subscription.paused_at is None or (due_at is not None and due_at <= play.world.now):
         return
     if play.paused_at:

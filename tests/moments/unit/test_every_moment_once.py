@@ -50,6 +50,14 @@ def test_no_random_sequence_does_in_which_the_kind_is_paused() -> None:
     assert wrong == {}
 
 
+def test_the_applications_pause_begins_with_its_latest_write_where_another_has_ended_before() -> None:
+    names = (
+        *("the page stops", "the operator pauses until later", "the application pauses", "three runs are missed"),
+        *("the application writes nulls", "the operator pauses until soon", "the operator sets days off"),
+    )
+    assert play(STARTS["weekly, with days left out"], names) == []
+
+
 def test_an_older_report_that_becomes_final_leaves_the_next_one_due() -> None:
     played = Play(STARTS["hourly"])
     for name in ("a run, whose task waits", "the tasks are refused", "replayed", "sent by hand, and gets a 429"):
