@@ -46,6 +46,7 @@ ARGUMENTS = {
     "ZONE": HOSTILE,
     "FIELD": HOSTILE,
     "USER[/SUBSCRIPTION]": HOSTILE,
+    "DELIVERY": HOSTILE,
     "DURATION": "7d",
     "ADDRESS": f"{HOSTILE}@example.com",
     "KEY=VALUE": f"{HOSTILE}={HOSTILE}",
