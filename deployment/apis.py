@@ -1,4 +1,7 @@
-"""The interfaces of Google that the pipeline and its deployment use: enabled where they are not."""
+"""The interfaces of Google that the pipeline and its deployment use: enabled where they are not.
+
+Before the plan: a plan that takes what they know for absent could make what is there.
+"""
 
 from deployment.engine.declared import Kind
 from deployment.engine.discovery import method

@@ -1,4 +1,8 @@
-"""The delivery of a task, and what an attempt has found about it. Pure."""
+"""The delivery of a task, and what an attempt has found about it. Pure.
+
+The first attempt of a first task does not read the delivery: it would find nothing unless the queue delivers a task
+twice, and then Firestore refuses the claim.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,5 +1,8 @@
 """What became of given deliveries and of their emails: counted in the indexes, for a read for each question about
-_AT_ONCE of them, and the same of one delivery."""
+_AT_ONCE of them, and the same of one delivery.
+
+Reading the deliveries would cost two reads for each at each look.
+"""
 
 import threading
 from collections import Counter, OrderedDict

@@ -1,4 +1,7 @@
-"""What a recipient pauses, resumes and stops, on the recipient's page or on a page of the team's own product. Pure."""
+"""What a recipient pauses, resumes and stops, on the recipient's page or on a page of the team's own product. Pure.
+
+A product's page speaks for its user alone: it ends no operator's pause, and brings back no address whose owner objects.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,8 @@
-"""Days off: a report that is due on one comes on the next working day, or not at all. Pure."""
+"""Days off: a report that is due on one comes on the next working day, or not at all. Pure.
+
+What a moved report covers goes by the time at which it was meant to come, so that a move merges no two units of the
+calendar. Days off are dates, a finite list, so that no subscription waits forever.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

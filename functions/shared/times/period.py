@@ -1,4 +1,7 @@
-"""Which time a report covers. Pure."""
+"""Which time a report covers. Pure.
+
+Reports from daily up cover whole units of the recipient's calendar: 08:00 to 08:00 has no name that people use.
+"""
 
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
