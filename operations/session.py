@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from functions.shared.firestore.database import STREAM_SECONDS, Database, firestore_database
 from functions.shared.firestore.stored_calendars import StoredCalendars
@@ -21,6 +21,9 @@ from operations.errors import NotConfigured
 from operations.output import notice
 from operations.queues.queues import Queues
 from operations.subscriptions.subscription_defaults import subscription_defaults
+
+if TYPE_CHECKING:
+    from functions.shared.archive import Archive
 
 _CALL_SECONDS = 60.0
 """How long a call of Firestore may take: to count millions of documents takes a part of that."""
@@ -106,6 +109,15 @@ class Session:
     def defaults(self) -> SubscriptionDefaults:
         """The defaults of a subscription's fields."""
         return subscription_defaults(self.target)._replace(calendars=StoredCalendars(lambda: self.firestore))
+
+    @property
+    def archive(self) -> "Archive | None":
+        """The archive; None where the deployment keeps no copies."""
+        # Few commands need it.
+        from functions.shared.archive import Archive
+
+        bucket = self.target.look_up("ARCHIVE")
+        return Archive(bucket) if bucket else None
 
     @property
     def queues(self) -> Queues:

@@ -151,8 +151,10 @@ def no_accounts(settings: Settings) -> list[Declared]:
 def _archive_roles(settings: Settings) -> list[Grant]:
     if settings.archive != "on":
         return []
-    roles = {"worker": "roles/storage.objectUser", "preferences": "roles/storage.objectViewer"}
-    return [on_copies(settings, name, role) for name, role in roles.items() if name in settings.deployed]
+    roles = {"worker": "objectUser", "preferences": "objectViewer", "api": "objectViewer"}
+    return [
+        on_copies(settings, name, f"roles/storage.{role}") for name, role in roles.items() if name in settings.deployed
+    ]
 
 
 def _on_sources(settings: Settings) -> str:

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from functions.api.problem import Problem
+from functions.shared.archive import Archive
 from functions.shared.firestore.database import Database
 from functions.shared.mail.recipient_token import RecipientToken
 from functions.shared.queues.task_queue import TaskQueue
@@ -27,6 +28,7 @@ class Api(NamedTuple):
         defaults: what a subscription's document does not say.
         queue_of: returns the queue of a user's reports.
         page_url: returns the address of a recipient's page; None where there is no page.
+        archive: the copies of what was sent; None where none are kept.
         now: the present, in UTC.
     """
 
@@ -34,6 +36,7 @@ class Api(NamedTuple):
     defaults: SubscriptionDefaults
     queue_of: Callable[[str], TaskQueue]
     page_url: Callable[[RecipientToken], str] | None
+    archive: Archive | None
     now: Callable[[], datetime]
 
 

@@ -20,6 +20,7 @@ from functions.api.call import MOST_BODY_BYTES, Api, Call
 from functions.api.openapi import openapi
 from functions.api.problem import MEDIA_TYPE, Problem
 from functions.api.routes import RULES, Route
+from functions.shared.archive import Archive
 from functions.shared.firestore.database import firestore_database
 from functions.shared.firestore.errors import ChangedMeanwhile
 from functions.shared.firestore.stored_calendars import stored_defaults
@@ -78,7 +79,7 @@ def api(request: "flask.Request") -> Answer:
     except GoogleAPIError as error:
         _logger.warning("api_unavailable", error=type(error).__name__)
         wait = {"Retry-After": str(_SECONDS_TO_WAIT)}
-        return _problem(HTTPStatus.SERVICE_UNAVAILABLE, "Firestore or the queue does not answer.", wait)
+        return _problem(HTTPStatus.SERVICE_UNAVAILABLE, "Google Cloud does not answer.", wait)
     except Exception:
         _logger.exception("api_failed_unexpectedly")
         return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "This failed for a reason that the log has.")
@@ -145,6 +146,7 @@ def _api() -> Api:
         defaults=stored_defaults(_settings, lambda: database),
         queue_of=lambda user_id: _queue(choose_queue(user_id, _settings.report_queues)),
         page_url=page_url if page else None,
+        archive=Archive(_settings.archive) if _settings.archive else None,
         now=lambda: datetime.now(UTC),
     )
 

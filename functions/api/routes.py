@@ -63,6 +63,7 @@ ROUTES = (
         *("GET", _DELIVERIES, deliveries.list_deliveries, "DeliveryPage"), query=("limit", "after", "subscription_id")
     ),
     Route("GET", f"{_DELIVERIES}/{{delivery_id}}", deliveries.show_delivery, "Delivery"),
+    Route("GET", f"{_DELIVERIES}/{{delivery_id}}/copy", deliveries.show_copy, "Copy"),
 )
 
 RULES = Map(

@@ -43,6 +43,24 @@ class DeliveryPage(BaseModel):
     next: str | None = Field(description="what `after` has to be for the page that follows; null on the last")
 
 
+class CopyFile(BaseModel):
+    """A file that came with a report."""
+
+    filename: str
+    media_type: str
+    content: str = Field(description="in base64", json_schema_extra={"contentEncoding": "base64"})
+
+
+class Copy(BaseModel):
+    """A report as it went out."""
+
+    subject: str
+    made_at: datetime
+    html: str = Field(description="a page that needs no other file; show it in a frame with `sandbox`")
+    text: str
+    files: list[CopyFile]
+
+
 class EnqueuedReport(BaseModel):
     """A report that is on its way."""
 
@@ -64,4 +82,4 @@ class Problem(BaseModel):
     detail: str = Field(description="a sentence for developers")
 
 
-MODELS = (Pause, DeliveryPage, EnqueuedReport, RecipientPage, Problem)
+MODELS = (Pause, DeliveryPage, Copy, EnqueuedReport, RecipientPage, Problem)

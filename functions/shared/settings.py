@@ -522,7 +522,7 @@ class PreferencesSettings(CommonSettings, BrandSettings, SubscriptionSettings, A
     preferences_key: TokenKeys = Field(min_length=1, repr=False)
 
 
-class ApiSettings(CommonSettings, IdentitySettings, SubscriptionSettings):
+class ApiSettings(CommonSettings, IdentitySettings, SubscriptionSettings, ArchiveSettings):
     """The API's environment."""
 
     api_url: Url

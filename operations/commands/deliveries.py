@@ -97,7 +97,7 @@ def show(
     row = delivery_row(found, MailRecords(current.firestore).of([found]).get(found.id))
     page = None
     if open_it:
-        page, *others = write_copy(sent_copy(current.target, found), to)
+        page, *others = write_copy(sent_copy(current.archive, found), to)
         row["html"] = str(page)
         row["files"] = [str(file) for file in others] if as_json else ", ".join(map(str, others))
     output.fields(row)

@@ -107,7 +107,6 @@ def erase(
 
 
 def _personal_data(current: Session, user: str, addresses: list[str] | None) -> PersonalData:
-    from operations.deliveries.sent_copy import archive_of
     from operations.users.personal_data import PersonalData
 
     return PersonalData(
@@ -115,7 +114,7 @@ def _personal_data(current: Session, user: str, addresses: list[str] | None) -> 
         queues=current.queues,
         queue_names=current.target.queues,
         user_id=user,
-        archive=archive_of(current.target),
+        archive=current.archive,
         addresses=addresses or (),
     )
 

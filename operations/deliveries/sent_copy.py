@@ -1,4 +1,4 @@
-"""The email of a delivery as it went out, from the archive: what its recipients got, whatever their data say today."""
+"""The report of a delivery as it went out, from the archive: what its recipients got, whatever their data say today."""
 
 import re
 from pathlib import Path
@@ -7,36 +7,23 @@ from functions.shared.archive import Archive
 from functions.shared.records.archived_copy import ArchivedCopy
 from functions.shared.records.delivery import Delivery
 from functions.shared.sanitize import filename
-from operations.connection.target import Target
 from operations.errors import NotFound, OperatorError
 
 
-def archive_of(target: Target) -> Archive | None:
-    """The archive of a deployment; None where it keeps no copies.
-
-    Raises:
-        NotConfigured: the deployed functions cannot be asked.
-    """
-    bucket = target.look_up("ARCHIVE")
-    return Archive(bucket) if bucket else None
-
-
-def sent_copy(target: Target, delivery: Delivery) -> ArchivedCopy:
-    """The copy of a delivery's email.
+def sent_copy(archive: Archive | None, delivery: Delivery) -> ArchivedCopy:
+    """The copy of a delivery's report.
 
     Args:
-        target: the deployment.
+        archive: of the deployment; None where it keeps no copies.
         delivery: as read.
 
     Raises:
         NotFound: there is none.
-        NotConfigured: the deployed functions cannot be asked for the archive.
         google.api_core.exceptions.GoogleAPIError: Cloud Storage fails, or refuses the operator.
     """
     if not delivery.archived_as:
         because = f": {delivery.archive_error}" if delivery.archive_error else "."
-        raise NotFound(f"There is no copy of the email of {delivery.id}{because}")
-    archive = archive_of(target)
+        raise NotFound(f"There is no copy of {delivery.id}{because}")
     if archive is None:
         raise NotFound("ARCHIVE is not set: the deployment keeps no copies any more.")
     try:

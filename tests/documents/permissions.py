@@ -88,6 +88,7 @@ _WHY = {
         "datastore.user": "reads and changes subscriptions, reads deliveries and mail events, notes a report that "
         "it is asked to send",
         "cloudtasks.enqueuer": "makes the task of a report that it is asked to send",
+        "storage.objectViewer": "with [`ARCHIVE`](archive.md): returns the copy of a report",
         "iam.serviceAccountUser": "a task's token is for that account",
         "secretmanager.secretAccessor": "makes links to the recipient's page",
     },
@@ -254,8 +255,8 @@ def _on(declared: Declared, grant: Grant) -> str:
         return f"the secrets `report-…`, by a [condition]({href})"
     if "/objects/locks/" in grant.expression:
         return "the lock in the bucket `run-sources-…`, by a condition"
-    if "/buckets/" in grant.expression:
-        return "the bucket `run-sources-PROJECT-REGION`, by a condition"
+    if bucket := re.search(r'/buckets/([^/"]+)', grant.expression):
+        return f"the bucket `{bucket[1]}`, by a condition"
     sort, _, name = declared.what.rpartition(" ")
     if declared.what == "the project":
         return "the project"

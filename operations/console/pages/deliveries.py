@@ -168,7 +168,7 @@ def show_sent(request: Request) -> Response:
     console = console_of(request)
     require_operator(request)
     delivery = Deliveries(console.session.firestore).get(request.path_params["delivery_id"])
-    copy = sent_copy(console.session.target, delivery)
+    copy = sent_copy(console.session.archive, delivery)
     if (number := request.path_params.get("number")) is None:
         return mail_response(copy.page(), request.query_params.get("look", ""))
     if number >= len(copy.attachments):
@@ -180,7 +180,7 @@ def show_sent(request: Request) -> Response:
 
 
 def _attachments(session: Session, delivery: Delivery) -> list[str]:
-    return [each.filename for each in sent_copy(session.target, delivery).attachments]
+    return [each.filename for each in sent_copy(session.archive, delivery).attachments]
 
 
 def _task(session: Session, delivery: Delivery) -> dict[str, Any] | None:

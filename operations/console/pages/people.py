@@ -35,7 +35,6 @@ from operations.deliveries.deliveries import Deliveries, delivery_row
 from operations.deliveries.delivery_filter import DeliveryFilter
 from operations.deliveries.mail_records import MailRecords
 from operations.deliveries.send_now import send_now
-from operations.deliveries.sent_copy import archive_of
 from operations.errors import OperatorError
 from operations.kinds.kind_pausing import KindPausing
 from operations.operator_actions import OperatorActions
@@ -373,7 +372,7 @@ def _personal_data(console: Console, user_id: str) -> PersonalData:
         queues=session.queues,
         queue_names=session.target.queues,
         user_id=user_id,
-        archive=archive_of(session.target),
+        archive=session.archive,
     )
 
 

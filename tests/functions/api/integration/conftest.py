@@ -14,6 +14,7 @@ import requests
 from google.cloud.tasks_v2 import CloudTasksClient, Queue, Task
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
+from functions.shared.archive import Archive
 from functions.shared.mail.recipient_token import TokenKeys
 from local_cloud.clock import Clock
 from local_cloud.identity import IdentityProvider
@@ -22,6 +23,7 @@ from tests.deployed_firestore import deployed_firestore
 from tests.firestore_client import client_of
 from tests.function_process import running_function
 from tests.seeding import seed, subscription_reference
+from tests.storage import BUCKET, storage_running
 from tests.support import Background, Faults, free_ports
 
 PROJECT, LOCATION = "local-project", "us-central1"
@@ -43,6 +45,7 @@ class House:
     database: Any
     faults: Faults
     queues: CloudTasksClient
+    archive: Archive
     _users: Iterator[int] = field(default_factory=lambda: count(1))
 
     @property
@@ -93,6 +96,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         # What is put into it stays there, to be looked at.
         queues.create_queue(parent=QUEUE.partition("/queues")[0], queue=Queue(name=QUEUE))
         queues.pause_queue(name=QUEUE)
+        storage = stack.enter_context(storage_running(background))
         port, logs = free_ports(1), tmp_path_factory.mktemp("logs")
         environment = {
             "GOOGLE_CLOUD_PROJECT": PROJECT,
@@ -109,6 +113,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             "TASKS_INVOKER": "tasks@local-project.iam.gserviceaccount.com",
             "PREFERENCES_URL": PAGE,
             "PREFERENCES_KEY": KEY,
+            "ARCHIVE": BUCKET,
+            "STORAGE_EMULATOR_HOST": storage.url,
         }
         stack.enter_context(
             running_function(
@@ -126,4 +132,5 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             database=client_of(firestore.port, PROJECT),
             faults=faults,
             queues=queues,
+            archive=Archive(BUCKET),
         )

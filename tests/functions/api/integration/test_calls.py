@@ -10,7 +10,9 @@ import requests
 from google.api_core.exceptions import ServiceUnavailable
 
 from functions.api.call import MOST_BODY_BYTES, MOST_ROWS
-from tests.functions.api.integration.conftest import APP, House
+from functions.shared.mail.recipient_token import RecipientToken
+from functions.shared.records.archived_copy import ArchivedCopy, CopiedFile, CopyName
+from tests.functions.api.integration.conftest import APP, KEYS, PAGE, House
 
 PATH = "/users/u1/subscriptions"
 DUE = datetime(2026, 11, 24, 13, tzinfo=UTC)
@@ -102,3 +104,31 @@ def test_deliveries_say_what_came_of_reports(house: House) -> None:
     assert house.call("GET", f"/users/{user}/deliveries/{user}:2").json() == first["deliveries"][0]
     assert house.call("GET", f"/users/{other}/deliveries/{user}:2").status_code == HTTPStatus.NOT_FOUND
     assert house.call("GET", f"/users/{other}/deliveries").json() == {"deliveries": [], "next": None}
+
+
+def test_the_copy_is_what_was_sent_and_no_other_users(house: House) -> None:
+    user, other = house.user(), house.user()
+    path = f"/users/{user}/deliveries/{user}:0/copy"
+    assert house.call("GET", path).status_code == HTTPStatus.NOT_FOUND
+    name = CopyName.of(user, f"{user}:0", "c", days=9, now=datetime.now(UTC))
+    copy = ArchivedCopy(
+        *(user, "default", f"{user}:0", "activity", DUE, [], "Monday", '<a href="[h]">Stop</a>', "Stop: [t]", "[h]"),
+        text_tag="[t]",
+        attachments=[CopiedFile("a.csv", "text/csv", b"\xfb\xff")],
+    )
+    fields = {"user_id": user, "subscription_id": "default", "state": "sent", "due_at": DUE, "expire_at": DUE}
+    delivery = house.database.collection("deliveries").document(f"{user}:0")
+    delivery.set(fields)
+    assert house.call("GET", path).json()["detail"] == f"There is no copy of {user}:0."
+    delivery.update({"archived_as": str(name)})
+    assert house.call("GET", path).json()["detail"] == f"The copy of {user}:0 is no longer kept."
+    house.archive.keep(name, copy)
+    link = f"{PAGE}/{KEYS.make(RecipientToken(user, 'default'))}"
+    assert house.call("GET", path).json() == {
+        "subject": "Monday",
+        "made_at": "2026-11-24T13:00:00Z",
+        "html": f'<a href="{link}">Stop</a>',
+        "text": f"Stop: {link}",
+        "files": [{"filename": "a.csv", "media_type": "text/csv", "content": "+/8="}],
+    }
+    assert house.call("GET", path.replace(user, other, 1)).status_code == HTTPStatus.NOT_FOUND
