@@ -191,12 +191,7 @@ class Rescuer:
                     self.is_behind |= each.delivery is None or each.delivery.run_id != self._run_id
                 case QueueAnswer.UNKNOWN:
                     self._counters.add_error()
-                case QueueAnswer.GONE if is_lost(
-                    each.delivery,
-                    due_at=each.due.due_at,
-                    run_time=self._run_time,
-                    resumed_at=self._pauses.pause_of(each.due.kind).resumed_at,
-                ):
+                case QueueAnswer.GONE if self._is_lost(each):
                     lost.append(self._lost(each))
                 case QueueAnswer.GONE:
                     retried.append(each)
@@ -221,6 +216,12 @@ class Rescuer:
             except Exception as error:  # noqa: BLE001  it is logged there
                 broken.append(unservable(due, error, run_id=self._run_id))
         self._malformed.tell(broken)
+
+    def _is_lost(self, case: _Case) -> bool:
+        pause = self._pauses.pause_of(case.due.kind)
+        return not pause.is_on and is_lost(
+            case.delivery, due_at=case.due.due_at, run_time=self._run_time, resumed_at=pause.resumed_at
+        )
 
     def _lost(self, case: _Case) -> LostReport:
         failure = failure_of_lost(case.due, case.delivery, run_time=self._run_time, now=datetime.now(UTC))

@@ -87,6 +87,14 @@ def test_a_resumed_kind_is_due_again_in_the_next_run_whatever_has_become_of_its_
     assert noted["period_end"] == NOON + 2 * DAY + HOUR
 
 
+def test_no_report_is_given_up_while_its_kind_is_paused(cloud: Cloud) -> None:
+    user = cloud.subscribed_user(kind="usage", next_report_at=NOON + 9 * DAY)
+    # A worker may have sent it, and the deployment sends such reports again: once the kind is resumed.
+    pending(cloud, user, NOON - 2 * DAY, kind="usage", state="sending", rescues=LEAST_RESCUES)
+    pause(cloud, at=NOON - 2 * DAY)
+    assert [cloud.call().body[name] for name in ("dispatched", "lost")] == [1, 0]
+
+
 def test_a_report_whose_task_met_the_pause_before_any_run_did_gets_another_one(cloud: Cloud) -> None:
     cloud.subscribed_user(kind="usage")
     cloud.call()
