@@ -39,8 +39,8 @@ def list_kinds(
     with_addresses: WithAddresses = False,
     as_json: AsJson = False,
 ) -> None:
-    """The kinds of report in this checkout: whether each is paused, how many subscriptions wait for it and, for those
-    with a next version, how each of the two does."""
+    """The kinds of report in this checkout, and others that are paused: whether each is paused, how many subscriptions
+    wait for it and, for those with a next version, how each of the two does."""
     from functions.shared.records.kind_pauses import KindPauses
     from operations.kinds.kind_figures import count_variants
     from operations.kinds.kind_pausing import KindPausing
@@ -56,7 +56,7 @@ def list_kinds(
         pauses = KindPausing(current.firestore).pauses()
     except NotConfigured as error:
         output.warn(f"Whether a kind is paused is not known: {error}")
-    for kind in previews.known_kinds():
+    for kind in pauses.with_paused(previews.known_kinds()):
         needs = declared.get(kind)
         owner = needs.owner if needs else ""
         shown = owner if with_addresses or "@" not in owner else "[address]"

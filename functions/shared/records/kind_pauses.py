@@ -6,7 +6,7 @@ covers all the time since the last one.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -84,6 +84,14 @@ class KindPauses(NamedTuple):
     def paused(self) -> list[str]:
         """The kinds that are paused."""
         return sorted(kind for kind, pause in self.kinds.items() if pause.is_on)
+
+    def with_paused(self, kinds: Sequence[str]) -> list[str]:
+        """Some kinds, and behind them the others that are paused, such as one that was renamed since.
+
+        Args:
+            kinds: those that there are.
+        """
+        return [*kinds, *(kind for kind in self.paused if kind not in kinds)]
 
     @property
     def resumed(self) -> list[str]:

@@ -46,7 +46,7 @@ def _read(request: Request) -> Shown:
     pausing = KindPausing(database)
     parts = read_parts({"pauses": pausing.pauses})
     pauses = parts.read.get("pauses", KindPauses())
-    kinds = [*known, *(each for each in pauses.paused if each not in known)]
+    kinds = pauses.with_paused(known)
     since, needs = datetime.now(UTC) - _SINCE, previews.known_needs()
     percent = {kind: each.next.percent for kind, each in needs.items() if each.next and kind in known}
 

@@ -76,8 +76,10 @@ def test_a_kind_is_paused_and_resumed_and_what_waits_is_counted(project: Project
     assert "paused already" in project.reports("kinds", "pause", "sales").out
     kept = KindPausing(project.door).pauses().pause_of("sales")
     assert (kept.is_on, kept.paused_by, kept.note) == (True, getpass.getuser(), "for [address]")
+    # Another checkout has it, or had.
+    assert KindPausing(project.door).pause("old", by="ada")
     rows = {row["kind"]: (row["paused_at"] is not None, row["held"]) for row in project.reports("kinds", "--json").json}
-    assert rows == {"activity": (False, None), "sales": (True, 3), "usage": (False, None)}
+    assert rows == {"activity": (False, None), "sales": (True, 3), "usage": (False, None), "old": (True, 0)}
     assert "Subscriptions that wait: 3" in project.reports("kinds", "resume", "sales").out
     assert "was not paused" in project.reports("kinds", "resume", "sales").out
     assert KindPausing(project.door).pauses().pause_of("sales").is_on is False
