@@ -27,7 +27,7 @@ from functions.shared.firestore.stored_calendars import stored_defaults
 from functions.shared.logging import configure_logging
 from functions.shared.mail.brand import Brand
 from functions.shared.mail.language import Language
-from functions.shared.mail.recipient_token import COPIES, RecipientToken, TokenKeys
+from functions.shared.mail.recipient_token import COPIES, RecipientToken, SharedCopy, TokenKeys
 from functions.shared.records.archived_copy import CopyName, user_part
 from functions.shared.serving.answer import Answer
 from functions.shared.serving.request_body import read_body
@@ -72,10 +72,10 @@ def preferences(request: "flask.Request") -> Answer:
     language = _browsers_language(request)
     text, _slash, what = path[1:].partition("/")
     token = _keys.read(text)
-    if token is not None and what.startswith(_A_COPY):
+    if copy := _copy_asked_for(token, text, what):
         if request.method not in {"GET", "HEAD"}:
             return _plain(HTTPStatus.METHOD_NOT_ALLOWED, language)
-        return _guarded(lambda: _show_copy(token, what.removeprefix(_A_COPY), language), language)
+        return _guarded(lambda: _show_copy(copy, token, language), language)
     if token is None or what not in {"", _UNSUBSCRIBE, *Wish} or (token.copy_of and what in _OF_USERS):
         return _plain(HTTPStatus.NOT_FOUND, language)
     if request.method in {"GET", "HEAD"}:
@@ -111,19 +111,27 @@ def _show(token: RecipientToken, message: Message | None = None) -> Answer:
     return _html(_pages.of_user(account, token, language, now=now, message=message), status)
 
 
-def _show_copy(token: RecipientToken, text: str, language: Language) -> Answer:
-    """The email as it went out, with the recipient's own links."""
-    own_part = _keys.read_copy(text)
-    name = CopyName.parse(f"{user_part(token.user_id)}/{own_part}") if own_part else None
+def _copy_asked_for(token: RecipientToken | None, text: str, what: str) -> SharedCopy | None:
+    """The copy that an address names: behind a recipient's token, or in a link that shows nothing else."""
+    if token is None:
+        return _keys.read_shared_copy(what) if text == COPIES else None
+    name = _keys.read_copy(what.removeprefix(_A_COPY)) if what.startswith(_A_COPY) else None
+    return SharedCopy(token.user_id, token.subscription_id, name) if name else None
+
+
+def _show_copy(asked: SharedCopy, token: RecipientToken | None, language: Language) -> Answer:
+    """The report as it went out: to a recipient with the recipient's own links, to others without any."""
+    name = CopyName.parse(f"{user_part(asked.user_id)}/{asked.name}")
     if _settings.archive is None or name is None:
         return _plain(HTTPStatus.NOT_FOUND, language)
-    stored = _store().subscription(token.user_id, token.subscription_id)
-    is_shown = stored is not None and may_see_copies(stored, token.copy_of) and datetime.now(UTC) < name.expires_at
+    stored = _store().subscription(asked.user_id, asked.subscription_id)
+    hashed = token.copy_of if token else ""
+    is_shown = stored is not None and may_see_copies(stored, hashed) and datetime.now(UTC) < name.expires_at
     copy = _archive(_settings.archive).read(str(name)) if is_shown else None
-    if copy is None or copy.subscription_id != token.subscription_id:
+    if copy is None or copy.subscription_id != asked.subscription_id:
         return _plain(HTTPStatus.GONE, language)
     return (
-        copy.page(f"{_settings.preferences_url}/{_keys.make(token)}"),
+        copy.page(f"{_settings.preferences_url}/{_keys.make(token)}" if token else "#"),
         HTTPStatus.OK,
         {
             **_SAFE,
@@ -218,7 +226,7 @@ def _plain(status: HTTPStatus, language: Language) -> Answer:
         case HTTPStatus.NOT_FOUND:
             title, text = _("There is nothing here"), _("Open the link in a mail again. It must be whole.")
         case HTTPStatus.GONE:
-            title, text = _("This mail is no longer kept"), _("Its time is over, or you have stopped these mails.")
+            title, text = _("This report is no longer kept"), _("Its time is over, or the reports were stopped.")
         case HTTPStatus.SERVICE_UNAVAILABLE | HTTPStatus.INTERNAL_SERVER_ERROR:
             title, text = _("This does not work just now"), _("Nothing was changed. Try again in a few minutes.")
         case _:

@@ -68,7 +68,7 @@ def compose(
         brand: the deployment's; a user's document may have another.
         variant: which version of the kind; None is the current one.
         allowed: the domains that mails may go to: one at least of those in `to` has one of them.
-        copy: the name of the mail's copy, to which it has a link; None where none is kept.
+        copy: the name of the report's copy, to which it has a link; None where none is kept.
 
     Returns:
         One mail to all recipients of the subscription that it may go to, a Parcel where it goes elsewhere, or Skip
@@ -157,6 +157,7 @@ def compose(
             tables=[*_blocks(report.values, Table)],
             figures=report.figures,
             url=url,
+            copy_url=compliance.shared_copy_url(user.id, subscription.id, copy),
             sandbox=subscription.sandbox,
         )
     plain = {**values, "closing": closing._replace(copy_url="", copy_url_html="")} if closing.copy_url else None

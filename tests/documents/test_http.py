@@ -45,5 +45,12 @@ def test_every_path_is_there() -> None:
     assert paths("Worker") == {"/tasks/send-report"}
     assert paths("Mail events") == {SENDGRID_PATH, RESEND_PATH}
     wishes = {f"/TOKEN/{wish}" for wish in Wish}
-    others = {"/TOKEN", "/TOKEN/unsubscribe", "/TOKEN/copies/COPY", "/TOKEN/WISH", "/style-COLOR-VERSION.css"}
+    others = {
+        "/TOKEN",
+        "/TOKEN/unsubscribe",
+        "/TOKEN/copies/COPY",
+        "/copies/COPY",
+        "/TOKEN/WISH",
+        "/style-COLOR-VERSION.css",
+    }
     assert paths("Recipient's page") == wishes | others

@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-_LINK, _SEALED, _COPY = b"recipient", b"sealed", b"copy"
+_LINK, _SEALED, _COPY, _SHARED_COPY = b"recipient", b"sealed", b"copy", b"shared copy"
 """What a token is for. It is authenticated with the content, so no token passes for one of another purpose."""
 
 COPIES = "copies"
-"""What stands between a recipient's token and the name of a copy in a link."""
+"""What stands between a recipient's token and the name of a copy in a link, and before a SharedCopy."""
 
 _ID_BYTES = 4
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
@@ -38,6 +38,20 @@ class RecipientToken(NamedTuple):
     user_id: str
     subscription_id: str
     copy_of: str = ""
+
+
+class SharedCopy(NamedTuple):
+    """What the link to a copy stands for where a report goes to no mailbox: it shows the copy, and nothing else.
+
+    Attributes:
+        user_id: whose subscription.
+        subscription_id: which.
+        name: the copy's, without the user (functions.shared.records.archived_copy.CopyName.own_part).
+    """
+
+    user_id: str
+    subscription_id: str
+    name: str
 
 
 class TokenKeys:
@@ -84,6 +98,15 @@ class TokenKeys:
         """The name of a copy in a link; None where this deployment has not made it."""
         name: str | None = self._decrypt(text, _COPY)
         return name
+
+    def make_shared_copy(self, copy: SharedCopy) -> str:
+        """The part of a link that shows a copy to whoever has it, without a recipient's token."""
+        return self._encrypt(copy, _SHARED_COPY)
+
+    def read_shared_copy(self, text: str) -> SharedCopy | None:
+        """The copy that such a link shows; None where this deployment has not made it."""
+        content = self._decrypt(text, _SHARED_COPY)
+        return None if content is None else SharedCopy(*content)
 
     def _encrypt(self, content: Any, purpose: bytes) -> str:
         newest = self._keys[0]

@@ -1,5 +1,6 @@
 """A report as it was built, before it goes to its destination. Pure."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ from report_kit.report import Attachment, InlineImage
 
 
 @dataclass(frozen=True, kw_only=True)
-class BuiltReport:
+class BuiltReport(ABC):
     """What every destination is given; each has more of it in a class of its own.
 
     Attributes:
@@ -26,6 +27,6 @@ class BuiltReport:
     attachments: Sequence[Attachment] = ()
     sandbox: bool = False
 
+    @abstractmethod
     def without_copy_link(self) -> "BuiltReport":
         """The report without a link to its copy in the archive, which could not be kept."""
-        return self

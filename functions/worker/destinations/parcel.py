@@ -1,7 +1,7 @@
 """A report as the destinations beside email take it. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from functions.shared.times.period import Period
@@ -40,3 +40,7 @@ class Parcel(BuiltReport):
     figures: Mapping[str, Any]
     url: str = ""
     copy_url: str = ""
+
+    def without_copy_link(self) -> "Parcel":
+        """The report without the link to its copy."""
+        return replace(self, copy_url="")

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import quote
 
-from functions.shared.mail.recipient_token import COPIES, RecipientToken, TokenKeys
+from functions.shared.mail.recipient_token import COPIES, RecipientToken, SharedCopy, TokenKeys
 from functions.shared.records.address_hash import address_hash
 from functions.shared.records.archived_copy import CopyName
 from functions.shared.records.recipients import RecipientRole
@@ -126,6 +126,23 @@ class MailCompliance:
             copy_url=IN_TEXT + way if way else "",
             copy_url_html=IN_HTML + way if way else "",
         )
+
+    def shared_copy_url(self, user_id: str, subscription_id: str, copy: CopyName | None) -> str:
+        """Where a browser shows the copy of a report that goes to no mailbox. Whoever sees the report there has this
+        link, so it stops and changes nothing.
+
+        Args:
+            user_id: whose report it is.
+            subscription_id: which of the user's.
+            copy: the copy's name; None where none is kept.
+
+        Returns:
+            A URL; empty where there is no copy, or no page that shows it.
+        """
+        if copy is None or self.page_keys is None:
+            return ""
+        sealed = self.page_keys.make_shared_copy(SharedCopy(user_id, subscription_id, copy.own_part))
+        return f"{self.page_url}/{COPIES}/{sealed}"
 
     def recipient(
         self,

@@ -5,15 +5,23 @@ from typing import Any
 
 import pytest
 
+from functions.shared.mail.recipient_token import SharedCopy
 from functions.shared.records.archived_copy import ArchivedCopy, CopiedFile, CopyName
-from tests.functions.preferences.integration.conftest import KEYS, PUBLIC, House
+from tests.functions.preferences.integration.conftest import KEYS, ONE_CLICK, PUBLIC, House
 
 NOW = datetime.now(UTC)
 COLLEAGUE = "bob@example.com"
 
 
+def shared(house: House, user: str, *, subscription_id: str = "default", **fields: Any) -> str:
+    """Keep a copy; returns the link that shows it and nothing else."""
+    name = KEYS.read_copy(kept(house, user, **fields).partition("/")[2])
+    assert name is not None
+    return house.url("copies", KEYS.make_shared_copy(SharedCopy(user, subscription_id, name)))
+
+
 def kept(house: House, user: str, *, days: int = 30, made_at: datetime = NOW, **fields: Any) -> str:
-    """Keep a copy; returns the part of a link that names it."""
+    """Keep a copy; returns the part of a recipient's link that names it."""
     delivery = f"{user}:default:20261130T0800Z"
     name = CopyName.of(user, delivery, "c1a1", days=days, now=made_at)
     given: dict[str, Any] = {
@@ -91,6 +99,29 @@ def test_another_copy_than_the_links_own_is_not_shown(house: House) -> None:
     assert house.get(house.link(user, "copies/" + KEYS.seal("x"))).status_code == 404
     assert house.get(house.link(user, "copies/")).status_code == 404
     assert house.get(house.url("nothing", copy)).status_code == 404
+
+
+def test_the_link_in_a_chat_shows_the_copy_and_no_way_to_stop_the_reports(house: House) -> None:
+    user = house.user(deliver={"destination": "slack", "secret": "acme", "channel": "C1"})
+    link, before = shared(house, user), house.everything()
+    answer = house.get(link)
+    assert (answer.status_code, '<a href="#">Stop</a>' in answer.text, PUBLIC in answer.text) == (200, True, False)
+    assert answer.headers["X-Robots-Tag"] == "noindex, nofollow"
+    assert house.post(link).status_code == 405
+    assert house.post(f"{link}/unsubscribe", ONE_CLICK).status_code == 404
+    token = link.rpartition("/")[2]
+    # It is no recipient's token, wherever it stands.
+    for what in ("", "unsubscribe", f"copies/{token}"):
+        assert house.get(house.url(token, what)).status_code == 404
+    assert house.post(house.url(token, "unsubscribe"), ONE_CLICK).status_code == 404
+    assert house.get(link[:-1]).status_code == 404
+    assert house.everything() == before
+    assert house.get(shared(house, user, subscription_id="other")).status_code == 410
+    assert house.get(shared(house, user, days=5, made_at=NOW - timedelta(days=7))).status_code == 410
+    stopped = house.user(active=False, paused_because="unsubscribed")
+    assert house.get(shared(house, stopped)).status_code == 410
+    house.remove_user(user)
+    assert house.get(link).status_code == 410
 
 
 def test_after_its_days_there_is_no_copy(house: House) -> None:

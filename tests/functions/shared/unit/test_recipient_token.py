@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
+from functions.shared.mail.recipient_token import RecipientToken, SharedCopy, TokenKeys
 from functions.shared.records.address_hash import address_hash
 
 OLD, NEW = "an-old-key-of-thirty-two-letters", "a-new-key-of-thirty-two-letters!"
@@ -59,6 +59,9 @@ def test_what_is_sealed_is_no_token_and_no_token_is_taken_for_it() -> None:
 def test_the_longest_ids_have_a_token_still() -> None:
     token = RecipientToken("ü" * 750, "ü" * 750)
     assert KEYS.read(KEYS.make(token)) == token
+    copy = SharedCopy("ü" * 750, "ü" * 750, "a" * 900)
+    assert KEYS.read_shared_copy(KEYS.make_shared_copy(copy)) == copy
+    assert KEYS.read_shared_copy(KEYS.make(token)) is None
 
 
 def mangled(text: str, count: int) -> list[str]:

@@ -15,6 +15,7 @@ from functions.shared.records.archived_copy import ArchivedCopy, CopyName
 from local_cloud.storage.server import StorageEmulator
 from local_pipeline.function_process import FunctionProcess
 from local_pipeline.inbox.server import RESEND_API_KEY
+from tests.functions.worker.integration import test_destinations as destinations
 from tests.functions.worker.integration.conftest import Cloud
 from tests.functions.worker.integration.test_repeats import accept_and_cut, answering
 from tests.storage import BUCKET, storage_running
@@ -46,12 +47,12 @@ def worker(cloud: Cloud, storage: StorageEmulator) -> FunctionProcess:
         MAIL_PROVIDER="resend",
         RESEND_API_KEY=RESEND_API_KEY,
         RESEND_HOST=cloud.inbox.url,
-        PROVIDER_PAUSE="0",
         PREFERENCES_URL=PAGE,
         PREFERENCES_KEY=KEY,
         STORAGE_EMULATOR_HOST=storage.url,
         ARCHIVE=BUCKET,
         ARCHIVE_DAYS="30",
+        **destinations.settings(cloud),
     )
 
 
@@ -103,6 +104,29 @@ def test_without_storage_the_report_goes_out_without_the_link_and_its_record_say
     assert "archived_as" not in delivery
     assert delivery["archive_error"].startswith("Forbidden")
     assert not copies(storage)
+
+
+def test_a_report_that_goes_elsewhere_has_a_link_to_its_copy_alone(
+    cloud: Cloud, worker: FunctionProcess, storage: StorageEmulator
+) -> None:
+    keys = TokenKeys([KEY])
+    webhook, slack, without = (destinations.user(cloud, name) for name in ("webhook", "slack", "webhook"))
+    for user in (webhook, slack):
+        assert cloud.deliver(user, worker=worker).json()["result"] == "sent"
+        [report] = destinations.came(cloud, user)
+        link = re.search(rf"{PAGE}/copies/([\w-]+)", str(report.payload))
+        assert link is not None
+        parsed = CopyName.parse(cloud.delivery_of(user)["archived_as"])
+        assert parsed is not None
+        assert keys.read_shared_copy(link[1]) == (user, "default", parsed.own_part)
+        # Those who have it see the copy, and are no recipient.
+        assert (keys.read(link[1]), keys.read_copy(link[1])) == (None, None)
+    assert {copy.user_id for copy in copies(storage).values()} == {webhook, slack}
+    _faults.append(403)
+    assert cloud.deliver(without, worker=worker).json()["result"] == "sent"
+    [report] = destinations.came(cloud, without)
+    assert "/copies/" not in str(report.payload)
+    assert cloud.delivery_of(without)["archive_error"].startswith("Forbidden")
 
 
 def test_a_repeat_sends_the_same_bytes_and_names_the_same_copy(

@@ -20,13 +20,17 @@ CarryOn = Callable[[], Awaitable[Answer]]
 KEYED, OTHERS = ("webhook", "chat"), ("slack", "teams")
 
 
+def settings(cloud: Cloud) -> dict[str, str]:
+    return {
+        "DESTINATION_SECRETS": json.dumps(elsewhere.secrets_at(cloud.inbox.url)),
+        "WEBHOOK_PRIVATE_ADDRESSES": "true",
+        "SLACK_API_URL": cloud.inbox.url + elsewhere.SLACK_PATH,
+        "PROVIDER_PAUSE": "0",
+    }
+
+
 def worker(cloud: Cloud) -> FunctionProcess:
-    return cloud.worker(
-        DESTINATION_SECRETS=json.dumps(elsewhere.secrets_at(cloud.inbox.url)),
-        WEBHOOK_PRIVATE_ADDRESSES="true",
-        SLACK_API_URL=cloud.inbox.url + elsewhere.SLACK_PATH,
-        PROVIDER_PAUSE="0",
-    )
+    return cloud.worker(**settings(cloud))
 
 
 def user(cloud: Cloud, destination: str, **subscription: Any) -> str:
