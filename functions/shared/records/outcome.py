@@ -29,7 +29,7 @@ class OutcomeType(StrEnum):
     """What an event says."""
 
     SENT = "report.sent"
-    """The email provider accepted the email."""
+    """The email provider accepted the email, or the destination the report."""
     DELIVERED = "report.delivered"
     """A recipient's server has taken it."""
     BOUNCED = "report.bounced"
@@ -39,7 +39,7 @@ class OutcomeType(StrEnum):
     UNSUBSCRIBED = "report.unsubscribed"
     """A recipient wants no more of these reports."""
     SKIPPED = "report.skipped"
-    """No email was sent, and none will be."""
+    """Nothing was sent, and nothing will be."""
     DEAD = "report.dead"
     """The pipeline will not send the report by itself."""
     CHANGED = "subscription.changed"
@@ -75,9 +75,9 @@ class SentOutcome(DeliveryOutcome):
     """The data of `report.sent`."""
 
     provider: str | None = None
-    """The email provider, as MAIL_PROVIDER names it."""
+    """The email provider, as MAIL_PROVIDER names it, or the destination, as the subscription does."""
     message_id: str | None = None
-    """The email's id at the provider."""
+    """The email's id at the provider, or the report's at the destination."""
     archived_as: str | None = None
     """The name of its copy in the archive."""
 

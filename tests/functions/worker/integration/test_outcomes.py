@@ -16,6 +16,7 @@ from functions.shared.records.outcome import UNTOLD_OUTCOMES
 from functions.worker.send_report import SendReport
 from local_cloud.rpc import RpcError, current_request
 from local_pipeline.inbox.faults import Answer, Call
+from tests.functions.worker.integration import test_destinations as destinations
 from tests.functions.worker.integration.conftest import (
     DEFAULTS,
     MAX_ATTEMPTS,
@@ -143,6 +144,26 @@ def test_a_report_that_is_given_up_or_skipped_is_told_with_the_reason(cloud: Clo
     assert told["report-pipeline.report.dead"]["reason"] == "permanent-error"
     assert told["report-pipeline.report.skipped"]["reason"] == "user-inactive"
     assert kept(cloud) == []
+
+
+def test_a_report_that_goes_elsewhere_is_told_as_an_email_is(cloud: Cloud, publisher: PublisherClient) -> None:
+    heard(cloud)
+    worker = cloud.worker(**destinations.settings(cloud), OUTCOMES_TOPIC="report-outcomes")
+    sent, skipped, dead = (destinations.user(cloud, "webhook", **fields) for fields in ({}, {"active": False}, {}))
+    assert cloud.deliver(sent, worker=worker).json()["result"] == "sent"
+    assert cloud.deliver(skipped, worker=worker).json()["result"] == "skipped"
+    cloud.inbox.fault = refuse_mail
+    assert cloud.deliver(dead, worker=worker).json()["result"] == "dead"
+    told = {event["data"]["user_id"]: event for event in heard(cloud)}
+    assert {user: told[user]["ce-type"].rpartition(".")[2] for user in told} == {
+        sent: "sent",
+        skipped: "skipped",
+        dead: "dead",
+    }
+    assert told[sent]["data"]["provider"] == "webhook"
+    assert told[dead]["data"]["reason"] == "permanent-error"
+    assert kept(cloud) == []
+    cloud.letters()
 
 
 def test_without_a_topic_nothing_is_told(cloud: Cloud, publisher: PublisherClient) -> None:
