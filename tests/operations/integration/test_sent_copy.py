@@ -1,5 +1,6 @@
 """What a customer got, in the console and by command: the copy of the archive, and not what the data say today."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,6 +38,7 @@ def test_the_console_shows_the_email_as_it_went_out(project: Project, delivery: 
         page = unquote(console.get(f"/deliveries/{delivery}").text)
         assert f'src="/deliveries/{delivery}/sent"' in page
         assert f'src="/deliveries/{delivery}/mail"' not in page
+        assert f'href="/deliveries/{delivery}#sent"' in unquote(console.get("/people/u1").text)
         sent = console.get(f"/deliveries/{delivery}/sent")
         assert sent.text == "<p>Last Monday</p>"
         assert "sandbox" in sent.headers["Content-Security-Policy"]
@@ -50,7 +52,8 @@ def test_the_console_shows_the_email_as_it_went_out(project: Project, delivery: 
 
 def test_those_who_may_only_look_see_no_email(project: Project, delivery: str) -> None:
     with running(read_only=True) as console:
-        assert "/sent" not in console.get(f"/deliveries/{delivery}").text
+        for page in (f"/deliveries/{delivery}", "/people/u1"):
+            assert not re.search("[/#]sent", console.get(page).text)
         assert console.get(f"/deliveries/{delivery}/sent").status_code == 403
 
 
