@@ -109,6 +109,7 @@ async def read_history(
         is_provable=is_provable,
         other_requests=tuple(world.inbox.resend.other_requests),
         told=dict(world.application.heard) if hears_all else None,
+        copies=world.copies,
     )
 
 
@@ -213,6 +214,7 @@ def _delivery(delivery_id: str, fields: Mapping[str, Any]) -> Delivery:
         note=fields.get("note") or "",
         was_unknown=any(each["result"] in {"claimed", "unclear"} for each in fields.get("history") or ()),
         keeps_requests=fields.get("request") is not None,
+        archived_as=fields.get("archived_as") or "",
         period_start=fields.get("period_start"),
         period_end=fields.get("period_end"),
     )

@@ -22,6 +22,7 @@ from local_pipeline.inbox.mime import ARGUMENT_HEADERS
 from proof.faults.moves import APPLICATION
 from proof.faults.subscription_key import SubscriptionKey
 
+_COPY = re.compile(rb'"name": "[0-9a-f]{32}/([^"/]+)/\d{8}-[0-9a-f]+"')
 _MANIFEST = re.compile(rb'"name": "(?:[^"]*/)?([^"/]+)/manifest\.json"')
 
 
@@ -49,6 +50,8 @@ class InjectionPoint(Enum):
     """A function or a command makes a delivery final."""
     PUBLISH = auto()
     """A function publishes a dead letter."""
+    KEEP_COPY = auto()
+    """The worker writes the copy of a report into the archive."""
     TELL_OUTCOME = auto()
     """A function tells the team's application what became of a report."""
     STORE = auto()
@@ -138,10 +141,10 @@ def storage_call(body: bytes) -> InterceptedCall:
     Args:
         body: of the request.
     """
-    found = _MANIFEST.search(body)
-    if found is None:
-        return InterceptedCall(InjectionPoint.OTHER, "", "objects.insert")
-    return InterceptedCall(InjectionPoint.SEND, found[1].decode(), "objects.insert")
+    for point, pattern in ((InjectionPoint.SEND, _MANIFEST), (InjectionPoint.KEEP_COPY, _COPY)):
+        if found := pattern.search(body):
+            return InterceptedCall(point, found[1].decode(), "objects.insert")
+    return InterceptedCall(InjectionPoint.OTHER, "", "objects.insert")
 
 
 def inbox_call(call: Call, *, in_flight: Sequence[str]) -> InterceptedCall:

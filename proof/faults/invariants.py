@@ -44,6 +44,7 @@ class Delivery:
         note: what the record says beside the reason.
         was_unknown: whether an attempt ended without knowing whether the mail was accepted.
         keeps_requests: whether it keeps the requests of its mail.
+        archived_as: the name of its copy in the archive; empty where it names none.
         period_start: what the report covers, from; None where the record does not say.
         period_end: and until.
     """
@@ -56,6 +57,7 @@ class Delivery:
     note: str = ""
     was_unknown: bool = False
     keeps_requests: bool = False
+    archived_as: str = ""
     period_start: datetime | None
     period_end: datetime | None
 
@@ -205,6 +207,7 @@ class History:
         is_provable: whether the mail provider can say that it has accepted a mail.
         other_requests: the idempotency keys with which the provider got different requests.
         told: the events, and how often each came; None where the application need not hear of each report.
+        copies: the names of the copies in the archive.
     """
 
     runs: Sequence[datetime]
@@ -231,6 +234,7 @@ class History:
     is_provable: bool = True
     other_requests: Collection[str] = ()
     told: Mapping[ToldOutcome, int] | None = None
+    copies: Collection[str] = ()
 
     @property
     def last_run(self) -> datetime:
@@ -291,6 +295,8 @@ class Rule(StrEnum):
     """A delivery that is final keeps the requests of its mail."""
     UNHEARD = "unheard"
     """The team's application heard nothing of what became of a report, or something else, or by two ids."""
+    NO_COPY = "no copy"
+    """A sent report names a copy that the archive does not have."""
     MALFORMED = "malformed"
     """A part of the pipeline cannot use what another part, or another version of it, has made."""
 
@@ -345,7 +351,7 @@ def check(history: History) -> list[Violation]:
     rules = (
         *(_doubled, _lost, _untold, _false_alarm, _misreported, _untrue_letters),
         *(_stored_twice, _moved_wrongly, _moved_back, _pause_ignored, _link_given_away, _unsettled, _wrong_end),
-        *(_unwanted, _misrecorded, _wrongly_left_out, _repeated, _other_request, _kept, _malformed, _unheard),
+        *(_unwanted, _misrecorded, _wrongly_left_out, _repeated, _other_request, _kept, _malformed, _unheard, _no_copy),
     )
     return sorted({violation for rule in rules for violation in rule(history)})
 
@@ -747,6 +753,12 @@ def _unheard(history: History) -> Iterator[Violation]:
         if len(same) > 1:
             data = " and ".join(sorted(each.data for each in same))
             yield Violation(Rule.UNHEARD, event, f"events with this id differ: {data}")
+
+
+def _no_copy(history: History) -> Iterator[Violation]:
+    for delivery in history.deliveries:
+        if delivery.state == SENT and delivery.archived_as and delivery.archived_as not in history.copies:
+            yield Violation(Rule.NO_COPY, delivery.id, f"{delivery.archived_as} is not there")
 
 
 def _wrong_end(history: History) -> Iterator[Violation]:

@@ -530,7 +530,7 @@ class ScenarioRun:
 
 def unheard(call: InterceptedCall) -> Exception:
     """Return the error with which the local cloud ends a call whose caller is dead."""
-    if call.point in {InjectionPoint.SEND, InjectionPoint.LOOK_UP, InjectionPoint.TELL}:
+    if call.point in {InjectionPoint.SEND, InjectionPoint.LOOK_UP, InjectionPoint.TELL, InjectionPoint.KEEP_COPY}:
         return CutConnection()
     return RpcError(grpc.StatusCode.UNAVAILABLE, "its caller is gone")
 

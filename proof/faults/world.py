@@ -103,6 +103,7 @@ _COLLECTIONS = (
 
 _VERSIONS = REPOSITORY / "proof" / "faults" / "versions"
 
+_COPIES = "report-copies"
 _INQUIRED = "unknown_outcome_inquired"
 _DELIVERY_ID = re.compile(r'"delivery_id": ?"([^"]+)"')
 
@@ -148,7 +149,7 @@ class World:
         self.inbox = Inbox(host="127.0.0.1", port=0, clock=self.clock, sendgrid_api_key=API_KEY, slack_rate_limit=False)
         self.inbox.fault = self._inbox_called
         self.storage = StorageEmulator(host="127.0.0.1", port=0, clock=self.clock, middlewares=[self._storage_called])
-        self.storage.buckets[BUCKET] = {}
+        self.storage.buckets |= {BUCKET: {}, _COPIES: {}}
         self._authority = Authority.make(directory)
         self.smtp = SmtpServer(
             self.inbox,
@@ -306,7 +307,8 @@ class World:
         self.inbox.dropped.clear()
         self.inbox.slack_messages.clear()
         self.inbox.elsewhere.received.clear()
-        self.storage.buckets[BUCKET].clear()
+        for bucket in self.storage.buckets.values():
+            bucket.clear()
         self.inbox.webhook.counts.clear()
         self.inbox.logs_delay, self.inbox.logs_limit.requests = USUAL_DELAY, REQUESTS_A_MINUTE
         self.inbox.sendgrid_scopes.add(EMAIL_LOGS_SCOPE)
@@ -555,6 +557,11 @@ class World:
             if name.endswith("/manifest.json"):
                 yield LocalDestination.GCS.value, name.split("/")[-2]
 
+    @property
+    def copies(self) -> frozenset[str]:
+        """The names of the copies in the archive."""
+        return frozenset(self.storage.buckets[_COPIES])
+
     @web.middleware
     async def _storage_called(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -652,6 +659,7 @@ class World:
             "WEBHOOK_PRIVATE_ADDRESSES": "true",
             "SLACK_API_URL": f"http://127.0.0.1:{self.inbox.port}{SLACK_PATH}",
             "STORAGE_EMULATOR_HOST": self.storage.url,
+            "ARCHIVE": _COPIES,
             "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{self.firestore.port}",
             "FIRESTORE_REST_EMULATOR_HOST": f"127.0.0.1:{self.firestore.rest_port}",
             "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{self.pubsub.port}",

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from functions.shared.settings import MailProviderName, OnUnknownOutcome
 from proof.faults.scenario_run import Scenario
 from proof.faults.scenarios import (
+    archive,
     dead_letters,
     destinations,
     everything,
@@ -36,6 +37,7 @@ _SENDGRID = [
     *users.SCENARIOS,
     *mail_events.SCENARIOS,
     *outcomes.SCENARIOS,
+    *archive.SCENARIOS,
     *unsubscribes.SCENARIOS,
     *unknown_outcomes.SCENARIOS,
     *restored.SCENARIOS,

@@ -1,12 +1,12 @@
-"""Scenarios in which Firestore, Pub/Sub and Slack misbehave, also while the application is told."""
+"""Scenarios in which Firestore, Pub/Sub, Slack and Cloud Storage misbehave."""
 
 import pytest
 
 from proof.faults.scenario_run import Scenario
-from proof.faults.scenarios import dead_letters, firestore, outcomes
+from proof.faults.scenarios import archive, dead_letters, firestore, outcomes
 from proof.tests.faults.conftest import KeepsPromise
 
-SCENARIOS = [*firestore.SCENARIOS, *dead_letters.SCENARIOS, *outcomes.SCENARIOS]
+SCENARIOS = [*firestore.SCENARIOS, *dead_letters.SCENARIOS, *outcomes.SCENARIOS, *archive.SCENARIOS]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)

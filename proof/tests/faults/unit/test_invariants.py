@@ -95,6 +95,12 @@ def test_requests_that_are_kept_too_long() -> None:
     assert Rule.KEPT not in broken(GOOD, deliveries=[replace(SENT, state="sending", keeps_requests=True)])
 
 
+def test_a_copy_that_is_named_and_not_there() -> None:
+    sent = replace(SENT, archived_as="copy")
+    assert broken(GOOD, deliveries=[sent]) == {Rule.NO_COPY}
+    assert broken(GOOD, deliveries=[sent], copies=["copy", "of a worker that was killed"]) == set()
+
+
 def test_the_application_hears_of_each_report_by_one_id() -> None:
     sent = ToldOutcome("1", "report-pipeline.report.sent", ID, "{}")
     assert broken(GOOD, told={sent: 3}) == set()
