@@ -152,9 +152,8 @@ def series_chart(
         color: of the first series: `request.brand.graphic_color`.
     """
     every = [each.values for each in series]
-    highest = map(sum, zip(*every, strict=True)) if shape is ChartShape.STACKED else (max(each) for each in every)
     whole = all(float(value).is_integer() for values in every for value in values)
-    top = axis_top(max([*highest, 0]), whole=whole)
+    top = axis_top(max([*heights(every, shape), 0]), whole=whole)
     colors = [color, *OTHER_COLORS][: len(series)]
     content = draw_series(every, shape, top=top, colors=colors, from_right=language.direction == "rtl")
     sign = "━" if shape is ChartShape.LINE else "■"
@@ -170,6 +169,17 @@ def series_chart(
         ),
         InlineImage(content_id=content_id, content=content),
     )
+
+
+def heights(series: Sequence[Sequence[float]], shape: ChartShape | None) -> list[float]:
+    """How high the highest of what stands above each label is.
+
+    Args:
+        series: the values of each; what is below zero counts as zero.
+        shape: how they are drawn; None: as bars of one.
+    """
+    above = ([max(value, 0) for value in each] for each in zip(*series, strict=True))
+    return [sum(each) if shape is ChartShape.STACKED else max(each) for each in above]
 
 
 def axis(labels: Sequence[str], values: Sequence[str] = ()) -> list[AxisLabel]:

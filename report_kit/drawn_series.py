@@ -66,7 +66,7 @@ def draw_series(
             )
 
     count = len(series[0])
-    pitch = WIDTH / count
+    pitch = WIDTH / max(count, 1)
     for index in range(count):
         middle = pitch * ((count - 1 - index if from_right else index) + 0.5)
         width, low = min(pitch * 0.76, WIDEST_BAR), 0.0

@@ -9,7 +9,7 @@ from report_kit.attachments.columns import Column
 from report_kit.blocks import Block, Headline, TableRow, Tone, compared
 from report_kit.blocks import Chart as ShownChart
 from report_kit.blocks import Table as ShownTable
-from report_kit.chart import Series, bar_chart, series_chart
+from report_kit.chart import Series, bar_chart, heights, series_chart
 from report_kit.drawn_series import ChartShape
 from report_kit.language import Language
 from report_kit.period_names import period_name
@@ -238,9 +238,8 @@ class ContentsWriter:
 
         series = [drawn_of(each.value) for each in chart.series]
         names, shown = series[0].names, series[0].labels
-        columns = [*zip(*(each.values for each in series), strict=True)]
-        heights = [sum(each) if chart.shape is ChartShape.STACKED else max(each) for each in columns]
-        if len(heights) < _FEWEST_BARS or max(heights) <= 0:
+        above = heights([each.values for each in series], chart.shape)
+        if len(above) < _FEWEST_BARS or max(above) <= 0:
             return None
 
         def write(value: float) -> str:
@@ -250,13 +249,13 @@ class ContentsWriter:
             whole = value.is_integer() and how.format is not ValueFormat.PERCENT
             return written(Decimal(str(value)), replace(how, decimals=0) if whole else how, self._language)
 
-        title, highest = self._text(chart.title), heights.index(max(heights))
+        title, highest = self._text(chart.title), above.index(max(above))
         says = (
             self._("{title}, a line chart. The highest is {label}: {value}.")
             if chart.shape is ChartShape.LINE
             else self._("{title}, a bar chart. The highest is {label}: {value}.")
         )
-        description = says.format(title=title, label=names[highest], value=write(heights[highest]))
+        description = says.format(title=title, label=names[highest], value=write(above[highest]))
         color = self._request.brand.graphic_color
         if chart.shape is None:
             return bar_chart(

@@ -131,6 +131,15 @@ def test_the_legend_names_several_series_and_not_one() -> None:
     assert (legend(1), legend(3)) == ([], ["s0", "s1", "s2"])
 
 
+@pytest.mark.parametrize(("shape", "top"), [("stacked", "15"), ("grouped", "12"), ("line", "12")])
+def test_what_is_below_zero_takes_nothing_from_the_height_of_the_others(shape: str, top: str) -> None:
+    words: dict[str, Any] = {"title": "T", "description": "D", "write": "{:g}".format, "language": language_for("en")}
+    for refunds, expected in (([-9.0, -9.0, 2.0], top), ([-9.0, -9.0, -9.0], "12")):
+        series = [Series("sales", [10.0, 4.0, 10.0]), Series("refunds", refunds)]
+        assert series_chart("c", series, ["a", "b", "c"], ChartShape(shape), **words)[0].top == expected
+    assert series_chart("c", [Series("none", [])], [], ChartShape(shape), **words)[0].axis == []
+
+
 def test_values_stand_at_their_bars_where_there_is_room_for_all() -> None:
     assert [each.value for each in axis(["Mon", "Tue"], ["€1,200.00", "€7.00"])] == ["€1,200.00", "€7.00"]
     assert {each.value for each in axis(["Mon"] * 6, ["€1,200.00"] * 6)} == {""}
