@@ -346,6 +346,16 @@ def test_what_support_asks_takes_few_clicks(house: House, tab: Tab, cloud: Cloud
     assert page.locator("tbody tr").count() == 1
     assert "rate 10 to 5" in page.locator("tbody tr").inner_text()
 
+    def kind_walk(verb: str) -> Clicks:
+        click = Clicks()
+        click(link(name="Kinds", exact=True))
+        click(page.get_by_role("row", name="usage").locator("summary"))
+        click(button(name=f"{verb} usage"))
+        page.locator("main [role=status]", has_text=f"The kind is {verb.lower()}d").wait_for()
+        return click
+
+    pause, resume = kind_walk("Pause"), kind_walk("Resume")
+
     find(erasure := Clicks())
     erasure(page.locator("summary", has_text="Erase"))
     erasure(page.get_by_role("checkbox"))
@@ -355,13 +365,8 @@ def test_what_support_asks_takes_few_clicks(house: House, tab: Tab, cloud: Cloud
     find(Clicks())
     page.get_by_text("No user has this address").wait_for()
     tab.problems.clear()
-    clicks = {"missing": missing, "bounces": bounces, "colleague": colleague, "erasure": erasure}
-    assert {name: each.count for name, each in clicks.items()} == {
-        "missing": 2,
-        "bounces": 3,
-        "colleague": 2,
-        "erasure": 4,
-    }
+    walks = (missing, bounces, colleague, pause, resume, erasure)
+    assert [each.count for each in walks] == [2, 3, 2, 3, 3, 4]
 
 
 def test_an_id_with_markup_is_one_that_a_document_can_have() -> None:
