@@ -10,6 +10,7 @@ BUCKET = f"{PROJECT}-report-copies"
 @pytest.mark.everyday
 def test_the_bucket_is_private_and_deletes_each_copy_when_its_days_are_over(deployed: Deployment) -> None:
     deployed.settings |= {"ARCHIVE": "on", "ARCHIVE_DAYS": "30", "MAIL_WITHOUT_UNSUBSCRIBE": "false"}
+    deployed.settings["API_CALLERS"] = "app@shop.iam.gserviceaccount.com"
     outcome = deployed.deploy()
     assert (outcome.status, f"created: bucket {BUCKET}" in outcome.output) == (0, True), outcome.text
     bucket = deployed.state["buckets"][BUCKET]
@@ -24,9 +25,11 @@ def test_the_bucket_is_private_and_deletes_each_copy_when_its_days_are_over(depl
     assert granted == {
         ("roles/storage.objectUser", "serviceAccount:report-worker"),
         ("roles/storage.objectViewer", "serviceAccount:report-preferences"),
+        ("roles/storage.objectViewer", "serviceAccount:report-api"),
     }
     assert variables(deployed, "worker") >= {("ARCHIVE", BUCKET), ("ARCHIVE_DAYS", "30")}
-    assert ("ARCHIVE", BUCKET) in variables(deployed, "preferences")
+    for function in ("preferences", "api"):
+        assert ("ARCHIVE", BUCKET) in variables(deployed, function)
 
     # What somebody has changed by hand is put right.
     deployed.edit(lambda state: state["buckets"][BUCKET].update({"lifecycle": {}}))
