@@ -10,5 +10,5 @@ fail, too."""
 
 
 def describe(error: object) -> str:
-    """The text of an error, on one line and without e-mail addresses."""
+    """The text of an error, on one line and without email addresses."""
     return " ".join(redact_addresses(str(error)).split())

@@ -41,7 +41,7 @@ def mail(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Whether mails arrive: DNS records, what the mail provider knows, the webhook, and the headers of a mail."""
+    """Whether emails arrive: DNS records, what the email provider knows, the webhook, and the headers of an email."""
     from deployment.mail_checks.finding import State
     from functions.shared.logging import redact_addresses
     from operations.mail_checks.mail_checks import check_mail
@@ -49,7 +49,7 @@ def mail(
     current = session(ctx)
     output = Output(as_json=as_json)
     setup = _setup(current)
-    with output.err.status(Text("Asking the mail provider and DNS")):
+    with output.err.status(Text("Asking the email provider and DNS")):
         findings = check_mail(setup, to=to)
     rows = [
         {

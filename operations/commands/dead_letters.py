@@ -184,12 +184,12 @@ def replay(
     unclear = replay_one.unclear(letters)
     if unclear:
         output.warn(
-            f"{len(unclear)} of them may have reached their users: it is unknown whether the mail provider took the "
+            f"{len(unclear)} of them may have reached their users: it is unknown whether the email provider took the "
             "mail (unknown-outcome). Replaying may send a second one: look for their delivery_id at the provider first."
         )
     if dry_run:
         for letter_id in sorted(unclear)[:_SHOWN]:
-            output.warn(f"{letter_id}: a replay may send a second mail")
+            output.warn(f"{letter_id}: a replay may send a second email")
         _do(letters, replay_one.preview, absent, output, what="Looking", dry_run=True)
         return
     if letters and (not ids or unclear):

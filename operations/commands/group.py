@@ -37,7 +37,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing el
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV, and nothing else, on standard output.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How many at most.")]
 EveryRow = Annotated[bool, typer.Option("--all", help="All, however many: --limit does not count.")]
-WithAddresses = Annotated[bool, typer.Option("--with-addresses", help="Show e-mail addresses, too.")]
+WithAddresses = Annotated[bool, typer.Option("--with-addresses", help="Show email addresses, too.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")]
 
@@ -146,7 +146,7 @@ def document_id(text: str) -> str:
 
 
 def mail_address(text: str) -> str:
-    """Read an option that is an e-mail address."""
+    """Read an option that is an email address."""
     from pydantic import TypeAdapter, ValidationError
 
     from functions.shared.records.fields import MailAddress
@@ -154,7 +154,7 @@ def mail_address(text: str) -> str:
     try:
         return TypeAdapter[str](MailAddress).validate_python(text)
     except ValidationError:
-        raise typer.BadParameter("it is not an e-mail address") from None
+        raise typer.BadParameter("it is not an email address") from None
 
 
 def confirm(output: Output, what: str, *, yes: bool) -> None:

@@ -22,7 +22,7 @@ Addresses = Annotated[
     list[str] | None,
     typer.Option(
         "--address",
-        help="An e-mail address of the user's, to be looked for in messages that could not be read; again for more. "
+        help="An email address of the user's, to be looked for in messages that could not be read; again for more. "
         "The command looks for the one in the user's document anyway.",
     ),
 ]
@@ -32,7 +32,7 @@ WithDocument = Annotated[
 ]
 
 _ELSEWHERE = (
-    "Logs, backups, messages under way in Pub/Sub, the mail provider and Slack keep more of it for a time: "
+    "Logs, backups, messages under way in Pub/Sub, the email provider and Slack keep more of it for a time: "
     "docs/guides/privacy.md."
 )
 
@@ -49,7 +49,7 @@ def export(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Hand out what the pipeline keeps about a user, as JSON, e-mail addresses included."""
+    """Hand out what the pipeline keeps about a user, as JSON, email addresses included."""
     output = Output(as_json=as_json)
     data = _personal_data(session(ctx), user, address)
     with output.err.status("Reading"):

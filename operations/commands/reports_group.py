@@ -33,7 +33,7 @@ _COMMANDS = {
     "test": "Test the kinds of report: what holds for every email of one, and what their own tests say.",
     "console": "The web console: see what the pipeline does, and act on it. It runs until Ctrl-C.",
     "catalogs": "Add new words of the kinds to the catalogs of every language, or begin another language.",
-    "run": "The whole pipeline once, on this machine: sample users, their mails, a summary.",
+    "run": "The whole pipeline once, on this machine: sample users, their emails, a summary.",
     "up": "The same, and go on making runs until Ctrl-C.",
     "lock": "Resolve the packages that the kinds need beside the pipeline's own, after a needs.yaml has changed: "
     "kinds.lock.",

@@ -125,6 +125,6 @@ def _send_test(
     elif output.as_json:
         output.json({**about, "subject": sent.subject, "message_id": sent.message_id or None})
     elif sent.is_sandbox:
-        output.say(f"The mail provider has checked the test and delivers none, since it is a sandbox: {sent.subject}")
+        output.say(f"The email provider has checked the test and delivers none, since it is a sandbox: {sent.subject}")
     else:
         output.say(f"Sent a test: {sent.subject}")

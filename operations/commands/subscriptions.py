@@ -49,7 +49,7 @@ _DELIVERY_COLUMNS = ("delivery_id", "state", "mail", "reason", "last_error", "no
 _THE_RECIPIENTS_WISH = {
     PauseReason.USER: "the user has paused",
     PauseReason.BOUNCED: "was paused since the user's mailbox refuses mail",
-    PauseReason.COMPLAINED: "was paused since the user reported a mail as spam",
+    PauseReason.COMPLAINED: "was paused since the user reported an email as spam",
     PauseReason.UNSUBSCRIBED: "the user has unsubscribed from",
 }
 
@@ -116,7 +116,7 @@ class _FieldOptions(TypedDict):
     time_zone: Annotated[str | None, typer.Option(metavar="ZONE", help="In place of the user's, such as Asia/Tokyo.")]
     locale: Annotated[str | None, typer.Option(help="The language, in place of the user's: en, ja, en-US.")]
     sandbox: Annotated[
-        bool | None, typer.Option("--sandbox/--no-sandbox", help="Have mails checked, and none delivered.")
+        bool | None, typer.Option("--sandbox/--no-sandbox", help="Have emails checked, and none delivered.")
     ]
     options: Annotated[
         list[Any] | None,
@@ -128,7 +128,7 @@ class _FieldOptions(TypedDict):
         ),
     ]
     skip_empty: Annotated[
-        bool | None, typer.Option("--skip-empty/--no-skip-empty", help="Send no mail where there is nothing to report.")
+        bool | None, typer.Option("--skip-empty/--no-skip-empty", help="Send no email if there is nothing to report.")
     ]
 
 
@@ -362,7 +362,7 @@ def remove(
         is_sending = delivery.state is DeliveryState.SENDING
         output.warn(
             f"{delivery.id} is {delivery.state}: "
-            + ("its mail may still go out." if is_sending else "the worker skips it, and sends nothing.")
+            + ("its email may still go out." if is_sending else "the worker skips it, and sends nothing.")
         )
     confirm(output, f"remove the subscription {user}/{found.id} on {current.target.description}", yes=yes)
     with recorded(current, "Remove subscription", f"{user}/{found.id}"):

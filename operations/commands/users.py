@@ -67,7 +67,7 @@ def find(
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
-    """The users who have an e-mail address. The addresses in subscriptions are not searched."""
+    """The users who have an email address. The addresses in subscriptions are not searched."""
     from operations.users.users import Users
 
     current = session(ctx)

@@ -13,7 +13,7 @@ class Viewer:
 
     Attributes:
         name: how the action log names the person.
-        may_act: whether the person may change anything, and see e-mail addresses.
+        may_act: whether the person may change anything, and see email addresses.
     """
 
     name: str

@@ -76,7 +76,7 @@ def console_of(request: Request) -> Console:
 
 
 def require_operator(request: Request) -> None:
-    """Admit only those who may act: a mail names its recipient and holds the user's own data.
+    """Admit only those who may act: an email names its recipient and holds the user's own data.
 
     Raises:
         HTTPException: the sender of the request may not.

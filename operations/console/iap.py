@@ -31,7 +31,7 @@ class IapAccess:
 
     Args:
         audience: the `aud` to expect: `/projects/NUMBER/locations/REGION/services/SERVICE`.
-        operators: the e-mail addresses of those who may act.
+        operators: the email addresses of those who may act.
         keys_url: where IAP's JSON web key set is.
     """
 

@@ -1,4 +1,4 @@
-"""Asks the local cloud: what it is told to do, which mails and messages its stand-ins took, what its logs say."""
+"""Asks the local cloud: what it is told to do, which emails and messages its stand-ins took, what its logs say."""
 
 from http import HTTPStatus
 from typing import Any
@@ -16,7 +16,7 @@ class LocalClient:
 
     Args:
         control_url: where it is controlled.
-        inbox_url: where the stand-ins of the mail providers and of Slack are.
+        inbox_url: where the stand-ins of the email providers and of Slack are.
     """
 
     def __init__(self, control_url: str, inbox_url: str) -> None:
@@ -45,7 +45,7 @@ class LocalClient:
         return lines
 
     def mails(self, *, search: str = "", limit: int, offset: int = 0) -> dict[str, Any]:
-        """Mails, the newest first, and how many there are.
+        """Emails, the newest first, and how many there are.
 
         Args:
             search: what they have in their text, headers or addresses; empty for all.
@@ -57,7 +57,7 @@ class LocalClient:
         return found
 
     def mails_of(self, delivery_id: str) -> list[dict[str, Any]]:
-        """The mails of a delivery, the newest first. A worker that was repeated sends no second one."""
+        """The emails of a delivery, the newest first. A worker that was repeated sends no second one."""
         asked = {"delivery_id": delivery_id}
         mails: list[dict[str, Any]] = self._ask("GET", f"{self._inbox_url}/api/mails", params=asked).json()["mails"]
         return mails
@@ -77,7 +77,7 @@ class LocalClient:
         return found
 
     def mail_part(self, mail_id: str, part: str) -> bytes:
-        """A part of a mail: `html`, `message.eml`, `request.json`, `attachments/0`."""
+        """A part of an email: `html`, `message.eml`, `request.json`, `attachments/0`."""
         return self._ask("GET", f"{self._inbox_url}/api/mails/{mail_id}/{part}").content
 
     def slack(self, *, limit: int, offset: int = 0) -> dict[str, Any]:

@@ -1,13 +1,13 @@
-"""A mail in a frame: it can run nothing and load nothing from elsewhere, also where its address is opened by itself."""
+"""An email in a frame: it can run and load nothing, also where its address is opened by itself."""
 
 import re
 
 from starlette.responses import HTMLResponse
 
 LOOKS = ("light", "dark")
-"""How mails are shown: as on a screen set to light or to dark."""
+"""How emails are shown: as on a screen set to light or to dark."""
 WIDTHS = {"phone": 360, "desktop": 720}
-"""The widths in CSS pixels at which mails are shown."""
+"""The widths in CSS pixels at which emails are shown."""
 
 _DARK = re.compile(r"\(\s*prefers-color-scheme\s*:\s*dark\s*\)", re.IGNORECASE)
 _POLICY = (
@@ -17,7 +17,7 @@ _POLICY = (
 
 
 def mail_response(page: str, look: str = "") -> HTMLResponse:
-    """An answer with the HTML of a mail.
+    """An answer with the HTML of an email.
 
     Args:
         page: the HTML; hostile as far as the console is concerned.

@@ -224,7 +224,7 @@ class DeadLetters:
 
 
 def dead_letter_row(letter: StoredDeadLetter) -> dict[str, Any]:
-    """A dead letter as JSON shows it. Texts come without e-mail addresses; ids stay as they are."""
+    """A dead letter as JSON shows it. Texts come without email addresses; ids stay as they are."""
     payload = letter.payload
     return {
         "dead_letter_id": letter.id,

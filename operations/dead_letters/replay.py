@@ -263,7 +263,7 @@ class Replay:
 def settled_by_event(
     letter: StoredDeadLetter, delivery: Delivery | None, record: MailRecord | None, *, now: datetime
 ) -> Settlement | None:
-    """What an event of the mail settles; None where there is no event, or it settles nothing.
+    """What an event of the email settles; None where there is no event, or it settles nothing.
 
     Args:
         letter: a dead letter.

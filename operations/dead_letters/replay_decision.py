@@ -31,7 +31,7 @@ class ReplayOutcome(DeadLetterOutcome):
     BEING_SENT = "being-sent", "a worker is sending its report right now: look again in a minute"
     UNKNOWN_OUTCOME = (
         "unknown-outcome",
-        "its mail may just have reached its user: look for it at the mail provider, then replay it again",
+        "its email may just have reached its user: look for it at the email provider, then replay it again",
     )
     DISMISSED = "dismissed", "it was dismissed: open it again by reports dead-letters reopen, then replay it"
     CHANGED = "changed", "it has changed since you looked: nothing was done"
@@ -70,7 +70,7 @@ class ReplayDecision:
 
 
 def may_have_been_sent(letter: StoredDeadLetter, delivery: Delivery | None) -> bool:
-    """Whether replaying a dead letter may send a second mail, because the outcome of the first is unknown.
+    """Whether replaying a dead letter may send a second email, because the outcome of the first is unknown.
 
     The delivery may say so before the dead letter does: a worker that fails writes both, and the DLQ handler stores the
     dead letter only when Pub/Sub has delivered it.
@@ -102,7 +102,7 @@ def decide_replay(
         delivery: its delivery; None where there is none.
         may_send_twice: whether the operator wants it replayed although its outcome is unknown.
         now: the present, in UTC.
-        settled: what an event of the mail settles, where there is one.
+        settled: what an event of the email settles, where there is one.
     """
     if settled is not None:
         return ReplayDecision(step=ReplayStep.CLOSE, outcome=ReplayOutcome.ALREADY_SENT)

@@ -128,7 +128,7 @@ class Deliveries:
         """The deliveries whose mail has an id at the provider.
 
         Args:
-            message_id: the mail's id.
+            message_id: the email's id.
             limit: how many at most.
         """
         query = Query.of(DELIVERIES).where("message_id", "==", message_id).limit(limit)
@@ -274,11 +274,11 @@ def of_run(run_id: str) -> Query:
 
 
 def delivery_row(delivery: Delivery, mail: MailRecord | None = None) -> dict[str, Any]:
-    """A delivery as JSON shows it. Texts come without e-mail addresses; ids stay as they are.
+    """A delivery as JSON shows it. Texts come without email addresses; ids stay as they are.
 
     Args:
         delivery: which.
-        mail: what became of its mails; None where the provider has said nothing.
+        mail: what became of its emails; None where the provider has said nothing.
     """
     return {
         "delivery_id": delivery.id,

@@ -40,7 +40,7 @@ class DeliveryOutcome(StrEnum):
     SKIPPED = "skipped"
     """No email was to be sent."""
     SENT = "sent"
-    """The mail provider has accepted the email. What became of it is not known yet."""
+    """The email provider has accepted the email. What became of it is not known yet."""
     WAITING = "waiting"
     """It is on its way."""
     GONE = "gone"

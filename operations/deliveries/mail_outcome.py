@@ -14,6 +14,6 @@ class MailOutcome(StrEnum):
 
     @property
     def time_field(self) -> str:
-        """The field of a mail record that has the time at which it was known first. An index of several fields may have
-        one of a map that is exempt otherwise: https://cloud.google.com/firestore/docs/solutions/index-map-field"""
+        """The field of an email record that has the time at which it was known first. An index of several fields may
+        have one of a map that is exempt otherwise: https://cloud.google.com/firestore/docs/solutions/index-map-field"""
         return "undelivered_at" if self is MailOutcome.UNDELIVERED else f"first_at.{self.value}"

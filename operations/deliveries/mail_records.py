@@ -1,4 +1,4 @@
-"""What became of the mails of deliveries, for the operator."""
+"""What became of the emails of deliveries, for the operator."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -35,7 +35,7 @@ class MailRecords:
 
 
 def mail_row(record: MailRecord | None) -> dict[str, Any]:
-    """The part of a delivery's row about its mails. Texts come without e-mail addresses.
+    """The part of a delivery's row about its emails. Texts come without email addresses.
 
     Args:
         record: the delivery's; None where it has none.

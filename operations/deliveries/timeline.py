@@ -17,9 +17,9 @@ _SECOND = timedelta(seconds=1)
 
 _ENDS = {
     AttemptResult.FAILED: ("failed", "{who} failed: nothing was sent."),
-    AttemptResult.UNCLEAR: ("failed", "{who} failed: the mail may have been sent."),
-    AttemptResult.SENT: ("sent", "{who}: the mail provider accepted the mail."),
-    AttemptResult.SETTLED: ("sent", "{who} showed that the mail provider had accepted the mail."),
+    AttemptResult.UNCLEAR: ("failed", "{who} failed: the email may have been sent."),
+    AttemptResult.SENT: ("sent", "{who}: the email provider accepted the email."),
+    AttemptResult.SETTLED: ("sent", "{who} showed that the email provider had accepted the email."),
     AttemptResult.SKIPPED: ("skipped", "{who} skipped it."),
     AttemptResult.DEAD: ("dead", "{who} gave it up."),
     AttemptResult.REPLAYED: ("pending", "{who} replayed it."),
@@ -27,7 +27,7 @@ _ENDS = {
 """How an attempt ended: the word that it is marked with, and the sentence."""
 
 _WHO = {
-    AttemptResult.SETTLED: "An event of the mail",
+    AttemptResult.SETTLED: "An event of the email",
     AttemptResult.DEAD: "The dispatcher",
     AttemptResult.REPLAYED: "An operator",
 }
@@ -66,7 +66,7 @@ def timeline(delivery: Delivery, mail: MailRecord | None, *, now: datetime) -> l
 
     Args:
         delivery: which.
-        mail: what became of its mails; None where the provider has said nothing.
+        mail: what became of its emails; None where the provider has said nothing.
         now: the present, in UTC.
     """
     newest = len(delivery.history)
@@ -99,20 +99,20 @@ def what_next(
     """
     match delivery.state:
         case DeliveryState.SENT:
-            return "Nothing: the mail provider has accepted the mail."
+            return "Nothing: the email provider has accepted the email."
         case DeliveryState.SKIPPED:
-            return "Nothing: no mail was sent for it, and none will be."
+            return "Nothing: no email was sent for it, and none will be."
         case DeliveryState.DEAD if letter_state is DeadLetterState.DISMISSED:
             return "Nothing: its dead letter is dismissed."
         case DeliveryState.DEAD:
             return "Nothing by itself: its dead letter waits for a person, who replays or dismisses it."
         case DeliveryState.SENDING if delivery.history and delivery.history[-1].result is AttemptResult.UNCLEAR:
-            told = "The latest attempt got no clear answer, so the mail may have been sent. "
+            told = "The latest attempt got no clear answer, so the email may have been sent. "
             return told + _next_attempt(task, "finds that out")
         case DeliveryState.SENDING if delivery.is_claimed(now):
             return "A worker has claimed it, and sends it now."
         case DeliveryState.SENDING:
-            told = "The worker that claimed it ended without a word, so the mail may have been sent. "
+            told = "The worker that claimed it ended without a word, so the email may have been sent. "
             return told + _next_attempt(task, "finds that out")
         case DeliveryState.GIVING_UP:
             return "It is given up. " + _next_attempt(task, "publishes its dead letter")
@@ -143,7 +143,7 @@ def _task_made(delivery: Delivery) -> list[TimelineEntry]:
 
 
 def _attempt(delivery: Delivery, attempt: DeliveryAttempt, *, is_newest: bool, now: datetime) -> list[TimelineEntry]:
-    """An entry of a delivery's history: how it ended, and when it claimed the delivery to send the mail."""
+    """An entry of a delivery's history: how it ended, and when it claimed the delivery to send the email."""
     who = f"Attempt {attempt.number}" if attempt.number else _WHO.get(attempt.result, "An attempt")
     claimed = TimelineEntry(at=attempt.claimed_at, state="sending", text=f"{who} claimed it.")
     if attempt.result is AttemptResult.CLAIMED:
@@ -181,7 +181,7 @@ def _settled(delivery: Delivery) -> list[TimelineEntry]:
     state, at = delivery.state.value, delivery.updated_at
     match delivery.state:
         case DeliveryState.SENT:
-            text = "The mail provider accepted the mail."
+            text = "The email provider accepted the email."
             detail = f"Message id: {redact_addresses(delivery.message_id)}" if delivery.message_id else ""
         case DeliveryState.SKIPPED:
             text, detail = f"It was skipped: {redact_addresses(delivery.reason)}.", note
@@ -204,7 +204,7 @@ def _mail_events(mail: MailRecord | None) -> list[TimelineEntry]:
         TimelineEntry(
             at=sighting.at,
             state=status.value,
-            text=f"The mail{f' to recipient {number}' if several else ''}: {status.value}.",
+            text=f"The email{f' to recipient {number}' if several else ''}: {status.value}.",
             detail=redact_addresses(": ".join(filter(None, (sighting.classification, sighting.reason)))),
         )
         for number, sightings in enumerate(mail.recipients.values(), start=1)

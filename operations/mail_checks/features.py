@@ -1,4 +1,4 @@
-"""Which features of HTML and CSS a mail uses, by the names that the table of mail programs has for them."""
+"""Which features of HTML and CSS an email uses, by the names that the table of mail programs has for them."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -33,7 +33,7 @@ _AS_OLD_AS_MAIL = {
     *("src", "href", "alt", "class", "id", "style", "name", "content", "http-equiv", "charset", "scope", "border"),
     *("bgcolor", "type", "media", "xmlns", "rel", "colspan", "rowspan", "size", "face", "aria-roledescription"),
 }
-"""What the table has no line for, and every mail program knows, or means nothing in a mail."""
+"""What the table has no line for, and every mail program knows, or means nothing in an email."""
 
 _FAMILIES = ("border-radius", "border", "padding", "margin", "background", "font", "outline", "list-style", "overflow")
 _SIDES = {"top", "right", "bottom", "left"}

@@ -1,4 +1,4 @@
-"""Checks the HTML of a mail: what keeps people from reading it, and what mail programs do not show.
+"""Checks the HTML of an email: what keeps people from reading it, and what mail programs do not show.
 
 In the manner of Mailpit's HTML check (https://mailpit.axllent.org/docs/usage/html-check/), which has its facts from
 https://www.caniemail.com as well.
@@ -27,7 +27,7 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing about a mail.
+    """One thing about an email.
 
     Attributes:
         what: a sentence, or the name of a feature that some mail programs do not know.
@@ -48,7 +48,7 @@ class HtmlCheck:
 
     Attributes:
         problems: what to mend, since readers lose something by it.
-        differences: what is not the same in all mail programs, although the mail can be read in each.
+        differences: what is not the same in all mail programs, although the email can be read in each.
         size: of the HTML, in bytes.
     """
 
@@ -58,7 +58,7 @@ class HtmlCheck:
 
 
 def check_html(html: str | None, *, text: str | None, content_ids: Collection[str]) -> HtmlCheck:
-    """Check a mail.
+    """Check an email.
 
     Args:
         html: its HTML part, as it is sent; None where it has none.
@@ -100,7 +100,7 @@ def check_html(html: str | None, *, text: str | None, content_ids: Collection[st
         feature: programs for feature in sorted(used) if (programs := mail_programs.programs_without().get(feature))
     }
     problems += [
-        _unknown(feature, programs, "Make sure that the mail reads well without it, or leave it out.")
+        _unknown(feature, programs, "Make sure that the email reads well without it, or leave it out.")
         for feature, programs in lacking.items()
         if feature not in WITHOUT_HARM
     ]
@@ -196,7 +196,7 @@ class _Page(HTMLParser):
                 "The page does not say its language.",
                 'Write it into the first element, such as <html lang="en">: screen readers speak by it.',
             ),
-            (not self._title, "The page has no title.", "Add a <title>: screen readers name the mail by it."),
+            (not self._title, "The page has no title.", "Add a <title>: screen readers name the email by it."),
             (
                 self._silent_images,
                 f"{_counted(self._silent_images, 'picture has', 'pictures have')} no attribute alt.",
@@ -204,7 +204,7 @@ class _Page(HTMLParser):
             ),
             (
                 self._missing_files,
-                f"Pictures name files that did not come with the mail: {_some(self._missing_files)}.",
+                f"Pictures name files that did not come with the email: {_some(self._missing_files)}.",
                 "Attach each with the content id that the HTML names.",
             ),
             (
@@ -220,7 +220,7 @@ class _Page(HTMLParser):
             (
                 self._nowhere,
                 f"Links lead nowhere: {_some(self._nowhere)}.",
-                "A mail has no address of its own: write the whole one, with https://.",
+                "An email has no address of its own: write the whole one, with https://.",
             ),
             (
                 self._widest > WIDEST,
@@ -229,8 +229,8 @@ class _Page(HTMLParser):
             ),
             (
                 self._scripts,
-                f"{_counted(self._scripts, 'script is', 'scripts are')} in the mail.",
-                "Mail programs run none, and many take a mail with one for an attack: leave it out.",
+                f"{_counted(self._scripts, 'script is', 'scripts are')} in the email.",
+                "Mail programs run none, and many take an email with one for an attack: leave it out.",
             ),
             (
                 self._styles_in_body,
@@ -249,7 +249,7 @@ class _Page(HTMLParser):
         if not self._remote_images:
             return []
         what = f"{_counted(self._remote_images, 'picture is', 'pictures are')} on another server."
-        advice = "Many mail programs show those only after a click: attach what the mail cannot be read without."
+        advice = "Many mail programs show those only after a click: attach what the email cannot be read without."
         return [Finding(what=what, advice=advice)]
 
 

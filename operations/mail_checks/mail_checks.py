@@ -1,4 +1,4 @@
-"""Checks what mails need to arrive: what deploy.sh checks, the webhook, and a mail as the worker makes it."""
+"""Checks what emails need to arrive: what deploy.sh checks, the webhook, and an email as the worker makes it."""
 
 import os
 import re
@@ -74,7 +74,7 @@ def _resolver(provider_url: str) -> DnsOverHttps:
     is_stand_in = urlsplit(provider_url).hostname in _THIS_MACHINE
     return DnsOverHttps(
         GOOGLE_PUBLIC_DNS,
-        unasked="DNS is not asked, since the mail provider is a stand-in here" if is_stand_in else "",
+        unasked="DNS is not asked, since the email provider is a stand-in here" if is_stand_in else "",
     )
 
 

@@ -34,7 +34,7 @@ PROGRAMS = {
     "Samsung Email": {"samsung-email/android": "Android"},
     "Thunderbird": {"thunderbird/macos": "macOS"},
 }
-"""Those that together most people read mails with."""
+"""Those that together most people read emails with."""
 
 
 @functools.cache

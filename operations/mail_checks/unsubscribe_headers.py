@@ -1,4 +1,4 @@
-"""The headers by which a mail program shows its own button "unsubscribe", and knows what list a mail is of.
+"""The headers by which a mail program shows its own button "unsubscribe", and knows what list an email is of.
 
 Gmail and Yahoo ask bulk senders for unsubscribing by one click.
 https://support.google.com/a/answer/81126
@@ -26,20 +26,20 @@ def check_unsubscribe_headers(headers: Mapping[str, str], *, in_group: bool, is_
 
     Args:
         headers: the message's.
-        in_group: whether SendGrid adds the headers of unsubscribing itself, since the mails are in one of its groups.
+        in_group: whether SendGrid adds the headers of unsubscribing itself, since the emails are in one of its groups.
         is_needed: whether recipients need a way out.
     """
     missing = State.PROBLEM if is_needed else State.WARNING
     if not re.search(r"<[^<>@\s]+\.[^<>@\s]+>", headers.get("List-Id", "")):
-        return Finding(_CHECK, State.WARNING, "the mail has no List-Id", "Give MAIL_FROM a domain with a dot in it.")
+        return Finding(_CHECK, State.WARNING, "the email has no List-Id", "Give MAIL_FROM a domain with a dot in it.")
     if in_group:
         return Finding(_CHECK, State.OK, "List-Id; SendGrid adds the link of MAIL_UNSUBSCRIBE_GROUP for one click")
     links = _LINKS.findall(headers.get("List-Unsubscribe", ""))
     if not links:
-        return Finding(_CHECK, missing, "the mail has no List-Unsubscribe", _SET_A_WAY)
+        return Finding(_CHECK, missing, "the email has no List-Unsubscribe", _SET_A_WAY)
     web = [link for link in links if urlsplit(link).scheme in {"http", "https"}]
     if len(web) != 1 or headers.get("List-Unsubscribe-Post") != _ONE_CLICK:
-        return Finding(_CHECK, missing, "the mail has no link for unsubscribing by one click", _SET_A_WAY)
+        return Finding(_CHECK, missing, "the email has no link for unsubscribing by one click", _SET_A_WAY)
     if urlsplit(web[0]).scheme == "http":
         return Finding(
             _CHECK,

@@ -20,7 +20,7 @@ _FAILING_SHARE = 0.05
 
 _UNDELIVERED_SHARE, _LEAST_UNDELIVERED = 0.05, 3
 _COMPLAINED_SHARE, _LEAST_COMPLAINED = 0.003, 2
-"""The shares of a day's mails from which mailbox providers turn senders away, and from how many mails they count
+"""The shares of a day's emails from which mailbox providers turn senders away, and from how many emails they count
 (docs/guides/deliverability.md)."""
 
 
@@ -39,11 +39,11 @@ class Concern:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcomes:
-    """What became of the reports and mails of the last 24 hours.
+    """What became of the reports and emails of the last 24 hours.
 
     Attributes:
         sent: how many reports were sent.
-        delivered: how many mails are known to be delivered.
+        delivered: how many emails are known to be delivered.
         undelivered: how many are known not to arrive.
         complained: how many the recipients have marked as spam.
     """

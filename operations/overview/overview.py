@@ -133,7 +133,7 @@ class SubscriptionCounts:
 
 
 class OutcomeCounts:
-    """Counts what became of reports and mails. Every method raises GoogleAPICallError if Firestore does not answer or
+    """Counts what became of reports and emails. Every method raises GoogleAPICallError if Firestore does not answer or
     refuses.
 
     Args:
@@ -228,14 +228,14 @@ class OutcomeCounts:
 
 
 def unknown_mails(reports: Sequence[Span], mails: Sequence[Span]) -> str:
-    """What is not known of what became of the mails, in sentences; empty where their counts can be shown as they are.
+    """What is not known of what became of the emails, in sentences; empty where their counts can be shown as they are.
     Pure.
 
-    A mail provider says nothing where its webhook is off, and may report failures only (docs/guides/mail-events.md).
+    An email provider says nothing where its webhook is off, and may report failures only (docs/guides/mail-events.md).
 
     Args:
         reports: what became of the reports.
-        mails: what became of the mails, in the same time.
+        emails: what became of the emails, in the same time.
     """
     sent, delivered, undelivered = (
         sum(span.counts.get(name, 0) for span in spans)
@@ -248,8 +248,8 @@ def unknown_mails(reports: Sequence[Span], mails: Sequence[Span]) -> str:
     if delivered or not (sent or undelivered):
         return ""
     if undelivered:
-        return "How many were delivered is not known: the mail provider has reported failures only (MAIL_EVENTS)."
+        return "How many were delivered is not known: the email provider has reported failures only (MAIL_EVENTS)."
     return (
-        "Whether they were delivered is not known: the mail provider has reported nothing in this time. "
+        "Whether they were delivered is not known: the email provider has reported nothing in this time. "
         "reports check mail says whether its webhook is on."
     )

@@ -75,7 +75,7 @@ class NothingToSend:
 
 
 MadeReport = Mail | NothingToSend
-"""What a kind makes of a report: a mail, or its word that there is nothing to report."""
+"""What a kind makes of a report: an email, or its word that there is nothing to report."""
 
 
 def sample_data(kind: str, period: Period, amount: SampleAmount = SampleAmount.MUCH) -> UserData:
@@ -123,7 +123,7 @@ def mail_settings(variables: Mapping[str, str | None]) -> MailSettings:
 def provider_variables(
     find: Callable[[str], str | None], find_secret: Callable[[str], str | None]
 ) -> dict[str, str | None]:
-    """The variables that sending a mail takes: those of all mails, and those of the deployment's provider.
+    """The variables that sending an email takes: those of all emails, and those of the deployment's provider.
 
     Args:
         find: finds a variable by its name.
@@ -188,7 +188,7 @@ def build(
     delivery: str | None = None,
     is_next: bool = False,
 ) -> MadeReport:
-    """Build the mail.
+    """Build the email.
 
     Args:
         kind: of the report.
@@ -196,14 +196,14 @@ def build(
         subscription: which of the user's.
         period: what the report covers.
         data: the user's own.
-        settings: of the mail.
+        settings: of the email.
         database: for what else the kind reads; None for a sample.
         variables: the kind's settings and secrets.
-        delivery: the id that the mail carries; None for that of the delivery that would send it.
+        delivery: the id that the email carries; None for that of the delivery that would send it.
         is_next: whether it is made by the kind's next version, also if the subscription would not get it.
 
     Returns:
-        The mail, or the kind's word that there is nothing to report.
+        The email, or the kind's word that there is nothing to report.
 
     Raises:
         OperatorError: there is no such kind, or its code or its templates fail; the text says how.
@@ -279,27 +279,27 @@ def figures_schema(kind: str) -> Mapping[str, Any]:
 
 
 def send_test(mail: Mail, address: str, variables: Mapping[str, str | None]) -> str:
-    """Send a mail to one address alone, marked as a test.
+    """Send an email to one address alone, marked as a test.
 
-    Nothing in it belongs to a delivery: what the mail provider reports about it changes none, and no link in it
+    Nothing in it belongs to a delivery: what the email provider reports about it changes none, and no link in it
     unsubscribes the user.
 
     Args:
         mail: as `build` has made it by `test_settings`.
         address: who gets it.
-        variables: the worker's, the mail provider's key among them, by name.
+        variables: the worker's, the email provider's key among them, by name.
 
     Returns:
-        The mail's id at the provider; may be empty.
+        The email's id at the provider; may be empty.
 
     Raises:
         NotConfigured: a variable is missing or malformed.
-        OperatorError: the provider does not take the mail.
+        OperatorError: the provider does not take the email.
     """
     settings = test_settings(variables)
     required = [name.upper() for name, field in _own_settings(settings).items() if field.is_required()]
     if missing := [name for name in ("MAIL_FROM", *required) if not variables.get(name)]:
-        raise NotConfigured(f"{' and '.join(missing)} not set: a test goes through the mail provider.")
+        raise NotConfigured(f"{' and '.join(missing)} not set: a test goes through the email provider.")
     try:
         provider = ChosenProvider.from_variables(settings, variables).mail_provider()
     except ValidationError as error:
@@ -317,7 +317,7 @@ def send_test(mail: Mail, address: str, variables: Mapping[str, str | None]) -> 
         case Accepted(message_id=message_id):
             return message_id
         case Unsubscribed():
-            raise OperatorError("The mail provider sends nothing to this address, which has unsubscribed.")
+            raise OperatorError("The email provider sends nothing to this address, which has unsubscribed.")
         case refusal:
             raise OperatorError(refusal.error)
 
@@ -339,7 +339,7 @@ def test_settings(variables: Mapping[str, str | None]) -> MailSettings:
 
 
 def standalone_page(mail: Mail) -> str:
-    """The HTML part of a mail as its first recipient gets it, as a page that needs no other file."""
+    """The HTML part of an email as its first recipient gets it, as a page that needs no other file."""
     page = mail.with_link(mail.recipients[0].unsubscribe_url).html
     for image in mail.images:
         data = base64.b64encode(image.content).decode()
@@ -348,7 +348,7 @@ def standalone_page(mail: Mail) -> str:
 
 
 def text_part(mail: Mail) -> str:
-    """The text part of a mail as its first recipient gets it."""
+    """The text part of an email as its first recipient gets it."""
     return mail.with_link(mail.recipients[0].unsubscribe_url).text
 
 
@@ -360,7 +360,7 @@ def languages() -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class PreviewFiles:
-    """The files of a preview: the HTML part as a page of its own, the text part, and the mail provider's request."""
+    """The files of a preview: the HTML part as a page of its own, the text part, and the email provider's request."""
 
     html: Path
     text: Path
@@ -373,11 +373,11 @@ class PreviewFiles:
         return cls(html=folder / f"{safe}.html", text=folder / f"{safe}.txt", request=folder / f"{safe}.json")
 
     def attachments(self, mail: Mail) -> list[Path]:
-        """Where the files are kept that come with a mail, in its order."""
+        """Where the files are kept that come with an email, in its order."""
         return [self.html.with_name(f"{self.html.stem}-{each.filename}") for each in mail.attachments]
 
     def write(self, mail: Mail, settings: MailSettings) -> str:
-        """Keep a mail: the pages as its first recipient gets it, the request for all of them, and its attachments.
+        """Keep an email: the pages as its first recipient gets it, the request for all of them, and its attachments.
 
         Args:
             mail: which.

@@ -20,9 +20,9 @@ class SentTest:
     Attributes:
         subscription: the one whose report it is.
         period: what the report covers.
-        subject: the mail's; empty where there was nothing to send.
-        message_id: the mail's id at the provider; may be empty.
-        is_sandbox: whether the provider only checks the mail.
+        subject: the email's; empty where there was nothing to send.
+        message_id: the email's id at the provider; may be empty.
+        is_sandbox: whether the provider only checks the email.
         nothing: why there was nothing to send; None where there was.
     """
 

@@ -1,6 +1,6 @@
 """Reads fields of documents that may hold anything: a value of another type counts as absent.
 
-Texts come without e-mail addresses. operations.output escapes them where it prints them.
+Texts come without email addresses. operations.output escapes them where it prints them.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ def identifier(fields: Mapping[str, Any], name: str) -> str | None:
 
 
 def redacted_tree(value: Any) -> Any:
-    """A value and everything nested in it, without e-mail addresses."""
+    """A value and everything nested in it, without email addresses."""
     match value:
         case str():
             return redact_addresses(value)

@@ -203,7 +203,7 @@ def subscription_row(
         subscription: which.
         latest: its latest delivery; None where it has none.
         now: the present, in UTC.
-        mail: what became of the mails of that delivery; None where the provider has said nothing.
+        mail: what became of the emails of that delivery; None where the provider has said nothing.
         with_addresses: whether the lists of addresses are shown; otherwise each address is `[address]`.
     """
 

@@ -18,7 +18,7 @@ class Mentions:
 
     Args:
         user_id: the user's id.
-        addresses: e-mail addresses that are the user's.
+        addresses: email addresses that are the user's.
     """
 
     def __init__(self, user_id: str, addresses: Iterable[str] = ()) -> None:

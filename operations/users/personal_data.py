@@ -50,7 +50,7 @@ class KeptData:
         has_document: whether the user's document, or a document below it, exists.
         subscriptions: the user's.
         deliveries: of the user's reports.
-        mail_events: of their mails.
+        mail_events: of their emails.
         dead_letters: of the user's reports, and of unreadable messages that name the user.
         system_alerts: those whose text names the user.
         operator_actions: those whose text names the user, beside the operator's name.
@@ -120,7 +120,7 @@ class PersonalData:
         queue_names: those that may hold reports.
         user_id: whose data.
         archive: where copies of emails are kept; None where there are none.
-        addresses: e-mail addresses of the user's, beside the one in the user's document.
+        addresses: email addresses of the user's, beside the one in the user's document.
     """
 
     def __init__(

@@ -43,7 +43,7 @@ _LOOKED_AT = 500
 """How many dead letters the dry run looks at; what it says of more is counted from these."""
 
 SECOND_MAIL = "send twice"
-"""What an operator types where a replay may send a second mail."""
+"""What an operator types where a replay may send a second email."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,7 +187,7 @@ def act_on(request: Request, form: Form) -> Response:
     unchanged = [each for each in found if not each.has_changed_since(begun.as_of)]
     may_send_twice = begun.second_mail.lower() == SECOND_MAIL
     if act.name == "replay" and not may_send_twice and _replay(console).unclear(unchanged):
-        text = f'Type "{SECOND_MAIL}": some of these may send a second mail.'
+        text = f'Type "{SECOND_MAIL}": some of these may send a second email.'
         raise FormRefused("Nothing was done: see below.", {"second_mail": text})
     count = "1 dead letter" if begun.confirmed == 1 else f"{begun.confirmed:,} dead letters"
     job = console.jobs.begin(

@@ -142,7 +142,7 @@ def _read_delivery(request: Request) -> Shown:
 
 
 def show_mail(request: Request) -> Response:
-    """The mail of a delivery as it would be made now, of the time that the delivery covers."""
+    """The email of a delivery as it would be made now, of the time that the delivery covers."""
     console = console_of(request)
     require_operator(request)
     session = console.session

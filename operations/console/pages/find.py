@@ -1,4 +1,4 @@
-"""Finds what an id, an address or a mail's id names, for the field that every page has."""
+"""Finds what an id, an address or an email's id names, for the field that every page has."""
 
 from http import HTTPStatus
 
@@ -40,7 +40,7 @@ def find(request: Request) -> Response:
 
 @form_action(_read)
 def find_by_form(request: Request, form: Form) -> Response:
-    """The same of a form, so that an e-mail address is in no address of a page, and in no log."""
+    """The same of a form, so that an email address is in no address of a page, and in no log."""
     wanted = form.text("q")
     found = _find(request, wanted)
     if "@" in wanted and not found:

@@ -1,4 +1,4 @@
-"""What only the local cloud has: its control panel, the mails and messages that it took, and all its data."""
+"""What only the local cloud has: its control panel, the emails and messages that it took, and all its data."""
 
 import json
 from http import HTTPStatus
@@ -68,7 +68,7 @@ def act(request: Request, form: Form) -> Response:
 
 
 def _read_mails(request: Request) -> Shown:
-    """The mails that the local cloud took."""
+    """The emails that the local cloud took."""
     require_operator(request)
     search, page = request.query_params.get("q", "").strip(), _page(request)
     found = _local(request).mails(search=search, limit=_MAILS_A_PAGE, offset=(page - 1) * _MAILS_A_PAGE)
@@ -104,21 +104,21 @@ def show_mail(request: Request) -> Response:
 
 
 def mail_html(request: Request) -> Response:
-    """The HTML of a mail, for a frame."""
+    """The HTML of an email, for a frame."""
     require_operator(request)
     page = _local(request).mail_part(request.path_params["mail_id"], "html").decode(errors="replace")
     return mail_response(page, request.query_params.get("look", ""))
 
 
 def message(request: Request) -> Response:
-    """A mail as a mail server would carry it."""
+    """An email as a mail server would carry it."""
     require_operator(request)
     mail_id = request.path_params["mail_id"]
     return _download(_local(request).mail_part(mail_id, "message.eml"), "message.eml")
 
 
 def attachment(request: Request) -> Response:
-    """A file that came with a mail."""
+    """A file that came with an email."""
     require_operator(request)
     mail_id, number = request.path_params["mail_id"], request.path_params["number"]
     return _download(_local(request).mail_part(mail_id, f"attachments/{number}"), f"attachment-{number}")

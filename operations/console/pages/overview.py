@@ -132,12 +132,12 @@ def _look(console: Console) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Outcomes:
-    """What became of the reports of some time, and of their mails.
+    """What became of the reports of some time, and of their emails.
 
     Attributes:
         reports: sent, skipped and dead.
-        mails: what of delivered and undelivered is known; None where nothing is.
-        unknown: what is not known of the mails, in sentences; empty where all is.
+        emails: what of delivered and undelivered is known; None where nothing is.
+        unknown: what is not known of the emails, in sentences; empty where all is.
     """
 
     reports: Chart

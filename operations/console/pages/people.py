@@ -391,7 +391,7 @@ def show_preview(request: Request) -> Response:
 
 
 def preview_mail(request: Request) -> Response:
-    """The mail of a preview."""
+    """The email of a preview."""
     require_operator(request)
     console, (user_id, subscription_id) = console_of(request), _path(request)
     database = console.session.firestore

@@ -161,7 +161,7 @@ def test_without_a_key_the_rest_is_checked(project: Project, inbox: Inbox) -> No
 def test_without_a_resolver_of_its_own_no_dns_is_asked_about_a_stand_in(project: Project, inbox: Inbox) -> None:
     answer = project.reports("check", "mail", "--json", DNS_OVER_HTTPS_URL=None)
     rows: dict[str, Any] = {row["check"]: row for row in answer.json}
-    assert rows["dmarc"]["found"] == "_dmarc.corp.dev: DNS is not asked, since the mail provider is a stand-in here"
+    assert rows["dmarc"]["found"] == "_dmarc.corp.dev: DNS is not asked, since the email provider is a stand-in here"
 
 
 def test_a_sender_is_needed(project: Project, inbox: Inbox) -> None:
@@ -172,7 +172,7 @@ def test_a_sender_is_needed(project: Project, inbox: Inbox) -> None:
 
 def test_it_is_an_address_that_gets_the_test(project: Project, inbox: Inbox) -> None:
     answer = project.reports("check", "mail", "--to", "me")
-    assert (answer.status, "not an e-mail address" in answer.err) == (2, True)
+    assert (answer.status, "not an email address" in answer.err) == (2, True)
 
 
 def test_nothing_of_dns_acts_on_the_terminal(project: Project, inbox: Inbox, dns: DnsRecords) -> None:

@@ -431,7 +431,7 @@ def test_a_delivery_tells_what_happens_next(console: Browser, project: Project) 
     letter = project.dead_letter(delivery=DeliveryState.PENDING)
     assert "Its task is not in the queue" in console.get(f"/deliveries/{letter}").text
     project.set_delivery(letter, state="sent", message_id="m1")
-    assert "the mail provider has accepted the mail" in console.get(f"/deliveries/{letter}").text
+    assert "the email provider has accepted the email" in console.get(f"/deliveries/{letter}").text
 
 
 def test_a_delivery_tells_of_each_attempt(console: Browser, project: Project) -> None:

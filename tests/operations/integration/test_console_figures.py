@@ -236,7 +236,7 @@ def test_a_reader_sees_the_breaker_and_what_is_not_known_and_cannot_resume(proje
     put_sent(project, "u1", due_at=datetime.now(UTC))
     with running(read_only=True) as console:
         page = wait_for_charts(console.url)
-        assert page.count("the mail provider has reported nothing in this time") == len(["24 hours", "7 days"])
+        assert page.count("the email provider has reported nothing in this time") == len(["24 hours", "7 days"])
         assert "undelivered" not in page
         assert "Sending is stopped" in page
         assert "/sending/resume" not in page

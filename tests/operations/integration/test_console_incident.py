@@ -65,7 +65,7 @@ def test_what_was_replayed_is_followed_until_it_is_delivered(console: Browser, p
         "delivered": 10,
         "not delivered: bounced, blocked or dropped": 10,
         "dead again, or still": 10,
-        "accepted by the mail provider": 10,
+        "accepted by the email provider": 10,
     }
     assert "<title>30 of 40 ended" in page
     for number, name in enumerate(("delivered", "not delivered: bounced, blocked or dropped")):

@@ -131,7 +131,7 @@ def test_a_dry_run_names_what_it_would_do(project: Project) -> None:
     answer = project.reports("dead-letters", "replay", "--all", "--dry-run")
     assert f"u1:default:{RUN}: would be replayed" in answer.out
     assert "1 of them may have reached their users" in answer.err
-    assert f"u2:default:{RUN}: a replay may send a second mail" in answer.err
+    assert f"u2:default:{RUN}: a replay may send a second email" in answer.err
     assert f"u1:default:{RUN}" not in answer.err
 
 

@@ -92,7 +92,7 @@ def test_nothing_to_report_is_said_and_not_sent(project: Project, inbox: Inbox) 
 @pytest.mark.parametrize(
     ("arguments", "variables", "status", "said"),
     [
-        (["u1", "--to", "me"], {}, 2, "it is not an e-mail address"),
+        (["u1", "--to", "me"], {}, 2, "it is not an email address"),
         (["u1/default", "default"], {}, 2, "name the subscription once"),
         (["u1/a/b"], {}, 2, "is neither USER nor"),
         (["/default"], {}, 2, "is neither USER nor"),

@@ -439,7 +439,7 @@ def test_one_is_removed_and_what_becomes_of_its_deliveries_is_said(project: Proj
     answer = subscriptions(project, "remove", "u1", "weekly")
     assert (answer.status, "pass --yes to remove the subscription u1/weekly on" in answer.err) == (1, True)
     assert f"{pending} is pending: the worker skips it" in answer.err
-    assert f"{sending} is sending: its mail may still go out." in answer.err
+    assert f"{sending} is sending: its email may still go out." in answer.err
     assert project.everything() == before
     answer = subscriptions(project, "remove", "u1", "weekly", "--yes", "--json")
     assert (answer.status, answer.json["removed"]) == (0, True)

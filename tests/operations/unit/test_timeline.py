@@ -69,9 +69,9 @@ def test_each_attempt_with_its_error_and_duration_and_what_became_of_the_mail() 
         (10.44, "failed", "Attempt 1 failed: nothing was sent.", "no data for [address] · after 0.4 s"),
         (22.0, "failed", "Attempt 2 failed: nothing was sent.", "SendGrid answered 503 · after 2.0 s"),
         (31.0, "sending", "Attempt 3 claimed it.", ""),
-        (31.5, "sent", "Attempt 3: the mail provider accepted the mail.", "message id m1 · after 1.5 s"),
+        (31.5, "sent", "Attempt 3: the email provider accepted the email.", "message id m1 · after 1.5 s"),
         # In whole seconds, as the provider gives it.
-        (31.0, "delivered", "The mail: delivered.", ""),
+        (31.0, "delivered", "The email: delivered.", ""),
     ]
 
 
@@ -91,12 +91,12 @@ def test_what_a_killed_worker_left_is_settled_by_another_or_by_an_event() -> Non
     killed = attempt(1, AttemptResult.CLAIMED)
     ended = (11.0, "sending", "Attempt 1 claimed it, and ended without a word.", "")
     asked = delivery(killed, attempt(4, AttemptResult.SETTLED, claims=False, seconds=0.2), state="sent")
-    showed = "showed that the mail provider had accepted the mail."
+    showed = "showed that the email provider had accepted the email."
     assert told(asked)[2:] == [ended, (40.2, "sent", f"Attempt 4 {showed}", "after 0.2 s")]
     event = DeliveryAttempt(at=DUE + 50 * SECOND, result=AttemptResult.SETTLED)
     assert told(delivery(killed, event, state="sent"))[2:] == [
         ended,
-        (50.0, "sent", f"An event of the mail {showed}", ""),
+        (50.0, "sent", f"An event of the email {showed}", ""),
     ]
 
 
@@ -109,7 +109,7 @@ def test_an_unclear_outcome_that_is_given_up_and_replayed() -> None:
     )
     assert told(found)[2:] == [
         (11.0, "sending", "Attempt 1 claimed it.", ""),
-        (13.0, "failed", "Attempt 1 failed: the mail may have been sent.", "SendGrid answered 502 · after 3.0 s"),
+        (13.0, "failed", "Attempt 1 failed: the email may have been sent.", "SendGrid answered 502 · after 3.0 s"),
         (21.0, "dead", "Attempt 2 gave it up.", "cut · after 1.0 s"),
         (60.0, "pending", "An operator replayed it.", ""),
     ]
@@ -132,7 +132,7 @@ def test_an_unclear_outcome_that_is_given_up_and_replayed() -> None:
         (
             [],
             {"state": "sent", "message_id": "m"},
-            (9.0, "sent", "The mail provider accepted the mail.", "Message id: m"),
+            (9.0, "sent", "The email provider accepted the email.", "Message id: m"),
         ),
         (
             [attempt(0, AttemptResult.REPLAYED, claims=False)],
