@@ -25,7 +25,7 @@ _OPTIONAL = {"reason", "note", "last_error", "mail", "mail_reason"}
 
 app = typer.Typer(
     help="Deliveries: what became of each report of a user, of one of the user's subscriptions, of a run, or in a "
-    "state; and one of them, with the email as it went out.",
+    "state; and one of them, with what was sent.",
     cls=ListGroup,
 )
 
@@ -78,15 +78,13 @@ def show(
     ctx: typer.Context,
     delivery: Annotated[str, typer.Argument(metavar="DELIVERY", parser=document_id, help="The delivery's id.")],
     *,
-    open_it: Annotated[
-        bool, typer.Option("--open", help="Open the email as it went out in a browser; from the archive.")
-    ] = False,
-    to: Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="Where the email's files are written.")] = (
+    open_it: Annotated[bool, typer.Option("--open", help="Open what was sent in a browser; from the archive.")] = False,
+    to: Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="Where its files are written.")] = (
         LOCAL_CLOUD_DIRECTORY / "copies"
     ),
     as_json: AsJson = False,
 ) -> None:
-    """One delivery: what became of the report, and with --open the email as its recipients got it."""
+    """One delivery: what became of the report, and with --open the copy of what was sent."""
     from operations.commands.preview import open_in_browser
     from operations.deliveries.deliveries import Deliveries, delivery_row
     from operations.deliveries.mail_records import MailRecords

@@ -13,7 +13,7 @@ from operations.escaping import escape
 _COMMANDS = {
     "runs": "Runs of the dispatcher, the newest first.",
     "deliveries": "Deliveries: what became of each report of a user, of one of the user's subscriptions, of a run, or "
-    "in a state; and one of them, with the email as it went out.",
+    "in a state; and one of them, with what was sent.",
     "dead-letters": "Reports that could not be sent: look at them, replay or dismiss them, open dismissed ones again.",
     "system-alerts": "What was wrong with the system itself in the last 90 days: overdue reports, missed runs, a "
     "refused key.",
