@@ -18,7 +18,7 @@ pytestmark = pytest.mark.thorough
 
 _START = REPOSITORY / "docs" / "start"
 _FIRST_PORT = 8470
-_PORTS = 15
+_PORTS = 17
 
 
 @pytest.fixture(scope="module")

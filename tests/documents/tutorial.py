@@ -185,7 +185,7 @@ class Reader:
         self._variables = folder.parent / "variables"
         self._variables.write_text("", encoding="utf-8")
         first, shown = ports or (0, 0)
-        self._ports = {str(shown + number): str(first + number) for number in range(15 if ports else 0)}
+        self._ports = {str(shown + number): str(first + number) for number in range(17 if ports else 0)}
         self._options = environment.get("ARGS", "")
         self._answers = answers or {}
         self._running: list[_Terminal] = []

@@ -434,7 +434,8 @@ def _without_earlier_pause(subscription: Subscription, schedule: Schedule) -> Su
     """The subscription without a pause that was over before an application wrote another one: at its end, or before the
     next report fell due."""
     version, end = subscription.version, subscription.paused_until
-    if subscription.active:
+    if subscription.active or (version and end and end >= version):
+        # The end is the other pause's own.
         end = subscription.next_report_at
     if not (subscription.paused_at and version and end and end < version and subscription.is_paused(end)):
         return subscription

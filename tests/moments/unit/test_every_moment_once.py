@@ -58,6 +58,14 @@ def test_the_applications_pause_begins_with_its_latest_write_where_another_has_e
     assert play(STARTS["weekly, with days left out"], names) == []
 
 
+def test_a_report_that_fell_due_before_the_application_paused_is_owed_whatever_end_it_had_written_before() -> None:
+    names = (
+        *("the operator pauses until later", "three runs are missed", "the application pauses until"),
+        *("the application pauses", "the operator pauses until soon"),
+    )
+    assert play(STARTS["monthly"], names) == []
+
+
 def test_an_older_report_that_becomes_final_leaves_the_next_one_due() -> None:
     played = Play(STARTS["hourly"])
     for name in ("a run, whose task waits", "the tasks are refused", "replayed", "sent by hand, and gets a 429"):

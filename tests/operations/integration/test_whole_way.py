@@ -26,7 +26,7 @@ class LocalPipeline:
     """`make up` with three users, of whom the third's address is refused, and `reports` beside it."""
 
     def __init__(self, directory: Path) -> None:
-        self.port_base = free_ports(15)
+        self.port_base = free_ports(17)
         self.data = directory / "data"
         self.output = directory / "output"
         with self.output.open("wb") as output:
