@@ -250,7 +250,7 @@ class _Interface:
             for path in mask.split(","):
                 _set(after, body, path.split("."))
         if "etag" in before:
-            after["etag"] = f"{before['etag']}+"
+            after["etag"] = str(int(before["etag"]) + 1)
         return self._keep(name, after)
 
     def _update_field(self, name: str, body: Resource, query: dict[str, str]) -> RestAnswer:
