@@ -47,7 +47,7 @@ class Call(NamedTuple):
         ids: those in its path, by their names.
         query: what its address says behind the path.
         body: its JSON.
-        wanted: the versions of which it changes one, as entity tags; None for any.
+        wanted: the versions, as entity tags, that it may change; None for any.
     """
 
     ids: Mapping[str, str]

@@ -279,7 +279,7 @@ class DeliveryStore:
         raise DeliveryChanged(self.read_delivery(task))
 
     def tell_again(self, delivery: Delivery, on: Occasion) -> None:
-        """Tell the application of a delivery that is final already: whoever made it so may have been interrupted.
+        """Tell the application of a delivery that is final already: the process that wrote so may have ended first.
 
         Raises:
             functions.shared.outcome_topic.OutcomeNotTold: Pub/Sub does not take it.
@@ -287,12 +287,12 @@ class DeliveryStore:
         if self._outcomes and (outcome := outcome_of(delivery)):
             if not on.comes_again:
                 self._outcomes.keep(outcome)
-            self._outcomes.tell(outcome, is_kept=not on.comes_again)
+            self._tell(outcome, on)
 
     def _outcome(
         self, task: ReportTask, before: Delivery | None, fields: Mapping[str, Any], *, now: datetime
     ) -> Outcome | None:
-        """What the delivery tells once these fields are written; None where nothing, or nobody wants to hear it."""
+        """The event about the delivery once these fields are written; None where there is none, or nobody wants it."""
         if self._outcomes is None:
             return None
         after = before or Delivery(task.delivery_id, DeliveryState.PENDING, version=None)

@@ -119,7 +119,7 @@ class Outcomes:
                 list(pool.map(tell_in_order, by_key.values()))
 
     def tell_kept(self) -> int:
-        """Publish the events that are kept since whoever had to publish them did not.
+        """Publish the kept events, which their writers could not publish.
 
         Returns:
             how many.

@@ -41,6 +41,12 @@ class Parcel(BuiltReport):
     url: str = ""
     copy_url: str = ""
 
+    @property
+    def links(self) -> Mapping[str, str]:
+        """What a person may open, by what it is called."""
+        links = {"Open": self.url, "View in browser": self.copy_url}
+        return {name: url for name, url in links.items() if url}
+
     def without_copy_link(self) -> "Parcel":
         """The report without the link to its copy."""
         return replace(self, copy_url="")

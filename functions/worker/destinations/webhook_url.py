@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from functions.shared.records.deliver import is_webhook_url
 from functions.worker.destinations.by_status import outcome_by_status
 from functions.worker.destinations.http_call import NoAnswer, NotWritten, call
-from functions.worker.destinations.outcome import Outcome, Refused, Unavailable, Unclear
+from functions.worker.destinations.lost_answer import outcome_without_answer
+from functions.worker.destinations.outcome import Outcome, Refused
 
 
 def post(url: str, body: bytes, *, service: str, secret: str, seconds: float) -> Outcome:
@@ -23,8 +24,6 @@ def post(url: str, body: bytes, *, service: str, secret: str, seconds: float) ->
     try:
         headers = {"Content-Type": "application/json; charset=UTF-8"}
         answer = call("POST", url, headers=headers, body=body, seconds=seconds)
-    except NotWritten as error:
-        return Unavailable(error=f"{service} could not be reached: {error}")
-    except NoAnswer as error:
-        return Unclear(error=f"{service} gave no answer after the request was sent: {error}")
+    except (NotWritten, NoAnswer) as error:
+        return outcome_without_answer(error, service=service)
     return outcome_by_status(answer, service=service, now=datetime.now(UTC))

@@ -28,8 +28,7 @@ def card(parcel: Parcel) -> dict[str, Any]:
     for each in parcel.headlines[:_MOST_FIGURES]:
         shown = {"topLabel": each.label, "text": _text(each.value, _LONGEST_FIGURE), "bottomLabel": each.change}
         widgets.append({"decoratedText": {name: text[:_LONGEST_FIGURE] for name, text in shown.items() if text}})
-    links = {parcel.url: "Open", parcel.copy_url: "View in browser"}
-    buttons = [{"text": name, "onClick": {"openLink": {"url": url}}} for url, name in links.items() if url]
+    buttons = [{"text": name, "onClick": {"openLink": {"url": url}}} for name, url in parcel.links.items()]
     if buttons:
         widgets.append({"buttonList": {"buttons": buttons}})
     section = [{"widgets": widgets}] if widgets else []

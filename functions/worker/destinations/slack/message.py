@@ -37,8 +37,7 @@ def _blocks(parcel: Parcel) -> Iterator[dict[str, Any]]:
     ]
     if fields:
         yield {"type": "section", "fields": fields}
-    links = {parcel.url: "Open", parcel.copy_url: "View in browser"}
-    if shown := " · ".join(f"<{escaped(url)}|{name}>" for url, name in links.items() if url):
+    if shown := " · ".join(f"<{escaped(url)}|{name}>" for name, url in parcel.links.items()):
         yield {"type": "context", "elements": [_mrkdwn(shown, LONGEST_TEXT)]}
 
 

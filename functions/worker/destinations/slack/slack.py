@@ -19,6 +19,7 @@ import structlog
 from functions.shared.records.deliver import Deliver
 from functions.shared.sanitize import sanitize
 from functions.worker.destinations.http_call import HttpAnswer, NoAnswer, NotWritten, call, retry_after
+from functions.worker.destinations.lost_answer import outcome_without_answer
 from functions.worker.destinations.outcome import Accepted, Outcome, Refused, Throttled, Unavailable, Unclear
 from functions.worker.destinations.parcel import Parcel
 from functions.worker.destinations.slack.message import blocks
@@ -92,10 +93,8 @@ class Slack:
     def _post(self, method: str, asked: Mapping[str, Any], over_at: float) -> Outcome:
         try:
             answer = self._call(method, asked, over_at)
-        except NotWritten as error:
-            return Unavailable(error=f"Slack could not be reached: {error}")
-        except NoAnswer as error:
-            return Unclear(error=f"Slack gave no answer after the request was sent: {error}")
+        except (NotWritten, NoAnswer) as error:
+            return outcome_without_answer(error, service="Slack")
         return classify(answer, now=datetime.now(UTC))
 
     def _call(self, method: str, asked: Mapping[str, Any], over_at: float) -> HttpAnswer:

@@ -60,13 +60,12 @@ def message(parcel: Parcel, *, with_picture: bool) -> dict[str, Any]:
         data = base64.b64encode(image.content).decode()
         description = parcel.charts[0].description if parcel.charts else parcel.subject
         shown.append({"type": "Image", "url": f"data:{image.media_type};base64,{data}", "altText": description})
-    links = {parcel.url: "Open", parcel.copy_url: "View in browser"}
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
         "body": shown,
-        "actions": [{"type": "Action.OpenUrl", "title": name, "url": url} for url, name in links.items() if url],
+        "actions": [{"type": "Action.OpenUrl", "title": name, "url": url} for name, url in parcel.links.items()],
     }
     return {
         "type": "message",

@@ -12,7 +12,8 @@ from functions.shared.records.deliver import Deliver
 from functions.shared.records.stored_request import KeptRequest
 from functions.worker.destinations.by_status import outcome_by_status
 from functions.worker.destinations.http_call import NoAnswer, NotWritten, call
-from functions.worker.destinations.outcome import Outcome, Refused, Unavailable, Unclear
+from functions.worker.destinations.lost_answer import outcome_without_answer
+from functions.worker.destinations.outcome import Outcome, Refused
 from functions.worker.destinations.parcel import Parcel
 from functions.worker.destinations.payload import body
 from functions.worker.destinations.repeatable_sending import RepeatableSending
@@ -81,8 +82,6 @@ class Webhook(RepeatableSending):
             )
         except PrivateAddress as error:
             return Refused(error=f"the webhook is not called: {error}")
-        except NotWritten as error:
-            return Unavailable(error=f"the webhook could not be reached: {error}")
-        except NoAnswer as error:
-            return Unclear(error=f"the webhook gave no answer after the request was sent: {error}")
+        except (NotWritten, NoAnswer) as error:
+            return outcome_without_answer(error, service="the webhook")
         return outcome_by_status(answer, service="the webhook", message_id=message_id, now=self._now())

@@ -13,7 +13,8 @@ from functions.worker.destinations.email.resend.answers import classify
 from functions.worker.destinations.email.resend.request import to_requests
 from functions.worker.destinations.email.several_messages import outcome_in_part
 from functions.worker.destinations.http_call import NoAnswer, NotWritten, call
-from functions.worker.destinations.outcome import Accepted, NotAccepted, Outcome, Throttled, Unavailable, Unclear
+from functions.worker.destinations.lost_answer import outcome_without_answer
+from functions.worker.destinations.outcome import Accepted, NotAccepted, Outcome, Throttled
 from functions.worker.destinations.repeatable_sending import RepeatableSending
 
 KEYS_HOLD = timedelta(hours=24)
@@ -75,8 +76,6 @@ class Resend(RepeatableSending):
         headers = {**self._headers, "Idempotency-Key": key}
         try:
             answer = call("POST", self._url, headers=headers, body=request.content, seconds=over_at - time.monotonic())
-        except NotWritten as error:
-            return Unavailable(error=f"Resend could not be reached: {error}")
-        except NoAnswer as error:
-            return Unclear(error=f"Resend gave no answer after the request was sent: {error}")
+        except (NotWritten, NoAnswer) as error:
+            return outcome_without_answer(error, service="Resend")
         return classify(answer.status, answer.headers, answer.content, now=datetime.now(UTC))

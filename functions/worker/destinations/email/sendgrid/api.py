@@ -22,6 +22,7 @@ from functions.worker.destinations import http_call
 from functions.worker.destinations.email.model import Mail, Sender
 from functions.worker.destinations.email.sendgrid.request import to_request
 from functions.worker.destinations.http_call import HttpAnswer, NoAnswer, NotWritten
+from functions.worker.destinations.lost_answer import outcome_without_answer
 from functions.worker.destinations.outcome import (
     Accepted,
     NotAllowed,
@@ -78,10 +79,8 @@ class SendGrid:
         left = seconds - (time.monotonic() - started)
         try:
             answer = self._call("POST", "mail/send", to_request(mail, self._sender), seconds=left)
-        except NotWritten as error:
-            return Unavailable(error=f"SendGrid could not be reached: {error}")
-        except NoAnswer as error:
-            return Unclear(error=f"SendGrid gave no answer after the request was sent: {error}")
+        except (NotWritten, NoAnswer) as error:
+            return outcome_without_answer(error, service="SendGrid")
         return classify(answer.status, answer.headers, answer.content, now=datetime.now(UTC))
 
     def _unsubscribed(self, addresses: Sequence[str], *, seconds: float) -> set[str]:
