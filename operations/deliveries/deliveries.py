@@ -80,9 +80,9 @@ class Deliveries:
         queries = [query.select(fields) for query in self._queries(wanted)]
         if after is not None and (before := self._database.get(f"{DELIVERIES}/{after}")).exists:
             queries = [query.behind(before) for query in queries]
-        # Of several states most are in one, and some in others.
-        at_once = limit if len(queries) == 1 else (limit + 1) // 2
-        parts = [_Part(self._database, query, at_once=at_once) for query in queries]
+        # Of several states most are in one, and few in the others.
+        at_first = limit if len(queries) == 1 else limit // 6 + 1
+        parts = [_Part(self._database, query, at_first=at_first, at_once=limit) for query in queries]
         in_threads(_Part.read, parts)
         merged = parts[0] if len(parts) == 1 else heapq.merge(*parts, key=_due_at, reverse=True)
         found: list[Delivery] = []
@@ -223,12 +223,14 @@ class _Part:
     Args:
         database: the Firestore database.
         query: which.
-        at_once: how many are read together.
+        at_first: how many are read together at first.
+        at_once: how many are read together later.
     """
 
-    def __init__(self, database: Database, query: Query, *, at_once: int) -> None:
+    def __init__(self, database: Database, query: Query, *, at_first: int, at_once: int) -> None:
         self._database = database
         self._query = query
+        self._wanted = at_first
         self._at_once = at_once
         self._read: list[FoundDocument] = []
         self.reads = 0
@@ -236,15 +238,17 @@ class _Part:
 
     def read(self) -> None:
         """Read the first ones, or the next ones."""
-        query = self._query.behind(self._read[-1]) if self._read else self._query
-        self._read = list(self._database.stream(query.limit(self._at_once)))
+        query = self._query
+        if self._read:
+            query, self._wanted = query.behind(self._read[-1]), self._at_once
+        self._read = list(self._database.stream(query.limit(self._wanted)))
         self.reads += len(self._read) or 1
 
     def __iter__(self) -> Iterator[FoundDocument]:
         """Those from the first ones on, which have been read."""
         while self._read:
             yield from self._read
-            if len(self._read) < self._at_once:
+            if len(self._read) < self._wanted:
                 return
             self.read()
 

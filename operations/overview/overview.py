@@ -7,7 +7,7 @@ https://firebase.google.com/docs/firestore/pricing#aggregation_queries
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.query import Query
@@ -56,34 +56,52 @@ class Span:
 _MOST_KEPT = 20_000
 
 
+class Counted(NamedTuple):
+    """What is counted.
+
+    Attributes:
+        what: names it.
+        start: of the time in which it is counted.
+        end: of that time.
+    """
+
+    what: Any
+    start: datetime
+    end: datetime
+
+
 class KeptCounts:
     """Counts of hours and days, which are counted again when they may have changed. Safe for threads, of which each
     counts other times."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[Any, datetime, datetime], tuple[int, datetime]] = {}
+        self._kept: dict[Counted, tuple[int, datetime]] = {}
 
-    def get(self, what: Any, start: datetime, end: datetime, count: Callable[[], int], *, now: datetime) -> int:
-        """The count of a time.
+    def get(self, asked: Sequence[Counted], count: Callable[[Counted], int], *, now: datetime) -> list[int]:
+        """The counts, in the order in which they are asked for.
 
         Args:
-            what: is counted.
-            start: of the time.
-            end: of the time.
-            count: counts it.
+            asked: what.
+            count: counts one, beside others.
             now: the present.
         """
-        kept = self._kept.get((what, start, end))
-        away = max(start - now, now - end, timedelta())
-        if kept is None or now - kept[1] >= max((end - start) / _FRESH_SHARE, away / _SETTLED_SHARE):
-            if len(self._kept) >= _MOST_KEPT:
-                self._kept = {}
-            kept = self._kept[what, start, end] = (count(), now)
-        return kept[0]
+        kept = {each: self._kept[each] for each in asked if each in self._kept}
+        again = [each for each in asked if each not in kept or _may_have_changed(each, kept[each][1], now=now)]
+        counted = zip(again, in_threads(count, again, at_once=_AT_ONCE), strict=True)
+        kept.update({each: (number, now) for each, number in counted})
+        if len(self._kept) >= _MOST_KEPT:
+            self._kept = {}
+        self._kept.update(kept)
+        return [kept[each][0] for each in asked]
 
     def forget_before(self, moment: datetime) -> None:
         """Keep no count of a time that has ended before a moment."""
         self._kept = {key: value for key, value in self._kept.items() if key[2] >= moment}
+
+
+def _may_have_changed(counted: Counted, counted_at: datetime, *, now: datetime) -> bool:
+    away = max(counted.start - now, now - counted.end, timedelta())
+    return now - counted_at >= max((counted.end - counted.start) / _FRESH_SHARE, away / _SETTLED_SHARE)
 
 
 class SubscriptionCounts:
@@ -105,7 +123,8 @@ class SubscriptionCounts:
         hour = self._now.replace(minute=0, second=0, microsecond=0)
         starts = [self._now, *(hour + number * _HOUR for number in range(1, _HOURS))]
         spans = [(EARLIEST, self._now), *zip(starts, [*starts[1:], hour + _HOURS * _HOUR], strict=True)]
-        due, *coming = in_threads(self._due_in, spans, at_once=_AT_ONCE)
+        # The first two end or begin at another moment each time.
+        due, *coming = self._kept.get([Counted("due", *span) for span in spans], self._count_due, now=self._now)
         return due, [Span(start=start, counts={"due": count}) for start, count in zip(starts, coming, strict=True)]
 
     def paused(self) -> dict[str, int]:
@@ -119,16 +138,9 @@ class SubscriptionCounts:
         )
         return {reason.value: count for reason, count in zip(reasons, counts, strict=True) if count}
 
-    def _due_in(self, span: tuple[datetime, datetime]) -> int:
-        # The hour that goes on has another beginning each time.
-        if span[0] <= self._now:
-            return self._count_due(span)
-        return self._kept.get("due", *span, lambda: self._count_due(span), now=self._now)
-
-    def _count_due(self, span: tuple[datetime, datetime]) -> int:
-        start, end = span
+    def _count_due(self, wanted: Counted) -> int:
         query = Query.of_group(SUBSCRIPTIONS).where("shard", "in", list(range(SHARDS)))
-        query = query.where("next_report_at", ">=", start).where("next_report_at", "<", end)
+        query = query.where("next_report_at", ">=", wanted.start).where("next_report_at", "<", wanted.end)
         return self._database.count(query, seconds=_COUNT_SECONDS)
 
 
@@ -199,26 +211,21 @@ class OutcomeCounts:
             names: what is counted.
             select: the query for what has a name, in all shards, and the field by whose time it is counted.
         """
-        asked = [(start, name) for start in starts for name in names]
+        fields = {name: select(name) for name in names}
 
-        def count(each: tuple[datetime, str]) -> int:
-            start, (query, field) = each[0], select(each[1])
+        def count(wanted: Counted) -> int:
+            name = wanted.what[1]
+            query, field = fields[name]
             query = query.where("shard", "in", list(range(SHARDS)))
             # Cursors, since a filter counts once for each shard, and a query has 100 at most. They descend as the
             # index does, which Firestore does not read backwards.
-            end = start + length
-            query = query.order_by(field, descending=True).start_after(end).end_at(start)
+            query = query.order_by(field, descending=True).start_after(wanted.end).end_at(wanted.start)
+            self.counted.append(name)
+            return self._database.count(query, seconds=_COUNT_SECONDS)
 
-            def in_index() -> int:
-                self.counted.append(each[1])
-                return self._database.count(query, seconds=_COUNT_SECONDS)
-
-            return self._kept.get((field, each[1]), start, end, in_index, now=self._now)
-
-        counted: dict[datetime, dict[str, int]] = {start: {} for start in starts}
-        for (start, name), found in zip(asked, in_threads(count, asked, at_once=_AT_ONCE), strict=True):
-            counted[start][name] = found
-        return [Span(start=start, counts=counts) for start, counts in counted.items()]
+        asked = [Counted((fields[name][1], name), start, start + length) for start in starts for name in names]
+        numbers = iter(self._kept.get(asked, count, now=self._now))
+        return [Span(start=start, counts={name: next(numbers) for name in names}) for start in starts]
 
     def _outcome(self, state: str) -> tuple[Query, str]:
         return Query.of(DELIVERIES).where("state", "==", state), "due_at"

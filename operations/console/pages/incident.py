@@ -32,7 +32,7 @@ from operations.deliveries.mail_outcome import MailOutcome
 from operations.incidents import events
 from operations.incidents.window import Window
 from operations.operator_actions import OperatorAction, OperatorActions
-from operations.overview.overview import OUTCOMES, OutcomeCounts, Span
+from operations.overview.overview import OUTCOMES, Counted, OutcomeCounts, Span
 from operations.reading.threads import in_threads
 from operations.runs.runs import Runs
 from operations.system_alerts import SystemAlerts
@@ -217,22 +217,16 @@ class _Causes:
     def _chart(self, rows: Sequence[Mapping[str, Any]]) -> Chart:
         length, columns = self._window.length, self._window.columns
         causes = {row["key"]: row["cause"] for row in rows}
-        asked = [(start, name) for start in columns for name in causes]
+        asked = [Counted(("cause", cause), start, start + length) for start in columns for cause in causes.values()]
 
-        def count(each: tuple[datetime, str]) -> int:
-            start, cause = each[0], causes[each[1]]
-            last = start + length - timedelta(microseconds=1)
-            wanted = LetterFilter(state=None, cause=cause, since=start, until=last)
+        def count(wanted: Counted) -> int:
+            self.reads += 1
+            last = wanted.end - timedelta(microseconds=1)
+            return self._letters.count(LetterFilter(state=None, cause=wanted.what[1], since=wanted.start, until=last))
 
-            def in_index() -> int:
-                self.reads += 1
-                return self._letters.count(wanted)
-
-            return self._console.counts.get(("cause", cause), start, start + length, in_index, now=self._now)
-
-        numbers = dict(zip(asked, in_threads(count, asked, at_once=8), strict=True))
+        numbers = iter(self._console.counts.get(asked, count, now=self._now))
         return stacked(
-            [Span(start=start, counts={name: numbers[start, name] for name in causes}) for start in columns],
+            [Span(start=start, counts={name: next(numbers) for name in causes}) for start in columns],
             list(causes),
             length=length,
             lists=lambda name, since, until: link(

@@ -2,6 +2,7 @@
 
 import html
 import re
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,6 +94,10 @@ class Browser:
 def running(*, read_only: bool = False) -> Iterator[Browser]:
     with serving(Session(None), read_only=read_only) as served:
         yield Browser(served.url)
+    # What is still counted for its charts would be reads of the next test.
+    for thread in threading.enumerate():
+        if thread.name == "figures":
+            thread.join()
 
 
 @pytest.fixture

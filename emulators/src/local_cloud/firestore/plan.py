@@ -148,9 +148,12 @@ class _Planner:
 
     def best(self, conjunction: Conjunction) -> Walk:
         """The cheapest walk for one conjunction."""
-        walks = self._walks(conjunction)
-        if len(walks) == 1:
-            return walks[0]
+        walks: list[Walk] = []
+        for walk in self._walks(conjunction):
+            if not walk.entries:
+                # None is cheaper than one that finds nothing, and the others cost time to look at.
+                return walk
+            walks.append(walk)
         share = 1.0
         for walk in walks:
             share = min(share, walk.entries / self._size)
@@ -166,31 +169,33 @@ class _Planner:
             cost = min(cost, self._wanted / hits)
         return cost, not walk.exact
 
-    def _walks(self, conjunction: Conjunction) -> list[Walk]:
+    def _walks(self, conjunction: Conjunction) -> Iterator[Walk]:
         by_path: dict[FieldPath, tuple[KeyRange, ...]] = {}
         used: dict[FieldPath, int] = {}
-        walks: list[Walk] = []
+        found = False
         for condition in conjunction:
             if condition.contains:
                 if self._indexes.has_field(condition.path):
-                    walks.append(self._containing(conjunction, condition))
+                    found = True
+                    yield self._containing(conjunction, condition)
                 continue
             path = condition.path
             by_path[path] = _intersect(by_path[path], condition.ranges) if path in by_path else condition.ranges
             used[path] = used.get(path, 0) + 1
         for path, ranges in by_path.items():
             if path == NAME or self._indexes.has_field(path):
-                walks.append(self._ordered(conjunction, path, ranges, used[path]))
+                found = True
+                yield self._ordered(conjunction, path, ranges, used[path])
         first = self._query.orders[0].path
         if first not in by_path and first != NAME and self._indexes.has_field(first):
-            walks.append(self._ordered(conjunction, first, (EVERYTHING,), 0))
-        if not walks or not by_path:
-            walks.append(self._ordered(conjunction, NAME, (EVERYTHING,), 0))
+            found = True
+            yield self._ordered(conjunction, first, (EVERYTHING,), 0)
+        if not found or not by_path:
+            yield self._ordered(conjunction, NAME, (EVERYTHING,), 0)
         for fields in self._indexes.composites:
             walk = self._composite(conjunction, fields, by_path, used)
             if walk is not None:
-                walks.append(walk)
-        return walks
+                yield walk
 
     def _ordered(self, conjunction: Conjunction, path: FieldPath, ranges: tuple[KeyRange, ...], used: int) -> Walk:
         if path == NAME:
