@@ -21,12 +21,6 @@ class Attempt(NamedTuple):
     last: bool
     started_at: datetime
 
-    @property
-    def comes_again(self) -> bool:
-        """Whether the queue calls again, several times if need be, should this call end without an answer: the first
-        call can count on that, later ones may be the last that is not killed."""
-        return self.number == 1 and not self.last and bool(self.task_name)
-
     def entry(self, *, now: datetime, is_over: bool = True) -> DeliveryAttempt:
         """What the delivery keeps of it (functions.shared.records.delivery_table.written says what came of it).
 

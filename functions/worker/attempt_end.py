@@ -94,9 +94,10 @@ class AttemptEnd:
 
     def already_final(self, work: TaskDelivery) -> TaskAnswer:
         """Send nothing. A subscription that still has this due time moves on: an application has written an old copy
-        back, or an event has settled the delivery."""
+        back, an event has settled the delivery, or a worker ended before the team's application had its event."""
         task, subscription, delivery = work.task, work.subscription, work.delivery
         if subscription is not None and delivery is not None and subscription.next_report_at == task.due_at:
+            self._deliveries.tell_again(delivery)
             reason = skip_reason(work.user, subscription, now=self._now())
             if reason in OF_USERS:
                 self._pause_all(work, reason)
@@ -107,8 +108,6 @@ class AttemptEnd:
                 if self._deliveries.move(task, self._move(work, counts=delivery.is_counted)):
                     _logger.warning("subscription_moved_past_final_delivery", delivery_id=task.delivery_id)
         self._close_letter(work)
-        if delivery is not None:
-            self._deliveries.tell_again(delivery, self._occasion(work))
         return task_answer.already_final(delivery)
 
     def finish_giving_up(self, work: TaskDelivery, failure: DeliveryFailure) -> TaskAnswer:
@@ -264,7 +263,7 @@ class AttemptEnd:
 
     def _occasion(self, work: TaskDelivery) -> Occasion:
         now = self._now()
-        return Occasion(now, work.period, work.attempt.entry(now=now), comes_again=work.attempt.comes_again)
+        return Occasion(now, work.period, work.attempt.entry(now=now))
 
     def _note(self, work: TaskDelivery, event: Tried | Unclear) -> None:
         """Write down why an attempt fails that ends without another write, so that the record tells the truth while the

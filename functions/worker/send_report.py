@@ -9,8 +9,7 @@ from http import HTTPStatus
 import structlog
 from google.api_core.exceptions import GoogleAPIError
 
-from functions.shared.firestore.delivery_store import DeliveryChanged, DeliveryStore, Occasion
-from functions.shared.outcome_topic import OutcomeNotTold
+from functions.shared.firestore.delivery_store import DeliveryChanged, DeliveryStore, Occasion, SubscriptionNotMoved
 from functions.shared.records.archived_copy import CopyName
 from functions.shared.records.contract import InvalidContract
 from functions.shared.records.delivery import Delivery, SkipReason
@@ -100,10 +99,9 @@ class SendReport:
             return answer
         try:
             answer = self._attempt(TaskDelivery(task, attempt, secrets.token_hex(16)), timer)
-        except OutcomeNotTold as error:
-            # The record is final. The next call finds that, and tells of it again.
-            _logger.warning("outcome_not_told", delivery_id=task.delivery_id, error=error_text(error))
-            answer = task_answer.OUTCOME_NOT_TOLD
+        except SubscriptionNotMoved as error:
+            _logger.warning("subscription_not_moved", delivery_id=task.delivery_id, error=error_text(error))
+            answer = task_answer.SUBSCRIPTION_NOT_MOVED
         except DeliveryChanged as error:
             # The other process finishes what it has begun.
             _logger.warning("delivery_changed_meanwhile", delivery_id=task.delivery_id, found=str(error))
@@ -125,7 +123,7 @@ class SendReport:
         try:
             work = work.with_documents(documents, now=self._now())
             return self._carry_out(work, timer)
-        except (DeliveryChanged, GoogleAPIError, OutcomeNotTold):
+        except (DeliveryChanged, GoogleAPIError, SubscriptionNotMoved):
             raise
         except Exception as error:
             _logger.exception("task_failed_unexpectedly", delivery_id=task.delivery_id)

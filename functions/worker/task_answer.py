@@ -44,8 +44,8 @@ DEAD_LETTER_NOT_PUBLISHED = TaskAnswer(
     status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "dead-letter-not-published"}
 )
 
-OUTCOME_NOT_TOLD = TaskAnswer(
-    status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "outcome-not-told"}
+SUBSCRIPTION_NOT_MOVED = TaskAnswer(
+    status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "subscription-not-moved"}
 )
 
 

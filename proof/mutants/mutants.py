@@ -64,7 +64,7 @@ ALL = [
     Mutant(
         name="the worker overwrites what the application wrote meanwhile",
         file="functions/shared/firestore/delivery_store.py",
-        node="_.append(update(_, _, (_0 := _.version)))",
+        node="update(_subscription(_), _, (_0 := _.version))",
         becomes="None",
         scenarios=(
             "subscriptions: change their schedule while they are sent",
@@ -72,6 +72,16 @@ ALL = [
         ),
         tests=(
             "tests/functions/worker/integration/test_subscriptions_move.py::test_a_subscription_whose_schedule_changes_meanwhile_moves_on_by_the_new_one",
+        ),
+    ),
+    Mutant(
+        name="a subscription moves on before the application hears of its report",
+        file="functions/shared/firestore/delivery_store.py",
+        node="[] if (_0 := _) else _moving(...)",
+        becomes="False",
+        scenarios=("Outcomes: worker killed while it tells the application",),
+        tests=(
+            "tests/functions/worker/integration/test_outcomes.py::test_whatever_makes_a_delivery_final_may_end_with_the_commit",
         ),
     ),
     Mutant(

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from google.api_core.exceptions import GoogleAPIError
+
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.errors import ChangedMeanwhile
 from functions.shared.firestore.found_document import FoundDocument
@@ -25,7 +27,7 @@ from functions.shared.records.delivery_attempt import DeliveryAttempt
 from functions.shared.records.delivery_table import Event, GivenUp, Published, written
 from functions.shared.records.mail_event import MAIL_EVENTS, MailRecord
 from functions.shared.records.mark import Others
-from functions.shared.records.outcome import Outcome, outcome_of
+from functions.shared.records.outcome import Outcome, OutcomeType, outcome_of
 from functions.shared.records.report_task import ReportTask
 from functions.shared.records.states import DeliveryState
 from functions.shared.records.subscription import Subscription, SubscriptionDefaults, subscription_path
@@ -71,13 +73,11 @@ class Occasion(NamedTuple):
         now: the present, in UTC.
         period: what the report covers; None where that is not settled, or stays.
         attempt: the attempt by the queue in which it happens; None for any other process.
-        comes_again: whether the queue calls again, and surely more than once, if this process ends before it answers.
     """
 
     now: datetime
     period: Period | None = None
     attempt: DeliveryAttempt | None = None
-    comes_again: bool = False
 
     @property
     def of_record(self) -> dict[str, Any]:
@@ -95,6 +95,10 @@ class DeliveryChanged(Exception):
     def __init__(self, found: Delivery | None) -> None:
         super().__init__(f"the delivery is now {found.state if found else 'gone'}")
         self.found = found
+
+
+class SubscriptionNotMoved(Exception):
+    """A delivery is final, and its subscription is still due for it: the next call, or the next run, moves that on."""
 
 
 class DeliveryStore:
@@ -222,11 +226,15 @@ class DeliveryStore:
         move: Move | None = None,
         seconds: float = CALL_SECONDS,
     ) -> Delivery:
-        """Write what has happened to a delivery, and move its subscription on: both or neither.
+        """Write what has happened to a delivery, and move its subscription on: both or neither, unless the team's
+        application is to hear of it first.
 
         Both writes are conditional on what was read. Where attempts have only noted since that they failed, or the
         application has written the subscription, this reads and decides again. If the application never stops, this
         writes the delivery alone: the subscription is still due for it then, and the next task moves it on.
+
+        Until Pub/Sub has the event of a delivery, its subscription stays due for it: whatever ends in between, the next
+        call of the task or the next run finds that, and tells it (functions.shared.firestore.outcomes).
 
         Args:
             task: which delivery.
@@ -243,8 +251,7 @@ class DeliveryStore:
         Raises:
             DeliveryChanged: another process has acted on it.
             functions.shared.records.delivery_table.CannotHappen: the delivery is not in a state in which this happens.
-            functions.shared.outcome_topic.OutcomeNotTold: all of it is written, and Pub/Sub does not take what it tells
-                the team's application; when the queue calls again, `tell_again` does it.
+            SubscriptionNotMoved: the delivery is written, and the application told.
         """
         before, user, subscription = documents
         variant = self.variant_of(task, documents)
@@ -252,24 +259,24 @@ class DeliveryStore:
             fields = written(before, event, task=task, **on.of_record) | ({"variant": variant} if variant else {})
             outcome = self._outcome(task, before, fields, now=on.now)
             moved = move(user, subscription) if move and subscription else {}
+            stays_due = outcome is not None and _is_found_again(outcome, task, subscription, moved)
             writes = [_write_of(task, before, fields)]
-            if subscription and moved:
-                writes.append(update(_subscription(task), moved, subscription.version))
-            if outcome and not on.comes_again:
+            writes += [] if stays_due else _moving(task, subscription, moved)
+            if outcome and not stays_due:
                 writes.append(keep(outcome))
             try:
                 version = self._database.commit(writes, seconds=seconds)
             except ChangedMeanwhile:
                 found = self.read(task)
             else:
-                self._tell(outcome, on)
+                self._told(task, TaskDocuments(before, user, subscription), outcome, move if stays_due else None)
                 if before is None:
                     return Delivery.from_fields(task.delivery_id, fields, version=version)
                 return before.changed(fields, version)
             delivery = found.delivery
             # Firestore says so also when the write took effect, its answer was lost, and the client tried again.
             if delivery and _is_as_written(delivery, fields, before):
-                self._tell(outcome, on)
+                self._told(task, found, outcome, move if stays_due else None)
                 return delivery
             if delivery is not None and delivery.is_only_noted_since(before):
                 before = delivery
@@ -278,16 +285,11 @@ class DeliveryStore:
             user, subscription = found.user, found.subscription if turns_left > 1 else None
         raise DeliveryChanged(self.read_delivery(task))
 
-    def tell_again(self, delivery: Delivery, on: Occasion) -> None:
-        """Tell the application of a delivery that is final already: the process that wrote so may have ended first.
-
-        Raises:
-            functions.shared.outcome_topic.OutcomeNotTold: Pub/Sub does not take it.
-        """
-        if self._outcomes and (outcome := outcome_of(delivery)):
-            if not on.comes_again:
-                self._outcomes.keep(outcome)
-            self._tell(outcome, on)
+    def tell_again(self, delivery: Delivery) -> None:
+        """Tell the application of a delivery whose subscription is still due for it, although it is final already: the
+        process that wrote so may have ended before it did."""
+        if self._outcomes and (outcome := outcome_of(delivery)) and not self._outcomes.tell(outcome):
+            self._database.commit([keep(outcome)])
 
     def _outcome(
         self, task: ReportTask, before: Delivery | None, fields: Mapping[str, Any], *, now: datetime
@@ -298,9 +300,26 @@ class DeliveryStore:
         after = before or Delivery(task.delivery_id, DeliveryState.PENDING, version=None)
         return outcome_of(after.changed(fields, now))
 
-    def _tell(self, outcome: Outcome | None, on: Occasion) -> None:
-        if self._outcomes and outcome:
-            self._outcomes.tell(outcome, is_kept=not on.comes_again)
+    def _told(self, task: ReportTask, documents: TaskDocuments, outcome: Outcome | None, move: Move | None) -> None:
+        """Tell the application of a delivery that is final now, and then move its subscription on.
+
+        Args:
+            task: which delivery.
+            documents: as they are known.
+            outcome: what to tell; None for nothing.
+            move: None where the subscription does not stay due until this is told: then the event is kept.
+        """
+        if self._outcomes is None or outcome is None:
+            return
+        is_told = self._outcomes.tell(outcome)
+        if move is None:
+            if is_told:
+                self._outcomes.forget(outcome)
+            return
+        try:
+            self.move(task, move, documents=documents, also=[] if is_told else [keep(outcome)])
+        except GoogleAPIError as error:
+            raise SubscriptionNotMoved(f"{type(error).__name__}: {error}") from error
 
     def give_up(
         self,
@@ -336,8 +355,21 @@ class DeliveryStore:
         publish(given_up.failure.letter(task, attempts=on.attempt.number if on.attempt else held.attempts))
         return self.write(task, documents._replace(delivery=held), Published(given_up.owner), on, move=move)
 
-    def move(self, task: ReportTask, move: Move) -> bool:
+    def move(
+        self,
+        task: ReportTask,
+        move: Move,
+        *,
+        documents: TaskDocuments | None = None,
+        also: Sequence[Write] = (),
+    ) -> bool:
         """Move on a subscription whose delivery is final already, as it is now.
+
+        Args:
+            task: which delivery.
+            move: what to write to the subscription.
+            documents: as they were read last; None where they are to be read.
+            also: what else to write.
 
         Returns:
             Whether something was written. Not, where the application has moved the subscription itself.
@@ -346,11 +378,12 @@ class DeliveryStore:
             ChangedMeanwhile: the application keeps writing the subscription.
         """
 
+        known = [documents] if documents else []
+
         def turn() -> tuple[bool, list[Write]]:
-            _, user, subscription = self.read(task)
+            _, user, subscription = known.pop() if known else self.read(task)
             moved = move(user, subscription) if subscription else {}
-            writes = [update(_subscription(task), moved, subscription.version)] if subscription and moved else []
-            return bool(writes), writes
+            return bool(moved), [*_moving(task, subscription, moved), *also]
 
         return self._database.until_written(turn)
 
@@ -414,6 +447,19 @@ def _is_as_written(delivery: Delivery, fields: Mapping[str, Any], before: Delive
     """Whether a delivery has the state, the owner and the time that a write gave it."""
     owner = fields.get("owner", before and before.owner) or ""
     return (delivery.state, delivery.owner, delivery.updated_at) == (fields["state"], owner, fields["updated_at"])
+
+
+def _moving(task: ReportTask, subscription: Subscription | None, moved: Mapping[str, Any]) -> list[Write]:
+    return [update(_subscription(task), moved, subscription.version)] if subscription and moved else []
+
+
+def _is_found_again(
+    outcome: Outcome, task: ReportTask, subscription: Subscription | None, moved: Mapping[str, Any]
+) -> bool:
+    """Whether the next run finds a delivery that is final, as long as its subscription is not moved on. A dead letter
+    may be of a malformed document, for which no run makes a task."""
+    is_due = subscription is not None and subscription.next_report_at == task.due_at
+    return is_due and outcome.type != OutcomeType.DEAD and moved.get("next_report_at", task.due_at) != task.due_at
 
 
 def _write_of(task: ReportTask, before: Delivery | None, fields: Mapping[str, Any]) -> Write:

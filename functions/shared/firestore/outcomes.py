@@ -1,9 +1,10 @@
 """Tells the team's application what became of reports: each outcome at least once, after the record has it.
 
-As a rule this costs no write. Whoever writes an outcome publishes it before it answers the queue, or the mail provider;
-where that is interrupted, the call comes again, and the same event is published again, under the same id. Where no
-further call can be counted on, the commit that writes the outcome also keeps the event, as a document of its own.
-Once it is published, the document goes; what is left of them the next run publishes.
+As a rule this costs no write. The commit that makes a delivery final leaves its subscription due for it until Pub/Sub
+has the event. If the process ends before that, the task's next call finds the subscription still due for what is final,
+or else the next run does, and makes a task: the same event is published, under the same id, and the subscription moves.
+Where no subscription is due for the delivery, as for a replay, and where Pub/Sub does not take the event, a commit
+keeps it, as a document of its own. Once it is published, the document goes; what is left the next run publishes.
 """
 
 from collections.abc import Sequence
@@ -72,33 +73,26 @@ class Outcomes:
         project, name = settings.google_cloud_project, settings.firestore_database
         return cls(database, OutcomeTopic(project, settings.outcomes_topic, database=name))
 
-    def tell(self, outcome: Outcome, *, is_kept: bool) -> None:
+    def tell(self, outcome: Outcome) -> bool:
         """Publish an event.
 
-        Args:
-            outcome: the event.
-            is_kept: whether it is kept: the next run publishes it where this cannot.
-
-        Raises:
-            OutcomeNotTold: Pub/Sub does not take it, and it is not kept.
+        Returns:
+            whether Pub/Sub has it. If not, the next run publishes it, once it is kept.
         """
         try:
             self._topic.publish(outcome)
         except OutcomeNotTold as error:
-            if not is_kept:
-                raise
             _logger.warning("outcome_told_later", outcome=outcome.type, error=error_text(error))
-            return
-        if is_kept:
-            try:
-                self._database.commit([delete(outcome.path)], seconds=_FORGET_SECONDS)
-            except GoogleAPIError as error:
-                # The next run publishes it again, under the same id.
-                _logger.info("outcome_still_kept", outcome=outcome.type, error=type(error).__name__)
+            return False
+        return True
 
-    def keep(self, outcome: Outcome) -> None:
-        """Keep an event that no commit has kept."""
-        self._database.commit([keep(outcome)])
+    def forget(self, outcome: Outcome) -> None:
+        """Delete a kept event that is told."""
+        try:
+            self._database.commit([delete(outcome.path)], seconds=_FORGET_SECONDS)
+        except GoogleAPIError as error:
+            # The next run publishes it again, under the same id.
+            _logger.info("outcome_still_kept", outcome=outcome.type, error=type(error).__name__)
 
     def tell_all(self, outcomes: Sequence[Outcome]) -> None:
         """Publish events that are not kept, those of a subscription in their order.

@@ -5,6 +5,7 @@ import grpc
 from proof.faults.disturbances import lose_answer, refuse
 from proof.faults.injection_points import InjectionPoint
 from proof.faults.scenario_run import Scenario, ScenarioRun
+from proof.faults.world import MAX_ATTEMPTS
 
 _SHARE = 0.3
 _MOST_KILLS = 12
@@ -12,8 +13,12 @@ _MOST_KILLS = 12
 
 
 async def _killed(scenario_run: ScenarioRun) -> None:
-    """Some reports are sent, some given up; workers die before Pub/Sub has the event, and after that."""
-    victims = scenario_run.victims(_SHARE, most=_MOST_KILLS)
+    """Some reports are sent, some given up; workers die before Pub/Sub has the event, and after that. Of one report no
+    further call lives long enough to find that its record is final."""
+    given_up, *victims = scenario_run.victims(_SHARE, least=3, most=_MOST_KILLS)
+    scenario_run.disturb(InjectionPoint.SETTLE, scenario_run.kill(carried_out=True), of=[given_up])
+    further = scenario_run.kill(carried_out=False)
+    scenario_run.disturb(InjectionPoint.READ_DELIVERY, further, of=[given_up], skip=1, times=MAX_ATTEMPTS - 1)
     scenario_run.make_die(victims[::4])
     scenario_run.disturb(InjectionPoint.TELL_OUTCOME, scenario_run.kill(carried_out=False), of=victims[::2])
     scenario_run.disturb(InjectionPoint.TELL_OUTCOME, scenario_run.kill(carried_out=True), of=victims[1::2])

@@ -284,9 +284,9 @@ class SteppedStore(DeliveryStore):
             self._call.holds_claim = False
         return written
 
-    def move(self, task: ReportTask, move: Move) -> bool:
+    def move(self, task: ReportTask, move: Move, **arguments: Any) -> bool:
         self._call.stop(Place.MOVE_ON)
-        return super().move(task, move)
+        return super().move(task, move, **arguments)
 
 
 WRITES: dict[type, Place] = {

@@ -1,24 +1,32 @@
 """The team's application hears what became of each report, after the record, and at no price but the event."""
 
+import contextlib
 import json
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import grpc
 import pytest
 from google.pubsub_v1 import PublisherClient
 
-from functions.shared.firestore.delivery_store import DeliveryStore
+from functions.shared.firestore.delivery_store import DeliveryStore, Occasion, SubscriptionNotMoved
 from functions.shared.firestore.outcomes import Outcomes
 from functions.shared.outcome_topic import OutcomeTopic
+from functions.shared.records.delivery import SkipReason
+from functions.shared.records.delivery_table import TABLE, Event, Proven, Published, Row, Sent, Skipped, written
 from functions.shared.records.outcome import UNTOLD_OUTCOMES
+from functions.shared.records.report_task import ReportTask
+from functions.shared.records.states import DeliveryState
 from functions.worker.send_report import SendReport
 from local_cloud.rpc import RpcError, current_request
 from local_pipeline.inbox.faults import Answer, Call
 from tests.functions.worker.integration import test_destinations as destinations
 from tests.functions.worker.integration.conftest import (
     DEFAULTS,
+    DUE,
+    HOUR,
     MAX_ATTEMPTS,
     PROJECT,
     Cloud,
@@ -27,10 +35,13 @@ from tests.functions.worker.integration.conftest import (
     in_this_process,
     task,
 )
+from tests.functions.worker.integration.test_failures import failing
 from tests.support import pull_now
 
 TOPIC = f"projects/{PROJECT}/topics/report-outcomes"
 SUBSCRIPTION = f"projects/{PROJECT}/subscriptions/report-outcomes"
+
+TELLS = OutcomeTopic(PROJECT, "report-outcomes", database="(default)")
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +62,14 @@ def publisher(_surroundings: Cloud) -> Iterator[PublisherClient]:
 
 
 @pytest.fixture
-def worker(cloud: Cloud, publisher: PublisherClient) -> SendReport:
+def store(cloud: Cloud) -> DeliveryStore:
+    return DeliveryStore(cloud.door, DEFAULTS, outcomes=Outcomes(cloud.door, TELLS))
+
+
+@pytest.fixture
+def worker(cloud: Cloud, publisher: PublisherClient, store: DeliveryStore) -> SendReport:
     heard(cloud)
-    outcomes = Outcomes(cloud.door, OutcomeTopic(PROJECT, "report-outcomes", database="(default)"))
-    return in_this_process(cloud, Letters(), deliveries=DeliveryStore(cloud.door, DEFAULTS, outcomes=outcomes))
+    return in_this_process(cloud, Letters(), deliveries=store)
 
 
 def heard(cloud: Cloud) -> list[dict[str, Any]]:
@@ -104,35 +119,95 @@ def test_a_sent_report_is_told_as_a_cloud_event_and_costs_no_further_write(cloud
     assert event["data"]["message_id"] == cloud.delivery_of(user)["message_id"]
 
 
-@pytest.mark.parametrize("last", [False, True])
-def test_a_call_that_ends_before_it_tells_is_made_good_by_the_next(
-    cloud: Cloud, worker: SendReport, last: bool
+@pytest.mark.parametrize("is_heard", [False, True])
+@pytest.mark.parametrize(("number", "last"), [(1, False), (2, False), (MAX_ATTEMPTS, True)])
+def test_a_call_that_ends_after_the_record_is_made_good_by_whichever_comes_next(
+    cloud: Cloud, worker: SendReport, is_heard: bool, number: int, last: bool
 ) -> None:
     user = cloud.user()
-    cloud.pubsub_faults.middleware = refuse_outcomes
+    cloud.put_delivery(user, state="pending")
+    cloud.pubsub_faults.middleware = None if is_heard else refuse_outcomes
+    # The claim and the record go through.
+    cloud.firestore_faults.middleware = failing("Commit", grpc.StatusCode.PERMISSION_DENIED, skip=2)
+    answer = worker(task(user), an_attempt(number, last=last))
+    assert (answer.status, answer.details) == (500, {"cause": "subscription-not-moved"})
+    assert (cloud.delivery_of(user)["state"], cloud.subscription_of(user)["next_report_at"]) == ("sent", DUE)
+    cloud.no_faults()
+    # Of the same task, or of the one that the next run makes.
     answer = worker(task(user), an_attempt(1, last=False))
-    assert (answer.status, answer.details) == (500, {"cause": "outcome-not-told"})
-    assert cloud.delivery_of(user)["state"] == "sent"
-    cloud.pubsub_faults.middleware = None
-    for _ in range(2):
-        answer = worker(task(user), an_attempt(2, last=last))
-        assert (answer.status, answer.result) == (200, "already-final")
+    assert (answer.status, answer.result) == (200, "already-final")
+    assert cloud.subscription_of(user)["next_report_at"] == DUE + HOUR
     events = heard(cloud)
-    assert [event["ce-id"] for event in events] == [f"{cloud.delivery(user).id}/report.sent"] * 2
-    assert events[0] == events[1]
+    assert [event["ce-id"] for event in events] == [f"{cloud.delivery(user).id}/report.sent"] * (1 + is_heard)
+    assert all(event == events[0] for event in events)
     assert (len(cloud.mails_to(user)), kept(cloud)) == (1, [])
 
 
-def test_what_no_further_call_tells_is_kept_for_the_next_run(cloud: Cloud, worker: SendReport) -> None:
+@pytest.mark.parametrize("is_due", [True, False])
+def test_what_pubsub_does_not_take_is_kept_for_the_next_run(cloud: Cloud, worker: SendReport, is_due: bool) -> None:
     user = cloud.user()
+    if not is_due:
+        cloud.put_delivery(user, state="pending", by_hand=True)
+        cloud.subscription(user).update({"next_report_at": DUE + HOUR})
     cloud.pubsub_faults.middleware = refuse_outcomes
-    assert worker(task(user), an_attempt(MAX_ATTEMPTS, last=True)).result == "sent"
+    assert worker(task(user), an_attempt(1, last=False)).result == "sent"
+    assert cloud.subscription_of(user)["next_report_at"] == DUE + HOUR
     assert kept(cloud) == [f"{cloud.delivery(user).id}/report.sent"]
     cloud.pubsub_faults.middleware = None
-    outcomes = Outcomes(cloud.door, OutcomeTopic(PROJECT, "report-outcomes", database="(default)"))
+    outcomes = Outcomes(cloud.door, TELLS)
     assert (outcomes.tell_kept(), outcomes.tell_kept()) == (1, 0)
     assert [event["ce-type"] for event in heard(cloud)] == ["report-pipeline.report.sent"]
     assert kept(cloud) == []
+
+
+HAPPENED: dict[type[Any], Event] = {
+    Sent: Sent("m", "a-worker"),
+    Proven: Proven("m"),
+    Skipped: Skipped("a-worker", SkipReason.NOTHING_TO_REPORT),
+    Published: Published("a-worker"),
+}
+"""All that makes a delivery final."""
+
+
+@pytest.mark.parametrize(
+    ("row", "by"),
+    [
+        pytest.param(row, by, id=f"{row.event.__name__}-{row.before}-{by}")
+        for row in TABLE
+        for by in ("due", "not-due", "with-its-letter")
+        if row.after.is_final and row.after is not row.before and (row.before or by != "with-its-letter")
+    ],
+)
+def test_whatever_makes_a_delivery_final_may_end_with_the_commit(
+    cloud: Cloud, worker: SendReport, store: DeliveryStore, row: Row, by: str
+) -> None:
+    user, now = cloud.user(), datetime.now(UTC)
+    if row.before is not None:
+        standing: dict[str, Any] = {"state": row.before, "may_have_been_sent": True}
+        if row.before in {DeliveryState.GIVING_UP, DeliveryState.DEAD}:
+            standing |= {"reason": "unknown-outcome", "last_error": "e", "failed_at": now}
+        cloud.put_delivery(user, **standing)
+    if by == "not-due":
+        cloud.subscription(user).update({"next_report_at": DUE + HOUR})
+    cloud.pubsub_faults.middleware = refuse_outcomes
+    cloud.firestore_faults.middleware = failing("Commit", *[grpc.StatusCode.PERMISSION_DENIED] * 3, skip=1)
+    its_task, event = ReportTask.from_json(task(user)), HAPPENED[row.event]
+    with contextlib.suppress(SubscriptionNotMoved):
+        if by == "with-its-letter":
+            happens = partial(written, event=event, task=None, now=now)
+            store.letters.decide(its_task.delivery_id, lambda found: (None, happens(found.delivery), {}))
+        else:
+            moved = {"next_report_at": DUE + HOUR}
+            move = lambda _, subscription: moved if subscription.next_report_at == DUE else {}  # noqa: E731
+            store.write(its_task, store.read(its_task), event, Occasion(now), move=move)
+    assert cloud.delivery_of(user)["state"] == row.after
+    cloud.no_faults()
+    # The next run publishes what is kept, and makes a task where the subscription is due.
+    Outcomes(cloud.door, TELLS).tell_kept()
+    if cloud.subscription_of(user)["next_report_at"] == DUE:
+        assert worker(task(user), an_attempt(1, last=False)).result == "already-final"
+    assert {event["ce-type"] for event in heard(cloud)} == {f"report-pipeline.report.{row.after}"}
+    assert (cloud.subscription_of(user)["next_report_at"], kept(cloud)) == (DUE + HOUR, [])
 
 
 def test_a_report_that_is_given_up_or_skipped_is_told_with_the_reason(cloud: Cloud, worker: SendReport) -> None:
