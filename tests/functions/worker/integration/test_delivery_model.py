@@ -43,6 +43,8 @@ from functions.dlq_handler.store.dead_letter_store import dead_letter_changes
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.delivery_store import DeliveryStore, Move, Occasion, TaskDocuments
+from functions.shared.firestore.outcomes import Outcomes
+from functions.shared.outcome_topic import OutcomeTopic
 from functions.shared.queues.task_queue import NewTask, TaskQueue, cloud_tasks_client
 from functions.shared.records import delivery_table
 from functions.shared.records.dead_letter import DeadLetter, DeadLetterReason, StoredDeadLetter
@@ -50,6 +52,7 @@ from functions.shared.records.delivery import Delivery, DeliveryState, SkipReaso
 from functions.shared.records.ids import run_id, task_id
 from functions.shared.records.mail_event import MailEvent, MailRecord, MailStatus
 from functions.shared.records.mark import resumed_fields
+from functions.shared.records.outcome import Outcome as ToldOutcome
 from functions.shared.records.report_task import ReportTask
 from functions.shared.records.stored_request import KeptRequest
 from functions.shared.records.subscription import PauseReason, Subscription, SubscriptionDefaults
@@ -130,6 +133,7 @@ class Place(Enum):
     HOLD = auto()
     PUBLISH = auto()
     SETTLE = auto()
+    TELL = auto()
     MOVE_ON = auto()
     PAUSE = auto()
     ANSWER = auto()
@@ -174,6 +178,7 @@ ORDERS = {
     Place.SEND: [*OUTCOMES, *OUTCOMES, Order.LOSE_ANSWER, Order.LOSE_ANSWER, Order.THROTTLE, Order.DIE],
     Place.TRY_OUT: [*USUAL_ORDERS, Order.FAIL, Order.LOSE_REQUEST, Order.REFUSE],
     Place.PUBLISH: [*USUAL_ORDERS, Order.FAIL, Order.LOSE_ANSWER, Order.REFUSE],
+    Place.TELL: [Order.GO_ON, Order.DIE],
     Place.ASK: [*USUAL_ORDERS, Order.FAIL, Order.LOSE_REQUEST, Order.REFUSE_KEY],
 }
 """What may happen at a place, as often as it is likely."""
@@ -257,8 +262,8 @@ class Call:
 class SteppedStore(DeliveryStore):
     """The delivery store of a call that stops before each of its calls."""
 
-    def __init__(self, database: Database, call: Call) -> None:
-        super().__init__(database, DEFAULTS)
+    def __init__(self, database: Database, call: Call, outcomes: Outcomes | None) -> None:
+        super().__init__(database, DEFAULTS, outcomes=outcomes)
         self._call = call
 
     def read(self, task: ReportTask, *, is_new: bool = False) -> TaskDocuments:
@@ -319,6 +324,20 @@ class GivenUp:
     report: LostReport
 
 
+class Application(OutcomeTopic):
+    """The team's application, which hears what became of which delivery; a call stops before it tells."""
+
+    def __init__(self, heard: set[tuple[str, str]], call: Call | None) -> None:
+        super().__init__(PROJECT, "report-outcomes", database="(default)")
+        self.heard = heard
+        self._call = call
+
+    def publish(self, outcome: ToldOutcome) -> None:
+        if self._call:
+            self._call.stop(Place.TELL)
+        self.heard.add((outcome.subject, outcome.type.rpartition(".")[2]))
+
+
 class Topic(DeadLetterTopic):
     """The topic, of a test that keeps what is published."""
 
@@ -351,6 +370,7 @@ class Life(RuleBasedStateMachine):
     writes = Writes()
     on_unknown_outcome: OnUnknownOutcome
     has_keys = False
+    tells = False
     number = 0
 
     def __init__(self) -> None:
@@ -372,6 +392,7 @@ class Life(RuleBasedStateMachine):
             database=self.door,
             queue_of=lambda _user: self.queue,
             now=self.tick,
+            keeps_outcomes=self.tells,
         )
         self.outage = ProviderOutage(self.tick, wait=timedelta(seconds=5))
         self.attempts: dict[str, int] = {}
@@ -386,6 +407,7 @@ class Life(RuleBasedStateMachine):
         self.days = 0
         self.has_left = False
         # What the promise is judged by.
+        self.heard: set[tuple[str, str]] = set()
         self.accepted = 0
         self.kept: dict[str, bytes] = {}
         """What the provider has taken, by the idempotency key."""
@@ -547,7 +569,8 @@ class Life(RuleBasedStateMachine):
         if self.final is None:
             assert not self.has_moved_on or self.replays > 0
         else:
-            assert self.has_moved_on or self.is_skipped_for_user
+            # What the application has not heard of, the subscription is still due for.
+            assert self.has_moved_on or self.is_skipped_for_user or self.tells
 
     def teardown(self) -> None:
         """Nothing goes wrong any more: everything comes to an end."""
@@ -576,6 +599,9 @@ class Life(RuleBasedStateMachine):
             self.the_promise_is_kept()
             assert self.final is not None, f"stuck: {self.state}"
             assert self.has_moved_on, "met by every run"
+            if outcomes := self.outcomes():
+                outcomes.tell_kept()
+                assert (self.delivery, self.final) in self.heard, "nobody hears of it"
             assert not self.is_paused_for_user, "paused although its user is active"
             assert not self.tasks, "a task without an end"
             if self.final is DeliveryState.DEAD:
@@ -585,6 +611,9 @@ class Life(RuleBasedStateMachine):
                 self.end_task(name)
 
     # What they do.
+
+    def outcomes(self, call: Call | None = None) -> Outcomes | None:
+        return Outcomes(self.door, Application(self.heard, call)) if self.tells else None
 
     def look(self) -> None:
         """Read what there is of the report, if it may have changed."""
@@ -672,13 +701,15 @@ class Life(RuleBasedStateMachine):
 
     def go_on(self, call: Call, order: Order) -> None:
         """Give a call its turn, and note what the queue notes when it has ended."""
-        was_holding = call.holds_claim
+        # While a call tells the application, a person may have put the report back.
+        is_written = call.place in {Place.TELL, Place.MOVE_ON}
+        was_holding = call.holds_claim and not is_written
         if call.place is Place.SEND and order in {Order.LOSE_ANSWER, Order.LOSE_REQUEST}:
             self.unknown += 1
         call.go_on(order)
         if call.place is Place.ANSWER and call.answer is not None and call.answer.result in {"sent", "skipped", "dead"}:
             self.look()
-            assert self.state == call.answer.result, "the answer is not what the record says"
+            assert is_written or self.state == call.answer.result, "the answer is not what the record says"
         if call.place is not Place.END:
             return
         self.calls.remove(call)
@@ -745,7 +776,7 @@ class Life(RuleBasedStateMachine):
                 raise RuntimeError("e")
             return InMemoryUserData({})
 
-        deliveries = SteppedStore(self.door, call)
+        deliveries = SteppedStore(self.door, call, self.outcomes(call))
         return SendReport(
             deliveries=deliveries,
             end=AttemptEnd(
@@ -805,7 +836,7 @@ class Life(RuleBasedStateMachine):
         if self.has_moved_on:
             return
         run = run_id(run_time)
-        store, task = DeliveryStore(self.door, DEFAULTS), self.due.task(run)
+        store, task = DeliveryStore(self.door, DEFAULTS, outcomes=self.outcomes()), self.due.task(run)
         delivery = store.read_delivery(task)
         # The server's clock is another one.
         if is_under_way(delivery, run_time=run_time, read_from=datetime.max.replace(tzinfo=UTC)):
@@ -869,15 +900,15 @@ def databases() -> Iterator[tuple[Any, Database]]:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    ("on_unknown_outcome", "has_keys"),
+    ("on_unknown_outcome", "has_keys", "tells"),
     [
-        (OnUnknownOutcome.DEAD_LETTER, False),
-        (OnUnknownOutcome.RESEND, False),
-        (OnUnknownOutcome.DEAD_LETTER, True),
+        (OnUnknownOutcome.DEAD_LETTER, False, True),
+        (OnUnknownOutcome.RESEND, False, False),
+        (OnUnknownOutcome.DEAD_LETTER, True, False),
     ],
 )
 def test_sent_once_and_lost_never_in_whatever_order(
-    databases: tuple[Any, Database], on_unknown_outcome: OnUnknownOutcome, *, has_keys: bool
+    databases: tuple[Any, Database], on_unknown_outcome: OnUnknownOutcome, *, has_keys: bool, tells: bool
 ) -> None:
     class ThisLife(Life):
         pass
@@ -885,6 +916,7 @@ def test_sent_once_and_lost_never_in_whatever_order(
     ThisLife.database, ThisLife.door = databases
     ThisLife.on_unknown_outcome = on_unknown_outcome
     ThisLife.has_keys = has_keys
+    ThisLife.tells = tells
     run_state_machine_as_test(
         ThisLife,
         settings=settings(
