@@ -39,6 +39,7 @@ OF_DISPATCHER = (
 OF_WORKER = (
     *("MAIL_REPLY_TO", "MAIL_POSTAL_ADDRESS", "MAIL_UNSUBSCRIBE_GROUP", "MAIL_UNSUBSCRIBE_URL"),
     *("MAIL_CHECK_UNSUBSCRIBED", "PREFERENCES_URL", "MAIL_SANDBOX", "PROVIDER_PAUSE", "RESTORED_AT"),
+    *("SETTLING_MINUTES",),
     *("MAIL_ALLOWED_DOMAINS", "WEBHOOK_PRIVATE_ADDRESSES", "SLACK_API_URL", "ARCHIVE_DAYS"),
     *("BRAND_NAME", "BRAND_LOGO_URL", "BRAND_COLOR", "BRAND_URL"),
 )
@@ -121,7 +122,8 @@ _RULES = {
         "hourly|daily|weekly|biweekly|monthly|quarterly",
         "hourly, daily, weekly, biweekly, monthly or quarterly.",
     ),
-    "on_unknown_outcome": ("dead-letter|resend", "dead-letter or resend."),
+    "on_unknown_outcome": ("dead-letter|resend-if-absent|resend", "dead-letter, resend-if-absent or resend."),
+    "settling_minutes": ("[2-9][0-9]|[12][0-9]{2}|3[0-5][0-9]|360", "a number of minutes, from 20 to 360."),
     "log_level": ("DEBUG|INFO|WARNING|ERROR", "DEBUG, INFO, WARNING or ERROR."),
     "schedule": ("on|paused", "on or paused."),
     "enroll": ("all|marked|none", "all, marked or none."),
@@ -282,6 +284,7 @@ class Settings(_Checked):
     default_kind: str = ""
     default_cadence: str = "hourly"
     on_unknown_outcome: str = "dead-letter"
+    settling_minutes: str = ""
     log_level: str = "INFO"
     schedule: str = "on"
     enroll: str = ""
@@ -378,6 +381,12 @@ class Settings(_Checked):
     def max_attempts(self) -> str:
         """How often a report is tried; empty where queue.yaml does not say it."""
         return str(self._queue.get("--max-attempts", ""))
+
+    @property
+    def task_makers(self) -> tuple[str, ...]:
+        """The functions that make the tasks of reports."""
+        settles = ("worker",) if self.on_unknown_outcome == "resend-if-absent" else ()
+        return tuple(name for name in ("dispatcher", "api", *settles) if name in self.deployed)
 
     @property
     def kind_settings(self) -> tuple[str, ...]:

@@ -50,15 +50,20 @@ def accounts(settings: Settings) -> list[Declared]:
     of_old = Grant(role="roles/eventarc.eventReceiver", member=settings.member("events"))
     # Who makes a task with a token must be allowed to act as the token's account.
     # https://cloud.google.com/tasks/docs/creating-http-target-tasks#token
-    makers = [name for name in ("dispatcher", "api") if name in settings.deployed]
-    makes_tasks = [Grant(role=ACTS_AS, member=settings.member(name)) for name in makers]
+    makes_tasks = [Grant(role=ACTS_AS, member=settings.member(name)) for name in settings.task_makers]
+    of_worker = Grant(role=ACTS_AS, member=settings.member("worker"))
     # Pub/Sub signs the token with which it pushes dead letters. Its account may do so by its own role, unless it is
     # older than that. https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions
     signs = Grant(role="roles/iam.serviceAccountTokenCreator", member=agents["pubsub"][0])
     is_old = settings.project_created <= _SIGNS_BY_ITSELF
     return [
         *(account(settings, name) for name in (*settings.deployed, "scheduler", "build")),
-        account(settings, "tasks", *makes_tasks),
+        account(
+            settings,
+            "tasks",
+            *makes_tasks,
+            takes_back=lambda grant: grant == of_worker,
+        ),
         replace(
             account(settings, "events", *([signs] if is_old else []), takes_back=lambda grant: grant == signs),
             # By then there is the account that signs.

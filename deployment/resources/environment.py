@@ -17,10 +17,10 @@ def environment(settings: Settings, name: str, *, webhook_keys: str = "") -> dic
     # Those who may open the console are named in deploy.env; --console is on one run's command line.
     has_console = settings.console_operators or settings.console_viewers
     archive = settings.copies if settings.archive == "on" else ""
+    queues = {"LOCATION": settings.region, "REPORT_QUEUES": ",".join(queue_names(settings))}
     own: dict[str, dict[str, str]] = {
         "dispatcher": {
-            "LOCATION": settings.region,
-            "REPORT_QUEUES": ",".join(queue_names(settings)),
+            **queues,
             "CONTINUATION_QUEUE": settings.continuations,
             "WORKER_URL": settings.url("worker"),
             "DISPATCHER_URL": settings.url("dispatcher"),
@@ -40,6 +40,7 @@ def environment(settings: Settings, name: str, *, webhook_keys: str = "") -> dic
             "MAX_ATTEMPTS": settings.max_attempts,
             **kinds,
             "ON_UNKNOWN_OUTCOME": settings.on_unknown_outcome,
+            **(queues if "worker" in settings.task_makers else {}),
             "MAIL_PROVIDER": provider,
             "SENDGRID_HOST": sendgrid_host,
             "SENDGRID_LOGS": settings.value("SENDGRID_LOGS") if provider == "sendgrid" else "",
@@ -66,8 +67,7 @@ def environment(settings: Settings, name: str, *, webhook_keys: str = "") -> dic
         "api": {
             "API_URL": settings.url("api"),
             "API_CALLERS": ",".join(settings.api_callers),
-            "LOCATION": settings.region,
-            "REPORT_QUEUES": ",".join(queue_names(settings)),
+            **queues,
             "WORKER_URL": settings.url("worker"),
             "TASKS_INVOKER": settings.account("tasks"),
             **kinds,

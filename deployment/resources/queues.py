@@ -27,6 +27,7 @@ FIELDS = {
 """The field that each flag of `gcloud tasks queues create` sets."""
 
 _SETTER = "roles/cloudtasks.queueAdmin"
+_MAKER = "roles/cloudtasks.enqueuer"
 
 
 def queues(settings: Settings) -> list[Declared]:
@@ -72,7 +73,9 @@ def queue_names(settings: Settings) -> list[str]:
 def _queue(settings: Settings, name: str, fields: dict[str, Any], *, sets_rate: bool) -> Declared:
     dispatcher = f"serviceAccount:{settings.account('dispatcher')}"
     setter = Grant(role=_SETTER, member=dispatcher)
-    has_api = "api" in settings.deployed and name != settings.continuations
+    makers = settings.task_makers if name != settings.continuations else ("dispatcher",)
+    makes = [Grant(role=_MAKER, member=settings.member(each)) for each in makers]
+    formerly = {setter, Grant(role=_MAKER, member=settings.member("worker"))}
     paused = (
         f"queue {name} is paused by hand and stays so: it sends no report.",
         f"To resume it: gcloud tasks queues resume {name} --location={settings.region} --project={settings.project_id}",
@@ -85,12 +88,11 @@ def _queue(settings: Settings, name: str, fields: dict[str, Any], *, sets_rate: 
         fields=fields,
         left_alone=lambda actual: () if actual.get("state") == "RUNNING" else paused,
         grants=(
-            Grant(role="roles/cloudtasks.enqueuer", member=dispatcher),
-            *([Grant(role="roles/cloudtasks.enqueuer", member=settings.member("api"))] if has_api else []),
+            *makes,
             # For the queue's retry settings, which the dispatcher reads.
             Grant(role="roles/cloudtasks.viewer", member=dispatcher),
             *([setter] if sets_rate else []),
         ),
-        takes_back=None if sets_rate else lambda grant: grant == setter,
+        takes_back=lambda grant: grant in formerly,
         in_gcloud=f"tasks queues {name} --location={settings.region}",
     )

@@ -179,6 +179,7 @@ class OnUnknownOutcome(StrEnum):
     """What the pipeline does with a delivery of unknown outcome."""
 
     DEAD_LETTER = "dead-letter"
+    RESEND_IF_ABSENT = "resend-if-absent"
     RESEND = "resend"
 
 
@@ -477,12 +478,25 @@ class WorkerSettings(
     (docs/guides/environments.md#several-environments); a subdomain is another domain. Reports to others are
     skipped with the reason `domain-not-allowed`."""
     on_unknown_outcome: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER
-    """What happens to a report of unknown outcome: `dead-letter` (a person decides) or `resend` (the user may
-    get it twice)."""
+    """What happens to a report of unknown outcome: `dead-letter` (a person decides), `resend-if-absent` (sent again
+    where SendGrid's logs show that it was not accepted (docs/guides/mail-events.md#sending-again-what-is-absent), else
+    a person decides) or `resend` (the user may get it twice)."""
+    settling_minutes: int = Field(default=30, ge=20, le=360)
+    """With `resend-if-absent`, how many minutes after a worker's claim has ended the logs must show an email that was
+    accepted, from 20 to 360: by then no worker that stood still meanwhile can send any more."""
+    location: str = ""
+    report_queues: CommaSeparated = []
     provider_pause: float = Field(default=5.0, ge=0, le=300)
     """Seconds for which a worker sends nothing after the email provider failed five times in a row, doubled
     after each failed trial up to 12 times as long; `0`: it never pauses
     (docs/explanation/how-it-works.md#an-outage-of-the-provider)."""
+
+    @model_validator(mode="after")
+    def _settling(self) -> Self:
+        is_wanted = self.on_unknown_outcome is OnUnknownOutcome.RESEND_IF_ABSENT
+        if is_wanted and not (self.location and self.report_queues):
+            raise ValueError("LOCATION, REPORT_QUEUES: not set, and ON_UNKNOWN_OUTCOME=resend-if-absent needs them")
+        return self
 
 
 class DlqHandlerSettings(CommonSettings, IdentitySettings, OutcomeSettings):

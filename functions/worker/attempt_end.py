@@ -17,6 +17,7 @@ from functions.shared.records.delivery_table import Event, GivenUp, Proven, Refu
 from functions.shared.records.delivery_table import Sent as SentEvent
 from functions.shared.records.ids import malformed_letter_id
 from functions.shared.records.mark import met_pause_fields
+from functions.shared.records.report_task import ReportTask
 from functions.shared.records.states import DeliveryState
 from functions.shared.sanitize import error_text
 from functions.worker import task_answer
@@ -27,7 +28,7 @@ from functions.worker.skipping import OF_USERS, skip_reason
 from functions.worker.task_answer import TaskAnswer
 from functions.worker.task_delivery import TaskDelivery
 from functions.worker.time_budget import NOTE_SECONDS, SETTLE_SECONDS
-from functions.worker.transitions import GiveUp, Hold, Retry, Sent, Skip, Transition, retry_or_give_up
+from functions.worker.transitions import GiveUp, Hold, Retry, Sent, Skip, Transition, Wait, retry_or_give_up
 
 _MAY_HAVE_BEEN_SENT = "an earlier attempt may have sent it"
 _BODY_CHARACTERS = 10_000
@@ -44,6 +45,7 @@ class AttemptEnd:
         dead_letters: where dead letters go.
         copies: the copies of the mails.
         now: the present, in UTC.
+        settle_later: makes the task that decides later about a delivery, and says whether there is one.
     """
 
     def __init__(
@@ -54,14 +56,16 @@ class AttemptEnd:
         dead_letters: DeadLetterTopic,
         copies: Copies,
         now: Callable[[], datetime],
+        settle_later: Callable[[ReportTask, Wait], bool],
     ) -> None:
+        self._settle_later = settle_later
         self._deliveries = deliveries
         self._inactive_users = inactive_users
         self._dead_letters = dead_letters
         self._copies = copies
         self._now = now
 
-    def __call__(self, work: TaskDelivery, by: Transition | Hold) -> TaskAnswer:
+    def __call__(self, work: TaskDelivery, by: Transition | Hold | Wait) -> TaskAnswer:
         """End an attempt.
 
         Args:
@@ -84,6 +88,8 @@ class AttemptEnd:
                 return self._given_up(work, by)
             case Hold():
                 return task_answer.KIND_PAUSED
+            case Wait():
+                return task_answer.SETTLING if self._settle_later(work.task, by) else task_answer.TASK_NOT_MADE
             case Retry(error=error):
                 # What a worker may have sent is left as it is: after the last attempt the next run makes a task for it.
                 if work.is_claimed:

@@ -18,7 +18,7 @@ from functions.shared.times.period import Period
 from functions.worker.attaching import choose
 from functions.worker.destinations.email.allowed_domains import EVERY_DOMAIN, AllowedDomains
 from functions.worker.destinations.email.compliance import NO_CLOSING, MailCompliance
-from functions.worker.destinations.email.model import Mail
+from functions.worker.destinations.email.model import CATEGORY, Mail
 from functions.worker.destinations.email.provider import make_tags_inert
 from functions.worker.destinations.parcel import Parcel
 from report_kit.kinds import find
@@ -168,7 +168,7 @@ def compose(
         html=html,
         images=report.images,
         attachments=files.attached,
-        categories=("report", kind),
+        categories=(CATEGORY, kind),
         arguments={"delivery_id": delivery_id, "run_id": run_id},
         sandbox=subscription.sandbox,
         without_link=partial(parts, plain) if plain else None,

@@ -46,6 +46,7 @@ from functions.worker.report_builder import ReportBuilder
 from functions.worker.routes import Route, Routes
 from functions.worker.send_report import SendReport
 from functions.worker.sending import Sending
+from functions.worker.settling_task import SettlingTask
 from functions.worker.time_budget import MAIL_RECORD_SECONDS
 from functions.worker.time_limit import MOST_HANGING, TimeLimit
 from report_kit.next_version import variant_of
@@ -122,7 +123,13 @@ def _send_report() -> SendReport:
             key_alert=key_alert,
             allowed=allowed,
         ),
-        OutcomeInquiry(mail_record, _provider.delivery_lookup(), _settings.on_unknown_outcome),
+        OutcomeInquiry(
+            mail_record,
+            _provider.delivery_lookup(),
+            _settings.on_unknown_outcome,
+            settling=timedelta(minutes=_settings.settling_minutes),
+            is_sandbox=_settings.mail_sandbox,
+        ),
     )
 
     return SendReport(
@@ -133,6 +140,7 @@ def _send_report() -> SendReport:
             dead_letters=topic,
             copies=copies,
             now=_now,
+            settle_later=SettlingTask(_settings),
         ),
         routes=Routes(email, Elsewhere(_settings, key_alert=key_alert, now=_now)),
         builder=ReportBuilder(

@@ -3,33 +3,38 @@
 First what the provider has reported by itself (`mail_events`): any event of a delivery proves that its mail was
 accepted. Then the provider's records. A mail that neither shows is settled by neither: events are late or lost, records
 appear with a delay, and no provider promises when they are complete. What was found then only informs the team's choice
-between maybe never and maybe twice (ON_UNKNOWN_OUTCOME).
+between maybe never and maybe twice (ON_UNKNOWN_OUTCOME), unless the records prove the absence of the mail (absence.py).
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 
+from functions.shared.records.address_hash import address_hash
 from functions.shared.records.dead_letter import DeadLetterReason
-from functions.shared.records.delivery import Delivery
+from functions.shared.records.delivery import Delivery, DeliveryState
 from functions.shared.records.mail_event import MailRecord
 from functions.shared.records.recipients import recipients
 from functions.shared.settings import OnUnknownOutcome
+from functions.worker.absence import Absent, Facts, Settling, Unproven, absence
+from functions.worker.destinations.built_report import BuiltReport
 from functions.worker.destinations.email.delivery_lookup import (
     DeliveryLookup,
     LookupAnswer,
     LookupUnavailable,
     MailFound,
+    MailNotFound,
     WantedMail,
 )
+from functions.worker.destinations.email.model import Mail
 from functions.worker.destinations.outcome import Accepted, Outcome, Unclear
 from functions.worker.task_delivery import TaskDelivery
 from functions.worker.time_budget import LEASE, LOOKUP_SECONDS
-from functions.worker.transitions import GiveUp, Retry, Sent
+from functions.worker.transitions import GiveUp, Retry, Sent, Wait
 
 RECORDED_WITHIN = timedelta(minutes=10)
 """How long after a mail was handed over the provider's records may still come to show it. Providers name no figure, and
@@ -37,6 +42,12 @@ users have measured "almost a minute" (https://github.com/sendgrid/sendgrid-java
 own retries take, so that the last of them finds this time over."""
 
 _logger = structlog.get_logger()
+
+
+class SendAgain(NamedTuple):
+    """The report is to be sent, perhaps again. `absence` is what the record keeps of why that is safe, if it is."""
+
+    absence: Mapping[str, Any] | None = None
 
 
 class StillUnknown(NamedTuple):
@@ -52,6 +63,8 @@ class OutcomeInquiry:
         mail_record: reads what the provider has reported about a delivery's mail, by the delivery's id.
         lookup: the provider's records; None where they are not to be asked.
         on_unknown_outcome: the team's choice between maybe never and maybe twice.
+        settling: with RESEND_IF_ABSENT, how long after the end of a claim the records decide.
+        is_sandbox: whether no email is to reach anybody, so that the records show none.
         taker: who may have the report, as a dead letter says it.
     """
 
@@ -61,15 +74,31 @@ class OutcomeInquiry:
         lookup: DeliveryLookup | None,
         on_unknown_outcome: OnUnknownOutcome,
         *,
+        settling: timedelta = timedelta(minutes=30),
+        is_sandbox: bool = False,
         taker: str = "the email provider",
     ) -> None:
         self._taker = taker
+        self._settling = settling
+        self._by_absence = on_unknown_outcome is OnUnknownOutcome.RESEND_IF_ABSENT and not is_sandbox
         self._mail_record = mail_record
         self._lookup = lookup
         self._on_unknown_outcome = on_unknown_outcome
 
-    def settle(self, work: TaskDelivery, *, now: datetime) -> Sent | Retry | GiveUp | None:
-        """How an attempt at a delivery of unknown outcome ends; None where it is to be sent, perhaps again.
+    def handed_over(self, report: BuiltReport) -> Mapping[str, Any] | None:
+        """What a claim keeps of a report, so that the records can prove its absence; None where they are not to."""
+        if not self._by_absence or self._lookup is None or report.sandbox or not isinstance(report, Mail):
+            return None
+        return {"recipients": [address_hash(each.address) for each in report.recipients], "key": self._lookup.key_id}
+
+    def waits_for(self, delivery: Delivery | None) -> bool:
+        """Whether a delivery whose outcome is unknown stays open until the records decide, whatever the queue's
+        attempts."""
+        is_sending = delivery is not None and delivery.state is DeliveryState.SENDING and not delivery.is_restored
+        return self._by_absence and is_sending and bool(delivery and delivery.handed_over)
+
+    def settle(self, work: TaskDelivery, *, now: datetime) -> Sent | Retry | GiveUp | Wait | SendAgain:
+        """How an attempt at a delivery of unknown outcome ends, or that it is to be sent.
 
         Args:
             work: the delivery.
@@ -78,15 +107,47 @@ class OutcomeInquiry:
         Raises:
             GoogleAPIError: Firestore does not say what was reported.
         """
-        found = self.look_up(work, now=now)
+        wanted, delivery, unproven = wanted_mail(work), work.delivery, ""
+        answer = self.ask(wanted)
+        if delivery is not None and self.waits_for(delivery) and not isinstance(answer, MailFound):
+            match self._absence(delivery, wanted, answer, now=now):
+                case Settling(looks=looks, until=until):
+                    return Wait(until, delivery.settling_tasks[looks - 1])
+                case Absent(evidence=evidence):
+                    return SendAgain(evidence)
+                case Unproven(note=note):
+                    unproven = f"; {note}"
+        found = after_lookup(answer, work.delivery, now=now, last_attempt=work.attempt.last)
         if not isinstance(found, StillUnknown):
             return found
         # A team that chooses `resend` accepts a second mail now and then, but not one for each report of a restore.
         is_restored = work.delivery is not None and work.delivery.is_restored
-        if self._on_unknown_outcome is not OnUnknownOutcome.DEAD_LETTER and not is_restored:
-            return None
-        error = f"{_cause_of_doubt(work.delivery)}: {self._taker} may have the report, or not; {found.note}"
+        if self._on_unknown_outcome is OnUnknownOutcome.RESEND and not is_restored:
+            return SendAgain()
+        doubt = f"{_cause_of_doubt(work.delivery)}: {self._taker} may have the report, or not"
+        error = f"{doubt}; {found.note}{unproven}{_sent_again(work.delivery)}"
         return GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error)
+
+    def _absence(
+        self, delivery: Delivery, wanted: WantedMail, answer: MailNotFound | LookupUnavailable, *, now: datetime
+    ) -> Settling | Unproven | Absent:
+        lookup, ended_at = self._lookup, delivery.lease_expires_at
+        is_time = lookup is not None and ended_at is not None and now >= ended_at + self._settling
+        return absence(
+            Facts(
+                now=now,
+                is_restored=delivery.is_restored,
+                claimed_at=wanted.claimed_at,
+                claim_ended_at=ended_at,
+                handed_over=delivery.handed_over,
+                searched={address_hash(each) for each in wanted.addresses},
+                key_id=lookup.key_id if lookup else "",
+                keeps=lookup.keeps if lookup else timedelta(0),
+                settling=self._settling,
+                answer=answer,
+                neighbors=lookup.neighbors(wanted, seconds=LOOKUP_SECONDS) if lookup and is_time else None,
+            )
+        )
 
     def look_up(self, work: TaskDelivery, *, now: datetime) -> Sent | Retry | StillUnknown:
         """Ask, and decide by what is found; as above."""
@@ -140,6 +201,12 @@ def _cause_of_doubt(delivery: Delivery | None) -> str:
     if delivery is not None and delivery.is_restored:
         return "it was due before Firestore was restored, and may have been sent after the copy was made"
     return (delivery and (delivery.problem or delivery.last_error)) or "a worker ended while it was sending"
+
+
+def _sent_again(delivery: Delivery | None) -> str:
+    at = delivery.absence.get("searched_at") if delivery else None
+    proof = "since the provider's records proved that it had not accepted the email before"
+    return f"; it was sent again at {at:%Y-%m-%d %H:%M} UTC, {proof}" if at else ""
 
 
 def wanted_mail(work: TaskDelivery) -> WantedMail:

@@ -2,9 +2,10 @@
 attempt_end.py writes how it ends."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
+from typing import Any
 
 import structlog
 from google.api_core.exceptions import GoogleAPIError
@@ -25,7 +26,7 @@ from functions.worker.attempt import Attempt
 from functions.worker.attempt_end import AttemptEnd
 from functions.worker.copies import Copies, KeptCopy
 from functions.worker.destinations.built_report import BuiltReport
-from functions.worker.outcome_inquiry import StillUnknown, wanted_mail
+from functions.worker.outcome_inquiry import SendAgain, StillUnknown, wanted_mail
 from functions.worker.repeating import MadeRequests
 from functions.worker.report_builder import ReportBuilder
 from functions.worker.routes import Route, Routes
@@ -40,6 +41,7 @@ from functions.worker.transitions import (
     Retry,
     Skip,
     Transition,
+    Wait,
     next_step,
     transition_after,
     transition_after_repeat,
@@ -47,7 +49,7 @@ from functions.worker.transitions import (
 
 _logger = structlog.get_logger()
 
-_End = tuple[TaskDelivery, Transition | Hold]
+_End = tuple[TaskDelivery, Transition | Hold | Wait]
 """A delivery as it stands, and how the attempt ends."""
 
 
@@ -147,8 +149,11 @@ class SendReport:
     def _send(self, work: TaskDelivery, route: Route, timer: AttemptTimer, *, is_unknown: bool) -> _End:
         inquiry = self._routes.of(work.delivery).inquiry
         stored = route.sending.repeating.stored_in(work.delivery) if is_unknown else None
-        if is_unknown and stored is None and (known := inquiry.settle(work, now=self._now())):
-            return work, known
+        if is_unknown and stored is None:
+            known = inquiry.settle(work, now=self._now())
+            if not isinstance(known, SendAgain):
+                return work, known
+            work = work._replace(absence=known.absence)
         subscriber = subscriber_of(work.user, work.subscription, now=self._now())
         if isinstance(subscriber, SkipReason):
             # An event of the mail may be what has paused the subscription: then the mail was sent.
@@ -192,10 +197,11 @@ class SendReport:
             return self._hand_over(work, route, made, timer)
         _logger.warning("requests_not_repeatable", delivery_id=work.task.delivery_id)
         known = route.inquiry.settle(work, now=self._now())
-        return (work, known) if known else None
+        return None if isinstance(known, SendAgain) else (work, known)
 
     def _can_repeat(self, work: TaskDelivery, delivery: Delivery) -> bool:
-        return self._routes.to(work.subscription).sending.repeating.stored_in(delivery) is not None
+        route = self._routes.to(work.subscription)
+        return route.sending.repeating.stored_in(delivery) is not None or route.inquiry.waits_for(delivery)
 
     def _build(
         self,
@@ -226,7 +232,8 @@ class SendReport:
             kept_back = turn.kept_back or (turn.try_out(outgoing) if isinstance(outgoing, BuiltReport) else None)
             if kept_back:
                 return work, kept_back
-            claimed = self._claim(work, route, made, kept)
+            handed_over = route.inquiry.handed_over(outgoing) if isinstance(outgoing, BuiltReport) else None
+            claimed = self._claim(work, route, made, kept, handed_over)
             work, subscriber = self._look_again(work._replace(delivery=claimed, is_claimed=True), is_repeat=is_repeat)
             if not isinstance(subscriber, Subscriber):
                 return work, subscriber
@@ -244,9 +251,17 @@ class SendReport:
             return work, transition_after_repeat(outcome)
         if work.attempt.last and made is None:
             outcome = route.inquiry.clear_up(outcome, wanted_mail(work))
-        return work, transition_after(outcome, last_attempt=work.attempt.last, can_repeat=made is not None)
+        can_repeat = made is not None or route.inquiry.waits_for(work.delivery)
+        return work, transition_after(outcome, last_attempt=work.attempt.last, can_repeat=can_repeat)
 
-    def _claim(self, work: TaskDelivery, route: Route, made: MadeRequests | None, kept: KeptCopy | None) -> Delivery:
+    def _claim(
+        self,
+        work: TaskDelivery,
+        route: Route,
+        made: MadeRequests | None,
+        kept: KeptCopy | None,
+        handed_over: Mapping[str, Any] | None,
+    ) -> Delivery:
         now = self._now()
         # What a repeat makes again is kept already.
         request = made.stored if made and not made.is_repeat else None
@@ -258,6 +273,8 @@ class SendReport:
             # A repeat has the copy of the first time.
             archived_as=kept.name if kept else None,
             archive_error=kept.error if kept else "",
+            handed_over=handed_over,
+            absence=work.absence,
         )
         on = Occasion(now, work.period, work.attempt.entry(now=now, is_over=False))
         return self._deliveries.write(work.task, work.documents, claimed, on, seconds=CLAIM_SECONDS)

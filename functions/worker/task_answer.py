@@ -38,11 +38,13 @@ class TaskAnswer(NamedTuple):
 
 
 KIND_PAUSED = TaskAnswer(status=HTTPStatus.OK, result="held", details={"cause": "kind-paused"})
+SETTLING = TaskAnswer(status=HTTPStatus.OK, result="held", details={"cause": "settling"})
 UNEXPECTED = TaskAnswer(status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "internal-error"})
 FIRESTORE_FAILED = TaskAnswer(status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "firestore"})
 DEAD_LETTER_NOT_PUBLISHED = TaskAnswer(
     status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "dead-letter-not-published"}
 )
+TASK_NOT_MADE = TaskAnswer(status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "task-not-made"})
 
 SUBSCRIPTION_NOT_MOVED = TaskAnswer(
     status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "subscription-not-moved"}

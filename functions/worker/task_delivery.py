@@ -35,6 +35,7 @@ class TaskDelivery(NamedTuple):
         period: what the report covers; None where nothing is left to report, or that cannot be told.
         others: what the other deliveries of the subscription say; None where nobody has asked for them.
         is_claimed: whether this attempt has claimed the delivery.
+        absence: by what an email of unknown outcome is sent again; None where it is not, or not by that.
     """
 
     task: ReportTask
@@ -46,6 +47,7 @@ class TaskDelivery(NamedTuple):
     period: Period | None = None
     others: Others | None = None
     is_claimed: bool = False
+    absence: Mapping[str, Any] | None = None
 
     def with_documents(self, documents: TaskDocuments, *, now: datetime) -> "TaskDelivery":
         """What Firestore has about the task.

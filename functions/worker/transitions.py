@@ -120,6 +120,19 @@ class Hold(NamedTuple):
     """Not until its kind is resumed. The task ends, and nothing is written: a run makes another one then."""
 
 
+class Wait(NamedTuple):
+    """Not before the provider's records can prove that it does not have the email: a task of its own carries the
+    delivery until then.
+
+    Attributes:
+        until: when that is, in UTC.
+        task_name: the name of that task.
+    """
+
+    until: datetime
+    task_name: str
+
+
 Transition = Sent | Skip | Retry | GiveUp
 
 
@@ -152,7 +165,8 @@ def transition_after(outcome: Outcome, *, last_attempt: bool, can_repeat: bool =
     Args:
         outcome: what the provider answered, if anything.
         last_attempt: whether the queue deletes the task after this attempt, whatever the answer.
-        can_repeat: whether the requests can be made again with the same idempotency key.
+        can_repeat: whether the requests can be made again with the same idempotency key, or the provider's records
+            are to decide.
     """
     match outcome:
         case Accepted(message_id=message_id):

@@ -78,6 +78,7 @@ def timeline(delivery: Delivery, mail: MailRecord | None, *, now: datetime) -> l
             for place, attempt in enumerate(delivery.history, start=1)
             for entry in _attempt(delivery, attempt, is_newest=place == newest, now=now)
         ),
+        *_absence(delivery.absence),
         *_settled(delivery),
     ]
     known = [(entry.at, entry) for entry in own if entry.at is not None]
@@ -140,6 +141,16 @@ def _task_made(delivery: Delivery) -> list[TimelineEntry]:
     at = time_of_run(delivery.run_id)
     text = f"Run {delivery.run_id} made a task for it."
     return [TimelineEntry(at=at, state="pending", text=text)]
+
+
+def _absence(evidence: Mapping[str, datetime]) -> list[TimelineEntry]:
+    """By what an email of unknown outcome was sent again."""
+    at, before, after = (evidence.get(name) for name in ("searched_at", "accepted_before", "accepted_after"))
+    if at is None or before is None or after is None:
+        return []
+    text = "The email provider's records proved that it had not accepted the email, so it is sent again."
+    others = f"They show reports that it accepted at {before:%H:%M:%S} and at {after:%H:%M:%S} UTC, and not this one."
+    return [TimelineEntry(at=at, state="pending", text=text, detail=others)]
 
 
 def _attempt(delivery: Delivery, attempt: DeliveryAttempt, *, is_newest: bool, now: datetime) -> list[TimelineEntry]:

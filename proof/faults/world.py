@@ -71,7 +71,7 @@ WORKER_URL = "https://worker.example.com"
 SCHEDULER = f"scheduler@{PROJECT}.iam.gserviceaccount.com"
 TASKS = f"tasks@{PROJECT}.iam.gserviceaccount.com"
 EVENTS = f"events@{PROJECT}.iam.gserviceaccount.com"
-API_KEY = "SG.faults"
+API_KEY = "SG.faults.not-a-secret"
 MAX_ATTEMPTS = 8
 
 THREADS = 12

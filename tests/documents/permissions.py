@@ -33,7 +33,7 @@ _SETTINGS = {
 }
 _VARIANTS = (
     {"MAIL_PROVIDER": "sendgrid", "RAMP_START": "2126-01-01", "ARCHIVE": "on", "OUTCOMES": "on"},
-    {"MAIL_PROVIDER": "resend"},
+    {"MAIL_PROVIDER": "resend", "ON_UNKNOWN_OUTCOME": "resend-if-absent"},
     {"MAIL_PROVIDER": "smtp"},
 )
 """Settings with which somebody gets a role that they do not have with the others."""
@@ -65,6 +65,9 @@ _WHY = {
         "datastore.user": "reads users, their subscriptions and their data, moves and pauses subscriptions; delivery "
         "records; reads mail events",
         "pubsub.publisher": "dead letters and [outcomes](outcomes.md)",
+        "cloudtasks.enqueuer": "with [`ON_UNKNOWN_OUTCOME=resend-if-absent`]"
+        "(mail-events.md#sending-again-what-is-absent): makes the task that decides later",
+        "iam.serviceAccountUser": "likewise: a task's token is for that account",
         "storage.objectUser": "with [`ARCHIVE`](archive.md): keeps the copies of the emails",
         "secretmanager.secretAccessor": "that of the email provider, the keys of links, and the secrets that kinds of "
         "report need",

@@ -86,6 +86,7 @@ def worker(
             dead_letters=played.topic,
             copies=Copies(now=played.moment),
             now=played.moment,
+            settle_later=lambda _work, _until: False,
         ),
         routes=Routes(
             Route(

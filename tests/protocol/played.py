@@ -28,7 +28,7 @@ from functions.shared.queues.task_queue import CREATED, NewTask, TaskCreation, T
 from functions.shared.records.dead_letter import DeadLetter
 from functions.shared.records.stored_request import KeptRequest
 from functions.shared.records.system_alert import SystemAlert
-from functions.worker.destinations.email.delivery_lookup import DeliveryLookup, LookupAnswer, WantedMail
+from functions.worker.destinations.email.delivery_lookup import DeliveryLookup, LookupAnswer, Neighbors, WantedMail
 from functions.worker.destinations.email.model import Mail, MailProvider
 from functions.worker.destinations.outcome import Outcome
 from functions.worker.destinations.repeatable_sending import RepeatableSending
@@ -200,6 +200,8 @@ class PlayedProvider(MailProvider, RepeatableSending, DeliveryLookup):
 
     keys_hold = timedelta(hours=24)
     same_bytes = True
+    key_id = "k"
+    keeps = timedelta(days=30)
 
     def __init__(self, played: Played) -> None:
         self._played = played
@@ -223,6 +225,10 @@ class PlayedProvider(MailProvider, RepeatableSending, DeliveryLookup):
         """Whether it has the mail."""
         answer: LookupAnswer = self._played.ask("look up", wanted.delivery_id)
         return answer
+
+    def neighbors(self, wanted: WantedMail, *, seconds: float) -> Neighbors:
+        """It shows other mails."""
+        return Neighbors(LONG_AGO, LONG_AGO)
 
 
 class Root(NamedTuple):

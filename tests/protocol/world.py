@@ -677,7 +677,7 @@ class World:
             yield f"{words}, and the call is lost", before._replace(losses=less), history, Failure.NO_ANSWER, False
 
     def _makes_task(self, state: State, question: Question) -> tuple[str, State, bool]:
-        name, body = question.about
+        name, body, _ = question.about
         if name in state.ended or name in {each.name for each in state.tasks}:
             return "finds that the task was made before", state, False
         tasks = tuple(sorted((*state.tasks, Task(name, body, self._bounds.attempts))))[: self._bounds.tasks]

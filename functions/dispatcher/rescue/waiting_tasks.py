@@ -14,7 +14,7 @@ from google.api_core.exceptions import GoogleAPIError
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.shared.queues.queue_choice import choose_queue
 from functions.shared.queues.task_queue import TaskQueue
-from functions.shared.records.delivery import Delivery
+from functions.shared.records.delivery import Delivery, DeliveryState
 from functions.shared.records.ids import task_id
 
 _THREADS = 32
@@ -38,7 +38,8 @@ class QueueAnswer(Enum):
 def ask_queues(
     queues: Sequence[TaskQueue], reports: Sequence[tuple[DueSubscription, Delivery | None, str]], *, run_id: str
 ) -> list[QueueAnswer]:
-    """Ask the queues for the tasks of reports: the first one, the latest that a run made, and an operator's.
+    """Ask the queues for the tasks of reports: the first one, the latest that a run made, an operator's, and the one
+    that decides about an unknown outcome.
 
     Every queue, since a task may wait in another one than the user's tasks go to by now.
 
@@ -79,4 +80,7 @@ def ask_queues(
 def _task_ids(due: DueSubscription, delivery: Delivery | None, first: str) -> list[str]:
     by_hand = [delivery.task] if delivery and _TASK_ID.fullmatch(delivery.task) else []
     rescued = [delivery.run_id] if delivery and delivery.rescues else []
-    return list(dict.fromkeys([*by_hand, *(task_id(due.delivery_id, salt) for salt in (*rescued, first, ""))]))
+    settling = delivery.settling_tasks if delivery and delivery.state is DeliveryState.SENDING else []
+    return list(
+        dict.fromkeys([*by_hand, *settling, *(task_id(due.delivery_id, salt) for salt in (*rescued, first, ""))])
+    )

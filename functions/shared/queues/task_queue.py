@@ -4,7 +4,7 @@ import functools
 import time
 from collections.abc import Sequence
 from concurrent.futures import TimeoutError as OperationTimeout
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -48,10 +48,12 @@ class NewTask(NamedTuple):
     Attributes:
         task_id: its name within the queue.
         body: what is POSTed.
+        at: not before when, in UTC; None for at once.
     """
 
     task_id: str
     body: bytes
+    at: datetime | None = None
 
 
 class TaskCreation(NamedTuple):
@@ -270,6 +272,8 @@ class TaskQueue:
         request.CopyFrom(self._template)
         request.task.name = f"{self._path}/tasks/{task.task_id}"
         request.task.http_request.body = task.body
+        if task.at is not None:
+            request.task.schedule_time.FromDatetime(task.at)
 
 
 def _failed_creation(error: GoogleAPICallError) -> TaskCreation:

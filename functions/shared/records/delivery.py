@@ -4,14 +4,14 @@ Every part of the pipeline reads the document through `Delivery`. What can happe
 functions.shared.records.delivery_table, and functions.shared.firestore.delivery_store writes it. Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from functions.shared.records.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.records.delivery_attempt import AttemptResult, DeliveryAttempt, stored_history
-from functions.shared.records.ids import SHARDS
+from functions.shared.records.ids import SHARDS, task_id
 from functions.shared.records.report_task import ReportTask
 from functions.shared.records.states import DeliveryState as DeliveryState
 from functions.shared.records.stored_fields import stored_values
@@ -25,6 +25,10 @@ DELIVERIES = "deliveries"
 _LONGEST_LEASE = timedelta(days=1)
 """A worker claims a delivery for seconds. A run may compare the lease with its own time, which can be hours ago.
 A lease that ends even later is not a worker's, and would keep the report from every worker."""
+
+
+MOST_LOOKS = 4
+"""After how many settling times at most a worker looks for an email of unknown outcome in the provider's records."""
 
 
 class SkipReason(StrEnum):
@@ -120,6 +124,12 @@ class Delivery(NamedTuple):
         request: if the provider has idempotency keys, the exact requests of its email, until it is final.
         archived_as: the name of its email's copy in the archive; empty if there is none.
         archive_error: why its email went out without a copy, although the archive is on.
+        handed_over: where the provider's logs show the email of the latest claim, if it was accepted: `recipients`, the
+            hashes of its addresses, and `key`, the id of the provider's key. Empty for a sandbox email, and where an
+            earlier email may have been accepted, too.
+        absence: by what the email was sent again: `searched_at`, when the provider's logs did not show it, and
+            `accepted_before` and `accepted_after`, when they show that others were accepted before and after its
+            claim. Empty where it was not.
         may_have_been_sent: whether an attempt of it may have been accepted, whatever a later one ended in. Only an
             event, the provider's records or a person settle that.
         by_hand: whether an operator has put it back after it was dead, and counted: no other report covers its time.
@@ -160,6 +170,8 @@ class Delivery(NamedTuple):
     request: StoredRequest | None = None
     archived_as: str = ""
     archive_error: str = ""
+    handed_over: Mapping[str, Any] = {}
+    absence: Mapping[str, datetime] = {}
     may_have_been_sent: bool = False
     by_hand: bool = False
     task: str = ""
@@ -234,6 +246,12 @@ class Delivery(NamedTuple):
         """
         expires_at = self.lease_expires_at
         return not self.is_final and expires_at is not None and now < expires_at <= now + _LONGEST_LEASE
+
+    @property
+    def settling_tasks(self) -> Sequence[str]:
+        """The names of the tasks that look for the email of its latest claim in the provider's records, after one
+        settling time, after two, and so on."""
+        return [task_id(self.id, f"settling{self.attempts}-{look}") for look in range(1, MOST_LOOKS + 1)]
 
     def outlasts(self, seconds: float, *, now: datetime) -> bool:
         """Whether its claim is still good for something that takes so long."""

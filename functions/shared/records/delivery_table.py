@@ -71,6 +71,8 @@ class Claimed(NamedTuple):
         request: the exact requests of its email, where the delivery is to keep them and does not yet.
         archived_as: the name of the email's copy in the archive; empty if there is none, None where what it has stays.
         archive_error: why there is none.
+        handed_over: where the provider's logs show the email, if it is accepted.
+        absence: by what it is sent again; None where it is not, or not by that.
     """
 
     owner: str
@@ -79,6 +81,8 @@ class Claimed(NamedTuple):
     request: StoredRequest | None = None
     archived_as: str | None = None
     archive_error: str = ""
+    handed_over: Mapping[str, Any] | None = None
+    absence: Mapping[str, Any] | None = None
 
     def fields(self, before: Delivery | None) -> dict[str, Any]:
         """See written."""
@@ -91,6 +95,9 @@ class Claimed(NamedTuple):
             **(_no_copy(before) if self.archived_as is not None else {}),
             **({"archived_as": self.archived_as} if self.archived_as else {}),
             **({"archive_error": self.archive_error} if self.archive_error else {}),
+            # The logs would have to show neither this email nor the one before.
+            **_named("handed_over", before, None if before and before.is_in_doubt else self.handed_over),
+            **({"absence": self.absence} if self.absence else {}),
             # A worker ended while it was sending.
             **({"may_have_been_sent": True} if before and before.state is DeliveryState.SENDING else {}),
             # An error that stands beside `sending` is of this attempt.
@@ -432,6 +439,11 @@ def written(
     if attempt is not None:
         fields["last_attempt_at"] = attempt.at
     return fields | happened
+
+
+def _named(name: str, before: Delivery | None, value: Any) -> dict[str, Any]:
+    """A field, where it is there or was."""
+    return {name: value} if value or (before and getattr(before, name)) else {}
 
 
 def _no_copy(before: Delivery | None) -> dict[str, Any]:

@@ -186,7 +186,7 @@ def _attachments(session: Session, delivery: Delivery) -> list[str]:
 def _task(session: Session, delivery: Delivery) -> dict[str, Any] | None:
     queues = session.target.queues
     queue = queues[choose_queue(delivery.user_id, queues)]
-    names = [name for name in (delivery.task, task_id(delivery.id)) if name]
+    names = [name for name in (delivery.task, task_id(delivery.id), *delivery.settling_tasks) if name]
     return next((found for name in names if (found := session.queues.find_task(queue, name))), None)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from functions.shared.settings import MailProviderName, OnUnknownOutcome
 from proof.faults.scenario_run import Scenario
 from proof.faults.scenarios import (
+    absence,
     archive,
     dead_letters,
     destinations,
@@ -40,6 +41,7 @@ _SENDGRID = [
     *archive.SCENARIOS,
     *unsubscribes.SCENARIOS,
     *unknown_outcomes.SCENARIOS,
+    *absence.SCENARIOS,
     *restored.SCENARIOS,
     *everything.SCENARIOS,
     *two_versions.SCENARIOS,

@@ -195,3 +195,16 @@ def test_a_task_that_an_operator_made() -> None:
         (0.0, "due", "The report was due.", ""),
         (5.0, "pending", "An operator made its task.", ""),
     ]
+
+
+def test_an_email_that_was_sent_again_shows_by_what() -> None:
+    minute = timedelta(minutes=1)
+    unclear, sent = attempt(1, AttemptResult.UNCLEAR), attempt(1, AttemptResult.SENT)._replace(at=DUE + 33 * minute)
+    evidence = {"searched_at": DUE + 33 * minute, "accepted_before": DUE - minute, "accepted_after": DUE + minute}
+    entries = timeline(delivery(unclear, sent, state="sent", absence=evidence), None, now=NOW)
+    [proof] = [entry for entry in entries if "proved" in entry.text]
+    assert proof.at == DUE + 33 * minute
+    assert proof.detail == "They show reports that it accepted at 12:59:00 and at 13:01:00 UTC, and not this one."
+    # Another tool may write anything.
+    odd = delivery(unclear, absence={"searched_at": "soon"})
+    assert not any("proved" in entry.text for entry in timeline(odd, None, now=NOW))

@@ -1,7 +1,7 @@
 """Asking the provider whether it has the mail of a delivery. Pure."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 
@@ -28,9 +28,15 @@ class MailFound(NamedTuple):
 
 
 class MailNotFound(NamedTuple):
-    """The provider has no such mail, or does not show it yet. `note` says how far the search went."""
+    """The provider has no such mail, or does not show it yet.
+
+    Attributes:
+        note: how far the search went.
+        is_complete: whether it looked at all mails that could be it, of all recipients.
+    """
 
     note: str = "the provider has no record of it"
+    is_complete: bool = False
 
 
 class LookupUnavailable(NamedTuple):
@@ -45,14 +51,40 @@ class LookupUnavailable(NamedTuple):
     lasting: bool
 
 
+class Neighbors(NamedTuple):
+    """When mails of this pipeline were accepted that the provider's records show, in UTC; None where they show none.
+
+    Attributes:
+        before: one that was accepted before the claim.
+        after: one that was accepted after it.
+    """
+
+    before: datetime | None
+    after: datetime | None
+
+
 LookupAnswer = MailFound | MailNotFound | LookupUnavailable
 
 
 class DeliveryLookup(Protocol):
     """The provider's records of the mails that it accepted."""
 
+    key_id: str
+    """The id of the key that asks: other keys may belong to other accounts. Empty where it has none."""
+
+    keeps: timedelta
+    """How long the records show a mail."""
+
     def find(self, wanted: WantedMail, *, seconds: float) -> LookupAnswer:
         """Look for the mail of a delivery.
+
+        Args:
+            wanted: the mail.
+            seconds: how long it may take.
+        """
+
+    def neighbors(self, wanted: WantedMail, *, seconds: float) -> Neighbors | LookupUnavailable:
+        """Look for other mails of this pipeline, before the delivery's and after it.
 
         Args:
             wanted: the mail.

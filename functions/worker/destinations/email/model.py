@@ -11,6 +11,9 @@ from functions.worker.destinations.built_report import BuiltReport
 from functions.worker.destinations.email.unsubscribe_link import IN_HTML, IN_TEXT, substitutions
 from functions.worker.destinations.outcome import Outcome
 
+CATEGORY = "report"
+"""One that every mail has."""
+
 
 class MailRecipient(NamedTuple):
     """One address that gets the mail, as a message of its own: no recipient's headers name another one.

@@ -61,6 +61,7 @@ def test_every_field_is_read() -> None:
     others["may_have_been_sent"] = True
     request = StoredRequest.of([], provider="p", key="k", made_at=NOW)
     others["request"] = request.to_field()
+    others |= {"handed_over": {"key": "k"}, "absence": {"searched_at": NOW}}
     document = {name: times.get(name, others.get(name, f"the {name}")) for name in DELIVERY_FIELDS}
     found = delivery(**document)
     read_again = {name: getattr(found, name) for name in DELIVERY_FIELDS}

@@ -58,7 +58,7 @@ WORKER_URL = "https://worker.example.com"
 INVOKER = "tasks-invoker@local-project.iam.gserviceaccount.com"
 TOPIC = f"projects/{PROJECT}/topics/report-dead-letters"
 SUBSCRIPTION = f"projects/{PROJECT}/subscriptions/test"
-API_KEY = "SG.test"
+API_KEY = "SG.test.not-a-secret"
 MAX_ATTEMPTS = 3
 
 DUE = datetime(2026, 11, 24, 13, tzinfo=UTC)
@@ -291,6 +291,7 @@ def in_this_process(cloud: Cloud, letters: Letters, **given: Any) -> SendReport:
         "lookup": None,
         "is_paused": lambda _kind: False,
         "copies": Copies(now=lambda: datetime.now(UTC)),
+        "settle_later": lambda _task, _wait: False,
         **given,
     }
     deliveries, now = parts["deliveries"], parts["now"]
@@ -302,6 +303,7 @@ def in_this_process(cloud: Cloud, letters: Letters, **given: Any) -> SendReport:
             dead_letters=letters,
             copies=parts["copies"],
             now=now,
+            settle_later=parts["settle_later"],
         ),
         routes=Routes(
             Route(

@@ -65,10 +65,12 @@ from functions.worker.attempt_end import AttemptEnd
 from functions.worker.copies import Copies
 from functions.worker.destinations.email.compliance import MailCompliance
 from functions.worker.destinations.email.delivery_lookup import (
+    DeliveryLookup,
     LookupAnswer,
     LookupUnavailable,
     MailFound,
     MailNotFound,
+    Neighbors,
     WantedMail,
 )
 from functions.worker.destinations.email.model import Mail
@@ -759,7 +761,12 @@ class Life(RuleBasedStateMachine):
             if order is not Order.GO_ON:
                 raise TimeoutError("e")
 
-        class Lookup:
+        class Lookup(DeliveryLookup):
+            key_id, keeps = "k", timedelta(days=30)
+
+            def neighbors(self, _wanted: WantedMail, *, seconds: float) -> Neighbors:
+                raise AssertionError
+
             def find(self, _wanted: WantedMail, *, seconds: float) -> LookupAnswer:
                 match call.stop(Place.ASK):
                     case Order.FAIL:
@@ -785,6 +792,7 @@ class Life(RuleBasedStateMachine):
                 dead_letters=Topic(publish),
                 copies=Copies(now=self.tick),
                 now=self.tick,
+                settle_later=lambda _work, _until: False,
             ),
             routes=Routes(
                 Route(

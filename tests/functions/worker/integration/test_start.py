@@ -18,6 +18,8 @@ from tests.functions.worker.integration.conftest import Cloud
         ({"MAX_ATTEMPTS": "many"}, "MAX_ATTEMPTS"),
         ({"MAX_ATTEMPTS": "0"}, "MAX_ATTEMPTS"),
         ({"ON_UNKNOWN_OUTCOME": "hope"}, "ON_UNKNOWN_OUTCOME"),
+        ({"ON_UNKNOWN_OUTCOME": "resend-if-absent"}, "LOCATION, REPORT_QUEUES: not set"),
+        ({"SETTLING_MINUTES": "19"}, "SETTLING_MINUTES"),
         ({"SENDGRID_HOST": "not a url"}, "SENDGRID_HOST"),
         ({"MAIL_FROM": "nobody"}, "MAIL_FROM"),
         ({"MAIL_UNSUBSCRIBE_GROUP": "reports"}, "MAIL_UNSUBSCRIBE_GROUP"),

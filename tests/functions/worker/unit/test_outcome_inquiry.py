@@ -18,6 +18,7 @@ from functions.worker.destinations.email.delivery_lookup import (
     LookupUnavailable,
     MailFound,
     MailNotFound,
+    Neighbors,
     WantedMail,
 )
 from functions.worker.destinations.outcome import Accepted, Outcome, Unavailable, Unclear
@@ -102,6 +103,11 @@ class Records:
 
     answer: LookupAnswer
     asked: int = 0
+    key_id: str = "k"
+    keeps: timedelta = timedelta(days=30)
+
+    def neighbors(self, wanted: WantedMail, *, seconds: float) -> Neighbors:
+        raise AssertionError
 
     def find(self, wanted: WantedMail, *, seconds: float) -> LookupAnswer:
         assert wanted == WANTED

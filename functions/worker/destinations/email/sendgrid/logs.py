@@ -1,18 +1,24 @@
 """SendGrid's Email Logs: whether it has the mail of a delivery.
 
-Every account has them, for 30 days, in each region. They cannot be searched by a mail's own arguments: a search by
-recipient, category and time gives the messages that come into question, and each of these is then looked at alone.
+Every account has them, for 30 days and no longer, in each region, in "near real time". They cannot be searched by a
+mail's own arguments: a search by recipient, category and time gives the messages that come into question, and each of
+these is then looked at alone. A search has no second page: one that gives as many messages as were asked for is cut.
 https://www.twilio.com/docs/sendgrid/api-reference/email-logs
 https://github.com/twilio/sendgrid-oai (tsg_logs_v3)
+
+Not SendGrid's other record of the same mails, the Email Activity Feed (`/v3/messages`): it needs an add-on, answers six
+questions a minute, keeps all data in the United States, and is not there for accounts of very high volume.
+https://www.twilio.com/docs/sendgrid/api-reference/email-activity
+https://www.twilio.com/docs/sendgrid/ui/analytics-and-reporting/email-activity-feed
 """
 
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import requests
@@ -25,9 +31,12 @@ from functions.worker.destinations.email.delivery_lookup import (
     LookupUnavailable,
     MailFound,
     MailNotFound,
+    Neighbors,
     WantedMail,
 )
+from functions.worker.destinations.email.model import CATEGORY
 
+T = TypeVar("T")
 CONNECT_SECONDS = 5.0
 
 CLOCK_MARGIN = timedelta(minutes=5)
@@ -39,8 +48,14 @@ MOST_ADDRESSES = 5
 MOST_LOOKED_AT = 20
 """How many messages to look at, those first whose time is nearest to the claim's."""
 
+KEEPS = timedelta(days=30)
+"""How long the logs show a message."""
+
 _SEARCHED = 100
 """How many messages one search gives: it has no second page."""
+
+_NEIGHBORS = 3
+"""How many of other mails to look at, of those before a claim and of those after it."""
 
 _SEARCHABLE = re.compile(r"""[^"\\\s\x00-\x1f]+""")
 """What is put into a query. How to escape a quotation mark in one is not documented."""
@@ -72,7 +87,13 @@ class SendGridLogs:
         host: the API's URL.
     """
 
+    keeps = KEEPS
+
     def __init__(self, *, api_key: str, host: str) -> None:
+        # A key is SG, its id, which is no secret, and the secret.
+        # https://www.twilio.com/docs/sendgrid/api-reference/api-keys/create-api-keys
+        parts = api_key.split(".")
+        self.key_id = parts[1] if len(parts) == 3 else ""
         self._url = f"{host}/v3/logs"
         self._key = api_key.encode()
         self._headers = {"Authorization": f"Bearer {api_key}", "Accept": "application/json"}
@@ -81,22 +102,35 @@ class SendGridLogs:
 
     def find(self, wanted: WantedMail, *, seconds: float) -> LookupAnswer:
         """Look for the mail of a delivery, whatever has become of it since SendGrid took it."""
+        return self._in_time(seconds, lambda over_at: self._find(wanted, over_at))
+
+    def neighbors(self, wanted: WantedMail, *, seconds: float) -> Neighbors | LookupUnavailable:
+        """Look for other mails of this pipeline, before the delivery's and after it."""
+
+        def find(over_at: float) -> Neighbors:
+            before, after = (self._neighbor(sign, wanted.claimed_at, over_at) for sign in "<>")
+            return Neighbors(before, after)
+
+        return self._in_time(seconds, find)
+
+    def _in_time(self, seconds: float, ask: Callable[[float], T]) -> T | LookupUnavailable:
         over_at = time.monotonic() + seconds
         try:
-            return within(seconds, lambda: self._find(wanted, over_at))
+            return within(seconds, lambda: ask(over_at))
         except TimeoutError:
             return LogsUnavailable(_TOO_LONG).answer
         except LogsUnavailable as unavailable:
             return unavailable.answer
 
-    def _find(self, wanted: WantedMail, over_at: float) -> LookupAnswer:
+    def _find(self, wanted: WantedMail, over_at: float) -> MailFound | MailNotFound:
         queries = list(search_queries(wanted))
         if not queries:
             raise LogsUnavailable("there is no address by which to search", lasting=True)
-        seen: set[str] = set()
+        is_complete, seen = len(_askable(wanted)) == len(wanted.addresses), set[str]()
         for query in queries:
-            found = self._ask("POST", self._url, over_at, question={"query": query, "limit": _SEARCHED})
-            for message_id in nearest_first(found, wanted.claimed_at):
+            found = nearest_first(self._search(query, _SEARCHED, over_at), wanted.claimed_at)
+            is_complete &= len(found) < _SEARCHED
+            for message_id in found:
                 if message_id in seen:
                     continue
                 if len(seen) == MOST_LOOKED_AT:
@@ -104,9 +138,22 @@ class SendGridLogs:
                         note=f"none of the {MOST_LOOKED_AT} mails nearest to the time is it, and there are more"
                     )
                 seen.add(message_id)
-                if self._arguments(message_id, over_at).get("delivery_id") == wanted.delivery_id:
+                arguments = self._arguments(message_id, over_at)
+                if arguments.get("delivery_id") == wanted.delivery_id:
                     return MailFound(message_id=sanitize(message_id, 200))
-        return MailNotFound()
+                # A message that SendGrid does not show alone may be this one.
+                is_complete &= bool(arguments)
+        return MailNotFound(is_complete=is_complete)
+
+    def _neighbor(self, sign: str, moment: datetime, over_at: float) -> datetime | None:
+        query = f"categories IN ('{CATEGORY}') AND sg_message_id_created_at {sign} {_timestamp(moment)}"
+        for message_id, made_at in _times(self._search(query, _NEIGHBORS, over_at)).items():
+            if made_at and self._arguments(message_id, over_at).get("delivery_id"):
+                return made_at
+        return None
+
+    def _search(self, query: str, limit: int, over_at: float) -> Mapping[str, Any]:
+        return self._ask("POST", self._url, over_at, question={"query": query, "limit": limit})
 
     def _arguments(self, message_id: str, over_at: float) -> Mapping[str, Any]:
         """A message's custom arguments; none where SendGrid does not show the message alone yet."""
@@ -174,16 +221,20 @@ def search_queries(wanted: WantedMail) -> Iterator[str]:
     Args:
         wanted: the mail.
     """
-    since = f"{(wanted.claimed_at - CLOCK_MARGIN).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    askable = [address for address in wanted.addresses if _SEARCHABLE.fullmatch(address)][:MOST_ADDRESSES]
-    spellings = (spelling for address in askable for spelling in (address, address.lower()))
+    since = _timestamp(wanted.claimed_at - CLOCK_MARGIN)
+    spellings = (spelling for address in _askable(wanted) for spelling in (address, address.lower()))
     for spelling in dict.fromkeys(spellings):
         # As SendGrid's examples quote; an address may have an apostrophe.
         quoted = f'"{spelling}"' if "'" in spelling else f"'{spelling}'"
-        yield (
-            f"to_email = {quoted} AND categories IN ('{wanted.category}')"
-            f' AND sg_message_id_created_at >= TIMESTAMP "{since}"'
-        )
+        yield (f"to_email = {quoted} AND categories IN ('{wanted.category}') AND sg_message_id_created_at >= {since}")
+
+
+def _askable(wanted: WantedMail) -> Sequence[str]:
+    return [address for address in wanted.addresses if _SEARCHABLE.fullmatch(address)][:MOST_ADDRESSES]
+
+
+def _timestamp(moment: datetime) -> str:
+    return f'TIMESTAMP "{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"'
 
 
 def nearest_first(found: Mapping[str, Any], moment: datetime) -> Sequence[str]:
@@ -196,19 +247,28 @@ def nearest_first(found: Mapping[str, Any], moment: datetime) -> Sequence[str]:
     Raises:
         LogsUnavailable: there are no messages in the answer.
     """
+    times = _times(found)
+    distances = {
+        message_id: abs(made_at - moment) if made_at else timedelta.max for message_id, made_at in times.items()
+    }
+    return sorted(distances, key=lambda message_id: distances[message_id])
+
+
+def _times(found: Mapping[str, Any]) -> Mapping[str, datetime | None]:
+    """When each message in an answer was made; None where that cannot be read."""
     try:
         times = {str(each["sg_message_id"]): str(each["sg_message_id_created_at"]) for each in found["messages"]}
     except (KeyError, TypeError):
         raise LogsUnavailable("SendGrid's answer has no messages in it") from None
 
-    def distance(message_id: str) -> timedelta:
+    def read(text: str) -> datetime | None:
         try:
-            made_at = datetime.fromisoformat(times[message_id])
+            made_at = datetime.fromisoformat(text)
         except ValueError:
-            return timedelta.max
-        return abs(made_at.replace(tzinfo=made_at.tzinfo or UTC) - moment)
+            return None
+        return made_at.replace(tzinfo=made_at.tzinfo or UTC)
 
-    return sorted(times, key=distance)
+    return {message_id: read(text) for message_id, text in times.items()}
 
 
 def wait_asked_for(headers: Mapping[str, str], now: datetime) -> timedelta:

@@ -1,0 +1,101 @@
+"""SendGrid's logs prove that it did not accept an email of unknown outcome, or do not, with resend-if-absent."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+from functions.shared.settings import OnUnknownOutcome
+from proof.faults.disturbances import Disturbance, answer, cut
+from proof.faults.injection_points import InjectionPoint
+from proof.faults.invariants import UNKNOWN_OUTCOME
+from proof.faults.scenario_run import Scenario, ScenarioRun, Script
+
+_SHARE = 0.3
+_STEP = timedelta(minutes=5)
+_HOURS = 3
+"""For how long runs go on: longer than the worker looks into the logs."""
+
+
+async def hours_pass(scenario_run: ScenarioRun, hours: int = _HOURS) -> None:
+    """Let time pass in small steps, with a run at each hour."""
+    world = scenario_run.world
+    for _ in range(hours):
+        while world.clock.now() + _STEP < scenario_run.hour + timedelta(hours=1):
+            await world.quiet()
+            world.pass_time(_STEP)
+        scenario_run.hour = world.next_hour()
+        await scenario_run.dispatch()
+    await world.quiet()
+
+
+async def second_hour(scenario_run: ScenarioRun) -> list[str]:
+    """Let an hour pass as usual, so that the logs show emails. Returns some of the deliveries of the next."""
+    await scenario_run.dispatch_and_drain()
+    scenario_run.hour = scenario_run.world.next_hour()
+    due = [key.delivery(scenario_run.hour) for key in scenario_run.hourly]
+    return scenario_run.seeded.some_of(due, max(1, round(_SHARE * len(due))), "absent")
+
+
+def _unknown(
+    disturbance: Disturbance, ending: str, before: Callable[[ScenarioRun], Awaitable[None]] | None = None
+) -> Script:
+    """The outcome of some reports is unknown while runs go on, and they end so."""
+
+    async def script(scenario_run: ScenarioRun) -> None:
+        victims = await second_hour(scenario_run)
+        scenario_run.may_end(victims, ending)
+        scenario_run.disturb(InjectionPoint.SEND, disturbance, of=victims)
+        if before:
+            await before(scenario_run)
+        await scenario_run.dispatch()
+        await hours_pass(scenario_run)
+
+    return script
+
+
+async def _killed(scenario_run: ScenarioRun) -> None:
+    """Workers die before SendGrid has the email."""
+    victims = await second_hour(scenario_run)
+    scenario_run.disturb(InjectionPoint.SEND, scenario_run.kill(carried_out=False), of=victims)
+    await scenario_run.world.dispatch_at_most(1)
+    await scenario_run.dispatch()
+    await hours_pass(scenario_run)
+
+
+async def _again(scenario_run: ScenarioRun) -> None:
+    """SendGrid does not answer the second email, either: a person decides."""
+    victims = await second_hour(scenario_run)
+    scenario_run.may_end(victims, UNKNOWN_OUTCOME)
+    scenario_run.disturb(InjectionPoint.SEND, cut(accepted=False), of=victims, times=2 * len(victims))
+    await scenario_run.dispatch()
+    await hours_pass(scenario_run)
+
+
+async def _logs_fail(scenario_run: ScenarioRun) -> None:
+    scenario_run.disturb(InjectionPoint.LOOK_UP, answer(503), times=3)
+
+
+async def _logs_are_late(scenario_run: ScenarioRun) -> None:
+    scenario_run.world.inbox.logs_delay = timedelta(minutes=20)
+
+
+def _scenario(name: str, script: Script, **attributes: Any) -> Scenario:
+    return Scenario(
+        name=name,
+        group="absence",
+        script=script,
+        on_unknown_outcome=OnUnknownOutcome.RESEND_IF_ABSENT,
+        at_most=60,
+        **attributes,
+    )
+
+
+SCENARIOS = [
+    _scenario("SendGrid cuts before it accepts", _unknown(cut(accepted=False), "sent")),
+    _scenario(
+        "SendGrid cuts before it accepts, and its logs fail at first", _unknown(cut(accepted=False), "sent", _logs_fail)
+    ),
+    _scenario("SendGrid accepts and cuts, and its logs are late", _unknown(cut(accepted=True), "sent", _logs_are_late)),
+    _scenario("workers are killed before they send", _killed),
+    _scenario("SendGrid cuts twice before it accepts", _again),
+]
