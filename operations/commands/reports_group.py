@@ -40,6 +40,7 @@ _COMMANDS = {
     "init": "Make a project beside this clone: a repository for your own kinds of report and settings.",
     "deploy": "Take a Google Cloud project to a running pipeline with the kinds of this project. The options are "
     "deploy.sh's.",
+    "drill": "Send reports that go to no one through a pipeline of their own, and count them at the other end.",
     "upgrade": "Go on with another version of the pipeline: a new pipeline.lock and kinds.lock, what has changed, then "
     "the tests and a dry run.",
     "version": "The version and the commit of this checkout or project, and of each function and the console as they "

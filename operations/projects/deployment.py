@@ -31,13 +31,17 @@ def deployment(options: Sequence[str]) -> list[str]:
                 "pipeline.lock names a path, and what is there tomorrow is not known: ./reports upgrade pins a "
                 "version, and --dirty deploys it all the same."
             )
-        return [_python(project), "-P", "-m", "deployment", *options]
+        return [deployment_python(project), "-P", "-m", "deployment", *options]
     return ["bash", str(PIPELINE / "deploy.sh"), *options]
 
 
-def _python(project: Path) -> str:
-    """The project's Python, with what a deployment needs beside the rest."""
-    if importlib.util.find_spec("googleapiclient") is None:
+def deployment_python(project: Path | None) -> str:
+    """The Python of the project, None for a clone, with what a deployment needs beside the rest.
+
+    Raises:
+        OperatorError: that cannot be installed.
+    """
+    if project and importlib.util.find_spec("googleapiclient") is None:
         try:
             set_up(project / ".venv", [PIPELINE / "requirements-deployment.lock"], [])
         except SetUpError as error:

@@ -1,0 +1,148 @@
+"""`python -m proof.drill.local_cloud DIRECTORY DRILL`: the local cloud of a drill, in a process of its own.
+
+Prints a line when it is up, and the billed reads and writes in a line for each line that comes in. It ends when
+standard input closes, however the drill comes to its end.
+"""
+
+import asyncio
+import json
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+
+from functions.shared.project_files import PIPELINE
+from local_cloud.errors import LocalCloudError
+from local_cloud.flags_file import read_flags_file
+from local_cloud.garbage import collect_rarely
+from local_pipeline import function_server
+from local_pipeline.addresses import DEFAULT_PORT_BASE, HOST
+from local_pipeline.cloud import LocalCloud
+from local_pipeline.environment import Environment, Ports
+from local_pipeline.function_process import FunctionProcess
+from local_pipeline.project import Project
+from local_pipeline.shared_time import FILE_VARIABLE, SharedClock
+from proof.drill.settings import SETTINGS
+from proof.drill.users import KIND
+
+_PORTS = 20
+_LOOK_SECONDS = 0.05
+_STEP = timedelta(seconds=10)
+_QUIET_LOOKS = 4
+
+RATE, CONCURRENT = 500, 10
+"""The queue's: as fast as a queue can be, and as many reports at once as an instance takes."""
+
+
+@asynccontextmanager
+async def running(directory: Path, drill: str) -> AsyncIterator[LocalCloud]:
+    """The local cloud, with the worker and the sink of a drill.
+
+    Args:
+        directory: where its files go.
+        drill: the setting DRILL.
+    """
+    ports = Ports(base=_free_ports())
+    sink = ports.api + 1
+    flags = read_flags_file(PIPELINE / "queue.yaml")
+    flags |= {"--max-dispatches-per-second": RATE, "--max-concurrent-dispatches": CONCURRENT}
+    own = {
+        **SETTINGS,
+        "DRILL": drill,
+        "LOG_LEVEL": "ERROR",
+        "SENDGRID_HOST": f"http://{HOST}:{sink}",
+        # There is nobody whom these functions serve.
+        "API_URL": "https://api.example.com",
+        "PREFERENCES_URL": "https://reports.example.com",
+        "PREFERENCES_KEY": "drill.not-a-secret.0123456789012345",
+    }
+    environment = Environment(
+        ports=ports,
+        max_attempts=int(flags["--max-attempts"]),
+        queue_rate=RATE,
+        default_kind=KIND,
+        outside={name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | own,
+    )
+    clock = SharedClock(directory / "time")
+    cloud = LocalCloud(
+        repository=PIPELINE,
+        project=Project(folder=PIPELINE, repository=PIPELINE),
+        environment=environment,
+        queue_flags=flags,
+        data_directory=directory,
+        latency_seconds=0,
+        on_event=lambda _: None,
+        clock=clock,
+    )
+    await cloud.start()
+    try:
+        for each in cloud.functions:
+            if each.name == "worker":
+                await each.stop()
+        variables = environment.for_function(PIPELINE, PIPELINE)
+        functions = [
+            FunctionProcess(
+                name=name,
+                source=PIPELINE / "proof" / "drill" / f"{name}.py",
+                target=name,
+                port=port,
+                environment={**variables, FILE_VARIABLE: str(clock.file)},
+                log_directory=directory / "logs",
+                on_event=lambda _: None,
+            )
+            for name, port in (("worker", ports.worker), ("sink", sink))
+        ]
+        try:
+            await asyncio.gather(*(each.start() for each in functions))
+            yield cloud
+        finally:
+            await asyncio.gather(*(each.stop() for each in functions))
+    finally:
+        await cloud.stop()
+
+
+async def _let_time_pass(cloud: LocalCloud) -> None:
+    """Move time on where nothing is under way: what is left waits for its next attempt, or for a lease to end."""
+    queue, quiet = f"projects/{cloud.project}/locations/us-central1/queues/reports", 0
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        counts = cloud.tasks.counts(queue)
+        quiet = quiet + 1 if counts.waiting and not counts.running else 0
+        if quiet > _QUIET_LOOKS:
+            cloud.clock.advance(_STEP)
+
+
+async def _serve(directory: Path, drill: str) -> None:
+    async with running(directory, drill) as cloud:
+        print("up", flush=True)
+        passing = asyncio.create_task(_let_time_pass(cloud))
+        while await asyncio.to_thread(sys.stdin.readline):
+            usage = cloud.firestore.usage
+            print(json.dumps({"reads": usage.reads, "writes": usage.writes}), flush=True)
+        passing.cancel()
+
+
+def _free_ports() -> int:
+    """The first of a row of ports that are free."""
+    for base in count(DEFAULT_PORT_BASE + _PORTS, _PORTS):
+        if all(map(_is_free, range(base, base + _PORTS))):
+            return base
+    raise AssertionError
+
+
+def _is_free(port: int) -> bool:
+    with closing(socket.socket()) as tried:
+        return tried.connect_ex((HOST, port)) != 0
+
+
+if __name__ == "__main__":
+    function_server.begin()
+    collect_rarely()
+    try:
+        asyncio.run(_serve(Path(sys.argv[1]), sys.argv[2]))
+    except LocalCloudError as error:
+        sys.exit(str(error))

@@ -1,0 +1,7 @@
+"""The documents that a drill has beside the pipeline's."""
+
+EMAILS = "drill_emails"
+"""What the sink was given: a document for each email, with `delivery_id` and `to`."""
+
+KILLS = "drill_kills"
+"""The processes that exited: a document for each, by the delivery, with `step`."""

@@ -1,0 +1,88 @@
+"""The worker of a drill: the pipeline's own, whose process exits once at a step of each hundredth report where DRILL is
+`kill`. What else was under way in the process is killed with it. Only the image of a drill has this module."""
+
+import os
+import threading
+from enum import Enum
+from typing import Any
+
+from functions.shared.firestore.database import firestore_database
+from functions.shared.firestore.delivery_store import DeliveryStore, TaskDocuments
+from functions.shared.firestore.errors import ChangedMeanwhile
+from functions.shared.firestore.write import create
+from functions.shared.records.delivery import Delivery
+from functions.shared.records.delivery_table import Claimed, Event, Sent
+from functions.shared.records.report_task import ReportTask
+from functions.worker import main
+from functions.worker.destinations import http_call
+from functions.worker.destinations.http_call import HttpAnswer
+from functions.worker.main import worker
+from proof.drill.records import KILLS
+from proof.drill.users import number_of
+
+__all__ = ["worker"]
+
+_EACH = 100
+
+
+class Step(Enum):
+    """Where a process exits, in turn: a small drill has those where most is at stake."""
+
+    AFTER_EMAIL = "after the email"
+    AFTER_CLAIM = "after the claim"
+    BEFORE_EMAIL = "before the email"
+    AFTER_RECORD = "after the record"
+    BEFORE_CLAIM = "before the claim"
+
+
+_STEPS = list(Step)
+_task = threading.local()
+_send = http_call.call
+
+
+def _step_of(task: ReportTask) -> Step | None:
+    """Where the process exits for a report; None for most of them."""
+    turn, rest = divmod(number_of(task.user_id), _EACH)
+    return _STEPS[turn % len(_STEPS)] if rest == _EACH // 2 else None
+
+
+def _pass(step: Step) -> None:
+    """Take a step, and exit if the report of this thread is the one for it. The record of that keeps a process from
+    exiting there again."""
+    task = getattr(_task, "current", None)
+    if task is None or _step_of(task) is not step:
+        return
+    database = firestore_database(os.environ["GOOGLE_CLOUD_PROJECT"], os.environ["FIRESTORE_DATABASE"])
+    try:
+        database.commit([create(f"{KILLS}/{task.delivery_id}", {"step": step.value})])
+    except ChangedMeanwhile:
+        return
+    os._exit(1)
+
+
+class _Deliveries(DeliveryStore):
+    def read(self, task: ReportTask, *, is_new: bool = False) -> TaskDocuments:
+        _task.current = task
+        return super().read(task, is_new=is_new)
+
+    def write(self, task: ReportTask, documents: TaskDocuments, event: Event, *others: Any, **options: Any) -> Delivery:
+        if isinstance(event, Claimed):
+            _pass(Step.BEFORE_CLAIM)
+        written = super().write(task, documents, event, *others, **options)
+        if isinstance(event, Claimed):
+            _pass(Step.AFTER_CLAIM)
+        elif isinstance(event, Sent):
+            _pass(Step.AFTER_RECORD)
+        return written
+
+
+def _call(*arguments: Any, **options: Any) -> HttpAnswer:
+    _pass(Step.BEFORE_EMAIL)
+    answer = _send(*arguments, **options)
+    _pass(Step.AFTER_EMAIL)
+    return answer
+
+
+if os.environ.get("DRILL") == "kill":
+    main.DeliveryStore = _Deliveries  # type: ignore[attr-defined]  # the name by which the worker makes its store
+    http_call.call = _call
