@@ -25,6 +25,7 @@ from functions.mail_events.settled_outcomes import SettledOutcomes
 from functions.mail_events.take_events import TakeEvents
 from functions.shared.firestore.delivery_store import DeliveryStore
 from functions.shared.firestore.letter_store import LetterStore
+from functions.shared.queues.task_queue import NewTask
 from functions.shared.records.archived_copy import CopyName
 from functions.shared.records.dead_letter import StoredDeadLetter
 from functions.shared.records.ids import SHARDS, run_id
@@ -62,6 +63,8 @@ class Provider(StrEnum):
 
     NEITHER = "neither"
     LOGS = "logs"
+    ABSENCE = "absence"
+    """As LOGS, and an email that they do not show in time is sent again."""
     KEYS = "keys"
 
 
@@ -77,7 +80,7 @@ def worker(
 ) -> bool:
     """A worker carries out a task. Returns whether the queue deletes it."""
     deliveries = DeliveryStore(played.database, DEFAULTS, restored_at=restored_at)
-    mail_provider = PlayedProvider(played)
+    mail_provider, is_by_absence = PlayedProvider(played), provider is Provider.ABSENCE
     send_report = SendReport(
         deliveries=deliveries,
         end=AttemptEnd(
@@ -86,7 +89,7 @@ def worker(
             dead_letters=played.topic,
             copies=Copies(now=played.moment),
             now=played.moment,
-            settle_later=lambda _work, _until: False,
+            settle_later=lambda task, wait: bool(played.queue.enqueue([NewTask(wait.task_name, task.to_json())])),
         ),
         routes=Routes(
             Route(
@@ -98,8 +101,8 @@ def worker(
                 ),
                 OutcomeInquiry(
                     deliveries.mail_record,
-                    mail_provider if provider is Provider.LOGS else None,
-                    OnUnknownOutcome.DEAD_LETTER,
+                    mail_provider if provider is Provider.LOGS or is_by_absence else None,
+                    OnUnknownOutcome.RESEND_IF_ABSENT if is_by_absence else OnUnknownOutcome.DEAD_LETTER,
                 ),
             )
         ),

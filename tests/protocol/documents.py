@@ -150,7 +150,7 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 def _delivery(fields: Mapping[str, Any]) -> dict[str, Any]:
-    unread = ("last_error", "note", "message_id", "provider", "expire_at", "last_attempt_at")
+    unread = ("last_error", "note", "message_id", "provider", "expire_at", "last_attempt_at", "absence")
     kept = {name: value for name, value in fields.items() if value is not None and name not in unread}
     history = fields.get("history") or [{}]
     return kept | {

@@ -70,6 +70,8 @@ class Bounds(NamedTuple):
         hours: how many hours may pass.
         tasks: how many tasks the queue holds at a time.
         together: how many processes act at a time.
+        standstills: whether a worker may stand still for longer than the settling time, and then send.
+        late_logs: whether the provider's logs may show an email later than that.
         provider: what it can say about an email whose answer was lost.
     """
 
@@ -90,6 +92,8 @@ class Bounds(NamedTuple):
     hours: int = 0
     tasks: int = 2
     together: int = 2
+    standstills: int = 0
+    late_logs: int = 0
     provider: Provider = Provider.NEITHER
 
 
@@ -182,6 +186,11 @@ class State(NamedTuple):
     def run_time(self) -> datetime:
         """The time of a run by now."""
         return START + self.hours * HOUR + self.is_old * LOST_AFTER
+
+    @property
+    def lately(self) -> datetime:
+        """When the lease of a delivery has ended whose settling time is not over."""
+        return self.run_time - timedelta(minutes=1)
 
     @property
     def now(self) -> datetime:
@@ -417,6 +426,8 @@ class World:
         workers = {name for name in names if name.startswith("worker")}
         restored_at = self._restored_at(state)
         for task in state.tasks:
+            if self._waits(state, task):
+                continue
             name = next(each for each in map("worker {}".format, "abcdef") if each not in names | owners)
             # The queue keeps the task until the worker has answered; here it is back at once, as a duplicate would be.
             left = [each for each in state.tasks if each != task]
@@ -447,6 +458,11 @@ class World:
             if "the handler" not in names:
                 root = Root("the handler", actors.handler, (message,))
                 yield from self._begins("Pub/Sub delivers the dead letter", state, root, delivery)
+
+    def _waits(self, state: State, task: Task) -> bool:
+        """Whether it is too early for a task that looks for an email in the logs."""
+        waiting = (each for each in self.deliveries(state) if each.lease_expires_at == state.lately)
+        return any(task.name in each.settling_tasks for each in waiting)
 
     def _has_work(self, state: State) -> bool:
         is_due = self._due(state) or (self._is_held(state) and not state.is_kind_paused)
@@ -509,8 +525,14 @@ class World:
     def _time(self, state: State) -> Iterator[Step]:
         names = {process.name for process in state.processes}
         for delivery in self.deliveries(state):
-            if delivery.is_claimed(state.now) and delivery.owner not in names:
+            if delivery.is_claimed(state.now) and self._bounds.provider is Provider.ABSENCE:
+                # Its worker may stand still.
+                yield "the lease ends", self._lease_ended(state, delivery, state.lately), True
+            elif delivery.is_claimed(state.now) and delivery.owner not in names:
                 yield "the lease ends", self._lease_ended(state, delivery), True
+            stands_still = any(name.startswith("worker") for name in names) and not self._bounds.standstills
+            if delivery.lease_expires_at == state.lately and not stands_still:
+                yield "the settling time passes", self._lease_ended(state, delivery), True
         subscription = self.subscription(state)
         if subscription.shard is None and "the run" not in names:
             placed = new_place(subscription, self._user(state), state.run_time)
@@ -526,13 +548,17 @@ class World:
             state.is_old or state.tasks or state.messages or all(map(_is_final, self.deliveries(state)))
         ):
             # After it, no provider knows a key.
-            yield "a day passes", state._replace(is_old=True, keys=()), True
+            after = state._replace(is_old=True, keys=())
+            for delivery in self.deliveries(after):
+                is_settled = delivery.lease_expires_at == state.lately
+                after = self._lease_ended(after, delivery) if is_settled else after
+            yield "a day passes", after, True
 
-    def _lease_ended(self, state: State, delivery: Delivery) -> State:
+    def _lease_ended(self, state: State, delivery: Delivery, at: datetime = START - HOUR) -> State:
         if delivery.lease_expires_at is None:
             return state
         documents, path = dict(self._contents.paths(state.documents)), f"{DELIVERIES}/{delivery.id}"
-        over = {**self._contents.fields(documents[path]), "lease_expires_at": START - HOUR, "owner": ""}
+        over = {**self._contents.fields(documents[path]), "lease_expires_at": at, "owner": ""}
         documents[path] = self._contents.number(path, over, at=LONG_AGO)
         return state._replace(documents=self._contents.all_of(documents))
 
@@ -625,7 +651,10 @@ class World:
             case "look up":
                 is_there = any(each.delivery == question.about for each in state.emails)
                 words, history = "the email in the provider's logs", process.history
-                yield f"looks for {words}", state, history, MailNotFound(), not is_there
+                is_early = any(each.lease_expires_at == state.lately for each in self.deliveries(state))
+                is_absence = self._bounds.provider is Provider.ABSENCE
+                if not is_there or is_early or not is_absence or self._bounds.late_logs:
+                    yield f"looks for {words}", state, history, MailNotFound(is_complete=is_absence), not is_there
                 if is_there:
                     yield f"finds {words}", state, history, MailFound("m"), True
             case "publish":

@@ -59,9 +59,29 @@ def test_they_do_if_one_is_killed_or_not_answered_anywhere(provider: Provider, t
 
 @pytest.mark.timeout(300)
 @pytest.mark.thorough
-@pytest.mark.parametrize("provider", Provider)
+@pytest.mark.parametrize("provider", [Provider.NEITHER, Provider.LOGS, Provider.KEYS])
 def test_they_do_if_any_one_thing_goes_wrong_within_two_due_times(provider: Provider) -> None:
     assert_kept(EACH._replace(disturbances=1, hours=1, provider=provider))
+
+
+ABSENCE = Bounds(provider=Provider.ABSENCE, mishaps=1, events=0, days=0)
+
+
+@pytest.mark.parametrize("bounds", [ABSENCE, ABSENCE._replace(kills=1, attempts=1, tasks=1)])
+def test_they_do_if_what_the_logs_prove_absent_is_sent_again(bounds: Bounds) -> None:
+    assert_kept(bounds)
+
+
+@pytest.mark.parametrize("bounds", [ABSENCE._replace(standstills=1), ABSENCE._replace(late_logs=1)])
+def test_that_rests_on_what_the_settling_time_is_for(bounds: Bounds) -> None:
+    """A worker that sends after it, and logs that show an email after it, are the world's business."""
+    [(number, rule)] = (found := explored(bounds)).wrong
+    assert rule == "2 emails of one report, where 1 may go out"
+    way = found.trace(number)
+    first = next(number for number, words in enumerate(way) if words.startswith("worker a hands the email over"))
+    settled = way.index("the settling time passes")
+    assert way.index("worker a claims the delivery") < settled
+    assert (first > settled) is bool(bounds.standstills)
 
 
 @pytest.mark.timeout(300)
