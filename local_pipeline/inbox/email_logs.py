@@ -4,6 +4,8 @@ https://www.twilio.com/docs/sendgrid/api-reference/email-logs
 https://github.com/twilio/sendgrid-oai (tsg_logs_v3)
 """
 
+import math
+import random
 import re
 import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -121,6 +123,29 @@ class LoggedMessage:
         return "processed", ""
 
 
+@dataclass
+class LogsDelay:
+    """How late messages show.
+
+    Attributes:
+        usual: after how long half of them show.
+        spread: the standard deviation of the logarithm of what is longer or shorter: at 1.0 one in twenty takes five
+            times as long, and later ones show before earlier ones.
+        lost: the share of those that never show, from 0 to 1.
+    """
+
+    usual: timedelta = USUAL_DELAY
+    spread: float = 0.0
+    lost: float = 0.0
+
+    def shows(self, message: LoggedMessage, now: datetime) -> bool:
+        """Whether a message shows by now. What chance decides about it stays so."""
+        about = message.envelope
+        chance = random.Random(f"{sorted(about.custom_args.items())} {about.subject} {message.to_email}")  # noqa: S311
+        is_lost, delay = chance.random() < self.lost, self.usual * math.exp(chance.gauss(0, self.spread))
+        return not is_lost and message.envelope.received_at + delay <= now
+
+
 Matches = Callable[[LoggedMessage, datetime], bool]
 """Given a message and the present, says whether a query is about it."""
 
@@ -158,34 +183,32 @@ class EmailLogs:
         message.events.append(LoggedEvent(at=at, fields=fields, id=secrets.token_urlsafe(16)))
         return message.events[-1].id
 
-    def find(self, matches: Matches, *, limit: int, until: datetime, now: datetime) -> Iterator[dict[str, Any]]:
+    def find(self, matches: Matches, *, limit: int, delay: LogsDelay, now: datetime) -> Iterator[dict[str, Any]]:
         """The messages that a query is about, the newest first.
 
         Args:
             matches: the query.
             limit: how many.
-            until: when the newest that shows was taken.
+            delay: how late messages show.
             now: the present, in UTC.
         """
         for message in reversed(self._messages.values()):
-            if message.envelope.received_at > until:
-                continue
-            if matches(message, now):
+            if matches(message, now) and delay.shows(message, now):
                 yield message.summary(now=now)
                 limit -= 1
                 if not limit:
                     return
 
-    def read(self, message_id: str, *, until: datetime, now: datetime) -> dict[str, Any] | None:
+    def read(self, message_id: str, *, delay: LogsDelay, now: datetime) -> dict[str, Any] | None:
         """One message with its events; None where there is none, or it does not show yet.
 
         Args:
             message_id: the message's.
-            until: when the newest that shows was taken.
+            delay: how late messages show.
             now: the present, in UTC.
         """
         message = self._messages.get(message_id)
-        return message.detail(now=now) if message and message.envelope.received_at <= until else None
+        return message.detail(now=now) if message and delay.shows(message, now) else None
 
 
 def read_query(query: str) -> Matches:

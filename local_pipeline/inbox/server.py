@@ -126,7 +126,7 @@ class Inbox(HttpServer):
         }
         """What the key may do: send mail, ask who has unsubscribed, what was sent, and what SendGrid knows of the
         sender, set webhooks up. Anything else is answered 403."""
-        self.logs_delay = email_logs.USUAL_DELAY
+        self.logs_delay = email_logs.LogsDelay()
         """How long after a mail was taken the Email Logs show it."""
         self.logs_limit = RateLimit(email_logs.REQUESTS_A_MINUTE)
         """How often the Email Logs may be asked."""
@@ -371,12 +371,12 @@ class Inbox(HttpServer):
             matches = email_logs.read_query(query)
         except email_logs.InvalidQuery as error:
             return _refusal(HTTPStatus.BAD_REQUEST, str(error), field="query")
-        found = self.webhook.logs.find(matches, limit=limit, until=now - self.logs_delay, now=now)
+        found = self.webhook.logs.find(matches, limit=limit, delay=self.logs_delay, now=now)
         return json_answer(HTTPStatus.OK, {"messages": list(found)})
 
     def _log_entry(self, request: web.Request, now: datetime) -> Answer:
         message_id = request.match_info["sg_message_id"]
-        found = self.webhook.logs.read(message_id, until=now - self.logs_delay, now=now)
+        found = self.webhook.logs.read(message_id, delay=self.logs_delay, now=now)
         return json_answer(HTTPStatus.OK, found) if found else _refusal(HTTPStatus.NOT_FOUND, "message not found")
 
     def _describe_sender(self, request: web.Request, _body: bytes) -> Answer:

@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from proof.benchmarks import (
+    absence,
     alert_storm,
     cold_start,
     console,
@@ -45,6 +46,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Table]]] = {
     "alert-storm": alert_storm.measure,
     "console": console.measure,
     "peers": peers.measure,
+    "absence": absence.measure,
 }
 
 BESIDE: dict[str, Callable[[Checkout], Iterator[Table]]] = {

@@ -34,7 +34,7 @@ from local_pipeline import clients
 from local_pipeline.dead_letters import DEAD_LETTERS, make_dead_letter_topics
 from local_pipeline.function_process import FunctionProcess
 from local_pipeline.inbox.elsewhere import SLACK_PATH, secrets_at
-from local_pipeline.inbox.email_logs import REQUESTS_A_MINUTE, USUAL_DELAY
+from local_pipeline.inbox.email_logs import REQUESTS_A_MINUTE, LogsDelay
 from local_pipeline.inbox.event_webhook import EventWebhook, WebhookKey
 from local_pipeline.inbox.faults import Answer, Call, CutConnection
 from local_pipeline.inbox.server import EMAIL_LOGS_SCOPE, RESEND_API_KEY, SLACK_WEBHOOK_PATH, Inbox
@@ -310,7 +310,7 @@ class World:
         for bucket in self.storage.buckets.values():
             bucket.clear()
         self.inbox.webhook.counts.clear()
-        self.inbox.logs_delay, self.inbox.logs_limit.requests = USUAL_DELAY, REQUESTS_A_MINUTE
+        self.inbox.logs_delay, self.inbox.logs_limit.requests = LogsDelay(), REQUESTS_A_MINUTE
         self.inbox.sendgrid_scopes.add(EMAIL_LOGS_SCOPE)
         self.inbox.resend.takes = timedelta()
         self.inbox.resend.other_requests.clear()

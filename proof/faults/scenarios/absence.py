@@ -28,12 +28,12 @@ async def hours_pass(scenario_run: ScenarioRun, hours: int = _HOURS) -> None:
     await world.quiet()
 
 
-async def second_hour(scenario_run: ScenarioRun) -> list[str]:
-    """Let an hour pass as usual, so that the logs show emails. Returns some of the deliveries of the next."""
+async def second_hour(scenario_run: ScenarioRun, *, share: float = _SHARE) -> list[str]:
+    """Let an hour pass as usual, so that the logs show emails. Returns a share of the deliveries of the next."""
     await scenario_run.dispatch_and_drain()
     scenario_run.hour = scenario_run.world.next_hour()
     due = [key.delivery(scenario_run.hour) for key in scenario_run.hourly]
-    return scenario_run.seeded.some_of(due, max(1, round(_SHARE * len(due))), "absent")
+    return scenario_run.seeded.some_of(due, max(1, round(share * len(due))), "absent")
 
 
 def _unknown(
@@ -76,7 +76,7 @@ async def _logs_fail(scenario_run: ScenarioRun) -> None:
 
 
 async def _logs_are_late(scenario_run: ScenarioRun) -> None:
-    scenario_run.world.inbox.logs_delay = timedelta(minutes=20)
+    scenario_run.world.inbox.logs_delay.usual = timedelta(minutes=20)
 
 
 def _scenario(name: str, script: Script, **attributes: Any) -> Scenario:

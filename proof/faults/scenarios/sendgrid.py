@@ -46,7 +46,7 @@ _lost = _unknown(cut(accepted=True), accepted=True)
 async def _logs_are_late(scenario_run: ScenarioRun) -> None:
     """The logs show the mails only after all retries. Until then they prove nothing."""
     victims = scenario_run.victims(SOME)
-    scenario_run.world.inbox.logs_delay = timedelta(hours=3)
+    scenario_run.world.inbox.logs_delay.usual = timedelta(hours=3)
     scenario_run.may_stay_unknown(victims)
     scenario_run.disturb(InjectionPoint.SEND, cut(accepted=True), of=victims)
     await scenario_run.dispatch_and_drain()

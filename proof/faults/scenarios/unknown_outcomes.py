@@ -52,7 +52,7 @@ async def _with_the_dead_letter(scenario_run: ScenarioRun) -> None:
         return await carry_out()
 
     gate.before = keep
-    scenario_run.world.inbox.logs_delay = _LOGS_LATE
+    scenario_run.world.inbox.logs_delay.usual = _LOGS_LATE
     scenario_run.disturb(InjectionPoint.PUBLISH, pass_on_first)
     await _kill(scenario_run, carried_out=True, ending=SENT)
     gate.before = None
@@ -68,7 +68,7 @@ async def _events_come_late(scenario_run: ScenarioRun) -> None:
         return HTTPStatus.OK
 
     gate.before = keep
-    scenario_run.world.inbox.logs_delay = _LOGS_LATE
+    scenario_run.world.inbox.logs_delay.usual = _LOGS_LATE
     await _kill(scenario_run, carried_out=True, ending=SENT)
     gate.before = None
     scenario_run.world.pass_time(timedelta(hours=5))

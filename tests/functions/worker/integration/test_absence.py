@@ -138,7 +138,7 @@ def test_it_is_sent_again_once(place: Place) -> None:
 
 
 def test_an_email_that_the_logs_show_late_is_not(place: Place) -> None:
-    place.inbox.logs_delay = 25 * MINUTE
+    place.inbox.logs_delay.usual = 25 * MINUTE
     user = place.unknown(accepted=True)
     assert place.attempt(user, 2).details == {"cause": "settling"}
     place.clock.advance(30 * MINUTE)
@@ -149,15 +149,15 @@ def test_an_email_that_the_logs_show_late_is_not(place: Place) -> None:
 
 def test_what_the_logs_cannot_prove_is_looked_for_again_and_then_for_a_person(place: Place) -> None:
     # Nothing shows that SendGrid has taken an email since.
-    place.inbox.logs_delay = timedelta(days=1)
+    place.inbox.logs_delay.usual = timedelta(days=1)
     user = place.unknown(accepted=False)
     place.clock.advance(30 * MINUTE)
-    place.inbox.logs_delay = 32 * MINUTE
+    place.inbox.logs_delay.usual = 32 * MINUTE
     answers = []
     for _ in range(4):
         answers.append(place.attempt(user))
         place.clock.advance(30 * MINUTE)
-        place.inbox.logs_delay += 30 * MINUTE
+        place.inbox.logs_delay.usual += 30 * MINUTE
     assert [answer.details.get("cause") or answer.details["reason"] for answer in answers] == [
         *["settling"] * 3,
         "unknown-outcome",

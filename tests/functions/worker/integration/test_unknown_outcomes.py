@@ -32,10 +32,10 @@ def asked(cloud: Cloud) -> Iterator[list[tuple[Call, Answer]]]:
         return answer
 
     cloud.inbox.fault = fault
-    delay, requests = cloud.inbox.logs_delay, cloud.inbox.logs_limit.requests
-    cloud.inbox.logs_delay = timedelta(0)
+    delay, requests = cloud.inbox.logs_delay.usual, cloud.inbox.logs_limit.requests
+    cloud.inbox.logs_delay.usual = timedelta(0)
     yield asked
-    cloud.inbox.logs_delay, cloud.inbox.logs_limit.requests = delay, requests
+    cloud.inbox.logs_delay.usual, cloud.inbox.logs_limit.requests = delay, requests
     cloud.inbox.sendgrid_scopes.add(EMAIL_LOGS_SCOPE)
 
 
@@ -169,7 +169,7 @@ def test_a_mail_to_several_is_found_by_any_of_them(cloud: Cloud, asked: Asked) -
 
 
 def test_a_mail_that_does_not_show_yet_is_waited_for(cloud: Cloud, asked: Asked) -> None:
-    cloud.inbox.logs_delay = timedelta(hours=1)
+    cloud.inbox.logs_delay.usual = timedelta(hours=1)
     user = cloud.user()
     cloud.deliver(user, worker=asking(cloud))
     lease_ended(cloud, user)
@@ -178,7 +178,7 @@ def test_a_mail_that_does_not_show_yet_is_waited_for(cloud: Cloud, asked: Asked)
     # With this header Cloud Tasks would hold the whole queue back.
     assert "Retry-After" not in waiting.headers
     assert cloud.delivery_of(user)["state"] == "sending"
-    cloud.inbox.logs_delay = timedelta(0)
+    cloud.inbox.logs_delay.usual = timedelta(0)
     assert cloud.deliver(user, worker=asking(cloud), retry_count=1).json()["result"] == "sent"
 
 

@@ -9,6 +9,7 @@ from python_http_client import exceptions
 from sendgrid import SendGridAPIClient
 
 from local_cloud.clock import Clock
+from local_pipeline.inbox.email_logs import LogsDelay
 from local_pipeline.inbox.server import EMAIL_LOGS_SCOPE, Inbox
 from tests.local_pipeline.inbox.integration.conftest import API_KEY
 from tests.local_pipeline.inbox.integration.test_sendgrid_client import report
@@ -123,8 +124,22 @@ def test_a_mail_does_not_show_at_once(inbox: Inbox, clock: Clock) -> None:
     client = SendGridAPIClient(API_KEY, inbox.url)
     client.send(report())
     assert find(client.client, query=TO_ANN) == []
-    clock.advance(inbox.logs_delay)
+    clock.advance(inbox.logs_delay.usual)
     assert len(find(client.client, query=TO_ANN)) == 1
+
+
+def test_some_show_late_in_another_order_and_some_never(inbox: Inbox, clock: Clock) -> None:
+    client = SendGridAPIClient(API_KEY, inbox.url)
+    for number in range(60):
+        client.send(report("ann@example.com", f"Number {number}"))
+    inbox.logs_delay = LogsDelay(timedelta(minutes=1), spread=1.0, lost=0.1)
+    shown = []
+    for minutes in (1, 9, 1440):
+        clock.advance(timedelta(minutes=minutes))
+        shown.append([each["sg_message_id"] for each in find(client.client, query=TO_ANN, limit=100)])
+    assert 15 < len(shown[0]) < 45 < len(shown[1]) <= len(shown[2]) < 60
+    # What shows goes on to show, among others that were accepted before and after.
+    assert [each for each in shown[2] if each in shown[0]] == shown[0] != shown[2][-len(shown[0]) :]
 
 
 def test_more_requests_than_a_minute_has(inbox: Inbox, clock: Clock) -> None:

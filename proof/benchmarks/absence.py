@@ -1,0 +1,152 @@
+"""What `resend-if-absent` buys, and at what price: by how late SendGrid's Email Logs show an email, and by how long a
+worker stands still between its last look at the claim and the socket."""
+
+import asyncio
+import signal
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from functions.shared.queues.retry_policy import DISPATCH_DEADLINE
+from functions.shared.settings import OnUnknownOutcome
+from local_pipeline.inbox.email_logs import LogsDelay
+from proof.benchmarks.table import Table
+from proof.faults.disturbances import CarryOut, cut
+from proof.faults.injection_points import InjectionPoint, InterceptedCall
+from proof.faults.instances import Instance
+from proof.faults.invariants import Tally
+from proof.faults.runner import play
+from proof.faults.scenario_run import Scenario, ScenarioRun
+from proof.faults.scenarios.absence import hours_pass, second_hour
+from proof.faults.world import World
+
+REPORTS = 240
+MINUTE = timedelta(minutes=1)
+_SHARE = 0.8
+"""How many of the reports that fall due in the second hour get no answer. SendGrid has every second one's email."""
+
+_DELAYS = (
+    LogsDelay(MINUTE),
+    LogsDelay(MINUTE, spread=1.0),
+    LogsDelay(5 * MINUTE, spread=1.0),
+    LogsDelay(10 * MINUTE, spread=1.0),
+    LogsDelay(25 * MINUTE),
+    LogsDelay(35 * MINUTE),
+    LogsDelay(60 * MINUTE, spread=1.0),
+    LogsDelay(MINUTE, lost=0.1),
+)
+_STANDSTILLS = (10 * MINUTE, 25 * MINUTE, 40 * MINUTE)
+_CHOICES = (OnUnknownOutcome.DEAD_LETTER, OnUnknownOutcome.RESEND_IF_ABSENT)
+_COUNTED = ("unknown", "of these accepted", "doubled", "lost", "left to a person")
+
+
+def measure(*, reports: int = REPORTS) -> Iterator[Table]:
+    """Play both settings against each delay of the logs, and each standstill.
+
+    Args:
+        reports: how many fall due in the first hour.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        yield from asyncio.run(_measure(Path(folder), reports))
+
+
+async def _measure(folder: Path, reports: int) -> list[Table]:
+    world = World(folder)
+    await world.start()
+    try:
+        by_delay = [
+            (choice.value, *_words(delay), await _played(world, f"{delay}", choice, _late(delay), reports))
+            for delay in _DELAYS
+            for choice in _CHOICES
+        ]
+        by_standstill = [
+            (f"{still // MINUTE} min", await _played(world, f"still {still}", choice, _still(still), reports))
+            for still in _STANDSTILLS
+            for choice in _CHOICES[1:]
+        ]
+    finally:
+        await world.stop()
+    return [
+        Table(
+            title="What SendGrid's logs decide, by how late they are",
+            columns=("ON_UNKNOWN_OUTCOME", "half show after", "19 of 20 after", "never show", *_COUNTED),
+            rows=[(choice, *words, *_counts(tally)) for choice, *words, tally in by_delay],
+            note="The settling time is 30 minutes; a run comes every hour, and the logs are looked into four times.",
+        ),
+        Table(
+            title="A worker that stands still before it sends, with resend-if-absent",
+            columns=("for", *_COUNTED),
+            rows=[(words, *_counts(tally)) for words, tally in by_standstill],
+            note="It goes on, and SendGrid accepts its email then.",
+        ),
+    ]
+
+
+def _words(delay: LogsDelay) -> tuple[str, str, str]:
+    usual, factor = delay.usual / MINUTE, {0.0: 1.0, 1.0: 5.2}[delay.spread]
+    return f"{usual:g} min", f"{usual * factor:.0f} min", f"{delay.lost:.0%}"
+
+
+def _counts(tally: Tally) -> tuple[str, ...]:
+    return tuple(map(str, (tally.unknown, tally.accepted, tally.doubled, tally.lost, tally.left)))
+
+
+async def _played(
+    world: World, name: str, choice: OnUnknownOutcome, script: Callable[[ScenarioRun], Awaitable[None]], reports: int
+) -> Tally:
+    scenario = Scenario(name=name, group="absence", script=script, on_unknown_outcome=choice)
+    return (await play(world, scenario, reports=reports)).tally
+
+
+def _late(delay: LogsDelay) -> Callable[[ScenarioRun], Awaitable[None]]:
+    """Of every second report that gets no answer SendGrid has the email, and its logs show it late."""
+
+    async def script(scenario_run: ScenarioRun) -> None:
+        victims = await second_hour(scenario_run, share=_SHARE)
+        scenario_run.world.inbox.logs_delay = replace(delay)
+        for accepted in (True, False):
+            of = victims[accepted::2]
+            scenario_run.disturb(InjectionPoint.SEND, cut(accepted=accepted), of=of, must_happen=False)
+        await scenario_run.dispatch()
+        await hours_pass(scenario_run)
+
+    return script
+
+
+def _still(time: timedelta) -> Callable[[ScenarioRun], Awaitable[None]]:
+    """A worker stands still when its request is about to leave."""
+
+    async def script(scenario_run: ScenarioRun) -> None:
+        victim, *_ = await second_hour(scenario_run, share=_SHARE)
+        world, goes_on = scenario_run.world, asyncio.Event()
+        stopped: asyncio.Future[Instance] = asyncio.get_running_loop().create_future()
+
+        async def stand_still(call: InterceptedCall, carry_out: CarryOut) -> Any:
+            instance = world.front_end.instance_of(call.subject)
+            if instance is None:
+                return await carry_out()
+            await instance.freeze()
+            instance.available = False
+            stopped.set_result(instance)
+            await goes_on.wait()
+            return await carry_out()
+
+        scenario_run.disturb(InjectionPoint.SEND, stand_still, of=[victim])
+        await scenario_run.dispatch()
+        instance = await stopped
+        # The queue gives the attempt up. Everything else goes on in the other instance.
+        world.pass_time(DISPATCH_DEADLINE)
+        for _ in range((time - DISPATCH_DEADLINE) // MINUTE):
+            await world.quiet()
+            world.pass_time(MINUTE)
+        await world.quiet()
+        goes_on.set()
+        instance.send(signal.SIGCONT)
+        instance.available = True
+        await instance.answers()
+        await hours_pass(scenario_run)
+
+    return script
