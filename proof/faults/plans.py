@@ -6,9 +6,9 @@ each. It does not handle times that a zone skips. So users without hourly report
 
 import calendar
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 _STEP = timedelta(minutes=15)
@@ -23,14 +23,17 @@ class Plan:
     """How often, and when, as a subscription's document says it.
 
     Attributes:
-        cadence: `hourly`, `daily`, `weekly`, `monthly` or `cron`.
+        cadence: `hourly`, `daily`, `weekly`, `biweekly`, `monthly` or `cron`.
         zone: of the IANA database.
         hour: for all but hourly reports and those by cron.
         minute: a quarter of an hour; for all but those by cron.
-        weekday: for weekly ones, 1 is Monday.
+        weekday: for weekly and biweekly ones, 1 is Monday.
         day: for monthly ones.
         cron: the line, of numbers, ranges, steps and lists, due at quarters of an hour.
         covers: `calendar` or `since-last`; empty for the default.
+        send_between: hours of one day in which reports come, such as 08:00-18:00; empty for all.
+        calendar: the name of the calendar with the days off; empty for none.
+        days_off: the days from which reports move to the next working day.
     """
 
     cadence: str
@@ -41,6 +44,9 @@ class Plan:
     day: int = 1
     cron: str = ""
     covers: str = ""
+    send_between: str = ""
+    calendar: str = ""
+    days_off: frozenset[date] = frozenset()
 
     @classmethod
     def due_at(
@@ -68,10 +74,46 @@ class Plan:
             "cadence": self.cadence,
             **({"cron": self.cron} if self.cron else when),
             **({"covers": self.covers} if self.covers else {}),
+            **({"send_between": self.send_between} if self.send_between else {}),
+            **({"calendar": self.calendar} if self.calendar else {}),
         }
 
     def is_due(self, moment: datetime) -> bool:
         """Whether a report falls due at a moment."""
+        local = moment.astimezone(ZoneInfo(self.zone))
+        if local.date() in self.days_off:
+            return False
+        return any(map(self._is_due_in_hours, (local, *self._moved_from(local))))
+
+    def _moved_from(self, local: datetime) -> Iterator[datetime]:
+        """The same time of the days off whose reports move to this day."""
+        day = local - timedelta(days=1)
+        while _is_working_day(local, self.days_off) and not _is_working_day(day, self.days_off):
+            if day.date() in self.days_off:
+                yield day
+            day -= timedelta(days=1)
+
+    def _is_due_in_hours(self, moment: datetime) -> bool:
+        if not self._is_open(moment):
+            return False
+        while not (is_meant := self._is_meant(moment)) and not self._is_open(moment - _STEP):
+            moment -= _STEP
+        return is_meant
+
+    def _is_open(self, moment: datetime) -> bool:
+        opens, _, closes = self.send_between.partition("-")
+        return not closes or opens <= f"{moment.astimezone(ZoneInfo(self.zone)):%H:%M}" < closes
+
+    def _comes_at(self, meant: datetime) -> datetime:
+        """When a report falls due that the cadence alone would have fall due at a moment."""
+        moment = _nearest(Plan._is_open, self, meant, _STEP).astimezone(ZoneInfo(self.zone))
+        if moment.date() in self.days_off:
+            while not _is_working_day(moment, self.days_off):
+                moment += timedelta(days=1)
+        return moment
+
+    def _is_meant(self, moment: datetime) -> bool:
+        """Whether a report falls due at a moment by the cadence alone."""
         local = moment.astimezone(ZoneInfo(self.zone))
         if (local.second, local.microsecond) != (0, 0):
             return False
@@ -85,6 +127,7 @@ class Plan:
         on_this_day = {
             "daily": True,
             "weekly": local.isoweekday() == self.weekday,
+            "biweekly": local.isoweekday() == self.weekday and _is_first_week(local),
             "monthly": local.day == min(self.day, days_of_month),
         }
         return local.hour == self.hour and on_this_day[self.cadence]
@@ -113,7 +156,8 @@ class Plan:
         local = moment.astimezone(ZoneInfo(self.zone))
         if self.cadence == "hourly":
             return (local.minute, local.second, local.microsecond) == (0, 0, 0)
-        begins = {"weekly": local.isoweekday() == 1, "monthly": local.day == 1}
+        is_monday = local.isoweekday() == 1
+        begins = {"weekly": is_monday, "biweekly": is_monday and _is_first_week(local), "monthly": local.day == 1}
         return local.time() == time() and begins.get(self.cadence, True)
 
     def until(self, moment: datetime) -> datetime:
@@ -122,7 +166,12 @@ class Plan:
 
     def covered_until(self, due_at: datetime) -> datetime:
         """The end of the time that a report covers, by its due time."""
-        return _nearest(Plan.is_end, self, _floor(due_at), -_STEP)
+        moment = _floor(due_at)
+        if self.covers_calendar and self.is_due(due_at):
+            # By the report that was meant to come last, of those that come by then.
+            while not (self._is_meant(moment) and self._comes_at(moment) <= due_at):
+                moment -= _STEP
+        return _nearest(Plan.is_end, self, moment, -_STEP)
 
     def covered_from(self, due_at: datetime) -> datetime:
         """The start of the time that a subscription's first report covers, by its due time."""
@@ -150,6 +199,15 @@ class Plan:
     def first_due(self, reported_until: datetime, *, not_before: datetime) -> datetime:
         """The first due time of a subscription that is scheduled, or resumed, at a moment: that moment included."""
         return self.next_due(reported_until, later_than=not_before - _INSTANT)
+
+
+def _is_working_day(day: datetime, days_off: frozenset[date]) -> bool:
+    return day.isoweekday() <= 5 and day.date() not in days_off
+
+
+def _is_first_week(day: datetime) -> bool:
+    """Whether a week is the first of two: pairs are counted from that of Monday 5 January 1970."""
+    return (day.date() - date(1970, 1, 5)).days // 7 % 2 == 0
 
 
 def _matches(field: str, shown: int, lowest: int) -> bool:

@@ -1,8 +1,8 @@
-"""A fortnight of a user with three subscriptions: each report comes once and on time, although runs are missed, workers
+"""A fortnight of a user with six subscriptions: each report comes once and on time, although runs are missed, workers
 killed and subscriptions paused."""
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -20,13 +20,18 @@ from tests.support import Background
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 TOKYO = ZoneInfo("Asia/Tokyo")
-HOURLY, WEEKLY, WORKDAYS = (SubscriptionKey("ada", each) for each in ("hourly", "weekly", "workdays"))
+HOURLY, WEEKLY, WORKDAYS, MORNINGS, FRIDAYS, BIWEEKLY = (
+    SubscriptionKey("ada", each) for each in ("hourly", "weekly", "workdays", "mornings", "fridays", "biweekly")
+)
 PLANS = {
     HOURLY: Plan("hourly", TOKYO.key),
     WEEKLY: Plan("weekly", TOKYO.key, hour=8, weekday=1),
     WORKDAYS: Plan("cron", TOKYO.key, cron="30 7 * * 1-5"),
+    MORNINGS: Plan("hourly", TOKYO.key, send_between="09:00-11:00"),
+    FRIDAYS: Plan("weekly", TOKYO.key, hour=9, weekday=5, calendar="holidays"),
+    BIWEEKLY: Plan("biweekly", TOKYO.key, hour=8, weekday=2),
 }
-KINDS = {HOURLY: "activity", WEEKLY: "usage", WORKDAYS: "activity"}
+KINDS = {WEEKLY: "usage", BIWEEKLY: "usage"}
 
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY, SATURDAY, SUNDAY = (number * DAY for number in range(7))
 A_WEEK = 7 * DAY
@@ -54,6 +59,10 @@ KILLED = {
     (HOURLY, THURSDAY + 12 * HOUR): (InjectionPoint.READ_DELIVERY, True),
     (WORKDAYS, A_WEEK + THURSDAY + 7.5 * HOUR): (InjectionPoint.CLAIM, False),
     (WORKDAYS, A_WEEK + FRIDAY + 7.5 * HOUR): (InjectionPoint.SETTLE, True),
+    # The first of a day covers all the hours before it, and is due when the hours begin.
+    (MORNINGS, TUESDAY + 9 * HOUR): (InjectionPoint.SETTLE, True),
+    # Friday was a day off.
+    (FRIDAYS, A_WEEK + MONDAY + 9 * HOUR): (InjectionPoint.SETTLE, True),
 }
 """The reports during which a worker is killed: the call at which it dies, and whether the call is carried out first.
 Each time it is known whether the mail was sent."""
@@ -99,6 +108,17 @@ def test_a_fortnight(world: World, background: Background) -> None:
         *(day + 7.5 * HOUR for day in (MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY)),
         *(A_WEEK + day + 7.5 * HOUR for day in (MONDAY, TUESDAY, THURSDAY, FRIDAY)),
     ]
+    mornings = fortnight.sent(MORNINGS)
+    assert {(each.due_at - start) % DAY for each in mornings} == {9 * HOUR, 10 * HOUR}
+    assert [each.period_start for each in mornings] == [start - 14 * HOUR, *(each.period_end for each in mornings[:-1])]
+    fridays = [(each.due_at - start, each.period_start, each.period_end) for each in fortnight.sent(FRIDAYS)]
+    assert fridays == [
+        (A_WEEK + MONDAY + 9 * HOUR, start - A_WEEK, start),
+        (A_WEEK + FRIDAY + 9 * HOUR, start, start + A_WEEK),
+    ]
+    (biweekly,) = fortnight.sent(BIWEEKLY)
+    assert biweekly.period_end in {start, start + A_WEEK}
+    assert biweekly.period_start == biweekly.period_end - 2 * A_WEEK
     since, until = HOURLY_PAUSE
     hours = [fortnight.run_for(each) for each in fortnight.sent(HOURLY)]
     assert hours == [hour for hour in HOURS if hour not in MISSED and not since < hour <= until]
@@ -138,6 +158,8 @@ async def spend(world: World) -> Fortnight:
         for (key, due), (point, carried_out) in KILLED.items():
             kill = scenario_run.kill(carried_out=carried_out)
             scenario_run.disturb(point, kill, of=[key.delivery(start + due)])
+        kill = scenario_run.kill(carried_out=True)
+        scenario_run.disturb(InjectionPoint.READ_DELIVERY, kill, of=[scenario_run.delivery(BIWEEKLY)])
         await script(scenario_run)
         history = await scenario_run.end()
     finally:
@@ -157,9 +179,14 @@ def wait_for_a_monday(world: World) -> None:
 async def put_in(scenario_run: ScenarioRun) -> None:
     """Write the user and the subscriptions."""
     await scenario_run.put_user(HOURLY.user_id, user_fields(HOURLY.user_id, TOKYO.key))
+    holiday = (scenario_run.hour + FRIDAY).astimezone(TOKYO).date()
+    await scenario_run.world.database.document("calendars/holidays").set({"dates": [holiday.isoformat()]})
     for key, plan in PLANS.items():
+        plan = replace(plan, days_off=frozenset({holiday} if plan.calendar else ()))
         first_due_at = plan.first_due(plan.covered_from(scenario_run.hour), not_before=scenario_run.hour)
-        known = KnownSubscription(plan=plan, user_zone=TOKYO.key, kind=KINDS[key], first_due_at=first_due_at)
+        known = KnownSubscription(
+            plan=plan, user_zone=TOKYO.key, kind=KINDS.get(key, "activity"), first_due_at=first_due_at
+        )
         scenario_run.known[key] = known
         await scenario_run.put_subscription(key, scenario_run.document(key))
 

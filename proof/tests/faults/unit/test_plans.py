@@ -1,5 +1,6 @@
 """The harness calculates the same due times as the calendar and the product."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,14 +11,16 @@ from hypothesis import strategies as st
 from functions.shared.records.mark import resumed_fields
 from functions.shared.records.subscription import Subscription
 from functions.shared.times.cron import CronLine
+from functions.shared.times.days_off import DaysOff
 from functions.shared.times.period import period_to_report
 from functions.shared.times.schedule import Cadence, Covers, Schedule
+from functions.shared.times.send_between import SendBetween
 from proof.faults.plans import Plan
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MIDNIGHT = NOON.replace(hour=0)
 ZONES = ("UTC", "Asia/Tokyo", "Asia/Kathmandu", "Asia/Kolkata", "America/Sao_Paulo")
-CADENCES = ("hourly", "daily", "weekly", "monthly")
+CADENCES = ("hourly", "daily", "weekly", "biweekly", "monthly")
 LINES = (
     *("0 8 * * *", "30 8 * * 1-5", "0 */2 * * *", "15 1-23/2 * * *", "*/15 9-17 * * *", "0 8,20 1,15 * *"),
     *("0 8 1 * 1", "45 23 * 2,11 0", "0 0 31 * *"),
@@ -114,12 +117,21 @@ def product_schedule(plan: Plan) -> Schedule:
         day=plan.day,
         cron=CronLine(plan.cron) if plan.cron else None,
         covers=Covers(plan.covers) if plan.covers else None,
+        days_off=DaysOff(plan.days_off),
+        send_between=SendBetween.parse(plan.send_between) if plan.send_between else None,
     )
 
 
-@given(minutes=st.integers(-1_000_000, 1_000_000), plan=plans)
-def test_agrees_with_the_product(minutes: int, plan: Plan) -> None:
+@given(
+    minutes=st.integers(-1_000_000, 1_000_000),
+    plan=plans,
+    send_between=st.sampled_from(("", "08:00-18:00", "09:30-11:00")),
+    days_off=st.frozensets(st.integers(-9, 9), max_size=6),
+)
+def test_agrees_with_the_product(minutes: int, plan: Plan, send_between: str, days_off: frozenset[int]) -> None:
     moment = NOON + timedelta(minutes=minutes)
+    dates = frozenset(moment.date() + timedelta(days=day) for day in days_off)
+    plan = replace(plan, send_between=send_between, days_off=dates)
     schedule = product_schedule(plan)
     assert plan.until(moment) == schedule.at_or_before(moment)
     period = period_to_report(schedule, due_at=moment, run_time=moment)
