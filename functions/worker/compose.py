@@ -123,7 +123,8 @@ def compose(
     else:
         closing = NO_CLOSING
     url = _own_url(report.url, kind) or brand.url
-    button = Button(label=open_product(brand.name, language), url=url) if url else None
+    label, copy_label = open_product(brand.name, language), view_in_browser(language)
+    button = Button(label=label, url=url) if url else None
     files = choose(report.attachments, report.images)
     if files.left_out:
         sizes = [len(each.content) for each in files.left_out]
@@ -132,7 +133,7 @@ def compose(
         **report.values,
         "subject": subject,
         "closing": closing,
-        "view_in_browser": view_in_browser(language),
+        "view_in_browser": copy_label,
         "brand": brand,
         "button": button,
         "not_attached": not_attached(files.left_out, language),
@@ -157,7 +158,9 @@ def compose(
             tables=[*_blocks(report.values, Table)],
             figures=report.figures,
             url=url,
+            url_label=label,
             copy_url=compliance.shared_copy_url(user.id, subscription.id, copy),
+            copy_label=copy_label,
             sandbox=subscription.sandbox,
         )
     plain = {**values, "closing": closing._replace(copy_url="", copy_url_html="")} if closing.copy_url else None

@@ -25,7 +25,9 @@ class Parcel(BuiltReport):
         tables: its tables.
         figures: its figures as the kind gives them to programs; may be empty.
         url: where its button leads; may be empty.
+        url_label: what the button says, in the reader's language.
         copy_url: where a browser shows it; empty where there is no copy.
+        copy_label: what that link says.
     """
 
     delivery_id: str
@@ -39,12 +41,14 @@ class Parcel(BuiltReport):
     tables: Sequence[Table] = ()
     figures: Mapping[str, Any]
     url: str = ""
+    url_label: str
     copy_url: str = ""
+    copy_label: str
 
     @property
     def links(self) -> Mapping[str, str]:
         """What a person may open, by what it is called."""
-        links = {"Open": self.url, "View in browser": self.copy_url}
+        links = {self.url_label: self.url, self.copy_label: self.copy_url}
         return {name: url for name, url in links.items() if url}
 
     def without_copy_link(self) -> "Parcel":

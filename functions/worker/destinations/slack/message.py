@@ -37,7 +37,7 @@ def _blocks(parcel: Parcel) -> Iterator[dict[str, Any]]:
     ]
     if fields:
         yield {"type": "section", "fields": fields}
-    if shown := " · ".join(f"<{escaped(url)}|{name}>" for name, url in parcel.links.items()):
+    if shown := " · ".join(f"<{escaped(url)}|{escaped(name)}>" for name, url in parcel.links.items()):
         yield {"type": "context", "elements": [_mrkdwn(shown, LONGEST_TEXT)]}
 
 

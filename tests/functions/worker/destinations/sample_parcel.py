@@ -26,6 +26,8 @@ PARCEL = Parcel(
     tables=[Table(title="Products", columns=["Product", "Total"], rows=[TableRow(cells=["Tea", "€12.50"])])],
     figures={"orders": 30},
     url="https://app.example.com/orders",
+    url_label="Open <A & B>",
+    copy_label="View in browser",
 )
 
 
