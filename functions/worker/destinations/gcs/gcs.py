@@ -1,7 +1,9 @@
 """Writes reports to a bucket of Cloud Storage: each once, since the manifest is written only where there is none.
 
 https://cloud.google.com/storage/docs/request-preconditions
-https://cloud.google.com/storage/docs/json_api/v1/status-codes#409-conflict
+What the answers mean: https://cloud.google.com/storage/docs/json_api/v1/status-codes. 409 says that this write failed
+because of a concurrent change to the same object, which another worker may have made, and that it can be made again.
+412 says that the object is there, unless its reason is that an organization policy forbids the write.
 """
 
 import json
@@ -68,10 +70,10 @@ class Gcs(RepeatableSending):
             self._bucket.write(
                 each.address, each.content, content_type=content_type, if_generation_match=0, seconds=left
             )
-        except exceptions.PreconditionFailed:
-            return None
+        except exceptions.PreconditionFailed as error:
+            is_forbidden = any(each.get("reason") == "orgPolicyConstraintFailed" for each in error.errors)
+            return Refused(error=_told(error)) if is_forbidden else None
         except exceptions.Conflict as error:
-            # Another worker writes the same object just now.
             return Unclear(error=_told(error))
         except exceptions.TooManyRequests as error:
             return Throttled(error=_told(error))

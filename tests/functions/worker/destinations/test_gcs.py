@@ -59,18 +59,28 @@ def test_a_report_that_is_built_again_changes_nothing_and_mixes_no_builds(storag
     assert json.loads(bucket[f"{FOLDER}/manifest.json"].content) == manifest
 
 
-def test_a_manifest_that_another_worker_writes_just_now_is_unclear(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("status", "reason", "outcome"),
+    [
+        # Another worker writes the manifest just now, or has written it.
+        (409, "conflict", Unclear),
+        (412, "conditionNotMet", Accepted),
+        (412, "orgPolicyConstraintFailed", Refused),
+    ],
+)
+def test_what_the_answer_to_the_manifest_means(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, status: int, reason: str, outcome: type
 ) -> None:
     written: list[bytes] = []
 
     def behave(connection: socket.socket) -> None:
         written.append(read_request(connection)[1])
         is_manifest = b"manifest.json" in written[-1].partition(b"\r\n--")[0]
-        connection.sendall(answer(409 if is_manifest else 200, {"generation": "1"}))
+        error = {"error": {"code": status, "message": "no", "errors": [{"reason": reason}]}}
+        connection.sendall(answer(status, error) if is_manifest else answer(200, {"generation": "1"}))
 
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{serve(behave)}")
-    assert isinstance(gcs().send(PARCEL, seconds=5), Unclear)
+    assert isinstance(gcs().send(PARCEL, seconds=5), outcome)
     assert len(written) == 4
 
 
