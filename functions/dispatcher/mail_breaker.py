@@ -4,6 +4,7 @@ The mail provider's statistics decide, asked once a run (breaker_policy.py). Wit
 that may not read them must cost no one a report.
 """
 
+import functools
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
@@ -26,6 +27,9 @@ from functions.shared.records.mail_breaker import (
 from functions.shared.records.system_alert import AlertKind, SystemAlert
 
 _DOCUMENT = f"{MAIL_BREAKER}/{BREAKER_STATE}"
+
+_Days = tuple[Mapping[date, MailFigures] | None, str]
+"""What became of the mails, by day; or none, and why."""
 
 _logger = structlog.get_logger()
 
@@ -65,12 +69,7 @@ class MailBreaker:
         Raises:
             google.api_core.exceptions.GoogleAPIError: Firestore fails, and the run must not send before it knows.
         """
-        before = BreakerState.from_snapshot(self._database.get(_DOCUMENT))
-        days, unavailable = (None, "") if before.is_stopped else self._days()
-        if days is None:
-            decision = decide(before, None, self._limits, run_time=self._run_time)
-        else:
-            decision = self._decide_and_store(days)
+        decision, (days, unavailable) = self._database.change(_DOCUMENT, self._decided)
         self._tell(decision.alerts, decision.state)
         if unavailable:
             _logger.warning("mail_statistics_unavailable", run_id=self._run_id, reason=unavailable)
@@ -78,8 +77,16 @@ class MailBreaker:
         figures = decision.state.figures if days is not None else None
         return BreakerCheck(state=decision.state, reading=StatisticsReading(figures=figures) if figures else None)
 
-    def _days(self) -> tuple[Mapping[date, MailFigures] | None, str]:
-        """What became of the mails, by day; or none, and why."""
+    def _decided(self, found: FoundDocument) -> tuple[tuple[BreakerDecision, _Days], Mapping[str, Any]]:
+        before = BreakerState.from_snapshot(found)
+        days, unavailable = (None, "") if before.is_stopped else self._days
+        decision = decide(before, days, self._limits, run_time=self._run_time)
+        is_new = days is not None and decision.state != before
+        return (decision, (days, unavailable)), decision.state.to_fields() if is_new else {}
+
+    @functools.cached_property
+    def _days(self) -> _Days:
+        """Asked once, however often others change the breaker meanwhile."""
         if not self._limits.is_on:
             return None, ""
         if self._statistics is None:
@@ -88,14 +95,6 @@ class MailBreaker:
             return self._statistics.days(first_day(self._run_time)), ""
         except StatisticsUnavailable as error:
             return None, str(error)
-
-    def _decide_and_store(self, days: Mapping[date, MailFigures]) -> BreakerDecision:
-        def decided(found: FoundDocument) -> tuple[BreakerDecision, Mapping[str, Any]]:
-            before = BreakerState.from_snapshot(found)
-            decision = decide(before, days, self._limits, run_time=self._run_time)
-            return decision, decision.state.to_fields() if decision.state != before else {}
-
-        return self._database.change(_DOCUMENT, decided)
 
     def _tell(self, alerts: Mapping[AlertKind, str], state: BreakerState) -> None:
         """Publish alerts, and note those that are: an alert that is not noted comes again with the next run."""

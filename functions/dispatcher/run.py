@@ -9,9 +9,12 @@
 5. Schedule new subscriptions, enroll new users and resume what has a new address, and enqueue what is due at once
    (admission.py).
 6. Note how the run ended. What does not fit into this request's time goes to the next part (run_part.py).
+
+What only reads may begin before the step that it belongs to: a run of few reports waits for calls more than it works.
 """
 
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from enum import Enum, auto
@@ -28,7 +31,7 @@ from functions.dispatcher.late_reports import LateReports
 from functions.dispatcher.mail_breaker import MailBreaker
 from functions.dispatcher.malformed_documents import MalformedDocuments, unservable
 from functions.dispatcher.ramp_rates import set_ramp_rates
-from functions.dispatcher.rescue.earlier_tasks import earlier_tasks
+from functions.dispatcher.rescue.earlier_tasks import EarlierTasks, earlier_tasks
 from functions.dispatcher.rescue.rescuer import Rescuer
 from functions.dispatcher.run_counters import RunCounters
 from functions.dispatcher.run_dependencies import RunDependencies
@@ -40,6 +43,9 @@ from functions.shared.records.mail_breaker import BreakerState, StatisticsReadin
 from functions.shared.records.run import QueueCondition, RunCounter, RunState
 
 _THREADS = 16
+
+_Ahead = tuple[KindPauses, EarlierTasks]
+"""What a run reads while it asks the breaker."""
 
 _logger = structlog.get_logger()
 
@@ -130,11 +136,12 @@ class Run:
             Exception: an error that no code foresees, with the same consequences.
         """
         try:
-            if (breaker := self._breaker()) and breaker.is_stopped:
-                end = self._stop(breaker)
-            else:
-                with ThreadPoolExecutor(_THREADS) as threads:
-                    end = self._work(threads)
+            with ThreadPoolExecutor(_THREADS) as threads:
+                ahead = threads.submit(self._read_ahead, threads) if self._assigned.stage is RunStage.DUE else None
+                if (breaker := self._breaker()) and breaker.is_stopped:
+                    end = self._stop(breaker)
+                else:
+                    end = self._work(ahead, threads)
             if end is PartEnd.RUN_ENDED:
                 self._note(RunState.FAILED if self._counters.has_errors_here else RunState.FINISHED)
         except Exception:
@@ -166,14 +173,25 @@ class Run:
         _logger.warning("run_stopped", run_id=self._run_id, since=f"{breaker.stopped_at}", because=breaker.because)
         return PartEnd.RUN_STOPPED
 
-    def _work(self, threads: ThreadPoolExecutor) -> PartEnd:
+    def _read_ahead(self, threads: ThreadPoolExecutor) -> _Ahead:
+        pauses = KindPauses.from_snapshot(self._with.firestore.get(KIND_PAUSES_STATE))
+        earlier = earlier_tasks(
+            self._with.report_queues,
+            self._store,
+            run_time=self._run_time,
+            threads=threads,
+            is_held_back=self._with.ramp is not None,
+        )
+        return pauses, earlier
+
+    def _work(self, ahead: "Future[_Ahead] | None", threads: ThreadPoolExecutor) -> PartEnd:
         part, look = self._assigned, None
-        if part.stage is RunStage.DUE:
+        if ahead:
             started = threads.submit(self._start)
             if self._is_first:
                 threads.submit(self._admission.warn_of_malformed_active)
                 look = threads.submit(self._admission.look) if part.shares == 1 else None
-            if left := self._fan_out_due(part, started, threads):
+            if left := self._fan_out_due(part, ahead, started, threads):
                 return self._hand_over(left)
             if not self._division.end_share():
                 return PartEnd.RUN_GOES_ON
@@ -199,27 +217,29 @@ class Run:
     def _fan_out(self) -> FanOut:
         return FanOut(self._with.report_queues, run_id=self._run_id, counters=self._counters)
 
-    def _fan_out_due(self, part: RunPart, started: "Future[None]", threads: ThreadPoolExecutor) -> RunPart | None:
+    def _fan_out_due(
+        self, part: RunPart, ahead: "Future[_Ahead]", started: "Future[None]", threads: ThreadPoolExecutor
+    ) -> RunPart | None:
         """Enqueue all reports that are due, and rescue those that are overdue.
 
         Returns:
             what is left of the part, where its time is up.
         """
-        pauses = KindPauses.from_snapshot(self._with.firestore.get(KIND_PAUSES_STATE))
+        pauses, earlier = ahead.result()
         held = HeldSubscriptions(self._with.firestore, pauses, self._counters, run_id=self._run_id)
         if not held.release(part.shards, self._is_late):
             started.result()
             return part
-        earlier = earlier_tasks(
-            self._with.report_queues,
-            self._store,
-            run_time=self._run_time,
-            threads=threads,
-            is_held_back=self._with.ramp is not None,
+        # The queries begin with this call, while the run's record is written.
+        found_due = due_subscriptions(
+            self._with.documents,
+            self._run_time,
+            shards=part.shards,
+            default_kind=self._with.defaults.kind,
+            after=part.cursor,
         )
         started.result()
-        if earlier.is_paused:
-            self._store.note_queues(QueueCondition.PAUSED)
+        noted = threads.submit(self._store.note_queues, QueueCondition.PAUSED) if earlier.is_paused else None
         last_run = earlier.last_run and earlier.last_run.scheduled_for
         late = LateReports(run_id=self._run_id, run_time=self._run_time, last_run=last_run, pauses=pauses)
         with self._fan_out() as fan_out:
@@ -235,7 +255,7 @@ class Run:
             # Once in each run, not in each of its parts.
             overdue = threads.submit(rescuer.find_overdue) if self._is_first else None
             try:
-                left = self._serve_due(part, late, fan_out, rescuer, held)
+                left = self._serve_due(part, found_due, late, fan_out, rescuer, held)
             finally:
                 # Even if an error ended the reading: these reports are due.
                 rescuer.finish()
@@ -246,22 +266,24 @@ class Run:
                         late.note(due)
                 rescuer.rescue_overdue(overdue.result())
                 rescuer.tell_untold()
+        if noted:
+            noted.result()
         if rescuer.is_behind:
             self._store.note_queues(QueueCondition.BEHIND)
         return left
 
     def _serve_due(
-        self, part: RunPart, late: LateReports, fan_out: FanOut, rescuer: Rescuer, held: HeldSubscriptions
+        self,
+        part: RunPart,
+        found_due: Iterator[DueSubscription],
+        late: LateReports,
+        fan_out: FanOut,
+        rescuer: Rescuer,
+        held: HeldSubscriptions,
     ) -> RunPart | None:
         found = 0
         try:
-            for due in due_subscriptions(
-                self._with.documents,
-                self._run_time,
-                shards=part.shards,
-                default_kind=self._with.defaults.kind,
-                after=part.cursor,
-            ):
+            for due in found_due:
                 self.last_read = due
                 if not held.holds(due):
                     found += 1
