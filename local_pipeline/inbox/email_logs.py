@@ -183,32 +183,38 @@ class EmailLogs:
         message.events.append(LoggedEvent(at=at, fields=fields, id=secrets.token_urlsafe(16)))
         return message.events[-1].id
 
-    def find(self, matches: Matches, *, limit: int, delay: LogsDelay, now: datetime) -> Iterator[dict[str, Any]]:
+    def find(
+        self, matches: Matches, *, limit: int, delay: LogsDelay, now: datetime, account: str = ""
+    ) -> Iterator[dict[str, Any]]:
         """The messages that a query is about, the newest first.
 
         Args:
             matches: the query.
+            account: whose.
             limit: how many.
             delay: how late messages show.
             now: the present, in UTC.
         """
         for message in reversed(self._messages.values()):
-            if matches(message, now) and delay.shows(message, now):
+            if message.envelope.account == account and matches(message, now) and delay.shows(message, now):
                 yield message.summary(now=now)
                 limit -= 1
                 if not limit:
                     return
 
-    def read(self, message_id: str, *, delay: LogsDelay, now: datetime) -> dict[str, Any] | None:
+    def read(self, message_id: str, *, delay: LogsDelay, now: datetime, account: str = "") -> dict[str, Any] | None:
         """One message with its events; None where there is none, or it does not show yet.
 
         Args:
             message_id: the message's.
+            account: whose.
             delay: how late messages show.
             now: the present, in UTC.
         """
         message = self._messages.get(message_id)
-        return message.detail(now=now) if message and delay.shows(message, now) else None
+        if message is None or message.envelope.account != account or not delay.shows(message, now):
+            return None
+        return message.detail(now=now)
 
 
 def read_query(query: str) -> Matches:

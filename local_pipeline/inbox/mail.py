@@ -100,6 +100,7 @@ class Envelope:
         categories: what the sender filed it under.
         files: those that came with it, the inline ones included.
         size: of the whole mail, in bytes.
+        account: the API key of the account that took it, where that is not the deployment's own.
     """
 
     id: str
@@ -113,6 +114,7 @@ class Envelope:
     categories: tuple[str, ...]
     files: tuple[FileEntry, ...]
     size: int
+    account: str = ""
 
     @property
     def recipients(self) -> tuple[Address, ...]:

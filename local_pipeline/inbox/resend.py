@@ -14,7 +14,7 @@ import binascii
 import contextlib
 import mimetypes
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -74,12 +74,12 @@ def read_address(text: object) -> Address | None:
     return Address(email=named["email"], name=re.sub(r"\\(.)", r"\1", name[1:-1]) if name.startswith('"') else name)
 
 
-def find_refusal(payload: object, *, sender_domain: str) -> Refusal | None:
+def find_refusal(payload: object, *, sender_domains: Collection[str]) -> Refusal | None:
     """Why Resend would refuse an email, None if it would take it.
 
     Args:
         payload: the request's body, decoded.
-        sender_domain: the domain that is verified.
+        sender_domains: the domains that are verified.
     """
     if not isinstance(payload, dict):
         return _invalid("The request body must be an object.")
@@ -92,7 +92,7 @@ def find_refusal(payload: object, *, sender_domain: str) -> Refusal | None:
         or _wrong_headers(payload.get("headers"))
         or _wrong_tags(payload.get("tags"))
         or _wrong_attachments(payload.get("attachments"))
-        or _wrong_domain(payload, sender_domain)
+        or _wrong_domain(payload, sender_domains)
     )
 
 
@@ -242,10 +242,10 @@ def _wrong_attachment(message: str) -> Refusal:
     return Refusal(status=HTTPStatus.UNPROCESSABLE_ENTITY, name="invalid_attachment", message=message)
 
 
-def _wrong_domain(payload: Mapping[str, Any], sender_domain: str) -> Refusal | None:
+def _wrong_domain(payload: Mapping[str, Any], sender_domains: Collection[str]) -> Refusal | None:
     sender = read_address(payload["from"])
     domain = sender.email.rpartition("@")[2].lower() if sender else ""
-    if domain == sender_domain.lower():
+    if domain in {each.lower() for each in sender_domains}:
         return None
     message = f"The {domain} domain is not verified. Please, add and verify your domain on https://resend.com/domains"
     return Refusal(status=HTTPStatus.FORBIDDEN, name="validation_error", message=message)

@@ -60,12 +60,12 @@ class ResendAccount:
     """Shows domains, and shows and changes webhooks. Only the inbox's own webhook gets events.
 
     Args:
-        sender_domain: the domain that is verified.
+        sender_domains: the domains that are verified.
         webhook: the inbox's own.
     """
 
-    def __init__(self, sender_domain: str, webhook: ResendWebhook) -> None:
-        self.domains = [domain_fields(sender_domain)]
+    def __init__(self, sender_domains: Sequence[str], webhook: ResendWebhook) -> None:
+        self.domains = [*map(domain_fields, sender_domains)]
         """As Resend shows them."""
         self.webhooks: dict[str, dict[str, Any]] = {}
         """As Resend shows them, by their ids."""

@@ -1,9 +1,8 @@
 """Resend's API, as far as the pipeline uses it. https://resend.com/docs/api-reference/introduction"""
 
 import logging
-import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -32,8 +31,7 @@ class ResendApi:
 
     Args:
         clock: what time it is.
-        api_key: the key that is valid.
-        sender_domain: the domain that is verified.
+        sender_domains: the domains that are verified, by the keys that are valid.
         has_rate_limit: whether more than five requests a second are answered 429.
         webhook: says what becomes of the emails.
         keep: told of each mail that was taken, and whether it is not sent, since its address is suppressed.
@@ -44,21 +42,19 @@ class ResendApi:
         self,
         clock: Clock,
         *,
-        api_key: str,
-        sender_domain: str,
+        sender_domains: Mapping[str, Collection[str]],
         has_rate_limit: bool,
         webhook: ResendWebhook,
         keep: Callable[[Mail, bool], None],
         read: Callable[[str], Mail],
     ) -> None:
         self._clock = clock
-        self._api_key = api_key
-        self._sender_domain = sender_domain
+        self._sender_domains = sender_domains
         self._keep = keep
         self._read = read
         self.webhook = webhook
         """Says what becomes of the emails."""
-        self.account = ResendAccount(sender_domain, webhook)
+        self.account = ResendAccount([each for domains in sender_domains.values() for each in domains], webhook)
         """What the account holds besides emails."""
         self.has_full_access = True
         """What the key may do: all, or send alone."""
@@ -111,8 +107,9 @@ class ResendApi:
         if email_id is not None:
             return self._show(email_id)
         key = request.headers.get("Idempotency-Key")
+        domains = self._sender_domains[_key_in(request)]
         if key is None:
-            return await self._send(body)
+            return await self._send(body, domains)
         if not 1 <= len(key) <= LONGEST_KEY:
             message = f"Idempotency keys, if present, must have between 1 and {LONGEST_KEY} characters."
             return _refuse(HTTPStatus.BAD_REQUEST, "invalid_idempotency_key", message)
@@ -128,7 +125,7 @@ class ResendApi:
         if earlier is not None:
             return earlier
         with self._keys.in_progress(key):
-            answer = await self._send(body)
+            answer = await self._send(body, domains)
         if answer.status == HTTPStatus.OK:
             self._keys.keep(key, body, answer, at=now)
         return answer
@@ -140,18 +137,18 @@ class ResendApi:
         scheme, _, key = given.partition(" ")
         if scheme.lower() != "bearer" or not key.startswith("re_"):
             return _refuse(HTTPStatus.BAD_REQUEST, "validation_error", "API key is invalid")
-        if not secrets.compare_digest(key.strip().encode(), self._api_key.encode()):
+        if key.strip() not in self._sender_domains:
             sends = request.path.startswith("/emails")
             status = HTTPStatus.UNAUTHORIZED if sends else HTTPStatus.BAD_REQUEST
             return _refuse(status, "validation_error", "API key is invalid")
         return None
 
-    async def _send(self, body: bytes) -> Answer:
+    async def _send(self, body: bytes, sender_domains: Collection[str]) -> Answer:
         try:
             payload = decode(body)
         except ValueError:
             return _refuse(HTTPStatus.BAD_REQUEST, "validation_error", "The request body is not valid JSON.")
-        if refusal := resend.find_refusal(payload, sender_domain=self._sender_domain):
+        if refusal := resend.find_refusal(payload, sender_domains=sender_domains):
             # Not its whole text: it may come to quote what was sent.
             _log.info("Resend would refuse an email: %s", refusal.name)
             return json_answer(refusal.status, refusal.body)
@@ -174,6 +171,10 @@ class ResendApi:
         return json_answer(
             HTTPStatus.OK, resend.to_email(mail, tags=tags, last_event=self.webhook.last_event(email_id))
         )
+
+
+def _key_in(request: web.Request) -> str:
+    return request.headers.get("Authorization", "").partition(" ")[2].strip()
 
 
 def _refuse(status: HTTPStatus, name: str, message: str) -> Answer:

@@ -32,19 +32,29 @@ class InvalidPage(Exception):
 
 
 class SenderIdentity:
-    """An account with one authenticated domain, whose links are branded.
+    """An account with authenticated domains, whose links are branded.
 
     Args:
-        domain: the sender's.
+        domains: the senders'.
     """
 
-    def __init__(self, domain: str) -> None:
-        self.domains = [authenticated_domain(domain)]
+    def __init__(self, *domains: str) -> None:
+        self.domains = [*map(authenticated_domain, domains)]
         """As `GET /v3/whitelabel/domains` answers."""
-        self.links = [branded_link(domain)]
+        self.links = [*map(branded_link, domains)]
         """As `GET /v3/whitelabel/links` answers."""
         self.verified_senders: list[dict[str, Any]] = []
         """As `GET /v3/verified_senders` answers in `results`."""
+
+    def may_send(self, address: str) -> bool:
+        """Whether mail send takes mails from an address.
+        https://www.twilio.com/docs/sendgrid/for-developers/sending-email/sender-identity
+        """
+        domain = address.rpartition("@")[2].lower()
+        verified = {each["from_email"].lower() for each in self.verified_senders if each["verified"]}
+        return address.lower() in verified or any(
+            each["valid"] and (each["default"] or f".{domain}".endswith(f".{each['domain']}")) for each in self.domains
+        )
 
     def answer(self, path: str, query: Mapping[str, str], scopes: Collection[str]) -> Any:
         """Answer a GET request.

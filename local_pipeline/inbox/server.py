@@ -4,12 +4,13 @@ import asyncio
 import logging
 import secrets
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
+from types import MappingProxyType
 from typing import get_args
 from urllib.parse import parse_qs
 
@@ -46,6 +47,12 @@ SLACK_WEBHOOK_PATH = "/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX"
 SLACK_PAUSE = timedelta(seconds=1)
 """Between two messages of one webhook. https://docs.slack.dev/apis/web-api/rate-limits"""
 
+_NOT_VERIFIED = (
+    "The from address does not match a verified Sender Identity. Mail cannot be sent until this error is resolved. "
+    "Visit https://sendgrid.com/docs/for-developers/sending-email/sender-identity/ to see the Sender Identity "
+    "requirements"
+)
+
 _log = logging.getLogger(__name__)
 
 
@@ -66,6 +73,8 @@ class Inbox(HttpServer):
         webhook: says what becomes of SendGrid's mails; without one nothing does.
         resend_webhook: the same for Resend's.
         sender_domain: the domain that is authenticated.
+        domains: further ones, by API key; a key that is none of the two above is that of one more account, with a
+            record of its own of what it took.
     """
 
     def __init__(
@@ -82,8 +91,10 @@ class Inbox(HttpServer):
         webhook: EventWebhook | None = None,
         resend_webhook: ResendWebhook | None = None,
         sender_domain: str = "example.com",
+        domains: Mapping[str, Collection[str]] = MappingProxyType({}),
     ) -> None:
         self._clock = clock
+        own = {key: [sender_domain, *domains.get(key, ())] for key in (sendgrid_api_key, resend_api_key)}
         self.webhook = webhook or EventWebhook(clock)
         self._sendgrid_api_key = sendgrid_api_key
         self._slack_rate_limit = slack_rate_limit
@@ -95,8 +106,7 @@ class Inbox(HttpServer):
 
         self.resend = ResendApi(
             clock,
-            api_key=resend_api_key,
-            sender_domain=sender_domain,
+            sender_domains={resend_api_key: own[resend_api_key]} | _keys_of("re_", domains, own),
             has_rate_limit=resend_rate_limit,
             webhook=resend_webhook or ResendWebhook(clock),
             keep=self._keep_or_drop,
@@ -117,8 +127,15 @@ class Inbox(HttpServer):
         """The Event Webhooks that were made by SendGrid's API, and the one that has the events of the mails."""
         if self.webhook.url is not None:
             self.webhook_settings.add(self.webhook.url, self.webhook.key)
-        self.sender_identity = SenderIdentity(sender_domain)
+        self._other_webhooks: dict[str, WebhookSettings] = {}
+        self.sender_identity = SenderIdentity(*own[sendgrid_api_key])
         """What SendGrid knows of the sender."""
+        others = _keys_of("SG.", domains, own)
+        self.accounts = {
+            sendgrid_api_key: self.sender_identity,
+            **{key: SenderIdentity(*each) for key, each in others.items()},
+        }
+        """The same for each account at SendGrid, by its key."""
         self.sendgrid_scopes = {
             *(MAIL_SEND_SCOPE, SUPPRESSIONS_SCOPE, EMAIL_LOGS_SCOPE, STATS_SCOPE),
             *webhook_settings.SCOPES,
@@ -316,13 +333,17 @@ class Inbox(HttpServer):
             # Not the messages: some of them quote an address.
             _log.info("A mail was refused for %s", ", ".join(str(each.field) for each in problems))
             return json_answer(HTTPStatus.BAD_REQUEST, sendgrid.error_body(problems))
+        key = _key_in(request)
+        if not self.accounts[key].may_send(payload["from"]["email"]):
+            return _refusal(HTTPStatus.FORBIDDEN, _NOT_VERIFIED, field="from")
         if sendgrid.is_sandboxed(payload):
             return Answer(status=HTTPStatus.OK)
         message_id = secrets.token_urlsafe(16)
         for number, entry in enumerate(self.suppressions.deliverable(payload)):
             reduced = with_links(payload, entry, self.url)
             name = message_id if number == 0 else f"{message_id}.{number}"
-            for mail in split(reduced, message_id=name, received_at=now, size=len(body)):
+            for each in split(reduced, message_id=name, received_at=now, size=len(body)):
+                mail = replace(each, envelope=replace(each.envelope, account=self._account(key)))
                 is_dropped = self.webhook.is_dropped(mail.envelope.to[0].email)
                 self.webhook.accepted(mail.envelope)
                 self._keep_or_drop(mail, is_dropped)
@@ -332,18 +353,31 @@ class Inbox(HttpServer):
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key:
             return _refusal(HTTPStatus.UNAUTHORIZED, "authorization required")
-        if not secrets.compare_digest(key.strip().encode(), self._sendgrid_api_key.encode()):
+        if key.strip() not in self.accounts:
             return _refusal(HTTPStatus.UNAUTHORIZED, "The provided authorization grant is invalid, expired, or revoked")
         if scope is not None and scope not in self.sendgrid_scopes:
             return _refusal(HTTPStatus.FORBIDDEN, "access forbidden")
         return None
+
+    def _account(self, key: str) -> str:
+        """How envelopes name the account of a key."""
+        return "" if key == self._sendgrid_api_key else key
+
+    def webhooks_of(self, key: str) -> WebhookSettings:
+        """The Event Webhooks of an account, by its key."""
+        if key == self._sendgrid_api_key:
+            return self.webhook_settings
+        if key not in self._other_webhooks:
+            self._other_webhooks[key] = WebhookSettings(self._clock)
+            self._other_webhooks[key].addresses = self.webhook_settings.addresses
+        return self._other_webhooks[key]
 
     def _look_into_logs(self, request: web.Request, body: bytes) -> Answer:
         if refusal := self._wrong_key(request, EMAIL_LOGS_SCOPE):
             return refusal
         now = self._clock.now()
         if self.logs_limit.take(now):
-            answer = self._log_entry(request, now) if request.method == "GET" else self._log_entries(body, now)
+            answer = self._log_entry(request, now) if request.method == "GET" else self._log_entries(request, body, now)
         else:
             answer = _refusal(HTTPStatus.TOO_MANY_REQUESTS, "too many requests")
         # https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/rate-limits
@@ -354,7 +388,7 @@ class Inbox(HttpServer):
         }
         return replace(answer, headers={**answer.headers, **limits})
 
-    def _log_entries(self, body: bytes, now: datetime) -> Answer:
+    def _log_entries(self, request: web.Request, body: bytes, now: datetime) -> Answer:
         try:
             asked = decode(body)
             query, limit = asked.get("query", ""), asked.get("limit", email_logs.DEFAULT_LIMIT)
@@ -371,12 +405,14 @@ class Inbox(HttpServer):
             matches = email_logs.read_query(query)
         except email_logs.InvalidQuery as error:
             return _refusal(HTTPStatus.BAD_REQUEST, str(error), field="query")
-        found = self.webhook.logs.find(matches, limit=limit, delay=self.logs_delay, now=now)
+        account = self._account(_key_in(request))
+        found = self.webhook.logs.find(matches, limit=limit, delay=self.logs_delay, now=now, account=account)
         return json_answer(HTTPStatus.OK, {"messages": list(found)})
 
     def _log_entry(self, request: web.Request, now: datetime) -> Answer:
         message_id = request.match_info["sg_message_id"]
-        found = self.webhook.logs.read(message_id, delay=self.logs_delay, now=now)
+        account = self._account(_key_in(request))
+        found = self.webhook.logs.read(message_id, delay=self.logs_delay, now=now, account=account)
         return json_answer(HTTPStatus.OK, found) if found else _refusal(HTTPStatus.NOT_FOUND, "message not found")
 
     def _describe_sender(self, request: web.Request, _body: bytes) -> Answer:
@@ -384,7 +420,7 @@ class Inbox(HttpServer):
             return refusal
         try:
             return json_answer(
-                HTTPStatus.OK, self.sender_identity.answer(request.path, request.query, self.sendgrid_scopes)
+                HTTPStatus.OK, self.accounts[_key_in(request)].answer(request.path, request.query, self.sendgrid_scopes)
             )
         except InvalidPage as error:
             return _refusal(HTTPStatus.BAD_REQUEST, str(error))
@@ -400,6 +436,9 @@ class Inbox(HttpServer):
             return _refusal(HTTPStatus.BAD_REQUEST, "start_date and end_date must be dates, such as 2026-11-24")
         if request.query.get("aggregated_by", "day") != "day":
             return _refusal(HTTPStatus.BAD_REQUEST, "the local inbox counts by day only")
+        if self._account(_key_in(request)):
+            # The deployment's own account has the figures of all.
+            return json_answer(HTTPStatus.OK, [])
         return json_answer(HTTPStatus.OK, list(self.webhook.stats(first, min(last, today))))
 
     def _look_up_suppressions(self, request: web.Request, body: bytes) -> Answer:
@@ -422,7 +461,7 @@ class Inbox(HttpServer):
             return refusal
         try:
             given = decode(body) if body else None
-            answer = await self.webhook_settings.carry_out(request.method, path, given)
+            answer = await self.webhooks_of(_key_in(request)).carry_out(request.method, path, given)
         except webhook_settings.SettingsRefused as refused:
             return json_answer(refused.status, {"errors": [refused.error]})
         except ValueError:
@@ -465,6 +504,15 @@ class Inbox(HttpServer):
         self._last_slack_message = now
         self.slack_messages.append(SlackMessage(id=len(self.slack_messages) + 1, received_at=now, payload=payload))
         return _text(HTTPStatus.OK, "ok")
+
+
+def _key_in(request: web.Request) -> str:
+    return request.headers.get("Authorization", "").partition(" ")[2].strip()
+
+
+def _keys_of(prefix: str, domains: Mapping[str, Collection[str]], own: Collection[str]) -> dict[str, Collection[str]]:
+    """The domains of a provider's further accounts, by their keys."""
+    return {key: each for key, each in domains.items() if key.startswith(prefix) and key not in own}
 
 
 def _wrong_webhook(path: str) -> slack.Refusal | None:

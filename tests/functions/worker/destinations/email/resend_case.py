@@ -55,7 +55,7 @@ def _message(request: Mapping[str, Any]) -> SentMessage:
 
 
 def _refusal(written: bytes) -> str:
-    refusal = find_refusal(json.loads(written), sender_domain="example.com")
+    refusal = find_refusal(json.loads(written), sender_domains=["example.com"])
     return str(refusal) if refusal else ""
 
 
