@@ -3,6 +3,7 @@ line, in a plan or in a line of a run."""
 
 import base64
 import getpass
+import json
 import secrets
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from deployment.resources.secrets import SECRET, other_secrets, readers, replica
 from deployment.run import Run
 from deployment.settings import Settings
 from deployment.stopped import Stopped
+from functions.shared.named_brand import BRANDS_FILE
 
 VERSION = Kind(api="secretmanager", version="v1", collection="projects.secrets.versions")
 
@@ -54,6 +56,9 @@ def missing_secrets(run: Run) -> Iterator[str]:
             "OWNER_MAIL_URL is not set, and the owner of a kind of report is told by mail: docs/guides/alerts.md has "
             "an example."
         )
+    if (keys := account_keys(run)) is not None:
+        for name in sorted(settings.accounts - keys.keys()):
+            yield f"MAIL_ACCOUNTS has no key of the account {name}, which a brand in {BRANDS_FILE} has."
     for name, needed_by in (("MAIL_UNSUBSCRIBE_KEY", "MAIL_UNSUBSCRIBE_URL"), ("PREFERENCES_KEY", "PREFERENCES_URL")):
         if settings.value(needed_by) and is_missing(name):
             yield f"{name} is not set, and {needed_by} needs it: {_NEW_KEY}"
@@ -69,7 +74,7 @@ def set_up_secrets(run: Run) -> None:
     # links by it.
     is_new = settings.with_page and not (settings.value("PREFERENCES_KEY") or version(run, "PREFERENCES_KEY"))
     ensure(run, "PREFERENCES_KEY", partial(str, secrets.token_urlsafe(32) if is_new else ""))
-    for name in ("SLACK_WEBHOOK_URL", "ALERT_URLS", "OWNER_MAIL_URL", "DESTINATION_SECRETS"):
+    for name in ("SLACK_WEBHOOK_URL", "ALERT_URLS", "OWNER_MAIL_URL", "DESTINATION_SECRETS", "MAIL_ACCOUNTS"):
         ensure(run, name)
     for name, (kind, about) in _of_kinds(settings).items():
         if not ensure(run, name, question=f"{name}, for the kind {kind} ({about})") and not run.options.dry_run:
@@ -171,6 +176,23 @@ def provider_key(run: Run, provider: str) -> str:
         if run.options.dry_run:
             return ""
         raise
+
+
+def account_keys(run: Run) -> dict[str, str] | None:
+    """The keys of the accounts that brands have of their own, by the account's name; None where they cannot be read, as
+    above."""
+    if not run.settings.accounts:
+        return {}
+    try:
+        text = run.settings.value("MAIL_ACCOUNTS") or latest_value(run, "MAIL_ACCOUNTS")
+        keys = json.loads(text or "{}")
+    except GoogleError:
+        if run.options.dry_run:
+            return None
+        raise
+    except ValueError:
+        return {}
+    return {name: str(keys[name]) for name in run.settings.accounts & keys.keys()} if isinstance(keys, dict) else {}
 
 
 def _of_kinds(settings: Settings) -> dict[str, tuple[str, str]]:

@@ -11,7 +11,7 @@ from deployment.mail_checks.provider_checks import checks_of
 from deployment.mail_checks.sender_address import domain_of
 from deployment.mail_checks.sender_settings import SenderSettings
 from deployment.run import Run
-from deployment.secret_values import provider_key
+from deployment.secret_values import account_keys, provider_key
 from deployment.webhooks import host_of
 
 
@@ -19,19 +19,29 @@ def check_sender(run: Run) -> None:
     """Warn before the functions are deployed, and of what is a problem once more at the end. This never stops the
     deployment: a wrong key is replaced by another deployment, and a network may keep this machine alone from asking."""
     run.report.step("mail", "Mail")
+    settings = run.settings
+    _check(run, "", settings.mail_from, settings.mail_postal_address, provider_key(run, settings.mail_provider))
+    keys = account_keys(run) or {}
+    for name, brand in settings.named_brands.items():
+        if brand.mail_from or brand.account:
+            key = keys.get(brand.account, "") if brand.account else provider_key(run, settings.mail_provider)
+            postal_address = brand.mail_postal_address or settings.mail_postal_address
+            _check(run, f"{name}: ", brand.mail_from or settings.mail_from, postal_address, key)
+
+
+def _check(run: Run, brand: str, mail_from: str, postal_address: str, key: str) -> None:
     settings, provider = run.settings, run.settings.mail_provider
     # From a domain for examples nothing is ever sent, so nothing is asked about it.
-    if is_reserved(domain_of(settings.mail_from)):
+    if is_reserved(domain_of(mail_from)):
         return
-    key = provider_key(run, provider)
-    sender = SenderSettings(settings.mail_from, settings.mail_postal_address, settings.full_rate * settings.queues)
+    sender = SenderSettings(mail_from, postal_address, settings.full_rate * settings.queues)
     checks = checks_of(provider, sender, host=host_of(run, provider), key=key)
     for finding in checks.sender(DnsOverHttps(os.environ.get("DNS_OVER_HTTPS_URL") or GOOGLE_PUBLIC_DNS)):
-        line = _plain(f"{finding.check}: {finding.found}. {finding.to_do}")
+        line = _plain(f"{brand}{finding.check}: {finding.found}. {finding.to_do}")
         if finding.state in {State.WARNING, State.PROBLEM}:
             run.report.warn(line)
         else:
-            run.report.detail(_plain(f"{finding.state.value}: {finding.check}: {finding.found}"))
+            run.report.detail(_plain(f"{finding.state.value}: {brand}{finding.check}: {finding.found}"))
         if finding.state is State.PROBLEM:
             run.report.warn_last(line)
 

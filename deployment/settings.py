@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 from deployment.options import FUNCTIONS, Options
+from functions.shared.named_brand import BRANDS_FILE, Brands, read_brands
 from functions.shared.needs import Needs
 from functions.shared.project_files import PIPELINE
 from functions.shared.queues.ramp import DEFAULT_FIRST_DAY, DEFAULT_GROWTH, GROWTHS, MOST_FIRST_DAY
@@ -41,19 +42,20 @@ OF_WORKER = (
     *("MAIL_CHECK_UNSUBSCRIBED", "PREFERENCES_URL", "MAIL_SANDBOX", "PROVIDER_PAUSE", "RESTORED_AT"),
     *("SETTLING_MINUTES",),
     *("MAIL_ALLOWED_DOMAINS", "WEBHOOK_PRIVATE_ADDRESSES", "SLACK_API_URL", "ARCHIVE_DAYS"),
-    *("BRAND_NAME", "BRAND_LOGO_URL", "BRAND_COLOR", "BRAND_URL"),
+    *("BRAND_NAME", "BRAND_LOGO_URL", "BRAND_COLOR", "BRAND_URL", "BRAND_FONT", "BRAND_FONT_URL"),
 )
 """Settings that the function has only where they are set: its own default holds otherwise."""
 SECRETS = (
     *("SENDGRID_API_KEY", "RESEND_API_KEY", "RESEND_WEBHOOK_SECRET", "SMTP_URL", "MAIL_UNSUBSCRIBE_KEY"),
     *("PREFERENCES_KEY", "SLACK_WEBHOOK_URL", "ALERT_URLS", "OWNER_MAIL_URL", "DESTINATION_SECRETS"),
+    "MAIL_ACCOUNTS",
 )
 FORMER = "PIPELINE_DATABASE"
 """What was a setting, and is refused with the way out of it."""
 GIVEN = (
     *("KIND_OWNERS", "GOOGLE_CLOUD_PROJECT", "LOCATION", "REPORT_QUEUES", "CONTINUATION_QUEUE", "WORKER_URL"),
     *("DISPATCHER_URL", "TASKS_INVOKER", "SCHEDULER_INVOKER", "DLQ_HANDLER_URL", "EVENTS_INVOKER"),
-    *("OUTCOMES_TOPIC", "STORAGE_EMULATOR_HOST"),
+    *("OUTCOMES_TOPIC", "STORAGE_EMULATOR_HOST", "BRANDS"),
     *("DEAD_LETTER_TOPIC", "MAX_ATTEMPTS", "QUEUE_RATE", "OIDC_CERTS_URL", "OIDC_ISSUER", "FIRESTORE_EMULATOR_HOST"),
     *("FIRESTORE_REST_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST", "K_SERVICE", "K_REVISION"),
     *("K_CONFIGURATION", "FUNCTION_TARGET", "FUNCTION_SIGNATURE_TYPE", "LOG_EXECUTION_ID", "CONSOLE_URL"),
@@ -117,6 +119,8 @@ _RULES = {
     "preferences_url": (r"https://[^\s?#]+", _HTTPS[1]),
     "brand_logo_url": _HTTPS,
     "brand_url": _HTTPS,
+    "brand_font": ("[A-Za-z][A-Za-z0-9 -]*(, *[A-Za-z][A-Za-z0-9 -]*)*", "font families, with commas between them."),
+    "brand_font_url": _HTTPS,
     "brand_color": ("#[0-9a-fA-F]{6}", "a color such as #2563eb."),
     "default_cadence": (
         "hourly|daily|weekly|biweekly|monthly|quarterly",
@@ -281,6 +285,8 @@ class Settings(_Checked):
     brand_logo_url: str = ""
     brand_color: str = ""
     brand_url: str = ""
+    brand_font: str = ""
+    brand_font_url: str = ""
     default_kind: str = ""
     default_cadence: str = "hourly"
     on_unknown_outcome: str = "dead-letter"
@@ -366,6 +372,42 @@ class Settings(_Checked):
     def _queue(self) -> dict[str, Any]:
         flags: dict[str, Any] = yaml.safe_load(self.file("queue.yaml").read_text(encoding="utf-8"))
         return flags
+
+    @functools.cached_property
+    def _brands(self) -> tuple[Brands, str]:
+        """The brands of brands.yaml, and what is wrong with it."""
+        file = self.file(BRANDS_FILE)
+        try:
+            return read_brands(yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else None), ""
+        except (yaml.YAMLError, ValueError) as error:
+            return {}, " ".join(str(error).split())
+
+    @property
+    def named_brands(self) -> Brands:
+        """The brands, by name."""
+        return self._brands[0]
+
+    @property
+    def brands(self) -> str:
+        """The same, as JSON; empty where there are none."""
+        named = {name: each.model_dump(by_alias=True, exclude_unset=True) for name, each in self.named_brands.items()}
+        return json.dumps(named) if named else ""
+
+    @property
+    def accounts(self) -> frozenset[str]:
+        """The accounts at the mail provider that brands have of their own."""
+        return frozenset(each.account for each in self.named_brands.values() if each.account)
+
+    @property
+    def wrong_brands(self) -> Iterator[str]:
+        """What is wrong with brands.yaml."""
+        brands, problem = self._brands
+        if problem:
+            yield f"{BRANDS_FILE}: {problem}"
+        in_group, has_page = bool(self.mail_unsubscribe_group), self.with_page or bool(self.preferences_url)
+        for name, each in brands.items():
+            if problem := each.problem(in_group=in_group, has_page=has_page):
+                yield f"{BRANDS_FILE}: {name}: {problem}."
 
     @property
     def full_rate(self) -> float:
@@ -580,6 +622,7 @@ def _wrong_together(settings: Settings) -> Iterator[str]:
     if given.get("VPC_EGRESS") and not (settings.vpc_network or settings.vpc_subnet):
         yield "VPC_EGRESS: needs VPC_NETWORK or VPC_SUBNET, the network that calls go through."
     yield from _wrong_of_provider(settings)
+    yield from settings.wrong_brands
     of_project = _kinds_in(settings.project / "kinds")
     if of_project and not settings.default_kind:
         yield f"DEFAULT_KIND is not set: which report a subscription gets that names none, of {', '.join(of_project)}."

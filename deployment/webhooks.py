@@ -5,6 +5,7 @@ the events are for.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from deployment.cloud_run.running import running_variable
@@ -14,7 +15,7 @@ from deployment.report import Line
 from deployment.resend_webhook import ResendSetup
 from deployment.resources.secrets import readers
 from deployment.run import Run
-from deployment.secret_values import ensure, provider_key, version
+from deployment.secret_values import account_keys, ensure, latest_value, provider_key, version
 from deployment.sendgrid_webhook import SendGridSetup
 from functions.shared.project_files import deploy_command
 
@@ -59,16 +60,22 @@ def _set_up_sendgrid(run: Run) -> None:
     own = settings.sendgrid_webhook_key
     name = f"{settings.function('mail-events')} of {settings.project_id}"
     running = running_variable(run, "mail-events", "SENDGRID_WEBHOOK_KEY")
+    keys: dict[str, str] = {}
 
-    def take(found: Any) -> None:
+    def take(found: Any, account: str = "") -> None:
         if not isinstance(found, _Failure):
             key, is_on = found
             run.webhook_starts = True
             run.webhook_differs = run.webhook_differs or not is_on
-            run.webhook_keys = _joined(key or _PROMISED, own)
+            keys[account] = key or _PROMISED
+            run.webhook_keys = _joined(*keys.values(), own)
             return
         # A key that works is not lost because SendGrid does not answer.
-        run.webhook_keys = _joined(running if found.is_passing or not own else "", own)
+        keys[account] = running if found.is_passing or not own or account else ""
+        run.webhook_keys = _joined(*keys.values(), own)
+        if account:
+            _warn_of_account(run, account, found)
+            return
         _by_hand(
             run,
             found,
@@ -79,7 +86,10 @@ def _set_up_sendgrid(run: Run) -> None:
             f"3. SENDGRID_WEBHOOK_KEY=KEY in deploy.env, and {deploy_command()} again.",
         )
 
-    _ask(run, "sendgrid", lambda setup: setup.prepare(name, settings.events), take)
+    for account in _accounts(run):
+        _ask(
+            run, "sendgrid", lambda setup: setup.prepare(name, settings.events), partial(take, account=account), account
+        )
 
 
 def _set_up_resend(run: Run) -> None:
@@ -87,12 +97,20 @@ def _set_up_resend(run: Run) -> None:
     settings, url = run.settings, webhook_url(run, "resend")
     own = settings.value("RESEND_WEBHOOK_SECRET")
     is_stored = bool(version(run, "RESEND_WEBHOOK_SECRET"))
+    # Without accounts, a secret that nothing replaces stays as it is.
+    stored = latest_value(run, "RESEND_WEBHOOK_SECRET") if settings.accounts else ""
+    keys: dict[str, str] = {}
 
-    def take(found: Any) -> None:
+    def take(found: Any, account: str = "") -> None:
         if not isinstance(found, _Failure):
-            run.webhook_keys = _joined(found or _PROMISED, own)
+            keys[account] = found or _PROMISED
+            run.webhook_keys = _joined(*keys.values(), own)
             return
-        run.webhook_keys = own
+        keys[account] = stored
+        run.webhook_keys = _joined(*keys.values(), own)
+        if account:
+            _warn_of_account(run, account, found)
+            return
         _by_hand(
             run,
             found,
@@ -103,7 +121,8 @@ def _set_up_resend(run: Run) -> None:
             f"3. RESEND_WEBHOOK_SECRET=SECRET in deploy.env, and {deploy_command()} again.",
         )
 
-    _ask(run, "resend", lambda setup: setup.prepare(settings.events), take)
+    for account in _accounts(run):
+        _ask(run, "resend", lambda setup: setup.prepare(settings.events), partial(take, account=account), account)
     if run.settings.with_mail_events:
         ensure(run, "RESEND_WEBHOOK_SECRET", lambda: run.webhook_keys)
         run.bring(readers(run.settings, run.client))
@@ -123,7 +142,8 @@ def start_webhook(run: Run, *, differs: bool) -> None:
                 f"Try again: {deploy_command()} --only=mail-events. The webhook is in {_PLACES['sendgrid']}.",
             )
 
-    _ask(run, "sendgrid", lambda setup: setup.start(), take)
+    for account in _accounts(run):
+        _ask(run, "sendgrid", lambda setup: setup.start(), take, account)
 
 
 def remove_webhook(run: Run, provider: str) -> None:
@@ -139,7 +159,8 @@ def remove_webhook(run: Run, provider: str) -> None:
                 f"Delete it in {_PLACES[provider]}.",
             )
 
-    _ask(run, provider, lambda setup: setup.remove(), take)
+    for account in _accounts(run):
+        _ask(run, provider, lambda setup: setup.remove(), take, account)
 
 
 def warn_of_change(run: Run, old: str) -> None:
@@ -153,19 +174,38 @@ def warn_of_change(run: Run, old: str) -> None:
     )
 
 
-def _ask(run: Run, provider: str, command: Callable[[Any], Any], take: Callable[[Any], None]) -> None:
+def _accounts(run: Run) -> list[str]:
+    """The accounts at the provider, each of which has a webhook of its own; that of the deployment has no name."""
+    return ["", *sorted(run.settings.accounts)]
+
+
+def _warn_of_account(run: Run, account: str, failure: _Failure) -> None:
+    variable = {"sendgrid": "SENDGRID_WEBHOOK_KEY", "resend": "RESEND_WEBHOOK_SECRET"}[run.settings.mail_provider]
+    run.report.warn_last(
+        f"the event webhook of the account {account} is not set up: {failure.reason}",
+        f"Make it by hand (docs/guides/mail-events.md), and add what it signs with to {variable}.",
+    )
+
+
+def _ask(
+    run: Run, provider: str, command: Callable[[Any], Any], take: Callable[[Any], None], account: str = ""
+) -> None:
     """Plan one command. What comes of it, or a _Failure, is taken: what would come of it now, and again what does when
     it is carried out."""
     key, url = provider_key(run, provider), webhook_url(run, provider)
+    if account:
+        key = (account_keys(run) or {}).get(account, "")
     if not key:
-        take(_Failure(f"{KEYS[provider]} is not set, and cannot be read from Secret Manager", is_passing=False))
+        variable = "MAIL_ACCOUNTS" if account else KEYS[provider]
+        take(_Failure(f"{variable} is not set, and cannot be read from Secret Manager", is_passing=False))
         return
     kind = SendGridSetup if provider == "sendgrid" else ResendSetup
     api = MailApi(TITLES[provider], host_of(run, provider), key)
 
     def asked(*, dry_run: bool) -> tuple[Any, list[Line]]:
         lines: list[Line] = []
-        setup = kind(api, url, lambda verb, what: lines.append((verb, what)), dry_run=dry_run)
+        of = f" of the account {account}" if account else ""
+        setup = kind(api, url, lambda verb, what: lines.append((verb, what + of)), dry_run=dry_run)
         try:
             return command(setup), lines
         except MailApiError as error:

@@ -23,13 +23,14 @@ from local_cloud.tasks.server import TasksEmulator
 from local_cloud.tasks.settings import queue_from_flags
 from local_pipeline import clients
 from local_pipeline.addresses import HOST
+from local_pipeline.brands import brand_domains
 from local_pipeline.dead_letters import make_dead_letter_topics
 from local_pipeline.environment import SENDGRID_API_KEY, SMTP_PASSWORD, SMTP_USER, Environment
 from local_pipeline.function_process import FunctionProcess
 from local_pipeline.inbox.event_webhook import EventWebhook
 from local_pipeline.inbox.mail_webhook import MailWebhook
 from local_pipeline.inbox.resend_webhook import ResendWebhook
-from local_pipeline.inbox.server import Inbox
+from local_pipeline.inbox.server import RESEND_API_KEY, Inbox
 from local_pipeline.inbox.smtp import SmtpServer
 from local_pipeline.local_destination import BUCKET
 from local_pipeline.outcomes import make_outcomes_topic
@@ -118,6 +119,9 @@ class LocalCloud:
             sendgrid_api_key=SENDGRID_API_KEY,
             directory=data_directory,
             sender_domain=self._variables["MAIL_FROM"].rpartition("@")[2],
+            domains=brand_domains(
+                project.folder, {Provider.SENDGRID: SENDGRID_API_KEY, Provider.RESEND: RESEND_API_KEY}
+            ),
             webhook=EventWebhook(self.clock, url=self._webhook_url(Provider.SENDGRID), key=environment.webhook_key),
             resend_webhook=ResendWebhook(
                 self.clock, url=self._webhook_url(Provider.RESEND), secret=environment.webhook_secret

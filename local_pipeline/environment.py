@@ -9,6 +9,7 @@ from pathlib import Path
 
 from local_cloud.errors import LocalCloudError
 from local_pipeline.addresses import HOST
+from local_pipeline.brands import brand_variables
 from local_pipeline.inbox import elsewhere
 from local_pipeline.inbox.event_webhook import WebhookKey
 from local_pipeline.inbox.resend_webhook import WebhookSecret
@@ -44,7 +45,8 @@ PASSED_ON = (
     *("MAIL_PROVIDER", "MAIL_SANDBOX", "MAIL_ALLOWED_DOMAINS", "RESEND_API_KEY", "RESEND_HOST", "SMTP_URL"),
     *("SENDGRID_LOGS", "SENDGRID_WEBHOOK_KEY", "RESEND_WEBHOOK_SECRET"),
     *("ARCHIVE", "ARCHIVE_DAYS", "STORAGE_EMULATOR_HOST", "OUTCOMES_TOPIC"),
-    *("PROVIDER_PAUSE", "BRAND_NAME", "BRAND_LOGO_URL", "BRAND_COLOR", "BRAND_URL"),
+    *("PROVIDER_PAUSE", "BRAND_NAME", "BRAND_LOGO_URL", "BRAND_COLOR", "BRAND_URL", "BRAND_FONT", "BRAND_FONT_URL"),
+    *("BRANDS", "MAIL_ACCOUNTS"),
     *(
         "SLACK_WEBHOOK_URL",
         "ALERT_URLS",
@@ -262,7 +264,16 @@ class Environment:
         places = dict.fromkeys([str(project), str(repository)])
         search_path = [*places, *filter(None, [self.outside.get("PYTHONPATH")])]
         owners = owner_variables(project, self.outside)
-        return {**owners, **self.outside, **self.variables, "PYTHONPATH": os.pathsep.join(search_path)}
+        return {
+            **owners,
+            **self._brands(project),
+            **self.outside,
+            **self.variables,
+            "PYTHONPATH": os.pathsep.join(search_path),
+        }
+
+    def _brands(self, project: Path) -> dict[str, str]:
+        return brand_variables(project, self.mail_provider, self.variables["SMTP_URL"])
 
     def write(self, file: Path, *, project: Path, with_control: bool = False) -> None:
         """Leave the variables, and those of kinds, where a command on this machine finds them; a shell can read the
@@ -276,7 +287,7 @@ class Environment:
             with_control: whether the local cloud can be controlled (local_pipeline.control).
         """
         file.parent.mkdir(parents=True, exist_ok=True)
-        variables = {**given_variables(project, self.outside), **self.variables}
+        variables = {**given_variables(project, self.outside), **self._brands(project), **self.variables}
         if with_control:
             variables["LOCAL_CONTROL_URL"] = f"http://{HOST}:{self.ports.control}"
             # It takes Slack's messages also where mails go elsewhere.

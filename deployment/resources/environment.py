@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from deployment.resources.queues import queue_names
-from deployment.resources.secrets import OF_PROVIDERS, OWN
+from deployment.resources.secrets import OF_PROVIDERS, own_secrets
 from deployment.settings import OF_DISPATCHER, OF_WORKER, Settings
 
 _OF_PAGE = ("BRAND_NAME", "BRAND_LOGO_URL", "BRAND_COLOR", "BRAND_URL")
@@ -49,6 +49,7 @@ def environment(settings: Settings, name: str, *, webhook_keys: str = "") -> dic
             "MAIL_FROM_NAME": settings.mail_from_name,
             **{each: settings.value(each) for each in (*OF_WORKER, *settings.kind_settings)},
             **({"PREFERENCES_URL": settings.url("preferences")} if settings.with_page else {}),
+            "BRANDS": settings.brands,
             "ARCHIVE": archive,
         },
         "mail-events": {
@@ -62,6 +63,7 @@ def environment(settings: Settings, name: str, *, webhook_keys: str = "") -> dic
             **kinds,
             "MAIL_FROM_NAME": settings.mail_from_name,
             **{each: settings.value(each) for each in _OF_PAGE},
+            "BRANDS": settings.brands,
             "ARCHIVE": archive,
         },
         "api": {
@@ -105,7 +107,7 @@ def environment(settings: Settings, name: str, *, webhook_keys: str = "") -> dic
 def secret_variables(settings: Settings, name: str) -> Iterator[str]:
     """The variables of a function, or of the console, that are secrets, also of such as there may not be."""
     provider = f"{settings.mail_provider.upper()}_"
-    for variable, functions in {**OF_PROVIDERS, **OWN}.items():
+    for variable, functions in {**OF_PROVIDERS, **own_secrets(settings)}.items():
         if name in functions and (variable not in OF_PROVIDERS or variable.startswith(provider)):
             yield variable
     if name == "worker":

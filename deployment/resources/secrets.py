@@ -23,11 +23,17 @@ OWN = {
     "MAIL_UNSUBSCRIBE_KEY": ("worker",),
     "PREFERENCES_KEY": ("worker", "preferences", "api"),
     "DESTINATION_SECRETS": ("worker",),
+    "MAIL_ACCOUNTS": ("worker", "dispatcher"),
     "SLACK_WEBHOOK_URL": ("dlq-handler",),
     "ALERT_URLS": ("dlq-handler",),
     "OWNER_MAIL_URL": ("dlq-handler",),
     "CONSOLE_KEY": ("console",),
 }
+
+
+def own_secrets(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """The functions that read each of these. The dispatcher asks SendGrid alone for statistics."""
+    return OWN if settings.mail_provider == "sendgrid" else {**OWN, "MAIL_ACCOUNTS": ("worker",)}
 
 
 def replication(settings: Settings) -> Resource:
@@ -111,7 +117,8 @@ def reads(settings: Settings, function: str) -> Grant:
 def _readers(settings: Settings) -> dict[str, tuple[str, ...]]:
     """The functions that read each secret, by its name in Secret Manager."""
     provider = f"{settings.mail_provider.upper()}_"
-    variables = {name: functions for name, functions in OF_PROVIDERS.items() if name.startswith(provider)} | OWN
+    variables = {name: functions for name, functions in OF_PROVIDERS.items() if name.startswith(provider)}
+    variables |= own_secrets(settings)
     for name in settings.kind_secrets:
         variables[name] = ("worker",)
     for name in settings.owner_secrets:

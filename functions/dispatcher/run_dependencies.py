@@ -101,7 +101,7 @@ class RunDependencies(NamedTuple):
             time_limit=timedelta(seconds=settings.dispatch_time_limit),
             shares=settings.dispatch_shares,
             ramp=settings.ramp,
-            mail_statistics=mail_statistics(settings.mail_provider),
+            mail_statistics=mail_statistics(settings.mail_provider, settings.mail_accounts),
             breaker_limits=BreakerLimits(
                 complaint_alert=settings.complaint_alert_percent,
                 complaint_stop=settings.complaint_stop_percent,

@@ -28,6 +28,7 @@ from functions.shared.logging import configure_logging
 from functions.shared.mail.brand import Brand
 from functions.shared.mail.language import Language
 from functions.shared.mail.recipient_token import COPIES, RecipientToken, SharedCopy, TokenKeys
+from functions.shared.named_brand import brand_name_of
 from functions.shared.records.archived_copy import CopyName, user_part
 from functions.shared.serving.answer import Answer
 from functions.shared.serving.request_body import read_body
@@ -53,12 +54,13 @@ configure_server()
 _logger = structlog.get_logger()
 _url = urlsplit(_settings.preferences_url)
 _path = _url.path.rstrip("/")
-_origin = f"{_url.scheme}://{_url.netloc}"
+_brands = {"": _settings, **{name: brand.within(_settings) for name, brand in _settings.brands.items()}}
+_origins = [urlsplit(each.preferences_url)._replace(path="").geturl() for each in _brands.values()]
 _keys = TokenKeys(_settings.preferences_key)
 _defaults = stored_defaults(
     _settings, lambda: firestore_database(_settings.google_cloud_project, _settings.firestore_database)
 )
-_pages = Pages(Brand.from_settings(_settings), _keys, _path)
+_pages = Pages({name: Brand.from_settings(each) for name, each in _brands.items()}, _keys, _path)
 
 
 def preferences(request: "flask.Request") -> Answer:
@@ -87,7 +89,7 @@ def preferences(request: "flask.Request") -> Answer:
     form = _form(request, body)
     if what == _UNSUBSCRIBE:
         return _guarded(lambda: _one_click(token, form), language)
-    if not is_own_form(request.headers, _origin):
+    if not is_own_form(request.headers, _origins):
         _logger.warning("form_of_another_origin_refused")
         return _plain(HTTPStatus.FORBIDDEN, language)
     return _guarded(lambda: _carry_out(token, Wish(what), form), language)
@@ -128,10 +130,11 @@ def _show_copy(asked: SharedCopy, token: RecipientToken | None, language: Langua
     hashed = token.copy_of if token else ""
     is_shown = stored is not None and may_see_copies(stored, hashed) and datetime.now(UTC) < name.expires_at
     copy = _archive(_settings.archive).read(str(name)) if is_shown else None
-    if copy is None or copy.subscription_id != asked.subscription_id:
+    if stored is None or copy is None or copy.subscription_id != asked.subscription_id:
         return _plain(HTTPStatus.GONE, language)
+    page_url = _brands.get(brand_name_of(stored.user.fields), _settings).preferences_url
     return (
-        copy.page(f"{_settings.preferences_url}/{_keys.make(token)}" if token else "#"),
+        copy.page(f"{page_url}/{_keys.make(token)}" if token else "#"),
         HTTPStatus.OK,
         {
             **_SAFE,
@@ -201,8 +204,8 @@ _SAFE = {
 """Headers of every answer. The address of a page goes to no other origin, and into no cache."""
 
 _POLICY_OF_COPIES = (
-    "default-src 'none'; img-src data: https:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; "
-    "frame-ancestors 'none'; sandbox allow-popups allow-popups-to-escape-sandbox"
+    "default-src 'none'; img-src data: https:; font-src https:; style-src 'unsafe-inline'; form-action 'none'; "
+    "base-uri 'none'; frame-ancestors 'none'; sandbox allow-popups allow-popups-to-escape-sandbox"
 )
 """An email has its styles within it, and no more can run than in a mail program: no script, no form, no frame."""
 

@@ -3,7 +3,7 @@
 import functools
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from functions.preferences.texts import cadence_name, labels, pause_name, state_
 from functions.shared.mail.brand import Brand
 from functions.shared.mail.language import Catalogs, Language
 from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
+from functions.shared.named_brand import brand_name_of
 from functions.shared.project_files import own_catalogs
 from functions.shared.records.recipient_pauses import LONGEST_PAUSE, is_stopped, may_resume
 from functions.shared.records.subscription import Subscription
@@ -91,13 +92,13 @@ class Pages:
     """Makes the pages.
 
     Args:
-        brand: the deployment's; a user's document may have another.
+        brands: the deployment's, without a name, and the named ones; a user's document may have another.
         keys: of the links.
         path: of PREFERENCES_URL: empty, or with a slash in front and none at its end.
     """
 
-    def __init__(self, brand: Brand, keys: TokenKeys, path: str) -> None:
-        self._brand = brand
+    def __init__(self, brands: Mapping[str, Brand], keys: TokenKeys, path: str) -> None:
+        self._brands = brands
         self._keys = keys
         self._path = path
 
@@ -180,7 +181,9 @@ class Pages:
     def _page(
         self, user: User | None, language: Language, title: str, message: Message | None, **values: Any
     ) -> "Page":
-        brand = self._brand.of_tenant(user.fields)[0] if user else self._brand
+        brand = self._brands[""]
+        if user:
+            brand = self._brands.get(brand_name_of(user.fields), brand).of_tenant(user.fields)[0]
         html = _template("page.html").render(
             {
                 "language": language,

@@ -9,6 +9,8 @@ page, and no user before an `@`, which makes one host look like another. https:/
 """
 
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
+_FAMILY = re.compile(r"[A-Za-z][A-Za-z0-9 -]{0,39}")
+_MOST_FAMILIES = 5
 _LONGEST_URL = 2_000
 
 
@@ -38,3 +40,15 @@ def hex_color(value: str) -> str:
     if not _COLOR.fullmatch(value):
         raise ValueError("must be a color such as #2563eb")
     return value.lower()
+
+
+def font_families(value: str) -> str:
+    """The font families, with commas between them.
+
+    Raises:
+        ValueError: one has characters that would mean something in a style sheet, or there are more than five.
+    """
+    families = [each.strip() for each in value.split(",")]
+    if len(families) > _MOST_FAMILIES or not all(map(_FAMILY.fullmatch, families)):
+        raise ValueError("must be at most five font families, with commas between them, such as Georgia, serif")
+    return ", ".join(families)

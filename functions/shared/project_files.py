@@ -14,13 +14,13 @@ PROJECT_VARIABLE = "REPORTS_PROJECT"
 
 DEPLOYED = (
     *("functions", "report_kit", "kinds", "kinds.lock", "operations", "deployment"),
-    *("deploy.sh", "queue.yaml", "scheduler.yaml"),
+    *("deploy.sh", "queue.yaml", "scheduler.yaml", "brands.yaml"),
 )
 """What a deployment is made of, of the pipeline: changes elsewhere do not make a checkout dirty."""
 
 DEPLOYED_OF_PROJECT = (
     *("kinds", "kinds.lock", "pipeline.lock", "locales"),
-    *("queue.yaml", "scheduler.yaml", "firestore.indexes.json"),
+    *("queue.yaml", "scheduler.yaml", "brands.yaml", "firestore.indexes.json"),
 )
 """Likewise, of a project."""
 

@@ -25,7 +25,8 @@ from pydantic import (
     model_validator,
 )
 
-from functions.shared.appearance import hex_color, https_url
+from functions.shared.appearance import font_families, hex_color, https_url
+from functions.shared.named_brand import Brands, Name
 from functions.shared.needs import MOST_ARCHIVE_DAYS
 from functions.shared.queues.ramp import DEFAULT_FIRST_DAY, DEFAULT_GROWTH, GROWTHS, MOST_FIRST_DAY, Ramp
 from functions.shared.records.contract import UtcDatetime
@@ -143,6 +144,9 @@ HttpsUrl = Annotated[str, AfterValidator(https_url)]
 """What an email shows or links to."""
 
 HexColor = Annotated[str, AfterValidator(hex_color)]
+
+FontFamilies = Annotated[str, AfterValidator(font_families)]
+"""Font families, separated by commas."""
 
 CommaSeparated = Annotated[list[str], BeforeValidator(_comma_separated)]
 
@@ -343,6 +347,14 @@ class BreakerSettings(Settings):
         return self
 
 
+class AccountSettings(Settings):
+    """The accounts at the email provider beside the deployment's own."""
+
+    mail_accounts: Annotated[dict[Name, Secret], BeforeValidator(_from_json)] = Field(default={}, repr=False)
+    """The keys of the accounts that `brands.yaml` names (docs/guides/branding.md#several-brands), as JSON: each by
+    the account's name."""
+
+
 class DispatcherSettings(
     CommonSettings,
     IdentitySettings,
@@ -351,6 +363,7 @@ class DispatcherSettings(
     RestoreSettings,
     RampSettings,
     BreakerSettings,
+    AccountSettings,
     MailProviderChoice,
     OutcomeSettings,
 ):
@@ -391,9 +404,12 @@ class BrandSettings(Settings):
     """The color of the button, the links and the charts, such as `#2563eb`. Without it, blue."""
     brand_url: HttpsUrl | None = None
     """The https address that the button and the name lead to. Without it, there is no button."""
+    brands: Annotated[Brands, BeforeValidator(_from_json)] = {}
+    """The brands of `brands.yaml` (docs/guides/branding.md#several-brands), as JSON, by name. `./deploy.sh` and
+    the local cloud set it."""
 
 
-class MailSettings(BrandSettings, MailProviderChoice):
+class MailSettings(BrandSettings, AccountSettings, MailProviderChoice):
     """The settings that are the same for every email."""
 
     mail_from: Address
@@ -419,6 +435,10 @@ class MailSettings(BrandSettings, MailProviderChoice):
     mail_check_unsubscribed: bool = False
     """`true`: before each email, the worker asks SendGrid whether the recipient has unsubscribed, and if so
     skips the report; one or two more calls a report."""
+    brand_font: FontFamilies = ""
+    """Font families for the emails, such as `Inter, Georgia`, before those of the layout."""
+    brand_font_url: HttpsUrl | None = None
+    """The https address of a file with the first of them."""
     mail_sandbox: bool = False
     """`true`: no email reaches a recipient (docs/guides/providers.md#which-one)."""
 

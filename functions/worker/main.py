@@ -18,7 +18,6 @@ from functions.shared.firestore.delivery_store import DeliveryStore, TaskDocumen
 from functions.shared.firestore.outcomes import Outcomes
 from functions.shared.firestore.stored_calendars import stored_defaults
 from functions.shared.logging import configure_logging, hide
-from functions.shared.mail.brand import Brand
 from functions.shared.records.kind_pauses import KIND_PAUSES_STATE, KindPauses
 from functions.shared.records.recipients import recipients
 from functions.shared.records.report_task import ReportTask
@@ -31,21 +30,17 @@ from functions.worker.attempt import Attempt
 from functions.worker.attempt_end import AttemptEnd
 from functions.worker.copies import Copies
 from functions.worker.destinations.email.allowed_domains import AllowedDomains
-from functions.worker.destinations.email.compliance import MailCompliance
 from functions.worker.destinations.email.provider import load_with_provider
 from functions.worker.elsewhere import Elsewhere
+from functions.worker.email_routes import email_routes
 from functions.worker.firestore_user_data import FirestoreUserData
 from functions.worker.inactive_users import InactiveUsers
 from functions.worker.key_alert import KeyAlert
 from functions.worker.kind_settings import load_kind_settings, load_needs, next_versions
-from functions.worker.outcome_inquiry import OutcomeInquiry
 from functions.worker.paused_kinds import PausedKinds
-from functions.worker.provider_outage import ProviderOutage
-from functions.worker.repeating import Repeating
 from functions.worker.report_builder import ReportBuilder
-from functions.worker.routes import Route, Routes
+from functions.worker.routes import Routes
 from functions.worker.send_report import SendReport
-from functions.worker.sending import Sending
 from functions.worker.settling_task import SettlingTask
 from functions.worker.time_budget import MAIL_RECORD_SECONDS
 from functions.worker.time_limit import MOST_HANGING, TimeLimit
@@ -113,25 +108,18 @@ def _send_report() -> SendReport:
     allowed = AllowedDomains(_settings.mail_allowed_domains)
     archive = Archive(_settings.archive) if _settings.archive else None
     copies = Copies(archive, days=_settings.archive_days, days_of_kinds=_archive_days, now=_now)
-    mail_record = functools.partial(deliveries.mail_record, seconds=MAIL_RECORD_SECONDS)
     key_alert = KeyAlert(topic.tell, now=_now)
-    email = Route(
-        Sending(
-            _provider.mail_provider(),
-            Repeating(_provider.repeatable_sending(), provider=_settings.mail_provider.value, now=_now),
-            outage=ProviderOutage(_now, wait=timedelta(seconds=_settings.provider_pause)),
-            key_alert=key_alert,
-            allowed=allowed,
-        ),
-        OutcomeInquiry(
-            mail_record,
-            _provider.delivery_lookup(),
-            _settings.on_unknown_outcome,
-            settling=timedelta(minutes=_settings.settling_minutes),
-            is_sandbox=_settings.mail_sandbox,
-        ),
+    routes = email_routes(
+        _provider,
+        mail_record=functools.partial(deliveries.mail_record, seconds=MAIL_RECORD_SECONDS),
+        on_unknown_outcome=_settings.on_unknown_outcome,
+        settling=timedelta(minutes=_settings.settling_minutes),
+        is_sandbox=_settings.mail_sandbox,
+        pause=timedelta(seconds=_settings.provider_pause),
+        key_alert=key_alert,
+        allowed=allowed,
+        now=_now,
     )
-
     return SendReport(
         deliveries=deliveries,
         end=AttemptEnd(
@@ -142,11 +130,10 @@ def _send_report() -> SendReport:
             now=_now,
             settle_later=SettlingTask(_settings),
         ),
-        routes=Routes(email, Elsewhere(_settings, key_alert=key_alert, now=_now)),
+        routes=Routes(routes[""], Elsewhere(_settings, key_alert=key_alert, now=_now), routes),
         builder=ReportBuilder(
             user_data=functools.partial(FirestoreUserData, database),
-            compliance=MailCompliance.from_settings(_settings),
-            brand=Brand.from_settings(_settings),
+            mail=_settings,
             time_limit=TimeLimit(_give_way),
             database=database,
             settings=_kind_settings,

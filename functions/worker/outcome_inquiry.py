@@ -6,6 +6,7 @@ appear with a delay, and no provider promises when they are complete. What was f
 between maybe never and maybe twice (ON_UNKNOWN_OUTCOME), unless the records prove the absence of the mail (absence.py).
 """
 
+import copy
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -97,6 +98,12 @@ class OutcomeInquiry:
         is_sending = delivery is not None and delivery.state is DeliveryState.SENDING and not delivery.is_restored
         return self._by_absence and is_sending and bool(delivery and delivery.handed_over)
 
+    def without_records(self) -> "OutcomeInquiry":
+        """The same for a report whose account at the provider is not known here: only events say what became of it."""
+        other = copy.copy(self)
+        other._lookup = None
+        return other
+
     def settle(self, work: TaskDelivery, *, now: datetime) -> Sent | Retry | GiveUp | Wait | SendAgain:
         """How an attempt at a delivery of unknown outcome ends, or that it is to be sent.
 
@@ -165,7 +172,7 @@ class OutcomeInquiry:
         if record is not None and record.proves_acceptance:
             answer, found = MailFound(message_id=record.message_id), "mail-event"
         elif self._lookup is None:
-            error = "it has no records to look in, or the worker is set up not to (SENDGRID_LOGS)"
+            error = "it has no records to look in, or the worker is set up not to (SENDGRID_LOGS, MAIL_ACCOUNTS)"
             answer, found = LookupUnavailable(error=error, lasting=True), "nothing"
         else:
             answer = self._lookup.find(wanted, seconds=over_at - time.monotonic())

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from functions.shared.mail.brand import PLAIN, Brand
+from functions.shared.mail.brand import Brand
+from functions.shared.named_brand import brand_name_of, unknown_brand
 from functions.shared.records.archived_copy import CopyName
 from functions.shared.records.dead_letter import DeadLetterReason
 from functions.shared.records.delivery import SkipReason
 from functions.shared.records.recipients import RecipientRole
 from functions.shared.records.report_task import ReportTask
 from functions.shared.sanitize import error_text
+from functions.shared.settings import MailSettings
 from functions.shared.times.period import Period
 from functions.worker.compose import compose, wanting
 from functions.worker.destinations.built_report import BuiltReport
@@ -41,8 +43,7 @@ class ReportBuilder:
 
     Args:
         user_data: gives access to one user's own data for so many seconds, by the user's id.
-        compliance: the headers and the footer of every mail.
-        brand: the deployment's.
+        mail: the settings for all mails, those of the brands among them.
         time_limit: ends the wait for a report that is not built in time.
         database: for what else a kind reads; None where tests need none.
         settings: the kinds' own settings and secrets, by kind and name.
@@ -54,8 +55,7 @@ class ReportBuilder:
         self,
         *,
         user_data: Callable[[str, float], UserData],
-        compliance: MailCompliance,
-        brand: Brand = PLAIN,
+        mail: MailSettings,
         time_limit: TimeLimit,
         database: "Database | None" = None,
         settings: KindSettings | None = None,
@@ -65,9 +65,12 @@ class ReportBuilder:
         self._user_data = user_data
         self._database = database
         self._settings = settings or {}
-        self._compliance = compliance
+        of_brands = {name: brand.within(mail) for name, brand in mail.brands.items()}
+        self._brands = {
+            name: (Brand.of_emails(each), MailCompliance.from_settings(each))
+            for name, each in {"": mail, **of_brands}.items()
+        }
         self._allowed = allowed
-        self._brand = brand
         self._time_limit = time_limit
         self._build_seconds = build_seconds
 
@@ -98,6 +101,11 @@ class ReportBuilder:
         if subscriber.problem:
             return GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error=subscriber.problem)
         user, subscription = subscriber
+        name = brand_name_of(user.fields)
+        if name not in self._brands:
+            # Whose it is not sends nobody a report.
+            return GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error=f"the user's document: {unknown_brand(name)}")
+        brand, compliance = self._brands[name]
         to = [each.address for each in wanting(user, subscription) if each.role is RecipientRole.TO]
         if to and not any(map(self._allowed.allows, to)):
             # Copies alone are not sent.
@@ -113,8 +121,8 @@ class ReportBuilder:
                 self._user_data(user.id, seconds - READ_MARGIN_SECONDS),
                 delivery_id=task.delivery_id,
                 run_id=task.run_id,
-                compliance=self._compliance,
-                brand=self._brand,
+                compliance=compliance,
+                brand=brand,
                 database=self._database,
                 settings=self._settings.get(task.kind),
                 variant=Variant(variant) if variant else None,

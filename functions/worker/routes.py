@@ -1,11 +1,13 @@
 """The way of a report to its destination: who takes it, who finds out about it, and who keeps it back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from functions.shared.named_brand import brand_name_of
 from functions.shared.records.deliver import Deliver, DestinationName
 from functions.shared.records.delivery import Delivery
 from functions.shared.records.subscription import Subscription
+from functions.shared.records.user import User
 from functions.worker.outcome_inquiry import OutcomeInquiry
 from functions.worker.sending import Sending
 
@@ -28,29 +30,43 @@ class Routes:
     Args:
         email: the way of emails.
         elsewhere: makes the way to any other destination, of a sandbox subscription if so.
+        brands: the ways of emails of brands, by name.
     """
 
-    def __init__(self, email: Route, elsewhere: Callable[[Deliver, bool], Route] | None = None) -> None:
+    def __init__(
+        self,
+        email: Route,
+        elsewhere: Callable[[Deliver, bool], Route] | None = None,
+        brands: Mapping[str, Route] | None = None,
+    ) -> None:
         self._email = email
         self._elsewhere = elsewhere
+        self._brands = brands or {}
 
-    def to(self, subscription: Subscription | None) -> Route:
+    def to(self, subscription: Subscription | None, user: User | None) -> Route:
         """The way that a subscription's reports take now.
 
         Args:
             subscription: None where it is gone.
+            user: whose it is; None where the user is gone. No report of an unknown brand is built.
         """
         if subscription is None or subscription.is_emailed or self._elsewhere is None:
-            return self._email
+            return self._brands.get(brand_name_of(user.fields) if user else "", self._email)
         return self._elsewhere(subscription.deliver, subscription.sandbox)
 
-    def of(self, delivery: Delivery | None) -> Route:
-        """The way that a report took which a worker may have sent: its subscription may say another one by now.
+    def inquiry(self, delivery: Delivery | None) -> OutcomeInquiry:
+        """What finds out about a report that a worker may have sent: its user and its subscription may say another way
+        by now.
 
         Args:
             delivery: as read; None where there is none.
         """
+        taker = delivery.provider if delivery else ""
         for name in DestinationName:
-            if self._elsewhere is not None and delivery is not None and delivery.provider == name:
-                return self._elsewhere(Deliver(name), False)
-        return self._email
+            if self._elsewhere is not None and taker == name:
+                return self._elsewhere(Deliver(name), False).inquiry
+        if "/" not in taker:
+            return self._email.inquiry
+        same = (each.inquiry for each in self._brands.values() if each.sending.repeating.provider == taker)
+        # No other account can say that it does not have the email.
+        return next(same, self._email.inquiry.without_records())

@@ -142,12 +142,12 @@ class SendReport:
             return self._end.already_final(work)
         if step is NextStep.FINISH_GIVING_UP and delivery and delivery.failure:
             return self._end.finish_giving_up(work, delivery.failure)
-        route = self._routes.to(work.subscription)
+        route = self._routes.to(work.subscription, work.user)
         work, by = self._send(work, route, timer, is_unknown=step is NextStep.INQUIRE)
         return self._end(work, by.alone if isinstance(by, Retry) and not route.sending.is_shared else by)
 
     def _send(self, work: TaskDelivery, route: Route, timer: AttemptTimer, *, is_unknown: bool) -> _End:
-        inquiry = self._routes.of(work.delivery).inquiry
+        inquiry = self._routes.inquiry(work.delivery)
         stored = route.sending.repeating.stored_in(work.delivery) if is_unknown else None
         if is_unknown and stored is None:
             known = inquiry.settle(work, now=self._now())
@@ -200,8 +200,8 @@ class SendReport:
         return None if isinstance(known, SendAgain) else (work, known)
 
     def _can_repeat(self, work: TaskDelivery, delivery: Delivery) -> bool:
-        route = self._routes.to(work.subscription)
-        return route.sending.repeating.stored_in(delivery) is not None or route.inquiry.waits_for(delivery)
+        repeating = self._routes.to(work.subscription, work.user).sending.repeating
+        return repeating.stored_in(delivery) is not None or self._routes.inquiry(delivery).waits_for(delivery)
 
     def _build(
         self,

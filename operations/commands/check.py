@@ -39,6 +39,9 @@ def mail(
             metavar="ADDRESS", parser=mail_address, help="Also send a test mail, marked as one, to this address."
         ),
     ] = None,
+    brand: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Check this brand of brands.yaml alone; default: all.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Whether emails arrive: DNS records, what the email provider knows, the webhook, and the headers of an email."""
@@ -48,24 +51,28 @@ def mail(
 
     current = session(ctx)
     output = Output(as_json=as_json)
-    setup = _setup(current)
+    setups = _setups(current, brand)
     with output.err.status(Text("Asking the email provider and DNS")):
-        findings = check_mail(setup, to=to)
+        findings = [(name, each) for name, setup in setups.items() for each in check_mail(setup, to=to)]
+    has_brands = brand is not None or len(setups) > 1
     rows = [
         {
+            **({"brand": name or None} if has_brands else {}),
             "check": each.check,
             "state": each.state.value,
             "found": redact_addresses(each.found),
             "to_do": redact_addresses(each.to_do),
         }
-        for each in findings
+        for name, each in findings
     ]
-    output.rows(rows, _COLUMNS, empty="")
-    if any(each.state is State.PROBLEM for each in findings):
+    columns = ("brand", *_COLUMNS) if has_brands else _COLUMNS
+    output.rows(rows, columns, empty="")
+    if any(each.state is State.PROBLEM for _name, each in findings):
         raise typer.Exit(ExitStatus.FAILED)
 
 
-def _setup(current: Session) -> MailSetup:
+def _setups(current: Session, brand: str | None) -> dict[str, MailSetup]:
+    """What is checked: by the name of its brand, which the deployment's own settings do not have."""
     from operations.mail_checks.mail_checks import MailSetup
     from operations.previews import preview as previews
     from operations.previews.kind_variables import kind_variables
@@ -73,17 +80,24 @@ def _setup(current: Session) -> MailSetup:
     target = current.target
     target.require("MAIL_FROM")
     variables = previews.provider_variables(target.find, partial(_find_secret, current))
-    settings = previews.mail_settings(variables)
-    return MailSetup(
-        variables=variables,
-        settings=settings,
-        webhook_url=_webhook_url(settings.mail_provider, is_local=bool(target.emulators)),
-        webhook_keys=_webhook_keys(current, settings.mail_provider),
-        defaults=current.defaults,
-        kind_variables=partial(kind_variables, current, sample=True),
-        # Only deploy.sh knows it, so an operator says it, too.
-        without_unsubscribe=os.environ.get("MAIL_WITHOUT_UNSUBSCRIBE") == "true",
-    )
+    deployed = previews.mail_settings(variables)
+    webhook_url = _webhook_url(deployed.mail_provider, is_local=bool(target.emulators))
+    webhook_keys = _webhook_keys(current, deployed.mail_provider)
+
+    def setup(name: str) -> MailSetup:
+        own = previews.brand_variables(variables, name) if name else variables
+        return MailSetup(
+            variables=own,
+            settings=previews.mail_settings(own),
+            webhook_url=webhook_url,
+            webhook_keys=webhook_keys,
+            defaults=current.defaults,
+            kind_variables=partial(kind_variables, current, sample=True),
+            # Only deploy.sh knows it, so an operator says it, too.
+            without_unsubscribe=os.environ.get("MAIL_WITHOUT_UNSUBSCRIBE") == "true",
+        )
+
+    return {name: setup(name) for name in (["", *deployed.brands] if brand is None else [brand])}
 
 
 def _webhook_keys(current: Session, provider: MailProviderName) -> tuple[str, ...] | None:

@@ -21,6 +21,7 @@ from report_kit.sample_amount import SampleAmount
 
 if TYPE_CHECKING:
     from functions.shared.records.subscription import Subscription
+    from functions.shared.records.user import User
     from functions.shared.settings import MailSettings
     from functions.shared.times.period import Period
     from operations.previews import preview as previews
@@ -112,7 +113,7 @@ def preview(
     output = Output(as_json=as_json)
     covered = _period(which, which.schedule(whose), period, output)
     database = None if sample else current.firestore
-    settings = _settings(current, user)
+    settings = _settings(current, None if user is None else whose)
     files = previews.PreviewFiles.of(to, f"{whose.id}-{which.id}-{which.kind}-{which.locale or whose.locale}")
 
     def render() -> previews.NothingToSend | str:
@@ -205,9 +206,11 @@ def _period(subscription: Subscription, schedule: Schedule, text: str | None, ou
     return period
 
 
-def _settings(current: Session, user: str | None) -> MailSettings:
+def _settings(current: Session, user: User | None) -> MailSettings:
     """A sample without a user needs no connection, and so has no settings."""
     from operations.previews import preview as previews
 
-    variables = {} if user is None else {name: current.target.find(name) for name in previews.MAIL_VARIABLES}
-    return previews.mail_settings(variables)
+    if user is None:
+        return previews.mail_settings({})
+    variables = {name: current.target.find(name) for name in previews.MAIL_VARIABLES}
+    return previews.mail_settings(previews.user_variables(variables, user))

@@ -22,6 +22,7 @@ from pydantic.fields import FieldInfo
 from functions.shared import needs
 from functions.shared.firestore.database import Database
 from functions.shared.mail.brand import Brand
+from functions.shared.named_brand import BRANDS_FILE, brand_name_of
 from functions.shared.project_files import own_catalogs
 from functions.shared.records.contract import describe_validation_error
 from functions.shared.records.deliver import BY_EMAIL
@@ -35,7 +36,7 @@ from functions.worker.compose import compose
 from functions.worker.destinations.email.compliance import MailCompliance
 from functions.worker.destinations.email.model import Mail as Mail
 from functions.worker.destinations.email.model import Sender
-from functions.worker.destinations.email.provider import PROVIDER_SETTINGS, ChosenProvider, parts_of
+from functions.worker.destinations.email.provider import KEYS, PROVIDER_SETTINGS, ChosenProvider, parts_of
 from functions.worker.destinations.outcome import Accepted, Unsubscribed
 from functions.worker.firestore_user_data import FirestoreUserData
 from functions.worker.kind_settings import OWN_VARIABLES
@@ -133,9 +134,42 @@ def provider_variables(
         NotConfigured: MAIL_PROVIDER names none.
     """
     variables = {name: find(name) for name in MAIL_VARIABLES}
-    for field, info in _own_settings(mail_settings(variables)).items():
+    settings = mail_settings(variables)
+    for field, info in _own_settings(settings).items():
         variables[field.upper()] = (find if info.repr else find_secret)(field.upper())
+    if any(brand.account for brand in settings.brands.values()):
+        variables["MAIL_ACCOUNTS"] = find_secret("MAIL_ACCOUNTS")
     return variables
+
+
+def user_variables(variables: Mapping[str, str | None], user: User) -> Mapping[str, str | None]:
+    """The variables that the emails to a user take.
+
+    Args:
+        variables: of the deployment, by name.
+        user: who may have a brand.
+
+    Raises:
+        OperatorError: there is no such brand.
+        NotConfigured: a variable is malformed.
+    """
+    name = brand_name_of(user.fields)
+    return brand_variables(variables, name) if name else variables
+
+
+def brand_variables(variables: Mapping[str, str | None], name: str) -> Mapping[str, str | None]:
+    """The variables that the emails of a brand take; as above."""
+    deployed = mail_settings(variables)
+    brand = deployed.brands.get(name)
+    if brand is None:
+        raise OperatorError(f"There is no brand {name} in {BRANDS_FILE}: {', '.join(deployed.brands) or 'none is'}.")
+    own, found = brand.within(deployed), {**variables}
+    for field in MailSettings.model_fields:
+        if (value := getattr(own, field)) != getattr(deployed, field):
+            found[field.upper()] = None if value is None else str(value)
+    if brand.account:
+        found[KEYS[deployed.mail_provider].upper()] = deployed.mail_accounts.get(brand.account)
+    return found
 
 
 def kind_variables(kind: str, find: Callable[[str], str | None], *, local: bool) -> Mapping[str, str]:
@@ -223,7 +257,7 @@ def build(
             delivery_id=delivery or delivery_id(user.id, subscription.id, period.end),
             run_id=run_id(datetime.now(UTC)),
             compliance=MailCompliance.from_settings(settings),
-            brand=Brand.from_settings(settings),
+            brand=Brand.of_emails(settings),
             database=database,
             settings=variables,
             variant=variant,

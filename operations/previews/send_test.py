@@ -51,7 +51,8 @@ def send_test_report(
         google.api_core.exceptions.GoogleAPIError: Firestore cannot be asked.
     """
     whose, which = read_subject(session.firestore, user_id, subscription_id, kind=None, defaults=session.defaults)
-    variables = previews.provider_variables(session.target.find, session.find_secret)
+    deployed = previews.provider_variables(session.target.find, session.find_secret)
+    variables = previews.user_variables(deployed, whose)
     settings = previews.test_settings(variables)
     covered = next_period(which, which.schedule(whose), datetime.now(UTC))
     delivery = f"test-{secrets.token_hex(8)}"

@@ -35,13 +35,16 @@ def build_live(
         google.api_core.exceptions.GoogleAPIError: Firestore cannot be asked.
     """
     database, target = session.firestore, session.target
+    if settings is None:
+        variables = {name: target.find(name) for name in previews.MAIL_VARIABLES}
+        settings = previews.mail_settings(previews.user_variables(variables, user))
     return previews.build(
         subscription.kind,
         user,
         subscription,
         period,
         previews.live_data(database, user.id),
-        settings or previews.mail_settings({name: target.find(name) for name in previews.MAIL_VARIABLES}),
+        settings,
         database=database,
         variables=kind_variables(session, subscription.kind, sample=False),
         delivery=delivery,

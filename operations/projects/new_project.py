@@ -186,7 +186,7 @@ def _move(clone: Path, made: Path, pipeline: Path) -> list[str]:
         notes.append(
             "Kinds of your own import from the functions: docs/guides/upgrading.md says what to write instead."
         )
-    for name in ("scheduler.yaml", "queue.yaml"):
+    for name in ("scheduler.yaml", "queue.yaml", "brands.yaml"):
         if _differs(clone / name, pipeline / name):
             shutil.copyfile(clone / name, made / name)
     known = [pipeline / "deployment" / _INDEXES, *pipeline.glob(f"kinds/*/{_INDEXES}")]
@@ -233,7 +233,7 @@ def _json(file: Path) -> Any:
 
 
 def _differs(file: Path, other: Path) -> bool:
-    return file.is_file() and file.read_bytes() != other.read_bytes()
+    return file.is_file() and (not other.is_file() or file.read_bytes() != other.read_bytes())
 
 
 def _fill_in(made: Path, **values: str) -> None:

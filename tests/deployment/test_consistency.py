@@ -65,13 +65,15 @@ def test_every_setting_is_explained() -> None:
         assert re.search(rf"^#? ?{name}=", example, re.MULTILINE), f"{name} is not explained"
 
 
-def test_every_variable_of_the_functions_can_be_set() -> None:
+def test_every_variable_of_the_functions_can_be_set(tmp_path: Path) -> None:
+    (tmp_path / "brands.yaml").write_text("acme: {from: reports@acme.example}", encoding="utf-8")
     given = dict.fromkeys((*OF_DISPATCHER, *OF_WORKER, "SENDGRID_LOGS"), "x")
     can_be_set: set[tuple[str, str]] = set()
     for provider in ("sendgrid", "resend", "smtp"):
         settings = SETTINGS.model_copy(
             update={
                 "given": given,
+                "project": tmp_path,
                 "mail_from": "a@example.com",
                 "default_kind": "sales",
                 "mail_provider": provider,

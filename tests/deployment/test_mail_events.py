@@ -1,5 +1,7 @@
 """deploy.sh deploys the function that takes mail events, and sets SendGrid's webhook up for it."""
 
+import json
+import shutil
 from collections.abc import Iterator
 from http import HTTPStatus
 
@@ -9,10 +11,12 @@ from deployment.mail_api import MailApi
 from deployment.sendgrid_webhook import Webhook, find_webhook
 from local_pipeline.inbox.event_webhook import WebhookKey
 from local_pipeline.inbox.faults import Answer
+from local_pipeline.inbox.sender_identity import SenderIdentity
 from local_pipeline.inbox.server import MAIL_SEND_SCOPE
 from tests.deployment.conftest import PROJECT, Deployment
 from tests.deployment.sendgrid_account import FUNCTION_URL, Account, running_account
 from tests.deployment.tls_front import tls_front
+from tests.git import commit_all, git
 from tests.support import Background
 
 URL = f"{FUNCTION_URL}/sendgrid"
@@ -84,6 +88,35 @@ def test_a_key_is_replaced_without_losing_a_call(ready: Deployment, account: Acc
     ready.settings["SENDGRID_WEBHOOK_KEY"] = webhook.public_key
     assert ready.deploy(ONLY).status == 0
     assert keys_of(ready) == [webhook.public_key]
+
+
+def test_each_account_of_a_brand_gets_a_webhook_of_its_own(ready: Deployment, account: Account) -> None:
+    team = ready.directory / "team"
+    shutil.copytree(ready.repository / "kinds", team / "kinds")
+    (team / "brands.yaml").write_text("acme: {from: reports@acme.example, account: acme}", encoding="utf-8")
+    git(team, "init", "--quiet")
+    commit_all(team)
+    ready.team = team
+    outcome = ready.deploy(ONLY)
+    assert (outcome.status, ready.changes) == (1, [])
+    assert "MAIL_ACCOUNTS has no key of the account acme, which a brand in brands.yaml has." in outcome.errors
+    account.inbox.accounts["SG.acme"] = SenderIdentity("acme.example")
+    ready.secrets["MAIL_ACCOUNTS"] = json.dumps({"acme": "SG.acme"})
+    outcome = ready.deploy("--only=functions")
+    assert outcome.status == 0, outcome.text
+    other = find_webhook(MailApi("SendGrid", account.inbox.url, "SG.acme"), URL)
+    own = webhook_of(account)
+    assert own is not None
+    assert other is not None
+    assert other.enabled
+    assert keys_of(ready) == [own.public_key, other.public_key]
+    worker = ready.environment_of("worker")
+    assert json.loads(worker["BRANDS"]) == {"acme": {"from": "reports@acme.example", "account": "acme"}}
+    (team / "brands.yaml").write_text("acme: {color: red, sender: a@b.example}", encoding="utf-8")
+    outcome = ready.deploy("--dry-run")
+    assert outcome.status == 1
+    assert "brands.yaml: acme.color: must be a color such as #2563eb" in outcome.errors
+    assert "acme.sender: Extra inputs are not permitted" in outcome.errors
 
 
 class TestByHand:

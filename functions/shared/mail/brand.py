@@ -1,17 +1,22 @@
-"""Whose mail or page it is: name, logo, color, and where the button leads. The deployment's, or a tenant's."""
+"""Whose mail or page it is: name, logo, color, font, and where the button leads. The deployment's, or a tenant's."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from functions.shared.appearance import hex_color, https_url
+from markupsafe import Markup
+
+from functions.shared.appearance import font_families, hex_color, https_url
 from functions.shared.mail.color import WHITE, graphic_on_both, readable_on, text_on
 from functions.shared.sanitize import display_name
-from functions.shared.settings import BrandSettings
+from functions.shared.settings import BrandSettings, MailSettings
 
 DEFAULT_COLOR = "#2563eb"
 
 DARK_GROUND = "#191c22"
 """What a mail stands on where the reader has chosen dark, as layout/head.mjml has it."""
+
+_GENERIC = frozenset({"serif", "sans-serif", "monospace", "system-ui"})
+"""Families that CSS takes for those of the device, unless they are quoted."""
 
 
 class Brand(NamedTuple):
@@ -22,12 +27,16 @@ class Brand(NamedTuple):
         logo_url: https; empty: the mail shows the name.
         url: into the product, https; empty: the mail has no button.
         color: the accent, as #rrggbb.
+        font: font families, which come before the layout's own; may be empty.
+        font_url: of the file with the first of them, https; empty: a mail loads none.
     """
 
     name: str = ""
     logo_url: str = ""
     url: str = ""
     color: str = DEFAULT_COLOR
+    font: str = ""
+    font_url: str = ""
 
     @classmethod
     def from_settings(cls, settings: BrandSettings) -> "Brand":
@@ -39,8 +48,14 @@ class Brand(NamedTuple):
             color=settings.brand_color or DEFAULT_COLOR,
         )
 
+    @classmethod
+    def of_emails(cls, settings: MailSettings) -> "Brand":
+        """The same for emails, which have a font, too."""
+        return cls.from_settings(settings)._replace(font=settings.brand_font, font_url=settings.brand_font_url or "")
+
     def of_tenant(self, document: Mapping[str, Any]) -> tuple["Brand", Sequence[str]]:
-        """This brand with what a user's document has in its map `brand`, and which of its fields cannot be used.
+        """This brand with what a user's document has in its map `brand`, and which of its fields cannot be used. A text
+        there is the name of a brand, which is this one.
 
         A tenant with a name of its own does not get the logo of somebody else.
 
@@ -48,7 +63,7 @@ class Brand(NamedTuple):
             document: the user's. The team's application writes it: any field may be anything.
         """
         given = document.get("brand")
-        if given is None:
+        if given is None or isinstance(given, str):
             return self, ()
         if not isinstance(given, Mapping):
             return self, ("brand",)
@@ -64,7 +79,24 @@ class Brand(NamedTuple):
                 unusable.append(f"brand.{name}")
         if "name" in read and "logo_url" not in read:
             read["logo_url"] = ""
+        if "font" in read and "font_url" not in read:
+            read["font_url"] = ""
         return self._replace(**read), tuple(unusable)
+
+    @property
+    def font_stack(self) -> Markup:
+        """The families as a style sheet has them, with a comma behind each. Their letters mean nothing else there."""
+        families = self.font.split(", ") if self.font else []
+        # Markup, since an escaped quotation mark would be none in a style sheet.
+        return Markup("").join(Markup(f"{each}, " if each in _GENERIC else f"'{each}', ") for each in families)  # noqa: S704  font_families has checked them
+
+    @property
+    def font_face(self) -> Markup:
+        """The rule by which a mail program loads the first family; empty where there is no file."""
+        if not (self.font and self.font_url):
+            return Markup("")
+        family = self.font.split(", ")[0]
+        return Markup(f"@font-face {{ font-family: '{family}'; src: url('{self.font_url}'); }}")  # noqa: S704  https_url has checked it, too
 
     @property
     def on_color(self) -> str:
@@ -109,4 +141,6 @@ _CHECKS: Mapping[str, Callable[[Any], str]] = {
     "logo_url": lambda value: https_url(_text(value)),
     "url": lambda value: https_url(_text(value)),
     "color": lambda value: hex_color(_text(value)),
+    "font": lambda value: font_families(_text(value)),
+    "font_url": lambda value: https_url(_text(value)),
 }

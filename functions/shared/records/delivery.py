@@ -119,7 +119,8 @@ class Delivery(NamedTuple):
         last_error: what the latest failed attempt, or the dead letter, says.
         failed_at: when it was given up.
         letter_id: the id of its dead letter, if that is not the delivery's.
-        provider: the email provider of the worker that claimed it last, as MAIL_PROVIDER names it.
+        provider: the email provider of the worker that claimed it last, as MAIL_PROVIDER names it, and behind a slash
+            the brand's own account, such as `sendgrid/acme`.
         message_id: the email's id at the provider.
         request: if the provider has idempotency keys, the exact requests of its email, until it is final.
         archived_as: the name of its email's copy in the archive; empty if there is none.

@@ -75,7 +75,8 @@ class SentOutcome(DeliveryOutcome):
     """The data of `report.sent`."""
 
     provider: str | None = None
-    """The email provider, as MAIL_PROVIDER names it, or the destination, as the subscription does."""
+    """The email provider, as MAIL_PROVIDER names it, with a brand's own account behind a slash; or the destination, as
+    the subscription names it."""
     message_id: str | None = None
     """The email's id at the provider, or the report's at the destination."""
     archived_as: str | None = None

@@ -1,5 +1,6 @@
 """Whether mails arrive: the command against SendGrid and DNS over HTTP."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from deployment.mail_checks.resend.webhook import NEEDED_EVENTS
 from local_cloud.clock import Clock
 from local_pipeline.inbox.event_webhook import EventWebhook, WebhookKey
-from local_pipeline.inbox.sender_identity import authenticated_domain
+from local_pipeline.inbox.sender_identity import SenderIdentity, authenticated_domain
 from local_pipeline.inbox.server import RESEND_API_KEY, Inbox
 from tests.dns_over_https import DnsRecords, running_resolver
 from tests.operations.integration.conftest import Answer, Emulators, Project
@@ -150,6 +151,30 @@ def test_a_sender_at_resend(project: Project, inbox: Inbox, dns: DnsRecords) -> 
     assert (answer.status, set(found.values())) == (0, {"ok"})
     [envelope] = inbox.mails
     assert ([each.email for each in envelope.to], envelope.subject[:7]) == (["me@corp.example"], "[Test] ")
+
+
+def test_each_brand_is_checked_as_the_sender_that_it_is(project: Project, inbox: Inbox, dns: DnsRecords) -> None:
+    inbox.accounts["SG.acme"] = SenderIdentity("acme.dev")
+    brands = {"acme": {"from": "reports@acme.dev", "account": "acme"}, "labs": {"from": "labs@labs.dev"}}
+    project.variables |= {"BRANDS": json.dumps(brands), "MAIL_ACCOUNTS": json.dumps({"acme": "SG.acme"})}
+    dns.txt("em7.acme.dev", "v=spf1 ip4:192.0.2.0/24 -all")
+    answer = project.reports("check", "mail", "--to", "me@corp.example", "--json")
+    assert answer.status == 1
+    found = {(row["brand"], row["check"]): row["state"] for row in answer.json}
+    assert {brand for brand, _check in found} == {None, "acme", "labs"}
+    # The subuser has authenticated its domain, and published neither its keys nor DMARC, and has no webhook.
+    assert (found[None, "dkim"], found["acme", "spf"], found["acme", "dkim"]) == ("ok", "ok", "problem")
+    assert (found["acme", "domain-authentication"], found["acme", "webhook"]) == ("ok", "problem")
+    assert (found["acme", "test-mail"], found["labs", "test-mail"]) == ("ok", "problem")
+    assert [(mail.sender.email, mail.account) for mail in inbox.mails] == [
+        (f"reports@{DOMAIN}", ""),
+        ("reports@acme.dev", "SG.acme"),
+    ]
+    alone = project.reports("check", "mail", "--brand", "labs", "--json")
+    assert {row["brand"] for row in alone.json} == {"labs"}
+    unknown = project.reports("check", "mail", "--brand", "umbrella")
+    assert unknown.status == 1
+    assert "There is no brand umbrella in brands.yaml: acme, labs." in unknown.err
 
 
 def test_without_a_key_the_rest_is_checked(project: Project, inbox: Inbox) -> None:

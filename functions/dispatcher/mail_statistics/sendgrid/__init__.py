@@ -1,7 +1,10 @@
 """SendGrid as the mail provider."""
 
+from collections.abc import Mapping
+
 from pydantic import Field
 
+from functions.dispatcher.mail_statistics.all_accounts import AllAccounts
 from functions.dispatcher.mail_statistics.sendgrid.statistics import SendGridStatistics
 from functions.shared.settings import PrivateUrl, Secret, Settings, load_settings
 
@@ -14,9 +17,16 @@ class SendGridSettings(Settings):
     sendgrid_host: PrivateUrl = "https://api.sendgrid.com"
 
 
-def mail_statistics() -> SendGridStatistics | None:
-    """SendGrid's statistics; None where the dispatcher has no key."""
+def mail_statistics(accounts: Mapping[str, str]) -> AllAccounts | None:
+    """SendGrid's statistics; None where the dispatcher has no key.
+
+    Args:
+        accounts: the keys of the accounts beside the deployment's own, by name.
+    """
     settings = load_settings(SendGridSettings)
     if not settings.sendgrid_api_key:
         return None
-    return SendGridStatistics(api_key=settings.sendgrid_api_key, host=settings.sendgrid_host)
+    keys = {"": settings.sendgrid_api_key, **accounts}
+    return AllAccounts(
+        {name: SendGridStatistics(api_key=key, host=settings.sendgrid_host) for name, key in keys.items()}
+    )

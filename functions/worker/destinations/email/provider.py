@@ -1,8 +1,11 @@
 """The mail provider of this deployment: the one place that chooses it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
+from pydantic import ValidationError
+
+from functions.shared.named_brand import BRANDS_FILE
 from functions.shared.settings import (
     MailProviderChoice,
     MailProviderName,
@@ -30,6 +33,13 @@ PROVIDER_SETTINGS: Mapping[MailProviderName, type[Settings]] = {
     MailProviderName.SMTP: SmtpSettings,
 }
 """What each provider reads from the environment."""
+
+KEYS = {
+    MailProviderName.SENDGRID: "sendgrid_api_key",
+    MailProviderName.RESEND: "resend_api_key",
+    MailProviderName.SMTP: "smtp_url",
+}
+"""Which of it an account of a brand's own replaces."""
 
 
 class ProviderParts(Protocol):
@@ -85,11 +95,13 @@ class ChosenProvider(NamedTuple):
         parts: of its folder.
         settings: its own.
         mail: what is the same for every mail.
+        account: of MAIL_ACCOUNTS, by name; empty: the deployment's own.
     """
 
     parts: ProviderParts
     settings: Settings
     mail: MailSettings
+    account: str = ""
 
     @classmethod
     def from_variables(cls, mail: MailSettings, variables: Mapping[str, str | None]) -> Self:
@@ -105,6 +117,49 @@ class ChosenProvider(NamedTuple):
         parts = parts_of(mail.mail_provider)
         given: dict[str, Any] = {name.lower(): value for name, value in variables.items() if value}
         return cls(parts=parts, settings=PROVIDER_SETTINGS[mail.mail_provider](**given), mail=mail)
+
+    def of_brand(self, name: str) -> "ChosenProvider":
+        """The provider as it sends the mails of a brand: from the brand's sender, by the brand's account.
+
+        Args:
+            name: in `brands.yaml`; empty: the deployment's own.
+
+        Raises:
+            ValueError: MAIL_ACCOUNTS has no key of its account, or one that is none. The message has no key in it.
+        """
+        if not name:
+            return self
+        brand, settings = self.mail.brands[name], self.settings
+        if brand.account:
+            key = self.mail.mail_accounts.get(brand.account)
+            if key is None:
+                raise ValueError(f"MAIL_ACCOUNTS has no account {brand.account}")
+            try:
+                settings = type(settings)(**{**settings.model_dump(), KEYS[self.mail.mail_provider]: key})
+            except ValidationError as error:
+                why = error.errors(include_input=False)[0]["msg"].removeprefix("Value error, ")
+                raise ValueError(f"MAIL_ACCOUNTS: {brand.account}: {why}") from None
+        return self._replace(settings=settings, mail=brand.within(self.mail), account=brand.account)
+
+    @property
+    def id(self) -> str:
+        """The provider and the account, as a delivery keeps it: who is asked about its mail later."""
+        return "/".join(filter(None, (self.mail.mail_provider.value, self.account)))
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong with the settings, those of each brand too."""
+        if problem := self.parts.problem(self.mail):
+            yield problem
+        in_group, has_page = self.mail.mail_unsubscribe_group is not None, self.mail.preferences_url is not None
+        for name, brand in self.mail.brands.items():
+            try:
+                problem = brand.problem(in_group=in_group, has_page=has_page) or self.parts.problem(
+                    self.of_brand(name).mail
+                )
+            except ValueError as error:
+                problem = str(error)
+            if problem:
+                yield f"{BRANDS_FILE}: {name}: {problem}"
 
     def mail_provider(self) -> MailProvider:
         """The provider."""
@@ -131,9 +186,10 @@ def load_with_provider(settings_class: type[MailSettingsType]) -> tuple[MailSett
     name = load_settings(MailProviderChoice).mail_provider
     parts = parts_of(name)
     settings, own = load_both(settings_class, PROVIDER_SETTINGS[name])
-    if problem := parts.problem(settings):
+    provider = ChosenProvider(parts=parts, settings=own, mail=settings)
+    if problem := "; ".join(provider.problems()):
         cannot_start(problem)
-    return settings, ChosenProvider(parts=parts, settings=own, mail=settings)
+    return settings, provider
 
 
 def make_tags_inert(text: str) -> str:

@@ -109,6 +109,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             "BRAND_NAME": "Example Cloud",
             "BRAND_URL": "https://app.example.com/",
             "BRAND_COLOR": "#7c3aed",
+            "BRANDS": json.dumps({"acme": {"name": "Acme", "color": "#b91c1c", "link_domain": "reports.acme.example"}}),
         }
         storage = stack.enter_context(storage_running(background))
         environment |= {"ARCHIVE": BUCKET, "STORAGE_EMULATOR_HOST": storage.url}

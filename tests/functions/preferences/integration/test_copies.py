@@ -55,6 +55,11 @@ def test_each_recipient_sees_the_email_with_their_own_links(house: House) -> Non
     assert house.everything() == before
 
 
+def test_the_links_of_a_copy_lead_to_the_brands_domain(house: House) -> None:
+    user = house.user(user={"brand": "acme"})
+    assert '<a href="https://reports.acme.example/mails/' in house.get(house.link(user, kept(house, user))).text
+
+
 def test_the_page_runs_nothing_and_is_not_found_by_others(house: House) -> None:
     user = house.user()
     answer = house.get(house.link(user, kept(house, user)))

@@ -49,6 +49,15 @@ def test_the_page_speaks_the_users_language(house: House, locale: str, title: st
     assert f'dir="{direction}"' in page
 
 
+def test_a_named_brand_has_the_page_in_its_looks(house: House) -> None:
+    user = house.user(user={"brand": "acme"})
+    page = house.get(house.link(user)).text
+    assert ">Acme<" in page
+    assert "/mails/style-b91c1c-" in page
+    # A brand that there is not stops no one from stopping reports.
+    assert "Example Cloud" in house.get(house.link(house.user(user={"brand": "umbrella"}))).text
+
+
 def test_another_time_is_saved_and_taken_back(house: House) -> None:
     user = house.user()
     before = house.subscription(user)

@@ -70,7 +70,7 @@ def shown(language: Language) -> Page:
         Subscription.from_fields("u1", name, subscription_document("u1", name, **fields), defaults, version=NOW)
         for name, fields in states.items()
     ]
-    pages = Pages(BRAND, TokenKeys(["a-key-of-more-than-thirty-two-letters"]), "/mails")
+    pages = Pages({"": BRAND}, TokenKeys(["a-key-of-more-than-thirty-two-letters"]), "/mails")
     message = Message(text=language.gettext("Saved."), next=language.gettext("The next report comes soon."), undo="x")
     account = Account(user=user, subscriptions=subscriptions)
     return pages.of_user(account, RecipientToken("u1", "default"), language, now=NOW, message=message)

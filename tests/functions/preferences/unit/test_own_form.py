@@ -22,11 +22,18 @@ OWN = "https://reports.example.com"
     ],
 )
 def test_forms_of_other_websites_are_refused(headers: dict[str, str]) -> None:
-    assert not is_own_form(headers, OWN)
+    assert not is_own_form(headers, [OWN, "https://reports.acme.example"])
 
 
 @pytest.mark.parametrize(
-    "headers", [{"Sec-Fetch-Site": "same-origin", "Origin": "null"}, {"Sec-Fetch-Site": "none"}, {"Origin": OWN}, {}]
+    "headers",
+    [
+        {"Sec-Fetch-Site": "same-origin", "Origin": "null"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": OWN},
+        {"Origin": "https://reports.acme.example"},
+        {},
+    ],
 )
 def test_the_pages_own_forms_are_taken(headers: dict[str, str]) -> None:
-    assert is_own_form(headers, OWN)
+    assert is_own_form(headers, [OWN, "https://reports.acme.example"])

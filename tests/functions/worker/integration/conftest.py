@@ -19,12 +19,11 @@ from functions.shared.records.dead_letter import DeadLetter
 from functions.shared.records.ids import delivery_id, run_id
 from functions.shared.records.report_task import ReportTask
 from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION, SubscriptionDefaults
-from functions.shared.settings import OnUnknownOutcome
+from functions.shared.settings import MailSettings, OnUnknownOutcome
 from functions.shared.times.schedule import Cadence
 from functions.worker.attempt import Attempt
 from functions.worker.attempt_end import AttemptEnd
 from functions.worker.copies import Copies
-from functions.worker.destinations.email.compliance import MailCompliance
 from functions.worker.destinations.email.model import Sender
 from functions.worker.destinations.email.sendgrid.api import SendGrid
 from functions.worker.inactive_users import InactiveUsers
@@ -273,7 +272,7 @@ def builder(
     """What builds the mails of a worker in this process."""
     return ReportBuilder(
         user_data=user_data,
-        compliance=MailCompliance(sender="reports@example.com"),
+        mail=MailSettings(mail_from="reports@example.com"),
         time_limit=TimeLimit(lambda: pytest.fail("nothing hangs for good")),
         **given,
     )

@@ -57,13 +57,12 @@ from functions.shared.records.report_task import ReportTask
 from functions.shared.records.stored_request import KeptRequest
 from functions.shared.records.subscription import PauseReason, Subscription, SubscriptionDefaults
 from functions.shared.records.user import User, enrolled_fields
-from functions.shared.settings import OnUnknownOutcome
+from functions.shared.settings import MailSettings, OnUnknownOutcome
 from functions.shared.times.schedule import Cadence
 from functions.worker import sending
 from functions.worker.attempt import Attempt
 from functions.worker.attempt_end import AttemptEnd
 from functions.worker.copies import Copies
-from functions.worker.destinations.email.compliance import MailCompliance
 from functions.worker.destinations.email.delivery_lookup import (
     DeliveryLookup,
     LookupAnswer,
@@ -807,7 +806,7 @@ class Life(RuleBasedStateMachine):
             ),
             builder=ReportBuilder(
                 user_data=user_data,
-                compliance=MailCompliance(sender="reports@example.com"),
+                mail=MailSettings(mail_from="reports@example.com"),
                 time_limit=TimeLimit(lambda: None),
                 # A call waits for its turn.
                 build_seconds=3600,

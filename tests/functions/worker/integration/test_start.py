@@ -28,6 +28,7 @@ from tests.functions.worker.integration.conftest import Cloud
         ({"MAIL_SANDBOX": "perhaps"}, "MAIL_SANDBOX"),
         ({"DEFAULT_CADENCE": "sometimes"}, "DEFAULT_CADENCE"),
         ({"DEFAULT_KIND": "../activity"}, "DEFAULT_KIND"),
+        ({"BRANDS": '{"acme": {"account": "acme"}}'}, "brands.yaml: acme: MAIL_ACCOUNTS has no account acme"),
     ],
 )
 def test_a_wrong_variable_stops_it_at_start(

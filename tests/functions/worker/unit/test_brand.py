@@ -74,7 +74,11 @@ def test_a_setting_that_no_mail_can_show_is_refused(setting: dict[str, str]) -> 
         ({"brand": {"color": "#FF0000"}}, OURS._replace(color="#ff0000"), ()),
         # Somebody else's name does not stand for our logo.
         ({"brand": {"name": "Theirs"}}, OURS._replace(name="Theirs", logo_url=""), ()),
-        ({"brand": "Theirs"}, OURS, ("brand",)),
+        ({"brand": 7}, OURS, ("brand",)),
+        # The name of a brand: this one.
+        ({"brand": "theirs"}, OURS, ()),
+        ({"brand": {"font": "Georgia,  serif"}}, OURS._replace(font="Georgia, serif"), ()),
+        ({"brand": {"font": "x'}", "font_url": "http://x/f.woff2"}}, OURS, ("brand.font", "brand.font_url")),
         ({"brand": {"color": "red", "url": 7}}, OURS, ("brand.url", "brand.color")),
         ({"brand": {"name": "see https://evil.example"}}, OURS, ("brand.name",)),
         (

@@ -8,13 +8,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from functions.shared.records.report_task import ReportTask
+from functions.shared.settings import MailSettings
 from functions.worker.report_builder import ReportBuilder
 from functions.worker.skipping import Subscriber
 from functions.worker.time_limit import TimeLimit
 from functions.worker.transitions import Retry
 from report_kit.in_memory_user_data import InMemoryUserData
 from report_kit.kind_folders import folder_of
-from tests.functions.worker.unit.samples import COMPLIANCE, PERIOD, subscription, user
+from tests.functions.worker.unit.samples import PERIOD, subscription, user
 
 TASK = ReportTask(user_id="u1", subscription_id="s1", delivery_id="d1", due_at=PERIOD.end, run_id="r1", kind="activity")
 CODE = "def build(request):\n    return total({'units': 3})\n\ndef total(figures):\n    return figures['sum']\n"
@@ -26,7 +27,7 @@ def builder_of(monkeypatch: pytest.MonkeyPatch, build: Any) -> ReportBuilder:
     monkeypatch.setattr("functions.worker.compose.find", lambda _kind, _variant: build)
     return ReportBuilder(
         user_data=lambda _user, _seconds: InMemoryUserData({}),
-        compliance=COMPLIANCE,
+        mail=MailSettings(mail_from="reports@example.com"),
         time_limit=TimeLimit(lambda: pytest.fail("nothing hangs")),
     )
 
