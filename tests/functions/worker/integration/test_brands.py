@@ -8,6 +8,7 @@ import pytest
 
 from functions.worker.provider_outage import FAILURES
 from local_pipeline.function_process import FunctionProcess
+from local_pipeline.inbox.email_logs import LogsDelay
 from local_pipeline.inbox.faults import Answer, Call, CutConnection
 from local_pipeline.inbox.sender_identity import SenderIdentity
 from tests.functions.worker.integration.conftest import Cloud
@@ -94,7 +95,7 @@ def test_an_unknown_outcome_is_asked_of_the_account_that_took_the_email(cloud: C
         return answer
 
     user, delay = cloud.user(brand="acme"), cloud.inbox.logs_delay
-    cloud.inbox.fault, cloud.inbox.logs_delay = lost, timedelta(0)
+    cloud.inbox.fault, cloud.inbox.logs_delay = lost, LogsDelay(timedelta(0))
     assert cloud.deliver(user, worker=worker).json()["cause"] == "unknown-outcome"
     cloud.delivery(user).update({"lease_expires_at": datetime.now(UTC) - timedelta(minutes=1)})
     # The user has another brand by now; the logs of its account do not have the email.
