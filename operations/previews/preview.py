@@ -3,7 +3,6 @@
 The only place of the operator's side that looks into the worker, since nothing else could show exactly what is sent.
 """
 
-import base64
 import importlib
 import json
 import re
@@ -20,6 +19,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from functions.shared import needs
+from functions.shared.embedded_pictures import with_pictures
 from functions.shared.firestore.database import Database
 from functions.shared.mail.brand import Brand
 from functions.shared.named_brand import BRANDS_FILE, brand_name_of
@@ -374,11 +374,7 @@ def test_settings(variables: Mapping[str, str | None]) -> MailSettings:
 
 def standalone_page(mail: Mail) -> str:
     """The HTML part of an email as its first recipient gets it, as a page that needs no other file."""
-    page = mail.with_link(mail.recipients[0].unsubscribe_url).html
-    for image in mail.images:
-        data = base64.b64encode(image.content).decode()
-        page = page.replace(f"cid:{image.content_id}", f"data:{image.media_type};base64,{data}")
-    return page
+    return with_pictures(mail.with_link(mail.recipients[0].unsubscribe_url).html, mail.images)
 
 
 def text_part(mail: Mail) -> str:

@@ -1,6 +1,5 @@
 """The mails that are looked at: of every kind, in every language, with much, little and nothing to report."""
 
-import base64
 import os
 import shutil
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from functions.shared.embedded_pictures import with_pictures
 from functions.shared.mail.brand import Brand
 from functions.shared.records.subscription import Subscription, SubscriptionDefaults
 from functions.shared.records.user import User
@@ -55,10 +55,7 @@ class Made:
             pictures: whether there are any; many people see mails without.
         """
         shown = self.mail.with_link(self.mail.recipients[0].unsubscribe_url).html
-        for image in self.mail.images:
-            data = f"data:{image.media_type};base64,{base64.b64encode(image.content).decode()}" if pictures else ""
-            shown = shown.replace(f"cid:{image.content_id}", data)
-        return shown
+        return with_pictures(shown, self.mail.images if pictures else ())
 
 
 def all_made() -> list[Made]:

@@ -13,6 +13,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from html import escape
 from typing import Any, NamedTuple, Self
 
+from functions.shared.embedded_pictures import with_pictures
+
 _LONGEST_ID = 900
 """An object's name has 1,024 bytes at most. https://cloud.google.com/storage/docs/objects#naming"""
 
@@ -161,11 +163,7 @@ class ArchivedCopy(NamedTuple):
         Args:
             link: a recipient's own; without it, the links out of the email lead nowhere.
         """
-        page = self.html.replace(self.html_tag, escape(link))
-        for image in self.images:
-            data = base64.b64encode(image.content).decode()
-            page = page.replace(f"cid:{image.content_id}", f"data:{image.media_type};base64,{data}")
-        return page
+        return with_pictures(self.html.replace(self.html_tag, escape(link)), self.images)
 
     def plain_text(self, link: str = "") -> str:
         """The text part.

@@ -48,6 +48,12 @@ def test_a_page_has_the_recipients_own_links_and_its_pictures() -> None:
     assert COPY.plain_text("https://x") == "View: https://x/copies/x\nStop: https://x\n"
 
 
+def test_each_picture_is_in_its_own_place() -> None:
+    pictures = [CopiedFile("c.png", "image/png", content, name) for name, content in (("c", b"x"), ("c-2", b"y"))]
+    page = COPY._replace(html='<img src="cid:c-2"><img src="cid:c"><img src="cid:c-3">', images=pictures).page()
+    assert page == ('<img src="data:image/png;base64,eQ=="><img src="data:image/png;base64,eA=="><img src="cid:c-3">')
+
+
 @given(st.text(min_size=1, max_size=400), st.text(min_size=1, max_size=1200), st.integers(1, 3650))
 def test_a_name_is_read_as_it_was_made(user_id: str, delivery_id: str, days: int) -> None:
     name = CopyName.of(user_id, delivery_id, "0123", days=days, now=NOW)
