@@ -122,6 +122,7 @@ def series_chart(
     title: str,
     description: str,
     write: Callable[[float], str],
+    write_top: Callable[[float], str] | None = None,
     language: Language,
     color: str = BAR_COLOR,
 ) -> tuple[Chart, InlineImage]:
@@ -137,8 +138,8 @@ def series_chart(
         ...     write=language.number,
         ...     language=language,
         ... )
-        >>> chart.top, [entry.text for entry in chart.legend]
-        ('8', ['Coffee', 'Tea'])
+        >>> chart.top, [entry.text for entry in chart.legend], [label.value for label in chart.axis]
+        ('8', ['Coffee', 'Tea'], ['5', '7'])
 
     Args:
         content_id: of the picture, one for each chart of an email.
@@ -147,15 +148,18 @@ def series_chart(
         shape: how they are drawn.
         title: above the chart.
         description: what there is to see, for those who do not see it: the finding, not the picture.
-        write: makes text of what the upper end of the chart stands for.
+        write: makes text of a value. A chart of few stacked bars shows how high they are.
+        write_top: makes text of what the upper end stands for, which is a round number; None: `write` does.
         language: of the email. In one that is written from right to left time goes that way, too.
         color: of the first series: `request.brand.graphic_color`.
     """
     every = [each.values for each in series]
     whole = all(float(value).is_integer() for values in every for value in values)
-    top = axis_top(max([*heights(every, shape), 0]), whole=whole)
+    above = heights(every, shape)
+    top = axis_top(max([*above, 0]), whole=whole)
     colors = [color, *OTHER_COLORS][: len(series)]
     content = draw_series(every, shape, top=top, colors=colors, from_right=language.direction == "rtl")
+    has_values = shape is ChartShape.STACKED and len(labels) <= _MOST_LABELS
     sign = "━" if shape is ChartShape.LINE else "■"
     legend = [LegendEntry(sign=sign, text=each.name, color=shade) for each, shade in zip(series, colors, strict=True)]
     return (
@@ -163,8 +167,8 @@ def series_chart(
             content_id=content_id,
             title=title,
             description=description,
-            top=write(top),
-            axis=axis(labels),
+            top=(write_top or write)(top),
+            axis=axis(labels, [*map(write, above)] if has_values else ()),
             legend=legend if len(series) > 1 else (),
         ),
         InlineImage(content_id=content_id, content=content),

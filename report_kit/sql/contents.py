@@ -279,7 +279,8 @@ class ContentsWriter:
             chart.shape,
             title=title,
             description=description,
-            write=write_top,
+            write=write,
+            write_top=write_top,
             language=self._language,
             color=color,
         )
