@@ -43,6 +43,7 @@ _OF_API = (
     *(f"operations/{name}" for name in ("deliveries", "reading", "subscriptions")),
 )
 """What commands and the console do, too."""
+_KNOWN_KINDS = ("kinds/__init__.py", "kinds/kinds.json")
 _KINDS_LOCK = "kinds.lock"
 _LOCALES = "locales"
 """The catalogs of the languages that only the project has."""
@@ -58,9 +59,9 @@ def function_source(root: Path, function: str, project: Path | None = None) -> F
         files |= _tracked(root, "report_kit") | _tracked(project, "kinds", _LOCALES)
         lock = _with_kinds(lock, project)
     elif function == "api":
-        files |= _tracked(root, *_OF_API)
+        files |= _tracked(root, *_OF_API, "report_kit/locales") | _tracked(project, *_KNOWN_KINDS, _LOCALES)
     elif function == "preferences":
-        files |= _tracked(project, "kinds/__init__.py", "kinds/kinds.json", _LOCALES)
+        files |= _tracked(project, *_KNOWN_KINDS, _LOCALES)
     return {**files, "requirements.txt": lock.encode(), "main.py": MAIN.format(function=function).encode()}
 
 

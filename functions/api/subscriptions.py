@@ -2,7 +2,7 @@
 recipient's page: pause, resume and stop."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +15,7 @@ from functions.api.schemas import Pause
 from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.firestore.query import Query
 from functions.shared.firestore.subscription_documents import StoredSubscription
+from functions.shared.known_kinds import is_known_locale, known_kinds, known_languages
 from functions.shared.mail.recipient_token import RecipientToken
 from functions.shared.records.ids import is_document_id
 from functions.shared.records.recipient_pauses import LONGEST_PAUSE, Stored, paused, resumed, stopped
@@ -193,6 +194,11 @@ def _edit(body: Mapping[str, Any]) -> SubscriptionEdit:
     if unknown := sorted(set(body) - set(EDITABLE)):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{unknown[0]}: not a field that can be set.")
     fields = {name: value for name, value in body.items() if value is not None}
+    kinds, kind, locale = known_kinds(), fields.get("kind"), fields.get("locale")
+    if kinds and isinstance(kind, str) and kind not in kinds:
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"kind: must be {_any_of(kinds)}.")
+    if isinstance(locale, str) and not is_known_locale(locale):
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"locale: must be of {_any_of(known_languages())}.")
     options = fields.get("options", {})
     if not isinstance(options, dict):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "options: must be a map.")
@@ -201,6 +207,11 @@ def _edit(body: Mapping[str, Any]) -> SubscriptionEdit:
     # Each option is set in the map, and the others stay.
     fields.pop("options", None)
     return SubscriptionEdit(fields=fields, options=options, unset=[name for name in body if body[name] is None])
+
+
+def _any_of(names: Iterable[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def _numbers(value: Any) -> Iterator[float]:

@@ -1,12 +1,9 @@
-"""What the page knows of the kinds of report, which are not deployed with it: `make catalogs` makes `kinds.json`."""
+"""What recipients see of the kinds of report, and choose from."""
 
-import functools
-import json
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import kinds as room
+from functions.shared.known_kinds import known_kinds
 from functions.shared.mail.language import closest
 from functions.shared.sanitize import sanitize
 from functions.shared.times.schedule import RECIPIENTS_CADENCES, Cadence
@@ -29,7 +26,7 @@ EVERY_TIME = OfferedTimes()
 
 def offered_times(kind: str) -> OfferedTimes:
     """The `choices` of a kind's needs.yaml; all, where it has none."""
-    about = _kinds().get(kind, {})
+    about = known_kinds().get(kind, {})
     return OfferedTimes(
         cadences=tuple(map(Cadence, about.get("cadences", EVERY_TIME.cadences))),
         hours=tuple(about.get("hours", EVERY_TIME.hours)),
@@ -44,14 +41,7 @@ def title_of(kind: str, locale: str) -> str:
         kind: such as `team_notes`.
         locale: of the reader, as the mail has it. A kind may speak more languages than the page.
     """
-    if titles := _kinds().get(kind, {}).get("titles"):
+    if titles := known_kinds().get(kind, {}).get("titles"):
         title: str = titles[closest(locale, titles)]
         return title
     return sanitize(kind).replace("_", " ").capitalize()
-
-
-@functools.cache
-def _kinds() -> dict[str, dict[str, Any]]:
-    file = Path(room.__path__[0]) / "kinds.json"
-    found: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    return found

@@ -245,7 +245,7 @@ def add(
     output = Output(as_json=as_json)
     whose = Users(current.firestore).get(user)
     _warn_of_user(output, whose)
-    _warn_of_kind(output, fields["kind"])
+    _warn_of_unknown(output, fields["kind"], fields["locale"])
     try:
         with recorded(current, "Add subscription", f"{user}/{subscription}"):
             added = _changes(current).add(whose, subscription, edit)
@@ -276,7 +276,7 @@ def set_(
     current = session(ctx)
     output = Output(as_json=as_json)
     before = Subscriptions(current.firestore, current.defaults).find(user, subscription)
-    _warn_of_kind(output, fields["kind"])
+    _warn_of_unknown(output, fields["kind"], fields["locale"])
     try:
         with recorded(current, "Change subscription", f"{user}/{before.id}") as action:
             after, is_new = _changes(current).edit(user, before.id, edit)
@@ -455,12 +455,15 @@ def _warn_of_user(output: Output, user: User) -> None:
         output.warn(f"users/{user.id} is not active: nothing is sent until your application sets active to true.")
 
 
-def _warn_of_kind(output: Output, kind: str | None) -> None:
+def _warn_of_unknown(output: Output, kind: str | None, locale: str | None) -> None:
+    from functions.shared.known_kinds import is_known_locale, known_languages
     from operations.previews import preview
 
     known = preview.known_kinds()
     if kind is not None and kind not in known:
         output.warn(f"There is no kind {kind} in this checkout, but {', '.join(known)}: has the worker one?")
+    if locale is not None and not is_known_locale(locale):
+        output.warn(f"Reports have words in {', '.join(known_languages())}: with {locale}, they are in English.")
 
 
 def _warn_of_days(output: Output, subscription: Subscription) -> None:

@@ -110,8 +110,9 @@ def _updated(file: Path, template: Catalog) -> str:
 
 
 def updated_kinds(project: Path) -> dict[Path, str]:
-    """What the recipient's page should know of the kinds, which it cannot ask: what recipients choose from, and by
-    language the title of a report.yaml, or of Python the name of the kind in words, where its catalogs translate it.
+    """What the recipient's page and the API should know of the kinds, which they cannot ask: which there are, what
+    recipients choose from, and by language the title of a report.yaml, or of Python the name of the kind in words,
+    where its catalogs translate it.
 
     Args:
         project: the folder that holds `kinds/`.
@@ -128,14 +129,17 @@ def updated_kinds(project: Path) -> dict[Path, str]:
     except needs.InvalidNeeds as error:
         raise OperatorError(str(error)) from error
     found: dict[str, dict[str, Any]] = {}
-    for folder in _kinds(project):
+    for folder in filter(_is_kind, _kinds(project)):
         each = declared.get(folder.name, needs.Needs())
         about = {"titles": _titles(folder), "cadences": each.cadences, "hours": each.hours}
-        if known := {name: value for name, value in about.items() if value}:
-            found[folder.name] = known
+        found[folder.name] = {name: value for name, value in about.items() if value}
     file = project / "kinds" / "kinds.json"
     text = json.dumps(found, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
     return {} if file.is_file() and file.read_text(encoding="utf-8") == text else {file: text}
+
+
+def _is_kind(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in ("__init__.py", REPORT_FILE))
 
 
 def _titles(folder: Path) -> dict[str, Any]:

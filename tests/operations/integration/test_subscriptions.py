@@ -259,6 +259,7 @@ def test_one_that_is_there_already_is_not_made_again(project: Project) -> None:
         ({"active": False}, [], "users/u1 is not active: nothing is sent until"),
         ({"email": 7}, [], "users/u1: email: must be an e-mail address. Nothing is sent until"),
         ({}, ["--kind", "horoscope"], f"There is no kind horoscope in this checkout, but {', '.join(kinds())}"),
+        ({}, ["--locale", "fr"], "Reports have words in de, en, ja: with fr, they are in English."),
     ],
 )
 def test_what_keeps_a_new_one_from_being_sent_is_said(

@@ -46,6 +46,7 @@ def test_add_show_change_and_remove(house: House) -> None:
     assert shown.json()["state"] == "scheduled"
     assert shown.json()["deliver"] == {"destination": "email"}
     changes = {"hour": None, "to": ["ada@example.com"], "options": {"a": None, "b": "x"}, "weekday": "friday"}
+    changes["locale"] = "de-AT"
     changed = house.call("PATCH", subscriptions_of(user, "/sales"), changes, **version(shown))
     assert changed.status_code == HTTPStatus.OK
     found = changed.json()
@@ -78,6 +79,9 @@ def test_a_list_comes_in_pages(house: House) -> None:
         ({"to": ["a@b.c", "A@b.c"]}, "to: must be a list of 1 to 20 e-mail addresses, none of them twice."),
         ({"cadence": "daily", "cron": "0 8 * * *"}, "cron: goes with the cadence cron, not with daily."),
         ({"calendar": "nowhere"}, "calendar: "),
+        ({"kind": "sales"}, "kind: must be activity or usage."),
+        ({"locale": "fr-CH"}, "locale: must be of de, en or ja."),
+        ({"locale": "de, please"}, "locale: must be of de, en or ja."),
         ({"active": False}, "active: not a field that can be set."),
         ({"options": [1]}, "options: must be a map."),
         ({"options": {"a": [[1]]}}, "options: Firestore cannot hold them."),
