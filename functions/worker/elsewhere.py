@@ -50,7 +50,7 @@ class Elsewhere:
         return Route(
             Sending(
                 destination,
-                Repeating(repeatable, provider=name, now=self._now),
+                Repeating(repeatable, provider=name, now=self._now, deliver=deliver),
                 outage=self._outages(outage_of(deliver)),
                 key_alert=self._key_alert,
                 is_shared=False,

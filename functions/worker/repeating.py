@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from functions.shared.records.deliver import Deliver
 from functions.shared.records.delivery import Delivery, DeliveryState
 from functions.shared.records.stored_request import KeptRequest, StoredRequest, request_key
 from functions.worker.destinations.built_report import BuiltReport
@@ -54,10 +55,19 @@ class Repeating:
         sending: the destination; None where it has no idempotency keys.
         provider: its name, which deliveries keep: as MAIL_PROVIDER or the subscription's `deliver` has it.
         now: the present, in UTC.
+        deliver: where the requests go, which deliveries keep, too; None for emails.
     """
 
-    def __init__(self, sending: RepeatableSending | None, *, provider: str, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        sending: RepeatableSending | None,
+        *,
+        provider: str,
+        now: Callable[[], datetime],
+        deliver: Deliver | None = None,
+    ) -> None:
         self._sending = sending
+        self._deliver = deliver.to_field() if deliver else None
         self.provider = provider
         self._now = now
 
@@ -89,7 +99,12 @@ class Repeating:
             attempt=delivery.attempts if delivery else 0,
         )
         stored = StoredRequest.of(
-            requests, provider=self.provider, key=key, made_at=self._now(), keep=self._sending.same_bytes
+            requests,
+            provider=self.provider,
+            key=key,
+            made_at=self._now(),
+            keep=self._sending.same_bytes,
+            deliver=self._deliver,
         )
         return MadeRequests(self._sending, requests, stored)
 

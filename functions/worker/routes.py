@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from functions.shared.named_brand import brand_name_of
-from functions.shared.records.deliver import Deliver, DestinationName
+from functions.shared.records.deliver import Deliver, DestinationName, read_deliver
 from functions.shared.records.delivery import Delivery
 from functions.shared.records.subscription import Subscription
 from functions.shared.records.user import User
@@ -54,19 +54,27 @@ class Routes:
             return self._brands.get(brand_name_of(user.fields) if user else "", self._email)
         return self._elsewhere(subscription.deliver, subscription.sandbox)
 
-    def inquiry(self, delivery: Delivery | None) -> OutcomeInquiry:
-        """What finds out about a report that a worker may have sent: its user and its subscription may say another way
-        by now.
+    def of(self, delivery: Delivery | None) -> Route:
+        """The way that a report took which a worker may have sent: its user and its subscription may say another one by
+        now, and a repeat goes where the first request went, by the secret that belongs to that place.
 
         Args:
             delivery: as read; None where there is none.
         """
         taker = delivery.provider if delivery else ""
         for name in DestinationName:
-            if self._elsewhere is not None and taker == name:
-                return self._elsewhere(Deliver(name), False).inquiry
+            if self._elsewhere is not None and delivery is not None and taker == name:
+                return self._elsewhere(_taken(delivery) or Deliver(name), False)
         if "/" not in taker:
-            return self._email.inquiry
-        same = (each.inquiry for each in self._brands.values() if each.sending.repeating.provider == taker)
+            return self._email
+        same = (each for each in self._brands.values() if each.sending.repeating.provider == taker)
         # No other account can say that it does not have the email.
-        return next(same, self._email.inquiry.without_records())
+        return next(same, self._email._replace(inquiry=self._email.inquiry.without_records()))
+
+
+def _taken(delivery: Delivery) -> Deliver | None:
+    """Where the kept requests of a delivery go; None where it keeps none."""
+    try:
+        return read_deliver(delivery.request.deliver) if delivery.request else None
+    except ValueError:
+        return None

@@ -147,8 +147,9 @@ class SendReport:
         return self._end(work, by.alone if isinstance(by, Retry) and not route.sending.is_shared else by)
 
     def _send(self, work: TaskDelivery, route: Route, timer: AttemptTimer, *, is_unknown: bool) -> _End:
-        inquiry = self._routes.inquiry(work.delivery)
-        stored = route.sending.repeating.stored_in(work.delivery) if is_unknown else None
+        taken = self._routes.of(work.delivery)
+        inquiry = taken.inquiry
+        stored = taken.sending.repeating.stored_in(work.delivery) if is_unknown else None
         if is_unknown and stored is None:
             known = inquiry.settle(work, now=self._now())
             if not isinstance(known, SendAgain):
@@ -159,9 +160,9 @@ class SendReport:
             # An event of the mail may be what has paused the subscription: then the mail was sent.
             found = inquiry.look_up(work, now=self._now()) if stored else StillUnknown("")
             return work, Skip(reason=subscriber) if isinstance(found, StillUnknown) else found
-        if kept_back := route.sending.kept_back():
+        if kept_back := (taken if stored else route).sending.kept_back():
             return work, kept_back
-        if stored and (end := self._send_again(work, route, subscriber, stored, timer)):
+        if stored and (end := self._send_again(work, taken, subscriber, stored, timer)):
             return end
         if self._is_paused(work.task.kind):
             return work, Hold()
@@ -200,8 +201,8 @@ class SendReport:
         return None if isinstance(known, SendAgain) else (work, known)
 
     def _can_repeat(self, work: TaskDelivery, delivery: Delivery) -> bool:
-        repeating = self._routes.to(work.subscription, work.user).sending.repeating
-        return repeating.stored_in(delivery) is not None or self._routes.inquiry(delivery).waits_for(delivery)
+        taken = self._routes.of(delivery)
+        return taken.sending.repeating.stored_in(delivery) is not None or taken.inquiry.waits_for(delivery)
 
     def _build(
         self,

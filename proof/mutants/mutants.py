@@ -204,6 +204,15 @@ ALL = [
         ),
     ),
     Mutant(
+        name="a repeat forgets where the first request went",
+        file="functions/worker/routes.py",
+        node="(_0 := _taken(_)) or Deliver(_)",
+        becomes="None",
+        tests=(
+            "tests/functions/worker/integration/test_destinations.py::test_a_repeat_goes_where_the_first_request_went",
+        ),
+    ),
+    Mutant(
         name="the copy of a report that was sent is dropped",
         file="functions/worker/attempt_end.py",
         node="if (_0 := _1.is_claimed and _2 and _3.archived_as and not _.archived_as):\n    ...",

@@ -47,6 +47,7 @@ class StoredRequest(NamedTuple):
         made_at: when a worker was about to make the first of them, in UTC.
         digest: SHA-256 of all of them, in hexadecimal digits.
         packed: all of them, compressed; None where they are larger than MOST_STORED_BYTES, or a repeat needs none.
+        deliver: where they go, as the subscription's `deliver` said when they were made; empty for emails.
     """
 
     provider: str
@@ -54,10 +55,18 @@ class StoredRequest(NamedTuple):
     made_at: datetime
     digest: str
     packed: bytes | None
+    deliver: Mapping[str, Any] = {}
 
     @classmethod
     def of(
-        cls, requests: Sequence[KeptRequest], *, provider: str, key: str, made_at: datetime, keep: bool = True
+        cls,
+        requests: Sequence[KeptRequest],
+        *,
+        provider: str,
+        key: str,
+        made_at: datetime,
+        keep: bool = True,
+        deliver: Mapping[str, Any] | None = None,
     ) -> "StoredRequest":
         """Keep requests.
 
@@ -67,25 +76,27 @@ class StoredRequest(NamedTuple):
             key: the idempotency key.
             made_at: when the first of them is made, in UTC.
             keep: whether a repeat needs these bytes. Without, the destination takes others with the same key.
+            deliver: where they go; None for emails.
         """
         content = _serialized(requests)
         packed = lzma.compress(content, format=lzma.FORMAT_ALONE, preset=0) if keep else None
         kept = packed if packed is not None and len(packed) <= MOST_STORED_BYTES else None
-        return cls(provider=provider, key=key, made_at=made_at, digest=hashlib.sha256(content).hexdigest(), packed=kept)
+        return cls(provider, key, made_at, hashlib.sha256(content).hexdigest(), kept, deliver or {})
 
     @classmethod
     def from_field(cls, value: Any) -> "StoredRequest | None":
         """Read a delivery's field; None where it holds none, or one that no worker has written."""
         if not isinstance(value, dict):
             return None
-        texts, made_at, packed = stored_values(cls, value), plausible(value.get("made_at")), value.get("packed")
-        if made_at is None or not all(texts.values()):
+        read, made_at, packed = stored_values(cls, value), plausible(value.get("made_at")), value.get("packed")
+        if made_at is None or not all(text for name, text in read.items() if name != "deliver"):
             return None
-        return cls(**texts, made_at=made_at, packed=packed if isinstance(packed, bytes) else None)
+        return cls(**read, made_at=made_at, packed=packed if isinstance(packed, bytes) else None)
 
     def to_field(self) -> Mapping[str, Any]:
         """What the delivery keeps."""
-        return self._asdict()
+        fields = self._asdict()
+        return fields if self.deliver else {name: value for name, value in fields.items() if name != "deliver"}
 
     def requests(self) -> list[KeptRequest]:
         """The requests, to the byte; none where they were too large to keep, or something has changed them."""

@@ -56,7 +56,7 @@ class Webhook(RepeatableSending):
         return [KeptRequest(address=self._url, content=body(report))]
 
     def send_requests(self, requests: Mapping[str, KeptRequest], *, seconds: float) -> Outcome:
-        """Make the request, perhaps again: signed with the keys of now, and to the URL that it was made for.
+        """Make the request, perhaps again: signed with what the secret's keys are by now.
 
         410 says that the receiver wants no more (Standard Webhooks, "Operational considerations").
         """

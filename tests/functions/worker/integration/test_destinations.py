@@ -7,13 +7,15 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from local_pipeline.function_process import FunctionProcess
 from local_pipeline.inbox import elsewhere
 from local_pipeline.inbox.elsewhere import Received
 from local_pipeline.inbox.faults import Answer, Call, CutConnection
-from local_pipeline.local_destination import LocalDestination, deliver_of
+from local_pipeline.local_destination import BUCKET, LocalDestination, deliver_of
 from tests.functions.worker.integration.conftest import MAX_ATTEMPTS, Cloud
+from tests.storage import storage_running
 
 CarryOn = Callable[[], Awaitable[Answer]]
 
@@ -77,6 +79,33 @@ def test_a_lost_answer_is_repeated_with_the_same_bytes(cloud: Cloud, destination
     cloud.event(user_id, "e1", at=datetime(2026, 11, 24, 12, 30, tzinfo=UTC), type="order.placed")
     assert cloud.deliver(user_id, worker=worker(cloud), retry_count=1).json()["result"] == "sent"
     assert len(came(cloud, user_id)) == 1
+
+
+@pytest.mark.parametrize(
+    ("destination", "changed"), [("webhook", {"secret": "other"}), ("gcs", {"bucket": "others", "prefix": "theirs/"})]
+)
+def test_a_repeat_goes_where_the_first_request_went(cloud: Cloud, destination: str, changed: dict[str, str]) -> None:
+    @web.middleware
+    async def be_unclear(request: web.Request, handler: Callable[..., Any]) -> web.StreamResponse:
+        answer: web.StreamResponse = await handler(request)
+        is_manifest = b"manifest.json" in (await request.read()).partition(b"\r\n--")[0]
+        return web.Response(status=HTTPStatus.CONFLICT) if cloud.inbox.fault and is_manifest else answer
+
+    with storage_running(cloud.background, middlewares=[be_unclear]) as storage:
+        storage.buckets |= {BUCKET: {}, "others": {}}
+        secrets = {**elsewhere.secrets_at(cloud.inbox.url), "other": f"whsec_{'QUJD' * 8}"}
+        variables = {"DESTINATION_SECRETS": json.dumps(secrets), "STORAGE_EMULATOR_HOST": storage.url}
+        changing = cloud.worker(**{**settings(cloud), **variables})
+        user_id = user(cloud, destination)
+        cloud.inbox.fault = accept_and_cut
+        assert cloud.deliver(user_id, worker=changing).json()["cause"] == "unknown-outcome"
+        cloud.inbox.fault = None
+        end_the_lease(cloud, user_id)
+        deliver = {**deliver_of(LocalDestination(destination), cloud.inbox.url), **changed}
+        cloud.subscription(user_id).update({"deliver": deliver})
+        assert cloud.deliver(user_id, worker=changing, retry_count=1).json()["result"] == "sent"
+        manifests = [name for bucket in storage.buckets.values() for name in bucket if name.endswith("manifest.json")]
+    assert len(came(cloud, user_id)) + len(manifests) == 1
 
 
 @pytest.mark.parametrize("destination", OTHERS)
