@@ -88,9 +88,10 @@ class OutcomeInquiry:
 
     def handed_over(self, report: BuiltReport) -> Mapping[str, Any] | None:
         """What a claim keeps of a report, so that the records can prove its absence; None where they are not to."""
-        if not self._by_absence or self._lookup is None or report.sandbox or not isinstance(report, Mail):
+        lookup = self._lookup if self._by_absence else None
+        if lookup is None or report.sandbox or not isinstance(report, Mail):
             return None
-        return {"recipients": [address_hash(each.address) for each in report.recipients], "key": self._lookup.key_id}
+        return {"recipients": [address_hash(each.address) for each in report.recipients], "key": lookup.key_id}
 
     def waits_for(self, delivery: Delivery | None) -> bool:
         """Whether a delivery whose outcome is unknown stays open until the records decide, whatever the queue's

@@ -15,6 +15,7 @@ CORE = (
     "functions/shared/records/mark.py",
     "functions/shared/records/stored_request.py",
     "functions/shared/records/subscription.py",
+    "functions/worker/absence.py",
     "functions/worker/attempt_end.py",
     "functions/worker/inactive_users.py",
     "functions/worker/outcome_inquiry.py",
@@ -107,6 +108,14 @@ LEGAL = {
     ),
     "SendGrid's logs are not asked about an unknown outcome": (
         "The report becomes a dead letter of unknown outcome, as with a provider that has no logs."
+    ),
+    "absence is proof before the logs had the time to show the mail": (
+        "Before that the logs are not asked about other emails, without which absence proves nothing."
+    ),
+    "absence in a search that was cut off is proof": "Each search of this world is complete.",
+    "absence from the logs of another key is proof": "There is one key in this world.",
+    "what the logs prove absent is sent again more than once": (
+        "Each time the logs prove it absent, and each time they may be wrong."
     ),
     "the stored requests are not used": "The same data make the same requests, and data do not change in this world.",
     "other requests than the stored ones are made with their key": (

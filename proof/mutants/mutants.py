@@ -345,7 +345,7 @@ ALL = [
     Mutant(
         name="an unknown outcome is sent again",
         file="functions/worker/outcome_inquiry.py",
-        node="self._on_unknown_outcome is not OnUnknownOutcome.DEAD_LETTER and _",
+        node="self._on_unknown_outcome is OnUnknownOutcome.RESEND and _",
         becomes="True",
         scenarios=("worker: killed after the request was written",),
         tests=(
@@ -356,7 +356,7 @@ ALL = [
         name="that SendGrid's logs do not show a mail counts as proof",
         file="functions/worker/outcome_inquiry.py",
         node="if not isinstance(_1, StillUnknown):\n    ...",
-        becomes='_0\nif "no record" in _1.note:\n    return None',
+        becomes='_0\nif "no record" in _1.note:\n    return SendAgain()',
         scenarios=("SendGrid: accepts and cuts, and its logs are late",),
         tests=(
             "tests/functions/worker/integration/test_unknown_outcomes.py::test_a_mail_that_never_shows_is_for_a_person",
@@ -377,6 +377,35 @@ ALL = [
         becomes="True",
         scenarios=("SendGrid: accepts and answers 502",),
         tests=("tests/functions/worker/unit/test_outcome_inquiry.py",),
+    ),
+    Mutant(
+        name="absence is proof before the logs had the time to show the mail",
+        file="functions/worker/absence.py",
+        node="if (_0 := _ and not _):\n    ...",
+        becomes="False",
+        tests=("tests/functions/worker/unit/test_absence.py",),
+    ),
+    Mutant(
+        name="absence in a search that was cut off is proof",
+        file="functions/worker/absence.py",
+        node="if (_0 := not _.is_complete):\n    ...",
+        becomes="False",
+        tests=("tests/functions/worker/unit/test_absence.py",),
+    ),
+    Mutant(
+        name="absence from the logs of another key is proof",
+        file="functions/worker/absence.py",
+        node="_ != _.key_id",
+        becomes="False",
+        tests=("tests/functions/worker/unit/test_absence.py",),
+    ),
+    Mutant(
+        name="what the logs prove absent is sent again more than once",
+        file="functions/shared/records/delivery_table.py",
+        node='_named("handed_over", _, (_0 := None if _ else _1))',
+        becomes="_1",
+        scenarios=("absence: SendGrid cuts twice before it accepts",),
+        tests=("tests/functions/worker/integration/test_absence.py::test_it_is_sent_again_once",),
     ),
     Mutant(
         name="another mail to the address counts as the one of unknown outcome",
