@@ -5,6 +5,7 @@ the document through `Subscription` and builds its writes with the functions bel
 callers hold the Firestore client, and make each write conditional on `Subscription.version`.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -108,7 +109,11 @@ def _cron(value: Any, subscription: ValidationInfo) -> CronLine | None:
         return None
     if not isinstance(value, str):
         raise ValueError("not a string")  # noqa: TRY004  pydantic counts no TypeError
-    return CronLine(value)
+    return _cron_line(value)
+
+
+# Kept, since it takes as long to read as the rest of a subscription, and many have the same.
+_cron_line = functools.lru_cache(maxsize=1024)(CronLine)
 
 
 def _send_between(value: Any) -> SendBetween:

@@ -129,7 +129,7 @@ class Schedule:
 
     def before(self, moment: datetime) -> datetime:
         """The last due time before the moment, in UTC."""
-        return self._dues.before(moment.astimezone(UTC))
+        return _last_before(self, moment.astimezone(UTC))
 
     def after(self, moment: datetime) -> datetime:
         """The first due time after the moment, in UTC."""
@@ -288,7 +288,12 @@ class _DuesOfCadence:
         return next(filter(None, wanted))
 
 
+# Kept, since the reports of a run fell due at the same few moments, by the same few schedules.
 @functools.lru_cache(maxsize=4096)
 def _first_after(schedule: Schedule, moment: datetime) -> datetime:
-    # Kept, since the reports of a run fell due at the same few moments, by the same few schedules.
     return schedule._dues.after(moment)
+
+
+@functools.lru_cache(maxsize=4096)
+def _last_before(schedule: Schedule, moment: datetime) -> datetime:
+    return schedule._dues.before(moment)
