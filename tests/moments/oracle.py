@@ -35,22 +35,21 @@ class Promise(NamedTuple):
         """Whether a report is due at a moment."""
         if self.calendar or self.hours:
             return moment in _meant_by_due(self)
-        return self.is_meant(moment)
+        return self.is_meant(_shown(self.zone, moment))
 
-    def is_meant(self, moment: datetime) -> bool:
-        """Whether one would be, if it never waited."""
-        local = moment.astimezone(ZoneInfo(self.zone))
-        if local.minute != self.minute:
+    def is_meant(self, shown: datetime) -> bool:
+        """Whether one would be when the wall clock shows a time, if it never waited."""
+        if shown.minute != self.minute:
             return False
         match self.cadence:
             case "hourly":
                 return True
             case "daily":
-                return local.hour == self.hour
+                return shown.hour == self.hour
             case "weekly":
-                return local.hour == self.hour and local.isoweekday() == 1
+                return shown.hour == self.hour and shown.isoweekday() == 1
             case _:
-                return local.hour == self.hour and local.day == 1
+                return shown.hour == self.hour and shown.day == 1
 
     def end_of(self, due_at: datetime) -> datetime:
         """The end of what the report of a due time covers."""
@@ -70,11 +69,8 @@ class Promise(NamedTuple):
 @functools.lru_cache(maxsize=200)
 def _meant_by_due(promise: Promise) -> dict[datetime, datetime]:
     """When reports come that may wait, and when the latest one by then was meant to come."""
-    moment, found = _FROM, []
-    while moment < _TO:
-        if promise.is_meant(moment) and (due_at := _waited(promise, moment)):
-            found.append((due_at, moment))
-        moment += STEP
+    moments = (moment for moment, shown in _clock(promise.zone) if promise.is_meant(shown))
+    found = [(due_at, moment) for moment in moments if (due_at := _waited(promise, moment))]
     by_due: dict[datetime, datetime] = {}
     latest = _FROM
     for due_at, meant in sorted(found):
@@ -84,20 +80,37 @@ def _meant_by_due(promise: Promise) -> dict[datetime, datetime]:
 
 def _waited(promise: Promise, meant: datetime) -> datetime | None:
     """When a report comes; None for never."""
-    zone = ZoneInfo(promise.zone)
-    while promise.hours and not _is_within(f"{meant.astimezone(zone):%H:%M}", *promise.hours):
-        meant += STEP
+    if promise.hours:
+        meant = _within(promise.hours, promise.zone, meant)
     dates, then = CALENDARS.get(promise.calendar, ((), ""))
-    shown = meant.astimezone(zone).replace(tzinfo=None)
+    shown = _shown(promise.zone, meant)
     if f"{shown:%Y-%m-%d}" not in dates:
         return meant
     while f"{shown:%Y-%m-%d}" in dates or f"{shown:%a}" in {"Sat", "Sun"}:
         shown += timedelta(days=1)
-    return shown.replace(tzinfo=zone).astimezone(UTC) if then == "move" else None
+    return shown.replace(tzinfo=ZoneInfo(promise.zone)).astimezone(UTC) if then == "move" else None
 
 
-def _is_within(shown: str, opens: str, closes: str) -> bool:
-    return opens <= shown < closes if opens < closes else shown >= opens or shown < closes
+@functools.cache
+def _within(hours: tuple[str, str], zone: str, moment: datetime) -> datetime:
+    """The first moment from this one on within some hours."""
+    opens, closes = hours
+    shown = f"{_shown(zone, moment):%H:%M}"
+    is_within = opens <= shown < closes if opens < closes else shown >= opens or shown < closes
+    return moment if is_within else _within(hours, zone, moment + STEP)
+
+
+@functools.cache
+def _clock(zone: str) -> list[tuple[datetime, datetime]]:
+    """All moments at which a report can be due, and what the wall clock shows."""
+    moments = (_FROM + step * STEP for step in range((_TO - _FROM) // STEP))
+    return [(moment, _shown(zone, moment)) for moment in moments]
+
+
+@functools.cache
+def _shown(zone: str, moment: datetime) -> datetime:
+    """What the wall clock shows."""
+    return moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
 
 
 @functools.lru_cache(maxsize=100_000)

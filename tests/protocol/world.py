@@ -390,9 +390,11 @@ class World:
     def _within(self, state: State) -> State:
         """The state, in which nothing more of what is counted happens once enough has happened."""
         bounds = self._bounds
+        if bounds.disturbances < 0:
+            return state
         counted = [name for name in _COUNTED if getattr(bounds, name) > 0]
         happened = sum(getattr(bounds, name) - getattr(state, name) for name in counted)
-        if bounds.disturbances < 0 or happened < bounds.disturbances:
+        if happened < bounds.disturbances:
             return state
         nothing: dict[str, Any] = dict.fromkeys(counted, 0)
         return state._replace(**nothing)

@@ -14,7 +14,9 @@ NAMES = tuple(OPERATIONS)
 @pytest.mark.parametrize("first", NAMES)
 @pytest.mark.parametrize("start", [start for start in STARTS if start != "hourly"])
 def test_no_two_operations_report_a_moment_twice_or_never(start: str, first: str) -> None:
-    wrong = {second: found for second in NAMES if (found := play(STARTS[start], [first, second]))}
+    """Each pair from three starts; `python -m tests.moments --every 2` plays it from all."""
+    seconds = NAMES[(NAMES.index(first) + [*STARTS].index(start)) % 3 :: 3]
+    wrong = {second: found for second in seconds if (found := play(STARTS[start], [first, second]))}
     assert wrong == {}
 
 
