@@ -1,13 +1,13 @@
 """The mutants whose mistakes break a promise of the protocol, each of which the explorer finds by itself."""
 
+import os
 import re
-import subprocess
-import sys
 
 import pytest
 
 from proof.mutants.explored_mutants import CORE, FOUND, LEGAL
 from proof.mutants.mutants import ALL
+from tests.forked_python import run_python
 from tests.function_process import REPOSITORY
 
 QUICK = 5
@@ -36,8 +36,8 @@ def test_a_further_mutant_is_found(name: str) -> None:
 
 def assert_found(name: str) -> None:
     options = ["--attempts", "1", "--tasks", "1", *FOUND[name].split()]
-    command = [sys.executable, "-m", "proof.mutants.explored", name, *options]
-    explored = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    command = ("-m", "proof.mutants.explored", name, *options)
+    explored = run_python(*command, directory=REPOSITORY, environment=os.environ)
     said = explored.stdout + explored.stderr
     assert explored.returncode == 1, said
     # Not an error of Python: a rule, and the way to where it is broken.
