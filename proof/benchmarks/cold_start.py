@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -41,14 +41,14 @@ def dispatcher(request):
 _TYPER_AND_RICH = "import typer, rich.console, rich.table, rich.text, rich.progress"
 
 
-def measure() -> Iterator[Table]:
+def measure(*, functions: Sequence[str] = _FUNCTIONS) -> Iterator[Table]:
     """Import each function under `-X importtime`, and start each and send it its first request."""
     with Cloud() as cloud, TemporaryDirectory() as folder:
         cloud.put_in_users(1)
-        first_answers = {name: _first_answer(cloud, name, lay_out(THIS, name, Path(folder))) for name in _FUNCTIONS}
-    imports = {name: _imports(name, first_answers[name].environment) for name in _FUNCTIONS}
+        first_answers = {name: _first_answer(cloud, name, lay_out(THIS, name, Path(folder))) for name in functions}
+    imports = {name: _imports(name, first_answers[name].environment) for name in functions}
     rows = []
-    for name in _FUNCTIONS:
+    for name in functions:
         own, others = imports[name]
         answers = first_answers[name]
         rows.append(
@@ -81,7 +81,7 @@ def measure() -> Iterator[Table]:
         columns=["function", *(f"{place}." for place in range(1, _SHOWN + 1))],
         rows=[
             [name, *(f"{package} {spent:.0f} ms" for package, spent in _largest(imports[name][1]))]
-            for name in _FUNCTIONS
+            for name in functions
         ],
     )
 

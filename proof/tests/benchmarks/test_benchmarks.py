@@ -35,10 +35,10 @@ THIS_AGAIN = replace(THIS, name="again")
         pytest.param(lambda: worker.measure(concurrencies=(2,), reports=6, instances=(2,)), id="worker"),
         pytest.param(lambda: worker.measure_beside(THIS_AGAIN, turns=1, reports=2), id="worker beside another"),
         pytest.param(lambda: render.measure(starts=1, reports=2), id="render"),
-        pytest.param(cold_start.measure, id="cold start"),
+        pytest.param(lambda: cold_start.measure(functions=("dispatcher",)), id="cold start"),
         pytest.param(lambda: emulators.measure(seconds=0.1), id="emulators"),
         pytest.param(
-            lambda: console.measure(deliveries=5_000, dead_letters=500, users=100, asked=2, tries=1, hour_seconds=60),
+            lambda: console.measure(deliveries=1_000, dead_letters=500, users=100, asked=2, tries=1, hour_seconds=1),
             id="console",
         ),
         pytest.param(lambda: side_by_side.measure(sizes=(600,), shares=(1, 2), dilation=2), id="side by side"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from functions.shared.queues.retry_policy import RetryPolicy
 from functions.shared.times.schedule import Cadence
-from proof.benchmarks.simulation import check, plots, report_reads, scale
+from proof.benchmarks.simulation import check, report_reads, scale
 from proof.benchmarks.simulation.cost import cost
 from proof.benchmarks.simulation.limits import MAILS_A_SECOND, QUEUE_CONCURRENT_DISPATCHES, QUEUE_DISPATCHES_A_SECOND
 from proof.benchmarks.simulation.model import simulate
@@ -165,6 +165,9 @@ def test_tables_and_picture(tmp_path: Path) -> None:
     )
     for table in tables:
         assert table.title in table.to_markdown()
+    # Imported here: it takes half a second, and all processes of the tests collect this file.
+    from proof.benchmarks.simulation import plots
+
     plots.time_by_reports({"as recommended": cases}, tmp_path / "time.png")
     assert (tmp_path / "time.png").read_bytes().startswith(b"\x89PNG")
 
