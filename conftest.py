@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from local_cloud.garbage import collect_rarely
@@ -18,6 +19,15 @@ os.environ["PYTHONPATH"] = os.pathsep.join([_EMULATORS, *filter(None, [os.enviro
 
 # A shell that starts this in the background has it ignore Ctrl-C, and what a test starts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# What code logs in a test's own process. By default each exception comes as a drawing with the variables of each frame,
+# which takes longer than most tests.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 # How long an example takes says how busy the machine is, and nothing of the code. The same examples each time: a change
 # that fails is the change's fault. `make test ARGS=--hypothesis-profile=explore` tries others.
