@@ -927,7 +927,7 @@ def test_sent_once_and_lost_never_in_whatever_order(
     run_state_machine_as_test(
         ThisLife,
         settings=settings(
-            max_examples=30,
+            max_examples=15,
             stateful_step_count=40,
             deadline=None,
             derandomize=True,
