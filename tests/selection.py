@@ -1,7 +1,7 @@
 """Which tests `make test-fast`, `make test` and `make test-all` run: a plugin of pytest.
 
 `make test` and `make test-all` complement each other: each test is in exactly one of them. `make test-fast` runs a part
-of `make test`.
+of `make test`, and `make tests` runs all.
 """
 
 import enum
@@ -108,14 +108,18 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
-    """Tests that are not of the selection are left out."""
+    """Tests that are not of the selection are left out. Of all tests, files with thorough ones come first."""
     selection: Selection | None = config.getoption("selection")
-    if selection is None:
-        return
     chosen: dict[bool, list[pytest.Item]] = {True: [], False: []}
     for item in items:
         markers = {marker.name for marker in item.iter_markers()}
-        chosen[is_selected(item.path.relative_to(config.rootpath), markers, selection)].append(item)
+        is_chosen = is_selected(item.path.relative_to(config.rootpath), markers, selection or Selection.THOROUGH)
+        chosen[is_chosen].append(item)
+    if selection is None:
+        # They take longest: with one of them last, the other processes would wait for it.
+        first = {item.path for item in chosen[True]}
+        items.sort(key=lambda item: item.path not in first)
+        return
     items[:] = chosen[True]
     config.hook.pytest_deselected(items=chosen[False])
 
