@@ -16,7 +16,7 @@ from functions.api.routes import ROUTES, Route
 from functions.api.schemas import MODELS
 from functions.api.subscriptions import SHOWN
 from functions.shared.records.subscription import SUBSCRIPTION_DOCUMENT
-from operations.subscriptions.subscription_edit import EDITABLE
+from functions.shared.records.subscription_edit import EDITABLE
 from operations.subscriptions.subscriptions import SubscriptionState
 
 _Json = dict[str, Any]

@@ -21,13 +21,13 @@ from functions.shared.records.ids import is_document_id
 from functions.shared.records.recipient_pauses import LONGEST_PAUSE, Stored, paused, resumed, stopped
 from functions.shared.records.states import PauseReason
 from functions.shared.records.subscription import Subscription, subscription_path, subscriptions_of
+from functions.shared.records.subscription_edit import EDITABLE, InvalidEdit, SubscriptionEdit
 from functions.shared.records.user import USERS, User
 from operations.deliveries.send_now import send_now as enqueue_now
 from operations.errors import NotFound, OperatorError
 from operations.reading.page import read_page
 from operations.subscriptions.subscription_args import can_be_stored
 from operations.subscriptions.subscription_changes import Decide, SubscriptionChanges
-from operations.subscriptions.subscription_edit import EDITABLE, InvalidEdit, SubscriptionEdit
 from operations.subscriptions.subscriptions import SubscriptionState
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
-from google.api_core.exceptions import Aborted, GoogleAPICallError, InvalidArgument
+from google.api_core.exceptions import InvalidArgument
 
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.malformed_documents import unservable
@@ -91,7 +91,7 @@ class NewDocumentHandler(ABC):
     def _carry_out(self, plans: Sequence[Plan]) -> Admitted:
         admitted = Admitted(0, [], [due for plan in plans for due in plan.malformed])
         changing = [plan for plan in plans if plan.writes]
-        for plan, error in zip(changing, self._commit(changing), strict=True):
+        for plan, error in zip(changing, self._database.commit_each([plan.writes for plan in changing]), strict=True):
             if isinstance(error, InvalidArgument):
                 # A document would become too large.
                 admitted.malformed.extend(due._replace(problem=_NO_ROOM) for due in plan.refused)
@@ -99,23 +99,6 @@ class NewDocumentHandler(ABC):
                 admitted = admitted._replace(number=admitted.number + plan.number)
                 admitted.due.extend(plan.due)
         return admitted
-
-    def _commit(self, plans: Sequence[Plan]) -> list[GoogleAPICallError | None]:
-        """Carry out plans, in one commit where all of them go through. One that fails holds up no other.
-
-        Returns:
-            why each was not carried out; None where it was.
-        """
-        try:
-            if plans:
-                self._database.commit([write for plan in plans for write in plan.writes])
-        except (Aborted, InvalidArgument) as error:
-            if len(plans) == 1:
-                return [error]
-            # One failed, so the commit wrote none of them.
-            middle = len(plans) // 2
-            return [*self._commit(plans[:middle]), *self._commit(plans[middle:])]
-        return [None] * len(plans)
 
     def _subscriptions(self, found: Iterable[FoundDocument]) -> list[Subscription]:
         read = [Subscription.from_snapshot(each, self._defaults) for each in found]

@@ -30,10 +30,10 @@ from operations.parallel import in_parallel
 
 if TYPE_CHECKING:
     from functions.shared.records.subscription import Subscription
+    from functions.shared.records.subscription_edit import InvalidEdit, SubscriptionEdit
     from functions.shared.records.user import User
     from operations.session import Session
     from operations.subscriptions.subscription_changes import SubscriptionChanges
-    from operations.subscriptions.subscription_edit import InvalidEdit, SubscriptionEdit
 
 app = typer.Typer(
     help="Which reports users get, and when: look at subscriptions, make, change, pause, resume and remove them.",
@@ -237,7 +237,7 @@ def add(
     **fields: Unpack[_FieldOptions],
 ) -> None:
     """Make a subscription. Its first report is due at its next due time; reports send sends one at once."""
-    from operations.subscriptions.subscription_edit import InvalidEdit
+    from functions.shared.records.subscription_edit import InvalidEdit
     from operations.users.users import Users
 
     edit = _edit(fields)
@@ -267,7 +267,7 @@ def set_(
     **fields: Unpack[_FieldOptions],
 ) -> None:
     """Change fields of a subscription, and leave the others. A new schedule repeats and leaves out no time."""
-    from operations.subscriptions.subscription_edit import InvalidEdit
+    from functions.shared.records.subscription_edit import InvalidEdit
     from operations.subscriptions.subscriptions import Subscriptions
 
     edit = _edit(fields, unset)
@@ -409,8 +409,8 @@ def print_subscriptions(output: Output, rows: Sequence[dict[str, Any]], *, empty
 
 def _edit(given_options: _FieldOptions, unset: Sequence[str] | None = None) -> SubscriptionEdit:
     """The edit that the command line asks for."""
+    from functions.shared.records.subscription_edit import SubscriptionEdit
     from operations.subscriptions.subscription_args import parse_weekday
-    from operations.subscriptions.subscription_edit import SubscriptionEdit
 
     cadence, covers = given_options["cadence"], given_options["covers"]
     weekday, options = given_options["weekday"], given_options["options"]

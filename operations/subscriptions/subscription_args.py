@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from functions.shared.records.subscription_edit import EDITABLE
 from functions.shared.times.plausible_time import plausible
-from operations.subscriptions.subscription_edit import EDITABLE
 
 _DEEPEST = 20
 """https://firebase.google.com/docs/firestore/quotas#collections_documents_and_fields"""

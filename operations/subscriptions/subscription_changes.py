@@ -20,10 +20,10 @@ from functions.shared.records.subscription import (
     SubscriptionDefaults,
     subscription_path,
 )
+from functions.shared.records.subscription_edit import SubscriptionEdit, added_fields, edited_fields
 from functions.shared.records.user import User
 from operations.errors import NotFound, OperatorError
 from operations.operator_actions import said_changes
-from operations.subscriptions.subscription_edit import SubscriptionEdit, added_fields, edited_fields
 from operations.subscriptions.subscriptions import subscription_row
 
 _FOLLOWS = frozenset({"schedule", "next_report_at", "reported_until", "resumed_at", "problem"})

@@ -18,9 +18,9 @@ from functions.shared.firestore.errors import ChangedMeanwhile
 from functions.shared.firestore.write import Write, create
 from functions.shared.records.ids import is_document_id
 from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION, SubscriptionDefaults, subscription_path
+from functions.shared.records.subscription_edit import EDITABLE, InvalidEdit, SubscriptionEdit, added_fields
 from functions.shared.records.user import USERS, User, enrolled_fields
 from operations.errors import OperatorError
-from operations.subscriptions.subscription_edit import EDITABLE, InvalidEdit, SubscriptionEdit, added_fields
 
 MOST_WRITES = 500
 """Of a commit. https://firebase.google.com/docs/firestore/quotas"""

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
 import grpc
-from google.api_core.exceptions import GoogleAPICallError, NotFound, from_grpc_error
+from google.api_core.exceptions import Aborted, GoogleAPICallError, InvalidArgument, NotFound, from_grpc_error
 from google.api_core.gapic_v1.routing_header import to_grpc_metadata
 from google.cloud.firestore_v1 import types
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
@@ -256,6 +256,27 @@ class Database:
         except GoogleAPICallError as error:
             raise error_of_write(error) from error
         return moment_of(written.write_results[0].update_time)
+
+    def commit_each(self, groups: Sequence[Sequence[Write]]) -> list[GoogleAPICallError | None]:
+        """Write groups, each all or nothing, by one commit where all of them go through.
+
+        Args:
+            groups: together at most as many writes as a commit takes, 500.
+
+        Returns:
+            why each was not carried out, such as ChangedMeanwhile, or InvalidArgument for a document that would become
+            too large; None where it was.
+        """
+        try:
+            if groups:
+                self.commit([write for group in groups for write in group])
+        except (Aborted, InvalidArgument) as error:
+            if len(groups) == 1:
+                return [error]
+            # One failed, so the commit wrote none of them.
+            middle = len(groups) // 2
+            return [*self.commit_each(groups[:middle]), *self.commit_each(groups[middle:])]
+        return [None] * len(groups)
 
     def write_each(self, writes: Sequence[Write], *, seconds: float | None = None) -> list[GoogleAPICallError | None]:
         """Write, each on its own: one that is refused holds up no other.

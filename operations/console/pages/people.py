@@ -19,6 +19,7 @@ from functions.shared.records.kind_pauses import KindPauses
 from functions.shared.records.mail_event import MailRecord
 from functions.shared.records.recipients import recipients
 from functions.shared.records.subscription import Subscription
+from functions.shared.records.subscription_edit import SubscriptionEdit, edited_fields
 from functions.shared.records.user import User
 from functions.shared.times.period import Period
 from functions.shared.times.schedule import Cadence
@@ -47,7 +48,6 @@ from operations.previews.session_preview import build_live
 from operations.session import Session
 from operations.subscriptions.subscription_args import parse_end
 from operations.subscriptions.subscription_changes import SubscriptionChanges, said_difference
-from operations.subscriptions.subscription_edit import SubscriptionEdit, edited_fields
 from operations.subscriptions.subscriptions import Subscriptions, subscription_row
 from operations.users.expected_reports import expected_reports
 from operations.users.personal_data import PersonalData

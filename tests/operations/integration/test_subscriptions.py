@@ -10,10 +10,10 @@ import pytest
 from functions.shared.firestore.subscription_documents import StoredSubscription
 from functions.shared.records.ids import delivery_id, shard_of
 from functions.shared.records.subscription import ADDRESS_LISTS, PauseReason, Subscription, SubscriptionDefaults
+from functions.shared.records.subscription_edit import EDITABLE, SubscriptionEdit
 from functions.shared.times.schedule import Cadence
 from operations.errors import OperatorError
 from operations.subscriptions.subscription_changes import SubscriptionChanges
-from operations.subscriptions.subscription_edit import EDITABLE, SubscriptionEdit
 from report_kit.kinds import kinds
 from tests.operations.integration.conftest import Answer, Project
 from tests.seeding import seed, subscription_of, subscription_reference, user_document, user_reference

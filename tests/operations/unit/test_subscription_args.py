@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 import typer.main
 
+from functions.shared.records.subscription_edit import EDITABLE
 from operations.commands.app import app
 from operations.subscriptions.subscription_args import parse_end, parse_field, parse_option, parse_weekday
-from operations.subscriptions.subscription_edit import EDITABLE
 
 NOW = datetime(2026, 11, 25, 20, 20, tzinfo=UTC)
 

@@ -1,4 +1,4 @@
-"""Applies an operator's edit to a subscription's document and its due time. Pure."""
+"""Applies an edit, such as an operator's, to a subscription's document and its due time. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

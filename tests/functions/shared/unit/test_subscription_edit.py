@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from functions.shared.records.ids import held_shard
 from functions.shared.records.mark import rescheduled_fields
 from functions.shared.records.subscription import Subscription, SubscriptionDefaults
-from functions.shared.records.user import User
-from functions.shared.times.period import period_to_report
-from functions.shared.times.schedule import Cadence
-from operations.subscriptions.subscription_edit import (
+from functions.shared.records.subscription_edit import (
     InvalidEdit,
     SubscriptionEdit,
     added_fields,
     edited_fields,
 )
+from functions.shared.records.user import User
+from functions.shared.times.period import period_to_report
+from functions.shared.times.schedule import Cadence
 
 DEFAULTS = SubscriptionDefaults("activity", Cadence.HOURLY)
 USER = User.from_fields("u1", {"email": "ada@example.com", "active": True, "time_zone": "America/New_York"})
