@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 from deployment.options import FUNCTIONS, Options
+from functions.shared.audiences import queries_of_recipients
 from functions.shared.named_brand import BRANDS_FILE, Brands, read_brands
 from functions.shared.needs import Needs
 from functions.shared.project_files import PIPELINE
@@ -53,7 +54,15 @@ SECRETS = (
 FORMER = "PIPELINE_DATABASE"
 """What was a setting, and is refused with the way out of it."""
 GIVEN = (
-    *("KIND_OWNERS", "GOOGLE_CLOUD_PROJECT", "LOCATION", "REPORT_QUEUES", "CONTINUATION_QUEUE", "WORKER_URL"),
+    *(
+        "KIND_OWNERS",
+        "AUDIENCES",
+        "GOOGLE_CLOUD_PROJECT",
+        "LOCATION",
+        "REPORT_QUEUES",
+        "CONTINUATION_QUEUE",
+        "WORKER_URL",
+    ),
     *("DISPATCHER_URL", "TASKS_INVOKER", "SCHEDULER_INVOKER", "DLQ_HANDLER_URL", "EVENTS_INVOKER"),
     *("OUTCOMES_TOPIC", "STORAGE_EMULATOR_HOST", "BRANDS"),
     *("DEAD_LETTER_TOPIC", "MAX_ATTEMPTS", "QUEUE_RATE", "OIDC_CERTS_URL", "OIDC_ISSUER", "FIRESTORE_EMULATOR_HOST"),
@@ -451,6 +460,12 @@ class Settings(_Checked):
         """The owners of kinds, as JSON; empty where no kind has one."""
         owners = {kind: needs.owner for kind, needs in self.kinds.items() if needs.owner}
         return json.dumps(owners) if owners else ""
+
+    @property
+    def audiences(self) -> str:
+        """How often the queries that name recipients are read, as JSON by kind; empty where there is none."""
+        found = queries_of_recipients(self.project / "kinds")
+        return json.dumps(found) if found else ""
 
     @property
     def owner_secrets(self) -> tuple[str, ...]:

@@ -21,8 +21,7 @@ from deployment.webhooks import remove_webhook
 
 COLLECTIONS = (
     *("deliveries", "mail_events", "mail_breaker", "kind_pauses", "runs", "dead_letters", "system_alerts", "alerts"),
-    "operator_actions",
-    "untold_outcomes",
+    *("operator_actions", "untold_outcomes", "audiences", "erased_users"),
 )
 """The pipeline's own collections at the top."""
 

@@ -14,7 +14,7 @@ from local_pipeline.inbox import elsewhere
 from local_pipeline.inbox.event_webhook import WebhookKey
 from local_pipeline.inbox.resend_webhook import WebhookSecret
 from local_pipeline.inbox.server import RESEND_API_KEY, SLACK_WEBHOOK_PATH
-from local_pipeline.kind_needs import given_variables, owner_variables
+from local_pipeline.kind_needs import audience_variables, given_variables, owner_variables
 from local_pipeline.provider import Provider
 
 SENDGRID_API_KEY = "SG.local-cloud.not-a-secret"
@@ -263,9 +263,9 @@ class Environment:
         # The project's kinds are found before those that are beside the functions.
         places = dict.fromkeys([str(project), str(repository)])
         search_path = [*places, *filter(None, [self.outside.get("PYTHONPATH")])]
-        owners = owner_variables(project, self.outside)
+        of_kinds = {**owner_variables(project, self.outside), **audience_variables(project)}
         return {
-            **owners,
+            **of_kinds,
             **self._brands(project),
             **self.outside,
             **self.variables,

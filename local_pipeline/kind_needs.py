@@ -1,4 +1,4 @@
-"""What the kinds of report declare in their files `needs.yaml`, as far as the local cloud passes it on."""
+"""What kinds of report declare in `needs.yaml` and `report.yaml`, as far as the local cloud passes it on."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -31,6 +31,17 @@ def owner_variables(project: Path, outside: Mapping[str, str]) -> dict[str, str]
         if value:
             owners[kind] = owner
     return {"KIND_OWNERS": json.dumps(owners), **values} if owners else {}
+
+
+def audience_variables(project: Path) -> dict[str, str]:
+    """The variable by which the dispatcher knows the queries that name recipients.
+
+    Args:
+        project: the folder that holds `kinds/`.
+    """
+    found = {file.parent.name: _read(file).get("audience") for file in sorted(project.glob("kinds/*/report.yaml"))}
+    every = {kind: each.get("every") or "day" for kind, each in found.items() if isinstance(each, dict)}
+    return {"AUDIENCES": json.dumps(every)} if every else {}
 
 
 def given_variables(project: Path, outside: Mapping[str, str]) -> dict[str, str]:

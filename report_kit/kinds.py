@@ -6,7 +6,7 @@ import importlib.util
 import inspect
 import pkgutil
 from collections.abc import Callable
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import kinds as room
 from functions.shared.needs import NEXT_FOLDER
@@ -18,6 +18,9 @@ from report_kit.pdf_need import built
 from report_kit.report import PermanentError, Report, Skip
 from report_kit.request import ReportRequest
 from report_kit.sample_amount import SampleAmount
+
+if TYPE_CHECKING:
+    from report_kit.sql.definition import Audience
 
 Build = Callable[[ReportRequest], Report | Skip]
 
@@ -66,6 +69,20 @@ def _build_of(kind: str, *, is_next: bool) -> Build:
             raise PermanentError(f"kind: {kind} has no next version, which is a folder {NEXT_FOLDER} within its own")
         return cast(Build, importlib.import_module(package).build)
     return cast(Build, importlib.import_module(f"{room.__name__}.{kind}").build)
+
+
+def audience_of(kind: str) -> "Audience | None":
+    """The query that names the recipients of a kind; None where none does.
+
+    Raises:
+        PermanentError: there is no such kind, or a mistake in its report.yaml.
+    """
+    find(kind)
+    if not _is_from_sql(kind):
+        return None
+    from report_kit.sql.report_file import read_report_file
+
+    return read_report_file(folder_of(kind)).audience
 
 
 def sample(kind: str, period: Period, amount: SampleAmount = SampleAmount.MUCH) -> Sample:

@@ -28,6 +28,7 @@ def environment(settings: Settings, name: str, *, webhook_keys: str = "") -> dic
             "SCHEDULER_INVOKER": settings.account("scheduler"),
             "DEAD_LETTER_TOPIC": settings.topic,
             **kinds,
+            "AUDIENCES": settings.audiences,
             "QUEUE_RATE": f"{settings.full_rate:g}" if settings.ramp_start else "",
             "MAIL_PROVIDER": provider,
             "SENDGRID_HOST": sendgrid_host,

@@ -2,7 +2,7 @@
 
 1. Ask the breaker whether the run may send (mail_breaker.py). If not, the run makes no task and only notes that.
 2. Give the queues the rate of the ramp's day, if there is a ramp (ramp_rates.py), and note that the run begins. No
-   report gets a task from a run that has no record.
+   report gets a task from a run that has no record. Have workers read who the recipients are (audience_tasks.py).
 3. Enqueue the reports that are due, each with the first task of its due time (due_subscriptions.py, fan_out.py). Those
    of a paused kind are held instead, and those of a kind that was resumed are due again (held_subscriptions.py).
 4. Look closer at those whose task of an earlier run should be over, and at other overdue deliveries (rescue/).
@@ -23,6 +23,7 @@ from typing import NamedTuple
 import structlog
 
 from functions.dispatcher.admission import Admission
+from functions.dispatcher.audience_tasks import enqueue_audiences
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.due_subscriptions import due_subscriptions
 from functions.dispatcher.fan_out import FanOut
@@ -210,6 +211,7 @@ class Run:
                 self._run_time, shares=self._assigned.shares, now=datetime.now(UTC), statistics=self._statistics
             )
             self._division.hand_out()
+            enqueue_audiences(self._with, self._run_time, self._counters)
 
     def _note(self, state: RunState) -> None:
         self._store.note_share(self._assigned.share, state, self._counters.to_dict(), sweeps=self._admission.sweeps)

@@ -1,6 +1,6 @@
 """The clients, queues and settings of every run, made once for each process."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, Self
 
@@ -14,7 +14,8 @@ from functions.shared.firestore.outcomes import Outcomes
 from functions.shared.firestore.stored_calendars import stored_defaults
 from functions.shared.queues.ramp import Ramp
 from functions.shared.queues.task_queue import TaskQueue
-from functions.shared.records.states import Enroll
+from functions.shared.records.audience import AUDIENCE_TASK_PATH
+from functions.shared.records.states import Enroll, ReadEvery
 from functions.shared.records.subscription import SubscriptionDefaults
 from functions.shared.settings import DispatcherSettings
 
@@ -34,6 +35,8 @@ class RunDependencies(NamedTuple):
         documents: reads many of its documents.
         report_queues: those among which the reports are spread.
         continuation_queue: the queue whose tasks call the dispatcher.
+        audience_queue: the queue whose tasks have a worker read who the recipients of a kind are.
+        audiences: how often that is read, for each kind whose recipients a query names.
         dead_letters: the topic of what cannot be enqueued.
         defaults: what a subscription gets whose document does not say it.
         enroll: whom a run enrolls.
@@ -52,6 +55,8 @@ class RunDependencies(NamedTuple):
     documents: DocumentStream
     report_queues: Sequence[TaskQueue]
     continuation_queue: TaskQueue
+    audience_queue: TaskQueue
+    audiences: Mapping[str, ReadEvery]
     dead_letters: DeadLetterTopic
     defaults: SubscriptionDefaults
     enroll: Enroll
@@ -79,6 +84,8 @@ class RunDependencies(NamedTuple):
                 **deadline,
             )
 
+        # Neither waits behind the reports.
+        beside_reports = settings.continuation_queue or settings.report_queues[0]
         project, database = settings.google_cloud_project, settings.firestore_database
         firestore = firestore_database(project, database, seconds=_CALL_SECONDS)
         return cls(
@@ -89,11 +96,13 @@ class RunDependencies(NamedTuple):
                 for name in settings.report_queues
             ],
             continuation_queue=queue(
-                settings.continuation_queue or settings.report_queues[0],
+                beside_reports,
                 f"{settings.dispatcher_url}/dispatch",
                 settings.dispatcher_url,
                 dispatch_deadline=_PART_DEADLINE,
             ),
+            audience_queue=queue(beside_reports, f"{settings.worker_url}{AUDIENCE_TASK_PATH}", settings.worker_url),
+            audiences=settings.audiences,
             dead_letters=DeadLetterTopic(project, settings.dead_letter_topic),
             defaults=stored_defaults(settings, lambda: firestore),
             enroll=settings.enroll,

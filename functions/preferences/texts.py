@@ -114,7 +114,7 @@ def _why_paused(subscription: Subscription, language: Language) -> str:
             return language.gettext("Stopped: you get no more of these reports.")
         case PauseReason.BOUNCED:
             return language.gettext("Paused, since your mailbox refused a mail.")
-        case PauseReason.OPERATOR | PauseReason.USER_INACTIVE:
+        case PauseReason.OPERATOR | PauseReason.USER_INACTIVE | PauseReason.NOT_IN_AUDIENCE:
             return language.gettext("The team that sends it paused it.")
         case PauseReason.USER | None:
             return language.gettext("Paused until you resume it.")

@@ -1,4 +1,4 @@
-"""The worker: Cloud Tasks calls it with one task for each report."""
+"""The worker: Cloud Tasks calls it with one task for each report, and for each query that names recipients."""
 
 import functools
 import os
@@ -13,11 +13,12 @@ import structlog
 
 from functions.shared.archive import Archive
 from functions.shared.dead_letter_topic import DeadLetterTopic
-from functions.shared.firestore.database import firestore_database
+from functions.shared.firestore.database import Database, firestore_database
 from functions.shared.firestore.delivery_store import DeliveryStore, TaskDocuments
 from functions.shared.firestore.outcomes import Outcomes
 from functions.shared.firestore.stored_calendars import stored_defaults
 from functions.shared.logging import configure_logging, hide
+from functions.shared.records.audience import AUDIENCE_TASK_PATH
 from functions.shared.records.kind_pauses import KIND_PAUSES_STATE, KindPauses
 from functions.shared.records.recipients import recipients
 from functions.shared.records.report_task import ReportTask
@@ -49,6 +50,8 @@ from report_kit.next_version import variant_of
 if TYPE_CHECKING:
     import flask
 
+    from functions.worker.read_audience import ReadAudience
+
 _settings, _provider = load_with_provider(WorkerSettings)
 _needs = load_needs()
 _kind_settings = load_kind_settings(_needs, os.environ)
@@ -60,6 +63,7 @@ hide(part for secret in _settings.destination_secrets.values() for part in re.sp
 configure_server()
 _logger = structlog.get_logger()
 _verifier = TokenVerifier.from_settings(_settings, audience=_settings.worker_url, invokers=[_settings.tasks_invoker])
+_topic = DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic)
 _first_task = threading.Lock()
 """Makes what the tasks of a process share once: functools.cache alone would make it for each concurrent first task."""
 
@@ -70,7 +74,7 @@ def worker(request: "flask.Request") -> Answer:
     Every answer is JSON with a `result`, and never says more than its reader may know.
     """
     body = read_body(request.stream)
-    if answer := answer_by_route(request, "/tasks/send-report"):
+    if answer := answer_by_route(request, "/tasks/send-report", AUDIENCE_TASK_PATH):
         return answer
     try:
         _verifier.verify(request.headers)
@@ -82,8 +86,8 @@ def worker(request: "flask.Request") -> Answer:
         return json_answer(error.status, "not-authorized", headers=challenge)
     try:
         with _first_task:
-            send_report = _send_report()
-        done = send_report(body, _attempt(request.headers))
+            carry_out = _read_audience() if request.path == AUDIENCE_TASK_PATH else _send_report()
+        done = carry_out(body, _attempt(request.headers))
     except Exception:
         _logger.exception("task_failed_unexpectedly")
         return json_answer(HTTPStatus.INTERNAL_SERVER_ERROR, "retry", {"cause": "internal-error"})
@@ -93,10 +97,23 @@ def worker(request: "flask.Request") -> Answer:
 
 
 @functools.cache
-def _send_report() -> SendReport:
+def _read_audience() -> "ReadAudience":
+    # Most workers read none, and need not import what asks databases.
+    from functions.worker.read_audience import ReadAudience
+
+    database = _database()
+    defaults = stored_defaults(_settings, lambda: database)
+    return ReadAudience(database, defaults, _kind_settings, tell=_topic.tell, now=_now)
+
+
+def _database() -> Database:
     # With the first task, not at import: gRPC's clients do not survive the server's fork.
-    database = firestore_database(_settings.google_cloud_project, _settings.firestore_database)
-    topic = DeadLetterTopic(_settings.google_cloud_project, _settings.dead_letter_topic)
+    return firestore_database(_settings.google_cloud_project, _settings.firestore_database)
+
+
+@functools.cache
+def _send_report() -> SendReport:
+    database, topic = _database(), _topic
     defaults = stored_defaults(_settings, lambda: database)
     deliveries = DeliveryStore(
         database,

@@ -39,6 +39,7 @@ EXAMPLES = {
     "calendars remove": "reports calendars remove berlin",
     "check mail": "reports check mail --to me@example.com",
     "kinds list": "reports kinds list",
+    "kinds audience": "reports kinds audience sales",
     "kinds pause": "reports kinds pause usage --note 'wrong totals'",
     "kinds resume": "reports kinds resume usage",
     "dispatch": "reports dispatch",

@@ -19,6 +19,7 @@ _COLUMNS = (
     *("kind", "owner", "paused_at", "held", "next_percent", "next_for"),
     *("variant", "sent", "skipped", "dead", "failure_rate"),
 )
+_OF_AUDIENCE = ("user_id", "effect", "fields", "problem")
 _SINCE = timedelta(days=7)
 
 Kind = Annotated[str, typer.Argument(metavar="KIND", help="Its name.")]
@@ -76,6 +77,57 @@ def list_kinds(
             rate = figures.failure_rate
             rows.append(row | asdict(figures) | {"failure_rate": rate if as_json or rate is None else f"{rate:.1%}"})
     output.rows(rows, _COLUMNS, empty="There are no kinds.", optional={*_COLUMNS} - {"kind"})
+
+
+@app.command()
+def audience(
+    ctx: typer.Context,
+    kind: Kind,
+    *,
+    accept_leaving: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="NUMBER", help="Have the next reading let so many recipients leave at once."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Whom the next reading of the query that names a kind's recipients would add, change, pause, or refuse. Without
+    --accept-leaving it writes nothing."""
+    from operations.kinds.audience_preview import accept_leaving as accept
+    from operations.kinds.audience_preview import read_audience
+    from operations.previews.kind_variables import kind_variables
+
+    current, output = session(ctx), Output(as_json=as_json)
+    if accept_leaving is not None:
+        with recorded(current, "Accept that recipients leave", kind, note=f"{accept_leaving:,} at most") as action:
+            accept(current.firestore, kind, accept_leaving)
+            action.outcome = "The next reading lets them leave."
+        output.say(action.outcome)
+        return
+    variables = kind_variables(current, kind, sample=False)
+    with output.err.status("Reading"):
+        reading, changes = read_audience(current.firestore, kind, current.defaults, variables)
+    rows: list[dict[str, Any]] = [
+        *(
+            {
+                "user_id": each.user_id,
+                "effect": "refused",
+                "fields": None,
+                "problem": f"row {each.number}: {each.problem}",
+            }
+            for each in reading.refused
+        ),
+        *(
+            {"user_id": user_id, "effect": effect.value, "fields": ", ".join(fields), "problem": None}
+            for user_id, effect, fields in changes
+        ),
+        *(dict.fromkeys(_OF_AUDIENCE) | {"user_id": each, "effect": "held back"} for each in reading.held_back),
+    ]
+    output.rows(rows, _OF_AUDIENCE, empty="Nothing would change.", optional={"problem"})
+    if reading.held_back:
+        output.warn(
+            f"Not in the query any more: {len(reading.held_back):,}, so many that a person decides. If they are to get "
+            f"no more reports: ./reports kinds audience {kind} --accept-leaving {len(reading.held_back)}"
+        )
 
 
 @app.command()

@@ -13,6 +13,7 @@ from functions.shared.firestore.errors import ChangedMeanwhile
 from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.firestore.query import Query
 from functions.shared.firestore.write import Write, delete, update, without
+from functions.shared.records.audience import USERS_AUDIENCES, erased_path
 from functions.shared.records.contract import InvalidContract
 from functions.shared.records.dead_letter import DEAD_LETTERS, DeadLetterReason, StoredDeadLetter
 from functions.shared.records.delivery import DELIVERIES, Delivery
@@ -26,7 +27,7 @@ from operations.operator_actions import OPERATOR_ACTIONS, OperatorAction
 from operations.queues.queues import QueuedTask, Queues
 from operations.users.mentions import Mentions
 
-PIPELINES_FIELDS = ("enrolled_at",)
+PIPELINES_FIELDS = ("enrolled_at", USERS_AUDIENCES)
 """What the pipeline writes into a user's document. firestore.rules has the same list."""
 
 _PASSES = 3
@@ -228,6 +229,8 @@ class PersonalData:
         Raises:
             StillActive, BeingSent: see `check`.
         """
+        # From now on no query that names recipients brings the user back.
+        self._database.commit([Write(erased_path(self._user_id), {"erased_at": datetime.now(UTC)}, None, None)])
         if with_document and self._database.get(self._user).exists:
             # From now on no worker begins a report. The document stays until the end, since it holds the address.
             self._update(update(self._user, {"active": False}))

@@ -11,6 +11,7 @@ from typing import Any
 from babel import Locale, UnknownLocaleError
 
 from functions.shared.mail.language import closest
+from functions.shared.records.states import ReadEvery
 from report_kit.attachments.formats import FileFormat
 from report_kit.drawn_series import ChartShape
 from report_kit.report import PermanentError
@@ -140,14 +141,21 @@ class Query:
 
     Attributes:
         name: in the file.
+        path: the keys that lead to it, for messages.
         file: how the file is called in messages.
         by_dialect: its text, by the source's SQLAlchemy dialect; under "" for those that are not named.
     """
 
     name: str
+    path: str
     file: str
     by_dialect: Mapping[str, Sql]
     limits: Limits
+
+    @property
+    def line(self) -> int:
+        """The line of the file on which its first text begins."""
+        return next(iter(self.by_dialect.values())).line
 
     def sql(self, dialect: str) -> Sql:
         """The text for a source.
@@ -160,10 +168,9 @@ class Query:
         """
         found = self.by_dialect.get(dialect) or self.by_dialect.get("")
         if found is None:
-            line = next(iter(self.by_dialect.values())).line
             known = " and ".join(self.by_dialect)
             raise PermanentError(
-                f"{self.file}:{line}: queries.{self.name}: there is SQL for {known}, but the source is {dialect}"
+                f"{self.file}:{self.line}: {self.path}: there is SQL for {known}, but the source is {dialect}"
             )
         return found
 
@@ -349,6 +356,23 @@ class SkipWhen:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Audience:
+    """Who gets the reports: a query with a row for each recipient.
+
+    Attributes:
+        every: how often it is read.
+        query: the query. It names no parameter.
+        defaults: what counts for columns that are NULL or that it lacks, by their names.
+        options: the columns that are options of the kind.
+    """
+
+    every: ReadEvery
+    query: Query
+    defaults: Mapping[str, str | int | bool]
+    options: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportDefinition:
     """A `report.yaml`.
 
@@ -360,6 +384,7 @@ class ReportDefinition:
         summary: a sentence with placeholders, before the blocks; may be None.
         blocks: what the email shows, in this order.
         attach: the formats of the files with all rows of the first table.
+        audience: who gets it; None where no query says that.
     """
 
     file: str
@@ -372,6 +397,7 @@ class ReportDefinition:
     blocks: Sequence[Block]
     skip_when: SkipWhen | None
     attach: Sequence[FileFormat]
+    audience: Audience | None = None
 
     @property
     def figures(self) -> list[Figure]:

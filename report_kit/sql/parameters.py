@@ -60,18 +60,26 @@ def parameters(request: ReportRequest, options: Mapping[str, Option]) -> dict[st
     Raises:
         PermanentError: the subscription has no value for an option that needs one, or one of another type.
     """
-    values: dict[str, Value] = {
-        "user_id": request.user.id,
-        "tz": request.time_zone.key,
-        **_moments(request.period, request.previous_period),
-    }
     return {
-        **{name: Parameter(kind, values[name]) for name, kind in BUILT_IN_PARAMETERS.items()},
+        **built_in(request.user.id, request.time_zone.key, request.period, request.previous_period),
         **{
             name: Parameter(option.type, option_value(option, request.options.get(name)))
             for name, option in options.items()
         },
     }
+
+
+def built_in(user_id: str, time_zone: str, period: Period, before: Period) -> dict[str, Parameter]:
+    """The parameters that are no options.
+
+    Args:
+        user_id: the user's.
+        time_zone: the name of the recipient's.
+        period: of the report.
+        before: the period before.
+    """
+    values: dict[str, Value] = {"user_id": user_id, "tz": time_zone, **_moments(period, before)}
+    return {name: Parameter(kind, values[name]) for name, kind in BUILT_IN_PARAMETERS.items()}
 
 
 def over_period_before(given: Mapping[str, Parameter], before: Period) -> dict[str, Parameter]:

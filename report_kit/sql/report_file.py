@@ -2,12 +2,24 @@
 
 import functools
 import re
-from collections.abc import Callable, Mapping
-from datetime import date
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TypeVar
 
+from functions.shared.records.audience import (
+    OF_SUBSCRIPTION,
+    OF_USER,
+    InvalidRow,
+    check,
+    recipient_of,
+)
+from functions.shared.records.states import ReadEvery
+from functions.shared.records.subscription import ADDRESS_LISTS, SubscriptionDefaults
+from functions.shared.times.days_off import NO_DAYS_OFF
+from functions.shared.times.schedule import Cadence
 from report_kit.attachments.formats import FileFormat
 from report_kit.chart import MOST_SERIES
 from report_kit.drawn_series import ChartShape
@@ -17,6 +29,7 @@ from report_kit.sql.definition import (
     NUMBERS,
     OPTION_TYPES,
     PARAMETER,
+    Audience,
     Block,
     Chart,
     ChartSeries,
@@ -54,6 +67,8 @@ MOST_COLUMNS = 8
 MOST_BLOCKS = 20
 SHOWN_ROWS, MOST_SHOWN_ROWS = 20, 50
 """Rows of the table in the email: more would make it too large for Gmail, which cuts emails at 102 kB."""
+
+_DEFAULTS = SubscriptionDefaults("x", Cadence.DAILY, lambda _calendar: NO_DAYS_OFF)
 
 PLURALS = ("zero", "one", "two", "few", "many", "other")
 """https://cldr.unicode.org/index/cldr-spec/plural-rules"""
@@ -138,6 +153,7 @@ class _Parser:
                 "blocks",
                 "skip_when",
                 "attach",
+                "audience",
             ),
             required=("source", "title", "queries"),
         )
@@ -165,6 +181,7 @@ class _Parser:
             blocks=blocks,
             skip_when=self._read("skip_when", self._skip_when, None),
             attach=self._read("attach", functools.partial(_attach, has_table=has_table), ()),
+            audience=self._read("audience", self._audience, None),
         )
         for name, node in self._fields["queries"].entries("queries").items():
             if name not in self._used:
@@ -225,28 +242,31 @@ class _Parser:
         if node.is_mapping:
             fields = node.fields(("sql", *_LIMITS), required=("sql",))
             limits, sql = _limits(fields, limits), fields["sql"]
+        return self._query_of(sql, name, node.path, limits, (*BUILT_IN_PARAMETERS, *self._options))
+
+    def _query_of(self, sql: YamlNode, name: str, path: str, limits: Limits, parameters: Sequence[str]) -> Query:
         texts = sql.fields(DIALECTS) if sql.is_mapping else {"": sql}
         if not texts:
             raise sql.mistake(f"expected SQL for one of {', '.join(DIALECTS)}")
         return Query(
             name=name,
-            file=node.file,
-            by_dialect={dialect: self._sql(each) for dialect, each in texts.items()},
+            path=path,
+            file=sql.file,
+            by_dialect={dialect: _sql(each, parameters) for dialect, each in texts.items()},
             limits=limits,
         )
 
-    def _sql(self, node: YamlNode) -> Sql:
-        # Or SQLAlchemy would take `:id::uuid` for a parameter `i`.
-        text = node.text().replace("::", r"\:\:")
-        known = (*BUILT_IN_PARAMETERS, *self._options)
-        for match in PARAMETER.finditer(text):
-            if match[1] not in known:
-                raise node.mistake(
-                    f"there is no parameter :{match[1]}: {nearest(match[1], known)} "
-                    r"(an option is declared under options; a colon that begins no parameter is written \:)",
-                    line=node.line_after(text[: match.start()]),
-                )
-        return Sql(text=text, line=node.line_after(""))
+    def _audience(self, node: YamlNode) -> Audience:
+        fields = node.fields(("every", "sql", "defaults", "seconds", "bytes"), required=("sql",))
+        limits = _limits(fields, replace(self._limits, seconds=MOST_SECONDS))
+        if taken := next((name for name in self._options if name in ("id", *OF_USER, *OF_SUBSCRIPTION)), ""):
+            raise node.mistake(f"a column {taken} could be the option or the recipient's: call the option otherwise")
+        return Audience(
+            every=ReadEvery(fields["every"].choice(tuple(ReadEvery))) if "every" in fields else ReadEvery.DAY,
+            query=self._query_of(fields["sql"], "audience", node.path, limits, ()),
+            defaults=_audience_defaults(fields["defaults"]) if "defaults" in fields else {},
+            options=tuple(self._options),
+        )
 
     def _figures(self, node: YamlNode) -> tuple[Figure, ...]:
         figures = []
@@ -369,6 +389,31 @@ class _Parser:
         return Format(format=chosen, currency=currency if chosen is ValueFormat.MONEY else "", decimals=decimals)
 
 
+def _sql(node: YamlNode, known: Sequence[str]) -> Sql:
+    # Or SQLAlchemy would take `:id::uuid` for a parameter `i`.
+    text = node.text().replace("::", r"\:\:")
+    for match in PARAMETER.finditer(text):
+        if match[1] not in known:
+            hint = nearest(match[1], known) if known else "the query of an audience has none"
+            raise node.mistake(
+                f"there is no parameter :{match[1]}: {hint} "
+                r"(an option is declared under options; a colon that begins no parameter is written \:)",
+                line=node.line_after(text[: match.start()]),
+            )
+    return Sql(text=text, line=node.line_after(""))
+
+
+def _audience_defaults(node: YamlNode) -> dict[str, str | int | bool]:
+    known = [name for name in (*OF_USER, *OF_SUBSCRIPTION) if name not in {"email", *ADDRESS_LISTS}]
+    defaults = {name: _scalar(each) for name, each in node.fields(known).items()}
+    anybody = recipient_of({"id": "x", "email": "x@example.com"}, defaults, (), cadence=_DEFAULTS.cadence)
+    try:
+        check(anybody, "x", _DEFAULTS, now=datetime(2026, 1, 1, tzinfo=UTC))
+    except InvalidRow as error:
+        raise node.mistake(str(error)) from None
+    return defaults
+
+
 def _series(query: str, node: YamlNode) -> ChartSeries:
     fields = node.fields(("column", "label"), required=("column", "label"))
     return ChartSeries(label=_text(fields["label"]), value=_column_of(query, fields["column"]))
@@ -471,6 +516,17 @@ def _default(node: YamlNode, kind: ParameterType) -> str | int | Decimal | bool 
         ParameterType.DATE: "a date, such as 2026-11-24",
     }
     raise node.mistake(f"expected {examples[kind]}, as the type says, but this is {value[:40]!r}")
+
+
+def _scalar(node: YamlNode) -> str | int | bool:
+    value, tag = node.raw()
+    match tag:
+        case "int":
+            return node.integer(0, 2**31)
+        case "bool":
+            return node.yes_or_no()
+        case _:
+            return value
 
 
 def _finite(number: Decimal) -> Decimal:

@@ -29,6 +29,9 @@ _DIALECTS: Mapping[str, Dialect] = {
     "sqlite": SQLite(),
 }
 _EXPECTED = "expected postgresql+psycopg://USER:PASSWORD@HOST/DATABASE, bigquery://PROJECT/DATASET or sqlite:///FILE"
+_STREAMED = 500
+"""How many rows of a stream are held at once."""
+
 _SECRET_KEYS = re.compile(r"pass|secret|token|key|credential", re.IGNORECASE)
 
 
@@ -97,6 +100,36 @@ class Source:
         self._room -= rows.taken
         return rows
 
+    def stream(self, query: Query) -> Iterator[Mapping[str, Any]]:
+        """Run a query without parameters, and take all of its rows, however many, a few at a time.
+
+        Args:
+            query: which. Its limit of seconds is that of each request for rows.
+
+        Yields:
+            the values of each row, by the names of the columns.
+
+        Raises:
+            PermanentError, SourceUnavailable: see `run`.
+        """
+        from sqlalchemy import text
+
+        sql, limits = query.sql(self._dialect.name), query.limits
+        try:
+            self._dialect.limit(self._connection, limits)
+            result = self._connection.execute(text(sql.text), execution_options={"limits": limits})
+            if not result.returns_rows:
+                raise PermanentError(f"{_place(query, sql.line)}: expected a SELECT: there are no columns")
+            columns = tuple(result.keys())
+            while rows := result.fetchmany(_STREAMED):
+                for row in rows:
+                    yield dict(zip(columns, row, strict=True))
+                # Whoever takes the rows may have taken long.
+                self._dialect.limit(self._connection, limits)
+            result.close()
+        except self._dialect.errors() as error:
+            raise self._failed(query, sql.line, error) from None
+
     def _failed(self, query: Query, line: int, error: Exception) -> Exception:
         failure = self._dialect.failure(error)
         if failure.took_too_long:
@@ -110,7 +143,7 @@ def _too_long(query: Query, line: int) -> SourceUnavailable:
 
 
 def _place(query: Query, line: int) -> str:
-    return f"{query.file}:{line}: queries.{query.name}"
+    return f"{query.file}:{line}: {query.path}"
 
 
 @contextlib.contextmanager

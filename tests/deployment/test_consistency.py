@@ -67,6 +67,8 @@ def test_every_setting_is_explained() -> None:
 
 def test_every_variable_of_the_functions_can_be_set(tmp_path: Path) -> None:
     (tmp_path / "brands.yaml").write_text("acme: {from: reports@acme.example}", encoding="utf-8")
+    (tmp_path / "kinds" / "sales").mkdir(parents=True)
+    (tmp_path / "kinds" / "sales" / "report.yaml").write_text("audience: {sql: SELECT 1}\n", encoding="utf-8")
     given = dict.fromkeys((*OF_DISPATCHER, *OF_WORKER, "SENDGRID_LOGS"), "x")
     can_be_set: set[tuple[str, str]] = set()
     for provider in ("sendgrid", "resend", "smtp"):
@@ -218,7 +220,9 @@ def test_the_page_for_organizations_names_the_services_that_are_turned_on() -> N
 
 
 BOUNDED = {
+    "audiences": "a document for each kind whose recipients a query names",
     "calendars": "a few of the team's",
+    "erased_users": "one of each user who was erased, which is to stay",
     "kind_pauses": "one document, with the latest pause of each kind",
     "mail_breaker": "one document, with the figures of the days that count",
     "users": "the application's",

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from functions.shared.records.audience import Effect
 from functions.shared.records.dead_letter import DeadLetterReason, DeadLetterState, StoredDeadLetter
 from functions.shared.records.delivery import Delivery, DeliveryState, SkipReason
 from functions.shared.records.delivery_attempt import MOST_ATTEMPTS
@@ -120,3 +121,6 @@ PARTS: dict[str, Any] = {
     "alert-kinds": partial(_members, AlertKind),
 }
 """By name, what makes a part of the page."""
+
+AUDIENCE_PARTS = {"audience-effects": partial(_members, Effect)}
+"""The same of the page about reports from SQL."""

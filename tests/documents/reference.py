@@ -25,6 +25,7 @@ PAGES: Mapping[str, Mapping[str, Callable[[str], str]]] = {
     "explanation/how-it-works.md": {**delivery_table.PARTS, **report_lives.PARTS},
     "guides/api.md": api.PARTS,
     "guides/permissions.md": permissions.PARTS,
+    "guides/sql-reports.md": documents.AUDIENCE_PARTS,
     "reference/commands.md": {"commands": lambda _part: commands.made_part()},
     "reference/documents.md": documents.PARTS,
     "reference/http.md": http.PARTS,

@@ -7,6 +7,7 @@ import pytest
 from functions.mail_events.resend.parts import PATH as RESEND_PATH
 from functions.mail_events.sendgrid.parts import PATH as SENDGRID_PATH
 from functions.preferences.wishes import Wish
+from functions.shared.records.audience import AUDIENCE_TASK_PATH
 from tests.documents.http import ANSWERING, statuses, worker_words
 from tests.support import REPOSITORY
 
@@ -42,7 +43,7 @@ def test_every_path_is_there() -> None:
         return set(re.findall(r"`(?:GET|POST) (/[^`]*)`", section(name).partition("| answer |")[0]))
 
     assert paths("Dispatcher") == {"/", "/dispatch"}
-    assert paths("Worker") == {"/tasks/send-report"}
+    assert paths("Worker") == {"/tasks/send-report", AUDIENCE_TASK_PATH}
     assert paths("Mail events") == {SENDGRID_PATH, RESEND_PATH}
     wishes = {f"/TOKEN/{wish}" for wish in Wish}
     others = {

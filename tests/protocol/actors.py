@@ -149,6 +149,8 @@ def run(
         documents=cast(Any, None),
         report_queues=[played.queue],
         continuation_queue=played.queue,
+        audience_queue=played.queue,
+        audiences={},
         dead_letters=played.topic,
         defaults=DEFAULTS,
         enroll=Enroll.ALL,

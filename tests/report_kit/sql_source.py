@@ -38,7 +38,8 @@ BUILT_IN: Mapping[str, Parameter] = {
 def query(sql: str, **limits: int) -> Query:
     """A query on line 7 of its file."""
     text = sql.replace("::", r"\:\:")
-    return Query(name="q", file="sales/report.yaml", by_dialect={"": Sql(text=text, line=7)}, limits=Limits(**limits))
+    by_dialect = {"": Sql(text=text, line=7)}
+    return Query(name="q", path="queries.q", file="sales/report.yaml", by_dialect=by_dialect, limits=Limits(**limits))
 
 
 def run(url: str, sql: str, given: Mapping[str, Value] | None = None, **limits: int) -> Rows:

@@ -77,6 +77,18 @@ _KIND_TEXTS = {
         "Reports that are in the queue already still go out, unless you pause the queue.",
         ("reports resume-sending", "reports queue pause", "reports runs show {run}"),
     ),
+    AlertKind.AUDIENCE_NOT_READ: _KindText(
+        "The query that names the recipients of a report fails",
+        "Those whom it named last get their reports; nobody new does. Correct the query, or what it reads: a later run "
+        "reads it again.",
+        ("reports kinds audience {about}",),
+    ),
+    AlertKind.AUDIENCE_INCOMPLETE: _KindText(
+        "The query that names the recipients of a report has rows that cannot be used, or lost many recipients",
+        "All other rows count. Those who are missing still get their reports, until a person accepts that they leave. "
+        "The command says who they are.",
+        ("reports kinds audience {about}",),
+    ),
 }
 
 
@@ -95,7 +107,7 @@ def make_system_alert(stored: StoredSystemAlert, others: int, since: datetime, *
         ("User", report.get("user_id", "")),
         ("Subscription", report.get("subscription_id", "")),
         ("Due", report.get("due_at", "")),
-        ("Report", report.get("kind", "")),
+        ("Report", report.get("kind", stored.about)),
         ("Delivery", report.get("delivery_id", "")),
         ("Run", stored.run_id),
         ("Noticed", clock_time(stored.at) if stored.at else ""),
@@ -103,13 +115,14 @@ def make_system_alert(stored: StoredSystemAlert, others: int, since: datetime, *
     ]
     run = shlex.quote(shown_text(stored.run_id, 64))
     show = letter_command("show", report.get("delivery_id", ""), otherwise="reports dead-letters list --state settled")
+    about = shlex.quote(shown_text(stored.about, 64))
     return Alert(
         title=text.title,
         facts=tuple((shown_text(name, 100), shown_text(value, 300)) for name, value in shown if value != ""),
         error=shown_text(stored.detail, 2000) or "(nothing more is known)",
         others=others,
         since=since,
-        commands=tuple(command.format(run=run, show=show) for command in text.commands),
+        commands=tuple(command.format(run=run, show=show, about=about) for command in text.commands),
         links=_links(stored, report.get("delivery_id", ""), links),
         relation="of the same kind",
         advice=text.advice,

@@ -1,5 +1,6 @@
 """Keeps each system alert in `system_alerts/{kind}-{run_id}`: one for each kind and run. One that is about a report is
-kept in `system_alerts/{kind}-{hash}`: one for each kind and delivery."""
+kept in `system_alerts/{kind}-{hash}`: one for each kind and delivery; one about a kind of report, in
+`system_alerts/{kind}-{run_id}-{about}`."""
 
 import hashlib
 from collections.abc import Mapping
@@ -25,7 +26,7 @@ class SystemAlertStore(AlertableRecords[StoredSystemAlert]):
     collection = SYSTEM_ALERTS
     record = StoredSystemAlert
     shown_fields = (
-        *("alert", "run_id", "detail", "figures", "report", "at"),
+        *("alert", "run_id", "detail", "figures", "report", "about", "at"),
         *("cause", "received_at", "alerted_at", "alerts"),
     )
 
@@ -46,6 +47,7 @@ class SystemAlertStore(AlertableRecords[StoredSystemAlert]):
             "detail": alert.detail[:_MAX_DETAIL_CHARACTERS],
             "figures": _storable_figures(alert.figures),
             "report": alert.report.model_dump(mode="json") if alert.report else None,
+            "about": alert.about,
             "at": alert.at,
             "cause": f"system-{alert.alert.value}",
             "expire_at": now + _RETENTION,
@@ -59,7 +61,7 @@ def _name_of_subject(alert: SystemAlert) -> str:
     if alert.report:
         # The id of a delivery begins with its user's, which may be an address.
         return hashlib.sha256(alert.report.delivery_id.encode()).hexdigest()[:32]
-    return alert.run_id.replace("/", "_")
+    return "-".join(filter(None, (alert.run_id, alert.about))).replace("/", "_")
 
 
 def _is_sound(existing: DocumentFields, fields: DocumentFields) -> bool:

@@ -267,9 +267,10 @@ class Database:
             why each was not carried out, such as ChangedMeanwhile, or InvalidArgument for a document that would become
             too large; None where it was.
         """
+        writes = [write for group in groups for write in group]
         try:
-            if groups:
-                self.commit([write for group in groups for write in group])
+            if writes:
+                self.commit(writes)
         except (Aborted, InvalidArgument) as error:
             if len(groups) == 1:
                 return [error]

@@ -37,7 +37,8 @@ class Stored:
 
 
 def may_resume(subscription: Subscription) -> bool:
-    """Whether the recipient ends a pause: not one that an operator began, nor the inactivity of the user."""
+    """Whether the recipient ends a pause: not one that an operator began, nor the user's inactivity or absence from a
+    query."""
     return subscription.paused_because in _MAY_RESUME
 
 

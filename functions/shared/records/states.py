@@ -1,9 +1,11 @@
-"""Where a delivery and a dead letter stand, why a subscription is paused, and who is enrolled, in one word each.
+"""Where a delivery and a dead letter stand, why a subscription is paused, who is enrolled, and how often a query that
+names recipients is read, in one word each.
 
 They are apart from the records, since the help of commands lists them, and to import a record takes longer than help
 may.
 """
 
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -67,6 +69,8 @@ class PauseReason(StrEnum):
     """An operator did it, with `reports subscriptions pause`."""
     USER_INACTIVE = "user-inactive"
     """Its user is inactive or gone. It resumes when the user is active again."""
+    NOT_IN_AUDIENCE = "not-in-audience"
+    """The query of its kind's audience has no row for its user. It resumes when the query has one again."""
     BOUNCED = "bounced"
     """The user's mailbox refuses mail."""
     COMPLAINED = "complained"
@@ -84,3 +88,22 @@ class Enroll(StrEnum):
     """Those whom the application marks by `enrolled_at: null`."""
     NONE = "none"
     """Nobody: the application writes all subscriptions."""
+
+
+class ReadEvery(StrEnum):
+    """How often a query that names recipients is read."""
+
+    DAY = "day"
+    """With the first run of each day, in UTC, and if that fails, with the next one."""
+    RUN = "run"
+    """With each run."""
+
+    def is_due(self, read_at: datetime | None, run_time: datetime) -> bool:
+        """Whether a run has the query read.
+
+        Args:
+            read_at: when its last whole reading began; None where there was none.
+            run_time: the time that the run is for, in UTC.
+        """
+        day = run_time.replace(hour=0, minute=0, second=0, microsecond=0)
+        return self is ReadEvery.RUN or read_at is None or read_at < day

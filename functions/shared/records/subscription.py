@@ -161,8 +161,8 @@ class Subscription(NamedTuple):
         shard: 0 to 29, from a hash of the path: the first field of the index by which runs find what is due;
             `held:KIND:17` while its kind is paused. Your application writes only `null`: the next run schedules it.
         active: `false`: paused.
-        paused_because: why it is paused, or was paused last: `user`, `operator`, `user-inactive`, `bounced`,
-            `complained` or `unsubscribed`.
+        paused_because: why it is paused, or was paused last: `user`, `operator`, `user-inactive`, `not-in-audience`,
+            `bounced`, `complained` or `unsubscribed`.
         paused_at: when its pause began, until the mark has been moved past the pause.
         paused_until: until when it is paused, if it resumes by itself.
         hour: 0 to 23 in the recipient's own zone; hourly reports and `cron` do not use it.

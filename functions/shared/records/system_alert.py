@@ -42,6 +42,11 @@ class AlertKind(StrEnum):
     """So many emails bounce for good that the breaker may soon stop the runs."""
     SENDING_STOPPED = "sending-stopped"
     """The breaker has stopped the runs, until a person resumes them."""
+    AUDIENCE_NOT_READ = "audience-not-read"
+    """The query of a kind's audience fails. Those whom it named last get their reports."""
+    AUDIENCE_INCOMPLETE = "audience-incomplete"
+    """The query of a kind's audience has rows that are no recipients, or lost so many recipients that a person decides
+    whether they get no more reports."""
 
 
 class SystemAlert(Contract):
@@ -59,6 +64,8 @@ class SystemAlert(Contract):
     figures: dict[str, int] = Field(default_factory=dict)
     report: ReportTask | None = None
     """The report that it is about: its kind alerts once for each delivery."""
+    about: Annotated[str, Field(max_length=64)] = ""
+    """The kind of report that it is about: its own kind alerts once for each run and each of these."""
 
 
 class StoredSystemAlert(NamedTuple):
@@ -71,6 +78,7 @@ class StoredSystemAlert(NamedTuple):
         detail: what went wrong.
         figures: counts of the run, by name.
         report: the report that it is about, as the fields of its task; empty where it is about none.
+        about: the kind of report that it is about; empty where it is about none.
         at: when the run noticed it.
         cause: what it has in common with other system alerts, as an id: all of one kind share it.
         received_at: when the DLQ handler stored it.
@@ -85,6 +93,7 @@ class StoredSystemAlert(NamedTuple):
     detail: str = ""
     figures: Mapping[str, int] = {}
     report: Mapping[str, Any] = {}
+    about: str = ""
     at: datetime | None = None
     cause: str = ""
     received_at: datetime | None = None

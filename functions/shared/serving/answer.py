@@ -30,17 +30,17 @@ def json_answer(
     return body, status.value, {"Content-Type": "application/json", **(headers or {})}
 
 
-def answer_by_route(request: "flask.Request", path: str) -> Answer | None:
+def answer_by_route(request: "flask.Request", *paths: str) -> Answer | None:
     """Answer a request that is none for the function's work, such as the question whether its process is up.
 
     Args:
         request: the request.
-        path: to which work comes, by POST.
+        paths: to which work comes, by POST.
 
     Returns:
         None where it is work.
     """
-    method = {path: "POST", "/health": "GET"}.get(request.path)
+    method = {**dict.fromkeys(paths, "POST"), "/health": "GET"}.get(request.path)
     if method is None:
         return json_answer(HTTPStatus.NOT_FOUND, "not-found")
     if request.method != method:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from local_pipeline.kind_needs import given_variables, owner_variables
+from functions.shared.audiences import queries_of_recipients
+from local_pipeline.kind_needs import audience_variables, given_variables, owner_variables
 
 SLACK = "https://hooks.slack.com/services/T/B/x"
 
@@ -53,3 +54,18 @@ def test_kinds_without_owners_need_no_variable(tmp_path: Path) -> None:
 def test_commands_find_what_the_worker_has_read(repository: Path) -> None:
     outside = {"A_B": "set", "USAGE_SLACK": "json://here", "ORDERS_SLACK": "", "PATH": "/bin"}
     assert given_variables(repository, outside) == {"A_B": "set", "USAGE_SLACK": "json://here"}
+
+
+def test_the_dispatcher_knows_the_queries_that_name_recipients(repository: Path) -> None:
+    assert audience_variables(repository) == {}
+    for kind, audience in {
+        "sales": "{every: run, sql: SELECT 1}",
+        "usage": "{sql: SELECT 1}",
+        "orders": "",
+        "odd": "[",
+    }.items():
+        (repository / "kinds" / kind / "report.yaml").write_text(f"title: x\naudience: {audience}\n")
+    every = {"sales": "run", "usage": "day"}
+    assert audience_variables(repository) == {"AUDIENCES": json.dumps(every)}
+    # The deployment finds the same.
+    assert queries_of_recipients(repository / "kinds") == every

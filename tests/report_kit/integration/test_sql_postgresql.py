@@ -216,3 +216,11 @@ def test_a_password_that_is_not_encoded_is_not_told() -> None:
     with pytest.raises(PermanentError, match="must be percent-encoded") as caught:
         run("postgresql+psycopg://reader:hu@sh/hu@sh@127.0.0.1/postgres", "SELECT 1")
     assert "sh" not in str(caught.value).replace("such", "").removeprefix(SECRET)
+
+
+def test_all_rows_of_a_stream_come_however_many(url: str) -> None:
+    with connected(url) as source:
+        ids = [row["id"] for row in source.stream(query("SELECT n AS id FROM generate_series(1, 20000) AS n", rows=1))]
+        assert ids == list(range(1, 20_001))
+        with pytest.raises(SourceUnavailable, match="takes longer than 1 seconds, its limit"):
+            list(source.stream(query("SELECT pg_sleep(5)", seconds=1)))

@@ -1,5 +1,6 @@
 """A `report.yaml`: what it says, and what is said of each mistake in it."""
 
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functions.shared.records.states import ReadEvery
 from report_kit.attachments.formats import FileFormat
 from report_kit.report import PermanentError
 from report_kit.sql.definition import (
@@ -363,3 +365,48 @@ def test_a_mistake_in_blocks_and_charts(shown: str, message: str) -> None:
     with pytest.raises(PermanentError) as caught:
         parse_report(text, "sales/report.yaml")
     assert message in str(caught.value)
+
+
+AUDIENCE = """\
+audience:
+  every: run
+  sql: {postgresql: "SELECT id::text, email FROM customers", sqlite: "SELECT id, email FROM customers"}
+  defaults: {cadence: weekly, weekday: friday, hour: 8, skip_empty: false, calendar: holidays}
+"""
+
+
+def test_a_file_can_name_the_recipients() -> None:
+    audience = parse_report(SMALL + AUDIENCE, "sales/report.yaml").audience
+    assert audience is not None
+    assert audience.every is ReadEvery.RUN
+    assert audience.query.sql("postgresql").text == r"SELECT id\:\:text, email FROM customers"
+    assert audience.query.limits.seconds == 20
+    assert audience.defaults == {
+        "cadence": "weekly",
+        "weekday": "friday",
+        "hour": 8,
+        "skip_empty": False,
+        "calendar": "holidays",
+    }
+    shortest = parse_report(f"{SMALL}audience: {{sql: SELECT 1}}\n", "sales/report.yaml").audience
+    assert shortest is not None
+    assert (shortest.every, shortest.defaults) == (ReadEvery.DAY, {})
+
+
+@pytest.mark.parametrize(
+    ("audience", "message"),
+    [
+        ("{every: day}", "audience: sql is missing"),
+        ("{sql: SELECT 1, every: hour}", "audience.every: 'hour' is unknown"),
+        ("{sql: SELECT 1, defaults: {hours: 8}}", "audience.defaults.hours: unknown key: did you mean hour?"),
+        ("{sql: SELECT 1, defaults: {email: a@x.example}}", "audience.defaults.email: unknown key"),
+        ("{sql: SELECT 1, defaults: {hour: 25}}", "audience.defaults: hour: must be an integer from 0 to 23"),
+        ("{sql: SELECT 1, defaults: {time_zone: Mars}}", "audience.defaults: time_zone: must be a name"),
+        ("{sql: 'SELECT :user_id'}", "audience.sql: there is no parameter :user_id: the query of an audience has none"),
+        ("{sql: SELECT 1}\noptions: {hour: {type: integer}}", "audience: a column hour could be the option"),
+    ],
+)
+def test_a_mistake_about_recipients(audience: str, message: str) -> None:
+    with pytest.raises(PermanentError) as caught:
+        parse_report(f"{SMALL}audience: {audience}\n", "sales/report.yaml")
+    assert re.fullmatch(rf"sales/report\.yaml:\d+: {re.escape(message)}.*", str(caught.value))

@@ -1,0 +1,348 @@
+"""What a row of a query that names recipients changes, and what stays as others have written it."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from functions.shared.firestore.found_document import FoundDocument
+from functions.shared.records.audience import (
+    FEW,
+    Effect,
+    InvalidRow,
+    check,
+    loses_too_many,
+    plan,
+    plan_leaving,
+    recipient_of,
+)
+from functions.shared.records.mark import paused_fields
+from functions.shared.records.recipient_pauses import Stored, paused, resumed, stopped
+from functions.shared.records.states import PauseReason, ReadEvery
+from functions.shared.records.subscription import Subscription, SubscriptionDefaults
+from functions.shared.records.user import User
+from functions.shared.times.schedule import Cadence
+
+DEFAULTS = SubscriptionDefaults("activity", Cadence.HOURLY)
+NOW = datetime(2026, 11, 25, 20, 20, tzinfo=UTC)
+DAY = timedelta(days=1)
+ADA = {"id": "c1", "email": "ada@customer.example"}
+
+
+@dataclass
+class Kept:
+    """The documents of one recipient, as readings and others write them."""
+
+    user: dict[str, Any] | None = None
+    subscription: dict[str, Any] | None = None
+    now: datetime = NOW
+    version: datetime = NOW
+    effects: list[Effect] = field(default_factory=list)
+
+    def reads(self, *, is_erased: bool = False, **row: Any) -> Effect:
+        """A reading finds the recipient in the query."""
+        recipient = recipient_of({**ADA, **row}, {}, ("region",), cadence=DEFAULTS.cadence)
+        check(recipient, "sales", DEFAULTS, now=self.now)
+        what = plan(recipient, *self.found, kind="sales", is_erased=is_erased, defaults=DEFAULTS, now=self.now)
+        return self.written(what)
+
+    def misses(self) -> Effect:
+        """A reading does not find the recipient in the query."""
+        return self.written(plan_leaving(*self.found, kind="sales", defaults=DEFAULTS, now=self.now))
+
+    def written(self, what: Any) -> Effect:
+        self.version = self.now
+        if what.user:
+            self.user = {**(self.user or {}), **what.user}
+        if what.subscription:
+            self.subscription = {**(self.subscription or {}), **what.subscription}
+        self.effects.append(what.effect)
+        effect: Effect = what.effect
+        return effect
+
+    def writes(self, **fields: Any) -> None:
+        """Somebody else writes fields of the subscription."""
+        assert self.subscription is not None
+        self.version = self.now
+        self.subscription |= fields
+
+    def does(self, decide: Callable[[Stored], Mapping[str, Any]]) -> None:
+        """The recipient does something on the recipient's page."""
+        assert self.user is not None
+        assert self.subscription is not None
+        user = User.from_fields("c1", self.user)
+        self.writes(**decide(Stored(user=user, subscription=self.read, document=self.subscription)))
+
+    @property
+    def found(self) -> tuple[FoundDocument, FoundDocument]:
+        return (
+            FoundDocument("users/c1", self.user, self.version),
+            FoundDocument("users/c1/report_subscriptions/sales", self.subscription, self.version),
+        )
+
+    @property
+    def read(self) -> Subscription:
+        """The subscription as all others read it."""
+        assert self.subscription is not None
+        found = Subscription.from_fields("c1", "sales", self.subscription, DEFAULTS, version=self.version)
+        assert found.problem == ""
+        return found
+
+
+def test_a_new_recipient_is_a_user_whose_first_report_is_due_in_the_future() -> None:
+    kept = Kept()
+    row: dict[str, Any] = {
+        "name": "Ada",
+        "time_zone": "Asia/Tokyo",
+        "cadence": "weekly",
+        "weekday": "friday",
+        "hour": Decimal(7),
+    }
+    assert kept.reads(**row, region="eu") is Effect.ADDED
+    assert kept.user == {
+        "email": "ada@customer.example",
+        "name": "Ada",
+        "time_zone": "Asia/Tokyo",
+        "active": True,
+        "enrolled_at": NOW,
+        "audiences": ["sales"],
+    }
+    assert (kept.read.kind, kept.read.cadence, kept.read.weekday, kept.read.hour) == ("sales", Cadence.WEEKLY, 5, 7)
+    assert kept.read.options == {"region": "eu"}
+    # Friday at seven in Tokyo.
+    assert kept.read.next_report_at == datetime(2026, 11, 26, 22, tzinfo=UTC)
+    assert kept.read.reported_until is None
+
+
+def test_a_field_follows_the_query_until_somebody_else_changes_it() -> None:
+    kept = Kept()
+    kept.reads(cadence="daily", hour=8, name="Ada", cc="a@customer.example b@customer.example")
+    assert kept.reads(cadence="daily", hour=9, name="Ada L.", cc="a@customer.example") is Effect.CHANGED
+    assert (kept.read.hour, kept.read.cc) == (9, ("a@customer.example",))
+    assert kept.user is not None
+    assert kept.user["name"] == "Ada L."
+    kept.writes(hour=17)
+    kept.user["name"] = "Countess"
+    assert kept.reads(cadence="weekly", hour=10, name="Ada", cc="b@customer.example") is Effect.CHANGED
+    assert (kept.read.cadence, kept.read.hour, kept.read.cc) == (Cadence.DAILY, 17, ("b@customer.example",))
+    assert kept.user["name"] == "Countess"
+    assert kept.reads(cadence="monthly", cc="b@customer.example") is Effect.KEPT
+    assert kept.read.cadence is Cadence.DAILY
+
+
+def test_what_the_query_does_not_say_any_more_has_its_default_again() -> None:
+    kept = Kept()
+    kept.reads(cadence="cron", cron="0 8 * * 1-5", locale="de", skip_empty=0)
+    assert not kept.read.skip_empty
+    kept.reads(cadence="daily", locale="")
+    assert (kept.read.cadence, kept.read.cron, kept.read.skip_empty) == (Cadence.DAILY, None, True)
+    assert User.from_fields("c1", kept.user or {}).locale == "en"
+
+
+def test_a_new_schedule_counts_at_once() -> None:
+    kept = Kept()
+    kept.reads(cadence="weekly", hour=8)
+    kept.reads(cadence="daily", hour=8)
+    assert kept.read.next_report_at == datetime(2026, 11, 26, 8, tzinfo=UTC)
+
+
+def test_who_leaves_gets_no_reports_and_who_returns_gets_the_next_one() -> None:
+    kept = Kept()
+    kept.reads(cadence="daily", hour=8)
+    kept.now += DAY
+    kept.writes(reported_until=datetime(2026, 11, 26, tzinfo=UTC), next_report_at=datetime(2026, 11, 27, 8, tzinfo=UTC))
+    assert kept.misses() is Effect.LEFT
+    assert (kept.read.active, kept.read.paused_because) == (False, PauseReason.NOT_IN_AUDIENCE)
+    assert kept.read.next_report_at is None
+    assert kept.misses() is Effect.KEPT
+    # The page says that the team has paused it, and does not end that.
+    kept.does(lambda stored: resumed(stored, now=kept.now))
+    assert not kept.read.active
+    kept.now += 3 * DAY
+    assert kept.reads(cadence="daily", hour=8) is Effect.RETURNED
+    assert (kept.read.active, kept.read.paused_because) == (True, None)
+    assert kept.read.next_report_at == datetime(2026, 11, 30, 8, tzinfo=UTC)
+    # What fell due while the recipient was away is skipped.
+    assert kept.read.reported_until == datetime(2026, 11, 29, tzinfo=UTC)
+
+
+def test_a_pause_of_the_recipients_goes_on_after_the_return() -> None:
+    kept, until = Kept(), NOW + 10 * DAY
+    kept.reads(cadence="daily")
+    kept.does(lambda stored: paused(stored, until, now=kept.now))
+    assert kept.misses() is Effect.LEFT
+    kept.now += 2 * DAY
+    assert kept.reads(cadence="daily") is Effect.RETURNED
+    assert (kept.read.paused_until, kept.read.paused_because) == (until, PauseReason.USER)
+    kept.misses()
+    kept.now += 20 * DAY
+    kept.reads(cadence="daily")
+    assert not kept.read.is_paused(kept.now)
+    assert kept.read.next_report_at is not None
+    assert kept.read.next_report_at > kept.now
+
+
+@pytest.mark.parametrize("because", [each for each in PauseReason if each is not PauseReason.NOT_IN_AUDIENCE])
+def test_no_other_pause_is_ended(because: PauseReason) -> None:
+    kept = Kept()
+    kept.reads()
+    kept.writes(**paused_fields(kept.read, None, because, now=kept.now))
+    before = dict(kept.subscription or {})
+    assert kept.misses() is Effect.KEPT
+    assert kept.reads() is Effect.KEPT
+    assert kept.subscription == before
+
+
+def test_what_others_have_made_or_deleted_stays_so() -> None:
+    kept = Kept()
+    kept.reads()
+    kept.subscription = None
+    assert kept.reads() is Effect.REMOVED
+    kept = Kept()
+    kept.reads()
+    kept.user = None
+    assert kept.reads(name="Ada") is Effect.REMOVED
+    kept = Kept(user={"email": "x@customer.example", "active": True}, subscription={"kind": "sales", "active": True})
+    assert kept.reads() is Effect.NOT_ITS_OWN
+    assert kept.misses() is Effect.NOT_ITS_OWN
+    assert Kept().reads(is_erased=True) is Effect.ERASED
+
+
+def test_a_user_of_the_applications_keeps_all_that_the_application_says() -> None:
+    kept = Kept(user={"email": "x@customer.example", "active": False, "plan": "pro", "audiences": ["usage"]})
+    assert kept.reads(name="Ada") is Effect.ADDED
+    assert kept.user == {
+        "email": "x@customer.example",
+        "active": False,
+        "plan": "pro",
+        "name": "Ada",
+        "audiences": ["usage", "sales"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ({"id": None}, "id: must be"),
+        ({"id": "a/b"}, "id: must be"),
+        ({"id": 1.5}, "id: must be"),
+        ({"email": None}, "email: is missing"),
+        ({"email": "ada"}, "email: must be"),
+        ({"time_zone": "Mars"}, "time_zone: must be"),
+        ({"cadence": "often"}, "cadence: must be"),
+        ({"hour": 25}, "hour: must be"),
+        ({"hour": "8"}, "hour: must be"),
+        ({"cron": "0 8 * * *", "cadence": "weekly"}, "cron: goes with the cadence cron"),
+        ({"cc": "a@x.example a@x.example"}, "cc: must be"),
+    ],
+)
+def test_a_row_that_is_no_recipient_says_why_without_the_value(row: dict[str, Any], problem: str) -> None:
+    with pytest.raises(InvalidRow, match=f"^{problem}") as caught:
+        Kept().reads(**row)
+    assert "example" not in str(caught.value)
+
+
+def test_values_are_those_of_the_databases() -> None:
+    row = {"id": 4711, "email": " a@x.example ", "hour": Decimal("8.0"), "region": date(2026, 11, 25), "name": None}
+    recipient = recipient_of(row, {"hour": 9, "minute": 5}, ("region",), cadence=Cadence.DAILY)
+    assert recipient == (
+        "4711",
+        {"email": "a@x.example", "hour": 8, "minute": 5, "cadence": "daily", "options": {"region": "2026-11-25"}},
+    )
+    assert recipient_of({**row, "id": uuid.UUID(int=1)}, {}, (), cadence=Cadence.DAILY).id == str(uuid.UUID(int=1))
+    assert recipient_of({"id": "x", "cron": "0 8 * * *"}, {}, (), cadence=Cadence.DAILY).said["cadence"] == "cron"
+    one, other = ({"id": "x", "skip_empty": value} for value in (1, True))
+    assert recipient_of(one, {}, (), cadence=Cadence.DAILY) == recipient_of(other, {}, (), cadence=Cadence.DAILY)
+
+
+@pytest.mark.parametrize(
+    ("leaving", "of", "named", "is_too_many"),
+    [
+        (0, 100, 0, False),
+        (1, 1, 0, True),
+        (FEW, 6, 1, False),
+        (FEW + 1, 7, 1, True),
+        (20, 100, 80, False),
+        (21, 100, 79, True),
+    ],
+)
+def test_a_query_that_lost_many_stops_nobody(leaving: int, of: int, named: int, is_too_many: bool) -> None:
+    assert loses_too_many(leaving, of=of, named=named) is is_too_many
+
+
+def test_a_query_is_read_with_the_first_run_of_a_day() -> None:
+    midnight = NOW.replace(hour=0, minute=0)
+    assert ReadEvery.DAY.is_due(None, NOW)
+    assert ReadEvery.DAY.is_due(midnight - timedelta(minutes=1), midnight)
+    assert not ReadEvery.DAY.is_due(midnight, NOW)
+    assert ReadEvery.RUN.is_due(NOW, NOW)
+
+
+ROWS = st.fixed_dictionaries(
+    {
+        "cadence": st.sampled_from(["daily", "weekly", "monthly"]),
+        "hour": st.sampled_from([None, 7, 8]),
+        "weekday": st.sampled_from([None, "monday", 5]),
+        "day": st.sampled_from([None, 1, 31]),
+        "name": st.sampled_from([None, "Ada", "Ada L."]),
+        "locale": st.sampled_from([None, "de", "ja"]),
+        "covers": st.sampled_from([None, "since-last"]),
+    }
+)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("reads"), ROWS),
+        st.tuples(st.sampled_from(["misses", "stops", "pauses", "resumes", "chooses", "waits"]), st.none()),
+    ),
+    max_size=12,
+)
+
+
+@settings(deadline=None)
+@given(ROWS, STEPS)
+def test_whatever_happens_in_any_order(first: dict[str, Any], steps: list[tuple[str, Any]]) -> None:
+    kept, row = Kept(), first
+    kept.reads(**row)
+    has_chosen, wants_none, is_in = False, False, True
+    for step, given_row in steps:
+        match step:
+            case "reads":
+                row, is_in = given_row, True
+                kept.reads(**row)
+                again = dict(kept.subscription or {}), dict(kept.user or {})
+                kept.reads(**row)
+                assert (kept.subscription, kept.user) == again, "a second reading of the same changes something"
+            case "misses":
+                is_in = False
+                kept.misses()
+            case "stops":
+                wants_none = True
+                kept.does(lambda stored: stopped(stored, now=kept.now))
+            case "pauses":
+                kept.does(lambda stored: paused(stored, kept.now + 3 * DAY, now=kept.now))
+            case "resumes":
+                before = kept.read.active
+                kept.does(lambda stored: resumed(stored, now=kept.now))
+                wants_none = wants_none and not (kept.read.active and not before)
+            case "chooses":
+                has_chosen = True
+                kept.writes(cadence="quarterly", hour=23)
+            case "waits":
+                kept.now += DAY
+        read, due_at = kept.read, kept.read.next_report_at
+        if step in {"reads", "misses"}:
+            assert not (read.active and (wants_none or not is_in)), "reports come that nobody wants"
+        if step == "reads" and read.active:
+            assert due_at is not None
+            if kept.effects[-2] in {Effect.ADDED, Effect.RETURNED}:
+                assert due_at > kept.now, "a report comes for the past"
+        if has_chosen:
+            assert (read.cadence, read.hour) == (Cadence.QUARTERLY, 23), "a recipient's choice is gone"
+        elif is_in:
+            assert read.cadence == row["cadence"], "the query is not followed"
