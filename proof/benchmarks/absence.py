@@ -2,25 +2,21 @@
 worker stands still between its last look at the claim and the socket."""
 
 import asyncio
-import signal
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-from functions.shared.queues.retry_policy import DISPATCH_DEADLINE
 from functions.shared.settings import OnUnknownOutcome
 from local_pipeline.inbox.email_logs import LogsDelay
 from proof.benchmarks.table import Table
-from proof.faults.disturbances import CarryOut, cut
-from proof.faults.injection_points import InjectionPoint, InterceptedCall
-from proof.faults.instances import Instance
-from proof.faults.invariants import Tally
+from proof.faults.disturbances import cut
+from proof.faults.injection_points import InjectionPoint
+from proof.faults.invariants import Rule, Tally
 from proof.faults.runner import play
 from proof.faults.scenario_run import Scenario, ScenarioRun, Script
-from proof.faults.scenarios.absence import hours_pass, second_hour
+from proof.faults.scenarios.absence import hours_pass, second_hour, stands_still
 from proof.faults.world import World
 
 REPORTS = 240
@@ -65,13 +61,13 @@ async def _measure(folder: Path, reports: int) -> list[Table]:
                 *_words(delay),
                 choice.value,
                 "yes" if events else "no",
-                await _played(world, delay, choice, events, reports),
+                await _tally(world, _scenario(f"{delay}", _late(delay), choice, events), reports),
             )
             for delay in _DELAYS
             for choice, events in _CHOICES
         ]
         by_standstill = [
-            (f"{still // MINUTE} min", await _tally(world, _scenario(f"still {still}", _still(still)), reports))
+            (f"{still // MINUTE} min", await _tally(world, _scenario(f"still {still}", stands_still(still)), reports))
             for still in _STANDSTILLS
         ]
     finally:
@@ -104,10 +100,6 @@ def _counts(tally: Tally) -> tuple[str, ...]:
     return tuple(map(str, (tally.unknown, tally.accepted, tally.doubled, tally.lost, tally.left)))
 
 
-async def _played(world: World, delay: LogsDelay, choice: OnUnknownOutcome, events: bool, reports: int) -> Tally:
-    return await _tally(world, _scenario(f"{delay}", _late(delay), choice, events), reports)
-
-
 def _scenario(
     name: str,
     script: Script,
@@ -118,7 +110,10 @@ def _scenario(
 
 
 async def _tally(world: World, scenario: Scenario, reports: int) -> Tally:
-    return (await play(world, scenario, reports=reports)).tally
+    played = await play(world, scenario, reports=reports)
+    if unplayed := [str(each) for each in played.violations if each.rule is Rule.NOT_PLAYED]:
+        raise RuntimeError("; ".join(unplayed))
+    return played.tally
 
 
 def _late(delay: LogsDelay) -> Script:
@@ -131,42 +126,6 @@ def _late(delay: LogsDelay) -> Script:
             of = victims[accepted::2]
             scenario_run.disturb(InjectionPoint.SEND, cut(accepted=accepted), of=of, must_happen=False)
         await scenario_run.dispatch()
-        await hours_pass(scenario_run)
-
-    return script
-
-
-def _still(time: timedelta) -> Script:
-    """A worker stands still when its request is about to leave."""
-
-    async def script(scenario_run: ScenarioRun) -> None:
-        victim, *_ = await second_hour(scenario_run, share=_SHARE)
-        world, goes_on = scenario_run.world, asyncio.Event()
-        stopped: asyncio.Future[Instance] = asyncio.get_running_loop().create_future()
-
-        async def stand_still(call: InterceptedCall, carry_out: CarryOut) -> Any:
-            instance = world.front_end.instance_of(call.subject)
-            if instance is None:
-                return await carry_out()
-            await instance.freeze()
-            instance.available = False
-            stopped.set_result(instance)
-            await goes_on.wait()
-            return await carry_out()
-
-        scenario_run.disturb(InjectionPoint.SEND, stand_still, of=[victim])
-        await scenario_run.dispatch()
-        instance = await stopped
-        # The queue gives the attempt up. Everything else goes on in the other instance.
-        world.pass_time(DISPATCH_DEADLINE)
-        for _ in range((time - DISPATCH_DEADLINE) // MINUTE):
-            await world.quiet()
-            world.pass_time(MINUTE)
-        await world.quiet()
-        goes_on.set()
-        instance.send(signal.SIGCONT)
-        instance.available = True
-        await instance.answers()
         await hours_pass(scenario_run)
 
     return script

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from functions.shared.settings import MailProviderName
+from functions.shared.settings import MailProviderName, OnUnknownOutcome
 from proof.benchmarks.peers.celery_workers import CeleryWorkers
 from proof.benchmarks.peers.counting import Counts, count
 from proof.benchmarks.peers.environment import NoPackages, make_environment, redis_if_installed, say
@@ -66,6 +66,8 @@ def measure(
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         systems: list[System] = [Ours(provider) for provider in providers]
+        if MailProviderName.SENDGRID in providers:
+            systems.insert(1, Ours(MailProviderName.SENDGRID, OnUnknownOutcome.RESEND_IF_ABSENT))
         if with_peers:
             systems = [*_peers(folder, stack, note), *systems]
         for number, system in enumerate(systems):

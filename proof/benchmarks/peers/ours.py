@@ -5,7 +5,7 @@ from itertools import islice
 
 from functions.shared.records.dead_letter import DeadLetterReason, DeadLetterState
 from functions.shared.records.delivery import DeliveryState
-from functions.shared.settings import MailProviderName
+from functions.shared.settings import MailProviderName, OnUnknownOutcome
 from functions.worker.destinations.email.provider import parts_of
 from proof.benchmarks.peers.counting import Told
 from proof.benchmarks.peers.system import Order, deliver_at_pace, kill_instance_of
@@ -20,22 +20,25 @@ _MOST_RUNS = 30
 
 @dataclass(frozen=True)
 class Ours:
-    """This pipeline with a mail provider."""
+    """This pipeline with a mail provider, and what it does about unknown outcomes."""
 
     provider: MailProviderName
+    on_unknown_outcome: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER
 
     @property
     def name(self) -> str:
         """In the table."""
-        return f"this pipeline, {self.provider}"
+        is_shipped = self.on_unknown_outcome is OnUnknownOutcome.DEAD_LETTER
+        return f"this pipeline, {self.provider}{'' if is_shipped else f', {self.on_unknown_outcome}'}"
 
     @property
     def setting(self) -> str:
         """What was set."""
         events = "with" if self._has_events else "without"
         return (
-            f"`MAIL_PROVIDER={self.provider}`, `ON_UNKNOWN_OUTCOME=dead-letter` and otherwise as shipped, but "
-            f"`PROVIDER_PAUSE=0`, {events} the mails' events. The dispatcher runs every hour until all is final."
+            f"`MAIL_PROVIDER={self.provider}`, `ON_UNKNOWN_OUTCOME={self.on_unknown_outcome}` and otherwise as "
+            f"shipped, but `PROVIDER_PAUSE=0`, {events} the mails' events. The dispatcher runs every hour until all is "
+            "final."
         )
 
     @property
@@ -45,7 +48,7 @@ class Ours:
     async def send(self, order: Order) -> Told:
         """Have the dispatcher called, and again in the hours that follow until every delivery is final."""
         world = order.world
-        await world.worker(self.provider)
+        await world.worker(self.provider, self.on_unknown_outcome)
         if self._has_events:
             await world.send_mail_events()
         await _put_in(order)

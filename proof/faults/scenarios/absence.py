@@ -1,17 +1,22 @@
 """SendGrid's logs prove that it did not accept an email of unknown outcome, or do not, with resend-if-absent."""
 
+import asyncio
+import signal
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
+from functions.shared.queues.retry_policy import DISPATCH_DEADLINE
 from functions.shared.settings import OnUnknownOutcome
-from proof.faults.disturbances import Disturbance, answer, cut
-from proof.faults.injection_points import InjectionPoint
+from proof.faults.disturbances import CarryOut, Disturbance, answer, cut
+from proof.faults.injection_points import InjectionPoint, InterceptedCall
+from proof.faults.instances import Instance
 from proof.faults.invariants import UNKNOWN_OUTCOME
 from proof.faults.scenario_run import Scenario, ScenarioRun, Script
 
 _SHARE = 0.3
-_STEP = timedelta(minutes=5)
+_MINUTE = timedelta(minutes=1)
+_STEP = 5 * _MINUTE
 _HOURS = 3
 """For how long runs go on: longer than the worker looks into the logs."""
 
@@ -48,6 +53,46 @@ def _unknown(
         if before:
             await before(scenario_run)
         await scenario_run.dispatch()
+        await hours_pass(scenario_run)
+
+    return script
+
+
+def stands_still(time: timedelta) -> Script:
+    """A worker stands still when its request is about to leave.
+
+    Args:
+        time: for how long.
+    """
+
+    async def script(scenario_run: ScenarioRun) -> None:
+        victim, *_ = await second_hour(scenario_run)
+        world, goes_on = scenario_run.world, asyncio.Event()
+        stopped: asyncio.Future[Instance] = asyncio.get_running_loop().create_future()
+
+        async def stand_still(call: InterceptedCall, carry_out: CarryOut) -> Any:
+            instance = world.front_end.instance_of(call.subject)
+            if instance is None:
+                return await carry_out()
+            await instance.freeze()
+            instance.available = False
+            stopped.set_result(instance)
+            await goes_on.wait()
+            return await carry_out()
+
+        scenario_run.disturb(InjectionPoint.SEND, stand_still, of=[victim])
+        await scenario_run.dispatch()
+        instance = await stopped
+        # The queue gives the attempt up. Everything else goes on in the other instance.
+        world.pass_time(DISPATCH_DEADLINE)
+        for _ in range((time - DISPATCH_DEADLINE) // _MINUTE):
+            await world.quiet()
+            world.pass_time(_MINUTE)
+        await world.quiet()
+        goes_on.set()
+        instance.send(signal.SIGCONT)
+        instance.available = True
+        await instance.answers()
         await hours_pass(scenario_run)
 
     return script
@@ -91,11 +136,11 @@ def _scenario(name: str, script: Script, **attributes: Any) -> Scenario:
 
 
 SCENARIOS = [
-    _scenario("SendGrid cuts before it accepts", _unknown(cut(accepted=False), "sent")),
     _scenario(
         "SendGrid cuts before it accepts, and its logs fail at first", _unknown(cut(accepted=False), "sent", _logs_fail)
     ),
     _scenario("SendGrid accepts and cuts, and its logs are late", _unknown(cut(accepted=True), "sent", _logs_are_late)),
+    _scenario("a worker stands still until the settling time is nearly over", stands_still(25 * _MINUTE)),
     _scenario("workers are killed before they send", _killed),
     _scenario("SendGrid cuts twice before it accepts", _again),
 ]

@@ -4,10 +4,10 @@ import pytest
 
 from functions.shared.settings import MailProviderName
 from proof.faults.scenario_run import Scenario
-from proof.faults.scenarios import OF_PROVIDER, destinations, mail_events, sendgrid, unknown_outcomes
+from proof.faults.scenarios import OF_PROVIDER, absence, destinations, mail_events, sendgrid, unknown_outcomes
 from proof.tests.faults.conftest import KeepsPromise
 
-SCENARIOS = [*sendgrid.SCENARIOS, *mail_events.SCENARIOS, *unknown_outcomes.SCENARIOS]
+SCENARIOS = [*sendgrid.SCENARIOS, *mail_events.SCENARIOS, *unknown_outcomes.SCENARIOS, *absence.SCENARIOS]
 
 OF_OTHER_PROVIDERS = {
     MailProviderName.RESEND: (
