@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from operations.dead_letters.dead_letters import DeadLetters
+from operations.dead_letters.dead_letters import MOST_CAUSES, DeadLetters
 from operations.dead_letters.letter_causes import CauseCount
 from operations.dead_letters.letter_filter import LetterFilter
 
@@ -20,7 +20,7 @@ class LetterCounts(NamedTuple):
     Attributes:
         total: all that a filter leaves.
         causes: those of each cause, the most first.
-        reads: how many reads it took to count them again; 0 where none has changed.
+        reads: how many reads it took to count them; 0 where none has changed since.
     """
 
     total: int
@@ -54,3 +54,10 @@ class LetterFigures:
             while len(self._kept) > _MOST_FILTERS:
                 self._kept.popitem(last=False)
         return counts
+
+    def reads_of_failure(self, wanted: LetterFilter) -> int:
+        """How many reads a count may have taken that failed, such as by its deadline: as many as the last one that did
+        not, or as many as any."""
+        with self._lock:
+            kept = self._kept.get(wanted)
+        return kept[1].reads if kept else _READS + 2 * MOST_CAUSES

@@ -95,12 +95,13 @@ def _read_letters(request: Request) -> Shown:
     if page and not chosen.is_by_index:
         counts = LetterCounts(len(page.rows), [each for each in by_cause(page.rows) if each.cause], reads=SEARCHED)
     rows = letters.with_delivery_states(page.rows) if page else []
+    count_reads = counts.reads if counts else console.letters.reads_of_failure(chosen)
     causes = counts.causes if counts else []
     return Shown(
         template="dead_letters.html",
-        reads=2 * len(rows) + (counts.reads if counts else 0) + 10,
-        # The deliveries of those that are replayed go on.
-        by_version=all(each["state"] != DeadLetterState.REPLAYED for each in rows),
+        reads=2 * len(rows) + count_reads + 10,
+        # The deliveries of those that are replayed go on, and what has failed may be there by now.
+        by_version=not parts.failed and all(each["state"] != DeadLetterState.REPLAYED for each in rows),
         context={
             "letters": rows,
             "counts": counts,

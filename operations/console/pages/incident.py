@@ -6,6 +6,7 @@ from http import HTTPStatus
 from itertools import chain
 from typing import Any
 
+from google.api_core.exceptions import GoogleAPIError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.routing import Route
@@ -199,7 +200,11 @@ class _Causes:
         rows: dict[str, dict[str, Any]] = {}
         for state in DeadLetterState:
             wanted = LetterFilter(state=state, since=window.since, until=None if window.goes_on else window.until)
-            counts = self._console.letters.get(self._letters, wanted, version=version)
+            try:
+                counts = self._console.letters.get(self._letters, wanted, version=version)
+            except GoogleAPIError:
+                self.reads += self._console.letters.reads_of_failure(wanted)
+                raise
             self.reads += counts.reads
             for each in counts.causes:
                 self._add(rows.setdefault(each.cause, {"cause": each.cause, "total": 0, "counts": {}}), state, each)

@@ -119,7 +119,7 @@ def _look(console: Console) -> dict[str, Any]:
         },
         "next_run_at": schedule.following(now),
         "runs": read.get("runs", []),
-        "letter_reads": counts.reads if counts else 0,
+        "letter_reads": counts.reads if counts else console.letters.reads_of_failure(LetterFilter()),
         "is_new": read.get("runs") == [] and not parts.failed,
         "open_letters": counts.total if counts else 0,
         "causes": counts.causes[:_SHOWN_CAUSES] if counts else [],
