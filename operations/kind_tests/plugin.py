@@ -32,12 +32,16 @@ class KindFolder(pytest.Package):
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
         """The tests."""
+        from functions.shared.audiences import queries_of_recipients
+        from operations.kind_tests.audience_problems import audience_problems
         from operations.kind_tests.need_problems import need_problems
         from operations.kind_tests.word_problems import word_problems
 
         yield KindTest.from_parent(self, name="needs", find=lambda: need_problems(self.path.name))
         yield KindTest.from_parent(self, name="words", find=lambda: word_problems(self.path))
         yield KindTest.from_parent(self, name="emails", find=self._email_problems)
+        if self.path.name in queries_of_recipients(self.path.parent):
+            yield KindTest.from_parent(self, name="recipients", find=lambda: audience_problems(self.path.name))
         yield from super().collect()
 
     def _email_problems(self) -> list[str]:

@@ -19,12 +19,12 @@ from report_kit.yaml_reader import nearest
 _SAMPLE_PERIOD = timedelta(days=1)
 
 
-def audience_rows(folder: Path, settings: Mapping[str, str], *, now: datetime) -> Generator[Mapping[str, Any]]:
+def audience_rows(folder: Path, settings: Mapping[str, str] | None, *, now: datetime) -> Generator[Mapping[str, Any]]:
     """Run the query, and take its rows one after another. A sample is made as for a report about the day until now.
 
     Args:
         folder: of a kind that has an audience.
-        settings: the kind's.
+        settings: the kind's; None for the sample.
         now: the present, in UTC.
 
     Yields:
@@ -37,14 +37,15 @@ def audience_rows(folder: Path, settings: Mapping[str, str], *, now: datetime) -
     definition = read_report_file(folder)
     if definition.audience is None:
         raise PermanentError(f"{definition.file}: audience: is missing")
-    if definition.source not in settings:
+    url = "sqlite://" if settings is None else settings.get(definition.source)
+    if url is None:
         raise PermanentError(f"{definition.file}: source: needs.yaml declares no secret {definition.source}")
     period = Period(now - _SAMPLE_PERIOD, now)
     given = built_in("", "UTC", period, Period(period.start - _SAMPLE_PERIOD, period.start))
     given |= {name: Parameter(option.type, option.default) for name, option in definition.options.items()}
     sample = SampleDatabase(folder / SAMPLE_FILE, given, InMemoryUserData({}))
     known = ("id", *OF_USER, *OF_SUBSCRIPTION, *definition.options)
-    with open_source(definition.source, settings[definition.source], sample) as source:
+    with open_source(definition.source, url, sample) as source:
         for row in source.stream(definition.audience.query):
             if unknown := next((name for name in row if name not in known), ""):
                 place = f"{definition.file}:{definition.audience.query.line}: audience"
