@@ -10,6 +10,8 @@ from typing import Any
 from functions.shared.project_files import deploy_command
 
 FUNCTIONS = ("dispatcher", "worker", "dlq-handler", "mail-events", "preferences", "api")
+SINK = "sink"
+"""The function of a drill alone (docs/guides/drill.md)."""
 STEPS = ("apis", "firestore", "accounts", "secrets", "messaging", "functions", "scheduler", "monitoring", "console")
 
 USAGE = (Path(__file__).parent / "usage.txt").read_text(encoding="utf-8")
@@ -29,6 +31,7 @@ class Options:
         canary: percent of the traffic; 0 for none.
         canary_minutes: how long the canary is compared.
         release: promote or rollback; empty for a deployment.
+        drill: on or kill, where what is deployed is a drill's; empty otherwise.
         again: the command line, to be pasted into a shell.
     """
 
@@ -43,6 +46,7 @@ class Options:
     canary: int = 0
     canary_minutes: int = 0
     release: str = ""
+    drill: str = ""
     bootstrap: bool = False
     console: bool = False
     firestore_rules: bool = False
@@ -110,7 +114,7 @@ def options_of(arguments: Sequence[str]) -> Options:
 
 
 _VALUED = {"project", "region", "env_file", "queues", "only", "deployer", "canary", "canary_minutes", "plan_json"}
-_VALUED |= {"image_from"}
+_VALUED |= {"image_from", "drill"}
 _FLAGS = {each.name for each in fields(Options)} - _VALUED - {"release", "again"}
 
 
@@ -142,6 +146,7 @@ def _conflicts(o: Options) -> Iterator[tuple[bool, str]]:
     console = o.console or o.only == "console"
     yield console and o.only not in {"", "console"}, f"--console does not go with --only={o.only}."
     yield console and o.teardown, "--console does not go with --teardown, which removes the console, too."
+    yield o.drill not in ("", "on", "kill"), f"--drill={o.drill}: on or kill."
     yield o.replace_rules and not o.firestore_rules, "--replace-rules goes with --firestore-rules."
     yield o.firestore_rules and o.teardown, "--firestore-rules does not go with --teardown."
     is_more = o.dry_run or o.smoke or o.teardown

@@ -23,7 +23,7 @@ from pydantic import (
     field_validator,
 )
 
-from deployment.options import FUNCTIONS, Options
+from deployment.options import FUNCTIONS, SINK, Options
 from functions.shared.audiences import queries_of_recipients
 from functions.shared.named_brand import BRANDS_FILE, Brands, read_brands
 from functions.shared.needs import Needs
@@ -214,6 +214,8 @@ _SIZES: dict[str, dict[str, Any]] = {
     "mail-events": {},
     "preferences": {},
     "api": {},
+    # It is never what a drill waits for.
+    SINK: {"max_instances": 10},
     # As much memory as the worker, whose code makes the previews; one instance, since work that goes on, such as
     # replaying, is in its memory.
     "console": {"memory": "1Gi", "concurrency": 80, "max_instances": 1},
@@ -359,7 +361,8 @@ class Settings(_Checked):
         """The functions that the settings ask for. A page that is there stays, since the links of old mails lead to
         it."""
         is_wanted = {"preferences": self.with_page, "mail-events": self.with_mail_events, "api": bool(self.api_callers)}
-        return tuple(name for name in FUNCTIONS if is_wanted.get(name, True))
+        sinks = (SINK,) if self.options.drill else ()
+        return (*(name for name in FUNCTIONS if is_wanted.get(name, True)), *sinks)
 
     @property
     def wanted(self) -> tuple[str, ...]:

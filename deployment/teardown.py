@@ -2,12 +2,13 @@
 users are the team's own and stay in any case, and so do the database and the APIs, which others may use."""
 
 from deployment.cloud_run.running import is_there, remove_service
+from deployment.engine.discovery import method
 from deployment.firestore_documents import Documents
 from deployment.lock import take_lock
-from deployment.options import FUNCTIONS
+from deployment.options import FUNCTIONS, SINK
 from deployment.resources.accounts import no_accounts, no_roles, repository
 from deployment.resources.budget import budget
-from deployment.resources.firestore import no_indexes
+from deployment.resources.firestore import DATABASE, database, no_indexes
 from deployment.resources.monitoring import nothing_of_monitoring
 from deployment.resources.queues import no_queues
 from deployment.resources.schedule import job
@@ -35,7 +36,7 @@ def tear_down(run: Run) -> None:
     run.bring([job(settings, is_marked=False).gone()])
     remove_service(run, "console")
     _remove_secrets(run, "CONSOLE_KEY")
-    for name in FUNCTIONS:
+    for name in (*FUNCTIONS, SINK):
         # A webhook can be there without its function, where a deployment did not come to its end.
         if name == "mail-events" and (settings.with_mail_events or is_there(run, name)):
             remove_webhook(run, settings.mail_provider)
@@ -45,19 +46,18 @@ def tear_down(run: Run) -> None:
     run.bring([*no_queues(settings, client), *(each.gone() for each in topics(settings))])
     run.bring([*(each.gone() for each in budget(settings, client)), *nothing_of_monitoring(settings)])
     _remove_secrets(run, *SECRETS, *settings.kind_secrets)
-    own = no_indexes(settings, client)
-    if own:
+    if run.options.drill:
+        _remove_drill(run)
+    elif own := no_indexes(settings, client):
         run.bring(own)
+        if run.options.delete_data:
+            _remove_data(run)
     else:
         run.report.warn("another pipeline of this project uses the database; its indexes and documents stay.")
-    if own and run.options.delete_data:
-        _remove_data(run)
     run.bring(no_roles(settings))
     run.bring(no_accounts(settings))
-    run.report.say(
-        f"What stays: the database {settings.firestore_database} with its users and rules, the APIs, and gcloud's "
-        f"bucket {settings.sources}."
-    )
+    data = "" if run.options.drill else f"the database {settings.firestore_database} with its users and rules, "
+    run.report.say(f"What stays: {data}the APIs, and gcloud's bucket {settings.sources}.")
     if settings.archive == "on":
         run.report.say(f"So does the bucket {settings.copies} with its copies, until their days are over.")
     if settings.kms_key:
@@ -110,3 +110,15 @@ def _remove_data(run: Run) -> None:
             documents.delete_collection(collection)
 
     run.act([("removed", f"documents of {' '.join(COLLECTIONS)}")], [], do)
+
+
+def _remove_drill(run: Run) -> None:
+    """Plan to remove what a drill has for itself alone: its database, and what its images were built of."""
+    settings, client = run.settings, run.client
+    run.bring([each.gone() for each in database(settings, client) if each.kind is DATABASE])
+    asked = method("storage", "v1", "objects.list").request(
+        settings.sources, query={"prefix": f"services/{settings.prefix}-"}
+    )
+    for each in (client.read_if_there(asked) or {}).get("items", []):
+        request = method("storage", "v1", "objects.delete").request(settings.sources, query={"object": each["name"]})
+        run.send(request, ("removed", f"source {each['name']}"))

@@ -12,6 +12,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
+from deployment.options import SINK
 from deployment.package_lock import locked
 
 Files = dict[str, bytes]
@@ -31,7 +32,7 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 # What is imported stays. To look for garbage in it takes a fifth of the start, and copies the pages that the server's
 # processes share: https://docs.python.org/3/library/gc.html#gc.freeze
 gc.disable()
-from functions.{function}.main import {function}  # the entry point
+from {module} import {function}  # the entry point
 
 gc.freeze()
 gc.enable()
@@ -44,17 +45,26 @@ _OF_API = (
 )
 """What commands and the console do, too."""
 _KNOWN_KINDS = ("kinds/__init__.py", "kinds/kinds.json")
+_OF_DRILL = (
+    *("proof/__init__.py", *(f"proof/drill/{name}.py" for name in ("__init__", "records", "sink", "users", "worker"))),
+    *("local_pipeline/__init__.py", "local_pipeline/inbox/__init__.py", "local_pipeline/inbox/sendgrid.py"),
+)
 _KINDS_LOCK = "kinds.lock"
 _LOCALES = "locales"
 """The catalogs of the languages that only the project has."""
 
 
-def function_source(root: Path, function: str, project: Path | None = None) -> Files:
+def function_source(root: Path, function: str, project: Path | None = None, *, is_drill: bool = False) -> Files:
     """A function, by its folder in functions/ of a checkout: its own code, the shared code and its locked requirements,
-    nothing else."""
-    project = project or root
+    nothing else. A drill has a sink, and a worker of its own."""
+    project, module = project or root, f"functions.{function}.main"
     files = _tracked(root, *_SHARED, f"functions/{function}")
-    lock = (root / "functions" / function / "requirements.lock").read_text(encoding="utf-8")
+    # The sink's packages are among those of mail_events.
+    folder = "mail_events" if function == SINK else function
+    lock = (root / "functions" / folder / "requirements.lock").read_text(encoding="utf-8")
+    if is_drill and function in {"worker", SINK}:
+        files |= _tracked(root, *_OF_DRILL)
+        module = f"proof.drill.{function}"
     if function == "worker":
         files |= _tracked(root, "report_kit") | _tracked(project, "kinds", _LOCALES)
         lock = _with_kinds(lock, project)
@@ -62,7 +72,11 @@ def function_source(root: Path, function: str, project: Path | None = None) -> F
         files |= _tracked(root, *_OF_API, "report_kit/locales") | _tracked(project, *_KNOWN_KINDS, _LOCALES)
     elif function == "preferences":
         files |= _tracked(project, *_KNOWN_KINDS, _LOCALES)
-    return {**files, "requirements.txt": lock.encode(), "main.py": MAIN.format(function=function).encode()}
+    return {
+        **files,
+        "requirements.txt": lock.encode(),
+        "main.py": MAIN.format(module=module, function=function).encode(),
+    }
 
 
 def console_source(root: Path, runtime: str, project: Path | None = None) -> Files:

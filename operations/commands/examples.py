@@ -55,7 +55,7 @@ EXAMPLES = {
     "lock": "reports lock",
     "init": "reports init ../acme-reports",
     "deploy": "reports deploy --dry-run",
-    "drill": "reports drill --local --reports 500 --kill",
+    "drill": "reports drill --reports 10000 --kill",
     "upgrade": "reports upgrade 0.2.0",
     "version": "reports version",
 }

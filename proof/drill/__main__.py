@@ -1,19 +1,24 @@
 """`./reports drill`: sends reports through a pipeline of its own, and counts them at the other end."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
-from functions.shared.project_files import own_project, project_folder
+from functions.shared.project_files import PIPELINE, own_project, project_folder
+from operations.commands.group import confirm
 from operations.commands.refusals import end_of
+from operations.errors import ExitStatus, OperatorError
 from operations.output import Output
 from operations.releases.running_versions import checkout_version
-from proof.benchmarks.simulation.plan import recommended
+from proof.benchmarks.simulation.plan import Plan, recommended
 from proof.benchmarks.simulation.scale import WITHIN
 from proof.drill.course import play
 from proof.drill.local_place import LocalPlace
 from proof.drill.place import Place
+from proof.drill.price import estimate
 from proof.drill.result import result
 
 _INTERRUPTED = 130
@@ -26,33 +31,106 @@ def main(arguments: Sequence[str]) -> int:
         the exit status: 0 where no report was lost or doubled.
     """
     parser = argparse.ArgumentParser(prog="reports drill", description=__doc__)
-    parser.add_argument("--reports", type=int, default=10_000, help="how many are due (10,000)")
+    parser.add_argument("--reports", type=int, default=10_000, metavar="N", help="how many are due; default: 10,000")
     parser.add_argument("--kill", action="store_true", help="have processes exit at named steps, and pause the queues")
     parser.add_argument("--local", action="store_true", help="on a local cloud of its own, without an account")
+    parser.add_argument("--yes", action="store_true", help="do not ask whether to spend the estimated cost")
+    parser.add_argument("--clean", action="store_true", help="only remove what drills have left that were killed")
+    parser.add_argument("--bill", metavar="TABLE", help="only say what drills cost, by the detailed export of the bill")
     options = parser.parse_args(arguments)
+    if options.reports < 1:
+        parser.error("--reports: a number, at least 1")
     output = Output()
-    drill = "kill" if options.kill else "on"
-    place: Place = LocalPlace(recommended(options.reports, within=WITHIN), drill)
     try:
-        with place.made() as session:
-            played = play(session, place, reports=options.reports, kills=options.kill, output=output)
+        if options.clean:
+            _clean(output)
+            return ExitStatus.DONE
+        if options.bill:
+            _show_bill(output, options.bill)
+            return ExitStatus.DONE
+        return _drill(options, output)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except Exception as error:
-        if end := end_of(error):
+        if end := end_of(_as_operators(error)):
             return end.exit_code
         raise
+
+
+def _drill(options: argparse.Namespace, output: Output) -> int:
+    plan, drill = recommended(options.reports, within=WITHIN), "kill" if options.kill else "on"
+    place: Place = LocalPlace(plan, drill) if options.local else _google(plan, drill, output, yes=options.yes)
+    began = datetime.now(UTC)
+    with place.made() as session:
+        played = play(session, place, reports=options.reports, kills=options.kill, output=output)
     version = checkout_version(project=own_project())
-    now = datetime.now(UTC)
-    title = f"A drill of {options.reports:,} reports on {place.name}, {now:%Y-%m-%d}"
+    title = f"A drill of {options.reports:,} reports on {place.name}, {began:%Y-%m-%d}"
     settings = {"version": version.version or "", "commit": version.commit or "", **place.settings}
     page = result(played, title=title, settings=settings)
-    file = project_folder() / ".drill" / f"{now:%Y%m%dT%H%M%SZ}.md"
+    file = _folder() / f"{began:%Y%m%dT%H%M%SZ}.md"
     file.parent.mkdir(exist_ok=True)
     file.write_text(page, encoding="utf-8")
     for line in page.splitlines():
         output.say(line)
-    return 0 if played.tally.keeps_promise else 1
+    return ExitStatus.DONE if played.tally.keeps_promise else ExitStatus.FAILED
+
+
+def _google(plan: Plan, drill: str, output: Output, *, yes: bool) -> Place:
+    # Only here: the packages of a deployment are not always there.
+    from proof.drill import google_place
+
+    given = _given()
+    for name in ("PROJECT_ID", "REGION"):
+        if not given.get(name):
+            raise OperatorError(f"{name} is not set: put it into deploy.env, or try a drill with --local.")
+    dollars, minutes = estimate(plan)
+    where = f"{given['PROJECT_ID']}, {given['REGION']}"
+    question = (
+        f"send {plan.reports:,} reports to no one in {where}, in about {minutes} minutes, for about ${dollars:.2f}"
+    )
+    confirm(output, question, yes=yes)
+    file = _folder() / f"{datetime.now(UTC):{google_place.NAME}}.env"
+    google_place.write_settings(file, given, plan)
+    return google_place.GooglePlace(file, plan, drill)
+
+
+def _clean(output: Output) -> None:
+    files = sorted(_folder().glob("drill-*.env"))
+    if not files:
+        output.say("No drill has left anything.")
+        return
+    from proof.drill.google_place import GooglePlace
+
+    for file in files:
+        GooglePlace(file, recommended(1, within=WITHIN), "on").remove()
+
+
+def _show_bill(output: Output, table: str) -> None:
+    from proof.drill.bill import COLUMNS, costs
+
+    output.rows(
+        costs(_given()["PROJECT_ID"], table), COLUMNS, empty="The bill has no drill yet: it takes a day or two."
+    )
+
+
+def _given() -> dict[str, str]:
+    from deployment.env_file import given
+    from deployment.kinds import load_kinds
+    from deployment.options import Options
+
+    project = own_project() or PIPELINE
+    return given(Options(), os.environ, project, load_kinds(PIPELINE, project))
+
+
+def _as_operators(error: Exception) -> Exception:
+    """An error of the deployment's parts as one that ends a command with a line."""
+    if type(error).__name__ not in {"GoogleError", "Stopped"}:
+        return error
+    return OperatorError(getattr(error, "message", "") or " ".join(map(str, error.args)))
+
+
+def _folder() -> Path:
+    return project_folder() / ".drill"
 
 
 if __name__ == "__main__":

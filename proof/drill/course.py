@@ -3,9 +3,10 @@
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
+from math import ceil
 
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.query import Query
@@ -17,6 +18,7 @@ from operations.output import Output
 from operations.parallel import in_parallel, progress
 from operations.runs.runs import Runs
 from operations.session import Session
+from proof.benchmarks.simulation import limits
 from proof.drill.place import Place, Usage
 from proof.drill.records import EMAILS, KILLS
 from proof.drill.tally import Tally, tally
@@ -42,7 +44,8 @@ class Played:
         tasks_made: when every report had its task; None where the run did not come to its end.
         attempts: how often a worker claimed a report.
         kills: how many processes exited, by the step.
-        usage: what the pipeline has used, without what the drill did itself; None where nobody knows.
+        runs: how often the schedule called.
+        usage: what the pipeline has used, without what the drill did itself.
     """
 
     tally: Tally
@@ -50,7 +53,8 @@ class Played:
     tasks_made: datetime | None
     attempts: int
     kills: Mapping[str, int]
-    usage: Usage | None
+    runs: int
+    usage: Usage
 
 
 def play(session: Session, place: Place, *, reports: int, kills: bool, output: Output) -> Played:
@@ -70,7 +74,7 @@ def play(session: Session, place: Place, *, reports: int, kills: bool, output: O
     due_at = since.replace(second=0, microsecond=0)
     _make_users(database, reports, due_at, output)
     place.run_now(session)
-    _watch(session, place, reports, output, pauses=kills)
+    looked = _watch(session, place, reports, output, pauses=kills)
     usage = place.usage(since, datetime.now(UTC))
     runs = Runs(database).latest(None)
     if not runs:
@@ -83,9 +87,7 @@ def play(session: Session, place: Place, *, reports: int, kills: bool, output: O
     killed = Counter(each.fields["step"] for each in database.stream(Query.of(KILLS)) if each.fields)
     dead = {each.id for each in database.stream(_in_state(DeliveryState.DEAD).select(["state"]))}
     found = tally({due_delivery(number, due_at) for number in range(reports)}, emails, dead)
-    if usage:
-        own = reports * WRITES_A_USER + found.sent + found.doubled + killed.total()
-        usage = Usage(reads=usage.reads, writes=usage.writes - own, cloud_run=usage.cloud_run)
+    written = reports * WRITES_A_USER + found.sent + found.doubled + killed.total()
     first = runs[-1]
     return Played(
         tally=found,
@@ -93,7 +95,8 @@ def play(session: Session, place: Place, *, reports: int, kills: bool, output: O
         tasks_made=first["finished_at"],
         attempts=int(database.aggregate(Query.of(DELIVERIES), total_of="attempts").total),
         kills=killed,
-        usage=usage,
+        runs=sum(each["attempts"] for each in runs),
+        usage=replace(usage, reads=usage.reads - looked, writes=usage.writes - written),
     )
 
 
@@ -109,17 +112,26 @@ def _make_users(database: Database, reports: int, due_at: datetime, output: Outp
         raise KeyboardInterrupt
 
 
-def _watch(session: Session, place: Place, reports: int, output: Output, *, pauses: bool) -> None:
-    """Return when each report is final, or when nothing more happens, though the schedule has called again."""
-    database, seen, still, calls = session.firestore, 0, 0, 1
+def _watch(session: Session, place: Place, reports: int, output: Output, *, pauses: bool) -> int:
+    """Return when each report is final, or when nothing more happens, though the schedule has called again.
+
+    Returns:
+        how many reads the looks have cost.
+    """
+    database, seen, still, calls, reads = session.firestore, 0, 0, 1, 0
     with progress(output.err, "Sending reports", total=reports) as advance:
-        while (final := _final(database)) < reports:
+        while True:
+            counts = [database.count(_in_state(state)) for state in DeliveryState if state.is_final]
+            final = sum(counts)
+            reads += sum(max(ceil(count / limits.COUNTED_FOR_A_READ), 1) for count in counts)
+            if final >= reports:
+                return reads
             advance(final - seen)
             still = 0 if final > seen else still + 1
             seen = final
             if still > _MOST_STILL_LOOKS:
                 if calls == _MOST_CALLS:
-                    return
+                    return reads
                 place.run_now(session)
                 still, calls = 0, calls + 1
             if pauses and final >= reports * _PAUSED_SHARE:
@@ -134,10 +146,6 @@ def _pause(session: Session, seconds: float) -> None:
     time.sleep(seconds)
     for queue in session.target.queues:
         session.queues.resume(queue)
-
-
-def _final(database: Database) -> int:
-    return sum(database.count(_in_state(state)) for state in DeliveryState if state.is_final)
 
 
 def _in_state(state: DeliveryState) -> Query:

@@ -6,6 +6,7 @@ standard input closes, however the drill comes to its end.
 
 import asyncio
 import json
+import logging
 import os
 import socket
 import sys
@@ -141,6 +142,8 @@ def _is_free(port: int) -> bool:
 
 if __name__ == "__main__":
     function_server.begin()
+    # It reports each caller that exits, which here is the purpose.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     collect_rarely()
     try:
         asyncio.run(_serve(Path(sys.argv[1]), sys.argv[2]))

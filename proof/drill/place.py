@@ -45,5 +45,5 @@ class Place(Protocol):
     def run_now(self, session: Session) -> None:
         """Have the schedule's call made now."""
 
-    def usage(self, since: datetime, until: datetime) -> Usage | None:
-        """What was used between two times; None where nobody knows."""
+    def usage(self, since: datetime, until: datetime) -> Usage:
+        """What was used between two times."""

@@ -7,11 +7,9 @@ from proof.benchmarks.simulation import limits
 from proof.drill.course import Played
 
 
-def dollars(played: Played) -> float | None:
-    """What the run costs by the price list; None where nobody knows what it has used."""
+def dollars(played: Played) -> float:
+    """What the run costs by the price list."""
     usage = played.usage
-    if usage is None:
-        return None
     firestore = usage.reads * limits.DOLLARS_A_READ + usage.writes * limits.DOLLARS_A_WRITE
     tasks = (played.tally.due + played.attempts) * limits.DOLLARS_A_TASK_OPERATION
     return firestore + tasks + usage.cloud_run
@@ -39,9 +37,10 @@ def result(played: Played, *, title: str, settings: Mapping[str, str]) -> str:
         "first sent after": _after(played.began, counted.first),
         "last sent after": _after(played.began, counted.last),
         "sent a second": f"{counted.sent / seconds:.1f}" if seconds else "",
-        "reads a report": f"{usage.reads / counted.due:.2f}" if usage else "",
-        "writes a report": f"{usage.writes / counted.due:.2f}" if usage else "",
-        "dollars of the run, by the price list": f"{dollars(played):.4f}" if usage else "",
+        "reads a report": f"{usage.reads / counted.due:.2f}",
+        "writes a report": f"{usage.writes / counted.due:.2f}",
+        "dollars of the run, by the price list": f"{dollars(played):.4f}",
+        "runs of the dispatcher": f"{played.runs:,}",
         "processes that exited": f"{sum(played.kills.values()):,}" + (f": {by_step}" if by_step else ""),
     }
     return "\n".join(

@@ -14,6 +14,7 @@ from tests.deployment.stand_in.invalid import Invalid
 RESOURCE_LABELS = {
     "cloud_run_revision": {"project_id", "service_name", "revision_name", "location", "configuration_name"},
     "cloud_tasks_queue": {"project_id", "queue_id", "location", "target_type"},
+    "firestore.googleapis.com/Database": {"resource_container", "location", "database_id"},
     "pubsub_topic": {"project_id", "topic_id"},
     "pubsub_subscription": {"project_id", "subscription_id"},
 }
@@ -34,6 +35,11 @@ _LISTED = {
         queue/depth GAUGE INT64
         queue/task_attempt_count DELTA INT64 response_code
         queue/task_attempt_delays DELTA DISTRIBUTION response_code
+    """,
+    ("firestore.googleapis.com", "firestore.googleapis.com/Database"): """
+        document/read_ops_count DELTA INT64 type
+        document/write_ops_count DELTA INT64 op
+        document/delete_ops_count DELTA INT64
     """,
     ("pubsub.googleapis.com", "pubsub_topic"): """
         topic/byte_cost DELTA INT64 operation_type,response_code

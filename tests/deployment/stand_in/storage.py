@@ -19,6 +19,7 @@ _PATHS = {
     ("PATCH", "storage/v1/b/([^/]+)"): "buckets.patch",
     ("GET", "storage/v1/projects/([^/]+)/serviceAccount"): "projects.serviceAccount.get",
     ("POST", "upload/storage/v1/b/([^/]+)/o"): "objects.insert",
+    ("GET", "storage/v1/b/([^/]+)/o"): "objects.list",
     ("GET", "storage/v1/b/([^/]+)/o/(.+)"): "objects.get",
     ("DELETE", "storage/v1/b/([^/]+)/o/(.+)"): "objects.delete",
     ("POST", "resumable/upload/storage/v1/b/([^/]+)/o"): "objects.insert",
@@ -44,7 +45,7 @@ def query_of(request: RestRequest) -> dict[str, str]:
 def object_of(request: RestRequest) -> str:
     """The name of the object that a request is about."""
     query = query_of(request)
-    return query.get("object") or query["name"]
+    return query.get("object") or query.get("name", "")
 
 
 def _make_bucket(state: Resource, _target: str, body: Resource, query: dict[str, str]) -> RestAnswer:
@@ -96,6 +97,11 @@ def upload(state: Resource, bucket: str, query: dict[str, str], request: RestReq
     return HTTPStatus.OK, {"bucket": bucket, "name": query["name"], "generation": _GENERATION}
 
 
+def _objects(state: Resource, bucket: str, _body: Resource, query: dict[str, str]) -> RestAnswer:
+    names = (name.removeprefix(f"{bucket}/") for name in state["objects"] if name.startswith(f"{bucket}/"))
+    return HTTPStatus.OK, {"items": [{"name": name} for name in names if name.startswith(query["prefix"])]}
+
+
 def _object(state: Resource, bucket: str, _body: Resource, query: dict[str, str]) -> RestAnswer:
     content = state["objects"][f"{bucket}/{query['object']}"]
     return HTTPStatus.OK, json.loads(content) if query.get("alt") == "media" else {"generation": _GENERATION}
@@ -116,6 +122,7 @@ ACTS: dict[str, Act] = {
     "storage.buckets.get": _bucket,
     "storage.buckets.insert": _make_bucket,
     "storage.buckets.patch": _change,
+    "storage.objects.list": _objects,
     "storage.objects.get": _object,
     "storage.objects.delete": _remove,
     "storage.projects.serviceAccount.get": _own_account,

@@ -1,0 +1,202 @@
+"""An environment of the drill's own in a project of Google Cloud."""
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from deployment.engine.credentials import session as credentials_session
+from deployment.engine.discovery import method
+from deployment.engine.google_client import GoogleClient
+from deployment.env_file import RESERVED
+from deployment.resources.schedule import JOB
+from functions.shared.project_files import PIPELINE, PROJECT_VARIABLE
+from operations.errors import OperatorError
+from operations.queues.queue_change import QueueSettings
+from operations.session import Session
+from proof.benchmarks.simulation import limits
+from proof.benchmarks.simulation.plan import Plan
+from proof.drill.place import Usage
+from proof.drill.settings import SETTINGS
+from proof.drill.users import KIND
+
+NAME = "drill-%m%d%H%M"
+"""The beginning of the names of all that a drill makes, by its time. No two drills may have one: Google keeps the name
+of a queue for days after it was deleted."""
+
+WHERE = (
+    *("PROJECT_ID", "REGION", "FIRESTORE_LOCATION", "KMS_KEY", "BUILD_POOL"),
+    *("VPC_NETWORK", "VPC_SUBNET", "VPC_EGRESS"),
+)
+"""The settings of the team that hold for a drill, too."""
+
+VISIBLE = timedelta(minutes=5)
+"""After this Cloud Monitoring shows what happened. https://cloud.google.com/monitoring/api/metrics_gcp_d_h#gcp-firestore"""
+
+BEGUN_SECONDS = 60
+"""How long Google may still be at what an interrupted deployment has asked for."""
+
+_DATABASE = 'resource.type = "firestore.googleapis.com/Database" AND resource.labels.database_id = "{}"'
+_SERVICES = (
+    'resource.type = "cloud_run_revision" AND resource.labels.service_name = one_of("{0}-worker", "{0}-dispatcher")'
+)
+_DOLLARS_A_SECOND = limits.DOLLARS_A_CPU_SECOND + limits.DOLLARS_A_GIB_SECOND
+
+
+def write_settings(file: Path, given: Mapping[str, str], plan: Plan) -> None:
+    """Write the settings of a drill's environment, before anything of it is there: what removes it needs them.
+
+    Args:
+        file: where; its name is that of the drill.
+        given: the team's settings.
+        plan: how fast the reports go.
+    """
+    own = {
+        **{name: given[name] for name in WHERE if given.get(name)},
+        **SETTINGS,
+        "PREFIX": file.stem,
+        "FIRESTORE_DATABASE": file.stem,
+        "FIRESTORE_DELETE_PROTECTION": "off",
+        "FIRESTORE_PITR": "off",
+        "FIRESTORE_BACKUPS": "off",
+        "SENDGRID_API_KEY": f"SG.{secrets.token_urlsafe(32)}",
+        "MAIL_EVENTS": "off",
+        "MAIL_WITHOUT_UNSUBSCRIBE": "true",
+        "DEFAULT_KIND": KIND,
+        # Until run_now.
+        "SCHEDULE": "paused",
+        "QUEUES": str(plan.queues),
+        "DISPATCH_SHARES": str(plan.shares),
+        "WORKER_MAX_INSTANCES": str(plan.instances),
+    }
+    file.parent.mkdir(exist_ok=True)
+    file.touch(mode=0o600)
+    file.write_text("".join(f"{name}={value}\n" for name, value in own.items()), encoding="utf-8")
+
+
+class GooglePlace:
+    """See Place.
+
+    Args:
+        file: the settings of its environment, as write_settings has written them.
+        plan: how fast the reports go.
+        drill: the option --drill of the deployment.
+    """
+
+    seconds_between_looks = 10.0
+
+    def __init__(self, file: Path, plan: Plan, drill: str) -> None:
+        self._file = file
+        self._plan = plan
+        self._drill = drill
+        self._own = dict(line.split("=", 1) for line in file.read_text(encoding="utf-8").splitlines())
+        self._is_whole = False
+        self._client = GoogleClient(credentials_session(self._project), self._project)
+
+    @property
+    def name(self) -> str:
+        """See Place."""
+        return f"Google Cloud, {self._own['REGION']}"
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """See Place."""
+        plan = self._plan
+        return {
+            "drill": self._file.stem,
+            "queues": f"{plan.queues}",
+            "--max-dispatches-per-second": f"{plan.rate:g}",
+            "--max-concurrent-dispatches": f"{plan.concurrent}",
+            "WORKER_MAX_INSTANCES": f"{plan.instances}",
+            "DISPATCH_SHARES": f"{plan.shares}",
+        }
+
+    @contextmanager
+    def made(self) -> Iterator[Session]:
+        """See Place."""
+        try:
+            self._deploy("--dirty")
+            self._is_whole = True
+            for name in RESERVED:
+                os.environ.pop(name, None)
+            os.environ |= {
+                "GOOGLE_CLOUD_PROJECT": self._project,
+                "LOCATION": self._own["REGION"],
+                "PREFIX": self._file.stem,
+                "FIRESTORE_DATABASE": self._file.stem,
+            }
+            session = Session(None)
+            for queue in session.target.queues:
+                session.queues.change(queue, QueueSettings(rate=self._plan.rate, concurrent=self._plan.concurrent))
+            yield session
+        finally:
+            self.remove()
+
+    def remove(self) -> None:
+        """Remove all that there is of it. What an interrupted deployment has begun may be there only after a while."""
+        for seconds in [0] if self._is_whole else [0, BEGUN_SECONDS]:
+            time.sleep(seconds)
+            self._deploy("--teardown", "--break-lock", answer=self._project)
+        self._file.unlink()
+
+    def run_now(self, session: Session) -> None:
+        """See Place."""
+        job = f"projects/{self._project}/locations/{self._own['REGION']}/jobs/{self._file.stem}-dispatch"
+        # Until all users are there it is paused, and Google does not say whether a paused job can be run.
+        if self._client.send(JOB.method("get").request(job))["state"] == "PAUSED":
+            self._client.send(JOB.method("resume").request(job, {}))
+        self._client.send(JOB.method("run").request(job, {}))
+
+    def usage(self, since: datetime, until: datetime) -> Usage:
+        """See Place. Cloud Run's part is the time that it bills, with the memory of the worker."""
+        time.sleep(VISIBLE.total_seconds())
+        reads, writes = (
+            self._sum(f"firestore.googleapis.com/document/{what}", _DATABASE.format(self._file.stem), since, until)
+            for what in ("read_ops_count", "write_ops_count")
+        )
+        seconds = self._sum(
+            "run.googleapis.com/container/billable_instance_time", _SERVICES.format(self._file.stem), since, until
+        )
+        return Usage(reads=int(reads), writes=int(writes), cloud_run=seconds * _DOLLARS_A_SECOND)
+
+    @property
+    def _project(self) -> str:
+        return self._own["PROJECT_ID"]
+
+    def _deploy(self, *options: str, answer: str = "") -> None:
+        # Only what the file of the drill says holds, and nothing of the team's.
+        names = {*RESERVED, PROJECT_VARIABLE}
+        environment = {name: value for name, value in os.environ.items() if name not in names}
+        command: Sequence[str] = [sys.executable, "-P", "-m", "deployment", f"--env-file={self._file}"]
+        deployment = subprocess.run(
+            [*command, f"--drill={self._drill}", *options],
+            env={**environment, "PYTHONPATH": str(PIPELINE)},
+            input=answer,
+            text=True,
+            check=False,
+        )
+        if deployment.returncode:
+            raise OperatorError(
+                "The deployment has stopped, as it says above. ./reports drill --clean removes what there is."
+            )
+
+    def _sum(self, metric: str, about: str, since: datetime, until: datetime) -> float:
+        """What a metric adds up to. Cloud Monitoring has it by minutes."""
+        first, last = since - timedelta(minutes=1), until + timedelta(minutes=1)
+        query: dict[str, str | list[str]] = {
+            "filter": f'metric.type = "{metric}" AND {about}',
+            "interval.startTime": f"{first:%Y-%m-%dT%H:%M:%SZ}",
+            "interval.endTime": f"{last:%Y-%m-%dT%H:%M:%SZ}",
+            "aggregation.alignmentPeriod": f"{(last - first) // timedelta(minutes=1) * 60}s",
+            "aggregation.perSeriesAligner": "ALIGN_DELTA",
+            "aggregation.crossSeriesReducer": "REDUCE_SUM",
+        }
+        asked = method("monitoring", "v3", "projects.timeSeries.list").request(f"projects/{self._project}", query=query)
+        series = (self._client.read(asked) or {}).get("timeSeries", [])
+        values = [point["value"] for each in series for point in each["points"]]
+        return sum(float(each.get("int64Value", each.get("doubleValue", 0))) for each in values)
