@@ -143,7 +143,7 @@ def _is_free(port: int) -> bool:
 if __name__ == "__main__":
     function_server.begin()
     # It reports each caller that exits, which here is the purpose.
-    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+    logging.getLogger("local_cloud.http").setLevel(logging.CRITICAL)
     collect_rarely()
     try:
         asyncio.run(_serve(Path(sys.argv[1]), sys.argv[2]))
