@@ -187,7 +187,9 @@ class SendReport:
         where they cannot be had, and the report is to be sent all the same."""
         repeating = route.sending.repeating
         made = repeating.again(stored)
-        if made is None and work.period is not None:
+        # Of a report by email and one that goes elsewhere, neither can be sent as the other.
+        is_same_kind = bool(stored.deliver) is not subscriber.subscription.is_emailed
+        if made is None and work.period is not None and is_same_kind:
             # The delivery does not keep them. The same data make the same report, and so the same requests.
             named = CopyName.parse(work.delivery.archived_as) if work.delivery else None
             built = self._build(work, subscriber, work.period, timer, named)

@@ -122,8 +122,8 @@ class Delivery(NamedTuple):
         provider: the email provider of the worker that claimed it last, as MAIL_PROVIDER names it, and behind a slash
             the brand's own account, such as `sendgrid/acme`.
         message_id: the email's id at the provider.
-        request: if the provider has idempotency keys, the exact requests of its email, until it is final; `deliver` in it
-            says where those of another destination go.
+        request: if the provider has idempotency keys, the exact requests of its email, until it is final; its
+            `deliver` says where those of another destination go.
         archived_as: the name of its email's copy in the archive; empty if there is none.
         archive_error: why its email went out without a copy, although the archive is on.
         handed_over: where the provider's logs show the email of the latest claim, if it was accepted: `recipients`, the

@@ -1,7 +1,7 @@
 """Reports that do not go by email: what claims, records, repeats and gives up emails does so with them."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from local_cloud.storage.server import StorageEmulator
 from local_pipeline.function_process import FunctionProcess
 from local_pipeline.inbox import elsewhere
 from local_pipeline.inbox.elsewhere import Received
@@ -81,31 +82,56 @@ def test_a_lost_answer_is_repeated_with_the_same_bytes(cloud: Cloud, destination
     assert len(came(cloud, user_id)) == 1
 
 
-@pytest.mark.parametrize(
-    ("destination", "changed"), [("webhook", {"secret": "other"}), ("gcs", {"bucket": "others", "prefix": "theirs/"})]
-)
-def test_a_repeat_goes_where_the_first_request_went(cloud: Cloud, destination: str, changed: dict[str, str]) -> None:
+@pytest.fixture(scope="module")
+def storage(_surroundings: Cloud) -> Iterator[StorageEmulator]:
+    """Cloud Storage, which is unclear about each manifest while the other destinations are."""
+
     @web.middleware
     async def be_unclear(request: web.Request, handler: Callable[..., Any]) -> web.StreamResponse:
         answer: web.StreamResponse = await handler(request)
         is_manifest = b"manifest.json" in (await request.read()).partition(b"\r\n--")[0]
-        return web.Response(status=HTTPStatus.CONFLICT) if cloud.inbox.fault and is_manifest else answer
+        is_unclear = _surroundings.inbox.fault and is_manifest
+        return web.Response(status=HTTPStatus.CONFLICT) if is_unclear else answer
 
-    with storage_running(cloud.background, middlewares=[be_unclear]) as storage:
-        storage.buckets |= {BUCKET: {}, "others": {}}
-        secrets = {**elsewhere.secrets_at(cloud.inbox.url), "other": f"whsec_{'QUJD' * 8}"}
-        variables = {"DESTINATION_SECRETS": json.dumps(secrets), "STORAGE_EMULATOR_HOST": storage.url}
-        changing = cloud.worker(**{**settings(cloud), **variables})
-        user_id = user(cloud, destination)
-        cloud.inbox.fault = accept_and_cut
-        assert cloud.deliver(user_id, worker=changing).json()["cause"] == "unknown-outcome"
-        cloud.inbox.fault = None
-        end_the_lease(cloud, user_id)
-        deliver = {**deliver_of(LocalDestination(destination), cloud.inbox.url), **changed}
-        cloud.subscription(user_id).update({"deliver": deliver})
-        assert cloud.deliver(user_id, worker=changing, retry_count=1).json()["result"] == "sent"
-        manifests = [name for bucket in storage.buckets.values() for name in bucket if name.endswith("manifest.json")]
-    assert len(came(cloud, user_id)) + len(manifests) == 1
+    with storage_running(_surroundings.background, middlewares=[be_unclear]) as storage:
+        yield storage
+
+
+WEBHOOK, BUCKET_OF_OURS, SLACK = (
+    deliver_of(each, "http://localhost")
+    for each in (LocalDestination.WEBHOOK, LocalDestination.GCS, LocalDestination.SLACK)
+)
+
+
+@pytest.mark.parametrize(
+    ("destination", "changed", "result"),
+    [
+        ("webhook", {**WEBHOOK, "secret": "other"}, "sent"),
+        ("webhook", SLACK, "sent"),
+        ("gcs", {**BUCKET_OF_OURS, "bucket": "others", "prefix": "theirs/"}, "sent"),
+        ("gcs", SLACK, "sent"),
+        # An email has no files for a bucket.
+        ("gcs", {"destination": "email"}, "dead"),
+    ],
+)
+def test_a_repeat_goes_where_the_first_request_went(
+    cloud: Cloud, storage: StorageEmulator, destination: str, changed: dict[str, str], result: str
+) -> None:
+    storage.buckets |= {BUCKET: {}, "others": {}}
+    secrets = {**elsewhere.secrets_at(cloud.inbox.url), "other": f"whsec_{'QUJD' * 8}"}
+    variables = {"DESTINATION_SECRETS": json.dumps(secrets), "STORAGE_EMULATOR_HOST": storage.url}
+    changing = cloud.worker(**{**settings(cloud), **variables})
+    user_id = user(cloud, destination)
+    cloud.inbox.fault = accept_and_cut
+    assert cloud.deliver(user_id, worker=changing).json()["cause"] == "unknown-outcome"
+    cloud.inbox.fault = None
+    end_the_lease(cloud, user_id)
+    cloud.subscription(user_id).update({"deliver": changed})
+    cloud.users.document(user_id).update({"email": f"{user_id}@example.com"})
+    assert cloud.deliver(user_id, worker=changing, retry_count=1).json()["result"] == result
+    manifests = [name for bucket in storage.buckets.values() for name in bucket if name.endswith("manifest.json")]
+    assert len(came(cloud, user_id)) + len(manifests) + len(cloud.mails_to(user_id)) == 1
+    cloud.letters()
 
 
 @pytest.mark.parametrize("destination", OTHERS)
