@@ -1,8 +1,8 @@
 """Which mutants the explorer of tests/protocol finds, and why it finds no others of the core.
 
 Every mutant of a file that the explorer plays is in FOUND or in LEGAL: its world has promises of its own (each report
-once, each moment in one report, each failure told, nothing stuck), and a mistake that breaks none of these is legal
-there. The tests of behaviour that proof/mutants/mutants.py names find it all the same.
+once, each moment in one report, each failure and outcome told, nothing stuck), and a mistake that breaks none of these
+is legal there. The tests of behaviour that proof/mutants/mutants.py names find it all the same.
 """
 
 CORE = (
@@ -62,6 +62,7 @@ FOUND = {
         "--kills 2 --stops 1 --together 1 --events 0"
     ),
     "a report that is given up as lost keeps the time of its last attempt": "--kills 2 --together 1 --events 0",
+    "a subscription moves on before the application hears of its report": "--outcomes 1 --kills 1 --together 1",
 }
 """By its name: within which bounds."""
 

@@ -79,7 +79,7 @@ def worker(
     is_paused: bool,
 ) -> bool:
     """A worker carries out a task. Returns whether the queue deletes it."""
-    deliveries = DeliveryStore(played.database, DEFAULTS, restored_at=restored_at)
+    deliveries = DeliveryStore(played.database, DEFAULTS, restored_at=restored_at, outcomes=played.outcomes)
     mail_provider, is_by_absence = PlayedProvider(played), provider is Provider.ABSENCE
     send_report = SendReport(
         deliveries=deliveries,
@@ -161,6 +161,7 @@ def run(
         mail_statistics=None,
         breaker_limits=cast(BreakerLimits, None),
         restored_at=restored_at,
+        outcomes=played.outcomes,
     )
     with FanOut([played.queue], run_id=run, counters=counters) as fan_out:
         rescuer = Rescuer(
@@ -190,7 +191,10 @@ def event(played: Played, delivery: str, at: datetime) -> None:
     take_events = TakeEvents(
         RecordStore(played.database),
         AddressPauses(played.database, DEFAULTS),
-        SettledOutcomes(LetterStore(played.database), played.topic, played.moment),
+        SettledOutcomes(
+            LetterStore(played.database, keeps_outcomes=bool(played.outcomes)), played.topic, played.moment
+        ),
+        played.outcomes,
     )
     delivered = MailEvent(delivery_id=delivery, recipient="r", status=MailStatus.DELIVERED, at=at, message_id="m")
     take_events(ReceivedEvents(events=[delivered]))
@@ -198,7 +202,14 @@ def event(played: Played, delivery: str, at: datetime) -> None:
 
 def handler(played: Played, message: bytes) -> None:
     """The DLQ handler takes a message."""
-    handler = MessageHandler(played.database, [], audiences={}, links=AlertLinks(), now=played.moment)
+    handler = MessageHandler(
+        played.database,
+        [],
+        audiences={},
+        links=AlertLinks(),
+        now=played.moment,
+        keeps_outcomes=bool(played.outcomes),
+    )
     handler._alerter = _Alerter(played)
     handler.handle(PubSubMessage(message, {}, "1", played.now), now=played.now)
 
@@ -224,6 +235,7 @@ def operator(played: Played, letter: str, may_send_twice: bool) -> None:
         database=played.database,
         queue_of=lambda user_id: played.queue,
         now=played.moment,
+        keeps_outcomes=bool(played.outcomes),
     )
     replay(letter, may_send_twice=may_send_twice)
 

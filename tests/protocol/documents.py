@@ -18,13 +18,14 @@ from functions.shared.records.delivery import DELIVERIES
 from functions.shared.records.delivery_attempt import AttemptResult
 from functions.shared.records.delivery_table import MAIL_EVENT
 from functions.shared.records.mail_event import MAIL_EVENTS
+from functions.shared.records.outcome import UNTOLD_OUTCOMES
 from functions.shared.records.subscription import SUBSCRIPTIONS
 
 Documents = int
 """The number of all that Firestore holds."""
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-COLLECTIONS = {DELIVERIES, DEAD_LETTERS, MAIL_EVENTS, SUBSCRIPTIONS}
+COLLECTIONS = {DELIVERIES, DEAD_LETTERS, MAIL_EVENTS, SUBSCRIPTIONS, UNTOLD_OUTCOMES}
 """Of other documents nothing here depends."""
 
 _UNCLEAR = [{"at": LONG_AGO, "result": AttemptResult.UNCLEAR.value}]
@@ -180,9 +181,14 @@ def _subscription(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
+def _untold_outcome(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: fields[name] for name in ("id", "type", "at", "subject", "ordering_key")} | {"data": "{}"}
+
+
 _KEPT: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     DELIVERIES: _delivery,
     DEAD_LETTERS: _dead_letter,
     MAIL_EVENTS: _mail_events,
     SUBSCRIPTIONS: _subscription,
+    UNTOLD_OUTCOMES: _untold_outcome,
 }

@@ -22,8 +22,10 @@ from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.errors import ChangedMeanwhile
 from functions.shared.firestore.found_document import FoundDocument
+from functions.shared.firestore.outcomes import Outcomes
 from functions.shared.firestore.query import Query
 from functions.shared.firestore.write import Write
+from functions.shared.outcome_topic import OutcomeTopic
 from functions.shared.queues.task_queue import CREATED, NewTask, TaskCreation, TaskQueue
 from functions.shared.records.dead_letter import DeadLetter
 from functions.shared.records.stored_request import KeptRequest
@@ -91,14 +93,18 @@ class Played:
         answers: those that it has had.
         now: the present, which stays the same: no time passes while anybody acts.
         contents: what documents say.
+        has_outcomes: whether the application is to hear what became of the reports.
     """
 
-    def __init__(self, name: str, answers: Iterable[Any], now: datetime, contents: Contents) -> None:
+    def __init__(
+        self, name: str, answers: Iterable[Any], now: datetime, contents: Contents, *, has_outcomes: bool
+    ) -> None:
         self.name, self.now, self.contents = name, now, contents
         self.question: Question | None = None
         self.mistake = ""
         self._answers = iter(answers)
         self.database, self.queue, self.topic = _Database(self), _Queue(self), _Topic(self)
+        self.outcomes = Outcomes(self.database, OutcomeTopic("p", "t", database="d")) if has_outcomes else None
 
     def ask(self, what: str, about: Any = None) -> Any:
         """The world's answer.
@@ -257,10 +263,11 @@ class Histories:
     Args:
         contents: what documents say.
         merges: whether that is so. Else each history has a number of its own.
+        has_outcomes: whether the application is to hear what became of the reports.
     """
 
-    def __init__(self, contents: Contents, *, merges: bool = True) -> None:
-        self._contents, self._merges = contents, merges
+    def __init__(self, contents: Contents, *, merges: bool = True, has_outcomes: bool = False) -> None:
+        self._contents, self._merges, self._has_outcomes = contents, merges, has_outcomes
         self.numbers: dict[tuple[int | None, Any], int] = {}
         """By a history and the answer that comes then, or by None and a Root."""
         self.alike: dict[int, Hashable] = {}
@@ -284,6 +291,12 @@ class Histories:
         root = self._known[history][Root]
         assert isinstance(root, Root)
         return root
+
+    def told_last(self, history: int, what: str) -> Any:
+        """What a process was told by its last question; None where that was another one."""
+        before, answer = self._entries[history]
+        asked = None if before is None else self.next[before]
+        return answer if isinstance(asked, Question) and asked.what == what else None
 
     def _number(self, before: int | None, answer: Any) -> int:
         key = (before, answer)
@@ -320,7 +333,7 @@ class Histories:
             history, answer = self._entries[history]
             answers.append(answer)
         root = answers.pop()
-        played = Played(root.name, reversed(answers), root.now, self._contents)
+        played = Played(root.name, reversed(answers), root.now, self._contents, has_outcomes=self._has_outcomes)
         with _acting(played):
             try:
                 result = root.actor(played, *root.arguments)
@@ -384,6 +397,10 @@ class _AtOnce:
         pass
 
 
+def _publish_outcome(_topic: str, _data: bytes, attributes: Mapping[str, str], *, ordering_key: str, **_: Any) -> None:
+    _actor[-1].ask("tell the application", (attributes["ce-id"], attributes["ce-time"], ordering_key))
+
+
 def _note_mistake(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     if _actor and event.get("exc_info"):
         _actor[-1].mistake = f"{event['event']}: {sys.exc_info()[1]!r}"
@@ -400,6 +417,8 @@ _OF_THE_MACHINE: tuple[tuple[str, str, Any], ...] = (
     ("functions.dispatcher.fan_out", "ThreadPoolExecutor", _AtOnce),
     ("functions.mail_events.settled_outcomes", "ThreadPoolExecutor", _AtOnce),
     ("functions.mail_events.take_events", "ThreadPoolExecutor", _AtOnce),
+    ("functions.shared.firestore.outcomes", "ThreadPoolExecutor", _AtOnce),
+    ("functions.shared.outcome_topic", "publish", _publish_outcome),
 )
 
 

@@ -24,6 +24,7 @@ from functions.shared.records.ids import run_id, shard_of, task_id
 from functions.shared.records.kind_pauses import KindPause
 from functions.shared.records.mail_event import MAIL_EVENTS
 from functions.shared.records.mark import paused_fields, resumed_fields
+from functions.shared.records.outcome import UNTOLD_OUTCOMES, Outcome
 from functions.shared.records.report_task import ReportTask
 from functions.shared.records.states import DeadLetterReason
 from functions.shared.records.subscription import SUBSCRIPTIONS, PauseReason, Subscription, subscription_path
@@ -72,6 +73,7 @@ class Bounds(NamedTuple):
         together: how many processes act at a time.
         standstills: whether a worker may stand still for longer than the settling time, and then send.
         late_logs: whether the provider's logs may show an email later than that.
+        outcomes: whether the application is to hear what became of the reports.
         provider: what it can say about an email whose answer was lost.
     """
 
@@ -94,6 +96,7 @@ class Bounds(NamedTuple):
     together: int = 2
     standstills: int = 0
     late_logs: int = 0
+    outcomes: int = 0
     provider: Provider = Provider.NEITHER
 
 
@@ -137,6 +140,8 @@ class State(NamedTuple):
         risks: the deliveries that a person has had sent once more although their outcome was unknown.
         told: the deliveries of which people were told that their dead letter has settled itself.
         answered: the deliveries whose event the provider has brought home.
+        said: the ids of the events for the application that a record has called for.
+        heard: those that Pub/Sub has.
         hours: how many hours have passed.
         ran: the hour of the last run.
         failures: how often a report was given up.
@@ -158,6 +163,8 @@ class State(NamedTuple):
     risks: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
     answered: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
+    heard: tuple[str, ...] = ()
     hours: int = 0
     ran: int = 0
     failures: int = 0
@@ -209,6 +216,7 @@ class _View(NamedTuple):
     subscription: Subscription
     deliveries: list[Delivery]
     letters: Mapping[str, StoredDeadLetter]
+    keeps_outcomes: bool
 
 
 class World:
@@ -221,7 +229,7 @@ class World:
 
     def __init__(self, bounds: Bounds, *, merges: bool = True) -> None:
         self._bounds, self._contents = bounds, Contents(has_owners=bounds.losses > 0)
-        self.histories = Histories(self._contents, merges=merges)
+        self.histories = Histories(self._contents, merges=merges, has_outcomes=bool(bounds.outcomes))
         self._cron = "0 13,14 * * 2" if bounds.hours and not bounds.changes else "0 13 * * 2"
         self._written: dict[Any, Documents | None] = {}
         self._views: dict[Documents, _View] = {}
@@ -269,8 +277,12 @@ class World:
 
             [subscription] = each(SUBSCRIPTIONS, _subscription)
             letters = each(DEAD_LETTERS, StoredDeadLetter.from_snapshot)
-            view = _View(subscription, each(DELIVERIES, Delivery.from_snapshot), {each.id: each for each in letters})
-            self._views[state.documents] = view
+            self._views[state.documents] = _View(
+                subscription,
+                each(DELIVERIES, Delivery.from_snapshot),
+                {each.id: each for each in letters},
+                bool(each(UNTOLD_OUTCOMES, Outcome.from_snapshot)),
+            )
         return self._views[state.documents]
 
     def subscription(self, state: State) -> Subscription:
@@ -320,7 +332,17 @@ class World:
             return f"the time from {missing[0]:%d %H:%M} to {missing[1]:%d %H:%M} is never reported"
         if self._is_quiet(state) and self._is_moved_back(state):
             return "the next report begins before the end of one that was sent"
+        if self._bounds.outcomes and (untold := self._owed(state) - {*state.heard}):
+            return f"the application never hears {' and '.join(untold)}"
         return ""
+
+    def _owed(self, state: State) -> set[str]:
+        """The events that the application must have heard, by ids that say what happened."""
+        return set(map(_delivered, state.answered)) | (self._said(state) if self._is_quiet(state) else set())
+
+    def _said(self, state: State) -> set[str]:
+        """Those of deliveries, as their records are."""
+        return {_event(each) for each in self.deliveries(state) if each.is_final}
 
     def is_good_end(self, state: State) -> bool:
         """Whether all may stay as it is: each report is final, its subscription has moved on, and a person knows of it
@@ -329,6 +351,8 @@ class World:
 
     def _is_quiet(self, state: State) -> bool:
         if state.processes or state.tasks or state.messages or self._due(state) or self._is_held(state):
+            return False
+        if self._view(state).keeps_outcomes:
             return False
         if self.subscription(state).shard is None and self.subscription(state).active:
             return False
@@ -468,7 +492,8 @@ class World:
 
     def _has_work(self, state: State) -> bool:
         is_due = self._due(state) or (self._is_held(state) and not state.is_kind_paused)
-        return bool(is_due) or state.restored_at >= 0 or not all(map(_is_final, self.deliveries(state)))
+        is_left = self._view(state).keeps_outcomes or not all(map(_is_final, self.deliveries(state)))
+        return bool(is_due) or state.restored_at >= 0 or is_left
 
     def _people(self, state: State) -> Iterator[Step]:
         is_operator = any(process.name.startswith("the operator") for process in state.processes)
@@ -665,6 +690,12 @@ class World:
                 after = state._replace(messages=_with(state.messages, message))
                 yield "publishes the dead letter", after, process.history, None, True
                 yield from self._lost(state, after, process.history, "publishes the dead letter")
+            case "tell the application":
+                event, at, key = question.about
+                words, after = f"tells the application: {event}", state._replace(heard=_with(state.heard, event))
+                after = after._replace(mistake=self._wrongly_told(state, process, event, at, key))
+                yield words, after, process.history, at, True
+                yield from self._lost(state, after, process.history, words)
             case "enqueue":
                 words, after, answer = self._makes_task(state, question)
                 yield words, after, process.history, answer, True
@@ -707,6 +738,14 @@ class World:
             yield f"{words}, and the answer is lost", after._replace(losses=less), history, Failure.NO_ANSWER, False
             yield f"{words}, and the call is lost", before._replace(losses=less), history, Failure.NO_ANSWER, False
 
+    def _wrongly_told(self, state: State, process: Process, event: str, at: str, key: str) -> str:
+        """What an event is that none may be; empty where nothing."""
+        if event not in state.said:
+            return f"no record has said {event}"
+        last = self.histories.told_last(process.history, "tell the application")
+        is_late = last is not None and datetime.fromisoformat(last) > datetime.fromisoformat(at)
+        return "events of a subscription out of order" if is_late or key != f"{U}/{S}" else ""
+
     def _makes_task(self, state: State, question: Question) -> tuple[str, State, bool]:
         name, body, _ = question.about
         if name in state.ended or name in {each.name for each in state.tasks}:
@@ -726,6 +765,10 @@ class World:
             return
         after = state._replace(documents=documents)
         after = after._replace(mistake=self._wrongly_written(after, writes))
+        if self._bounds.outcomes:
+            said = {*after.said, *self._said(after)}
+            said.update(_delivered(process.about) for each in writes if collection_of(each.path) == MAIL_EVENTS)
+            after = after._replace(said=tuple(sorted(said)))
         now = self._contents.paths(documents)
         first = writes[0].path
         if collection_of(first) in {DELIVERIES, DEAD_LETTERS}:
@@ -778,12 +821,16 @@ class World:
                 words = _of_letter(writes[0].fields)
             case "mail_events":
                 words = "stores the event"
+            case "untold_outcomes":
+                words = "keeps the event" if writes[0].fields else "forgets the event"
             case _ if isinstance(shard := (writes[0].fields or {}).get("shard"), str):
                 words = "holds the subscription"
             case _ if shard is not None:
                 words = "puts the subscription back"
             case _:
                 words = "moves the subscription on"
+        if any(collection_of(each.path) == UNTOLD_OUTCOMES for each in writes[1:]):
+            words = f"{words}, and keeps the event"
         return f"{words}, but it has changed" if documents is None else words
 
     def _sends(
@@ -851,6 +898,16 @@ def restored(found: Found[State]) -> set[State]:
 
 def _subscription(found: FoundDocument) -> Subscription | None:
     return Subscription.from_snapshot(found, DEFAULTS)
+
+
+def _event(delivery: Delivery) -> str:
+    """The id of the event about a final delivery. One that is dead can be so again."""
+    at = delivery.failed_at if delivery.state is DeliveryState.DEAD else None
+    return f"{delivery.id}/report.{delivery.state}" + (f"/{at.isoformat()}" if at else "")
+
+
+def _delivered(delivery: str) -> str:
+    return f"{delivery}/report.delivered/delivered/r/{START.isoformat()}"
 
 
 def _is_final(delivery: Delivery) -> bool:

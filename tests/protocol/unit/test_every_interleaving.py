@@ -10,10 +10,14 @@ import pytest
 from functions.dispatcher.held_subscriptions import HeldSubscriptions
 from functions.dispatcher.rescue.rescue_step import is_lost
 from functions.dispatcher.rescue.rescuer import Rescuer
+from functions.shared.firestore.delivery_store import DeliveryStore
+from functions.shared.firestore.outcomes import Outcomes
+from functions.shared.firestore.write import delete
 from functions.shared.records import mark
 from functions.shared.records.dead_letter import StoredDeadLetter
 from functions.shared.records.delivery import Delivery
 from functions.shared.records.delivery_table import Replayed
+from functions.shared.records.outcome import Outcome
 from functions.shared.records.subscription import Subscription
 from tests.protocol.__main__ import explored
 from tests.protocol.actors import Provider
@@ -36,6 +40,7 @@ TWO_DUE_TIMES = ONE._replace(hours=1, mishaps=1, events=0)
 CHANGED = TWO_DUE_TIMES._replace(changes=1, kills=1, mishaps=0, together=1)
 PAUSED = TWO_DUE_TIMES._replace(stops=1, together=1)
 KIND_PAUSED = TWO_DUE_TIMES._replace(kind_pauses=1, together=1)
+HEARD = ONE._replace(outcomes=1, tasks=1, together=1)
 
 
 @pytest.mark.parametrize("provider", Provider)
@@ -129,12 +134,24 @@ def test_it_is_if_two_act_at_a_time_and_the_kind_is_paused_twice() -> None:
     assert_kept(KIND_PAUSED._replace(kind_pauses=2, together=2, tasks=1))
 
 
+@pytest.mark.parametrize("bounds", [HEARD._replace(kills=1), HEARD._replace(losses=1)], ids=["kills", "losses"])
+def test_the_application_hears_of_each_report(bounds: Bounds) -> None:
+    assert_kept(bounds)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.thorough
+def test_it_does_if_any_one_thing_goes_wrong_within_two_due_times() -> None:
+    assert_kept(EACH._replace(outcomes=1, kind_pauses=1, disturbances=1, hours=1))
+
+
 HISTORIES = (
     (ONE._replace(losses=1, mishaps=1, events=0, tasks=1), ()),
     (ONE._replace(kills=1, events=0, tasks=1, together=1, provider=Provider.KEYS), ()),
     (TWO_DUE_TIMES._replace(stops=1, mishaps=0, tasks=1), ()),
     (ONE._replace(replays=1, mishaps=1, tasks=1), UNKNOWN["accepted"]),
     (ONE._replace(replays=2, kills=1, mishaps=2, tasks=1, together=1), UNKNOWN["accepted"]),
+    (HEARD._replace(losses=1, mishaps=1, events=0), ()),
 )
 
 
@@ -199,6 +216,41 @@ def the_time_of_a_pause_counts(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("functions.dispatcher.rescue.rescuer.is_lost", lost)
 
 
+def an_event_relies_on_a_further_call(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("functions.shared.firestore.delivery_store._is_found_again", lambda *_: False)
+    patch.setattr("functions.shared.firestore.delivery_store.keep", lambda outcome: delete(outcome.path))
+
+
+def a_subscription_moves_before_its_event_is_told(patch: pytest.MonkeyPatch) -> None:
+    original = DeliveryStore._told
+
+    def told(self: DeliveryStore, task: Any, documents: Any, outcome: Any, move: Any) -> None:
+        if outcome and move:
+            self.move(task, move, documents=documents)
+        original(self, task, documents, outcome, move)
+
+    patch.setattr(DeliveryStore, "_told", told)
+
+
+def a_kept_event_is_deleted_before_it_is_told(patch: pytest.MonkeyPatch) -> None:
+    original = Outcomes.tell_all
+
+    def tell_all(self: Outcomes, outcomes: Sequence[Outcome]) -> None:
+        self._database.write_each([delete(each.path) for each in outcomes])
+        original(self, outcomes)
+
+    patch.setattr(Outcomes, "tell_all", tell_all)
+
+
+def an_event_that_pubsub_does_not_take_counts_as_told(patch: pytest.MonkeyPatch) -> None:
+    original = Outcomes.tell
+    patch.setattr(Outcomes, "tell", lambda self, outcome: original(self, outcome) or True)
+
+
+def no_run_publishes_what_is_kept(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Outcomes, "tell_kept", lambda self: 0)
+
+
 REPLAYED = ONE._replace(replays=1, tasks=1, together=1)
 DEFECTS: tuple[tuple[Patch, Bounds, Sequence[str]], ...] = (
     (a_restore_is_not_guarded_against, ONE._replace(restores=1, events=0, together=1), ()),
@@ -209,6 +261,11 @@ DEFECTS: tuple[tuple[Patch, Bounds, Sequence[str]], ...] = (
     (a_replay_forgets_what_may_have_been_sent, REPLAYED, UNKNOWN["accepted"]),
     (a_replay_that_was_interrupted_leaves_its_letter_open, REPLAYED._replace(kills=1), UNKNOWN["not accepted"]),
     (a_letter_that_a_restore_has_lost_is_not_told, ONE._replace(restores=1, mishaps=1, events=0, together=1), ()),
+    (an_event_relies_on_a_further_call, HEARD._replace(attempts=2, kills=2), ()),
+    (a_subscription_moves_before_its_event_is_told, HEARD._replace(kills=1), ()),
+    (a_kept_event_is_deleted_before_it_is_told, HEARD._replace(kills=1, losses=1), ()),
+    (an_event_that_pubsub_does_not_take_counts_as_told, HEARD._replace(losses=1), ()),
+    (no_run_publishes_what_is_kept, HEARD._replace(losses=1), ()),
 )
 """Defects that were mended once. Others are put back where they belong: what is reported and skipped when a schedule
 changes and a pause ends, in tests/moments; who objects, in tests/objections; what the rescue writes beside the state,
