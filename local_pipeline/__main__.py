@@ -45,8 +45,8 @@ def up(
     project: Annotated[
         Path,
         typer.Option(
-            help="The folder with the kinds of report, and with scheduler.yaml, queue.yaml and firestore.indexes.json "
-            "where those of the pipeline do not hold; default: the pipeline's own.",
+            help="The folder with the kinds of report, brands.yaml, and scheduler.yaml, queue.yaml and "
+            "firestore.indexes.json where those of the pipeline do not hold; default: the pipeline's own.",
             file_okay=False,
             exists=True,
             show_default=False,

@@ -58,9 +58,10 @@ class NamedBrand(BaseModel):
             own = {"brand_font_url": None, **own}
         if self.mail_from:
             own = {"mail_reply_to": None, **own}
-        page = getattr(settings, "preferences_url", None)
-        if self.link_domain and page:
-            own["preferences_url"] = on_domain(page, self.link_domain)
+        page = urlsplit(getattr(settings, "preferences_url", None) or "")
+        # On this machine, where no other domain leads, it stays.
+        if self.link_domain and page.scheme == "https":
+            own["preferences_url"] = page._replace(netloc=self.link_domain).geturl()
         return settings.model_copy(update={name: own[name] for name in own.keys() & type(settings).model_fields.keys()})
 
     def problem(self, *, in_group: bool, has_page: bool) -> str:
@@ -75,17 +76,6 @@ class NamedBrand(BaseModel):
         return "link_domain needs the recipient's page" if self.link_domain and not has_page else ""
 
 
-def on_domain(page: str, domain: str) -> str:
-    """The address of the recipient's page on another domain. On this machine, where no other domain leads, it stays.
-
-    Args:
-        page: PREFERENCES_URL.
-        domain: such as reports.example.com.
-    """
-    parts = urlsplit(page)
-    return parts._replace(netloc=domain).geturl() if parts.scheme == "https" else page
-
-
 def brand_name_of(document: Mapping[str, Any]) -> str:
     """The name of a user's brand; empty where the document names none, or has a map of its own.
 
@@ -94,11 +84,6 @@ def brand_name_of(document: Mapping[str, Any]) -> str:
     """
     name = document.get("brand")
     return name if isinstance(name, str) else ""
-
-
-def unknown_brand(name: str) -> str:
-    """What is wrong with a user's document that names a brand which there is not."""
-    return f"brand: {name[:40]} is not in {BRANDS_FILE}"
 
 
 Brands = dict[Name, NamedBrand]

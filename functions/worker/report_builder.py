@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from functions.shared.mail.brand import Brand
-from functions.shared.named_brand import brand_name_of, unknown_brand
+from functions.shared.named_brand import BRANDS_FILE, brand_name_of
 from functions.shared.records.archived_copy import CopyName
 from functions.shared.records.dead_letter import DeadLetterReason
 from functions.shared.records.delivery import SkipReason
@@ -103,8 +103,9 @@ class ReportBuilder:
         user, subscription = subscriber
         name = brand_name_of(user.fields)
         if name not in self._brands:
-            # Whose it is not sends nobody a report.
-            return GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error=f"the user's document: {unknown_brand(name)}")
+            # The report would go out in somebody else's name.
+            error = error_text(f"the user's document: brand: {name[:40]} is not in {BRANDS_FILE}")
+            return GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error=error)
         brand, compliance = self._brands[name]
         to = [each.address for each in wanting(user, subscription) if each.role is RecipientRole.TO]
         if to and not any(map(self._allowed.allows, to)):

@@ -370,6 +370,8 @@ class Inbox(HttpServer):
         if key not in self._other_webhooks:
             self._other_webhooks[key] = WebhookSettings(self._clock)
             self._other_webhooks[key].addresses = self.webhook_settings.addresses
+            if self.webhook.url is not None:
+                self._other_webhooks[key].add(self.webhook.url, self.webhook.key)
         return self._other_webhooks[key]
 
     def _look_into_logs(self, request: web.Request, body: bytes) -> Answer:

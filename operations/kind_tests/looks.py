@@ -29,6 +29,8 @@ _BRANDED = {
     "BRAND_URL": "https://app.example.com/",
     "BRAND_LOGO_URL": "https://example.com/logo.png",
     "BRAND_COLOR": "#7c3aed",
+    "BRAND_FONT": "Inter, Georgia",
+    "BRAND_FONT_URL": "https://example.com/inter.woff2",
 }
 _FULL = {"cc": ["team@example.com"], "options": {"attach": ["csv", "xlsx", "pdf"]}}
 

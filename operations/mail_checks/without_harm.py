@@ -5,6 +5,7 @@ https://www.caniemail.com, and look at an email without it.
 """
 
 WITHOUT_HARM = {
+    "css-at-font-face": "The text is in the next family of the brand's font.",
     "css-at-media": "The page for telephones: columns stand side by side without it.",
     "css-at-media-prefers-color-scheme": "Dark mode: the email is light, or the program turns its colors itself.",
     "css-border-radius": "Corners are square.",

@@ -38,7 +38,13 @@ COMPLIANCE = MailCompliance(
     unsubscribe_url="https://example.com/unsubscribe?user={user_id}&token={token}",
     unsubscribe_key="0123456789abcdef",
 )
-BRAND = Brand(name="Example Cloud", url="https://app.example.com/", color="#7c3aed")
+BRAND = Brand(
+    name="Example Cloud",
+    url="https://app.example.com/",
+    color="#7c3aed",
+    font="Inter, Arial",
+    font_url="https://example.com/inter.woff2",
+)
 
 
 @dataclass(frozen=True)

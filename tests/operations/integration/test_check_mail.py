@@ -162,9 +162,9 @@ def test_each_brand_is_checked_as_the_sender_that_it_is(project: Project, inbox:
     assert answer.status == 1
     found = {(row["brand"], row["check"]): row["state"] for row in answer.json}
     assert {brand for brand, _check in found} == {None, "acme", "labs"}
-    # The subuser has authenticated its domain, and published neither its keys nor DMARC, and has no webhook.
+    # The subuser has authenticated its domain, and published neither its keys nor DMARC.
     assert (found[None, "dkim"], found["acme", "spf"], found["acme", "dkim"]) == ("ok", "ok", "problem")
-    assert (found["acme", "domain-authentication"], found["acme", "webhook"]) == ("ok", "problem")
+    assert (found["acme", "domain-authentication"], found["acme", "webhook"]) == ("ok", "ok")
     assert (found["acme", "test-mail"], found["labs", "test-mail"]) == ("ok", "problem")
     assert [(mail.sender.email, mail.account) for mail in inbox.mails] == [
         (f"reports@{DOMAIN}", ""),

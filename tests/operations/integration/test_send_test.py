@@ -21,7 +21,7 @@ LINK = "https://example.com/u/{user_id}/{token}"
 
 @pytest.fixture
 def inbox(emulators: Emulators, project: Project) -> Iterator[Inbox]:
-    inbox = Inbox(host="127.0.0.1", port=0, clock=Clock(), sendgrid_api_key=KEY)
+    inbox = Inbox(host="127.0.0.1", port=0, clock=Clock(), sendgrid_api_key=KEY, sender_domain="corp.example")
     emulators.background.run(inbox.start())
     project.variables |= {"SENDGRID_API_KEY": KEY, "SENDGRID_HOST": inbox.url, "MAIL_FROM": "reports@corp.example"}
     seed(project.database, "u1", user={"name": "Ada"}, next_report_at=DUE, reported_until=DUE, cc=["bob@corp.example"])

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from functions.dispatcher.mail_statistics.all_accounts import AllAccounts
 from functions.dispatcher.mail_statistics.provider import StatisticsUnavailable
 from functions.dispatcher.mail_statistics.sendgrid.statistics import SendGridStatistics
 from functions.shared.records.ids import delivery_id, run_id
+from functions.shared.records.mail_breaker import MailFigures
 from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
 from local_cloud.clock import Clock
 from local_pipeline.inbox.faults import Answer as HttpAnswer
@@ -282,6 +284,18 @@ def test_a_provider_that_cannot_be_reached(provider: Provider) -> None:
     assert (answer.status, answer.body["dispatched"]) == (200, 1)
     unavailable = provider.cloud.record(run_id(NOON))["statistics"]["unavailable"]
     assert unavailable == "SendGrid could not be asked (ConnectionError)"
+
+
+def test_the_figures_of_all_accounts_count_or_none(provider: Provider) -> None:
+    provider.has(delivered=900, spam_reports=1)
+
+    def account(key: str) -> SendGridStatistics:
+        return SendGridStatistics(api_key=key, host=provider.inbox.url)
+
+    both = AllAccounts({"": account(KEY), "acme": account(KEY)}).days(TODAY)
+    assert both[TODAY] == MailFigures(delivered=1800, complaints=2, bounces=0)
+    with pytest.raises(StatisticsUnavailable, match="account acme: SendGrid answered 401: it does not know the key"):
+        AllAccounts({"": account(KEY), "acme": account("SG.gone")}).days(TODAY)
 
 
 def test_a_provider_that_never_answers(provider: Provider) -> None:

@@ -105,6 +105,15 @@ def test_an_unknown_outcome_is_asked_of_the_account_that_took_the_email(cloud: C
     assert len(cloud.mails_to(user)) == 1
 
 
+def test_nobody_else_is_asked_about_an_account_that_is_gone(cloud: Cloud, worker: FunctionProcess) -> None:
+    user, ago = cloud.user(), datetime.now(UTC) - timedelta(minutes=1)
+    cloud.put_delivery(user, state="sending", owner="x", attempts=1, provider="sendgrid/gone", lease_expires_at=ago)
+    # Not "no record": the deployment's own account has no record of another's emails.
+    assert cloud.deliver(user, worker=worker).json()["reason"] == "unknown-outcome"
+    assert "MAIL_ACCOUNTS" in cloud.delivery_of(user)["last_error"]
+    [_letter] = cloud.letters()
+
+
 def test_an_outage_of_an_account_stops_its_own_brands_alone(cloud: Cloud, worker: FunctionProcess) -> None:
     async def failing(call: Call, carry_on: Callable[[], Awaitable[Answer]]) -> Answer:
         return Answer(status=502) if b"mail.acme.example" in call.body else await carry_on()
