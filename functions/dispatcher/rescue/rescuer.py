@@ -22,7 +22,7 @@ from functions.dispatcher.rescue.waiting_tasks import QueueAnswer, ask_queues
 from functions.dispatcher.run_counters import RunCounters
 from functions.dispatcher.run_dependencies import RunDependencies
 from functions.shared.firestore.delivery_store import DeliveryStore, Occasion
-from functions.shared.records.delivery import Delivery, DeliveryState
+from functions.shared.records.delivery import Delivery
 from functions.shared.records.delivery_table import Event, Rescued
 from functions.shared.records.ids import run_id
 from functions.shared.records.kind_pauses import KindPauses
@@ -190,7 +190,7 @@ class Rescuer:
                     # All these tasks should be over, but for those of this run, which is called again, and those
                     # that wait for a time.
                     self.is_behind |= each.delivery is None or not (
-                        each.delivery.run_id == self._run_id or each.delivery.state is DeliveryState.SENDING
+                        each.delivery.run_id == self._run_id or each.delivery.settling_tasks
                     )
                 case QueueAnswer.UNKNOWN:
                     self._counters.add_error()

@@ -14,7 +14,7 @@ from google.api_core.exceptions import GoogleAPIError
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.shared.queues.queue_choice import choose_queue
 from functions.shared.queues.task_queue import TaskQueue
-from functions.shared.records.delivery import Delivery, DeliveryState
+from functions.shared.records.delivery import Delivery
 from functions.shared.records.ids import task_id
 
 _THREADS = 32
@@ -80,7 +80,6 @@ def ask_queues(
 def _task_ids(due: DueSubscription, delivery: Delivery | None, first: str) -> list[str]:
     by_hand = [delivery.task] if delivery and _TASK_ID.fullmatch(delivery.task) else []
     rescued = [delivery.run_id] if delivery and delivery.rescues else []
-    settling = delivery.settling_tasks if delivery and delivery.state is DeliveryState.SENDING else []
-    return list(
-        dict.fromkeys([*by_hand, *settling, *(task_id(due.delivery_id, salt) for salt in (*rescued, first, ""))])
-    )
+    settling = delivery.settling_tasks if delivery else ()
+    others = (task_id(due.delivery_id, salt) for salt in (*rescued, first, ""))
+    return list(dict.fromkeys([*by_hand, *settling, *others]))

@@ -252,8 +252,9 @@ class Delivery(NamedTuple):
     @property
     def settling_tasks(self) -> Sequence[str]:
         """The names of the tasks that look for the email of its latest claim in the provider's records, after one
-        settling time, after two, and so on."""
-        return [task_id(self.id, f"settling{self.attempts}-{look}") for look in range(1, MOST_LOOKS + 1)]
+        settling time, after two, and so on; none where that is no question."""
+        looks = range(1, MOST_LOOKS + 1) if self.handed_over and self.state is DeliveryState.SENDING else ()
+        return [task_id(self.id, f"settling{self.attempts}-{look}") for look in looks]
 
     def outlasts(self, seconds: float, *, now: datetime) -> bool:
         """Whether its claim is still good for something that takes so long."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.cloud.tasks_v2 import Task
 
 from functions.dispatcher.rescue.rescue_step import LEAST_RESCUES
 from functions.shared.queues.queue_choice import choose_queue
@@ -271,6 +272,24 @@ def test_a_task_that_the_queue_still_holds_is_not_dead_however_long_it_waits(clo
     assert len(cloud.tasks()) == 1
     assert cloud.record(run_id(NOON + 5 * HOUR))["queues"] == "behind"
     assert cloud.delivery(delivery_id(user, DEFAULT_SUBSCRIPTION, NOON)) == begun
+
+
+def test_a_task_that_waits_for_the_providers_logs_is_neither_dead_nor_behind(cloud: Cloud) -> None:
+    user = cloud.subscribed_user()
+    cloud.call()
+    lose_the_tasks(cloud)
+    delivery = delivery_id(user, DEFAULT_SUBSCRIPTION, NOON)
+    claimed = {"state": "sending", "created_at": NOON, "attempts": 2, "lease_expires_at": NOON + HOUR / 40}
+    document = cloud.database.collection("deliveries").document(delivery)
+    document.set({**claimed, "handed_over": {"recipients": ["a"], "key": "k"}})
+    name = f"{cloud.queue_path()}/tasks/{task_id(delivery, 'settling2-3')}"
+    cloud.queues.create_task(parent=cloud.queue_path(), task=Task(name=name, http_request={"url": "https://w.example"}))
+
+    answer = cloud.call(NOON + HOUR)
+
+    assert (answer.body["already_dispatched"], answer.body["overdue"], answer.body["dispatched"]) == (1, 0, 0)
+    assert len(cloud.tasks()) == 1
+    assert "queues" not in cloud.record(run_id(NOON + HOUR))
 
 
 def test_a_task_that_waits_in_another_queue_is_not_lost(cloud: Cloud) -> None:
