@@ -140,7 +140,7 @@ def test_the_model_has_the_cost_of_each_request() -> None:
 
 
 def test_requests_are_measured() -> None:
-    costs = measure(tries=1, requests_each=2, batch=3, deliveries=2_500)
+    costs = measure(tries=1, requests_each=2, batch=3, deliveries=300)
     assert costs[RequestKind.REPORT].writes == 3
     assert (costs[RequestKind.DELIVERED].reads, costs[RequestKind.DELIVERED].writes) == pytest.approx((2, 1))
     assert (costs[RequestKind.PAGE].reads, costs[RequestKind.PAGE].writes) == (2, 0)

@@ -180,6 +180,5 @@ def test_figures_are_read_at_less_than_anything_else() -> None:
 
 
 def test_the_model_is_held_against_the_pipeline() -> None:
-    cases = [("the queue's rate", 20, 20, 20, 0.0), ("retries", 20, 50, 20, 0.2)]
-    (table,) = check.measure(cases=cases, real_seeds=1, calibration=3)
-    assert len(table.rows) == 2
+    (table,) = check.measure(cases=[("retries", 20, 50, 20, 0.2)], real_seeds=1, calibration=3)
+    assert len(table.rows) == 1
