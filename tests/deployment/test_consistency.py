@@ -80,6 +80,7 @@ def test_every_variable_of_the_functions_can_be_set(tmp_path: Path) -> None:
                 "default_kind": "sales",
                 "mail_provider": provider,
                 "ramp_start": NOW.date(),
+                "on_unknown_outcome": "resend-if-absent",
                 "archive": "on",
                 "outcomes": "on",
                 "console_operators": ("ada@example.com",),
