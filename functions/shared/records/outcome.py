@@ -7,12 +7,13 @@ https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
 from functions.shared.records.contract import Contract, UtcDatetime
 from functions.shared.records.delivery import Delivery, DeliveryState
+from functions.shared.records.delivery_attempt import AttemptResult
 from functions.shared.records.mail_event import MailEvent, MailStatus
 from functions.shared.records.stored_fields import stored_values
 from functions.shared.times.plausible_time import plausible
@@ -20,6 +21,8 @@ from functions.shared.times.plausible_time import plausible
 UNTOLD_OUTCOMES = "untold_outcomes"
 """The name of the collection: a document for each event that nobody has told yet, and that no further call of a queue
 or of the email provider will tell."""
+
+_ENDINGS = {AttemptResult.SENT, AttemptResult.SETTLED, AttemptResult.SKIPPED}
 
 _LONGEST = 1_000
 """Of an attribute and of an ordering key, in bytes. Pub/Sub takes 1,024: https://cloud.google.com/pubsub/quotas"""
@@ -220,7 +223,11 @@ def outcome_of(delivery: Delivery) -> Outcome | None:
         "period_end": delivery.period_end,
         "attempts": delivery.attempts,
     }
-    at = delivery.updated_at or delivery.due_at
+    # A run that finds it untold writes the record again.
+    ended = (each for each in reversed(delivery.history) if each.result in _ENDINGS)
+    at = next(
+        (each.at + timedelta(seconds=each.seconds or 0) for each in ended), delivery.updated_at or delivery.due_at
+    )
     match delivery.state:
         case DeliveryState.SENT:
             data: OutcomeData = SentOutcome(

@@ -62,6 +62,9 @@ def test_what_tells_nothing(state: str, fields: dict[str, Any]) -> None:
 def test_the_id_does_not_depend_on_who_tells_it_or_when() -> None:
     first = outcome_of(delivery("sent", attempts=1))
     assert first == outcome_of(delivery("sent", attempts=1, history=[{"at": NOON}]))
+    entry = {"at": NOON - timedelta(seconds=2), "seconds": 2.0, "number": 1, "result": "sent"}
+    rescued = {"updated_at": NOON + timedelta(hours=1), "rescues": 1}
+    assert first == outcome_of(delivery("sent", attempts=1, history=[entry], **rescued))
 
 
 @pytest.mark.parametrize(
