@@ -99,11 +99,14 @@ class AttemptEnd:
                 return task_answer.to_be_retried(work.task, by)
 
     def already_final(self, work: TaskDelivery) -> TaskAnswer:
-        """Send nothing. A subscription that still has this due time moves on: an application has written an old copy
-        back, an event has settled the delivery, or a worker ended before the team's application had its event."""
+        """Send nothing, and tell the team's application again: a worker may have ended before it did. A subscription
+        that still has this due time moves on: that worker left it so, an application has written an old copy back, or
+        an event has settled the delivery."""
         task, subscription, delivery = work.task, work.subscription, work.delivery
-        if subscription is not None and delivery is not None and subscription.next_report_at == task.due_at:
+        if delivery is not None:
+            # Also where the subscription is no longer due for it: the recipient may have paused it since.
             self._deliveries.tell_again(delivery)
+        if subscription is not None and delivery is not None and subscription.next_report_at == task.due_at:
             reason = skip_reason(work.user, subscription, now=self._now())
             if reason in OF_USERS:
                 self._pause_all(work, reason)

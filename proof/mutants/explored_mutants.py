@@ -63,6 +63,9 @@ FOUND = {
     ),
     "a report that is given up as lost keeps the time of its last attempt": "--kills 2 --together 1 --events 0",
     "a subscription moves on before the application hears of its report": "--outcomes 1 --kills 1 --together 1",
+    "a report whose subscription is paused meanwhile is not told again": (
+        "--outcomes 1 --attempts 2 --kills 1 --stops 1 --mishaps 0 --together 1 --events 0"
+    ),
 }
 """By its name: within which bounds."""
 

@@ -85,6 +85,18 @@ ALL = [
         ),
     ),
     Mutant(
+        name="a report whose subscription is paused meanwhile is not told again",
+        file="functions/worker/attempt_end.py",
+        node=(
+            "if (_0 := _1 is not None):\n    self._deliveries.tell_again(_1)\n"
+            "if _2 is not None and _1 is not None and (_3 := _2.next_report_at == _):\n    ..."
+        ),
+        becomes="_0 and _2 is not None and _3",
+        tests=(
+            "tests/functions/worker/integration/test_outcomes.py::test_a_call_that_ends_after_the_record_is_made_good_by_whichever_comes_next",
+        ),
+    ),
+    Mutant(
         name="the end of the last period is not stored",
         file="functions/shared/records/mark.py",
         node="max(filter(None, (_1, _.end)))",

@@ -286,8 +286,8 @@ class DeliveryStore:
         raise DeliveryChanged(self.read_delivery(task))
 
     def tell_again(self, delivery: Delivery) -> None:
-        """Tell the application of a delivery whose subscription is still due for it, although it is final already: the
-        process that wrote so may have ended before it did."""
+        """Tell the application of a delivery that is final already: the process that wrote so may have ended before it
+        did."""
         if self._outcomes and (outcome := outcome_of(delivery)) and not self._outcomes.tell(outcome):
             self._database.commit([keep(outcome)])
 

@@ -1,8 +1,8 @@
 """Tells the team's application what became of reports: each outcome at least once, after the record has it.
 
 As a rule this costs no write. The commit that makes a delivery final leaves its subscription due for it until Pub/Sub
-has the event. If the process ends before that, the task's next call finds the subscription still due for what is final,
-or else the next run does, and makes a task: the same event is published, under the same id, and the subscription moves.
+has the event. If the process ends before that, the task's next call finds the delivery final, or else the next run
+finds the subscription due for it, and makes a task: the same event is published, and the subscription moves.
 Where no subscription is due for the delivery, as for a replay, and where Pub/Sub does not take the event, a commit
 keeps it, as a document of its own. Once it is published, the document goes; what is left the next run publishes.
 """

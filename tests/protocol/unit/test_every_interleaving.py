@@ -41,6 +41,8 @@ CHANGED = TWO_DUE_TIMES._replace(changes=1, kills=1, mishaps=0, together=1)
 PAUSED = TWO_DUE_TIMES._replace(stops=1, together=1)
 KIND_PAUSED = TWO_DUE_TIMES._replace(kind_pauses=1, together=1)
 HEARD = ONE._replace(outcomes=1, tasks=1, together=1)
+PAUSED_UNHEARD = HEARD._replace(attempts=2, kills=1, stops=1, mishaps=0, events=0)
+"""A further call comes: without one, an event is lost if a worker is killed and the recipient pauses."""
 
 
 @pytest.mark.parametrize("provider", Provider)
@@ -134,7 +136,11 @@ def test_it_is_if_two_act_at_a_time_and_the_kind_is_paused_twice() -> None:
     assert_kept(KIND_PAUSED._replace(kind_pauses=2, together=2, tasks=1))
 
 
-@pytest.mark.parametrize("bounds", [HEARD._replace(kills=1), HEARD._replace(losses=1)], ids=["kills", "losses"])
+@pytest.mark.parametrize(
+    "bounds",
+    [HEARD._replace(kills=1), HEARD._replace(losses=1), PAUSED_UNHEARD],
+    ids=["kills", "losses", "kills-and-stops"],
+)
 def test_the_application_hears_of_each_report(bounds: Bounds) -> None:
     assert_kept(bounds)
 

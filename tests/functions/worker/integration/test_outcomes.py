@@ -121,9 +121,10 @@ def test_a_sent_report_is_told_as_a_cloud_event_and_costs_no_further_write(cloud
 
 
 @pytest.mark.parametrize("is_heard", [False, True])
-@pytest.mark.parametrize(("number", "last"), [(1, False), (2, False), (MAX_ATTEMPTS, True)])
+@pytest.mark.parametrize("is_paused", [False, True])
+@pytest.mark.parametrize(("number", "last"), [(1, False), (MAX_ATTEMPTS, True)])
 def test_a_call_that_ends_after_the_record_is_made_good_by_whichever_comes_next(
-    cloud: Cloud, worker: SendReport, is_heard: bool, number: int, last: bool
+    cloud: Cloud, worker: SendReport, is_heard: bool, is_paused: bool, number: int, last: bool
 ) -> None:
     user = cloud.user()
     cloud.put_delivery(user, state="pending")
@@ -134,10 +135,12 @@ def test_a_call_that_ends_after_the_record_is_made_good_by_whichever_comes_next(
     assert (answer.status, answer.details) == (500, {"cause": "subscription-not-moved"})
     assert (cloud.delivery_of(user)["state"], cloud.subscription_of(user)["next_report_at"]) == ("sent", DUE)
     cloud.no_faults()
+    if is_paused:
+        cloud.subscription(user).update({"active": False, "next_report_at": None})
     # Of the same task, or of the one that the next run makes.
     answer = worker(task(user), an_attempt(1, last=False))
     assert (answer.status, answer.result) == (200, "already-final")
-    assert cloud.subscription_of(user)["next_report_at"] == DUE + HOUR
+    assert cloud.subscription_of(user)["next_report_at"] == (None if is_paused else DUE + HOUR)
     events = heard(cloud)
     assert [event["ce-id"] for event in events] == [f"{cloud.delivery(user).id}/report.sent"] * (1 + is_heard)
     assert all(event == events[0] for event in events)
