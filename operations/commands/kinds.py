@@ -86,7 +86,7 @@ def audience(
     *,
     accept_leaving: Annotated[
         int | None,
-        typer.Option(min=0, metavar="NUMBER", help="Have the next reading let so many recipients leave at once."),
+        typer.Option(min=0, metavar="N", help="Have the next reading let so many recipients leave at once."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -96,6 +96,7 @@ def audience(
     from operations.kinds.audience_preview import read_audience
     from operations.previews.kind_variables import kind_variables
 
+    _require(kind)
     current, output = session(ctx), Output(as_json=as_json)
     if accept_leaving is not None:
         with recorded(current, "Accept that recipients leave", kind, note=f"{accept_leaving:,} at most") as action:
@@ -139,11 +140,9 @@ def pause(
 ) -> None:
     """Hold back all reports of a kind until it is resumed. None is lost."""
     from operations.kinds.kind_pausing import PAUSED, KindPausing
-    from operations.previews import preview as previews
     from operations.runs.sending import operator_name
 
-    if kind not in (known := previews.known_kinds()):
-        raise NotFound(f"There is no kind {kind}. There are: {', '.join(known)}.")
+    _require(kind)
     current = session(ctx)
     with recorded(current, "Pause kind", kind, note=note) as action:
         is_new = KindPausing(current.firestore).pause(kind, by=operator_name(), note=note)
@@ -165,3 +164,10 @@ def resume(ctx: typer.Context, kind: Kind) -> None:
         was_paused, held = pausing.resume(kind, by=operator_name()), pausing.count_held(kind)
         action.outcome = f"{RESUMED} Subscriptions that wait: {held:,}." if was_paused else "It was not paused."
     Output().say(action.outcome)
+
+
+def _require(kind: str) -> None:
+    from operations.previews import preview as previews
+
+    if kind not in (known := previews.known_kinds()):
+        raise NotFound(f"There is no kind {kind}. There are: {', '.join(known)}.")

@@ -51,6 +51,7 @@ _THE_RECIPIENTS_WISH = {
     PauseReason.BOUNCED: "was paused since the user's mailbox refuses mail",
     PauseReason.COMPLAINED: "was paused since the user reported an email as spam",
     PauseReason.UNSUBSCRIBED: "the user has unsubscribed from",
+    PauseReason.NOT_IN_AUDIENCE: "the query of recipients does not name, and its next reading pauses again",
 }
 
 

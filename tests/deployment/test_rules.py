@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,15 @@ import pytest
 from deployment.rules import to_test_case
 from deployment.teardown import COLLECTIONS
 from functions.shared.records.subscription import SUBSCRIPTIONS
-from functions.shared.records.user import enrolled_fields
 from local_cloud.firestore.rules.ruleset import Ruleset
+from operations.users.personal_data import PIPELINES_FIELDS
 from tests.deployment.conftest import PROJECT, REPOSITORY, Deployment, Outcome
 from tests.deployment.stand_in.rules import allows
 
 FILE = REPOSITORY / "deployment" / "firestore.rules"
 SOURCE = FILE.read_text(encoding="utf-8")
 CASES: list[dict[str, Any]] = json.loads((FILE.parent / "firestore.rules.cases.json").read_text(encoding="utf-8"))
-CLOSED_FIELDS = [*enrolled_fields(now=datetime.now(UTC)), "brand"]
+CLOSED_FIELDS = [*PIPELINES_FIELDS, "brand"]
 """What the pipeline writes, and what decides what others see."""
 
 RELEASE = f"projects/{PROJECT}/releases/cloud.firestore"
@@ -56,8 +55,9 @@ def test_the_rules_know_all_that_is_the_pipelines() -> None:
     ("before", "after"),
     [
         ("&& !changes(closedFields())", ""),
-        ("['enrolled_at', 'brand']", "['enrolled_at']"),
-        ("['enrolled_at', 'brand']", "['brand']"),
+        ("['enrolled_at', 'audiences', 'brand']", "['enrolled_at', 'audiences']"),
+        ("['enrolled_at', 'audiences', 'brand']", "['enrolled_at', 'brand']"),
+        ("['enrolled_at', 'audiences', 'brand']", "['audiences', 'brand']"),
         ("allow read: if isSelf(user);", "allow read: if request.auth != null;"),
         ("allow read: if isSelf(user);\n        allow write: if false;", "allow read, write: if isSelf(user);"),
         ("/{subscription} {", "/{below=**} {"),

@@ -24,6 +24,7 @@ MARKER = "x1b]52", "u001b]52"
 """How it looks when it is escaped, in a text and in JSON."""
 
 ARGUMENTS = {
+    "N": "5",
     "ID": "letter",
     "ID…": "letter",
     "DELIVERY": HOSTILE,
