@@ -48,7 +48,7 @@ def brand_domains(project: Path, own_keys: Mapping[Provider, str]) -> dict[str, 
 
 
 def _key(provider: Provider, account: str) -> str:
-    return f"re_local-cloud_{account}" if provider is Provider.RESEND else f"SG.local-cloud.{account}"
+    return f"re_local-cloud_{account}" if provider is Provider.RESEND else f"SG.{account}.not-a-secret"
 
 
 def _accounts(brands: Any) -> list[str]:
