@@ -9,6 +9,7 @@ It has a palette: as RGBA, four bytes for each pixel were compressed in place of
 
 import io
 import math
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -85,8 +86,21 @@ def draw_bars(
     canvas.line((0, LOWEST, WIDTH, LOWEST), fill=_GROUND, width=2)
     if limit is not None:
         canvas.line((0, height(limit), WIDTH, height(limit)), fill=_LIMIT, width=5)
+    return to_png(picture, _OPACITY[: len(colors)])
+
+
+def to_png(picture: Any, opacity: bytes) -> bytes:
+    """A picture with a palette as a PNG.
+
+    Its rows repeat pixels and one another: zlib finds the runs alone in half the time that it searches for all that
+    recurs, and a hundred bytes more come of it.
+
+    Args:
+        picture: Pillow's Image.
+        opacity: of each color of its palette.
+    """
     file = io.BytesIO()
-    picture.save(file, "PNG", transparency=_OPACITY[: len(colors)])
+    picture.save(file, "PNG", transparency=opacity, compress_type=zlib.Z_RLE)
     return file.getvalue()
 
 

@@ -1,12 +1,11 @@
 """A chart of several series, as a PNG like that of a bar chart (drawn_bars.py): lines, bars on one another, or bars
 beside one another."""
 
-import io
 from collections.abc import Sequence
 from enum import StrEnum
 
 from functions.shared.mail.color import channels
-from report_kit.drawn_bars import GRAY, HEIGHT, LOWEST, TOP, WIDEST_BAR, WIDTH, grid
+from report_kit.drawn_bars import GRAY, HEIGHT, LOWEST, TOP, WIDEST_BAR, WIDTH, grid, to_png
 
 OTHER_COLORS = ("#d97706", "#0d9488", "#a855f7", "#64748b")
 """Of the series behind the first, which has the brand's. Each is seen on a light and on a dark ground."""
@@ -88,6 +87,4 @@ def draw_series(
                     if pitch > 4 * _DOT or count == 1:
                         canvas.ellipse(dot, fill=color)
     canvas.line((0, LOWEST, WIDTH, LOWEST), fill=_FIRST - 1, width=2)
-    file = io.BytesIO()
-    picture.save(file, "PNG", transparency=_OPACITY[: len(shades)])
-    return file.getvalue()
+    return to_png(picture, _OPACITY[: len(shades)])
