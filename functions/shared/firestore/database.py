@@ -23,7 +23,7 @@ from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.firestore.google_client import Client, google_client
 from functions.shared.firestore.query import Query
 from functions.shared.firestore.retry import CALL_SECONDS, Patience, repeated
-from functions.shared.firestore.values import moment_of, set_timestamp, value_of
+from functions.shared.firestore.values import moment_of, set_timestamp, values_of
 from functions.shared.firestore.write import Write, changed, delete
 
 T = TypeVar("T")
@@ -215,7 +215,7 @@ class Database:
             set_timestamp(request.read_time, read_time)
         answers = self._answers(self._aggregate, request, headers, seconds)
         [answer] = [each for each in answers if each.HasField("result")]
-        found = {name: value_of(value) for name, value in answer.result.aggregate_fields.items()}
+        found = values_of(answer.result.aggregate_fields)
         return Aggregate(found["count"], found.get("total", 0), moment_of(answer.read_time))
 
     def collections(self, below: str = "") -> list[str]:
@@ -369,8 +369,7 @@ class Database:
         return name[len(self._root) :]
 
     def _found(self, document: Any) -> FoundDocument:
-        fields = {name: value_of(value) for name, value in document.fields.items()}
-        return FoundDocument(self._path_of(document.name), fields, moment_of(document.update_time))
+        return FoundDocument(self._path_of(document.name), values_of(document.fields), moment_of(document.update_time))
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from typing import Any
 from google.cloud.firestore import DocumentReference, GeoPoint
 from google.cloud.firestore_v1.vector import Vector
 
-__all__ = ["DocumentReference", "GeoPoint", "moment_of", "set_timestamp", "set_value", "value_of"]
+__all__ = ["DocumentReference", "GeoPoint", "moment_of", "set_timestamp", "set_value", "value_of", "values_of"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -63,13 +63,18 @@ def set_value(target: Any, value: Any, root: str = "") -> None:
             raise TypeError(type(value).__name__)
 
 
+def values_of(fields: Any) -> dict[str, Any]:
+    """What a map of google.firestore.v1.Value has. Its items() would make a pair of each in Python."""
+    return {name: value_of(fields[name]) for name in fields}
+
+
 def value_of(value: Any) -> Any:
     """What a google.firestore.v1.Value has."""
     match value.WhichOneof("value_type"):
         case "string_value" | "integer_value" | "double_value" | "boolean_value" | "bytes_value" as kind:
             return getattr(value, kind)
         case "map_value":
-            fields = {name: value_of(each) for name, each in value.map_value.fields.items()}
+            fields = values_of(value.map_value.fields)
             return Vector(fields["value"]) if fields.get("__type__") == "__vector__" else fields
         case "timestamp_value":
             return moment_of(value.timestamp_value)

@@ -46,6 +46,7 @@ class Language:
         self.gettext = words.gettext
         self.ngettext = words.ngettext
         self.pgettext = words.pgettext
+        self._direction = locale.text_direction
         # Without a territory Babel has English dates in the order of the United States; the world's is the other one.
         self._between_sentences = "" if locale.language in {"ja", "zh"} else " "
         self._dates = Locale("en", "GB") if str(locale) == "en" else locale
@@ -58,13 +59,12 @@ class Language:
     @property
     def direction(self) -> str:
         """Which way it is written: `ltr` or `rtl`."""
-        return self.locale.text_direction
+        return self._direction
 
     def number(self, value: float, decimals: int = 0) -> str:
         """A number with so many decimals."""
-        pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
         # Adding nothing makes the zero of a small debt a zero without a sign.
-        text: str = format_decimal(round(value, decimals) + 0.0, pattern, locale=self.locale)
+        text = _decimal(round(value, decimals) + 0.0, decimals, self.locale)
         # Within text from right to left the sign of a bare number would stand behind it.
         return _LEFT_TO_RIGHT + text if self.direction == "rtl" and not text[0].isdigit() else text
 
@@ -214,6 +214,12 @@ def _from_the_closest(tag: str) -> Iterator[Locale]:
         with contextlib.suppress(ValueError, UnknownLocaleError):
             yield Locale.parse("-".join(parts), sep="-")
         parts.pop()
+
+
+@functools.lru_cache(maxsize=4096)
+def _decimal(value: float, decimals: int, locale: Locale) -> str:
+    text: str = format_decimal(value, "#,##0" + ("." + "0" * decimals if decimals else ""), locale=locale)
+    return text
 
 
 @functools.lru_cache(maxsize=4096)
