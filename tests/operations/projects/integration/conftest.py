@@ -40,10 +40,12 @@ class Origin:
     Attributes:
         server: a bare repository.
         clone: a clone of it.
+        compiled: what the commands of projects have compiled, libraries above all: it is the same for each test.
     """
 
     server: Path
     clone: Path
+    compiled: Path
 
     def release(self, version: str) -> str:
         """Commit what the clone has as a version, and push it with its tag; returns the commit."""
@@ -113,7 +115,9 @@ class Project:
 @pytest.fixture(scope="session")
 def first_version(tmp_path_factory: pytest.TempPathFactory) -> Origin:
     folder = tmp_path_factory.mktemp("first_version")
-    origin = Origin(server=folder / "server.git", clone=folder / "report-pipeline")
+    origin = Origin(
+        server=folder / "server.git", clone=folder / "report-pipeline", compiled=tmp_path_factory.mktemp("compiled")
+    )
     listed = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *_PARTS)
     for name in git(REPOSITORY, *listed).split("\0"):
         if name and (REPOSITORY / name).is_file():
@@ -132,7 +136,7 @@ def origin(first_version: Origin, tmp_path: Path) -> Origin:
     server, clone = tmp_path / "server.git", tmp_path / "report-pipeline"
     git(tmp_path, "clone", "--quiet", "--bare", str(first_version.server), str(server))
     git(tmp_path, "clone", "--quiet", str(server), str(clone))
-    return Origin(server=server, clone=clone)
+    return Origin(server=server, clone=clone, compiled=first_version.compiled)
 
 
 def make_project(origin: Origin, folder: Path, *options: str) -> Project:
@@ -141,6 +145,8 @@ def make_project(origin: Origin, folder: Path, *options: str) -> Project:
     command = [sys.executable, "-m", "operations", "init", str(folder), *options]
     made = subprocess.run(command, cwd=origin.clone, env=variables, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr
+    (folder / ".venv").mkdir()
+    (folder / ".venv" / "pycache").symlink_to(origin.compiled)
     return Project(folder=folder, home=folder.parent / "cache")
 
 
