@@ -206,6 +206,38 @@ ALL = [
         ),
     ),
     Mutant(
+        name="a schedule that a recipient has chosen follows the query",
+        file="functions/shared/records/audience.py",
+        node="_part(_, SCHEDULE) == _part(_, SCHEDULE) != _",
+        becomes="True",
+        tests=("tests/functions/shared/unit/test_audience.py",),
+    ),
+    Mutant(
+        name="an erased user comes back with the query",
+        file="functions/shared/records/audience.py",
+        node="Plan(Effect.ERASED) if _ else _1",
+        becomes="_1",
+        tests=("tests/functions/worker/integration/test_read_audience.py::test_an_erased_user_does_not_come_back",),
+    ),
+    Mutant(
+        name="a query that lost its recipients stops their reports",
+        file="functions/shared/records/audience.py",
+        node="_ == 0 or _ > max(FEW, _)",
+        becomes="False",
+        tests=(
+            "tests/functions/worker/integration/test_read_audience.py::test_a_query_that_lost_its_recipients_stops_nobody_before_a_person_says_so",
+        ),
+    ),
+    Mutant(
+        name="a recipient with a malformed row is taken for one who left",
+        file="functions/shared/firestore/audience_reading.py",
+        node="_.add(_)",
+        becomes="None",
+        tests=(
+            "tests/functions/worker/integration/test_read_audience.py::test_a_row_that_is_no_recipient_is_told_and_stops_no_other",
+        ),
+    ),
+    Mutant(
         name="the recipient of a copy can unsubscribe the user",
         file="functions/worker/destinations/email/compliance.py",
         node="_.casefold() == _.casefold()",
