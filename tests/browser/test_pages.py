@@ -309,7 +309,7 @@ class Clicks:
 
 
 def test_what_support_asks_takes_few_clicks(house: House, tab: Tab, cloud: Cloud) -> None:
-    """The walks that docs/guides/console.md counts the clicks of, beside that of a failure (test_actions.py)."""
+    """Beside the walk of a failure (test_actions.py)."""
     page, button, link = tab.page, partial(tab.page.get_by_role, "button"), partial(tab.page.get_by_role, "link")
     stage = Stage(cloud.database(PROJECT), location=cloud.target.require("LOCATION"))
     customer = stage.user("monday")
