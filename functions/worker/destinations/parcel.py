@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from functions.shared.times.period import Period
 from functions.worker.destinations.built_report import BuiltReport
-from report_kit.blocks import Chart, Headline, Table
+
+if TYPE_CHECKING:
+    # Imported with the first report.
+    from report_kit.blocks import Chart, Headline, Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +39,9 @@ class Parcel(BuiltReport):
     subscription_id: str
     period: Period
     summary: str
-    headlines: Sequence[Headline] = ()
-    charts: Sequence[Chart] = ()
-    tables: Sequence[Table] = ()
+    headlines: "Sequence[Headline]" = ()
+    charts: "Sequence[Chart]" = ()
+    tables: "Sequence[Table]" = ()
     figures: Mapping[str, Any]
     url: str = ""
     url_label: str
