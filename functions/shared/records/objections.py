@@ -96,7 +96,8 @@ def common_objection(subscription: Subscription, user: User | None) -> PauseReas
         subscription: as read.
         user: whose it is; None where there is no such user.
     """
-    objecting, to = subscription.objecting, addressees(subscription, user)
+    objecting = subscription.objecting
+    to = addressees(subscription, user) if objecting else []
     if not to or any(each.hashed not in objecting for each in to):
         return None
     return max((objecting[each.hashed].because for each in to), key=_RANKS.__getitem__)

@@ -353,7 +353,8 @@ class Subscription(NamedTuple):
 
     def leaves_out(self, address: str) -> bool:
         """Whether its reports do not go to an address, although a list or the user's document has it."""
-        return address_hash(address) in self.objecting
+        objecting = self.objecting
+        return bool(objecting) and address_hash(address) in objecting
 
     @property
     def is_emailed(self) -> bool:

@@ -39,6 +39,10 @@ class _Watched:
         self._connected: socket.socket | None = connected
         self._lock = Lock()
 
+    @property
+    def is_let_go(self) -> bool:
+        return self._connected is None
+
     def let_go(self) -> None:
         with self._lock:
             self._connected = None
@@ -81,6 +85,9 @@ class _Watch:
     def _run(self) -> None:
         while True:
             with self._changed:
+                # Nearly all: without this the thread would wake up for each of them.
+                while self._ends and self._ends[0][2].is_let_go:
+                    heapq.heappop(self._ends)
                 left = self._ends[0][0] - time.monotonic() if self._ends else None
                 if left is None or left > 0:
                     self._changed.wait(left)
