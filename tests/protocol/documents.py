@@ -19,6 +19,7 @@ from functions.shared.records.delivery_attempt import AttemptResult
 from functions.shared.records.delivery_table import MAIL_EVENT
 from functions.shared.records.mail_event import MAIL_EVENTS
 from functions.shared.records.outcome import UNTOLD_OUTCOMES
+from functions.shared.records.states import DeliveryState
 from functions.shared.records.subscription import SUBSCRIPTIONS
 
 Documents = int
@@ -28,6 +29,7 @@ LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 COLLECTIONS = {DELIVERIES, DEAD_LETTERS, MAIL_EVENTS, SUBSCRIPTIONS, UNTOLD_OUTCOMES}
 """Of other documents nothing here depends."""
 
+_FINAL = [each.value for each in DeliveryState if each.is_final]
 _UNCLEAR = [{"at": LONG_AGO, "result": AttemptResult.UNCLEAR.value}]
 
 
@@ -154,12 +156,13 @@ def _delivery(fields: Mapping[str, Any]) -> dict[str, Any]:
     unread = ("last_error", "note", "message_id", "provider", "expire_at", "last_attempt_at", "absence")
     kept = {name: value for name, value in fields.items() if value is not None and name not in unread}
     history = fields.get("history") or [{}]
+    is_unclear = history[-1].get("result") == AttemptResult.UNCLEAR
     return kept | {
         "attempts": min(fields.get("attempts", 0), 2),
         # Once a run has made another task, enough of them may have.
         "rescues": LEAST_RESCUES if fields.get("rescues") else 0,
         "created_at": fields["due_at"],
-        "history": _UNCLEAR if history[-1].get("result") == AttemptResult.UNCLEAR else [],
+        "history": history[-1:] if fields["state"] in _FINAL else _UNCLEAR if is_unclear else [],
     }
 
 

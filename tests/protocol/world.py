@@ -141,7 +141,7 @@ class State(NamedTuple):
         told: the deliveries of which people were told that their dead letter has settled itself.
         answered: the deliveries whose event the provider has brought home.
         said: the ids of the events for the application that a record has called for.
-        heard: those that Pub/Sub has.
+        heard: those that Pub/Sub has, and when each happened.
         hours: how many hours have passed.
         ran: the hour of the last run.
         failures: how often a report was given up.
@@ -164,7 +164,7 @@ class State(NamedTuple):
     told: tuple[str, ...] = ()
     answered: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
-    heard: tuple[str, ...] = ()
+    heard: tuple[tuple[str, str], ...] = ()
     hours: int = 0
     ran: int = 0
     failures: int = 0
@@ -332,7 +332,7 @@ class World:
             return f"the time from {missing[0]:%d %H:%M} to {missing[1]:%d %H:%M} is never reported"
         if self._is_quiet(state) and self._is_moved_back(state):
             return "the next report begins before the end of one that was sent"
-        if self._bounds.outcomes and (untold := self._owed(state) - {*state.heard}):
+        if self._bounds.outcomes and (untold := self._owed(state) - {*dict(state.heard)}):
             return f"the application never hears {' and '.join(untold)}"
         return ""
 
@@ -692,7 +692,8 @@ class World:
                 yield from self._lost(state, after, process.history, "publishes the dead letter")
             case "tell the application":
                 event, at, key = question.about
-                words, after = f"tells the application: {event}", state._replace(heard=_with(state.heard, event))
+                words = f"tells the application: {event}"
+                after = state._replace(heard=_with(state.heard, (event, at)))
                 after = after._replace(mistake=self._wrongly_told(state, process, event, at, key))
                 yield words, after, process.history, at, True
                 yield from self._lost(state, after, process.history, words)
@@ -742,6 +743,8 @@ class World:
         """What an event is that none may be; empty where nothing."""
         if event not in state.said:
             return f"no record has said {event}"
+        if dict(state.heard).get(event, at) != at:
+            return "an event that comes again at another time"
         last = self.histories.told_last(process.history, "tell the application")
         is_late = last is not None and datetime.fromisoformat(last) > datetime.fromisoformat(at)
         return "events of a subscription out of order" if is_late or key != f"{U}/{S}" else ""

@@ -15,7 +15,17 @@ from functions.shared.firestore.delivery_store import DeliveryStore, Occasion, S
 from functions.shared.firestore.outcomes import Outcomes
 from functions.shared.outcome_topic import OutcomeTopic
 from functions.shared.records.delivery import SkipReason
-from functions.shared.records.delivery_table import TABLE, Event, Proven, Published, Row, Sent, Skipped, written
+from functions.shared.records.delivery_table import (
+    TABLE,
+    Event,
+    Proven,
+    Published,
+    Rescued,
+    Row,
+    Sent,
+    Skipped,
+    written,
+)
 from functions.shared.records.outcome import UNTOLD_OUTCOMES
 from functions.shared.records.report_task import ReportTask
 from functions.shared.records.states import DeliveryState
@@ -124,7 +134,7 @@ def test_a_sent_report_is_told_as_a_cloud_event_and_costs_no_further_write(cloud
 @pytest.mark.parametrize("is_paused", [False, True])
 @pytest.mark.parametrize(("number", "last"), [(1, False), (MAX_ATTEMPTS, True)])
 def test_a_call_that_ends_after_the_record_is_made_good_by_whichever_comes_next(
-    cloud: Cloud, worker: SendReport, is_heard: bool, is_paused: bool, number: int, last: bool
+    cloud: Cloud, worker: SendReport, store: DeliveryStore, is_heard: bool, is_paused: bool, number: int, last: bool
 ) -> None:
     user = cloud.user()
     cloud.put_delivery(user, state="pending")
@@ -138,6 +148,9 @@ def test_a_call_that_ends_after_the_record_is_made_good_by_whichever_comes_next(
     if is_paused:
         cloud.subscription(user).update({"active": False, "next_report_at": None})
     # Of the same task, or of the one that the next run makes.
+    if last:
+        its_task, on = ReportTask.from_json(task(user)), Occasion(DUE + HOUR)
+        store.write_all({its_task: (store.read_delivery(its_task), Rescued("a-run"), on)})
     answer = worker(task(user), an_attempt(1, last=False))
     assert (answer.status, answer.result) == (200, "already-final")
     assert cloud.subscription_of(user)["next_report_at"] == (None if is_paused else DUE + HOUR)
