@@ -95,6 +95,7 @@ LEGAL = {
     ),
     "an event settles what no attempt may have sent": "Events come of emails alone that the provider has accepted.",
     "a delivery that is final keeps its requests": "It costs room, and nobody reads them any more.",
+    "the copy of a report that was sent is dropped": "This world keeps no copies.",
     "the next report is due now": "It comes sooner, and covers only what is left since the last one.",
     "a subscription is moved back": (
         "A report that is due again is final, and its task moves the subscription on; tests/moments judges due times."
