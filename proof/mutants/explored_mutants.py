@@ -70,7 +70,6 @@ FOUND = {
 """By its name: within which bounds."""
 
 LEGAL = {
-    "the copy of a report that was sent is dropped": "Its world keeps no copies.",
     "a recipient with a malformed row is taken for one who left": (
         "A reading writes subscriptions as an application does, and an application may pause one at any time."
     ),
