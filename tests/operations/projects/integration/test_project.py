@@ -32,7 +32,7 @@ def test_it_is_a_repository_with_a_few_files_and_works_at_once(project: Project,
     assert "Notes: Tuesday 24 November" in shown.stdout, shown.stderr
     made = project.run("new", "team_notes")
     assert "kinds/team_notes/__init__.py" in made.stdout, made.stderr
-    assert {line.split("/")[0] for line in project.changes} == {"?? kinds"}
+    assert project.changes == ["M kinds/kinds.json", "?? kinds/team_notes/"]
     listed = json.loads(project.run("version", "--json").stdout)
     assert listed[0] == {
         "what": "this project",

@@ -33,9 +33,10 @@ def next_version(origin: Origin) -> str:
     assert moved.count(".post1") > 50
     lock.write_text(moved)
     origin.edit("operations/commands/new.py", "Look at it:", "See it:")
-    origin.edit("CHANGELOG.md", "## [Unreleased]", "## [Unreleased]\n\n## [0.2.0] - 2026-12-01\n\n- Blue is green.\n")
-    origin.edit("docs/guides/upgrading.md", "#### Unreleased", "#### Unreleased\n\n#### 0.2.0\n\n- Paint it.\n")
-    return origin.release("0.2.0")
+    origin.edit("CHANGELOG.md", "## [Unreleased]", "## [Unreleased]\n\n## [0.10.0] - 2026-12-01\n\n- Blue is green.\n")
+    needs = "### What each version needs\n"
+    origin.edit("docs/guides/upgrading.md", needs, f"{needs}\n#### 0.10.0\n\n- Paint it.\n")
+    return origin.release("0.10.0")
 
 
 @pytest.mark.everyday
@@ -48,9 +49,9 @@ def test_an_upgrade_changes_one_file_more_with_packages_and_goes_back_by_git(pro
     assert "tested" in upgraded.stdout
     # The kinds need no package, and so there is no kinds.lock.
     assert project.changes == ["M pipeline.lock"]
-    assert project.run("--version").stdout.startswith(f"reports 0.2.0 {commit} ")
+    assert project.run("--version").stdout.startswith(f"reports 0.10.0 {commit} ")
     assert "See it:" in project.run("new", "other").stdout
-    assert "runs 0.2.0" in project.run("upgrade", "v0.2.0").stdout
+    assert "runs 0.10.0" in project.run("upgrade", "v0.10.0").stdout
     git(project.folder, "checkout", "pipeline.lock")
     assert project.run("--version").stdout.startswith("reports 0.1.0 ")
 
