@@ -58,7 +58,7 @@ def lay_out(checkout: Checkout, name: str, folder: Path) -> Path:
     if not staging.exists():
         staging, deploying = deployment / "stage_function.py", deployment / "run_service.sh"
     main: str = runpy.run_path(str(staging))["MAIN"]
-    (directory / "main.py").write_text(main.format(function=name), encoding="utf-8")
+    (directory / "main.py").write_text(main.format(module=f"functions.{name}.main", function=name), encoding="utf-8")
     has_time = "SOURCE_DATE_EPOCH" in deploying.read_text(encoding="utf-8")
     build(directory, {"SOURCE_DATE_EPOCH": f"{IMAGE_TIME}"} if has_time else {})
     # Python imports it before all else.

@@ -22,6 +22,8 @@ NEW = {
     "index of mail_events: shard, first_at.complained": "likewise",
     "index of deliveries: state, kind": "runs leave out what waits for a paused kind",
     "index of deliveries: by_hand, state, kind": "likewise",
+    "indexes of report_subscriptions.audience": "a query of recipients finds those that it has written",
+    "indexes of report_subscriptions.audience_row": "no one asks for what a row said",
     "indexes of report_subscriptions.calendar": "a calendar that is removed says which subscriptions name it",
     "indexes of report_subscriptions.recipient_changes": "what recipients change is noted",
     "indexes of operator_actions.deliveries": "a replay notes what it sends again",

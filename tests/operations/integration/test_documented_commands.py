@@ -27,7 +27,7 @@ _BLOCK = re.compile(r"^```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _CALL = re.compile(r"^(?:\$ )?\./reports ([^|#\n]+)", re.MULTILINE)
 _NOT_HERE = re.compile(
     r"--open|--watch|--follow|\bredeliver\b|send .*--to|kinds audience"
-    r"|^(catalogs|check|console|deploy|init|lock|new|preview|run|test|up|upgrade|version)\b"
+    r"|^(catalogs|check|console|deploy|drill|init|lock|new|preview|run|test|up|upgrade|version)\b"
 )
 """What opens a browser, runs until Ctrl-C or runs tests, writes into the checkout or beside it, starts another program,
 or asks what is not there: DNS, Pub/Sub, Cloud Run, a mail provider, a database. Only the command line is read."""

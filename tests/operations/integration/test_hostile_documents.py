@@ -53,7 +53,7 @@ ARGUMENTS = {
 """What each argument and option is given, by its metavar. The ids of dead letters are known once there are some."""
 LEFT_OUT = {"--open", "--watch", "--follow", "--help"}
 """These open a browser, or do not come to an end."""
-OF_A_PROJECT = {"catalogs", "deploy", "init", "lock", "run", "test", "up", "upgrade"}
+OF_A_PROJECT = {"catalogs", "deploy", "drill", "init", "lock", "run", "test", "up", "upgrade"}
 """These read a project's files, and no document."""
 USAGE = 2
 """What a command ends with that was written wrongly: then it has read no document."""
