@@ -232,7 +232,8 @@ class Run:
         if not held.release(part.shards, self._is_late):
             started.result()
             return part
-        # The queries begin with this call, while the run's record is written.
+        started.result()
+        # The queries begin with this call, and not before: a report that is sent meanwhile would get one more task.
         found_due = due_subscriptions(
             self._with.documents,
             self._run_time,
@@ -240,7 +241,6 @@ class Run:
             default_kind=self._with.defaults.kind,
             after=part.cursor,
         )
-        started.result()
         noted = threads.submit(self._store.note_queues, QueueCondition.PAUSED) if earlier.is_paused else None
         last_run = earlier.last_run and earlier.last_run.scheduled_for
         late = LateReports(run_id=self._run_id, run_time=self._run_time, last_run=last_run, pauses=pauses)
