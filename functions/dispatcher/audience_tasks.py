@@ -32,7 +32,7 @@ def enqueue_audiences(dependencies: RunDependencies, run_time: datetime, counter
             continue
         body = AudienceTask(kind=kind, run_id=run).to_json()
         (creation,) = dependencies.audience_queue.enqueue([NewTask(task_id(f"audience-{kind}", run), body)])
-        if not (creation.is_created or creation.is_known):
+        if not creation.is_made:
             counters.add_error()
             _logger.error(
                 "audience_not_enqueued", run_id=run, kind=kind, status=creation.status, reason=creation.message

@@ -91,7 +91,7 @@ class FanOut:
         self._counters.add(RunCounter.ALREADY_DISPATCHED, known)
         if created + known < len(batch):
             for (due, task), creation in zip(batch, creations, strict=True):
-                if not (creation.is_created or creation.is_known):
+                if not creation.is_made:
                     self._refused(queue, due, task, creation)
 
     def _create(self, queue: TaskQueue, tasks: Sequence[NewTask]) -> list[TaskCreation]:

@@ -115,7 +115,7 @@ def enqueue_part(queue: TaskQueue, part: RunPart, counters: RunCounters) -> bool
         whether the queue has it.
     """
     (creation,) = queue.enqueue([part.to_task()])
-    if creation.is_created or creation.is_known:
+    if creation.is_made:
         return True
     counters.add_error()
     _logger.error(

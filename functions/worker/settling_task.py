@@ -48,7 +48,7 @@ class SettlingTask:
             audience=settings.worker_url,
         )
         [creation] = queue.enqueue([NewTask(wait.task_name, task.to_json(), at=wait.until + _CLOCKS)])
-        if not (creation.is_created or creation.is_known):
+        if not creation.is_made:
             _logger.error("settling_task_not_made", delivery_id=task.delivery_id, error=creation.status)
             return False
         return True

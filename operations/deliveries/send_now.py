@@ -78,7 +78,7 @@ def send_now(
     made = TaskMade(new.task_id, by_next)
     noted = _note(deliveries, TaskDocuments(delivery, user, subscription), task, made, now)
     [outcome] = queue.enqueue([new])
-    if not (outcome.is_created or outcome.is_known):
+    if not outcome.is_made:
         if delivery is None:
             _take_back(deliveries, noted, task, standing)
         raise OperatorError(f"The queue {queue.queue} does not take the task: {outcome.status} {outcome.message}")

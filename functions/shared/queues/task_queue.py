@@ -77,6 +77,11 @@ class TaskCreation(NamedTuple):
         return self.code == _ALREADY_EXISTS
 
     @property
+    def is_made(self) -> bool:
+        """Whether the task has been made, now or before."""
+        return self.is_created or self.is_known
+
+    @property
     def status(self) -> str:
         """The code's name."""
         return str(code_pb2.Code.Name(self.code))
