@@ -1,7 +1,10 @@
 """What a brand is made of, checked the same way in a setting and in a user's document."""
 
 import re
+from typing import Annotated
 from urllib.parse import urlsplit
+
+from pydantic import AfterValidator
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+(?::[0-9]{1,5})?")
 """What stands after `https://`: nothing that would mean something where a host is quoted, such as in the policy of a
@@ -52,3 +55,12 @@ def font_families(value: str) -> str:
     if len(families) > _MOST_FAMILIES or not all(map(_FAMILY.fullmatch, families)):
         raise ValueError("must be at most five font families, with commas between them, such as Georgia, serif")
     return ", ".join(families)
+
+
+HttpsUrl = Annotated[str, AfterValidator(https_url)]
+"""What an email shows or links to."""
+
+HexColor = Annotated[str, AfterValidator(hex_color)]
+
+FontFamilies = Annotated[str, AfterValidator(font_families)]
+"""Font families, separated by commas."""

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from functions.shared.appearance import font_families, hex_color, https_url
+from functions.shared.appearance import FontFamilies, HexColor, HttpsUrl
 
 BRANDS_FILE = "brands.yaml"
 
@@ -16,7 +16,6 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 """Of a brand, or of an account at the email provider."""
 
 _Address = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
-_Https = Annotated[str, AfterValidator(https_url)]
 
 
 class NamedBrand(BaseModel):
@@ -30,11 +29,11 @@ class NamedBrand(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     brand_name: str = Field("", alias="name")
-    brand_logo_url: _Https = Field("", alias="logo_url")
-    brand_color: Annotated[str, AfterValidator(hex_color)] = Field("", alias="color")
-    brand_url: _Https = Field("", alias="url")
-    brand_font: Annotated[str, AfterValidator(font_families)] = Field("", alias="font")
-    brand_font_url: _Https = Field("", alias="font_url")
+    brand_logo_url: HttpsUrl = Field("", alias="logo_url")
+    brand_color: HexColor = Field("", alias="color")
+    brand_url: HttpsUrl = Field("", alias="url")
+    brand_font: FontFamilies = Field("", alias="font")
+    brand_font_url: HttpsUrl = Field("", alias="font_url")
     mail_from: _Address = Field("", alias="from")
     mail_from_name: str = Field("", alias="from_name")
     mail_reply_to: _Address = Field("", alias="reply_to")

@@ -25,7 +25,7 @@ from pydantic import (
     model_validator,
 )
 
-from functions.shared.appearance import font_families, hex_color, https_url
+from functions.shared.appearance import FontFamilies, HexColor, HttpsUrl
 from functions.shared.named_brand import Brands, Name
 from functions.shared.needs import MOST_ARCHIVE_DAYS
 from functions.shared.queues.ramp import DEFAULT_FIRST_DAY, DEFAULT_GROWTH, GROWTHS, MOST_FIRST_DAY, Ramp
@@ -139,14 +139,6 @@ TokenKeys = Annotated[
 """Keys of a recipient's links, the newest first, separated by commas."""
 
 DefaultCadence = Annotated[Cadence, AfterValidator(_default_cadence)]
-
-HttpsUrl = Annotated[str, AfterValidator(https_url)]
-"""What an email shows or links to."""
-
-HexColor = Annotated[str, AfterValidator(hex_color)]
-
-FontFamilies = Annotated[str, AfterValidator(font_families)]
-"""Font families, separated by commas."""
 
 CommaSeparated = Annotated[list[str], BeforeValidator(_comma_separated)]
 
