@@ -175,7 +175,7 @@ def warn_of_change(run: Run, old: str) -> None:
 
 
 def _accounts(run: Run) -> list[str]:
-    """The accounts at the provider, each of which has a webhook of its own; that of the deployment has no name."""
+    """The accounts at the provider by name, each with a webhook of its own; the deployment's has no name."""
     return ["", *sorted(run.settings.accounts)]
 
 

@@ -29,7 +29,7 @@ from functions.shared.records.system_alert import AlertKind, SystemAlert
 _DOCUMENT = f"{MAIL_BREAKER}/{BREAKER_STATE}"
 
 _Days = tuple[Mapping[date, MailFigures] | None, str]
-"""What became of the mails, by day; or none, and why."""
+"""What became of the mails, by day, or None; and why that is not known."""
 
 _logger = structlog.get_logger()
 

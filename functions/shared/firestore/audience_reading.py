@@ -2,7 +2,7 @@
 query has made, and writes what differs.
 
 A reading that is killed, or made twice, does no harm: each recipient is one commit, on the condition that the documents
-are as they were read, and the next reading does what is left. Nobody leaves before every row was read.
+are as they were read, and the next reading does what is left. Nobody leaves before every row is read.
 """
 
 from collections import Counter

@@ -32,7 +32,7 @@ class MailNotFound(NamedTuple):
 
     Attributes:
         note: how far the search went.
-        is_complete: whether it looked at all mails that could be it, of all recipients.
+        is_complete: whether it looked at each mail to each recipient that could be the one.
     """
 
     note: str = "the provider has no record of it"
@@ -52,7 +52,7 @@ class LookupUnavailable(NamedTuple):
 
 
 class Neighbors(NamedTuple):
-    """When mails of this pipeline were accepted that the provider's records show, in UTC; None where they show none.
+    """When the provider accepted other mails of this pipeline, in UTC; None where its records show none.
 
     Attributes:
         before: one that was accepted before the claim.
