@@ -61,7 +61,7 @@ test-all: setup ## all tests that `make test` leaves out: the emulators, every f
 	@$(PYTEST) --selection=thorough $(ARGS)
 
 # In one command, since each of its processes collects all tests first, which takes six seconds of a processor.
-tests: setup ## what `make test` and `make test-all` run, in less time than both take
+tests: setup ## what `make test` and `make test-all` run, with a shorter drill, in less time than both take
 	@$(PYTEST) $(ARGS)
 
 # Each process of the tests would compile them again: four seconds of a processor.
