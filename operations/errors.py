@@ -23,7 +23,6 @@ class NotFound(OperatorError):
     """There is no such run, delivery, dead letter, queue, task or user.
 
     Args:
-        text: what does not exist, and how to find what does.
         suggestion: a question that names similar ids, with a space in front; empty if there are none.
     """
 

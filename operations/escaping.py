@@ -11,7 +11,6 @@ def escape(text: str, *, keep: str = "") -> str:
     r"""A text in which what is not plainly printable is written as Python writes it: `\x1b`, `\u202e`.
 
     Args:
-        text: of any origin.
         keep: characters that stay as they are.
     """
     if text.isprintable():

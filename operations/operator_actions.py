@@ -136,13 +136,7 @@ class ActionInProgress:
 
 
 def said_changes(before: Mapping[str, Any], after: Mapping[str, Any], names: Iterable[str]) -> str:
-    """What has changed, for an outcome: `hour 8 to 9, cadence daily to weekly`; empty where nothing has.
-
-    Args:
-        before: the values before, by name.
-        after: the values after.
-        names: of those that are compared.
-    """
+    """What has changed, for an outcome: `hour 8 to 9, cadence daily to weekly`; empty where nothing has."""
     changed = (name for name in names if before[name] != after[name])
     return ", ".join(f"{name} {_said(before[name])} to {_said(after[name])}" for name in changed)
 
@@ -154,11 +148,7 @@ def _said(value: Any) -> str:
 
 
 class OperatorActions:
-    """Writes and reads the actions. Safe for threads.
-
-    Args:
-        database: the Firestore database.
-    """
+    """Writes and reads the actions. Safe for threads."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -177,12 +167,8 @@ class OperatorActions:
         """Keep an action while it is done. Nothing is done without a record of it.
 
         Args:
-            who: the operator.
-            action: what is done.
             subject: what it is done to; without addresses.
-            note: why.
             key: the action's id; empty for any.
-            about: the failed reports that it is about; None where it is about none.
 
         Raises:
             AlreadyRecorded: there is an action of this key.
@@ -222,7 +208,6 @@ class OperatorActions:
         """One action; None where there is none.
 
         Args:
-            action_id: its id.
             with_deliveries: whether to read which deliveries it sent again.
         """
         if not is_document_id(action_id):
@@ -231,12 +216,7 @@ class OperatorActions:
         return OperatorAction.from_snapshot(found) if found.exists else None
 
     def since(self, moment: datetime, *, limit: int) -> list[OperatorAction]:
-        """The first actions that began since a moment, the first first.
-
-        Args:
-            moment: in UTC.
-            limit: how many at most.
-        """
+        """The first actions that began since a moment, the first first."""
         query = Query.of(OPERATOR_ACTIONS).where("began_at", ">=", moment).order_by("began_at")
         query = query.select(_LISTED).limit(limit)
         return [OperatorAction.from_snapshot(each) for each in self._database.stream(query)]
@@ -245,7 +225,6 @@ class OperatorActions:
         """What was done to a user or to the user's subscriptions, the newest first.
 
         Args:
-            user_id: the user.
             limit: how many are read at most, of the user and of the subscriptions.
         """
         # The subject is the user's id, or a path that begins with it.
@@ -265,7 +244,6 @@ class OperatorActions:
         """Actions, the newest first.
 
         Args:
-            after: the id of the action after which the page begins; None for the first page.
             limit: how many are read at most.
             text: what they say, in any field and spelled in capitals or not; empty for all.
         """

@@ -111,12 +111,7 @@ class Output:
             time.sleep(every)
 
     def cut(self, shown: int, total: int) -> None:
-        """Say that a list was cut, if it was.
-
-        Args:
-            shown: how many rows it has.
-            total: how many there are.
-        """
+        """Say that a list was cut, if it was."""
         if total > shown:
             self.warn(f"{shown:,} of {total:,}: --limit N shows more, --all shows all.")
 
@@ -197,7 +192,6 @@ def to_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     """Rows as CSV (RFC 4180), with a heading; what is not plainly printable is escaped as everywhere.
 
     Args:
-        rows: with all the keys of each.
         columns: the keys of the heading where there are no rows.
     """
     file = io.StringIO()

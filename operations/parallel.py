@@ -35,10 +35,8 @@ def in_parallel(
     """Work on each of many items. If the work raises an error, this stops, as with Ctrl-C, and raises the error.
 
     Args:
-        items: the items.
         work: works on one item; called from several threads.
         what: the text beside the progress bar.
-        console: where to show the progress bar.
     """
     threads = ThreadPoolExecutor(PARALLEL, thread_name_prefix="parallel")
     futures = [threads.submit(work, item) for item in items]
@@ -62,8 +60,6 @@ def progress(console: Console, what: str, *, total: int | None) -> Iterator[Call
     """Show a progress bar, on a terminal only.
 
     Args:
-        console: where.
-        what: the text beside it.
         total: how much there is; None if that is unknown.
 
     Yields:

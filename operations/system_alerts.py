@@ -16,11 +16,7 @@ _NEWEST_FIRST = Query.of(SYSTEM_ALERTS).order_by("received_at", descending=True)
 
 
 class SystemAlerts:
-    """Reads `system_alerts`.
-
-    Args:
-        database: the Firestore database.
-    """
+    """Reads `system_alerts`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -30,33 +26,18 @@ class SystemAlerts:
         return self._database.count(Query.of(SYSTEM_ALERTS))
 
     def latest(self, limit: int | None) -> list[dict[str, Any]]:
-        """The latest system alerts, the newest first.
-
-        Args:
-            limit: how many at most; None for all.
-        """
+        """The latest system alerts, the newest first."""
         found = map(StoredSystemAlert.from_snapshot, self._database.stream(_NEWEST_FIRST.limit(limit)))
         return [_to_row(alert) for alert in found if alert]
 
     def between(self, since: datetime, until: datetime, *, limit: int) -> list[dict[str, Any]]:
-        """The first system alerts that came between two times, the first first.
-
-        Args:
-            since: the first time.
-            until: the second.
-            limit: how many at most.
-        """
+        """The first system alerts that came between two times, the first first."""
         query = Query.of(SYSTEM_ALERTS).where("received_at", ">=", since).where("received_at", "<=", until)
         found = map(StoredSystemAlert.from_snapshot, self._database.stream(query.order_by("received_at").limit(limit)))
         return [_to_row(alert) for alert in found if alert]
 
     def page(self, *, after: str | None, limit: int) -> Page[dict[str, Any]]:
-        """What `latest` reads, page by page.
-
-        Args:
-            after: the id of the alert after which the page begins; None for the first page.
-            limit: how many at most.
-        """
+        """What `latest` reads, page by page."""
 
         def read(found: FoundDocument) -> dict[str, Any] | None:
             alert = StoredSystemAlert.from_snapshot(found)

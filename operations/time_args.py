@@ -13,10 +13,6 @@ def parse_moment(text: str, now: datetime) -> datetime:
 
     A date alone is its midnight; without an offset, UTC is meant, as in everything that the command prints.
 
-    Args:
-        text: what the operator typed.
-        now: the present, in UTC.
-
     Raises:
         ValueError: the text is neither.
     """
@@ -32,9 +28,6 @@ def parse_moment(text: str, now: datetime) -> datetime:
 
 def parse_duration(text: str) -> timedelta:
     """Read a duration as gcloud takes it: `10s`, `0.5s`, `5m`, `1h30m`, `2d`.
-
-    Args:
-        text: what the operator typed.
 
     Raises:
         ValueError: the text is not a duration. Nor is a bare number, since its unit would be a guess.

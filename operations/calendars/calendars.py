@@ -28,11 +28,7 @@ class Calendar(NamedTuple):
     problem: str = ""
 
     def to_row(self, today: date) -> dict[str, Any]:
-        """As JSON and lists show it.
-
-        Args:
-            today: the present day: the next day off is one that is to come.
-        """
+        """As JSON and lists show it."""
         dates = sorted(self.days_off.dates) if self.days_off else []
         return {
             "name": self.name,
@@ -59,11 +55,7 @@ class CalendarChange(NamedTuple):
 
 
 class Calendars:
-    """The calendars of a database. Every method raises GoogleAPICallError if Firestore does not answer or refuses.
-
-    Args:
-        database: the Firestore database.
-    """
+    """The calendars of a database. Every method raises GoogleAPICallError if Firestore does not answer or refuses."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -95,11 +87,7 @@ class Calendars:
         """Change a calendar, or make it. One that is malformed starts without dates.
 
         Args:
-            name: the calendar's.
-            add: further days off.
-            remove: days that are off no longer.
             then: what becomes of reports that are due on one; None for what it says, or else MOVE.
-            is_dry_run: whether nothing is written.
 
         Raises:
             OperatorError: it would have too many dates.

@@ -37,11 +37,6 @@ def days_off_in(content: bytes, *, first: date, last: date) -> list[date]:
     """The days of a file's events that last whole days, also of those that recur. An event with a time of the day, and
     one that is cancelled, counts for nothing.
 
-    Args:
-        content: of the file.
-        first: the first day that is asked for.
-        last: the last one.
-
     Raises:
         OperatorError: it is no iCalendar file.
     """

@@ -55,13 +55,9 @@ def print_list(
     """Print a list, and say how many it leaves out.
 
     Args:
-        output: where.
         rows: as `Output.rows` takes them, as are the columns, `empty` and `optional`.
-        columns: the keys that a table shows.
         limit: how many rows were asked for; None for all.
         count: counts all; called if there may be more.
-        empty: what to say where there are none.
-        optional: the keys that the table leaves out where no row has a value.
     """
     output.rows(rows, columns, empty=empty, optional=optional)
     if limit is not None and len(rows) >= limit:
@@ -88,11 +84,7 @@ def recorded(
     do no more.
 
     Args:
-        current: the command's session.
-        action: what is done.
         subject: what it is done to; without addresses.
-        note: why.
-        about: the failed reports that it is about; None where it is about none.
     """
     from google.api_core.exceptions import GoogleAPIError
     from google.auth.exceptions import GoogleAuthError
@@ -161,9 +153,7 @@ def confirm(output: Output, what: str, *, yes: bool) -> None:
     """Ask the operator whether to go on.
 
     Args:
-        output: where the question goes.
         what: what would be done: `replay 3 dead letters on …`.
-        yes: whether the operator has said so already.
 
     Raises:
         OperatorError: the operator declines, or there is no terminal to ask on.

@@ -18,7 +18,6 @@ def become(command: list[str], **variables: str) -> NoReturn:
     """Have this process go on as another program, which then gets Ctrl-C by itself.
 
     Args:
-        command: the program, and its arguments.
         variables: of its environment, beside those of this process.
     """
     os.execvpe(command[0], command, {**os.environ, **variables})  # noqa: S606  the pipeline's own programs

@@ -44,7 +44,6 @@ class DeployedEnv:
     https://cloud.google.com/run/docs/reference/rest/v2/projects.locations.services#Service
 
     Args:
-        project: the Google Cloud project's id.
         location: the functions' region.
         prefix: what their names begin with.
     """

@@ -116,7 +116,6 @@ def find_target(environment: Mapping[str, str], *, directory: Path | None, defau
     """Choose where to connect.
 
     Args:
-        environment: the process's environment variables.
         directory: the local cloud's, where the operator has named it.
         default_directory: where to look for a local cloud otherwise.
 

@@ -54,13 +54,7 @@ class DeadLetterResult:
 
 
 def result_of(letter_id: str, act: Callable[[], DeadLetterOutcome], *, failed: DeadLetterOutcome) -> DeadLetterResult:
-    """Act on one dead letter. Raises nothing where that fails, except UNREACHABLE.
-
-    Args:
-        letter_id: the dead letter.
-        act: what to do.
-        failed: the result of an act that fails.
-    """
+    """Act on one dead letter. Raises nothing where that fails, except UNREACHABLE."""
     try:
         return DeadLetterResult(letter_id=letter_id, outcome=act())
     except UNREACHABLE:

@@ -41,34 +41,20 @@ _CAUSE_FIELDS = ("cause", "reason", "error", "received_at")
 
 
 class DeadLetters:
-    """Reads `dead_letters`.
-
-    Args:
-        database: the Firestore database.
-    """
+    """Reads `dead_letters`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def find(self, wanted: LetterFilter, *, limit: int | None = None) -> Iterator[StoredDeadLetter]:
-        """Dead letters, the newest first.
-
-        Args:
-            wanted: which.
-            limit: how many at most; None for all.
-        """
+        """Dead letters, the newest first."""
         if wanted.is_by_index:
             yield from self._read(self._newest_first(wanted).limit(limit))
         else:
             yield from islice(self._matching(wanted), limit)
 
     def _matching(self, wanted: LetterFilter, most: int | None = None) -> Iterator[StoredDeadLetter]:
-        """Those of a user, a run or a kind, the newest first.
-
-        Args:
-            wanted: which.
-            most: how many to look at; None for all.
-        """
+        """Those of a user, a run or a kind, the newest first."""
         if not (wanted.user_id or wanted.run_id):
             return filter(wanted.matches, self._read(self._newest_first(wanted).limit(most)))
         # A user and a run have few, which the index of this one field finds.
@@ -89,13 +75,7 @@ class DeadLetters:
         return counted.number if wanted.is_by_index else self.count(wanted), counted.read_time
 
     def page(self, wanted: LetterFilter, *, after: str | None, limit: int) -> Page[StoredDeadLetter]:
-        """What `find` finds, page by page. Where no index finds exactly these, there is one page of what SEARCHED have.
-
-        Args:
-            wanted: which.
-            after: the id of the dead letter after which the page begins; None for the first page.
-            limit: how many at most.
-        """
+        """What `find` finds, page by page; where no index finds exactly these, one page of those among SEARCHED."""
         if not wanted.is_by_index:
             return Page(rows=list(self._matching(wanted, most=SEARCHED)), following=None)
         query = self._newest_first(wanted)
@@ -139,12 +119,7 @@ class DeadLetters:
         return newest_change(self._database, DEAD_LETTERS, CHANGE_TIMES)
 
     def of_run(self, run_id: str, *, limit: int) -> list[StoredDeadLetter]:
-        """Dead letters of a run's reports, in any state and order; found by the index that Firestore has of each field.
-
-        Args:
-            run_id: the run.
-            limit: how many at most.
-        """
+        """Dead letters of a run's reports, in any state and order, by the index that Firestore has of each field."""
         query = Query.of(DEAD_LETTERS).where("payload.run_id", "==", run_id)
         return list(self._read(query.select(_CAUSE_FIELDS).limit(limit)))
 

@@ -35,7 +35,6 @@ def decide_dismissal(letter: StoredDeadLetter, *, wanted: DeadLetterState) -> Di
     """Decide the result of dismissing a dead letter, or of opening it again.
 
     Args:
-        letter: the dead letter.
         wanted: DISMISSED or OPEN.
     """
     is_dismissed = letter.state is DeadLetterState.DISMISSED
@@ -49,12 +48,7 @@ def decide_dismissal(letter: StoredDeadLetter, *, wanted: DeadLetterState) -> Di
 
 
 class Dismissals:
-    """Dismisses dead letters, and opens them again. Safe for threads, and while other operators replay.
-
-    Args:
-        database: the Firestore database.
-        now: the present, in UTC.
-    """
+    """Dismisses dead letters, and opens them again. Safe for threads, and while other operators replay."""
 
     def __init__(self, *, database: Database, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._database = database
@@ -64,7 +58,6 @@ class Dismissals:
         """Dismiss one dead letter. Raises nothing for one that cannot be dismissed, except UNREACHABLE.
 
         Args:
-            letter_id: the dead letter.
             note: why; kept with it.
             as_of: leave it if it has changed since this moment of Firestore's clock; None: dismiss it as it is.
         """
@@ -75,7 +68,6 @@ class Dismissals:
         """Open one dismissed dead letter again. Raises nothing for one that cannot be opened, except UNREACHABLE.
 
         Args:
-            letter_id: the dead letter.
             as_of: leave it if it has changed since this moment of Firestore's clock; None: open it as it is.
         """
         return self._change(letter_id, DeadLetterState.OPEN, reopened_fields(now=self._now()), as_of)

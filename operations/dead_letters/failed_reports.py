@@ -10,7 +10,6 @@ def failed_reports(letters: Sequence[StoredDeadLetter], *, are_sent_again: bool)
     """The reports of dead letters.
 
     Args:
-        letters: the dead letters.
         are_sent_again: whether the action replays them.
     """
     times = [each.received_at for each in letters if each.received_at]

@@ -29,11 +29,7 @@ class CauseCount:
 
 
 def by_cause(letters: Iterable[StoredDeadLetter]) -> list[CauseCount]:
-    """The causes of dead letters, those with the most first.
-
-    Args:
-        letters: the dead letters, in any order.
-    """
+    """The causes of dead letters, those with the most first."""
     counts: Counter[tuple[str, str]] = Counter()
     newest: dict[tuple[str, str], StoredDeadLetter] = {}
     for letter in letters:

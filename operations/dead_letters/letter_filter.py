@@ -37,11 +37,7 @@ class LetterFilter:
         return not (self.user_id or self.run_id or self.kind)
 
     def matches(self, letter: StoredDeadLetter) -> bool:
-        """Whether a dead letter is meant.
-
-        Args:
-            letter: as it was read.
-        """
+        """Whether a dead letter is meant."""
         wanted = (
             (self.state, letter.state),
             (None if self.cause else self.reason, letter.reason),

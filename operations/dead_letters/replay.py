@@ -75,9 +75,7 @@ class Replay:
     """Replays dead letters. Safe for threads, and for several operators at once.
 
     Args:
-        database: the Firestore database.
         queue_of: gives the queue that a user's reports go to.
-        now: the present, in UTC.
         keeps_outcomes: whether the team's application is to be told of what turns out to be sent.
     """
 
@@ -98,7 +96,6 @@ class Replay:
         """Replay one dead letter. Raises nothing for one that cannot be replayed, except UNREACHABLE.
 
         Args:
-            letter_id: the dead letter.
             may_send_twice: replay it although its outcome is unknown.
             as_of: leave it if it has changed since this moment of Firestore's clock; None: replay it as it is.
         """
@@ -149,7 +146,6 @@ class Replay:
         """The first step: decide, and put the delivery back.
 
         Args:
-            letter_id: the dead letter.
             may_send_twice: replay it although its outcome is unknown.
             spent: the number of a replay whose task has ended while the delivery is not final.
             as_of: stop if the dead letter has changed since this moment; None: take it as it is.
@@ -263,14 +259,7 @@ class Replay:
 def settled_by_event(
     letter: StoredDeadLetter, delivery: Delivery | None, record: MailRecord | None, *, now: datetime
 ) -> Settlement | None:
-    """What an event of the email settles; None where there is no event, or it settles nothing.
-
-    Args:
-        letter: a dead letter.
-        delivery: its delivery; None where there is none.
-        record: the delivery's mail events; None where there are none.
-        now: the present, in UTC.
-    """
+    """What an event of the email settles; None where there is no event, or it settles nothing."""
     reasons = {letter.reason, delivery.reason if delivery else ""}
     may_have_been_sent = letter.state is DeadLetterState.OPEN and reasons & MAY_HAVE_BEEN_SENT
     if record is None or not record.proves_acceptance or letter.task is None or not may_have_been_sent:

@@ -74,10 +74,6 @@ def may_have_been_sent(letter: StoredDeadLetter, delivery: Delivery | None) -> b
 
     The delivery may say so before the dead letter does: a worker that fails writes both, and the DLQ handler stores the
     dead letter only when Pub/Sub has delivered it.
-
-    Args:
-        letter: the dead letter.
-        delivery: its delivery; None where there is none.
     """
     if letter.state is not DeadLetterState.OPEN:
         return False
@@ -98,10 +94,7 @@ def decide_replay(
     """Decide about one dead letter.
 
     Args:
-        letter: the dead letter.
-        delivery: its delivery; None where there is none.
         may_send_twice: whether the operator wants it replayed although its outcome is unknown.
-        now: the present, in UTC.
         settled: what an event of the email settles, where there is one.
     """
     if settled is not None:

@@ -21,8 +21,6 @@ class Undeliverable:
     """The subscription of the undeliverable messages.
 
     Args:
-        project: the Google Cloud project's id.
-        subscription: the subscription's id.
         topic: the id of the topic that the messages come from.
     """
 

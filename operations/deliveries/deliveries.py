@@ -53,11 +53,7 @@ class DeliveryPage(NamedTuple):
 
 
 class Deliveries:
-    """Reads `deliveries`.
-
-    Args:
-        database: the Firestore database.
-    """
+    """Reads `deliveries`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -72,7 +68,6 @@ class Deliveries:
         Args:
             wanted: which; without a `problem`.
             after: the delivery after which the page begins; None for the first page.
-            limit: how many at most.
         """
         if wanted.mail:
             return self._page_of_mails(wanted, wanted.mail, after=after, limit=limit)
@@ -125,12 +120,7 @@ class Deliveries:
         return [read[each] for each in delivery_ids if each in read]
 
     def of_message(self, message_id: str, *, limit: int) -> list[Delivery]:
-        """The deliveries whose mail has an id at the provider.
-
-        Args:
-            message_id: the email's id.
-            limit: how many at most.
-        """
+        """The deliveries whose mail has an id at the provider."""
         query = Query.of(DELIVERIES).where("message_id", "==", message_id).limit(limit)
         return [delivery for each in self._database.stream(query) if (delivery := Delivery.from_snapshot(each))]
 
@@ -139,7 +129,6 @@ class Deliveries:
 
         Args:
             wanted: which; without a `problem`.
-            limit: how many at most; None for all.
         """
         query = self._query(wanted)
         if limit is not None and wanted.is_by_index:
@@ -221,8 +210,6 @@ class _Part:
     """What a query finds, read some at a time as far as it is needed.
 
     Args:
-        database: the Firestore database.
-        query: which.
         at_first: how many are read together at first.
         at_once: how many are read together later.
     """
@@ -270,20 +257,12 @@ def _latest_first(query: Query, wanted: DeliveryFilter) -> Query:
 def of_run(run_id: str) -> Query:
     """The query for a run's deliveries, whose index is (`shard`, `run_id`, `state`). If the index began with the runs'
     ids, which rise with time, Firestore would take only 500 writes a second (docs/guides/size.md).
-
-    Args:
-        run_id: the run.
     """
     return Query.of(DELIVERIES).where("shard", "in", list(range(SHARDS))).where("run_id", "==", run_id)
 
 
 def delivery_row(delivery: Delivery, mail: MailRecord | None = None) -> dict[str, Any]:
-    """A delivery as JSON shows it. Texts come without email addresses; ids stay as they are.
-
-    Args:
-        delivery: which.
-        mail: what became of its emails; None where the provider has said nothing.
-    """
+    """A delivery as JSON shows it. Texts come without email addresses; ids stay as they are."""
     return {
         "delivery_id": delivery.id,
         "user_id": delivery.user_id or None,

@@ -54,11 +54,7 @@ class DeliveryFilter:
         return not self.run_id or (self.since is None and self.until is None)
 
     def matches(self, delivery: Delivery) -> bool:
-        """Whether a delivery is meant, as far as it says that itself.
-
-        Args:
-            delivery: as it was read.
-        """
+        """Whether a delivery is meant, as far as it says that itself."""
         wanted = (
             (self.user_id, delivery.user_id),
             (self.subscription_id, delivery.subscription_id),

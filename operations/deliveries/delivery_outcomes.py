@@ -95,7 +95,6 @@ def outcome_of(delivery: Delivery | None, mail: MailRecord | None) -> DeliveryOu
 
     Args:
         delivery: which; None where its record is deleted.
-        mail: what became of its emails; None where the provider has said nothing.
     """
     if delivery is None:
         return DeliveryOutcome.GONE
@@ -114,11 +113,6 @@ class KeptOutcomes:
 
     def count(self, database: Database, delivery_ids: Sequence[str], *, now: datetime) -> CountedOutcomes:
         """Count what became of deliveries.
-
-        Args:
-            database: the Firestore database.
-            delivery_ids: their ids.
-            now: the present, in UTC.
 
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore does not answer or refuses.

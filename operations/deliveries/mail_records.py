@@ -10,20 +10,13 @@ from functions.shared.records.mail_event import MAIL_EVENTS, MailRecord
 
 
 class MailRecords:
-    """Reads `mail_events`.
-
-    Args:
-        database: the Firestore database.
-    """
+    """Reads `mail_events`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def of(self, deliveries: Iterable[Delivery | None]) -> dict[str, MailRecord]:
         """The records of deliveries, by the deliveries' ids: of those that have one.
-
-        Args:
-            deliveries: which; None for one that there is not.
 
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore does not answer or refuses.
@@ -35,11 +28,7 @@ class MailRecords:
 
 
 def mail_row(record: MailRecord | None) -> dict[str, Any]:
-    """The part of a delivery's row about its emails. Texts come without email addresses.
-
-    Args:
-        record: the delivery's; None where it has none.
-    """
+    """The part of a delivery's row about its emails. Texts come without email addresses."""
     status, shown = (record.status, record.shown) if record else (None, None)
     told = [text for text in (shown.classification, shown.reason) if text] if shown else []
     return {

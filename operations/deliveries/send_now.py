@@ -54,12 +54,6 @@ def send_now(
     (functions.shared.records.mark); after it, the schedule goes on.
 
     Args:
-        user: whose report it is.
-        subscription: of which of the user's subscriptions.
-        database: the Firestore database.
-        defaults: what a subscription's document does not say.
-        queue: where the task goes.
-        now: the present, in UTC.
         by_next: whether the next version of the kind is to make it.
 
     Raises:

@@ -15,7 +15,6 @@ def sent_copy(archive: Archive | None, delivery: Delivery) -> ArchivedCopy:
 
     Args:
         archive: of the deployment; None where it keeps no copies.
-        delivery: as read.
 
     Raises:
         NotFound: there is none.
@@ -39,7 +38,6 @@ def write_copy(copy: ArchivedCopy, folder: Path) -> list[Path]:
     """Write the files of a copy, which only the operator can read: the HTML part, the text part, the attachments.
 
     Args:
-        copy: which.
         folder: where; it is made.
 
     Raises:

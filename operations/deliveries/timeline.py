@@ -62,13 +62,7 @@ class TimelineEntry:
 
 
 def timeline(delivery: Delivery, mail: MailRecord | None, *, now: datetime) -> list[TimelineEntry]:
-    """What has happened to a delivery, the first first.
-
-    Args:
-        delivery: which.
-        mail: what became of its emails; None where the provider has said nothing.
-        now: the present, in UTC.
-    """
+    """What has happened to a delivery, the first first."""
     newest = len(delivery.history)
     own = [
         TimelineEntry(at=delivery.due_at, state="due", text="The report was due.", detail=_covered(delivery)),
@@ -93,10 +87,7 @@ def what_next(
     """What happens to a delivery next, in a sentence or two.
 
     Args:
-        delivery: which.
         task: its task as the queue shows it; None where the queue holds none.
-        letter_state: of its dead letter; None where it has none.
-        now: the present, in UTC.
     """
     match delivery.state:
         case DeliveryState.SENT:

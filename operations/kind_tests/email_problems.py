@@ -12,11 +12,7 @@ from report_kit.mistakes import describe_mistake
 
 
 def email_problems(tried: Sequence[Example]) -> list[str]:
-    """Make emails, and say what is wrong with them. What takes too long ends it: the others would take as long.
-
-    Args:
-        tried: which.
-    """
+    """Make emails, and say what is wrong with them. What takes too long ends it: the others would take as long."""
     found: dict[str, list[Example]] = {}
     for example in tried:
         try:

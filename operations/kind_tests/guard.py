@@ -52,9 +52,6 @@ class Guard:
     def over(self, folder: Path) -> Iterator[list[str]]:
         """Watch over a kind.
 
-        Args:
-            folder: of the kind.
-
         Yields:
             What it does all the same, each with file and line.
 

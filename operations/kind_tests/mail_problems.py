@@ -29,7 +29,6 @@ def mail_problems(mail: Mail, language: str) -> Iterator[str]:
     """Say what is wrong with an email, and what to do about it.
 
     Args:
-        mail: as the worker would send it.
         language: that it is written in, as BCP 47.
     """
     sent = mail.with_link(mail.recipients[0].unsubscribe_url)

@@ -59,11 +59,7 @@ class Broken(Exception):
 
 
 class KindTest(pytest.Item):
-    """One of the tests of a kind.
-
-    Args:
-        find: says what is wrong.
-    """
+    """One of the tests of a kind."""
 
     def __init__(self, *, find: Callable[[], Iterable[str]], **given: Any) -> None:
         super().__init__(**given)

@@ -64,8 +64,6 @@ def updated_catalogs(project: Path, *, pipeline: Path | None = None, new: str | 
     A translation stays as it is, and so does the head of a file.
 
     Args:
-        project: as folders_of_words has it.
-        pipeline: likewise.
         new: a language to begin, such as `de` or `pt-BR`; one that exists is brought up to date.
 
     Returns:
@@ -113,9 +111,6 @@ def updated_kinds(project: Path) -> dict[Path, str]:
     """What the recipient's page and the API should know of the kinds, which they cannot ask: which there are, what
     recipients choose from, and by language the title of a report.yaml, or of Python the name of the kind in words,
     where its catalogs translate it.
-
-    Args:
-        project: the folder that holds `kinds/`.
 
     Returns:
         the file, with its text, if it has to change.

@@ -26,7 +26,6 @@ def to_jinja(template: str, variable: str, partials: Mapping[str, str] | None = 
     A value that the template wants unescaped, `{{{html}}}`, is escaped like any other.
 
     Args:
-        template: of Handlebars.
         variable: what Jinja calls the template's data.
         partials: by name, templates that it may include.
 

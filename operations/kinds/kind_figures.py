@@ -46,8 +46,6 @@ def count_variants(database: Database, kind: str, *, since: datetime) -> Iterato
     https://firebase.google.com/docs/firestore/pricing#aggregation_queries
 
     Args:
-        database: the Firestore database.
-        kind: which.
         since: the earliest due time that counts.
 
     Raises:

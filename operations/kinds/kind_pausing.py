@@ -22,10 +22,6 @@ RESUMED = (
 class KindPausing:
     """Pauses and resumes kinds. Safe while runs go on. Every method raises GoogleAPICallError if Firestore does not
     answer or refuses.
-
-    Args:
-        database: the Firestore database.
-        now: the present, in UTC.
     """
 
     def __init__(self, database: Database, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -44,11 +40,6 @@ class KindPausing:
     def pause(self, kind: str, *, by: str, note: str = "") -> bool:
         """Hold back all reports of a kind.
 
-        Args:
-            kind: the kind.
-            by: who wants that.
-            note: why.
-
         Returns:
             whether it was not paused already.
         """
@@ -57,10 +48,6 @@ class KindPausing:
 
     def resume(self, kind: str, *, by: str) -> bool:
         """Let the runs send what waits for a kind.
-
-        Args:
-            kind: the kind.
-            by: who wants that.
 
         Returns:
             whether it was paused.

@@ -49,7 +49,6 @@ def write_kind(
     over.
 
     Args:
-        kind: its name.
         project: the folder that holds `kinds/`.
         pipeline: that of the pipeline; None where that is the project, too: a clone.
         source: the database of a kind from SQL; None for one in Python.

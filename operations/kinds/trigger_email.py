@@ -46,7 +46,6 @@ def converted(export: Path, kind: str) -> Converted:
     """Read the template of an export that has the name of a kind.
 
     Args:
-        export: the file.
         kind: its name. A template's id may have other signs and capitals in place of `_` and small letters.
 
     Raises:

@@ -61,8 +61,6 @@ def check_html(html: str | None, *, text: str | None, content_ids: Collection[st
     """Check an email.
 
     Args:
-        html: its HTML part, as it is sent; None where it has none.
-        text: its text part; None where it has none.
         content_ids: of the files that came with it.
     """
     problems: list[Finding] = []

@@ -52,7 +52,6 @@ def check_mail(setup: MailSetup, *, to: str | None) -> list[Finding]:
     """Carry out all checks.
 
     Args:
-        setup: what there is.
         to: who gets a test mail; None: it is only made.
     """
     provider = setup.settings.mail_provider

@@ -25,7 +25,6 @@ def check_unsubscribe_headers(headers: Mapping[str, str], *, in_group: bool, is_
     https://www.rfc-editor.org/rfc/rfc2919#section-3
 
     Args:
-        headers: the message's.
         in_group: whether SendGrid adds the headers of unsubscribing itself, since the emails are in one of its groups.
         is_needed: whether recipients need a way out.
     """

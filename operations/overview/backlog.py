@@ -35,10 +35,6 @@ class Backlog(NamedTuple):
 def find_backlog(database: Database, *, now: datetime) -> Backlog:
     """What has waited for LONG. It costs three reads where nothing has, and some dozens where something has.
 
-    Args:
-        database: the Firestore database.
-        now: the present, in UTC.
-
     Raises:
         google.api_core.exceptions.GoogleAPICallError: Firestore does not answer or refuses.
     """

@@ -72,14 +72,9 @@ def find_concerns(
     Args:
         runs: the latest, the newest first, as `operations.runs.runs.Runs` shows them; None where they cannot be read.
         last_due: when the latest run was due, by scheduler.yaml.
-        open_letters: how many dead letters are open.
         queues: as `operations.queues.queues.Queues` shows them.
-        alerts: the latest system alerts.
-        backlog: the reports that have waited for long.
         outcomes: of the last 24 hours; None where they are not counted.
         stopped_because: why the breaker has stopped the runs; empty where it has not.
-        paused_kinds: the kinds of report that an operator has paused.
-        now: the present, in UTC.
     """
     stopped = [Concern(text=f"Sending is stopped: {stopped_because}.", path="/#mails")] if stopped_because else []
     return [

@@ -81,9 +81,7 @@ class KeptCounts:
         """The counts, in the order in which they are asked for.
 
         Args:
-            asked: what.
             count: counts one, beside others.
-            now: the present.
         """
         kept = {each: self._kept[each] for each in asked if each in self._kept}
         again = [each for each in asked if each not in kept or _may_have_changed(each, kept[each][1], now=now)]
@@ -105,13 +103,7 @@ def _may_have_changed(counted: Counted, counted_at: datetime, *, now: datetime) 
 
 
 class SubscriptionCounts:
-    """Counts subscriptions. Every method raises GoogleAPICallError if Firestore does not answer or refuses.
-
-    Args:
-        database: the Firestore database.
-        kept: what was counted before.
-        now: the present, in UTC.
-    """
+    """Counts subscriptions. Every method raises GoogleAPICallError if Firestore does not answer or refuses."""
 
     def __init__(self, database: Database, kept: KeptCounts, *, now: datetime) -> None:
         self._database = database
@@ -147,11 +139,6 @@ class SubscriptionCounts:
 class OutcomeCounts:
     """Counts what became of reports and emails. Every method raises GoogleAPICallError if Firestore does not answer or
     refuses.
-
-    Args:
-        database: the Firestore database.
-        kept: what was counted before.
-        now: the present, in UTC.
 
     Attributes:
         counted: what was counted, and not kept before: a read each.
@@ -206,9 +193,6 @@ class OutcomeCounts:
         """Count by name in each span.
 
         Args:
-            starts: of the spans.
-            length: of each.
-            names: what is counted.
             select: the query for what has a name, in all shards, and the field by whose time it is counted.
         """
         fields = {name: select(name) for name in names}
@@ -239,10 +223,6 @@ def unknown_mails(reports: Sequence[Span], mails: Sequence[Span]) -> str:
     Pure.
 
     An email provider says nothing where its webhook is off, and may report failures only (docs/guides/mail-events.md).
-
-    Args:
-        reports: what became of the reports.
-        emails: what became of the emails, in the same time.
     """
     sent, delivered, undelivered = (
         sum(span.counts.get(name, 0) for span in spans)

@@ -12,8 +12,6 @@ def kind_variables(current: Session, kind: str, *, sample: bool) -> Mapping[str,
     """A kind's own settings and secrets: from this command's environment, else those of the deployed worker.
 
     Args:
-        current: the session.
-        kind: which.
         sample: whether the kind is shown a sample, which needs no connection.
 
     Raises:

@@ -82,11 +82,6 @@ MadeReport = Mail | NothingToSend
 def sample_data(kind: str, period: Period, amount: SampleAmount = SampleAmount.MUCH) -> UserData:
     """The data that a kind brings along to be looked at.
 
-    Args:
-        kind: which.
-        period: the time that the report covers.
-        amount: how much.
-
     Raises:
         OperatorError: there is no such kind, it brings none, or its code fails.
     """
@@ -127,7 +122,6 @@ def provider_variables(
     """The variables that sending an email takes: those of all emails, and those of the deployment's provider.
 
     Args:
-        find: finds a variable by its name.
         find_secret: finds a variable that may be in Secret Manager.
 
     Raises:
@@ -146,7 +140,6 @@ def user_variables(variables: Mapping[str, str | None], user: User) -> Mapping[s
     """The variables that the emails to a user take.
 
     Args:
-        variables: of the deployment, by name.
         user: who may have a brand.
 
     Raises:
@@ -176,8 +169,6 @@ def kind_variables(kind: str, find: Callable[[str], str | None], *, local: bool)
     """The settings and secrets that a kind declares.
 
     Args:
-        kind: of the report.
-        find: gives the value of a variable, or None.
         local: whether a secret that is not set has the value that the kind declares for the local cloud.
 
     Raises:
@@ -225,14 +216,7 @@ def build(
     """Build the email.
 
     Args:
-        kind: of the report.
-        user: whose.
-        subscription: which of the user's.
-        period: what the report covers.
-        data: the user's own.
-        settings: of the email.
         database: for what else the kind reads; None for a sample.
-        variables: the kind's settings and secrets.
         delivery: the id that the email carries; None for that of the delivery that would send it.
         is_next: whether it is made by the kind's next version, also if the subscription would not get it.
 
@@ -320,7 +304,6 @@ def send_test(mail: Mail, address: str, variables: Mapping[str, str | None]) -> 
 
     Args:
         mail: as `build` has made it by `test_settings`.
-        address: who gets it.
         variables: the worker's, the email provider's key among them, by name.
 
     Returns:
@@ -362,9 +345,6 @@ def _own_settings(settings: MailSettings) -> Mapping[str, FieldInfo]:
 
 def test_settings(variables: Mapping[str, str | None]) -> MailSettings:
     """The settings about mail for a test: the provider keeps no list of those who unsubscribe from it.
-
-    Args:
-        variables: by name.
 
     Raises:
         NotConfigured: one of them is malformed.
@@ -408,10 +388,6 @@ class PreviewFiles:
 
     def write(self, mail: Mail, settings: MailSettings) -> str:
         """Keep an email: the pages as its first recipient gets it, the request for all of them, and its attachments.
-
-        Args:
-            mail: which.
-            settings: of the sender.
 
         Returns:
             The page.

@@ -26,13 +26,7 @@ _FORMS = {cadence: re.compile(re.sub(r"\d", r"\\d", example)) for cadence, examp
 
 
 def next_period(subscription: Subscription, schedule: Schedule, now: datetime) -> Period:
-    """What a subscription's next report covers if it is due, and else what the last one did.
-
-    Args:
-        subscription: which.
-        schedule: the subscription's.
-        now: the present, in UTC.
-    """
+    """What a subscription's next report covers if it is due, and else what the last one did."""
     due_at = subscription.next_report_at
     if due_at is not None and due_at <= now:
         due = due_period(subscription, schedule, due_at=due_at, run_time=now, now=now)
@@ -43,10 +37,6 @@ def next_period(subscription: Subscription, schedule: Schedule, now: datetime) -
 
 def report_about(schedule: Schedule, asked: Period) -> Period:
     """What the report of a subscription covers that is about a time: the whole of what would have been sent.
-
-    Args:
-        schedule: the subscription's.
-        asked: the time, such as a day.
 
     Returns:
         The period of the report that covers the end of the time asked for. Where no single report covers so much, it is

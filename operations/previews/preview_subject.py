@@ -26,13 +26,7 @@ class PreviewSubject(NamedTuple):
 
 
 def sample_subject(kind: str, *, user_id: str | None = None, cadence: Cadence = Cadence.DAILY) -> PreviewSubject:
-    """Somebody who gets a report, where no user is named.
-
-    Args:
-        kind: which report.
-        user_id: the user's; None for one that tells what it is.
-        cadence: how often it comes.
-    """
+    """Somebody who gets a report, where no user is named."""
     user = User.from_fields(user_id or "sample", _SAMPLE_USER)
     subscription = Subscription.from_fields(
         user.id, DEFAULT_SUBSCRIPTION, {"hour": 0}, SubscriptionDefaults(kind, cadence)
@@ -51,11 +45,8 @@ def read_subject(
     """A user, active or not, with a subscription, paused or not, as the worker reads them.
 
     Args:
-        database: the Firestore database.
-        user_id: the user.
         subscription_id: which subscription; None for the only one, or with a kind for one as it is made.
         kind: which report, in place of the subscription's.
-        defaults: what a document does not say.
 
     Raises:
         NotFound: there is no such user, or no such subscription.

@@ -40,11 +40,7 @@ def send_test_report(
     """Send a report as a test: no delivery, and nothing changes.
 
     Args:
-        session: the connection.
-        user_id: whose report.
         subscription_id: the subscription; None for the only one.
-        address: who gets it.
-        by_next: whether the next version of the kind makes it, whoever gets that.
 
     Raises:
         OperatorError: there is no such user or subscription, the report cannot be built, or the provider refuses it.

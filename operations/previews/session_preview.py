@@ -22,10 +22,6 @@ def build_live(
     """Build the email of a report as it would be sent.
 
     Args:
-        session: the connection.
-        user: whose.
-        subscription: which of the user's.
-        period: what the report covers.
         settings: of the email; None for those that the worker has.
         delivery: the id that the email carries; None for that of the delivery that would send it.
         is_next: whether it is made by the kind's next version, also if the subscription would not get it.

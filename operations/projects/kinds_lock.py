@@ -24,7 +24,6 @@ def packages(found: Mapping[str, Needs], pins: Mapping[str, str]) -> list[str]:
     """The packages of all kinds, each with a version, as pip takes them.
 
     Args:
-        found: what each kind needs.
         pins: the versions of the pipeline's packages, by name.
 
     Raises:
@@ -68,7 +67,6 @@ def resolve(wanted: list[str], *, pipeline: Path, lock: Path) -> str:
 
     Args:
         wanted: as `packages` has them.
-        pipeline: the folder of the pipeline.
         lock: that of the pipeline, whose versions hold.
 
     Returns:

@@ -71,7 +71,6 @@ def make_project(folder: Path, pipeline: Path, *, beginning: Beginning, moved_fr
     Args:
         folder: where; there must be nothing in it.
         pipeline: the clone that it is to run on.
-        beginning: what it begins with.
         moved_from: a clone whose kinds and settings it takes over in place of that; None for none.
 
     Raises:

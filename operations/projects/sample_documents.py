@@ -18,7 +18,6 @@ def write_sample_documents(file: Path, *, now: datetime, on_mistake: Callable[[s
     reads them. Times are `{"time": "2026-11-24T13:00:00+00:00"}`.
 
     Args:
-        file: where.
         now: when the samples end.
         on_mistake: called with a line for each kind whose sample cannot be made; `reports test` says more about it.
     """

@@ -46,7 +46,6 @@ def plan_upgrade(project: Path, pipeline: Path, wanted: str | None, *, accepts_a
     """Find a version, fetch it into the cache, and look whether the project goes with it. Writes nothing else.
 
     Args:
-        project: its folder.
         pipeline: the version that it runs now.
         wanted: a version, a tag, a branch or a commit; None for the newest release.
         accepts_api: whether the kinds are written for the other version already.

@@ -50,8 +50,6 @@ class Queues:
     """Reads and changes queues. Every method raises NotFound if there is no such queue.
 
     Args:
-        project: the Google Cloud project's id.
-        location: the queues'.
         read_seconds: how long each call that reads may take; None for as long as Google's client has it.
     """
 
@@ -64,10 +62,6 @@ class Queues:
     def show(self, queue: str, *, counted: int = COUNTED_TASKS) -> dict[str, Any]:
         """A queue's state, settings and depth, as JSON shows them. `failing` counts the tasks that are tried again,
         and `waiting_since` is when the first of those that were never tried was to be.
-
-        Args:
-            queue: its id.
-            counted: how many tasks are counted at most.
         """
         found = self._call(queue, self._get_queue)
         settings = _settings_of(found)
@@ -129,12 +123,7 @@ class Queues:
         self._call(queue, lambda name: cloud_tasks_client().resume_queue(name=name))
 
     def tasks(self, queue: str, limit: int | None) -> list[dict[str, Any]]:
-        """Tasks that the queue holds, as JSON shows them.
-
-        Args:
-            queue: its id.
-            limit: how many at most; None for all.
-        """
+        """Tasks that the queue holds, as JSON shows them."""
         held = self._list(queue, page_size=min(limit or 1_000, 1_000))
         return [_task_row(queue, task) for task in islice(held, limit)]
 

@@ -14,9 +14,6 @@ from operations.errors import NotConfigured
 def current_ramp(target: Target) -> Ramp | None:
     """The ramp that the deployed dispatcher or the local cloud has; None where it has none, or cannot be asked.
 
-    Args:
-        target: where the command is connected.
-
     Raises:
         NotConfigured: one of its variables is malformed.
     """
@@ -32,13 +29,7 @@ def current_ramp(target: Target) -> Ramp | None:
 
 
 def ramp_row(ramp: Ramp, *, tasks: int, now: datetime) -> dict[str, Any]:
-    """The ramp as JSON shows it beside a queue.
-
-    Args:
-        ramp: the ramp.
-        tasks: how many tasks the queue holds.
-        now: the present, in UTC.
-    """
+    """The ramp as JSON shows it beside a queue."""
     today = now.date()
     is_over = ramp.is_over(today)
     return {

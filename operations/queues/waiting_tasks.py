@@ -11,7 +11,6 @@ def explain_waiting(task: Mapping[str, Any], queue: Mapping[str, Any], *, now: d
     Args:
         task: as `operations.queues.queues.Queues.tasks` shows it.
         queue: its queue, as `operations.queues.queues.Queues.show` shows it.
-        now: the present, in UTC.
     """
     # https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues.tasks#Attempt
     if task["last_attempt_at"] is not None and task["last_status"] is None:

@@ -25,11 +25,7 @@ class BrowsedDocument:
 
 
 class FirestoreBrowser:
-    """Reads what is in Firestore.
-
-    Args:
-        database: the Firestore database.
-    """
+    """Reads what is in Firestore."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -39,13 +35,7 @@ class FirestoreBrowser:
         return self._database.collections()
 
     def page(self, path: str, *, after: str | None, limit: int) -> list[str]:
-        """The ids of a collection's documents, in their order; those that only have collections below them, too.
-
-        Args:
-            path: the collection's.
-            after: the id after which they begin.
-            limit: how many at most.
-        """
+        """The ids of a collection's documents, in their order; those that only have collections below them, too."""
         query = Query.of(path).order_by(NAME).select([]).limit(limit)
         if after is not None:
             query = query.start_after(f"{path}/{after}")

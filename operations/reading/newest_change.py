@@ -11,8 +11,6 @@ def newest_change(database: Database, collection: str, fields: Sequence[str]) ->
     """A text that is another one after each change that sets one of the fields to a time that is later than all others.
 
     Args:
-        database: the Firestore database.
-        collection: the path of the collection.
         fields: the times that changes write; each has an index of its own.
     """
 

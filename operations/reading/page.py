@@ -31,10 +31,8 @@ def read_page(
     """Read a page. One that is to begin after a document that is gone is the first one.
 
     Args:
-        database: the Firestore database.
         query: in the order of the pages.
         after: the id of the document after which the page begins; None for the first page.
-        limit: how many documents are on it at most.
         read: makes a row of a document; None where there is nothing to show.
 
     Raises:

@@ -20,7 +20,6 @@ def did_you_mean(database: Database, collection: str, wanted: str) -> str:
     """A question to put behind the sentence that there is no such document; empty where no id is like it.
 
     Args:
-        database: the Firestore database.
         collection: the path of the collection where the document would be.
         wanted: the id that is not there.
     """

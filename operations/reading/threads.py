@@ -13,11 +13,6 @@ _THREADS = 24
 def in_threads(work: Callable[[T], R], items: Sequence[T], *, at_once: int = _THREADS) -> list[R]:
     """Do the same with all items at the same time, and return what comes of it in the items' order. Once it has failed
     with one, it is not begun with others.
-
-    Args:
-        work: what to do with an item.
-        items: with what.
-        at_once: with how many of them at the same time at most.
     """
     if not items:
         return []

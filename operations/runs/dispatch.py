@@ -31,7 +31,6 @@ def dispatch(target: Target, *, scheduled_for: datetime | None) -> tuple[bool, d
     """Have the dispatcher make a run.
 
     Args:
-        target: where.
         scheduled_for: the time that the run is for; None for the present.
 
     Returns:

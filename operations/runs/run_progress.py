@@ -59,7 +59,6 @@ def progress_of(
         run: as `operations.runs.runs.Runs.show` shows it.
         queues: the report queues, as `operations.console.queue_rows.read_queues` shows them; none where they are not
             read.
-        now: the present, in UTC.
     """
     by_state = run["deliveries"]
     final = sum(by_state.get(state.value, 0) for state in DeliveryState if state.is_final)

@@ -22,21 +22,13 @@ from operations.reading.threads import in_threads
 
 
 class Runs:
-    """Reads `runs`, and counts the deliveries of each.
-
-    Args:
-        database: the Firestore database.
-    """
+    """Reads `runs`, and counts the deliveries of each."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def latest(self, limit: int | None) -> list[dict[str, Any]]:
-        """The latest runs, the newest first.
-
-        Args:
-            limit: how many at most; None for all.
-        """
+        """The latest runs, the newest first."""
         return [_to_row(StoredRun.from_snapshot(each)) for each in self._database.stream(_newest_first().limit(limit))]
 
     def count(self) -> int:
@@ -52,12 +44,7 @@ class Runs:
         self._document(run_id)
 
     def page(self, *, after: str | None, limit: int) -> Page[dict[str, Any]]:
-        """Runs, the newest first.
-
-        Args:
-            after: the id of the run after which the page begins; None for the first page.
-            limit: how many at most.
-        """
+        """Runs, the newest first."""
         return read_page(
             self._database,
             _newest_first(),
@@ -67,13 +54,7 @@ class Runs:
         )
 
     def between(self, since: datetime, until: datetime, *, limit: int) -> list[dict[str, Any]]:
-        """The first runs that were due between two times, the first first.
-
-        Args:
-            since: the first time.
-            until: the second.
-            limit: how many at most.
-        """
+        """The first runs that were due between two times, the first first."""
         query = Query.of(RUNS).where("scheduled_for", ">=", since).where("scheduled_for", "<=", until)
         found = self._database.stream(query.order_by("scheduled_for").limit(limit))
         return [_to_row(StoredRun.from_snapshot(each)) for each in found]

@@ -14,11 +14,7 @@ _DOCUMENT = f"{MAIL_BREAKER}/{BREAKER_STATE}"
 
 
 class Sending:
-    """Reads and resumes the breaker. Safe while runs go on.
-
-    Args:
-        database: the Firestore database.
-    """
+    """Reads and resumes the breaker. Safe while runs go on."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -29,10 +25,6 @@ class Sending:
 
     def resume(self, *, by: str, note: str) -> bool:
         """Let the runs go on.
-
-        Args:
-            by: who wants that, kept with the breaker.
-            note: why, kept with the breaker.
 
         Returns:
             whether they were stopped.

@@ -63,7 +63,6 @@ def parse_end(text: str, zone: ZoneInfo, now: datetime) -> datetime:
     Args:
         text: what the operator typed. A day begins in the time zone; a moment without an offset is UTC.
         zone: the recipient's.
-        now: the present, in UTC.
 
     Returns:
         the moment in UTC.

@@ -37,9 +37,6 @@ class SubscriptionChanges:
     """Changes subscriptions. Every method raises GoogleAPICallError if Firestore does not answer or refuses.
 
     Args:
-        database: the Firestore database.
-        defaults: what a document does not say.
-        now: the present, in UTC.
         check: raises where a subscription is not to be changed as it was read.
     """
 
@@ -59,11 +56,6 @@ class SubscriptionChanges:
 
     def add(self, user: User, subscription_id: str, edit: SubscriptionEdit) -> Subscription:
         """Make a subscription.
-
-        Args:
-            user: whose.
-            subscription_id: its id.
-            edit: its fields.
 
         Raises:
             InvalidEdit: it would be malformed.
@@ -100,8 +92,6 @@ class SubscriptionChanges:
         """Pause a subscription. A pause of the operator's own can be given another end.
 
         Args:
-            user_id: whose it is.
-            subscription_id: its id.
             until: when it resumes by itself, in UTC; None for not by itself.
 
         Returns:
@@ -167,8 +157,6 @@ class SubscriptionChanges:
         """Read a subscription, decide, and write; start again if another program writes in between.
 
         Args:
-            user_id: whose it is.
-            subscription_id: its id.
             decide: returns what to write. Called again after each read.
 
         Returns:

@@ -15,9 +15,6 @@ _Settings = TypeVar("_Settings", bound=Settings)
 def subscription_defaults(target: Target) -> SubscriptionDefaults:
     """Read `DEFAULT_KIND` and `DEFAULT_CADENCE`.
 
-    Args:
-        target: where the command is connected.
-
     Raises:
         NotConfigured: one of them is malformed, there is no kind, or the deployed functions cannot be asked for it. A
             guess would show due times at which nothing is sent.
@@ -28,9 +25,6 @@ def subscription_defaults(target: Target) -> SubscriptionDefaults:
 
 def enrollment_settings(target: Target) -> EnrollmentSettings:
     """Read `ENROLL` and `ENROLL_AT_ONCE`.
-
-    Args:
-        target: where the command is connected.
 
     Raises:
         NotConfigured: as for the defaults.

@@ -48,12 +48,7 @@ class SubscriptionState(StrEnum):
 
     @classmethod
     def of(cls, subscription: Subscription, now: datetime) -> "SubscriptionState":
-        """The state of a subscription.
-
-        Args:
-            subscription: which.
-            now: the present, in UTC.
-        """
+        """The state of a subscription."""
         if subscription.is_paused(now):
             return cls.PAUSED
         if subscription.next_report_at is None or subscription.shard is None:
@@ -62,12 +57,7 @@ class SubscriptionState(StrEnum):
 
 
 class Subscriptions:
-    """Reads subscriptions. Every method raises GoogleAPICallError if Firestore does not answer or refuses.
-
-    Args:
-        database: the Firestore database.
-        defaults: what a document does not say.
-    """
+    """Reads subscriptions. Every method raises GoogleAPICallError if Firestore does not answer or refuses."""
 
     def __init__(self, database: Database, defaults: SubscriptionDefaults) -> None:
         self._database = database
@@ -91,7 +81,6 @@ class Subscriptions:
         """One subscription of a user.
 
         Args:
-            user_id: whose.
             subscription_id: which; None for the only one.
 
         Raises:
@@ -114,11 +103,7 @@ class Subscriptions:
         raise NotFound(f"{user_id} has {missing}{others}: reports subscriptions add makes one.")
 
     def next_due(self, limit: int | None) -> list[Subscription]:
-        """The subscriptions of all users that are due first, in the order of their due times.
-
-        Args:
-            limit: how many at most; None for all.
-        """
+        """The subscriptions of all users that are due first, in the order of their due times."""
         return list(self._read(self._scheduled().order_by("next_report_at").limit(limit)))
 
     def count_scheduled(self) -> int:
@@ -126,12 +111,7 @@ class Subscriptions:
         return self._database.count(self._scheduled())
 
     def paused(self, because: PauseReason, *, now: datetime) -> list[Subscription]:
-        """The subscriptions of all users that are paused for a reason, in the order of their paths.
-
-        Args:
-            because: the reason.
-            now: the present, in UTC.
-        """
+        """The subscriptions of all users that are paused for a reason, in the order of their paths."""
         query = Query.of_group(SUBSCRIPTIONS).where("paused_because", "==", because.value)
         # A pause that ends by itself leaves its reason in the document.
         return [each for each in self._read(query) if each.is_paused(now)]
@@ -153,7 +133,6 @@ class Subscriptions:
             since: due since; only without a reason.
             until: due until then; only without a reason.
             after: the path of the subscription after which the page begins; None for the first page.
-            limit: how many at most.
         """
         if because:
             query = Query.of_group(SUBSCRIPTIONS).where("paused_because", "==", because.value).order_by(NAME)
@@ -177,12 +156,7 @@ class Subscriptions:
 
 
 def no_such_user(database: Database, user_id: str) -> NotFound:
-    """The error that says that there is no user of an id, and what to do.
-
-    Args:
-        database: the Firestore database.
-        user_id: the id.
-    """
+    """The error that says that there is no user of an id, and what to do."""
     return NotFound(
         f"There is no user {user_id}: reports users find EMAIL finds a user's id.",
         did_you_mean(database, USERS, user_id),
@@ -200,10 +174,6 @@ def subscription_row(
     """A subscription as JSON shows it. Ids stay as they are.
 
     Args:
-        subscription: which.
-        latest: its latest delivery; None where it has none.
-        now: the present, in UTC.
-        mail: what became of the emails of that delivery; None where the provider has said nothing.
         with_addresses: whether the lists of addresses are shown; otherwise each address is `[address]`.
     """
 

@@ -51,12 +51,9 @@ def expected_reports(
     first.
 
     Args:
-        user: which.
         subscriptions: all of the user's.
         deliveries: all of the user's that were due since then.
-        pauses: of the kinds.
         since: the first time that is looked at.
-        now: the present, in UTC.
     """
     found = {(each.subscription_id, each.due_at): each for each in deliveries}
     rows = [

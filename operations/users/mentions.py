@@ -14,12 +14,7 @@ ERASED = "[erased]"
 
 
 class Mentions:
-    """Finds one user's names.
-
-    Args:
-        user_id: the user's id.
-        addresses: email addresses that are the user's.
-    """
+    """Finds one user's names."""
 
     def __init__(self, user_id: str, addresses: Iterable[str] = ()) -> None:
         self._id = user_id

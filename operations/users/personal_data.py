@@ -116,10 +116,7 @@ class PersonalData:
     told.
 
     Args:
-        database: the Firestore database.
-        queues: the queues.
         queue_names: those that may hold reports.
-        user_id: whose data.
         archive: where copies of emails are kept; None where there are none.
         addresses: email addresses of the user's, beside the one in the user's document.
     """
@@ -171,7 +168,6 @@ class PersonalData:
         """All data about the user, with all fields.
 
         Args:
-            kept: as it was found.
             with_document: the user's document and everything below it as well.
         """
         shown = {each.path for each in kept.subscriptions}

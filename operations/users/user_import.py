@@ -65,8 +65,6 @@ def read_users(
 
     Args:
         file: its name ends with `.jsonl` or `.csv`.
-        defaults: the kind and cadence of a subscription that names none.
-        kinds: those that there are.
         now: the present, in UTC: users are enrolled now, and reports are due later.
 
     Raises:
@@ -98,8 +96,6 @@ def import_users(
     """Write the users who are not there yet. To go on after an interruption, call it again.
 
     Args:
-        database: the Firestore database.
-        users: those of the file.
         dry_run: whether to count alone.
         advance: is told how many more users are done.
 

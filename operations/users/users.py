@@ -17,11 +17,7 @@ from operations.subscriptions.subscriptions import latest_row, no_such_user
 
 
 class Users:
-    """Reads `users`. Every method raises GoogleAPICallError if Firestore does not answer or refuses.
-
-    Args:
-        database: the Firestore database.
-    """
+    """Reads `users`. Every method raises GoogleAPICallError if Firestore does not answer or refuses."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -42,12 +38,7 @@ class Users:
         return user
 
     def page(self, *, after: str | None, limit: int | None) -> list[User]:
-        """Users in the order of their ids.
-
-        Args:
-            after: the id after which they begin; None for the first.
-            limit: how many at most; None for all.
-        """
+        """Users in the order of their ids."""
         query = Query.of(USERS).order_by(NAME).limit(limit)
         return self._read(query if after is None else query.start_after(f"{USERS}/{after}"))
 
@@ -61,12 +52,7 @@ class Users:
         return self._database.count(Query.of(USERS))
 
     def with_address(self, address: str, *, limit: int) -> list[User]:
-        """The users whose `email` is an address, as it is given or in small letters: Firestore compares exactly.
-
-        Args:
-            address: the address.
-            limit: how many at most.
-        """
+        """The users whose `email` is an address, as it is given or in small letters: Firestore compares exactly."""
         spellings = list(dict.fromkeys((address, address.lower())))
         return self._read(Query.of(USERS).where("email", "in", spellings).limit(limit))
 
@@ -85,11 +71,7 @@ def user_row(
     """A user as JSON shows it. Ids stay as they are.
 
     Args:
-        user: which.
         subscriptions: all of the user's.
-        latest: the user's latest delivery; None where there is none.
-        now: the present, in UTC.
-        with_addresses: whether the address is shown.
     """
     due = [each.next_report_at for each in subscriptions if each.next_report_at and not each.is_paused(now)]
     return {
@@ -111,10 +93,7 @@ def explain_user(user: User, subscriptions: Sequence[Subscription], pauses: Kind
     """Why a user gets no report, or none from the next run on; empty where all is as usual.
 
     Args:
-        user: which.
         subscriptions: all of the user's.
-        pauses: of the kinds.
-        now: the present, in UTC.
     """
     if not user.active:
         return "The user is not active, and gets no reports. Active again, the user gets them again."

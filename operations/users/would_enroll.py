@@ -27,11 +27,6 @@ class Effect(StrEnum):
 class WouldEnroll:
     """Finds active users who are not enrolled. Its methods raise GoogleAPICallError if Firestore does not answer or
     refuses.
-
-    Args:
-        database: the Firestore database.
-        defaults: the subscription that a new user gets.
-        enroll: whom the dispatcher enrolls.
     """
 
     def __init__(self, database: Database, defaults: SubscriptionDefaults, enroll: Enroll) -> None:
