@@ -1,6 +1,7 @@
 """Reads fields of a subscription as the operator types them. Pure."""
 
 import json
+import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -11,6 +12,9 @@ from functions.shared.times.plausible_time import plausible
 
 _DEEPEST = 20
 """https://firebase.google.com/docs/firestore/quotas#collections_documents_and_fields"""
+
+_RESERVED = re.compile("|__.*__", re.DOTALL)
+"""No name of a field: https://firebase.google.com/docs/firestore/quotas#collections_documents_and_fields"""
 
 _INTEGERS = range(-(2**63), 2**63)
 """What Firestore holds."""
@@ -102,7 +106,9 @@ def can_be_stored(values: Iterable[Any], *, depth: int = 1) -> bool:
             case str():
                 is_sound = value == value.encode(errors="replace").decode()
             case dict():
-                is_sound = all(value) and can_be_stored([*value, *value.values()], depth=depth + 1)
+                is_sound = not any(map(_RESERVED.fullmatch, value)) and can_be_stored(
+                    [*value, *value.values()], depth=depth + 1
+                )
             case list():
                 # An array holds no arrays. https://firebase.google.com/docs/firestore/manage-data/data-types
                 is_sound = not any(isinstance(item, list) for item in value) and can_be_stored(value, depth=depth + 1)

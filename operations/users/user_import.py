@@ -21,6 +21,7 @@ from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION, Subscrip
 from functions.shared.records.subscription_edit import EDITABLE, InvalidEdit, SubscriptionEdit, added_fields
 from functions.shared.records.user import USERS, User, enrolled_fields
 from operations.errors import OperatorError
+from operations.subscriptions.subscription_args import can_be_stored
 
 MOST_WRITES = 500
 """Of a commit. https://firebase.google.com/docs/firestore/quotas"""
@@ -85,8 +86,8 @@ def read_users(
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise OperatorError(f"{file} cannot be read: {error}") from error
     if mistakes:
-        more = [f"… and {len(mistakes) - _MOST_NAMED:,} more."] if len(mistakes) > _MOST_NAMED else []
-        raise OperatorError("\n".join([*mistakes[:_MOST_NAMED], *more, "Nothing was written."]))
+        more = [f"… and {len(mistakes) - _MOST_NAMED:,} more"] if len(mistakes) > _MOST_NAMED else []
+        raise OperatorError(f"{'; '.join([*mistakes[:_MOST_NAMED], *more])}. Nothing was written.")
     return list(users.values())
 
 
@@ -128,7 +129,7 @@ def _rows(file: Path) -> Iterator[tuple[int, Any]]:
     """The users of a file, each with its line."""
     match file.suffix:
         case ".jsonl":
-            with file.open(encoding="utf-8") as lines:
+            with file.open(encoding="utf-8-sig") as lines:
                 for number, line in enumerate(lines, 1):
                     if line.strip():
                         yield number, _json(line)
@@ -144,7 +145,7 @@ def _rows(file: Path) -> Iterator[tuple[int, Any]]:
 def _json(line: str) -> Any:
     try:
         return json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -175,6 +176,8 @@ def _typed(name: str, text: str) -> Any:
 def _new_user(row: Any, defaults: SubscriptionDefaults, kinds: Collection[str], now: datetime) -> NewUser:
     if not isinstance(row, dict):
         raise InvalidEdit("is no JSON object, or has another number of cells than the header")
+    if not can_be_stored([row], depth=0):
+        raise InvalidEdit("has a name or a value that Firestore cannot hold, such as a list within a list")
     document = {"active": True, **row}
     user_id, asked = document.pop("id", None), document.pop("subscriptions", {DEFAULT_SUBSCRIPTION: {}})
     if not isinstance(user_id, str) or not is_document_id(user_id):

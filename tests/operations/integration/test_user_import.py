@@ -29,7 +29,8 @@ def written(project: Project) -> dict[str, Any]:
 
 
 def lines(file: Path, *users: Any) -> Path:
-    file.write_text("\n".join(json.dumps(user) for user in users), encoding="utf-8")
+    # With the mark that other programs put first.
+    file.write_text("\n".join(json.dumps(user) for user in users), encoding="utf-8-sig")
     return file
 
 
@@ -106,6 +107,9 @@ def test_a_user_may_have_no_subscription_or_that_of_enrollment(project: Project,
         ({**ADA, "id": "x", "subscriptions": {"a": {"hour": 25}}}, "a: hour: must be an integer from 0 to 23"),
         ({**ADA, "id": "x", "subscriptions": {"a": {"kind": "gone"}}}, "a: kind: there is none of this name"),
         ({**ADA, "id": "x", "subscriptions": {"a": {"shard": 1}}}, "a: unknown or not yours to set: shard"),
+        ({**ADA, "id": "x", "n": [[1]]}, "has a name or a value that Firestore cannot hold"),
+        ({**ADA, "id": "x", "__n__": 1}, "has a name or a value that Firestore cannot hold"),
+        ({**ADA, "id": "x", "subscriptions": {"a": {"options": {"n": 2**63}}}}, "has a name or a value that"),
     ],
 )
 def test_nothing_is_written_of_a_file_with_a_mistake(project: Project, tmp_path: Path, row: Any, mistake: str) -> None:
