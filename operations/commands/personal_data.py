@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +11,7 @@ from operations.commands.group import AsJson, DryRun, Yes, confirm, document_id,
 from operations.errors import OperatorError
 from operations.output import Output, to_json
 from operations.parallel import progress
+from operations.private_file import write_private
 
 if TYPE_CHECKING:
     from operations.session import Session
@@ -58,7 +58,10 @@ def export(
     if to is None:
         output.json(exported)
         return
-    _write(to, to_json(exported))
+    try:
+        write_private(to, to_json(exported).encode())
+    except OSError as error:
+        raise OperatorError(f"{to} cannot be written: {error.strerror}.") from error
     if as_json:
         output.json({"user_id": user, "file": str(to), "found": kept.counts})
     else:
@@ -122,14 +125,3 @@ def _personal_data(current: Session, user: str, addresses: list[str] | None) -> 
 def _show(output: Output, kept: KeptData) -> None:
     rows = [{"kept": name.replace("_", " "), "count": count} for name, count in kept.counts.items()]
     output.rows(rows, ("kept", "count"), empty="")
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            # The file may have existed, readable by everyone.
-            os.fchmod(descriptor, 0o600)
-            stream.write(text)
-    except OSError as error:
-        raise OperatorError(f"{file} cannot be written: {error.strerror}.") from error

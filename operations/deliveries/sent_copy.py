@@ -8,6 +8,7 @@ from functions.shared.records.archived_copy import ArchivedCopy
 from functions.shared.records.delivery import Delivery
 from functions.shared.sanitize import filename
 from operations.errors import NotFound, OperatorError
+from operations.private_file import write_private
 
 
 def sent_copy(archive: Archive | None, delivery: Delivery) -> ArchivedCopy:
@@ -49,8 +50,7 @@ def write_copy(copy: ArchivedCopy, folder: Path) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for each, content in contents.items():
-            (folder / each).touch(mode=0o600)
-            (folder / each).write_bytes(content)
+            write_private(folder / each, content)
     except OSError as error:
         raise OperatorError(f"The copy cannot be written: {error}.") from error
     return [folder / each for each in contents]

@@ -65,6 +65,7 @@ def test_a_command_opens_it(project: Project, delivery: str, tmp_path: Path, mon
         return True
 
     monkeypatch.setattr("webbrowser.open", open_it)
+    (tmp_path / "u1_default_20261124T1300Z.html").touch(0o644)
     shown = project.reports("deliveries", "show", delivery, "--open", "--to", str(tmp_path), "--json").json
     page = Path(shown["html"])
     assert (page.read_text(), opened) == ("<p>Last Monday</p>", [page.as_uri()])
