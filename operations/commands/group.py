@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -93,14 +93,20 @@ def recorded(
     from operations.operator_actions import ActionInProgress, OperatorActions
     from operations.runs.sending import operator_name
 
-    with ExitStack() as stack:
-        try:
-            log = OperatorActions(current.within(_RECORD_SECONDS).firestore)
-            progress = stack.enter_context(log.record(operator_name(), action, subject=subject, note=note, about=about))
-        except (GoogleAPIError, GoogleAuthError, OperatorError) as error:
-            Output().warn(f"The page Actions of the console will not have this: {describe(error)[:200]}")
-            progress = ActionInProgress()
-        yield progress
+    has_begun = is_done = False
+    try:
+        log = OperatorActions(current.within(_RECORD_SECONDS).firestore)
+        with log.record(operator_name(), action, subject=subject, note=note, about=about) as progress:
+            has_begun = True
+            yield progress
+            is_done = True
+    except (GoogleAPIError, GoogleAuthError, OperatorError) as error:
+        if has_begun and not is_done:
+            raise
+        missing = "how this ended" if is_done else "this"
+        Output().warn(f"The page Actions of the console will not have {missing}: {describe(error)[:200]}")
+    if not has_begun:
+        yield ActionInProgress()
 
 
 @contextmanager

@@ -5,6 +5,9 @@ from http import HTTPStatus
 
 import pytest
 
+from operations.commands import group
+from operations.errors import OperatorError
+from operations.session import Session
 from tests.operations.integration.conftest import Project
 from tests.operations.integration.test_console import put_user, running
 from tests.silent_relay import relaying
@@ -64,6 +67,19 @@ def test_a_queue_is_held_or_released_also_where_firestore_does_not_answer(projec
     assert (answer.status, answer.out) == (0, "reports is running.\n")
     assert "The page Actions of the console will not have this" in answer.err
     assert project.reports("queue", "show", "--json").json[0]["state"] == "running"
+
+
+def test_what_was_done_stays_done_where_its_end_is_not_recorded(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(group, "_RECORD_SECONDS", 1.0)
+    with relaying(project.firestore.port) as relay:
+        monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{relay.port}")
+        with group.recorded(Session(None), "Pause queue", "reports"):
+            relay.is_silent = True
+    assert "will not have how this ended" in capsys.readouterr().err
+    with pytest.raises(OperatorError, match="no such queue"), group.recorded(Session(None), "Pause queue", "none"):
+        raise OperatorError("no such queue")
 
 
 @pytest.fixture
