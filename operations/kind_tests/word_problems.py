@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from string import Formatter
-from tokenize import TokenError
 from typing import Any
 
 import yaml
@@ -11,6 +10,7 @@ from babel.messages.catalog import Message
 from babel.messages.pofile import read_po
 
 from functions.shared.project_files import PIPELINE
+from operations.errors import OperatorError
 from operations.kinds.catalogs import REPORT_FILE, texts_of
 from report_kit.mistakes import Place
 
@@ -23,7 +23,7 @@ def word_problems(folder: Path) -> Iterator[str]:
     """
     try:
         texts = [message for message in texts_of(folder, PIPELINE) if message.id]
-    except (SyntaxError, TokenError):
+    except OperatorError:
         return  # The emails say what is wrong.
     for file in sorted(folder.glob("locales/*.po")):
         with file.open("rb") as source:

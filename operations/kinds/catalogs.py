@@ -7,6 +7,7 @@ new to every language.
 import io
 import json
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import yaml
@@ -42,7 +43,11 @@ def folders_of_words(project: Path, *, pipeline: Path | None = None) -> list[Pat
 
 def texts_of(folder: Path, pipeline: Path) -> Catalog:
     """The texts that the Python files below a folder mark for translation, each with the places where it is used. Those
-    of a kind are without what the kit has; those of others have what every catalog needs."""
+    of a kind are without what the kit has; those of others have what every catalog needs.
+
+    Raises:
+        OperatorError: a file is not Python.
+    """
     found, known = Catalog(), Catalog()
     if folder.parent.name == "kinds":
         known = texts_of(pipeline / "report_kit", pipeline)
@@ -50,9 +55,12 @@ def texts_of(folder: Path, pipeline: Path) -> Catalog:
         file = pipeline / _EVERYWHERE
         for line, text, comments, context in extract_from_file("python", file, comment_tags=_COMMENTS):
             found.add(text, locations=[(file.name, line)], auto_comments=comments, context=context)
-    for name, line, text, comments, context in extract_from_dir(folder, comment_tags=_COMMENTS):
-        if known.get(text if isinstance(text, str) else text[0], context) is None:
-            found.add(text, locations=[(name, line)], auto_comments=comments, context=context)
+    try:
+        for name, line, text, comments, context in extract_from_dir(folder, comment_tags=_COMMENTS):
+            if known.get(text if isinstance(text, str) else text[0], context) is None:
+                found.add(text, locations=[(name, line)], auto_comments=comments, context=context)
+    except (SyntaxError, TokenError) as error:
+        raise OperatorError(f"The texts of {folder.name} cannot be read: {error}.") from error
     return found
 
 
@@ -70,7 +78,7 @@ def updated_catalogs(project: Path, *, pipeline: Path | None = None, new: str | 
         the files that have to change, with their text.
 
     Raises:
-        OperatorError: there is no such language.
+        OperatorError: there is no such language, or a file is not Python.
         OSError: a file cannot be read.
     """
     begun = {f"{_locale(new)}.po"} if new is not None else set()

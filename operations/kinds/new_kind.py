@@ -3,6 +3,7 @@
 import json
 import keyword
 import re
+import shutil
 from pathlib import Path
 
 from functions.shared.records.ids import KIND_PATTERN
@@ -58,7 +59,8 @@ def write_kind(
         the files.
 
     Raises:
-        OperatorError: the name cannot be a kind's, there is one of that name, or a file cannot be written.
+        OperatorError: the name cannot be a kind's, there is one of that name, or a file cannot be written or read. No
+            file is left then.
     """
     if not re.fullmatch(KIND_PATTERN, kind) or keyword.iskeyword(kind):
         raise OperatorError(f"{kind!r} cannot be a kind: small letters, digits and _, and a letter first.")
@@ -79,8 +81,9 @@ def write_kind(
                 text = text.replace(f"@{name}@", value)
             file.write_text(text, encoding="utf-8")
         update_catalogs(project, pipeline=pipeline)
-    except OSError as error:
-        raise OperatorError(f"The kind cannot be written: {error}.") from error
+    except (OSError, OperatorError) as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise OperatorError(f"The kind cannot be written: {error}") from error
     return list(files)
 
 

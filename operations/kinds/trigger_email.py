@@ -8,7 +8,8 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from itertools import pairwise
 from pathlib import Path
@@ -62,13 +63,13 @@ def converted(export: Path, kind: str) -> Converted:
         others = ", ".join(sorted(each for each in templates if not templates[each].get("partial")))
         raise OperatorError(f"{export} has no template {kind}, but: {others or 'none'}.")
     template = templates[name]
-    mine = [each for each in emails if (each.get("template") or {}).get("name") == name]
+    mine = [each for each in emails if _map(each, "template").get("name") == name]
     try:
         subject, html, text = (_part(template, templates, part) for part in ("subject", "html", "text"))
     except NotConvertible as error:
         raise OperatorError(f"The template {name}: {error}.") from error
     html = _VOID.sub(r"<\1\2 />", _body(html or text))
-    data = [each["template"].get("data") or {} for each in mine]
+    data = [_map(_map(each, "template"), "data") for each in mine]
     fields = {*_named(" ".join((subject, html, text)))}.union(*data)
     return Converted(
         subject=subject or kind,
@@ -80,6 +81,12 @@ def converted(export: Path, kind: str) -> Converted:
         },
         told=(*_left_out(template), *_habits(mine)),
     )
+
+
+def _map(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A map in a document; empty where there is none."""
+    value = fields.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _part(template: Mapping[str, Any], templates: Mapping[str, Any], part: str) -> str:
@@ -147,10 +154,10 @@ def _habits(emails: list[dict[str, Any]]) -> Iterator[str]:
     yield f"{len(emails)} emails use it, {by_user} of them to users by their ids (toUids)."
     times: dict[str, list[datetime]] = {}
     for each in emails:
-        started = str((each.get("delivery") or {}).get("startTime") or "")
-        if re.match(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", started):
+        with suppress(ValueError):
+            started = datetime.fromisoformat(str(_map(each, "delivery").get("startTime")))
             recipient = json.dumps(each.get("toUids") or each.get("to"))
-            times.setdefault(recipient, []).append(datetime.fromisoformat(started.replace("Z", "+00:00")))
+            times.setdefault(recipient, []).append(started if started.tzinfo else started.replace(tzinfo=UTC))
     waits = sorted(after - before for sent in times.values() for before, after in pairwise(sorted(sent)))
     if waits:
         usual = waits[len(waits) // 2]

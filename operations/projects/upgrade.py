@@ -150,7 +150,10 @@ def _refuse_unserved(project: Path, pipeline: Path, folder: Path) -> None:
         names = imports.setdefault(kind.name, set())
         for file in kind.rglob("*.py"):
             if not file.name.startswith("test_"):
-                names |= imports_of(file.read_text(encoding="utf-8"))
+                try:
+                    names |= imports_of(file.read_text(encoding="utf-8"))
+                except (SyntaxError, ValueError) as error:
+                    raise OperatorError(f"{file.relative_to(project)}: {error}. Nothing was changed.") from error
     old, new = (kit_of(_text(each / _KIT)) for each in (pipeline, folder))
     if refused := unserved(imports, old, new):
         kinds = "; ".join(f"{kind}: {why}" for kind, why in refused.items())

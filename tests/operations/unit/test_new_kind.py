@@ -158,6 +158,16 @@ def test_nothing_is_written_over(tree: Path) -> None:
     assert list(mine.parent.iterdir()) == [mine]
 
 
+@pytest.mark.parametrize(("name", "text"), [("needs.yaml", "settings: 7"), ("__init__.py", "_(")])
+def test_nothing_is_left_of_a_kind_that_mistakes_of_others_keep_from_being_made(
+    tree: Path, name: str, text: str
+) -> None:
+    (tree / "kinds" / "usage" / name).write_text(text)
+    with pytest.raises(OperatorError, match=r"cannot be written: .*usage"):
+        write_kind("team_notes", tree)
+    assert not (tree / "kinds" / "team_notes").exists()
+
+
 def test_a_new_kinds_texts_are_in_the_catalogs(tree: Path) -> None:
     write_kind("menu_of_the_day", tree)
     locales = tree / "kinds" / "menu_of_the_day" / "locales"
