@@ -606,7 +606,7 @@ def _load(*classes: type[Settings]) -> list[Settings]:
         try:
             found.append(settings_class.from_environment())
         except ValidationError as error:
-            problems += [_describe(item) for item in error.errors(include_input=False, include_url=False)]
+            problems.append(describe_problems(error))
     if problems:
         cannot_start("; ".join(problems))
     return found
@@ -619,6 +619,11 @@ def cannot_start(problem: str) -> NoReturn:
         problem: what is wrong, with the names of the variables.
     """
     sys.exit(f"Cannot start: {problem} (environment variables; see docs/reference/settings.md)")
+
+
+def describe_problems(error: ValidationError) -> str:
+    """What is wrong with which variable, in one line without the values: some are secrets."""
+    return "; ".join(map(_describe, error.errors(include_input=False, include_url=False)))
 
 
 def _describe(problem: Any) -> str:

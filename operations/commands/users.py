@@ -121,12 +121,13 @@ def would_enroll(
     as_csv: AsCsv = False,
 ) -> None:
     """Count the users whom the next runs would enroll, and what they would get when. Reads all active users."""
-    from operations.subscriptions.subscription_defaults import enrollment_settings
+    from functions.shared.settings import EnrollmentSettings
+    from operations.connection.read_settings import read_settings
     from operations.users.would_enroll import Effect, WouldEnroll
 
     current = session(ctx)
     output = Output(as_json=as_json, as_csv=as_csv)
-    settings = enrollment_settings(current.target)
+    settings = read_settings(EnrollmentSettings, current.target.look_up)
     would = WouldEnroll(current.firestore, current.defaults, enroll or settings.enroll)
     done = in_parallel(would.users(), would.effect, what="Reading", console=output.err)
     if done.interrupted:

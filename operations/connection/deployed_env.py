@@ -5,6 +5,7 @@ import base64
 import functools
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -39,7 +40,8 @@ _MAIL_EVENTS = frozenset({"SENDGRID_WEBHOOK_KEY", "RESEND_WEBHOOK_SECRET"})
 
 
 class DeployedEnv:
-    """The environment variables of the deployed functions, and the secrets that are among them.
+    """The environment variables of the deployed functions, and the secrets that are among them. Every method raises
+    NotConfigured if Google Cloud does not answer or refuses.
 
     https://cloud.google.com/run/docs/reference/rest/v2/projects.locations.services#Service
 
@@ -54,32 +56,19 @@ class DeployedEnv:
         self._prefix = prefix
 
     def variable(self, name: str) -> str | None:
-        """A variable's value; None where the function does not have it.
-
-        Raises:
-            NotConfigured: Cloud Run does not answer or refuses.
-        """
+        """A variable's value; None where the function does not have it."""
         function = self._function_of(name)
-        try:
-            variable = self._variables(function).get(name, {})
-        except (requests.RequestException, GoogleAuthError, LookupError) as error:
-            cause = describe(error)[:200]
-            raise NotConfigured(
-                f"{name} is not set, and the function {function} in {self._parent} cannot be asked for it: {cause}."
-            ) from error
-        return variable.get("value")
+        with _asking(f"{name} is not set, and the function {function} in {self._parent} cannot be asked for it"):
+            return self._variables(function).get(name, {}).get("value")
 
     def secret(self, name: str) -> str | None:
         """The value of a variable that the function has from Secret Manager, in the version that it runs with; None
         where the function does not have it.
 
         https://cloud.google.com/secret-manager/docs/reference/rest/v1/projects.secrets.versions/access
-
-        Raises:
-            NotConfigured: Cloud Run or Secret Manager does not answer or refuses.
         """
         function = self._function_of(name)
-        try:
+        with _asking(f"{name} is not set, and Secret Manager does not give that of {function} in {self._parent}"):
             reference = self._variables(function).get(name, {}).get("valueSource", {}).get("secretKeyRef")
             if reference is None:
                 return None
@@ -88,27 +77,16 @@ class DeployedEnv:
             path = secret if "/" in secret else f"projects/{self._project}/secrets/{secret}"
             answer = _get("secretmanager", f"/v1/{path}/versions/{reference['version']}:access")
             return base64.b64decode(answer["payload"]["data"]).decode()
-        except (requests.RequestException, GoogleAuthError, LookupError, ValueError) as error:
-            cause = describe(error)[:200]
-            raise NotConfigured(
-                f"{name} is not set, and Secret Manager does not give that of {function} in {self._parent}: {cause}."
-            ) from error
 
     def labels(self) -> dict[str, Mapping[str, str]]:
         """The labels of what serves of each function of the pipeline, and of the console, by its name. Where several
         revisions share the traffic, those of each, with its percentage in the name.
-
-        Raises:
-            NotConfigured: Cloud Run does not answer or refuses.
         """
-        try:
+        with _asking(f"{self._parent} cannot be asked for its functions"):
             listed = _get("run", f"/v2/{self._parent}/services?pageSize=1000").get("services", [])
             found = {each["name"].rpartition("/")[2]: each for each in listed}
             names = [f"{self._prefix}-{name}" for name in _DEPLOYED]
             return {what: labels for name in names if name in found for what, labels in _serving(name, found[name])}
-        except (requests.RequestException, GoogleAuthError, LookupError) as error:
-            cause = describe(error)[:200]
-            raise NotConfigured(f"{self._parent} cannot be asked for its functions: {cause}.") from error
 
     def revisions(self, *, seconds: float) -> list[Mapping[str, Any]]:
         """The latest revisions of the dispatcher and the worker, of which an account that may read these functions may
@@ -118,15 +96,10 @@ class DeployedEnv:
 
         Args:
             seconds: how long each of both calls may take.
-
-        Raises:
-            NotConfigured: Cloud Run does not answer or refuses.
         """
         services = (f"{self._parent}/services/{self._prefix}-{name}" for name in ("dispatcher", "worker"))
-        try:
+        with _asking(f"{self._parent} cannot be asked for revisions"):
             listed = [_get("run", f"/v2/{each}/revisions?pageSize=100", seconds=seconds) for each in services]
-        except (requests.RequestException, GoogleAuthError, LookupError) as error:
-            raise NotConfigured(f"{self._parent} cannot be asked for revisions: {describe(error)[:200]}.") from error
         return [revision for each in listed for revision in each.get("revisions", [])]
 
     def _function_of(self, variable: str) -> str:
@@ -138,6 +111,15 @@ class DeployedEnv:
     def _variables(self, function: str) -> Mapping[str, Mapping[str, Any]]:
         (container,) = _get("run", f"/v2/{self._parent}/services/{function}")["template"]["containers"]
         return {each["name"]: each for each in container.get("env", [])}
+
+
+@contextmanager
+def _asking(refused: str) -> Iterator[None]:
+    """Ask Google Cloud; an error says what was refused, and why."""
+    try:
+        yield
+    except (requests.RequestException, GoogleAuthError, LookupError, ValueError) as error:
+        raise NotConfigured(f"{refused}: {describe(error)[:200]}.") from error
 
 
 def _serving(name: str, service: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, str]]]:

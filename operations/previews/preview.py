@@ -24,13 +24,12 @@ from functions.shared.firestore.database import Database
 from functions.shared.mail.brand import Brand
 from functions.shared.named_brand import BRANDS_FILE, brand_name_of
 from functions.shared.project_files import own_catalogs
-from functions.shared.records.contract import describe_validation_error
 from functions.shared.records.deliver import BY_EMAIL
 from functions.shared.records.ids import delivery_id, run_id
 from functions.shared.records.recipients import recipients
 from functions.shared.records.subscription import Subscription
 from functions.shared.records.user import User
-from functions.shared.settings import MailSettings
+from functions.shared.settings import MailSettings, describe_problems
 from functions.shared.times.period import Period
 from functions.worker.compose import compose
 from functions.worker.destinations.email.compliance import MailCompliance
@@ -113,7 +112,7 @@ def mail_settings(variables: Mapping[str, str | None]) -> MailSettings:
     try:
         return MailSettings(**{"mail_from": _NO_SENDER, **given, **_NO_KEYS})
     except ValidationError as error:
-        raise NotConfigured(describe_validation_error(error)) from error
+        raise NotConfigured(f"{describe_problems(error)}.") from error
 
 
 def provider_variables(
@@ -320,7 +319,7 @@ def send_test(mail: Mail, address: str, variables: Mapping[str, str | None]) -> 
     try:
         provider = ChosenProvider.from_variables(settings, variables).mail_provider()
     except ValidationError as error:
-        raise NotConfigured(describe_validation_error(error)) from error
+        raise NotConfigured(f"{describe_problems(error)}.") from error
     first = mail.recipients[0]
     headers = {name: value for name, value in first.headers.items() if not name.startswith("List-Unsubscribe")}
     test = replace(

@@ -3,12 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
-
 from functions.shared.queues.ramp import Ramp
 from functions.shared.settings import RampSettings
+from operations.connection.read_settings import read_settings
 from operations.connection.target import Target
-from operations.errors import NotConfigured
 
 
 def current_ramp(target: Target) -> Ramp | None:
@@ -17,15 +15,7 @@ def current_ramp(target: Target) -> Ramp | None:
     Raises:
         NotConfigured: one of its variables is malformed.
     """
-    if not target.find("RAMP_START"):
-        return None
-    found = {name: target.find(name.upper()) for name in RampSettings.model_fields}
-    try:
-        return RampSettings.model_validate({name: value for name, value in found.items() if value}).ramp
-    except ValidationError as error:
-        problems = error.errors(include_input=False, include_url=False)
-        text = "; ".join(": ".join([*(str(part).upper() for part in each["loc"]), each["msg"]]) for each in problems)
-        raise NotConfigured(f"{text}.") from error
+    return read_settings(RampSettings, target.find).ramp if target.find("RAMP_START") else None
 
 
 def ramp_row(ramp: Ramp, *, tasks: int, now: datetime) -> dict[str, Any]:

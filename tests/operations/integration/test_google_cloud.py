@@ -65,6 +65,7 @@ class Google:
     may_impersonate: bool = True
     may_read_secrets: bool = True
     asked: list[str] = field(default_factory=list)
+    containers: int = 1
     id_token: str = jwt.encode({"exp": 4_000_000_000}, "x" * 32)
 
     async def token(self, _request: web.Request) -> web.Response:
@@ -81,7 +82,7 @@ class Google:
             for key, (secret, version) in self.secrets.items()
         ]
         variables = [{"name": key, "value": value} for key, value in self.functions[name].items()]
-        return web.json_response({"template": {"containers": [{"env": variables + secrets}]}})
+        return web.json_response({"template": {"containers": [{"env": variables + secrets}] * self.containers}})
 
     async def everything(self, _request: web.Request) -> web.Response:
         names = ("report-worker", "reporter", "report-console")
@@ -221,6 +222,15 @@ def test_a_function_that_is_not_there_is_named_with_what_it_was_asked_for(google
         assert result.stderr.startswith(f"{variable} is not set, and the function nobody-dispatcher in projects/p/")
         assert "404" in result.stderr
         assert result.stderr.count("\n") == 1
+
+
+def test_a_function_of_several_containers_cannot_be_asked(google: Google, credentials: Path) -> None:
+    google.containers = 2
+    result = reports(google, credentials, "dispatch")
+    assert (result.exit_code, "report-dispatcher in projects/p/locations/l cannot be asked" in result.stderr) == (
+        3,
+        True,
+    )
 
 
 def test_who_may_not_impersonate_is_told_what_is_missing(google: Google, credentials: Path) -> None:

@@ -21,7 +21,7 @@ def test_they_are_the_local_clouds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_kind_is_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DEFAULT_KIND", raising=False)
-    with pytest.raises(NotConfigured, match=r"^DEFAULT_KIND: Field required\.$"):
+    with pytest.raises(NotConfigured, match=r"^DEFAULT_KIND: not set\.$"):
         subscription_defaults(Target(variables={}))
 
 
