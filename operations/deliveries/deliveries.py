@@ -241,8 +241,9 @@ class _Part:
 
 
 def _due_at(found: FoundDocument) -> datetime:
-    due_at: datetime = (found.fields or {})["due_at"]
-    return due_at
+    due_at = (found.fields or {})["due_at"]
+    # In a malformed document it may be a text: of the latest first, Firestore lists texts before times.
+    return due_at if isinstance(due_at, datetime) else LATEST
 
 
 def _latest_first(query: Query, wanted: DeliveryFilter) -> Query:

@@ -10,6 +10,8 @@ from functions.shared.records.dead_letter import DeadLetterReason
 from functions.shared.records.delivery import DeliveryState
 from functions.shared.records.mail_event import MailEvent, MailRecord, MailStatus
 from functions.shared.records.subscription import PauseReason
+from operations.deliveries.deliveries import Deliveries
+from operations.deliveries.delivery_filter import DeliveryFilter
 from tests.operations.integration.conftest import Project
 from tests.seeding import paused, seed
 
@@ -221,6 +223,13 @@ def test_a_malformed_delivery_says_what_is_wrong(project: Project) -> None:
     [row] = project.reports("deliveries", "--user", "u1", "--json").json
     assert (row["state"], row["period_start"]) == ("sending", None)
     assert row["problem"].startswith("deliveries/u1:default:20261124T1300Z: state: not one of")
+
+
+def test_a_malformed_due_time_leaves_the_other_deliveries_in_the_list(project: Project) -> None:
+    for user, due_at in {"u1": "soon", "u2": datetime(2026, 11, 24, 13, tzinfo=UTC), "u3": 7}.items():
+        project.set_delivery(f"{user}:default", shard=1, due_at=due_at, state="sent" if user == "u2" else "dead")
+    page = Deliveries(project.door).page(DeliveryFilter(), after=None, limit=9)
+    assert {each.id for each in page.rows} == {"u1:default", "u2:default", "u3:default"}
 
 
 def test_deliveries_of_a_run(project: Project) -> None:
