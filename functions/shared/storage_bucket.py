@@ -130,7 +130,8 @@ class StorageBucket:
     def _call(self, method: str, path: str, seconds: float, **arguments: Any) -> requests.Response:
         def once(within: float) -> requests.Response:
             try:
-                answer = _session().request(method, f"{_origin()}{path}", timeout=within, **arguments)
+                # Where no time is left between two calls it is zero, which requests refuses.
+                answer = _session().request(method, f"{_origin()}{path}", timeout=max(within, 0.001), **arguments)
             except (requests.RequestException, GoogleAuthError) as error:
                 raise exceptions.ServiceUnavailable(str(error)) from error  # type: ignore[no-untyped-call]  # google-api-core
             if not answer.ok:

@@ -73,6 +73,8 @@ def test_what_fails_in_passing_is_made_again(bucket: StorageBucket) -> None:
     failures.extend([503] * 99)
     with pytest.raises(ServiceUnavailable):
         bucket.read("x", seconds=0.3)
+    with pytest.raises(ServiceUnavailable):
+        bucket.read("x", seconds=0)
 
 
 def test_names_come_from_all_pages(storage: StorageEmulator, bucket: StorageBucket) -> None:
