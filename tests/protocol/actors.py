@@ -65,6 +65,8 @@ class Provider(StrEnum):
     LOGS = "logs"
     ABSENCE = "absence"
     """As LOGS, and an email that they do not show in time is sent again."""
+    RESEND = "resend"
+    """As NEITHER, and the team has an email sent again whose outcome stays unknown."""
     KEYS = "keys"
 
 
@@ -102,7 +104,7 @@ def worker(
                 OutcomeInquiry(
                     deliveries.mail_record,
                     mail_provider if provider is Provider.LOGS or is_by_absence else None,
-                    OnUnknownOutcome.RESEND_IF_ABSENT if is_by_absence else OnUnknownOutcome.DEAD_LETTER,
+                    _CHOICES.get(provider, OnUnknownOutcome.DEAD_LETTER),
                 ),
             )
         ),
@@ -113,6 +115,13 @@ def worker(
     )
     answer = send_report(body, Attempt(number=number, task_name=task_name, last=last, started_at=played.now))
     return answer.status < 300
+
+
+_CHOICES = {
+    Provider.ABSENCE: OnUnknownOutcome.RESEND_IF_ABSENT,
+    Provider.RESEND: OnUnknownOutcome.RESEND,
+}
+"""What the team wants of an email whose outcome stays unknown, where that is no dead letter."""
 
 
 class _Builder(ReportBuilder):

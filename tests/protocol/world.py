@@ -137,7 +137,8 @@ class State(NamedTuple):
         messages: the dead letters whose message Pub/Sub has not got rid of.
         emails: those that the provider has accepted.
         keys: the idempotency keys that it knows.
-        risks: the deliveries that a person has had sent once more although their outcome was unknown.
+        risks: the deliveries that a person, or the team for all, has had sent once more although their outcome was
+            unknown.
         told: the deliveries of which people were told that their dead letter has settled itself.
         answered: the deliveries whose event the provider has brought home.
         said: the ids of the events for the application that a record has called for.
@@ -806,13 +807,20 @@ class World:
                 pause = each.reason == DeadLetterReason.LOST and self.histories.root(process.history).arguments[-1]
                 if pause and (pause.is_on or after.now - pause.resumed_at < LOST_AFTER):
                     after = after._replace(mistake="lost, although its kind was paused until a moment ago")
-            if "--yes" in process.name and each.state is DeliveryState.PENDING and each.id == process.about:
+            is_by_person = "--yes" in process.name and each.state is DeliveryState.PENDING and each.id == process.about
+            if is_by_person or self._is_sent_again(before, old, each):
                 after = after._replace(risks=tuple(sorted((*after.risks, each.id))))
         letter = self.letters(after).get(process.about)
         if process.name.startswith("the operator") and letter and letter.state is DeadLetterState.SETTLED:
             # A person who replays learns that the report was sent.
             after = after._replace(told=_with(after.told, process.about))
         return after
+
+    def _is_sent_again(self, before: State, old: Delivery | None, claimed: Delivery) -> bool:
+        """Whether a worker claims a delivery whose outcome is unknown, since the team wants that."""
+        if self._bounds.provider is not Provider.RESEND or old is None or old.state is not DeliveryState.SENDING:
+            return False
+        return not old.is_claimed(before.now) and claimed.is_claimed(before.now)
 
     def _words(self, state: State, documents: Documents | None, process: Process, writes: Any) -> str:
         path, paths = writes[0].path, self._contents.paths(state.documents)
