@@ -1,9 +1,6 @@
 """A dead letter of unknown outcome whose report was sent after all alerts no one, and who was alerted is told."""
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +12,6 @@ from functions.shared.records.system_alert import AlertKind, SystemAlert
 from tests.functions.dlq_handler.integration.conftest import DIED, Cloud, Handler, letter
 
 UNKNOWN = DeadLetterReason.UNKNOWN_OUTCOME
-MINUTE = timedelta(minutes=1)
 
 
 def unclear(user: str = "", **fields: Any) -> DeadLetter:
@@ -65,23 +61,6 @@ def test_the_event_came_first(around: Cloud, state: str) -> None:
     assert (found["state"], found["message_id"], found["reason"]) == ("sent", "m1", None)
 
 
-def test_a_record_without_an_event_proves_nothing(around: Cloud) -> None:
-    died = unclear()
-    put_delivery(around, died, "dead")
-    around.database.document(f"mail_events/{died.delivery_id}").set({"status": "delivered"})
-    assert around.handler().receives(died).status_code == 200
-    assert len(around.slack) == 1
-    assert state_of(around, died) == "open"
-
-
-def test_the_delivery_was_sent_meanwhile(around: Cloud) -> None:
-    died = unclear()
-    put_delivery(around, died, "sent")
-    assert around.handler().receives(died).status_code == 200
-    assert around.slack == []
-    assert state_of(around, died) == "settled"
-
-
 def test_after_the_last_retry_an_earlier_attempt_may_have_gone_through(around: Cloud) -> None:
     died = letter(reason=DeadLetterReason.RETRIES_EXHAUSTED)
     delivery = put_delivery(around, died, "dead")
@@ -101,60 +80,6 @@ def test_of_another_reason_it_stays_open(around: Cloud, reason: DeadLetterReason
     assert around.handler().receives(died).status_code == 200
     assert len(around.slack) == 1
     assert state_of(around, died) == "open"
-
-
-def test_without_proof_people_are_alerted(around: Cloud) -> None:
-    died = unclear()
-    put_delivery(around, died, "dead")
-    assert around.handler().receives(died).status_code == 200
-    assert "its outcome is unknown" in json.dumps(around.slack)
-    assert state_of(around, died) == "open"
-
-
-def test_the_event_comes_while_the_dead_letter_is_stored(around: Cloud) -> None:
-    """Another message of the cause may have told people of it by now, so they are told."""
-    died = unclear()
-    delivery = put_delivery(around, died, "dead")
-    reads = 0
-
-    async def record_between(called: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
-        nonlocal reads
-        reads += called.endswith("/BatchGetDocuments")
-        if reads == 2:
-            reads += 1
-            await asyncio.to_thread(record, around, died)
-        return await carry_out()
-
-    around.firestore_faults.middleware = record_between
-    assert around.handler().receives(died).status_code == 200
-    assert (state_of(around, died), delivery.get().to_dict()["state"]) == ("settled", "sent")
-    (message,) = around.slack
-    assert "The mail provider has this report after all" in json.dumps(message)
-
-
-def test_a_message_that_comes_again_opens_nothing(around: Cloud) -> None:
-    handler, died = around.handler(), unclear()
-    put_delivery(around, died, "dead")
-    assert handler.receives(died).status_code == 200
-    around.database.document(f"dead_letters/{died.delivery_id}").update({"state": "settled"})
-    around.database.document(f"deliveries/{died.delivery_id}").update({"state": "sent"})
-    around.let_a_minute_pass()
-    assert handler.receives(died, message_id="again").status_code == 200
-    later = died.model_copy(update={"failed_at": DIED + MINUTE})
-    assert handler.receives(later).status_code == 200
-    assert state_of(around, died) == "settled"
-    assert len(around.slack) == 1
-
-
-def test_what_was_alerted_before_closes_with_a_message(around: Cloud) -> None:
-    """The handler died after it had posted, and the event came before Pub/Sub delivered the message again."""
-    handler, died = around.handler(), unclear()
-    put_delivery(around, died, "dead")
-    assert handler.receives(died).status_code == 200
-    record(around, died)
-    assert handler.receives(died).status_code == 200
-    assert state_of(around, died) == "settled"
-    assert ["perhaps not sent" in json.dumps(each) for each in around.slack] == [True, False]
 
 
 def test_slack_is_down_while_people_are_told(around: Cloud) -> None:

@@ -1,14 +1,11 @@
 """An event of a delivery of unknown outcome: it is sent after all, its dead letter closes, and people are told."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
 import pytest
 
-from functions.shared.records.dead_letter import DeadLetterState
 from tests.functions.mail_events.integration.conftest import Provider, event, failing
 from tests.functions.mail_events.signing import to_body
 
@@ -64,90 +61,6 @@ def test_the_dead_letter_closes_and_people_are_told(provider: Provider) -> None:
     assert (provider.record(D1)["status"], provider.record(D1)["unfinished"]) == ("processed", False)
 
 
-def test_repeated_and_later_events_change_nothing_more(provider: Provider) -> None:
-    delivery, letter = deliver(provider), store_letter(provider)
-    provider.send(event("processed"), event("processed", sg_event_id="another"))
-    before = [each.get().update_time for each in (delivery, letter)]
-    provider.send(event("delivered", 1))
-    provider.send(event("processed"))
-    assert [each.get().update_time for each in (delivery, letter)] == before
-    assert len(provider.alerts()) == 1
-
-
-@pytest.mark.parametrize("by_person", [DeadLetterState.DISMISSED, DeadLetterState.REPLAYED])
-def test_what_a_person_has_closed_stays_so(provider: Provider, by_person: DeadLetterState) -> None:
-    delivery, letter = deliver(provider), store_letter(provider, state=by_person.value)
-    provider.send(event("delivered"))
-    assert (state_of(delivery), state_of(letter)) == ("sent", by_person)
-    assert provider.alerts() == []
-
-
-@pytest.mark.parametrize(
-    ("state", "fields", "after"),
-    [
-        pytest.param("sending", GIVEN_UP, "sent", id="held, and its dead letter is not out"),
-        pytest.param("pending", {"by_hand": True, "reason": None}, "sent", id="replayed, and no worker has it"),
-        pytest.param("sending", {"owner": "a worker"}, "sending", id="claimed"),
-        pytest.param("dead", {"reason": "permanent-error"}, "dead", id="dead for another reason"),
-        pytest.param("skipped", {"reason": "paused"}, "skipped", id="skipped"),
-    ],
-)
-def test_deliveries_in_other_states(provider: Provider, state: str, fields: dict[str, Any], after: str) -> None:
-    delivery = deliver(provider, state=state, **fields)
-    provider.send(event("delivered"))
-    assert state_of(delivery) == after
-    assert provider.record(D1)["unfinished"] is (after == "sending")
-    assert provider.alerts() == []
-
-
-def given_up_while(method: str, provider: Provider) -> Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]]:
-    """Another process gives the delivery up, and its dead letter is stored, just before a call of Firestore."""
-    left = [method]
-
-    def give_up() -> None:
-        deliver(provider)
-        store_letter(provider)
-
-    async def act(called: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
-        if left and called.endswith(f"/{left[0]}"):
-            left.clear()
-            await asyncio.to_thread(give_up)
-        return await carry_out()
-
-    return act
-
-
-def test_given_up_after_it_was_read(provider: Provider) -> None:
-    delivery = deliver(provider, state="sending", owner="a worker")
-    provider.faults.middleware = given_up_while("BatchWrite", provider)
-    provider.send(event("delivered"))
-    assert state_of(delivery) == "sent"
-    assert state_of(provider.database.document(f"dead_letters/{D1}")) == "settled"
-    assert len(provider.alerts()) == 1
-
-
-def test_given_up_after_it_was_read_and_firestore_fails_then(provider: Provider) -> None:
-    """The call is repeated, and its events are no news any more: the record says that the delivery was unfinished."""
-    delivery = deliver(provider, state="sending", owner="a worker")
-    give_up, is_written = given_up_while("BatchWrite", provider), False
-
-    async def then_fail(called: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
-        nonlocal is_written
-        if is_written and called.endswith("/BatchGetDocuments"):
-            return await failing("BatchGetDocuments", grpc.StatusCode.PERMISSION_DENIED, times=1)(called, carry_out)
-        answer = await give_up(called, carry_out)
-        is_written = is_written or called.endswith("/BatchWrite")
-        return answer
-
-    provider.faults.middleware = then_fail
-    assert provider.post(to_body(event("delivered"))).status_code == 503
-    provider.faults.middleware = None
-    assert state_of(delivery) == "dead"
-    provider.send(event("delivered"))
-    assert state_of(delivery) == "sent"
-    assert state_of(provider.database.document(f"dead_letters/{D1}")) == "settled"
-
-
 def test_a_record_forgets_that_its_delivery_was_unfinished(provider: Provider) -> None:
     delivery = deliver(provider, state="sending", owner="a worker")
     provider.send(event("processed"))
@@ -170,13 +83,6 @@ def test_firestore_fails_in_between_and_the_repeated_call_closes_it(provider: Pr
     assert (state_of(delivery), state_of(letter)) == ("sent", "settled")
     assert {alert["report"]["delivery_id"] for alert in provider.alerts()} == {D1}
     assert "Traceback" not in provider.log.read_text()
-
-
-def test_others_that_write_at_the_same_moment_are_waited_out(provider: Provider) -> None:
-    delivery, letter = deliver(provider), store_letter(provider)
-    provider.faults.middleware = failing("Commit", grpc.StatusCode.ABORTED, times=2)
-    provider.send(event("delivered"))
-    assert (state_of(delivery), state_of(letter)) == ("sent", "settled")
 
 
 def test_one_that_cannot_be_settled_holds_up_no_other(provider: Provider) -> None:
