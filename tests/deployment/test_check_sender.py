@@ -190,8 +190,9 @@ class TestResolver:
         resolver = DnsOverHttps(dns.url, seconds=0.2)
         assert resolver.texts(f"_dmarc.{DOMAIN}").failure == "the DNS resolver gives no answer: TimeoutError"
         dns.hangs = False
-        assert resolver.texts(f"_dmarc.{DOMAIN}").failure
-        assert dns.asked == []
+        assert resolver.texts(DOMAIN).failure
+        # On a busy machine the first question may be looked at only now.
+        assert DOMAIN not in dns.asked
 
     def test_nothing_listens(self) -> None:
         resolver = DnsOverHttps(f"http://127.0.0.1:{free_ports(1)}/resolve")

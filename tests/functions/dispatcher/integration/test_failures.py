@@ -17,6 +17,7 @@ from functions.shared.records.run import RUN_RETENTION
 from local_cloud.rpc import Middleware, RpcError, current_request
 from tests.functions.dispatcher.integration.conftest import HOUR, NOON, Answer, Cloud
 from tests.functions.dispatcher.integration.faults import failing
+from tests.support import PATIENCE_SECONDS
 
 
 def test_a_server_without_batches(cloud: Cloud) -> None:
@@ -318,7 +319,7 @@ def test_a_run_that_is_killed_and_called_again(cloud: Cloud) -> None:
 
 def call_when_it_is_up(cloud: Cloud) -> Answer:
     """Call a dispatcher that is being started again."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             return cloud.call()

@@ -53,6 +53,12 @@ def begin(connection: socket.socket) -> None:
     connection.recv(10)
 
 
+def wait_for_the_end(connection: socket.socket) -> None:
+    """Until the client gives up."""
+    while connection.recv(65_536):
+        pass
+
+
 def answer(status: int, body: Any = "", headers: Mapping[str, str] | None = None) -> bytes:
     """An answer to the byte.
 

@@ -2,10 +2,18 @@
 
 import socket
 
-from functions.worker.destinations.outcome import Accepted, Refused, Throttled, Unavailable, Unclear, Unsubscribed
-from tests.functions.worker.destinations.conftest import Serve
+from functions.worker.destinations.outcome import (
+    Accepted,
+    Outcome,
+    Refused,
+    Throttled,
+    Unavailable,
+    Unclear,
+    Unsubscribed,
+)
+from tests.functions.worker.destinations.conftest import Serve, send_until_taken
 from tests.functions.worker.destinations.destination_case import NO_PICTURE, DestinationCase, each_destination
-from tests.functions.worker.destinations.http_server import Said, read_request
+from tests.functions.worker.destinations.http_server import Said, read_request, take_body, wait_for_the_end
 
 
 @each_destination
@@ -61,11 +69,10 @@ def test_no_answer_after_the_request_is_unclear(case: DestinationCase, serve: Se
 
 @each_destination
 def test_an_answer_that_does_not_come_in_time_is_unclear(case: DestinationCase, serve: Serve) -> None:
-    def behave(connection: socket.socket) -> None:
-        while connection.recv(65_536):
-            pass
+    def send(port: int, seconds: float) -> Outcome:
+        return case.send(port, seconds=seconds)
 
-    assert isinstance(case.send(serve(behave), seconds=0.3), Unclear)
+    assert isinstance(send_until_taken(serve, send, take_body, wait_for_the_end), Unclear)
 
 
 @each_destination

@@ -62,7 +62,8 @@ class ProviderCase:
         written: what goes to the provider of a mail.
         read: the messages in that, in the order of the mail's recipients.
         refusal: why the local cloud's stand-in would refuse something of what is written; empty where it takes it.
-        take: reads a mail's first message up to its end, and returns what `written` has of it.
+        take: reads a mail's first message up to its end, and returns what `written` has of it; nothing where a mail
+            server gets no end.
         take_a_part: reads the beginning of a message.
         saying: a server that takes one message after the other and says so many things about them in turn.
         message_id: of a mail that is accepted.

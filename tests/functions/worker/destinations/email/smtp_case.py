@@ -1,7 +1,6 @@
 """A mail server, for the tests of every mail provider."""
 
 import base64
-import itertools
 import re
 import socket
 from collections.abc import Callable, Mapping, Sequence
@@ -103,9 +102,12 @@ def _serve(connection: socket.socket, reply_to: Callable[[bytes], bytes], *, unt
                 return
             if command == b"DATA":
                 connection.sendall(b"354 go on\r\n")
-                # Up to the dot, or to where the client closes the connection.
-                message = itertools.takewhile(lambda line: line != b".\r\n", lines)
-                content = [each.removeprefix(b".") for each in message]
+                content = []
+                while (part := lines.readline()) != b".\r\n":
+                    if not part:
+                        # The client has closed the connection.
+                        return
+                    content.append(part.removeprefix(b"."))
                 if not (said := reply_to(b"".join(content))):
                     return
                 connection.sendall(said)
@@ -123,7 +125,7 @@ def _take(connection: socket.socket) -> bytes:
         return b""
 
     _serve(connection, keep)
-    return re.sub(rb"(?<=\r\nDate: )[^\r]*", format_datetime(AT).encode(), taken[0], count=1)
+    return re.sub(rb"(?<=\r\nDate: )[^\r]*", format_datetime(AT).encode(), b"".join(taken), count=1)
 
 
 def _saying(said: Sequence[Said]) -> Behaviour:

@@ -17,20 +17,19 @@ from functions.worker.destinations.outcome import (
     Unclear,
 )
 from report_kit.report import InlineImage
-from tests.functions.worker.destinations.conftest import Serve
+from tests.functions.worker.destinations.conftest import Serve, send_until_taken
 from tests.functions.worker.destinations.email.cases import by_recipient, each_provider
 from tests.functions.worker.destinations.email.provider_case import ProviderCase
 from tests.functions.worker.destinations.email.sample_mail import SENDER, SEVERAL, mail
-from tests.functions.worker.destinations.http_server import Said
+from tests.functions.worker.destinations.http_server import Behaviour, Said, wait_for_the_end
 
 MAIL = mail(images=[InlineImage(content_id="chart", content=b"\x89PNG" * 1000)])
 TO_SEVERAL = replace(MAIL, recipients=SEVERAL)
 
 
-def wait_for_the_end(connection: socket.socket) -> None:
-    """Until the client gives up."""
-    while connection.recv(65_536):
-        pass
+def send_and_wait(case: ProviderCase, serve: Serve, then: Behaviour) -> Outcome:
+    """What comes of a mail whose answer does not come in time. What the server does then takes longer."""
+    return send_until_taken(serve, lambda port, seconds: case.send(MAIL, port, seconds=seconds), case.take, then)
 
 
 @each_provider
@@ -113,23 +112,18 @@ def test_a_tls_handshake_that_never_ends_has_sent_nothing(case: ProviderCase, se
 
 @each_provider
 def test_no_answer_is_unclear(case: ProviderCase, serve: Serve) -> None:
-    def behave(connection: socket.socket) -> None:
-        case.take(connection)
-        wait_for_the_end(connection)
-
-    assert isinstance(case.send(MAIL, serve(behave), seconds=0.4), Unclear)
+    assert isinstance(send_and_wait(case, serve, wait_for_the_end), Unclear)
 
 
 @each_provider
 def test_an_answer_that_trickles_in_is_cut_off(case: ProviderCase, serve: Serve) -> None:
-    def behave(connection: socket.socket) -> None:
-        case.take(connection)
+    def trickle(connection: socket.socket) -> None:
         # Each byte comes well within a socket's own time limit. The loop ends with the connection.
         while True:
             connection.sendall(b"2")
             time.sleep(0.05)
 
-    assert isinstance(case.send(MAIL, serve(behave), seconds=0.6), Unclear)
+    assert isinstance(send_and_wait(case, serve, trickle), Unclear)
 
 
 @each_provider
