@@ -9,7 +9,7 @@ from tests.protocol.world import Bounds, State, World
 
 _SENT = ("worker a gets", "worker a claims", "worker a reads", "worker a hands the email over, and")
 _LOST = (*_SENT, "worker a is killed", "the lease ends")
-_REFUSED = (*_SENT[:-1], "worker a hands the email over: the provider has no time")
+_REFUSED = (*_SENT[:-1], "worker a hands the email over: the provider says not now")
 _GIVEN_UP = ("worker a gives the report up", "worker a publishes", "worker a settles")
 _TOLD = ("Pub/Sub delivers", "the handler writes")
 _ONE_KILL = Bounds(kills=1)
@@ -110,7 +110,8 @@ def _drawn(words: str) -> Iterator[str]:
         yield f"    {_id(actor)}->>provider: the email"
         yield f"    provider-->>{_id(actor)}: {act.rpartition('the provider ')[2].removesuffix(' it')}"
     elif target and actor != "dead letters":
-        yield f"    {_id(actor)}->>{_id(target)}: {act}"
+        # To the readers of the page, to settle is what the glossary says.
+        yield f"    {_id(actor)}->>{_id(target)}: {act.replace('settles the delivery:', 'makes the delivery')}"
     else:
         yield f"    Note over {_id(actor)}: {act if actor.startswith('worker') else words}"
 

@@ -864,7 +864,7 @@ class World:
                 ("accepts it, and the answer is lost", accepted, outcomes.Unclear("e")),
                 ("does not answer", state, outcomes.Unclear("e")),
                 ("refuses it for good", state, outcomes.Refused("e")),
-                ("has no time", state, outcomes.Throttled("e")),
+                ("says not now", state, outcomes.Throttled("e")),
             ):
                 yield f"hands the email over: the provider {what}", after, outcome, False
 

@@ -188,8 +188,8 @@ class Skipped(NamedTuple):
 
 
 class GivenUp(NamedTuple):
-    """A process settles that the delivery is given up, before it publishes the dead letter: from here on no worker
-    sends it. Another process that finds it publishes the same letter and marks it dead.
+    """A process gives the delivery up, before it publishes the dead letter: from here on no worker sends it. Another
+    process that finds it publishes the same letter and makes it dead.
 
     Attributes:
         owner: the token of the process.
