@@ -88,8 +88,11 @@ class AttemptEnd:
                 return self._given_up(work, by)
             case Hold():
                 return task_answer.KIND_PAUSED
-            case Wait():
-                return task_answer.SETTLING if self._settle_later(work.task, by) else task_answer.TASK_NOT_MADE
+            case Wait(task_name=name):
+                # Itself, where clocks differ or SETTLING_MINUTES has grown: its name would make no other.
+                is_early = name == work.attempt.task_name
+                is_made = not is_early and self._settle_later(work.task, by)
+                return task_answer.SETTLING if is_made else task_answer.TASK_NOT_MADE
             case Retry(error=error):
                 # What a worker may have sent is left as it is: after the last attempt the next run makes a task for it.
                 if work.is_claimed:

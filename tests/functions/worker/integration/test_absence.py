@@ -4,6 +4,7 @@ SendGrid's logs. The harness plays the same with processes, a queue and runs (pr
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -47,7 +48,7 @@ class Place:
     waits: list[Wait] = field(default_factory=list)
     restored_at: datetime | None = None
 
-    def attempt(self, user: str, number: int = 1) -> TaskAnswer:
+    def attempt(self, user: str, number: int = 1, *, name: str = "a-task") -> TaskAnswer:
         sender = Sender(address="reports@example.com")
         worker = in_this_process(
             self.cloud,
@@ -59,7 +60,7 @@ class Place:
             settle_later=self.settle_later,
             restored_at=self.restored_at,
         )
-        return worker(task(user), Attempt(number, "a-task", last=number == MAX_ATTEMPTS, started_at=self.clock.now()))
+        return worker(task(user), Attempt(number, name, last=number == MAX_ATTEMPTS, started_at=self.clock.now()))
 
     def settle_later(self, _task: ReportTask, wait: Wait) -> bool:
         self.waits.append(wait)
@@ -123,6 +124,31 @@ def test_an_email_that_the_logs_prove_absent_is_sent_again(place: Place) -> None
     # What is said of one email is not said of two.
     assert (again["handed_over"], again["may_have_been_sent"]) == (None, True)
     assert not place.letters.kept
+
+
+def test_a_task_that_comes_too_early_stays_in_its_queue(place: Place) -> None:
+    user = place.unknown(accepted=False)
+    place.attempt(user, 2)
+    [wait] = place.waits
+    # It has the name of the one that it would make.
+    assert place.attempt(user, name=wait.task_name).status == HTTPStatus.INTERNAL_SERVER_ERROR
+    place.clock.advance(32 * MINUTE)
+    assert place.attempt(user, 2, name=wait.task_name).result == "sent"
+
+
+def test_an_email_that_the_search_misses_is_no_proof_of_its_own_absence(place: Place) -> None:
+    async def overlooked(call: Call, carry_on: Callable[[], Awaitable[Answer]]) -> Answer:
+        return Answer(status=200, body=b'{"messages": []}') if b"to_email" in call.body else await carry_on()
+
+    before, user = place.cloud.user(), place.cloud.user()
+    assert place.attempt(before).result == "sent"
+    place.clock.advance(MINUTE)
+    place.lose(accepted=True)
+    place.attempt(user)
+    place.inbox.fault = overlooked
+    place.clock.advance(32 * MINUTE)
+    assert place.attempt(user, 2).details == {"cause": "settling"}
+    assert place.mails(user) == 1
 
 
 def test_it_is_sent_again_once(place: Place) -> None:

@@ -108,7 +108,7 @@ class SendGridLogs:
         """Look for other mails of this pipeline, before the delivery's and after it."""
 
         def find(over_at: float) -> Neighbors:
-            before, after = (self._neighbor(sign, wanted.claimed_at, over_at) for sign in "<>")
+            before, after = (self._neighbor(sign, wanted, over_at) for sign in "<>")
             return Neighbors(before, after)
 
         return self._in_time(seconds, find)
@@ -145,10 +145,12 @@ class SendGridLogs:
                 is_complete &= bool(arguments)
         return MailNotFound(is_complete=is_complete)
 
-    def _neighbor(self, sign: str, moment: datetime, over_at: float) -> datetime | None:
-        query = f"categories IN ('{CATEGORY}') AND sg_message_id_created_at {sign} {_timestamp(moment)}"
+    def _neighbor(self, sign: str, wanted: WantedMail, over_at: float) -> datetime | None:
+        query = f"categories IN ('{CATEGORY}') AND sg_message_id_created_at {sign} {_timestamp(wanted.claimed_at)}"
         for message_id, made_at in _times(self._search(query, _NEIGHBORS, over_at)).items():
-            if made_at and self._arguments(message_id, over_at).get("delivery_id"):
+            delivery_id = self._arguments(message_id, over_at).get("delivery_id") if made_at else None
+            # The mail itself, which the search by its recipients has missed, is no neighbor.
+            if delivery_id and delivery_id != wanted.delivery_id:
                 return made_at
         return None
 
