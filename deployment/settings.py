@@ -25,7 +25,7 @@ from pydantic import (
 
 from deployment.options import FUNCTIONS, SINK, Options
 from functions.shared.audiences import queries_of_recipients
-from functions.shared.named_brand import BRANDS_FILE, Brands, read_brands
+from functions.shared.named_brand import BRANDS_FILE, Brands, problems, read_brands, to_json
 from functions.shared.needs import Needs
 from functions.shared.project_files import PIPELINE
 from functions.shared.queues.ramp import DEFAULT_FIRST_DAY, DEFAULT_GROWTH, GROWTHS, MOST_FIRST_DAY
@@ -388,11 +388,10 @@ class Settings(_Checked):
     @functools.cached_property
     def _brands(self) -> tuple[Brands, str]:
         """The brands of brands.yaml, and what is wrong with it."""
-        file = self.file(BRANDS_FILE)
         try:
-            return read_brands(yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else None), ""
-        except (yaml.YAMLError, ValueError) as error:
-            return {}, " ".join(str(error).split())
+            return read_brands(self.file(BRANDS_FILE)), ""
+        except ValueError as error:
+            return {}, str(error)
 
     @property
     def named_brands(self) -> Brands:
@@ -402,8 +401,7 @@ class Settings(_Checked):
     @property
     def brands(self) -> str:
         """The same, as JSON; empty where there are none."""
-        named = {name: each.model_dump(by_alias=True, exclude_unset=True) for name, each in self.named_brands.items()}
-        return json.dumps(named) if named else ""
+        return to_json(self.named_brands)
 
     @property
     def accounts(self) -> frozenset[str]:
@@ -415,11 +413,13 @@ class Settings(_Checked):
         """What is wrong with brands.yaml."""
         brands, problem = self._brands
         if problem:
-            yield f"{BRANDS_FILE}: {problem}"
-        in_group, has_page = bool(self.mail_unsubscribe_group), self.with_page or bool(self.preferences_url)
-        for name, each in brands.items():
-            if problem := each.problem(in_group=in_group, has_page=has_page):
-                yield f"{BRANDS_FILE}: {name}: {problem}."
+            yield problem
+        yield from problems(
+            brands,
+            in_group=bool(self.mail_unsubscribe_group),
+            has_page=self.with_page or bool(self.preferences_url),
+            is_ascii=self.mail_provider == "smtp",
+        )
 
     @property
     def full_rate(self) -> float:

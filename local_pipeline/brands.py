@@ -1,16 +1,12 @@
-"""The brands of a project, as far as the local cloud passes them on. The worker says what is wrong with them."""
+"""The brands of a project, and their accounts at the stand-ins of the providers."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import yaml
-
+from functions.shared.named_brand import BRANDS_FILE, Brands, read_brands, to_json
 from local_cloud.errors import LocalCloudError
 from local_pipeline.provider import Provider
-
-_FILE = "brands.yaml"
 
 
 def brand_variables(project: Path, provider: Provider, smtp_url: str) -> dict[str, str]:
@@ -22,13 +18,13 @@ def brand_variables(project: Path, provider: Provider, smtp_url: str) -> dict[st
         smtp_url: of the mail server, which has one account for all.
 
     Raises:
-        LocalCloudError: the file is no YAML.
+        LocalCloudError: something in the file is wrong.
     """
     brands = _read(project)
-    if not brands:
-        return {}
-    keys = {name: smtp_url if provider is Provider.SMTP else _key(provider, name) for name in _accounts(brands)}
-    return {"BRANDS": json.dumps(brands), **({"MAIL_ACCOUNTS": json.dumps(keys)} if keys else {})}
+    accounts = sorted({each.account for each in brands.values() if each.account})
+    keys = {name: smtp_url if provider is Provider.SMTP else _key(provider, name) for name in accounts}
+    variables = {"BRANDS": to_json(brands), "MAIL_ACCOUNTS": json.dumps(keys) if keys else ""}
+    return {name: value for name, value in variables.items() if value}
 
 
 def brand_domains(project: Path, own_keys: Mapping[Provider, str]) -> dict[str, list[str]]:
@@ -39,11 +35,10 @@ def brand_domains(project: Path, own_keys: Mapping[Provider, str]) -> dict[str, 
         own_keys: of the deployment's own accounts.
     """
     found: dict[str, list[str]] = {}
-    for brand in _each(_read(project)):
-        domains = [str(brand["from"]).rpartition("@")[2]] if brand.get("from") else []
+    for brand in _read(project).values():
         for provider, own in own_keys.items():
-            account = brand.get("account")
-            found.setdefault(_key(provider, str(account)) if account else own, []).extend(domains)
+            domains = found.setdefault(_key(provider, brand.account) if brand.account else own, [])
+            domains += [brand.mail_from.rpartition("@")[2]] if brand.mail_from else []
     return found
 
 
@@ -51,17 +46,8 @@ def _key(provider: Provider, account: str) -> str:
     return f"re_local-cloud_{account}" if provider is Provider.RESEND else f"SG.{account}.not-a-secret"
 
 
-def _accounts(brands: Any) -> list[str]:
-    return sorted({str(each["account"]) for each in _each(brands) if each.get("account")})
-
-
-def _each(brands: Any) -> Iterator[Mapping[str, Any]]:
-    yield from (each for each in brands.values() if isinstance(each, dict)) if isinstance(brands, dict) else ()
-
-
-def _read(project: Path) -> Any:
-    file = project / _FILE
+def _read(project: Path) -> Brands:
     try:
-        return yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise LocalCloudError(f"{_FILE}: {' '.join(str(error).split())}") from error
+        return read_brands(project / BRANDS_FILE)
+    except ValueError as error:
+        raise LocalCloudError(str(error)) from error

@@ -1,6 +1,8 @@
-"""A brand that the project's `brands.yaml` names: what it has in place of the deployment's own settings. Pure."""
+"""A brand that the project's `brands.yaml` names: what it has in place of the deployment's own settings."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -63,17 +65,6 @@ class NamedBrand(BaseModel):
             own["preferences_url"] = page._replace(netloc=self.link_domain).geturl()
         return settings.model_copy(update={name: own[name] for name in own.keys() & type(settings).model_fields.keys()})
 
-    def problem(self, *, in_group: bool, has_page: bool) -> str:
-        """What does not go with the deployment; empty where nothing.
-
-        Args:
-            in_group: whether the email provider keeps the list of those who unsubscribed.
-            has_page: whether there is the recipient's page.
-        """
-        if in_group and self.account and not self.mail_unsubscribe_group:
-            return "needs unsubscribe_group, since a group belongs to an account"
-        return "link_domain needs the recipient's page" if self.link_domain and not has_page else ""
-
 
 def brand_name_of(document: Mapping[str, Any]) -> str:
     """The name of a user's brand; empty where the document names none, or has a map of its own.
@@ -89,17 +80,48 @@ Brands = dict[Name, NamedBrand]
 _BRANDS: TypeAdapter[Brands] = TypeAdapter(Brands)
 
 
-def read_brands(content: Any) -> Brands:
-    """The brands of the file.
-
-    Args:
-        content: of the file, as YAML has it; None where it is empty.
+def read_brands(file: Path) -> Brands:
+    """The brands of the file; none where it is not there.
 
     Raises:
-        ValueError: with what is wrong.
+        ValueError: with what is wrong, in a line that names the file.
     """
+    # The functions get them as JSON.
+    import yaml
+
     try:
-        return _BRANDS.validate_python(content or {})
+        return _BRANDS.validate_python((yaml.safe_load(file.read_bytes()) if file.is_file() else None) or {})
     except ValidationError as error:
-        words = [(each["loc"], each["msg"].removeprefix("Value error, ")) for each in error.errors(include_url=False)]
-        raise ValueError("; ".join(f"{'.'.join(map(str, place))}: {problem}" for place, problem in words)) from None
+        words = ((each["loc"], each["msg"].removeprefix("Value error, ")) for each in error.errors(include_url=False))
+        problem = "; ".join(": ".join(filter(None, (".".join(map(str, place)), text))) for place, text in words)
+    except yaml.YAMLError as error:
+        problem = " ".join(str(error).split())
+    raise ValueError(f"{BRANDS_FILE}: {problem}")
+
+
+def to_json(brands: Brands) -> str:
+    """The brands as the variable BRANDS has them; empty where there are none."""
+    named = {name: each.model_dump(by_alias=True, exclude_unset=True) for name, each in brands.items()}
+    return json.dumps(named) if named else ""
+
+
+def problems(brands: Brands, *, in_group: bool, has_page: bool, is_ascii: bool) -> Iterator[str]:
+    """What does not go with the deployment, in a line each.
+
+    Args:
+        brands: of the file.
+        in_group: whether the email provider keeps the list of those who unsubscribed.
+        has_page: whether there is the recipient's page.
+        is_ascii: whether addresses must be ASCII before their @.
+    """
+    for name, each in brands.items():
+        wrong = {
+            "unsubscribe_group needs MAIL_UNSUBSCRIBE_GROUP": each.mail_unsubscribe_group and not in_group,
+            "needs unsubscribe_group, since a group belongs to an account": (
+                in_group and each.account and not each.mail_unsubscribe_group
+            ),
+            "link_domain needs the recipient's page": each.link_domain and not has_page,
+            "from and reply_to must be ASCII before the @ with MAIL_PROVIDER=smtp": is_ascii
+            and not all(address.rpartition("@")[0].isascii() for address in (each.mail_from, each.mail_reply_to)),
+        }
+        yield from (f"{BRANDS_FILE}: {name}: {problem}" for problem, is_so in wrong.items() if is_so)

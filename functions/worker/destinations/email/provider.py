@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 from pydantic import ValidationError
 
+from functions.shared import named_brand
 from functions.shared.named_brand import BRANDS_FILE
 from functions.shared.settings import (
     MailProviderChoice,
@@ -148,18 +149,20 @@ class ChosenProvider(NamedTuple):
 
     def problems(self) -> Iterator[str]:
         """What is wrong with the settings, those of each brand too."""
-        if problem := self.parts.problem(self.mail):
+        mail = self.mail
+        if problem := self.parts.problem(mail):
             yield problem
-        in_group, has_page = self.mail.mail_unsubscribe_group is not None, self.mail.preferences_url is not None
-        for name, brand in self.mail.brands.items():
+        yield from named_brand.problems(
+            mail.brands,
+            in_group=mail.mail_unsubscribe_group is not None,
+            has_page=mail.preferences_url is not None,
+            is_ascii=mail.mail_provider is MailProviderName.SMTP,
+        )
+        for name in mail.brands:
             try:
-                problem = brand.problem(in_group=in_group, has_page=has_page) or self.parts.problem(
-                    self.of_brand(name).mail
-                )
+                self.of_brand(name)
             except ValueError as error:
-                problem = str(error)
-            if problem:
-                yield f"{BRANDS_FILE}: {name}: {problem}"
+                yield f"{BRANDS_FILE}: {name}: {error}"
 
     def mail_provider(self) -> MailProvider:
         """The provider."""
