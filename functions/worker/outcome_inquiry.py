@@ -173,7 +173,7 @@ class OutcomeInquiry:
         if record is not None and record.proves_acceptance:
             answer, found = MailFound(message_id=record.message_id), "mail-event"
         elif self._lookup is None:
-            error = "it has no records to look in, or the worker is set up not to (SENDGRID_LOGS, MAIL_ACCOUNTS)"
+            error = "it has no records to look in, or the worker is set up not to (SENDGRID_LOGS, brands.yaml)"
             answer, found = LookupUnavailable(error=error, lasting=True), "nothing"
         else:
             answer = self._lookup.find(wanted, seconds=over_at - time.monotonic())

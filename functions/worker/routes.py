@@ -11,6 +11,8 @@ from functions.shared.records.user import User
 from functions.worker.outcome_inquiry import OutcomeInquiry
 from functions.worker.sending import Sending
 
+_DESTINATIONS = frozenset(DestinationName)
+
 
 class Route(NamedTuple):
     """The way to one destination.
@@ -51,25 +53,30 @@ class Routes:
             user: whose it is; None where the user is gone. No report of an unknown brand is built.
         """
         if subscription is None or subscription.is_emailed or self._elsewhere is None:
-            return self._brands.get(brand_name_of(user.fields) if user else "", self._email)
+            return self._of_user(user)
         return self._elsewhere(subscription.deliver, subscription.sandbox)
 
-    def of(self, delivery: Delivery | None) -> Route:
+    def of(self, delivery: Delivery | None, user: User | None) -> Route:
         """The way that a report took which a worker may have sent: its user and its subscription may say another one by
         now, and a repeat goes where the first request went, by the secret that belongs to that place.
 
         Args:
             delivery: as read; None where there is none.
+            user: as above.
         """
-        taker = delivery.provider if delivery else ""
-        for name in DestinationName:
-            if self._elsewhere is not None and delivery is not None and taker == name:
-                return self._elsewhere(_taken(delivery) or Deliver(name), False)
-        if "/" not in taker:
+        if delivery is None or not delivery.provider:
             return self._email
-        same = (each for each in self._brands.values() if each.sending.repeating.provider == taker)
+        taker = delivery.provider
+        if self._elsewhere is not None and taker in _DESTINATIONS:
+            return self._elsewhere(_taken(delivery) or Deliver(DestinationName(taker)), False)
+        # Of brands that share an account, the user's own makes the same email again.
+        ways = (self._of_user(user), self._email, *self._brands.values())
+        same = (each for each in ways if each.sending.repeating.provider == taker)
         # No other account can say that it does not have the email.
         return next(same, self._email._replace(inquiry=self._email.inquiry.without_records()))
+
+    def _of_user(self, user: User | None) -> Route:
+        return self._brands.get(brand_name_of(user.fields) if user else "", self._email)
 
 
 def _taken(delivery: Delivery) -> Deliver | None:

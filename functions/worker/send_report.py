@@ -142,14 +142,24 @@ class SendReport:
             return self._end.already_final(work)
         if step is NextStep.FINISH_GIVING_UP and delivery and delivery.failure:
             return self._end.finish_giving_up(work, delivery.failure)
-        route = self._routes.to(work.subscription, work.user)
-        work, by = self._send(work, route, timer, is_unknown=step is NextStep.INQUIRE)
-        return self._end(work, by.alone if isinstance(by, Retry) and not route.sending.is_shared else by)
+        route, taken = self._routes.to(work.subscription, work.user), self._routes.of(delivery, work.user)
+        is_unknown = step is NextStep.INQUIRE
+        stored = taken.sending.repeating.stored_in(delivery) if is_unknown else None
+        work, by = self._send(work, route, taken, stored, timer, is_unknown=is_unknown)
+        is_shared = (taken if stored else route).sending.is_shared
+        return self._end(work, by.alone if isinstance(by, Retry) and not is_shared else by)
 
-    def _send(self, work: TaskDelivery, route: Route, timer: AttemptTimer, *, is_unknown: bool) -> _End:
-        taken = self._routes.of(work.delivery)
+    def _send(
+        self,
+        work: TaskDelivery,
+        route: Route,
+        taken: Route,
+        stored: StoredRequest | None,
+        timer: AttemptTimer,
+        *,
+        is_unknown: bool,
+    ) -> _End:
         inquiry = taken.inquiry
-        stored = taken.sending.repeating.stored_in(work.delivery) if is_unknown else None
         if is_unknown and stored is None:
             known = inquiry.settle(work, now=self._now())
             if not isinstance(known, SendAgain):
@@ -203,7 +213,7 @@ class SendReport:
         return None if isinstance(known, SendAgain) else (work, known)
 
     def _can_repeat(self, work: TaskDelivery, delivery: Delivery) -> bool:
-        taken = self._routes.of(delivery)
+        taken = self._routes.of(delivery, work.user)
         return taken.sending.repeating.stored_in(delivery) is not None or taken.inquiry.waits_for(delivery)
 
     def _build(

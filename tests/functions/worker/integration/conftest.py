@@ -58,6 +58,8 @@ INVOKER = "tasks-invoker@local-project.iam.gserviceaccount.com"
 TOPIC = f"projects/{PROJECT}/topics/report-dead-letters"
 SUBSCRIPTION = f"projects/{PROJECT}/subscriptions/test"
 API_KEY = "SG.test.not-a-secret"
+ACCOUNTS = {"SG.acme": ["mail.acme.example"], "re_acme": ["mail.acme.example"]}
+"""The domains of further accounts, by their keys."""
 MAX_ATTEMPTS = 3
 
 DUE = datetime(2026, 11, 24, 13, tzinfo=UTC)
@@ -333,7 +335,7 @@ def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
             deployed_firestore(host="127.0.0.1", port=0, clock=clock, middleware=[firestore_faults]),
             PubSubEmulator(host="127.0.0.1", port=0, clock=clock, middleware=[pubsub_faults]),
             IdentityProvider(host="127.0.0.1", port=0, clock=clock),
-            Inbox(host="127.0.0.1", port=0, clock=clock, sendgrid_api_key=API_KEY),
+            Inbox(host="127.0.0.1", port=0, clock=clock, sendgrid_api_key=API_KEY, domains=ACCOUNTS),
         )
         for part in parts:
             await part.start()

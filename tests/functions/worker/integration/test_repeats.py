@@ -1,6 +1,7 @@
 """A provider with idempotency keys takes a report once, and no outcome stays unknown while it knows the key."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -129,6 +130,27 @@ def test_a_refusal_says_nothing_about_the_request_before(
     lease_ends(cloud, user)
     assert cloud.deliver(user, worker=resend(cloud), retry_count=LAST).json()["result"] == "sent"
     assert mails(cloud, user) == 1
+
+
+def test_the_account_of_the_first_request_makes_it_again_and_no_other(cloud: Cloud) -> None:
+    brands = {"acme": {"from": "reports@mail.acme.example", "account": "acme"}}
+    worker = resend(cloud, BRANDS=json.dumps(brands), MAIL_ACCOUNTS='{"acme": "re_acme"}')
+    moved, gone = (cloud.user(brand="acme") for _ in range(2))
+    cloud.inbox.fault = accept_and_cut
+    for user in (moved, gone):
+        assert cloud.deliver(user, worker=worker).json()["cause"] == "unknown-outcome"
+        cloud.users.document(user).update({"brand": None})
+        lease_ends(cloud, user)
+    cloud.inbox.fault = answering(HTTPStatus.TOO_MANY_REQUESTS)
+    # What holds up this account alone does not slow the whole queue down.
+    assert cloud.deliver(moved, worker=worker, retry_count=1).status_code == 500
+    cloud.inbox.fault = None
+    lease_ends(cloud, moved)
+    assert cloud.deliver(moved, worker=worker, retry_count=1).json()["result"] == "sent"
+    # A worker that no longer knows the account.
+    assert cloud.deliver(gone, worker=resend(cloud), retry_count=1).json()["reason"] == "unknown-outcome"
+    assert [mails(cloud, user) for user in (moved, gone)] == [1, 1]
+    assert len(cloud.letters()) == 1
 
 
 def test_what_the_provider_refuses_clearly_is_built_again_with_a_key_of_its_own(cloud: Cloud) -> None:
