@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from functions.shared.records.mail_event import MailRecord
+from functions.shared.records.system_alert import SystemAlert
 from functions.shared.settings import OnUnknownOutcome
 from functions.worker.destinations.email.allowed_domains import AllowedDomains
 from functions.worker.destinations.email.provider import ChosenProvider
@@ -23,13 +24,13 @@ def email_routes(
     settling: timedelta,
     is_sandbox: bool,
     pause: timedelta,
-    key_alert: KeyAlert,
+    tell: Callable[[SystemAlert], object],
     allowed: AllowedDomains,
     now: Callable[[], datetime],
 ) -> dict[str, Route]:
     """The way of each brand's emails, by the brand's name; that of the deployment's own has none.
 
-    Brands that share an account at the provider share its outage, and no other account's stops them.
+    Brands that share an account at the provider share its outage and its alert, and no other account's stops them.
 
     Args:
         chosen: the provider.
@@ -38,11 +39,12 @@ def email_routes(
         settling: likewise.
         is_sandbox: likewise.
         pause: how long the first wait of an outage is.
-        key_alert: as Sending takes it.
-        allowed: likewise.
+        tell: as KeyAlert takes it.
+        allowed: as Sending takes it.
         now: the present, in UTC.
     """
     outages: dict[str, ProviderOutage] = {}
+    alerts: dict[str, KeyAlert] = {}
 
     def route(provider: ChosenProvider) -> Route:
         return Route(
@@ -50,7 +52,7 @@ def email_routes(
                 provider.mail_provider(),
                 Repeating(provider.repeatable_sending(), provider=provider.id, now=now),
                 outage=outages.setdefault(provider.account, ProviderOutage(now, wait=pause)),
-                key_alert=key_alert,
+                key_alert=alerts.setdefault(provider.account, KeyAlert(tell, now=now, account=provider.account)),
                 allowed=allowed,
                 is_shared=not provider.account,
             ),

@@ -18,11 +18,15 @@ class KeyAlert:
     Args:
         tell: publishes an alert: functions.shared.dead_letter_topic.DeadLetterTopic.tell.
         now: the present, in UTC.
+        account: whose key it is; empty: the deployment's own.
     """
 
-    def __init__(self, tell: Callable[[SystemAlert], object], *, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, tell: Callable[[SystemAlert], object], *, now: Callable[[], datetime], account: str = ""
+    ) -> None:
         self._tell = tell
         self._now = now
+        self._account = account
         self._lock = threading.Lock()
         self._next_at = 0.0
         self._untold = 0
@@ -42,6 +46,11 @@ class KeyAlert:
             refused, self._untold = self._untold, 0
         figures = {"refused_mails": refused}
         alert = SystemAlert(
-            alert=AlertKind.KEY_REFUSED, run_id=run_id, at=self._now(), detail=redact_addresses(error), figures=figures
+            alert=AlertKind.KEY_REFUSED,
+            run_id=run_id,
+            at=self._now(),
+            detail=redact_addresses(error),
+            figures=figures,
+            about=self._account,
         )
         self._tell(alert)

@@ -125,7 +125,6 @@ def _send_report() -> SendReport:
     allowed = AllowedDomains(_settings.mail_allowed_domains)
     archive = Archive(_settings.archive) if _settings.archive else None
     copies = Copies(archive, days=_settings.archive_days, days_of_kinds=_archive_days, now=_now)
-    key_alert = KeyAlert(topic.tell, now=_now)
     routes = email_routes(
         _provider,
         mail_record=functools.partial(deliveries.mail_record, seconds=MAIL_RECORD_SECONDS),
@@ -133,7 +132,7 @@ def _send_report() -> SendReport:
         settling=timedelta(minutes=_settings.settling_minutes),
         is_sandbox=_settings.mail_sandbox,
         pause=timedelta(seconds=_settings.provider_pause),
-        key_alert=key_alert,
+        tell=topic.tell,
         allowed=allowed,
         now=_now,
     )
@@ -147,7 +146,7 @@ def _send_report() -> SendReport:
             now=_now,
             settle_later=SettlingTask(_settings),
         ),
-        routes=Routes(routes[""], Elsewhere(_settings, key_alert=key_alert, now=_now), routes),
+        routes=Routes(routes[""], Elsewhere(_settings, key_alert=KeyAlert(topic.tell, now=_now), now=_now), routes),
         builder=ReportBuilder(
             user_data=functools.partial(FirestoreUserData, database),
             mail=_settings,

@@ -91,6 +91,13 @@ _KIND_TEXTS = {
     ),
 }
 
+_OF_ACCOUNT = _KindText(
+    "No report of some brands goes out: the mail provider refuses the key of their account",
+    "All other reports go out. The queue retries the tasks, and each becomes a dead letter after its last attempt. Put "
+    "a key that may send mail into MAIL_ACCOUNTS, and deploy it.",
+    ("reports dead-letters replay --reason retries-exhausted",),
+)
+
 
 def make_system_alert(stored: StoredSystemAlert, others: int, since: datetime, *, links: AlertLinks) -> Alert:
     """Make the alert about a system alert.
@@ -101,13 +108,14 @@ def make_system_alert(stored: StoredSystemAlert, others: int, since: datetime, *
         since: when the first of them all was received.
         links: makes the links.
     """
-    text = _kind_text(stored.kind)
+    is_of_account = stored.kind == AlertKind.KEY_REFUSED and bool(stored.about)
+    text = _OF_ACCOUNT if is_of_account else _kind_text(stored.kind)
     report = {name: str(value) for name, value in stored.report.items()}
     shown = [
         ("User", report.get("user_id", "")),
         ("Subscription", report.get("subscription_id", "")),
         ("Due", report.get("due_at", "")),
-        ("Report", report.get("kind", stored.about)),
+        ("Account" if is_of_account else "Report", report.get("kind", stored.about)),
         ("Delivery", report.get("delivery_id", "")),
         ("Run", stored.run_id),
         ("Noticed", clock_time(stored.at) if stored.at else ""),

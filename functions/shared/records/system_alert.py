@@ -33,7 +33,7 @@ class AlertKind(StrEnum):
     USERS_HELD_BACK = "users-held-back"
     """A run met more new users than ENROLL_AT_ONCE, and enrolled none of them."""
     KEY_REFUSED = "provider-refuses-key"
-    """The email provider refuses the API key, so no email goes out."""
+    """The email provider refuses the API key, so no email goes out by it."""
     OUTCOME_SETTLED = "outcome-settled"
     """A report that people may know as a dead letter of unknown outcome was sent after all."""
     COMPLAINTS_HIGH = "complaints-high"
@@ -65,7 +65,8 @@ class SystemAlert(Contract):
     report: ReportTask | None = None
     """The report that it is about: its kind alerts once for each delivery."""
     about: Annotated[str, Field(max_length=64)] = ""
-    """The kind of report that it is about: its own kind alerts once for each run and each of these."""
+    """The kind of report, or the account at the email provider, that it is about: its own kind alerts once for each run
+    and each of these."""
 
 
 class StoredSystemAlert(NamedTuple):
@@ -78,7 +79,7 @@ class StoredSystemAlert(NamedTuple):
         detail: what went wrong.
         figures: counts of the run, by name.
         report: the report that it is about, as the fields of its task; empty where it is about none.
-        about: the kind of report that it is about; empty where it is about none.
+        about: the kind of report, or the account at the email provider, that it is about; empty where it is about none.
         at: when the run noticed it.
         cause: what it has in common with other system alerts, as an id: all of one kind share it.
         received_at: when the DLQ handler stored it.

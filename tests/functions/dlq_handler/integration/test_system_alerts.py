@@ -59,6 +59,14 @@ def test_an_alert_says_what_is_wrong_and_what_to_do(around: Cloud, kind: AlertKi
     assert around.records() == {}
 
 
+def test_the_key_of_one_account_is_no_reason_to_pause_the_queue(around: Cloud) -> None:
+    assert receives(around.handler(), alert(AlertKind.KEY_REFUSED, about="acme")) == 200
+    shown = json.dumps(around.slack[-1])
+    assert "refuses the key of their account" in shown
+    assert "*Account*\\nacme" in shown
+    assert "queue pause" not in shown
+
+
 def test_it_is_told_once_for_each_kind_and_run(around: Cloud) -> None:
     handler = around.handler()
 

@@ -1,7 +1,7 @@
 """Brands with a sender, a domain for links and an account at the provider of their own."""
 
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +10,6 @@ from functions.worker.provider_outage import FAILURES
 from local_pipeline.function_process import FunctionProcess
 from local_pipeline.inbox.email_logs import LogsDelay
 from local_pipeline.inbox.faults import Answer, Call, CutConnection
-from local_pipeline.inbox.sender_identity import SenderIdentity
 from tests.functions.worker.integration.conftest import Cloud
 
 ACCOUNT, KEY = "acme", "SG.acme"
@@ -28,10 +27,8 @@ BRANDS = {
 
 
 @pytest.fixture(scope="module")
-def worker(_surroundings: Cloud) -> Iterator[FunctionProcess]:
-    cloud = _surroundings
-    cloud.inbox.accounts[KEY] = SenderIdentity("mail.acme.example")
-    yield cloud.worker(
+def worker(_surroundings: Cloud) -> FunctionProcess:
+    return _surroundings.worker(
         BRANDS=json.dumps(BRANDS),
         MAIL_ACCOUNTS=json.dumps({ACCOUNT: KEY}),
         MAIL_REPLY_TO="us@example.com",
@@ -40,7 +37,6 @@ def worker(_surroundings: Cloud) -> Iterator[FunctionProcess]:
         SENDGRID_LOGS="true",
         PROVIDER_PAUSE="300",
     )
-    del cloud.inbox.accounts[KEY]
 
 
 def test_a_brand_sends_as_itself_through_its_own_account(cloud: Cloud, worker: FunctionProcess) -> None:
@@ -105,13 +101,29 @@ def test_an_unknown_outcome_is_asked_of_the_account_that_took_the_email(cloud: C
     assert len(cloud.mails_to(user)) == 1
 
 
-def test_nobody_else_is_asked_about_an_account_that_is_gone(cloud: Cloud, worker: FunctionProcess) -> None:
+@pytest.mark.parametrize("provider", ["sendgrid/gone", "resend"])
+def test_nobody_else_is_asked_about_an_account_that_is_gone(
+    cloud: Cloud, worker: FunctionProcess, provider: str
+) -> None:
     user, ago = cloud.user(), datetime.now(UTC) - timedelta(minutes=1)
-    cloud.put_delivery(user, state="sending", owner="x", attempts=1, provider="sendgrid/gone", lease_expires_at=ago)
+    cloud.put_delivery(user, state="sending", owner="x", attempts=1, provider=provider, lease_expires_at=ago)
     # Not "no record": the deployment's own account has no record of another's emails.
     assert cloud.deliver(user, worker=worker).json()["reason"] == "unknown-outcome"
-    assert "MAIL_ACCOUNTS" in cloud.delivery_of(user)["last_error"]
+    assert "brands.yaml" in cloud.delivery_of(user)["last_error"]
     [_letter] = cloud.letters()
+
+
+def test_a_key_that_is_refused_stops_its_own_brands_alone(cloud: Cloud, worker: FunctionProcess) -> None:
+    async def refusing(call: Call, carry_on: Callable[[], Awaitable[Answer]]) -> Answer:
+        return Answer(status=401) if b"mail.acme.example" in call.body else await carry_on()
+
+    cloud.inbox.fault = refusing
+    answer = cloud.deliver(cloud.user(brand="acme"), worker=worker)
+    assert (answer.status_code, answer.json()["cause"]) == (500, "provider-refuses-key")
+    assert cloud.deliver(cloud.user(), worker=worker).json()["result"] == "sent"
+    assert not cloud.letters()
+    # However lately another account was told of.
+    assert [each["about"] for each in cloud.system_alerts] == [ACCOUNT]
 
 
 def test_an_outage_of_an_account_stops_its_own_brands_alone(cloud: Cloud, worker: FunctionProcess) -> None:
