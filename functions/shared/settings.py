@@ -501,7 +501,9 @@ class WorkerSettings(
     """With `resend-if-absent`, how many minutes after a worker's claim has ended the logs must show an email that was
     accepted, from 20 to 360: by then no worker that stood still meanwhile can send any more."""
     location: str = ""
+    """The region of the queues and functions. Required; for the worker only with `resend-if-absent`."""
     report_queues: CommaSeparated = []
+    """The ids of the report queues, separated by commas. Required; for the worker only with `resend-if-absent`."""
     provider_pause: float = Field(default=5.0, ge=0, le=300)
     """Seconds for which a worker sends nothing after the email provider failed five times in a row, doubled
     after each failed trial up to 12 times as long; `0`: it never pauses
