@@ -8,11 +8,12 @@ import math
 import secrets
 import threading
 import weakref
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+
+from operations.reading.kept import Kept
 
 MOST_READS_AN_HOUR = 4_000
 """What an open page costs Firestore at most, beside the questions whether anything is new."""
@@ -74,7 +75,7 @@ class Readings:
     def __init__(self, clock: Callable[[], float] = lambda: datetime.now(UTC).timestamp()) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._readings: OrderedDict[Any, Reading] = OrderedDict()
+        self._readings: Kept[Any, Reading] = Kept(_MOST_PAGES)
         # Those of the pages that are being read now.
         self._turns: weakref.WeakValueDictionary[Any, threading.Lock] = weakref.WeakValueDictionary()
 
@@ -103,14 +104,9 @@ class Readings:
                 if now - kept.read_at < kept.shown.least_seconds:
                     return kept, now - kept.true_at
             reading = Reading(shown=read(), version=newest, read_at=now, true_at=now)
-            with self._lock:
-                self._readings[key] = reading
-                self._readings.move_to_end(key)
-                while len(self._readings) > _MOST_PAGES:
-                    self._readings.popitem(last=False)
+            self._readings.put(key, reading)
             return reading, self._clock() - now
 
     def forget(self) -> None:
         """Read all pages again: something was changed."""
-        with self._lock:
-            self._readings.clear()
+        self._readings = Kept(_MOST_PAGES)

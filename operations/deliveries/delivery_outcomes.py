@@ -4,8 +4,7 @@ _AT_ONCE of them, and the same of one delivery.
 Reading the deliveries would cost two reads for each at each look.
 """
 
-import threading
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,6 +15,7 @@ from functions.shared.firestore.field_path import NAME
 from functions.shared.firestore.query import Query
 from functions.shared.records.delivery import DELIVERIES, Delivery, DeliveryState
 from functions.shared.records.mail_event import MAIL_EVENTS, MailRecord, MailStatus
+from operations.reading.kept import Kept
 from operations.reading.threads import in_threads
 
 _AT_ONCE = 30
@@ -108,8 +108,7 @@ class KeptOutcomes:
     threads."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, ...], tuple[CountedOutcomes, datetime]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._kept: Kept[tuple[str, ...], tuple[CountedOutcomes, datetime]] = Kept(_MOST_KEPT)
 
     def count(self, database: Database, delivery_ids: Sequence[str], *, now: datetime) -> CountedOutcomes:
         """Count what became of deliveries.
@@ -119,26 +118,21 @@ class KeptOutcomes:
         """
         starts = range(0, len(delivery_ids), _AT_ONCE)
         some = [tuple(delivery_ids[start : start + _AT_ONCE]) for start in starts]
-        parts = in_threads(lambda ids: self._get(database, ids, now), some)
+        kept = [(ids, self._kept.get(ids)) for ids in some]
+        fresh = {ids: found[0] for ids, found in kept if found and now - found[1] < _FRESH}
+
+        def count(ids: tuple[str, ...]) -> CountedOutcomes:
+            counted = _count(database, ids)
+            if counted.ended == counted.total:
+                self._kept.put(ids, (counted, now))
+            return counted
+
+        parts = in_threads(count, [ids for ids in some if ids not in fresh])
         counts: Counter[DeliveryOutcome] = Counter()
-        for part in parts:
+        for part in (*fresh.values(), *parts):
             counts.update(part.counts)
         ordered = {outcome: counts[outcome] for outcome in DeliveryOutcome if counts[outcome]}
         return CountedOutcomes(ordered, sum(part.reads for part in parts))
-
-    def _get(self, database: Database, ids: tuple[str, ...], now: datetime) -> CountedOutcomes:
-        with self._lock:
-            kept = self._kept.get(ids)
-        if kept and now - kept[1] < _FRESH:
-            return kept[0]._replace(reads=0)
-        counted = _count(database, ids)
-        if counted.ended == counted.total:
-            with self._lock:
-                self._kept[ids] = counted, now
-                self._kept.move_to_end(ids)
-                while len(self._kept) > _MOST_KEPT:
-                    self._kept.popitem(last=False)
-        return counted
 
 
 def _count(database: Database, ids: Sequence[str]) -> CountedOutcomes:

@@ -83,7 +83,7 @@ class KeptCounts:
         Args:
             count: counts one, beside others.
         """
-        kept = {each: self._kept[each] for each in asked if each in self._kept}
+        kept = {each: found for each in asked if (found := self._kept.get(each))}
         again = [each for each in asked if each not in kept or _may_have_changed(each, kept[each][1], now=now)]
         counted = zip(again, in_threads(count, again, at_once=_AT_ONCE), strict=True)
         kept.update({each: (number, now) for each, number in counted})

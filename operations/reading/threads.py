@@ -14,8 +14,8 @@ def in_threads(work: Callable[[T], R], items: Sequence[T], *, at_once: int = _TH
     """Do the same with all items at the same time, and return what comes of it in the items' order. Once it has failed
     with one, it is not begun with others.
     """
-    if not items:
-        return []
+    if len(items) < 2:
+        return [work(each) for each in items]
     with ThreadPoolExecutor(min(len(items), at_once)) as threads:
         try:
             return list(threads.map(work, items))
