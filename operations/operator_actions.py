@@ -106,10 +106,10 @@ class OperatorAction:
         ids = tuple(each for each in texts if is_document_id(each))
         return cls(**stored_values(cls, fields) | {"id": snapshot.id, "deliveries": ids})
 
-    def is_about(self, since: datetime, until: datetime) -> bool:
-        """Whether a failed report that it is about failed between two times."""
+    def is_about(self, since: datetime, until: datetime | None) -> bool:
+        """Whether a failed report that it is about failed between two times; None for no end."""
         first, last = self.failed_since, self.failed_until
-        return first is not None and last is not None and first <= until and last >= since
+        return first is not None and last is not None and last >= since and (until is None or first <= until)
 
 
 class AlreadyRecorded(Exception):
@@ -214,6 +214,10 @@ class OperatorActions:
             return None
         found = self._database.get(f"{OPERATOR_ACTIONS}/{action_id}", fields=None if with_deliveries else _LISTED)
         return OperatorAction.from_snapshot(found) if found.exists else None
+
+    def count(self, since: datetime) -> int:
+        """How many actions began since a moment, which is in UTC."""
+        return self._database.count(Query.of(OPERATOR_ACTIONS).where("began_at", ">=", since))
 
     def since(self, moment: datetime, *, limit: int) -> list[OperatorAction]:
         """The first actions that began since a moment, the first first."""

@@ -1,8 +1,9 @@
 """The time of an incident, and the columns in which what happened in it is counted. Pure."""
 
+import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
 
 from functions.shared.times.plausible_time import plausible
 
@@ -18,7 +19,8 @@ _ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
 """A column begins here, whatever its length."""
 
 
-class Window(NamedTuple):
+@dataclass(frozen=True)
+class Window:
     """A time.
 
     Attributes:
@@ -51,24 +53,24 @@ class Window(NamedTuple):
             raise ValueError("An incident ends after it begins.")
         if end - start > LONGEST:
             raise ValueError(f"An incident has {LONGEST.days} days at most.")
-        return cls(start, end, until is None)
+        return cls(start, end, goes_on=until is None)
 
     @property
+    def end(self) -> datetime | None:
+        """Its end; None where it goes on."""
+        return None if self.goes_on else self.until
+
+    @functools.cached_property
     def length(self) -> timedelta:
         """How long a column is."""
         return next(each for each in _LENGTHS if self.until - self.since <= _MOST_COLUMNS * each)
 
-    @property
+    @functools.cached_property
     def columns(self) -> Sequence[datetime]:
         """Where the columns begin: at full minutes, hours or days, from the one with the beginning to that with the
         end."""
-        first, last = self._numbers
+        first, last = ((moment - _ORIGIN) // self.length for moment in (self.since, self.until))
         return [_ORIGIN + number * self.length for number in range(first, last + 1)]
-
-    @property
-    def _numbers(self) -> tuple[int, int]:
-        """The numbers of the first and the last column, counted from _ORIGIN."""
-        return (self.since - _ORIGIN) // self.length, (self.until - _ORIGIN) // self.length
 
     def has(self, moment: datetime | None) -> bool:
         """Whether a moment belongs to it."""
@@ -76,5 +78,4 @@ class Window(NamedTuple):
 
     def percent(self, moment: datetime) -> float:
         """How far from the left of the columns a moment is."""
-        first, last = self._numbers
-        return 100 * ((moment - _ORIGIN) / self.length - first) / (last - first + 1)
+        return 100 * ((moment - self.columns[0]) / (len(self.columns) * self.length))

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.api_core.exceptions import GoogleAPIError
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.routing import Route
@@ -15,9 +16,10 @@ from functions.shared.records.dead_letter import DeadLetterState
 from functions.shared.records.delivery import DeliveryState
 from operations.console.charts import Chart, stacked
 from operations.console.console import Console, console_of
-from operations.console.followed_deliveries import followed_page
+from operations.console.followed_deliveries import Followed, follow
 from operations.console.form import moments_of
 from operations.console.live import live
+from operations.console.outcome_charts import OutcomeCharts, draw_outcomes
 from operations.console.page_parts import read_parts
 from operations.console.pages.dead_letters import ACTS
 from operations.console.queue_rows import read_queues
@@ -28,19 +30,16 @@ from operations.dead_letters.letter_causes import CauseCount
 from operations.dead_letters.letter_filter import LetterFilter
 from operations.deliveries.deliveries import Deliveries
 from operations.deliveries.delivery_filter import DeliveryFilter
-from operations.deliveries.delivery_outcomes import DeliveryOutcome
-from operations.deliveries.mail_outcome import MailOutcome
 from operations.incidents import events
 from operations.incidents.window import Window
 from operations.operator_actions import OperatorAction, OperatorActions
-from operations.overview.overview import OUTCOMES, Counted, OutcomeCounts, Span
+from operations.overview.overview import Counted, OutcomeCounts, Span, unknown_mails
 from operations.reading.threads import in_threads
 from operations.runs.runs import Runs
 from operations.system_alerts import SystemAlerts
 from operations.time_args import to_json_time
 
 _DRAWN_CAUSES = 4
-_DRAWN_MAILS = [MailOutcome.DELIVERED.value, MailOutcome.UNDELIVERED.value]
 _MOST_EVENTS = 200
 """So many runs, system alerts and actions are read at most, of each."""
 
@@ -61,65 +60,43 @@ def _read(request: Request) -> Shown:
     session = console.reading
     outcomes = OutcomeCounts(session.firestore, console.counts, now=now)
     causes = _Causes(console, window, now=now)
-    log = OperatorActions(session.firestore)
     parts = read_parts(
         {
-            "reports": lambda: _reports(outcomes, window),
-            "mails": lambda: _mails(outcomes, window),
+            "charts": lambda: _charts(outcomes, window),
             "causes": causes.read,
             "waiting": lambda: _waiting(console, window),
             "runs": lambda: Runs(session.firestore).between(window.since, window.until, limit=_MOST_EVENTS),
             "alerts": lambda: SystemAlerts(session.firestore).between(window.since, window.until, limit=_MOST_EVENTS),
             "deploys": lambda: console.revisions.get(session.revisions),
-            "actions": lambda: log.since(window.since, limit=_MOST_EVENTS),
+            "actions": lambda: _actions(console, window, asked, now=now),
             "queues": lambda: read_queues(session, now=now),
         }
     )
-    read = parts.read
-    runs, alerts, actions = (read.get(name, []) for name in ("runs", "alerts", "actions"))
-    about = [each for each in actions if each.is_about(window.since, window.until)]
-    later = [each for each in about if not window.has(each.began_at)]
-    followed = _sent_again(log, about)
-    counted = console.outcomes.count(session.firestore, followed, now=now)
-    outcome = next((each for each in DeliveryOutcome if each == asked.get("outcome")), None)
-    start = int(asked["start"]) if asked.get("start", "").isdecimal() else 0
-    page = followed_page(session.firestore, followed, outcome, start) if outcome else None
-    may_act, filters = request.state.viewer.may_act, {"from": asked.get("from"), "to": asked.get("to")}
+    read, may_act = parts.read, request.state.viewer.may_act
+    runs, alerts, actions = read.get("runs", []), read.get("alerts", []), read.get("actions", _Actions())
     happened = events.in_order(
         events.of_runs(runs),
         events.of_alerts(alerts),
-        events.of_revisions([each for each in read.get("deploys") or [] if _is_of(each, window)]),
-        events.of_actions([each for each in actions if window.has(each.began_at)], shows_addresses=may_act),
+        events.of_revisions(read.get("deploys") or []),
+        events.of_actions(actions.since, shows_addresses=may_act),
     )
     return Shown(
         template="incident.html",
-        reads=_READS
-        + len(outcomes.counted)
-        + causes.reads
-        + sum(map(len, (runs, alerts, actions, about)))
-        + counted.reads
-        + (page.reads if page else 0),
+        reads=_READS + len(outcomes.counted) + causes.reads + len(runs) + len(alerts) + actions.reads,
         context={
             "window": window,
-            "filters": filters,
+            "filters": _filters(asked),
             "failed": parts.failed,
-            "reports": read.get("reports"),
-            "mails": read.get("mails"),
+            "charts": read.get("charts"),
             "causes": read.get("causes"),
             "waiting": read.get("waiting", {}),
             "lanes": list(events.EventKind),
-            "happened": happened,
-            "later": events.of_actions(later, shows_addresses=may_act),
-            "is_cut": max(map(len, (runs, alerts, actions))) == _MOST_EVENTS,
+            "happened": [each for each in happened if window.has(each.at)],
+            "later": events.of_actions(actions.later, shows_addresses=may_act),
+            "is_cut": max(map(len, (runs, alerts, actions.since))) == _MOST_EVENTS,
             "most": _MOST_EVENTS,
             "queues": read["queues"].rows if "queues" in read else [],
-            "counted": counted,
-            "outcome": outcome,
-            "deliveries": page.rows if page else [],
-            "first": link("/incident", **filters, outcome=outcome) if start else None,
-            "following": link("/incident", **filters, outcome=outcome, start=page.following)
-            if page and page.following
-            else None,
+            "followed": actions.followed,
             "acts": [act for act in ACTS.values() if act.state is DeadLetterState.OPEN],
             "letter_filters": {"state": "open", **_letter_times(window)},
             "as_it_was": link("/incident", **{"from": to_json_time(window.since), "to": to_json_time(window.until)}),
@@ -127,42 +104,45 @@ def _read(request: Request) -> Shown:
     )
 
 
-def _is_of(revision: Mapping[str, Any], window: Window) -> bool:
-    return any(window.has(each.at) for each in events.of_revisions([revision]))
+def _filters(asked: QueryParams) -> dict[str, str | None]:
+    return {name: asked.get(name) for name in ("from", "to")}
 
 
-def _sent_again(log: OperatorActions, actions: Sequence[OperatorAction]) -> list[str]:
-    """The ids of all deliveries that actions sent again, each once."""
-    found = in_threads(lambda action: log.find(action.id, with_deliveries=True), actions)
-    return list(dict.fromkeys(chain.from_iterable(each.deliveries for each in found if each)))
+class _Actions(NamedTuple):
+    """What operators did.
+
+    Attributes:
+        since: the actions that began in the window or later.
+        later: those of them that began later, about reports that failed in the window.
+        followed: what became of such reports that were sent again, whenever that was; None where it could not be read.
+        reads: how many reads it took.
+    """
+
+    since: Sequence[OperatorAction] = ()
+    later: Sequence[OperatorAction] = ()
+    followed: Followed | None = None
+    reads: int = 0
+
+
+def _actions(console: Console, window: Window, asked: QueryParams, *, now: datetime) -> _Actions:
+    actions, reads = console.actions.get(OperatorActions(console.reading.firestore), window, limit=_MOST_EVENTS)
+    about = [each for each in actions if each.is_about(window.since, window.end)]
+    ids = list(dict.fromkeys(chain.from_iterable(each.deliveries for each in about)))
+    followed = follow(console, ids, asked, now=now, path="/incident", lists_all=False, **_filters(asked))
+    later = [each for each in about if not window.has(each.began_at)]
+    return _Actions(actions, later, followed, reads + followed.reads)
 
 
 def _letter_times(window: Window) -> dict[str, str | None]:
     """The filters of the dead letters that came in a window."""
-    return {
-        "since": to_json_time(window.since),
-        "until": None if window.goes_on else to_json_time(window.until),
-    }
+    return {"since": to_json_time(window.since), "until": to_json_time(window.end)}
 
 
-def _reports(counts: OutcomeCounts, window: Window) -> Chart:
-    spans = counts.outcomes(window.columns, window.length)
-    return stacked(
-        spans,
-        [state.value for state in OUTCOMES],
-        length=window.length,
-        lists=lambda state, since, until: link("/deliveries", state=state, **before(since, until)),
-    )
-
-
-def _mails(counts: OutcomeCounts, window: Window) -> Chart:
-    spans = counts.mails(window.columns, window.length)
-    return stacked(
-        spans,
-        _DRAWN_MAILS,
-        length=window.length,
-        lists=lambda outcome, since, until: link("/deliveries", mail=outcome, **before(since, until)),
-    )
+def _charts(counts: OutcomeCounts, window: Window) -> OutcomeCharts:
+    columns, length = window.columns, window.length
+    reports, mails = counts.outcomes(columns, length), counts.mails(columns, length)
+    # What became of emails may have been known after a time that has ended.
+    return draw_outcomes(reports, mails, length=length, unknown=unknown_mails(reports, mails) if window.goes_on else "")
 
 
 def _waiting(console: Console, window: Window) -> dict[str, tuple[int, str]]:
@@ -199,7 +179,7 @@ class _Causes:
         version, window = self._letters.newest_change(), self._window
         rows: dict[str, dict[str, Any]] = {}
         for state in DeadLetterState:
-            wanted = LetterFilter(state=state, since=window.since, until=None if window.goes_on else window.until)
+            wanted = LetterFilter(state=state, since=window.since, until=window.end)
             try:
                 counts = self._console.letters.get(self._letters, wanted, version=version)
             except GoogleAPIError:

@@ -8,11 +8,10 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from operations.console.console import Console, console_of
-from operations.console.followed_deliveries import followed_page
+from operations.console.followed_deliveries import follow
 from operations.console.live import live
 from operations.console.readings import Shown
 from operations.console.view import link, page_links
-from operations.deliveries.delivery_outcomes import DeliveryOutcome
 from operations.operator_actions import OperatorAction, OperatorActions
 from operations.time_args import to_json_time
 
@@ -46,30 +45,24 @@ def _newest_change(console: Console) -> str:
 
 def _read_action(request: Request) -> Shown:
     """One action, and what became of each report that it sent again."""
-    console, asked = console_of(request), request.query_params
-    database = console.reading.firestore
+    console = console_of(request)
     action_id = request.path_params["action_id"]
-    action = OperatorActions(database).find(action_id, with_deliveries=True)
+    action = OperatorActions(console.reading.firestore).find(action_id, with_deliveries=True)
     if action is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
-    outcome = next((each for each in DeliveryOutcome if each == asked.get("outcome")), None)
-    start = int(asked["start"]) if asked.get("start", "").isdecimal() else 0
-    counted = console.outcomes.count(database, action.deliveries, now=datetime.now(UTC))
-    page = followed_page(database, action.deliveries, outcome, start)
     path = f"/operator-actions/{action_id}"
+    followed = follow(
+        console, action.deliveries, request.query_params, now=datetime.now(UTC), path=path, lists_all=True
+    )
     return Shown(
         template="operator_action.html",
-        reads=1 + counted.reads + page.reads,
-        every=_EVERY_SECONDS if counted.ended < counted.total else 30,
+        reads=1 + followed.reads,
+        every=_EVERY_SECONDS if followed.counted.ended < followed.counted.total else 30,
         context={
             "shown": action,
-            "counted": counted,
-            "outcome": outcome,
+            "followed": followed,
             "path": path,
             "incident": _incident_of(action),
-            "deliveries": page.rows,
-            "first": link(path, outcome=outcome) if start else None,
-            "following": link(path, outcome=outcome, start=page.following) if page.following else None,
         },
     )
 

@@ -1,7 +1,6 @@
 """The first page: whether all is well."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,10 +11,11 @@ from starlette.routing import Route
 
 from functions.shared.records.delivery import DeliveryState
 from functions.shared.records.kind_pauses import KindPauses
-from operations.console.charts import Chart, stacked
+from operations.console.charts import stacked
 from operations.console.console import Console, console_of, done, recorded
 from operations.console.form import Form, Note, form_action
 from operations.console.live import live
+from operations.console.outcome_charts import draw_outcomes
 from operations.console.page_parts import read_parts
 from operations.console.queue_rows import read_queues
 from operations.console.readings import Shown
@@ -26,13 +26,7 @@ from operations.deliveries.mail_outcome import MailOutcome
 from operations.kinds.kind_pausing import KindPausing
 from operations.overview.backlog import Backlog, find_backlog
 from operations.overview.health import Concern, Outcomes, find_concerns
-from operations.overview.overview import (
-    OUTCOMES,
-    OutcomeCounts,
-    Span,
-    SubscriptionCounts,
-    unknown_mails,
-)
+from operations.overview.overview import OutcomeCounts, Span, SubscriptionCounts, unknown_mails
 from operations.runs.run_schedule import RunSchedule
 from operations.runs.runs import Runs
 from operations.runs.sending import Sending, to_row
@@ -47,7 +41,6 @@ _READS = 31
 _EVERY_SECONDS = 30
 _SOON_SECONDS = 2
 """So soon an open page asks again whose charts are being counted."""
-_DRAWN_MAILS = [MailOutcome.DELIVERED.value, MailOutcome.UNDELIVERED.value]
 _RESUMED = "Sending is resumed: the next run sends what is due. Only complaints and bounces from then on count."
 
 
@@ -130,21 +123,6 @@ def _look(console: Console) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Outcomes:
-    """What became of the reports of some time, and of their emails.
-
-    Attributes:
-        reports: sent, skipped and dead.
-        emails: what of delivered and undelivered is known; None where nothing is.
-        unknown: what is not known of the emails, in sentences; empty where all is.
-    """
-
-    reports: Chart
-    mails: Chart | None
-    unknown: str
-
-
 def _count(console: Console) -> dict[str, Any]:
     """The charts: each part that could be counted, and why each other could not."""
     database, now = console.session.firestore, datetime.now(UTC)
@@ -159,12 +137,12 @@ def _count(console: Console) -> dict[str, Any]:
     }
     parts = read_parts(counted, at_once=1)
     due_now, coming = parts.read.get("due", (0, []))
-    day = parts.read.get("day")
+    day, week = parts.read.get("day"), parts.read.get("week")
     return {
         "counted_at": now,
         "failed": parts.failed,
-        "day": day and _outcomes(*day, length=timedelta(hours=1)),
-        "week": parts.read.get("week") and _outcomes(*parts.read["week"], length=timedelta(days=1)),
+        "day": day and draw_outcomes(*day, length=timedelta(hours=1), unknown=unknown_mails(*day)),
+        "week": week and draw_outcomes(*week, length=timedelta(days=1), unknown=unknown_mails(*week)),
         "totals": day and _totals(*day),
         "due_now": due_now,
         "coming": coming and stacked(coming, ["due"], length=timedelta(hours=1), lists=_subscriptions),
@@ -172,30 +150,9 @@ def _count(console: Console) -> dict[str, Any]:
     }
 
 
-def _deliveries(state: str, since: datetime, until: datetime) -> str:
-    """The list of the reports that a bar or a figure counts."""
-    return link("/deliveries", state=state, **before(since, until))
-
-
-def _mails(outcome: str, since: datetime, until: datetime) -> str:
-    """The list of the reports whose emails a bar or a figure counts."""
-    return link("/deliveries", mail=outcome, **before(since, until))
-
-
 def _subscriptions(_name: str, since: datetime, until: datetime) -> str:
     """The list of the subscriptions that a bar or a figure counts."""
     return link("/subscriptions", **before(since, until))
-
-
-def _outcomes(reports: Sequence[Span], mails: Sequence[Span], *, length: timedelta) -> _Outcomes:
-    unknown = unknown_mails(reports, mails)
-    drawn = stacked(mails, _DRAWN_MAILS, length=length, lists=_mails)
-    known = [name for name, count in drawn.total.items() if count] if unknown else _DRAWN_MAILS
-    return _Outcomes(
-        reports=stacked(reports, [state.value for state in OUTCOMES], length=length, lists=_deliveries),
-        mails=stacked(mails, known, length=length, lists=_mails) if known else None,
-        unknown=unknown,
-    )
 
 
 def _totals(reports: Sequence[Span], mails: Sequence[Span]) -> Outcomes:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from functions.shared.records.mail_event import MAIL_EVENTS, MailRecord, MailStatus, Sighting
+from operations.operator_actions import OPERATOR_ACTIONS
 from tests.operations.integration.conftest import Project
 from tests.operations.integration.test_console import Browser, put_run, running
 
@@ -122,6 +123,12 @@ def test_an_incident_is_on_one_page_from_its_first_failure_to_the_last_delivery(
     assert figures(page)["on their way"][0] == 4
     assert "What operators did about it later" in page
     assert f'href="{path}"' in page
+    # Of the emails of a time that has ended something may be known later.
+    become(project, letter, "sent")
+    assert "were delivered is not known" in console.get(f"/incident?from={at(night)}").text
+    ended = console.get(f"/incident?from={at(night)}&to={at(night + timedelta(hours=3))}").text
+    assert 'aria-label="1 sent"' in ended
+    assert "is not known" not in ended
     for number in range(4):
         become(project, f"u{number}:default:20261124T1300Z", "sent", "delivered")
     console.get("/queues")
@@ -133,15 +140,25 @@ def test_an_incident_is_on_one_page_from_its_first_failure_to_the_last_delivery(
     assert "What became of the reports that were sent again" in console.get(html.unescape(back)).text
 
 
-def test_what_operators_do_in_the_time_is_on_the_axis(console: Browser, project: Project) -> None:
+def test_what_operators_do_in_the_time_is_on_the_axis_at_once(console: Browser, project: Project) -> None:
     project.reports("queue", "resume")
-    console.act("/queues/reports/pause", note="it fails")
-    page = console.get("/incident").text
+    window = f"/incident?from={at(NOW - timedelta(hours=1))}"
+    assert console.get(window).text.count('<rect class="queue"') == 1
+    console.act("/queues/reports/pause", note="it fails for u9")
+    page = console.get(window).text
     assert page.count('<rect class="queue"') == 2
-    assert "it fails" in page
+    assert "it fails for u9" in page
     assert 'action="/queues/reports/resume"' in page
+    # An erasure changes actions that have ended.
+    assert project.reports("users", "erase", "u9", "--yes").status == 0
+    assert "it fails for [erased]" in console.get(window).text
+    long = project.database.collection(OPERATOR_ACTIONS).document("long")
+    long.set({"action": "Import users", "began_at": NOW, "ended_at": None})
+    assert "under way" in console.get(window).text
+    long.update({"outcome": "2 imported", "ended_at": NOW})
+    assert "2 imported" in console.get(window).text
 
 
-@pytest.mark.parametrize("asked", ["from=2d&to=3d", "from=30d", "from=yesterday"])
-def test_a_time_that_is_none_is_refused(console: Browser, asked: str) -> None:
-    assert console.get(f"/incident?{asked}").status_code == 400
+def test_a_time_that_is_none_is_refused(console: Browser) -> None:
+    for asked in ("from=2d&to=3d", "from=yesterday"):
+        assert console.get(f"/incident?{asked}").status_code == 400

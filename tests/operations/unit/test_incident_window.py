@@ -25,9 +25,9 @@ def test_columns_cover_the_time_and_are_few(length: timedelta, ago: timedelta) -
 
 def test_a_time_without_an_end_goes_on_and_one_without_a_beginning_has_a_day() -> None:
     hour = NOW.replace(minute=0)
-    assert Window.of(None, None, now=NOW) == (hour - timedelta(days=1), NOW, True)
+    assert Window.of(None, None, now=NOW) == Window(hour - timedelta(days=1), NOW, goes_on=True)
     week = timedelta(days=7)
-    assert Window.of(None, NOW - week, now=NOW) == (hour - timedelta(days=8), NOW - week, False)
+    assert Window.of(None, NOW - week, now=NOW) == Window(hour - timedelta(days=8), NOW - week)
 
 
 @pytest.mark.parametrize("since", [NOW, NOW + timedelta(hours=1), NOW - LONGEST - timedelta(seconds=1)])
