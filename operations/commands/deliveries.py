@@ -23,11 +23,7 @@ _COLUMNS = (
 _OPTIONAL = {"reason", "note", "last_error", "mail", "mail_reason"}
 
 
-app = typer.Typer(
-    help="Deliveries: what became of each report of a user, of one of the user's subscriptions, of a run, or in a "
-    "state; and one of them, with what was sent.",
-    cls=ListGroup,
-)
+app = typer.Typer(cls=ListGroup)
 
 
 @app.command("list")

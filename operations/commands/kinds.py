@@ -10,10 +10,7 @@ from operations.commands.group import AsJson, ListGroup, WithAddresses, duration
 from operations.errors import NotConfigured, NotFound
 from operations.output import Output
 
-app = typer.Typer(
-    cls=ListGroup,
-    help="The kinds of report: list them, pause one that is broken, and resume it.",
-)
+app = typer.Typer(cls=ListGroup)
 
 _COLUMNS = (
     *("kind", "owner", "paused_at", "held", "next_percent", "next_for"),

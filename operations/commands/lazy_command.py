@@ -20,7 +20,7 @@ class LazyCommand:
     Args:
         name: the command's name: `dead-letters` is in `operations/commands/dead_letters.py`, as the application `app`
             or as a function of the module's name.
-        help_line: its line in the list.
+        help_line: its line in the list; of an application, also its help.
     """
 
     short_help = rich_help_panel = None
@@ -37,7 +37,7 @@ class LazyCommand:
         module = importlib.import_module(f"operations.commands.{module_name}")
         parent = typer.Typer(add_completion=False)
         if "app" in vars(module):
-            parent.add_typer(module.app, name=self.name)
+            parent.add_typer(module.app, name=self.name, help=self.help)
         else:
             parent.command(self.name, context_settings=vars(module).get("CONTEXT_SETTINGS"))(vars(module)[module_name])
         command = typer.main.get_group(parent).commands[self.name]

@@ -8,15 +8,7 @@ from operations.output import Output
 _COLUMNS = ("at", "alert", "run_id", "detail", "received_at", "alerted_at")
 
 
-app = typer.Typer(
-    help="What was wrong with the system itself in the last 90 days: overdue reports, missed runs, a refused key.",
-    cls=ListGroup,
-)
-
-
-@app.callback()
-def group() -> None:
-    """Keep `list` a command of its own, though it is the only one."""
+app = typer.Typer(cls=ListGroup)
 
 
 @app.command("list")
