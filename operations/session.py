@@ -60,7 +60,7 @@ class Session:
             return None
         return self._deployed_env.variable(variable)
 
-    def find_secret(self, variable: str) -> str | None:
+    def look_up_secret(self, variable: str) -> str | None:
         """The value of a secret: from the environment, or else the one that the deployed function runs with.
 
         Raises:
@@ -68,6 +68,13 @@ class Session:
         """
         target = self.target
         return target.variables.get(variable) or (None if target.emulators else self._deployed_env.secret(variable))
+
+    def find_secret(self, variable: str) -> str | None:
+        """The same; None also if it cannot be read."""
+        try:
+            return self.look_up_secret(variable)
+        except NotConfigured:
+            return None
 
     def deployed_labels(self) -> dict[str, Mapping[str, str]]:
         """The labels of what is deployed, by its name.
@@ -92,11 +99,12 @@ class Session:
         return DeployedEnv(
             project=self.target.project,
             location=self.target.require("LOCATION"),
-            prefix=self._prefix,
+            prefix=self.prefix,
         )
 
     @property
-    def _prefix(self) -> str:
+    def prefix(self) -> str:
+        """What the names of all that is deployed begin with."""
         return os.environ.get("PREFIX") or DEFAULT_PREFIX
 
     @property
@@ -136,7 +144,7 @@ class Session:
         target = self.target
         if target.emulators and not target.variables.get("PUBSUB_EMULATOR_HOST"):
             raise NotConfigured("PUBSUB_EMULATOR_HOST is not set, and the other services are emulators.")
-        prefix = DEFAULT_PREFIX if target.emulators else self._prefix
+        prefix = DEFAULT_PREFIX if target.emulators else self.prefix
         return Undeliverable(
             project=target.project, subscription=f"{prefix}-undeliverable", topic=target.require("DEAD_LETTER_TOPIC")
         )

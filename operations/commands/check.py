@@ -11,7 +11,7 @@ import typer
 from rich.text import Text
 
 from operations.commands.group import AsJson, mail_address, session
-from operations.errors import ExitStatus, NotConfigured
+from operations.errors import ExitStatus
 from operations.output import Output
 
 if TYPE_CHECKING:
@@ -19,14 +19,9 @@ if TYPE_CHECKING:
     from operations.mail_checks.mail_checks import MailSetup
     from operations.session import Session
 
-app = typer.Typer(help="Check what the pipeline depends on.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 _COLUMNS = ("check", "state", "found", "to_do")
-
-
-@app.callback()
-def check() -> None:
-    """Check what the pipeline depends on."""
 
 
 @app.command()
@@ -79,9 +74,9 @@ def _setups(current: Session, brand: str | None) -> dict[str, MailSetup]:
 
     target = current.target
     target.require("MAIL_FROM")
-    variables = previews.provider_variables(target.find, partial(_find_secret, current))
+    variables = previews.provider_variables(target.find, current.find_secret)
     deployed = previews.mail_settings(variables)
-    webhook_url = _webhook_url(deployed.mail_provider, is_local=bool(target.emulators))
+    webhook_url = _webhook_url(current, deployed.mail_provider)
     webhook_keys = _webhook_keys(current, deployed.mail_provider)
 
     def setup(name: str) -> MailSetup:
@@ -108,24 +103,14 @@ def _webhook_keys(current: Session, provider: MailProviderName) -> tuple[str, ..
     if provider is MailProviderName.SENDGRID:
         keys = current.target.find("SENDGRID_WEBHOOK_KEY")
     elif provider is MailProviderName.RESEND:
-        keys = _find_secret(current, "RESEND_WEBHOOK_SECRET")
+        keys = current.find_secret("RESEND_WEBHOOK_SECRET")
     return None if keys is None else tuple(key.strip() for key in keys.split(","))
 
 
-def _find_secret(current: Session, name: str) -> str | None:
-    """What cannot be read is a row of the table, and keeps no other from being shown."""
-    try:
-        return current.find_secret(name)
-    except NotConfigured:
-        return None
-
-
-def _webhook_url(provider: str, *, is_local: bool) -> re.Pattern[str]:
+def _webhook_url(current: Session, provider: str) -> re.Pattern[str]:
     """Where the function mail_events takes events. On Cloud Run each service has more than one address, which all begin
     with its name. https://cloud.google.com/run/docs/triggering/https-request"""
-    from operations.connection.deployed_env import DEFAULT_PREFIX
-
-    if is_local:
+    if current.target.emulators:
         return re.compile(rf"http://127\.0\.0\.1:\d+/{provider}")
-    name = re.escape(f"{os.environ.get('PREFIX') or DEFAULT_PREFIX}-mail-events")
+    name = re.escape(f"{current.prefix}-mail-events")
     return re.compile(rf"https://{name}-[a-z0-9.-]+\.run\.app/{provider}")

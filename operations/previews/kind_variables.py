@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 
-from operations.errors import NotConfigured
 from operations.previews import preview as previews
 from operations.session import Session
 
@@ -22,11 +21,6 @@ def kind_variables(current: Session, kind: str, *, sample: bool) -> Mapping[str,
     target = current.target
 
     def find(name: str) -> str | None:
-        if value := os.environ.get(name) or target.find(name):
-            return value
-        try:
-            return current.find_secret(name)
-        except NotConfigured:
-            return None
+        return os.environ.get(name) or target.find(name) or current.find_secret(name)
 
     return previews.kind_variables(kind, find, local=bool(target.emulators))

@@ -18,8 +18,6 @@ class SentTest:
     """A test that was sent, or that there was nothing to send.
 
     Attributes:
-        subscription: the one whose report it is.
-        period: what the report covers.
         subject: the email's; empty where there was nothing to send.
         message_id: the email's id at the provider; may be empty.
         is_sandbox: whether the provider only checks the email.
@@ -47,7 +45,7 @@ def send_test_report(
         google.api_core.exceptions.GoogleAPIError: Firestore cannot be asked.
     """
     whose, which = read_subject(session.firestore, user_id, subscription_id, kind=None, defaults=session.defaults)
-    deployed = previews.provider_variables(session.target.find, session.find_secret)
+    deployed = previews.provider_variables(session.target.find, session.look_up_secret)
     variables = previews.user_variables(deployed, whose)
     settings = previews.test_settings(variables)
     covered = next_period(which, which.schedule(whose), datetime.now(UTC))
