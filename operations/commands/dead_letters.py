@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -38,25 +37,22 @@ if TYPE_CHECKING:
     from operations.operator_actions import ActionInProgress
     from operations.session import Session
 
-app = typer.Typer(
-    help="Reports that could not be sent: look at them, replay or dismiss them, open dismissed ones again.",
-    no_args_is_help=True,
-)
+app = typer.Typer(no_args_is_help=True)
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID…", parser=document_id, help="Which dead letters.")]
-OfReason = Annotated[DeadLetterReason | None, typer.Option("--reason", help="All open ones with this reason.")]
+OfReason = Annotated[DeadLetterReason | None, typer.Option("--reason", help="All with this reason.")]
 Since = Annotated[
     datetime | None,
-    typer.Option("--since", metavar="TIME", parser=moment, help="All open ones received since: 2h, 3d, 2026-11-24."),
+    typer.Option("--since", metavar="TIME", parser=moment, help="All received since: 2h, 3d, 2026-11-24."),
 ]
-Everything = Annotated[bool, typer.Option("--all", help="All open ones.")]
+Everything = Annotated[bool, typer.Option("--all", help="All of them.")]
 
 _COLUMNS = (
     *("dead_letter_id", "state", "reason", "error"),
     *("received_at", "delivery_state", "attempts", "replays"),
 )
 _SHOWN = 20
-"""So many ids are named of those that fail, and so many of the others in a dry run."""
+"""How many failed ids are named, and how many others in a dry run."""
 
 
 class _StateFilter(StrEnum):
@@ -167,14 +163,16 @@ def replay(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Put reports back into the queue. Those sent meanwhile are not sent again. If interrupted, repeat it."""
+    """Put reports of open dead letters back into the queue. Those sent meanwhile are not sent again. If interrupted,
+    repeat it."""
     from operations.dead_letters.failed_reports import failed_reports
     from operations.dead_letters.replay import Replay
     from operations.dead_letters.replay_decision import ReplayOutcome
 
     current = session(ctx)
     output = Output(as_json=as_json)
-    letters, missing = _select(current, ids, reason=reason, since=since, everything=everything)
+    chosen = _Chosen(ids, reason, since, everything)
+    letters, missing = chosen.find(current)
     replay_one = Replay(
         database=current.firestore,
         queue_of=current.queue_of,
@@ -199,7 +197,7 @@ def replay(
         return replay_one(letter.id, may_send_twice=yes or letter.id in unclear)
 
     about = failed_reports(letters, are_sent_again=True)
-    with recorded(current, f"Replay {_count(letters)}", _meant(ids, reason=reason, since=since), about=about) as action:
+    with recorded(current, f"Replay {_count(letters)}", chosen.words, about=about) as action:
         _do(letters, carry_out, absent, output, what="Replaying", dry_run=False, action=action)
 
 
@@ -216,22 +214,16 @@ def dismiss(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Close dead letters whose reports are not to be sent. Their users' later reports are sent as usual."""
+    """Close open dead letters whose reports are not to be sent. Their users' later reports are sent as usual."""
     from operations.dead_letters.dismissal import Dismissals
 
     current = session(ctx)
-    selected = _select(current, ids, reason=reason, since=since, everything=everything)
-    dismissals = Dismissals(database=current.firestore)
-    act = _StateChange(
-        verb="dismiss",
-        what="Dismissing",
-        wanted=DeadLetterState.DISMISSED,
-        in_state=DeadLetterState.OPEN,
-        carry_out=lambda letter: dismissals.dismiss(letter.id, note=note),
-        meant=_meant(ids, reason=reason, since=since),
-        note=note,
-    )
-    _mark(current, selected, act, Output(as_json=as_json), ask=not ids, dry_run=dry_run, yes=yes)
+    dismissals, chosen = Dismissals(database=current.firestore), _Chosen(ids, reason, since, everything)
+
+    def act(letter: StoredDeadLetter) -> DeadLetterResult:
+        return dismissals.dismiss(letter.id, note=note)
+
+    _mark(current, chosen, act, Output(as_json=as_json), note=note, dry_run=dry_run, yes=yes)
 
 
 @app.command()
@@ -239,16 +231,9 @@ def reopen(
     ctx: typer.Context,
     ids: Ids = None,
     *,
-    reason: Annotated[
-        DeadLetterReason | None, typer.Option("--reason", help="All dismissed ones with this reason.")
-    ] = None,
-    since: Annotated[
-        datetime | None,
-        typer.Option(
-            "--since", metavar="TIME", parser=moment, help="All dismissed ones received since: 2h, 3d, 2026-11-24."
-        ),
-    ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All dismissed ones.")] = False,
+    reason: OfReason = None,
+    since: Since = None,
+    everything: Everything = False,
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: AsJson = False,
@@ -257,19 +242,13 @@ def reopen(
     from operations.dead_letters.dismissal import Dismissals
 
     current = session(ctx)
-    selected = _select(
-        current, ids, reason=reason, since=since, everything=everything, in_state=DeadLetterState.DISMISSED
-    )
     dismissals = Dismissals(database=current.firestore)
-    act = _StateChange(
-        verb="reopen",
-        what="Opening",
-        wanted=DeadLetterState.OPEN,
-        in_state=DeadLetterState.DISMISSED,
-        carry_out=lambda letter: dismissals.reopen(letter.id),
-        meant=_meant(ids, reason=reason, since=since),
-    )
-    _mark(current, selected, act, Output(as_json=as_json), ask=not ids, dry_run=dry_run, yes=yes)
+    chosen = _Chosen(ids, reason, since, everything, state=DeadLetterState.DISMISSED)
+
+    def act(letter: StoredDeadLetter) -> DeadLetterResult:
+        return dismissals.reopen(letter.id)
+
+    _mark(current, chosen, act, Output(as_json=as_json), dry_run=dry_run, yes=yes)
 
 
 @app.command()
@@ -300,92 +279,73 @@ def redeliver(ctx: typer.Context, *, dry_run: DryRun = False, yes: Yes = False, 
         raise typer.Exit(130)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _StateChange:
-    """A dismissal or a reopening: it marks dead letters, and sends nothing.
+class _Chosen(NamedTuple):
+    """The dead letters that the operator means: by their ids, or all in a state that the options leave."""
 
-    Attributes:
-        verb: what the command asks the operator to confirm.
-        what: the text beside the progress bar.
-        wanted: the state of the dead letters afterward.
-        in_state: the state in which the command looks for dead letters if the operator names none.
-        carry_out: changes one dead letter.
-        meant: the dead letters that the operator means, for the action log.
-        note: why.
-    """
+    ids: Sequence[str] | None
+    reason: DeadLetterReason | None
+    since: datetime | None
+    everything: bool
+    state: DeadLetterState = DeadLetterState.OPEN
 
-    verb: str
-    what: str
-    wanted: DeadLetterState
-    in_state: DeadLetterState
-    carry_out: Callable[[StoredDeadLetter], DeadLetterResult]
-    meant: str
-    note: str = ""
+    def find(self, current: Session) -> tuple[list[StoredDeadLetter], dict[str, str]]:
+        """The dead letters, and each id that does not exist with a suggestion."""
+        from operations.dead_letters.dead_letters import DeadLetters
+        from operations.dead_letters.letter_filter import LetterFilter
+
+        if sum((bool(self.ids), self.reason is not None or self.since is not None, self.everything)) != 1:
+            raise typer.BadParameter("name dead letters, or --reason and --since, or --all")
+        dead_letters = DeadLetters(current.firestore)
+        if not self.ids:
+            return list(dead_letters.find(LetterFilter(state=self.state, reason=self.reason, since=self.since))), {}
+        letters, missing = [], {}
+        for letter_id in dict.fromkeys(self.ids):
+            try:
+                letters.append(dead_letters.get(letter_id))
+            except NotFound as error:
+                missing[letter_id] = error.suggestion
+        return letters, missing
+
+    @property
+    def words(self) -> str:
+        """What is meant, for the action log."""
+        filters = {"reason": self.reason, "since": self.since and self.since.isoformat()}
+        return ", ".join(self.ids or [f"{name} {value}" for name, value in filters.items() if value]) or "all"
 
 
 def _mark(
     current: Session,
-    selected: tuple[list[StoredDeadLetter], dict[str, str]],
-    act: _StateChange,
+    chosen: _Chosen,
+    carry_out: Callable[[StoredDeadLetter], DeadLetterResult],
     output: Output,
     *,
-    ask: bool,
+    note: str = "",
     dry_run: bool,
     yes: bool,
 ) -> None:
+    """Dismiss open dead letters, or open dismissed ones again. This sends nothing."""
     from operations.dead_letters.dead_letter_result import DeadLetterResult
     from operations.dead_letters.dismissal import DismissalOutcome, decide_dismissal
     from operations.dead_letters.failed_reports import failed_reports
 
-    letters, missing = selected
+    letters, missing = chosen.find(current)
     absent = _absent(missing, DismissalOutcome.NOT_FOUND)
+    is_dismissal = chosen.state is DeadLetterState.OPEN
     if dry_run:
+        wanted = DeadLetterState.DISMISSED if is_dismissal else DeadLetterState.OPEN
 
         def look(letter: StoredDeadLetter) -> DeadLetterResult:
-            return DeadLetterResult(letter_id=letter.id, outcome=decide_dismissal(letter, wanted=act.wanted))
+            return DeadLetterResult(letter_id=letter.id, outcome=decide_dismissal(letter, wanted=wanted))
 
-        _do(letters, look, absent, output, what="Looking", dry_run=True, in_state=act.in_state)
+        _do(letters, look, absent, output, what="Looking", dry_run=True, in_state=chosen.state)
         return
-    if letters and ask:
-        confirm(output, f"{act.verb} {_count(letters)} on {current.target.description}", yes=yes)
+    verb, what = ("dismiss", "Dismissing") if is_dismissal else ("reopen", "Opening")
+    if letters and not chosen.ids:
+        confirm(output, f"{verb} {_count(letters)} on {current.target.description}", yes=yes)
     about = failed_reports(letters, are_sent_again=False)
-    title = f"{act.verb.capitalize()} {_count(letters)}"
-    with recorded(current, title, act.meant, note=act.note, about=about) as action:
-        _do(letters, act.carry_out, absent, output, what=act.what, dry_run=False, in_state=act.in_state, action=action)
-
-
-def _select(
-    current: Session,
-    ids: Sequence[str] | None,
-    *,
-    reason: DeadLetterReason | None,
-    since: datetime | None,
-    everything: bool,
-    in_state: DeadLetterState = DeadLetterState.OPEN,
-) -> tuple[list[StoredDeadLetter], dict[str, str]]:
-    """The dead letters that the operator means, and each id that does not exist with a suggestion. Without ids, the
-    dead letters in the state."""
-    from operations.dead_letters.dead_letters import DeadLetters
-    from operations.dead_letters.letter_filter import LetterFilter
-
-    if sum((bool(ids), reason is not None or since is not None, everything)) != 1:
-        raise typer.BadParameter("name dead letters, or --reason and --since, or --all")
-    dead_letters = DeadLetters(current.firestore)
-    if not ids:
-        return list(dead_letters.find(LetterFilter(state=in_state, reason=reason, since=since))), {}
-    letters, missing = [], {}
-    for letter_id in dict.fromkeys(ids):
-        try:
-            letters.append(dead_letters.get(letter_id))
-        except NotFound as error:
-            missing[letter_id] = error.suggestion
-    return letters, missing
-
-
-def _meant(ids: Sequence[str] | None, *, reason: DeadLetterReason | None, since: datetime | None) -> str:
-    """The dead letters that the operator means, for the action log."""
-    filters = {"reason": reason, "since": since and since.isoformat()}
-    return ", ".join(ids or [f"{name} {value}" for name, value in filters.items() if value]) or "all"
+    title = f"{verb.capitalize()} {_count(letters)}"
+    with recorded(current, title, chosen.words, note=note, about=about) as action:
+        _do(letters, carry_out, absent, output, what=what, dry_run=False, in_state=chosen.state, action=action)
 
 
 def _absent(missing: Mapping[str, str], outcome: DeadLetterOutcome) -> list[DeadLetterResult]:
