@@ -17,6 +17,7 @@ from operations.time_args import parse_duration, parse_moment
 
 if TYPE_CHECKING:
     from operations.operator_actions import ActionInProgress, FailedReports
+    from operations.parallel import Done, Item
     from operations.session import Session
 
 _RECORD_SECONDS = 5.0
@@ -62,6 +63,16 @@ def print_list(
     output.rows(rows, columns, empty=empty, optional=optional)
     if limit is not None and len(rows) >= limit:
         output.cut(len(rows), count())
+
+
+def read_all(items: Sequence[Item], read: Callable[[Item], Done], output: Output) -> list[Done]:
+    """Read something about each of many items, several at a time. Ctrl-C ends the command."""
+    from operations.parallel import in_parallel
+
+    done = in_parallel(items, read, what="Reading", console=output.err)
+    if done.interrupted:
+        raise typer.Exit(130)
+    return done.results
 
 
 def session(ctx: typer.Context) -> Session:

@@ -11,7 +11,6 @@ from operations.commands.group import AsJson, DryRun, Yes, confirm, document_id,
 from operations.errors import OperatorError
 from operations.output import Output, to_json
 from operations.parallel import progress
-from operations.private_file import write_private
 
 if TYPE_CHECKING:
     from operations.session import Session
@@ -50,6 +49,8 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Hand out what the pipeline keeps about a user, as JSON, email addresses included."""
+    from operations.private_file import write_private
+
     output = Output(as_json=as_json)
     data = _personal_data(session(ctx), user, address)
     with output.err.status("Reading"):

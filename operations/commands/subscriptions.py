@@ -20,13 +20,13 @@ from operations.commands.group import (
     Yes,
     confirm,
     document_id,
+    read_all,
     recorded,
     refused_value,
     session,
 )
 from operations.escaping import shell_argument
 from operations.output import Output
-from operations.parallel import in_parallel
 
 if TYPE_CHECKING:
     from functions.shared.records.subscription import Subscription
@@ -35,10 +35,7 @@ if TYPE_CHECKING:
     from operations.session import Session
     from operations.subscriptions.subscription_changes import SubscriptionChanges
 
-app = typer.Typer(
-    help="Which reports users get, and when: look at subscriptions, make, change, pause, resume and remove them.",
-    no_args_is_help=True,
-)
+app = typer.Typer(no_args_is_help=True)
 
 _COLUMNS = (
     *("user_id", "subscription_id", "state", "kind", "paused_because", "problem", "next_report_at", "schedule"),
@@ -395,10 +392,7 @@ def read_rows(
         mail = mails.of([latest]).get(latest.id) if latest else None
         return subscription_row(each, latest, now=now, mail=mail, with_addresses=with_addresses)
 
-    done = in_parallel(subscriptions, read, what="Reading", console=output.err)
-    if done.interrupted:
-        raise typer.Exit(130)
-    return done.results
+    return read_all(subscriptions, read, output)
 
 
 def print_subscriptions(output: Output, rows: Sequence[dict[str, Any]], *, empty: str) -> None:

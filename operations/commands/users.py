@@ -12,20 +12,27 @@ import typer
 
 from functions.shared.records.states import Enroll
 from operations.commands import personal_data
-from operations.commands.group import AsCsv, AsJson, EveryRow, Limit, WithAddresses, document_id, recorded, session
+from operations.commands.group import (
+    AsCsv,
+    AsJson,
+    EveryRow,
+    Limit,
+    WithAddresses,
+    document_id,
+    read_all,
+    recorded,
+    session,
+)
 from operations.commands.subscriptions import print_subscriptions, read_rows
 from operations.errors import NotFound
 from operations.output import Output
-from operations.parallel import in_parallel, progress
+from operations.parallel import progress
 
 if TYPE_CHECKING:
     from functions.shared.records.user import User
     from operations.session import Session
 
-app = typer.Typer(
-    help="Who gets reports: list, import; and what the pipeline keeps about one user: export it, erase it.",
-    no_args_is_help=True,
-)
+app = typer.Typer(no_args_is_help=True)
 app.command("export")(personal_data.export)
 app.command("erase")(personal_data.erase)
 
@@ -129,12 +136,10 @@ def would_enroll(
     output = Output(as_json=as_json, as_csv=as_csv)
     settings = read_settings(EnrollmentSettings, current.target.look_up)
     would = WouldEnroll(current.firestore, current.defaults, enroll or settings.enroll)
-    done = in_parallel(would.users(), would.effect, what="Reading", console=output.err)
-    if done.interrupted:
-        raise typer.Exit(130)
-    rows = would.rows(done.results)
+    effects = read_all(would.users(), would.effect, output)
+    rows = would.rows(effects)
     output.rows(rows, ("users", "effect", "kind", "cadence", "first_report"), empty="All active users are enrolled.")
-    found = sum(effect is not Effect.LEFT_OUT for effect in done.results)
+    found = sum(effect is not Effect.LEFT_OUT for effect in effects)
     if found > settings.enroll_at_once:
         output.warn(
             f"{found:,} users are more than ENROLL_AT_ONCE={settings.enroll_at_once}: "
@@ -177,7 +182,4 @@ def _print(current: Session, output: Output, users: Sequence[User], *, empty: st
     def read(user: User) -> dict[str, Any]:
         return user_row(user, subscriptions.of_user(user.id), deliveries.latest(user.id), now=now)
 
-    done = in_parallel(users, read, what="Reading", console=output.err)
-    if done.interrupted:
-        raise typer.Exit(130)
-    output.rows(done.results, _COLUMNS, empty=empty, optional={"problem"})
+    output.rows(read_all(users, read, output), _COLUMNS, empty=empty, optional={"problem"})
