@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from contextlib import nullcontext
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,12 +16,9 @@ from operations.errors import OperatorError
 from operations.output import Output
 
 if TYPE_CHECKING:
-    from operations.calendars.calendars import CalendarChange
+    from operations.session import Session
 
-app = typer.Typer(
-    help="The days off that subscriptions name: look at calendars, set, import and remove them.",
-    no_args_is_help=True,
-)
+app = typer.Typer(no_args_is_help=True)
 
 _COLUMNS = ("name", "dates", "next", "last", "on_day_off", "problem")
 _SHOWN = 20
@@ -86,13 +85,10 @@ def set_(
     as_json: AsJson = False,
 ) -> None:
     """Change a calendar, or make it. Reports that have their due times keep them."""
-    from operations.calendars.calendars import Calendars
-
     if not (add or remove or on_day_off):
         raise typer.BadParameter("name a change, such as --add 2026-12-25")
-    calendars = Calendars(session(ctx).firestore)
-    change = calendars.change(name, add=add or (), remove=remove or (), then=on_day_off, is_dry_run=dry_run)
-    _say(Output(as_json=as_json), name, change, is_dry_run=dry_run)
+    output = Output(as_json=as_json)
+    _change(session(ctx), output, name, add=add or (), remove=remove or (), then=on_day_off, is_dry_run=dry_run)
 
 
 @app.command("import")
@@ -107,15 +103,13 @@ def import_(
     as_json: AsJson = False,
 ) -> None:
     """Add the days of an iCalendar file to a calendar: its events that last whole days, also those that recur."""
-    from operations.calendars.calendars import Calendars
     from operations.calendars.ics import days_off_in, fetch
 
     this_year = datetime.now(UTC).year
     days = days_off_in(fetch(ics), first=date(this_year, 1, 1), last=date(this_year + years - 1, 12, 31))
     if not days:
         raise OperatorError("The file has no event in these years that lasts whole days. Nothing was written.")
-    change = Calendars(session(ctx).firestore).change(name, add=days, then=on_day_off, is_dry_run=dry_run)
-    _say(Output(as_json=as_json), name, change, is_dry_run=dry_run)
+    _change(session(ctx), Output(as_json=as_json), name, add=days, then=on_day_off, is_dry_run=dry_run)
 
 
 @app.command()
@@ -142,7 +136,21 @@ def remove(ctx: typer.Context, name: Name, *, yes: Yes = False, as_json: AsJson 
         output.say("Removed.")
 
 
-def _say(output: Output, name: str, change: CalendarChange, *, is_dry_run: bool) -> None:
+def _change(
+    current: Session,
+    output: Output,
+    name: str,
+    *,
+    add: Collection[date],
+    remove: Collection[date] = (),
+    then: OnDayOff | None,
+    is_dry_run: bool,
+) -> None:
+    """Change a calendar, and say what is different."""
+    from operations.calendars.calendars import Calendars
+
+    with nullcontext() if is_dry_run else recorded(current, "Change calendar", name):
+        change = Calendars(current.firestore).change(name, add=add, remove=remove, then=then, is_dry_run=is_dry_run)
     added, removed = ([day.isoformat() for day in days] for days in (change.added, change.removed))
     if output.as_json:
         about = {"added": added, "removed": removed, "on_day_off": change.then.value}

@@ -33,6 +33,8 @@ def test_a_calendar_is_imported_changed_and_shown(project: Project) -> None:
         "on_day_off": "skip",
         "dry_run": False,
     }
+    actions = [each.to_dict() for each in project.database.collection("operator_actions").stream()]
+    assert [(each["action"], each["subject"]) for each in actions] == [("Change calendar", "berlin")] * 3
 
 
 def test_a_malformed_calendar_is_listed_with_what_is_wrong(project: Project) -> None:
