@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from operations.queues.queue_change import QueueSettings
     from operations.session import Session
 
-app = typer.Typer(help="The report queues: show, hold, release, and set how fast they go.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 QueueName = Annotated[
     str | None, typer.Option("--queue", metavar="NAME", help="Only this queue, instead of all of REPORT_QUEUES.")
@@ -180,11 +180,12 @@ def set_(
         raise typer.BadParameter("--max-attempts is at least 1, or -1 for no limit")
     current = session(ctx)
     output = Output(as_json=as_json)
+    settings = {name: current.queues.settings(name) for name in _names(current, queue)}
+    for before in settings.values():
+        check_change(before, wanted)
     rows: list[dict[str, Any]] = []
     changed: dict[str, tuple[Any, Any]] = {}
-    for name in _names(current, queue):
-        before = current.queues.settings(name)
-        check_change(before, wanted)
+    for name, before in settings.items():
         if changes := differences(before, wanted):
             after = wanted if dry_run else _change(current, name, wanted, changes)
             changes = {setting: (old, getattr(after, setting)) for setting, (old, _) in changes.items()}

@@ -8,7 +8,7 @@ from functions.shared.records.run import RUN_COUNTERS
 from operations.commands.group import AsCsv, AsJson, EveryRow, Limit, ListGroup, document_id, print_list, session
 from operations.output import Output
 
-app = typer.Typer(help="Runs of the dispatcher, the newest first.", cls=ListGroup)
+app = typer.Typer(cls=ListGroup)
 
 Follow = Annotated[
     bool,
@@ -35,6 +35,8 @@ def list_(
     from operations.runs.sending import Sending
 
     database, most = session(ctx).firestore, None if everything else limit
+    if follow and as_csv:
+        raise typer.BadParameter("prints a table or JSON, not CSV", param_hint="--follow")
     latest, output = Runs(database), Output(as_json=as_json, as_csv=as_csv)
     if follow:
         output.live(lambda: latest.latest(most), _COLUMNS, every=_FOLLOWED_EVERY)

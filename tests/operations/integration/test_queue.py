@@ -7,19 +7,9 @@ from functions.shared.queues.task_queue import cloud_tasks_client
 from tests.operations.integration.conftest import LOCATION, Project
 
 QUEUE_KEYS = {
-    *(
-        "queue",
-        "state",
-        "tasks",
-        "more_tasks",
-        *("failing", "waiting_since"),
-        "rate",
-        "burst",
-        "concurrent",
-        "max_attempts",
-        "min_backoff_seconds",
-    ),
-    *("max_backoff_seconds", "max_doublings", "max_retry_duration_seconds", "ramp"),
+    *("queue", "state", "tasks", "more_tasks", "failing", "waiting_since", "rate", "burst", "concurrent"),
+    *("max_attempts", "min_backoff_seconds", "max_backoff_seconds", "max_doublings", "max_retry_duration_seconds"),
+    "ramp",
 }
 RAMP = {"RAMP_START": "2126-12-01", "RAMP_FIRST_DAY": "864", "QUEUE_RATE": "10"}
 """Before a ramp starts, its first day holds."""
@@ -182,6 +172,11 @@ def test_a_shortest_wait_above_the_longest_is_refused(project: Project) -> None:
     answer = project.reports("queue", "set", "--min-backoff", "10m")
     assert answer.status == 1
     assert "--min-backoff 600s is longer than --max-backoff 300s" in answer.err
+
+
+def test_all_queues_are_set_or_none(project: Project) -> None:
+    assert project.reports("queue", "set", "--rate", "5", REPORT_QUEUES="reports,nowhere").status == 1
+    assert project.reports("queue", "show", "--json").json[0]["rate"] == 10
 
 
 @pytest.mark.parametrize("command", [["show"], ["pause"], ["resume"], ["tasks"], ["set", "--rate", "1"]])
