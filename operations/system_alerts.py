@@ -27,37 +27,39 @@ class SystemAlerts:
 
     def latest(self, limit: int | None) -> list[dict[str, Any]]:
         """The latest system alerts, the newest first."""
-        found = map(StoredSystemAlert.from_snapshot, self._database.stream(_NEWEST_FIRST.limit(limit)))
-        return [_to_row(alert) for alert in found if alert]
+        return self._rows(_NEWEST_FIRST.limit(limit))
 
     def between(self, since: datetime, until: datetime, *, limit: int) -> list[dict[str, Any]]:
-        """The first system alerts that came between two times, the first first."""
+        """The first system alerts that came between two times, the oldest first."""
         query = Query.of(SYSTEM_ALERTS).where("received_at", ">=", since).where("received_at", "<=", until)
-        found = map(StoredSystemAlert.from_snapshot, self._database.stream(query.order_by("received_at").limit(limit)))
-        return [_to_row(alert) for alert in found if alert]
+        return self._rows(query.order_by("received_at").limit(limit))
 
     def page(self, *, after: str | None, limit: int) -> Page[dict[str, Any]]:
         """What `latest` reads, page by page."""
 
-        def read(found: FoundDocument) -> dict[str, Any] | None:
-            alert = StoredSystemAlert.from_snapshot(found)
-            return _to_row(alert) if alert else None
-
-        return read_page(self._database, _NEWEST_FIRST, after=after, limit=limit, read=read)
+        return read_page(self._database, _NEWEST_FIRST, after=after, limit=limit, read=_to_row)
 
     def newest_change(self) -> str:
-        """A text that is another one when an alert has come since: a read."""
+        """A text that differs once an alert comes: one read."""
         return newest_change(self._database, SYSTEM_ALERTS, ("received_at",))
 
+    def _rows(self, query: Query) -> list[dict[str, Any]]:
+        return [row for found in self._database.stream(query) if (row := _to_row(found))]
 
-def _to_row(alert: StoredSystemAlert) -> dict[str, Any]:
-    return {
-        "system_alert_id": alert.id,
-        "alert": redact_addresses(alert.kind) or None,
-        "run_id": alert.run_id or None,
-        "detail": redact_addresses(alert.detail) or None,
-        "figures": document_fields.redacted_tree(alert.figures),
-        "at": alert.at,
-        "received_at": alert.received_at,
-        "alerted_at": alert.alerted_at,
-    }
+
+def _to_row(found: FoundDocument) -> dict[str, Any] | None:
+    alert = StoredSystemAlert.from_snapshot(found)
+    return (
+        None
+        if alert is None
+        else {
+            "system_alert_id": alert.id,
+            "alert": redact_addresses(alert.kind) or None,
+            "run_id": alert.run_id or None,
+            "detail": redact_addresses(alert.detail) or None,
+            "figures": document_fields.redacted_tree(alert.figures),
+            "at": alert.at,
+            "received_at": alert.received_at,
+            "alerted_at": alert.alerted_at,
+        }
+    )

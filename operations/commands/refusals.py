@@ -14,9 +14,7 @@ def end_of(error: Exception) -> typer.Exit | None:
     match error:
         case OperatorError():
             return _end(str(error), error.status)
-        case GoogleAuthError():
-            return _end(f"Google Cloud does not answer: {error}", ExitStatus.NOT_CONNECTED)
-        case _ if isinstance(error, UNREACHABLE):
+        case _ if isinstance(error, (GoogleAuthError, *UNREACHABLE)):
             return _end(f"Google Cloud does not answer: {error}", ExitStatus.NOT_CONNECTED)
         case GoogleAPIError():
             return _end(f"Google Cloud refuses: {getattr(error, 'message', None) or error}", ExitStatus.FAILED)

@@ -10,18 +10,10 @@ from zoneinfo import ZoneInfo
 from functions.shared.needs import NEXT_FOLDER, Needs
 from functions.shared.times.schedule import Cadence
 from operations.previews import preview as previews
-from operations.previews.preview_period import parse_period
+from operations.previews.preview_period import PERIODS, parse_period
 from operations.previews.preview_subject import sample_subject
 from report_kit.kind_folders import folder_of
 
-_PERIODS = {
-    Cadence.HOURLY: "2026-11-24T13",
-    Cadence.DAILY: "2026-11-24",
-    Cadence.WEEKLY: "2026-W48",
-    Cadence.BIWEEKLY: "2026-W48/W49",
-    Cadence.MONTHLY: "2026-11",
-    Cadence.QUARTERLY: "2026-Q4",
-}
 _BRANDED = {
     "MAIL_POSTAL_ADDRESS": "Example Inc., 1 Example Road, Example City",
     "MAIL_UNSUBSCRIBE_URL": "https://example.com/unsubscribe?user={user_id}&token={token}",
@@ -53,7 +45,7 @@ class Look(NamedTuple):
 
 LOOKS = (
     Look("daily without a brand", Cadence.DAILY, {}, {}),
-    *(Look(f"{cadence} with a brand", cadence, _BRANDED, _FULL) for cadence in _PERIODS),
+    *(Look(f"{cadence} with a brand", cadence, _BRANDED, _FULL) for cadence in PERIODS),
 )
 
 
@@ -62,11 +54,8 @@ class Example:
     """An email that a kind can make.
 
     Attributes:
-        kind: which.
         version: of the kind: `current` or `next`.
-        amount: how much made-up data it is about.
         language: as BCP 47.
-        look: how it looks.
     """
 
     kind: str
@@ -87,7 +76,7 @@ class Example:
             OperatorError: the kind's code or its templates fail; the text says how.
         """
         user, subscription = sample_subject(self.kind, cadence=self.look.cadence)
-        period = parse_period(_PERIODS[self.look.cadence], ZoneInfo("UTC"))
+        period = parse_period(PERIODS[self.look.cadence], ZoneInfo("UTC"))
         return previews.build(
             self.kind,
             user,

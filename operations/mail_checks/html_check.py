@@ -94,19 +94,11 @@ def check_html(html: str | None, *, text: str | None, content_ids: Collection[st
         problems.append(
             Finding(what="The HTML is malformed.", advice="Mend it: mail programs may show only a part of it.")
         )
-    lacking = {
-        feature: programs for feature in sorted(used) if (programs := mail_programs.programs_without().get(feature))
-    }
-    problems += [
-        _unknown(feature, programs, "Make sure that the email reads well without it, or leave it out.")
-        for feature, programs in lacking.items()
-        if feature not in WITHOUT_HARM
-    ]
-    differences += [
-        _unknown(feature, programs, WITHOUT_HARM[feature])
-        for feature, programs in lacking.items()
-        if feature in WITHOUT_HARM
-    ]
+    for feature in sorted(used):
+        if programs := mail_programs.programs_without().get(feature):
+            harmless = WITHOUT_HARM.get(feature)
+            advice = harmless or "Make sure that the email reads well without it, or leave it out."
+            (differences if harmless else problems).append(_unknown(feature, programs, advice))
     return HtmlCheck(problems=tuple(problems), differences=tuple(differences), size=size)
 
 

@@ -356,11 +356,6 @@ def standalone_page(mail: Mail) -> str:
     return with_pictures(mail.with_link(mail.recipients[0].unsubscribe_url).html, mail.images)
 
 
-def text_part(mail: Mail) -> str:
-    """The text part of an email as its first recipient gets it."""
-    return mail.with_link(mail.recipients[0].unsubscribe_url).text
-
-
 def languages() -> tuple[str, ...]:
     """The languages that the reports can be written in."""
     folders = (language.LOCALES, own_catalogs("report_kit"))
@@ -394,7 +389,7 @@ class PreviewFiles:
         Raises:
             OperatorError: a file cannot be written.
         """
-        page, text = standalone_page(mail), text_part(mail)
+        page, text = standalone_page(mail), mail.with_link(mail.recipients[0].unsubscribe_url).text
         request = parts_of(settings.mail_provider).to_request(mail, Sender.from_settings(settings))
         try:
             self.html.parent.mkdir(parents=True, exist_ok=True)

@@ -7,12 +7,12 @@ python -m operations.releases.release_check how-to-tag     the commands that tag
 
 import datetime as dt
 import re
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from operations.git import git
 from operations.releases.running_versions import project_version
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,13 +34,8 @@ class ReleaseFacts:
 
     Attributes:
         version: as in `pyproject.toml`.
-        changelog: the text of `CHANGELOG.md`.
-        upgrade_notes: the text of the page about upgrading.
         branch: the name of the branch; empty at a tag's commit.
-        commit: its full name.
         changes: what git calls changed or unknown, a line each.
-        tags: the commit of each tag.
-        today: in UTC.
     """
 
     version: str
@@ -104,24 +99,20 @@ def read_release_facts(root: Path, *, today: dt.date) -> ReleaseFacts:
 
     Raises:
         OSError: a file is missing.
-        subprocess.CalledProcessError: it is not a repository of git.
+        OperatorError: it is not a repository of git.
     """
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(root), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603  the developer's own git
-
     return ReleaseFacts(
         version=project_version(root),
         changelog=(root / "CHANGELOG.md").read_text(encoding="utf-8"),
         upgrade_notes=(root / UPGRADE_NOTES).read_text(encoding="utf-8"),
-        branch=git("branch", "--show-current").strip(),
-        commit=git("rev-parse", "HEAD").strip(),
-        changes=tuple(line.strip() for line in git("status", "--porcelain").splitlines()),
+        branch=git(root, "branch", "--show-current"),
+        commit=git(root, "rev-parse", "HEAD"),
+        changes=tuple(line.strip() for line in git(root, "status", "--porcelain").splitlines()),
         # ^{} is the commit that an annotated tag leads to.
         tags=dict(
             line.split(" ", 1)
             for line in git(
+                root,
                 "for-each-ref",
                 "refs/tags",
                 "--format=%(refname:short) %(if)%(*objectname)%(then)%(*objectname)%(else)%(objectname)%(end)",

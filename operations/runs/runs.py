@@ -20,6 +20,8 @@ from operations.reading.page import Page, read_page
 from operations.reading.similar_ids import did_you_mean
 from operations.reading.threads import in_threads
 
+_NEWEST_FIRST = Query.of(RUNS).order_by("scheduled_for", descending=True)
+
 
 class Runs:
     """Reads `runs`, and counts the deliveries of each."""
@@ -29,7 +31,7 @@ class Runs:
 
     def latest(self, limit: int | None) -> list[dict[str, Any]]:
         """The latest runs, the newest first."""
-        return [_to_row(StoredRun.from_snapshot(each)) for each in self._database.stream(_newest_first().limit(limit))]
+        return list(map(_to_row, self._database.stream(_NEWEST_FIRST.limit(limit))))
 
     def count(self) -> int:
         """How many runs are kept."""
@@ -45,22 +47,15 @@ class Runs:
 
     def page(self, *, after: str | None, limit: int) -> Page[dict[str, Any]]:
         """Runs, the newest first."""
-        return read_page(
-            self._database,
-            _newest_first(),
-            after=after,
-            limit=limit,
-            read=lambda found: _to_row(StoredRun.from_snapshot(found)),
-        )
+        return read_page(self._database, _NEWEST_FIRST, after=after, limit=limit, read=_to_row)
 
     def between(self, since: datetime, until: datetime, *, limit: int) -> list[dict[str, Any]]:
-        """The first runs that were due between two times, the first first."""
+        """The first runs that were due between two times, the oldest first."""
         query = Query.of(RUNS).where("scheduled_for", ">=", since).where("scheduled_for", "<=", until)
-        found = self._database.stream(query.order_by("scheduled_for").limit(limit))
-        return [_to_row(StoredRun.from_snapshot(each)) for each in found]
+        return list(map(_to_row, self._database.stream(query.order_by("scheduled_for").limit(limit))))
 
     def newest_change(self) -> str:
-        """A text that is another one when a run has begun or ended since: two reads."""
+        """A text that differs once a run begins or ends: two reads."""
         return newest_change(self._database, RUNS, ("scheduled_for", "finished_at"))
 
     def show(self, run_id: str) -> dict[str, Any]:
@@ -72,14 +67,15 @@ class Runs:
         Raises:
             NotFound: there is no such run.
         """
-        run = StoredRun.from_snapshot(self._document(run_id))
+        found = self._document(run_id)
+        run = StoredRun.from_snapshot(found)
         states, deliveries_of_run = list(DeliveryState), of_run(run_id)
         counts = in_threads(
             lambda state: self._database.count(deliveries_of_run.where("state", "==", state.value)), states
         )
         deliveries = {state.value: count for state, count in zip(states, counts, strict=True)}
         return {
-            **_to_row(run),
+            **_to_row(found),
             **({"queues": run.queues.value} if run.queues else {}),
             **({"stopped_because": redact_addresses(run.stopped_because)} if run.stopped_because else {}),
             **({"statistics": document_fields.redacted_tree(run.statistics.to_fields())} if run.statistics else {}),
@@ -98,11 +94,8 @@ class Runs:
         return found
 
 
-def _newest_first() -> Query:
-    return Query.of(RUNS).order_by("scheduled_for", descending=True)
-
-
-def _to_row(run: StoredRun) -> dict[str, Any]:
+def _to_row(found: FoundDocument) -> dict[str, Any]:
+    run = StoredRun.from_snapshot(found)
     return {
         "run_id": run.id,
         "scheduled_for": run.scheduled_for,
