@@ -70,14 +70,10 @@ class OperatorAction:
     """An action as Firestore has it. A field that is absent or malformed has the default.
 
     Attributes:
-        id: the document's id.
-        who: the operator.
         action: what was done: `replay dead letters`.
         subject: what it was done to: ids, or the filters that chose them.
         note: why, in the operator's words.
         outcome: what came of it; empty where it goes on or was cut short.
-        began_at: when it began.
-        ended_at: when it ended.
         failed_since: when the first of the failed reports that it is about had failed.
         failed_until: when the last of them had.
         deliveries: the ids of those that it sent again; empty where they were not read.
@@ -113,11 +109,7 @@ class OperatorAction:
 
 
 class AlreadyRecorded(Exception):
-    """There is an action of this key: what it asks for was done, or is being done.
-
-    Attributes:
-        key: of the action.
-    """
+    """There is an action of this key: what it asks for was done, or is being done."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key)
@@ -220,7 +212,7 @@ class OperatorActions:
         return self._database.count(Query.of(OPERATOR_ACTIONS).where("began_at", ">=", since))
 
     def since(self, moment: datetime, *, limit: int) -> list[OperatorAction]:
-        """The first actions that began since a moment, the first first."""
+        """The first actions that began since a moment, the oldest first."""
         query = Query.of(OPERATOR_ACTIONS).where("began_at", ">=", moment).order_by("began_at")
         query = query.select(_LISTED).limit(limit)
         return [OperatorAction.from_snapshot(each) for each in self._database.stream(query)]
@@ -241,7 +233,7 @@ class OperatorActions:
         return sorted(own, key=lambda each: each.began_at or EARLIEST, reverse=True)
 
     def newest_change(self) -> str:
-        """A text that is another one when an action has begun or ended since: two reads."""
+        """A text that differs once an action begins or ends: two reads."""
         return newest_change(self._database, OPERATOR_ACTIONS, ("began_at", "ended_at"))
 
     def page(self, *, after: str | None, limit: int, text: str = "") -> Page[OperatorAction]:

@@ -18,7 +18,6 @@ class Calendar(NamedTuple):
     """A calendar as it is stored.
 
     Attributes:
-        name: the document's.
         days_off: what it says; None where it is malformed.
         problem: what is wrong with it; empty where nothing is.
     """
@@ -41,13 +40,7 @@ class Calendar(NamedTuple):
 
 
 class CalendarChange(NamedTuple):
-    """What a change makes of a calendar.
-
-    Attributes:
-        added: the days off that it did not have.
-        removed: those that it has no longer.
-        then: what becomes of reports that are due on one.
-    """
+    """What a change makes of a calendar."""
 
     added: list[date]
     removed: list[date]

@@ -34,8 +34,6 @@ class DeadLetterResult:
     """The result of an act on one dead letter.
 
     Attributes:
-        letter_id: the dead letter.
-        outcome: the result in a word.
         detail: the service's message, if the act failed.
     """
 

@@ -30,7 +30,7 @@ _STARTS = ("", *"123456789abcdef")
 """Where the parts begin in which causes are looked for at the same time: a cause is a hash in hexadecimal digits."""
 
 SEARCHED = 500
-"""So many dead letters a page looks at where no index finds exactly those that are meant."""
+"""How many dead letters a page reads where no index finds exactly the wanted ones."""
 
 CHANGE_TIMES = ("received_at", "replayed_at", "dismissed_at", "reopened_at", "settled_at")
 """The fields of which each change of a dead letter's state writes one."""
@@ -63,8 +63,7 @@ class DeadLetters:
         return filter(wanted.matches, sorted(found, key=lambda each: each.received_at or EARLIEST, reverse=True))
 
     def count(self, wanted: LetterFilter) -> int:
-        """How many dead letters `find` would find: counted in the index, unless some of those that the index finds are
-        not meant."""
+        """How many dead letters `find` would find: counted in the index where that finds exactly the wanted ones."""
         if wanted.is_by_index:
             return self._database.count(self._newest_first(wanted))
         return sum(1 for _ in self.find(wanted))
@@ -115,7 +114,7 @@ class DeadLetters:
             place = query.start_after((found.fields or {})["cause"])
 
     def newest_change(self) -> str:
-        """A text that is another one after each change of a dead letter's state: a read for each of CHANGE_TIMES."""
+        """A text that differs after each change of a dead letter's state: a read for each of CHANGE_TIMES."""
         return newest_change(self._database, DEAD_LETTERS, CHANGE_TIMES)
 
     def of_run(self, run_id: str, *, limit: int) -> list[StoredDeadLetter]:

@@ -15,10 +15,7 @@ class CauseCount:
 
     Attributes:
         cause: its id; empty where the dead letters have none.
-        reason: why they became dead letters.
         error: what the newest of them says, without addresses.
-        count: how many there are.
-        newest_at: when the newest came.
     """
 
     cause: str

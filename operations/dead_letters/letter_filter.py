@@ -8,18 +8,11 @@ from functions.shared.records.dead_letter import DeadLetterReason, DeadLetterSta
 
 @dataclass(frozen=True, kw_only=True)
 class LetterFilter:
-    """Which dead letters are meant. An index of state, one of reason and state, and one of cause and state find them,
-    each with `received_at`.
+    """Which dead letters are meant. What is empty or None leaves all. An index of state, one of reason and state, and
+    one of cause and state find them, each with `received_at`.
 
     Attributes:
-        state: where they stand; None for all.
-        reason: why they are dead letters; None for any. Where there is a cause, which has only one, it counts.
-        cause: the id of their cause; empty for any.
-        since: when they were received at the earliest.
-        until: when they were received at the latest.
-        user_id: whose report it is; empty for any.
-        run_id: the run that owed it; empty for any.
-        kind: of the report; empty for any.
+        reason: why they are dead letters; ignored where there is a cause, which has only one.
     """
 
     state: DeadLetterState | None = DeadLetterState.OPEN

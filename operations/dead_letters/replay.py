@@ -47,7 +47,6 @@ class PreparedReplay:
 
     Attributes:
         letter: as the first step left it.
-        decision: the decision of the first step.
         number: which of the dead letter's replays this is: the salt of its task's name.
     """
 

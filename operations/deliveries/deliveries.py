@@ -23,7 +23,7 @@ from operations.reading.similar_ids import did_you_mean
 from operations.reading.threads import in_threads
 
 SEARCHED = 100
-"""So many deliveries are read at most for one page of those that are meant."""
+"""How many deliveries are read at most for one page."""
 
 _LISTED = (
     *("user_id", "subscription_id", "run_id", "kind", "state", "due_at"),
@@ -40,7 +40,6 @@ class DeliveryPage(NamedTuple):
     """A page of deliveries.
 
     Attributes:
-        rows: the deliveries.
         following: the id of the delivery after which the next page begins; None where there is none.
         searched: how many deliveries were looked at for them.
         reads: how many Firestore has read at most.
@@ -136,8 +135,8 @@ class Deliveries:
         return list(islice(self._matching(query, wanted), limit))
 
     def count(self, wanted: DeliveryFilter) -> int:
-        """How many deliveries `find` would find without a limit: counted in the index, unless some of those that the
-        index finds are not meant.
+        """How many deliveries `find` would find without a limit: counted in the index where that finds exactly the
+        wanted ones.
 
         Args:
             wanted: which; without a `problem`.

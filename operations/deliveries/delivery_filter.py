@@ -13,14 +13,7 @@ class DeliveryFilter:
     """Which deliveries are meant. What is empty or None leaves all.
 
     Attributes:
-        user_id: of this user.
-        subscription_id: of this subscription of the user's.
-        run_id: of this run.
-        state: in this state.
         reason: skipped or dead for this reason.
-        kind: of this kind.
-        since: due since.
-        until: due until then.
         mail: whose email became this; `since` and `until` are then times at which that was known.
         perhaps_twice: of which a recipient may have got two emails.
     """

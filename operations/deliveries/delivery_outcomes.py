@@ -19,7 +19,7 @@ from operations.reading.kept import Kept
 from operations.reading.threads import in_threads
 
 _AT_ONCE = 30
-"""So many values Firestore takes in a filter: https://firebase.google.com/docs/firestore/query-data/queries#limits_on_or_queries"""
+"""How many values Firestore takes in a filter: https://firebase.google.com/docs/firestore/query-data/queries#limits_on_or_queries"""
 
 _FRESH = timedelta(minutes=5)
 """How long a count of those that have ended is good: an email may bounce after it was delivered, and a dead letter be
@@ -72,7 +72,7 @@ class CountedOutcomes(NamedTuple):
     """What became of deliveries.
 
     Attributes:
-        counts: how many came to each outcome; only of those that some came to.
+        counts: how many came to each outcome; without zeros.
         reads: how many reads it took to count them.
     """
 
@@ -104,8 +104,7 @@ def outcome_of(delivery: Delivery | None, mail: MailRecord | None) -> DeliveryOu
 
 
 class KeptOutcomes:
-    """Counts what became of deliveries, and keeps for _FRESH what it has counted of those that have ended. Safe for
-    threads."""
+    """Counts what became of deliveries, and keeps the counts of ended ones for _FRESH. Safe for threads."""
 
     def __init__(self) -> None:
         self._kept: Kept[tuple[str, ...], tuple[CountedOutcomes, datetime]] = Kept(_MOST_KEPT)

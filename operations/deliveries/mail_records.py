@@ -16,7 +16,7 @@ class MailRecords:
         self._database = database
 
     def of(self, deliveries: Iterable[Delivery | None]) -> dict[str, MailRecord]:
-        """The records of deliveries, by the deliveries' ids: of those that have one.
+        """The records of the deliveries that have one, by the ids of the deliveries.
 
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Firestore does not answer or refuses.

@@ -25,9 +25,6 @@ class EnqueuedReport:
     """A report that was enqueued by hand.
 
     Attributes:
-        delivery_id: its delivery.
-        task: the task's id.
-        due_at: the delivery's due time.
         was_due: whether this is the report that was due anyway, ahead of its own task.
     """
 

@@ -49,10 +49,7 @@ class TimelineEntry:
     """Something that happened to a delivery.
 
     Attributes:
-        at: when; None where that is not known.
         state: the word that it is marked with, one of the pipeline's own: `due`, `sending`, `bounced`.
-        text: what happened.
-        detail: more about it; may be empty.
     """
 
     at: datetime | None
@@ -62,7 +59,7 @@ class TimelineEntry:
 
 
 def timeline(delivery: Delivery, mail: MailRecord | None, *, now: datetime) -> list[TimelineEntry]:
-    """What has happened to a delivery, the first first."""
+    """What has happened to a delivery, the oldest first."""
     newest = len(delivery.history)
     own = [
         TimelineEntry(at=delivery.due_at, state="due", text="The report was due.", detail=_covered(delivery)),

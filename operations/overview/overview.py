@@ -57,13 +57,7 @@ _MOST_KEPT = 20_000
 
 
 class Counted(NamedTuple):
-    """What is counted.
-
-    Attributes:
-        what: names it.
-        start: of the time in which it is counted.
-        end: of that time.
-    """
+    """What is counted."""
 
     what: Any
     start: datetime

@@ -56,7 +56,6 @@ class NewProject:
 
     Attributes:
         files: all of them, from its folder.
-        pin: the version that it runs.
         notes: what its makers should know, a sentence each.
     """
 

@@ -32,7 +32,6 @@ class Upgrade:
     """What a project goes on with.
 
     Attributes:
-        pin: the version.
         kinds_lock: the text of its kinds.lock; empty for none.
         changes: what the change log and the page about upgrading say of the versions between, as they are written.
     """

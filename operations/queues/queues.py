@@ -34,8 +34,6 @@ class QueuedTask:
     """A task and its body.
 
     Attributes:
-        queue: the id of its queue.
-        name: its own id.
         body: what the worker gets.
         is_running: whether a worker has it now, as far as the queue knows.
     """

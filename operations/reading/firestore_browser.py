@@ -14,9 +14,7 @@ class BrowsedDocument:
     """A document as it is shown.
 
     Attributes:
-        path: where it is.
         fields: as JSON; empty where the document does not exist and only has collections below it.
-        collections: the paths of the collections below it.
     """
 
     path: str

@@ -8,7 +8,7 @@ from operations.reading.threads import in_threads
 
 
 def newest_change(database: Database, collection: str, fields: Sequence[str]) -> str:
-    """A text that is another one after each change that sets one of the fields to a time that is later than all others.
+    """A text that differs after each change that sets one of the fields to a time later than all others.
 
     Args:
         fields: the times that changes write; each has an index of its own.

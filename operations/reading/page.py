@@ -17,7 +17,6 @@ class Page(Generic[T]):
     """A page.
 
     Attributes:
-        rows: what is on it.
         following: the id of the document after which the next page begins; None where there is none.
     """
 

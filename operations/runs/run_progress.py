@@ -113,7 +113,6 @@ class DueSum:
 
     Attributes:
         parts: each counter that is not zero.
-        due: how many reports were due.
         missing: how many of them no counter has, which a part of the run that still goes on or was killed may have.
     """
 

@@ -16,7 +16,6 @@ class RunSchedule:
 
     Attributes:
         line: when, on the wall clock of a zone.
-        zone: the zone.
     """
 
     line: CronLine

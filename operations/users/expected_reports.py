@@ -11,10 +11,10 @@ from functions.shared.records.subscription import Subscription
 from functions.shared.records.user import User
 
 MOST_OF_ONE = 40
-"""So many due times of a subscription are looked at."""
+"""How many due times of a subscription are checked."""
 
 _UNRECORDED = 3
-"""So many of those before its first report that there is a record of: a subscription may be newer than it looks."""
+"""How many due times before the first recorded report are shown: a subscription may be newer than it looks."""
 
 _RECENT = timedelta(hours=2)
 """So long a run and the queue may take."""
@@ -24,9 +24,6 @@ class ExpectedReport(NamedTuple):
     """A due time of a subscription.
 
     Attributes:
-        due_at: the time, in UTC.
-        subscription_id: of which of the user's.
-        kind: of the report.
         delivery: the report; None where there is no record of one.
         why: why there is none; empty where there is one.
     """

@@ -49,13 +49,9 @@ class KeptData:
     Attributes:
         user: the user's own document, whether or not it exists.
         has_document: whether the user's document, or a document below it, exists.
-        subscriptions: the user's.
-        deliveries: of the user's reports.
-        mail_events: of their emails.
         dead_letters: of the user's reports, and of unreadable messages that name the user.
         system_alerts: those whose text names the user.
         operator_actions: those whose text names the user, beside the operator's name.
-        tasks: those that wait or are under way.
         copies: the names of the copies of the user's emails in the archive, also of those that no delivery names.
     """
 

@@ -37,7 +37,6 @@ class NewUser:
     """A user of the file.
 
     Attributes:
-        id: the user's.
         writes: of the user's document and of each subscription's. They are in one commit: who is there is there whole.
     """
 
@@ -49,8 +48,6 @@ class Imported(NamedTuple):
     """What came of an import.
 
     Attributes:
-        imported: how many users were written.
-        subscriptions: how many subscriptions of theirs.
         there_already: how many users were left as they are, since they are there.
     """
 
