@@ -69,12 +69,6 @@ def test_google_cloud_without_credentials_says_how_to_get_them(tmp_path: Path) -
     assert "gcloud auth application-default login" in done.stderr
 
 
-def test_help_needs_no_connection(tmp_path: Path) -> None:
-    done = reports("dead-letters", "replay", "--help", directory=tmp_path, environment={})
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "--dry-run" in done.stdout
-
-
 def test_without_an_environment_the_script_says_what_to_do(tmp_path: Path) -> None:
     script = tmp_path / "reports"
     script.write_bytes((REPOSITORY / "reports").read_bytes())

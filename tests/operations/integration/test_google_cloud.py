@@ -28,30 +28,9 @@ from operations.commands.app import app
 from operations.connection.deployed_env import DeployedEnv
 from operations.errors import NotConfigured
 from operations.incidents.events import of_revisions
-from tests.operations.integration.conftest import Emulators
+from tests.operations.integration.conftest import FIGURES, Emulators
 
 SCHEDULER = "report-scheduler@p.iam.gserviceaccount.com"
-FIGURES = {
-    **dict.fromkeys(
-        (
-            "due",
-            "dispatched",
-            "already_dispatched",
-            "overdue",
-            "lost",
-            "enrolled",
-            "scheduled",
-            "malformed",
-            "held",
-            "errors",
-        ),
-        0,
-    ),
-    "run_id": "20261124T1300Z",
-    "seconds": 0.1,
-    "continued": False,
-    "stopped": False,
-}
 
 
 @dataclass

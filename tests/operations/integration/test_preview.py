@@ -112,13 +112,6 @@ def test_a_report_that_is_due_is_shown_as_it_would_be_caught_up(project: Project
     assert answer.json["period_start"] == "2026-11-24T08:00:00Z"
 
 
-def test_the_default_kind_is_the_deployed_one(project: Project, tmp_path: Path) -> None:
-    seed(project.database, "u5", **{**DAILY, "kind": ...})
-    arguments = ("preview", "u5", "--sample", "--json", "--to", str(tmp_path))
-    assert "activity" in project.reports(*arguments).json["html"]
-    assert "usage" in project.reports(*arguments, DEFAULT_KIND="usage").json["html"]
-
-
 def test_where_nothing_would_be_sent_it_says_so_and_why(project: Project, tmp_path: Path) -> None:
     seed(project.database, "u1", **DAILY, skip_empty=True)
     arguments = ("preview", "u1", "--period", "2026-11-24", "--to", str(tmp_path))

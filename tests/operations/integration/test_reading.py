@@ -9,6 +9,7 @@ from functions.shared.records.address_hash import address_hash
 from functions.shared.records.dead_letter import DeadLetterReason
 from functions.shared.records.delivery import DeliveryState
 from functions.shared.records.mail_event import MailEvent, MailRecord, MailStatus
+from functions.shared.records.run import RUN_COUNTERS
 from functions.shared.records.subscription import PauseReason
 from operations.deliveries.deliveries import Deliveries
 from operations.deliveries.delivery_filter import DeliveryFilter
@@ -20,49 +21,15 @@ RUN_KEYS = {
     *("overdue", "lost", "enrolled", "scheduled", "malformed", "held", "errors", "attempts"),
 }
 DELIVERY_KEYS = {
-    *(
-        "delivery_id",
-        "user_id",
-        "subscription_id",
-        "run_id",
-        "kind",
-        "variant",
-        "state",
-        "due_at",
-        "period_start",
-        "period_end",
-        "attempts",
-    ),
-    *("mail", "mail_reason", "mail_at", "mail_recipients"),
-    *(
-        "lease_expires_at",
-        "provider",
-        "message_id",
-        "archived_as",
-        "archive_error",
-        "reason",
-        "note",
-        "last_error",
-        "problem",
-        "created_at",
-        "updated_at",
-    ),
+    *("delivery_id", "user_id", "subscription_id", "run_id", "kind", "variant", "state", "due_at", "period_start"),
+    *("period_end", "attempts", "mail", "mail_reason", "mail_at", "mail_recipients", "lease_expires_at", "provider"),
+    *("message_id", "archived_as", "archive_error", "reason", "note", "last_error", "problem"),
+    *("created_at", "updated_at"),
 }
 LETTER_KEYS = {
     *("dead_letter_id", "state", "reason", "error", "attempts", "user_id", "subscription_id"),
-    *("delivery_id", "due_at", "run_id", "kind", "cause"),
-    *(
-        "task_name",
-        "failed_at",
-        "received_at",
-        "alerted_at",
-        "replays",
-        "replayed_at",
-        "dismissed_at",
-        "settled_at",
-        "reopened_at",
-        "note",
-    ),
+    *("delivery_id", "due_at", "run_id", "kind", "cause", "task_name", "failed_at", "received_at", "alerted_at"),
+    *("replays", "replayed_at", "dismissed_at", "settled_at", "reopened_at", "note"),
 }
 
 
@@ -75,14 +42,10 @@ def put_run(project: Project, hour: int, **fields: Any) -> str:
             "started_at": scheduled_for,
             "finished_at": scheduled_for + timedelta(seconds=2),
             "state": "finished",
+            **dict.fromkeys(RUN_COUNTERS, 0),
             "due": 7,
             "dispatched": 5,
             "already_dispatched": 2,
-            "overdue": 0,
-            "lost": 0,
-            "enrolled": 0,
-            "malformed": 0,
-            "errors": 0,
             **fields,
         }
     )
@@ -98,13 +61,8 @@ def test_runs_are_listed_the_newest_first(project: Project) -> None:
     assert rows[0]["finished_at"] == "2026-11-24T13:00:02Z"
     assert rows[0]["dispatched"] == 5
     assert [row["run_id"] for row in project.reports("runs", "--json", "--limit", "1").json] == ["20261124T1300Z"]
-
-
-def test_runs_as_a_table(project: Project) -> None:
-    put_run(project, 13, state="running", finished_at=None)
-    out = project.reports("runs").out
-    assert "20261124T1300Z" in out
-    assert "running" in out
+    assert "20261124T1100Z" in project.reports("runs").out
+    assert project.reports("runs", "--follow", "--csv").status == 2
 
 
 def test_a_run_is_shown_with_its_deliveries_by_state(project: Project) -> None:
@@ -139,13 +97,6 @@ def test_a_run_that_was_called_again_is_shown_with_its_earlier_attempts(project:
     lines = {line.split()[0]: line.split()[1:] for line in out.splitlines()}
     assert (lines["attempts"], lines["attempt_2.dispatched"], lines["attempt_3.dispatched"]) == (["4"], ["40"], ["50"])
     assert "attempts" in project.reports("runs").out
-
-
-def test_a_run_that_never_was_is_named_in_one_line(project: Project) -> None:
-    answer = project.reports("runs", "show", "20990101T0000Z")
-    assert (answer.status, answer.out) == (1, "")
-    assert answer.err.count("\n") == 1
-    assert "20990101T0000Z" in answer.err
 
 
 def test_an_empty_project_has_no_runs(project: Project) -> None:
@@ -243,10 +194,6 @@ def test_deliveries_of_a_run(project: Project) -> None:
     assert len(project.reports("deliveries", "--run", "20261124T1300Z", "--limit", "1", "--json").json) == 1
 
 
-def test_deliveries_of_nobody_are_a_usage_error(project: Project) -> None:
-    assert project.reports("deliveries").status == 2
-
-
 def test_dead_letters_are_listed_and_filtered(project: Project) -> None:
     now = datetime.now(UTC)
     project.dead_letter("u1", reason=DeadLetterReason.LOST, received_at=now - timedelta(hours=3))
@@ -308,12 +255,6 @@ def test_what_was_no_dead_letter_is_shown_with_its_content(project: Project) -> 
     assert row["payload"] == {"text": "to: [address] \x1b[31m", "bytes": 30, "attributes": {"a": "[address]"}}
     assert row["delivery"] is None
     assert "[address]" in project.reports("dead-letters", "show", letter).out
-
-
-def test_a_dead_letter_that_is_none_is_named(project: Project) -> None:
-    answer = project.reports("dead-letters", "show", "nothing")
-    assert answer.status == 1
-    assert "no dead letter nothing" in answer.err
 
 
 @pytest.mark.parametrize("id_", ["a/b", ".", "__x__"])

@@ -50,14 +50,6 @@ def test_what_is_not_dismissed_is_left_alone(project: Project, state: str, statu
     assert project.everything() == before
 
 
-def test_an_id_that_is_nobodys_is_named(project: Project) -> None:
-    letter = dismissed_letter(project)
-    answer = project.reports("dead-letters", "reopen", "nothing", letter)
-    assert answer.status == 1
-    assert "nothing: there is no such dead letter" in answer.err
-    assert project.letter(letter)["state"] == "open"
-
-
 def test_many_are_asked_about_and_can_be_tried(project: Project) -> None:
     now = datetime.now(UTC)
     dismissed_letter(project, "new", reason=DeadLetterReason.LOST)
@@ -87,8 +79,3 @@ def test_what_somebody_has_replayed_meanwhile_stays_replayed(project: Project) -
     assert dismissals.reopen(letter).outcome is DismissalOutcome.REPLAYED
     assert project.letter(letter)["state"] == "replayed"
     assert len(project.queued()) == 1
-
-
-@pytest.mark.parametrize("arguments", [[], ["--all", "--reason", "lost"], ["x", "--all"], ["a/b"]])
-def test_a_selection_is_of_one_kind(project: Project, arguments: list[str]) -> None:
-    assert project.reports("dead-letters", "reopen", *arguments).status == 2

@@ -20,10 +20,10 @@ from functions.dlq_handler.intake.pubsub_message import PubSubMessage
 from functions.shared.firestore.delivery_store import DeliveryChanged, DeliveryStore, Occasion, TaskDocuments
 from functions.shared.firestore.letter_store import LetterStore
 from functions.shared.firestore.unknown_outcome import is_settled_by_event, settle
-from functions.shared.queues.task_queue import TaskQueue, cloud_tasks_client
+from functions.shared.queues.task_queue import cloud_tasks_client
 from functions.shared.records.address_hash import address_hash
 from functions.shared.records.dead_letter import DeadLetter, DeadLetterReason
-from functions.shared.records.delivery import Delivery, DeliveryFailure, DeliveryState
+from functions.shared.records.delivery import Delivery, DeliveryFailure
 from functions.shared.records.delivery_table import Claimed, Event, GivenUp, Published, Refused, Sent
 from functions.shared.records.mail_event import MailEvent, MailRecord, MailStatus
 from functions.shared.records.report_task import ReportTask
@@ -35,7 +35,8 @@ from functions.worker.time_budget import LEASE
 from functions.worker.transitions import NextStep, next_step
 from operations.dead_letters.replay import PreparedReplay, Replay
 from operations.dead_letters.replay_decision import ReplayStep
-from tests.operations.integration.conftest import DUE, LOCATION, WORKER_URL, Project
+from operations.session import Session
+from tests.operations.integration.conftest import DUE, Project
 from tests.seeding import as_found
 
 DEFAULTS = SubscriptionDefaults("activity", Cadence.HOURLY)
@@ -69,19 +70,8 @@ class Interleavings(RuleBasedStateMachine):
         self.handler = MessageHandler(self.project.door, [], audiences={}, links=AlertLinks(), now=lambda: self.now)
         self.letters = LetterStore(self.project.door)
         self.has_event = False
-        self.queue = TaskQueue(
-            project=self.project.id,
-            location=LOCATION,
-            queue="reports",
-            url=f"{WORKER_URL}/tasks/send-report",
-            service_account="tasks@p.iam.gserviceaccount.com",
-            audience=WORKER_URL,
-        )
-        self.replay = Replay(
-            database=self.project.door,
-            queue_of=lambda _user: self.queue,
-            now=lambda: self.now,
-        )
+        queue_of = Session(None).queue_of
+        self.replay = Replay(database=self.project.door, queue_of=queue_of, now=lambda: self.now)
         self.begun: list[PreparedReplay] = []
         self.enqueued: list[PreparedReplay] = []
         self.workers: list[Worker] = []
@@ -363,10 +353,3 @@ def test_a_replayed_report_is_sent_once_in_whatever_order(project: Project) -> N
             suppress_health_check=list(HealthCheck),
         ),
     )
-
-
-def test_a_task_for_a_final_delivery_does_nothing(project: Project) -> None:
-    """What the whole protocol leans on: a second task is harmless."""
-    letter = project.dead_letter(delivery=DeliveryState.SENT)
-    record = Delivery.from_snapshot(as_found(project.database.document(f"deliveries/{letter}").get()))
-    assert next_step(record, now=DUE) is NextStep.ALREADY_FINAL

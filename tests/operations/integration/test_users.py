@@ -100,11 +100,6 @@ def test_an_address_with_capitals_is_found_as_it_is_written(project: Project) ->
     assert answer.err.startswith("No user's email is [address], ")
 
 
-def test_nobody_is_named_with_what_to_do(project: Project) -> None:
-    answer = users(project, "show", "nobody")
-    assert (answer.status, answer.err.startswith("There is no user nobody: reports users find EMAIL")) == (1, True)
-
-
 def put_unenrolled(project: Project) -> None:
     """Users whom no run has enrolled: two new ones, of whom one is marked, one with a subscription and one who is
     active again; and two who are no business of a run."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.git import git
 from tests.support import REPOSITORY
 
 _PARTS = (
@@ -25,12 +26,6 @@ _PARTS = (
     ),
     *("queue.yaml", "scheduler.yaml", "requirements.lock", "requirements-run.lock", "requirements-run.in"),
 )
-
-
-def git(folder: Path, *arguments: str) -> str:
-    identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
-    command = ["git", "-C", str(folder), *identity, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 @dataclass

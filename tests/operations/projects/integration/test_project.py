@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.operations.projects.integration.conftest import Origin, Project, git, make_project
+from tests.git import git
+from tests.operations.projects.integration.conftest import Origin, Project, make_project
 
 pytestmark = pytest.mark.thorough
 

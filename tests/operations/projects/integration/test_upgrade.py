@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from tests.operations.projects.integration.conftest import Origin, Project, git
+from tests.git import git
+from tests.operations.projects.integration.conftest import Origin, Project
 
 pytestmark = pytest.mark.thorough
 
