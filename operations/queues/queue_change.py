@@ -50,16 +50,10 @@ PATHS: Mapping[str, str] = {
 }
 """The field of each setting in the service's Queue message."""
 
-FLAGS: Mapping[str, str] = {
-    "rate": "--max-dispatches-per-second",
-    "concurrent": "--max-concurrent-dispatches",
-    "max_attempts": "--max-attempts",
-    "min_backoff": "--min-backoff",
-    "max_backoff": "--max-backoff",
-    "max_doublings": "--max-doublings",
-    "max_retry_duration": "--max-retry-duration",
-}
-"""The name of each setting in queue.yaml."""
+
+def field_of(name: str) -> str:
+    """The field of a setting in its part of the message: `max_attempts`. queue.yaml has it as `--max-attempts`."""
+    return PATHS[name].partition(".")[2]
 
 
 def differences(before: QueueSettings, wanted: QueueSettings) -> dict[str, tuple[Any, Any]]:
@@ -101,6 +95,6 @@ def warnings(changed: Mapping[str, tuple[Any, Any]], *, worker_max_attempts: str
                 "With another value a report becomes a dead letter too early, or its task ends without one."
             )
     if changed:
-        flags = ", ".join(FLAGS[name] for name in changed)
+        flags = ", ".join(f"--{field_of(name).replace('_', '-')}" for name in changed)
         lines.append(f"The next deployment sets what queue.yaml says: to keep the change, write {flags} there.")
     return lines

@@ -17,7 +17,7 @@ from google.rpc import code_pb2
 from functions.shared.queues.task_queue import cloud_tasks_client
 from operations.errors import NotFound, OperatorError
 from operations.failures import describe
-from operations.queues.queue_change import PATHS, QueueSettings
+from operations.queues.queue_change import PATHS, QueueSettings, field_of
 
 COUNTED_TASKS = 1_000
 """How many tasks are counted at most: the service has no count, and lists a thousand a call."""
@@ -96,8 +96,8 @@ class Queues:
             OperatorError: the service refuses a value; the message is its own.
         """
         given = wanted.given()
-        limits = {_leaf(name): given[name] for name in ("rate", "concurrent") if name in given}
-        retries = {_leaf(name): value for name, value in given.items() if PATHS[name].startswith("retry_config.")}
+        limits = {field_of(name): given[name] for name in ("rate", "concurrent") if name in given}
+        retries = {field_of(name): value for name, value in given.items() if PATHS[name].startswith("retry_config.")}
         mask = FieldMask(paths=[PATHS[name] for name in given])
 
         def update(name: str) -> tasks_v2.Queue:
@@ -191,10 +191,6 @@ class Queues:
             ) from error
         except InvalidArgument as error:
             raise OperatorError(f"Queue {queue}: {error.message}") from error
-
-
-def _leaf(name: str) -> str:
-    return PATHS[name].partition(".")[2]
 
 
 def _settings_of(queue: tasks_v2.Queue) -> QueueSettings:
