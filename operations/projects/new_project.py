@@ -227,7 +227,10 @@ def own_indexes(clone: Any, *pipeline: Any) -> dict[str, Any]:
 
 
 def _json(file: Path) -> Any:
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    try:
+        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    except ValueError as error:
+        raise OperatorError(f"{file} is not JSON: {error}.") from error
 
 
 def _differs(file: Path, other: Path) -> bool:
