@@ -86,7 +86,8 @@ def test_a_list_comes_in_pages(house: House) -> None:
         ({"options": [1]}, "options: must be a map."),
         ({"options": {"a": [[1]]}}, "options: Firestore cannot hold them."),
         ({"options": json.loads('{"a":' * 150 + "1" + "}" * 150)}, "options: Firestore cannot hold them."),
-        ({"options": {"__a__": 1}}, "Firestore cannot hold a value, or it is too large."),
+        ({"options": {"__a__": 1}}, "options: Firestore cannot hold them."),
+        ({"options": {"a" * 1_501: 1}}, "Firestore cannot hold a value, or it is too large."),
     ],
 )
 def test_what_does_not_fit_is_refused_and_changes_nothing(house: House, fields: Mapping[str, Any], detail: str) -> None:
