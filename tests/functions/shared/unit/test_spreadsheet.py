@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -48,18 +49,13 @@ def listed_headings(texts: list[str]) -> str:
     return to_csv([dict.fromkeys(texts, "")], ())
 
 
-def test_there_are_enough_texts() -> None:
-    assert len(PAYLOADS) == 32
-
-
 @pytest.mark.parametrize("write", [attached, attached_headings, listed, listed_in_a_value, listed_headings])
-@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", ":"])
-@pytest.mark.parametrize("payload", PAYLOADS)
-def test_no_cell_begins_as_a_formula(payload: str, delimiter: str, write: Write) -> None:
-    for texts in ([payload], ["first", payload], ["first", payload, "last"]):
-        file = io.StringIO(write(texts), newline="")
-        cells = [cell for row in csv.reader(file, delimiter=delimiter) for cell in row]
-        assert [cell for cell in cells if cell.startswith(tuple("=+-@＝＋－＠\t\r\n"))] == []
+def test_no_cell_begins_as_a_formula(write: Write) -> None:
+    for payload, delimiter in itertools.product(PAYLOADS, ",;\t|:"):
+        for texts in ([payload], ["first", payload], ["first", payload, "last"]):
+            file = io.StringIO(write(texts), newline="")
+            cells = [cell for row in csv.reader(file, delimiter=delimiter) for cell in row]
+            assert [cell for cell in cells if cell.startswith(tuple("=+-@＝＋－＠\t\r\n"))] == [], (payload, delimiter)
 
 
 @pytest.mark.parametrize(
