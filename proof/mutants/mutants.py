@@ -80,9 +80,7 @@ ALL = [
         node="[] if (_0 := _) else _moving(...)",
         becomes="False",
         scenarios=("Outcomes: worker killed while it tells the application",),
-        tests=(
-            "tests/functions/worker/integration/test_outcomes.py::test_whatever_makes_a_delivery_final_may_end_with_the_commit",
-        ),
+        tests=("tests/protocol/unit/test_every_interleaving.py::test_the_application_hears_of_each_report",),
     ),
     Mutant(
         name="a report whose subscription is paused meanwhile is not told again",

@@ -1,34 +1,22 @@
 """The team's application hears what became of each report, after the record, and at no price but the event."""
 
-import contextlib
 import json
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from datetime import datetime, timedelta
 from typing import Any
 
 import grpc
 import pytest
 from google.pubsub_v1 import PublisherClient
 
-from functions.shared.firestore.delivery_store import DeliveryStore, Occasion, SubscriptionNotMoved
+from functions.shared.firestore.delivery_store import DeliveryStore, Occasion
 from functions.shared.firestore.outcomes import Outcomes
 from functions.shared.outcome_topic import OutcomeTopic
-from functions.shared.records.delivery import SkipReason
 from functions.shared.records.delivery_table import (
-    TABLE,
-    Event,
-    Proven,
-    Published,
     Rescued,
-    Row,
-    Sent,
-    Skipped,
-    written,
 )
 from functions.shared.records.outcome import UNTOLD_OUTCOMES
 from functions.shared.records.report_task import ReportTask
-from functions.shared.records.states import DeliveryState
 from functions.worker.send_report import SendReport
 from local_cloud.rpc import RpcError, current_request
 from local_pipeline.inbox.faults import Answer, Call
@@ -175,56 +163,6 @@ def test_what_pubsub_does_not_take_is_kept_for_the_next_run(cloud: Cloud, worker
     assert (outcomes.tell_kept(), outcomes.tell_kept()) == (1, 0)
     assert [event["ce-type"] for event in heard(cloud)] == ["report-pipeline.report.sent"]
     assert kept(cloud) == []
-
-
-HAPPENED: dict[type[Any], Event] = {
-    Sent: Sent("m", "a-worker"),
-    Proven: Proven("m"),
-    Skipped: Skipped("a-worker", SkipReason.NOTHING_TO_REPORT),
-    Published: Published("a-worker"),
-}
-"""All that makes a delivery final."""
-
-
-@pytest.mark.parametrize(
-    ("row", "by"),
-    [
-        pytest.param(row, by, id=f"{row.event.__name__}-{row.before}-{by}")
-        for row in TABLE
-        for by in ("due", "not-due", "with-its-letter")
-        if row.after.is_final and row.after is not row.before and (row.before or by != "with-its-letter")
-    ],
-)
-def test_whatever_makes_a_delivery_final_may_end_with_the_commit(
-    cloud: Cloud, worker: SendReport, store: DeliveryStore, row: Row, by: str
-) -> None:
-    user, now = cloud.user(), datetime.now(UTC)
-    if row.before is not None:
-        standing: dict[str, Any] = {"state": row.before, "may_have_been_sent": True}
-        if row.before in {DeliveryState.GIVING_UP, DeliveryState.DEAD}:
-            standing |= {"reason": "unknown-outcome", "last_error": "e", "failed_at": now}
-        cloud.put_delivery(user, **standing)
-    if by == "not-due":
-        cloud.subscription(user).update({"next_report_at": DUE + HOUR})
-    cloud.pubsub_faults.middleware = refuse_outcomes
-    cloud.firestore_faults.middleware = failing("Commit", *[grpc.StatusCode.PERMISSION_DENIED] * 3, skip=1)
-    its_task, event = ReportTask.from_json(task(user)), HAPPENED[row.event]
-    with contextlib.suppress(SubscriptionNotMoved):
-        if by == "with-its-letter":
-            happens = partial(written, event=event, task=None, now=now)
-            store.letters.decide(its_task.delivery_id, lambda found: (None, happens(found.delivery), {}))
-        else:
-            moved = {"next_report_at": DUE + HOUR}
-            move = lambda _, subscription: moved if subscription.next_report_at == DUE else {}  # noqa: E731
-            store.write(its_task, store.read(its_task), event, Occasion(now), move=move)
-    assert cloud.delivery_of(user)["state"] == row.after
-    cloud.no_faults()
-    # The next run publishes what is kept, and makes a task where the subscription is due.
-    Outcomes(cloud.door, TELLS).tell_kept()
-    if cloud.subscription_of(user)["next_report_at"] == DUE:
-        assert worker(task(user), an_attempt(1, last=False)).result == "already-final"
-    assert {event["ce-type"] for event in heard(cloud)} == {f"report-pipeline.report.{row.after}"}
-    assert (cloud.subscription_of(user)["next_report_at"], kept(cloud)) == (DUE + HOUR, [])
 
 
 def test_a_report_that_is_given_up_or_skipped_is_told_with_the_reason(cloud: Cloud, worker: SendReport) -> None:
