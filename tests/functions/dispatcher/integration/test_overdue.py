@@ -616,34 +616,6 @@ def test_a_letter_that_may_have_been_published_stays_held(cloud: Cloud) -> None:
     assert delivery.get().get("state") == "dead"
 
 
-@pytest.mark.parametrize("code", ["ABORTED", "CANCELLED"])
-def test_a_letter_whose_answer_was_lost_is_published_again_at_once(cloud: Cloud, code: str) -> None:
-    _, delivery = a_report_that_died(cloud)
-    cloud.pubsub_faults.middleware = failing("Publish", code, times=1, after=True)
-
-    assert cloud.call().body["lost"] == 1
-    assert len({letter["failed_at"] for letter in cloud.dead_letters()}) == 1
-    assert delivery.get().get("state") == "dead"
-
-
-def test_a_letter_that_is_refused_after_its_first_answer_was_lost_stays_held(cloud: Cloud) -> None:
-    _, delivery = a_report_that_died(cloud)
-    lost, refused = failing("Publish", "UNAVAILABLE", times=1, after=True), failing("Publish", "PERMISSION_DENIED")
-
-    async def first_lost_then_refused(name: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
-        cloud.pubsub_faults.middleware = refused
-        return await lost(name, carry_out)
-
-    cloud.pubsub_faults.middleware = first_lost_then_refused
-
-    assert cloud.call().status == 500
-    assert delivery.get().get("reason") == "lost"
-
-    cloud.pubsub_faults.middleware = None
-    assert cloud.call().body["lost"] == 1
-    assert len({letter["failed_at"] for letter in cloud.dead_letters()}) == 1
-
-
 def test_a_lost_report_that_cannot_be_published_stays_given_up(cloud: Cloud) -> None:
     user, delivery = a_report_that_died(cloud)
     healthy = cloud.subscribed_user()
