@@ -831,47 +831,12 @@ class TestFailures:
         again = deployed.deploy(f"--only={step}")
         assert again.status == 0, again.text
 
-    def test_a_first_deployment_that_stops_goes_on_from_there(
-        self, bare: Deployment, first_deployment: FirstDeployment
-    ) -> None:
-        bare.fail("iam.projects.serviceAccounts.create", "PERMISSION_DENIED: no")
-        bare.fail("run.projects.locations.services.create", "PERMISSION_DENIED: not this one")
-        assert bare.deploy().status == 1
-        stopped = bare.deploy()
-        assert stopped.status == 1
-        assert "not this one" in stopped.errors
-        # One function that fails does not stop the others.
-        assert sum("/revisions/" in name for name in bare.state["resources"]) == 2
-        outcome = bare.deploy()
-        assert outcome.status == 0, outcome.text
-        assert bare.state["policies"] == first_deployment.state["policies"]
-        numbers = re.compile(r"/\d+$|-\d+-r\w+$|/b\d+$")
-        assert {numbers.sub("", name) for name in bare.state["resources"]} == {
-            numbers.sub("", name) for name in first_deployment.state["resources"]
-        }
-
-    @pytest.mark.parametrize("code", ["UNAVAILABLE", "RESOURCE_EXHAUSTED"])
-    def test_what_passes_by_itself_is_tried_again(self, deployed: Deployment, code: str) -> None:
-        deployed.edit(_remove("/secrets/report-slack-webhook-url"))
-        deployed.fail("secretmanager.projects.secrets.create", f"{code}: try later", times=3)
-        outcome = deployed.deploy("--only=secrets")
-        assert outcome.status == 0, outcome.text
-        assert deployed.changes.count(f"secretmanager.projects.secrets.create {PROJECT}") == 4
-
-    def test_answer_that_is_lost_after_the_work_was_done(self, deployed: Deployment) -> None:
-        deployed.edit(_remove("/topics/"))
-        deployed.fail("pubsub.projects.topics.create", "UNAVAILABLE: try later", when="after")
-        outcome = deployed.deploy("--only=messaging")
-        assert outcome.status == 0, outcome.text
-
     @pytest.mark.parametrize(
         ("removed", "lost"),
         [
             ("/secrets/report-slack-webhook-url", "secretmanager.projects.secrets.create"),
             ("/secrets/report-slack-webhook-url", "secretmanager.projects.secrets.addVersion"),
             ("/jobs/", "cloudscheduler.projects.locations.jobs.create"),
-            ("/queues/", "cloudtasks.projects.locations.queues.create"),
-            ("/queues/", "cloudtasks.projects.locations.queues.setIamPolicy"),
         ],
     )
     def test_a_lost_answer_to_a_creation_is_looked_up(self, deployed: Deployment, removed: str, lost: str) -> None:
@@ -880,19 +845,6 @@ class TestFailures:
         outcome = deployed.deploy()
         assert outcome.status == 0, outcome.text
         assert deployed.deploy().status == 0
-        assert deployed.changes == []
-
-    def test_what_never_passes_comes_to_an_end(self, deployed: Deployment) -> None:
-        deployed.edit(_remove("/topics/"))
-        deployed.fail("pubsub.projects.topics.create", "UNAVAILABLE: try later", times=1000)
-        outcome = deployed.deploy("--only=messaging")
-        assert outcome.status == 1
-        assert "UNAVAILABLE: try later" in outcome.errors
-
-    def test_a_read_that_fails_is_no_reason_to_create(self, deployed: Deployment) -> None:
-        deployed.fail("pubsub.projects.topics.get", "PERMISSION_DENIED: Permission 'pubsub.topics.get' denied", times=9)
-        outcome = deployed.deploy("--only=messaging")
-        assert outcome.status == 1
         assert deployed.changes == []
 
     def test_datastore_mode(self, bare: Deployment) -> None:
