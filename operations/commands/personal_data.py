@@ -92,7 +92,9 @@ def erase(
         _show(output, kept)
     if not is_nothing:
         data.check(kept, with_document=with_document)
-    if not is_nothing and not dry_run:
+    if is_nothing and not dry_run:
+        data.keep_out()
+    elif not dry_run:
         confirm(output, f"erase what is kept of {user}{document} on {current.target.description}", yes=yes)
         # A record with the user's id would be kept of the user.
         with (

@@ -12,7 +12,7 @@ from functions.shared.firestore.database import Database
 from functions.shared.firestore.errors import ChangedMeanwhile
 from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.firestore.query import Query
-from functions.shared.firestore.write import Write, delete, update, without
+from functions.shared.firestore.write import Write, create, delete, update, without
 from functions.shared.records.audience import USERS_AUDIENCES, erased_path
 from functions.shared.records.contract import InvalidContract
 from functions.shared.records.dead_letter import DEAD_LETTERS, DeadLetterReason, StoredDeadLetter
@@ -208,6 +208,11 @@ class PersonalData:
                 "repeat this in two minutes. What is erased so far stays erased."
             )
 
+    def keep_out(self) -> None:
+        """From now on no query that names recipients brings the user back."""
+        with suppress(ChangedMeanwhile):
+            self._database.commit([create(erased_path(self._user_id), {"erased_at": datetime.now(UTC)})])
+
     def erase(self, *, with_document: bool, on_erased: Callable[[int], None]) -> KeptData:
         """Erase the data. If this is killed, a second call erases the rest.
 
@@ -221,8 +226,7 @@ class PersonalData:
         Raises:
             StillActive, BeingSent: see `check`.
         """
-        # From now on no query that names recipients brings the user back.
-        self._database.commit([Write(erased_path(self._user_id), {"erased_at": datetime.now(UTC)}, None, None)])
+        self.keep_out()
         if with_document and self._database.get(self._user).exists:
             # From now on no worker begins a report. The document stays until the end, since it holds the address.
             self._update(update(self._user, {"active": False}))

@@ -422,6 +422,8 @@ def test_of_nobody_nothing_is_kept(project: Project) -> None:
     assert project.reports("users", "export", "nobody", "--json").json["deliveries"] == []
     answer = project.reports("users", "erase", "nobody", "--yes")
     assert (answer.status, "Nothing is kept of nobody" in answer.out) == (0, True)
+    # But a query may name them, now or later.
+    assert list(documents(project)) == [erased_path("nobody")]
 
 
 def test_the_copies_of_a_user_go_with_the_user_also_those_that_no_delivery_names(project: Project) -> None:
