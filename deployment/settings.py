@@ -466,9 +466,8 @@ class Settings(_Checked):
 
     @property
     def audiences(self) -> str:
-        """How often the queries that name recipients are read, as JSON by kind; empty where there is none."""
-        found = queries_of_recipients(self.project / "kinds")
-        return json.dumps(found) if found else ""
+        """The kinds whose recipients a query names, with commas; empty where there is none."""
+        return ",".join(queries_of_recipients(self.project / "kinds"))
 
     @property
     def owner_secrets(self) -> tuple[str, ...]:

@@ -39,9 +39,9 @@ def audience_variables(project: Path) -> dict[str, str]:
     Args:
         project: the folder that holds `kinds/`.
     """
-    found = {file.parent.name: _read(file).get("audience") for file in sorted(project.glob("kinds/*/report.yaml"))}
-    every = {kind: each.get("every") or "day" for kind, each in found.items() if isinstance(each, dict)}
-    return {"AUDIENCES": json.dumps(every)} if every else {}
+    files = sorted(project.glob("kinds/*/report.yaml"))
+    found = [file.parent.name for file in files if isinstance(_read(file).get("audience"), dict)]
+    return {"AUDIENCES": ",".join(found)} if found else {}
 
 
 def given_variables(project: Path, outside: Mapping[str, str]) -> dict[str, str]:

@@ -2,12 +2,13 @@
 
 from collections.abc import Generator, Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any
 
-from functions.shared.records.audience import OF_SUBSCRIPTION, OF_USER
+from functions.shared.records.audience_row import OF_SUBSCRIPTION, OF_USER, AudienceRow
 from functions.shared.times.period import Period
+from functions.shared.times.schedule import Cadence
 from report_kit.in_memory_user_data import InMemoryUserData
+from report_kit.kind_folders import folder_of
+from report_kit.kinds import is_from_sql, kinds
 from report_kit.report import PermanentError
 from report_kit.sql.parameters import Parameter, built_in
 from report_kit.sql.report_file import read_report_file
@@ -19,35 +20,37 @@ from report_kit.yaml_reader import nearest
 _SAMPLE_PERIOD = timedelta(days=1)
 
 
-def audience_rows(folder: Path, settings: Mapping[str, str] | None, *, now: datetime) -> Generator[Mapping[str, Any]]:
+def audience_rows(
+    kind: str, settings: Mapping[str, str] | None, *, cadence: Cadence, now: datetime
+) -> Generator[AudienceRow]:
     """Run the query, and take its rows one after another. A sample is made as for a report about the day until now.
 
     Args:
-        folder: of a kind that has an audience.
+        kind: whose audience.
         settings: the kind's; None for the sample.
+        cadence: where neither a row nor the file names one.
         now: the present, in UTC.
 
-    Yields:
-        the values of each row, by the names of the columns.
-
     Raises:
-        PermanentError: there is a mistake in the report.yaml or in the query, or a column is none of a recipient's.
+        PermanentError: no query names the kind's recipients, or there is a mistake in the report.yaml, in the query, or
+            in the name of a column.
         SourceUnavailable: the database cannot answer this time.
     """
-    definition = read_report_file(folder)
-    if definition.audience is None:
-        raise PermanentError(f"{definition.file}: audience: is missing")
+    definition = read_report_file(folder_of(kind)) if kind in kinds() and is_from_sql(kind) else None
+    if definition is None or definition.audience is None:
+        raise PermanentError(f"kinds/{kind}: no query names its recipients: its report.yaml has no audience")
+    audience = definition.audience
     url = "sqlite://" if settings is None else settings.get(definition.source)
     if url is None:
         raise PermanentError(f"{definition.file}: source: needs.yaml declares no secret {definition.source}")
     period = Period(now - _SAMPLE_PERIOD, now)
     given = built_in("", "UTC", period, Period(period.start - _SAMPLE_PERIOD, period.start))
     given |= {name: Parameter(option.type, option.default) for name, option in definition.options.items()}
-    sample = SampleDatabase(folder / SAMPLE_FILE, given, InMemoryUserData({}))
+    sample = SampleDatabase(folder_of(kind) / SAMPLE_FILE, given, InMemoryUserData({}))
     known = ("id", *OF_USER, *OF_SUBSCRIPTION, *definition.options)
     with open_source(definition.source, url, sample) as source:
-        for row in source.stream(definition.audience.query):
-            if unknown := next((name for name in row if name not in known), ""):
-                place = f"{definition.file}:{definition.audience.query.line}: audience"
+        for columns in source.stream(audience.query):
+            if unknown := next((name for name in columns if name not in known), ""):
+                place = f"{definition.file}:{audience.query.line}: audience"
                 raise PermanentError(f"{place}: there is no column {unknown!r}: {nearest(unknown, known)}")
-            yield row
+            yield AudienceRow.from_columns(columns, audience.defaults, tuple(definition.options), cadence=cadence)

@@ -6,7 +6,7 @@ import importlib.util
 import inspect
 import pkgutil
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import kinds as room
 from functions.shared.needs import NEXT_FOLDER
@@ -18,9 +18,6 @@ from report_kit.pdf_need import built
 from report_kit.report import PermanentError, Report, Skip
 from report_kit.request import ReportRequest
 from report_kit.sample_amount import SampleAmount
-
-if TYPE_CHECKING:
-    from report_kit.sql.definition import Audience
 
 Build = Callable[[ReportRequest], Report | Skip]
 
@@ -59,7 +56,7 @@ def _build(kind: str, build: Build, request: ReportRequest) -> Report | Skip:
 
 
 def _build_of(kind: str, *, is_next: bool) -> Build:
-    if _is_from_sql(kind):
+    if is_from_sql(kind):
         from report_kit.sql.build import build
 
         return functools.partial(build, folder_of(kind), version=NEXT_FOLDER if is_next else "")
@@ -69,20 +66,6 @@ def _build_of(kind: str, *, is_next: bool) -> Build:
             raise PermanentError(f"kind: {kind} has no next version, which is a folder {NEXT_FOLDER} within its own")
         return cast(Build, importlib.import_module(package).build)
     return cast(Build, importlib.import_module(f"{room.__name__}.{kind}").build)
-
-
-def audience_of(kind: str) -> "Audience | None":
-    """The query that names the recipients of a kind; None where none does.
-
-    Raises:
-        PermanentError: there is no such kind, or a mistake in its report.yaml.
-    """
-    find(kind)
-    if not _is_from_sql(kind):
-        return None
-    from report_kit.sql.report_file import read_report_file
-
-    return read_report_file(folder_of(kind)).audience
 
 
 def sample(kind: str, period: Period, amount: SampleAmount = SampleAmount.MUCH) -> Sample:
@@ -103,7 +86,7 @@ def sample(kind: str, period: Period, amount: SampleAmount = SampleAmount.MUCH) 
         PermanentError: there is no such kind, or it brings none.
     """
     find(kind)
-    if _is_from_sql(kind):
+    if is_from_sql(kind):
         from report_kit.sql.sample_database import sample_documents
 
         return Sample(sample_documents(amount))
@@ -119,6 +102,6 @@ def sample(kind: str, period: Period, amount: SampleAmount = SampleAmount.MUCH) 
     return Sample({} if amount is SampleAmount.NOTHING else module.documents(period), answer)
 
 
-def _is_from_sql(kind: str) -> bool:
+def is_from_sql(kind: str) -> bool:
     """Whether a kind is a report.yaml. One that has Python as well is that of its Python."""
     return (folder_of(kind) / _REPORT_FILE).is_file() and not (folder_of(kind) / "__init__.py").exists()

@@ -7,9 +7,9 @@ import structlog
 from functions.dispatcher.run_counters import RunCounters
 from functions.dispatcher.run_dependencies import RunDependencies
 from functions.shared.queues.task_queue import NewTask
-from functions.shared.records.audience import AUDIENCES, AudienceTask
+from functions.shared.records.audience import AudienceTask
 from functions.shared.records.ids import run_id, task_id
-from functions.shared.times.plausible_time import plausible
+from functions.shared.records.last_reading import LastReading, audience_path
 
 _logger = structlog.get_logger()
 
@@ -26,9 +26,9 @@ def enqueue_audiences(dependencies: RunDependencies, run_time: datetime, counter
         google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
     """
     run = run_id(run_time)
-    for kind, every in dependencies.audiences.items():
-        last = dependencies.firestore.get(f"{AUDIENCES}/{kind}", fields=["read_at"]).fields or {}
-        if not every.is_due(plausible(last.get("read_at")), run_time):
+    for kind in dependencies.audiences:
+        last = LastReading.from_fields(dependencies.firestore.get(audience_path(kind)).fields)
+        if not last.is_due(run_time):
             continue
         body = AudienceTask(kind=kind, run_id=run).to_json()
         (creation,) = dependencies.audience_queue.enqueue([NewTask(task_id(f"audience-{kind}", run), body)])

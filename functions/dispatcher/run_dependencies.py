@@ -1,6 +1,6 @@
 """The clients, queues and settings of every run, made once for each process."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, Self
 
@@ -15,7 +15,7 @@ from functions.shared.firestore.stored_calendars import stored_defaults
 from functions.shared.queues.ramp import Ramp
 from functions.shared.queues.task_queue import TaskQueue
 from functions.shared.records.audience import AUDIENCE_TASK_PATH
-from functions.shared.records.states import Enroll, ReadEvery
+from functions.shared.records.states import Enroll
 from functions.shared.records.subscription import SubscriptionDefaults
 from functions.shared.settings import DispatcherSettings
 
@@ -36,7 +36,7 @@ class RunDependencies(NamedTuple):
         report_queues: those among which the reports are spread.
         continuation_queue: the queue whose tasks call the dispatcher.
         audience_queue: the queue whose tasks have a worker read who the recipients of a kind are.
-        audiences: how often that is read, for each kind whose recipients a query names.
+        audiences: the kinds whose recipients a query names.
         dead_letters: the topic of what cannot be enqueued.
         defaults: what a subscription gets whose document does not say it.
         enroll: whom a run enrolls.
@@ -56,7 +56,7 @@ class RunDependencies(NamedTuple):
     report_queues: Sequence[TaskQueue]
     continuation_queue: TaskQueue
     audience_queue: TaskQueue
-    audiences: Mapping[str, ReadEvery]
+    audiences: Sequence[str]
     dead_letters: DeadLetterTopic
     defaults: SubscriptionDefaults
     enroll: Enroll

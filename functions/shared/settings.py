@@ -32,7 +32,7 @@ from functions.shared.queues.ramp import DEFAULT_FIRST_DAY, DEFAULT_GROWTH, GROW
 from functions.shared.records.contract import UtcDatetime
 from functions.shared.records.deliver import NAME_OF_SECRET
 from functions.shared.records.ids import DATABASE_PATTERN, DEFAULT_DATABASE, KIND_PATTERN, SHARDS
-from functions.shared.records.states import Enroll, ReadEvery
+from functions.shared.records.states import Enroll
 from functions.shared.times.schedule import Cadence
 
 SECOND_DATABASE = "PIPELINE_DATABASE"
@@ -376,10 +376,9 @@ class DispatcherSettings(
     """The service account in the tokens of Cloud Scheduler."""
     dead_letter_topic: str
     """The id of the topic of dead letters."""
-    audiences: Annotated[dict[Kind, ReadEvery], BeforeValidator(_from_json)] = {}
-    """How often a worker reads the query that names a kind's recipients
-    (docs/guides/sql-reports.md#recipients-from-a-query), as JSON by kind: `day` or `run`. `./deploy.sh` and the
-    local cloud set it from the kinds' `report.yaml`."""
+    audiences: Annotated[list[Kind], BeforeValidator(_comma_separated)] = []
+    """The kinds whose recipients a query names (docs/guides/sql-reports.md#recipients-from-a-query), with commas.
+    `./deploy.sh` and the local cloud set it from the kinds' `report.yaml`."""
     dispatch_time_limit: float = Field(default=1500, gt=0, le=1740)
     """Seconds after which the dispatcher hands the rest of a run to a task that calls it again; at most 1740,
     below the half hour that Cloud Scheduler and Cloud Tasks wait for an answer."""

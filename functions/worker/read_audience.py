@@ -3,18 +3,18 @@ databases, so that no run waits for a database of the team's."""
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
 
 import structlog
 from google.api_core.exceptions import GoogleAPIError
 
-from functions.shared.firestore.audience_reading import AudienceReading
+from functions.shared.firestore.audience_reading import AudienceReading, Outcome
 from functions.shared.firestore.database import Database
 from functions.shared.logging import redact
 from functions.shared.queues.retry_policy import DISPATCH_DEADLINE
-from functions.shared.records.audience import AudienceTask
+from functions.shared.records.audience import Audience, AudienceTask, Effect
 from functions.shared.records.contract import InvalidContract
 from functions.shared.records.ids import run_id
 from functions.shared.records.subscription import SubscriptionDefaults
@@ -22,10 +22,8 @@ from functions.shared.records.system_alert import AlertKind, SystemAlert
 from functions.worker.attempt import Attempt
 from functions.worker.kind_settings import KindSettings
 from functions.worker.task_answer import TaskAnswer
-from report_kit.kind_folders import folder_of
-from report_kit.kinds import audience_of
+from report_kit.audience_rows import audience_rows
 from report_kit.report import PermanentError
-from report_kit.sql.audience_rows import audience_rows
 from report_kit.sql.source import SourceUnavailable
 
 _MARGIN_SECONDS = 30.0
@@ -33,11 +31,23 @@ _MARGIN_SECONDS = 30.0
 written already: longer than a request for rows and a commit take."""
 
 _TOLD_FROM = 5
-"""The attempt from which people are told that the database does not answer: most outages are over by then."""
+"""The attempt from which people are told what another attempt may mend: most outages are over by then."""
 
 _MOST_NAMED = 20
 
 _logger = structlog.get_logger()
+
+
+class _OutOfTime(Exception):
+    """The next attempt goes on.
+
+    Args:
+        figures: how far this one came.
+    """
+
+    def __init__(self, figures: Mapping[str, int]) -> None:
+        super().__init__(f"an attempt's time was over after {figures['rows']:,} rows")
+        self.has_written = any(figures[name] for name in ("added", "changed", "returned", "left"))
 
 
 class ReadAudience:
@@ -78,7 +88,7 @@ class ReadAudience:
             _logger.error("audience_task_invalid", error=str(error))  # noqa: TRY400  the text says all
             return TaskAnswer(status=HTTPStatus.OK, result="not-read", details={"cause": "invalid-task"})
         try:
-            reading = self._read(task)
+            figures, outcomes = self._read(task)
         except PermanentError as error:
             self._not_read(task, attempt, error, is_told=True)
             return TaskAnswer(status=HTTPStatus.OK, result="not-read", details={"cause": "mistake"})
@@ -86,42 +96,34 @@ class ReadAudience:
             self._not_read(task, attempt, error, is_told=attempt.number >= _TOLD_FROM)
             return _retry(cause="database-unavailable")
         except GoogleAPIError as error:
-            self._not_read(task, attempt, error, is_told=False)
+            self._not_read(task, attempt, error, is_told=attempt.number >= _TOLD_FROM)
             return _retry(cause="firestore")
-        if not reading.is_whole:
+        except _OutOfTime as error:
+            # The first reading of a large audience takes many attempts.
+            self._not_read(task, attempt, error, is_told=attempt.number >= _TOLD_FROM and not error.has_written)
             return _retry(cause="goes-on")
-        self._tell_of(reading, task)
+        self._tell_of(outcomes, task, figures)
         return TaskAnswer(status=HTTPStatus.OK, result="read")
 
-    def _read(self, task: AudienceTask) -> AudienceReading:
-        audience = audience_of(task.kind)
-        if audience is None:
-            raise PermanentError(f"kinds/{task.kind}: no query names its recipients")
-        now, late_from = self._now(), time.monotonic() + self._seconds
-        reading = AudienceReading(
-            self._database,
-            task.kind,
-            self._defaults,
-            base=audience.defaults,
-            options=audience.options,
-            now=now,
-            is_late=lambda: time.monotonic() > late_from,
-        )
-        settings = self._settings.get(task.kind, {})
-        with contextlib.closing(audience_rows(folder_of(task.kind), settings, now=now)) as rows:
-            reading.read(rows)
-        figures = {effect.name.lower(): number for effect, number in reading.effects.items()}
-        _logger.info(
-            "audience_read",
-            kind=task.kind,
-            run_id=task.run_id,
-            whole=reading.is_whole,
-            rows=reading.rows,
-            refused=len(reading.refused),
-            held_back=len(reading.held_back),
-            **figures,
-        )
-        return reading
+    def _read(self, task: AudienceTask) -> tuple[dict[str, int], list[Outcome]]:
+        """Read the query.
+
+        Returns:
+            how much came of it, and what people are told about.
+        """
+        late_from = time.monotonic() + self._seconds
+        now, kind = self._now(), task.kind
+        reading = AudienceReading(self._database, Audience(kind, self._defaults, now))
+        told = []
+        settings = self._settings.get(kind, {})
+        with contextlib.closing(audience_rows(kind, settings, cadence=self._defaults.cadence, now=now)) as rows:
+            for outcome in reading.read(rows):
+                if outcome.plan.effect in {Effect.REFUSED, Effect.HELD_BACK}:
+                    told.append(outcome)
+                if time.monotonic() > late_from:
+                    raise _OutOfTime(reading.figures)
+        _logger.info("audience_read", kind=kind, run_id=task.run_id, **reading.figures)
+        return reading.figures, told
 
     def _not_read(self, task: AudienceTask, attempt: Attempt, error: Exception, *, is_told: bool) -> None:
         detail = redact(str(error))
@@ -129,27 +131,38 @@ class ReadAudience:
         if is_told:
             self._alert(AlertKind.AUDIENCE_NOT_READ, task, detail)
 
-    def _tell_of(self, reading: AudienceReading, task: AudienceTask) -> None:
-        refused = [redact(str(each)) for each in reading.refused[:_MOST_NAMED]]
-        for text in refused:
-            _logger.warning("audience_row_refused", kind=task.kind, run_id=task.run_id, error=text)
+    def _tell_of(self, outcomes: Sequence[Outcome], task: AudienceTask, figures: dict[str, int]) -> None:
+        refused = sorted(
+            (each for each in outcomes if each.plan.effect is Effect.REFUSED), key=lambda each: each.number
+        )
         details = []
-        if reading.held_back:
+        if held_back := len(outcomes) - len(refused):
             details.append(
                 "recipients who are not in it any more, and get their reports until a person accepts that they leave: "
-                f"{len(reading.held_back):,}"
+                f"{held_back:,}"
             )
-        if refused:
-            more = len(reading.refused) - len(refused)
-            details.append("; ".join([*refused, *([f"and {more:,} more"] if more else [])]))
+        for each in refused[:_MOST_NAMED]:
+            details.append(text := redact(str(each)))
+            _logger.warning("audience_row_refused", kind=task.kind, run_id=task.run_id, error=text)
+        if len(refused) > _MOST_NAMED:
+            details.append(f"and {len(refused) - _MOST_NAMED:,} more")
         if details:
-            self._alert(AlertKind.AUDIENCE_INCOMPLETE, task, "; ".join(details), rows=reading.rows)
+            self._alert(AlertKind.AUDIENCE_INCOMPLETE, task, "; ".join(details), figures)
 
-    def _alert(self, kind: AlertKind, task: AudienceTask, detail: str, **figures: int) -> None:
+    def _alert(self, kind: AlertKind, task: AudienceTask, detail: str, figures: Mapping[str, int] = {}) -> None:
         now = self._now()
         # In the name of the day: people get these once a day.
         day = run_id(now.replace(hour=0, minute=0, second=0, microsecond=0))
-        self._tell(SystemAlert(alert=kind, run_id=day, at=now, detail=detail, figures=figures, about=task.kind))
+        self._tell(
+            SystemAlert(
+                alert=kind,
+                run_id=day,
+                at=now,
+                detail=detail,
+                figures={name: number for name, number in figures.items() if number},
+                about=task.kind,
+            )
+        )
 
 
 def _retry(*, cause: str) -> TaskAnswer:

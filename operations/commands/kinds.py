@@ -89,8 +89,9 @@ def audience(
 ) -> None:
     """Whom the next reading of the query that names a kind's recipients would add, change, pause, or refuse. Without
     --accept-leaving it writes nothing."""
+    from functions.shared.records.audience import Effect
     from operations.kinds.audience_preview import accept_leaving as accept
-    from operations.kinds.audience_preview import read_audience
+    from operations.kinds.audience_preview import next_reading
     from operations.previews.kind_variables import kind_variables
 
     _require(kind)
@@ -103,28 +104,22 @@ def audience(
         return
     variables = kind_variables(current, kind, sample=False)
     with output.err.status("Reading"):
-        reading, changes = read_audience(current.firestore, kind, current.defaults, variables)
-    rows: list[dict[str, Any]] = [
-        *(
-            {
-                "user_id": each.user_id,
-                "effect": "refused",
-                "fields": None,
-                "problem": f"row {each.number}: {each.problem}",
-            }
-            for each in reading.refused
-        ),
-        *(
-            {"user_id": user_id, "effect": effect.value, "fields": ", ".join(fields), "problem": None}
-            for user_id, effect, fields in changes
-        ),
-        *(dict.fromkeys(_OF_AUDIENCE) | {"user_id": each, "effect": "held back"} for each in reading.held_back),
+        outcomes = next_reading(current.firestore, kind, current.defaults, variables)
+    rows = [
+        {
+            "user_id": each.user_id,
+            "effect": plan.effect.value,
+            "fields": ", ".join(sorted({*plan.user, *plan.subscription})),
+            "problem": f"row {each.number}: {plan.problem}" if plan.problem else None,
+        }
+        for each in outcomes
+        if (plan := each.plan).effect is not Effect.KEPT
     ]
     output.rows(rows, _OF_AUDIENCE, empty="Nothing would change.", optional={"problem"})
-    if reading.held_back:
+    if held := sum(each.plan.effect is Effect.HELD_BACK for each in outcomes):
         output.warn(
-            f"Not in the query any more: {len(reading.held_back):,}, so many that a person decides. If they are to get "
-            f"no more reports: ./reports kinds audience {kind} --accept-leaving {len(reading.held_back)}"
+            f"Not in the query any more: {held:,}, so many that a person decides. If they are to get no more reports: "
+            f"./reports kinds audience {kind} --accept-leaving {held}"
         )
 
 

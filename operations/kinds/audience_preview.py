@@ -1,29 +1,25 @@
 """Reads the query that names a kind's recipients as a worker does, and writes nothing."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from functions.shared.firestore.audience_reading import AudienceReading
+from functions.shared.firestore.audience_reading import AudienceReading, Outcome
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.write import Write
-from functions.shared.records.audience import AUDIENCES, Effect
+from functions.shared.records.audience import Audience
+from functions.shared.records.last_reading import audience_path
 from functions.shared.records.subscription import SubscriptionDefaults
 from operations.errors import OperatorError
-from report_kit.kind_folders import folder_of
-from report_kit.kinds import audience_of
+from report_kit.audience_rows import audience_rows
 from report_kit.report import PermanentError
-from report_kit.sql.audience_rows import audience_rows
 from report_kit.sql.source import SourceUnavailable
 
-Change = tuple[str, Effect, Sequence[str]]
-"""A user's id, what the next reading does, and the fields that it writes."""
 
-
-def read_audience(
+def next_reading(
     database: Database, kind: str, defaults: SubscriptionDefaults, variables: Mapping[str, str]
-) -> tuple[AudienceReading, Sequence[Change]]:
-    """What the next reading would do.
+) -> list[Outcome]:
+    """What the next reading would do about each recipient, in the order of the rows.
 
     Args:
         database: the Firestore database.
@@ -35,31 +31,17 @@ def read_audience(
         OperatorError: no query names the kind's recipients, it has a mistake, or the database does not answer.
         google.api_core.exceptions.GoogleAPICallError: Firestore does not answer, or refuses.
     """
-    changes: list[Change] = []
     now = datetime.now(UTC)
+    reading = AudienceReading(database, Audience(kind, defaults, now), dry_run=True)
     try:
-        audience = audience_of(kind)
-        if audience is None:
-            raise OperatorError(f"No query names the recipients of {kind}: its report.yaml has no audience.")
-        reading = AudienceReading(
-            database,
-            kind,
-            defaults,
-            base=audience.defaults,
-            options=audience.options,
-            now=now,
-            dry_run=True,
-            on_effect=lambda *change: changes.append(change),
-        )
-        with contextlib.closing(audience_rows(folder_of(kind), variables, now=now)) as rows:
-            reading.read(rows)
+        with contextlib.closing(audience_rows(kind, variables, cadence=defaults.cadence, now=now)) as rows:
+            return sorted(reading.read(rows), key=lambda each: each.number)
     except (PermanentError, SourceUnavailable) as error:
         raise OperatorError(str(error)) from error
-    return reading, changes
 
 
 def accept_leaving(database: Database, kind: str, most: int) -> None:
-    """Have the next reading let so many recipients leave at once.
+    """Have the next reading, which comes with the next run, let so many recipients leave at once.
 
     Args:
         database: the Firestore database.
@@ -67,4 +49,4 @@ def accept_leaving(database: Database, kind: str, most: int) -> None:
         most: how many.
     """
     fields = {"leaving_accepted": most}
-    database.commit([Write(f"{AUDIENCES}/{kind}", fields, fields.keys(), None)])
+    database.commit([Write(audience_path(kind), fields, fields.keys(), None)])

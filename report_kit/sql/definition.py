@@ -11,7 +11,6 @@ from typing import Any
 from babel import Locale, UnknownLocaleError
 
 from functions.shared.mail.language import closest
-from functions.shared.records.states import ReadEvery
 from report_kit.attachments.formats import FileFormat
 from report_kit.drawn_series import ChartShape
 from report_kit.report import PermanentError
@@ -356,20 +355,16 @@ class SkipWhen:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Audience:
+class AudienceQuery:
     """Who gets the reports: a query with a row for each recipient.
 
     Attributes:
-        every: how often it is read.
         query: the query. It names no parameter.
         defaults: what counts for columns that are NULL or that it lacks, by their names.
-        options: the columns that are options of the kind.
     """
 
-    every: ReadEvery
     query: Query
     defaults: Mapping[str, str | int | bool]
-    options: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -397,7 +392,7 @@ class ReportDefinition:
     blocks: Sequence[Block]
     skip_when: SkipWhen | None
     attach: Sequence[FileFormat]
-    audience: Audience | None = None
+    audience: AudienceQuery | None = None
 
     @property
     def figures(self) -> list[Figure]:

@@ -9,14 +9,8 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TypeVar
 
-from functions.shared.records.audience import (
-    OF_SUBSCRIPTION,
-    OF_USER,
-    InvalidRow,
-    check,
-    recipient_of,
-)
-from functions.shared.records.states import ReadEvery
+from functions.shared.records.audience import Audience
+from functions.shared.records.audience_row import OF_SUBSCRIPTION, OF_USER, AudienceRow
 from functions.shared.records.subscription import ADDRESS_LISTS, SubscriptionDefaults
 from functions.shared.times.days_off import NO_DAYS_OFF
 from functions.shared.times.schedule import Cadence
@@ -29,7 +23,7 @@ from report_kit.sql.definition import (
     NUMBERS,
     OPTION_TYPES,
     PARAMETER,
-    Audience,
+    AudienceQuery,
     Block,
     Chart,
     ChartSeries,
@@ -256,16 +250,14 @@ class _Parser:
             limits=limits,
         )
 
-    def _audience(self, node: YamlNode) -> Audience:
-        fields = node.fields(("every", "sql", "defaults", "seconds", "bytes"), required=("sql",))
-        limits = _limits(fields, replace(self._limits, seconds=MOST_SECONDS))
+    def _audience(self, node: YamlNode) -> AudienceQuery:
+        fields = node.fields(("sql", "defaults"), required=("sql",))
+        limits = replace(self._limits, seconds=MOST_SECONDS)
         if taken := next((name for name in self._options if name in ("id", *OF_USER, *OF_SUBSCRIPTION)), ""):
             raise node.mistake(f"a column {taken} could be the option or the recipient's: call the option otherwise")
-        return Audience(
-            every=ReadEvery(fields["every"].choice(tuple(ReadEvery))) if "every" in fields else ReadEvery.DAY,
+        return AudienceQuery(
             query=self._query_of(fields["sql"], "audience", node.path, limits, ()),
             defaults=_audience_defaults(fields["defaults"]) if "defaults" in fields else {},
-            options=tuple(self._options),
         )
 
     def _figures(self, node: YamlNode) -> tuple[Figure, ...]:
@@ -406,11 +398,10 @@ def _sql(node: YamlNode, known: Sequence[str]) -> Sql:
 def _audience_defaults(node: YamlNode) -> dict[str, str | int | bool]:
     known = [name for name in (*OF_USER, *OF_SUBSCRIPTION) if name not in {"email", *ADDRESS_LISTS}]
     defaults = {name: _scalar(each) for name, each in node.fields(known).items()}
-    anybody = recipient_of({"id": "x", "email": "x@example.com"}, defaults, (), cadence=_DEFAULTS.cadence)
-    try:
-        check(anybody, "x", _DEFAULTS, now=datetime(2026, 1, 1, tzinfo=UTC))
-    except InvalidRow as error:
-        raise node.mistake(str(error)) from None
+    anybody = {"id": "x", "email": "x@example.com"}
+    row = AudienceRow.from_columns(anybody, defaults, (), cadence=_DEFAULTS.cadence)
+    if problem := Audience("x", _DEFAULTS, datetime(2026, 1, 1, tzinfo=UTC)).problem_of(row):
+        raise node.mistake(problem)
     return defaults
 
 

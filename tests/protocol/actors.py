@@ -159,7 +159,7 @@ def run(
         report_queues=[played.queue],
         continuation_queue=played.queue,
         audience_queue=played.queue,
-        audiences={},
+        audiences=[],
         dead_letters=played.topic,
         defaults=DEFAULTS,
         enroll=Enroll.ALL,

@@ -5,7 +5,6 @@ They are apart from the records, since the help of commands lists them, and to i
 may.
 """
 
-from datetime import datetime
 from enum import StrEnum
 
 
@@ -88,22 +87,3 @@ class Enroll(StrEnum):
     """Those whom the application marks by `enrolled_at: null`."""
     NONE = "none"
     """Nobody: the application writes all subscriptions."""
-
-
-class ReadEvery(StrEnum):
-    """How often a query that names recipients is read."""
-
-    DAY = "day"
-    """With the first run of each day, in UTC, and if that fails, with the next one."""
-    RUN = "run"
-    """With each run."""
-
-    def is_due(self, read_at: datetime | None, run_time: datetime) -> bool:
-        """Whether a run has the query read.
-
-        Args:
-            read_at: when its last whole reading began; None where there was none.
-            run_time: the time that the run is for, in UTC.
-        """
-        day = run_time.replace(hour=0, minute=0, second=0, microsecond=0)
-        return self is ReadEvery.RUN or read_at is None or read_at < day

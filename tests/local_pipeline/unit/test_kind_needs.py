@@ -59,13 +59,12 @@ def test_commands_find_what_the_worker_has_read(repository: Path) -> None:
 def test_the_dispatcher_knows_the_queries_that_name_recipients(repository: Path) -> None:
     assert audience_variables(repository) == {}
     for kind, audience in {
-        "sales": "{every: run, sql: SELECT 1}",
+        "sales": "{sql: SELECT 1}",
         "usage": "{sql: SELECT 1}",
         "orders": "",
         "odd": "[",
     }.items():
         (repository / "kinds" / kind / "report.yaml").write_text(f"title: x\naudience: {audience}\n")
-    every = {"sales": "run", "usage": "day"}
-    assert audience_variables(repository) == {"AUDIENCES": json.dumps(every)}
+    assert audience_variables(repository) == {"AUDIENCES": "sales,usage"}
     # The deployment finds the same.
-    assert queries_of_recipients(repository / "kinds") == every
+    assert queries_of_recipients(repository / "kinds") == ["sales", "usage"]

@@ -53,8 +53,8 @@ def test_the_next_reading_is_shown_and_nothing_is_written(project: Project, cust
         **{f"c{number}": "added" for number in range(3)},
         **{f"gone{number}": "held back" for number in range(9)},
     }
-    assert answer.json[0]["problem"] == "row 4: id: must be a text or a whole number that can be a document's id"
-    assert "audience_row" in answer.json[1]["fields"]
+    assert answer.json[-1]["problem"] == "row 4: id: must be a text or a whole number that can be a document's id"
+    assert "audience_row" in answer.json[-2]["fields"]
     assert "./reports kinds audience sales --accept-leaving 9" in answer.err.replace("\n", " ")
     assert not project.database.document("users/c1").get().exists
 
@@ -64,10 +64,15 @@ def test_the_next_reading_is_shown_and_nothing_is_written(project: Project, cust
     answer = project.reports("kinds", "audience", "sales", "--json", SALES_DATABASE_URL=url)
     assert {row["effect"] for row in answer.json} == {"refused", "added", "left"}
 
+    # Of whom nothing is kept yet is erased, too.
+    assert project.reports("users", "erase", "c1", "--yes").status == 0
+    answer = project.reports("kinds", "audience", "sales", "--json", SALES_DATABASE_URL=url)
+    assert [row["user_id"] for row in answer.json if row["effect"] == "erased"] == ["c1"]
+
 
 def test_a_kind_without_a_query_or_a_database_is_refused(project: Project, customers: Path) -> None:
     refused = project.reports("kinds", "audience", "activity")
-    assert (refused.status, "No query names the recipients of activity" in refused.err) == (1, True)
+    assert (refused.status, "kinds/activity: no query names its recipients" in refused.err) == (1, True)
     url = f"sqlite:///{customers}.gone"
     assert "cannot connect" in project.reports("kinds", "audience", "sales", SALES_DATABASE_URL=url).err
     assert "SALES_DATABASE_URL: not set" in project.reports("kinds", "audience", "sales").err

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.shared.records.states import ReadEvery
 from report_kit.attachments.formats import FileFormat
 from report_kit.report import PermanentError
 from report_kit.sql.definition import (
@@ -369,7 +368,6 @@ def test_a_mistake_in_blocks_and_charts(shown: str, message: str) -> None:
 
 AUDIENCE = """\
 audience:
-  every: run
   sql: {postgresql: "SELECT id::text, email FROM customers", sqlite: "SELECT id, email FROM customers"}
   defaults: {cadence: weekly, weekday: friday, hour: 8, skip_empty: false, calendar: holidays}
 """
@@ -378,7 +376,6 @@ audience:
 def test_a_file_can_name_the_recipients() -> None:
     audience = parse_report(SMALL + AUDIENCE, "sales/report.yaml").audience
     assert audience is not None
-    assert audience.every is ReadEvery.RUN
     assert audience.query.sql("postgresql").text == r"SELECT id\:\:text, email FROM customers"
     assert audience.query.limits.seconds == 20
     assert audience.defaults == {
@@ -390,15 +387,16 @@ def test_a_file_can_name_the_recipients() -> None:
     }
     shortest = parse_report(f"{SMALL}audience: {{sql: SELECT 1}}\n", "sales/report.yaml").audience
     assert shortest is not None
-    assert (shortest.every, shortest.defaults) == (ReadEvery.DAY, {})
+    assert shortest.defaults == {}
 
 
 @pytest.mark.parametrize(
     ("audience", "message"),
     [
-        ("{every: day}", "audience: sql is missing"),
-        ("{sql: SELECT 1, every: hour}", "audience.every: 'hour' is unknown"),
+        ("{defaults: {}}", "audience: sql is missing"),
+        ("{sql: SELECT 1, every: run}", "audience.every: unknown key"),
         ("{sql: SELECT 1, defaults: {hours: 8}}", "audience.defaults.hours: unknown key: did you mean hour?"),
+        ("{sql: SELECT 1, defaults: {deliver: webhook}}", "audience.defaults.deliver: unknown key"),
         ("{sql: SELECT 1, defaults: {email: a@x.example}}", "audience.defaults.email: unknown key"),
         ("{sql: SELECT 1, defaults: {hour: 25}}", "audience.defaults: hour: must be an integer from 0 to 23"),
         ("{sql: SELECT 1, defaults: {time_zone: Mars}}", "audience.defaults: time_zone: must be a name"),

@@ -1,5 +1,6 @@
 """A worker reads the query that names a kind's recipients: from a database, into Firestore."""
 
+import itertools
 import json
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
@@ -9,15 +10,18 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 import requests
 
 from functions.shared.firestore.audience_reading import AudienceReading
-from functions.shared.firestore.write import Write, update
-from functions.shared.records.audience import AUDIENCE_TASK_PATH, AudienceTask, erased_path
+from functions.shared.firestore.write import Write
+from functions.shared.records.audience import AUDIENCE_TASK_PATH, Audience, AudienceTask, erased_path
+from functions.shared.records.audience_row import AudienceRow
 from functions.shared.records.system_alert import AlertKind, SystemAlert
 from functions.worker.read_audience import ReadAudience
 from functions.worker.task_answer import TaskAnswer
+from operations.kinds.audience_preview import accept_leaving
 from tests.functions.worker.integration.conftest import (
     DEFAULTS,
     Cloud,
@@ -27,6 +31,7 @@ from tests.functions.worker.integration.conftest import (
     in_this_process,
     task,
 )
+from tests.functions.worker.integration.test_failures import failing
 from tests.kinds_elsewhere import kinds_in
 
 pytestmark = pytest.mark.usefixtures("well_again")
@@ -66,10 +71,12 @@ class Shop:
         if customers:
             self.execute("INSERT INTO customers VALUES (?, ?, ?, ?)", *customers)
 
-    def read(self, *, attempt: int = 1, url: str = "") -> TaskAnswer:
+    def read(self, *, attempt: int = 1, url: str = "", seconds: float = 90) -> TaskAnswer:
         """A worker carries out the task of a run."""
         settings = {"sales": {"SALES_DATABASE_URL": url or self.url}}
-        carry_out = ReadAudience(self.cloud.door, DEFAULTS, settings, tell=self.told.append, now=lambda: self.now)
+        carry_out = ReadAudience(
+            self.cloud.door, DEFAULTS, settings, tell=self.told.append, now=lambda: self.now, seconds=seconds
+        )
         body = AudienceTask(kind="sales", run_id="20261125T2000Z").to_json()
         return carry_out(body, an_attempt(attempt, last=False))
 
@@ -78,9 +85,30 @@ class Shop:
         found: dict[str, Any] = self.cloud.database.document("audiences/sales").get().to_dict() or {}
         return {name: value for name, value in found.items() if value}
 
-    def subscription(self, user_id: str) -> dict[str, Any] | None:
-        fields: dict[str, Any] | None = self.cloud.subscription_of(user_id, "sales")
-        return fields
+    def subscription(self, user_id: str) -> Any:
+        return self.cloud.subscription_of(user_id, "sales")
+
+    def replace(self, old: str, new: str) -> None:
+        """Somebody changes the report.yaml."""
+        text = self.report.read_text(encoding="utf-8")
+        assert old in text
+        self.report.write_text(text.replace(old, new), encoding="utf-8")
+
+    def meanwhile(self, do: Callable[[], object]) -> None:
+        """Something happens between the next reading's reads and its first write."""
+
+        async def middleware(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+            if method.endswith("/Commit") and self.cloud.firestore_faults.middleware:
+                self.cloud.firestore_faults.middleware = None
+                await self.cloud.background.loop.run_in_executor(None, do)
+            return await carry_out()
+
+        self.cloud.firestore_faults.middleware = middleware
+
+
+def erase(shop: Shop, user_id: str) -> None:
+    """What `./reports users erase` writes first."""
+    shop.cloud.door.commit([Write(erased_path(user_id), {"erased_at": NOW}, None, None)])
 
 
 @pytest.fixture
@@ -113,7 +141,6 @@ def test_recipients_are_those_of_the_query(shop: Shop) -> None:
         "audiences": ["sales"],
     }
     bob = shop.subscription("4711")
-    assert bob is not None
     assert (bob["kind"], bob["cadence"], bob["hour"], bob["active"]) == ("sales", "daily", 17, True)
     # At 17 in Berlin, and not before.
     assert bob["next_report_at"] == datetime(2026, 11, 26, 16, tzinfo=UTC)
@@ -122,21 +149,19 @@ def test_recipients_are_those_of_the_query(shop: Shop) -> None:
     version = shop.cloud.subscription("ada", "sales").get().update_time
     shop.has(ADA, (*BOB[:3], 9))
     shop.read()
-    assert shop.figures() == {"read_at": NOW, "rows": 2, "changed": 1}
+    assert shop.figures() == {"read_at": NOW, "rows": 2, "changed": 1, "kept": 1}
     assert shop.cloud.subscription("ada", "sales").get().update_time == version
 
     # Who leaves keeps their documents, and gets reports again when they are back.
     shop.has(BOB)
     shop.read()
     left = shop.subscription("ada")
-    assert left is not None
     assert (left["active"], left["paused_because"], left["hour"]) == (False, "not-in-audience", 8)
     shop.has(ADA, BOB)
     shop.now += timedelta(days=3)
     shop.read()
-    assert shop.figures() == {"read_at": shop.now, "rows": 2, "returned": 1}
+    assert shop.figures() == {"read_at": shop.now, "rows": 2, "returned": 1, "kept": 1}
     back = shop.subscription("ada")
-    assert back is not None
     assert (back["active"], back["next_report_at"]) == (True, datetime(2026, 11, 29, 7, tzinfo=UTC))
     assert shop.told == []
 
@@ -169,7 +194,7 @@ def test_a_row_that_is_no_recipient_is_told_and_stops_no_other(shop: Shop) -> No
         (None, "x@customer.example", "", 8), ("ada", "nobody", "", 8), BOB, BOB, ("eve", "eve@customer.example", "", 8)
     )
     assert shop.read().result == "read"
-    assert shop.figures() == {"read_at": NOW, "rows": 5, "refused": 3, "added": 1}
+    assert shop.figures() == {"read_at": NOW, "rows": 5, "refused": 3, "added": 1, "kept": 1}
     (alert,) = shop.told
     assert (alert.alert, alert.about, alert.run_id) == (AlertKind.AUDIENCE_INCOMPLETE, "sales", TODAY)
     assert alert.detail.split("; ") == [
@@ -179,7 +204,6 @@ def test_a_row_that_is_no_recipient_is_told_and_stops_no_other(shop: Shop) -> No
     ]
     # Whose row is wrong is in the query.
     ada = shop.subscription("ada")
-    assert ada is not None
     assert ada["active"]
 
 
@@ -192,11 +216,9 @@ def test_a_query_that_lost_its_recipients_stops_nobody_before_a_person_says_so(s
     assert [alert.alert for alert in shop.told] == [AlertKind.AUDIENCE_INCOMPLETE]
     assert shop.told[0].detail.endswith("until a person accepts that they leave: 2")
     for accepted, active in ((1, True), (2, False)):
-        shop.cloud.door.commit([update("audiences/sales", {"leaving_accepted": accepted})])
+        accept_leaving(shop.cloud.door, "sales", accepted)
         shop.read()
-        ada = shop.subscription("ada")
-        assert ada is not None
-        assert ada["active"] is active
+        assert shop.subscription("ada")["active"] is active
     assert shop.figures() == {"read_at": NOW, "left": 2}
 
 
@@ -211,8 +233,7 @@ def test_a_query_that_lost_its_recipients_stops_nobody_before_a_person_says_so(s
 def test_a_query_with_a_mistake_is_told_and_changes_nothing(shop: Shop, sql: str, error: str) -> None:
     shop.has(ADA)
     shop.read()
-    text = shop.report.read_text(encoding="utf-8")
-    shop.report.write_text(text.replace("SELECT id, email, name, hour FROM customers", sql), encoding="utf-8")
+    shop.replace("SELECT id, email, name, hour FROM customers", sql)
     assert shop.read() == TaskAnswer(HTTPStatus.OK, "not-read", details={"cause": "mistake"})
     (alert,) = shop.told
     assert (alert.alert, alert.about) == (AlertKind.AUDIENCE_NOT_READ, "sales")
@@ -230,47 +251,120 @@ def test_a_database_that_does_not_answer_is_asked_again_and_told_of_after_a_whil
 
 
 def test_an_erased_user_does_not_come_back(shop: Shop) -> None:
-    shop.has(ADA)
-    shop.cloud.door.commit([Write(erased_path("ada"), {"erased_at": NOW}, None, None)])
+    shop.has(ADA, BOB)
+    erase(shop, "ada")
     shop.read()
-    assert shop.figures() == {"read_at": NOW, "rows": 1, "erased": 1}
+    assert shop.figures() == {"read_at": NOW, "rows": 2, "added": 1, "erased": 1}
     assert shop.cloud.user_of("ada") is None
     assert shop.subscription("ada") is None
 
 
 def test_a_reading_that_ends_early_is_carried_on_by_the_next_one(shop: Shop) -> None:
-    customers = [{"id": f"c{n}", "email": f"c{n}@customer.example"} for n in range(500)]
+    customers = [
+        AudienceRow.from_columns({"id": f"c{n}", "email": f"c{n}@x.example"}, {}, (), cadence=DEFAULTS.cadence)
+        for n in range(500)
+    ]
 
     def reading(most: int) -> AudienceReading:
-        made = AudienceReading(
-            shop.cloud.door, "sales", DEFAULTS, base={}, options=(), now=NOW, is_late=lambda: made.rows > most
-        )
-        made.read(customers)
+        made = AudienceReading(shop.cloud.door, Audience("sales", DEFAULTS, NOW))
+        for _ in itertools.islice(made.read(customers), most):
+            pass
         return made
 
-    first, second = reading(450), reading(1_000)
-    assert (first.is_whole, first.effects.total()) == (False, 400)
-    assert (second.is_whole, second.effects.total()) == (True, 100)
-    assert shop.figures() == {"read_at": NOW, "rows": 500, "added": 100}
+    assert reading(300).figures["added"] == 300
+    assert shop.figures() == {}
+    reading(1_000)
+    assert shop.figures() == {"read_at": NOW, "rows": 500, "added": 200, "kept": 300}
+
+
+def test_a_reading_that_never_ends_is_told(shop: Shop) -> None:
+    shop.has(ADA)
+    # The fifth attempt writes something.
+    for attempt, told in ((5, 0), (4, 0), (5, 1)):
+        answer = shop.read(attempt=attempt, seconds=0)
+        assert (answer.status, answer.details) == (HTTPStatus.INTERNAL_SERVER_ERROR, {"cause": "goes-on"})
+        assert len(shop.told) == told
+    assert shop.told[0].alert is AlertKind.AUDIENCE_NOT_READ
+
+
+def test_a_reading_that_dies_anywhere_is_made_good_by_the_next_one(shop: Shop) -> None:
+    def begin() -> None:
+        """One will be kept, one changed, one gone, and one new."""
+        shop.cloud.background.run(shop.cloud.firestore.clear())
+        shop.has(ADA, BOB, ("eve", "eve@customer.example", "Eve", 8))
+        shop.read()
+        shop.has(ADA, (*BOB[:3], 9), ("dan", "dan@customer.example", "Dan", 8))
+
+    def documents() -> list[Any]:
+        return [(each, shop.cloud.user_of(each), shop.subscription(each)) for each in ("ada", "4711", "eve", "dan")]
+
+    begin()
+    shop.read()
+    right = documents()
+    assert [fields["active"] for _, _, fields in right] == [True, True, False, True]
+    # One commit for those whom the query names, one for those who leave, and one for the figures.
+    for commit, is_written in itertools.product(range(3), (False, True)):
+        begin()
+        dies = failing("Commit", grpc.StatusCode.PERMISSION_DENIED, skip=commit, after=is_written)
+        shop.cloud.firestore_faults.middleware = dies
+        assert shop.read().details == {"cause": "firestore"}
+        if commit == 0:
+            assert shop.subscription("eve")["active"], "somebody leaves before all rows are written"
+        assert shop.read().result == "read"
+        assert documents() == right
+
+
+def test_a_query_that_fails_half_way_lets_nobody_leave(shop: Shop) -> None:
+    shop.has(ADA, BOB)
+    shop.read()
+    shop.replace("name, hour", "name, abs(hour) AS hour")
+    shop.has(("dan", "dan@customer.example", "Dan", 8), ("odd", "odd@customer.example", "", -(2**63)), ADA)
+    assert shop.read().details == {"cause": "mistake"}
+    assert shop.told[0].detail == "kinds/sales/report.yaml:5: audience: integer overflow"
+    assert shop.subscription("4711")["active"]
+    assert shop.figures() == {"read_at": NOW, "rows": 2, "added": 2}
 
 
 def test_what_somebody_writes_meanwhile_is_seen(shop: Shop) -> None:
     shop.has(ADA)
     shop.read()
     reference = shop.cloud.subscription("ada", "sales")
-
-    async def chosen_meanwhile(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
-        if method.endswith("/Commit") and shop.cloud.firestore_faults.middleware:
-            shop.cloud.firestore_faults.middleware = None
-            await shop.cloud.background.loop.run_in_executor(None, reference.update, {"hour": 23})
-        return await carry_out()
-
     shop.has((*ADA[:3], 9))
-    shop.cloud.firestore_faults.middleware = chosen_meanwhile
+    shop.meanwhile(lambda: reference.update({"hour": 23}))
     shop.read()
     ada = shop.subscription("ada")
-    assert ada is not None
     assert (ada["hour"], ada["audience_row"]["hour"]) == (23, 9)
+
+
+def test_two_readings_at_once_do_what_one_does(shop: Shop) -> None:
+    shop.has(ADA, BOB)
+    other: list[TaskAnswer] = []
+    shop.meanwhile(lambda: other.append(shop.read()))
+    first = shop.read()
+    assert other == [TaskAnswer(HTTPStatus.OK, "read")]
+    # The queue calls again, and finds all done.
+    assert first.details == {"cause": "firestore"}
+    assert shop.figures() == {"read_at": NOW, "rows": 2, "added": 2}
+    shop.read()
+    assert shop.figures() == {"read_at": NOW, "rows": 2, "kept": 2}
+
+
+def test_a_user_who_is_erased_while_the_query_is_read_does_not_come_back(shop: Shop) -> None:
+    shop.has(ADA, BOB)
+    shop.meanwhile(lambda: erase(shop, "ada"))
+    shop.read()
+    assert shop.figures() == {"read_at": NOW, "rows": 2, "added": 1, "erased": 1}
+    assert shop.cloud.user_of("ada") is None
+
+
+def test_that_recipients_leave_is_accepted_also_while_the_query_is_read(shop: Shop) -> None:
+    shop.has(ADA, BOB)
+    shop.read()
+    shop.has()
+    shop.meanwhile(lambda: accept_leaving(shop.cloud.door, "sales", 2))
+    assert shop.read().details == {"cause": "firestore"}
+    shop.read()
+    assert shop.figures() == {"read_at": NOW, "left": 2}
 
 
 def test_the_task_calls_the_worker(cloud: Cloud) -> None:
