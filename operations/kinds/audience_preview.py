@@ -1,14 +1,14 @@
 """Reads the query that names a kind's recipients as a worker does, and writes nothing."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from functions.shared.firestore.audience_reading import AudienceReading, Outcome
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.write import Write
 from functions.shared.records.audience import Audience
-from functions.shared.records.last_reading import audience_path
+from functions.shared.records.last_reading import LastReading, audience_path
 from functions.shared.records.subscription import SubscriptionDefaults
 from operations.errors import OperatorError
 from report_kit.audience_rows import audience_rows
@@ -38,6 +38,17 @@ def next_reading(
             return sorted(reading.read(rows), key=lambda each: each.number)
     except (PermanentError, SourceUnavailable) as error:
         raise OperatorError(str(error)) from error
+
+
+def last_readings(database: Database, kinds: Iterable[str]) -> dict[str, LastReading]:
+    """What the last whole readings came to, by kind.
+
+    Args:
+        database: the Firestore database.
+        kinds: those whose recipients a query names: one read for each.
+    """
+    found = database.get_all(map(audience_path, kinds))
+    return {each.id: LastReading.from_fields(each.fields) for each in found.values()}
 
 
 def accept_leaving(database: Database, kind: str, most: int) -> None:

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from functions.shared.audiences import queries_of_recipients
 from functions.shared.records.kind_pauses import KindPauses
 from operations.console.console import console_of, done, recorded
 from operations.console.form import Form, Note, form_action
@@ -21,12 +22,14 @@ from operations.console.live import live
 from operations.console.mail_frame import LOOKS, WIDTHS, mail_response
 from operations.console.page_parts import read_parts
 from operations.console.readings import Shown
+from operations.kinds.audience_preview import last_readings
 from operations.kinds.kind_figures import VariantFigures, count_variants
 from operations.kinds.kind_pausing import PAUSED, RESUMED, KindPausing
 from operations.previews import preview as previews
 from operations.previews.kind_variables import kind_variables
 from operations.previews.preview_period import next_period
 from operations.previews.preview_subject import sample_subject
+from report_kit.kind_folders import folder
 
 _ALL = "all"
 _SINCE = timedelta(days=7)
@@ -53,21 +56,25 @@ def _read(request: Request) -> Shown:
     def figures_of(kind: str) -> list[VariantFigures]:
         return list(count_variants(database, kind, since=since))
 
+    named = queries_of_recipients(folder())
     held = read_parts({each: functools.partial(pausing.count_held, each) for each in kinds if each in pauses.kinds})
     figures = read_parts({each: functools.partial(figures_of, each) for each in percent})
+    audiences = read_parts({"audiences": functools.partial(last_readings, database, named)} if named else {})
     counted = sum(each.sent + each.skipped + each.dead for found in figures.read.values() for each in found)
     return Shown(
         template="kinds.html",
         # A count of each state and version, by halves, and of what waits.
-        reads=1 + 12 * len(percent) + (counted + sum(held.read.values())) // 1_000 + len(held.read),
+        reads=1 + len(named) + 12 * len(percent) + (counted + sum(held.read.values())) // 1_000 + len(held.read),
         context={
             "kinds": kinds,
             "pauses": pauses,
             "held": held.read,
             "figures": figures.read,
+            "audiences": audiences.read.get("audiences", {}),
+            "today": datetime.now(UTC),
             "percent": percent,
             "days": _SINCE.days,
-            "failed": {**parts.failed, **held.failed, **figures.failed},
+            "failed": {**parts.failed, **held.failed, **figures.failed, **audiences.failed},
             **_gallery(request.query_params),
         },
     )

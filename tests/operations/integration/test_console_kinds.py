@@ -1,14 +1,16 @@
 """The console's page of the kinds: a broken kind is paused, and resumed when it is mended."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from pathlib import Path
 
 import pytest
 
 from functions.shared.needs import Needs, NextVersion
 from functions.shared.records.ids import held_shard
 from operations.previews import preview
+from tests.kinds_elsewhere import kinds_in
 from tests.operations.integration.conftest import Project
 from tests.operations.integration.test_console import Browser, actions, running
 from tests.operations.integration.test_kinds import seed_deliveries
@@ -74,3 +76,21 @@ def test_the_versions_of_a_kind_stand_side_by_side(
         in page
     )
     assert "current: <strong>9</strong> sent" in page
+
+
+def test_what_the_query_of_recipients_came_to_is_beside_its_kind(
+    console: Browser, project: Project, tmp_path: Path
+) -> None:
+    (tmp_path / "sales").mkdir()
+    (tmp_path / "sales" / "report.yaml").write_text("audience: {sql: SELECT 1}\n", encoding="utf-8")
+    with kinds_in(tmp_path):
+        assert "not read yet" in console.get("/kinds").text
+        figures = {"read_at": NOW - timedelta(days=3), "rows": 1234, "refused": 2, "held_back": 400}
+        project.database.document("audiences/sales").set(figures)
+        project.firestore.usage.reset()
+        page = " ".join(console.get("/kinds").text.split())
+        assert project.firestore.usage.reads == 2
+    assert "<strong>1,234</strong> rows, read <time" in page
+    assert ", <strong>2</strong> refused, <strong>400</strong> gone, and a person decides" in page
+    assert "due</span>" in page
+    assert ">Why</a>" in page
