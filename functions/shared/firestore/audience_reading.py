@@ -57,9 +57,13 @@ class Outcome(NamedTuple):
 
 
 class _Known(NamedTuple):
-    digest: int
+    """One whom the query has named before: the digest of the row, and whether reports come.
+
+    There is none of one who has left, whose row is looked at if it is back.
+    """
+
+    digest: int | None
     is_active: bool
-    has_left: bool
 
 
 _Numbered = tuple[int, str, AudienceRow | None]
@@ -115,7 +119,7 @@ class AudienceReading:
             before = known.get(row.user_id)
             if row.problem or row.user_id in seen:
                 yield Outcome(number, row.user_id, Plan(Effect.REFUSED, problem=row.problem or "id: is there twice"))
-            elif before and not before.has_left and before.digest == _digest(row.said):
+            elif before and before.digest == _digest(row.said):
                 yield Outcome(number, row.user_id, Plan(Effect.KEPT))
             else:
                 waiting.append((number, row.user_id, row))
@@ -134,15 +138,15 @@ class AudienceReading:
             yield from self._carry_out(leaving[start : start + _AT_ONCE])
 
     def _known(self) -> dict[str, _Known]:
-        """Those whom the query has named before, by their ids."""
         query = Query.of_group(SUBSCRIPTIONS).where(AUDIENCE, "==", self._audience.kind)
         found = self._database.stream(query.select([AUDIENCE_ROW, "active", "paused_because"]))
+        ours = ((each.path, each.fields or {}) for each in found if each.id == self._audience.kind)
         return {
-            each.path.split("/")[1]: _Known(
-                _digest(row_of(fields)), is_active=fields.get("active") is not False, has_left=has_left(fields)
+            path.split("/")[1]: _Known(
+                None if has_left(fields) else _digest(row_of(fields)), is_active=fields.get("active") is not False
             )
-            for each in found
-            if each.id == self._audience.kind and is_of_a_user(each.path) and (fields := each.fields or {})
+            for path, fields in ours
+            if is_of_a_user(path)
         }
 
     def _carry_out(self, some: Sequence[_Numbered]) -> Iterator[Outcome]:

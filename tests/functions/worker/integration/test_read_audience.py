@@ -207,6 +207,18 @@ def test_a_row_that_is_no_recipient_is_told_and_stops_no_other(shop: Shop) -> No
     assert ada["active"]
 
 
+def test_a_row_with_an_option_that_fits_no_report_is_refused(shop: Shop) -> None:
+    shop.replace("queries:\n", "options: {vip: {type: boolean, required: true}}\nqueries:\n")
+    shop.replace("name, hour FROM", "name, 8 AS hour, hour AS vip FROM")
+    shop.has((*ADA[:3], 1), BOB, ("eve", "eve@customer.example", "", None))
+    shop.read()
+    assert shop.subscription("ada")["options"] == {"vip": True}
+    assert shop.told[0].detail.split("; ") == [
+        "row 2 (4711): options.vip: must be true or false",
+        "row 3 (eve): options.vip: is missing: must be true or false",
+    ]
+
+
 def test_a_query_that_lost_its_recipients_stops_nobody_before_a_person_says_so(shop: Shop) -> None:
     shop.has(ADA, BOB)
     shop.read()
