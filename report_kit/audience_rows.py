@@ -19,6 +19,7 @@ from report_kit.sql.sample_database import SampleDatabase
 from report_kit.sql.source import open_source
 from report_kit.yaml_reader import nearest
 
+_YES_OR_NO = ("sandbox", "skip_empty")
 _SAMPLE_PERIOD = timedelta(days=1)
 
 
@@ -62,7 +63,7 @@ def audience_rows(
 
 def _typed(columns: Mapping[str, Any], options: Mapping[str, Option]) -> Mapping[str, Any]:
     """SQLite has numbers for true and false."""
-    booleans = [name for name, option in options.items() if option.type is ParameterType.BOOLEAN]
+    booleans = [*_YES_OR_NO, *(name for name, option in options.items() if option.type is ParameterType.BOOLEAN)]
     return {**columns, **{name: bool(columns[name]) for name in booleans if columns.get(name) in (0, 1)}}
 
 

@@ -3,7 +3,7 @@ databases, so that no run waits for a database of the team's."""
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
 
@@ -34,6 +34,7 @@ _TOLD_FROM = 5
 """The attempt from which people are told what another attempt may mend: most outages are over by then."""
 
 _MOST_NAMED = 20
+"""How many of the rows that are refused an alert names."""
 
 _logger = structlog.get_logger()
 
@@ -88,7 +89,7 @@ class ReadAudience:
             _logger.error("audience_task_invalid", error=str(error))  # noqa: TRY400  the text says all
             return TaskAnswer(status=HTTPStatus.OK, result="not-read", details={"cause": "invalid-task"})
         try:
-            figures, outcomes = self._read(task)
+            self._read(task)
         except PermanentError as error:
             self._not_read(task, attempt, error, is_told=True)
             return TaskAnswer(status=HTTPStatus.OK, result="not-read", details={"cause": "mistake"})
@@ -102,28 +103,25 @@ class ReadAudience:
             # The first reading of a large audience takes many attempts.
             self._not_read(task, attempt, error, is_told=attempt.number >= _TOLD_FROM and not error.has_written)
             return _retry(cause="goes-on")
-        self._tell_of(outcomes, task, figures)
         return TaskAnswer(status=HTTPStatus.OK, result="read")
 
-    def _read(self, task: AudienceTask) -> tuple[dict[str, int], list[Outcome]]:
-        """Read the query.
-
-        Returns:
-            how much came of it, and what people are told about.
-        """
+    def _read(self, task: AudienceTask) -> None:
         late_from = time.monotonic() + self._seconds
         now, kind = self._now(), task.kind
         reading = AudienceReading(self._database, Audience(kind, self._defaults, now))
-        told = []
+        refused: list[Outcome] = []
         settings = self._settings.get(kind, {})
         with contextlib.closing(audience_rows(kind, settings, cadence=self._defaults.cadence, now=now)) as rows:
             for outcome in reading.read(rows):
-                if outcome.plan.effect in {Effect.REFUSED, Effect.HELD_BACK}:
-                    told.append(outcome)
+                if outcome.plan.effect is Effect.REFUSED and len(refused) < _MOST_NAMED:
+                    refused.append(outcome)
                 if time.monotonic() > late_from:
                     raise _OutOfTime(reading.figures)
         _logger.info("audience_read", kind=kind, run_id=task.run_id, **reading.figures)
-        return reading.figures, told
+        held_back = reading.figures["held_back"]
+        gone = [f"{held_back:,} who got reports are not in it any more"] if held_back else []
+        if detail := "; ".join([*gone, *map(str, sorted(refused))]):
+            self._alert(AlertKind.AUDIENCE_INCOMPLETE, task, redact(detail), reading.figures)
 
     def _not_read(self, task: AudienceTask, attempt: Attempt, error: Exception, *, is_told: bool) -> None:
         detail = redact(str(error))
@@ -131,38 +129,12 @@ class ReadAudience:
         if is_told:
             self._alert(AlertKind.AUDIENCE_NOT_READ, task, detail)
 
-    def _tell_of(self, outcomes: Sequence[Outcome], task: AudienceTask, figures: dict[str, int]) -> None:
-        refused = sorted(
-            (each for each in outcomes if each.plan.effect is Effect.REFUSED), key=lambda each: each.number
-        )
-        details = []
-        if held_back := len(outcomes) - len(refused):
-            details.append(
-                "recipients who are not in it any more, and get their reports until a person accepts that they leave: "
-                f"{held_back:,}"
-            )
-        for each in refused[:_MOST_NAMED]:
-            details.append(text := redact(str(each)))
-            _logger.warning("audience_row_refused", kind=task.kind, run_id=task.run_id, error=text)
-        if len(refused) > _MOST_NAMED:
-            details.append(f"and {len(refused) - _MOST_NAMED:,} more")
-        if details:
-            self._alert(AlertKind.AUDIENCE_INCOMPLETE, task, "; ".join(details), figures)
-
     def _alert(self, kind: AlertKind, task: AudienceTask, detail: str, figures: Mapping[str, int] = {}) -> None:
         now = self._now()
         # In the name of the day: people get these once a day.
         day = run_id(now.replace(hour=0, minute=0, second=0, microsecond=0))
-        self._tell(
-            SystemAlert(
-                alert=kind,
-                run_id=day,
-                at=now,
-                detail=detail,
-                figures={name: number for name, number in figures.items() if number},
-                about=task.kind,
-            )
-        )
+        counts = {name: number for name, number in figures.items() if number}
+        self._tell(SystemAlert(alert=kind, run_id=day, at=now, detail=detail, figures=counts, about=task.kind))
 
 
 def _retry(*, cause: str) -> TaskAnswer:

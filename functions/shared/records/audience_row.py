@@ -14,7 +14,6 @@ OF_USER = ("email", "name", "locale", "time_zone")
 OF_SUBSCRIPTION = tuple(name for name in EDITABLE if name not in {*OF_USER, "kind", "deliver", "options"})
 """The columns there are, beside `id` and the kind's options."""
 
-_YES_OR_NO = frozenset({"sandbox", "skip_empty"})
 _LARGEST = 2**63
 
 
@@ -75,10 +74,6 @@ def _stored(name: str, value: Any) -> Any:
         case Decimal():
             is_whole = value == value.to_integral_value() and abs(value) < _LARGEST
             return int(value) if is_whole else float(value)
-        case int() if name in _YES_OR_NO and value in (0, 1):
-            return bool(value)
-        case int() if abs(value) >= _LARGEST:
-            return float(value)
         case bool() | int() | float() | bytes() | None:
             return value
         case list() | tuple():

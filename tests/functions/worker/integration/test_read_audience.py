@@ -209,10 +209,11 @@ def test_a_row_that_is_no_recipient_is_told_and_stops_no_other(shop: Shop) -> No
 
 def test_a_row_with_an_option_that_fits_no_report_is_refused(shop: Shop) -> None:
     shop.replace("queries:\n", "options: {vip: {type: boolean, required: true}}\nqueries:\n")
-    shop.replace("name, hour FROM", "name, 8 AS hour, hour AS vip FROM")
+    shop.replace("name, hour FROM", "name, 8 AS hour, hour AS vip, 0 AS skip_empty FROM")
     shop.has((*ADA[:3], 1), BOB, ("eve", "eve@customer.example", "", None))
     shop.read()
-    assert shop.subscription("ada")["options"] == {"vip": True}
+    ada = shop.subscription("ada")
+    assert (ada["options"], ada["skip_empty"]) == ({"vip": True}, False)
     assert shop.told[0].detail.split("; ") == [
         "row 2 (4711): options.vip: must be true or false",
         "row 3 (eve): options.vip: is missing: must be true or false",
@@ -226,7 +227,7 @@ def test_a_query_that_lost_its_recipients_stops_nobody_before_a_person_says_so(s
     assert shop.read().result == "read"
     assert shop.figures() == {"read_at": NOW, "held_back": 2}
     assert [alert.alert for alert in shop.told] == [AlertKind.AUDIENCE_INCOMPLETE]
-    assert shop.told[0].detail.endswith("until a person accepts that they leave: 2")
+    assert shop.told[0].detail == "2 who got reports are not in it any more"
     for accepted, active in ((1, True), (2, False)):
         accept_leaving(shop.cloud.door, "sales", accepted)
         shop.read()
