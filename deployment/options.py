@@ -12,6 +12,8 @@ from functions.shared.project_files import deploy_command
 FUNCTIONS = ("dispatcher", "worker", "dlq-handler", "mail-events", "preferences", "api")
 SINK = "sink"
 """The function of a drill alone (docs/guides/drill.md)."""
+DRILL = "drill-[0-9]{8}[0-9a-f]{4}"
+"""The PREFIX of a drill, which is also its database's name."""
 STEPS = ("apis", "firestore", "accounts", "secrets", "messaging", "functions", "scheduler", "monitoring", "console")
 
 USAGE = (Path(__file__).parent / "usage.txt").read_text(encoding="utf-8")

@@ -23,7 +23,7 @@ from pydantic import (
     field_validator,
 )
 
-from deployment.options import FUNCTIONS, SINK, Options
+from deployment.options import DRILL, FUNCTIONS, SINK, Options
 from functions.shared.audiences import queries_of_recipients
 from functions.shared.named_brand import BRANDS_FILE, Brands, problems, read_brands, to_json
 from functions.shared.needs import Needs
@@ -617,6 +617,9 @@ def _wrong_together(settings: Settings) -> Iterator[str]:
         yield "PROJECT_ID is not set: --project=PROJECT, or PROJECT_ID in deploy.env."
     if not settings.region:
         yield "REGION is not set: --region=us-central1, or REGION in deploy.env."
+    name = settings.prefix
+    if settings.options.drill and not (re.fullmatch(DRILL, name) and settings.firestore_database == name):
+        yield "--drill: PREFIX and FIRESTORE_DATABASE must be those of a drill, whose database goes with it."
     if given.get(FORMER):
         yield (
             f"{FORMER}: no longer a setting, since the pipeline has one database, FIRESTORE_DATABASE. "

@@ -22,6 +22,8 @@ from proof.drill.price import estimate
 from proof.drill.result import result
 
 _INTERRUPTED = 130
+_MOST_REPORTS = 1_000_000
+"""The drill keeps the id of each in memory until it has counted them."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -30,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         the exit status: 0 where no report was lost or doubled.
     """
-    parser = argparse.ArgumentParser(prog="reports drill", description=__doc__)
+    parser = argparse.ArgumentParser(prog="reports drill", description=__doc__, allow_abbrev=False)
     parser.add_argument("--reports", type=int, default=10_000, metavar="N", help="how many are due; default: 10,000")
     parser.add_argument("--kill", action="store_true", help="have processes exit at named steps, and pause the queues")
     parser.add_argument("--local", action="store_true", help="on a local cloud of its own, without an account")
@@ -38,18 +40,19 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--clean", action="store_true", help="only remove what drills have left that were killed")
     parser.add_argument("--bill", metavar="TABLE", help="only say what drills cost, by the detailed export of the bill")
     options = parser.parse_args(arguments)
-    if options.reports < 1:
-        parser.error("--reports: a number, at least 1")
+    if not 1 <= options.reports <= _MOST_REPORTS:
+        parser.error(f"--reports: a number from 1 to {_MOST_REPORTS:,}")
     output = Output()
     try:
         if options.clean:
-            _clean(output)
-            return ExitStatus.DONE
+            return _clean(output)
         if options.bill:
             _show_bill(output, options.bill)
             return ExitStatus.DONE
         return _drill(options, output)
     except KeyboardInterrupt:
+        if any(_left()):
+            output.warn("./reports drill --clean removes what the drill has left.")
         return _INTERRUPTED
     except Exception as error:
         if end := end_of(_as_operators(error)):
@@ -67,59 +70,64 @@ def _drill(options: argparse.Namespace, output: Output) -> int:
     title = f"A drill of {options.reports:,} reports on {place.name}, {began:%Y-%m-%d}"
     settings = {"version": version.version or "", "commit": version.commit or "", **place.settings}
     page = result(played, title=title, settings=settings)
+    for line in page.splitlines():
+        output.say(line)
     file = _folder() / f"{began:%Y%m%dT%H%M%SZ}.md"
     file.parent.mkdir(exist_ok=True)
     file.write_text(page, encoding="utf-8")
-    for line in page.splitlines():
-        output.say(line)
     return ExitStatus.DONE if played.tally.keeps_promise else ExitStatus.FAILED
 
 
 def _google(plan: Plan, drill: str, output: Output, *, yes: bool) -> Place:
     # Only here: the packages of a deployment are not always there.
-    from proof.drill import google_place
+    from proof.drill.google_place import GooglePlace, write_settings
 
-    given = _given()
-    for name in ("PROJECT_ID", "REGION"):
-        if not given.get(name):
-            raise OperatorError(f"{name} is not set: put it into deploy.env, or try a drill with --local.")
+    given = _given("PROJECT_ID", "REGION")
     dollars, minutes = estimate(plan)
     where = f"{given['PROJECT_ID']}, {given['REGION']}"
     question = (
         f"send {plan.reports:,} reports to no one in {where}, in about {minutes} minutes, for about ${dollars:.2f}"
     )
     confirm(output, question, yes=yes)
-    file = _folder() / f"{datetime.now(UTC):{google_place.NAME}}.env"
-    google_place.write_settings(file, given, plan)
-    return google_place.GooglePlace(file, plan, drill)
+    return GooglePlace(write_settings(_folder(), given, plan), plan, drill)
 
 
-def _clean(output: Output) -> None:
-    files = sorted(_folder().glob("drill-*.env"))
-    if not files:
-        output.say("No drill has left anything.")
-        return
-    from proof.drill.google_place import GooglePlace
+def _clean(output: Output) -> ExitStatus:
+    status = ExitStatus.DONE
+    for file in _left():
+        from proof.drill.google_place import GooglePlace
 
-    for file in files:
-        GooglePlace(file, recommended(1, within=WITHIN), "on").remove()
+        try:
+            GooglePlace(file, recommended(1, within=WITHIN), "on").remove()
+        except (OperatorError, OSError) as error:
+            output.warn(str(error))
+            status = ExitStatus.FAILED
+    if status is ExitStatus.DONE:
+        output.say("Nothing of a drill is left.")
+    return status
 
 
 def _show_bill(output: Output, table: str) -> None:
     from proof.drill.bill import COLUMNS, costs
 
     output.rows(
-        costs(_given()["PROJECT_ID"], table), COLUMNS, empty="The bill has no drill yet: it takes a day or two."
+        costs(_given("PROJECT_ID")["PROJECT_ID"], table),
+        COLUMNS,
+        empty="The bill has no drill yet: it takes a day or two.",
     )
 
 
-def _given() -> dict[str, str]:
+def _given(*needed: str) -> dict[str, str]:
     from deployment.env_file import given
     from deployment.kinds import load_kinds
     from deployment.options import Options
 
     project = own_project() or PIPELINE
-    return given(Options(), os.environ, project, load_kinds(PIPELINE, project))
+    found = given(Options(), os.environ, project, load_kinds(PIPELINE, project))
+    for name in needed:
+        if not found.get(name):
+            raise OperatorError(f"{name} is not set: put it into deploy.env, or try a drill with --local.")
+    return found
 
 
 def _as_operators(error: Exception) -> Exception:
@@ -127,6 +135,10 @@ def _as_operators(error: Exception) -> Exception:
     if type(error).__name__ not in {"GoogleError", "Stopped"}:
         return error
     return OperatorError(getattr(error, "message", "") or " ".join(map(str, error.args)))
+
+
+def _left() -> list[Path]:
+    return sorted(_folder().glob("drill-*.env"))
 
 
 def _folder() -> Path:

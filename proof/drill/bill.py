@@ -11,22 +11,22 @@ from typing import Any
 from deployment.engine.credentials import session
 from deployment.engine.discovery import Request, Resource, method
 from deployment.engine.google_client import GoogleClient
+from deployment.options import DRILL
 from operations.errors import OperatorError
 
 COLUMNS = ("drill", "service", "cost", "currency")
 
 _TABLE = r"[a-zA-Z0-9_:.-]+\.[a-zA-Z0-9_]+\.[a-zA-Z0-9_]+"
-# The braces of the pattern are doubled for `format`.
-_QUERY = r"""
+_QUERY = """
 SELECT
   REGEXP_EXTRACT(
     CONCAT(IFNULL(resource.name, ''), ' ', IFNULL(resource.global_name, '')),
-    r'drill-[0-9]{{8}}'
+    r'{drill}'
   ) AS drill,
   service.description AS service,
   ROUND(SUM(cost + IFNULL((SELECT SUM(amount) FROM UNNEST(credits)), 0)), 4) AS cost,
   currency
-FROM `{}`
+FROM `{table}`
 WHERE project.id = @project
 GROUP BY drill, service, currency
 HAVING drill IS NOT NULL
@@ -57,7 +57,7 @@ def request_of(project: str, table: str) -> Request:
     if not re.fullmatch(_TABLE, table):
         raise OperatorError(f"--bill {table}: name the table of the detailed export, PROJECT.DATASET.TABLE.")
     question = {
-        "query": _QUERY.format(table),
+        "query": _QUERY.format(drill=DRILL, table=table),
         "useLegacySql": False,
         "parameterMode": "NAMED",
         "queryParameters": [

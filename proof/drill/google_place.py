@@ -1,19 +1,22 @@
 """An environment of the drill's own in a project of Google Cloud."""
 
+import fcntl
 import os
+import re
 import secrets
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from deployment.engine.credentials import session as credentials_session
 from deployment.engine.discovery import method
 from deployment.engine.google_client import GoogleClient
 from deployment.env_file import RESERVED
+from deployment.options import DRILL
 from deployment.resources.schedule import JOB
 from functions.shared.project_files import PIPELINE, PROJECT_VARIABLE
 from operations.errors import OperatorError
@@ -24,10 +27,6 @@ from proof.benchmarks.simulation.plan import Plan
 from proof.drill.place import Usage
 from proof.drill.settings import SETTINGS
 from proof.drill.users import KIND
-
-NAME = "drill-%m%d%H%M"
-"""The beginning of the names of all that a drill makes, by its time. No two drills may have one: Google keeps the name
-of a queue for days after it was deleted."""
 
 WHERE = (
     *("PROJECT_ID", "REGION", "FIRESTORE_LOCATION", "KMS_KEY", "BUILD_POOL"),
@@ -48,14 +47,19 @@ _SERVICES = (
 _DOLLARS_A_SECOND = limits.DOLLARS_A_CPU_SECOND + limits.DOLLARS_A_GIB_SECOND
 
 
-def write_settings(file: Path, given: Mapping[str, str], plan: Plan) -> None:
+def write_settings(folder: Path, given: Mapping[str, str], plan: Plan) -> Path:
     """Write the settings of a drill's environment, before anything of it is there: what removes it needs them.
 
     Args:
-        file: where; its name is that of the drill.
+        folder: where.
         given: the team's settings.
         plan: how fast the reports go.
+
+    Returns:
+        the file. Its name is the beginning of the names of all that the drill makes: no other drill has it, whoever
+        begins one in the same minute, and Google keeps the name of a queue for days after it was deleted.
     """
+    file = folder / f"drill-{datetime.now(UTC):%m%d%H%M}{secrets.token_hex(2)}.env"
     own = {
         **{name: given[name] for name in WHERE if given.get(name)},
         **SETTINGS,
@@ -74,9 +78,12 @@ def write_settings(file: Path, given: Mapping[str, str], plan: Plan) -> None:
         "DISPATCH_SHARES": str(plan.shares),
         "WORKER_MAX_INSTANCES": str(plan.instances),
     }
-    file.parent.mkdir(exist_ok=True)
-    file.touch(mode=0o600)
-    file.write_text("".join(f"{name}={value}\n" for name, value in own.items()), encoding="utf-8")
+    folder.mkdir(exist_ok=True)
+    # Whole or not at all: nothing is made before it is there.
+    begun = file.with_suffix(".begun")
+    begun.touch(mode=0o600)
+    begun.write_text("".join(f"{name}={value}\n" for name, value in own.items()), encoding="utf-8")
+    return begun.rename(file)
 
 
 class GooglePlace:
@@ -86,6 +93,9 @@ class GooglePlace:
         file: the settings of its environment, as write_settings has written them.
         plan: how fast the reports go.
         drill: the option --drill of the deployment.
+
+    Raises:
+        OperatorError: another process is at this drill, or the file is none that write_settings writes.
     """
 
     seconds_between_looks = 10.0
@@ -94,7 +104,19 @@ class GooglePlace:
         self._file = file
         self._plan = plan
         self._drill = drill
-        self._own = dict(line.split("=", 1) for line in file.read_text(encoding="utf-8").splitlines())
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        self._own = dict(line.split("=", 1) for line in lines if "=" in line)
+        if (
+            not re.fullmatch(DRILL, file.stem)
+            or self._own.get("PREFIX") != file.stem
+            or not self._own.get("PROJECT_ID")
+        ):
+            raise OperatorError(f"{file} has not the settings of a drill, and is left as it is.")
+        self._lock = file.open(encoding="utf-8")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OperatorError(f"{file.stem} is under way.") from None
         self._is_whole = False
         self._client = GoogleClient(credentials_session(self._project), self._project)
 
@@ -176,6 +198,8 @@ class GooglePlace:
         deployment = subprocess.run(
             [*command, f"--drill={self._drill}", *options],
             env={**environment, "PYTHONPATH": str(PIPELINE)},
+            # A deployment that goes on after the drill was killed is under way, too.
+            pass_fds=(self._lock.fileno(),),
             input=answer,
             text=True,
             check=False,

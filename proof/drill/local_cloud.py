@@ -21,7 +21,7 @@ from local_cloud.errors import LocalCloudError
 from local_cloud.flags_file import read_flags_file
 from local_cloud.garbage import collect_rarely
 from local_pipeline import function_server
-from local_pipeline.addresses import DEFAULT_PORT_BASE, HOST
+from local_pipeline.addresses import HOST
 from local_pipeline.cloud import LocalCloud
 from local_pipeline.environment import Environment, Ports
 from local_pipeline.function_process import FunctionProcess
@@ -30,7 +30,7 @@ from local_pipeline.shared_time import FILE_VARIABLE, SharedClock
 from proof.drill.settings import SETTINGS
 from proof.drill.users import KIND
 
-_PORTS = 20
+_FIRST_PORT, _PORTS, _ROWS = 10_000, 20, 1_000
 _LOOK_SECONDS = 0.05
 _STEP = timedelta(seconds=10)
 _QUIET_LOOKS = 4
@@ -128,8 +128,8 @@ async def _serve(directory: Path, drill: str) -> None:
 
 
 def _free_ports() -> int:
-    """The first of a row of ports that are free."""
-    for base in count(DEFAULT_PORT_BASE + _PORTS, _PORTS):
+    """The first of a row of ports that are free: another row for each process, since two may look at once."""
+    for base in count(_FIRST_PORT + os.getpid() % _ROWS * _PORTS, _PORTS):
         if all(map(_is_free, range(base, base + _PORTS))):
             return base
     raise AssertionError

@@ -17,8 +17,6 @@ from proof.benchmarks.simulation.model import simulate
 from proof.benchmarks.simulation.plan import Plan
 from proof.drill.place import Usage
 
-_END_SECONDS = 30
-
 
 class LocalPlace:
     """See Place.
@@ -56,7 +54,7 @@ class LocalPlace:
             finally:
                 assert self._process.stdin is not None
                 self._process.stdin.close()
-                self._process.wait(_END_SECONDS)
+                self._process.wait()
 
     def run_now(self, session: Session) -> None:
         """See Place."""

@@ -18,16 +18,13 @@ from proof.drill.place import Usage
 from tests.deployment.conftest import PROJECT, SECRETS, Deployment, environment_of
 from tests.function_process import REPOSITORY
 
-NAME = "drill-11300815"
 TEAMS = {"PROJECT_ID": PROJECT, "REGION": "us-central1", "MAIL_FROM": "reports@acme.example", **SECRETS}
 
 
 def test_an_environment_is_removed_however_the_drill_ends(tmp_path: Path) -> None:
-    project, plan, file = (
-        Deployment(tmp_path, repository=REPOSITORY),
-        recommended(100, within=WITHIN),
-        tmp_path / ".drill" / f"{NAME}.env",
-    )
+    project, plan = Deployment(tmp_path, repository=REPOSITORY), recommended(100, within=WITHIN)
+    file = write_settings(tmp_path / ".drill", TEAMS, plan)
+    name = file.stem
     # What is new is there at once: the deployment would wait for it.
     project.edit(lambda state: state.update(warm_up=0, invisible=0))
     # One of the last steps: all else is there by then.
@@ -48,18 +45,18 @@ def test_an_environment_is_removed_however_the_drill_ends(tmp_path: Path) -> Non
         mock.patch.object(google_place, "VISIBLE", timedelta()),
         mock.patch.object(google_place, "BEGUN_SECONDS", 0),
         mock.patch.dict(os.environ, project.script_environment, clear=True),
+        pytest.raises(OperatorError, match="deployment has stopped"),
+        Watched(file, plan, "kill").made(),
     ):
-        write_settings(file, TEAMS, plan)
-        with pytest.raises(OperatorError, match="deployment has stopped"), Watched(file, plan, "kill").made():
-            pass
+        pass
 
     services = {key.rpartition("/")[2]: each for key, each in made["resources"].items() if "/services/" in key}
-    worker, sink = (environment_of(services[f"{NAME}-{name}"]) for name in ("worker", "sink"))
+    worker, sink = (environment_of(services[f"{name}-{each}"]) for each in ("worker", "sink"))
     assert worker["DRILL"] == "kill"
-    assert worker["SENDGRID_HOST"] == f"https://{NAME}-sink-123456789012.us-central1.run.app"
-    assert worker["SENDGRID_API_KEY"] == sink["SENDGRID_API_KEY"] == f"{NAME}-sendgrid-api-key:1"
-    assert "proof/drill/worker.py" in made["deployed_files"][f"{NAME}-worker"]
-    assert f"{NAME}-mail-events" not in services
+    assert worker["SENDGRID_HOST"] == f"https://{name}-sink-123456789012.us-central1.run.app"
+    assert worker["SENDGRID_API_KEY"] == sink["SENDGRID_API_KEY"] == f"{name}-sendgrid-api-key:1"
+    assert "proof/drill/worker.py" in made["deployed_files"][f"{name}-worker"]
+    assert f"{name}-mail-events" not in services
     # Nothing of the team's but where.
     assert not any(secret in str(made) for secret in (*SECRETS.values(), "acme.example"))
 
@@ -67,6 +64,6 @@ def test_an_environment_is_removed_however_the_drill_ends(tmp_path: Path) -> Non
     assert made["usage"] == Usage(reads=0, writes=0, cloud_run=0)
 
     left = project.state
-    assert [key for part in ("resources", "objects", "policies") for key in left[part] if NAME in key] == []
-    assert NAME not in str(left["policies"])
+    assert [key for part in ("resources", "objects", "policies") for key in left[part] if name in key] == []
+    assert name not in str(left["policies"])
     assert not file.exists()

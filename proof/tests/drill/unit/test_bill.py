@@ -11,7 +11,7 @@ def test_the_question_is_about_one_project_and_its_drills() -> None:
 
     assert request.body is not None
     assert "FROM `my-billing.export.gcp_billing_export_resource_v1_0123AB`" in request.body["query"]
-    assert "r'drill-[0-9]{8}'" in request.body["query"]
+    assert "r'drill-[0-9]{8}[0-9a-f]{4}'" in request.body["query"]
     assert request.body["queryParameters"][0]["parameterValue"] == {"value": "my-reports"}
 
 
