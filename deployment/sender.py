@@ -22,7 +22,7 @@ def check_sender(run: Run) -> None:
     settings = run.settings
     _check(run, "", settings.mail_from, settings.mail_postal_address, provider_key(run, settings.mail_provider))
     keys = account_keys(run) or {}
-    for name, brand in settings.named_brands.items():
+    for name, brand in settings.brands.items():
         if brand.mail_from or brand.account:
             key = keys.get(brand.account, "") if brand.account else provider_key(run, settings.mail_provider)
             postal_address = brand.mail_postal_address or settings.mail_postal_address

@@ -25,7 +25,7 @@ from pydantic import (
 
 from deployment.options import DRILL, FUNCTIONS, SINK, Options
 from functions.shared.audiences import queries_of_recipients
-from functions.shared.named_brand import BRANDS_FILE, Brands, problems, read_brands, to_json
+from functions.shared.named_brand import BRANDS_FILE, Brands, problems, read_brands
 from functions.shared.needs import Needs
 from functions.shared.project_files import PIPELINE
 from functions.shared.queues.ramp import DEFAULT_FIRST_DAY, DEFAULT_GROWTH, GROWTHS, MOST_FIRST_DAY
@@ -234,6 +234,7 @@ class Settings(_Checked):
         options: of the command line.
         given: the texts of all that is set, secrets too, by the names of the variables.
         kinds: what kinds of report need.
+        brands: of the project.
         sizes: of the functions and the console.
         project_number: the project's number.
         project_created: when the project was made, in UTC.
@@ -246,6 +247,7 @@ class Settings(_Checked):
     options: Options = Options()
     given: Annotated[Mapping[str, str], Field(repr=False)] = {}
     kinds: Mapping[str, Needs] = {}
+    brands: Brands = {}
     sizes: Mapping[str, Size] = {name: Size(**size) for name, size in _SIZES.items()}
     project_number: str = ""
     project_created: str = "2026-11-24"
@@ -385,41 +387,10 @@ class Settings(_Checked):
         flags: dict[str, Any] = yaml.safe_load(self.file("queue.yaml").read_text(encoding="utf-8"))
         return flags
 
-    @functools.cached_property
-    def _brands(self) -> tuple[Brands, str]:
-        """The brands of brands.yaml, and what is wrong with it."""
-        try:
-            return read_brands(self.file(BRANDS_FILE)), ""
-        except ValueError as error:
-            return {}, str(error)
-
-    @property
-    def named_brands(self) -> Brands:
-        """The brands, by name."""
-        return self._brands[0]
-
-    @property
-    def brands(self) -> str:
-        """The same, as JSON; empty where there are none."""
-        return to_json(self.named_brands)
-
     @property
     def accounts(self) -> frozenset[str]:
         """The accounts at the mail provider that brands have of their own."""
-        return frozenset(each.account for each in self.named_brands.values() if each.account)
-
-    @property
-    def wrong_brands(self) -> Iterator[str]:
-        """What is wrong with brands.yaml."""
-        brands, problem = self._brands
-        if problem:
-            yield problem
-        yield from problems(
-            brands,
-            in_group=bool(self.mail_unsubscribe_group),
-            has_page=self.with_page or bool(self.preferences_url),
-            is_ascii=self.mail_provider == "smtp",
-        )
+        return frozenset(each.account for each in self.brands.values() if each.account)
 
     @property
     def full_rate(self) -> float:
@@ -554,7 +525,7 @@ class Settings(_Checked):
         return self.model_copy(update={"sizes": {**self.sizes, function: self.sizes[function].model_copy(update=new)}})
 
 
-_FOUND_OUT = {"root", "project", "options", "given", "kinds", "sizes", "project_number", "project_created"}
+_FOUND_OUT = {"root", "project", "options", "given", "kinds", "brands", "sizes", "project_number", "project_created"}
 _FOUND_OUT |= {"secrets_to_be", "with_mail_events"}
 VARIABLES = (*(name.upper() for name in Settings.model_fields if name not in _FOUND_OUT), *_SIZE_VARIABLES)
 """The names of all settings that are no secrets."""
@@ -589,6 +560,10 @@ def settings_of(
     found |= {"kinds": kinds, "sizes": sizes}
     found["with_mail_events"] = fields.get("mail_events") != "off"
     wrong: list[str] = []
+    try:
+        found["brands"] = read_brands((project or root) / BRANDS_FILE)
+    except ValueError as error:
+        wrong.append(str(error))
     try:
         settings = Settings(**fields, **found)
     except ValidationError as error:
@@ -642,7 +617,12 @@ def _wrong_together(settings: Settings) -> Iterator[str]:
     if given.get("VPC_EGRESS") and not (settings.vpc_network or settings.vpc_subnet):
         yield "VPC_EGRESS: needs VPC_NETWORK or VPC_SUBNET, the network that calls go through."
     yield from _wrong_of_provider(settings)
-    yield from settings.wrong_brands
+    yield from problems(
+        settings.brands,
+        in_group=bool(settings.mail_unsubscribe_group),
+        has_page=settings.with_page or bool(settings.preferences_url),
+        is_ascii=settings.mail_provider == "smtp",
+    )
     of_project = _kinds_in(settings.project / "kinds")
     if of_project and not settings.default_kind:
         yield f"DEFAULT_KIND is not set: which report a subscription gets that names none, of {', '.join(of_project)}."

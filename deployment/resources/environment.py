@@ -6,6 +6,7 @@ from deployment.options import SINK
 from deployment.resources.queues import queue_names
 from deployment.resources.secrets import OF_PROVIDERS, own_secrets
 from deployment.settings import OF_DISPATCHER, OF_WORKER, Settings
+from functions.shared.named_brand import to_json
 
 _OF_PAGE = ("BRAND_NAME", "BRAND_LOGO_URL", "BRAND_COLOR", "BRAND_URL")
 
@@ -53,7 +54,7 @@ def environment(settings: Settings, name: str, *, webhook_keys: str = "") -> dic
             "MAIL_FROM_NAME": settings.mail_from_name,
             **{each: settings.value(each) for each in (*OF_WORKER, *settings.kind_settings)},
             **({"PREFERENCES_URL": settings.url("preferences")} if settings.with_page else {}),
-            "BRANDS": settings.brands,
+            "BRANDS": to_json(settings.brands),
             "ARCHIVE": archive,
             "DRILL": settings.options.drill,
         },
@@ -68,7 +69,7 @@ def environment(settings: Settings, name: str, *, webhook_keys: str = "") -> dic
             **kinds,
             "MAIL_FROM_NAME": settings.mail_from_name,
             **{each: settings.value(each) for each in _OF_PAGE},
-            "BRANDS": settings.brands,
+            "BRANDS": to_json(settings.brands),
             "ARCHIVE": archive,
         },
         "api": {

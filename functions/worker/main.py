@@ -42,7 +42,7 @@ from functions.worker.paused_kinds import PausedKinds
 from functions.worker.report_builder import ReportBuilder
 from functions.worker.routes import Routes
 from functions.worker.send_report import SendReport
-from functions.worker.settling_task import SettlingTask
+from functions.worker.settling_task import make_settling_task
 from functions.worker.time_budget import MAIL_RECORD_SECONDS
 from functions.worker.time_limit import MOST_HANGING, TimeLimit
 from report_kit.next_version import variant_of
@@ -144,7 +144,7 @@ def _send_report() -> SendReport:
             dead_letters=topic,
             copies=copies,
             now=_now,
-            settle_later=SettlingTask(_settings),
+            settle_later=functools.partial(make_settling_task, _settings),
         ),
         routes=Routes(routes[""], Elsewhere(_settings, key_alert=KeyAlert(topic.tell, now=_now), now=_now), routes),
         builder=ReportBuilder(

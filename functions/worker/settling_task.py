@@ -15,40 +15,29 @@ _CLOCKS = timedelta(seconds=10)
 _logger = structlog.get_logger()
 
 
-class SettlingTask:
-    """Makes the tasks, each in its user's queue. Safe for threads.
+def make_settling_task(settings: WorkerSettings, task: ReportTask, wait: Wait) -> bool:
+    """Make the task of a delivery, in its user's queue. Made again, it is made once.
 
     Args:
         settings: of the worker.
+        task: what its queue tried until now.
+        wait: until when.
+
+    Returns:
+        whether there is one.
     """
+    # Its client takes long to import, and few processes need it.
+    from functions.shared.queues.task_queue import NewTask, TaskQueue
 
-    def __init__(self, settings: WorkerSettings) -> None:
-        self._settings = settings
-
-    def __call__(self, task: ReportTask, wait: Wait) -> bool:
-        """Make the task of a delivery. Made again, it is made once.
-
-        Args:
-            task: what its queue tried until now.
-            wait: until when.
-
-        Returns:
-            whether there is one.
-        """
-        # Its client takes long to import, and few processes need it.
-        from functions.shared.queues.task_queue import NewTask, TaskQueue
-
-        settings, queues = self._settings, self._settings.report_queues
-        queue = TaskQueue(
-            project=settings.google_cloud_project,
-            location=settings.location,
-            queue=queues[choose_queue(task.user_id, queues)],
-            url=f"{settings.worker_url}/tasks/send-report",
-            service_account=settings.tasks_invoker,
-            audience=settings.worker_url,
-        )
-        [creation] = queue.enqueue([NewTask(wait.task_name, task.to_json(), at=wait.until + _CLOCKS)])
-        if not creation.is_made:
-            _logger.error("settling_task_not_made", delivery_id=task.delivery_id, error=creation.status)
-            return False
-        return True
+    queue = TaskQueue(
+        project=settings.google_cloud_project,
+        location=settings.location,
+        queue=settings.report_queues[choose_queue(task.user_id, settings.report_queues)],
+        url=f"{settings.worker_url}/tasks/send-report",
+        service_account=settings.tasks_invoker,
+        audience=settings.worker_url,
+    )
+    [creation] = queue.enqueue([NewTask(wait.task_name, task.to_json(), at=wait.until + _CLOCKS)])
+    if not creation.is_made:
+        _logger.error("settling_task_not_made", delivery_id=task.delivery_id, error=creation.status)
+    return creation.is_made

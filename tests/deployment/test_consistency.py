@@ -19,6 +19,7 @@ from deployment.resources import queues, schedule
 from deployment.resources.environment import environment, secret_variables
 from deployment.resources.secrets import OF_PROVIDERS, OWN
 from deployment.settings import OF_DISPATCHER, OF_WORKER, SECRETS, VARIABLES, settings_of
+from functions.shared.named_brand import NamedBrand
 from functions.shared.needs import Needs
 from functions.shared.records.dead_letter import DeadLetterReason
 from functions.shared.records.delivery import DeliveryFailure
@@ -66,7 +67,6 @@ def test_every_setting_is_explained() -> None:
 
 
 def test_every_variable_of_the_functions_can_be_set(tmp_path: Path) -> None:
-    (tmp_path / "brands.yaml").write_text("acme: {from: reports@acme.example}", encoding="utf-8")
     (tmp_path / "kinds" / "sales").mkdir(parents=True)
     (tmp_path / "kinds" / "sales" / "report.yaml").write_text("audience: {sql: SELECT 1}\n", encoding="utf-8")
     given = dict.fromkeys((*OF_DISPATCHER, *OF_WORKER, "SENDGRID_LOGS"), "x")
@@ -86,6 +86,7 @@ def test_every_variable_of_the_functions_can_be_set(tmp_path: Path) -> None:
                 "console_operators": ("ada@example.com",),
                 "api_callers": ("app@example.iam.gserviceaccount.com",),
                 "kinds": {"sales": Needs(owner="sales@example.com")},
+                "brands": {"acme": NamedBrand.model_validate({"from": "reports@acme.example"})},
             }
         )
         for function in FUNCTIONS:
@@ -271,6 +272,18 @@ def test_the_default_kind_is_the_only_one_and_of_several_the_one_that_is_set(tmp
     )
     given["DEFAULT_KIND"] = "notes"
     assert read() == ("notes", [])
+
+
+def test_a_deployment_refuses_brands_with_which_the_worker_would_not_start(tmp_path: Path) -> None:
+    given = {"PROJECT_ID": "p", "REGION": "us-central1", "MAIL_FROM": "a@b.c", "DEFAULT_KIND": "sales"}
+    (tmp_path / "kinds" / "sales").mkdir(parents=True)
+    (tmp_path / "kinds" / "sales" / "report.yaml").touch()
+    for brands, line in {
+        "acme: {color: red}": "brands.yaml: acme.color: must be a color such as #2563eb",
+        "acme: {unsubscribe_group: 7}": "brands.yaml: acme: unsubscribe_group needs MAIL_UNSUBSCRIBE_GROUP",
+    }.items():
+        (tmp_path / "brands.yaml").write_text(brands, encoding="utf-8")
+        assert settings_of(given, root=REPOSITORY, options=Options(), kinds={}, project=tmp_path)[1] == [line]
 
 
 class TestCadences:

@@ -47,6 +47,7 @@ class Place:
     letters: Letters = field(default_factory=Letters)
     waits: list[Wait] = field(default_factory=list)
     restored_at: datetime | None = None
+    choice: OnUnknownOutcome = OnUnknownOutcome.RESEND_IF_ABSENT
 
     def attempt(self, user: str, number: int = 1, *, name: str = "a-task") -> TaskAnswer:
         sender = Sender(address="reports@example.com")
@@ -55,7 +56,7 @@ class Place:
             self.letters,
             provider=SendGrid(api_key=API_KEY, host=self.inbox.url, sender=sender),
             lookup=SendGridLogs(api_key=API_KEY, host=self.inbox.url),
-            on_unknown_outcome=OnUnknownOutcome.RESEND_IF_ABSENT,
+            on_unknown_outcome=self.choice,
             now=self.clock.now,
             settle_later=self.settle_later,
             restored_at=self.restored_at,
@@ -200,7 +201,7 @@ def test_the_queues_last_attempt_gives_nothing_up(place: Place) -> None:
     assert place.attempt(user).result == "sent"
 
 
-@pytest.mark.parametrize("change", ["address", "key", "sandbox", "restore"])
+@pytest.mark.parametrize("change", ["address", "key", "sandbox", "restore", "choice"])
 def test_what_the_logs_would_not_show_is_for_a_person(place: Place, change: str) -> None:
     user = place.unknown(accepted=False, **({"sandbox": True} if change == "sandbox" else {}))
     record = place.cloud.delivery_of(user)
@@ -212,6 +213,8 @@ def test_what_the_logs_would_not_show_is_for_a_person(place: Place, change: str)
             place.cloud.delivery(user).update({"handed_over.key": "older"})
         case "restore":
             place.restored_at = place.clock.now()
+        case "choice":
+            place.choice = OnUnknownOutcome.DEAD_LETTER
     place.clock.advance(32 * MINUTE)
     assert place.attempt(user, 2).details["reason"] == "unknown-outcome"
     assert not place.waits
