@@ -80,7 +80,7 @@ def _setups(current: Session, brand: str | None) -> dict[str, MailSetup]:
     webhook_keys = _webhook_keys(current, deployed.mail_provider)
 
     def setup(name: str) -> MailSetup:
-        own = previews.brand_variables(variables, name) if name else variables
+        own = previews.brand_variables(variables, name)
         return MailSetup(
             variables=own,
             settings=previews.mail_settings(own),

@@ -208,9 +208,10 @@ def _period(subscription: Subscription, schedule: Schedule, text: str | None, ou
 
 def _settings(current: Session, user: User | None) -> MailSettings:
     """A sample without a user needs no connection, and so has no settings."""
+    from functions.shared.named_brand import brand_name_of
     from operations.previews import preview as previews
 
     if user is None:
         return previews.mail_settings({})
     variables = {name: current.target.find(name) for name in previews.MAIL_VARIABLES}
-    return previews.mail_settings(previews.user_variables(variables, user))
+    return previews.mail_settings(previews.brand_variables(variables, brand_name_of(user.fields)))

@@ -22,7 +22,7 @@ from functions.shared import needs
 from functions.shared.embedded_pictures import with_pictures
 from functions.shared.firestore.database import Database
 from functions.shared.mail.brand import Brand
-from functions.shared.named_brand import BRANDS_FILE, brand_name_of
+from functions.shared.named_brand import BRANDS_FILE
 from functions.shared.project_files import own_catalogs
 from functions.shared.records.deliver import BY_EMAIL
 from functions.shared.records.ids import delivery_id, run_id
@@ -135,22 +135,19 @@ def provider_variables(
     return variables
 
 
-def user_variables(variables: Mapping[str, str | None], user: User) -> Mapping[str, str | None]:
-    """The variables that the emails to a user take.
+def brand_variables(variables: Mapping[str, str | None], name: str) -> Mapping[str, str | None]:
+    """The variables that the emails of a brand take.
 
     Args:
-        user: who may have a brand.
+        variables: of the deployment, by name.
+        name: the brand's; empty: the deployment's own.
 
     Raises:
         OperatorError: there is no such brand.
         NotConfigured: a variable is malformed.
     """
-    name = brand_name_of(user.fields)
-    return brand_variables(variables, name) if name else variables
-
-
-def brand_variables(variables: Mapping[str, str | None], name: str) -> Mapping[str, str | None]:
-    """The variables that the emails of a brand take; as above."""
+    if not name:
+        return variables
     deployed = mail_settings(variables)
     brand = deployed.brands.get(name)
     if brand is None:

@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from functions.shared.named_brand import brand_name_of
 from functions.shared.records.subscription import Subscription
 from functions.shared.times.period import Period
 from operations.previews import preview as previews
@@ -46,7 +47,7 @@ def send_test_report(
     """
     whose, which = read_subject(session.firestore, user_id, subscription_id, kind=None, defaults=session.defaults)
     deployed = previews.provider_variables(session.target.find, session.look_up_secret)
-    variables = previews.user_variables(deployed, whose)
+    variables = previews.brand_variables(deployed, brand_name_of(whose.fields))
     settings = previews.test_settings(variables)
     covered = next_period(which, which.schedule(whose), datetime.now(UTC))
     delivery = f"test-{secrets.token_hex(8)}"

@@ -1,5 +1,6 @@
 """Builds a user's report of live data, with the settings of the session."""
 
+from functions.shared.named_brand import brand_name_of
 from functions.shared.records.subscription import Subscription
 from functions.shared.records.user import User
 from functions.shared.settings import MailSettings
@@ -33,7 +34,7 @@ def build_live(
     database, target = session.firestore, session.target
     if settings is None:
         variables = {name: target.find(name) for name in previews.MAIL_VARIABLES}
-        settings = previews.mail_settings(previews.user_variables(variables, user))
+        settings = previews.mail_settings(previews.brand_variables(variables, brand_name_of(user.fields)))
     return previews.build(
         subscription.kind,
         user,

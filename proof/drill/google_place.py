@@ -105,12 +105,9 @@ class GooglePlace:
         self._plan = plan
         self._drill = drill
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-        self._own = dict(line.split("=", 1) for line in lines if "=" in line)
-        if (
-            not re.fullmatch(DRILL, file.stem)
-            or self._own.get("PREFIX") != file.stem
-            or not self._own.get("PROJECT_ID")
-        ):
+        own = dict(line.split("=", 1) for line in lines if "=" in line)
+        is_whole = {"PROJECT_ID", "REGION"} <= own.keys()
+        if not (is_whole and re.fullmatch(DRILL, file.stem) and own.get("PREFIX") == file.stem):
             raise OperatorError(f"{file} has not the settings of a drill, and is left as it is.")
         self._lock = file.open(encoding="utf-8")
         try:
@@ -118,19 +115,11 @@ class GooglePlace:
         except BlockingIOError:
             raise OperatorError(f"{file.stem} is under way.") from None
         self._is_whole = False
+        self._project, self._region = own["PROJECT_ID"], own["REGION"]
         self._client = GoogleClient(credentials_session(self._project), self._project)
-
-    @property
-    def name(self) -> str:
-        """See Place."""
-        return f"Google Cloud, {self._own['REGION']}"
-
-    @property
-    def settings(self) -> Mapping[str, str]:
-        """See Place."""
-        plan = self._plan
-        return {
-            "drill": self._file.stem,
+        self.name = f"Google Cloud, {self._region}"
+        self.settings: Mapping[str, str] = {
+            "drill": file.stem,
             "queues": f"{plan.queues}",
             "--max-dispatches-per-second": f"{plan.rate:g}",
             "--max-concurrent-dispatches": f"{plan.concurrent}",
@@ -148,7 +137,7 @@ class GooglePlace:
                 os.environ.pop(name, None)
             os.environ |= {
                 "GOOGLE_CLOUD_PROJECT": self._project,
-                "LOCATION": self._own["REGION"],
+                "LOCATION": self._region,
                 "PREFIX": self._file.stem,
                 "FIRESTORE_DATABASE": self._file.stem,
             }
@@ -168,7 +157,7 @@ class GooglePlace:
 
     def run_now(self, session: Session) -> None:
         """See Place."""
-        job = f"projects/{self._project}/locations/{self._own['REGION']}/jobs/{self._file.stem}-dispatch"
+        job = f"projects/{self._project}/locations/{self._region}/jobs/{self._file.stem}-dispatch"
         # Until all users are there it is paused, and Google does not say whether a paused job can be run.
         if self._client.send(JOB.method("get").request(job))["state"] == "PAUSED":
             self._client.send(JOB.method("resume").request(job, {}))
@@ -185,10 +174,6 @@ class GooglePlace:
             "run.googleapis.com/container/billable_instance_time", _SERVICES.format(self._file.stem), since, until
         )
         return Usage(reads=int(reads), writes=int(writes), cloud_run=seconds * _DOLLARS_A_SECOND)
-
-    @property
-    def _project(self) -> str:
-        return self._own["PROJECT_ID"]
 
     def _deploy(self, *options: str, answer: str = "") -> None:
         # Only what the file of the drill says holds, and nothing of the team's.

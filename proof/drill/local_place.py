@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 
 from operations.errors import OperatorError
 from operations.runs.dispatch import dispatch
@@ -28,15 +29,12 @@ class LocalPlace:
 
     name = "the local cloud"
     seconds_between_looks = 0.5
+    # None of them says anything about Google Cloud.
+    settings: Mapping[str, str] = MappingProxyType({"waits for retries and leases": "skipped"})
 
     def __init__(self, plan: Plan, drill: str) -> None:
         self._plan = plan
         self._drill = drill
-
-    @property
-    def settings(self) -> Mapping[str, str]:
-        """None of them says anything about Google Cloud."""
-        return {"waits for retries and leases": "skipped"}
 
     @contextmanager
     def made(self) -> Iterator[Session]:

@@ -27,17 +27,12 @@ class Usage:
 class Place(Protocol):
     """A place. What `made` makes is removed in any case."""
 
-    @property
-    def name(self) -> str:
-        """What people call it."""
-
-    @property
-    def settings(self) -> Mapping[str, str]:
-        """What holds there, by its name."""
-
-    @property
-    def seconds_between_looks(self) -> float:
-        """How long to wait between two looks at it."""
+    name: str
+    """What people call it."""
+    settings: Mapping[str, str]
+    """What holds there, by its name."""
+    seconds_between_looks: float
+    """How long to wait between two looks at it."""
 
     def made(self) -> AbstractContextManager[Session]:
         """The environment of the drill, within it."""
