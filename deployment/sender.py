@@ -20,12 +20,12 @@ def check_sender(run: Run) -> None:
     deployment: a wrong key is replaced by another deployment, and a network may keep this machine alone from asking."""
     run.report.step("mail", "Mail")
     settings = run.settings
-    _check(run, "", settings.mail_from, settings.mail_postal_address, provider_key(run, settings.mail_provider))
-    keys = account_keys(run) or {}
+    keys = {"": provider_key(run, settings.mail_provider), **(account_keys(run) or {})}
+    _check(run, "", settings.mail_from, settings.mail_postal_address, keys[""])
     for name, brand in settings.brands.items():
         if brand.mail_from or brand.account:
-            key = keys.get(brand.account, "") if brand.account else provider_key(run, settings.mail_provider)
             postal_address = brand.mail_postal_address or settings.mail_postal_address
+            key = keys.get(brand.account, "")
             _check(run, f"{name}: ", brand.mail_from or settings.mail_from, postal_address, key)
 
 

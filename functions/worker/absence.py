@@ -6,12 +6,13 @@ the search would have found it, and the records show other emails from before an
 says what is assumed.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from functions.shared.records.delivery import MOST_LOOKS
-from functions.worker.destinations.email.delivery_lookup import LookupUnavailable, MailNotFound, Neighbors
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.delivery import MOST_LOOKS, Delivery
+from functions.worker.destinations.email.delivery_lookup import LookupUnavailable, MailNotFound, Neighbors, WantedMail
 
 
 class Facts(NamedTuple):
@@ -19,11 +20,8 @@ class Facts(NamedTuple):
 
     Attributes:
         now: the present, in UTC.
-        is_restored: whether a restore of Firestore has made the outcome unknown.
-        claimed_at: when the email's delivery was claimed, in UTC.
-        claim_ended_at: when the claim ended, or will; None where the delivery's record does not say.
-        handed_over: of the delivery's record.
-        searched: the hashes of the addresses that the records were searched by.
+        delivery: the email's.
+        wanted: what was searched for.
         key_id: of the key that searches.
         keeps: how long the records show an email.
         settling: how long after the end of the claim the records decide.
@@ -32,11 +30,8 @@ class Facts(NamedTuple):
     """
 
     now: datetime
-    is_restored: bool
-    claimed_at: datetime
-    claim_ended_at: datetime | None
-    handed_over: Mapping[str, Any]
-    searched: Collection[str]
+    delivery: Delivery
+    wanted: WantedMail
     key_id: str
     keeps: timedelta
     settling: timedelta
@@ -70,21 +65,18 @@ class Absent(NamedTuple):
 
 def absence(facts: Facts) -> Settling | Unproven | Absent:
     """Decide."""
-    ended_at, recipients, key_id = (
-        facts.claim_ended_at,
-        facts.handed_over.get("recipients"),
-        facts.handed_over.get("key"),
-    )
-    if facts.is_restored or ended_at is None or not (recipients and key_id):
+    delivery, ended_at = facts.delivery, facts.delivery.lease_expires_at
+    recipients, key_id = delivery.handed_over.get("recipients"), delivery.handed_over.get("key")
+    if delivery.is_restored or ended_at is None or not (recipients and key_id):
         return Unproven("its record does not say by what to search for it alone")
     if key_id != facts.key_id:
         return Unproven("it was sent with another key, perhaps of another account")
-    if not set(recipients) <= set(facts.searched):
+    if not set(recipients) <= set(map(address_hash, facts.wanted.addresses)):
         return Unproven("it went to other addresses than the report has now")
     answer, neighbors = facts.answer, facts.neighbors
     if isinstance(answer, LookupUnavailable) and answer.lasting:
         return Unproven("the provider's records cannot be searched")
-    if facts.now >= facts.claimed_at + facts.keeps:
+    if facts.now >= facts.wanted.claimed_at + facts.keeps:
         return Unproven("the provider's records no longer go back so far")
     looks = max((facts.now - ended_at) // facts.settling, 0)
     later = Settling(looks + 1, ended_at + (looks + 1) * facts.settling) if looks < MOST_LOOKS else None

@@ -144,11 +144,8 @@ class OutcomeInquiry:
         return absence(
             Facts(
                 now=now,
-                is_restored=delivery.is_restored,
-                claimed_at=wanted.claimed_at,
-                claim_ended_at=ended_at,
-                handed_over=delivery.handed_over,
-                searched={address_hash(each) for each in wanted.addresses},
+                delivery=delivery,
+                wanted=wanted,
                 key_id=lookup.key_id if lookup else "",
                 keeps=lookup.keeps if lookup else timedelta(0),
                 settling=self._settling,

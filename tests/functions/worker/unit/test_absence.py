@@ -5,8 +5,10 @@ import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from functions.shared.records.address_hash import address_hash
+from functions.shared.records.delivery import Delivery, DeliveryState
 from functions.worker.absence import Absent, Facts, Settling, Unproven, absence
-from functions.worker.destinations.email.delivery_lookup import LookupUnavailable, MailNotFound, Neighbors
+from functions.worker.destinations.email.delivery_lookup import LookupUnavailable, MailNotFound, Neighbors, WantedMail
 
 NOW = datetime(2026, 11, 24, 14, 30, tzinfo=UTC)
 BEFORE, AFTER = NOW - timedelta(hours=2), NOW - timedelta(hours=1)
@@ -39,6 +41,7 @@ WORLDS = [
         ("none", "silent", "neither", "before", "after", "both"),
     )
 ]
+HASHES = {each: address_hash(each) for each in "abc"}
 ANSWERS: dict[str, Any] = {
     "complete": MailNotFound(is_complete=True),
     "cut": MailNotFound(),
@@ -58,11 +61,15 @@ NEIGHBORS: dict[str, Any] = {
 def facts(world: World) -> Facts:
     return Facts(
         now=NOW,
-        is_restored=world.is_restored,
-        claimed_at=NOW - timedelta(minutes=world.age),
-        claim_ended_at=None if world.since_end is None else NOW - timedelta(minutes=world.since_end),
-        handed_over={"recipients": list(world.recorded), "key": world.recorded_key},
-        searched=["b", "a"],
+        delivery=Delivery(
+            "d",
+            DeliveryState.SENDING,
+            None,
+            lease_expires_at=None if world.since_end is None else NOW - timedelta(minutes=world.since_end),
+            handed_over={"recipients": [HASHES[each] for each in world.recorded], "key": world.recorded_key},
+            restored_at=NOW if world.is_restored else None,
+        ),
+        wanted=WantedMail("d", ["b", "a"], NOW - timedelta(minutes=world.age), "activity"),
         key_id="k",
         keeps=timedelta(days=30),
         settling=timedelta(minutes=SETTLING),
