@@ -429,7 +429,7 @@ class MailSettings(BrandSettings, AccountSettings, MailProviderChoice):
     commas; required with `PREFERENCES_URL`."""
     mail_check_unsubscribed: bool = False
     """`true`: before each email, the worker asks SendGrid whether the recipient has unsubscribed, and if so
-    skips the report; one or two more calls a report."""
+    skips the report: one more call a report, and one a recipient."""
     brand_font: FontFamilies = ""
     """Font families for the emails, such as `Inter, Georgia`, before those of the layout."""
     brand_font_url: HttpsUrl | None = None
