@@ -43,7 +43,7 @@ define check-python
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }
 endef
 
-run: .venv/.run ## the whole pipeline once, on this machine: sample users, their mails, a summary
+run: .venv/.run ## the whole pipeline once, on this machine: sample users, their emails, a summary
 	@$(BIN)/python -m local_pipeline up --once $(ARGS)
 
 up: .venv/.run ## the same, and go on making runs until Ctrl-C

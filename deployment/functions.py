@@ -21,7 +21,7 @@ def set_up_functions(run: Run) -> None:
     """Plan the functions, and who calls them."""
     run.report.step("functions", "Functions")
     if run.settings.mail_provider == "smtp":
-        run.report.say("  a mail server reports nothing about mails: the function mail-events is not deployed")
+        run.report.say("  a mail server reports nothing about emails: the function mail-events is not deployed")
     if run.settings.mail_events == "off" and run.options.only in {"", "functions", "mail-events"}:
         _remove_mail_events(run)
     if "api" not in run.settings.deployed and run.options.only in {"", "functions", "api"}:

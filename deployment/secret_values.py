@@ -23,7 +23,7 @@ from functions.shared.named_brand import BRANDS_FILE
 VERSION = Kind(api="secretmanager", version="v1", collection="projects.secrets.versions")
 
 _QUESTIONS = {
-    "SENDGRID_API_KEY": "SendGrid's API key (it may send mail and read statistics)",
+    "SENDGRID_API_KEY": "SendGrid's API key (it may send email and read statistics)",
     "RESEND_API_KEY": "Resend's API key",
     "SMTP_URL": "The mail server (smtps://user:password@host)",
     "SLACK_WEBHOOK_URL": "Slack's incoming webhook (empty: no Slack)",
@@ -53,7 +53,7 @@ def missing_secrets(run: Run) -> Iterator[str]:
             )
     if "@" in settings.kind_owners and is_missing("OWNER_MAIL_URL"):
         yield (
-            "OWNER_MAIL_URL is not set, and the owner of a kind of report is told by mail: docs/guides/alerts.md has "
+            "OWNER_MAIL_URL is not set, and the owner of a kind of report is told by email: docs/guides/alerts.md has "
             "an example."
         )
     if (keys := account_keys(run)) is not None:

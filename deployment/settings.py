@@ -84,7 +84,7 @@ https://www.twilio.com/docs/sendgrid/api-reference/webhooks"""
 _ON, _TRUE = ("on|off", "on or off."), ("true|false", "true or false.")
 _EMAIL = (r"[^@\s]+@[^@\s]+", "not an e-mail address.")
 _HTTPS = (r"https://\S+", "must begin with https://.")
-_HOST = (r"https://\S+", "must begin with https://: the API key and the mails go there.")
+_HOST = (r"https://\S+", "must begin with https://: the API key and the emails go there.")
 _PERCENT = (r"off|[0-9]{1,2}([.][0-9]{1,4})?|100", "percent, as in 0.3, or off.")
 _OF_NAME = "lower-case letters, digits and hyphens, beginning with a letter."
 _RULES = {
@@ -156,7 +156,7 @@ _RULES = {
     "complaint_stop_percent": _PERCENT,
     "bounce_alert_percent": _PERCENT,
     "bounce_stop_percent": _PERCENT,
-    "breaker_least_mails": ("[1-9][0-9]{0,8}", "a number of mails, at least 1."),
+    "breaker_least_mails": ("[1-9][0-9]{0,8}", "a number of emails, at least 1."),
     "alert_email": _EMAIL,
     "smoke_test_address": _EMAIL,
     # Below 95 no pace can be 14.4 times as fast as the error budget allows, and the alert would never come.
@@ -602,12 +602,12 @@ def _wrong_together(settings: Settings) -> Iterator[str]:
         )
     if not given.get("MAIL_FROM"):
         yield (
-            "MAIL_FROM is not set: the sender's address, one that the mail provider knows as yours; "
+            "MAIL_FROM is not set: the sender's address, one that the email provider knows as yours; "
             "set it in deploy.env."
         )
     ways = ("MAIL_UNSUBSCRIBE_GROUP", "MAIL_UNSUBSCRIBE_URL", "PREFERENCES_URL")
     if sum(bool(given.get(name)) for name in ways) > 1:
-        yield f"{', '.join(ways)}: set one of them, since a mail has one way out."
+        yield f"{', '.join(ways)}: set only one of them."
     if settings.mail_check_unsubscribed == "true" and not settings.mail_unsubscribe_group:
         yield "MAIL_CHECK_UNSUBSCRIBED: needs MAIL_UNSUBSCRIBE_GROUP, the group to look in."
     if settings.kms_key and f"/locations/{settings.region}/" not in settings.kms_key:

@@ -75,7 +75,7 @@ def _say_what_goes(run: Run) -> None:
     )
     report.say(
         "them, topics with all messages in them, job, secrets, service accounts, images, indexes, alerts and "
-        "dashboard; and the mail provider's webhook to it."
+        "dashboard; and the email provider's webhook to it."
     )
     if run.options.delete_data:
         report.say(

@@ -166,11 +166,11 @@ def remove_webhook(run: Run, provider: str) -> None:
 def warn_of_change(run: Run, old: str) -> None:
     """Say what another provider does not take over."""
     run.report.warn_last(
-        f"the mail provider changes from {TITLES[old]} to {TITLES[run.settings.mail_provider]}.",
+        f"the email provider changes from {TITLES[old]} to {TITLES[run.settings.mail_provider]}.",
         f"What {TITLES[old]} has accepted, it delivers. The worker can no longer ask it about reports of unknown "
         "outcome: those",
         "whose mail has an event by now are sent, and ON_UNKNOWN_OUTCOME decides about the others.",
-        f"Only {TITLES[old]} shows what becomes of its mails from now on (docs/guides/providers.md).",
+        f"Only {TITLES[old]} shows what becomes of its emails from now on (docs/guides/providers.md).",
     )
 
 
@@ -242,7 +242,7 @@ def _by_hand(run: Run, failure: _Failure, has_keys: bool, *steps: str) -> None:
     run.given_up |= {f"function {run.settings.function('mail-events')}"}
     run.given_up |= {f"secret {run.settings.secret('RESEND_WEBHOOK_SECRET')}"}
     run.report.warn_last(
-        "what becomes of the mails is not known: the function mail-events is not deployed, since it has no key.",
+        "what becomes of the emails is not known: the function mail-events is not deployed, since it has no key.",
         f"The event webhook is not set up: {failure.reason}",
         f"Change that and run {deploy_command()} again, set MAIL_EVENTS=off to do without, or set the webhook up by "
         "hand:",

@@ -40,7 +40,7 @@ def up(
         int, typer.Option(help="The first of the sixteen ports that are used.", min=1024, max=65_500)
     ] = DEFAULT_PORT_BASE,
     data_dir: Annotated[
-        Path, typer.Option(help="Where mails, logs and the environment are written.", file_okay=False)
+        Path, typer.Option(help="Where emails, logs and the environment are written.", file_okay=False)
     ] = Path(".local_cloud"),
     project: Annotated[
         Path,

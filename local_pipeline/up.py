@@ -280,7 +280,7 @@ class Up:
             seconds = time.monotonic() - began
             if webhook is not None:
                 events = webhook.unsent
-                waiting = progress.add_task("Waiting for the mails' events", total=events)
+                waiting = progress.add_task("Waiting for the emails' events", total=events)
                 await _wait_for_events(
                     webhook, lambda unsent: progress.update(waiting, completed=max(0, events - unsent))
                 )

@@ -57,7 +57,7 @@ def problems(
     found += _wrong_elsewhere(elsewhere, deliveries, Counter(received))
     sent = sum(each.state == "sent" and each.subscription not in elsewhere for each in deliveries)
     if became is not None and (known := sum(became.values())) != sent:
-        found.append(f"what became of the mails is known of {known} reports, and {sent} are sent")
+        found.append(f"what became of the emails is known of {known} reports, and {sent} are sent")
     return found
 
 
@@ -114,7 +114,7 @@ def _wrong_mails(
             yield f"{delivery.id} was mailed, but is {delivery.state}"
         elif delivery.state == "sent" and delivery.subscription in subscriptions:
             wanted = set(subscriptions[delivery.subscription].recipients)
-            yield from (f"{delivery.id} is sent, but no mail came to {address}" for address in sorted(wanted - actual))
+            yield from (f"{delivery.id} is sent, but no email came to {address}" for address in sorted(wanted - actual))
             yield from (f"{delivery.id} was mailed to {address}, who should not get it" for address in actual - wanted)
 
 

@@ -164,8 +164,8 @@ def not_attached(files: Sequence[Attachment], language: Language) -> str:
         for file in files
     ]
     return language.ngettext(
-        "This file is too large for a mail and not attached: {files}.",
-        "These files are too large for a mail and not attached: {files}.",
+        "This file is too large for an email and not attached: {files}.",
+        "These files are too large for an email and not attached: {files}.",
         len(files),
     ).format(files=language.listed(named))
 

@@ -102,7 +102,7 @@ def _shortened(values: Mapping[str, Any], language: Language) -> dict[str, Any] 
     return {
         **{name: in_place(value) for name, value in values.items()},
         "blocks": [in_place(block) for block in values.get("blocks", ())],
-        "left_out": language.gettext("There is more than fits into a mail: the end of a list is left out."),
+        "left_out": language.gettext("There is more than fits into an email: the end of a list is left out."),
     }
 
 

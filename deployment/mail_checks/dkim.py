@@ -36,7 +36,7 @@ def check_dkim(domain: str, keys: Sequence[WantedRecord], answers: Mapping[str, 
     if failed:
         return Finding(_CHECK, State.UNKNOWN, _failure(failed))
     hosts = ", ".join(wanted.host for wanted in keys)
-    return Finding(_CHECK, State.OK, f"the mails are signed as {domain}; keys: {hosts}")
+    return Finding(_CHECK, State.OK, f"the emails are signed as {domain}; keys: {hosts}")
 
 
 def check_usual_names(domain: str, answers: Sequence[DnsAnswer], why: str, to_do: str) -> Finding:

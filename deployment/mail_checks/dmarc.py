@@ -112,14 +112,14 @@ def check_dmarc(domain: str, found: DmarcRecords, *, is_signed: bool | None) -> 
         return Finding(
             _CHECK,
             State.PROBLEM,
-            f"{said}, and the mails are not signed as {domain}: receivers follow that and keep them from the inbox",
+            f"{said}, and the emails are not signed as {domain}: receivers follow that and keep them from the inbox",
             f"Authenticate {domain} (domain-authentication).",
         )
     if is_signed is False:
         return Finding(
             _CHECK,
             State.WARNING,
-            f"{said}, and the mails are not signed as {domain}: they fail DMARC",
+            f"{said}, and the emails are not signed as {domain}: they fail DMARC",
             f"Authenticate {domain} (domain-authentication).",
         )
     if wrong:
@@ -129,7 +129,7 @@ def check_dmarc(domain: str, found: DmarcRecords, *, is_signed: bool | None) -> 
             _CHECK,
             State.WARNING,
             f"{said}; no reports go anywhere (rua)",
-            "Add rua=mailto: with an address of yours: the reports show who sends mails in your name.",
+            "Add rua=mailto: with an address of yours: the reports show who sends emails in your name.",
         )
     return Finding(_CHECK, State.OK, f"{said}, with reports (rua)")
 

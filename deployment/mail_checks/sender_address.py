@@ -33,7 +33,7 @@ def check_sender_address(sender: str) -> Finding:
         return Finding(
             "sender",
             State.PROBLEM,
-            f"MAIL_FROM is at {domain}, whose owner has receivers refuse mails that others send in its name",
+            f"MAIL_FROM is at {domain}, whose owner has receivers refuse emails that others send in its name",
             "Set MAIL_FROM to an address of a domain of yours.",
         )
     if is_reserved(domain):
@@ -41,7 +41,7 @@ def check_sender_address(sender: str) -> Finding:
             "sender",
             State.UNKNOWN,
             f"MAIL_FROM is at {domain}, which is reserved for examples and tests",
-            "Set MAIL_FROM to an address of a domain of yours before you send mails to people.",
+            "Set MAIL_FROM to an address of a domain of yours before you send emails to people.",
         )
     return Finding("sender", State.OK, f"MAIL_FROM is at {domain}")
 
@@ -55,10 +55,10 @@ def check_postal_address(postal_address: str) -> Finding:
         postal_address: MAIL_POSTAL_ADDRESS; may be empty.
     """
     if postal_address.strip():
-        return Finding("postal-address", State.OK, "every mail ends with MAIL_POSTAL_ADDRESS")
+        return Finding("postal-address", State.OK, "every email ends with MAIL_POSTAL_ADDRESS")
     return Finding(
         "postal-address",
         State.WARNING,
-        "MAIL_POSTAL_ADDRESS is not set; the law of some countries asks for a postal address in commercial mails",
-        "Set MAIL_POSTAL_ADDRESS in deploy.env, if your reports are commercial mails.",
+        "MAIL_POSTAL_ADDRESS is not set; the law of some countries asks for a postal address in commercial emails",
+        "Set MAIL_POSTAL_ADDRESS in deploy.env, if your reports are commercial emails.",
     )

@@ -105,12 +105,12 @@ def _over(figures: MailFigures | None, limits: BreakerLimits, *, stop: bool) -> 
     if _is_over(figures.complaints, figures.delivered, complaint_limit, limits.least_mails):
         over[AlertKind.COMPLAINTS_HIGH] = (
             f"complaints: {figures.complaint_percent:.2f} % ({figures.complaints:,} of {figures.delivered:,} delivered "
-            f"mails in {WINDOW_DAYS} days), and the limit is {complaint_limit:f} %"
+            f"emails in {WINDOW_DAYS} days), and the limit is {complaint_limit:f} %"
         )
     if _is_over(figures.bounces, figures.attempted, bounce_limit, limits.least_mails):
         over[AlertKind.BOUNCES_HIGH] = (
-            f"permanent bounces: {figures.bounce_percent:.2f} % ({figures.bounces:,} of {figures.attempted:,} mails in "
-            f"{WINDOW_DAYS} days), and the limit is {bounce_limit:f} %"
+            f"permanent bounces: {figures.bounce_percent:.2f} % ({figures.bounces:,} of {figures.attempted:,} emails "
+            f"in {WINDOW_DAYS} days), and the limit is {bounce_limit:f} %"
         )
     return over
 

@@ -35,7 +35,7 @@ MOST_BYTES = 5 * 1024 * 1024
 
 def _choose_provider() -> ProviderParts:
     name = load_settings(MailProviderChoice).mail_provider
-    return parts_of(name) or cannot_start(f"MAIL_PROVIDER: {name} does not say what becomes of mails")
+    return parts_of(name) or cannot_start(f"MAIL_PROVIDER: {name} does not say what becomes of emails")
 
 
 _provider = _choose_provider()

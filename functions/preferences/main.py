@@ -227,13 +227,13 @@ def _plain(status: HTTPStatus, language: Language) -> Answer:
     _ = language.gettext
     match status:
         case HTTPStatus.NOT_FOUND:
-            title, text = _("There is nothing here"), _("Open the link in a mail again. It must be whole.")
+            title, text = _("There is nothing here"), _("Open the link in an email again. It must be whole.")
         case HTTPStatus.GONE:
             title, text = _("This report is no longer kept"), _("Its time is over, or the reports were stopped.")
         case HTTPStatus.SERVICE_UNAVAILABLE | HTTPStatus.INTERNAL_SERVER_ERROR:
             title, text = _("This does not work just now"), _("Nothing was changed. Try again in a few minutes.")
         case _:
-            title, text = _("This was not done"), _("Open the link in a mail again, and use the buttons of its page.")
+            title, text = _("This was not done"), _("Open the link in an email again, and use the buttons of its page.")
     headers = {"Retry-After": "60"} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
     body, _status, others = _html(_pages.plain(language, title, text), status)
     return body, status, {**others, **headers}

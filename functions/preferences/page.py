@@ -134,7 +134,7 @@ class Pages:
             language,
             _("Your reports"),
             message,
-            lead=_("These reports come to you by mail.") if cards else _("You get no reports."),
+            lead=_("These reports come to you by email.") if cards else _("You get no reports."),
             cards=cards,
             pauses=[Option(each, pause_name(each, language)) for each in PauseFor],
             stop_all=self._action(token) if sum(card.may_stop for card in cards) > 1 else "",
@@ -154,7 +154,7 @@ class Pages:
         """What somebody sees who gets another user's report: whether it still comes, and a button to stop it."""
         _ = language.gettext
         gets = user.active and gets_copies(subscription, token.copy_of, now=now)
-        state = _("This report of somebody else comes to you by mail, too.") if gets else _("You get no such mails.")
+        state = _("This report of somebody else comes to you by email, too.") if gets else _("You get no such emails.")
         card = Card(
             number=1,
             title=title_of(subscription.kind, subscription.locale or user.locale),
@@ -162,7 +162,7 @@ class Pages:
             action=self._action(token),
             is_paused=not gets,
             may_stop=gets,
-            stop=_("Stop these mails"),
+            stop=_("Stop these emails"),
         )
         return self._page(
             user, language, _("Reports to you"), message, cards=[card], undo_action=self._action(token) + "/undo"

@@ -113,7 +113,7 @@ def _why_paused(subscription: Subscription, language: Language) -> str:
         case PauseReason.UNSUBSCRIBED | PauseReason.COMPLAINED:
             return language.gettext("Stopped: you get no more of these reports.")
         case PauseReason.BOUNCED:
-            return language.gettext("Paused, since your mailbox refused a mail.")
+            return language.gettext("Paused, since your mailbox refused an email.")
         case PauseReason.OPERATOR | PauseReason.USER_INACTIVE | PauseReason.NOT_IN_AUDIENCE:
             return language.gettext("The team that sends it paused it.")
         case PauseReason.USER | None:

@@ -171,4 +171,4 @@ def _said(wish: Wish, language: Language) -> str:
         case Wish.RESUME:
             return language.gettext("The report comes again.")
         case _:
-            return language.gettext("Stopped: you get no more of these mails.")
+            return language.gettext("Stopped: you get no more of these emails.")

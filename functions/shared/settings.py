@@ -446,7 +446,7 @@ class MailSettings(BrandSettings, AccountSettings, MailProviderChoice):
         }
         ways_set = [name for name, value in ways.items() if value is not None]
         if len(ways_set) > 1:
-            raise ValueError(f"{' and '.join(ways_set)}: set one of them, since a mail has one way out")
+            raise ValueError(f"{' and '.join(ways_set)}: set only one of them")
         if self.preferences_url is not None and not self.preferences_key:
             raise ValueError("PREFERENCES_KEY: not set, and PREFERENCES_URL needs it for its tokens")
         if self.mail_unsubscribe_url is not None and self.mail_unsubscribe_key is None:

@@ -155,7 +155,7 @@ def transition_after_repeat(outcome: Outcome) -> Transition:
             # The provider takes the request no more, for a reason that has come up since, or that it found before.
             return GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error)
         case Skip():
-            error = "the provider keeps the mail from its recipient, and may have accepted it before"
+            error = "the provider keeps the email from its recipient, and may have accepted it before"
             return GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error)
 
 

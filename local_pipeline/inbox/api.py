@@ -90,7 +90,7 @@ class InboxApi:
         attachments = self._read(request).attachments
         index = request.match_info["index"]
         if not index.isdecimal() or int(index) >= len(attachments):
-            raise web.HTTPNotFound(text=f"This mail has no attachment {index}.")
+            raise web.HTTPNotFound(text=f"This email has no attachment {index}.")
         attachment = attachments[int(index)]
         # Downloaded, never shown: what it is and does is the sender's choice.
         return web.Response(
@@ -139,7 +139,7 @@ class InboxApi:
         try:
             return self._mails.read(request.match_info["id"])
         except KeyError as error:
-            raise web.HTTPNotFound(text="There is no such mail.") from error
+            raise web.HTTPNotFound(text="There is no such email.") from error
 
 
 def _newest_first(found: Sequence[Any], limit: int, offset: int) -> Sequence[Any]:

@@ -331,7 +331,7 @@ class Inbox(HttpServer):
         now = self._clock.now()
         if problems := sendgrid.find_problems(payload, now=now):
             # Not the messages: some of them quote an address.
-            _log.info("A mail was refused for %s", ", ".join(str(each.field) for each in problems))
+            _log.info("An email was refused for %s", ", ".join(str(each.field) for each in problems))
             return json_answer(HTTPStatus.BAD_REQUEST, sendgrid.error_body(problems))
         key = _key_in(request)
         if not self.accounts[key].may_send(payload["from"]["email"]):

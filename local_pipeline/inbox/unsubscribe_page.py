@@ -35,10 +35,10 @@ def unsubscribe_page(*, email: str, group: int, done: bool) -> web.Response:
         done: whether the address has left the group.
     """
     if done:
-        text = f"<p>{escape(email)} gets no more mails of group {group}.</p>"
+        text = f"<p>{escape(email)} gets no more emails of group {group}.</p>"
     else:
         text = (
-            f"<p>Send {escape(email)} no more mails of group {group}?</p>\n"
+            f"<p>Send {escape(email)} no more emails of group {group}?</p>\n"
             '<form method="post"><button>Unsubscribe</button></form>'
         )
     return web.Response(text=_PAGE.format(text=text), content_type="text/html", headers=_HEADERS)

@@ -31,7 +31,7 @@ def mail(
     to: Annotated[
         str | None,
         typer.Option(
-            metavar="ADDRESS", parser=mail_address, help="Also send a test mail, marked as one, to this address."
+            metavar="ADDRESS", parser=mail_address, help="Also send a test email, marked as one, to this address."
         ),
     ] = None,
     brand: Annotated[

@@ -64,5 +64,5 @@ def _lock(project: Path, pipeline: Path) -> list[Path]:
     try:
         return [update_kinds_lock(project, pipeline)]
     except OperatorError as error:
-        notice(f"kinds.lock is not made again: {error} When that is mended: reports lock.")
+        notice(f"kinds.lock is not made again: {error} Fix that, and run reports lock.")
         return []

@@ -45,7 +45,7 @@ _LATEST_DELIVERIES = 5
 _DELIVERY_COLUMNS = ("delivery_id", "state", "mail", "reason", "last_error", "note", "mail_reason", "due_at")
 _THE_RECIPIENTS_WISH = {
     PauseReason.USER: "the user has paused",
-    PauseReason.BOUNCED: "was paused since the user's mailbox refuses mail",
+    PauseReason.BOUNCED: "was paused since the user's mailbox refuses email",
     PauseReason.COMPLAINED: "was paused since the user reported an email as spam",
     PauseReason.UNSUBSCRIBED: "the user has unsubscribed from",
     PauseReason.NOT_IN_AUDIENCE: "the query of recipients does not name, and its next reading pauses again",

@@ -92,7 +92,7 @@ def check_html(html: str | None, *, text: str | None, content_ids: Collection[st
     except (AssertionError, RecursionError, ValueError):
         # A marked section such as <![x[, rules within rules without end, a number of more digits than Python reads.
         problems.append(
-            Finding(what="The HTML is malformed.", advice="Mend it: mail programs may show only a part of it.")
+            Finding(what="The HTML is malformed.", advice="Fix it: mail programs may show only a part of it.")
         )
     for feature in sorted(used):
         if programs := mail_programs.programs_without().get(feature):

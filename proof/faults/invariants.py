@@ -28,7 +28,7 @@ FINAL = {SENT, SKIPPED, DEAD}
 UNKNOWN_OUTCOME = "unknown-outcome"
 INVALID_TASK = "invalid-task"
 MAY_HAVE_BEEN_SENT = "an earlier attempt may have sent it"
-SETTLED_TITLE = "The mail provider has this report after all: nothing to do"
+SETTLED_TITLE = "The email provider has this report after all: nothing to do"
 PAUSING = {"user-gone", "user-inactive", "subscription-gone", "paused"}
 """The reasons of skipped reports after which no other follows until the subscription is resumed."""
 

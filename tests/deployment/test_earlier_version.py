@@ -32,6 +32,10 @@ NEW = {
     'dashboard "Report pipeline (report)"': "likewise",
     "alert policy dead-letter-backlog": "its text says Pub/Sub subscription",
     "alert policy undeliverable": "likewise",
+    "alert policy dead-letters": "its text names no channel",
+    "alert policy needs-a-person": "its text names no provider",
+    "alert policy queue-depth": "likewise",
+    "alert policy worker-errors": "likewise",
     "alert policy error-budget-fast": "its text names ./reports runs list",
     "alert policy error-budget-slow": "likewise",
 }

@@ -69,7 +69,7 @@ def test_from_sendgrid_to_resend_and_on_to_a_mail_server(deployed: Deployment, a
     assert readers(deployed, "resend-webhook-secret") == {"mail-events"}
     # Nothing of SendGrid's is left, but the secret itself.
     assert readers(deployed, "sendgrid-api-key") == set()
-    assert "the mail provider changes from SendGrid to Resend" in outcome.errors
+    assert "the email provider changes from SendGrid to Resend" in outcome.errors
     assert "gcloud secrets delete report-sendgrid-api-key" in outcome.output
     for hidden in (RESEND_API_KEY, webhook["signing_secret"], account.key):
         assert hidden not in outcome.text
@@ -88,7 +88,7 @@ def test_from_sendgrid_to_resend_and_on_to_a_mail_server(deployed: Deployment, a
     assert not any(name.endswith("/services/report-mail-events") for name in deployed.state["resources"])
     assert webhooks(account) == []
     assert readers(deployed, "resend-api-key") == readers(deployed, "resend-webhook-secret") == set()
-    assert "a mail server reports nothing about mails" in outcome.output
+    assert "a mail server reports nothing about emails" in outcome.output
     assert SMTP_URL not in outcome.text + str(deployed.calls)
 
 

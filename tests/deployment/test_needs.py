@@ -291,7 +291,7 @@ def test_an_owner_with_an_address_needs_a_mail_server(deployed: Deployment, chec
     write(checkout, NEEDS + "owner: sales@corp.example\n")
     outcome = deployed.deploy()
     assert outcome.status == 1
-    assert "OWNER_MAIL_URL is not set, and the owner of a kind of report is told by mail" in outcome.errors
+    assert "OWNER_MAIL_URL is not set, and the owner of a kind of report is told by email" in outcome.errors
     deployed.secrets["OWNER_MAIL_URL"] = "mailtos://smtp.example?from=a@corp.example"
     outcome = deployed.deploy()
     assert outcome.status == 0, outcome.text

@@ -24,7 +24,7 @@ def check_domain(name: str, domain: ResendDomain | NotReadable | None) -> Findin
         )
     if domain is None:
         return Finding(
-            _CHECK, State.PROBLEM, f"Resend has no domain {name}, and refuses its mails", f"Add it: {_DOMAINS}."
+            _CHECK, State.PROBLEM, f"Resend has no domain {name}, and refuses its emails", f"Add it: {_DOMAINS}."
         )
     if not domain.sends:
         return Finding(_CHECK, State.PROBLEM, f"sending is off for {name}", f"Turn it on: {_DOMAINS}.")
@@ -34,6 +34,6 @@ def check_domain(name: str, domain: ResendDomain | NotReadable | None) -> Findin
     return Finding(
         _CHECK,
         State.PROBLEM,
-        f"{name} is {domain.status.replace('_', ' ')}, and Resend refuses its mails",
+        f"{name} is {domain.status.replace('_', ' ')}, and Resend refuses its emails",
         f"Publish {missing or 'what Resend shows'}, then choose Verify DNS Records: {_DOMAINS}.",
     )

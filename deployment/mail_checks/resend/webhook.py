@@ -27,7 +27,7 @@ def check_webhook(own: Sequence[ResendWebhook] | NotReadable, *, secrets: Sequen
         return Finding(
             _CHECK,
             State.WARNING if secrets is None else State.PROBLEM,
-            "no webhook calls the function mail_events, so bounces and complaints stop no mail",
+            "no webhook calls the function mail_events, so bounces and complaints stop no email",
             f"Run {deploy_command()} with a key that has full access, or make it by hand (docs/guides/mail-events.md).",
         )
     # Another environment's function can have the same name.
@@ -46,7 +46,7 @@ def check_webhook(own: Sequence[ResendWebhook] | NotReadable, *, secrets: Sequen
         return Finding(
             _CHECK,
             State.WARNING,
-            f"the webhook does not send {', '.join(missing)}, so these stop no mail",
+            f"the webhook does not send {', '.join(missing)}, so these stop no email",
             f"Add them: {_PLACE}.",
         )
     return Finding(_CHECK, State.OK, f"signed events come for {', '.join(sorted(found.events))}")

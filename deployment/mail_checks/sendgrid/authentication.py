@@ -92,12 +92,12 @@ def check_authentication(
         return Finding(
             _CHECK,
             State.WARNING,
-            f"SendGrid has verified the address alone, so the mails are not signed as {domain} and fail DMARC",
+            f"SendGrid has verified the address alone, so the emails are not signed as {domain} and fail DMARC",
             authenticate,
         )
     return Finding(
         _CHECK,
         State.PROBLEM,
-        f"SendGrid has verified neither {domain} nor the address, and refuses mails",
+        f"SendGrid has verified neither {domain} nor the address, and refuses emails",
         authenticate,
     )

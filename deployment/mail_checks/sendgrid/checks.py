@@ -20,7 +20,7 @@ from deployment.mail_checks.spf import check_spf
 USUAL_SELECTORS = ("s1", "s2")
 """SendGrid's, unless another selector was chosen when the domain was authenticated."""
 
-_NOT_OWN = "the mails leave as SendGrid's own"
+_NOT_OWN = "the emails leave as SendGrid's own"
 
 
 class SendGridChecks:

@@ -8,7 +8,7 @@ _CHECK = "api-key"
 MAIL_SEND = "mail.send"
 WANTED = {
     "stats.read": "to count complaints and bounces",
-    "email_activity.read": "to find mails with an unknown outcome",
+    "email_activity.read": "to find emails with an unknown outcome",
 }
 """Scopes that the pipeline can do without, and what each is for."""
 
@@ -36,7 +36,7 @@ def check_key(scopes: frozenset[str] | NotReadable) -> Finding:
         return Finding(
             _CHECK,
             State.WARNING,
-            f"the API key may send mails, and lacks {', '.join(missing)}",
+            f"the API key may send emails, and lacks {', '.join(missing)}",
             "Give the key these permissions: SendGrid, Settings, API Keys.",
         )
     return Finding(_CHECK, State.OK, f"the API key has {', '.join([MAIL_SEND, *WANTED])}")

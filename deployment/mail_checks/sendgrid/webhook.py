@@ -33,7 +33,7 @@ def check_webhook(
         return Finding(
             _CHECK,
             State.WARNING if keys is None else State.PROBLEM,
-            "no webhook calls the function mail_events, so bounces and complaints stop no mail",
+            "no webhook calls the function mail_events, so bounces and complaints stop no email",
             f"Run {deploy_command()} with a key that may set webhooks up, or make it by hand "
             "(docs/guides/mail-events.md).",
         )
@@ -51,7 +51,7 @@ def check_webhook(
         return Finding(
             _CHECK,
             State.WARNING,
-            f"the webhook does not send {', '.join(missing)}, so these stop no mail",
+            f"the webhook does not send {', '.join(missing)}, so these stop no email",
             "Add them: SendGrid, Settings, Mail Settings, Event Webhooks.",
         )
     return Finding(_CHECK, State.OK, f"signed events come for {', '.join(sorted(found.events))}")

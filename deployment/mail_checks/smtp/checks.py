@@ -41,7 +41,7 @@ class SmtpChecks:
             Finding(
                 "dkim",
                 State.UNKNOWN,
-                "whether the server signs the mails, and where the key is, only its operator knows",
+                "whether the server signs the emails, and where the key is, only its operator knows",
                 "Send a test mail (./reports check mail --to), and look for dkim=pass in its Authentication-Results.",
             ),
             check_dmarc(domain, find_records(domain, dns.texts), is_signed=None),
@@ -58,5 +58,5 @@ class SmtpChecks:
         return Finding(
             "webhook",
             State.OK,
-            "a mail server reports nothing: bounces come to MAIL_FROM, and stop no mail by themselves",
+            "a mail server reports nothing: bounces come to MAIL_FROM, and stop no email by themselves",
         )

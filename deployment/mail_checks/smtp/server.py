@@ -95,7 +95,7 @@ def check_server(url: str, sender: str, *, seconds: float = _SECONDS) -> Finding
             _CHECK,
             State.WARNING,
             f"{where} cannot be asked from this machine: {_plain(error)}",
-            "Look whether host and port are right. A network that lets no mail out keeps it from this machine alone.",
+            "Look whether host and port are right. A network that lets no email out keeps it from this machine alone.",
         )
     try:
         return _try_out(connection, server, where, sender)
@@ -131,19 +131,19 @@ def _try_out(connection: smtplib.SMTP, server: MailServer, where: str, sender: s
     except smtplib.SMTPNotSupportedError as error:
         found = f"{where} offers less than SMTP_URL asks for: {_plain(error)}"
         return Finding(
-            _CHECK, State.PROBLEM, found, "Use smtps://…:465, or another server: without TLS no mail goes there."
+            _CHECK, State.PROBLEM, found, "Use smtps://…:465, or another server: without TLS no email goes there."
         )
     code, text = connection.mail(sender)
     connection.rset()
     if code >= 500:
-        found = f"{where} takes no mail from MAIL_FROM: {_answer(code, text)}"
+        found = f"{where} takes no email from MAIL_FROM: {_answer(code, text)}"
         return Finding(_CHECK, State.PROBLEM, found, "Set MAIL_FROM to an address that this user may send as.")
     if code != 250:
-        found = f"{where} takes no mail from MAIL_FROM for now: {_answer(code, text)}"
+        found = f"{where} takes no email from MAIL_FROM for now: {_answer(code, text)}"
         return Finding(_CHECK, State.WARNING, found, "Try again: ./reports check mail.")
     size = connection.esmtp_features.get("size", "")
     limit = f", of at most {size} bytes" if re.fullmatch("[1-9][0-9]*", size) else ""
-    return Finding(_CHECK, State.OK, f"{where} takes mails from MAIL_FROM{limit}")
+    return Finding(_CHECK, State.OK, f"{where} takes emails from MAIL_FROM{limit}")
 
 
 def _answer(code: int, text: bytes | str) -> str:

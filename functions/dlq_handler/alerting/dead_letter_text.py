@@ -31,7 +31,7 @@ _REASON_TEXTS: Mapping[str, _ReasonText] = {
     DeadLetterReason.INVALID_TASK: _UNREADABLE_TASK,
     DeadLetterReason.UNKNOWN_OUTCOME: _ReasonText(
         "Report perhaps not sent: its outcome is unknown",
-        "Look for the mail at the mail provider first. If it was sent, dismiss this, since a replay would send it "
+        "Look for the email at the email provider first. If it was sent, dismiss this, since a replay would send it "
         "again. If not, replay it.",
     ),
     DeadLetterReason.LOST: _ReasonText(

@@ -49,13 +49,13 @@ _KIND_TEXTS = {
         ("reports users would-enroll",),
     ),
     AlertKind.KEY_REFUSED: _KindText(
-        "No report goes out: the mail provider refuses the key",
+        "No report goes out: the email provider refuses the key",
         "The queue retries the tasks, and each becomes a dead letter after its last attempt. Pause the queue, give the "
-        "worker a key that may send mail, and resume the queue.",
+        "worker a key that may send email, and resume the queue.",
         ("reports queue pause", "reports queue resume", "reports dead-letters replay --reason retries-exhausted"),
     ),
     AlertKind.OUTCOME_SETTLED: _KindText(
-        "The mail provider has this report after all: nothing to do",
+        "The email provider has this report after all: nothing to do",
         "Nothing. Its outcome was unknown, and now it is certain that the report was sent. Its dead letter is closed:",
         ("{show}",),
     ),
@@ -66,8 +66,8 @@ _KIND_TEXTS = {
         ("reports runs show {run}", "reports deliveries list --state sent"),
     ),
     AlertKind.BOUNCES_HIGH: _KindText(
-        "Many mails bounce: the addresses do not exist",
-        "Reports still go out. If more mails bounce, the runs stop by themselves. Find out where the addresses come "
+        "Many emails bounce: the addresses do not exist",
+        "Reports still go out. If more emails bounce, the runs stop by themselves. Find out where the addresses come "
         "from, and whether your application has verified them.",
         ("reports runs show {run}", "reports deliveries list --state sent"),
     ),

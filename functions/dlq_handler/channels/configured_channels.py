@@ -48,7 +48,7 @@ def configured_channels(settings: DlqHandlerSettings, variables: Mapping[str, st
 
 def _mail(kind: str, address: str, server: str | None) -> Channel:
     if not server:
-        raise UnknownChannel(f"OWNER_MAIL_URL: not set, and the owner of {kind} is told by mail")
+        raise UnknownChannel(f"OWNER_MAIL_URL: not set, and the owner of {kind} is told by email")
     recipient = f"{'&' if '?' in server else '?'}to={quote(address, safe='')}"
     return _by_url(server + recipient, "OWNER_MAIL_URL")
 

@@ -98,7 +98,7 @@ def settled_alert(letter: StoredDeadLetter, record: MailRecord | None, *, now: d
         now: the present, in UTC.
     """
     status, task = record.status if record else None, letter.task
-    detail = f"the mail provider accepted it, and reports: {status}" if status else "the mail provider accepted it"
+    detail = f"the email provider accepted it, and reports: {status}" if status else "the email provider accepted it"
     return SystemAlert(
         alert=AlertKind.OUTCOME_SETTLED,
         run_id=task.run_id if task else "unknown",

@@ -401,7 +401,7 @@ def test_it_shows_whom_a_report_goes_to_and_how_many_of_them_object(console: Bro
     subscription_reference(project.database, "u1").update({**lists, "objections": objections})
     page = console.get("/people/u1").text
     assert all(f"{name}@customer.example" in page for name in ADDRESS_LISTS)
-    assert "1 of its addresses get no mail" in page
+    assert "1 of its addresses get no email" in page
 
 
 def test_it_changes_a_subscription(console: Browser, project: Project) -> None:

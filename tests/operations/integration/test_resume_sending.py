@@ -8,7 +8,7 @@ from typing import Any
 from tests.operations.integration.conftest import FIGURES, Dispatcher, Project
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-BECAUSE = "complaints: 0.35 % (70 of 20,000 delivered mails in 7 days), and the limit is 0.3 %"
+BECAUSE = "complaints: 0.35 % (70 of 20,000 delivered emails in 7 days), and the limit is 0.3 %"
 
 
 def put_breaker(project: Project, **fields: Any) -> None:

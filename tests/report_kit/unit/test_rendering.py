@@ -161,7 +161,7 @@ def test_what_is_too_long_for_a_mail_is_cut_and_the_mail_says_so(tmp_path: Path)
     assert few[1] == "10\n"
     html, text = render([tmp_path], {"rows": ["x" * 100] * 5_000}, ENGLISH)
     assert MOST_HTML_BYTES / 3 < len(html.encode()) <= MOST_HTML_BYTES
-    assert text == "625 There is more than fits into a mail: the end of a list is left out.\n"
+    assert text == "625 There is more than fits into an email: the end of a list is left out.\n"
     forget_templates()
 
 

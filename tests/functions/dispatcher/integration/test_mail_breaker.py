@@ -103,7 +103,7 @@ def test_a_run_notes_what_became_of_the_mails(provider: Provider) -> None:
     (alert,) = told(cloud)
     assert (alert["alert"], alert["run_id"]) == ("complaints-high", run_id(NOON))
     assert alert["figures"] == {"delivered": 1000, "complaints": 1, "bounces": 3}
-    assert "0.10 % (1 of 1,000 delivered mails" in alert["detail"]
+    assert "0.10 % (1 of 1,000 delivered emails" in alert["detail"]
 
     provider.call(NOON + HOUR)
     assert kinds(cloud) == []
@@ -133,7 +133,7 @@ def test_a_stopped_run_makes_no_task_changes_nothing_and_is_no_failure(provider:
     assert cloud.subscription(user)["next_report_at"] == NOON
     record = cloud.record(run_id(NOON))
     assert (record["state"], record["finished_at"] is None) == ("stopped", False)
-    assert "complaints: 0.30 % (3 of 1,000 delivered mails" in record["stopped_because"]
+    assert "complaints: 0.30 % (3 of 1,000 delivered emails" in record["stopped_because"]
     assert "expire_at" in record
     (alert,) = told(cloud)
     assert (alert["alert"], alert["detail"]) == ("sending-stopped", record["stopped_because"])

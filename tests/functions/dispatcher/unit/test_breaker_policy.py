@@ -68,8 +68,8 @@ def test_a_stop_says_why_with_the_numbers() -> None:
         detail
         == decision.state.because
         == (
-            "complaints: 0.35 % (70 of 20,000 delivered mails in 7 days), and the limit is 0.3 %; "
-            "permanent bounces: 9.09 % (2,000 of 22,000 mails in 7 days), and the limit is 5 %"
+            "complaints: 0.35 % (70 of 20,000 delivered emails in 7 days), and the limit is 0.3 %; "
+            "permanent bounces: 9.09 % (2,000 of 22,000 emails in 7 days), and the limit is 5 %"
         )
     )
     assert decision.state.stopped_at == NOON

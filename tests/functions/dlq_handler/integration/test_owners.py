@@ -144,7 +144,7 @@ def settings(**owners: str) -> DlqHandlerSettings:
 @pytest.mark.parametrize(
     ("owner", "variables", "said"),
     [
-        ("team@corp.example", {}, "OWNER_MAIL_URL: not set, and the owner of sales is told by mail"),
+        ("team@corp.example", {}, "OWNER_MAIL_URL: not set, and the owner of sales is told by email"),
         ("SALES_SLACK", {}, "SALES_SLACK: not set, and the owner of sales is told by it"),
         ("SALES_SLACK", {"SALES_SLACK": "nosuch://secret"}, "SALES_SLACK: not a URL that Apprise knows"),
     ],

@@ -38,9 +38,9 @@ def noted(around: Cloud) -> dict[str, dict[str, Any]]:
         (AlertKind.OVERDUE_REPORTS, ["Reports are overdue", f"reports runs show {RUN}", "*Overdue*\\n3"]),
         (AlertKind.RUN_ERRORS, ["had errors", f"reports runs show {RUN}"]),
         (AlertKind.NO_RUN, ["no run for more than two hours", "reports runs list"]),
-        (AlertKind.KEY_REFUSED, ["the mail provider refuses the key", "reports queue pause", "reports queue resume"]),
+        (AlertKind.KEY_REFUSED, ["the email provider refuses the key", "reports queue pause", "reports queue resume"]),
         (AlertKind.COMPLAINTS_HIGH, ["mark reports as spam", "reports deliveries list"]),
-        (AlertKind.BOUNCES_HIGH, ["Many mails bounce", "reports deliveries list"]),
+        (AlertKind.BOUNCES_HIGH, ["Many emails bounce", "reports deliveries list"]),
         (AlertKind.SENDING_STOPPED, ["Sending is stopped", "reports resume-sending", "reports queue pause"]),
     ],
 )

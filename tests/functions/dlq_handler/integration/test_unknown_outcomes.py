@@ -39,7 +39,7 @@ def state_of(around: Cloud, of: DeadLetter) -> str:
 def settled(of: DeadLetter) -> SystemAlert:
     """What the mail events publish."""
     task = ReportTask.model_validate(of.model_dump())
-    detail = "the mail provider accepted it, and reports: delivered"
+    detail = "the email provider accepted it, and reports: delivered"
     return SystemAlert(alert=AlertKind.OUTCOME_SETTLED, run_id=task.run_id, at=DIED, detail=detail, report=task)
 
 

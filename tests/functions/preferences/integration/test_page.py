@@ -194,7 +194,7 @@ def test_a_copy_takes_itself_out_and_touches_nothing_else(house: House) -> None:
     )
     # What the application writes again does not reach who has stopped it.
     subscription_reference(house.database, user).update({"cc": ["boss@example.com"]})
-    assert "You get no such mails." in house.get(house.link(user, copy="boss@example.com")).text
+    assert "You get no such emails." in house.get(house.link(user, copy="boss@example.com")).text
 
 
 def test_what_a_copy_takes_back_says_nothing_for_others(house: House) -> None:

@@ -123,6 +123,6 @@ def test_people_are_told_which_report_it_is() -> None:
     assert (alert.report, alert.run_id, alert.detail) == (
         TASK,
         TASK.run_id,
-        "the mail provider accepted it, and reports: delivered",
+        "the email provider accepted it, and reports: delivered",
     )
-    assert settled_alert(letter(), None, now=NOW).detail == "the mail provider accepted it"
+    assert settled_alert(letter(), None, now=NOW).detail == "the email provider accepted it"

@@ -281,7 +281,7 @@ def test_no_more_mails_are_looked_at_than_there_is_time_for(cloud: Cloud, asked:
     assert answer.json()["reason"] == "unknown-outcome"
     assert len(asked) == 1 + MOST_LOOKED_AT
     ((letter, _),) = cloud.letters()
-    assert f"none of the {MOST_LOOKED_AT} mails nearest to the time is it" in letter["error"]
+    assert f"none of the {MOST_LOOKED_AT} emails nearest to the time is it" in letter["error"]
 
 
 async def silent(_call: Call, _carry_on: Callable[[], Awaitable[Answer]]) -> Answer:

@@ -181,9 +181,9 @@ PAGE = {"preferences_url": "https://x", "preferences_key": "k" * 32}
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
-        ({"mail_unsubscribe_group": "7", "mail_unsubscribe_url": "https://x/{user_id}{token}"}, "set one of them"),
+        ({"mail_unsubscribe_group": "7", "mail_unsubscribe_url": "https://x/{user_id}{token}"}, "set only one of them"),
         ({"mail_unsubscribe_url": "https://x/{user_id}{token}"}, "MAIL_UNSUBSCRIBE_KEY: not set"),
-        ({"mail_unsubscribe_group": "7", **PAGE}, "MAIL_UNSUBSCRIBE_GROUP and PREFERENCES_URL: set one of them"),
+        ({"mail_unsubscribe_group": "7", **PAGE}, "MAIL_UNSUBSCRIBE_GROUP and PREFERENCES_URL: set only one of them"),
         ({"preferences_url": "https://x"}, "PREFERENCES_KEY: not set"),
         ({"preferences_url": "http://x", "preferences_key": "k" * 32}, "must begin with https://"),
         ({"preferences_url": "https://x/?a", "preferences_key": "k" * 32}, "anything behind its path"),

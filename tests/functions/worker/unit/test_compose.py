@@ -85,7 +85,7 @@ def test_files_that_are_too_large_are_left_out_with_a_sentence_and_a_link(
     assert [each.filename for each in made.attachments] == ["b.csv"]
     in_text, in_html = " ".join(made.text.split()), html.unescape(made.html)
     sentence = {
-        "en": "This file is too large for a mail and not attached: sales & more.csv (23 MB).",
+        "en": "This file is too large for an email and not attached: sales & more.csv (23 MB).",
         "ja": "メールに添付するには大きすぎるため、次のファイルは添付されていません: sales & more.csv (23MB)。",
     }[locale]
     for part in (in_text, in_html):

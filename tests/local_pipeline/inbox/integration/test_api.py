@@ -113,7 +113,7 @@ def test_files_are_listed_and_saved_under_their_names(inbox: Inbox) -> None:
 
 def test_a_mail_that_is_not_there(inbox: Inbox) -> None:
     for path in ("", "/html", "/message.eml", "/request.json", "/attachments/0"):
-        assert get(inbox, f"/api/mails/x{path}", status=404).text == "There is no such mail."
+        assert get(inbox, f"/api/mails/x{path}", status=404).text == "There is no such email."
     mail_id = send(inbox)
     for index in ("1", "-1", "x"):
         get(inbox, f"/api/mails/{mail_id}/attachments/{index}", status=404)

@@ -209,4 +209,4 @@ class TestTheDevelopersOwn:
         url = cloud.url("inbox", "/asm/unsubscribe?group=9&email=nobody@example.com")
         answer = requests.post(url, headers=headers, timeout=100)
         assert answer.status_code == 200
-        assert "nobody@example.com gets no more mails of group 9" in answer.text
+        assert "nobody@example.com gets no more emails of group 9" in answer.text

@@ -35,7 +35,7 @@ _CONFLICTS = {
     "concurrent_idempotent_requests": " (another request with the same key is in progress)",
     "invalid_idempotent_request": (
         " (Resend has had a request with the same key and other content, which must not happen: look at Resend's page "
-        "Emails whether the mail went out)"
+        "Emails whether the email went out)"
     ),
 }
 

@@ -135,7 +135,7 @@ class SendGridLogs:
                     continue
                 if len(seen) == MOST_LOOKED_AT:
                     return MailNotFound(
-                        note=f"none of the {MOST_LOOKED_AT} mails nearest to the time is it, and there are more"
+                        note=f"none of the {MOST_LOOKED_AT} emails nearest to the time is it, and there are more"
                     )
                 seen.add(message_id)
                 arguments = self._arguments(message_id, over_at)

@@ -88,7 +88,7 @@ def to_messages(mail: Mail, sender: Sender, *, at: datetime) -> Sequence[Message
         raise
     except (ValueError, LookupError, MessageError) as error:
         # Such as a kind's own picture whose id has a line break in it.
-        raise UnsendableMail(f"the mail cannot be written as a message: {describe(error)}") from error
+        raise UnsendableMail(f"the email cannot be written as a message: {describe(error)}") from error
 
 
 def _message(mail: Mail, recipient: MailRecipient, sender: Sender, at: datetime) -> Message:
