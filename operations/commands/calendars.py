@@ -75,10 +75,10 @@ def set_(
     name: Name,
     *,
     add: Annotated[
-        list[date] | None, typer.Option(metavar="DATE", parser=_date, help="A further day off; again for more.")
+        list[date] | None, typer.Option(metavar="DATE", parser=_date, help="A further day off. Repeat it for more.")
     ] = None,
     remove: Annotated[
-        list[date] | None, typer.Option(metavar="DATE", parser=_date, help="A day that is off no longer; again: more.")
+        list[date] | None, typer.Option(metavar="DATE", parser=_date, help="No longer a day off. Repeat it for more.")
     ] = None,
     on_day_off: Then = None,
     dry_run: DryRun = False,

@@ -6,7 +6,7 @@ __all__ = ["CONTEXT_SETTINGS", "deploy"]
 
 
 def deploy(arguments: Arguments = None) -> None:
-    """Take a Google Cloud project to a running pipeline with the kinds of this project. The options are deploy.sh's."""
+    """Deploy the pipeline with the kinds of this project to Google Cloud, by deploy.sh and its options."""
     from operations.projects.deployment import deployment
 
     become(deployment(arguments or []))

@@ -8,7 +8,7 @@ __all__ = ["CONTEXT_SETTINGS", "drill"]
 
 
 def drill(arguments: Arguments = None) -> None:
-    """Send reports that go to no one through a pipeline of their own, and count them at the other end."""
+    """Send reports that go to no one through a separate pipeline, and count what arrives."""
     from functions.shared.project_files import own_project
     from operations.projects.deployment import deployment_python
 

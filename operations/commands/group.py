@@ -37,7 +37,7 @@ class ListGroup(TyperGroup):
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV, and nothing else, on standard output.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How many at most.")]
-EveryRow = Annotated[bool, typer.Option("--all", help="All, however many: --limit does not count.")]
+EveryRow = Annotated[bool, typer.Option("--all", help="All of them, whatever --limit says.")]
 WithAddresses = Annotated[bool, typer.Option("--with-addresses", help="Show email addresses, too.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")]

@@ -5,8 +5,7 @@ from operations.output import Output
 
 
 def lock(*, as_json: AsJson = False) -> None:
-    """Resolve the packages that the kinds need beside the pipeline's own, after a needs.yaml has changed:
-    kinds.lock."""
+    """Write kinds.lock, with the packages that the kinds need beside the pipeline's own."""
     from functions.shared.project_files import PIPELINE, project_folder
     from operations.projects.kinds_lock import pins_of, update_kinds_lock
 

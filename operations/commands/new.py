@@ -26,7 +26,7 @@ def new(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the skeleton of a kind of report, with a test, ready to be looked at and changed."""
+    """Write a working kind of report, with a test, for you to change."""
     from functions.shared.project_files import PIPELINE, own_project, project_folder
     from operations.kinds.new_kind import write_kind
     from operations.kinds.trigger_email import converted

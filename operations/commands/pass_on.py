@@ -10,7 +10,7 @@ CONTEXT_SETTINGS = {"ignore_unknown_options": True}
 
 Arguments = Annotated[
     list[str] | None,
-    typer.Argument(metavar="OPTION", help="Passed on as they are; -- --help lists them.", show_default=False),
+    typer.Argument(metavar="OPTION", help="The program's own options; -- --help lists them.", show_default=False),
 ]
 
 

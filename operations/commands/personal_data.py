@@ -21,8 +21,9 @@ Addresses = Annotated[
     list[str] | None,
     typer.Option(
         "--address",
-        help="An email address of the user's, to be looked for in messages that could not be read; again for more. "
-        "The command looks for the one in the user's document anyway.",
+        metavar="EMAIL",
+        help="Another address of the user, beside the one in the user's document, for which the command searches "
+        "unreadable messages. Repeat it for more.",
     ),
 ]
 WithDocument = Annotated[

@@ -46,7 +46,7 @@ def preview(
     *,
     kind: Annotated[
         str | None,
-        typer.Option(help="Which report, in place of the subscription's; of a sample, the first, unless you say."),
+        typer.Option(help="Which report, in place of the subscription's; default for a sample: the first."),
     ] = None,
     period: Annotated[
         str | None,
@@ -68,9 +68,7 @@ def preview(
             help="The id that a sample's user has, for a report that asks a database of your own; default: sample.",
         ),
     ] = None,
-    amount: Annotated[
-        SampleAmount | None, typer.Option(help="How much made-up data: much, unless you say otherwise.")
-    ] = None,
+    amount: Annotated[SampleAmount | None, typer.Option(help="How much made-up data; default: much.")] = None,
     to: Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="Where the files are written.")] = (
         LOCAL_CLOUD_DIRECTORY / "previews"
     ),

@@ -29,20 +29,18 @@ _COMMANDS = {
     "resume-sending": "Let the runs go on after too many complaints or bounces have stopped them, and show the "
     "figures.",
     "preview": "Render a subscription's report exactly as it would be sent, and send nothing.",
-    "new": "Write the skeleton of a kind of report, with a test, ready to be looked at and changed.",
-    "test": "Test the kinds of report: what holds for every email of one, and what their own tests say.",
+    "new": "Write a working kind of report, with a test, for you to change.",
+    "test": "Test the kinds of report: each email that they can make, and their own tests.",
     "console": "The web console: see what the pipeline does, and act on it. It runs until Ctrl-C.",
     "catalogs": "Add new words of the kinds to the catalogs of every language, or begin another language.",
-    "run": "The whole pipeline once, on this machine: sample users, their emails, a summary.",
-    "up": "The same, and go on making runs until Ctrl-C.",
-    "lock": "Resolve the packages that the kinds need beside the pipeline's own, after a needs.yaml has changed: "
-    "kinds.lock.",
+    "run": "Run the whole pipeline once, on this machine: sample users, their emails, a summary.",
+    "up": "Do the same, and keep making runs until Ctrl-C.",
+    "lock": "Write kinds.lock, with the packages that the kinds need beside the pipeline's own.",
     "init": "Make a project beside this clone: a repository for your own kinds of report and settings.",
-    "deploy": "Take a Google Cloud project to a running pipeline with the kinds of this project. The options are "
-    "deploy.sh's.",
-    "drill": "Send reports that go to no one through a pipeline of their own, and count them at the other end.",
-    "upgrade": "Go on with another version of the pipeline: a new pipeline.lock and kinds.lock, what has changed, then "
-    "the tests and a dry run.",
+    "deploy": "Deploy the pipeline with the kinds of this project to Google Cloud, by deploy.sh and its options.",
+    "drill": "Send reports that go to no one through a separate pipeline, and count what arrives.",
+    "upgrade": "Move to another version of the pipeline: write pipeline.lock and kinds.lock, show what has changed, "
+    "run the tests, and plan the deployment.",
     "version": "The version and the commit of this checkout or project, and of each function and the console as they "
     "are deployed.",
 }

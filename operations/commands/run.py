@@ -6,7 +6,7 @@ __all__ = ["CONTEXT_SETTINGS", "run"]
 
 
 def run(arguments: Arguments = None) -> None:
-    """The whole pipeline once, on this machine: sample users, their emails, a summary."""
+    """Run the whole pipeline once, on this machine: sample users, their emails, a summary."""
     from operations.projects.local_run import local_run
 
     become(local_run(["--once", *(arguments or [])]))

@@ -12,7 +12,7 @@ app = typer.Typer(cls=ListGroup)
 
 Follow = Annotated[
     bool,
-    typer.Option("--follow", "-f", help="Go on showing what changes, until Ctrl-C; in a pipe, a line for each."),
+    typer.Option("--follow", "-f", help="Show what changes until Ctrl-C; in a pipe, one line for each change."),
 ]
 
 _COLUMNS = ("run_id", "state", *RUN_COUNTERS, "scheduled_for", "finished_at", "attempts")

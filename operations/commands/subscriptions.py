@@ -79,7 +79,7 @@ NewSubscriptionId = Annotated[
 
 Unset = Annotated[
     list[str] | None,
-    typer.Option(metavar="FIELD", parser=_parsed_field, help="A field that goes back to its default; again for more."),
+    typer.Option(metavar="FIELD", parser=_parsed_field, help="A field to put back to its default. Repeat it for more."),
 ]
 
 
@@ -104,13 +104,13 @@ class _FieldOptions(TypedDict):
         typer.Option(
             metavar="KEY=VALUE",
             parser=_parsed_option,
-            help="Where it goes, such as destination=webhook; again for each key that the destination needs.",
+            help="Where it goes, such as destination=webhook. Repeat it for each key of the destination.",
         ),
     ]
     to: Annotated[
-        list[str] | None, typer.Option(metavar="EMAIL", help="Who gets it, in place of the user; again: more.")
+        list[str] | None, typer.Option(metavar="EMAIL", help="Who gets it, in place of the user. Repeat it for more.")
     ]
-    cc: Annotated[list[str] | None, typer.Option(metavar="EMAIL", help="Who gets a copy; again for more.")]
+    cc: Annotated[list[str] | None, typer.Option(metavar="EMAIL", help="Who gets a copy. Repeat it for more.")]
     time_zone: Annotated[str | None, typer.Option(metavar="ZONE", help="In place of the user's, such as Asia/Tokyo.")]
     locale: Annotated[str | None, typer.Option(help="The language, in place of the user's: en, ja, en-US.")]
     sandbox: Annotated[
@@ -122,7 +122,7 @@ class _FieldOptions(TypedDict):
             "--option",
             metavar="KEY=VALUE",
             parser=_parsed_option,
-            help="What the kind is given; VALUE is JSON or a text, null takes the key out; again for more.",
+            help="An option of the kind: VALUE is JSON or a text, null removes KEY. Repeat it for more.",
         ),
     ]
     skip_empty: Annotated[

@@ -11,7 +11,7 @@ from functions.shared.project_files import PIPELINE
 def test(
     kind: Annotated[str | None, typer.Argument(metavar="KIND", help="Which; all, unless you name one.")] = None,  # noqa: PT028  no test
 ) -> None:
-    """Test the kinds of report: what holds for every email of one, and what their own tests say."""
+    """Test the kinds of report: each email that they can make, and their own tests."""
     import pytest
 
     from report_kit.kind_folders import folder

@@ -6,7 +6,7 @@ __all__ = ["CONTEXT_SETTINGS", "up"]
 
 
 def up(arguments: Arguments = None) -> None:
-    """The same, and go on making runs until Ctrl-C."""
+    """Do the same, and keep making runs until Ctrl-C."""
     from operations.projects.local_run import local_run
 
     become(local_run([*(arguments or [])]))

@@ -11,15 +11,15 @@ from operations.output import Output
 def upgrade(
     version: Annotated[
         str | None,
-        typer.Argument(metavar="VERSION", help="A release, a branch or a commit; the newest release, unless you say."),
+        typer.Argument(metavar="VERSION", help="A release, a branch or a commit; default: the newest release."),
     ] = None,
     *,
     accept_api: Annotated[
-        bool, typer.Option("--accept-api", help="Take a version that kinds have to be changed for, to change them.")
+        bool, typer.Option("--accept-api", help="Take a version for which kinds must change, to change them.")
     ] = False,
 ) -> None:
-    """Go on with another version of the pipeline: a new pipeline.lock and kinds.lock, what has changed, then the tests
-    and a dry run."""
+    """Move to another version of the pipeline: write pipeline.lock and kinds.lock, show what has changed, run the
+    tests, and plan the deployment."""
     from functions.shared.project_files import PIPELINE, own_project
     from operations.errors import OperatorError
     from operations.projects.upgrade import plan_upgrade, try_version, write_upgrade
