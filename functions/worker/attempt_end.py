@@ -242,7 +242,7 @@ class AttemptEnd:
         if work.is_in_doubt:
             # Whatever this attempt ended in says nothing about the one before.
             decided = decided._replace(reason=DeadLetterReason.UNKNOWN_OUTCOME)
-        is_malformed = not work.is_claimed and decided.reason is DeadLetterReason.PERMANENT_ERROR
+        is_malformed = decided.is_malformed and decided.reason is DeadLetterReason.PERMANENT_ERROR
         failure = DeliveryFailure(
             reason=decided.reason,
             error=error_text(decided.error),

@@ -26,6 +26,7 @@ from functions.worker.skipping import Subscriber
 from functions.worker.time_budget import BUILD_SECONDS, READ_MARGIN_SECONDS
 from functions.worker.time_limit import TimeLimit, TookTooLong
 from functions.worker.transitions import GiveUp, Retry, Skip
+from report_kit.kinds import kinds
 from report_kit.mistakes import describe_mistake, own_traceback
 from report_kit.next_version import Variant
 from report_kit.report import PermanentError
@@ -99,13 +100,13 @@ class ReportBuilder:
             report can never be made, Retry where building it failed or took too long.
         """
         if subscriber.problem:
-            return GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error=subscriber.problem)
+            return GiveUp(DeadLetterReason.PERMANENT_ERROR, subscriber.problem, is_malformed=True)
         user, subscription = subscriber
         name = brand_name_of(user.fields)
         if name not in self._brands:
             # The report would go out in somebody else's name.
             error = error_text(f"the user's document: brand: {name[:40]} is not in {BRANDS_FILE}")
-            return GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error=error)
+            return GiveUp(DeadLetterReason.PERMANENT_ERROR, error, is_malformed=True)
         brand, compliance = self._brands[name]
         to = [each.address for each in wanting(user, subscription) if each.role is RecipientRole.TO]
         if to and not any(map(self._allowed.allows, to)):
@@ -132,7 +133,8 @@ class ReportBuilder:
             )
             made = self._time_limit.run(make, seconds=seconds)
         except PermanentError as error:
-            return GiveUp(reason=DeadLetterReason.PERMANENT_ERROR, error=error_text(error))
+            is_malformed = task.kind not in kinds()
+            return GiveUp(DeadLetterReason.PERMANENT_ERROR, error_text(error), is_malformed=is_malformed)
         except TookTooLong as error:
             _logger.error(  # noqa: TRY400  where the report hangs is in another thread's traceback
                 "report_too_slow", delivery_id=task.delivery_id, kind=task.kind, error=str(error)

@@ -110,10 +110,12 @@ class GiveUp(NamedTuple):
     Attributes:
         reason: what the dead letter says.
         error: what went wrong.
+        is_malformed: whether the user's or the subscription's document is malformed.
     """
 
     reason: DeadLetterReason
     error: str
+    is_malformed: bool = False
 
 
 class Hold(NamedTuple):

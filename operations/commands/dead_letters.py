@@ -136,6 +136,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """One dead letter, and its delivery."""
+    from functions.shared.records.ids import is_of_malformed_document
     from operations.dead_letters.dead_letters import DeadLetters
 
     output = Output(as_json=as_json)
@@ -145,7 +146,10 @@ def show(
         return
     if row["state"] == DeadLetterState.OPEN:
         output.say()
-        output.say(f"To send it again: reports dead-letters replay {shell_argument(letter_id)}")
+        if is_of_malformed_document(letter_id):
+            output.say(f"When the document is corrected: reports dead-letters dismiss {shell_argument(letter_id)}")
+        else:
+            output.say(f"To send it again: reports dead-letters replay {shell_argument(letter_id)}")
     elif row["state"] == DeadLetterState.DISMISSED:
         output.say()
         output.say(f"To open it again: reports dead-letters reopen {shell_argument(letter_id)}")

@@ -9,6 +9,7 @@ from functions.dlq_handler.alerting.alert_links import AlertLinks
 from functions.dlq_handler.alerting.alert_text import letter_command, shown_text
 from functions.dlq_handler.channels.alert import Alert, clock_time
 from functions.shared.records.dead_letter import VARIOUS_CAUSES, DeadLetterReason, StoredDeadLetter
+from functions.shared.records.ids import is_of_malformed_document
 
 
 class _ReasonText(NamedTuple):
@@ -26,7 +27,7 @@ _REASON_TEXTS: Mapping[str, _ReasonText] = {
     ),
     DeadLetterReason.PERMANENT_ERROR: _ReasonText(
         "Report not sent: it needs a fix first",
-        "Fix what the error names, such as a document, the kind of report or a setting, and then replay it.",
+        "Fix what the error names, such as the kind of report or a setting, and then replay it.",
     ),
     DeadLetterReason.INVALID_TASK: _UNREADABLE_TASK,
     DeadLetterReason.UNKNOWN_OUTCOME: _ReasonText(
@@ -38,6 +39,10 @@ _REASON_TEXTS: Mapping[str, _ReasonText] = {
         "Report not sent: its task was lost", "Replay it. The worker's log may say how its attempts ended."
     ),
 }
+_MALFORMED_DOCUMENT = _ReasonText(
+    "Report not sent: a document is malformed",
+    "Correct what the error names, and dismiss this. The next report covers the time of those that were not sent, too.",
+)
 _OTHER_REASON = _ReasonText("Report not sent", "Fix the cause, and then replay it.")
 _UNREADABLE_MESSAGE = _ReasonText(
     "A message in the dead letter topic cannot be read",
@@ -65,11 +70,12 @@ def make_dead_letter_alert(letter: StoredDeadLetter, others: int, since: datetim
         ("Received", clock_time(letter.received_at) if letter.received_at else None),
         ("Dead letter", letter.id),
     ]
-    text, can_replay = _text(letter), letter.task is not None
+    text = _text(letter)
+    is_malformed = text is _MALFORMED_DOCUMENT
+    can_replay = letter.task is not None and not is_malformed
+    verb = "dismiss" if is_malformed else "replay" if can_replay else "show"
     of_reason = f"--reason {shlex.quote(letter.reason)}"
-    command = letter_command(
-        "replay" if can_replay else "show", letter.id, otherwise=f"reports dead-letters list {of_reason}"
-    )
+    command = letter_command(verb, letter.id, otherwise=f"reports dead-letters list {of_reason}")
     for_all = [f"reports dead-letters replay {of_reason}"] if others and can_replay else []
     return Alert(
         title=text.title,
@@ -87,6 +93,8 @@ def make_dead_letter_alert(letter: StoredDeadLetter, others: int, since: datetim
 def _text(letter: StoredDeadLetter) -> _ReasonText:
     if "bytes" in letter.payload:  # the length of a message that is not a dead letter
         return _UNREADABLE_MESSAGE
+    if is_of_malformed_document(letter.id):
+        return _MALFORMED_DOCUMENT
     if letter.task is None:
         return _UNREADABLE_TASK
     return _REASON_TEXTS.get(letter.reason, _OTHER_REASON)

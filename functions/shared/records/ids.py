@@ -42,6 +42,8 @@ shards' are possible, and cursors do not count. https://firebase.google.com/docs
 
 _LONGEST_OWNER = 1_450
 
+_MALFORMED = ":malformed"
+
 _NOT_IN_A_TASK_NAME = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -115,7 +117,12 @@ def malformed_letter_id(user_id: str, subscription_id: str = "") -> str:
 
     No delivery has this id, since those end with a time.
     """
-    return f"{_owner(user_id, subscription_id)}:malformed"
+    return f"{_owner(user_id, subscription_id)}{_MALFORMED}"
+
+
+def is_of_malformed_document(letter_id: str) -> bool:
+    """Whether a dead letter is that of a malformed document."""
+    return letter_id.endswith(_MALFORMED)
 
 
 def _owner(*ids: str) -> str:

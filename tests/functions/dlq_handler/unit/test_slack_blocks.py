@@ -168,3 +168,10 @@ def test_what_names_no_report_offers_no_replay() -> None:
     alert = alert_of(reason=DeadLetterReason.INVALID_TASK, run="", others=3)
     assert alert.commands == ("reports dead-letters show d",)
     assert "dismiss" in alert.advice
+
+
+@pytest.mark.parametrize("run", ["20261124T1300Z", ""])
+def test_what_a_malformed_document_kept_back_comes_with_the_next_report_and_offers_no_replay(run: str) -> None:
+    alert = alert_of(letter="u:s:malformed", reason=DeadLetterReason.PERMANENT_ERROR, run=run, others=3)
+    assert alert.commands == ("reports dead-letters dismiss u:s:malformed",)
+    assert "the next report" in alert.advice.lower()

@@ -11,6 +11,7 @@ from functions.shared.records.subscription import PauseReason, Subscription
 from functions.shared.records.user import User
 from functions.worker.task_answer import TaskAnswer
 from report_kit.in_memory_user_data import InMemoryUserData
+from report_kit.report import PermanentError
 from report_kit.user_data import UserData
 from tests.functions.worker.integration.conftest import (
     DEFAULTS,
@@ -24,6 +25,7 @@ from tests.functions.worker.integration.conftest import (
     in_this_process,
     task,
 )
+from tests.functions.worker.integration.test_doubt import replayed
 from tests.functions.worker.integration.test_failures import NOT_NOW
 from tests.seeding import as_found, subscription_of
 
@@ -233,3 +235,16 @@ def test_the_dead_letter_of_a_malformed_document_leaves_its_time_to_the_next_rep
     cloud.subscription(user).update({"hour": 8})
     assert attempt(cloud, user, due_at=DUE + HOUR, run=DUE + HOUR).result == "sent"
     assert covered(cloud, user, DUE + HOUR) == (DUE - HOUR, DUE + HOUR)
+
+
+def test_a_report_that_its_kind_cannot_make_keeps_its_time_until_a_replay_sends_it(cloud: Cloud) -> None:
+    def mistake() -> None:
+        raise PermanentError("kinds/sales/report.yaml:24: queries.orders: no such column: produkt")
+
+    user = cloud.user(subscription=MOSTLY)
+    assert attempt(cloud, user, mistake).details == {"reason": "permanent-error"}
+    assert attempt(cloud, user, due_at=DUE + HOUR, run=DUE + HOUR).result == "sent"
+    assert covered(cloud, user, DUE + HOUR) == (DUE, DUE + HOUR)
+    replayed(cloud, user)
+    assert attempt(cloud, user).result == "sent"
+    assert covered(cloud, user) == (DUE - HOUR, DUE)
