@@ -82,7 +82,7 @@ https://www.twilio.com/docs/sendgrid/api-reference/webhooks"""
 
 
 _ON, _TRUE = ("on|off", "on or off."), ("true|false", "true or false.")
-_EMAIL = (r"[^@\s]+@[^@\s]+", "not an e-mail address.")
+_EMAIL = (r"[^@\s]+@[^@\s]+", "not an email address.")
 _HTTPS = (r"https://\S+", "must begin with https://.")
 _HOST = (r"https://\S+", "must begin with https://: the API key and the emails go there.")
 _PERCENT = (r"off|[0-9]{1,2}([.][0-9]{1,4})?|100", "percent, as in 0.3, or off.")
@@ -689,7 +689,7 @@ def _wrong_of_console(settings: Settings) -> Iterator[str]:
     email, group = r"[^@\s:]+@[^@\s:]+", r"(user|group):[^@\s:]+@[^@\s:]+"
     for member in settings.console_operators:
         if not re.fullmatch(email, member):
-            yield f"CONSOLE_OPERATORS: {member} is not an e-mail address."
+            yield f"CONSOLE_OPERATORS: {member} is not an email address."
     for member in settings.image_readers:
         if not re.fullmatch(_RULES["deployer"][0], member):
             yield f"IMAGE_READERS: {member} is {_RULES['deployer'][1]}"

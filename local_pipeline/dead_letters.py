@@ -35,7 +35,7 @@ async def make_dead_letter_topics(
         host: `host:port` of Pub/Sub.
         project: the project's id.
         handler_url: the DLQ handler's address.
-        invoker: the e-mail address of the service account in the tokens.
+        invoker: the email address of the service account in the tokens.
         audience: that of the tokens; the handler's address where none is given.
         dead_letters: the id of the topic that is pushed, and of its subscription.
     """

@@ -233,7 +233,7 @@ class Up:
             fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise LocalCloudError(
-                f"A local cloud is running in {directory}: stop it, or give this one a place of its own, as in "
+                f"A local cloud is running in {directory}: stop it, or give this one another place, as in "
                 f"--data-dir {directory}-2 --port-base {self._options.port_base + 20}."
             ) from error
 

@@ -70,7 +70,7 @@ def render(
         whole, and the email says so.
 
     Raises:
-        TemplateMistake: a template does not exist, is malformed, or names a value that there is none of.
+        TemplateMistake: a template does not exist, is malformed, or names a value that does not exist.
     """
     folders = (*templates, LAYOUT)
     environment = _environment(folders, language.direction, inert)

@@ -65,7 +65,7 @@ def try_kind(
 
     Raises:
         PermanentError: there is no such kind, or it cannot make this report.
-        TemplateMistake: a template is malformed, or names a value that there is none of.
+        TemplateMistake: a template is malformed, or names a value that does not exist.
         Exception: whatever the kind raises.
     """
     reader = User.from_fields("u1", {**_ADA, **(user or {})})

@@ -88,7 +88,7 @@ def check_dmarc(domain: str, found: DmarcRecords, *, is_signed: bool | None) -> 
             _CHECK,
             State.PROBLEM,
             f"{domain} has no DMARC record, which Gmail, Yahoo and Outlook ask for",
-            f'Publish TXT {host} → "v=DMARC1; p=none; rua=mailto:", with an address of yours for reports behind it.',
+            f'Publish TXT {host} → "v=DMARC1; p=none; rua=mailto:", with your address for reports behind it.',
         )
     if len(found.records) > 1:
         return Finding(
@@ -129,7 +129,7 @@ def check_dmarc(domain: str, found: DmarcRecords, *, is_signed: bool | None) -> 
             _CHECK,
             State.WARNING,
             f"{said}; no reports go anywhere (rua)",
-            "Add rua=mailto: with an address of yours: the reports show who sends emails in your name.",
+            "Add rua=mailto: with your address: the reports show who sends emails in your name.",
         )
     return Finding(_CHECK, State.OK, f"{said}, with reports (rua)")
 

@@ -34,14 +34,14 @@ def check_sender_address(sender: str) -> Finding:
             "sender",
             State.PROBLEM,
             f"MAIL_FROM is at {domain}, whose owner has receivers refuse emails that others send in its name",
-            "Set MAIL_FROM to an address of a domain of yours.",
+            "Set MAIL_FROM to an address at your own domain.",
         )
     if is_reserved(domain):
         return Finding(
             "sender",
             State.UNKNOWN,
             f"MAIL_FROM is at {domain}, which is reserved for examples and tests",
-            "Set MAIL_FROM to an address of a domain of yours before you send emails to people.",
+            "Set MAIL_FROM to an address at your own domain before you send emails to people.",
         )
     return Finding("sender", State.OK, f"MAIL_FROM is at {domain}")
 

@@ -1,4 +1,4 @@
-"""Structured logs as Cloud Logging reads them, without e-mail addresses and without the secrets of kinds.
+"""Structured logs as Cloud Logging reads them, without email addresses and without the secrets of kinds.
 
 https://cloud.google.com/logging/docs/structured-logging
 """
@@ -56,12 +56,12 @@ _secrets: set[str] = set()
 
 
 def redact_addresses(text: str) -> str:
-    """Replace everything that looks like an e-mail address by `[address]`."""
+    """Replace everything that looks like an email address by `[address]`."""
     return _ADDRESS.sub("[address]", text)
 
 
 def redact(text: str) -> str:
-    """Replace e-mail addresses, and the secrets that `hide` was told."""
+    """Replace email addresses, and the secrets that `hide` was told."""
     # Before the addresses: a URL with a password looks like one. A longer one may have a shorter one in it.
     for secret in sorted(_secrets, key=len, reverse=True):
         text = text.replace(secret, "[secret]")
@@ -69,7 +69,7 @@ def redact(text: str) -> str:
 
 
 def redacted_beginning(text: str, most: int) -> str:
-    """The beginning of a text, without e-mail addresses and secrets. A part of an address could not be told for one, so
+    """The beginning of a text, without email addresses and secrets. A part of an address could not be told for one, so
     the text is cut afterwards; first only to what takes no long time.
 
     Args:

@@ -92,7 +92,7 @@ def _harmless(character: str) -> str:
 
 
 def error_text(error: BaseException | str, limit: int = _ERROR_CHARACTERS) -> str:
-    """An error as one line without e-mail addresses and secrets, fit for a dead letter and a log.
+    """An error as one line without email addresses and secrets, fit for a dead letter and a log.
 
     An exception without a text gives the name of its class.
 

@@ -192,7 +192,7 @@ class _Check:
             self._address(sender, "from", "from", "The from email does not contain a valid address.")
 
     def _address(self, value: dict[str, Any], field: str, anchor: str, message: str) -> str | None:
-        """The address in an e-mail object, None if it is refused."""
+        """The address in an email object, None if it is refused."""
         self._known_fields(value, {"email", "name"}, f"{field}.")
         if value.get("name") is not None:
             self._is(value["name"], str, f"{field}.name", anchor)

@@ -10,9 +10,7 @@ from operations.output import Output, notice
 
 
 def init(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Where; a folder that there is none of, or an empty one.")
-    ],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The project: a new folder, or an empty one.")],
     *,
     sql: Annotated[bool, typer.Option("--sql", help="Begin with a report from SQL in place of one in Python.")] = False,
     example: Annotated[

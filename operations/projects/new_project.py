@@ -77,7 +77,7 @@ def make_project(folder: Path, pipeline: Path, *, beginning: Beginning, moved_fr
     """
     folder = folder.resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise OperatorError(f"{folder} is not empty: name a folder that there is none of.")
+        raise OperatorError(f"{folder} is not empty: name a new folder, or an empty one.")
     if folder.is_relative_to(pipeline):
         raise OperatorError(f"{folder} is within the clone: name a folder beside it, such as ../{folder.name}.")
     try:

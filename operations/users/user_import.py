@@ -196,7 +196,7 @@ def _new_user(row: Any, defaults: SubscriptionDefaults, kinds: Collection[str], 
         except InvalidEdit as error:
             raise InvalidEdit(f"{subscription_id}: {error}") from error
         if made["kind"] not in kinds:
-            raise InvalidEdit(f"{subscription_id}: kind: there is none of this name, but {', '.join(kinds)}")
+            raise InvalidEdit(f"{subscription_id}: kind: no kind has this name; there are {', '.join(kinds)}")
         writes.append(create(subscription_path(user_id, subscription_id), made))
     if len(writes) > MOST_WRITES:
         raise InvalidEdit("subscriptions: are more than fit into one commit")

@@ -63,7 +63,7 @@ class Column:
         decimals: how many are shown; None: two of a number, none of a percentage, the currency's own of money.
 
     Raises:
-        AttachmentError: money without a currency, or a currency that there is none of.
+        AttachmentError: money without a currency, or a currency that does not exist.
     """
 
     title: str

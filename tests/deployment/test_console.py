@@ -176,7 +176,7 @@ def test_without_the_option_it_is_left_alone(deployed_console: Deployment) -> No
     ("settings", "words"),
     [
         ({"CONSOLE_OPERATORS": "", "CONSOLE_VIEWERS": ""}, "say in deploy.env who may open the console"),
-        ({"CONSOLE_OPERATORS": "group:all@example.com"}, "CONSOLE_OPERATORS: group:all@example.com is not an e-mail"),
+        ({"CONSOLE_OPERATORS": "group:all@example.com"}, "CONSOLE_OPERATORS: group:all@example.com is not an email"),
         ({"CONSOLE_VIEWERS": "allUsers"}, "CONSOLE_VIEWERS: allUsers is none of"),
     ],
 )

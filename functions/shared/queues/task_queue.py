@@ -122,7 +122,7 @@ class TaskQueue:
         location: the queue's.
         queue: the queue's id.
         url: what the tasks call, by POST, with a JSON body.
-        service_account: the e-mail address of the account whose OIDC token each request carries.
+        service_account: the email address of the account whose OIDC token each request carries.
         audience: the token's audience.
         dispatch_deadline: how long one attempt may take; 15 s to 30 min.
     """

@@ -67,7 +67,7 @@ class DocumentFields:
 def _address(value: str) -> str:
     value = value.strip()
     if not value.isprintable() or value.count("@") != 1 or value.startswith("@") or value.endswith("@"):
-        raise ValueError("not an e-mail address")
+        raise ValueError("not an email address")
     return value
 
 

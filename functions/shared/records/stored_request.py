@@ -30,7 +30,7 @@ class KeptRequest(NamedTuple):
     """One request, to the byte.
 
     Attributes:
-        address: where it goes: an e-mail address, a webhook's URL, the name of an object or of a secret.
+        address: where it goes: an email address, a webhook's URL, the name of an object or of a secret.
         content: the request's body.
     """
 

@@ -43,7 +43,7 @@ DEFAULT_SUBSCRIPTION = "default"
 MOST_ADDRESSES = 20
 """How many addresses each of ADDRESS_LISTS may hold."""
 
-_EACH_ONCE = "e-mail addresses, none of them twice"
+_EACH_ONCE = "email addresses, none of them twice"
 
 _OBJECTIONS = (PauseReason.BOUNCED, PauseReason.UNSUBSCRIBED, PauseReason.COMPLAINED)
 
@@ -255,12 +255,12 @@ class Subscription(NamedTuple):
     skip_empty: TrueOrFalse = True
     objections: Annotated[
         Mapping[str, Annotated[Objection, PlainValidator(_objection)]] | None,
-        Field(description="a map of the hashes of e-mail addresses to maps with because, at and cleared_at"),
+        Field(description="a map of the hashes of email addresses to maps with because, at and cleared_at"),
     ] = {}
-    suppressed: Annotated[frozenset[str], Field(strict=False, description="a list of hashes of e-mail addresses")] = (
+    suppressed: Annotated[frozenset[str], Field(strict=False, description="a list of hashes of email addresses")] = (
         frozenset()
     )
-    bounced_address: Annotated[str, Field(description="the hash of an e-mail address")] = ""
+    bounced_address: Annotated[str, Field(description="the hash of an email address")] = ""
     resumed_at: Timestamp = None
     next_report_at: Timestamp = None
     reported_until: Timestamp = None

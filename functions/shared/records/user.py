@@ -44,7 +44,7 @@ class User:
     """
 
     id: str
-    email: Annotated[MailAddress, Field(description="an e-mail address")] = ""
+    email: Annotated[MailAddress, Field(description="an email address")] = ""
     name: Annotated[str, Field(description="a string")] = ""
     active: TrueOrFalse = True
     time_zone: Annotated[TimeZone, A_TIME_ZONE] = UTC_ZONE

@@ -61,7 +61,7 @@ class TokenVerifier:
         certs_url: where the issuer's JSON web key set is.
         issuer: the `iss` to expect.
         audience: the `aud` to expect: the called service's own URL, to the letter.
-        invokers: the e-mail addresses of the service accounts that may call.
+        invokers: the email addresses of the service accounts that may call.
         now: seconds of the clock by which the keys are kept. A token's own times are compared with the machine's.
     """
 
@@ -103,7 +103,7 @@ class TokenVerifier:
             headers: the request's headers.
 
         Returns:
-            the e-mail address of the account that calls.
+            the email address of the account that calls.
 
         Raises:
             NotAuthorized: with the status to answer.

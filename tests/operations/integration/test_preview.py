@@ -87,7 +87,7 @@ def test_the_subscriptions_time_zone_goes_before_the_users(project: Project, tmp
 @pytest.mark.parametrize(
     ("user", "subscription", "said"),
     [
-        ({"email": 7}, {}, "users/u3: email: must be an e-mail address\n"),
+        ({"email": 7}, {}, "users/u3: email: must be an email address\n"),
         ({}, {"hour": 24}, "users/u3/report_subscriptions/default: hour: must be an integer from 0 to 23\n"),
     ],
 )

@@ -223,7 +223,7 @@ def test_every_field_can_be_given(project: Project, verb: str) -> None:
         (["--cron", "* * *"], "cron: must be five cron fields"),
         (["--cadence", "cron"], "cron: must be five cron fields"),
         (["--cadence", "daily", "--cron", "0 8 * * *"], "cron: goes with the cadence cron, not with daily"),
-        (["--to", "nobody"], "to: must be a list of 1 to 20 e-mail addresses"),
+        (["--to", "nobody"], "to: must be a list of 1 to 20 email addresses"),
         (["--cc", "a@x.example", "--cc", "A@x.example"], "cc: must be a list of at most 20"),
         (["--time-zone", "Mars/Base"], "time_zone: must be a name of the IANA database"),
         (["--kind", "My report"], "kind: must be the name of a report"),
@@ -257,7 +257,7 @@ def test_one_that_is_there_already_is_not_made_again(project: Project) -> None:
     ("user", "arguments", "said"),
     [
         ({"active": False}, [], "users/u1 is not active: nothing is sent until"),
-        ({"email": 7}, [], "users/u1: email: must be an e-mail address. Nothing is sent until"),
+        ({"email": 7}, [], "users/u1: email: must be an email address. Nothing is sent until"),
         ({}, ["--kind", "horoscope"], f"There is no kind horoscope in this checkout, but {', '.join(kinds())}"),
         ({}, ["--locale", "fr"], "Reports have words in de, en, ja: with fr, they are in English."),
     ],

@@ -42,7 +42,7 @@ def test_users_are_listed_a_page_at_a_time(project: Project) -> None:
     assert (rows[0]["subscription_count"], rows[0]["paused_count"]) == (3, 1)
     assert rows[0]["next_report_at"] == "2100-01-01T00:00:00Z"
     assert (rows[0]["last_delivery_state"], rows[0]["last_delivery_due_at"]) == ("sent", "2026-11-24T13:00:00Z")
-    assert rows[2]["problem"] == "email: must be an e-mail address"
+    assert rows[2]["problem"] == "email: must be an email address"
     assert [row["user_id"] for row in users(project, "list", "--limit", "1", "--json").json] == ["u1"]
     assert [row["user_id"] for row in users(project, "list", "--after", "u1", "--json").json] == ["u2", "u3"]
     assert users(project, "list", "--after", "u3").out == "There are no such users.\n"

@@ -32,7 +32,7 @@ def test_the_recipients_of_a_new_kind_are_right(kind: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "old", "new", "problem"),
     [
-        ("sample.sql", "grace@example.com", "grace", "row 2 of the sample's recipients: email: must be an e-mail"),
+        ("sample.sql", "grace@example.com", "grace", "row 2 of the sample's recipients: email: must be an email"),
         ("report.yaml", "FROM customers", "FROM clients", ": audience: no such table: clients"),
         ("report.yaml", "hour: 8}", "hour: 25}", ": audience.defaults: hour: must be an integer"),
     ],

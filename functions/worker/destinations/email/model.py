@@ -19,7 +19,7 @@ class MailRecipient(NamedTuple):
     """One address that gets the mail, as a message of its own: no recipient's headers name another one.
 
     Attributes:
-        address: an e-mail address.
+        address: an email address.
         name: shown beside the address; may be empty.
         role: why this address gets the mail.
         headers: beside those that a mail always has.

@@ -76,7 +76,7 @@ def test_a_list_comes_in_pages(house: House) -> None:
     [
         ({"hour": 24}, "hour: must be an integer from 0 to 23."),
         ({"hour": "8"}, "hour: must be an integer from 0 to 23."),
-        ({"to": ["a@b.c", "A@b.c"]}, "to: must be a list of 1 to 20 e-mail addresses, none of them twice."),
+        ({"to": ["a@b.c", "A@b.c"]}, "to: must be a list of 1 to 20 email addresses, none of them twice."),
         ({"cadence": "daily", "cron": "0 8 * * *"}, "cron: goes with the cadence cron, not with daily."),
         ({"calendar": "nowhere"}, "calendar: "),
         ({"kind": "sales"}, "kind: must be activity or usage."),

@@ -16,7 +16,7 @@ WRITTEN = datetime(2026, 1, 1, tzinfo=UTC)
 
 def due(user_id: str, subscription_id: str, *, is_users: bool) -> DueSubscription:
     """A subscription that gets no report."""
-    problem = "email: must be an e-mail address" if is_users else "hour: must be an integer from 0 to 23"
+    problem = "email: must be an email address" if is_users else "hour: must be an integer from 0 to 23"
     return DueSubscription(user_id, subscription_id, NOON, "activity", problem, WRITTEN, is_users)
 
 

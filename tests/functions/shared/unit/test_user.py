@@ -76,7 +76,7 @@ def test_only_false_makes_a_user_inactive() -> None:
 
 def test_what_a_field_must_be_is_said_in_the_words_of_the_documentation() -> None:
     assert User.from_fields("u1", {"active": 1, "time_zone": "Mars"}).problem == (
-        "email: is missing, and must be an e-mail address; active: must be true or false; "
+        "email: is missing, and must be an email address; active: must be true or false; "
         "time_zone: must be a name of the IANA database, such as Asia/Tokyo"
     )
 

@@ -199,7 +199,7 @@ def test_a_row_that_is_no_recipient_is_told_and_stops_no_other(shop: Shop) -> No
     assert (alert.alert, alert.about, alert.run_id) == (AlertKind.AUDIENCE_INCOMPLETE, "sales", TODAY)
     assert alert.detail.split("; ") == [
         "row 1: id: must be a text or a whole number that can be a document's id",
-        "row 2 (ada): email: must be an e-mail address",
+        "row 2 (ada): email: must be an email address",
         "row 4 (4711): id: is there twice",
     ]
     # Whose row is wrong is in the query.
