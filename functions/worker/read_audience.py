@@ -2,19 +2,20 @@
 databases, so that no run waits for a database of the team's."""
 
 import contextlib
-import time
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 from http import HTTPStatus
+from typing import TypeVar
 
 import structlog
 from google.api_core.exceptions import GoogleAPIError
 
-from functions.shared.firestore.audience_reading import AudienceReading, Outcome
+from functions.shared.firestore.audience_reading import AudienceReading
 from functions.shared.firestore.database import Database
 from functions.shared.logging import redact
 from functions.shared.queues.retry_policy import DISPATCH_DEADLINE
 from functions.shared.records.audience import Audience, AudienceTask, Effect
+from functions.shared.records.audience_comparison import Outcome
 from functions.shared.records.contract import InvalidContract
 from functions.shared.records.ids import run_id
 from functions.shared.records.subscription import SubscriptionDefaults
@@ -26,15 +27,17 @@ from report_kit.audience_rows import audience_rows
 from report_kit.report import PermanentError
 from report_kit.sql.source import SourceUnavailable
 
-_MARGIN_SECONDS = 30.0
-"""How long before the queue stops waiting a reading leaves the rest to the next attempt, which passes over what is
-written already: longer than a request for rows and a commit take."""
+_TIME = DISPATCH_DEADLINE - timedelta(seconds=30)
+"""After how long an attempt leaves the rest to the next one, which passes over what is written already: what is left
+until the queue stops waiting is longer than a request for rows and a commit take."""
 
 _TOLD_FROM = 5
 """The attempt from which people are told what another attempt may mend: most outages are over by then."""
 
 _MOST_NAMED = 20
 """How many of the rows that are refused an alert names."""
+
+T = TypeVar("T")
 
 _logger = structlog.get_logger()
 
@@ -47,7 +50,7 @@ class _OutOfTime(Exception):
     """
 
     def __init__(self, figures: Mapping[str, int]) -> None:
-        super().__init__(f"an attempt's time was over after {figures['rows']:,} rows")
+        super().__init__("an attempt's time was over")
         self.has_written = any(figures[name] for name in ("added", "changed", "returned", "left"))
 
 
@@ -60,7 +63,6 @@ class ReadAudience:
         settings: the kinds' own settings and secrets.
         tell: publishes an alert: functions.shared.dead_letter_topic.DeadLetterTopic.tell.
         now: the present, in UTC.
-        seconds: after how long an attempt leaves the rest to the next one.
     """
 
     def __init__(
@@ -71,10 +73,9 @@ class ReadAudience:
         *,
         tell: Callable[[SystemAlert], object],
         now: Callable[[], datetime],
-        seconds: float = DISPATCH_DEADLINE.total_seconds() - _MARGIN_SECONDS,
     ) -> None:
         self._database, self._defaults, self._settings = database, defaults, settings
-        self._tell, self._now, self._seconds = tell, now, seconds
+        self._tell, self._now = tell, now
 
     def __call__(self, body: bytes, attempt: Attempt) -> TaskAnswer:
         """Carry out a task.
@@ -106,17 +107,21 @@ class ReadAudience:
         return TaskAnswer(status=HTTPStatus.OK, result="read")
 
     def _read(self, task: AudienceTask) -> None:
-        late_from = time.monotonic() + self._seconds
         now, kind = self._now(), task.kind
+
+        def on_time(some: Iterable[T]) -> Iterator[T]:
+            for each in some:
+                if self._now() - now > _TIME:
+                    raise _OutOfTime(reading.figures)
+                yield each
+
         reading = AudienceReading(self._database, Audience(kind, self._defaults, now))
         refused: list[Outcome] = []
         settings = self._settings.get(kind, {})
         with contextlib.closing(audience_rows(kind, settings, cadence=self._defaults.cadence, now=now)) as rows:
-            for outcome in reading.read(rows):
+            for outcome in on_time(reading.read(on_time(rows))):
                 if outcome.plan.effect is Effect.REFUSED and len(refused) < _MOST_NAMED:
                     refused.append(outcome)
-                if time.monotonic() > late_from:
-                    raise _OutOfTime(reading.figures)
         _logger.info("audience_read", kind=kind, run_id=task.run_id, **reading.figures)
         held_back = reading.figures["held_back"]
         gone = [f"{held_back:,} who got reports are not in it any more"] if held_back else []

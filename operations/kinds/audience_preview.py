@@ -4,10 +4,11 @@ import contextlib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from functions.shared.firestore.audience_reading import AudienceReading, Outcome
+from functions.shared.firestore.audience_reading import AudienceReading
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.write import Write
 from functions.shared.records.audience import Audience
+from functions.shared.records.audience_comparison import Outcome
 from functions.shared.records.last_reading import LastReading, audience_path
 from functions.shared.records.subscription import SubscriptionDefaults
 from operations.errors import OperatorError

@@ -219,7 +219,7 @@ ALL = [
     ),
     Mutant(
         name="a query that lost its recipients stops their reports",
-        file="functions/shared/records/audience.py",
+        file="functions/shared/records/audience_comparison.py",
         node="_ == 0 or _ > max(FEW, _)",
         becomes="False",
         tests=(
@@ -228,7 +228,7 @@ ALL = [
     ),
     Mutant(
         name="a recipient with a malformed row is taken for one who left",
-        file="functions/shared/firestore/audience_reading.py",
+        file="functions/shared/records/audience_comparison.py",
         node="_.add(_)",
         becomes="None",
         tests=(

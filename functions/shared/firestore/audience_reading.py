@@ -1,30 +1,20 @@
-"""Reads a kind's audience: takes the rows of its query one after another, compares them with the subscriptions that the
-query has made, and writes what differs.
+"""Reads a kind's audience: compares the rows of its query with the subscriptions that the query has made, and writes
+what differs.
 
-A reading that is killed, or made twice, does no harm: each recipient is one commit, on the condition that the documents
-are as they were read, and the next reading does what is left. Nobody leaves before every row is read.
+Nothing is written before every row is read. A reading that is killed, or made twice, does no harm: a recipient is one
+commit, on the condition that the documents are as they were read, and the next reading does what is left.
 """
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from google.api_core.exceptions import Aborted, GoogleAPICallError, InvalidArgument
 
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.query import Query
 from functions.shared.firestore.write import Write, changed, replaced
-from functions.shared.records.audience import (
-    AUDIENCE,
-    AUDIENCE_ROW,
-    Audience,
-    Effect,
-    Plan,
-    erased_path,
-    has_left,
-    loses_too_many,
-    row_of,
-)
+from functions.shared.records.audience import AUDIENCE, AUDIENCE_ROW, Audience, Effect, Plan, erased_path
+from functions.shared.records.audience_comparison import Known, Open, Outcome, compare
 from functions.shared.records.audience_row import AudienceRow
 from functions.shared.records.last_reading import LastReading, audience_path
 from functions.shared.records.subscription import SUBSCRIPTIONS, is_of_a_user, subscription_path
@@ -36,38 +26,7 @@ _AT_ONCE = 150
 _TURNS = 5
 """How often a recipient is planned again whose documents others write at the same moment."""
 
-_NO_ROOM = "the documents: must have room for what the row says"
-
-
-class Outcome(NamedTuple):
-    """What a reading does about a recipient.
-
-    Attributes:
-        number: of the row, from 1 on; 0 where there is none.
-        user_id: the recipient's; empty where the row has none.
-        plan: what is done.
-    """
-
-    number: int
-    user_id: str
-    plan: Plan
-
-    def __str__(self) -> str:
-        return f"row {self.number:,}{f' ({self.user_id})' if self.user_id else ''}: {self.plan.problem}"
-
-
-class _Known(NamedTuple):
-    """One whom the query has named before: the digest of the row, and whether reports come.
-
-    There is none of one who has left, whose row is looked at if it is back.
-    """
-
-    digest: int | None
-    is_active: bool
-
-
-_Numbered = tuple[int, str, AudienceRow | None]
-"""The number of a row, the user's id, and the row; None for one who is not in the query any more."""
+_NO_ROOM = Plan(Effect.REFUSED, problem="the documents: must have room for what the row says")
 
 
 class AudienceReading:
@@ -79,7 +38,7 @@ class AudienceReading:
         dry_run: whether to write nothing.
 
     Attributes:
-        figures: how many rows there are, and how many recipients each effect concerns, as far as they are read.
+        figures: how many rows there are, and how many recipients each effect concerns, as far as they are carried out.
     """
 
     def __init__(self, database: Database, audience: Audience, *, dry_run: bool = False) -> None:
@@ -103,7 +62,9 @@ class AudienceReading:
             ChangedMeanwhile: another reading has ended, or a person has accepted that recipients leave.
         """
         last = self._database.get(audience_path(self._audience.kind))
-        for outcome in self._outcomes(rows, LastReading.from_fields(last.fields).leaving_accepted):
+        accepted = LastReading.from_fields(last.fields).leaving_accepted
+        settled, others = compare(rows, self._known(), accepted=accepted)
+        for outcome in itertools.chain(settled, self._carry_out(others)):
             self.figures[outcome.plan.effect.name.lower()] += 1
             self.figures["rows"] += outcome.number > 0
             yield outcome
@@ -111,83 +72,52 @@ class AudienceReading:
         if error:
             raise error
 
-    def _outcomes(self, rows: Iterable[AudienceRow], accepted: int) -> Iterator[Outcome]:
-        known = self._known()
-        seen: set[str] = set()
-        waiting: list[_Numbered] = []
-        for number, row in enumerate(rows, 1):
-            before = known.get(row.user_id)
-            if row.problem or row.user_id in seen:
-                yield Outcome(number, row.user_id, Plan(Effect.REFUSED, problem=row.problem or "id: is there twice"))
-            elif before and before.digest == _digest(row.said):
-                yield Outcome(number, row.user_id, Plan(Effect.KEPT))
-            else:
-                waiting.append((number, row.user_id, row))
-            # Also one whose row is wrong is in the query.
-            seen.add(row.user_id)
-            if len(waiting) == _AT_ONCE:
-                yield from self._carry_out(waiting)
-                waiting = []
-        yield from self._carry_out(waiting)
-        active = [user_id for user_id, each in known.items() if each.is_active]
-        leaving: list[_Numbered] = [(0, user_id, None) for user_id in active if user_id not in seen]
-        if len(leaving) > accepted and loses_too_many(len(leaving), of=len(active), named=len(seen - {""})):
-            yield from (Outcome(0, user_id, Plan(Effect.HELD_BACK)) for _, user_id, _ in leaving)
-            return
-        for start in range(0, len(leaving), _AT_ONCE):
-            yield from self._carry_out(leaving[start : start + _AT_ONCE])
-
-    def _known(self) -> dict[str, _Known]:
+    def _known(self) -> dict[str, Known]:
         query = Query.of_group(SUBSCRIPTIONS).where(AUDIENCE, "==", self._audience.kind)
         found = self._database.stream(query.select([AUDIENCE_ROW, "active", "paused_because"]))
-        ours = ((each.path, each.fields or {}) for each in found if each.id == self._audience.kind)
         return {
-            path.split("/")[1]: _Known(
-                None if has_left(fields) else _digest(row_of(fields)), is_active=fields.get("active") is not False
-            )
-            for path, fields in ours
-            if is_of_a_user(path)
+            each.path.split("/")[1]: Known.from_fields(each.fields or {})
+            for each in found
+            if each.id == self._audience.kind and is_of_a_user(each.path)
         }
 
-    def _carry_out(self, some: Sequence[_Numbered]) -> Iterator[Outcome]:
-        for _ in range(_TURNS):
-            planned = self._planned(some)
-            errors = self._commit_each([writes for _plan, writes in planned])
-            again = []
-            for each, (plan, _), error in zip(some, planned, errors, strict=True):
-                if isinstance(error, Aborted):
-                    again.append(each)
-                else:
-                    is_refused = isinstance(error, InvalidArgument)
-                    yield Outcome(*each[:2], Plan(Effect.REFUSED, problem=_NO_ROOM) if is_refused else plan)
-            if not again:
-                return
-            some = again
-        raise Aborted("other programs write the documents of recipients all the time")  # type: ignore[no-untyped-call]
+    def _carry_out(self, recipients: Sequence[Open]) -> Iterator[Outcome]:
+        for start in range(0, len(recipients), _AT_ONCE):
+            some = recipients[start : start + _AT_ONCE]
+            for _ in range(_TURNS):
+                planned = self._planned(some)
+                errors = self._commit_each([writes for _plan, writes in planned])
+                again = []
+                for each, (plan, _), error in zip(some, planned, errors, strict=True):
+                    if isinstance(error, Aborted):
+                        again.append(each)
+                    else:
+                        done = _NO_ROOM if isinstance(error, InvalidArgument) else plan
+                        yield Outcome(each.number, each.user_id, done)
+                some = again
+                if not some:
+                    break
+            else:
+                raise Aborted("others write documents of recipients all the time")  # type: ignore[no-untyped-call]
 
-    def _planned(self, some: Sequence[_Numbered]) -> list[tuple[Plan, list[Write]]]:
-        paths = [(f"{USERS}/{user_id}", subscription_path(user_id, self._audience.kind)) for _, user_id, _ in some]
+    def _planned(self, some: Sequence[Open]) -> list[tuple[Plan, list[Write]]]:
+        paths = [(f"{USERS}/{each.user_id}", subscription_path(each.user_id, self._audience.kind)) for each in some]
         found = self._database.get_all([path for both in paths for path in both])
-        new = [user_id for (_, user_id, _), (_, path) in zip(some, paths, strict=True) if not found[path].exists]
+        new = [each.user_id for each, (_, path) in zip(some, paths, strict=True) if not found[path].exists]
         marks = self._database.get_all(map(erased_path, new), fields=[])
         planned = []
-        for (_, user_id, row), both in zip(some, paths, strict=True):
+        for each, both in zip(some, paths, strict=True):
             user, subscription = (found[path] for path in both)
-            mark = marks.get(erased_path(user_id))
+            mark = marks.get(erased_path(each.user_id))
             plan = (
-                self._audience.plan(row, user, subscription, is_erased=mark is not None and mark.exists)
-                if row
+                self._audience.plan(each.row, user, subscription, is_erased=mark is not None and mark.exists)
+                if each.row
                 else self._audience.plan_leaving(user, subscription)
             )
             parts = ((user, plan.user), (subscription, plan.subscription))
             writes = [changed(document, fields) for document, fields in parts if fields]
             if plan.effect is Effect.ADDED:
                 # Deletes nothing, but fails if the user has been erased since the mark was read.
-                writes.append(Write(erased_path(user_id), None, None, condition=False))
+                writes.append(Write(erased_path(each.user_id), None, None, condition=False))
             planned.append((plan, writes))
         return planned
-
-
-def _digest(said: Mapping[str, Any]) -> int:
-    """The same within a process for rows that say the same."""
-    return hash(json.dumps(said, sort_keys=True, default=str))

@@ -36,10 +36,6 @@ there was when the recipient left the query."""
 SCHEDULE = ("cadence", "hour", "minute", "weekday", "day", "working_day", "cron")
 """What recipients choose on their page."""
 
-MOST_LEAVING_PERCENT, FEW = 20, 5
-"""How many of its recipients a query may lose from one reading to the next: such a share, or so many. If it loses more,
-or all, a person decides."""
-
 
 class AudienceTask(Contract):
     """The body of the task by which a run has a worker read a query."""
@@ -64,6 +60,8 @@ class Effect(StrEnum):
     """The row is gone. The subscription is paused as `not-in-audience`, and nothing is deleted."""
     HELD_BACK = "held back"
     """The row is gone, and so are so many that a person decides. Reports come as before."""
+    WAITING = "waiting"
+    """The row is new, but so many are gone that a person decides about them first."""
     RETURNED = "returned"
     """The row is back. Reports come again from the next due time on."""
     REFUSED = "refused"
@@ -215,17 +213,6 @@ def row_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
     """What the row of a subscription said last; nothing where the document does not have it."""
     row = document.get(AUDIENCE_ROW)
     return row if isinstance(row, dict) else {}
-
-
-def loses_too_many(leaving: int, *, of: int, named: int) -> bool:
-    """Whether a query lost so many recipients that a person is to decide.
-
-    Args:
-        leaving: how many who get reports are not in it.
-        of: how many got reports before.
-        named: how many it names.
-    """
-    return leaving > 0 and (named == 0 or leaving > max(FEW, of * MOST_LEAVING_PERCENT // 100))
 
 
 def _following(

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functions.shared.firestore.found_document import FoundDocument
-from functions.shared.records.audience import FEW, Audience, Effect, Plan, loses_too_many
+from functions.shared.records.audience import Audience, Effect, Plan
+from functions.shared.records.audience_comparison import FEW, Known, compare, loses_too_many
 from functions.shared.records.audience_row import AudienceRow
 from functions.shared.records.last_reading import LastReading
 from functions.shared.records.mark import paused_fields, resumed_fields
@@ -296,6 +297,17 @@ def test_values_are_those_of_the_databases() -> None:
 )
 def test_a_query_that_lost_many_stops_nobody(leaving: int, of: int, named: int, is_too_many: bool) -> None:
     assert loses_too_many(leaving, of=of, named=named) is is_too_many
+
+
+def test_nobody_is_added_while_a_person_decides_about_those_who_are_gone() -> None:
+    known = {f"c{number}": Known(1, is_active=True) for number in range(9)}
+    # The ids have another form.
+    rows = [AudienceRow(f"{number}", {"email": f"c{number}@x.example"}) for number in range(9)]
+    settled, others = compare(rows, known, accepted=8)
+    assert [each.plan.effect for each in settled] == [Effect.HELD_BACK] * 9 + [Effect.WAITING] * 9
+    assert others == []
+    settled, others = compare(rows, known, accepted=9)
+    assert (settled, len(others)) == ([], 18)
 
 
 def test_a_query_is_read_with_the_first_run_of_a_day() -> None:
