@@ -115,36 +115,11 @@ class Audience(NamedTuple):
         """
         if problem := self.problem_of(row):
             return Plan(Effect.REFUSED, problem=problem)
-        stored = Subscription.from_snapshot(subscription, self.defaults)
-        of_user, document = user.fields or {}, subscription.fields or {}
-        changes = _following(of_user, row_of(document), row.said, OF_USER)
-        after = User.from_fields(row.user_id, {"active": True, **of_user, **changes}, version=user.update_time)
-        if stored is None:
-            kinds = of_user.get(USERS_AUDIENCES)
-            known = kinds if isinstance(kinds, list) else []
-            if is_erased or self.kind in known:
-                return Plan(Effect.ERASED if is_erased else Effect.REMOVED)
-            enrolled = {} if user.exists else {"active": True, **enrolled_fields(now=self.now)}
-            changes |= {USERS_AUDIENCES: [*known, self.kind], **enrolled}
-            return Plan(Effect.ADDED, changes, self._added(row, after))
-        if document.get(AUDIENCE) != self.kind:
+        if not subscription.exists:
+            return self._plan_new(row, user, is_erased=is_erased)
+        if subscription.fields.get(AUDIENCE) != self.kind:
             return Plan(Effect.NOT_ITS_OWN)
-        if not user.exists:
-            return Plan(Effect.REMOVED)
-        try:
-            fields = self._changed(row, after, stored, document)
-        except InvalidEdit as error:
-            return Plan(Effect.REFUSED, problem=str(error))
-        effect = Effect.CHANGED if fields or changes else Effect.KEPT
-        if has_left(document):
-            edited = Subscription.from_fields(
-                row.user_id, self.kind, {**document, **fields}, self.defaults, version=subscription.update_time
-            )
-            fields |= self._returned(edited, after, document.get(AUDIENCE_PAUSE))
-            effect = Effect.RETURNED
-        if row.said != row_of(document):
-            fields[AUDIENCE_ROW] = row.said
-        return Plan(effect, changes, fields)
+        return self._plan_known(row, user, subscription) if user.exists else Plan(Effect.REMOVED)
 
     def problem_of(self, row: AudienceRow) -> str:
         """What is wrong with a row, whatever the documents have; empty where nothing is."""
@@ -159,9 +134,9 @@ class Audience(NamedTuple):
 
     def plan_leaving(self, user: Any, subscription: Any) -> Plan:
         """What to do about a recipient whom the query does not name any more."""
-        stored = Subscription.from_snapshot(subscription, self.defaults)
-        if stored is None or subscription.fields.get(AUDIENCE) != self.kind:
+        if not subscription.exists or subscription.fields.get(AUDIENCE) != self.kind:
             return Plan(Effect.NOT_ITS_OWN)
+        stored = self._read(subscription, {})
         if not stored.active:
             return Plan(Effect.KEPT)
         fields = paused_fields(stored, User.from_snapshot(user), PauseReason.NOT_IN_AUDIENCE, now=self.now)
@@ -173,21 +148,52 @@ class Audience(NamedTuple):
             fields[AUDIENCE_PAUSE] = None
         return Plan(Effect.LEFT, subscription=fields)
 
+    def _plan_new(self, row: AudienceRow, user: Any, *, is_erased: bool) -> Plan:
+        document = user.fields or {}
+        kinds = document.get(USERS_AUDIENCES)
+        known = kinds if isinstance(kinds, list) else []
+        if is_erased or self.kind in known:
+            return Plan(Effect.ERASED if is_erased else Effect.REMOVED)
+        changes = _following(document, {}, row.said, OF_USER) | {USERS_AUDIENCES: [*known, self.kind]}
+        if not user.exists:
+            changes |= {"active": True, **enrolled_fields(now=self.now)}
+        return Plan(Effect.ADDED, changes, self._added(row, User.from_fields(row.user_id, {**document, **changes})))
+
+    def _plan_known(self, row: AudienceRow, user: Any, subscription: Any) -> Plan:
+        document = subscription.fields
+        changes = _following(user.fields, row_of(document), row.said, OF_USER)
+        after = User.from_fields(row.user_id, {**user.fields, **changes}, version=user.update_time)
+        try:
+            fields = self._changed(row, after, subscription)
+        except InvalidEdit as error:
+            return Plan(Effect.REFUSED, problem=str(error))
+        effect = Effect.CHANGED if fields or changes else Effect.KEPT
+        if has_left(document):
+            fields |= self._returned(self._read(subscription, fields), after, document.get(AUDIENCE_PAUSE))
+            effect = Effect.RETURNED
+        if row.said != row_of(document):
+            fields[AUDIENCE_ROW] = row.said
+        return Plan(effect, changes, fields)
+
     def _added(self, row: AudienceRow, user: User) -> dict[str, Any]:
         edit = SubscriptionEdit(fields={"kind": self.kind, **row.of_subscription})
         fields = added_fields(user, self.kind, edit, self.defaults, now=self.now)
         return fields | {AUDIENCE: self.kind, AUDIENCE_ROW: row.said}
 
-    def _changed(
-        self, row: AudienceRow, user: User, stored: Subscription, document: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    def _changed(self, row: AudienceRow, user: User, subscription: Any) -> dict[str, Any]:
+        document = subscription.fields
         said_before = row_of(document)
         names = [name for name in (*OF_SUBSCRIPTION, "options") if name not in SCHEDULE]
         wanted = _following(document, said_before, row.said, names)
         schedule = _part(row.said, SCHEDULE)
         if _part(said_before, SCHEDULE) == _part(document, SCHEDULE) != schedule:
             wanted |= schedule
-        return edited_fields(user, stored, document, SubscriptionEdit(fields=wanted), self.defaults, now=self.now)
+        edit, stored = SubscriptionEdit(fields=wanted), self._read(subscription, {})
+        return edited_fields(user, stored, document, edit, self.defaults, now=self.now)
+
+    def _read(self, found: Any, changes: Mapping[str, Any]) -> Subscription:
+        user_id, document = found.path.split("/")[1], {**found.fields, **changes}
+        return Subscription.from_fields(user_id, self.kind, document, self.defaults, version=found.update_time)
 
     def _returned(self, subscription: Subscription, user: User, pause: Any) -> dict[str, Any]:
         """The pause for leaving ends. A pause goes on that had an end, and would go on without it."""
