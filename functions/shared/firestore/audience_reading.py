@@ -117,7 +117,8 @@ class AudienceReading:
             parts = ((user, plan.user), (subscription, plan.subscription))
             writes = [changed(document, fields) for document, fields in parts if fields]
             if plan.effect is Effect.ADDED:
-                # Deletes nothing, but fails if the user has been erased since the mark was read.
+                # Deletes nothing, but fails if the user has been erased since the mark was read. Google's own clients
+                # write the same: https://github.com/firebase/firebase-js-sdk/blob/main/packages/firestore/src/core/transaction.ts
                 writes.append(Write(erased_path(each.user_id), None, None, condition=False))
             planned.append((plan, writes))
         return planned
