@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -18,9 +19,9 @@ from operations.console.local_client import LocalClient
 from operations.console.readings import Readings
 from operations.console.view import View, link
 from operations.deliveries.delivery_outcomes import KeptOutcomes
-from operations.incidents.kept_actions import KeptActions
-from operations.operator_actions import ActionInProgress, OperatorActions
+from operations.operator_actions import ActionInProgress, OperatorAction, OperatorActions
 from operations.overview.overview import KeptCounts
+from operations.reading.kept import Kept
 from operations.session import Session
 
 PAGE_SECONDS = 5.0
@@ -43,7 +44,7 @@ class Console:
         figures: of the first page, which say whether all is well. A viewer waits for them where they are old.
         charts: of the first page. They are many counts, for which no viewer waits.
         counts: what the charts are made of.
-        actions: what operators did in the time of an incident and later.
+        actions: what operators did in the time of an incident and later, by its beginning and end.
         outcomes: what became of the reports that operators sent again.
         revisions: of the functions, for which Cloud Run is asked.
         local: the local cloud that the console was started by; None where there is none.
@@ -60,7 +61,7 @@ class Console:
     figures: KeptFigures = field(default_factory=lambda: KeptFigures(fresh_seconds=8, waits=True))
     charts: KeptFigures = field(default_factory=lambda: KeptFigures(fresh_seconds=60, waits=False))
     counts: KeptCounts = field(default_factory=KeptCounts)
-    actions: KeptActions = field(default_factory=KeptActions)
+    actions: Kept[tuple[datetime, datetime | None], list[OperatorAction]] = field(default_factory=lambda: Kept(50))
     outcomes: KeptOutcomes = field(default_factory=KeptOutcomes)
     revisions: KeptFigures = field(default_factory=lambda: KeptFigures(fresh_seconds=300, waits=True))
     local: LocalClient | None = None

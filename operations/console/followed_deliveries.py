@@ -1,13 +1,13 @@
 """What became of the deliveries that operators sent again: counted, and page by page those of an outcome."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from starlette.datastructures import QueryParams
+from starlette.requests import Request
 
 from functions.shared.firestore.database import Database
-from operations.console.console import Console
+from operations.console.console import console_of
 from operations.console.view import link
 from operations.deliveries.deliveries import Deliveries, delivery_row
 from operations.deliveries.delivery_outcomes import CountedOutcomes, DeliveryOutcome, outcome_of
@@ -22,6 +22,7 @@ class Followed(NamedTuple):
 
     Attributes:
         counted: how many came to each outcome.
+        lists: the addresses of the lists of these.
         outcome: the one that was asked for; None for any.
         rows: a page of those that came to it, as JSON shows deliveries.
         first: the address of the first page; None where this is it.
@@ -30,6 +31,7 @@ class Followed(NamedTuple):
     """
 
     counted: CountedOutcomes
+    lists: Mapping[DeliveryOutcome, str]
     outcome: DeliveryOutcome | None
     rows: Sequence[dict[str, Any]]
     first: str | None
@@ -37,43 +39,36 @@ class Followed(NamedTuple):
     reads: int
 
 
-def follow(
-    console: Console,
-    ids: Sequence[str],
-    asked: QueryParams,
-    *,
-    now: datetime,
-    path: str,
-    lists_all: bool,
-    **filters: str | None,
-) -> Followed:
-    """Count deliveries by what became of them, and list those whose outcome was asked for.
+def follow(request: Request, ids: Sequence[str], *, lists_all: bool) -> Followed:
+    """Count deliveries by what became of them, and list those of the `outcome` that a page was asked for, beginning at
+    the place `start` among all deliveries.
 
     Args:
-        console: what all pages work with.
+        request: of the page.
         ids: of all deliveries.
-        asked: the `outcome`, and the place in `ids` at which the page begins: `start`.
-        now: the present, in UTC.
-        path: of the page that shows them.
         lists_all: whether they are listed where no outcome was asked for.
-        filters: of that page, which the links keep.
 
     Raises:
         google.api_core.exceptions.GoogleAPICallError: Firestore does not answer or refuses.
     """
-    database = console.reading.firestore
+    console, asked = console_of(request), request.query_params
     outcome = next((each for each in DeliveryOutcome if each == asked.get("outcome")), None)
     start = int(asked["start"]) if asked.get("start", "").isdecimal() else 0
-    counted = console.outcomes.count(database, ids, now=now)
     listed = ids if outcome or lists_all else ()
-    rows, place = _page(database, listed, outcome, start)
+
+    def address(**place: Any) -> str:
+        return link(request.scope["raw_path"].decode(), **{**asked, "action": None, "start": None, **place})
+
+    counted = console.outcomes.count(console.reading.firestore, ids, now=datetime.now(UTC))
+    rows, following = _page(console.reading.firestore, listed, outcome, start)
     return Followed(
         counted=counted,
+        lists={each: address(outcome=each) for each in counted.counts},
         outcome=outcome,
         rows=rows,
-        first=link(path, **filters, outcome=outcome) if start else None,
-        following=link(path, **filters, outcome=outcome, start=place) if place < len(listed) else None,
-        reads=counted.reads + 2 * (place - start),
+        first=address() if start else None,
+        following=address(start=following) if following < len(listed) else None,
+        reads=counted.reads + 2 * (following - start),
     )
 
 

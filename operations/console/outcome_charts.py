@@ -1,19 +1,18 @@
 """Draws what became of the reports of some time, and of their emails. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import NamedTuple
 
-from operations.console.charts import Chart, stacked
+from operations.console.charts import Chart, Lists, stacked
 from operations.console.view import before, link
 from operations.deliveries.mail_outcome import MailOutcome
 from operations.overview.overview import OUTCOMES, Span
 
-_DRAWN_MAILS = [MailOutcome.DELIVERED.value, MailOutcome.UNDELIVERED.value]
+DRAWN_MAILS = (MailOutcome.DELIVERED, MailOutcome.UNDELIVERED)
 
 
-@dataclass(frozen=True, kw_only=True)
-class OutcomeCharts:
+class OutcomeCharts(NamedTuple):
     """What became of them.
 
     Attributes:
@@ -36,20 +35,14 @@ def draw_outcomes(reports: Sequence[Span], mails: Sequence[Span], *, length: tim
         length: of each span.
         unknown: what is not known of the emails, in sentences; empty where all is.
     """
-    drawn = stacked(mails, _DRAWN_MAILS, length=length, lists=_mails)
-    known = [name for name, count in drawn.total.items() if count] if unknown else _DRAWN_MAILS
+    known = [each for each in DRAWN_MAILS if not unknown or any(span.counts[each] for span in mails)]
     return OutcomeCharts(
-        reports=stacked(reports, [state.value for state in OUTCOMES], length=length, lists=_deliveries),
-        mails=stacked(mails, known, length=length, lists=_mails) if known else None,
-        unknown=unknown,
+        stacked(reports, OUTCOMES, length=length, lists=_lists("state")),
+        stacked(mails, known, length=length, lists=_lists("mail")) if known else None,
+        unknown,
     )
 
 
-def _deliveries(state: str, since: datetime, until: datetime) -> str:
-    """The list of the reports that a bar or a figure counts."""
-    return link("/deliveries", state=state, **before(since, until))
-
-
-def _mails(outcome: str, since: datetime, until: datetime) -> str:
-    """The list of the reports whose emails a bar or a figure counts."""
-    return link("/deliveries", mail=outcome, **before(since, until))
+def _lists(name: str) -> Lists:
+    """The lists of the deliveries that a bar or a figure counts, by the name of the filter."""
+    return lambda value, since, until: link("/deliveries", **{name: value}, **before(since, until))

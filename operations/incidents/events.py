@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from functions.shared.logging import redact_addresses
 from functions.shared.times.plausible_time import time_in
+from operations.incidents.window import Window
 from operations.operator_actions import OperatorAction
 
 
@@ -41,17 +42,13 @@ class IncidentEvent(NamedTuple):
     is_bad: bool = False
 
 
-def in_order(*parts: Sequence[IncidentEvent]) -> list[IncidentEvent]:
-    """All events, the first first."""
-    return sorted((event for part in parts for event in part), key=lambda event: event.at)
+def within(window: Window, *parts: Sequence[IncidentEvent]) -> list[IncidentEvent]:
+    """The events in a window, the first first."""
+    return sorted((event for part in parts for event in part if window.has(event.at)), key=lambda event: event.at)
 
 
 def of_runs(runs: Sequence[Mapping[str, Any]]) -> list[IncidentEvent]:
-    """What the runs did.
-
-    Args:
-        runs: as `operations.runs.runs.Runs` shows them.
-    """
+    """What runs did, which are as `operations.runs.runs.Runs` shows them."""
     return [
         IncidentEvent(
             at=run["scheduled_for"],
@@ -67,11 +64,7 @@ def of_runs(runs: Sequence[Mapping[str, Any]]) -> list[IncidentEvent]:
 
 
 def of_alerts(alerts: Sequence[Mapping[str, Any]]) -> list[IncidentEvent]:
-    """What was wrong with the system itself.
-
-    Args:
-        alerts: as `operations.system_alerts.SystemAlerts` shows them.
-    """
+    """What was wrong with the system itself, by alerts as `operations.system_alerts.SystemAlerts` shows them."""
     return [
         IncidentEvent(
             at=alert["received_at"],
@@ -87,26 +80,15 @@ def of_alerts(alerts: Sequence[Mapping[str, Any]]) -> list[IncidentEvent]:
 
 
 def of_actions(actions: Sequence[OperatorAction], *, shows_addresses: bool) -> list[IncidentEvent]:
-    """What operators did.
-
-    Args:
-        actions: which.
-        shows_addresses: whether an operator's address is shown.
-    """
+    """What operators did, with or without their addresses."""
+    named = str if shows_addresses else redact_addresses
     return [
         IncidentEvent(
             at=action.began_at,
             kind=EventKind.QUEUE if "queue" in action.action.lower() else EventKind.ACTION,
             text=f"{action.action}: {action.subject}",
             detail=" · ".join(
-                filter(
-                    None,
-                    (
-                        action.who if shows_addresses else redact_addresses(action.who),
-                        action.note,
-                        action.outcome or "under way, or cut short",
-                    ),
-                )
+                filter(None, (named(action.who), action.note, action.outcome or "under way, or cut short"))
             ),
             path=f"/operator-actions/{_part(action.id)}",
         )
@@ -116,11 +98,7 @@ def of_actions(actions: Sequence[OperatorAction], *, shows_addresses: bool) -> l
 
 
 def of_revisions(revisions: Sequence[Mapping[str, Any]]) -> list[IncidentEvent]:
-    """What was deployed, by the labels of its revisions.
-
-    Args:
-        revisions: as Cloud Run has them.
-    """
+    """What was deployed, by the labels of its revisions, which are as Cloud Run has them."""
     return [
         IncidentEvent(
             at=made,

@@ -4,7 +4,7 @@ A count costs one read for each 1,000 entries of the index that it covers, and a
 https://firebase.google.com/docs/firestore/pricing#aggregation_queries
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -144,72 +144,55 @@ class OutcomeCounts:
         self._now = now
         self.counted: list[str] = []
 
-    def outcomes(self, starts: Sequence[datetime], length: timedelta) -> list[Span]:
+    def reports(self, starts: Sequence[datetime], length: timedelta) -> list[Span]:
         """What became of the reports that fell due in each of some times of one length."""
-        return self._in_spans(starts, length, [state.value for state in OUTCOMES], self._outcome)
+        of_state = Query.of(DELIVERIES)
+        return self._in_spans(
+            starts, length, {state: (of_state.where("state", "==", state.value), "due_at") for state in OUTCOMES}
+        )
 
-    def mails(self, starts: Sequence[datetime], length: timedelta) -> list[Span]:
-        """How many reports' emails were delivered, how many turned out not to arrive, and how many were complained
-        about, in each of some times of one length. A report with several recipients may be all of these."""
-        return self._in_spans(starts, length, list(MailOutcome), self._mails)
+    def mails(
+        self, starts: Sequence[datetime], length: timedelta, outcomes: Iterable[MailOutcome] = MailOutcome
+    ) -> list[Span]:
+        """Of how many reports the emails came to some outcomes in each of some times of one length. A report with
+        several recipients may count for all of these."""
+        return self._in_spans(starts, length, {each: (Query.of(MAIL_EVENTS), each.time_field) for each in outcomes})
 
-    def outcomes_by_hour(self) -> list[Span]:
-        """What became of the reports that fell due in each of the last 24 hours."""
-        return self.outcomes(self._hours(), _HOUR)
+    def by_hour(self) -> tuple[list[Span], list[Span]]:
+        """What became of the reports that fell due in each of the last 24 hours, and of the emails in these."""
+        return self._latest(self._now.replace(minute=0, second=0, microsecond=0), _HOUR, _HOURS)
 
-    def outcomes_by_day(self) -> list[Span]:
-        """What became of the reports that fell due on each of the last seven days, in UTC."""
-        return self.outcomes(self._days(), _DAY)
+    def by_day(self) -> tuple[list[Span], list[Span]]:
+        """The same of each of the last seven days, in UTC."""
+        return self._latest(self._now.replace(hour=0, minute=0, second=0, microsecond=0), _DAY, _DAYS)
 
-    def mails_by_hour(self) -> list[Span]:
-        """What became of the emails in each of the last 24 hours."""
-        return self.mails(self._hours(), _HOUR)
-
-    def mails_by_day(self) -> list[Span]:
-        """What became of them on each of the last seven days, in UTC."""
-        return self.mails(self._days(), _DAY)
-
-    def _hours(self) -> list[datetime]:
-        last = self._now.replace(minute=0, second=0, microsecond=0)
-        return [last - number * _HOUR for number in reversed(range(_HOURS))]
-
-    def _days(self) -> list[datetime]:
-        last = self._now.replace(hour=0, minute=0, second=0, microsecond=0)
-        return [last - number * _DAY for number in reversed(range(_DAYS))]
+    def _latest(self, last: datetime, length: timedelta, number: int) -> tuple[list[Span], list[Span]]:
+        starts = [last - ago * length for ago in reversed(range(number))]
+        return self.reports(starts, length), self.mails(starts, length)
 
     def _in_spans(
-        self,
-        starts: Sequence[datetime],
-        length: timedelta,
-        names: Sequence[str],
-        select: Callable[[str], tuple[Query, str]],
+        self, starts: Sequence[datetime], length: timedelta, wanted: Mapping[str, tuple[Query, str]]
     ) -> list[Span]:
         """Count by name in each span.
 
         Args:
-            select: the query for what has a name, in all shards, and the field by whose time it is counted.
+            wanted: by its name what is counted: its query, in all shards, and the field by whose time.
         """
-        fields = {name: select(name) for name in names}
 
-        def count(wanted: Counted) -> int:
-            name = wanted.what[1]
-            query, field = fields[name]
+        def count(span: Counted) -> int:
+            field, name = span.what
+            query, _ = wanted[name]
             query = query.where("shard", "in", list(range(SHARDS)))
             # Cursors, since a filter counts once for each shard, and a query has 100 at most. They descend as the
             # index does, which Firestore does not read backwards.
-            query = query.order_by(field, descending=True).start_after(wanted.end).end_at(wanted.start)
+            query = query.order_by(field, descending=True).start_after(span.end).end_at(span.start)
             self.counted.append(name)
             return self._database.count(query, seconds=_COUNT_SECONDS)
 
-        asked = [Counted((fields[name][1], name), start, start + length) for start in starts for name in names]
+        whats = [(field, name) for name, (_, field) in wanted.items()]
+        asked = [Counted(what, start, start + length) for start in starts for what in whats]
         numbers = iter(self._kept.get(asked, count, now=self._now))
-        return [Span(start=start, counts={name: next(numbers) for name in names}) for start in starts]
-
-    def _outcome(self, state: str) -> tuple[Query, str]:
-        return Query.of(DELIVERIES).where("state", "==", state), "due_at"
-
-    def _mails(self, name: str) -> tuple[Query, str]:
-        return Query.of(MAIL_EVENTS), MailOutcome(name).time_field
+        return [Span(start=start, counts={name: next(numbers) for name in wanted}) for start in starts]
 
 
 def unknown_mails(reports: Sequence[Span], mails: Sequence[Span]) -> str:

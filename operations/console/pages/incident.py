@@ -4,22 +4,22 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 from google.api_core.exceptions import GoogleAPIError
-from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.routing import Route
 
 from functions.shared.records.dead_letter import DeadLetterState
 from functions.shared.records.delivery import DeliveryState
+from functions.shared.times.plausible_time import EARLIEST
 from operations.console.charts import Chart, stacked
 from operations.console.console import Console, console_of
 from operations.console.followed_deliveries import Followed, follow
 from operations.console.form import moments_of
 from operations.console.live import live
-from operations.console.outcome_charts import OutcomeCharts, draw_outcomes
+from operations.console.outcome_charts import DRAWN_MAILS, OutcomeCharts, draw_outcomes
 from operations.console.page_parts import read_parts
 from operations.console.pages.dead_letters import ACTS
 from operations.console.queue_rows import read_queues
@@ -68,35 +68,39 @@ def _read(request: Request) -> Shown:
             "runs": lambda: Runs(session.firestore).between(window.since, window.until, limit=_MOST_EVENTS),
             "alerts": lambda: SystemAlerts(session.firestore).between(window.since, window.until, limit=_MOST_EVENTS),
             "deploys": lambda: console.revisions.get(session.revisions),
-            "actions": lambda: _actions(console, window, asked, now=now),
+            "actions": lambda: _actions(request, window),
             "queues": lambda: read_queues(session, now=now),
         }
     )
     read, may_act = parts.read, request.state.viewer.may_act
-    runs, alerts, actions = read.get("runs", []), read.get("alerts", []), read.get("actions", _Actions())
-    happened = events.in_order(
+    runs, alerts = read.get("runs", []), read.get("alerts", [])
+    actions, followed, reads = read.get("actions", ((), None, 0))
+    happened = events.within(
+        window,
         events.of_runs(runs),
         events.of_alerts(alerts),
         events.of_revisions(read.get("deploys") or []),
-        events.of_actions(actions.since, shows_addresses=may_act),
+        events.of_actions(actions, shows_addresses=may_act),
     )
+    about = [each for each in actions if each.is_about(window.since, window.end)]
+    later = [each for each in about if not window.has(each.began_at)]
     return Shown(
         template="incident.html",
-        reads=_READS + len(outcomes.counted) + causes.reads + len(runs) + len(alerts) + actions.reads,
+        reads=_READS + len(outcomes.counted) + causes.reads + len(runs) + len(alerts) + reads,
         context={
             "window": window,
-            "filters": _filters(asked),
+            "asked": asked,
             "failed": parts.failed,
             "charts": read.get("charts"),
             "causes": read.get("causes"),
             "waiting": read.get("waiting", {}),
             "lanes": list(events.EventKind),
-            "happened": [each for each in happened if window.has(each.at)],
-            "later": events.of_actions(actions.later, shows_addresses=may_act),
-            "is_cut": max(map(len, (runs, alerts, actions.since))) == _MOST_EVENTS,
+            "happened": happened,
+            "later": events.of_actions(later, shows_addresses=may_act),
+            "is_cut": max(map(len, (runs, alerts, actions))) == _MOST_EVENTS,
             "most": _MOST_EVENTS,
             "queues": read["queues"].rows if "queues" in read else [],
-            "followed": actions.followed,
+            "followed": followed,
             "acts": [act for act in ACTS.values() if act.state is DeadLetterState.OPEN],
             "letter_filters": {"state": "open", **_letter_times(window)},
             "as_it_was": link("/incident", **{"from": to_json_time(window.since), "to": to_json_time(window.until)}),
@@ -104,33 +108,27 @@ def _read(request: Request) -> Shown:
     )
 
 
-def _filters(asked: QueryParams) -> dict[str, str | None]:
-    return {name: asked.get(name) for name in ("from", "to")}
+def _actions(request: Request, window: Window) -> tuple[list[OperatorAction], Followed, int]:
+    """What operators did in a window and later, what became of reports that failed in it and were sent again, and how
+    many reads it took to know.
 
-
-class _Actions(NamedTuple):
-    """What operators did.
-
-    Attributes:
-        since: the actions that began in the window or later.
-        later: those of them that began later, about reports that failed in the window.
-        followed: what became of such reports that were sent again, whenever that was; None where it could not be read.
-        reads: how many reads it took.
+    Actions are read again where another has begun, or one of them had not ended.
     """
-
-    since: Sequence[OperatorAction] = ()
-    later: Sequence[OperatorAction] = ()
-    followed: Followed | None = None
-    reads: int = 0
-
-
-def _actions(console: Console, window: Window, asked: QueryParams, *, now: datetime) -> _Actions:
-    actions, reads = console.actions.get(OperatorActions(console.reading.firestore), window, limit=_MOST_EVENTS)
-    about = [each for each in actions if each.is_about(window.since, window.end)]
-    ids = list(dict.fromkeys(chain.from_iterable(each.deliveries for each in about)))
-    followed = follow(console, ids, asked, now=now, path="/incident", lists_all=False, **_filters(asked))
-    later = [each for each in about if not window.has(each.began_at)]
-    return _Actions(actions, later, followed, reads + followed.reads)
+    console, key, reads = console_of(request), (window.since, window.end), 1
+    log = OperatorActions(console.reading.firestore)
+    actions = console.actions.get(key)
+    if actions is None or len(actions) != log.count(window.since):
+        found = log.since(window.since, limit=_MOST_EVENTS)
+        about = [each.id for each in found if each.is_about(window.since, window.end)]
+        whole = in_threads(lambda each: log.find(each, with_deliveries=True), about)
+        by_id = {each.id: each for each in (*found, *filter(None, whole))}
+        actions, reads = list(by_id.values()), 1 + len(found) + len(about)
+        # An erasure changes actions that have ended. It is an action itself, and must be among those that were read.
+        if len(actions) < _MOST_EVENTS and all(each.ended_at for each in actions):
+            console.actions.put(key, actions)
+    sent_again = dict.fromkeys(chain.from_iterable(each.deliveries for each in actions))
+    followed = follow(request, list(sent_again), lists_all=False)
+    return actions, followed, reads + followed.reads
 
 
 def _letter_times(window: Window) -> dict[str, str | None]:
@@ -140,7 +138,7 @@ def _letter_times(window: Window) -> dict[str, str | None]:
 
 def _charts(counts: OutcomeCounts, window: Window) -> OutcomeCharts:
     columns, length = window.columns, window.length
-    reports, mails = counts.outcomes(columns, length), counts.mails(columns, length)
+    reports, mails = counts.reports(columns, length), counts.mails(columns, length, DRAWN_MAILS)
     # What became of emails may have been known after a time that has ended.
     return draw_outcomes(reports, mails, length=length, unknown=unknown_mails(reports, mails) if window.goes_on else "")
 
@@ -176,32 +174,42 @@ class _Causes:
 
     def read(self) -> dict[str, Any]:
         """The rows of a table, the largest cause first, and the chart; None where there is no cause."""
-        version, window = self._letters.newest_change(), self._window
-        rows: dict[str, dict[str, Any]] = {}
+        version = self._letters.newest_change()
+        found: dict[str, dict[DeadLetterState, CauseCount]] = {}
         for state in DeadLetterState:
-            wanted = LetterFilter(state=state, since=window.since, until=window.end)
-            try:
-                counts = self._console.letters.get(self._letters, wanted, version=version)
-            except GoogleAPIError:
-                self.reads += self._console.letters.reads_of_failure(wanted)
-                raise
-            self.reads += counts.reads
-            for each in counts.causes:
-                self._add(rows.setdefault(each.cause, {"cause": each.cause, "total": 0, "counts": {}}), state, each)
-        ordered = sorted(rows.values(), key=lambda row: -row["total"])
-        for number, row in enumerate(ordered[:_DRAWN_CAUSES], start=1):
-            row["key"] = f"cause-{number}"
-        return {"rows": ordered, "chart": self._chart(ordered[:_DRAWN_CAUSES]) if ordered else None}
+            for each in self._count(state, version):
+                found.setdefault(each.cause, {})[state] = each
+        largest = sorted(found.items(), key=lambda item: -sum(each.count for each in item[1].values()))
+        drawn = {f"cause-{number}": cause for number, (cause, _) in enumerate(largest[:_DRAWN_CAUSES], start=1)}
+        keys = {cause: key for key, cause in drawn.items()}
+        rows = [self._row(cause, counts) | {"key": keys.get(cause, "")} for cause, counts in largest]
+        return {"rows": rows, "chart": self._chart(drawn) if drawn else None}
 
-    def _add(self, row: dict[str, Any], state: DeadLetterState, counted: CauseCount) -> None:
-        of_cause = link("/dead-letters", state=state.value, cause=counted.cause, **_letter_times(self._window))
-        row["counts"][state.value] = counted.count, of_cause
-        row["total"] += counted.count
-        row.update({"error": counted.error, "reason": counted.reason, "key": ""})
+    def _count(self, state: DeadLetterState, version: str) -> Sequence[CauseCount]:
+        wanted = LetterFilter(state=state, since=self._window.since, until=self._window.end)
+        try:
+            counts = self._console.letters.get(self._letters, wanted, version=version)
+        except GoogleAPIError:
+            self.reads += self._console.letters.reads_of_failure(wanted)
+            raise
+        self.reads += counts.reads
+        return counts.causes
 
-    def _chart(self, rows: Sequence[Mapping[str, Any]]) -> Chart:
+    def _row(self, cause: str, counts: Mapping[DeadLetterState, CauseCount]) -> dict[str, Any]:
+        newest = max(counts.values(), key=lambda each: each.newest_at or EARLIEST)
+        times = _letter_times(self._window)
+        return {
+            "cause": cause,
+            "error": newest.error or newest.reason,
+            "reason": newest.reason,
+            "counts": {
+                state.value: (each.count, link("/dead-letters", state=state.value, cause=cause, **times))
+                for state, each in counts.items()
+            },
+        }
+
+    def _chart(self, causes: Mapping[str, str]) -> Chart:
         length, columns = self._window.length, self._window.columns
-        causes = {row["key"]: row["cause"] for row in rows}
         asked = [Counted(("cause", cause), start, start + length) for start in columns for cause in causes.values()]
 
         def count(wanted: Counted) -> int:

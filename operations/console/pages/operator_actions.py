@@ -1,6 +1,6 @@
 """What operators have done, and what became of the reports that they sent again."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -45,15 +45,11 @@ def _newest_change(console: Console) -> str:
 
 def _read_action(request: Request) -> Shown:
     """One action, and what became of each report that it sent again."""
-    console = console_of(request)
-    action_id = request.path_params["action_id"]
-    action = OperatorActions(console.reading.firestore).find(action_id, with_deliveries=True)
+    log = OperatorActions(console_of(request).reading.firestore)
+    action = log.find(request.path_params["action_id"], with_deliveries=True)
     if action is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
-    path = f"/operator-actions/{action_id}"
-    followed = follow(
-        console, action.deliveries, request.query_params, now=datetime.now(UTC), path=path, lists_all=True
-    )
+    followed = follow(request, action.deliveries, lists_all=True)
     return Shown(
         template="operator_action.html",
         reads=1 + followed.reads,
@@ -61,7 +57,6 @@ def _read_action(request: Request) -> Shown:
         context={
             "shown": action,
             "followed": followed,
-            "path": path,
             "incident": _incident_of(action),
         },
     )

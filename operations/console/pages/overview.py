@@ -130,8 +130,8 @@ def _count(console: Console) -> dict[str, Any]:
     counts = OutcomeCounts(database, console.counts, now=now)
     subscriptions = SubscriptionCounts(database, console.counts, now=now)
     counted: dict[str, Callable[[], Any]] = {
-        "day": lambda: (counts.outcomes_by_hour(), counts.mails_by_hour()),
-        "week": lambda: (counts.outcomes_by_day(), counts.mails_by_day()),
+        "day": counts.by_hour,
+        "week": counts.by_day,
         "due": subscriptions.due,
         "paused": subscriptions.paused,
     }

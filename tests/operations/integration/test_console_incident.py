@@ -119,7 +119,9 @@ def test_an_incident_is_on_one_page_from_its_first_failure_to_the_last_delivery(
     assert 'aria-label="6 dead"' in page
     [confirmed] = re.findall(r'name="filters" value="([^"]+)"', page)
     path = replay(console, cause=CAUSE, filters=html.unescape(confirmed))
+    project.dead_letter("late", cause=CAUSE, error="of the newest", received_at=night + timedelta(hours=1))
     page = console.get(window).text
+    assert "of the newest</th>" in page
     assert figures(page)["on their way"][0] == 4
     assert "What operators did about it later" in page
     assert f'href="{path}"' in page
