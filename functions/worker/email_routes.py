@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from functions.shared.records.mail_event import MailRecord
 from functions.shared.records.system_alert import SystemAlert
-from functions.shared.settings import OnUnknownOutcome
+from functions.shared.settings import WorkerSettings
 from functions.worker.destinations.email.allowed_domains import AllowedDomains
 from functions.worker.destinations.email.provider import ChosenProvider
 from functions.worker.key_alert import KeyAlert
@@ -18,14 +18,10 @@ from functions.worker.sending import Sending
 
 def email_routes(
     chosen: ChosenProvider,
+    settings: WorkerSettings,
     *,
     mail_record: Callable[[str], MailRecord | None],
-    on_unknown_outcome: OnUnknownOutcome,
-    settling: timedelta,
-    is_sandbox: bool,
-    pause: timedelta,
     tell: Callable[[SystemAlert], object],
-    allowed: AllowedDomains,
     now: Callable[[], datetime],
 ) -> dict[str, Route]:
     """The way of each brand's emails, by the brand's name; that of the deployment's own has none.
@@ -34,30 +30,32 @@ def email_routes(
 
     Args:
         chosen: the provider.
+        settings: of the worker.
         mail_record: as OutcomeInquiry takes it.
-        on_unknown_outcome: likewise.
-        settling: likewise.
-        is_sandbox: likewise.
-        pause: how long the first wait of an outage is.
         tell: as KeyAlert takes it.
-        allowed: as Sending takes it.
         now: the present, in UTC.
     """
     outages: dict[str, ProviderOutage] = {}
     alerts: dict[str, KeyAlert] = {}
+    pause = timedelta(seconds=settings.provider_pause)
 
     def route(provider: ChosenProvider) -> Route:
+        account = provider.account
         return Route(
             Sending(
                 provider.mail_provider(),
                 Repeating(provider.repeatable_sending(), provider=provider.id, now=now),
-                outage=outages.setdefault(provider.account, ProviderOutage(now, wait=pause)),
-                key_alert=alerts.setdefault(provider.account, KeyAlert(tell, now=now, account=provider.account)),
-                allowed=allowed,
-                is_shared=not provider.account,
+                outage=outages.setdefault(account, ProviderOutage(now, wait=pause)),
+                key_alert=alerts.setdefault(account, KeyAlert(tell, now=now, account=account)),
+                allowed=AllowedDomains(settings.mail_allowed_domains),
+                is_shared=not account,
             ),
             OutcomeInquiry(
-                mail_record, provider.delivery_lookup(), on_unknown_outcome, settling=settling, is_sandbox=is_sandbox
+                mail_record,
+                provider.delivery_lookup(),
+                settings.on_unknown_outcome,
+                settling=timedelta(minutes=settings.settling_minutes),
+                is_sandbox=settings.mail_sandbox,
             ),
         )
 

@@ -5,7 +5,7 @@ import os
 import re
 import signal
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -122,18 +122,13 @@ def _send_report() -> SendReport:
         variant_of=_variant_of,
         outcomes=Outcomes.from_settings(_settings, database),
     )
-    allowed = AllowedDomains(_settings.mail_allowed_domains)
     archive = Archive(_settings.archive) if _settings.archive else None
     copies = Copies(archive, days=_settings.archive_days, days_of_kinds=_archive_days, now=_now)
     routes = email_routes(
         _provider,
+        _settings,
         mail_record=functools.partial(deliveries.mail_record, seconds=MAIL_RECORD_SECONDS),
-        on_unknown_outcome=_settings.on_unknown_outcome,
-        settling=timedelta(minutes=_settings.settling_minutes),
-        is_sandbox=_settings.mail_sandbox,
-        pause=timedelta(seconds=_settings.provider_pause),
         tell=topic.tell,
-        allowed=allowed,
         now=_now,
     )
     return SendReport(
@@ -153,7 +148,7 @@ def _send_report() -> SendReport:
             time_limit=TimeLimit(_give_way),
             database=database,
             settings=_kind_settings,
-            allowed=allowed,
+            allowed=AllowedDomains(_settings.mail_allowed_domains),
         ),
         is_paused=PausedKinds(lambda: KindPauses.from_snapshot(database.get(KIND_PAUSES_STATE))),
         copies=copies,

@@ -47,7 +47,10 @@ def main(arguments: Sequence[str]) -> int:
         if options.clean:
             return _clean(output)
         if options.bill:
-            _show_bill(output, options.bill)
+            from proof.drill.bill import COLUMNS, costs
+
+            spent = costs(_given("PROJECT_ID")["PROJECT_ID"], options.bill)
+            output.rows(spent, COLUMNS, empty="The bill has no drill yet: it takes a day or two.")
             return ExitStatus.DONE
         return _drill(options, output)
     except KeyboardInterrupt:
@@ -66,15 +69,16 @@ def _drill(options: argparse.Namespace, output: Output) -> int:
     began = datetime.now(UTC)
     with place.made() as session:
         played = play(session, place, reports=options.reports, kills=options.kill, output=output)
-    version = checkout_version(project=own_project())
-    title = f"A drill of {options.reports:,} reports on {place.name}, {began:%Y-%m-%d}"
-    settings = {"version": version.version or "", "commit": version.commit or "", **place.settings}
-    page = result(played, title=title, settings=settings)
-    for line in page.splitlines():
-        output.say(line)
-    file = _folder() / f"{began:%Y%m%dT%H%M%SZ}.md"
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(page, encoding="utf-8")
+        version = checkout_version(project=own_project())
+        title = f"A drill of {options.reports:,} reports on {place.name}, {began:%Y-%m-%d}"
+        settings = {"version": version.version or "", "commit": version.commit or "", **place.settings}
+        page = result(played, title=title, settings=settings)
+        # Before all is removed, which can fail.
+        for line in page.splitlines():
+            output.say(line)
+        file = _folder() / f"{began:%Y%m%dT%H%M%SZ}.md"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(page, encoding="utf-8")
     return ExitStatus.DONE if played.tally.keeps_promise else ExitStatus.FAILED
 
 
@@ -105,16 +109,6 @@ def _clean(output: Output) -> ExitStatus:
     if status is ExitStatus.DONE:
         output.say("Nothing of a drill is left.")
     return status
-
-
-def _show_bill(output: Output, table: str) -> None:
-    from proof.drill.bill import COLUMNS, costs
-
-    output.rows(
-        costs(_given("PROJECT_ID")["PROJECT_ID"], table),
-        COLUMNS,
-        empty="The bill has no drill yet: it takes a day or two.",
-    )
 
 
 def _given(*needed: str) -> dict[str, str]:

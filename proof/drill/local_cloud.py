@@ -10,8 +10,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -39,9 +38,8 @@ RATE, CONCURRENT = 500, 10
 """The queue's: as fast as a queue can be, and as many reports at once as an instance takes."""
 
 
-@asynccontextmanager
-async def running(directory: Path, drill: str) -> AsyncIterator[LocalCloud]:
-    """The local cloud, with the worker and the sink of a drill.
+async def _serve(directory: Path, drill: str) -> None:
+    """Serve a local cloud with the worker and the sink of a drill.
 
     Args:
         directory: where its files go.
@@ -99,7 +97,12 @@ async def running(directory: Path, drill: str) -> AsyncIterator[LocalCloud]:
         ]
         try:
             await asyncio.gather(*(each.start() for each in functions))
-            yield cloud
+            print("up", flush=True)
+            passing = asyncio.create_task(_let_time_pass(cloud))
+            while await asyncio.to_thread(sys.stdin.readline):
+                usage = cloud.firestore.usage
+                print(json.dumps({"reads": usage.reads, "writes": usage.writes}), flush=True)
+            passing.cancel()
         finally:
             await asyncio.gather(*(each.stop() for each in functions))
     finally:
@@ -115,16 +118,6 @@ async def _let_time_pass(cloud: LocalCloud) -> None:
         quiet = quiet + 1 if counts.waiting and not counts.running else 0
         if quiet > _QUIET_LOOKS:
             cloud.clock.advance(_STEP)
-
-
-async def _serve(directory: Path, drill: str) -> None:
-    async with running(directory, drill) as cloud:
-        print("up", flush=True)
-        passing = asyncio.create_task(_let_time_pass(cloud))
-        while await asyncio.to_thread(sys.stdin.readline):
-            usage = cloud.firestore.usage
-            print(json.dumps({"reads": usage.reads, "writes": usage.writes}), flush=True)
-        passing.cancel()
 
 
 def _free_ports() -> int:
