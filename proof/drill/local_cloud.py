@@ -46,13 +46,15 @@ async def _serve(directory: Path, drill: str) -> None:
         drill: the setting DRILL.
     """
     ports = Ports(base=_free_ports())
-    sink = ports.api + 1
+    # Beside those of the local cloud, whose own worker nobody calls.
+    worker, sink = ports.api + 1, ports.api + 2
     flags = read_flags_file(PIPELINE / "queue.yaml")
     flags |= {"--max-dispatches-per-second": RATE, "--max-concurrent-dispatches": CONCURRENT}
     own = {
         **SETTINGS,
         "DRILL": drill,
         "LOG_LEVEL": "ERROR",
+        "WORKER_URL": f"http://{HOST}:{worker}",
         "SENDGRID_HOST": f"http://{HOST}:{sink}",
         # There is nobody whom these functions serve.
         "API_URL": "https://api.example.com",
@@ -79,9 +81,6 @@ async def _serve(directory: Path, drill: str) -> None:
     )
     await cloud.start()
     try:
-        for each in cloud.functions:
-            if each.name == "worker":
-                await each.stop()
         variables = environment.for_function(PIPELINE, PIPELINE)
         functions = [
             FunctionProcess(
@@ -93,7 +92,7 @@ async def _serve(directory: Path, drill: str) -> None:
                 log_directory=directory / "logs",
                 on_event=lambda _: None,
             )
-            for name, port in (("worker", ports.worker), ("sink", sink))
+            for name, port in (("worker", worker), ("sink", sink))
         ]
         try:
             await asyncio.gather(*(each.start() for each in functions))

@@ -7,14 +7,6 @@ from proof.benchmarks.simulation import limits
 from proof.drill.course import Played
 
 
-def dollars(played: Played) -> float:
-    """What the run costs by the price list."""
-    usage = played.usage
-    firestore = usage.reads * limits.DOLLARS_A_READ + usage.writes * limits.DOLLARS_A_WRITE
-    tasks = (played.tally.due + played.attempts) * limits.DOLLARS_A_TASK_OPERATION
-    return firestore + tasks + usage.cloud_run
-
-
 def result(played: Played, *, title: str, settings: Mapping[str, str]) -> str:
     """The page.
 
@@ -25,6 +17,8 @@ def result(played: Played, *, title: str, settings: Mapping[str, str]) -> str:
     """
     counted, usage = played.tally, played.usage
     seconds = (counted.last - counted.first) / timedelta(seconds=1) if counted.first and counted.last else 0
+    firestore = usage.reads * limits.DOLLARS_A_READ + usage.writes * limits.DOLLARS_A_WRITE
+    tasks = (counted.due + played.attempts) * limits.DOLLARS_A_TASK_OPERATION
     by_step = ", ".join(f"{count} {step}" for step, count in sorted(played.kills.items()))
     rows = {
         "due": f"{counted.due:,}",
@@ -39,7 +33,7 @@ def result(played: Played, *, title: str, settings: Mapping[str, str]) -> str:
         "sent a second": f"{counted.sent / seconds:.1f}" if seconds else "",
         "reads a report": f"{usage.reads / counted.due:.2f}",
         "writes a report": f"{usage.writes / counted.due:.2f}",
-        "dollars of the run, by the price list": f"{dollars(played):.4f}",
+        "dollars of the run, by the price list": f"{firestore + tasks + usage.cloud_run:.4f}",
         "runs of the dispatcher": f"{played.runs:,}",
         "processes that exited": f"{sum(played.kills.values()):,}" + (f": {by_step}" if by_step else ""),
     }
