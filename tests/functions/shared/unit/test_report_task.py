@@ -22,7 +22,8 @@ def test_a_task_survives_the_way_through_json() -> None:
     assert b'"due_at":"2026-11-24T13:00:00Z"' in task.to_json()
     assert ReportTask.from_json(task.to_json()) == task
     assert task.names_its_delivery
-    assert not task.model_copy(update={"subscription_id": "daily"}).names_its_delivery
+    for other in ({"user_id": "u2"}, {"subscription_id": "daily"}, {"due_at": DUE.replace(hour=14)}):
+        assert not task.model_copy(update=other).names_its_delivery
 
 
 @pytest.mark.parametrize(
@@ -33,10 +34,12 @@ def test_a_task_survives_the_way_through_json() -> None:
         (b"  \n", "empty"),
         (b"not json", "body"),
         (b"[1]", "body"),
+        (b"null", "body"),
         (b'"text"', "body"),
         (b"\xff\xfe", "body"),
         (b"{}", "user_id"),
         (b'{"user_id": 3}', "user_id"),
+        (b'{"user_id": ""}', "user_id"),
         (b'{"user_id": "a/b", "delivery_id": "x"}', "user_id"),
         (b'{"user_id": "__a__"}', "user_id"),
         (b'{"user_id": "a", "delivery_id": "x"}', "subscription_id"),

@@ -282,9 +282,8 @@ def test_a_provider_that_is_not_there_is_retried(cloud: Cloud) -> None:
     [
         (cut_before, 0, "gave no answer"),
         (cut_after, 1, "gave no answer"),
-        (answering(500), 0, "SendGrid answered 500"),
         (answering(503), 0, "SendGrid answered 503"),
-        *((accepting_and_answering(status), 1, f"SendGrid answered {status}") for status in (408, 500, 502, 504)),
+        (accepting_and_answering(502), 1, "SendGrid answered 502"),
     ],
 )
 @pytest.mark.parametrize("retry_count", [0, LAST])
@@ -438,13 +437,11 @@ def test_a_dead_letter_that_another_attempt_has_published_keeps_the_report_from_
     assert len({letter["failed_at"] for letter, _ in cloud.letters()}) == 1
 
 
-@pytest.mark.parametrize(
-    "code", [grpc.StatusCode.ABORTED, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED]
-)
 @pytest.mark.parametrize("method", ["BatchGetDocuments", "GetDocument", "Commit"])
-def test_a_short_trouble_of_firestore_is_not_noticed(cloud: Cloud, method: str, code: grpc.StatusCode) -> None:
+def test_a_short_trouble_of_firestore_is_not_noticed(cloud: Cloud, method: str) -> None:
     user = cloud.user()
-    cloud.firestore_faults.middleware = failing(method, code, code)
+    trouble = grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE
+    cloud.firestore_faults.middleware = failing(method, *trouble)
     assert cloud.deliver(user).json()["result"] == "sent"
     assert len(cloud.mails_to(user)) == 1
 
