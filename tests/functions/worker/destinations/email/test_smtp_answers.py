@@ -1,4 +1,4 @@
-"""What replies mean. test_smtp_session.py has the usual ones, over sockets."""
+"""What replies mean. test_smtp_session.py has one of each step, over sockets."""
 
 import pytest
 
@@ -29,6 +29,7 @@ def test_only_the_end_of_the_message_leaves_an_outcome_unknown(step: Step) -> No
 @pytest.mark.parametrize(
     ("step", "code", "outcome"),
     [
+        (Step.CONNECT, 554, NotAllowed),
         (Step.STARTTLS, 454, Unavailable),
         (Step.STARTTLS, 502, Unavailable),
         (Step.AUTH, 454, Unavailable),
@@ -36,13 +37,23 @@ def test_only_the_end_of_the_message_leaves_an_outcome_unknown(step: Step) -> No
         (Step.LOGIN, 535, NotAllowed),
         (Step.RSET, 500, Unavailable),
         (Step.RSET, 421, Throttled),
+        (Step.MAIL, 421, Throttled),
         (Step.MAIL, 454, Throttled),
+        (Step.MAIL, 530, NotAllowed),
         (Step.MAIL, 550, NotAllowed),
+        (Step.MAIL, 552, Refused),
+        (Step.MAIL, 553, NotAllowed),
+        (Step.RCPT, 450, Unavailable),
+        (Step.RCPT, 452, Throttled),
         (Step.RCPT, 530, NotAllowed),
         (Step.RCPT, 552, Refused),
+        (Step.DATA, 451, Unavailable),
+        (Step.END, 421, Throttled),
+        (Step.END, 451, Unavailable),
         (Step.END, 454, Throttled),
         (Step.END, 530, NotAllowed),
         (Step.END, 550, Refused),
+        (Step.END, 554, Refused),
     ],
 )
 def test_replies(step: Step, code: int, outcome: type) -> None:
