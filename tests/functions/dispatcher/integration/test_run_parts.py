@@ -65,17 +65,6 @@ def test_the_parts_of_a_run_add_up(cloud: Cloud) -> None:
     assert {report.user_id for report in cloud.reports()} == users | new_users | scheduled
 
 
-def test_a_part_that_is_repeated_counts_once(cloud: Cloud) -> None:
-    for _ in range(3):
-        cloud.subscribed_user()
-    cloud.call(variables=NO_TIME)
-    (body,) = take_parts(cloud)
-    carry_on(cloud, body)
-    answer = carry_on(cloud, body)
-    assert (answer.body["due"], answer.body["dispatched"] + answer.body["already_dispatched"]) == (3, 3)
-    assert cloud.record("21261124T1200Z")["due"] == 3
-
-
 def test_only_the_tasks_account_carries_on(cloud: Cloud) -> None:
     cloud.subscribed_user()
     cloud.subscribed_user()

@@ -57,24 +57,6 @@ def test_a_message_that_comes_again_changes_nothing_and_alerts_nobody(around: Cl
     assert len(around.slack) == 1
 
 
-def test_a_later_death_renews_an_open_record_and_alerts_nobody_again(around: Cloud) -> None:
-    dead = letter("u1")
-    handler = around.handler()
-    handler.receives(dead)
-    before = around.record("u1:default:20261124T1300Z")
-    later = dead.model_copy(
-        update={"reason": DeadLetterReason.LOST, "failed_at": DIED + timedelta(hours=24), "attempts": 9}
-    )
-
-    assert handler.receives(later).status_code == 200
-    assert handler.receives(dead).status_code == 200
-
-    after = around.record("u1:default:20261124T1300Z")
-    assert (after["reason"], after["attempts"]) == ("lost", 9)
-    assert (after["received_at"], after["alerted_at"]) == (before["received_at"], before["alerted_at"])
-    assert len(around.slack) == 1
-
-
 def test_a_later_death_replaces_the_payload_as_a_whole(around: Cloud) -> None:
     handler = around.handler()
     handler.receives(letter("u1"))
@@ -87,16 +69,17 @@ def test_a_later_death_replaces_the_payload_as_a_whole(around: Cloud) -> None:
     assert "run_id" not in payload
 
 
-@pytest.mark.parametrize("word", [{"state": "replayed"}, {"state": "dismissed"}, {"state": "open", "in_replay": True}])
-def test_a_record_that_was_dealt_with_opens_when_the_delivery_dies_anew(around: Cloud, word: dict[str, Any]) -> None:
+def test_a_record_that_was_dealt_with_opens_when_the_delivery_dies_anew(around: Cloud) -> None:
     dead = letter("u1")
     handler = around.handler()
     handler.receives(dead)
-    around.database.document("dead_letters/u1:default:20261124T1300Z").update({**word, "replayed_at": OPERATORS_WORD})
+    around.database.document("dead_letters/u1:default:20261124T1300Z").update(
+        {"state": "replayed", "replayed_at": OPERATORS_WORD}
+    )
 
     # The same death again: the operator's word stands.
     assert handler.receives(dead).status_code == 200
-    assert around.record("u1:default:20261124T1300Z")["state"] == word["state"]
+    assert around.record("u1:default:20261124T1300Z")["state"] == "replayed"
     assert len(around.slack) == 1
 
     around.let_a_minute_pass()
@@ -140,8 +123,6 @@ def test_a_letter_without_a_delivery_is_kept_under_its_task(around: Cloud) -> No
         (b"not JSON", {"text": "not JSON", "bytes": 8}, "Invalid JSON"),
         (b"", {"text": "", "bytes": 0}, "Invalid JSON"),
         (b"[]", {"text": "[]", "bytes": 2}, "object"),
-        (b"null", {"text": "null", "bytes": 4}, "object"),
-        (b'"text"', {"text": '"text"', "bytes": 6}, "object"),
         (b"{}", {"text": "{}", "bytes": 2}, "reason: Field required"),
         (b'{"a": "\\ud800"}', {"text": '{"a": "\\ud800"}', "bytes": 15}, "Invalid JSON"),
         (b"\xff\xfe\x00", {"base64": "//4A", "bytes": 3}, "Invalid JSON"),

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import random
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -48,24 +47,6 @@ LIFE = [
     event("spamreport", 24 * 60),
     event("delivered", 2, email="bob@example.com"),
 ]
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_lost_doubled_reordered_and_late(provider: Provider, seed: int) -> None:
-    """What is lost at first comes again, since the provider repeats what was not answered by 2xx."""
-    provider.deliver(D1)
-    provider.send(*LIFE)
-    expected = provider.record(D1)
-    provider.clear()
-    provider.deliver(D1)
-    chance = random.Random(seed)  # noqa: S311  no secret
-    repeated = [{**each, "sg_event_id": f"another-{seed}"} for each in LIFE]
-    shuffled = chance.sample([*LIFE, *repeated], 2 * len(LIFE))
-    while shuffled:
-        size = chance.randint(1, 4)
-        provider.send(*shuffled[:size])
-        shuffled = shuffled[size:]
-    assert provider.record(D1) == expected
 
 
 def test_what_is_known_is_not_written_again(provider: Provider) -> None:
@@ -123,18 +104,6 @@ def test_calls_at_the_same_time_lose_nothing(provider: Provider) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(call, recipients)) == {200}
     assert provider.record(D1)["recipients"].keys() == {address_hash(each) for each in recipients}
-
-
-@pytest.mark.parametrize("method", ["BatchGetDocuments", "BatchWrite"])
-def test_a_failing_firestore_has_the_provider_repeat(provider: Provider, method: str) -> None:
-    provider.deliver(D1)
-    provider.faults.middleware = failing(method, grpc.StatusCode.PERMISSION_DENIED, times=1)
-    answer = provider.post(to_body(event("delivered")))
-    assert (answer.status_code, answer.json()) == (503, {"result": "retry"})
-    assert provider.record(D1) is None
-    provider.send(event("delivered"))
-    assert provider.record(D1)["status"] == "delivered"
-    assert "Traceback" not in provider.log.read_text()
 
 
 @pytest.mark.parametrize("method", ["BatchGetDocuments", "BatchWrite"])

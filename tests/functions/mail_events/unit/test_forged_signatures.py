@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
@@ -146,10 +145,3 @@ def test_everything_that_is_forged_is_refused() -> None:
     assert accepted == []
     # It goes into the log, and repeats nothing of the calls.
     assert len(said) <= 5
-
-
-@pytest.mark.parametrize("key", [KEY, OTHER_KEY])
-def test_a_forgery_is_refused_whichever_key_is_in_use(key: Signer) -> None:
-    alone = SendGridSignatures([OTHER_KEY.public_key if key is KEY else KEY.public_key])
-    with pytest.raises(InvalidSignature):
-        alone.verify(key.headers(BODY, at=NOW), BODY, now=datetime.fromtimestamp(NOW, UTC))

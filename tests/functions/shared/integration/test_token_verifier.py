@@ -109,15 +109,6 @@ def test_an_expired_token(provider: IdentityProvider) -> None:
     assert status_of(verifier_for(provider), token) is HTTPStatus.UNAUTHORIZED
 
 
-def test_a_token_of_yesterday(provider: IdentityProvider) -> None:
-    clock = Clock()
-    clock.advance(timedelta(days=-1))
-    yesterday = IdentityProvider(host="127.0.0.1", port=0, clock=clock)
-    yesterday._key, yesterday._key_id = provider._key, provider._key_id
-    token = yesterday.mint(INVOKER, AUDIENCE)
-    assert status_of(verifier_for(provider), token) is HTTPStatus.UNAUTHORIZED
-
-
 def test_a_token_of_a_clock_that_was_moved_forward(background: Background) -> None:
     clock = Clock()
     clock.advance(timedelta(days=30))
@@ -231,9 +222,7 @@ def key_server(background: Background) -> Iterator[KeyServer]:
         yield server
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"<html>", b"null", b"[]", b'"keys"', b'{"keys": 7}', b'{"keys": [7]}', b"[" * 100_000, b" " * 2**21]
-)
+@pytest.mark.parametrize("body", [b"<html>", b'{"keys": [7]}', b" " * 2**21])
 def test_a_broken_key_set(provider: IdentityProvider, key_server: KeyServer, body: bytes) -> None:
     key_server.body = body
     verifier = verifier_for(provider, certs_url=key_server.url)

@@ -7,7 +7,6 @@ from typing import Any
 import grpc
 import pytest
 
-from functions.shared.records.delivery_attempt import MOST_ATTEMPTS
 from functions.shared.settings import OnUnknownOutcome
 from functions.worker.task_answer import TaskAnswer
 from report_kit.in_memory_user_data import InMemoryUserData
@@ -92,23 +91,6 @@ def test_a_skipped_delivery_keeps_its_attempt(cloud: Cloud) -> None:
     user = cloud.user(subscription={"active": False})
     assert cloud.deliver(user).json()["result"] == "skipped"
     assert results(cloud, user) == [(1, "skipped", False)]
-
-
-def test_errors_have_no_addresses_and_are_short(cloud: Cloud) -> None:
-    user = cloud.user()
-    attempt(cloud, user, 1, fails=True)
-    [entry] = cloud.delivery_of(user)["history"]
-    assert "ada" not in entry["error"]
-    assert "no data for" in entry["error"]
-
-
-def test_only_the_newest_attempts_are_kept(cloud: Cloud) -> None:
-    user = cloud.user()
-    for number in range(MOST_ATTEMPTS + 2):
-        attempt(cloud, user, 1 + number % (MAX_ATTEMPTS - 1), fails=True)
-    history = cloud.delivery_of(user)["history"]
-    assert len(history) == MOST_ATTEMPTS
-    assert [entry["at"] for entry in history] == sorted(entry["at"] for entry in history)
 
 
 @pytest.mark.parametrize("record", [None, {"state": "pending", "attempts": 0}], ids=["no record", "a record"])
