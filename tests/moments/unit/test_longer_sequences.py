@@ -20,7 +20,7 @@ def test_no_two_operations_report_a_moment_twice_or_never(start: str, first: str
     assert wrong == {}
 
 
-@pytest.mark.parametrize("seed", range(100, 140))
+@pytest.mark.parametrize("seed", range(100, 120))
 def test_no_random_sequence_does(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311  no secret
     sequences = [(chance.choice(list(STARTS)), *chance.choices(NAMES, k=chance.randint(3, 6))) for _ in range(100)]
