@@ -111,12 +111,6 @@ def test_a_run_notes_what_became_of_the_mails(provider: Provider) -> None:
     assert "complaints-high" not in kinds(cloud)  # the day with 100 mails is out of the week
 
 
-def test_few_mails_say_nothing(provider: Provider) -> None:
-    provider.has(delivered=999, spam_reports=500, bounces=0)
-    assert provider.call().body["stopped"] is False
-    assert kinds(provider.cloud) == []
-
-
 def test_a_stopped_run_makes_no_task_changes_nothing_and_is_no_failure(provider: Provider) -> None:
     cloud = provider.cloud
     provider.has(delivered=1000, spam_reports=3)
@@ -269,12 +263,6 @@ def test_without_statistics_the_run_goes_on_and_says_why(provider: Provider, ans
     assert (run.status, run.body["dispatched"], run.body["stopped"]) == (200, 1, False)
     assert cloud.record(run_id(NOON))["statistics"] == {"unavailable": reason}
     assert kinds(cloud) == []
-
-
-def test_a_key_that_may_not_read_statistics(provider: Provider) -> None:
-    provider.inbox.sendgrid_scopes.discard(STATS_SCOPE)
-    assert provider.call().status == 200
-    assert "stats.read" in provider.cloud.record(run_id(NOON))["statistics"]["unavailable"]
 
 
 def test_a_provider_that_cannot_be_reached(provider: Provider) -> None:

@@ -150,18 +150,6 @@ def test_a_subscription_that_its_application_has_written_costs_a_look_at_its_del
     assert cloud.firestore.usage.reads == first - 1
 
 
-@pytest.mark.parametrize("state", ["sent", "skipped", "dead"])
-def test_a_final_delivery_is_left_alone(cloud: Cloud, state: str) -> None:
-    user = cloud.user(subscription={"next_report_at": DUE + HOUR})
-    cloud.put_delivery(user, state=state, message_id="m1")
-    before = cloud.delivery_of(user)
-    answer = cloud.deliver(user)
-    assert (answer.status_code, answer.json()["result"]) == (200, "already-final")
-    assert cloud.mails_to(user) == []
-    assert cloud.delivery_of(user) == before
-    assert not cloud.letters()
-
-
 @pytest.mark.parametrize("fields", [{}, {"kind": 7}], ids=["", "whose document is malformed"])
 def test_a_subscription_set_back_to_a_final_delivery_is_moved_on(cloud: Cloud, fields: dict[str, Any]) -> None:
     user = cloud.user(subscription=fields)
@@ -169,16 +157,6 @@ def test_a_subscription_set_back_to_a_final_delivery_is_moved_on(cloud: Cloud, f
     assert cloud.deliver(user).json()["result"] == "already-final"
     assert cloud.subscription_of(user)["next_report_at"] == DUE + HOUR
     assert cloud.mails_to(user) == []
-
-
-def test_a_live_lease_is_respected(cloud: Cloud) -> None:
-    user = cloud.user()
-    cloud.put_delivery(user, state="sending", owner="another", lease_expires_at=datetime.now(UTC) + HOUR)
-    answer = cloud.deliver(user)
-    assert answer.status_code == 409
-    assert answer.json() == {"result": "leased", "delivery_id": cloud.delivery(user).id}
-    assert cloud.mails_to(user) == []
-    assert cloud.delivery_of(user)["owner"] == "another"
 
 
 @pytest.mark.parametrize("fields", [{}, {"active": False}, {"email": "broken"}])
