@@ -49,7 +49,7 @@ class Place:
     restored_at: datetime | None = None
     choice: OnUnknownOutcome = OnUnknownOutcome.RESEND_IF_ABSENT
 
-    def attempt(self, user: str, number: int = 1, *, name: str = "a-task") -> TaskAnswer:
+    def attempt(self, user: str, number: int = 1, *, name: str = "a-task", **parts: Any) -> TaskAnswer:
         sender = Sender(address="reports@example.com")
         worker = in_this_process(
             self.cloud,
@@ -60,6 +60,7 @@ class Place:
             now=self.clock.now,
             settle_later=self.settle_later,
             restored_at=self.restored_at,
+            **parts,
         )
         return worker(task(user), Attempt(number, name, last=number == MAX_ATTEMPTS, started_at=self.clock.now()))
 
@@ -199,6 +200,16 @@ def test_the_queues_last_attempt_gives_nothing_up(place: Place) -> None:
     assert not place.letters.kept
     place.clock.advance(32 * MINUTE)
     assert place.attempt(user).result == "sent"
+
+
+def test_nor_does_one_that_fails_unforeseen(place: Place) -> None:
+    def fails(_delivery_id: str) -> None:
+        raise RuntimeError("unforeseen")
+
+    user = place.unknown(accepted=False)
+    assert place.attempt(user, MAX_ATTEMPTS, mail_record=fails).details == {"cause": "internal-error"}
+    assert place.cloud.delivery_of(user)["state"] == "sending"
+    assert not place.letters.kept
 
 
 @pytest.mark.parametrize("change", ["address", "key", "sandbox", "restore", "choice"])
