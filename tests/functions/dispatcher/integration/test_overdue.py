@@ -195,18 +195,6 @@ def test_a_task_that_may_still_be_retried_is_left_alone(cloud: Cloud) -> None:
     assert len(cloud.tasks()) == 1
 
 
-def test_behind_a_paused_queue_nothing_is_overdue(cloud: Cloud) -> None:
-    cloud.subscribed_user()
-    cloud.call()
-    cloud.queues.pause_queue(name=cloud.queue_path())
-    try:
-        answer = cloud.call(NOON + HOUR)
-    finally:
-        cloud.queues.resume_queue(name=cloud.queue_path())
-    assert (answer.body["already_dispatched"], answer.body["overdue"]) == (1, 0)
-    assert len(cloud.tasks()) == 1
-
-
 def pause(cloud: Cloud, *, runs: list[Any]) -> None:
     """Have the queue paused during some runs."""
     cloud.queues.pause_queue(name=cloud.queue_path())
@@ -506,23 +494,6 @@ def test_a_report_that_is_being_sent_is_not_lost(cloud: Cloud) -> None:
     assert (answer.body["lost"], answer.body["overdue"], answer.body["already_dispatched"]) == (0, 0, 1)
 
 
-def test_a_report_that_a_worker_takes_up_at_the_last_moment_is_not_given_up(cloud: Cloud) -> None:
-    user, delivery = a_report_that_died(cloud)
-    claim = {"state": "sending", "owner": "x", "lease_expires_at": NOON + HOUR}
-
-    async def claim_it(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
-        if method.endswith("/Publish"):
-            cloud.pubsub_faults.middleware = None
-            await asyncio.to_thread(delivery.update, claim)
-        return await carry_out()
-
-    cloud.pubsub_faults.middleware = claim_it
-    cloud.call()
-
-    assert delivery.get().get("state") == "sending"
-    assert cloud.subscription(user)["next_report_at"] == LONG_AGO
-
-
 def test_nobody_else_may_act_on_a_report_while_its_dead_letter_is_published(cloud: Cloud) -> None:
     """A worker that came to send it then would make the dead letter a lie."""
     _, delivery = a_report_that_died(cloud)
@@ -542,22 +513,6 @@ def test_nobody_else_may_act_on_a_report_while_its_dead_letter_is_published(clou
     assert (held["state"], held["reason"]) == ("giving-up", "lost")
     assert held["failed_at"] is not None
     assert delivery.get().get("state") == "dead"
-
-
-def test_a_report_that_was_sent_since_it_was_read_gets_no_dead_letter(cloud: Cloud) -> None:
-    _, delivery = a_report_that_died(cloud)
-
-    async def send_it(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
-        if method.endswith("/GetTask"):
-            await asyncio.to_thread(delivery.update, {"state": "sent"})
-        return await carry_out()
-
-    cloud.tasks_faults.middleware = send_it
-    answer = cloud.call()
-
-    assert (answer.status, answer.body["lost"], answer.body["errors"]) == (200, 0, 0)
-    assert cloud.dead_letters() == []
-    assert delivery.get().get("state") == "sent"
 
 
 def test_what_the_application_writes_while_a_report_is_given_up_stays(cloud: Cloud) -> None:

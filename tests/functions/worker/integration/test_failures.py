@@ -30,7 +30,6 @@ from tests.support import free_ports
 pytestmark = pytest.mark.usefixtures("well_again")
 
 LAST = MAX_ATTEMPTS - 1
-NEVER = datetime(2100, 1, 1, tzinfo=UTC)
 CarryOut = Callable[[], Awaitable[Any]]
 
 
@@ -370,22 +369,6 @@ def test_a_crash_between_the_dead_letter_and_the_ledger_publishes_the_same_again
     assert cloud.mails_to(user) == []
     assert cloud.delivery_of(user)["state"] == "dead"
     assert cloud.subscription_of(user)["next_report_at"] == DUE + HOUR
-
-
-def test_a_report_that_another_worker_begins_to_send_is_not_said_to_be_dead(cloud: Cloud) -> None:
-    user = cloud.user(email=...)
-
-    async def meanwhile(called: str, carry_out: CarryOut) -> Any:
-        if called.endswith("/Commit"):
-            cloud.firestore_faults.middleware = None
-            claim = functools.partial(cloud.put_delivery, user, state="sending", lease_expires_at=NEVER)
-            await cloud.background.loop.run_in_executor(None, claim)
-        return await carry_out()
-
-    cloud.firestore_faults.middleware = meanwhile
-    assert cloud.deliver(user).json()["result"] == "leased"
-    assert cloud.letters() == []
-    assert cloud.delivery_of(user)["state"] == "sending"
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_three_subscriptions_of_a_user_move_independently(cloud: Cloud) -> None:
     assert len(cloud.mails_to(user)) == 3
 
 
-@pytest.mark.parametrize("hours", [1, 2, 30, 200])
+@pytest.mark.parametrize("hours", [1, 30])
 def test_a_subscription_set_back_by_hours_comes_back_with_one_call(cloud: Cloud, hours: int) -> None:
     back = DUE - hours * HOUR
     user = cloud.user(subscription={"next_report_at": back, "reported_until": back - HOUR})
