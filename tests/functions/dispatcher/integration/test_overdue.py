@@ -473,27 +473,6 @@ def test_a_users_other_subscriptions_stay_as_they_are(cloud: Cloud) -> None:
     assert cloud.subscription(user)["next_report_at"] > due_at
 
 
-def test_what_was_never_tried_is_not_lost_however_old(cloud: Cloud) -> None:
-    user = cloud.subscribed_user(next_report_at=NOON - 90 * DAY)
-    cloud.call(NOON - HOUR)
-    lose_the_tasks(cloud)
-    answer = cloud.call()
-    assert (answer.body["lost"], answer.body["overdue"], answer.body["dispatched"]) == (0, 1, 1)
-    record = cloud.delivery(delivery_id(user, DEFAULT_SUBSCRIPTION, NOON - 90 * DAY))
-    assert record is not None
-    assert record["created_at"] == NOON
-
-
-def test_a_report_that_is_being_sent_is_not_lost(cloud: Cloud) -> None:
-    due_at = NOON - 30 * HOUR
-    user = cloud.subscribed_user(next_report_at=due_at)
-    sending = {"state": "sending", "lease_expires_at": NOON + HOUR, "created_at": due_at, "rescues": LEAST_RESCUES}
-    cloud.database.collection("deliveries").document(delivery_id(user, DEFAULT_SUBSCRIPTION, due_at)).set(sending)
-    cloud.call(due_at)
-    answer = cloud.call()
-    assert (answer.body["lost"], answer.body["overdue"], answer.body["already_dispatched"]) == (0, 0, 1)
-
-
 def test_nobody_else_may_act_on_a_report_while_its_dead_letter_is_published(cloud: Cloud) -> None:
     """A worker that came to send it then would make the dead letter a lie."""
     _, delivery = a_report_that_died(cloud)
@@ -536,7 +515,7 @@ def test_what_the_application_writes_while_a_report_is_given_up_stays(cloud: Clo
     assert record["state"] == "dead"
 
 
-@pytest.mark.parametrize("reason", ["lost", "retries-exhausted", "unknown-outcome"])
+@pytest.mark.parametrize("reason", ["retries-exhausted", "unknown-outcome"])
 def test_what_was_begun_to_be_given_up_is_finished_with_the_same_letter(cloud: Cloud, reason: str) -> None:
     """A run or a worker was killed between holding the report and marking it dead: its letter may be there."""
     held = {"reason": reason, "last_error": "as it was said", "failed_at": NOON - HOUR, "owner": "x"}

@@ -39,12 +39,7 @@ def because(reference: Any) -> str | None:
     ("sent", "reason"),
     [
         (event("bounce", type="bounce", bounce_classification="Invalid Address"), PauseReason.BOUNCED),
-        (event("dropped", reason="Bounced Address"), PauseReason.BOUNCED),
-        (event("spamreport"), PauseReason.COMPLAINED),
-        (event("group_unsubscribe", asm_group_id=1), PauseReason.UNSUBSCRIBED),
         (event("bounce", type="blocked"), None),
-        (event("deferred"), None),
-        (event("delivered"), None),
     ],
 )
 def test_all_that_goes_to_the_address_is_paused(
@@ -59,13 +54,6 @@ def test_all_that_goes_to_the_address_is_paused(
         {address_hash("ada@example.com"): reason.value} if reason else {}
     )
     assert provider.record(D1)["status"] is not None
-
-
-def test_a_copy_is_left_out_and_the_report_goes_on(provider: Provider) -> None:
-    default = subscribe(provider, cc=["boss@example.com"])
-    provider.send(event("delivered"), event("spamreport", email="Boss@example.com"))
-    assert because(default) is None
-    assert list(default.get().get("objections")) == [address_hash("boss@example.com")]
 
 
 def test_a_late_event_pauses_nothing_that_was_resumed_since(provider: Provider) -> None:
@@ -97,15 +85,6 @@ def test_a_second_complaint_about_an_email_counts_after_a_resume(provider: Provi
     provider.send(event("spamreport", sg_event_id="again"))
     assert because(default) is None
     provider.send(event("spamreport", 11))
-    assert because(default) == "complained"
-
-
-@pytest.mark.parametrize("reverse", [False, True])
-def test_a_complaint_outranks_a_bounce(provider: Provider, reverse: bool) -> None:
-    default = subscribe(provider)
-    events = [event("bounce", 1), event("spamreport", 2)]
-    for each in reversed(events) if reverse else events:
-        provider.send(each)
     assert because(default) == "complained"
 
 
