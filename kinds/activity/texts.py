@@ -274,5 +274,5 @@ def _currency(request: ReportRequest) -> str:
 
 
 def title(language: Language) -> str:
-    """What the recipient's page calls the report: `make catalogs` takes it."""
+    """What the recipient's page calls the report: `reports catalogs` takes it."""
     return language.gettext("Activity")

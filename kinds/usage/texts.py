@@ -261,5 +261,5 @@ def _is_short(standing: Standing) -> bool:
 
 
 def title(language: Language) -> str:
-    """What the recipient's page calls the report: `make catalogs` takes it."""
+    """What the recipient's page calls the report: `reports catalogs` takes it."""
     return language.gettext("Usage")

@@ -32,7 +32,7 @@ def need_problems(kind: str) -> list[str]:
     packages, missing = _installed(declared.packages)
     packages += _installed(_workers_own())[0]
     return [
-        *(f"{NEEDS_FILE} names {name}, which is not installed. Run `make lock`." for name in missing),
+        *(f"{NEEDS_FILE} names {name}, which is not installed. Run `reports lock`." for name in missing),
         *(
             f"{each.place}: imports {each.module}. {problem}"
             for each in _imports(kind)

@@ -35,7 +35,7 @@ def word_problems(folder: Path) -> Iterator[str]:
             found = known.get((text.id, text.context))
             problem = "does not have" if found is None else _problem(found, is_begun=is_begun)
             if problem:
-                yield f"{Place(file, 0)}: {problem} {name!r}. `make catalogs` adds it; then translate it."
+                yield f"{Place(file, 0)}: {problem} {name!r}. `reports catalogs` adds it; then translate it."
     if (folder / REPORT_FILE).is_file():
         yield from _report_problems(folder / REPORT_FILE)
 

@@ -105,7 +105,7 @@ BROKEN: Mapping[str, tuple[str, str, str | None, str]] = {
     "foreign": ("report.mjml", "{{ language.tag }}", "en", 'emails: de, ja: The HTML part says lang="en". Write <mjml'),
     "half": (
         *("locales/de.po", 'msgid "Cups of tea"\nmsgstr "Tassen Tee"\n', ""),
-        "words: kinds/half/locales/de.po: does not have 'Cups of tea'. `make catalogs` adds it; then translate it.",
+        "words: kinds/half/locales/de.po: does not have 'Cups of tea'. `reports catalogs` adds it; then translate it.",
     ),
     "untold": (
         "locales/de.po",
