@@ -36,7 +36,7 @@ def build(request: ReportRequest) -> Report | Skip:
     return Report(
         subject=_("Tea"),
         templates=FOLDER,
-        values={"cups": language.number(len(cups)), "title": _("Tea"), "said": _("Cups of tea")},
+        values={"cups": f"{language.money(len(cups), 'EUR')} & more", "title": _("Tea"), "said": _("Cups of tea")},
         images=[picture],
         attachments=[Attachment(filename="tea.csv", content=b"cups", media_type="text/csv")],
     )
