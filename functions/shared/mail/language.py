@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import date, datetime, time
+from decimal import Decimal
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 
@@ -61,24 +62,24 @@ class Language:
         """Which way it is written: `ltr` or `rtl`."""
         return self._direction
 
-    def number(self, value: float, decimals: int = 0) -> str:
+    def number(self, value: float | Decimal, decimals: int = 0) -> str:
         """A number with so many decimals."""
         # Adding nothing makes the zero of a small debt a zero without a sign.
-        text = _decimal(round(value, decimals) + 0.0, decimals, self.locale)
+        text = _decimal(round(float(value), decimals) + 0.0, decimals, self.locale)
         # Within text from right to left the sign of a bare number would stand behind it.
         return _LEFT_TO_RIGHT + text if self.direction == "rtl" and not text[0].isdigit() else text
 
-    def money(self, amount: float, currency: str) -> str:
+    def money(self, amount: float | Decimal, currency: str) -> str:
         """An amount with its currency, as the language writes it: "€1,234.50", 「¥1,234」.
 
         Args:
             amount: how much.
             currency: its code by ISO 4217.
         """
-        text: str = format_currency(amount + 0.0, currency, locale=self.locale)
+        text: str = format_currency(amount + 0, currency, locale=self.locale)
         return text
 
-    def percent(self, share: float) -> str:
+    def percent(self, share: float | Decimal) -> str:
         """A share, such as 0.25, in whole percent."""
         text: str = format_percent(share, locale=self.locale)
         return text

@@ -2,6 +2,7 @@
 
 import re
 from datetime import date, datetime
+from decimal import Decimal
 from gettext import NullTranslations
 
 import pytest
@@ -61,6 +62,12 @@ def test_a_debt_has_its_sign_in_front_in_every_direction() -> None:
     hebrew = Language(Locale("he"), NullTranslations())
     assert [hebrew.number(-7.5, 1), hebrew.number(7)] == ["\u200e-7.5", "7"]
     assert language_for("en").number(-7.5, 1) == "-7.5"
+
+
+def test_an_amount_may_be_a_decimal() -> None:
+    language = language_for("en")
+    assert language.money(Decimal("1234.50"), "EUR") == "€1,234.50"
+    assert [language.number(Decimal("-0.001"), 2), language.percent(Decimal("0.25"))] == ["0.00", "25%"]
 
 
 ROWS = ("{number} more row is not shown here.", "{number} more rows are not shown here.")
