@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -70,7 +69,7 @@ def _setups(current: Session, brand: str | None) -> dict[str, MailSetup]:
     """What is checked: by the name of its brand, which the deployment's own settings do not have."""
     from operations.mail_checks.mail_checks import MailSetup
     from operations.previews import preview as previews
-    from operations.previews.kind_variables import kind_variables
+    from operations.previews.kind_variables import sample_variables
 
     target = current.target
     target.require("MAIL_FROM")
@@ -87,7 +86,7 @@ def _setups(current: Session, brand: str | None) -> dict[str, MailSetup]:
             webhook_url=webhook_url,
             webhook_keys=webhook_keys,
             defaults=current.defaults,
-            kind_variables=partial(kind_variables, current, sample=True),
+            kind_variables=sample_variables,
             # Only deploy.sh knows it, so an operator says it, too.
             without_unsubscribe=os.environ.get("MAIL_WITHOUT_UNSUBSCRIBE") == "true",
         )

@@ -166,6 +166,19 @@ def mail_address(text: str) -> str:
         raise typer.BadParameter("it is not an email address") from None
 
 
+def warn_of_locale(output: Output, locale: str | None) -> None:
+    """Say that reports are in English where they have no words in a language.
+
+    Args:
+        output: where to say it.
+        locale: as BCP 47; None: nobody has named one.
+    """
+    from functions.shared.known_kinds import is_known_locale, known_languages
+
+    if locale is not None and not is_known_locale(locale):
+        output.warn(f"Reports have words in {', '.join(known_languages())}: with {locale}, they are in English.")
+
+
 def confirm(output: Output, what: str, *, yes: bool) -> None:
     """Ask the operator whether to go on.
 

@@ -102,7 +102,7 @@ def audience(
             action.outcome = "The next reading lets them leave."
         output.say(action.outcome)
         return
-    variables = kind_variables(current, kind, sample=False)
+    variables = kind_variables(current, kind)
     with output.err.status("Reading"):
         outcomes = next_reading(current.firestore, kind, current.defaults, variables)
     rows = [

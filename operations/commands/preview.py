@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from functions.shared.times.schedule import Cadence, Schedule
-from operations.commands.group import AsJson, document_id, refused_value, session
+from operations.commands.group import AsJson, document_id, refused_value, session, warn_of_locale
 from operations.connection.local_directory import LOCAL_CLOUD_DIRECTORY
 from operations.errors import OperatorError
 from operations.output import Output, print_traceback
@@ -88,7 +88,7 @@ def preview(
     """Render a subscription's report exactly as it would be sent, and send nothing."""
     from functions.shared.records.delivery import SkipReason
     from operations.previews import preview as previews
-    from operations.previews.kind_variables import kind_variables
+    from operations.previews.kind_variables import kind_variables, sample_variables
     from operations.previews.preview_period import cadence_of
     from operations.previews.preview_subject import read_subject, sample_subject
 
@@ -109,6 +109,7 @@ def preview(
     if locale is not None:
         which = which._replace(locale=locale)
     output = Output(as_json=as_json)
+    warn_of_locale(output, locale)
     covered = _period(which, which.schedule(whose), period, output)
     database = None if sample else current.firestore
     settings = _settings(current, None if user is None else whose)
@@ -121,7 +122,9 @@ def preview(
             if database
             else previews.sample_data(which.kind, covered, amount or SampleAmount.MUCH)
         )
-        variables = kind_variables(current, which.kind, sample=sample)
+        variables = (
+            sample_variables(which.kind, own=sample_user is not None) if sample else kind_variables(current, which.kind)
+        )
         mail = previews.build(
             which.kind, whose, which, covered, data, settings, database=database, variables=variables, is_next=is_next
         )

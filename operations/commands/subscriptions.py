@@ -24,6 +24,7 @@ from operations.commands.group import (
     recorded,
     refused_value,
     session,
+    warn_of_locale,
 )
 from operations.escaping import shell_argument
 from operations.output import Output
@@ -451,14 +452,12 @@ def _warn_of_user(output: Output, user: User) -> None:
 
 
 def _warn_of_unknown(output: Output, kind: str | None, locale: str | None) -> None:
-    from functions.shared.known_kinds import is_known_locale, known_languages
     from operations.previews import preview
 
     known = preview.known_kinds()
     if kind is not None and kind not in known:
         output.warn(f"There is no kind {kind} in this checkout, but {', '.join(known)}: has the worker one?")
-    if locale is not None and not is_known_locale(locale):
-        output.warn(f"Reports have words in {', '.join(known_languages())}: with {locale}, they are in English.")
+    warn_of_locale(output, locale)
 
 
 def _warn_of_days(output: Output, subscription: Subscription) -> None:

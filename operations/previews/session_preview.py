@@ -43,7 +43,7 @@ def build_live(
         previews.live_data(database, user.id),
         settings,
         database=database,
-        variables=kind_variables(session, subscription.kind, sample=False),
+        variables=kind_variables(session, subscription.kind),
         delivery=delivery,
         is_next=is_next,
     )

@@ -26,7 +26,7 @@ from operations.kinds.audience_preview import last_readings
 from operations.kinds.kind_figures import VariantFigures, count_variants
 from operations.kinds.kind_pausing import PAUSED, RESUMED, KindPausing
 from operations.previews import preview as previews
-from operations.previews.kind_variables import kind_variables
+from operations.previews.kind_variables import sample_variables
 from operations.previews.preview_period import next_period
 from operations.previews.preview_subject import sample_subject
 from report_kit.kind_folders import folder
@@ -132,7 +132,7 @@ def sample_mail(request: Request) -> Response:
         period,
         previews.sample_data(kind, period, amount),
         previews.mail_settings({}),
-        variables=kind_variables(console_of(request).session, kind, sample=True),
+        variables=sample_variables(kind),
     )
     if isinstance(mail, previews.NothingToSend):
         return console_of(request).view.fragment(request, "no_mail.html", why=mail.why)

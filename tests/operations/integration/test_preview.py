@@ -74,8 +74,10 @@ def test_a_kind_needs_no_subscription(project: Project, tmp_path: Path) -> None:
     answer = project.reports(
         "preview", "u2", "--kind", "usage", "--locale", "ja-JP", "--sample", "--json", "--to", str(tmp_path)
     )
-    assert answer.status == 0
+    assert (answer.status, answer.err) == (0, "")
     assert "使用状況" in answer.json["subject"]
+    answer = project.reports("preview", "--kind", "usage", "--locale", "cy", "--sample", "--to", str(tmp_path))
+    assert (answer.status, "with cy, they are in English" in answer.err) == (0, True)
 
 
 def test_the_subscriptions_time_zone_goes_before_the_users(project: Project, tmp_path: Path) -> None:

@@ -100,7 +100,8 @@ def test_a_sample_asks_a_database_for_the_user_that_is_named_and_comes_as_often_
     told = json.loads(shown.stdout)
     assert told["subject"].startswith("Tea sales: Revenue €12.50")
     assert "You get this report every week." in " ".join((tree / told["text"]).read_text().split())
-    assert "skipped" in json.loads(run(tree, *asked, **environment).stdout)
+    made_up = json.loads(run(tree, *asked, **environment).stdout)
+    assert made_up["subject"].startswith("Tea sales: Revenue €3,312.17"), "nobody was named"
     refused = run(tree, *asked, "u1", "--user", "4711")
     assert (refused.returncode, "--user" in refused.stderr) == (2, True)
 
