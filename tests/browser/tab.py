@@ -30,6 +30,14 @@ _STICKING_OUT = """
     (element) => element.getBoundingClientRect().right > innerWidth + 1 && !element.closest(".scroll")
 ).map((element) => `sticks out: ${element.outerHTML.slice(0, 200)}`)
 """
+_OVERLAPPING = """
+() => [...document.querySelectorAll("svg.ticks")].flatMap((axis) => {
+    const shown = [...axis.querySelectorAll("text")].filter((tick) => tick.checkVisibility());
+    const boxes = shown.map((tick) => tick.getBoundingClientRect());
+    return shown.slice(1).flatMap((tick, index) =>
+        boxes[index].right > boxes[index + 1].left ? [`overlaps the time before it: ${tick.textContent}`] : []);
+})
+"""
 _MOST_STEPS = 400
 _STEPS_BETWEEN = """
 (element) => {
@@ -116,7 +124,8 @@ class Tab:
     def _look(self, width: int, *, is_dark: bool, rules: Mapping[str, Any] | None = None) -> list[str]:
         self.page.set_viewport_size({"width": width, "height": 900})
         self.page.emulate_media(color_scheme="dark" if is_dark else "light")
-        wrong = [*(violations(self.page, rules) if rules else ()), *self.page.evaluate(_STICKING_OUT)]
+        wrong = [*(violations(self.page, rules) if rules else ())]
+        wrong += [each for look in (_STICKING_OUT, _OVERLAPPING) for each in self.page.evaluate(look)]
         return [f"{width} {'dark' if is_dark else 'light'}: {each}" for each in wrong]
 
     def go_to(self, locator: "Locator") -> None:
