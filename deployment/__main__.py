@@ -79,7 +79,8 @@ def main(
     try:
         options = options_of(arguments)
     except WrongUsage as error:
-        print(f"{error}\n\n{_usage()}", end="", file=sys.stderr)
+        options_of_command = f"{deploy_command()}{' --' if own_project() else ''} --help"
+        print(f"{error} See {options_of_command}.", file=sys.stderr)
         return 2
     if options.help:
         print(_usage(), end="")
@@ -87,6 +88,7 @@ def main(
     report = Report(options=options)
     run: Run | None = None
     status = 1
+    wrong: list[str] = []
     try:
         project = own_project() or root
         kinds = load_kinds(root, project)
@@ -115,9 +117,8 @@ def main(
     except (UnknownFlag, WrongResource) as error:
         _stop_and_go_on(report, *map(str, error.args))
     except DefaultCredentialsError as error:
-        _stop_and_go_on(
-            report, str(error), "What to do: log in: gcloud auth application-default login, or gcloud auth login"
-        )
+        log_in = "What to do: log in: gcloud auth application-default login, or gcloud auth login"
+        _stop_and_go_on(report, str(error), log_in, *wrong)
     finally:
         if run:
             give_back_lock(run)

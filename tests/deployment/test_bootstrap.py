@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.auth.exceptions import DefaultCredentialsError
 
 from tests.deployment.conftest import BARE, PROJECT, REPOSITORY, Deployment
 from tests.deployment.stand_in.permissions import granted_by, missing_permission, permissions_of, place_of
+from tests.deployment.stand_in.project import Project
 from tests.deployment.stand_in.the_project import BILLING_ACCOUNT
 from tests.deployment.test_encryption import KEY
 
@@ -317,7 +319,19 @@ def test_a_teardown_takes_the_deployers_roles_back(split: Deployment) -> None:
 def test_wrong_usage(bare: Deployment, options: tuple[str, ...], message: str) -> None:
     outcome = bare.deploy(*options)
     assert (outcome.status, bare.calls) == (2, [])
-    assert outcome.errors.startswith(message)
+    assert outcome.errors == f"{message} See ./deploy.sh --help.\n"
+
+
+def test_without_a_login_what_is_wrong_in_the_settings_is_said_as_well(bare: Deployment) -> None:
+    def session(_project: Project) -> Any:
+        raise DefaultCredentialsError("there are none")  # type: ignore[no-untyped-call]
+
+    bare.session = session
+    bare.settings["ENROLL"] = "everyone"
+    outcome = bare.deploy("--dry-run")
+    assert outcome.status == 1
+    assert "gcloud auth login" in outcome.errors
+    assert "ENROLL: " in outcome.errors
 
 
 def test_a_deployer_is_a_member_of_a_policy(bare: Deployment) -> None:
