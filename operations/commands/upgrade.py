@@ -33,7 +33,8 @@ def upgrade(
     if not changed:
         output.say(f"This project runs {plan.pin.version} ({plan.pin.commit[:7]}) already.")
         return
-    output.say(plan.changes or "The change log says nothing about it.")
+    for line in (plan.changes or "The change log says nothing about it.").splitlines():
+        output.say(line)
     output.say()
     output.say(f"{plan.pin.version} ({plan.pin.commit[:7]}): {' and '.join(changed)} changed.")
     back = f"Back: git checkout {' '.join(changed)}"

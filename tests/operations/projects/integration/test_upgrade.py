@@ -45,8 +45,8 @@ def test_an_upgrade_changes_one_file_more_with_packages_and_goes_back_by_git(pro
     commit = next_version(origin)
     upgraded = project.run("upgrade")
     assert upgraded.returncode == 0, upgraded.stdout + upgraded.stderr
-    assert "- Blue is green." in upgraded.stdout
-    assert "- Paint it." in upgraded.stdout
+    assert "- Blue is green." in upgraded.stdout.splitlines()
+    assert "- Paint it." in upgraded.stdout.splitlines()
     assert "tested" in upgraded.stdout
     # The kinds need no package, and so there is no kinds.lock.
     assert project.changes == ["M pipeline.lock"]
