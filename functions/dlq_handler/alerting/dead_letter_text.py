@@ -27,7 +27,7 @@ _REASON_TEXTS: Mapping[str, _ReasonText] = {
     ),
     DeadLetterReason.PERMANENT_ERROR: _ReasonText(
         "Report not sent: it needs a fix first",
-        "Fix what the error names, such as the kind of report or a setting, and then replay it.",
+        "Fix what the error names, such as the address, the kind of report or a setting, and then replay it.",
     ),
     DeadLetterReason.INVALID_TASK: _UNREADABLE_TASK,
     DeadLetterReason.UNKNOWN_OUTCOME: _ReasonText(
