@@ -199,8 +199,8 @@ class PersonalData:
         if not with_document and user is not None and user.active:
             raise StillActive(
                 f"users/{self._user_id} is active, so the next run would keep something about it again. Nothing was "
-                "erased: delete the document or set active to false first, or delete it by this command, with all "
-                "that is below it: --with-document."
+                "erased: delete the document or set active to false first, or erase it as well, with all that is below "
+                "it: --with-document, in the console the box."
             )
         if being_sent := kept.being_sent(datetime.now(UTC)):
             raise BeingSent(
