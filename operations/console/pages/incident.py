@@ -1,9 +1,10 @@
 """An incident: all that happened in a time on one axis, what an operator does about it, and what becomes of that."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from itertools import chain
+from itertools import chain, repeat
 from typing import Any
 
 from google.api_core.exceptions import GoogleAPIError
@@ -45,8 +46,6 @@ _MOST_EVENTS = 200
 
 _READS = 20
 """What the page costs beside what it counts and lists."""
-
-_UNFINISHED = tuple(state for state in DeliveryState if not state.is_final)
 
 
 def _read(request: Request) -> Shown:
@@ -145,15 +144,12 @@ def _charts(counts: OutcomeCounts, window: Window) -> OutcomeCharts:
 
 def _waiting(console: Console, window: Window) -> dict[str, tuple[int, str]]:
     """How many of the reports that were due are in each state that is not final, and where they are listed."""
-    deliveries = Deliveries(console.reading.firestore)
-
-    def count(state: DeliveryState) -> int:
-        return deliveries.count(DeliveryFilter(state=state, since=window.since, until=window.until))
-
-    counts = zip(_UNFINISHED, in_threads(count, _UNFINISHED), strict=True)
+    asked = DeliveryFilter(since=window.since, until=window.until)
+    wanted = [replace(asked, state=state) for state in DeliveryState if not state.is_final]
+    counts = zip(wanted, in_threads(Deliveries(console.reading.firestore).count, wanted), strict=True)
     times = {"since": to_json_time(window.since), "until": to_json_time(window.until)}
     return {
-        state.value: (number, link("/deliveries", state=state.value, **times)) for state, number in counts if number
+        str(each.state): (number, link("/deliveries", state=each.state, **times)) for each, number in counts if number
     }
 
 
@@ -181,8 +177,7 @@ class _Causes:
                 found.setdefault(each.cause, {})[state] = each
         largest = sorted(found.items(), key=lambda item: -sum(each.count for each in item[1].values()))
         drawn = {f"cause-{number}": cause for number, (cause, _) in enumerate(largest[:_DRAWN_CAUSES], start=1)}
-        keys = {cause: key for key, cause in drawn.items()}
-        rows = [self._row(cause, counts) | {"key": keys.get(cause, "")} for cause, counts in largest]
+        rows = [self._row(key, *each) for key, each in zip(chain(drawn, repeat("")), largest, strict=False)]
         return {"rows": rows, "chart": self._chart(drawn) if drawn else None}
 
     def _count(self, state: DeadLetterState, version: str) -> Sequence[CauseCount]:
@@ -195,10 +190,11 @@ class _Causes:
         self.reads += counts.reads
         return counts.causes
 
-    def _row(self, cause: str, counts: Mapping[DeadLetterState, CauseCount]) -> dict[str, Any]:
+    def _row(self, key: str, cause: str, counts: Mapping[DeadLetterState, CauseCount]) -> dict[str, Any]:
         newest = max(counts.values(), key=lambda each: each.newest_at or EARLIEST)
         times = _letter_times(self._window)
         return {
+            "key": key,
             "cause": cause,
             "error": newest.error or newest.reason,
             "reason": newest.reason,
