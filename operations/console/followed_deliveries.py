@@ -44,8 +44,6 @@ def follow(request: Request, ids: Sequence[str], *, lists_all: bool) -> Followed
     the place `start` among all deliveries.
 
     Args:
-        request: of the page.
-        ids: of all deliveries.
         lists_all: whether they are listed where no outcome was asked for.
 
     Raises:

@@ -32,8 +32,6 @@ def draw_outcomes(reports: Sequence[Span], mails: Sequence[Span], *, length: tim
     Args:
         reports: by when they were due.
         mails: by when their outcome was known.
-        length: of each span.
-        unknown: what is not known of the emails, in sentences; empty where all is.
     """
     known = [each for each in DRAWN_MAILS if not unknown or any(span.counts[each] for span in mails)]
     return OutcomeCharts(
