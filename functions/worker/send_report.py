@@ -142,37 +142,29 @@ class SendReport:
             return self._end.already_final(work)
         if step is NextStep.FINISH_GIVING_UP and delivery and delivery.failure:
             return self._end.finish_giving_up(work, delivery.failure)
-        route, taken = self._routes.to(work.subscription, work.user), self._routes.of(delivery, work.user)
-        is_unknown = step is NextStep.INQUIRE
-        stored = taken.sending.repeating.stored_in(delivery) if is_unknown else None
-        work, by = self._send(work, route, taken, stored, timer, is_unknown=is_unknown)
-        is_shared = (taken if stored else route).sending.is_shared
+        route = self._routes.to(work.subscription, work.user)
+        taken = self._routes.of(delivery, work.user) if step is NextStep.INQUIRE else None
+        stored = taken.sending.repeating.stored_in(delivery) if taken else None
+        work, by = self._send(work, route, taken, stored, timer)
+        is_shared = (taken if taken and stored else route).sending.is_shared
         return self._end(work, by.alone if isinstance(by, Retry) and not is_shared else by)
 
     def _send(
-        self,
-        work: TaskDelivery,
-        route: Route,
-        taken: Route,
-        stored: StoredRequest | None,
-        timer: AttemptTimer,
-        *,
-        is_unknown: bool,
+        self, work: TaskDelivery, route: Route, taken: Route | None, stored: StoredRequest | None, timer: AttemptTimer
     ) -> _End:
-        inquiry = taken.inquiry
-        if is_unknown and stored is None:
-            known = inquiry.settle(work, now=self._now())
+        if taken and stored is None:
+            known = taken.inquiry.settle(work, now=self._now())
             if not isinstance(known, SendAgain):
                 return work, known
             work = work._replace(absence=known.absence)
         subscriber = subscriber_of(work.user, work.subscription, now=self._now())
         if isinstance(subscriber, SkipReason):
             # An event of the mail may be what has paused the subscription: then the mail was sent.
-            found = inquiry.look_up(work, now=self._now()) if stored else StillUnknown("")
+            found = taken.inquiry.look_up(work, now=self._now()) if taken and stored else StillUnknown("")
             return work, Skip(reason=subscriber) if isinstance(found, StillUnknown) else found
-        if kept_back := (taken if stored else route).sending.kept_back():
+        if kept_back := (taken if taken and stored else route).sending.kept_back():
             return work, kept_back
-        if stored and (end := self._send_again(work, taken, subscriber, stored, timer)):
+        if taken and stored and (end := self._send_again(work, taken, subscriber, stored, timer)):
             return end
         if self._is_paused(work.task.kind):
             return work, Hold()
