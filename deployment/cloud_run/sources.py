@@ -40,7 +40,7 @@ gc.enable()
 _LEFT_OUT = re.compile(r"(.*/)?(\.[^/]*|requirements\.txt|requirements\.lock|test_[^/]*\.py)(/.*)?")
 _SHARED = ("functions/__init__.py", "functions/shared")
 _OF_API = (
-    *(f"operations/{name}.py" for name in ("__init__", "errors", "failures", "operator_actions")),
+    *(f"operations/{name}.py" for name in ("__init__", "errors", "failures", "operator_actions", "private_file")),
     *(f"operations/{name}" for name in ("deliveries", "reading", "subscriptions")),
 )
 """What commands and the console do, too."""

@@ -70,9 +70,6 @@ FOUND = {
 """By its name: within which bounds."""
 
 LEGAL = {
-    "a recipient with a malformed row is taken for one who left": (
-        "A reading writes subscriptions as an application does, and an application may pause one at any time."
-    ),
     "a stopped run counts as one that made tasks": (
         "It makes a run ask the queues sooner, and a second task for a report is what the world plays anyway."
     ),
