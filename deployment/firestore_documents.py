@@ -36,7 +36,7 @@ class Documents:
 
     def add_test_user(self, user: str, address: str, kind: str) -> str:
         """Write a user with one subscription, as applications do: the next run schedules it. Its report is due since
-        the last full hour, of this kind, and SendGrid checks its mails and keeps them. Returns the id of the
+        the last full hour, of this kind, and SendGrid checks its emails and keeps them. Returns the id of the
         delivery."""
         due_at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
         fields = {

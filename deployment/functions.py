@@ -76,7 +76,7 @@ def _remove_mail_events(run: Run) -> None:
 
 
 def _take_back(run: Run, running: str) -> None:
-    """What only the revisions before needed, whose mail provider is `running`."""
+    """What only the revisions before needed, whose email provider is `running`."""
     # Alone, the step may not have granted the database that the functions now need.
     users = () if run.options.only else run.settings.deployed
     run.bring([*superfluous_roles(run.settings, users), *former_readers(run.settings, run.client)])

@@ -1,4 +1,4 @@
-"""A mail provider's API over HTTP, for the deployment and for checks: with Python alone, so that both work before
+"""An email provider's API over HTTP, for the deployment and for checks: with Python alone, so that both work before
 anything is installed.
 
 https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/responses

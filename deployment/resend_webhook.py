@@ -16,7 +16,7 @@ EVENTS = {
     "delivered": ("email.delivered",),
     "processed": ("email.sent",),
 }
-"""Resend's names of what SendGrid calls so. Resend keeps no list of those who unsubscribe from such mails.
+"""Resend's names of what SendGrid calls so. Resend keeps no list of those who unsubscribe from such emails.
 https://resend.com/docs/webhooks/event-types"""
 
 _PATH = "/webhooks"

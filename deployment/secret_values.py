@@ -70,7 +70,7 @@ def set_up_secrets(run: Run) -> None:
     settings = run.settings
     ensure(run, KEYS[settings.mail_provider])
     ensure(run, "MAIL_UNSUBSCRIBE_KEY")
-    # The key of the links to the recipient's page: made if none is set, and then kept for good, since old mails have
+    # The key of the links to the recipient's page: made if none is set, and then kept for good, since old emails have
     # links by it.
     is_new = settings.with_page and not (settings.value("PREFERENCES_KEY") or version(run, "PREFERENCES_KEY"))
     ensure(run, "PREFERENCES_KEY", partial(str, secrets.token_urlsafe(32) if is_new else ""))
@@ -107,7 +107,7 @@ def ensure(run: Run, variable: str, value: Callable[[], str] = str, *, question:
     question = question or _QUESTIONS.get(variable, "")
     if not (value() or own or is_there) and question and sys.stdin.isatty() and not run.options.dry_run:
         own = getpass.getpass(f"  {question}: ")
-        # The mail provider is asked with it before Secret Manager has it.
+        # The email provider is asked with it before Secret Manager has it.
         run.settings = settings = settings.model_copy(update={"given": {**settings.given, variable: own}})
     if not (value() or own):
         return is_there

@@ -1,4 +1,4 @@
-"""Warns about what keeps mails from arriving: DNS records, and what the mail provider says of the sender and the key.
+"""Warns about what keeps emails from arriving: DNS records, and what the email provider says of the sender and the key.
 
 docs/guides/deliverability.md explains each check; ./reports check mail shows all of them.
 """

@@ -290,7 +290,7 @@ class Settings(_Checked):
     archive: str = ""
     archive_days: str = ""
     outcomes: str = ""
-    # Without `processed`, which costs a write a mail and says little that no other event says.
+    # Without `processed`, which costs a write an email and says little that no other event says.
     mail_events: str = " ".join(KEPT_EVENTS[:-1])
     preferences_url: str = ""
     provider_pause: str = ""
@@ -360,7 +360,7 @@ class Settings(_Checked):
 
     @property
     def deployed(self) -> tuple[str, ...]:
-        """The functions that the settings ask for. A page that is there stays, since the links of old mails lead to
+        """The functions that the settings ask for. A page that is there stays, since the links of old emails lead to
         it."""
         is_wanted = {"preferences": self.with_page, "mail-events": self.with_mail_events, "api": bool(self.api_callers)}
         sinks = (SINK,) if self.options.drill else ()
@@ -373,7 +373,7 @@ class Settings(_Checked):
 
     @property
     def with_page(self) -> bool:
-        """Whether the mails lead to the recipient's page, where they have no other way out."""
+        """Whether the emails lead to the recipient's page, where they have no other way out."""
         is_elsewhere = self.mail_unsubscribe_group or self.mail_unsubscribe_url or self.preferences_url
         return not is_elsewhere and self.mail_without_unsubscribe != "true"
 
@@ -389,7 +389,7 @@ class Settings(_Checked):
 
     @property
     def accounts(self) -> frozenset[str]:
-        """The accounts at the mail provider that brands have of their own."""
+        """The accounts at the email provider that brands have of their own."""
         return frozenset(each.account for each in self.brands.values() if each.account)
 
     @property
@@ -673,7 +673,7 @@ def _wrong_of_provider(settings: Settings) -> Iterator[str]:
     if re.search(r":25(/|\?.*)?$", server):
         # https://cloud.google.com/compute/docs/tutorials/sending-mail
         yield (
-            "SMTP_URL: Google Cloud lets nothing out to port 25; mail servers take mail from their users at 465 "
+            "SMTP_URL: Google Cloud lets nothing out to port 25; mail servers take email from their users at 465 "
             "(smtps://) or 587 (smtp://)."
         )
     elif server and not re.fullmatch(

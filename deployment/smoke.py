@@ -1,5 +1,5 @@
 """One run for one test user, from the schedule to the delivery record. The subscription is a sandbox's: no one gets the
-mail."""
+email."""
 
 import time
 from datetime import UTC, datetime

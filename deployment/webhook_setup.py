@@ -1,4 +1,5 @@
-"""What setting up a mail provider's webhook has in common among providers (sendgrid_webhook.py, resend_webhook.py)."""
+"""What setting up an email provider's webhook has in common among providers (sendgrid_webhook.py,
+resend_webhook.py)."""
 
 from collections.abc import Callable
 from typing import Any

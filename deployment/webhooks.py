@@ -1,4 +1,4 @@
-"""The mail provider's webhook, which calls the function mail-events. It is made before the function, which needs what
+"""The email provider's webhook, which calls the function mail-events. It is made before the function, which needs what
 its calls are signed with. Nothing that the provider answers stops a deployment. docs/guides/mail-events.md says what
 the events are for.
 """
@@ -169,7 +169,7 @@ def warn_of_change(run: Run, old: str) -> None:
         f"the email provider changes from {TITLES[old]} to {TITLES[run.settings.mail_provider]}.",
         f"What {TITLES[old]} has accepted, it delivers. The worker can no longer ask it about reports of unknown "
         "outcome: those",
-        "whose mail has an event by now are sent, and ON_UNKNOWN_OUTCOME decides about the others.",
+        "whose email has an event by now are sent, and ON_UNKNOWN_OUTCOME decides about the others.",
         f"Only {TITLES[old]} shows what becomes of its emails from now on (docs/guides/providers.md).",
     )
 

@@ -28,7 +28,7 @@ def brand_variables(project: Path, provider: Provider, smtp_url: str) -> dict[st
 
 
 def brand_domains(project: Path, own_keys: Mapping[Provider, str]) -> dict[str, list[str]]:
-    """The domains that the stand-ins of the providers take mails from, by the key of the account.
+    """The domains that the stand-ins of the providers take emails from, by the key of the account.
 
     Args:
         project: as above.

@@ -48,14 +48,14 @@ class _Part(Protocol):
 
 
 class LocalCloud:
-    """The services of Google, mail providers and Slack that the pipeline uses, and the functions, on this machine.
+    """The services of Google, email providers and Slack that the pipeline uses, and the functions, on this machine.
 
     Args:
         repository: the folder that holds `functions/` and `deployment/`.
         project: the kinds, and the files in place of the repository's.
         environment: addresses and names.
         queue_flags: the flags of queue.yaml, or others in their place.
-        data_directory: where mails, logs and the environment are written.
+        data_directory: where emails, logs and the environment are written.
         latency_seconds: added to every API call, as a network would.
         on_event: called with one line for each event of a function.
         clock: a time that the functions share, so that it can be moved; None for the machine's.
@@ -140,7 +140,7 @@ class LocalCloud:
         self.scheduler = Scheduler(clock=self.clock, mint_token=self.identity.mint, jobs=[self.job])
 
     def _webhook_url(self, provider: Provider) -> str | None:
-        """Where a provider says what becomes of the mails; None for nowhere."""
+        """Where a provider says what becomes of the emails; None for nowhere."""
         variable = provider.webhook_variable
         # Somebody else's key is for somebody else's events.
         if provider is not self._environment.mail_provider or not variable or not self._environment.is_own(variable):
@@ -149,7 +149,7 @@ class LocalCloud:
 
     @property
     def webhook(self) -> MailWebhook | None:
-        """What says what becomes of the mails; None where nothing does."""
+        """What says what becomes of the emails; None where nothing does."""
         webhooks: tuple[MailWebhook, ...] = (self.inbox.webhook, self.inbox.resend.webhook)
         return next((each for each in webhooks if each.url is not None), None)
 
@@ -268,7 +268,7 @@ class LocalCloud:
 
     @property
     def _serves_preferences(self) -> bool:
-        """Whether the links of the mails lead to the page of this local cloud."""
+        """Whether the links of the emails lead to the page of this local cloud."""
         return "PREFERENCES_URL" in self._variables and self._environment.is_own("PREFERENCES_URL")
 
     async def _start_functions(self) -> None:

@@ -224,7 +224,7 @@ class Environment:
         if self.is_own("CLOUD_TASKS_EMULATOR_HOST"):
             # gcloud-aio-taskqueue reads this variable and speaks REST; no other client library has a variable for it.
             own["CLOUDTASKS_EMULATOR_HOST"] = f"{HOST}:{ports.tasks_rest}"
-        # A mail has one way out: another one of the outside takes the place of the local cloud's page.
+        # An email has one way out: another one of the outside takes the place of the local cloud's page.
         if not any(self.outside.get(name) for name in ("MAIL_UNSUBSCRIBE_GROUP", "MAIL_UNSUBSCRIBE_URL")):
             own["PREFERENCES_URL"] = f"http://{HOST}:{ports.preferences}"
             own["PREFERENCES_KEY"] = PREFERENCES_KEY
@@ -246,7 +246,7 @@ class Environment:
 
     @property
     def has_mail_events(self) -> bool:
-        """Whether the provider says what becomes of the mails."""
+        """Whether the provider says what becomes of the emails."""
         return self.mail_provider.webhook_variable is not None
 
     def is_own(self, variable: str) -> bool:
@@ -290,7 +290,7 @@ class Environment:
         variables = {**given_variables(project, self.outside), **self._brands(project), **self.variables}
         if with_control:
             variables["LOCAL_CONTROL_URL"] = f"http://{HOST}:{self.ports.control}"
-            # It takes Slack's messages also where mails go elsewhere.
+            # It takes Slack's messages also where emails go elsewhere.
             variables["LOCAL_INBOX_URL"] = f"http://{HOST}:{self.ports.inbox}"
         lines = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
         file.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The mail providers that the local cloud has."""
+"""The email providers that the local cloud has."""
 
 from enum import StrEnum
 
@@ -17,5 +17,5 @@ class Provider(StrEnum):
 
     @property
     def webhook_variable(self) -> str | None:
-        """The variable by which its webhooks are verified; None where it says nothing of what becomes of mails."""
+        """The variable by which its webhooks are verified; None where it says nothing of what becomes of emails."""
         return {Provider.SENDGRID: "SENDGRID_WEBHOOK_KEY", Provider.RESEND: "RESEND_WEBHOOK_SECRET"}.get(self)

@@ -104,7 +104,7 @@ class RunView:
         ]
 
     async def mails(self, deliveries: Sequence[Delivery]) -> Counter[str]:
-        """What became of the mails of deliveries: how many are `delivered`, and so on."""
+        """What became of the emails of deliveries: how many are `delivered`, and so on."""
         records = self._client.collection("mail_events")
         counts: Counter[str] = Counter()
         for start in range(0, len(deliveries), _DOCUMENTS_A_CALL):

@@ -13,7 +13,7 @@ REFUSED_ADDRESS = "grace.hopper@navy..example"
 """An address that a sign-up page accepts, and that SendGrid answers with 400."""
 
 BOUNCING_ADDRESS, COMPLAINING_ADDRESS = "bounce+user9@example.com", "spam+user4@example.com"
-"""Addresses whose mails come to the end that the local part says (local_pipeline/inbox/event_webhook.py)."""
+"""Addresses whose emails come to the end that the local part says (local_pipeline/inbox/event_webhook.py)."""
 
 _SPECIAL_ADDRESSES = {
     1: "deferred+user1@example.com",
@@ -142,7 +142,7 @@ def sample_users(
     """Make users in several time zones, with up to three subscriptions each. There are twelve types of user in turn,
     such as a new user, one who has paused a report, and one whose colleague gets a copy.
 
-    The third has an address that SendGrid refuses, the fourth marks the mail as spam, and the ninth's mail bounces.
+    The third has an address that SendGrid refuses, the fourth marks the email as spam, and the ninth's email bounces.
     Every tenth has done nothing lately, and so gets no `activity`. Where there are other kinds than those that come
     with the pipeline, users get those, too, and it is open which of them have something to report.
 
@@ -153,7 +153,7 @@ def sample_users(
         known: those of the SHIPPED that these are: a team's own kind may have the name of one.
         documents: what each user has beside that, but for those who have done nothing.
         events_per_user: on average.
-        mails_end: whether somebody says what becomes of the mails, so that those that bounce have consequences.
+        mails_end: whether somebody says what becomes of the emails, so that those that bounce have consequences.
         deliver: where the reports go, of all subscriptions but those that enrollment makes; None: by email.
     """
     this_hour = now.replace(minute=0, second=0, microsecond=0)

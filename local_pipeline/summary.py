@@ -67,7 +67,7 @@ def show(summary: RunSummary, console: Console) -> None:
     for letter in summary.dead_letters[:_SHOWN]:
         table.add_row("", escape(f"{letter.id} ({letter.reason}): {letter.error}"))
     table.add_row("Slack alerts", "sent to SLACK_WEBHOOK_URL" if summary.alerts is None else str(summary.alerts))
-    table.add_row("Mails", f"sent to {summary.mails_went_to}" if summary.mails is None else f"{summary.mails}/*.html")
+    table.add_row("Emails", f"sent to {summary.mails_went_to}" if summary.mails is None else f"{summary.mails}/*.html")
     console.print()
     console.print(table, highlight=False)
     if not summary.problems:

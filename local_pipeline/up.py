@@ -58,7 +58,7 @@ class Options:
         once: make one run and end.
         users: how many sample users.
         port_base: the first of the ports.
-        data_directory: where mails, logs and the environment go.
+        data_directory: where emails, logs and the environment go.
         project: the folder that holds the kinds of report, and files in place of the repository's.
         documents: a file with what each sample user has beside that; None for nothing.
         latency_ms: milliseconds added to every API call.
@@ -220,7 +220,7 @@ class Up:
             )
 
     def _lock_data_directory(self) -> None:
-        """Have the data directory alone: another local cloud would remove the mails and logs of the one that runs.
+        """Have the data directory alone: another local cloud would remove the emails and logs of the one that runs.
 
         Raises:
             LocalCloudError: one runs there.
@@ -238,7 +238,7 @@ class Up:
             ) from error
 
     def _clear_data_directory(self) -> None:
-        """Remove the files of an earlier run: its mails would seem to be this run's."""
+        """Remove the files of an earlier run: its emails would seem to be this run's."""
         for name in ("mails", "logs"):
             shutil.rmtree(self._options.data_directory / name, ignore_errors=True)
 
@@ -380,7 +380,7 @@ class Up:
 
 
 async def _wait_for_events(webhook: MailWebhook, on_progress: Callable[[int], None]) -> None:
-    """Return when the function has taken every event of the mails, or takes none any more."""
+    """Return when the function has taken every event of the emails, or takes none any more."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_STALLED_SECONDS) as limit:
 

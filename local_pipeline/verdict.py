@@ -10,7 +10,7 @@ from local_pipeline.seed import Seeded
 
 
 class Mailed(NamedTuple):
-    """A mail that was accepted: its delivery and its recipient."""
+    """An email that was accepted: its delivery and its recipient."""
 
     delivery_id: str
     recipient: str
@@ -35,9 +35,9 @@ def problems(
         deliveries: the run's.
         paused: the reason of each paused subscription.
         dead_letters: what was kept of failures.
-        mailed: the mails that were accepted; None if another server took them.
+        mailed: the emails that were accepted; None if another server took them.
         received: the deliveries that came to a destination beside email, once for each time.
-        became: how many deliveries' mails are delivered, bounced and so on; None where that is not known.
+        became: how many deliveries' emails are delivered, bounced and so on; None where that is not known.
     """
     found = [
         f"the dispatcher counted {counters[name]} {what}, not {wanted}"

@@ -62,7 +62,7 @@ _NOT_PLAIN = re.compile(
     r"|should be able to|for instance|desire[ds]?|it is recommended"
     # What the project's own authors like to write.
     r"|likewise|an own|for ever|no person|asks no|stops no one|as its last word|at the worst|gives? way"
-    # The thing is an email; servers and programs are of mail.
+    # The thing is an email; servers and programs are of email.
     r"|mails|e-mails?|mail providers?"
     r"|(?:a|the|each|every|no|one|of) mail(?= (?:is|was|to|from|that|in|with|and|or|of)\b|[.,;:]))\b"
     r"|\be\.g\.|\bi\.e\.|\betc\.)"

@@ -1,4 +1,4 @@
-"""DKIM: the keys by which receivers verify the mails' signatures.
+"""DKIM: the keys by which receivers verify the emails' signatures.
 
 https://www.rfc-editor.org/rfc/rfc6376#section-3.6.1
 """
@@ -16,7 +16,7 @@ def check_dkim(domain: str, keys: Sequence[WantedRecord], answers: Mapping[str, 
     """Check that the keys which the provider asks for are published.
 
     Args:
-        domain: as which the provider signs the mails.
+        domain: as which the provider signs the emails.
         keys: the records that it asks for.
         answers: the TXT records of each key's host.
     """

@@ -1,4 +1,4 @@
-"""DMARC: what receivers do with mails that claim to be from the domain and are not.
+"""DMARC: what receivers do with emails that claim to be from the domain and are not.
 
 Gmail, Yahoo and Outlook ask bulk senders for a policy, at least `p=none`.
 https://support.google.com/a/answer/81126
@@ -78,7 +78,7 @@ def check_dmarc(domain: str, found: DmarcRecords, *, is_signed: bool | None) -> 
     Args:
         domain: the sender's.
         found: the records.
-        is_signed: whether the mails are signed as a domain that counts for the sender's; None where that is not known.
+        is_signed: whether the emails are signed as a domain that counts for the sender's; None where that is not known.
     """
     host = f"_dmarc.{found.domain}"
     if found.failure:

@@ -1,4 +1,4 @@
-"""The checks of the deployment's mail provider: the one place that chooses them."""
+"""The checks of the deployment's email provider: the one place that chooses them."""
 
 import re
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ KEYS = {"sendgrid": "SENDGRID_API_KEY", "resend": "RESEND_API_KEY", "smtp": "SMT
 
 
 class ProviderChecks(Protocol):
-    """Checks a sender at a mail provider."""
+    """Checks a sender at an email provider."""
 
     title: str
     """The provider's name, for people."""
 
     def sender(self, dns: DnsOverHttps) -> list[Finding]:
-        """Check what can be checked without a mail.
+        """Check what can be checked without an email.
 
         Args:
             dns: looks names up.

@@ -1,4 +1,4 @@
-"""The sender's address, and the postal address that ends every mail."""
+"""The sender's address, and the postal address that ends every email."""
 
 import re
 
@@ -10,7 +10,7 @@ _MAILBOX_PROVIDER = re.compile(
     r"|(?:yahoo|hotmail|outlook|live|gmx|yandex)\.[a-z]{2,3}(?:\.[a-z]{2})?"
     r"|web\.de|t-online\.de|freenet\.de|proton\.me|pm\.me|mail\.ru|naver\.com|daum\.net|libero\.it|orange\.fr"
 )
-"""Domains in which anyone gets an address. Their DMARC policies have mails refused that others send in their name."""
+"""Domains in which anyone gets an address. Their DMARC policies have emails refused that others send in their name."""
 
 
 def domain_of(address: str) -> str:
@@ -47,7 +47,7 @@ def check_sender_address(sender: str) -> Finding:
 
 
 def check_postal_address(postal_address: str) -> Finding:
-    """Check that mails end with a postal address, which the law of some countries asks for in commercial mails.
+    """Check that emails end with a postal address, which the law of some countries asks for in commercial emails.
 
     https://www.ftc.gov/business-guidance/resources/can-spam-act-compliance-guide-business
 

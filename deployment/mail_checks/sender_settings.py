@@ -9,7 +9,7 @@ class SenderSettings:
 
     Attributes:
         mail_from: the sender's address.
-        postal_address: what every mail ends with; may be empty.
+        postal_address: what every email ends with; may be empty.
         reports_a_second: how many reports the queues let through; None where that is not known.
     """
 

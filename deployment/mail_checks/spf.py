@@ -1,4 +1,4 @@
-"""SPF: which servers may send mails with a domain in their return path.
+"""SPF: which servers may send emails with a domain in their return path.
 
 Receivers check the domain of the return path, to which bounces go, and not that of the `From`. With an authenticated
 domain a provider's return path is a subdomain of it, such as em123.example.com of SendGrid's and send.example.com of

@@ -77,7 +77,7 @@ def console_roles(settings: Settings, client: GoogleClient) -> list[Declared]:
             )
             for name in queue_names(settings)
         ),
-        # For a test mail that an operator has sent to themselves.
+        # For a test email that an operator has sent to themselves.
         *(
             secret(
                 settings,

@@ -19,7 +19,7 @@ OF_PROVIDERS = {
     "RESEND_WEBHOOK_SECRET": ("mail-events",),
     "SMTP_URL": ("worker",),
 }
-"""The functions that read a secret of a mail provider, whose name is the beginning of its name."""
+"""The functions that read a secret of an email provider, whose name is the beginning of its name."""
 OWN = {
     "MAIL_UNSUBSCRIBE_KEY": ("worker",),
     "PREFERENCES_KEY": ("worker", "preferences", "api"),
@@ -63,7 +63,7 @@ def readers(settings: Settings, client: GoogleClient) -> list[Declared]:
 
 
 def former_readers(settings: Settings, client: GoogleClient) -> list[Declared]:
-    """That no function reads what only another mail provider needed, or what kinds of report declared before.
+    """That no function reads what only another email provider needed, or what kinds of report declared before.
 
     A function that still runs as it did keeps what it reads."""
     current = _readers(settings)

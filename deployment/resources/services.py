@@ -29,7 +29,7 @@ _CALLERS = {
     "dlq-handler": ("events",),
 }
 """The accounts by which a function is called. The services of the team call the API (API_CALLERS). Everybody can call
-the others, which know by themselves whom they listen to: recipients by their link, the mail provider by its
+the others, which know by themselves whom they listen to: recipients by their link, the email provider by its
 signature."""
 
 _SECONDS = {"dispatcher": 1800, "console": 300}

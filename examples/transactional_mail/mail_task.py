@@ -1,4 +1,4 @@
-"""The body of a task: one mail that a customer's action has caused."""
+"""The body of a task: one email that a customer's action has caused."""
 
 from typing import Annotated, Literal
 
@@ -11,7 +11,7 @@ from functions.shared.settings import Address
 
 
 class MailTask(BaseModel):
-    """One mail.
+    """One email.
 
     Attributes:
         message_id: prevents a second mail: the same for the same cause, such as an order's id.

@@ -1,4 +1,4 @@
-"""A function that sends one transactional mail for each task."""
+"""A function that sends one transactional email for each task."""
 
 import functools
 from typing import TYPE_CHECKING

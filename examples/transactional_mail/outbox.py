@@ -1,8 +1,8 @@
-"""Sends a mail at most once, though the queue delivers its task at least once.
+"""Sends an email at most once, though the queue delivers its task at least once.
 
-The worker creates a document before it sends the mail, and an attempt that finds the document sends nothing. If the
-provider clearly did not take the mail, the worker deletes the document, so that the next attempt may send. A worker
-that dies in between may leave the mail unsent. The customer can ask for it again, which is better than an order
+The worker creates a document before it sends the email, and an attempt that finds the document sends nothing. If the
+provider clearly did not take the email, the worker deletes the document, so that the next attempt may send. A worker
+that dies in between may leave the email unsent. The customer can ask for it again, which is better than an order
 confirmed twice. Reports need more than this: see functions/shared/firestore/delivery_store.py.
 """
 
@@ -24,7 +24,7 @@ _SEND_SECONDS = 20.0
 
 
 class Outbox:
-    """Sends mails.
+    """Sends emails.
 
     Args:
         client: the Firestore client.
@@ -38,13 +38,13 @@ class Outbox:
         self._sender = sender
 
     def send(self, task: MailTask) -> str:
-        """Send a mail, or find that it was sent.
+        """Send an email, or find that it was sent.
 
         Returns:
             `sent`, or `already-sent`.
 
         Raises:
-            PermanentError: the mail cannot be sent.
+            PermanentError: the email cannot be sent.
             SlowDown: SendGrid takes no more at the moment.
             Exception: anything else, to be tried again.
         """

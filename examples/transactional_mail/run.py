@@ -1,4 +1,4 @@
-"""Sends some mails on the local cloud: `python -m examples.transactional_mail.run`."""
+"""Sends some emails on the local cloud: `python -m examples.transactional_mail.run`."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The texts of the mails."""
+"""The texts of the emails."""
 
 import string
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _TEXTS = {
 
 
 def text_of(task: MailTask) -> Text:
-    """The subject and the body of a task's mail, each value on one line.
+    """The subject and the body of a task's email, each value on one line.
 
     Raises:
         PermanentError: the task lacks a value.

@@ -1,5 +1,5 @@
-"""Resumes what is paused because mail bounced, once its address has changed: the old mailbox says nothing about the new
-one.
+"""Resumes what is paused because email bounced, once its address has changed: the old mailbox says nothing about the
+new one.
 
 An application that changes an address does not write the subscription, so a run looks for such changes once a day. A
 complaint and an unsubscription are the recipient's own wish: a new address does not take them back.
@@ -25,7 +25,7 @@ _logger = structlog.get_logger()
 
 
 class BouncedSubscriptions:
-    """Finds what is paused because mail bounced, once a day.
+    """Finds what is paused because email bounced, once a day.
 
     Args:
         database: the Firestore database.
@@ -99,7 +99,7 @@ class AddressChanges(NewDocumentHandler):
 
 
 def has_another_address(subscription: Subscription, user: User) -> bool:
-    """Whether a subscription that is paused because mail bounced goes to another address by now. Pure.
+    """Whether a subscription that is paused because email bounced goes to another address by now. Pure.
 
     It goes to none where its user is inactive, or has no address. Where no address objects, an
     application has paused it, and resumes it.

@@ -1,4 +1,4 @@
-"""Decides whether a run may send, from what became of the mails before it. Pure.
+"""Decides whether a run may send, from what became of the emails before it. Pure.
 
 Complaints and bounces cost a sender its reputation with mailbox providers, and a mistake in a report or in a list of
 addresses repeats them with every run. docs/guides/deliverability.md says where the limits come from.
@@ -13,18 +13,18 @@ from functions.shared.records.mail_breaker import BreakerState, MailFigures
 from functions.shared.records.system_alert import AlertKind
 
 WINDOW_DAYS = 7
-"""How many days count, with the present one. Complaints come days after the mail, and one day may have few mails."""
+"""How many days count, with the present one. Complaints come days after the email, and one day may have few emails."""
 
 
 class BreakerLimits(NamedTuple):
     """From when on the breaker alerts people, and from when on it stops the runs. A limit of 0 is switched off.
 
     Attributes:
-        complaint_alert: complaints as a percentage of the delivered mails, from which on it alerts.
+        complaint_alert: complaints as a percentage of the delivered emails, from which on it alerts.
         complaint_stop: likewise, from which on it stops.
-        bounce_alert: permanent bounces as a percentage of the delivered and bounced mails, from which on it alerts.
+        bounce_alert: permanent bounces as a percentage of the delivered and bounced emails, from which on it alerts.
         bounce_stop: likewise, from which on it stops.
-        least_mails: how many mails there must be before a percentage counts.
+        least_mails: how many emails there must be before a percentage counts.
     """
 
     complaint_alert: Decimal
@@ -66,7 +66,7 @@ def decide(
 
     Args:
         state: the breaker before the run.
-        days: what became of the mails, by day; None where that is not known. Then nothing is stopped, nor alerted.
+        days: what became of the emails, by day; None where that is not known. Then nothing is stopped, nor alerted.
         limits: the limits.
         run_time: the time that the run is for.
     """

@@ -1,6 +1,6 @@
-"""The breaker: stops the runs when too many recipients complain, or too many mails bounce.
+"""The breaker: stops the runs when too many recipients complain, or too many emails bounce.
 
-The mail provider's statistics decide, asked once a run (breaker_policy.py). Without statistics the runs go on: a key
+The email provider's statistics decide, asked once a run (breaker_policy.py). Without statistics the runs go on: a key
 that may not read them must cost no one a report.
 """
 
@@ -29,7 +29,7 @@ from functions.shared.records.system_alert import AlertKind, SystemAlert
 _DOCUMENT = f"{MAIL_BREAKER}/{BREAKER_STATE}"
 
 _Days = tuple[Mapping[date, MailFigures] | None, str]
-"""What became of the mails, by day, or None; and why that is not known."""
+"""What became of the emails, by day, or None; and why that is not known."""
 
 _logger = structlog.get_logger()
 
@@ -100,7 +100,7 @@ class MailBreaker:
         """Publish alerts, and note those that are: an alert that is not noted comes again with the next run."""
         stopped = AlertKind.SENDING_STOPPED
         if stopped in alerts:
-            # The field that deployment/alert_policies/needs-a-person.json watches for: no mail goes out, and there
+            # The field that deployment/alert_policies/needs-a-person.json watches for: no email goes out, and there
             # may be no other channel.
             _logger.error("sending_stopped", alert=stopped.value, run_id=self._run_id, because=alerts[stopped])
         now, figures = datetime.now(UTC), state.figures.to_fields() if state.figures else {}

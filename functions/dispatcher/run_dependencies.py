@@ -44,9 +44,10 @@ class RunDependencies(NamedTuple):
         time_limit: how long one part of a run may take.
         shares: how many instances divide the shards of a run among themselves.
         ramp: what the report queues' rate follows; None where it is always that of queue.yaml.
-        mail_statistics: the mail provider's; None where the dispatcher has no key for them.
+        mail_statistics: the email provider's; None where the dispatcher has no key for them.
         breaker_limits: when complaints and bounces alert people, and when they stop the runs.
-        restored_at: a time by which the pipeline before a restore of Firestore had sent its last mail; None where there
+        restored_at: a time by which the pipeline before a restore of Firestore had sent its last email; None where
+            there
             was none.
         outcomes: tells the team's application what became of reports; None where it wants to hear nothing.
     """

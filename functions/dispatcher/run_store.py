@@ -58,7 +58,7 @@ class RunStore:
             scheduled_for: the time that the run is for.
             shares: among how many instances it is divided.
             now: the present, in UTC.
-            statistics: what it learned from the mail provider's statistics; None where it did not ask.
+            statistics: what it learned from the email provider's statistics; None where it did not ask.
         """
         new = RunAttempt(
             attempt=self._attempt,

@@ -1,4 +1,4 @@
-"""The mail events: the mail provider calls this function with what became of the mails."""
+"""The mail events: the email provider calls this function with what became of the emails."""
 
 import functools
 import threading

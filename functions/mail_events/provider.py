@@ -1,4 +1,4 @@
-"""The mail provider of this deployment: the one place of this function that chooses it."""
+"""The email provider of this deployment: the one place of this function that chooses it."""
 
 from typing import Any, Protocol
 
@@ -36,7 +36,7 @@ class ProviderParts(Protocol):
 
 
 def parts_of(name: MailProviderName) -> ProviderParts | None:
-    """A provider's parts; None where it reports nothing about its mails. The others are not imported."""
+    """A provider's parts; None where it reports nothing about its emails. The others are not imported."""
     match name:
         case MailProviderName.SENDGRID:
             from functions.mail_events.sendgrid import parts as sendgrid

@@ -14,9 +14,9 @@ class Passed(StrEnum):
     """Why an event is acknowledged and not looked at: the name of its count in the logs."""
 
     IGNORED = "ignored"
-    """Of a type that says nothing about delivery, such as an opened mail."""
+    """Of a type that says nothing about delivery, such as an opened email."""
     WITHOUT_DELIVERY = "without_delivery"
-    """Of a mail that no delivery is named with: not one of the pipeline's."""
+    """Of an email that no delivery is named with: not one of the pipeline's."""
     MALFORMED = "malformed"
     """It lacks what its type has."""
 

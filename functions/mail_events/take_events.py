@@ -44,7 +44,7 @@ class TakeEvents:
 
     Args:
         records: reads and writes the records.
-        pauses: keeps mail from addresses that bounce or want none.
+        pauses: keeps email from addresses that bounce or want none.
         settled: settles deliveries of unknown outcome.
         outcomes: tells the team's application what became of reports; None where it wants to hear nothing.
     """
@@ -170,7 +170,7 @@ class TakeEvents:
         before: Mapping[str, MailRecord],
         events: Mapping[str, Sequence[MailEvent]],
     ) -> set[str]:
-        """Keep mail from the addresses that the news are about. Returns the deliveries for which that failed."""
+        """Keep email from the addresses that the news are about. Returns the deliveries for which that failed."""
         by_user: dict[str, list[News]] = {}
         for record in after.values():
             if record.user_id and (news := _pausing_news(before[record.id], record, events[record.id])):

@@ -39,7 +39,7 @@ def title_of(kind: str, locale: str) -> str:
 
     Args:
         kind: such as `team_notes`.
-        locale: of the reader, as the mail has it. A kind may speak more languages than the page.
+        locale: of the reader, as the email has it. A kind may speak more languages than the page.
     """
     if titles := known_kinds().get(kind, {}).get("titles"):
         title: str = titles[closest(locale, titles)]

@@ -1,4 +1,4 @@
-"""The recipient's page: a link in each mail leads here, and mailbox providers call it to unsubscribe.
+"""The recipient's page: a link in each email leads here, and mailbox providers call it to unsubscribe.
 
 Everybody can call it. Who has a recipient's link is that recipient; everything else is answered alike, as an address
 where there is nothing.
@@ -102,7 +102,7 @@ def _show(token: RecipientToken, message: Message | None = None) -> Answer:
         stored = _store().subscription(token.user_id, token.subscription_id)
         if stored is None:
             return _html(_pages.unknown_recipient(language_for("en")), HTTPStatus.OK)
-        # The language of the mail.
+        # The language of the email.
         language = language_for(stored.subscription.locale or stored.user.locale)
         page = _pages.of_copy(stored.user, stored.subscription, token, language, now=now, message=message)
         return _html(page, status)

@@ -55,7 +55,7 @@ class Wishes:
         self._now = now
 
     def unsubscribe(self, token: RecipientToken) -> None:
-        """Stop the subscription of a link, or its mails to the address of the link. Repeating it changes nothing.
+        """Stop the subscription of a link, or its emails to the address of the link. Repeating it changes nothing.
 
         Raises:
             GoogleAPICallError: Firestore does not answer.

@@ -47,7 +47,7 @@ def display_name(text: str) -> str:
         ('Ada Lovelace', '')
 
     Without this an attacker could sign up as "URGENT: verify at https://…" with a victim's address, and the team's own
-    mail would say so to the victim.
+    email would say so to the victim.
 
     Args:
         text: anything.

@@ -1,4 +1,4 @@
-"""Which files go with a mail, and under which names. Pure."""
+"""Which files go with an email, and under which names. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from functions.shared.sanitize import filename
 from report_kit.report import Attachment, InlineImage, PermanentError
 
 MOST_BYTES = 20 * 1024 * 1024
-"""Of all files of a mail, pictures included. In a message they take 37 % more, 28.7 million bytes at most, and the
+"""Of all files of an email, pictures included. In a message they take 37 % more, 28.7 million bytes at most, and the
 provider takes 30: https://www.twilio.com/docs/sendgrid/api-reference/mail-send/limitations"""
 
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*", re.IGNORECASE)
@@ -20,7 +20,7 @@ class ChosenFiles(NamedTuple):
     """What becomes of a report's files.
 
     Attributes:
-        attached: those that go with the mail, in the report's order.
+        attached: those that go with the email, in the report's order.
         left_out: those that are too large for it, likewise.
     """
 
@@ -36,10 +36,10 @@ def choose(attachments: Sequence[Attachment], images: Sequence[InlineImage] = ()
 
     Args:
         attachments: of the report.
-        images: what the mail shows, and so has anyhow.
+        images: what the email shows, and so has anyhow.
 
     Raises:
-        PermanentError: a file is empty, or its media type is none. Mail providers refuse both.
+        PermanentError: a file is empty, or its media type is none. Email providers refuse both.
     """
     for each in attachments:
         if not each.content:

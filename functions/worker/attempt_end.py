@@ -43,7 +43,7 @@ class AttemptEnd:
         deliveries: reads and writes deliveries and their subscriptions.
         inactive_users: pauses the subscriptions of users who are inactive or gone.
         dead_letters: where dead letters go.
-        copies: the copies of the mails.
+        copies: the copies of the emails.
         now: the present, in UTC.
         settle_later: makes the task that decides later about a delivery, and says whether there is one.
     """
@@ -158,7 +158,7 @@ class AttemptEnd:
             is_mine = delivery is not None and delivery.owner == work.owner and delivery.is_claimed(self._now())
             work = work._replace(delivery=delivery)
             if is_mine:
-                # What fails unforeseen while it holds the claim may fail after the mail was handed over.
+                # What fails unforeseen while it holds the claim may fail after the email was handed over.
                 self._note(work, Unclear(text))
             elif delivery is None or delivery.state is DeliveryState.PENDING:
                 self._note(work, Tried(text))
@@ -172,7 +172,8 @@ class AttemptEnd:
         Args:
             work: the delivery, as the attempt has read it. It may have claimed it since.
             error: what failed.
-            can_repeat: whether a delivery's mail, which a worker may have sent, can be sent again without a second one.
+            can_repeat: whether a delivery's email, which a worker may have sent, can be sent again without a second
+                one.
         """
         delivery = self._deliveries.read_delivery(work.task)
         if delivery is not None:
@@ -217,7 +218,7 @@ class AttemptEnd:
             self._write(work, event, self._move(work, counts=True))
         except (GoogleAPIError, DeliveryChanged) as error:
             _logger.critical(
-                # From here on the outcome of this mail counts as unknown.
+                # From here on the outcome of this email counts as unknown.
                 "sent_mail_not_recorded",
                 delivery_id=work.task.delivery_id,
                 message_id=message_id,
@@ -269,7 +270,7 @@ class AttemptEnd:
         self._drop_copy(work, written)
 
     def _drop_copy(self, work: TaskDelivery, written: Delivery) -> None:
-        """Drop the copy of the mail that this attempt has made, where the delivery names it no more."""
+        """Drop the copy of the email that this attempt has made, where the delivery names it no more."""
         if work.is_claimed and work.delivery and work.delivery.archived_as and not written.archived_as:
             self._copies.drop(work, work.delivery.archived_as)
 

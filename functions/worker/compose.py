@@ -1,4 +1,4 @@
-"""What a delivery sends: the report of its kind, and what every mail has, or what the other destinations take."""
+"""What a delivery sends: the report of its kind, and what every email has, or what the other destinations take."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -52,7 +52,7 @@ def compose(
     allowed: AllowedDomains = EVERY_DOMAIN,
     copy: CopyName | None = None,
 ) -> Mail | Parcel | Skip:
-    """Build a report and make a mail of it, or a parcel where the subscription does not go by email.
+    """Build a report and make an email of it, or a parcel where the subscription does not go by email.
 
     Args:
         kind: of the report, as the delivery's task has it: the subscription may have another by now.
@@ -62,16 +62,16 @@ def compose(
         data: the user's own.
         delivery_id: which delivery it is for.
         run_id: the dispatcher's run.
-        compliance: the headers and the footer of every mail.
+        compliance: the headers and the footer of every email.
         database: for what else the kind reads; None where there is none.
         settings: the kind's own settings and secrets, by name.
         brand: the deployment's; a user's document may have another.
         variant: which version of the kind; None is the current one.
-        allowed: the domains that mails may go to: one at least of those in `to` has one of them.
+        allowed: the domains that emails may go to: one at least of those in `to` has one of them.
         copy: the name of the report's copy, to which it has a link; None where none is kept.
 
     Returns:
-        One mail to all recipients of the subscription that it may go to, a Parcel where it goes elsewhere, or Skip
+        One email to all recipients of the subscription that it may go to, a Parcel where it goes elsewhere, or Skip
         where the kind has nothing to report.
 
     Raises:
@@ -191,7 +191,7 @@ def _blocks(values: Mapping[str, Any], of: type[Block]) -> Iterator[Block]:
 
 
 def _own_url(url: str, kind: str) -> str:
-    """Where a kind's own button leads; empty where it has none, or one that no mail can have."""
+    """Where a kind's own button leads; empty where it has none, or one that no email can have."""
     if not url:
         return ""
     try:

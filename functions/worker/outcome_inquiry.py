@@ -1,9 +1,10 @@
 """Unknown outcomes: finds out whether the destination has the report, and decides by what is found.
 
-First what the provider has reported by itself (`mail_events`): any event of a delivery proves that its mail was
-accepted. Then the provider's records. A mail that neither shows is settled by neither: events are late or lost, records
-appear with a delay, and no provider promises when they are complete. What was found then only informs the team's choice
-between maybe never and maybe twice (ON_UNKNOWN_OUTCOME), unless the records prove the absence of the mail (absence.py).
+First what the provider has reported by itself (`mail_events`): any event of a delivery proves that its email was
+accepted. Then the provider's records. An email that neither shows is settled by neither: events are late or lost,
+records appear with a delay, and no provider promises when they are complete. What was found then only informs the
+team's choice between maybe never and maybe twice (ON_UNKNOWN_OUTCOME), unless the records prove the absence of the
+email (absence.py).
 """
 
 import copy
@@ -38,9 +39,9 @@ from functions.worker.time_budget import LEASE, LOOKUP_SECONDS
 from functions.worker.transitions import GiveUp, Retry, Sent, Wait
 
 RECORDED_WITHIN = timedelta(minutes=10)
-"""How long after a mail was handed over the provider's records may still come to show it. Providers name no figure, and
-users have measured "almost a minute" (https://github.com/sendgrid/sendgrid-java/issues/674). Shorter than the queue's
-own retries take, so that the last of them finds this time over."""
+"""How long after an email was handed over the provider's records may still come to show it. Providers name no figure,
+and users have measured "almost a minute" (https://github.com/sendgrid/sendgrid-java/issues/674). Shorter than the
+queue's own retries take, so that the last of them finds this time over."""
 
 _logger = structlog.get_logger()
 
@@ -61,7 +62,7 @@ class OutcomeInquiry:
     """Finds out about reports of unknown outcome. Safe for threads.
 
     Args:
-        mail_record: reads what the provider has reported about a delivery's mail, by the delivery's id.
+        mail_record: reads what the provider has reported about a delivery's email, by the delivery's id.
         lookup: the provider's records; None where they are not to be asked.
         on_unknown_outcome: the team's choice between maybe never and maybe twice.
         settling: with RESEND_IF_ABSENT, how long after the end of a claim the records decide.
@@ -128,7 +129,7 @@ class OutcomeInquiry:
         found = after_lookup(answer, work.delivery, now=now, last_attempt=work.attempt.last)
         if not isinstance(found, StillUnknown):
             return found
-        # A team that chooses `resend` accepts a second mail now and then, but not one for each report of a restore.
+        # A team that chooses `resend` accepts a second email now and then, but not one for each report of a restore.
         is_restored = work.delivery is not None and work.delivery.is_restored
         if self._on_unknown_outcome is OnUnknownOutcome.RESEND and not is_restored:
             return SendAgain()
@@ -159,7 +160,7 @@ class OutcomeInquiry:
         return after_lookup(self.ask(wanted_mail(work)), work.delivery, now=now, last_attempt=work.attempt.last)
 
     def ask(self, wanted: WantedMail) -> LookupAnswer:
-        """Find out whether the provider has the mail of a delivery. Logs what came of it.
+        """Find out whether the provider has the email of a delivery. Logs what came of it.
 
         Raises:
             GoogleAPIError: Firestore does not say what was reported.
@@ -185,11 +186,11 @@ class OutcomeInquiry:
         """On the last attempt: ask at once, since no later attempt can. Records are rarely that quick.
 
         Args:
-            outcome: of sending the mail.
-            wanted: the mail.
+            outcome: of sending the email.
+            wanted: the email.
 
         Returns:
-            Accepted where the outcome was unclear and the provider has the mail; else the outcome as it was.
+            Accepted where the outcome was unclear and the provider has the email; else the outcome as it was.
 
         Raises:
             GoogleAPIError: Firestore does not say what was reported.
@@ -215,9 +216,9 @@ def _sent_again(delivery: Delivery | None) -> str:
 
 
 def wanted_mail(work: TaskDelivery) -> WantedMail:
-    """What is known of a mail that a worker handed over, or was about to. Pure.
+    """What is known of an email that a worker handed over, or was about to. Pure.
 
-    Its recipients are those that the mail would have now. Addresses that get no more mail are among them: they may
+    Its recipients are those that the email would have now. Addresses that get no more email are among them: they may
     have got this one.
 
     Args:
@@ -245,7 +246,7 @@ def after_lookup(
 
     Args:
         answer: what was found.
-        delivery: the mail's. After a restore of Firestore there may be more of these than the provider answers
+        delivery: the email's. After a restore of Firestore there may be more of these than the provider answers
             questions about while a task is tried, so the task of a later run asks again.
         now: the present, in UTC.
         last_attempt: whether the queue deletes the task after this attempt, whatever the answer.
@@ -253,7 +254,7 @@ def after_lookup(
     if isinstance(answer, MailFound):
         return Sent(message_id=answer.message_id)
     is_restored = delivery is not None and delivery.is_restored
-    # When the mail was handed over at the latest, if it was.
+    # When the email was handed over at the latest, if it was.
     sent_before = delivery and (delivery.restored_at or delivery.lease_expires_at)
     may_appear = sent_before is not None and now < sent_before + RECORDED_WITHIN
     if isinstance(answer, LookupUnavailable):

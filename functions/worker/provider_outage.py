@@ -1,8 +1,8 @@
 """Stops sending while the provider is failing, and finds out when it has recovered.
 
-A failing provider may still have accepted a mail: an unknown outcome, which a person has to look at. So each mail that
+A failing provider may still have accepted a mail: an unknown outcome, which a person has to look at. So each email that
 the worker tries in an outage may cost a dead letter, and a queue tries thousands. After a few failures in a row the
-outage begins, and the process sends nothing for a while. Then it lets one mail through as a trial: the outage is over
+outage begins, and the process sends nothing for a while. Then it lets one email through as a trial: the outage is over
 if that succeeds, and the process waits twice as long if not.
 https://learn.microsoft.com/en-us/azure/architecture/patterns/circuit-breaker
 """
@@ -15,14 +15,14 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 FAILURES = 5
-"""So many failures in a row begin one. If one mail in ten fails by chance, that happens once in 100,000 times."""
+"""So many failures in a row begin one. If one email in ten fails by chance, that happens once in 100,000 times."""
 
 LONGEST = 12
 """The longest wait, as a multiple of the first."""
 
 
 class OutageChange(Enum):
-    """What a mail has shown of an outage."""
+    """What an email has shown of an outage."""
 
     BEGUN = auto()
     """The process sends nothing for now. A failed trial begins it again."""
@@ -31,11 +31,11 @@ class OutageChange(Enum):
 
 
 class OutagePass(NamedTuple):
-    """Whether a mail may be sent.
+    """Whether an email may be sent.
 
     Attributes:
         wait_seconds: 0 where it may; otherwise how long to send nothing.
-        is_trial: whether it is the mail that finds out if the provider has recovered.
+        is_trial: whether it is the email that finds out if the provider has recovered.
     """
 
     wait_seconds: int = 0
@@ -65,12 +65,12 @@ class ProviderOutage:
         return self._error
 
     def wait_seconds(self) -> int:
-        """How long to send nothing; 0 where a mail may be sent, as far as the process can tell before it is tried."""
+        """How long to send nothing; 0 where an email may be sent, as far as the process can tell before it is tried."""
         with self._lock:
             return self._wait_seconds()
 
     def enter(self) -> OutagePass:
-        """Ask to send a mail. The caller must give the pass back to `leave`, whatever happens."""
+        """Ask to send an email. The caller must give the pass back to `leave`, whatever happens."""
         with self._lock:
             if wait := self._wait_seconds():
                 return OutagePass(wait_seconds=wait)

@@ -44,11 +44,11 @@ class ReportBuilder:
 
     Args:
         user_data: gives access to one user's own data for so many seconds, by the user's id.
-        mail: the settings for all mails, those of the brands among them.
+        mail: the settings for all emails, those of the brands among them.
         time_limit: ends the wait for a report that is not built in time.
         database: for what else a kind reads; None where tests need none.
         settings: the kinds' own settings and secrets, by kind and name.
-        allowed: the domains that mails may go to.
+        allowed: the domains that emails may go to.
         build_seconds: how long after the start of an attempt its report must be built.
     """
 
@@ -93,10 +93,10 @@ class ReportBuilder:
             period: what the report covers.
             elapsed: how many seconds of the attempt are over.
             variant: which version of the kind makes it; empty where the kind has only one.
-            copy: the name of the mail's copy; None where none is kept.
+            copy: the name of the email's copy; None where none is kept.
 
         Returns:
-            Skip where there is nothing to report, or where mails may go to none of those in `to`, GiveUp where the
+            Skip where there is nothing to report, or where emails may go to none of those in `to`, GiveUp where the
             report can never be made, Retry where building it failed or took too long.
         """
         if subscriber.problem:

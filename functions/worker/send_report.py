@@ -159,7 +159,7 @@ class SendReport:
             work = work._replace(absence=known.absence)
         subscriber = subscriber_of(work.user, work.subscription, now=self._now())
         if isinstance(subscriber, SkipReason):
-            # An event of the mail may be what has paused the subscription: then the mail was sent.
+            # An event of the email may be what has paused the subscription: then the email was sent.
             found = taken.inquiry.look_up(work, now=self._now()) if taken and stored else StillUnknown("")
             return work, Skip(reason=subscriber) if isinstance(found, StillUnknown) else found
         if kept_back := (taken if taken and stored else route).sending.kept_back():
@@ -289,7 +289,7 @@ class SendReport:
         where nothing is to be sent.
 
         Building takes time, and a recipient may have unsubscribed meanwhile. Read after the claim, not before it, the
-        subscription shows all that was stored until then, so a recipient who unsubscribed by then gets no mail.
+        subscription shows all that was stored until then, so a recipient who unsubscribed by then gets no email.
         """
         try:
             subscription = self._deliveries.read_subscription(work.task, seconds=LOOK_AGAIN_SECONDS)
@@ -304,7 +304,7 @@ class SendReport:
         if isinstance(subscriber, SkipReason):
             return work, Skip(reason=subscriber)
         if is_repeat:
-            # A mail that is made again covers what it did the first time.
+            # An email that is made again covers what it did the first time.
             return work, subscriber
         if work.period and work.others and work.others.may_have_sent(work.period):
             error = "another delivery that covers some of its time is not settled"
@@ -325,7 +325,7 @@ def _not_now(
     is_repeat: bool = False,
     status: HTTPStatus = HTTPStatus.INTERNAL_SERVER_ERROR,
 ) -> Retry:
-    """A claim is given back, unless a worker may have handed the mail over before."""
+    """A claim is given back, unless a worker may have handed the email over before."""
     return Retry(status=status, cause=cause, error=error, release=not is_repeat)
 
 

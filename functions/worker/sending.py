@@ -61,8 +61,8 @@ class Sending:
         destination: takes the report.
         repeating: makes the requests of a report again, where the destination has idempotency keys.
         outage: whether to leave the destination alone; shared by all attempts of this process.
-        key_alert: called for each mail that the provider refuses because of its key.
-        allowed: the domains that mails may go to. A request may be kept from when there were more.
+        key_alert: called for each email that the provider refuses because of its key.
+        allowed: the domains that emails may go to. A request may be kept from when there were more.
         is_shared: whether most reports go there: while it fails, the queue slows down, and people are alerted.
     """
 
@@ -103,7 +103,7 @@ class Sending:
             return partial(self._destination.send, outgoing)
         requests = subscriber.still_wanted(outgoing.requests)
         if not requests and outgoing.is_repeat:
-            # Their addresses are others by now. These may have got it, and the same mail does not go to both.
+            # Their addresses are others by now. These may have got it, and the same email does not go to both.
             requests = [each for each in outgoing.requests if not subscriber.subscription.leaves_out(each.address)]
         requests = [each for each in requests if self._allowed.allows(each.address)]
         return partial(outgoing.make, requests) if requests else None

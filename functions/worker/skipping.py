@@ -37,11 +37,11 @@ class Subscriber(NamedTuple):
         return next((f"the {document}'s document: {problem}" for document, problem in problems.items() if problem), "")
 
     def still_wanted(self, addressed: Sequence[Addressed]) -> list[Addressed]:
-        """Those of a mail's recipients, or of its requests, that the subscription still goes to. What does not go by
+        """Those of an email's recipients, or of its requests, that the subscription still goes to. What does not go by
         email goes to no address, and so all of it is still wanted.
 
         Args:
-            addressed: those for whom the mail was built.
+            addressed: those for whom the email was built.
         """
         if not self.subscription.is_emailed:
             return list(addressed)

@@ -16,14 +16,14 @@ LOOK_AGAIN_SECONDS = CALL_SECONDS - CLAIM_SECONDS
 """Reading the subscription again after the claim. If that takes longer, the claim is given back."""
 
 SETTLE_SECONDS = 20.0
-"""Writing down what has happened to a mail. If that fails, only a person can settle the delivery."""
+"""Writing down what has happened to an email. If that fails, only a person can settle the delivery."""
 
 SEND_SECONDS = 20.0
-"""The provider's answer to a mail. A healthy provider takes well under a second. The lease covers this."""
+"""The provider's answer to an email. A healthy provider takes well under a second. The lease covers this."""
 
 COPY_SECONDS = 5.0
-"""Writing the copy of a mail into the archive, of the time that building the report has left. If that fails, the mail
-goes out without a link to it."""
+"""Writing the copy of an email into the archive, of the time that building the report has left. If that fails, the
+email goes out without a link to it."""
 
 NOTE_SECONDS = 3.0
 """Writing down why an attempt failed that has nothing else to write. If that fails, only the log tells."""
@@ -39,7 +39,7 @@ MAIL_RECORD_SECONDS = 3.0
 
 CLAIM_SECONDS_NEEDED = SEND_SECONDS + max(TELL_TIMEOUT_SECONDS, LOOKUP_SECONDS) + SETTLE_SECONDS
 """What the owner of a claim may need it for: to send, then to publish an alert about the key or to find out about the
-mail, and to write down the outcome. A worker that took so long to get its claim that less is left does not use it."""
+email, and to write down the outcome. A worker that took so long to get its claim that less is left does not use it."""
 
 LEASE = timedelta(seconds=90)
 """How long a claim lasts. Its owner needs 50 s of it at worst (CLAIM_SECONDS_NEEDED); the rest is for
@@ -59,7 +59,7 @@ _AFTER_BUILDING = (
     + PUBLISH_TIMEOUT_SECONDS
     + SETTLE_SECONDS
 )
-"""The longest way from a mail to an answer, if every step takes as long as it may."""
+"""The longest way from an email to an answer, if every step takes as long as it may."""
 
 BUILD_SECONDS = DISPATCH_DEADLINE.total_seconds() - _AFTER_BUILDING - _ANSWER_SECONDS
 """How long after the start of an attempt its report must be built. So there is always time for an answer before Cloud

@@ -1,7 +1,7 @@
 """What becomes of a delivery: by its record, and then by the outcome of sending. Pure: no client, no clock.
 
 Two rules make the worker send a delivery at most once, and both are in this file: only the owner of the lease sends,
-and a mail of unknown outcome is not sent again unless the team has chosen that.
+and an email of unknown outcome is not sent again unless the team has chosen that.
 """
 
 from datetime import datetime
@@ -34,7 +34,7 @@ class NextStep(Enum):
     """Another process has claimed it and is acting on it now."""
     INQUIRE = auto()
     """A worker was sending it and did not write down the outcome, or Firestore was restored from a copy that does not
-    have it: find out whether the provider has the mail."""
+    have it: find out whether the provider has the email."""
     FINISH_GIVING_UP = auto()
     """A process began to give it up, and ended too early: publish its dead letter, and mark it dead."""
 
@@ -62,13 +62,13 @@ def next_step(delivery: Delivery | None, *, now: datetime) -> NextStep:
 
 
 class Sent(NamedTuple):
-    """The provider has the mail."""
+    """The provider has the email."""
 
     message_id: str
 
 
 class Skip(NamedTuple):
-    """No mail is sent. Final, and no person needs to look at it.
+    """No email is sent. Final, and no person needs to look at it.
 
     Attributes:
         reason: why.
@@ -142,8 +142,8 @@ def transition_after_repeat(outcome: Outcome) -> Transition:
     """Decide by the outcome of requests that a worker may have made before, with the same idempotency key.
 
     Accepted now or then: the provider does not say, and it does not matter. Anything else says nothing about the
-    request before, so its outcome stays unknown until the provider accepts the mail, or forgets the key. Also after the
-    queue's last attempt: the next run finds the delivery and makes a task for it.
+    request before, so its outcome stays unknown until the provider accepts the email, or forgets the key. Also after
+    the queue's last attempt: the next run finds the delivery and makes a task for it.
 
     Args:
         outcome: what the provider answered, if anything.
@@ -191,7 +191,7 @@ def transition_after(outcome: Outcome, *, last_attempt: bool, can_repeat: bool =
             if last_attempt and not can_repeat:
                 return GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error)
             # The claim is kept: once its lease is over, a later attempt repeats the requests or finds out whether the
-            # provider has the mail. After the last attempt of all, the next run makes a task for that.
+            # provider has the email. After the last attempt of all, the next run makes a task for that.
             return Retry(status=HTTPStatus.INTERNAL_SERVER_ERROR, cause="unknown-outcome", error=error, release=False)
     return retry_or_give_up(again, last_attempt=last_attempt)
 

@@ -25,7 +25,7 @@ def files(
         texts: the report's.
         contents: likewise.
         figures: what the events add up to.
-        chart: of the mail.
+        chart: of the email.
         picture: of the chart.
         language: of the report.
     """

@@ -18,7 +18,7 @@ _EVENTS = {SampleAmount.MUCH: 900, SampleAmount.LITTLE: 7, SampleAmount.NOTHING:
 
 
 def documents(period: Period, amount: SampleAmount = SampleAmount.MUCH) -> Documents:
-    """Events of the period and of the one before, more of them of late. Much has more types than a mail shows."""
+    """Events of the period and of the one before, more of them of late. Much has more types than an email shows."""
     chance = random.Random(7)  # noqa: S311  sample data, the same every time
     events: dict[str, dict[str, Any]] = {}
     span = (period.end - period.start) * 2

@@ -25,7 +25,7 @@ def tally(*events: dict[str, Any]) -> Tally:
 
 
 def report(*events: dict[str, Any], **fields: Any) -> Trial:
-    """The mail with the report of an hour, for a user with these fields."""
+    """The email with the report of an hour, for a user with these fields."""
     stored = {"events": {f"e{number}": event for number, event in enumerate(events)}}
     asked = {"cadence": "hourly", "skip_empty": False}
     return try_kind("activity", stored, PERIOD, user={"name": "", **fields}, subscription=asked)
@@ -308,7 +308,7 @@ def test_files_come_where_the_subscription_asks_for_them() -> None:
         f"activity-2026-11-24-1300.{suffix}" for suffix in ("csv", "xlsx", "pdf")
     ]
     lines = made.attachments[0].content.decode("utf-8-sig").splitlines()
-    # All types, also those that the mail sums up.
+    # All types, also those that the email sums up.
     assert lines[0] == '"Type","Events","Amount"'
     assert len(lines) == len(events) + 2
     assert '"Type 12",1,12' in lines

@@ -11,7 +11,7 @@ _QUOTAS: dict[str, tuple[dict[str, Any], float]] = {
     "calls": ({"name": "API calls", "allowed": 100_000}, 340),
     "seats": ({"name": "Seats", "allowed": 25}, 0),
     "traffic": ({"name": "Traffic", "allowed": 2.5, "unit": "TB"}, 0.022),
-    "mails": ({"name": "Mails sent to customers of the shop in the European Union", "allowed": 40_000}, 310),
+    "mails": ({"name": "Emails sent to customers of the shop in the European Union", "allowed": 40_000}, 310),
     "builds": ({"name": "Build minutes", "allowed": 3_000, "unit": "min"}, 19),
     **{f"region-{number}": ({"name": f"Region {number}", "allowed": 1_000}, number) for number in range(1, 7)},
 }
@@ -25,7 +25,7 @@ _SHOWN = {
 
 
 def documents(period: Period, amount: SampleAmount = SampleAmount.MUCH) -> Documents:
-    """Quotas that will last and quotas that will not. Much has more than a mail shows, and little one that is hardly
+    """Quotas that will last and quotas that will not. Much has more than an email shows, and little one that is hardly
     touched.
     """
     chance = random.Random(7)  # noqa: S311  sample data, the same every time

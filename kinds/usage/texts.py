@@ -11,7 +11,7 @@ _NAMED = 5
 """A warning names so many quotas."""
 
 SHOWN_LINES = 10
-"""The quotas that a mail shows, those that are worth a look first; what is left is said in a sentence."""
+"""The quotas that an email shows, those that are worth a look first; what is left is said in a sentence."""
 
 
 @dataclass(frozen=True, kw_only=True)

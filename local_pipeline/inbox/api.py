@@ -128,7 +128,7 @@ class InboxApi:
         return web.json_response({"total": len(self._received), "reports": reports})
 
     def _found(self, request: web.Request) -> Sequence[Envelope]:
-        """The mails that a request asks for, the oldest first."""
+        """The emails that a request asks for, the oldest first."""
         to, text, delivery = (request.query.get(name, "").strip() for name in ("to", "q", "delivery_id"))
         found: Sequence[Envelope] = self._mails.to(to) if to else self._mails
         if delivery:

@@ -26,8 +26,8 @@ REQUESTS_A_MINUTE = 600
 https://www.twilio.com/en-us/changelog/imposing-rate-limits-on-some-sendgrid-v2-api-endpoints"""
 
 USUAL_DELAY = timedelta(minutes=1)
-"""How long after a mail was taken it shows. SendGrid says "near real time"; users of its other record of the same
-mails have measured almost a minute: https://github.com/sendgrid/sendgrid-java/issues/674"""
+"""How long after an email was taken it shows. SendGrid says "near real time"; users of its other record of the same
+emails have measured almost a minute: https://github.com/sendgrid/sendgrid-java/issues/674"""
 
 _STATUSES = {
     "processed": "processed",
@@ -58,11 +58,11 @@ class LoggedEvent:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoggedMessage:
-    """A mail to one of its recipients.
+    """An email to one of its recipients.
 
     Attributes:
         id: `sg_message_id`.
-        envelope: the mail's.
+        envelope: the email's.
         to_email: the recipient.
         events: the oldest first.
     """
@@ -169,7 +169,7 @@ class EmailLogs:
 
         Args:
             message_id: the message's.
-            envelope: of its mail.
+            envelope: of its email.
             to_email: the recipient.
             at: when it happens: what is to come does not show before.
             fields: what.

@@ -1,4 +1,4 @@
-"""SendGrid's Event Webhook: what becomes of the mails that were accepted, in signed calls.
+"""SendGrid's Event Webhook: what becomes of the emails that were accepted, in signed calls.
 
 `processed` comes first, then what the address says (local_pipeline.inbox.fates).
 https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
@@ -94,7 +94,7 @@ def _waits() -> Iterator[timedelta]:
 
 
 class EventWebhook(MailWebhook):
-    """Makes events of accepted mails, sends them, and keeps them in the Email Logs.
+    """Makes events of accepted emails, sends them, and keeps them in the Email Logs.
 
     Args:
         clock: what time it is.
@@ -113,15 +113,15 @@ class EventWebhook(MailWebhook):
         """What `GET /v3/stats` answers, by day and metric."""
 
     def accepted(self, envelope: Envelope) -> None:
-        """A mail was accepted: plan what becomes of it."""
+        """An email was accepted: plan what becomes of it."""
         self._count("requests", len(envelope.recipients))
         super().accepted(envelope)
 
     def unsubscribed(self, envelope: Envelope, address: str, group: int) -> None:
-        """A recipient has left the group by a mail's link.
+        """A recipient has left the group by an email's link.
 
         Args:
-            envelope: of the mail.
+            envelope: of the email.
             address: the recipient's.
             group: which group.
         """

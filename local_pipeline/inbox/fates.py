@@ -1,11 +1,11 @@
-"""What becomes of a mail. No mailbox is behind the inbox, so the local part of an address says it.
+"""What becomes of an email. No mailbox is behind the inbox, so the local part of an address says it.
 
 Up to a plus sign, `bounce@…` and `bounce+anything@…` alike:
 
 | local part | what happens |
 | --- | --- |
-| `bounce` | it bounces; a further mail to the address is dropped |
-| `spam` | it is delivered, then marked as spam; a further mail to the address is dropped |
+| `bounce` | it bounces; a further email to the address is dropped |
+| `spam` | it is delivered, then marked as spam; a further email to the address is dropped |
 | `blocked` | it is refused for a reason that passes |
 | `deferred` | it is deferred twice, then delivered |
 | any other | it is delivered |
@@ -15,7 +15,7 @@ from enum import StrEnum
 
 
 class Happening(StrEnum):
-    """What happens to a mail that was accepted."""
+    """What happens to an email that was accepted."""
 
     PROCESSED = "processed"
     """The provider begins to deliver it."""
@@ -30,9 +30,9 @@ class Happening(StrEnum):
     COMPLAINED = "complained"
     """The recipient marks it as spam."""
     DROPPED_AS_BOUNCED = "dropped-as-bounced"
-    """The provider does not try, since an earlier mail bounced."""
+    """The provider does not try, since an earlier email bounced."""
     DROPPED_AS_COMPLAINED = "dropped-as-complained"
-    """It does not try, since an earlier mail was marked as spam."""
+    """It does not try, since an earlier email was marked as spam."""
 
 
 Fate = tuple[tuple[float, Happening], ...]
@@ -48,7 +48,7 @@ _DELIVERED: Fate = ((1.0, Happening.DELIVERED),)
 _BEGIN = 0.2
 
 LISTED_AS = {"bounce": Happening.DROPPED_AS_BOUNCED, "spam": Happening.DROPPED_AS_COMPLAINED}
-"""As what further mails to an address of a kind are dropped."""
+"""As what further emails to an address of a kind are dropped."""
 
 
 def kind_of(address: str) -> str:
@@ -57,10 +57,10 @@ def kind_of(address: str) -> str:
 
 
 def fate_of(kind: str) -> Fate:
-    """What becomes of a mail to an address of a kind."""
+    """What becomes of an email to an address of a kind."""
     return (_BEGIN, Happening.PROCESSED), *_FATES.get(kind, _DELIVERED)
 
 
 def dropped(because: Happening) -> Fate:
-    """What becomes of a mail to an address to which none is sent any more."""
+    """What becomes of an email to an address to which none is sent any more."""
     return ((_BEGIN, because),)

@@ -1,4 +1,4 @@
-"""What a test can do to the inbox, as mail providers and Slack do now and then."""
+"""What a test can do to the inbox, as email providers and Slack do now and then."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field

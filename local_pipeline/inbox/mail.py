@@ -1,4 +1,4 @@
-"""A mail as it came: one personalization of a request, with what all of them share."""
+"""An email as it came: one personalization of a request, with what all of them share."""
 
 import base64
 import html
@@ -24,7 +24,7 @@ _LONGEST_LINE = 998
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; img-src data: https: http:; style-src 'unsafe-inline'; font-src data:; media-src data:"
 )
-"""What a mail's HTML may do where it is shown: look like itself, and run nothing."""
+"""What an email's HTML may do where it is shown: look like itself, and run nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class Address:
 
 @dataclass(frozen=True, kw_only=True)
 class Attachment:
-    """A file that came with a mail.
+    """A file that came with an email.
 
     Attributes:
         filename: its name.
@@ -67,7 +67,7 @@ class Attachment:
 
 @dataclass(frozen=True, kw_only=True)
 class FileEntry:
-    """What a list of mails needs to know of a file that came with one.
+    """What a list of emails needs to know of a file that came with one.
 
     Attributes:
         filename: its name.
@@ -86,20 +86,20 @@ class FileEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class Envelope:
-    """What a list of mails needs to know of one.
+    """What a list of emails needs to know of one.
 
     Attributes:
-        id: the mail's id: the request's `X-Message-Id`, with a number behind it for a request's second mail on.
+        id: the email's id: the request's `X-Message-Id`, with a number behind it for a request's second email on.
         received_at: when it was accepted, in UTC.
         sender: from whom.
         to: to whom.
         cc: and who else sees it.
         bcc: and who else gets it.
-        subject: of the mail.
+        subject: of the email.
         custom_args: the sender's own, as they would come back in SendGrid's events.
         categories: what the sender filed it under.
         files: those that came with it, the inline ones included.
-        size: of the whole mail, in bytes.
+        size: of the whole email, in bytes.
         account: the API key of the account that took it, where that is not the deployment's own.
     """
 
@@ -129,7 +129,7 @@ class Envelope:
 
 @dataclass(frozen=True, kw_only=True)
 class Mail:
-    """A whole mail.
+    """A whole email.
 
     Attributes:
         envelope: who, when and what about.
@@ -192,10 +192,10 @@ class Mail:
     def standalone_html(self, *, links_in_new_tab: bool = False) -> str:
         """The HTML part as a document that needs nothing beside it: inline images are in it, and scripts cannot run.
 
-        A mail without an HTML part is its text part, as it stands.
+        An email without an HTML part is its text part, as it stands.
 
         Args:
-            links_in_new_tab: for a frame, which would otherwise lose the mail to what it links to.
+            links_in_new_tab: for a frame, which would otherwise lose the email to what it links to.
         """
         document = self.html
         if document is None:
@@ -217,7 +217,7 @@ class Mail:
         return document[:at] + extra + document[at:]
 
     def as_message(self) -> EmailMessage:
-        """The mail as the message that a mail server would carry, blind copies left out."""
+        """The email as the message that a mail server would carry, blind copies left out."""
         envelope = self.envelope
         addresses = [envelope.sender, *envelope.to, *envelope.cc, *self.reply_to]
         # Headers beyond ASCII are encoded, as every mail program reads them; addresses cannot be.
@@ -281,7 +281,7 @@ _MADE_BY_THE_BODY = {"mime-version", "content-disposition", "content-id", "conte
 
 
 def split(request: Mapping[str, Any], *, message_id: str, received_at: datetime, size: int) -> list[Mail]:
-    """The mails of a valid request, one for each personalization.
+    """The emails of a valid request, one for each personalization.
 
     Substitutions are made in its subject, its content and its custom arguments, SendGrid's "unique arguments".
     https://www.twilio.com/docs/sendgrid/for-developers/sending-email/substitution-tags

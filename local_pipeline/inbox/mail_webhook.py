@@ -1,4 +1,4 @@
-"""Plans what becomes of the mails that were accepted, and calls a webhook with it until it is taken."""
+"""Plans what becomes of the emails that were accepted, and calls a webhook with it until it is taken."""
 
 import asyncio
 import contextlib
@@ -68,9 +68,9 @@ class MailWebhook(ABC):
         self._clock = clock
         self.url = url
         self.kinds: dict[str, str] = {}
-        """What becomes of mails to other addresses: such as `bounce`, by the address in lower case."""
+        """What becomes of emails to other addresses: such as `bounce`, by the address in lower case."""
         self.lists: dict[str, Happening] = {}
-        """The addresses to which mails are dropped, in lower case, and as what."""
+        """The addresses to which emails are dropped, in lower case, and as what."""
         self._chance = random.Random(1)  # noqa: S311  the same every time
         self._calls: list[_Call] = []
         self._numbers = itertools.count()
@@ -109,14 +109,14 @@ class MailWebhook(ABC):
             self._sending = None
 
     def is_dropped(self, address: str) -> bool:
-        """Whether a mail to an address is dropped, since an earlier one bounced or was marked as spam."""
+        """Whether an email to an address is dropped, since an earlier one bounced or was marked as spam."""
         return self._listed(address) is not None
 
     def accepted(self, envelope: Envelope) -> None:
-        """A mail was accepted: plan what becomes of it.
+        """An email was accepted: plan what becomes of it.
 
         Args:
-            envelope: the mail's.
+            envelope: the email's.
         """
         for recipient in envelope.recipients:
             address = recipient.email
@@ -130,16 +130,16 @@ class MailWebhook(ABC):
         return self.kinds.get(address.lower(), fates.kind_of(address))
 
     def _listed(self, address: str) -> Happening | None:
-        """As what a mail to an address is dropped; None where it is not."""
+        """As what an email to an address is dropped; None where it is not."""
         return self.lists.get(address.lower())
 
     def _list(self, address: str, why: Happening) -> None:
-        """Drop further mails to an address."""
+        """Drop further emails to an address."""
         self.lists[address.lower()] = why
 
     @abstractmethod
     def _happens(self, envelope: Envelope, address: str, happening: Happening, at: datetime) -> None:
-        """Something happens to a mail."""
+        """Something happens to an email."""
 
     @abstractmethod
     def _request(self, call_id: str, events: Sequence[dict[str, Any]]) -> tuple[bytes, Mapping[str, str]]:

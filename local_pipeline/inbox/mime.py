@@ -1,4 +1,4 @@
-"""A message as mail servers carry it, read into the form in which the inbox keeps mails. Pure.
+"""A message as mail servers carry it, read into the form in which the inbox keeps emails. Pure.
 
 https://www.rfc-editor.org/rfc/rfc5322
 """

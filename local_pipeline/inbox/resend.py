@@ -1,4 +1,4 @@
-"""What Resend's `POST /emails` refuses and in which words, and its emails in the form in which the inbox keeps mails.
+"""What Resend's `POST /emails` refuses and in which words, and its emails in the form in which the inbox keeps emails.
 
 The rules are those of its published API description and pages; the texts are the ones that the service answers with.
 https://github.com/resend/resend-openapi
@@ -32,7 +32,7 @@ LONGEST_CONTENT_ID = 127
 
 ENCODED_TAGS = ("delivery_id", "run_id")
 """The tags that hold any text, in base64 for URLs without padding, since a tag takes few characters. A long one goes on
-in `delivery_id-2`. Tags called `category-1` and so on are the mail's categories."""
+in `delivery_id-2`. Tags called `category-1` and so on are the email's categories."""
 
 _NOT_HERE = ("template", "scheduled_at", "topic_id")
 _CATEGORY = re.compile("category-[0-9]+")
@@ -126,7 +126,7 @@ def to_mail(payload: Mapping[str, Any], *, email_id: str, received_at: datetime,
 
 
 def to_email(mail: Mail, *, tags: Mapping[str, str], last_event: str) -> dict[str, Any]:
-    """A mail as `GET /emails/{id}` shows it. https://resend.com/docs/api-reference/emails/retrieve-email
+    """An email as `GET /emails/{id}` shows it. https://resend.com/docs/api-reference/emails/retrieve-email
 
     Args:
         mail: one that `to_mail` made.

@@ -34,8 +34,8 @@ class ResendApi:
         sender_domains: the domains that are verified, by the keys that are valid.
         has_rate_limit: whether more than five requests a second are answered 429.
         webhook: says what becomes of the emails.
-        keep: told of each mail that was taken, and whether it is not sent, since its address is suppressed.
-        read: gives a mail that was taken and sent, by its id; raises KeyError where there is none.
+        keep: told of each email that was taken, and whether it is not sent, since its address is suppressed.
+        read: gives an email that was taken and sent, by its id; raises KeyError where there is none.
     """
 
     def __init__(

@@ -47,7 +47,7 @@ class SenderIdentity:
         """As `GET /v3/verified_senders` answers in `results`."""
 
     def may_send(self, address: str) -> bool:
-        """Whether mail send takes mails from an address.
+        """Whether mail send takes emails from an address.
         https://www.twilio.com/docs/sendgrid/for-developers/sending-email/sender-identity
         """
         domain = address.rpartition("@")[2].lower()

@@ -139,7 +139,7 @@ class _Check:
         self._known_fields(payload, _FIELDS, "")
         templated = isinstance(payload.get("template_id"), str) and payload["template_id"] != ""
         if "template_id" in payload:
-            # This account has no templates. To accept the mail and leave its body out would hide the mistake.
+            # This account has no templates. To accept the email and leave its body out would hide the mistake.
             self._refuse(
                 "template_id",
                 "The Template ID must be a valid template id for your account. "

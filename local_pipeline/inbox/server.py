@@ -1,4 +1,4 @@
-"""The inbox: takes mails as SendGrid and Resend do and messages as Slack's webhooks do, and says what came."""
+"""The inbox: takes emails as SendGrid and Resend do and messages as Slack's webhooks do, and says what came."""
 
 import asyncio
 import logging
@@ -39,7 +39,7 @@ from local_pipeline.inbox.webhook_settings import WebhookSettings
 MAIL_SEND_SCOPE = "mail.send"
 SUPPRESSIONS_SCOPE = "asm.groups.suppressions.read"
 EMAIL_LOGS_SCOPE = "email_activity.read"
-"""SendGrid's list of permissions has none for the Email Logs alone; this is that of its other record of the mails.
+"""SendGrid's list of permissions has none for the Email Logs alone; this is that of its other record of the emails.
 https://www.twilio.com/docs/sendgrid/api-reference/api-key-permissions"""
 STATS_SCOPE = "stats.read"
 RESEND_API_KEY = "re_local-cloud_not-a-secret"
@@ -67,10 +67,10 @@ class Inbox(HttpServer):
         clock: what time it is.
         sendgrid_api_key: the key that mail send takes; any other is answered 401.
         resend_api_key: the key that Resend's API takes; any other is refused.
-        directory: where each mail is also saved, in `mails/`; nowhere without.
+        directory: where each email is also saved, in `mails/`; nowhere without.
         slack_rate_limit: answer 429 to more than a message a second, as Slack does.
         resend_rate_limit: answer 429 to more than five requests a second, as Resend does.
-        webhook: says what becomes of SendGrid's mails; without one nothing does.
+        webhook: says what becomes of SendGrid's emails; without one nothing does.
         resend_webhook: the same for Resend's.
         sender_domain: the domain that is authenticated.
         domains: further ones, by API key; a key that is none of the two above is that of one more account, with a
@@ -100,7 +100,7 @@ class Inbox(HttpServer):
         self._slack_rate_limit = slack_rate_limit
         self._last_slack_message: datetime | None = None
         self._next_answers: dict[Service, deque[Answer]] = {service: deque() for service in get_args(Service)}
-        # One thread: files are written beside the event loop, and in the order that the mails came.
+        # One thread: files are written beside the event loop, and in the order that the emails came.
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="inbox")
         self._unsaved: set[asyncio.Future[None]] = set()
 
@@ -114,17 +114,17 @@ class Inbox(HttpServer):
         )
         """Resend's API, and what a test can change of it."""
         self.mails = MailStore()
-        """Envelopes of the mails that were accepted, the oldest first; `mails.read(id)` has the whole mail."""
+        """Envelopes of the emails that were accepted, the oldest first; `mails.read(id)` has the whole email."""
         self.dropped: list[Envelope] = []
-        """Of the mails that were accepted and dropped, since an earlier one bounced or was marked as spam."""
+        """Of the emails that were accepted and dropped, since an earlier one bounced or was marked as spam."""
         self.slack_messages: list[SlackMessage] = []
         """The messages that were posted, the oldest first."""
         self.elsewhere = Elsewhere(clock)
         """What takes the reports that do not go by email."""
         self.suppressions = Suppressions()
-        """Who has unsubscribed. A mail to them is answered 202 and dropped, as SendGrid does."""
+        """Who has unsubscribed. An email to them is answered 202 and dropped, as SendGrid does."""
         self.webhook_settings = WebhookSettings(clock)
-        """The Event Webhooks that were made by SendGrid's API, and the one that has the events of the mails."""
+        """The Event Webhooks that were made by SendGrid's API, and the one that has the events of the emails."""
         if self.webhook.url is not None:
             self.webhook_settings.add(self.webhook.url, self.webhook.key)
         self._other_webhooks: dict[str, WebhookSettings] = {}
@@ -141,16 +141,16 @@ class Inbox(HttpServer):
             *webhook_settings.SCOPES,
             *sender_identity.SCOPES,
         }
-        """What the key may do: send mail, ask who has unsubscribed, what was sent, and what SendGrid knows of the
+        """What the key may do: send email, ask who has unsubscribed, what was sent, and what SendGrid knows of the
         sender, set webhooks up. Anything else is answered 403."""
         self.logs_delay = email_logs.LogsDelay()
-        """How long after a mail was taken the Email Logs show it."""
+        """How long after an email was taken the Email Logs show it."""
         self.logs_limit = RateLimit(email_logs.REQUESTS_A_MINUTE)
         """How often the Email Logs may be asked."""
         self.fault: Fault | None = None
         """Stands before every call to SendGrid, Resend and Slack, for tests of what happens when those fail."""
         self.mails_directory = directory / "mails" if directory is not None else None
-        """Where mails are saved."""
+        """Where emails are saved."""
 
         app = web.Application(client_max_size=max(sendgrid.MOST_BYTES, resend.MOST_BYTES))
         app.router.add_route("*", "/v3/mail/send", self._sendgrid)
@@ -178,7 +178,7 @@ class Inbox(HttpServer):
         super().__init__("inbox", app, host, port)
 
     async def start(self) -> None:
-        """Take mails and messages.
+        """Take emails and messages.
 
         Raises:
             PortInUse: another process has the port.
@@ -218,7 +218,7 @@ class Inbox(HttpServer):
         self._next_answers[service].extend([answer] * times)
 
     async def saved(self) -> None:
-        """Return when every mail that was accepted so far is in its files."""
+        """Return when every email that was accepted so far is in its files."""
         if self._unsaved:
             await asyncio.wait(self._unsaved)
 
@@ -229,8 +229,8 @@ class Inbox(HttpServer):
         return await self._take("sendgrid", request, self._look_up_suppressions)
 
     async def _unsubscribe(self, request: web.Request) -> web.StreamResponse:
-        """Where a mail's own link out of its group leads. A GET only asks: scanners of mails follow links, and so does
-        a browser for any page. Mailbox providers post, without asking (RFC 8058)."""
+        """Where an email's own link out of its group leads. A GET only asks: scanners of emails follow links, and so
+        does a browser for any page. Mailbox providers post, without asking (RFC 8058)."""
         try:
             group, address = int(request.query["group"]), request.query["email"]
         except (KeyError, ValueError):
@@ -479,7 +479,7 @@ class Inbox(HttpServer):
             self.keep(mail)
 
     def keep(self, mail: Mail) -> None:
-        """Keep a mail that was accepted."""
+        """Keep an email that was accepted."""
         self.mails.add(mail)
         if self.mails_directory is not None:
             saving = asyncio.get_running_loop().run_in_executor(self._writer, save, mail, self.mails_directory)

@@ -1,6 +1,6 @@
-"""Where the mails are kept: who and what about in memory, the rest packed in a temporary file.
+"""Where the emails are kept: who and what about in memory, the rest packed in a temporary file.
 
-Ten thousand mails with a chart each are about a gigabyte as they come, and that would be a heavy inbox to run beside
+Ten thousand emails with a chart each are about a gigabyte as they come, and that would be a heavy inbox to run beside
 everything else on a laptop.
 """
 
@@ -20,12 +20,12 @@ _log = logging.getLogger(__name__)
 
 
 class MailStore(Sequence[Envelope]):
-    """All mails, the oldest first. As a sequence it gives envelopes; `read` gives the whole mail.
+    """All emails, the oldest first. As a sequence it gives envelopes; `read` gives the whole email.
 
-    Use it from the event loop's own thread, or while no mail is on its way.
+    Use it from the event loop's own thread, or while no email is on its way.
 
     Args:
-        in_memory: bytes of packed mail that are kept in memory before the file is used.
+        in_memory: bytes of packed email that are kept in memory before the file is used.
     """
 
     def __init__(self, in_memory: int = IN_MEMORY) -> None:
@@ -37,8 +37,8 @@ class MailStore(Sequence[Envelope]):
         self._end = 0
 
     def add(self, mail: Mail) -> None:
-        """Keep a mail."""
-        # Level 1: what is big in a mail is base64, which any level packs to three quarters.
+        """Keep an email."""
+        # Level 1: what is big in an email is base64, which any level packs to three quarters.
         packed = zlib.compress(json.dumps(mail.request, separators=(",", ":")).encode(), 1)
         self._file.seek(self._end)
         self._file.write(packed)
@@ -50,7 +50,7 @@ class MailStore(Sequence[Envelope]):
             self._by_recipient.setdefault(address, []).append(envelope)
 
     def read(self, mail_id: str) -> Mail:
-        """A whole mail.
+        """A whole email.
 
         Raises:
             KeyError: there is none by this id.
@@ -60,13 +60,13 @@ class MailStore(Sequence[Envelope]):
         return Mail(envelope=self._envelopes[index], request=json.loads(zlib.decompress(self._file.read(length))))
 
     def to(self, address: str) -> Sequence[Envelope]:
-        """The mails that went to an address, as to, cc or bcc."""
+        """The emails that went to an address, as to, cc or bcc."""
         return tuple(self._by_recipient.get(address.lower(), ()))
 
     def containing(self, text: str, among: Iterable[Envelope]) -> Sequence[Envelope]:
-        """Those of some mails that have a text in them that people read, in capitals or not, however its lines break.
+        """Those of some emails that have a text in them that people read, in capitals or not, however its lines break.
 
-        The first search reads the mails; later ones are answered from memory.
+        The first search reads the emails; later ones are answered from memory.
         """
         wanted = searchable(text)
         return [envelope for envelope in among if wanted in self._text_of(envelope)]
@@ -100,15 +100,15 @@ def searchable(text: str) -> str:
 
 
 def save(mail: Mail, directory: Path) -> None:
-    """Write a mail as `TIME-ID.html`, which a browser opens, and as `TIME-ID.eml`, which a mail program does.
+    """Write an email as `TIME-ID.html`, which a browser opens, and as `TIME-ID.eml`, which a mail program does.
 
     Addresses are not in the names: those get into listings, logs of other programs and bug reports.
 
-    A mail that cannot be written is logged, not refused: it was accepted, and is still in the inbox.
+    An email that cannot be written is logged, not refused: it was accepted, and is still in the inbox.
     """
     name = f"{mail.envelope.received_at:%Y%m%dT%H%M%SZ}-{mail.envelope.id}"
     try:
         (directory / f"{name}.html").write_text(mail.standalone_html(), encoding="utf-8", errors="replace")
         (directory / f"{name}.eml").write_bytes(mail.as_message().as_bytes())
     except (OSError, ValueError, LookupError) as error:
-        _log.warning("Mail %s could not be saved in %s: %s", mail.envelope.id, directory, error)
+        _log.warning("Email %s could not be saved in %s: %s", mail.envelope.id, directory, error)

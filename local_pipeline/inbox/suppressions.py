@@ -1,4 +1,4 @@
-"""Who has unsubscribed, as SendGrid keeps it: from a group of mails, or from all of them.
+"""Who has unsubscribed, as SendGrid keeps it: from a group of emails, or from all of them.
 
 https://www.twilio.com/docs/sendgrid/api-reference/suppressions-suppressions
 https://www.twilio.com/docs/sendgrid/api-reference/suppressions-global-suppressions
@@ -9,18 +9,18 @@ from typing import Any
 from urllib.parse import urlencode
 
 LINK_TAG = "<%asm_group_unsubscribe_raw_url%>"
-"""What a mail has in place of its recipient's own link out of the group."""
+"""What an email has in place of its recipient's own link out of the group."""
 
 
 class Suppressions:
-    """Addresses that get no more mail of a group, or none at all. They are told apart without regard to capitals."""
+    """Addresses that get no more email of a group, or none at all. They are told apart without regard to capitals."""
 
     def __init__(self) -> None:
         self._groups: dict[int, set[str]] = {}
         self._global: set[str] = set()
 
     def add(self, addresses: Iterable[str], group: int | None = None) -> None:
-        """Hold mails to addresses back: those of a group, or all where none is named."""
+        """Hold emails to addresses back: those of a group, or all where none is named."""
         kept = self._global if group is None else self._groups.setdefault(group, set())
         kept.update(address.lower() for address in addresses)
 
@@ -30,7 +30,7 @@ class Suppressions:
         return [address for address in addresses if address.lower() in left]
 
     def is_global(self, address: str) -> bool:
-        """Whether an address gets no mail at all."""
+        """Whether an address gets no email at all."""
         return address.lower() in self._global
 
     def deliverable(self, request: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Has the mail providers' and Slack's stand-ins fail for a while, in a way that a person chooses.
+"""Has the email providers' and Slack's stand-ins fail for a while, in a way that a person chooses.
 
 The while is one of the machine's time: a fault goes on while the local cloud's clock is moved, so that a person sees
 what becomes of reports that fail for hours.

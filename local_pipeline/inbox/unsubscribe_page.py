@@ -1,4 +1,4 @@
-"""The page behind a mail's link out of its group, which SendGrid has."""
+"""The page behind an email's link out of its group, which SendGrid has."""
 
 from html import escape
 
@@ -31,7 +31,7 @@ def unsubscribe_page(*, email: str, group: int, done: bool) -> web.Response:
 
     Args:
         email: the recipient's address, as the link has it.
-        group: of mails.
+        group: of emails.
         done: whether the address has left the group.
     """
     if done:

@@ -1,6 +1,6 @@
 """The settings of SendGrid's Event Webhooks: the API by which they are made, signed and tested.
 
-What is made by the API only stands in the settings, and gets example events: the events of the inbox's mails go where
+What is made by the API only stands in the settings, and gets example events: the events of the inbox's emails go where
 `EventWebhook` sends them, which the settings show, too. https://www.twilio.com/docs/sendgrid/api-reference/webhooks
 """
 
@@ -42,7 +42,7 @@ _EXAMPLES: tuple[dict[str, Any], ...] = (
     {"event": "bounce", "reason": "500 unknown recipient", "status": "5.0.0"},
     {"event": "spamreport"},
 )
-"""Of mails that do not exist: no example has a custom argument."""
+"""Of emails that do not exist: no example has a custom argument."""
 
 _log = logging.getLogger(__name__)
 

@@ -187,7 +187,7 @@ def replay(
     if unclear:
         output.warn(
             f"{len(unclear)} of them may have reached their users: it is unknown whether the email provider took the "
-            "mail (unknown-outcome). Replaying may send a second one: look for their delivery_id at the provider first."
+            "email (unknown-outcome). A replay may send a second one: look for their delivery_id at the provider first."
         )
     if dry_run:
         for letter_id in sorted(unclear)[:_SHOWN]:

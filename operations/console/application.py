@@ -137,7 +137,7 @@ ErrorHandler = Callable[[Request, Exception], Response | Awaitable[Response]]
 def _error_page(request: Request, status: HTTPStatus, message: str) -> HTMLResponse:
     view = console_of(request).view
     if request.headers.get("sec-fetch-dest") == "iframe":
-        # A mail that cannot be made, in a frame of a page that is as it should be.
+        # An email that cannot be made, in a frame of a page that is as it should be.
         return view.fragment(request, "no_mail.html", why=message)
     return view.page(request, "error.html", status=status, title=status.phrase, message=message)
 

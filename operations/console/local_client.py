@@ -63,7 +63,7 @@ class LocalClient:
         return mails
 
     def mail(self, mail_id: str, *, search: str = "") -> dict[str, Any]:
-        """One mail, with its parts and headers, and the ids of the ones before and after it.
+        """One email, with its parts and headers, and the ids of the ones before and after it.
 
         Args:
             mail_id: its id.

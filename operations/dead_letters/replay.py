@@ -115,7 +115,7 @@ class Replay:
 
     def unclear(self, letters: Sequence[StoredDeadLetter]) -> set[str]:
         """The ids of the dead letters whose outcome is unknown, as the dead letter or its delivery says. Those that an
-        event of their mail settles are left out.
+        event of their email settles are left out.
 
         Raises:
             google.api_core.exceptions.GoogleAPIError: Firestore cannot be read.

@@ -119,7 +119,7 @@ class Deliveries:
         return [read[each] for each in delivery_ids if each in read]
 
     def of_message(self, message_id: str, *, limit: int) -> list[Delivery]:
-        """The deliveries whose mail has an id at the provider."""
+        """The deliveries whose email has an id at the provider."""
         query = Query.of(DELIVERIES).where("message_id", "==", message_id).limit(limit)
         return [delivery for each in self._database.stream(query) if (delivery := Delivery.from_snapshot(each))]
 

@@ -156,7 +156,7 @@ def _count(database: Database, ids: Sequence[str]) -> CountedOutcomes:
         counts[DeliveryOutcome.WAITING] = left - (len(ids) - there)
     for status, outcome in _OF_MAIL.items():
         if left := counts[DeliveryOutcome.SENT]:
-            # A mail may be known to be delivered whose delivery waits again.
+            # An email may be known to be delivered whose delivery waits again.
             found = min(count(MAIL_EVENTS, "status", status.value), left)
             counts[outcome] += found
             counts[DeliveryOutcome.SENT] -= found

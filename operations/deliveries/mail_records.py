@@ -22,7 +22,7 @@ class MailRecords:
             google.api_core.exceptions.GoogleAPICallError: Firestore does not answer or refuses.
         """
         paths = [f"{MAIL_EVENTS}/{each.id}" for each in deliveries if each]
-        # All else in a record follows from what is known of each recipient's mail, or is in the delivery.
+        # All else in a record follows from what is known of each recipient's email, or is in the delivery.
         found = map(MailRecord.from_snapshot, self._database.get_all(paths, fields=["recipients"]).values())
         return {record.id: record for record in found if record}
 

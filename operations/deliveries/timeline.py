@@ -157,7 +157,7 @@ def _attempt(delivery: Delivery, attempt: DeliveryAttempt, *, is_newest: bool, n
         text=text.format(who=who),
         detail=" · ".join(filter(None, details)),
     )
-    # That it claimed the delivery says something only where a mail may have been sent.
+    # That it claimed the delivery says something only where an email may have been sent.
     return [claimed, end] if attempt.result in {AttemptResult.SENT, AttemptResult.UNCLEAR} else [end]
 
 

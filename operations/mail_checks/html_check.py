@@ -176,7 +176,7 @@ class _Page(HTMLParser):
         elif not parts.scheme and not address.startswith("#"):
             self._nowhere.append(address)
         elif parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-            # The pages of this machine have no certificate, and are in no mail that leaves it.
+            # The pages of this machine have no certificate, and are in no email that leaves it.
             self._insecure.append(address)
 
     def problems(self) -> list[Finding]:

@@ -30,11 +30,11 @@ class MailSetup:
     """What the checks look at.
 
     Attributes:
-        variables: the worker's about mail, the provider's key among them, by name.
+        variables: the worker's about email, the provider's key among them, by name.
         settings: the same, read.
         webhook_url: where the function mail_events takes events.
         webhook_keys: what it knows the provider's calls by; None where that is not known.
-        defaults: the kind of the sample mail.
+        defaults: the kind of the sample email.
         kind_variables: gives what a kind declares, by name; raises an OperatorError if it is not set.
         without_unsubscribe: whether all recipients are the team's own people, who need no way out.
     """
@@ -52,7 +52,7 @@ def check_mail(setup: MailSetup, *, to: str | None) -> list[Finding]:
     """Carry out all checks.
 
     Args:
-        to: who gets a test mail; None: it is only made.
+        to: who gets a test email; None: it is only made.
     """
     provider = setup.settings.mail_provider
     # An SMTP server has no host but that of its URL.

@@ -98,7 +98,7 @@ def live_data(database: Database, user_id: str) -> UserData:
 
 
 def mail_settings(variables: Mapping[str, str | None]) -> MailSettings:
-    """The worker's settings about mail, as far as they are known here.
+    """The worker's settings about email, as far as they are known here.
 
     The keys of the unsubscribe links are secrets that an operator need not have: the links of a preview lead nowhere.
 
@@ -340,7 +340,7 @@ def _own_settings(settings: MailSettings) -> Mapping[str, FieldInfo]:
 
 
 def test_settings(variables: Mapping[str, str | None]) -> MailSettings:
-    """The settings about mail for a test: the provider keeps no list of those who unsubscribe from it.
+    """The settings about email for a test: the provider keeps no list of those who unsubscribe from it.
 
     Raises:
         NotConfigured: one of them is malformed.

@@ -62,8 +62,8 @@ class Cloud:
 
     Args:
         latency_ms: added to every API call, as a network would.
-        mail_failures: the share of mails that the mail provider refuses for now.
-        seed: chooses the mails that are refused.
+        mail_failures: the share of emails that the email provider refuses for now.
+        seed: chooses the emails that are refused.
         data: the documents that its Firestore has from the beginning.
         root: of the repository whose local cloud it is.
         tasks_apart: whether its Cloud Tasks has a process of its own.
@@ -158,7 +158,7 @@ class Cloud:
         return counts
 
     def bill(self) -> dict[str, Any]:
-        """What Firestore has billed since the last time, by method, and how many mails there are."""
+        """What Firestore has billed since the last time, by method, and how many emails there are."""
         bill: dict[str, Any] = requests.get(f"{self._control}/bill", timeout=30).json()
         return bill
 
@@ -279,7 +279,7 @@ def _end(process: "subprocess.Popen[str]") -> None:
 
 
 def _user(number: int) -> Sequence[tuple[str, Mapping[str, Any]]]:
-    """The documents of a user, who has done nothing and wants a mail, and of the subscription: paths and fields."""
+    """The documents of a user, who has done nothing and wants an email, and of the subscription: paths and fields."""
     user_id = f"u{number}"
     user = {
         "email": f"user{number}@example.com",

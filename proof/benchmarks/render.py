@@ -111,7 +111,7 @@ def _rendering(reports: int) -> Table:
             "chart to none",
         ],
         rows=rows,
-        note="CPU time from the stored documents to the finished mail, both parts and the picture, median of "
+        note="CPU time from the stored documents to the finished email, both parts and the picture, median of "
         f"{reports} after the first. With a chart: the sample that the kind brings along; without: no data.",
     )
 

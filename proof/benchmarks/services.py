@@ -65,9 +65,9 @@ class Bill:
 
 
 def failing_now_and_then(share: float, seed: int) -> Fault:
-    """Refuse this share of the mails for now, by a seed the same ones each time. The worker answers 500, which does not
-    slow the queue down: mail send's own 503 says that nothing was sent."""
-    chance = random.Random(seed)  # noqa: S311  which mails fail
+    """Refuse this share of the emails for now, by a seed the same ones each time. The worker answers 500, which does
+    not slow the queue down: mail send's own 503 says that nothing was sent."""
+    chance = random.Random(seed)  # noqa: S311  which emails fail
 
     async def fault(_call: Call, carry_on: Callable[[], Awaitable[Answer]]) -> Answer:
         if chance.random() < share:
@@ -152,8 +152,8 @@ def main() -> None:
     """Read the command line and serve."""
     parser = argparse.ArgumentParser(prog="python -m proof.benchmarks.services")
     parser.add_argument("--latency-ms", type=float, default=0, help="added to every API call")
-    parser.add_argument("--mail-failures", type=float, default=0, help="the share of mails that is answered 500")
-    parser.add_argument("--seed", type=int, default=1, help="chooses the mails that are refused")
+    parser.add_argument("--mail-failures", type=float, default=0, help="the share of emails that is answered 500")
+    parser.add_argument("--seed", type=int, default=1, help="chooses the emails that are refused")
     parser.add_argument("--data", help="the documents of proof.benchmarks.console_data: its arguments, as JSON")
     options = parser.parse_args()
     collect_rarely()

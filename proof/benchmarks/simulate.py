@@ -31,7 +31,7 @@ def run(
     instances: Annotated[int | None, typer.Option(help="Of the worker, at most.", min=1)] = None,
     shares: Annotated[int | None, typer.Option(help="Dispatchers that divide the run.", min=1, max=SHARDS)] = None,
     shards: Annotated[int | None, typer.Option(help="Of each index that rises with time.", min=1)] = None,
-    mails: Annotated[float | None, typer.Option(help="Mails a second that SendGrid takes.", min=0.1)] = None,
+    mails: Annotated[float | None, typer.Option(help="Emails a second that SendGrid takes.", min=0.1)] = None,
     failures: Annotated[float | None, typer.Option(help="Share of attempts that fail.", min=0, max=0.9)] = None,
 ) -> None:
     """Recommended settings for a number of reports, with the given ones replaced, and their result."""

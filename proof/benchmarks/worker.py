@@ -151,11 +151,11 @@ def measure_beside(checkout: Checkout, *, turns: int = TURNS, reports: int = REP
         note=f"CPU time of all processes of an instance, {_AT_ONCE} requests at once. The least of {turns} turns of "
         f"{reports} reports each. With a chart: a daily report to sample users with some 40 events in three days. "
         f"Without: the same users with no events. {_TUTORIAL} is "
-        "`proof/benchmarks/peers/apps/matplotlib_report.py`, which checks no token, and whose mail has less in it. "
+        "`proof/benchmarks/peers/apps/matplotlib_report.py`, which checks no token, and whose email has less in it. "
         f"{_FLOOR.capitalize()} is `proof/benchmarks/peers/apps/floor.py`, which makes the same calls to Firestore and "
-        "to the mail provider, with messages made beforehand, no chart, and nothing else. "
+        "to the email provider, with messages made beforehand, no chart, and nothing else. "
         f"{_TRIGGER_EMAIL}, where TRIGGER_EMAIL names its code "
-        "(`proof/benchmarks/peers/trigger_email.py`), only sends a mail that is finished, one after another.",
+        "(`proof/benchmarks/peers/trigger_email.py`), only sends an email that is finished, one after another.",
     )
 
 
@@ -204,7 +204,7 @@ def _throughput(measured: dict[int, tuple[Load, float]]) -> Table:
             for concurrency, (load, cpu) in measured.items()
         ],
         note=f"One instance with {_THREADS} threads, as deployed: what is sent beyond that waits in it. Firestore, the "
-        "mail provider and the sender of the load are on the same machine and take their share of it."
+        "email provider and the sender of the load are on the same machine and take their share of it."
         f"{repeats_in_words([load for load, _ in measured.values()])}",
     )
 
@@ -224,7 +224,7 @@ def _instances(loads: dict[int, Load]) -> Table:
             for count, load in loads.items()
         ],
         note=f"Each instance has {CORES:.3g} of a core, so that they and what they talk to have room on this machine, "
-        f"and {_THREADS} requests at once. What they share is Firestore and the mail provider."
+        f"and {_THREADS} requests at once. What they share is Firestore and the email provider."
         f"{repeats_in_words(list(loads.values()))}",
     )
 

@@ -48,7 +48,7 @@ def answer(status: int, **headers: str) -> Disturbance:
 
 
 def accept_and_answer(status: int) -> Disturbance:
-    """SendGrid takes the mail, and the gateway in front of it answers with an error."""
+    """SendGrid takes the email, and the gateway in front of it answers with an error."""
 
     async def disturb(_call: InterceptedCall, carry_out: CarryOut) -> Any:
         await carry_out()

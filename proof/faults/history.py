@@ -45,12 +45,12 @@ async def read_history(
         malformed_users: see History.
         malformed_subscriptions: see History.
         runs: see History.
-        mails_before: how many mails the inbox had before the scenario.
+        mails_before: how many emails the inbox had before the scenario.
         expected_alerts: see History.
         endings: see History.
         unknown: see History.
         most_reports: see History.
-        unsubscribed: who has unsubscribed by the link of a mail, and from what.
+        unsubscribed: who has unsubscribed by the link of an email, and from what.
         resumed: when a person resumed subscriptions that events have paused.
         changed_by_repeats: see History.
         undecidable: see History.
@@ -159,7 +159,7 @@ def _mail(mail: Mail, world: World) -> AcceptedMail:
 
 
 def _dropped(envelope: Envelope, world: World) -> AcceptedMail:
-    """A mail that the provider has accepted. Only its envelope is kept."""
+    """An email that the provider has accepted. Only its envelope is kept."""
     (recipient,) = envelope.to
     delivery_id = envelope.custom_args["delivery_id"]
     is_of_user = recipient.email == email_of(delivery_id.partition(":")[0])

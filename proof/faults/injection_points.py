@@ -1,7 +1,7 @@
 """The calls of the pipeline to other services: the points at which the harness can inject a fault.
 
 A function has no hooks for tests. The harness recognizes the step that a function takes by the call that it makes: a
-commit that makes a delivery `sending` is a claim, a POST to SendGrid with the id of that delivery sends its mail, and
+commit that makes a delivery `sending` is a claim, a POST to SendGrid with the id of that delivery sends its email, and
 so on. Pure.
 """
 
@@ -39,11 +39,11 @@ class InjectionPoint(Enum):
     CLAIM = auto()
     """The worker makes a delivery `sending`."""
     SEND = auto()
-    """The worker hands a mail over: the mail provider has all of the request, or the message to its final dot."""
+    """The worker hands an email over: the email provider has all of the request, or the message to its final dot."""
     SMTP_STEP = auto()
     """The worker takes another step of an SMTP session, by the name in `method`. Nothing is sent yet."""
     LOOK_UP = auto()
-    """The worker asks SendGrid's Email Logs for a mail of unknown outcome."""
+    """The worker asks SendGrid's Email Logs for an email of unknown outcome."""
     RELEASE = auto()
     """A function or a command makes a delivery `pending`."""
     SETTLE = auto()
@@ -73,7 +73,7 @@ class InjectionPoint(Enum):
     QUERY = auto()
     """Any other call to Firestore."""
     OTHER = auto()
-    """Any other call to Cloud Tasks, Pub/Sub or a mail provider."""
+    """Any other call to Cloud Tasks, Pub/Sub or an email provider."""
 
 
 _READ = {
@@ -148,7 +148,7 @@ def storage_call(body: bytes) -> InterceptedCall:
 
 
 def inbox_call(call: Call, *, in_flight: Sequence[str]) -> InterceptedCall:
-    """Recognize a call to a mail provider or to Slack.
+    """Recognize a call to an email provider or to Slack.
 
     Args:
         call: what came in.

@@ -1,8 +1,8 @@
 """The promise of the product, as rules that must hold after any faults. Pure.
 
-A history is what an observer from outside can know: what the mail provider accepted, what the delivery records and the
+A history is what an observer from outside can know: what the email provider accepted, what the delivery records and the
 dead letters say, where the subscriptions stand. The rules know only three things about faults: which endings a
-report may have, which subscriptions were paused, and how often the outcome of a mail was unknown.
+report may have, which subscriptions were paused, and how often the outcome of an email was unknown.
 """
 
 from collections import Counter, defaultdict, deque
@@ -42,8 +42,8 @@ class Delivery:
         state: as written there.
         reason: why it was skipped; empty where the record does not say.
         note: what the record says beside the reason.
-        was_unknown: whether an attempt ended without knowing whether the mail was accepted.
-        keeps_requests: whether it keeps the requests of its mail.
+        was_unknown: whether an attempt ended without knowing whether the email was accepted.
+        keeps_requests: whether it keeps the requests of its email.
         archived_as: the name of its copy in the archive; empty where it names none.
         period_start: what the report covers, from; None where the record does not say.
         period_end: and until.
@@ -142,7 +142,7 @@ class DeadLetter:
 
 @dataclass(frozen=True, kw_only=True)
 class AcceptedMail:
-    """A mail that the provider accepted: a report for one of its recipients.
+    """An email that the provider accepted: a report for one of its recipients.
 
     Attributes:
         delivery_id: the delivery of the report.
@@ -184,7 +184,7 @@ class History:
         subscriptions: those at the end, without those of users who are gone or inactive, unless these are to be
             paused.
         deliveries: their records.
-        accepted: the mails that the provider accepted.
+        accepted: the emails that the provider accepted.
         dead_letters: as they are kept.
         alerts: the messages that Slack took.
         system_alerts: how many there are on record.
@@ -194,17 +194,17 @@ class History:
         malformed_subscriptions: likewise.
         endings: how a delivery may end: `sent`, `skipped`, or the reason of a dead letter; those not named: `sent`, or
             `skipped` where there is nothing to report.
-        unknown: how often the outcome of a delivery's mail was unknown. Counted only if the team has chosen to send
+        unknown: how often the outcome of a delivery's email was unknown. Counted only if the team has chosen to send
             again then.
         most_reports: how many reports of a subscription there may be; None: as many as there were due times.
-        silences: to whom no more mail may go, by the provider's events or by their own wish.
+        silences: to whom no more email may go, by the provider's events or by their own wish.
         news: the events that have reached mail_events.
         records: what it keeps of them, by the id of the delivery.
         left_out: the hashes of the addresses that each subscription must leave out.
         changed_by_repeats: the documents that were written although only what had come before came again.
         inquired: the deliveries whose outcome a worker did not know, so that it asked whether the provider has it.
-        undecidable: those about which neither the mail's events nor the provider's logs said anything in time.
-        is_provable: whether the mail provider can say that it has accepted a mail.
+        undecidable: those about which neither the email's events nor the provider's logs said anything in time.
+        is_provable: whether the email provider can say that it has accepted an email.
         other_requests: the idempotency keys with which the provider got different requests.
         told: the events, and how often each came; None where the application need not hear of each report.
         copies: the names of the copies in the archive.
@@ -278,11 +278,11 @@ class Rule(StrEnum):
     LINK_GIVEN_AWAY = "link given away"
     """Another recipient than the user got the link that unsubscribes the user, or the user did not get it."""
     UNWANTED = "unwanted"
-    """A mail went to an address that was to get no more, and the worker claimed it only after that was known."""
+    """An email went to an address that was to get no more, and the worker claimed it only after that was known."""
     MISRECORDED = "misrecorded"
-    """What mail_events keeps of a mail is not what the provider has said."""
+    """What mail_events keeps of an email is not what the provider has said."""
     WRONGLY_LEFT_OUT = "wrongly left out"
-    """A subscription leaves out another address than those that are to get no more mail."""
+    """A subscription leaves out another address than those that are to get no more email."""
     REPEATED = "repeated"
     """What had come before came again, and something was written for it."""
     UNSETTLED = "unsettled"
@@ -292,7 +292,7 @@ class Rule(StrEnum):
     OTHER_REQUEST = "other request"
     """The worker made a request with an idempotency key of another request."""
     KEPT = "kept"
-    """A delivery that is final keeps the requests of its mail."""
+    """A delivery that is final keeps the requests of its email."""
     UNHEARD = "unheard"
     """The team's application heard nothing of what became of a report, or something else, or by two ids."""
     NO_COPY = "no copy"
@@ -321,10 +321,10 @@ class Tally:
         reports: those that fell due.
         sent: those that their records have as sent.
         skipped: likewise.
-        doubled: those that broke the rule, with more mails accepted than there may be.
+        doubled: those that broke the rule, with more emails accepted than there may be.
         lost: those that broke the rule.
         dead: those with a dead letter.
-        resent: those sent again although the first mail had been accepted, as the team had chosen.
+        resent: those sent again although the first email had been accepted, as the team had chosen.
         alerts: messages that the channel got.
         unknown: those whose outcome a worker did not know.
         accepted: those of them that the provider had accepted.
@@ -384,7 +384,9 @@ def tally(history: History, violations: Iterable[Violation]) -> Tally:
 def _doubled(history: History) -> Iterator[Violation]:
     for mail, count in Counter(history.accepted).items():
         if count > 1 + history.unknown.get(mail.delivery_id, 0):
-            yield Violation(Rule.DOUBLED, mail.delivery_id, f"the provider accepted {count} mails for {mail.recipient}")
+            yield Violation(
+                Rule.DOUBLED, mail.delivery_id, f"the provider accepted {count} emails for {mail.recipient}"
+            )
 
 
 def _lost(history: History) -> Iterator[Violation]:
@@ -450,14 +452,16 @@ def _misreported(history: History) -> Iterator[Violation]:
         theirs = reached[delivery.id]
         due = recipients.get(delivery.key, theirs or frozenset({"somebody"}))
         if delivery.state == SENT and not (theirs and due - silent[delivery.key] <= theirs <= due):
-            text = f"its record says sent, and the provider accepted mails for {', '.join(sorted(theirs)) or 'no one'}"
+            text = f"its record says sent, and the provider accepted emails for {', '.join(sorted(theirs)) or 'no one'}"
             yield Violation(Rule.MISREPORTED, delivery.id, text)
         elif delivery.state == SKIPPED and theirs and delivery.note != MAY_HAVE_BEEN_SENT:
-            yield Violation(Rule.MISREPORTED, delivery.id, "its record says skipped, and the provider accepted a mail")
+            yield Violation(
+                Rule.MISREPORTED, delivery.id, "its record says skipped, and the provider accepted an email"
+            )
     yield from _misreported_deaths(history)
     known = {delivery.id for delivery in history.deliveries}
     for delivery_id in {mail.delivery_id for mail in history.accepted} - known:
-        yield Violation(Rule.MISREPORTED, delivery_id, "the provider has accepted a mail that has no record")
+        yield Violation(Rule.MISREPORTED, delivery_id, "the provider has accepted an email that has no record")
     for letter in history.dead_letters:
         if letter.delivery_id and letter.delivery_id not in known and not history.is_malformed(letter.key):
             yield Violation(Rule.MISREPORTED, letter.delivery_id, "there is a dead letter of an unknown report")
@@ -473,7 +477,7 @@ def _misreported_deaths(history: History) -> Iterator[Violation]:
             continue
         if mails[delivery.id] > history.unknown.get(delivery.id, 0):
             reason = reasons.get(delivery.id, "no reason")
-            yield Violation(Rule.MISREPORTED, delivery.id, f"dead for {reason}, and the provider has accepted a mail")
+            yield Violation(Rule.MISREPORTED, delivery.id, f"dead for {reason}, and the provider has accepted an email")
 
 
 def _stored_twice(history: History) -> Iterator[Violation]:
@@ -692,7 +696,7 @@ def _unwanted(history: History) -> Iterator[Violation]:
         if claimed_at is None or mail.delivery_id not in keys:
             continue
         if any(silence.holds(mail.recipient, claimed_at) for silence in of_key[keys[mail.delivery_id]]):
-            text = f"claimed at {claimed_at}, when {mail.recipient} was to get no more mail"
+            text = f"claimed at {claimed_at}, when {mail.recipient} was to get no more email"
             yield Violation(Rule.UNWANTED, mail.delivery_id, text)
 
 
@@ -728,7 +732,7 @@ def _other_request(history: History) -> Iterator[Violation]:
 def _kept(history: History) -> Iterator[Violation]:
     for delivery in history.deliveries:
         if delivery.keeps_requests and delivery.state in FINAL:
-            yield Violation(Rule.KEPT, delivery.id, f"it is {delivery.state}, and keeps the requests of its mail")
+            yield Violation(Rule.KEPT, delivery.id, f"it is {delivery.state}, and keeps the requests of its email")
 
 
 def _unheard(history: History) -> Iterator[Violation]:

@@ -1,4 +1,4 @@
-"""How each mail provider refuses a mail, fails, and leaves its outcome unknown."""
+"""How each email provider refuses an email, fails, and leaves its outcome unknown."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ class MailFaults:
     """A provider's.
 
     Attributes:
-        not_now: it says that it has not taken the mail, and may take it later.
-        never: it says that it takes the mail at no time.
+        not_now: it says that it has not taken the email, and may take it later.
+        never: it says that it takes the email at no time.
         others: what else happens now and then.
     """
 
@@ -37,7 +37,7 @@ FAULTS = {
             slow(0.3),
         ),
     ),
-    # A 503 of Resend may come after it has taken the mail.
+    # A 503 of Resend may come after it has taken the email.
     MailProviderName.RESEND: MailFaults(
         not_now=answer(429, Retry_After="1"),
         never=answer(422),

@@ -1,4 +1,4 @@
-"""What must hold of the mails after they have left: what mail_events keeps of them, and to whom no more go. Pure."""
+"""What must hold of the emails after they have left: what mail_events keeps of them, and to whom no more go. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,11 +23,11 @@ class MailNews:
     """An event that has reached mail_events.
 
     Attributes:
-        delivery_id: of the mail.
+        delivery_id: of the email.
         recipient: the address.
-        status: what has become of the mail, in the words of STATUSES.
+        status: what has become of the email, in the words of STATUSES.
         at: when.
-        ends_mail: whether no further mail may go to the address.
+        ends_mail: whether no further email may go to the address.
         stored_at: when mail_events has answered that it is stored; None where it has not.
     """
 
@@ -41,7 +41,7 @@ class MailNews:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredNews:
-    """What mail_events keeps of the mails of a delivery.
+    """What mail_events keeps of the emails of a delivery.
 
     Attributes:
         status: what has become of them.
@@ -54,7 +54,7 @@ class StoredNews:
 
 @dataclass(frozen=True, kw_only=True)
 class Silence:
-    """A time in which an address may get no more mail of a subscription.
+    """A time in which an address may get no more email of a subscription.
 
     Attributes:
         key: the subscription.
@@ -69,7 +69,7 @@ class Silence:
     until: datetime | None = None
 
     def holds(self, recipient: str, at: datetime) -> bool:
-        """Whether an address may get no mail at a moment."""
+        """Whether an address may get no email at a moment."""
         return self.recipient in {"", recipient} and self.since < at and (self.until is None or at < self.until)
 
 

@@ -18,20 +18,20 @@ _LINK = re.compile(rf"<{re.escape(PAGE_URL)}/([A-Za-z0-9_-]+)/unsubscribe>")
 
 
 def token_of(headers: Mapping[str, str]) -> RecipientToken | None:
-    """What the link stands for by which the recipient of a mail unsubscribes; None where the mail has none.
+    """What the link stands for by which the recipient of an email unsubscribes; None where the email has none.
 
     Args:
-        headers: the mail's.
+        headers: the email's.
     """
     link = _LINK.fullmatch(headers.get("List-Unsubscribe", ""))
     return _KEYS.read(link[1]) if link else None
 
 
 async def unsubscribe(headers: Mapping[str, str], *, port: int) -> bool:
-    """Make the call that a mail's headers ask for. Returns whether it was answered as done.
+    """Make the call that an email's headers ask for. Returns whether it was answered as done.
 
     Args:
-        headers: the mail's.
+        headers: the email's.
         port: where the page's function listens.
     """
     url = headers["List-Unsubscribe"].strip("<>").replace(PAGE_URL, f"http://127.0.0.1:{port}/mails")

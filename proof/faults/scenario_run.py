@@ -64,7 +64,7 @@ class Scenario:
         on_unknown_outcome: the setting of the worker.
         at_least: the fewest subscriptions with which the scenario can test what it is for.
         at_most: the most subscriptions that it may have, where each takes a lot of time.
-        has_mail_events: whether SendGrid says what becomes of the mails.
+        has_mail_events: whether SendGrid says what becomes of the emails.
         has_pages: whether recipients can unsubscribe by their page.
         destination: where the reports go; None: by email.
     """
@@ -84,7 +84,7 @@ class Scenario:
         return f"{self.group}: {self.name}"
 
     def through(self, provider: MailProviderName) -> "Scenario":
-        """The same with another mail provider, of whose mails no events come."""
+        """The same with another email provider, of whose emails no events come."""
         return replace(self, provider=provider, has_mail_events=False)
 
 
@@ -114,7 +114,7 @@ class ScenarioRun:
         self._most_reports: int | None = None
         self._undecidable: set[str] = set()
         self.faults: MailFaults = FAULTS[scenario.provider]
-        """How the mail provider fails."""
+        """How the email provider fails."""
         self._provable: set[str] = set()
         self.known: dict[SubscriptionKey, KnownSubscription] = {}
         """What the scenario knows about each subscription."""
@@ -303,7 +303,7 @@ class ScenarioRun:
             self._expected.append(rule)
 
     def make_die(self, deliveries: Iterable[str]) -> None:
-        """Have the provider refuse the mails of these deliveries for good, as it refuses an impossible address."""
+        """Have the provider refuse the emails of these deliveries for good, as it refuses an impossible address."""
         dying = list(deliveries)
         self.may_end(dying, "permanent-error")
         self.disturb(InjectionPoint.SEND, self.faults.never, of=dying, times=None)
@@ -319,7 +319,7 @@ class ScenarioRun:
 
     def becomes_unknown(self, deliveries: Iterable[str], *, accepted: bool) -> None:
         """Require the right end of deliveries of which no worker learns whether the provider accepted the mail: sent,
-        where the mail can be sent again with its idempotency key, or the provider's records show it.
+        where the email can be sent again with its idempotency key, or the provider's records show it.
 
         Args:
             deliveries: which.
@@ -346,13 +346,13 @@ class ScenarioRun:
         return self.scenario.destination is None and self.scenario.provider is MailProviderName.SENDGRID
 
     def must_be_known(self, deliveries: Iterable[str]) -> None:
-        """Require that these deliveries get no second mail even with resend: events or logs prove in time that SendGrid
-        accepted the first."""
+        """Require that these deliveries get no second email even with resend: events or logs prove in time that
+        SendGrid accepted the first."""
         self._provable |= set(deliveries)
 
     def may_stay_unknown(self, deliveries: Iterable[str]) -> None:
-        """Allow these deliveries to end as unknown outcomes although SendGrid accepted their mails: nothing shows it in
-        time."""
+        """Allow these deliveries to end as unknown outcomes although SendGrid accepted their emails: nothing shows it
+        in time."""
         deliveries = list(deliveries)
         self.may_end(deliveries, UNKNOWN_OUTCOME)
         self._undecidable |= set(deliveries)
@@ -362,7 +362,7 @@ class ScenarioRun:
         self._expected_alerts |= {_TITLES[kind] for kind in kinds}
 
     def first_mails(self) -> dict[SubscriptionKey, list[Mail]]:
-        """The mails of each subscription's first report that SendGrid accepted, one for each recipient."""
+        """The emails of each subscription's first report that SendGrid accepted, one for each recipient."""
         of_delivery: defaultdict[str, list[Mail]] = defaultdict(list)
         for each in self.world.inbox.mails[self._mails_before :]:
             of_delivery[each.custom_args["delivery_id"]].append(self.world.inbox.mails.read(each.id))
@@ -373,7 +373,7 @@ class ScenarioRun:
 
         Args:
             key: the subscription.
-            mail: a mail of it, whose link is used.
+            mail: an email of it, whose link is used.
         """
         while not await unsubscribe(mail.headers, port=self.world.preferences.process.port):
             await asyncio.sleep(0.05)

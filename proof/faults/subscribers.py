@@ -61,7 +61,7 @@ class KnownSubscription:
         postponed_to: until when the application wants no report.
         pauses: when it was paused.
         deliver: where its reports go; None: by email.
-        is_empty: whether it gets no mail, since no user has data, and the document does not want one about nothing.
+        is_empty: whether it gets no email, since no user has data, and the document does not want one about nothing.
     """
 
     plan: Plan

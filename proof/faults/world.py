@@ -263,7 +263,7 @@ class World:
         self.front_end.instances = self._workers[settings]
 
     async def send_mail_events(self) -> None:
-        """Have SendGrid call mail_events with what becomes of the mails, until the scenario ends."""
+        """Have SendGrid call mail_events with what becomes of the emails, until the scenario ends."""
         if self._mail_events is None:
             process = await self._function("mail_events")
             self._mail_events = Instance(process)

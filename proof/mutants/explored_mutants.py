@@ -42,7 +42,7 @@ FOUND = {
     "a final delivery is sent again": "--kills 1",
     "a lease does not end": "--kills 1 --days 0 --together 1 --events 0",
     "a dead letter is published before its report is held": "--kills 1",
-    "that SendGrid's logs do not show a mail counts as proof": "--provider logs --kills 1 --together 1",
+    "that SendGrid's logs do not show an email counts as proof": "--provider logs --kills 1 --together 1",
     "a repeat's clear refusal gives the claim back": "--provider keys --together 1",
     "a key is used beyond its time": "--provider keys --kills 1 --together 1 --events 0",
     "a repeat that cannot go on forgets what may have been sent": (
@@ -108,13 +108,13 @@ LEGAL = {
         "The user of this world is active, and has one subscription."
     ),
     "an inactive user is sent a report": "The user of this world is active.",
-    "the events of a mail of unknown outcome are not looked at": (
+    "the events of an email of unknown outcome are not looked at": (
         "The report becomes a dead letter, which its event settles, and people are told."
     ),
     "SendGrid's logs are not asked about an unknown outcome": (
         "The report becomes a dead letter of unknown outcome, as with a provider that has no logs."
     ),
-    "absence is proof before the logs had the time to show the mail": (
+    "absence is proof before the logs had the time to show the email": (
         "Before that the logs are not asked about other emails, without which absence proves nothing."
     ),
     "absence in a search that was cut off is proof": "Each search of this world is complete.",
@@ -130,7 +130,7 @@ LEGAL = {
     "a second attempt takes the delivery for a new one": (
         "Its claim finds the delivery and leaves it, and the task of a later run sends the report."
     ),
-    "an address that was taken out before the claim gets the mail": "The report of this world goes to one address.",
+    "an address that was taken out before the claim gets the email": "The report of this world goes to one address.",
     "a report that nobody is left for comes up with each run": (
         "Nobody objects in this world; tests/objections explores that."
     ),

@@ -22,7 +22,7 @@ class Mutant:
         file: the file with the mistake, from the repository's root.
         node: the pattern of the node that changes (proof.mutants.syntax_change).
         becomes: what comes in its place.
-        provider: the mail provider with which the scenarios are played.
+        provider: the email provider with which the scenarios are played.
         scenarios: the scenarios of the fault harness that must notice, by parts of their names; none where no scenario
             meets the moment in which the mistake shows.
         tests: paths of the tests that must notice, with `::` and a name where that saves time.

@@ -395,7 +395,7 @@ ALL = [
         ),
     ),
     Mutant(
-        name="that SendGrid's logs do not show a mail counts as proof",
+        name="that SendGrid's logs do not show an email counts as proof",
         file="functions/worker/outcome_inquiry.py",
         node="if not isinstance(_1, StillUnknown):\n    ...",
         becomes='_0\nif "no record" in _1.note:\n    return SendAgain()',
@@ -405,7 +405,7 @@ ALL = [
         ),
     ),
     Mutant(
-        name="the events of a mail of unknown outcome are not looked at",
+        name="the events of an email of unknown outcome are not looked at",
         file="functions/worker/outcome_inquiry.py",
         node="_ is not None and _.proves_acceptance",
         becomes="False",
@@ -421,7 +421,7 @@ ALL = [
         tests=("tests/functions/worker/unit/test_outcome_inquiry.py",),
     ),
     Mutant(
-        name="absence is proof before the logs had the time to show the mail",
+        name="absence is proof before the logs had the time to show the email",
         file="functions/worker/absence.py",
         node="if (_0 := _ and not _):\n    ...",
         becomes="False",
@@ -450,7 +450,7 @@ ALL = [
         tests=("tests/functions/worker/integration/test_absence.py::test_it_is_sent_again_once",),
     ),
     Mutant(
-        name="another mail to the address counts as the one of unknown outcome",
+        name="another email to the address counts as the one of unknown outcome",
         file="functions/worker/destinations/email/sendgrid/logs.py",
         node='_1.get("delivery_id") == _',
         becomes="_1",
@@ -555,7 +555,7 @@ ALL = [
         ),
     ),
     Mutant(
-        name="an address that was taken out before the claim gets the mail",
+        name="an address that was taken out before the claim gets the email",
         file="functions/worker/sending.py",
         node="_.still_wanted((_1 := _.recipients))",
         becomes="_1",
@@ -837,7 +837,7 @@ ALL = [
         tests=("tests/contracts/test_messages.py",),
     ),
     Mutant(
-        name="mails go to domains that the deployment may not send to",
+        name="emails go to domains that the deployment may not send to",
         file="functions/worker/report_builder.py",
         node="_ and not any(map(_, _))",
         becomes="False",

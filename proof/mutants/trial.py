@@ -76,7 +76,7 @@ def play_scenarios(tree: Path, provider: MailProviderName, scenarios: Iterable[s
 
     Args:
         tree: the copy.
-        provider: the mail provider.
+        provider: the email provider.
         scenarios: parts of their names.
         log: the file for what the harness says.
     """

@@ -29,7 +29,7 @@ class House:
         empty: of a project that has nothing.
         staged: what the project has.
         jobs: the ids of jobs, by what they are.
-        mail: the id of a mail that the local cloud took.
+        mail: the id of an email that the local cloud took.
     """
 
     full: ConsoleServer
@@ -134,7 +134,7 @@ FULL: dict[str, Address] = {
     "versions": lambda _: "/versions",
     "local cloud": lambda _: "/local",
     "mails": lambda _: "/local/mails",
-    "a mail": lambda house: f"/local/mails/{part(house.mail)}",
+    "an email": lambda house: f"/local/mails/{part(house.mail)}",
     "Slack": lambda _: "/local/slack",
     "destinations": lambda _: "/local/elsewhere",
     "Firestore": lambda _: "/local/firestore",

@@ -20,7 +20,7 @@ ZONE = "Asia/Tokyo"
 _RULES = {
     "runOnly": EVERYBODY,
     "resultTypes": ["violations"],
-    # A mail in a frame is looked at by tests/mails; the frame runs no script, axe's neither.
+    # An email in a frame is looked at by tests/mails; the frame runs no script, axe's neither.
     "iframes": False,
 }
 _RULES_OF_LOOKS = {**_RULES, "runOnly": ["color-contrast", "target-size", "scrollable-region-focusable"]}

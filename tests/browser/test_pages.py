@@ -227,7 +227,7 @@ def test_filters_take_times_in_the_zone_of_the_viewer(house: House, browser: "Br
 def test_on_paper_there_is_what_a_page_says_and_nothing_to_press(house: House, tab: Tab) -> None:
     tab.page.emulate_media(media="print")
     try:
-        for name in ("overview", "dead letters", "a user, usual", "a mail"):
+        for name in ("overview", "dead letters", "a user, usual", "an email"):
             tab.visit(house.full.url, FULL[name](house))
             to_press = tab.page.locator("nav, button, .button, input, select, summary, .ago").filter(visible=True)
             assert to_press.count() == 0, name

@@ -1,6 +1,6 @@
 """docs/start/deploy.md as it is written, from no project to a deployed pipeline, with the settings of that page alone.
 
-Mails lead to the recipient's page, and SendGrid says what becomes of them. Everybody can call these two functions."""
+Emails lead to the recipient's page, and SendGrid says what becomes of them. Everybody can call these two functions."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -186,7 +186,7 @@ def test_a_second_run_changes_nothing_and_a_teardown_leaves_nothing(first: First
     deployment, account = first.deployment, first.account
     again = deployment.deploy()
     assert again.status == 0, again.text
-    # Above all, the key of the page stays: old mails have links by it.
+    # Above all, the key of the page stays: old emails have links by it.
     assert deployment.changes == []
     assert "Created: 0, changed: 0, removed: 0" in again.output
     assert webhook_of(account) == first.webhook

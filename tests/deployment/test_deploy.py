@@ -1045,7 +1045,8 @@ class TestSmoke:
         due_at = datetime.strptime(arrived[3], "%Y%m%dT%H%M%z")
         assert arrived[0].strip() == f"arrived: {delivery_id(arrived[1], arrived[2], due_at)}"
         assert deployed.state["forced_runs"] == 1
-        # User and subscription are gone again. They were new, as applications write them, and SendGrid keeps the mails.
+        # User and subscription are gone again. They were new, as applications write them, and SendGrid keeps the
+        # emails.
         assert deployed.state["documents"] == {}
         (user, subscription) = [each["update"]["fields"] for each in deployed.state["written"] if "update" in each]
         assert user["enrolled_at"] == subscription["shard"] == {"nullValue": "NULL_VALUE"}

@@ -88,6 +88,6 @@ def test_the_checkers_roles_are_what_each_call_of_a_check_needs_and_no_more(bare
         outcome = deployed.deploy(option, "--console")
         assert outcome.status == 0, outcome.text
     needed = {permission for call in deployed.calls for permission in permissions_of(call[0])}
-    # The mail provider's key, for what is checked at the provider: a check does without.
+    # The email provider's key, for what is checked at the provider: a check does without.
     needed.discard("secretmanager.versions.access")
     assert permissions == sorted(permission for permission in needed if place_of(permission) == "project")

@@ -1,4 +1,4 @@
-"""deploy.sh with another mail provider than SendGrid, and from one to another."""
+"""deploy.sh with another email provider than SendGrid, and from one to another."""
 
 import base64
 from collections.abc import Iterator

@@ -76,7 +76,7 @@ def console_pages(_part: str) -> str:
     rows = []
     for module in pkgutil.iter_modules(pages.__path__):
         found = importlib.import_module(f"{pages.__name__}.{module.name}")
-        # The frames of mails are parts of other pages, and the local cloud's are no one's bookmarks.
+        # The frames of emails are parts of other pages, and the local cloud's are no one's bookmarks.
         routes = [route for route in getattr(found, "ROUTES", []) if "GET" in route.methods and module.name != "local"]
         rows += [
             (f"`{route.path}`", (route.endpoint.__doc__ or "").partition("\n\n")[0])

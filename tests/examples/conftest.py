@@ -68,7 +68,7 @@ def storage(clock: Clock) -> StorageEmulator:
 
 @pytest.fixture(scope="module")
 def mail_example(background: Background, clock: Clock, inbox: Inbox) -> Iterator[Example]:
-    """The transactional mail function, with SendGrid and Firestore."""
+    """The transactional email function, with SendGrid and Firestore."""
     firestore = FirestoreEmulator(host=HOST, port=0, clock=clock)
 
     async def start(stack: AsyncExitStack) -> Running:

@@ -1,4 +1,4 @@
-"""The example that sends transactional mail."""
+"""The example that sends transactional email."""
 
 import requests
 

@@ -99,7 +99,7 @@ class Pipeline:
         return {each.id: each.to_dict() for each in self.database.collection(collection).stream()}
 
     def mailed(self) -> list[str]:
-        """The delivery of each mail that SendGrid took."""
+        """The delivery of each email that SendGrid took."""
 
         async def read() -> list[str]:
             return [envelope.custom_args["delivery_id"] for envelope in self.services.inbox.mails]

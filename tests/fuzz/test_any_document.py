@@ -369,7 +369,7 @@ def check(pipeline: Pipeline, documents: Sequence[Broken], odd: Sequence[Any]) -
 
 
 def mails_of(mails: Counter[str], user_id: str, subscription_id: str) -> int:
-    """How many mails of a subscription there were: delivery ids begin with both ids."""
+    """How many emails of a subscription there were: delivery ids begin with both ids."""
     return sum(delivery.startswith(f"{user_id}:{subscription_id}:") for delivery in mails)
 
 

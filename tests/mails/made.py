@@ -1,4 +1,4 @@
-"""The mails that are looked at: of every kind, in every language, with much, little and nothing to report."""
+"""The emails that are looked at: of every kind, in every language, with much, little and nothing to report."""
 
 import os
 import shutil
@@ -49,7 +49,7 @@ BRAND = Brand(
 
 @dataclass(frozen=True)
 class Made:
-    """A mail, and what it is an example of."""
+    """An email, and what it is an example of."""
 
     name: str
     mail: Mail
@@ -58,14 +58,14 @@ class Made:
         """The HTML part as a browser shows it.
 
         Args:
-            pictures: whether there are any; many people see mails without.
+            pictures: whether there are any; many people see emails without.
         """
         shown = self.mail.with_link(self.mail.recipients[0].unsubscribe_url).html
         return with_pictures(shown, self.mail.images if pictures else ())
 
 
 def all_made() -> list[Made]:
-    """Every mail of the kinds that are there, with the languages' catalogs as they are now."""
+    """Every email of the kinds that are there, with the languages' catalogs as they are now."""
     return [
         Made(f"{kind}-{locale}-{amount}", mail_of(kind, sample(kind, PERIOD, amount), locale=locale))
         for kind, amount, locale in product(kinds(), SampleAmount, LOCALES)
@@ -74,7 +74,7 @@ def all_made() -> list[Made]:
 
 
 def made_from_sql(root: Path) -> list[Made]:
-    """Every mail of the kind that `./reports new --sql` writes.
+    """Every email of the kind that `./reports new --sql` writes.
 
     Args:
         root: an empty folder.
@@ -88,13 +88,13 @@ def made_from_sql(root: Path) -> list[Made]:
 
 
 def mail_of(kind: str, data: Documents | Sample, *, locale: str = "en", brand: Brand = BRAND, **fields: Any) -> Mail:
-    """The mail with a report, also where there is nothing to report.
+    """The email with a report, also where there is nothing to report.
 
     Args:
         kind: of the report.
         data: the user's, or a sample.
         locale: of the user.
-        brand: whose mail it is.
+        brand: whose email it is.
         fields: of the subscription.
     """
     asked: Mapping[str, Any] = {"cadence": "daily", "skip_empty": False, "cc": ["team@example.com"], **fields}

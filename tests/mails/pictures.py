@@ -1,4 +1,4 @@
-"""The pictures of mails in the README and the documents: `make pictures`."""
+"""The pictures of emails in the README and the documents: `make pictures`."""
 
 import io
 import sys
@@ -31,14 +31,14 @@ def _usage() -> Documents:
 
 
 def _activity() -> Documents:
-    """The sample's events without the types that show how a mail bears many."""
+    """The sample's events without the types that show how an email bears many."""
     documents = sample("activity", PERIOD).documents
     events = {key: event for key, event in documents["events"].items() if not event["type"].startswith("import")}
     return {**documents, "events": events}
 
 
 def _pictures() -> list[tuple[Made, int, Literal["light", "dark"]]]:
-    """Each mail with the width that it is shown in, and the ground."""
+    """Each email with the width that it is shown in, and the ground."""
     activity: dict[str, Any] = {"options": {"currency": "EUR"}}
     yen: dict[str, Any] = {"options": {"currency": "JPY"}}
     return [
@@ -75,7 +75,7 @@ def make(path: str) -> None:
             page.set_content(made.page())
             taken = Image.open(io.BytesIO(page.screenshot(full_page=True)))
             file = FOLDER / f"{made.name}.png"
-            # A mail has few colors: a palette of them is a quarter of the bytes.
+            # An email has few colors: a palette of them is a quarter of the bytes.
             taken.convert("RGB").quantize(_COLORS).save(file, optimize=True)
             print(f"{file.relative_to(FOLDER.parents[1])}: {file.stat().st_size / 1000:.0f} kB")  # noqa: T201
 

@@ -1,4 +1,4 @@
-"""What every mail looks like in Chromium: nothing sticks out, everything can be read, and by a screen reader, too."""
+"""What every email looks like in Chromium: nothing sticks out, everything can be read, and by a screen reader, too."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 NARROW, WIDE = 320, 600
 RULES = {
     "runOnly": EVERYBODY,
-    # A mail is no page of a site: it has no navigation to tell from its content.
+    # An email is no page of a site: it has no navigation to tell from its content.
     "rules": {"region": {"enabled": False}, "landmark-one-main": {"enabled": False}},
     "resultTypes": ["violations"],
 }

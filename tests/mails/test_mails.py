@@ -1,4 +1,4 @@
-"""What mails are beside what `./reports test` asks of every kind: without a browser."""
+"""What emails are beside what `./reports test` asks of every kind: without a browser."""
 
 from functions.shared.mail.brand import Brand
 from operations.kind_tests.mail_problems import mail_problems

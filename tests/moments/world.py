@@ -261,7 +261,7 @@ class World:
         self.tasks.append(task)
 
     def end(self, begun: Begun, outcome: str) -> None:
-        """The second half of an attempt: what comes of the mail."""
+        """The second half of an attempt: what comes of the email."""
         task = Task(begun.work.task.due_at, self.now)
         if self.delivery(task.due_at) != begun.work.delivery:
             # Its lease was over, and another attempt has acted on the delivery: nothing is written.

@@ -59,7 +59,7 @@ DEFAULTS = SubscriptionDefaults(kind="activity", cadence=Cadence.HOURLY)
 
 
 class Provider(StrEnum):
-    """What the mail provider can say about an email whose answer was lost."""
+    """What the email provider can say about an email whose answer was lost."""
 
     NEITHER = "neither"
     LOGS = "logs"

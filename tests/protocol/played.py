@@ -202,7 +202,7 @@ class _Topic(DeadLetterTopic):
 
 
 class PlayedProvider(MailProvider, RepeatableSending, DeliveryLookup):
-    """A mail provider."""
+    """An email provider."""
 
     keys_hold = timedelta(hours=24)
     same_bytes = True
@@ -228,12 +228,12 @@ class PlayedProvider(MailProvider, RepeatableSending, DeliveryLookup):
         return outcome
 
     def find(self, wanted: WantedMail, *, seconds: float) -> LookupAnswer:
-        """Whether it has the mail."""
+        """Whether it has the email."""
         answer: LookupAnswer = self._played.ask("look up", wanted.delivery_id)
         return answer
 
     def neighbors(self, wanted: WantedMail, *, seconds: float) -> Neighbors:
-        """It shows other mails."""
+        """It shows other emails."""
         return Neighbors(LONG_AGO, LONG_AGO)
 
 

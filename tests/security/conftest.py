@@ -57,7 +57,7 @@ class House:
 
     @property
     def inbox(self) -> Inbox:
-        """Where the mails are."""
+        """Where the emails are."""
         return self.services.inbox
 
     @property

@@ -1,4 +1,4 @@
-"""Names, events and errors that were written to do harm, through the worker into mails, ledger, topic and logs."""
+"""Names, events and errors that were written to do harm, through the worker into emails, ledger, topic and logs."""
 
 import json
 import re
@@ -38,7 +38,7 @@ IDS = [f"ada{DOMAIN}", f"<!channel>{DOMAIN}", "a\r\nb", "<script>", "a'\"\\b", "
 
 
 class Elements(HTMLParser):
-    """What a mail program would make of a mail."""
+    """What a mail program would make of an email."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ def test_hostile_names_and_events(house: House, kind: str) -> None:
     for line in (greeting, mail.envelope.subject, *(party.name or "" for party in mail.envelope.to)):
         assert not re.search(r"://|@|www\.", line)
         assert len(line) <= 100
-    # SendGrid takes 30 MB, but Gmail clips a mail at 102 kB.
+    # SendGrid takes 30 MB, but Gmail clips an email at 102 kB.
     assert len(mail.html) < 100_000
 
 
@@ -160,7 +160,7 @@ def test_ids_that_would_name_the_delivery_of_another(house: House) -> None:
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_hostile_fields_of_subscriptions(house: House, kind: str) -> None:
-    """No part of a subscription that cannot be sent gets into a mail, and no other address gets one."""
+    """No part of a subscription that cannot be sent gets into an email, and no other address gets one."""
     text, user_id = HOSTILE[kind], f"subscribed-{kind.replace(' ', '-')}"
     house.user(
         user_id,
@@ -176,7 +176,7 @@ def test_hostile_fields_of_subscriptions(house: House, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_hostile_options_of_subscriptions(house: House, kind: str) -> None:
-    """Options that a report does not use are in no mail, and an unknown language does not stop a mail."""
+    """Options that a report does not use are in no email, and an unknown language does not stop an email."""
     text, user_id = HOSTILE[kind], f"optional-{kind.replace(' ', '-')}"
     house.user(
         user_id,

@@ -1,4 +1,4 @@
-"""All checks of Resend that need no mail, in the order of the table."""
+"""All checks of Resend that need no email, in the order of the table."""
 
 import re
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class ResendChecks:
         self._account = account
 
     def sender(self, dns: DnsOverHttps) -> list[Finding]:
-        """Check what can be checked without a mail.
+        """Check what can be checked without an email.
 
         Args:
             dns: looks names up.

@@ -11,7 +11,7 @@ _CHECK = "webhook"
 _PLACE = "Resend, Webhooks"
 
 NEEDED_EVENTS = frozenset({"email.bounced", "email.complained", "email.suppressed"})
-"""The events that keep further mails from an address."""
+"""The events that keep further emails from an address."""
 
 
 def check_webhook(own: Sequence[ResendWebhook] | NotReadable, *, secrets: Sequence[str] | None) -> Finding:

@@ -25,7 +25,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class AuthenticatedDomain:
-    """A domain that SendGrid signs mails for, or will when its records are there.
+    """A domain that SendGrid signs emails for, or will when its records are there.
 
     Attributes:
         domain: which.

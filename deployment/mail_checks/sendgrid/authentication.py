@@ -1,4 +1,4 @@
-"""Domain authentication: whether SendGrid signs the mails as the sender's own domain.
+"""Domain authentication: whether SendGrid signs the emails as the sender's own domain.
 
 https://www.twilio.com/docs/sendgrid/ui/account-and-settings/how-to-set-up-domain-authentication
 """
@@ -15,7 +15,7 @@ SENDER_AUTHENTICATION = "SendGrid, Settings, Sender Authentication"
 
 
 def choose_domain(sender_domain: str, domains: Sequence[AuthenticatedDomain]) -> AuthenticatedDomain | None:
-    """The domain that SendGrid authenticates a sender's mails by: the sender's own, or else the default.
+    """The domain that SendGrid authenticates a sender's emails by: the sender's own, or else the default.
 
     https://www.twilio.com/docs/sendgrid/api-reference/domain-authentication/authenticate-a-domain
 
@@ -35,7 +35,7 @@ def is_aligned(sender_domain: str, authenticated: AuthenticatedDomain | None) ->
 
     Args:
         sender_domain: the domain of the `From`.
-        authenticated: what SendGrid authenticates the mails by.
+        authenticated: what SendGrid authenticates the emails by.
     """
     if authenticated is None or not authenticated.valid:
         return False

@@ -1,4 +1,4 @@
-"""All checks of SendGrid that need no mail, in the order of the table."""
+"""All checks of SendGrid that need no email, in the order of the table."""
 
 import re
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class SendGridChecks:
         self._account = account
 
     def sender(self, dns: DnsOverHttps) -> list[Finding]:
-        """Check what can be checked without a mail.
+        """Check what can be checked without an email.
 
         Args:
             dns: looks names up.

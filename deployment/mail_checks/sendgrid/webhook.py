@@ -11,7 +11,7 @@ from functions.shared.project_files import deploy_command
 _CHECK = "webhook"
 
 NEEDED_EVENTS = frozenset({"bounce", "dropped", "spam_report", "unsubscribe", "group_unsubscribe"})
-"""The events that keep further mails from an address, as the webhook's settings name them."""
+"""The events that keep further emails from an address, as the webhook's settings name them."""
 
 
 def check_webhook(

@@ -1,4 +1,4 @@
-"""All checks of a mail server that need no mail, in the order of the table."""
+"""All checks of a mail server that need no email, in the order of the table."""
 
 import re
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ class SmtpChecks:
         self._url = url
 
     def sender(self, dns: DnsOverHttps) -> list[Finding]:
-        """Check what can be checked without a mail.
+        """Check what can be checked without an email.
 
         Args:
             dns: looks names up.
@@ -42,7 +42,7 @@ class SmtpChecks:
                 "dkim",
                 State.UNKNOWN,
                 "whether the server signs the emails, and where the key is, only its operator knows",
-                "Send a test mail (./reports check mail --to), and look for dkim=pass in its Authentication-Results.",
+                "Send a test email (./reports check mail --to), and look for dkim=pass in its Authentication-Results.",
             ),
             check_dmarc(domain, find_records(domain, dns.texts), is_signed=None),
             check_postal_address(self._settings.postal_address),

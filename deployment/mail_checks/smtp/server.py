@@ -22,7 +22,7 @@ class MailServer:
 
     Attributes:
         host: its name.
-        port: where it takes mails of its users.
+        port: where it takes emails of its users.
         tls_first: whether the connection begins with TLS; else STARTTLS is demanded.
         has_tls: whether there is any; not with a stand-in on this machine.
         user: who logs in; empty: no one.

@@ -21,7 +21,7 @@ from local_cloud.clock import Clock
 from local_cloud.http import HttpServer
 
 MintToken = Callable[[str, str], str]
-"""Signs an OIDC token: given a service account's e-mail address and an audience."""
+"""Signs an OIDC token: given a service account's email address and an audience."""
 
 CERTS_PATH = "/oauth2/v3/certs"
 KEYS_LIFETIME = timedelta(hours=1)
@@ -76,7 +76,7 @@ class IdentityProvider(HttpServer):
         with each of its dispatches.
 
         Args:
-            email: the service account's e-mail address.
+            email: the service account's email address.
             audience: the URL of the service that the token is for.
             lifetime: how long it is valid. Google's are valid for an hour.
 

@@ -1,4 +1,4 @@
-"""The mail provider of this deployment: the one place of the dispatcher that chooses it."""
+"""The email provider of this deployment: the one place of the dispatcher that chooses it."""
 
 from collections.abc import Mapping
 
@@ -22,5 +22,5 @@ def mail_statistics(name: MailProviderName, accounts: Mapping[str, str]) -> Mail
             # https://resend.com/changelog/email-metrics-api
             return None
         case MailProviderName.SMTP:
-            # A mail server does not say what becomes of its mails.
+            # A mail server does not say what becomes of its emails.
             return None

@@ -1,4 +1,4 @@
-"""What the breaker asks a mail provider: what became of the mails, day by day."""
+"""What the breaker asks an email provider: what became of the emails, day by day."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -12,10 +12,10 @@ class StatisticsUnavailable(Exception):
 
 
 class MailStatistics(Protocol):
-    """A mail provider's statistics. A folder or module beside this one has each provider's."""
+    """An email provider's statistics. A folder or module beside this one has each provider's."""
 
     def days(self, first: date) -> Mapping[date, MailFigures]:
-        """What became of the mails, for each day from the first one to the present.
+        """What became of the emails, for each day from the first one to the present.
 
         Args:
             first: the first day, in UTC.

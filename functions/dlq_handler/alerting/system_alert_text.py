@@ -92,9 +92,9 @@ _KIND_TEXTS = {
 }
 
 _OF_ACCOUNT = _KindText(
-    "No report of some brands goes out: the mail provider refuses the key of their account",
+    "No report of some brands goes out: the email provider refuses the key of their account",
     "All other reports go out. The queue retries the tasks, and each becomes a dead letter after its last attempt. Put "
-    "a key that may send mail into MAIL_ACCOUNTS, and deploy it.",
+    "a key that may send email into MAIL_ACCOUNTS, and deploy it.",
     ("reports dead-letters replay --reason retries-exhausted",),
 )
 

@@ -1,4 +1,4 @@
-"""Posts alerts to PagerDuty, Discord, Teams, mail and a hundred other services through Apprise.
+"""Posts alerts to PagerDuty, Discord, Teams, email and a hundred other services through Apprise.
 
 https://github.com/caronc/apprise/wiki
 """

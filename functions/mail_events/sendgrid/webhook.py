@@ -33,8 +33,8 @@ _PAUSES_IF_DROPPED = {
     "spam reporting address": PauseReason.COMPLAINED,
     "unsubscribed address": PauseReason.UNSUBSCRIBED,
 }
-"""The reasons of a drop that hold for each further mail, since the address is on one of SendGrid's lists. Others, such
-as `Spam Content`, are about one mail."""
+"""The reasons of a drop that hold for each further email, since the address is on one of SendGrid's lists. Others, such
+as `Spam Content`, are about one email."""
 
 
 def read_events(body: bytes) -> ReceivedEvents:
@@ -55,7 +55,7 @@ def _read(event: Any) -> list[MailEvent] | Passed:
     status = _STATUSES.get(event["event"])
     if status is None:
         return Passed.IGNORED
-    # SendGrid puts the custom arguments of a mail beside an event's own fields.
+    # SendGrid puts the custom arguments of an email beside an event's own fields.
     delivery_id = event.get("delivery_id")
     if delivery_id is None:
         return Passed.WITHOUT_DELIVERY

@@ -177,7 +177,7 @@ class DeliveryStore:
         return Subscription.from_snapshot(self._database.get(_subscription(task), seconds=seconds), self._defaults)
 
     def mail_record(self, delivery_id: str, *, seconds: float = CALL_SECONDS) -> MailRecord | None:
-        """What the mail provider has reported about a delivery's mail, or None where it has reported nothing."""
+        """What the email provider has reported about a delivery's email, or None where it has reported nothing."""
         return MailRecord.from_snapshot(self._database.get(f"{MAIL_EVENTS}/{delivery_id}", seconds=seconds))
 
     def others(self, task: ReportTask, *, now: datetime, seconds: float = CALL_SECONDS) -> Others:

@@ -30,7 +30,7 @@ class ReportDocuments(NamedTuple):
 
     @property
     def is_proof(self) -> bool:
-        """Whether the mail provider has accepted the mail."""
+        """Whether the email provider has accepted the email."""
         has_event = self.record is not None and self.record.proves_acceptance
         return has_event or (self.delivery is not None and self.delivery.state is DeliveryState.SENT)
 

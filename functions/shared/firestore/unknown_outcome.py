@@ -1,4 +1,4 @@
-"""Settles unknown outcomes: a mail event proves that the mail provider accepted the mail, so the report was sent.
+"""Settles unknown outcomes: a mail event proves that the email provider accepted the email, so the report was sent.
 
 The table of what can happen to a delivery says which deliveries an event makes `sent`
 (functions.shared.records.delivery_table, Proven), but for one that is `sending`: its worker, or the next one, looks for

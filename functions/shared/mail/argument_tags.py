@@ -1,4 +1,4 @@
-"""A mail's arguments as tags, for a provider whose tags hold ASCII letters, digits, `_` and `-` alone. Pure.
+"""An email's arguments as tags, for a provider whose tags hold ASCII letters, digits, `_` and `-` alone. Pure.
 
 The worker writes them, and the function that takes the provider's events reads them.
 """

@@ -1,4 +1,4 @@
-"""Whose mail or page it is: name, logo, color, font, and where the button leads. The deployment's, or a tenant's."""
+"""Whose email or page it is: name, logo, color, font, and where the button leads. The deployment's, or a tenant's."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,22 +13,22 @@ from functions.shared.settings import BrandSettings, MailSettings
 DEFAULT_COLOR = "#2563eb"
 
 DARK_GROUND = "#191c22"
-"""What a mail stands on where the reader has chosen dark, as layout/head.mjml has it."""
+"""What an email stands on where the reader has chosen dark, as layout/head.mjml has it."""
 
 _GENERIC = frozenset({"serif", "sans-serif", "monospace", "system-ui"})
 """Families that CSS takes for those of the device, unless they are quoted."""
 
 
 class Brand(NamedTuple):
-    """How a mail shows whose it is.
+    """How an email shows whose it is.
 
     Attributes:
         name: of the product; may be empty.
-        logo_url: https; empty: the mail shows the name.
-        url: into the product, https; empty: the mail has no button.
+        logo_url: https; empty: the email shows the name.
+        url: into the product, https; empty: the email has no button.
         color: the accent, as #rrggbb.
         font: font families, which come before the layout's own; may be empty.
-        font_url: of the file with the first of them, https; empty: a mail loads none.
+        font_url: of the file with the first of them, https; empty: an email loads none.
     """
 
     name: str = ""

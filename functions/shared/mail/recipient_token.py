@@ -2,7 +2,7 @@
 
 A token says which subscription it is for, and whose address it went to. All of it is encrypted, so that a link
 shows no id, and authenticated, so that only the worker can make one. AES-SIV needs no random number: the same
-recipient has the same link in every mail (https://www.rfc-editor.org/rfc/rfc5297).
+recipient has the same link in every email (https://www.rfc-editor.org/rfc/rfc5297).
 """
 
 import base64
@@ -26,12 +26,12 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class RecipientToken(NamedTuple):
-    """What the link in a mail stands for.
+    """What the link in an email stands for.
 
     Attributes:
         user_id: whose subscription.
         subscription_id: which.
-        copy_of: the hash of the address that the mail went to (address_hash), where it is not the user's own:
+        copy_of: the hash of the address that the email went to (address_hash), where it is not the user's own:
             such a link can take that address out, and nothing else. Empty for the user.
     """
 
@@ -58,7 +58,7 @@ class TokenKeys:
     """Makes tokens by the newest key, and reads those of every key. Safe for threads.
 
     Args:
-        keys: texts of much entropy, the newest first. A key that is no longer among them is no longer read: old mails
+        keys: texts of much entropy, the newest first. A key that is no longer among them is no longer read: old emails
             lose their links.
     """
 

@@ -11,7 +11,8 @@ from typing import NamedTuple
 DEFAULT_FIRST_DAY = 200
 MOST_FIRST_DAY = 10**9
 DEFAULT_GROWTH = 1.5
-"""Slower than a mail provider's own warmup of an address, which begins with 20 mails an hour and grows by 1.4 a day."""
+"""Slower than an email provider's own warmup of an address, which begins with 20 emails an hour and grows by 1.4 a
+day."""
 
 GROWTHS = (1.01, 10.0)
 """The least growth and the most."""

@@ -305,13 +305,13 @@ class Delivery(NamedTuple):
 
         Args:
             restored_at: the deployment's RESTORED_AT, a time by which the pipeline before the restore had sent its last
-                mail; None where Firestore was not restored.
+                email; None where Firestore was not restored.
         """
         if restored_at is None or self.due_at is None or self.due_at > restored_at or self.is_final:
             return self
         if self.failed_at is not None and self.failed_at >= restored_at:
             return self
-        # A worker that was about to make the kept requests then may have been refused, and the mail may have gone out
+        # A worker that was about to make the kept requests then may have been refused, and the email may have gone out
         # by others, with another key. After an unclear outcome no others are made.
         keeps = bool(self.history) and self.history[-1].result is AttemptResult.UNCLEAR
         return self._replace(

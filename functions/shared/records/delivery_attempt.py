@@ -37,7 +37,7 @@ class AttemptResult(StrEnum):
     """It came to light that the provider had accepted the email of an earlier attempt. Without a number: a mail event
     said so."""
     SKIPPED = "skipped"
-    """No mail was to be sent."""
+    """No email was to be sent."""
     DEAD = "dead"
     """It was given up. Without a number: by the dispatcher."""
     REPLAYED = "replayed"

@@ -447,7 +447,7 @@ def _named(name: str, before: Delivery | None, value: Any) -> dict[str, Any]:
 
 
 def _no_copy(before: Delivery | None) -> dict[str, Any]:
-    """The copy of a mail that was not accepted, or of an earlier one, is no longer the delivery's."""
+    """The copy of an email that was not accepted, or of an earlier one, is no longer the delivery's."""
     return {name: None for name in ("archived_as", "archive_error") if before and getattr(before, name)}
 
 

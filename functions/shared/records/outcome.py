@@ -267,7 +267,7 @@ def mail_outcome(user_id: str, subscription_id: str, event: MailEvent) -> Outcom
         reason=event.reason or None,
         classification=event.classification or None,
     )
-    # A recipient may unsubscribe again, and a mail bounce again, at another time.
+    # A recipient may unsubscribe again, and an email bounce again, at another time.
     distinct = f"{event.status}/{event.recipient}/{event.at.isoformat()}"
     return Outcome.of(kind, data, at=event.at, subject=event.delivery_id, distinct=distinct)
 

@@ -71,7 +71,7 @@ class PauseReason(StrEnum):
     NOT_IN_AUDIENCE = "not-in-audience"
     """The query of its kind's audience has no row for its user. It resumes when the query has one again."""
     BOUNCED = "bounced"
-    """The user's mailbox refuses mail."""
+    """The user's mailbox refuses email."""
     COMPLAINED = "complained"
     """The user reported an email as spam."""
     UNSUBSCRIBED = "unsubscribed"

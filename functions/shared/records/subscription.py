@@ -126,7 +126,7 @@ def _each_once(addresses: tuple[str, ...], subscription: ValidationInfo) -> tupl
     # `data` has the fields above this one, so the later of two lists is the one at fault.
     above = [address for name in ADDRESS_LISTS for address in subscription.data.get(name) or ()]
     every = [*above, *addresses]
-    # Mail providers compare addresses without regard to case.
+    # Email providers compare addresses without regard to case.
     if len({address.casefold() for address in every}) < len(every):
         raise ValueError("an address twice")
     return addresses

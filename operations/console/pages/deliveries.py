@@ -47,7 +47,7 @@ def _read_deliveries(request: Request) -> Shown:
     wanted, after = delivery_filter(asked), asked.get("after") or None
     page = None if wanted.problem else Deliveries(database).page(wanted, after=after, limit=_DELIVERIES_A_PAGE)
     rows = page.rows if page else []
-    # Without what became of their mails, the deliveries are shown all the same.
+    # Without what became of their emails, the deliveries are shown all the same.
     parts = read_parts({"mails": lambda: MailRecords(database).of(rows)})
     mails = parts.read.get("mails", {})
     filters = {

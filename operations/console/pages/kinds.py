@@ -117,7 +117,7 @@ def _gallery(asked: QueryParams) -> dict[str, Any]:
 
 
 def sample_mail(request: Request) -> Response:
-    """One mail of the gallery."""
+    """One email of the gallery."""
     kind = request.path_params["kind"]
     amount = next((each for each in previews.SampleAmount if each == request.query_params.get("amount", "much")), None)
     if kind not in previews.known_kinds() or amount is None:

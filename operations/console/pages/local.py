@@ -77,7 +77,7 @@ def _read_mails(request: Request) -> Shown:
 
 
 def show_mail(request: Request) -> Response:
-    """One mail, and the ones before and after it."""
+    """One email, and the ones before and after it."""
     require_operator(request)
     local, mail_id = _local(request), request.path_params["mail_id"]
     asked = request.query_params

@@ -24,7 +24,7 @@ _POLL_SECONDS = 0.5
 _STILL_SECONDS = 15.0
 """How long nothing must happen after the last task has ended: Celery notices a lost process within 10 seconds."""
 _STUCK_SECONDS = 150.0
-"""After how long without a mail or an end the tasks that are left are not waited for: the longest backoff is 64
+"""After how long without an email or an end the tasks that are left are not waited for: the longest backoff is 64
 seconds."""
 
 

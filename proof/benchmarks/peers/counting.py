@@ -1,4 +1,4 @@
-"""What became of the reports, by the mails that the provider accepted and by what a person is told. Pure."""
+"""What became of the reports, by the emails that the provider accepted and by what a person is told. Pure."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ def count(reports: Iterable[str], *, accepted: Mapping[str, int], told: Told) ->
 
     Args:
         reports: the ids of all.
-        accepted: how many mails of each the provider has accepted.
+        accepted: how many emails of each the provider has accepted.
         told: the reports that a person is told of.
     """
     once = doubled = lost = reported = unknown = called_failed = 0

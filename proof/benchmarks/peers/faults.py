@@ -76,6 +76,6 @@ def in_smtp(disruption: Disruption) -> Disruption:
 
 
 def _report_handed_over(call: Call) -> str:
-    """The report whose mail a call hands over; empty where it does something else."""
+    """The report whose email a call hands over; empty where it does something else."""
     intercepted = inbox_call(call, in_flight=())
     return intercepted.subject if intercepted.point is InjectionPoint.SEND else ""

@@ -85,7 +85,7 @@ def tutorial() -> HttpFunction:
 
     return HttpFunction(
         name="the tutorial's worker",
-        setting=f"Google's [tutorial]({_TUTORIAL}), with a mark `sent` in Firestore that is read before the mail and "
+        setting=f"Google's [tutorial]({_TUTORIAL}), with a mark `sent` in Firestore that is read before the email and "
         f"written after it, as [shown by Google]({_IDEMPOTENT}). The queue is that of `queue.yaml`.",
         instance=instance,
     )

@@ -20,7 +20,7 @@ _MOST_RUNS = 30
 
 @dataclass(frozen=True)
 class Ours:
-    """This pipeline with a mail provider, and what it does about unknown outcomes."""
+    """This pipeline with an email provider, and what it does about unknown outcomes."""
 
     provider: MailProviderName
     on_unknown_outcome: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER
@@ -37,8 +37,8 @@ class Ours:
         events = "with" if self._has_events else "without"
         return (
             f"`MAIL_PROVIDER={self.provider}`, `ON_UNKNOWN_OUTCOME={self.on_unknown_outcome}` and otherwise as "
-            f"shipped, but `PROVIDER_PAUSE=0`, {events} the mails' events. The dispatcher runs every hour until all is "
-            "final."
+            f"shipped, but `PROVIDER_PAUSE=0`, {events} the emails' events. The dispatcher runs every hour until all "
+            "is final."
         )
 
     @property

@@ -20,18 +20,18 @@ class FaultKind(StrEnum):
     """What a report meets."""
 
     CUT = "accepted and cut"
-    """The provider accepts the mail and cuts the connection."""
+    """The provider accepts the email and cuts the connection."""
     HUNG = "hung"
-    """The provider never answers. It has accepted every other one of these mails."""
+    """The provider never answers. It has accepted every other one of these emails."""
     THROTTLED = "429"
     """The provider takes nothing and answers 429, once or twice, or at every attempt."""
     FAILED = "500"
     """The provider takes nothing and answers 500, once or twice, or at every attempt."""
     BAD_GATEWAY = "502 after acceptance"
-    """The provider accepts the mail, and the gateway in front of it answers 502. Some of these reports get 429 at every
-    further attempt."""
+    """The provider accepts the email, and the gateway in front of it answers 502. Some of these reports get 429 at
+    every further attempt."""
     KILLED = "worker killed"
-    """The worker that sends the mail is killed, in turn before the provider accepts it and after that."""
+    """The worker that sends the email is killed, in turn before the provider accepts it and after that."""
 
 
 class Happening(Enum):
@@ -53,7 +53,7 @@ class Disruption:
 
     Attributes:
         happening: what becomes of the call.
-        accepted: whether the provider accepts the mail all the same.
+        accepted: whether the provider accepts the email all the same.
         status: of the answer, where there is one.
     """
 

@@ -1,4 +1,4 @@
-"""The fault harness's world with any mail provider."""
+"""The fault harness's world with any email provider."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +22,7 @@ class ProviderWorld(World):
         self._provider = provider
 
     async def send_mail_events(self) -> None:
-        """Have the provider call mail_events with what becomes of the mails."""
+        """Have the provider call mail_events with what becomes of the emails."""
         if self._provider is not MailProviderName.RESEND:
             await super().send_mail_events()
             return

@@ -52,7 +52,7 @@ class Order:
 
     @property
     def reports(self) -> list[str]:
-        """The reports' ids, by which the mails name them."""
+        """The reports' ids, by which the emails name them."""
         return [key.delivery(self.hour) for key in self.keys]
 
 

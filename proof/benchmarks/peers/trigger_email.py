@@ -1,12 +1,12 @@
-"""Firebase's Trigger Email extension on the local cloud: what one mail takes that is finished already.
+"""Firebase's Trigger Email extension on the local cloud: what one email takes that is finished already.
 
 Its code is no npm package. `git clone https://github.com/firebase/extensions` brings it, and in the folder
 `firestore-send-email/functions` these make it run:
 
     npm ci --ignore-scripts && npx tsc -p . && npm install --no-save @google-cloud/functions-framework
 
-TRIGGER_EMAIL names that folder. The extension is called for each write of a mail's document, its own writes too: four
-times for a mail. https://extensions.dev/extensions/firebase/firestore-send-email
+TRIGGER_EMAIL names that folder. The extension is called for each write of an email's document, its own writes too: four
+times for an email. https://extensions.dev/extensions/firebase/firestore-send-email
 """
 
 import base64
@@ -66,10 +66,10 @@ class TriggerEmail:
         self._session = requests.Session()
 
     def cpu_ms(self, prefix: str, count: int, *, has_picture: bool) -> float:
-        """Milliseconds of CPU a mail, one mail after another.
+        """Milliseconds of CPU an email, one email after another.
 
         Args:
-            prefix: of the mails' ids.
+            prefix: of the emails' ids.
             count: how many.
             has_picture: whether a picture comes with each.
         """
@@ -89,7 +89,7 @@ class TriggerEmail:
         self._trigger(mail_id, pending, made)
         done = self._document(mail_id)
         if done.fields["delivery"].map_value.fields["state"].string_value != "SUCCESS":
-            raise RuntimeError(f"the mail was not sent: {done.fields['delivery']}")
+            raise RuntimeError(f"the email was not sent: {done.fields['delivery']}")
         processing = Document.pb()()
         processing.CopyFrom(pending)
         delivery = processing.fields["delivery"].map_value.fields

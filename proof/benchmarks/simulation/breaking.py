@@ -90,7 +90,7 @@ def shipped_limits(costs: RequestCosts, habits: Habits | None = None) -> list[Li
         ),
         Limit(
             part="Firestore",
-            what="the index of delivered mails",
+            what="the index of delivered emails",
             mails_a_second=MAIL_INDEX.reports_a_second,
             setting="[remove it](#indexes-that-rise-with-time)",
         ),
@@ -125,7 +125,7 @@ def shipped_limits(costs: RequestCosts, habits: Habits | None = None) -> list[Li
 
 
 def _mails_at_most(costs: RequestCosts, habits: Habits) -> float:
-    """How many mails a second the webhook keeps up with: larger calls cost less for each event."""
+    """How many emails a second the webhook keeps up with: larger calls cost less for each event."""
     least, most = 0.0, 1e6
     for _ in range(_ROUNDS):
         middle = (least + most) / 2
@@ -141,7 +141,7 @@ def limits_table(found: Sequence[Limit]) -> Table:
     """Where each part breaks first."""
     return Table(
         title="The first limit of each part",
-        columns=["part", "what limits it, as shipped", "mails a second", "an hour", "what is set then"],
+        columns=["part", "what limits it, as shipped", "emails a second", "an hour", "what is set then"],
         rows=[
             [
                 limit.part,
@@ -216,7 +216,7 @@ def _note(costs: RequestCosts) -> str:
     habits = Habits()
     looks = CONSOLE.most_a_second(costs[RequestKind.CONSOLE_PAGE]) * habits.page_each
     return (
-        f"Assumed: {habits.bounced:.0%} of the mails bounce, {habits.deferred:.0%} are deferred first; the mail "
+        f"Assumed: {habits.bounced:.0%} of the emails bounce, {habits.deferred:.0%} are deferred first; the email "
         f"servers of {habits.scanned:.0%} of the recipients open the link to the page at once; {habits.opened:.1%} of "
         f"the recipients open it, {habits.opened_after / 60:.0f} minutes later on average, and "
         f"{habits.unsubscribed:.1%} unsubscribe by one click. The console's one instance has room for {number(looks)} "

@@ -95,11 +95,11 @@ def measure(
     yield Table(
         title="The model and the local cloud",
         columns=[
-            *("what limits", "reports", "queue", "mails refused", "a report, ms", "real, s", "modelled, s", "off by"),
+            *("what limits", "reports", "queue", "emails refused", "a report, ms", "real, s", "modelled, s", "off by"),
         ],
         rows=rows,
         note=f"Where attempts fail, the middle of {real_seeds} runs and of {_SEEDS} modelled ones, each with a seed "
-        "of its own, with the least and the most. From Cloud Scheduler's call to the last mail. A report's "
+        "of its own, with the least and the most. From Cloud Scheduler's call to the last email. A report's "
         "milliseconds, of its worker's own and of waiting for others, are measured before each run by sending reports "
         "to the same worker one at a time and ten at a time, and are all that the model is told of this machine.",
     )

@@ -1,4 +1,4 @@
-"""Computes the cost of a run by service, without the mail provider's plan."""
+"""Computes the cost of a run by service, without the email provider's plan."""
 
 from dataclasses import dataclass
 

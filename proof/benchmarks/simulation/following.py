@@ -1,6 +1,6 @@
-"""What follows a run: the events of its mails, those who open the recipient's page, and operators who look at it.
+"""What follows a run: the events of its emails, those who open the recipient's page, and operators who look at it.
 
-Each function gets requests at a rate that follows from the mails' and takes as many as its instances can. The mail
+Each function gets requests at a rate that follows from the emails' and takes as many as its instances can. The email
 provider repeats what is refused, so that is late; a person sees an error page. Pure.
 """
 
@@ -25,9 +25,9 @@ class Habits:
     """What recipients, their mail servers and operators do. Assumed: they differ from team to team.
 
     Attributes:
-        bounced: the share of mails that bounce; the others are delivered.
+        bounced: the share of emails that bounce; the others are delivered.
         deferred: the share that has one more event before that.
-        scanned: the share whose links the recipient's mail server opens when the mail arrives.
+        scanned: the share whose links the recipient's mail server opens when the email arrives.
         opened: the share whose recipient opens the page.
         opened_after: seconds until then, on average.
         unsubscribed: the share whose recipient unsubscribes by one click.
@@ -46,7 +46,7 @@ class Habits:
 
     @property
     def events(self) -> float:
-        """Events of a mail."""
+        """Events of an email."""
         return 1 + self.deferred
 
 
@@ -150,7 +150,7 @@ def follow(
     Args:
         outcome: of the run.
         costs: of the functions' requests.
-        habits: of those who get the mails.
+        habits: of those who get the emails.
         mail_events: the webhook as it is deployed.
         preferences: the page.
         console: the console.
@@ -173,7 +173,7 @@ def follow(
 
 
 def mails_a_second(curve: Sequence[tuple[float, int]]) -> list[float]:
-    """How many mails were sent in each second of a run, from how many were sent by when."""
+    """How many emails were sent in each second of a run, from how many were sent by when."""
     rates = [0.0] * (int(curve[-1][0]) + 1 if curve else 0)
     before = 0
     for moment, sent in curve:
@@ -242,7 +242,7 @@ def counts_an_hour(reports: int, fixed: float) -> float:
         reports: the due reports of a day.
         fixed: reads of all these counts where they find next to nothing.
     """
-    # A report that was sent is in two indexes that are counted: its delivery's and its mail's.
+    # A report that was sent is in two indexes that are counted: its delivery's and its email's.
     day, week = (2 * reports * days / limits.INDEX_ENTRIES_A_READ for days in (1, 7))
     hours, days = (spans / (_SPANS_OF_DAY + _SPANS_OF_WEEK) * fixed for spans in (_SPANS_OF_DAY, _SPANS_OF_WEEK))
     return 60 * (hours + day) + 12 * (days + week)

@@ -111,7 +111,7 @@ def _in_periods(periods: int) -> float:
 
 
 NEW_DELIVERIES = NewCollection("deliveries", 3)
-"""A worker writes a delivery when it claims it, and when it is final; the webhook reads it with the mail's event."""
+"""A worker writes a delivery when it claims it, and when it is final; the webhook reads it with the email's event."""
 
 DUE_INDEX = RisingIndex("what is due", SHARDS, 1)
 """Of subscriptions: each report moves its own on, once."""
@@ -120,8 +120,8 @@ RUN_INDEX = RisingIndex("a run's deliveries", SHARDS, 2)
 """Of deliveries: each is written when a worker claims it, and when it is final."""
 
 
-MAIL_INDEX = RisingIndex("delivered mails", SHARDS, 1)
-"""Of mail events: each mail is delivered once."""
+MAIL_INDEX = RisingIndex("delivered emails", SHARDS, 1)
+"""Of mail events: each email is delivered once."""
 
 NEIGHBOURS = RisingIndex("neighbouring documents", 1, 2)
 """Deliveries themselves, as if their ids were such an index: a run claims those that fell due at one moment in the
@@ -193,7 +193,7 @@ def recommended(reports: int, *, within: timedelta, pace: Pace | None = None) ->
     """
     pace = pace or Pace()
     concurrency = 10
-    # As fast as necessary, but no faster than the mail provider and Firestore's indexes allow.
+    # As fast as necessary, but no faster than the email provider and Firestore's indexes allow.
     most = min(limits.MAILS_A_SECOND, DUE_INDEX.reports_a_second, RUN_INDEX.reports_a_second)
     wanted = min(max(reports / within.total_seconds(), _SHIPPED_RATE), most)
     queues = ceil(wanted / limits.QUEUE_DISPATCHES_A_SECOND)

@@ -15,8 +15,8 @@ class RequestKind(StrEnum):
 
     REPORT = "worker: a report"
     EVENT_CALL = "mail events: a call"  # Beside what its events cost.
-    DELIVERED = "mail events: a delivered mail"
-    BOUNCED = "mail events: a bounced mail"
+    DELIVERED = "mail events: a delivered email"
+    BOUNCED = "mail events: a bounced email"
     PAGE = "preferences: the page"
     ONE_CLICK = "preferences: unsubscribing by one click"
     CONSOLE_PAGE = "console: a page"

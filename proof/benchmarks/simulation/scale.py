@@ -163,7 +163,7 @@ def what_if_cases(reports: int) -> dict[str, Case]:
         "one queue, 500/s": replace(base, queues=1, rate=500, concurrent=base.concurrent * base.queues),
         "half the instances": replace(base, instances=max(base.instances // 2, 1)),
         "a tenth of the instances": replace(base, instances=max(base.instances // 10, 1)),
-        "SendGrid takes 200 mails a second": replace(base, mails_a_second=200),
+        "SendGrid takes 200 emails a second": replace(base, mails_a_second=200),
         "5 % of the attempts fail": replace(base, failure_rate=0.05),
         "20 % of the attempts fail": replace(base, failure_rate=0.2),
         "ten dispatchers": replace(base, shares=10),

@@ -62,8 +62,8 @@ _OF_ANY_PROVIDER = [
     )
     if each.on_unknown_outcome is OnUnknownOutcome.DEAD_LETTER
 ]
-"""In which the mail provider matters, and which it is does not. Of the others some are about SendGrid, and the rest are
-over before a mail is handed over."""
+"""In which the email provider matters, and which it is does not. Of the others some are about SendGrid, and the rest
+are over before an email is handed over."""
 
 
 def _through(provider: MailProviderName, own: Iterable[Scenario]) -> list[Scenario]:
@@ -75,4 +75,4 @@ OF_PROVIDER = {
     MailProviderName.RESEND: _through(MailProviderName.RESEND, resend.SCENARIOS),
     MailProviderName.SMTP: _through(MailProviderName.SMTP, smtp.SCENARIOS),
 }
-"""The scenarios of each mail provider."""
+"""The scenarios of each email provider."""

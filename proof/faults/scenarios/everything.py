@@ -95,7 +95,7 @@ def _written_meanwhile(scenario_run: ScenarioRun) -> Disturbance:
 
 
 def _refuse(scenario_run: ScenarioRun) -> Disturbance:
-    """The provider refuses a mail for good. Of one that a worker may have sent before, that says nothing."""
+    """The provider refuses an email for good. Of one that a worker may have sent before, that says nothing."""
 
     async def disturb(call: InterceptedCall, carry_out: CarryOut) -> Any:
         scenario_run.may_end([call.subject], "sent", "permanent-error", "retries-exhausted", UNKNOWN_OUTCOME)
@@ -174,7 +174,7 @@ async def _users_change(scenario_run: ScenarioRun) -> None:
 
 
 async def _deleted_while_sent(scenario_run: ScenarioRun) -> None:
-    """Users are deleted when the provider has accepted a mail of theirs, before the delivery record is written. Their
+    """Users are deleted when the provider has accepted an email of theirs, before the delivery record is written. Their
     other reports are skipped if they have not been sent yet."""
     victims = {
         scenario_run.delivery(key): user for user in scenario_run.users[::4] for key in scenario_run.of_user(user)

@@ -40,7 +40,7 @@ def _any_call(disturbance: Disturbance) -> Script:
 
 
 async def _cannot_be_told(scenario_run: ScenarioRun) -> None:
-    """The provider has the mail, and Firestore refuses to store that for as long as the worker tries."""
+    """The provider has the email, and Firestore refuses to store that for as long as the worker tries."""
     victims = scenario_run.victims(0.2, most=10)
     scenario_run.becomes_unknown(victims, accepted=True)
     scenario_run.disturb(InjectionPoint.SETTLE, refuse(grpc.StatusCode.UNAVAILABLE), of=victims, times=None)
@@ -82,6 +82,6 @@ SCENARIOS = [
         group="Firestore",
         script=_any_call(lose_answer(grpc.StatusCode.DEADLINE_EXCEEDED)),
     ),
-    Scenario(name="cannot be told that a mail was sent", group="Firestore", script=_cannot_be_told),
+    Scenario(name="cannot be told that an email was sent", group="Firestore", script=_cannot_be_told),
     Scenario(name="is away for a while", group="Firestore", script=_is_away, at_most=CONCURRENCY),
 ]

@@ -1,4 +1,4 @@
-"""What SendGrid says of the mails is lost, comes twice, in another order or a day late, and mail_events fails."""
+"""What SendGrid says of the emails is lost, comes twice, in another order or a day late, and mail_events fails."""
 
 import asyncio
 import itertools
@@ -20,7 +20,7 @@ from tests.seeding import subscription_reference
 
 _HOURS = 2
 _ENDS = ("bounce", "deferred", "spam", "delivered", "blocked")
-"""What becomes of the mails to each address, in turn (local_pipeline/inbox/event_webhook.py)."""
+"""What becomes of the emails to each address, in turn (local_pipeline/inbox/event_webhook.py)."""
 
 _EVENTS_A_CALL = 7
 _MOST_KILLS = 3
@@ -34,7 +34,7 @@ _STEPS = {
 
 
 def _begin(scenario_run: ScenarioRun) -> None:
-    """Some mails of each hour bounce, or are marked as spam: of users, of those who get copies, and of teams."""
+    """Some emails of each hour bounce, or are marked as spam: of users, of those who get copies, and of teams."""
     addresses = [
         address for key in scenario_run.hourly for address in sorted(scenario_run.known[key].recipients(key.user_id))
     ]
@@ -83,7 +83,7 @@ async def _lost_at_first(scenario_run: ScenarioRun) -> None:
 
 
 async def _lost_for_good(scenario_run: ScenarioRun) -> None:
-    """No event of the first hour comes. SendGrid drops the next mail to a bad address, and the event of that does."""
+    """No event of the first hour comes. SendGrid drops the next email to a bad address, and the event of that does."""
     _begin(scenario_run)
     gate = scenario_run.world.webhook_gate
 

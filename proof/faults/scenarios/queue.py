@@ -104,7 +104,7 @@ async def _ramped_up(scenario_run: ScenarioRun) -> None:
 
 
 def _accepted_since(world: World, mail: int) -> list[str]:
-    """The deliveries whose mails the provider has accepted since a mail, each once."""
+    """The deliveries whose emails the provider has accepted since an email, each once."""
     return list({envelope.custom_args["delivery_id"]: None for envelope in world.inbox.mails[mail:]})
 
 

@@ -50,7 +50,7 @@ def _never_answers(*, accepted: bool) -> Script:
 
 
 async def _accepts_one_of_several(scenario_run: ScenarioRun) -> None:
-    """The connection is cut when some of the recipients have their mail, and the others not."""
+    """The connection is cut when some of the recipients have their email, and the others not."""
     deliveries = scenario_run.to_several
     scenario_run.disturb(InjectionPoint.SEND, cut(accepted=False), of=deliveries[::2], skip=1)
     scenario_run.disturb(InjectionPoint.SEND, cut(accepted=True), of=deliveries[1::2], skip=1)
@@ -58,7 +58,7 @@ async def _accepts_one_of_several(scenario_run: ScenarioRun) -> None:
 
 
 async def _refuses_one_of_several(scenario_run: ScenarioRun) -> None:
-    """One recipient has the mail, and Resend never takes that for the other one: a person decides."""
+    """One recipient has the email, and Resend never takes that for the other one: a person decides."""
     deliveries = scenario_run.to_several
     scenario_run.may_end(deliveries, UNKNOWN_OUTCOME)
     scenario_run.disturb(InjectionPoint.SEND, answer(422), of=deliveries, skip=1)
@@ -120,7 +120,7 @@ def _killed_as_it_repeats(*, carried_out: bool) -> Script:
 
 def _between(change: Change, *, version: str = "", ending: str = SENT) -> Script:
     """Something changes between an attempt whose outcome is unknown and the next one. Resend has accepted half of the
-    mails.
+    emails.
 
     Args:
         change: what changes.
@@ -144,7 +144,7 @@ def _between(change: Change, *, version: str = "", ending: str = SENT) -> Script
 
 
 async def _next_version(scenario_run: ScenarioRun, _victims: Sequence[str]) -> None:
-    """Another version of the worker is deployed, which makes other mails."""
+    """Another version of the worker is deployed, which makes other emails."""
     await scenario_run.world.worker(MailProviderName.RESEND, version="next_version")
     await scenario_run.world.drain()
     before = len(scenario_run.world.inbox.mails)
@@ -152,7 +152,7 @@ async def _next_version(scenario_run: ScenarioRun, _victims: Sequence[str]) -> N
     await scenario_run.dispatch_and_drain()
     by_next = ["by the next version" in mail.subject for mail in scenario_run.world.inbox.mails]
     if any(by_next[:before]) or not all(by_next[before:]):
-        raise RuntimeError("a mail that was sent again is of the next version, or one of the next hour is not")
+        raise RuntimeError("an email that was sent again is of the next version, or one of the next hour is not")
 
 
 async def _nothing(_scenario_run: ScenarioRun, _victims: Sequence[str]) -> None:
@@ -160,7 +160,7 @@ async def _nothing(_scenario_run: ScenarioRun, _victims: Sequence[str]) -> None:
 
 
 async def _other_data(scenario_run: ScenarioRun, _victims: Sequence[str]) -> None:
-    """The mails would have another name in them by now."""
+    """The emails would have another name in them by now."""
     for user in scenario_run.users:
         await scenario_run.write_user(user, {"name": "Another Name"})
 
@@ -212,7 +212,7 @@ async def _last_answer_is_lost(scenario_run: ScenarioRun) -> None:
 
 
 def _is_away(hours: int, *, ending: str) -> Script:
-    """Resend accepts half of the mails, the answers are lost, and then it answers 503 for hours."""
+    """Resend accepts half of the emails, the answers are lost, and then it answers 503 for hours."""
 
     async def script(scenario_run: ScenarioRun) -> None:
         scenario_run.may_tell(AlertKind.OVERDUE_REPORTS)

@@ -1,4 +1,4 @@
-"""Firestore is restored to a copy of an hour ago, and the mails since then are out."""
+"""Firestore is restored to a copy of an hour ago, and the emails since then are out."""
 
 from datetime import timedelta
 from functools import partial
@@ -15,7 +15,7 @@ from proof.faults.world import QUEUE, DatabaseCopy
 
 _DEAD = 2
 _SENT_BEFORE = 5
-"""How many mails of the hour of the copy are handed over before it."""
+"""How many emails of the hour of the copy are handed over before it."""
 _DOWN = timedelta(minutes=30)
 
 
@@ -42,7 +42,7 @@ async def _restored(scenario_run: ScenarioRun, *, is_known: bool) -> None:
     await world.pause()
 
     scenario_run.may_end([waiting, refused], UNKNOWN_OUTCOME)
-    # The mail of the half hour before covers this report, too, and nothing says so any more.
+    # The email of the half hour before covers this report, too, and nothing says so any more.
     twice_an_hour = [key for key, known in scenario_run.known.items() if known.plan.cron.startswith("*/30")]
     scenario_run.may_end([key.delivery(scenario_run.hour) for key in twice_an_hour], UNKNOWN_OUTCOME)
     if scenario_run.scenario.provider is not MailProviderName.SENDGRID:
@@ -75,7 +75,7 @@ async def _restored_in_part(scenario_run: ScenarioRun) -> None:
 
 
 async def _copy_while_sending(scenario_run: ScenarioRun) -> DatabaseCopy:
-    """Copy Firestore in the next hour's run: some mails are out, some have been refused and wait for a retry, one is
+    """Copy Firestore in the next hour's run: some emails are out, some have been refused and wait for a retry, one is
     handed over at that moment, and the others are still to come."""
     world = scenario_run.world
     scenario_run.heal()
@@ -97,7 +97,7 @@ async def _copy_while_sending(scenario_run: ScenarioRun) -> DatabaseCopy:
     await world.resume()
     await world.quiet()
     while not copied:
-        # A provider that refuses a mail may have the queue slow down.
+        # A provider that refuses an email may have the queue slow down.
         world.pass_time(timedelta(seconds=10))
         await world.quiet()
     scenario_run.heal()
@@ -118,7 +118,7 @@ async def _leave_unsent(scenario_run: ScenarioRun) -> tuple[str, str]:
     await scenario_run.dispatch()
     await world.quiet()
     while world.tasks.counts(QUEUE).depth > 1:
-        # A provider that refuses a mail may have slowed the whole queue down.
+        # A provider that refuses an email may have slowed the whole queue down.
         world.pass_time(timedelta(seconds=10))
         await world.quiet()
     scenario_run.heal()

@@ -44,7 +44,7 @@ _lost = _unknown(cut(accepted=True), accepted=True)
 
 
 async def _logs_are_late(scenario_run: ScenarioRun) -> None:
-    """The logs show the mails only after all retries. Until then they prove nothing."""
+    """The logs show the emails only after all retries. Until then they prove nothing."""
     victims = scenario_run.victims(SOME)
     scenario_run.world.inbox.logs_delay.usual = timedelta(hours=3)
     scenario_run.may_stay_unknown(victims)
@@ -53,7 +53,7 @@ async def _logs_are_late(scenario_run: ScenarioRun) -> None:
 
 
 async def _logs_take_few_questions(scenario_run: ScenarioRun) -> None:
-    """As many a minute as SendGrid's other record of its mails does: the worker asks again later."""
+    """As many a minute as SendGrid's other record of its emails does: the worker asks again later."""
     scenario_run.world.inbox.logs_limit.requests = 6
     await _lost(scenario_run)
 
@@ -66,7 +66,7 @@ async def _logs_fail(scenario_run: ScenarioRun) -> None:
 
 
 async def _logs_refuse(scenario_run: ScenarioRun) -> None:
-    """The key may not read the logs, and the events of the mails prove that they were accepted."""
+    """The key may not read the logs, and the events of the emails prove that they were accepted."""
     scenario_run.world.inbox.sendgrid_scopes.discard(EMAIL_LOGS_SCOPE)
     await _lost(scenario_run)
 

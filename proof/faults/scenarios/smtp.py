@@ -61,7 +61,7 @@ async def _refuses_connections(scenario_run: ScenarioRun) -> None:
 
 async def _hangs(scenario_run: ScenarioRun) -> None:
     """No answer comes at each of the steps before the end of the message, once: the first time that it is taken, when
-    no recipient of that report has a mail yet."""
+    no recipient of that report has an email yet."""
     scenario_run.world.smtp.drop_connections()
     left = {*_OPENING, *_MAIL}
 
@@ -98,7 +98,7 @@ def _never_answers(*, accepted: bool) -> Script:
 
 
 def _accepts_one_of_several(disturbance: Disturbance) -> Script:
-    """One recipient has the mail, and then this happens: the report is not sent to both, and a person decides."""
+    """One recipient has the email, and then this happens: the report is not sent to both, and a person decides."""
 
     async def script(scenario_run: ScenarioRun) -> None:
         deliveries = scenario_run.to_several

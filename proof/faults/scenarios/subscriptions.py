@@ -116,7 +116,7 @@ async def _paused_for_good(scenario_run: ScenarioRun) -> None:
 
 
 def _nothing_to_report(*, carried_out: bool) -> Script:
-    """None wants a mail about nothing, and workers die as they skip it: before the record is written, or after.
+    """None wants an email about nothing, and workers die as they skip it: before the record is written, or after.
 
     One after the other, so that a worker that is killed takes no other report with it."""
 
@@ -147,7 +147,7 @@ async def _deleted(scenario_run: ScenarioRun) -> None:
 
 
 async def _deleted_while_sent(scenario_run: ScenarioRun) -> None:
-    """Some are deleted when SendGrid has accepted their mail, before the delivery record is written."""
+    """Some are deleted when SendGrid has accepted their email, before the delivery record is written."""
     victims = {scenario_run.delivery(key): key for key in scenario_run.subscriptions[::3]}
 
     async def delete(call: InterceptedCall, carry_out: CarryOut) -> Any:

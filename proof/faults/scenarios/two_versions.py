@@ -91,13 +91,13 @@ def _claimed(scenario_run: ScenarioRun, delivery: str) -> None:
 
 
 def _accepted(scenario_run: ScenarioRun, delivery: str) -> None:
-    """It dies when the provider has accepted the mail."""
+    """It dies when the provider has accepted the email."""
     scenario_run.becomes_unknown([delivery], accepted=True)
     scenario_run.disturb(InjectionPoint.SEND, scenario_run.kill(carried_out=True), of=[delivery])
 
 
 def _answer_lost(scenario_run: ScenarioRun, delivery: str) -> None:
-    """It notes that the outcome of the mail is unknown."""
+    """It notes that the outcome of the email is unknown."""
     scenario_run.becomes_unknown([delivery], accepted=True)
     scenario_run.disturb(InjectionPoint.SEND, cut(accepted=True), of=[delivery])
 

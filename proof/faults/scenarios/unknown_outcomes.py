@@ -1,4 +1,5 @@
-"""Workers die while SendGrid has the mail, and SendGrid's events say so: no person has to decide about what it took."""
+"""Workers die while SendGrid has the email, and SendGrid's events say so: no person has to decide about what it
+took."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -16,7 +17,7 @@ from proof.faults.webhook_gate import WebhookEvent
 _SHARE = 0.25
 _MOST_KILLS = 12
 _LOGS_LATE = timedelta(days=1)
-"""How late SendGrid's Email Logs show the mails, so that no worker finds them there."""
+"""How late SendGrid's Email Logs show the emails, so that no worker finds them there."""
 
 
 async def _kill(scenario_run: ScenarioRun, *, carried_out: bool, ending: str) -> None:

@@ -1,5 +1,5 @@
-"""Recipients unsubscribe by the link of a mail, at each step of the next one: they get at most the mail that a worker
-has claimed already."""
+"""Recipients unsubscribe by the link of an email, at each step of the next one: they get at most the email that a
+worker has claimed already."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -105,8 +105,8 @@ async def _between_retries(scenario_run: ScenarioRun) -> None:
 
 
 def _worker_killed(point: InjectionPoint, *, carried_out: bool, accepted: bool | None) -> Script:
-    """A worker is killed, and recipients unsubscribe before another has the task. Where the mail can be sent again with
-    its idempotency key, those get none who had none; the record says that the first attempt may have sent it.
+    """A worker is killed, and recipients unsubscribe before another has the task. Where the email can be sent again
+    with its idempotency key, those get none who had none; the record says that the first attempt may have sent it.
 
     One after the other, so that a worker that is killed takes no other report with it.
     """

@@ -1,4 +1,4 @@
-"""What a mail provider does to requests, whichever it is."""
+"""What an email provider does to requests, whichever it is."""
 
 from functions.shared.records.system_alert import AlertKind
 from proof.faults.disturbances import Disturbance, answer

@@ -44,7 +44,7 @@ async def _killed(
         scenario_run: the scenario's.
         point: at which call.
         carried_out: whether the call is carried out first.
-        accepted: whether the provider has accepted the mail that no one knows about; None: its outcome is known.
+        accepted: whether the provider has accepted the email that no one knows about; None: its outcome is known.
     """
     victims = scenario_run.victims(_SHARE, most=_MOST_KILLS)
     if accepted is not None:
@@ -184,7 +184,7 @@ async def _all_away(scenario_run: ScenarioRun) -> None:
 async def _all_away_for_a_day(scenario_run: ScenarioRun) -> None:
     """No worker tries the reports for a whole day after a run noticed them: they are lost, and people get an alert.
 
-    Some had been tried in vain before, and some workers had died with the mail sent, or not. No worker is there that
+    Some had been tried in vain before, and some workers had died with the email sent, or not. No worker is there that
     could ask what became of those mails: the events of those that were sent close their dead letters.
     """
     scenario_run.may_tell(AlertKind.OVERDUE_REPORTS)

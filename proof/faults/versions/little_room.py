@@ -1,4 +1,4 @@
-"""The worker, in whose deliveries there is no room for the requests of a mail, as if each report had large files."""
+"""The worker, in whose deliveries there is no room for the requests of an email, as if each report had large files."""
 
 from functions.shared.records import stored_request
 

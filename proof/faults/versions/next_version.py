@@ -1,4 +1,4 @@
-"""The next version of the worker, in which each mail has another subject."""
+"""The next version of the worker, in which each email has another subject."""
 
 from functions.worker.destinations.email import head
 from functions.worker.destinations.email.model import Mail

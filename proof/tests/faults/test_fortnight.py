@@ -65,7 +65,7 @@ KILLED = {
     (FRIDAYS, A_WEEK + MONDAY + 9 * HOUR): (InjectionPoint.SETTLE, True),
 }
 """The reports during which a worker is killed: the call at which it dies, and whether the call is carried out first.
-Each time it is known whether the mail was sent."""
+Each time it is known whether the email was sent."""
 
 PUNCTUAL = timedelta(minutes=5)
 """How soon after its run a report arrives, although its worker was killed."""
@@ -78,7 +78,7 @@ class Fortnight:
     Attributes:
         start: its first Monday.
         history: all that happened.
-        received: when the mail of each delivery came.
+        received: when the email of each delivery came.
     """
 
     start: datetime

@@ -1,4 +1,4 @@
-"""Scenarios in which mail providers and SendGrid's webhook misbehave."""
+"""Scenarios in which email providers and SendGrid's webhook misbehave."""
 
 import pytest
 

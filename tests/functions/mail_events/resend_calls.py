@@ -41,7 +41,7 @@ def encoded(text: str) -> str:
 
 
 def resend_event(kind: str, *, at: datetime | None = None, **data: Any) -> dict[str, Any]:
-    """An event as Resend sends it, of a mail of the pipeline's."""
+    """An event as Resend sends it, of an email of the pipeline's."""
     return {
         "type": kind,
         "created_at": (at or datetime.now(UTC)).isoformat().replace("+00:00", "Z"),

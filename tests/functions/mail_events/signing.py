@@ -33,7 +33,7 @@ class Signer:
 
 
 def sendgrid_event(kind: str, *, at: float | None = None, **fields: Any) -> dict[str, Any]:
-    """One event as SendGrid sends it, of a mail of the pipeline's."""
+    """One event as SendGrid sends it, of an email of the pipeline's."""
     return {
         "email": "ada@example.com",
         "timestamp": int(time.time() if at is None else at),

@@ -1,4 +1,4 @@
-"""Whether mails arrive: the command against SendGrid and DNS over HTTP."""
+"""Whether emails arrive: the command against SendGrid and DNS over HTTP."""
 
 import json
 from collections.abc import Iterator

@@ -117,7 +117,7 @@ def test_a_run_says_how_far_it_is_what_failed_and_what_its_shares_did(browser: B
 
 
 def put_sent(project: Project, user: str, *, due_at: datetime, **reached: datetime) -> None:
-    """A report that was sent, and what the mail provider says of its mail: when it reached which status."""
+    """A report that was sent, and what the email provider says of its mail: when it reached which status."""
     delivery = f"{user}:default"
     shard = shard_of(user, "default")
     project.set_delivery(delivery, user_id=user, shard=shard, state="sent", due_at=due_at)

@@ -30,7 +30,7 @@ _NOT_HERE = re.compile(
     r"|^(catalogs|check|console|deploy|drill|init|lock|new|preview|run|test|up|upgrade|version)\b"
 )
 """What opens a browser, runs until Ctrl-C or runs tests, writes into the checkout or beside it, starts another program,
-or asks what is not there: DNS, Pub/Sub, Cloud Run, a mail provider, a database. Only the command line is read."""
+or asks what is not there: DNS, Pub/Sub, Cloud Run, an email provider, a database. Only the command line is read."""
 _LATER = datetime(2100, 1, 1, tzinfo=UTC)
 _RUN = "20261124T1300Z"
 _USERS = ("u1", "u3", "u42", "you")

@@ -1,4 +1,4 @@
-"""Operators who replay, workers who send, fail and die, a DLQ handler, and the mail's events, in any order and killed
+"""Operators who replay, workers who send, fail and die, a DLQ handler, and the email's events, in any order and killed
 anywhere.
 
 The writes of deliveries and dead letters, and the replay, are the real ones, over Firestore's and Cloud Tasks'
@@ -103,7 +103,7 @@ class Interleavings(RuleBasedStateMachine):
             assert self.project.letter(self.letter)["state"] in (
                 {"replayed", "settled"} if self.has_event else {"replayed"}
             )
-            # One more mail for each unknown outcome that an operator had sent again.
+            # One more email for each unknown outcome that an operator had sent again.
             assert 1 <= self.mails <= 1 + min(self.mails_of_unknown_outcome, self.risks_taken)
         finally:
             for name in list(self.tasks()):
@@ -220,7 +220,7 @@ class Interleavings(RuleBasedStateMachine):
     def a_moment_passes(self) -> None:
         self.now += timedelta(milliseconds=1)
 
-    # The mail's events.
+    # The email's events.
 
     @precondition(lambda self: self.mails and not self.has_event)
     @rule()

@@ -1,4 +1,4 @@
-"""The command against the whole local cloud: real functions, a real queue, mails that arrive or do not."""
+"""The command against the whole local cloud: real functions, a real queue, emails that arrive or do not."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What the HTML check finds in a mail."""
+"""What the HTML check finds in an email."""
 
 from html.parser import HTMLParser
 

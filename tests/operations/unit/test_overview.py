@@ -1,4 +1,4 @@
-"""What the overview says of mails of which little is known."""
+"""What the overview says of emails of which little is known."""
 
 from datetime import UTC, datetime
 
@@ -18,7 +18,7 @@ def span(**counts: int) -> Span:
     [
         (5, 4, 0, ""),
         (0, 0, 0, ""),
-        # Mails of the time before.
+        # Emails of the time before.
         (0, 2, 1, ""),
         (5, 0, 0, "has reported nothing"),
         (5, 0, 1, "failures only"),

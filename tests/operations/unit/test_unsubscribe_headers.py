@@ -1,4 +1,4 @@
-"""What mailbox providers make of the headers of a mail."""
+"""What mailbox providers make of the headers of an email."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Reports from SQL, from the report.yaml to the mail."""
+"""Reports from SQL, from the report.yaml to the email."""
 
 import csv
 import io

@@ -29,7 +29,7 @@ class TasksEmulator:
         port: the port of the gRPC API, 0 for any free one.
         rest_port: that of the REST API; None for none.
         clock: where the time comes from.
-        mint_token: signs the OIDC tokens that tasks carry: given a service account's e-mail and an audience.
+        mint_token: signs the OIDC tokens that tasks carry: given a service account's email and an audience.
         middleware: wrapped around every API call (local_cloud.rpc).
         delivery_middleware: wrapped around every delivery of a task, the first outermost (dispatch.DeliveryMiddleware);
             the attribute is a list that may change while the emulator runs.

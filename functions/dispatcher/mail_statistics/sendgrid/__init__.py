@@ -1,4 +1,4 @@
-"""SendGrid as the mail provider."""
+"""SendGrid as the email provider."""
 
 from collections.abc import Mapping
 

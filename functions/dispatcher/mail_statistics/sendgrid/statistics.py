@@ -1,6 +1,6 @@
 """SendGrid's statistics.
 
-They are of the whole account: other mail that leaves by it counts, too, as it does for the sender's reputation.
+They are of the whole account: other email that leaves by it counts, too, as it does for the sender's reputation.
 https://www.twilio.com/docs/sendgrid/api-reference/stats/retrieve-global-email-statistics
 """
 
@@ -34,7 +34,7 @@ class SendGridStatistics:
     """Reads SendGrid's statistics, in one call.
 
     Of its metrics, `spam_reports` are complaints, and `bounces` are refusals for good. `blocks` are refusals that pass,
-    and `bounce_drops` are mails that SendGrid did not try to deliver: neither counts.
+    and `bounce_drops` are emails that SendGrid did not try to deliver: neither counts.
     https://www.twilio.com/docs/sendgrid/ui/analytics-and-reporting/bounce-and-block-classifications
 
     Args:

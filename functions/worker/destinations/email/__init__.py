@@ -1,1 +1,1 @@
-"""Mail: what the worker sends, through whom, and what every mail has. `sendgrid/` is one provider."""
+"""Mail: what the worker sends, through whom, and what every email has. `sendgrid/` is one provider."""

@@ -1,6 +1,6 @@
 """What mailbox providers and the law demand of every mail: an unsubscribe link, and a postal address.
 
-A mail may have several recipients, and each has a way out of their own: only the user can unsubscribe the user.
+An email may have several recipients, and each has a way out of their own: only the user can unsubscribe the user.
 
 https://support.google.com/a/answer/81126
 https://senders.yahooinc.com/best-practices/
@@ -38,12 +38,12 @@ https://www.rfc-editor.org/rfc/rfc5322#section-2.1.1"""
 
 
 class Closing(NamedTuple):
-    """How every mail ends.
+    """How every email ends.
 
     Attributes:
-        recipients: who gets the mail, as a sentence; empty where that is one address alone.
+        recipients: who gets the email, as a sentence; empty where that is one address alone.
         unsubscribe: the text of the unsubscribe link.
-        unsubscribe_url: the tag in the place of the link in plain text; empty where the mail has no link.
+        unsubscribe_url: the tag in the place of the link in plain text; empty where the email has no link.
         unsubscribe_url_html: the tag in HTML.
         address: the sender's postal address; may be empty.
         copy_url: the link to the copy in the browser, for plain text; empty where there is none.
@@ -65,7 +65,7 @@ NO_CLOSING = Closing(recipients="", unsubscribe="", unsubscribe_url="", unsubscr
 
 @dataclass(frozen=True, kw_only=True)
 class MailCompliance:
-    """The headers and the footer of every mail.
+    """The headers and the footer of every email.
 
     Attributes:
         sender: the sender's address.
@@ -107,12 +107,12 @@ class MailCompliance:
         return self.page_keys is not None
 
     def closing(self, *, recipients: str, unsubscribe: str, copy: CopyName | None = None) -> Closing:
-        """How a mail ends.
+        """How an email ends.
 
         Args:
             recipients: who gets it, as a sentence; may be empty.
             unsubscribe: the text of the unsubscribe link.
-            copy: the name of the mail's copy; None where none is kept. Only the recipient's page shows it.
+            copy: the name of the email's copy; None where none is kept. Only the recipient's page shows it.
         """
         way = f"/{COPIES}/{self.page_keys.make_copy(copy.own_part)}" if copy and self.page_keys else ""
         has_link = self.in_group or self.has_page or bool(self.unsubscribe_url)
@@ -158,13 +158,13 @@ class MailCompliance:
         """A recipient, with their own way out and the headers of their own message.
 
         With the recipient's page each address has a link of its own there. With the team's own URL, the link of the
-        user's own address unsubscribes the user; any other address asks the team, by a mail that names the delivery and
-        with it the subscription: a link that works by itself would unsubscribe the user. Where the mail provider keeps
-        the list, it goes by the address, makes each recipient's link and adds the headers itself.
+        user's own address unsubscribes the user; any other address asks the team, by an email that names the delivery
+        and with it the subscription: a link that works by itself would unsubscribe the user. Where the email provider
+        keeps the list, it goes by the address, makes each recipient's link and adds the headers itself.
 
         Args:
             address: the recipient's.
-            role: why the recipient gets the mail.
+            role: why the recipient gets the email.
             user: whose report it is; the name is fit to be shown.
             subscription_id: which of the user's.
             delivery_id: of the report.
@@ -194,9 +194,9 @@ class MailCompliance:
         )
 
     def _references(self, delivery_id: str) -> Mapping[str, str]:
-        """Headers that tie the mails of a delivery together.
+        """Headers that tie the emails of a delivery together.
 
-        The mail provider may give each message a `Message-ID` of its own, so a second mail of a delivery has another
+        The email provider may give each message a `Message-ID` of its own, so a second email of a delivery has another
         one. Both refer to the same message: mail programs that go by `References` show them as one conversation.
         `X-Entity-Ref-ID` has Gmail keep different deliveries apart though their subjects are alike.
         """
@@ -204,12 +204,12 @@ class MailCompliance:
         return {"References": f"<{reference}@{self._domain}>", "X-Entity-Ref-ID": reference}
 
     def _bulk_headers(self, kind: str, cadence: str) -> Mapping[str, str]:
-        """Headers by which mail programs and mailbox providers know what a mail is one of.
+        """Headers by which mail programs and mailbox providers know what an email is one of.
 
         `List-Id` makes each kind of report a list that a reader can filter by; the sender's domain keeps it apart from
-        other people's (https://www.rfc-editor.org/rfc/rfc2919). `Auto-Submitted` keeps programs that answer mails from
+        other people's (https://www.rfc-editor.org/rfc/rfc2919). `Auto-Submitted` keeps programs that answer emails from
         answering (https://www.rfc-editor.org/rfc/rfc3834#section-5). By the fields of `Feedback-ID` Gmail says which
-        mails are reported as spam; no two fields may have the same value, and the last one is the sender's own
+        emails are reported as spam; no two fields may have the same value, and the last one is the sender's own
         (https://support.google.com/a/answer/6254652).
         """
         sender = re.sub(r"[^a-z0-9]", "", self._domain)[:_LONGEST_SENDER_ID].ljust(_SHORTEST_SENDER_ID, "0")
@@ -231,7 +231,7 @@ class MailCompliance:
         return self.unsubscribe_url.replace("{user_id}", quote(user_id, safe="")).replace("{token}", token)
 
     def _request_link(self, delivery_id: str) -> str:
-        """A mail to the team. https://www.rfc-editor.org/rfc/rfc6068"""
+        """An email to the team. https://www.rfc-editor.org/rfc/rfc6068"""
         return f"mailto:{quote(self.reply_to or self.sender, safe='@')}?subject={quote(f'Unsubscribe {delivery_id}')}"
 
 
@@ -239,7 +239,7 @@ def _unsubscribe_headers(link: str, *, one_click: bool) -> Mapping[str, str]:
     """The headers by which a mail program shows its own button "unsubscribe".
 
     The mailbox provider calls a URL by POST, without asking (https://www.rfc-editor.org/rfc/rfc8058#section-3.1), and
-    sends a mail to an address (https://www.rfc-editor.org/rfc/rfc2369#section-3.2).
+    sends an email to an address (https://www.rfc-editor.org/rfc/rfc2369#section-3.2).
     """
     if not 0 < len(link) <= _LONGEST_HEADER_LINK:
         return {}

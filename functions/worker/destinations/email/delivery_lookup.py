@@ -1,4 +1,4 @@
-"""Asking the provider whether it has the mail of a delivery. Pure."""
+"""Asking the provider whether it has the email of a delivery. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -6,13 +6,13 @@ from typing import NamedTuple, Protocol
 
 
 class WantedMail(NamedTuple):
-    """A mail that the provider may have, or not.
+    """An email that the provider may have, or not.
 
     Attributes:
-        delivery_id: as the mail's arguments have it: what tells it from any other.
+        delivery_id: as the email's arguments have it: what tells it from any other.
         addresses: to whom it went, as far as that is known.
-        claimed_at: when a worker claimed the delivery, shortly before it handed the mail over, in UTC.
-        category: one that the mail has.
+        claimed_at: when a worker claimed the delivery, shortly before it handed the email over, in UTC.
+        category: one that the email has.
     """
 
     delivery_id: str
@@ -22,17 +22,17 @@ class WantedMail(NamedTuple):
 
 
 class MailFound(NamedTuple):
-    """The provider has the mail. `message_id` is its id there; empty where that is not known."""
+    """The provider has the email. `message_id` is its id there; empty where that is not known."""
 
     message_id: str
 
 
 class MailNotFound(NamedTuple):
-    """The provider has no such mail, or does not show it yet.
+    """The provider has no such email, or does not show it yet.
 
     Attributes:
         note: how far the search went.
-        is_complete: whether it looked at each mail to each recipient that could be the one.
+        is_complete: whether it looked at each email to each recipient that could be the one.
     """
 
     note: str = "the provider has no record of it"
@@ -52,7 +52,7 @@ class LookupUnavailable(NamedTuple):
 
 
 class Neighbors(NamedTuple):
-    """When the provider accepted other mails of this pipeline, in UTC; None where its records show none.
+    """When the provider accepted other emails of this pipeline, in UTC; None where its records show none.
 
     Attributes:
         before: one that was accepted before the claim.
@@ -67,26 +67,26 @@ LookupAnswer = MailFound | MailNotFound | LookupUnavailable
 
 
 class DeliveryLookup(Protocol):
-    """The provider's records of the mails that it accepted."""
+    """The provider's records of the emails that it accepted."""
 
     key_id: str
     """The id of the key that asks: other keys may belong to other accounts. Empty where it has none."""
 
     keeps: timedelta
-    """How long the records show a mail."""
+    """How long the records show an email."""
 
     def find(self, wanted: WantedMail, *, seconds: float) -> LookupAnswer:
-        """Look for the mail of a delivery.
+        """Look for the email of a delivery.
 
         Args:
-            wanted: the mail.
+            wanted: the email.
             seconds: how long it may take.
         """
 
     def neighbors(self, wanted: WantedMail, *, seconds: float) -> Neighbors | LookupUnavailable:
-        """Look for other mails of this pipeline, before the delivery's and after it.
+        """Look for other emails of this pipeline, before the delivery's and after it.
 
         Args:
-            wanted: the mail.
+            wanted: the email.
             seconds: how long it may take.
         """

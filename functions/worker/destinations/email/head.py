@@ -12,7 +12,7 @@ _HEADER_CHARACTERS = 998
 
 
 def subject(mail: Mail) -> str:
-    """The subject; a dash where the mail has none, since providers refuse an empty one."""
+    """The subject; a dash where the email has none, since providers refuse an empty one."""
     return sanitize(mail.subject, _SUBJECT_CHARACTERS) or "-"
 
 

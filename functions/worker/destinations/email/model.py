@@ -12,18 +12,18 @@ from functions.worker.destinations.email.unsubscribe_link import IN_HTML, IN_TEX
 from functions.worker.destinations.outcome import Outcome
 
 CATEGORY = "report"
-"""One that every mail has."""
+"""One that every email has."""
 
 
 class MailRecipient(NamedTuple):
-    """One address that gets the mail, as a message of its own: no recipient's headers name another one.
+    """One address that gets the email, as a message of its own: no recipient's headers name another one.
 
     Attributes:
         address: an email address.
         name: shown beside the address; may be empty.
-        role: why this address gets the mail.
-        headers: beside those that a mail always has.
-        unsubscribe_url: the recipient's own link; empty where the mail has none, or the provider makes it.
+        role: why this address gets the email.
+        headers: beside those that an email always has.
+        unsubscribe_url: the recipient's own link; empty where the email has none, or the provider makes it.
     """
 
     address: str
@@ -36,7 +36,7 @@ class MailRecipient(NamedTuple):
 @dataclass(frozen=True, kw_only=True)
 class Mail(BuiltReport):
     """One report, the same for all of its recipients but for the unsubscribe link: its texts have a tag in place of
-    that (unsubscribe_link.py). The provider checks a sandbox mail and does not deliver it.
+    that (unsubscribe_link.py). The provider checks a sandbox email and does not deliver it.
 
     Attributes:
         recipients: one or more, no address twice.
@@ -51,14 +51,14 @@ class Mail(BuiltReport):
     without_link: Callable[[], tuple[str, str]] | None = field(default=None, compare=False, repr=False)
 
     def without_copy_link(self) -> "Mail":
-        """The mail without a link to its copy."""
+        """The email without a link to its copy."""
         if self.without_link is None:
             return self
         html, text = self.without_link()
         return replace(self, html=html, text=text, without_link=None)
 
     def with_link(self, link: str) -> "Mail":
-        """The mail with an unsubscribe link in place of the tags, as a recipient sees it.
+        """The email with an unsubscribe link in place of the tags, as a recipient sees it.
 
         Args:
             link: a recipient's; the tags stay where it is empty.
@@ -72,16 +72,16 @@ class Mail(BuiltReport):
 
 
 class Sender(NamedTuple):
-    """From whom the mails are, and what the provider is to do with all of them.
+    """From whom the emails are, and what the provider is to do with all of them.
 
     Attributes:
         address: one that the provider has verified.
         name: shown beside the address.
         reply_to: where answers go; empty: to the sender.
-        unsubscribe_group: the provider's unsubscribe group that the mails belong to; None where the team keeps the
+        unsubscribe_group: the provider's unsubscribe group that the emails belong to; None where the team keeps the
             list elsewhere, or keeps none.
-        own_unsubscribe: whether the mails have an unsubscribe link of the team's own.
-        sandbox: whether the provider is to check the mails and deliver none.
+        own_unsubscribe: whether the emails have an unsubscribe link of the team's own.
+        sandbox: whether the provider is to check the emails and deliver none.
     """
 
     address: str
@@ -105,10 +105,10 @@ class Sender(NamedTuple):
 
 
 class MailProvider(Protocol):
-    """A service that delivers mail. Another provider is another class with this method, chosen in provider.py."""
+    """A service that delivers email. Another provider is another class with this method, chosen in provider.py."""
 
     def send(self, mail: Mail, /, *, seconds: float) -> Outcome:
-        """Hand over a mail.
+        """Hand over an email.
 
         Args:
             mail: what to send.
@@ -117,14 +117,14 @@ class MailProvider(Protocol):
 
 
 class ProviderAbilities(NamedTuple):
-    """What a mail provider can do, and how much it takes. docs/guides/providers.md has the sources.
+    """What an email provider can do, and how much it takes. docs/guides/providers.md has the sources.
 
     Attributes:
         keys_hold: how long it knows an idempotency key; None where it has none.
-        has_records: whether it can be asked about mails of unknown outcome.
-        has_events: whether it reports what becomes of a mail.
-        can_cancel: whether a mail that it accepted can be called back in time to matter.
-        most_bytes: of one mail, as the provider counts them.
+        has_records: whether it can be asked about emails of unknown outcome.
+        has_events: whether it reports what becomes of an email.
+        can_cancel: whether an email that it accepted can be called back in time to matter.
+        most_bytes: of one email, as the provider counts them.
         most_recipients: of one request.
         requests_a_second: what a new account may do; None where the provider names no limit.
     """

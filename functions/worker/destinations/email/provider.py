@@ -1,4 +1,4 @@
-"""The mail provider of this deployment: the one place that chooses it."""
+"""The email provider of this deployment: the one place that chooses it."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
@@ -45,31 +45,31 @@ KEYS = {
 
 class ProviderParts(Protocol):
     """What a provider's folder has in its module `parts`. One choice brings all of it, so that no provider is asked
-    about a mail that another one took.
+    about an email that another one took.
     """
 
     ABILITIES: ProviderAbilities
     """What it can do."""
 
     def problem(self, mail: MailSettings, /) -> str:
-        """What this provider cannot do of the settings for all mails, and what to do about it; empty where nothing."""
+        """What this provider cannot do of the settings for all emails, and what to do about it; empty where nothing."""
 
     def mail_provider(self, settings: Any, mail: MailSettings, /) -> MailProvider:
         """Make the provider.
 
         Args:
             settings: of its class in PROVIDER_SETTINGS.
-            mail: what is the same for every mail.
+            mail: what is the same for every email.
         """
 
     def repeatable_sending(self, settings: Any, mail: MailSettings, /) -> RepeatableSending | None:
         """Make the provider as one with idempotency keys; None where it has none."""
 
     def delivery_lookup(self, settings: Any, /) -> DeliveryLookup | None:
-        """Make the provider's lookup of mails of unknown outcome; None where it has none, or is not to be asked."""
+        """Make the provider's lookup of emails of unknown outcome; None where it has none, or is not to be asked."""
 
     def to_request(self, mail: Mail, sender: Sender, /) -> Any:
-        """What sends a mail to its first recipient, as JSON has it: what a preview shows."""
+        """What sends an email to its first recipient, as JSON has it: what a preview shows."""
 
 
 def parts_of(name: MailProviderName) -> ProviderParts:
@@ -95,7 +95,7 @@ class ChosenProvider(NamedTuple):
     Attributes:
         parts: of its folder.
         settings: its own.
-        mail: what is the same for every mail.
+        mail: what is the same for every email.
         account: of MAIL_ACCOUNTS, by name; empty: the deployment's own.
     """
 
@@ -109,7 +109,7 @@ class ChosenProvider(NamedTuple):
         """Choose by MAIL_PROVIDER.
 
         Args:
-            mail: what is the same for every mail.
+            mail: what is the same for every email.
             variables: the provider's, by name.
 
         Raises:
@@ -120,7 +120,7 @@ class ChosenProvider(NamedTuple):
         return cls(parts=parts, settings=PROVIDER_SETTINGS[mail.mail_provider](**given), mail=mail)
 
     def of_brand(self, name: str) -> "ChosenProvider":
-        """The provider as it sends the mails of a brand: from the brand's sender, by the brand's account.
+        """The provider as it sends the emails of a brand: from the brand's sender, by the brand's account.
 
         Args:
             name: in `brands.yaml`; empty: the deployment's own.
@@ -144,7 +144,7 @@ class ChosenProvider(NamedTuple):
 
     @property
     def id(self) -> str:
-        """The provider and the account, as a delivery keeps it: who is asked about its mail later."""
+        """The provider and the account, as a delivery keeps it: who is asked about its email later."""
         return "/".join(filter(None, (self.mail.mail_provider.value, self.account)))
 
     def problems(self) -> Iterator[str]:
@@ -173,12 +173,12 @@ class ChosenProvider(NamedTuple):
         return self.parts.repeatable_sending(self.settings, self.mail)
 
     def delivery_lookup(self) -> DeliveryLookup | None:
-        """The provider's lookup of mails of unknown outcome; None where there is none."""
+        """The provider's lookup of emails of unknown outcome; None where there is none."""
         return self.parts.delivery_lookup(self.settings)
 
 
 def load_with_provider(settings_class: type[MailSettingsType]) -> tuple[MailSettingsType, ChosenProvider]:
-    """Read the settings of a process that sends mail, and those of the provider that MAIL_PROVIDER names.
+    """Read the settings of a process that sends email, and those of the provider that MAIL_PROVIDER names.
 
     Args:
         settings_class: the process's own.
@@ -196,8 +196,8 @@ def load_with_provider(settings_class: type[MailSettingsType]) -> tuple[MailSett
 
 
 def make_tags_inert(text: str) -> str:
-    """Keep a provider from replacing tags, the mail's or its own, in text that a user or an application wrote.
+    """Keep a provider from replacing tags, the email's or its own, in text that a user or an application wrote.
 
-    The tags of every provider, whichever is chosen: a mail is the same for all of them.
+    The tags of every provider, whichever is chosen: an email is the same for all of them.
     """
     return tags.inert(unsubscribe_link.inert(text))

@@ -4,12 +4,12 @@ from functions.worker.destinations.outcome import NotAccepted, Refused, Unclear
 
 
 def outcome_in_part(outcome: NotAccepted, *, accepted: int, of: int) -> NotAccepted:
-    """What the outcome of one message means for its mail. The messages after it were not sent.
+    """What the outcome of one message means for its email. The messages after it were not sent.
 
     Args:
         outcome: the message's.
-        accepted: how many messages of the mail the provider had accepted before.
-        of: how many messages the mail has.
+        accepted: how many messages of the email the provider had accepted before.
+        of: how many messages the email has.
     """
     if not accepted:
         return outcome

@@ -20,7 +20,7 @@ _TAG = re.compile(r"recipient_(?=unsubscribe_url)", re.IGNORECASE)
 
 
 def substitutions(link: str) -> dict[str, str]:
-    """What stands in place of each tag in a recipient's mail.
+    """What stands in place of each tag in a recipient's email.
 
     Args:
         link: a URL; markup is taken to be escaped already.

@@ -1,5 +1,5 @@
 """The least that a function in Python can cost which sends a report: functions-framework, the five calls to Firestore
-that a report makes, and the mail's request. Their messages are made beforehand, their answers are dropped, and nothing
+that a report makes, and the email's request. Their messages are made beforehand, their answers are dropped, and nothing
 is checked, decided or rendered.
 """
 
@@ -32,7 +32,7 @@ _FIELDS = 20
 
 @functions_framework.http
 def send_report(request: Request) -> dict[str, str]:
-    """Call Firestore and the mail provider as often as a report does."""
+    """Call Firestore and the email provider as often as a report does."""
     request.get_data()
     read, query, claim, read_again, settle = _calls()
     read()
@@ -86,7 +86,7 @@ def _send_mail() -> None:
     with closing(http.client.HTTPConnection(host, timeout=10)) as connection:
         connection.request("POST", "/v3/mail/send", body=body, headers=headers)
         if (status := connection.getresponse().status) != HTTPStatus.ACCEPTED:
-            raise RuntimeError(f"the mail provider answered {status}")
+            raise RuntimeError(f"the email provider answered {status}")
 
 
 @functools.cache

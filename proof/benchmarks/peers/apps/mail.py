@@ -1,4 +1,4 @@
-"""The mail of a report, for all but this pipeline, which builds its own."""
+"""The email of a report, for all but this pipeline, which builds its own."""
 
 import os
 
@@ -9,14 +9,14 @@ SECONDS = 20.0
 
 
 def send_mail(report_id: str, **arguments: str) -> None:
-    """Send the mail of a report.
+    """Send the email of a report.
 
     Args:
         report_id: the report's.
         arguments: what the provider keeps beside the id.
 
     Raises:
-        requests.RequestException: the provider has not answered that it accepts the mail.
+        requests.RequestException: the provider has not answered that it accepts the email.
     """
     answer = requests.post(
         f"{os.environ['SENDGRID_HOST']}/v3/mail/send",

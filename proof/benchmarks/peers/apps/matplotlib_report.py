@@ -1,6 +1,6 @@
 """The `activity` report as tutorials put it together: an HTTP function that a queue calls, Firestore's client, a chart
-by Matplotlib as its own example for web servers draws it, and a mail by SendGrid's helpers. A mark in Firestore, as in
-tutorial.py, keeps a task that comes again from sending again.
+by Matplotlib as its own example for web servers draws it, and an email by SendGrid's helpers. A mark in Firestore, as
+in tutorial.py, keeps a task that comes again from sending again.
 
 https://cloud.google.com/tasks/docs/tutorial-gcf
 https://matplotlib.org/stable/gallery/user_interfaces/web_application_server_sgskip.html

@@ -1,6 +1,6 @@
-"""Google's tutorial made real: an HTTP function that a Cloud Tasks queue calls, and that sends a mail by SendGrid
+"""Google's tutorial made real: an HTTP function that a Cloud Tasks queue calls, and that sends an email by SendGrid
 (https://cloud.google.com/tasks/docs/tutorial-gcf). It is made idempotent as Google shows it for a mail: a document in
-Firestore says whether it was sent, which is checked before the mail is sent and written after that
+Firestore says whether it was sent, which is checked before the email is sent and written after that
 (https://cloud.google.com/blog/products/serverless/cloud-functions-pro-tips-building-idempotent-functions).
 """
 

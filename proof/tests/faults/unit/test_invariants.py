@@ -415,7 +415,7 @@ def test_nothing_to_report() -> None:
     assert broken(GOOD, subscriptions=[empty], deliveries=[skipped], accepted=[]) == set()
     assert broken(GOOD, subscriptions=[empty]) == {Rule.WRONG_END}
     assert broken(GOOD, deliveries=[skipped], accepted=[]) == {Rule.WRONG_END}
-    # It moves on as after a mail.
+    # It moves on as after an email.
     gap = replace(skipped, period_start=NOON - HOUR / 2)
     assert broken(GOOD, subscriptions=[empty], deliveries=[gap], accepted=[]) == {Rule.MOVED_WRONGLY}
 

@@ -1,4 +1,4 @@
-"""What is paused because mail bounced goes on once its address has changed."""
+"""What is paused because email bounced goes on once its address has changed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -38,7 +38,7 @@ class Provider:
     inbox: Inbox
 
     def has(self, day: date = TODAY, **metrics: int) -> None:
-        """Say what became of a day's mails."""
+        """Say what became of a day's emails."""
         self.inbox.webhook.counts[day] = Counter(metrics)
 
     def call(self, at: datetime = NOON, **variables: str) -> Answer:
@@ -108,7 +108,7 @@ def test_a_run_notes_what_became_of_the_mails(provider: Provider) -> None:
     provider.call(NOON + HOUR)
     assert kinds(cloud) == []
     provider.call(NOON + 12 * HOUR)
-    assert "complaints-high" not in kinds(cloud)  # the day with 100 mails is out of the week
+    assert "complaints-high" not in kinds(cloud)  # the day with 100 emails is out of the week
 
 
 def test_a_stopped_run_makes_no_task_changes_nothing_and_is_no_failure(provider: Provider) -> None:

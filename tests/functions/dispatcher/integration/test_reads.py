@@ -114,7 +114,7 @@ def test_a_large_collection_is_counted_and_swept_once_a_day(cloud: Cloud, reads:
     answer = cloud.call(NOON + DAY)
 
     assert (answer.body["enrolled"], answer.body["scheduled"]) == (1, 1)
-    # Three of each collection, one of what waits for a kind, and one of what is paused because mail bounced.
+    # Three of each collection, one of what waits for a kind, and one of what is paused because email bounced.
     assert counts == 8
     assert reads.users > ENROLLED
 

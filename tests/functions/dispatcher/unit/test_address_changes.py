@@ -1,4 +1,4 @@
-"""Which subscriptions that are paused because mail bounced go to another address by now."""
+"""Which subscriptions that are paused because email bounced go to another address by now."""
 
 from typing import Any
 

@@ -40,7 +40,7 @@ def figures(delivered: int, complaints: int = 0, bounces: int = 0) -> MailFigure
         (figures(1000, complaints=3), [STOPPED]),
         (figures(700_000, complaints=2100), [STOPPED]),
         (figures(700_000, complaints=2099), [COMPLAINTS]),
-        # Of fewer mails a percentage says nothing.
+        # Of fewer emails a percentage says nothing.
         (figures(999, complaints=999), []),
         # Bounces, of what was delivered or bounced.
         (figures(981, bounces=19), []),

@@ -16,7 +16,7 @@ from tests.functions.dlq_handler.integration.conftest import DIED, INVOKER, URL,
 
 @dataclass
 class MailServer:
-    """Takes mail by SMTP, as much of it as one mail needs. https://www.rfc-editor.org/rfc/rfc5321"""
+    """Takes email by SMTP, as much of it as one email needs. https://www.rfc-editor.org/rfc/rfc5321"""
 
     port: int = 0
     mails: list[tuple[str, str]] = field(default_factory=list)

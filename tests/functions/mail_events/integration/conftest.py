@@ -100,7 +100,7 @@ class Provider:
 
 
 def event(kind: str, minutes: float = 0, **fields: Any) -> dict[str, Any]:
-    """An event so long after the mail was sent."""
+    """An event so long after the email was sent."""
     return sendgrid_event(kind, at=(SENT_AT + timedelta(minutes=minutes)).timestamp(), **fields)
 
 

@@ -1,4 +1,4 @@
-"""What events cause: no further mail goes to an address that bounces or wants none."""
+"""What events cause: no further email goes to an address that bounces or wants none."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,5 +1,5 @@
 """Events that are lost, doubled, reordered and late on their way from the provider: every record and every pause comes
-out as the mails did.
+out as the emails did.
 
 The inbox repeats some events under another id and shuffles all of them. Here Firestore fails now and then, and the
 function is killed while it takes events, so that the inbox has to call again.
@@ -30,7 +30,7 @@ ENDS = {
     "deferred": ("delivered", None),
     "user": ("delivered", None),
 }
-"""By the local part: the status of the mail, and why the subscription is paused."""
+"""By the local part: the status of the email, and why the subscription is paused."""
 MAILS = 60
 
 

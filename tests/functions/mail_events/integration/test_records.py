@@ -71,7 +71,7 @@ def test_a_record_outlives_its_delivery(provider: Provider) -> None:
 
 
 def test_ten_thousand_events_cost_one_write_a_delivery_and_batch(provider: Provider) -> None:
-    """In batches of 1,000: ten events each of 100 deliveries' mails, to a recipient a batch."""
+    """In batches of 1,000: ten events each of 100 deliveries' emails, to a recipient a batch."""
     ids = [f"u{number}:default:20261124T1300Z" for number in range(100)]
     batch = provider.database.batch()
     for delivery_id in ids:

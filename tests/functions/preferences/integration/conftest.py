@@ -56,7 +56,7 @@ class House:
         return user_id
 
     def link(self, user_id: str, what: str = "", *, subscription_id: str = "default", copy: str = "") -> str:
-        """The link in a mail."""
+        """The link in an email."""
         token = RecipientToken(user_id, subscription_id, address_hash(copy) if copy else "")
         return self.url(KEYS.make(token), what)
 

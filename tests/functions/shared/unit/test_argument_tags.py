@@ -1,4 +1,4 @@
-"""A mail's arguments as tags, and back."""
+"""An email's arguments as tags, and back."""
 
 import re
 from typing import Any

@@ -73,7 +73,7 @@ def stored(record: MailRecord) -> MailRecord:
         ([], None),
         ([event(MailStatus.PROCESSED), event(MailStatus.DELIVERED, 1)], MailStatus.DELIVERED),
         ([event(MailStatus.DELIVERED, 9), event(MailStatus.DEFERRED, 1)], MailStatus.DELIVERED),
-        # Some servers take a mail and then send it back.
+        # Some servers take an email and then send it back.
         ([event(MailStatus.DELIVERED), event(MailStatus.BOUNCED, 60)], MailStatus.BOUNCED),
         ([event(MailStatus.DELIVERED), event(MailStatus.COMPLAINED, 60)], MailStatus.COMPLAINED),
         ([event(MailStatus.COMPLAINED, 60), event(MailStatus.UNSUBSCRIBED, 61)], MailStatus.COMPLAINED),

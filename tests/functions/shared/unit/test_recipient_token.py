@@ -25,7 +25,7 @@ def test_a_token_is_read_as_it_was_made_and_stands_in_a_link_as_it_is(user: str,
     text = KEYS.make(token)
     assert KEYS.read(text) == token
     assert quote(text, safe="") == text
-    # A recipient has one link, and not another with every mail.
+    # A recipient has one link, and not another with every email.
     assert KEYS.make(token) == text
 
 

@@ -1,4 +1,4 @@
-"""What a delivery keeps of the requests of its mail."""
+"""What a delivery keeps of the requests of its email."""
 
 import secrets
 from datetime import UTC, datetime, timedelta

@@ -178,7 +178,7 @@ class Cloud:
         self.delivery(user_id, subscription_id, due_at=due_at).set(document)
 
     def mails_to(self, user_id: str) -> list[Mail]:
-        """The mails that were accepted for a user."""
+        """The emails that were accepted for a user."""
 
         async def read() -> list[Mail]:
             return [self.inbox.mails.read(mail.id) for mail in self.inbox.mails.to(f"{user_id}@example.com")]
@@ -271,7 +271,7 @@ class Letters(DeadLetterTopic):
 def builder(
     user_data: Callable[[str, float], UserData] = lambda _user, _seconds: InMemoryUserData({}), **given: Any
 ) -> ReportBuilder:
-    """What builds the mails of a worker in this process."""
+    """What builds the emails of a worker in this process."""
     return ReportBuilder(
         user_data=user_data,
         mail=MailSettings(mail_from="reports@example.com"),

@@ -1,4 +1,4 @@
-"""What the sender's settings make of a mail, and what becomes of users who have unsubscribed."""
+"""What the sender's settings make of an email, and what becomes of users who have unsubscribed."""
 
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs, urlsplit
@@ -130,7 +130,7 @@ def test_nothing_is_asked_unless_the_team_wants_it(cloud: Cloud) -> None:
     user = cloud.user()
     cloud.inbox.suppressions.add([f"{user}@example.com"], 7)
     answer = cloud.deliver(user, worker=cloud.worker(MAIL_UNSUBSCRIBE_GROUP="7"))
-    # SendGrid takes the mail, drops it, and does not tell.
+    # SendGrid takes the email, drops it, and does not tell.
     assert answer.json()["result"] == "sent"
     assert cloud.mails_to(user) == []
 

@@ -145,7 +145,7 @@ class Order(Enum):
     """What a call is told when it has its turn."""
 
     GO_ON = auto()
-    """At SEND: the mail is accepted."""
+    """At SEND: the email is accepted."""
     DIE = auto()
     FAIL = auto()
     """At BUILD and PUBLISH; at SEND and TRY_OUT: the provider is unavailable; at ASK: this time."""

@@ -293,7 +293,7 @@ def test_no_clear_answer_is_a_persons_to_decide(
     cloud.inbox.fault = fault
     answer = cloud.deliver(user, retry_count=retry_count)
     if retry_count < LAST:
-        # Its claim is kept: what becomes of the mail may yet be reported.
+        # Its claim is kept: what becomes of the email may yet be reported.
         assert (answer.status_code, answer.json()["cause"]) == (500, "unknown-outcome")
         assert cloud.delivery_of(user)["state"] == "sending"
         assert error in cloud.delivery_of(user)["last_error"]

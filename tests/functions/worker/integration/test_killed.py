@@ -19,7 +19,7 @@ from tests.support import PATIENCE_SECONDS
 
 @pytest.fixture
 def held(cloud: Cloud) -> tuple[threading.Event, asyncio.Event]:
-    """SendGrid accepts, but answers only when it is let: an event that says it has the mail, and one that lets it."""
+    """SendGrid accepts, but answers only when it is let: an event that says it has the email, and one that lets it."""
     reached, let = threading.Event(), asyncio.Event()
 
     async def hold(_call: Call, carry_out: Callable[[], Awaitable[Answer]]) -> Answer:

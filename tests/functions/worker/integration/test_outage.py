@@ -1,4 +1,4 @@
-"""An outage of SendGrid: every mail is accepted, and every answer is a 502 of the gateway."""
+"""An outage of SendGrid: every email is accepted, and every answer is a 502 of the gateway."""
 
 import time
 from collections import Counter

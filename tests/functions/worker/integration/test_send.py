@@ -1,4 +1,4 @@
-"""One report, sent once: what is in the mail, what the ledger says, and what it costs."""
+"""One report, sent once: what is in the email, what the ledger says, and what it costs."""
 
 import asyncio
 import io
@@ -191,7 +191,7 @@ def test_an_expired_lease_is_sent_again_where_the_team_wants_that(cloud: Cloud) 
     assert answer.json()["result"] == "sent"
     assert cloud.delivery_of(user)["attempts"] == 2
     [mail] = cloud.mails_to(user)
-    # The same mail, not one of another period.
+    # The same email, not one of another period.
     assert mail.envelope.subject.endswith("08:00–13:00")
 
 

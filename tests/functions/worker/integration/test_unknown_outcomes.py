@@ -1,4 +1,5 @@
-"""What becomes of a report whose outcome is unknown: by its mail's events, by SendGrid's Email Logs, or by no one's."""
+"""What becomes of a report whose outcome is unknown: by its email's events, by SendGrid's Email Logs, or by no
+one's."""
 
 import json
 from collections.abc import Awaitable, Callable, Iterator
@@ -19,7 +20,7 @@ LAST = MAX_ATTEMPTS - 1
 
 @pytest.fixture
 def asked(cloud: Cloud) -> Iterator[list[tuple[Call, Answer]]]:
-    """SendGrid takes mails and its answers are lost; its logs show them at once. What they were asked comes here."""
+    """SendGrid takes emails and its answers are lost; its logs show them at once. What they were asked comes here."""
     asked: list[tuple[Call, Answer]] = []
 
     async def fault(call: Call, carry_on: Callable[[], Awaitable[Answer]]) -> Answer:
@@ -134,7 +135,7 @@ def test_a_mail_that_was_accepted_behind_an_error_was_sent(cloud: Cloud, asked: 
 
 
 def test_another_mail_to_the_same_address_proves_nothing(cloud: Cloud, asked: Asked) -> None:
-    """Two subscriptions of one kind go to one address at once; SendGrid took the mail of one of them."""
+    """Two subscriptions of one kind go to one address at once; SendGrid took the email of one of them."""
     sent, lost = cloud.user(email="both@example.com"), cloud.user(email="both@example.com")
     cloud.deliver(sent, worker=asking(cloud))
     in_sending(cloud, lost)
@@ -192,7 +193,7 @@ def test_a_mail_that_never_shows_is_sent_again_where_the_team_wants_that(cloud: 
     lease_ended(cloud, user, timedelta(minutes=11))
     cloud.deliver(user, worker=worker)
     assert (len(asked), len(cloud.mails_to(user))) == (2, 1)
-    # And the mail that was lost sight of now is found, and not sent a third time.
+    # And the email that was lost sight of now is found, and not sent a third time.
     lease_ended(cloud, user)
     assert cloud.deliver(user, worker=worker, retry_count=1).json()["result"] == "sent"
     assert len(cloud.mails_to(user)) == 1

@@ -1,4 +1,4 @@
-"""Mails as the worker makes them."""
+"""Emails as the worker makes them."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -39,7 +39,7 @@ def mail(
     by: Mapping[str, Any] | None = None,
     compliance: MailCompliance = COMPLIANCE,
 ) -> Mail:
-    """The mail with a report, which says so itself where there is nothing to report.
+    """The email with a report, which says so itself where there is nothing to report.
 
     Args:
         kind: of the report.
@@ -47,7 +47,7 @@ def mail(
         period: what it covers.
         of: fields of the user.
         by: fields of the subscription.
-        compliance: what every mail has.
+        compliance: what every email has.
     """
     made = compose(
         kind,
@@ -65,5 +65,5 @@ def mail(
 
 
 def mail_of_sample(kind: str, locale: str) -> Mail:
-    """The mail of a kind's sample, in a language."""
+    """The email of a kind's sample, in a language."""
     return mail(kind, sample(kind, PERIOD).documents, of={"locale": locale})

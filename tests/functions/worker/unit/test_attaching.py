@@ -1,4 +1,4 @@
-"""Which files go with a mail."""
+"""Which files go with an email."""
 
 import pytest
 

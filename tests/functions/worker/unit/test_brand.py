@@ -1,4 +1,4 @@
-"""Whose mail it is, and colors that can be told apart."""
+"""Whose email it is, and colors that can be told apart."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The way out of a mail, its address, and what ties the mails of a delivery together."""
+"""The way out of an email, its address, and what ties the emails of a delivery together."""
 
 import hashlib
 import hmac

@@ -26,7 +26,7 @@ MJML = """<mjml>
 
 
 def compose(monkeypatch: pytest.MonkeyPatch, returned: Any, locale: str = "en") -> Mail | Skip:
-    """The mail of a kind that returns this."""
+    """The email of a kind that returns this."""
     monkeypatch.setattr(composing, "find", lambda _kind, _variant: lambda _request: returned)
     made = composing.compose(
         "orders",

@@ -1,4 +1,4 @@
-"""When mails are held back, and when they go again."""
+"""When emails are held back, and when they go again."""
 
 from datetime import UTC, datetime, timedelta
 

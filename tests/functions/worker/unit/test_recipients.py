@@ -1,4 +1,4 @@
-"""Who gets a report, and what each recipient's mail says about that."""
+"""Who gets a report, and what each recipient's email says about that."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ OWN = MailCompliance(
             {"to": ["a@example.com"], "cc": ["ada@example.com", "b@example.com"]},
             [("a@example.com", TO), ("ada@example.com", CC), ("b@example.com", CC)],
         ),
-        # Mail to these bounces or is unwanted.
+        # Email to these bounces or is unwanted.
         (
             {"cc": ["b@example.com", "c@example.com"], "suppressed": [address_hash("B@example.com")]},
             [("ada@example.com", TO), ("c@example.com", CC)],

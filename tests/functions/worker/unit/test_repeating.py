@@ -1,4 +1,4 @@
-"""Making the requests of a mail again."""
+"""Making the requests of an email again."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -30,7 +30,7 @@ MAIL = Mail(
 
 
 class Sending(RepeatableSending):
-    """A provider with keys, whose requests are the mail's text."""
+    """A provider with keys, whose requests are the email's text."""
 
     keys_hold = timedelta(hours=24)
     same_bytes = True

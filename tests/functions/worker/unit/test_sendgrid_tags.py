@@ -51,7 +51,7 @@ def test_other_texts_stay_as_they_are(text: str) -> None:
 
 
 def content_of_request(text: str, **subscription: Any) -> str:
-    """What goes to SendGrid of mails with a text in them wherever users can put one: both parts and the subject of
+    """What goes to SendGrid of emails with a text in them wherever users can put one: both parts and the subject of
     both kinds, and the name beside the address."""
     at = PERIOD.start
     stored = {

@@ -19,7 +19,7 @@ TO_ANN = "to_email = 'ann@example.com'"
 
 @pytest.fixture
 def client(inbox: Inbox, clock: Clock) -> Any:
-    """Ann's mail is two minutes older than Bob's, and both show."""
+    """Ann's email is two minutes older than Bob's, and both show."""
     client = SendGridAPIClient(API_KEY, inbox.url)
     for address in ("ann@example.com", "bounce@example.com"):
         client.send(report(address, f"To {address}"))

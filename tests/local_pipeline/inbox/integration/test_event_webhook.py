@@ -1,4 +1,4 @@
-"""The inbox says what becomes of its mails, as SendGrid's Event Webhook does; SendGrid's own helper verifies it."""
+"""The inbox says what becomes of its emails, as SendGrid's Event Webhook does; SendGrid's own helper verifies it."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Who has unsubscribed gets no more mail, and SendGrid says so where it is asked."""
+"""Who has unsubscribed gets no more email, and SendGrid says so where it is asked."""
 
 import re
 from typing import Any

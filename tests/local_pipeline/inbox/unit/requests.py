@@ -1,4 +1,4 @@
-"""A valid request to send a mail, to be spoilt by tests."""
+"""A valid request to send an email, to be spoilt by tests."""
 
 import base64
 from typing import Any

@@ -1,4 +1,4 @@
-"""Mails made of a request, and what they are written as."""
+"""Emails made of a request, and what they are written as."""
 
 import base64
 import email

@@ -37,7 +37,7 @@ def test_one_run_from_the_scheduler_to_the_mails(tmp_path: Path) -> None:
     assert re.search(r"Reports sent +10 in", summary)
     assert re.search(r"Skipped +2 \(nothing-to-report 1, user-inactive 1\)", summary)
     assert re.search(r"delivered +8 *\n +bounced +1 *\n +complained +1 *\n", summary)
-    # Those of the ninth, whose mail bounces, and of the fourth, who marks it as spam.
+    # Those of the ninth, whose email bounces, and of the fourth, who marks it as spam.
     assert re.search(r"Subscriptions paused +6 \(bounced 2, complained 1, user 2, user-inactive 1\)", summary)
     assert re.search(r"Dead letters +1\b", summary)
     assert re.search(r"Slack alerts +1\b", summary)
@@ -121,7 +121,7 @@ def test_a_closed_terminal_leaves_nothing_behind(tmp_path: Path, number: signal.
 
 
 def _expect_mails_by(provider: str, command: Command) -> None:
-    """A run went through a provider, the one chosen, from the reports to what became of the mails."""
+    """A run went through a provider, the one chosen, from the reports to what became of the emails."""
     assert "as it should be" in command.text
     assert re.search(r"delivered +[1-9].*\n +bounced +1 *\n +complained +1 *\n", command.text)
     variables = _variables(command.data / "environment")

@@ -140,7 +140,7 @@ DEEDS = {
     "pause the queue": Deed("tasks_rest", f"/v2/{QUEUE}:pause", "", {}),
     "purge the queue": Deed("tasks_rest", f"/v2/{QUEUE}:purge", "", {}),
     "post to Slack": Deed("inbox", SLACK_WEBHOOK_PATH, urlencode({"payload": _json({"text": "hello"})}), FORM),
-    "send a mail": Deed(
+    "send an email": Deed(
         "inbox",
         "/v3/mail/send",
         _json(MAIL),
@@ -189,7 +189,7 @@ class TestDeeds:
 
     @staticmethod
     def _state(cloud: Running) -> list[Any]:
-        """What there is: mails, messages, tasks, and how the queue is."""
+        """What there is: emails, messages, tasks, and how the queue is."""
         places = (
             *(cloud.url("inbox", "/api/mails"), cloud.url("inbox", "/api/slack")),
             cloud.url("inbox", "/api/elsewhere"),

@@ -1,5 +1,5 @@
-"""What becomes of a mail, seen in the runs that follow: who bounces is paused in the second, and who stops a report by
-the link of a mail is left alone by the third."""
+"""What becomes of an email, seen in the runs that follow: who bounces is paused in the second, and who stops a report
+by the link of an email is left alone by the third."""
 
 import html
 import re
@@ -59,7 +59,7 @@ class Pipeline:
             time.sleep(0.1)
 
     def mails_to(self, address: str, *, at_least: int = 0) -> list[Any]:
-        """The mails that were saved, the oldest first. They are saved beside the run, so some may still be missing.
+        """The emails that were saved, the oldest first. They are saved beside the run, so some may still be missing.
 
         Args:
             address: the recipient's.
@@ -78,7 +78,7 @@ class Pipeline:
 
 
 def see_three_runs(command: Command) -> None:
-    """Make two runs after the first, and use the link of a mail between them.
+    """Make two runs after the first, and use the link of an email between them.
 
     Args:
         command: has made its first run, with nine users at least.

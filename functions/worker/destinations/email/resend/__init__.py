@@ -1,1 +1,1 @@
-"""Resend as the mail provider."""
+"""Resend as the email provider."""

@@ -1,4 +1,4 @@
-"""What Resend's answers mean for a mail. Pure.
+"""What Resend's answers mean for an email. Pure.
 
 https://resend.com/docs/api-reference/errors
 https://resend.com/docs/api-reference/rate-limit
@@ -25,7 +25,7 @@ from functions.worker.destinations.outcome import (
 )
 
 QUOTA_WAIT = timedelta(hours=1)
-"""How long to leave Resend alone when the day's mails are used up. It says that 24 hours help, not when they began."""
+"""How long to leave Resend alone when the day's emails are used up. It says that 24 hours help, not when they began."""
 
 _NO_KEY = "api key is invalid"
 """Resend's words for a key that it does not know, with status 400, 401 or 403."""
@@ -47,7 +47,7 @@ def classify(status: int, headers: Message, body: bytes, *, now: datetime) -> Ac
       403 for a request without a `User-Agent` (https://resend.com/docs/knowledge-base/403-error-1010).
     - 409 has two kinds. `concurrent_idempotent_requests`: another request with the same key is being worked on, and it
       is safe to ask later. `invalid_idempotent_request`: the key belongs to a request with other bytes, so that some
-      request with it was taken; the mail may have gone out by it.
+      request with it was taken; the email may have gone out by it.
     - 429 is the limit of requests a second, which soon passes, or a quota. The day's passes by itself, and only the
       free plan has one; the month's lasts until a person changes the plan, who is told as of a wrong key.
     - A 5xx does not say that nothing was taken. Its request is made again with the same key, which is safe, so there is

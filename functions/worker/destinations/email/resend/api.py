@@ -30,7 +30,7 @@ class Resend(RepeatableSending):
     Args:
         api_key: with the permission "Sending access".
         host: the API's URL.
-        sender: from whom the mails are.
+        sender: from whom the emails are.
     """
 
     keys_hold = KEYS_HOLD
@@ -47,11 +47,11 @@ class Resend(RepeatableSending):
         self._sender = sender
 
     def requests(self, mail: Mail) -> Sequence[KeptRequest]:
-        """The requests that hand over a mail, one for each recipient."""
+        """The requests that hand over an email, one for each recipient."""
         return to_requests(mail, self._sender)
 
     def send_requests(self, requests: Mapping[str, KeptRequest], *, seconds: float) -> Outcome:
-        """Make the requests of a mail in turn, until Resend does not accept one."""
+        """Make the requests of an email in turn, until Resend does not accept one."""
         over_at = time.monotonic() + seconds
         ids: list[str] = []
         for key, request in requests.items():
@@ -59,7 +59,7 @@ class Resend(RepeatableSending):
             if not isinstance(outcome, Accepted):
                 return outcome_in_part(outcome, accepted=len(ids), of=len(requests))
             ids.append(outcome.message_id)
-        # As the mail's events have it, of several messages the first in alphabetical order.
+        # As the email's events have it, of several messages the first in alphabetical order.
         return Accepted(message_id=min(filter(None, ids), default=""))
 
     def _make(self, key: str, request: KeptRequest, over_at: float, *, is_first: bool) -> Accepted | NotAccepted:
@@ -67,7 +67,7 @@ class Resend(RepeatableSending):
             outcome = self._make_once(key, request, over_at)
             if is_first or not isinstance(outcome, Throttled) or outcome.retry_after_seconds is None:
                 return outcome
-            # The others have a mail already. Resend counts five requests a second, so the wait is short.
+            # The others have an email already. Resend counts five requests a second, so the wait is short.
             if time.monotonic() + outcome.retry_after_seconds >= over_at:
                 return outcome
             time.sleep(outcome.retry_after_seconds)

@@ -10,11 +10,11 @@ from functions.worker.destinations.email.resend.settings import ResendSettings
 
 ABILITIES = ProviderAbilities(
     keys_hold=KEYS_HOLD,
-    # Its list of mails has neither tags nor a search by recipient.
+    # Its list of emails has neither tags nor a search by recipient.
     # https://resend.com/docs/api-reference/emails/list-emails
     has_records=False,
     has_events=True,
-    # A scheduled mail can be cancelled, and one with attachments cannot be scheduled.
+    # A scheduled email can be cancelled, and one with attachments cannot be scheduled.
     # https://resend.com/docs/dashboard/emails/attachments
     can_cancel=False,
     most_bytes=40_000_000,
@@ -26,7 +26,7 @@ https://resend.com/docs/api-reference/rate-limit"""
 
 
 def problem(mail: MailSettings) -> str:
-    """Resend keeps no list of those who unsubscribed from a kind of mail."""
+    """Resend keeps no list of those who unsubscribed from a kind of email."""
     if mail.mail_unsubscribe_group is None:
         return ""
     return "MAIL_UNSUBSCRIBE_GROUP: Resend has no such groups; with MAIL_PROVIDER=resend set PREFERENCES_URL"
@@ -43,9 +43,9 @@ def repeatable_sending(settings: ResendSettings, mail: MailSettings) -> Resend:
 
 
 def delivery_lookup(_settings: ResendSettings) -> None:
-    """Resend cannot be asked about a mail whose id is not known."""
+    """Resend cannot be asked about an email whose id is not known."""
 
 
 def to_request(mail: Mail, sender: Sender) -> dict[str, Any]:
-    """What sends a mail to its first recipient."""
+    """What sends an email to its first recipient."""
     return request.to_request(mail, sender, mail.recipients[0])

@@ -1,4 +1,4 @@
-"""A mail as Resend's `POST /emails` takes it, to the byte: the same mail always makes the same requests. Pure.
+"""An email as Resend's `POST /emails` takes it, to the byte: the same email always makes the same requests. Pure.
 
 Resend compares a request with the earlier one that had the same idempotency key, and refuses any other.
 https://resend.com/docs/api-reference/emails/send-email
@@ -19,7 +19,7 @@ from functions.worker.destinations.email.model import Mail, MailRecipient, Sende
 from report_kit.report import Attachment, InlineImage
 
 SANDBOX_ADDRESS = "delivered+{label}@resend.dev"
-"""Resend takes a mail to it like any other, and delivers it to no person.
+"""Resend takes an email to it like any other, and delivers it to no person.
 https://resend.com/docs/dashboard/emails/send-test-emails"""
 
 _SPECIAL = re.compile(r'[()<>\[\]:;@\\,."]')
@@ -43,14 +43,14 @@ def to_requests(mail: Mail, sender: Sender) -> Sequence[KeptRequest]:
 
 
 def to_request(mail: Mail, sender: Sender, recipient: MailRecipient) -> dict[str, Any]:
-    """What sends a mail to one recipient.
+    """What sends an email to one recipient.
 
     A file with a `content_id` is a picture of the HTML part: https://resend.com/docs/dashboard/emails/embed-inline-images
 
     Args:
         mail: what to send.
         sender: from whom.
-        recipient: one of the mail's.
+        recipient: one of the email's.
     """
     mail = mail.with_link(recipient.unsubscribe_url)
     sandbox = sender.sandbox or mail.sandbox

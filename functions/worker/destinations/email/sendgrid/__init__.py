@@ -1,1 +1,1 @@
-"""SendGrid as the mail provider."""
+"""SendGrid as the email provider."""

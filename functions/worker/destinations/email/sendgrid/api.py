@@ -1,7 +1,7 @@
 """SendGrid's mail send.
 
 Its mail send is not idempotent and has no key that makes it so. What matters about a failed call is therefore whether
-SendGrid can have taken the mail, and every outcome here says so without doubt.
+SendGrid can have taken the email, and every outcome here says so without doubt.
 https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send
 """
 
@@ -37,7 +37,7 @@ from functions.worker.destinations.outcome import (
 _logger = structlog.get_logger()
 
 ASK_SECONDS = 5.0
-"""How long each question about recipients may take, where that leaves half of the time for the mail."""
+"""How long each question about recipients may take, where that leaves half of the time for the email."""
 
 ASKING_SECONDS = 2 * ASK_SECONDS
 """How long all of them may take."""
@@ -47,16 +47,16 @@ class SendGrid:
     """Sends through SendGrid's v3 API. Safe for threads.
 
     Args:
-        api_key: with the permission to send mail, and to read suppressions where recipients are asked about.
+        api_key: with the permission to send email, and to read suppressions where recipients are asked about.
         host: the API's URL.
-        sender: from whom the mails are.
+        sender: from whom the emails are.
         check_unsubscribed: whether to ask first which recipients have unsubscribed. Mail send does not tell: it
-            takes the mail and drops it. https://www.twilio.com/docs/sendgrid/ui/analytics-and-reporting/email-activity-feed#drops
+            takes the email and drops it. https://www.twilio.com/docs/sendgrid/ui/analytics-and-reporting/email-activity-feed#drops
     """
 
     def __init__(self, *, api_key: str, host: str, sender: Sender, check_unsubscribed: bool = False) -> None:
-        # Imported with the first mail: most of the import is SendGrid's helpers, which the worker does not use. It does
-        # not call through the library, either, which does not tell "not sent" from "sent, and then?", and makes an
+        # Imported with the first email: most of the import is SendGrid's helpers, which the worker does not use. It
+        # does not call through the library, either, which does not tell "not sent" from "sent, and then?", and makes an
         # opener of urllib for each call.
         from sendgrid import SendGridAPIClient
 
@@ -67,7 +67,7 @@ class SendGrid:
         self._check_unsubscribed = check_unsubscribed
 
     def send(self, mail: Mail, *, seconds: float) -> Outcome:
-        """Hand over a mail and classify the answer."""
+        """Hand over an email and classify the answer."""
         started = time.monotonic()
         if self._check_unsubscribed:
             gone = self._unsubscribed(
@@ -84,10 +84,11 @@ class SendGrid:
         return classify(answer.status, answer.headers, answer.content, now=datetime.now(UTC))
 
     def _unsubscribed(self, addresses: Sequence[str], *, seconds: float) -> set[str]:
-        """The addresses, in small letters, to which SendGrid would drop a mail since their owners have left the group,
-        or want no mail at all.
+        """The addresses, in small letters, to which SendGrid would drop an email since their owners have left the
+        group, or want no email at all.
 
-        Where it does not say, the mail is sent: what SendGrid would drop it still drops, and the report counts as sent.
+        Where it does not say, the email is sent: what SendGrid would drop it still drops, and the report counts as
+        sent.
         https://www.twilio.com/docs/sendgrid/api-reference/suppressions-suppressions/search-for-suppressions-within-a-group
         https://www.twilio.com/docs/sendgrid/api-reference/suppressions-global-suppressions/retrieve-a-global-suppression
         """
@@ -127,13 +128,13 @@ class SendGrid:
 
 
 def classify(status: int, headers: Message, body: bytes, *, now: datetime) -> Outcome:
-    """Say what SendGrid's answer means for the mail.
+    """Say what SendGrid's answer means for the email.
 
-    A 5xx does not say that the mail was not taken. A 502 or 504 comes from the gateway in front of mail send, which had
-    passed the request on and got no answer in time or none that it understood (RFC 9110, sections 15.6.3 and 15.6.5);
-    SendGrid's are an nginx page (https://github.com/sendgrid/sendgrid-php/issues/827). A 500 is an error at any point,
-    also after the mail was queued. A 503 with SendGrid's own list of errors is mail send itself saying "not now"; any
-    other may be a proxy whose connection broke after it had passed the request on: Envoy answers 503 then.
+    A 5xx does not say that the email was not taken. A 502 or 504 comes from the gateway in front of mail send, which
+    had passed the request on and got no answer in time or none that it understood (RFC 9110, sections 15.6.3 and
+    15.6.5); SendGrid's are an nginx page (https://github.com/sendgrid/sendgrid-php/issues/827). A 500 is an error at
+    any point, also after the email was queued. A 503 with SendGrid's own list of errors is mail send itself saying "not
+    now"; any other may be a proxy whose connection broke after it had passed the request on: Envoy answers 503 then.
     https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage
     A 429 is always a refusal: a rate limit applies before a request is passed on (RFC 6585, section 4).
 

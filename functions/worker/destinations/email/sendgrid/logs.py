@@ -1,13 +1,13 @@
-"""SendGrid's Email Logs: whether it has the mail of a delivery.
+"""SendGrid's Email Logs: whether it has the email of a delivery.
 
-Every account has them, for 30 days and no longer, in each region, in "near real time". They cannot be searched by a
-mail's own arguments: a search by recipient, category and time gives the messages that come into question, and each of
+Every account has them, for 30 days and no longer, in each region, in "near real time". They cannot be searched by an
+email's own arguments: a search by recipient, category and time gives the messages that come into question, and each of
 these is then looked at alone. A search has no second page: one that gives as many messages as were asked for is cut.
 https://www.twilio.com/docs/sendgrid/api-reference/email-logs
 https://github.com/twilio/sendgrid-oai (tsg_logs_v3)
 
-Not SendGrid's other record of the same mails, the Email Activity Feed (`/v3/messages`): it needs an add-on, answers six
-questions a minute, keeps all data in the United States, and is not there for accounts of very high volume.
+Not SendGrid's other record of the same emails, the Email Activity Feed (`/v3/messages`): it needs an add-on, answers
+six questions a minute, keeps all data in the United States, and is not there for accounts of very high volume.
 https://www.twilio.com/docs/sendgrid/api-reference/email-activity
 https://www.twilio.com/docs/sendgrid/ui/analytics-and-reporting/email-activity-feed
 """
@@ -43,7 +43,7 @@ CLOCK_MARGIN = timedelta(minutes=5)
 """How far the clocks of the worker and of SendGrid may differ."""
 
 MOST_ADDRESSES = 5
-"""By how many of a mail's recipients to search. SendGrid has a message for each of them."""
+"""By how many of an email's recipients to search. SendGrid has a message for each of them."""
 
 MOST_LOOKED_AT = 20
 """How many messages to look at, those first whose time is nearest to the claim's."""
@@ -55,7 +55,7 @@ _SEARCHED = 100
 """How many messages one search gives: it has no second page."""
 
 _NEIGHBORS = 3
-"""How many of other mails to look at, of those before a claim and of those after it."""
+"""How many of other emails to look at, of those before a claim and of those after it."""
 
 _SEARCHABLE = re.compile(r"""[^"\\\s\x00-\x1f]+""")
 """What is put into a query. How to escape a quotation mark in one is not documented."""
@@ -80,7 +80,7 @@ class LogsUnavailable(Exception):
 
 
 class SendGridLogs:
-    """Asks SendGrid for a delivery's mail. Safe for threads.
+    """Asks SendGrid for a delivery's email. Safe for threads.
 
     Args:
         api_key: with the permission to read the Email Logs.
@@ -101,11 +101,11 @@ class SendGridLogs:
         self._refusal_told = False
 
     def find(self, wanted: WantedMail, *, seconds: float) -> LookupAnswer:
-        """Look for the mail of a delivery, whatever has become of it since SendGrid took it."""
+        """Look for the email of a delivery, whatever has become of it since SendGrid took it."""
         return self._in_time(seconds, lambda over_at: self._find(wanted, over_at))
 
     def neighbors(self, wanted: WantedMail, *, seconds: float) -> Neighbors | LookupUnavailable:
-        """Look for other mails of this pipeline, before the delivery's and after it."""
+        """Look for other emails of this pipeline, before the delivery's and after it."""
 
         def find(over_at: float) -> Neighbors:
             before, after = (self._neighbor(sign, wanted, over_at) for sign in "<>")
@@ -149,7 +149,7 @@ class SendGridLogs:
         query = f"categories IN ('{CATEGORY}') AND sg_message_id_created_at {sign} {_timestamp(wanted.claimed_at)}"
         for message_id, made_at in _times(self._search(query, _NEIGHBORS, over_at)).items():
             delivery_id = self._arguments(message_id, over_at).get("delivery_id") if made_at else None
-            # The mail itself, which the search by its recipients has missed, is no neighbor.
+            # The email itself, which the search by its recipients has missed, is no neighbor.
             if delivery_id and delivery_id != wanted.delivery_id:
                 return made_at
         return None
@@ -218,10 +218,11 @@ def _beginning(response: requests.Response) -> bytes:
 
 
 def search_queries(wanted: WantedMail) -> Iterator[str]:
-    """The queries for a mail, one for each spelling of each recipient: a query names one address and is case-sensitive.
+    """The queries for an email, one for each spelling of each recipient: a query names one address and is
+    case-sensitive.
 
     Args:
-        wanted: the mail.
+        wanted: the email.
     """
     since = _timestamp(wanted.claimed_at - CLOCK_MARGIN)
     spellings = (spelling for address in _askable(wanted) for spelling in (address, address.lower()))

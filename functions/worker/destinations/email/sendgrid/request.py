@@ -1,4 +1,4 @@
-"""A mail as SendGrid's mail send takes it. Pure.
+"""An email as SendGrid's mail send takes it. Pure.
 
 https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send
 """
@@ -39,7 +39,7 @@ def to_request(mail: Mail, sender: Sender) -> dict[str, Any]:
         body["reply_to"] = {"email": sender.reply_to}
     if sender.unsubscribe_group is not None:
         # The group makes the link; the tracking adds List-Unsubscribe and List-Unsubscribe-Post. With a tag that the
-        # mail does not have it adds no second footer; what users write cannot have it (tags.py).
+        # email does not have it adds no second footer; what users write cannot have it (tags.py).
         # https://www.twilio.com/docs/sendgrid/ui/sending-email/list-unsubscribe
         body["asm"] = {"group_id": sender.unsubscribe_group}
         body["tracking_settings"] = {

@@ -1,10 +1,10 @@
-"""Tags that SendGrid would replace in a mail, made inert in what users and their applications wrote.
+"""Tags that SendGrid would replace in an email, made inert in what users and their applications wrote.
 
 SendGrid puts links out of its lists in place of `<%asm_group_unsubscribe_raw_url%>` and its like, wherever they
-stand in a mail, and in place of the bracketed tag that subscription tracking is set to, such as `[unsubscribe]`.
+stand in an email, and in place of the bracketed tag that subscription tracking is set to, such as `[unsubscribe]`.
 The other tags that it knows, `-name-` and `{{name}}`, it replaces only by what a request gives for them and in its own
-templates. The worker's requests give nothing but the mail's own unsubscribe links (email/unsubscribe_link.py), and name
-no template.
+templates. The worker's requests give nothing but the email's own unsubscribe links (email/unsubscribe_link.py), and
+name no template.
 https://www.twilio.com/docs/sendgrid/ui/sending-email/group-unsubscribes
 https://www.twilio.com/docs/sendgrid/api-reference/settings-tracking/update-subscription-tracking-settings
 https://www.twilio.com/docs/sendgrid/for-developers/sending-email/substitution-tags

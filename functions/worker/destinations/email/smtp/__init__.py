@@ -1,1 +1,1 @@
-"""A mail server, by SMTP: any that takes mails from a user with a password."""
+"""A mail server, by SMTP: any that takes emails from a user with a password."""

@@ -1,4 +1,4 @@
-"""What a mail server's replies mean for a mail. Pure.
+"""What a mail server's replies mean for an email. Pure.
 
 https://www.rfc-editor.org/rfc/rfc5321#section-4.2
 """
@@ -57,19 +57,19 @@ def outcome_of(step: Step, reply: Reply) -> NotAccepted | None:
     """Say what a reply means; None where the session goes on, and after the end of the message: accepted.
 
     A code after the end of the message is as clear as one before. With a 2yz the server takes the responsibility for
-    the mail. With a 4yz or 5yz it "MUST NOT make a subsequent attempt to deliver that message" (RFC 5321, section
+    the email. With a 4yz or 5yz it "MUST NOT make a subsequent attempt to deliver that message" (RFC 5321, section
     4.2.5), so nothing was accepted.
 
     - 4yz is a failure that may pass (4.2.1). 421 (the service shuts down, or has too many connections) and 452 (no
       room) concern everybody, as 454 does where neither TLS (RFC 3207, section 4) nor a password (RFC 4954, section 6)
-      is the question: some servers say by it that mails come too fast
+      is the question: some servers say by it that emails come too fast
       (https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-smtp.html). The queue slows down.
     - 530 and 535 are about the password (RFC 4954, section 6). A 5yz before the recipient is named is about the server
       or the sender, which are the same for every mail: 554 in place of a greeting (3.1), a sender who is not allowed.
       But for 552, by which the server refuses the size that MAIL FROM names (RFC 1870, section 6.1).
-    - Any other 5yz refuses this mail for good: at RCPT TO its recipient (3.3), at DATA and after it the message
+    - Any other 5yz refuses this email for good: at RCPT TO its recipient (3.3), at DATA and after it the message
       (4.2.5, 4.3.2).
-    - STARTTLS (RFC 3207, section 4) and RSET (4.1.1.5) have no refusal that concerns the mail.
+    - STARTTLS (RFC 3207, section 4) and RSET (4.1.1.5) have no refusal that concerns the email.
     - What is no reply to the step says nothing: a proxy may have spoken in the server's place.
 
     Args:

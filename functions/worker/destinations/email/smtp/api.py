@@ -1,6 +1,6 @@
 """Sending by SMTP.
 
-SMTP has no idempotency keys, no records and no events. A mail whose answer is lost stays an unknown outcome, which
+SMTP has no idempotency keys, no records and no events. An email whose answer is lost stays an unknown outcome, which
 RFC 1047 describes: a mail server takes the responsibility for a message by an answer that can get lost.
 https://www.rfc-editor.org/rfc/rfc1047
 """
@@ -23,7 +23,7 @@ class Smtp:
 
     Args:
         server: which, and as whom.
-        sender: from whom the mails are.
+        sender: from whom the emails are.
     """
 
     def __init__(self, *, server: MailServer, sender: Sender) -> None:
@@ -34,7 +34,7 @@ class Smtp:
         """Hand over a mail: each recipient's message in a transaction of its own, until the server does not take one.
 
         Several recipients are asked about first. So most of what the server refuses it refuses before anybody has the
-        mail, and the outcome is a clear one.
+        email, and the outcome is a clear one.
         """
         over_at = time.monotonic() + seconds
         try:

@@ -1,4 +1,4 @@
-"""Connections to a mail server that serve several mails: to open one takes longer than to hand over a mail."""
+"""Connections to a mail server that serve several mails: to open one takes longer than to hand over an email."""
 
 import contextlib
 import ssl
@@ -11,7 +11,7 @@ from functions.worker.destinations.email.smtp.session import CONNECT_SECONDS, Se
 from functions.worker.destinations.outcome import Unavailable
 
 MOST_IDLE = 10
-"""How many are kept for later: as many mails as an instance sends at once (WORKER_CONCURRENCY)."""
+"""How many are kept for later: as many emails as an instance sends at once (WORKER_CONCURRENCY)."""
 
 IDLE_SECONDS = 60.0
 """How long one is kept. Servers end connections on which nothing comes for five minutes, some of them sooner.

@@ -1,4 +1,4 @@
-"""A mail as messages: one for each recipient, as mail servers carry them. Pure.
+"""An email as messages: one for each recipient, as mail servers carry them. Pure.
 
 https://www.rfc-editor.org/rfc/rfc5322
 """
@@ -20,7 +20,7 @@ from functions.worker.destinations.email.model import Mail, MailRecipient, Sende
 from functions.worker.destinations.http_call import describe
 
 _ARGUMENT_HEADERS = {"delivery_id": "X-Report-Delivery", "run_id": "X-Report-Run"}
-"""The headers that have the mail's arguments: a mail server keeps nothing beside the message."""
+"""The headers that have the email's arguments: a mail server keeps nothing beside the message."""
 
 _ARGUMENT_CHARACTERS = 1_500
 """No id is longer."""
@@ -58,7 +58,7 @@ class Message:
         id: what stands before the @ in its `Message-ID`. With the rest it would pass for an address, which no log has.
         content: head and body. Each line ends with CRLF, also the last.
         is_utf8: whether one of the addresses cannot be written in ASCII, so that the server needs SMTPUTF8.
-        is_trial: whether the server is only to be asked if it takes mails to the recipient.
+        is_trial: whether the server is only to be asked if it takes emails to the recipient.
     """
 
     sender: str
@@ -70,13 +70,13 @@ class Message:
 
 
 def to_messages(mail: Mail, sender: Sender, *, at: datetime) -> Sequence[Message]:
-    """The messages of a mail.
+    """The messages of an email.
 
     Args:
         mail: what to send.
         sender: from whom.
-        at: when the mail is handed over, for `Date`, which every message must have. It is the one thing in a message
-            that differs when a mail is sent again. SMTP has no idempotency keys, so nothing is gained by the same
+        at: when the email is handed over, for `Date`, which every message must have. It is the one thing in a message
+            that differs when an email is sent again. SMTP has no idempotency keys, so nothing is gained by the same
             bytes; mailboxes that drop doubles go by `Message-ID`.
 
     Raises:

@@ -13,8 +13,8 @@ ABILITIES = ProviderAbilities(
     has_records=False,
     has_events=False,
     can_cancel=False,
-    # What the largest mail of the worker needs. How much a server takes it says itself before each mail, by SIZE
-    # (https://www.rfc-editor.org/rfc/rfc1870): session.py refuses a mail that is larger.
+    # What the largest email of the worker needs. How much a server takes it says itself before each email, by SIZE
+    # (https://www.rfc-editor.org/rfc/rfc1870): session.py refuses an email that is larger.
     most_bytes=30_000_000,
     # Each recipient's message has a transaction of its own.
     most_recipients=1,
@@ -42,11 +42,11 @@ def repeatable_sending(_settings: SmtpSettings, _mail: MailSettings) -> None:
 
 
 def delivery_lookup(_settings: SmtpSettings) -> None:
-    """A mail server cannot be asked about a mail that it took."""
+    """A mail server cannot be asked about an email that it took."""
 
 
 def to_request(mail: Mail, sender: Sender) -> dict[str, str]:
-    """What sends a mail to its first recipient."""
+    """What sends an email to its first recipient."""
     message = to_messages(mail, sender, at=datetime.now(UTC))[0]
     return {
         "MAIL FROM": message.sender,

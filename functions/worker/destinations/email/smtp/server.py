@@ -24,14 +24,14 @@ class Tls(Enum):
     AT_ONCE = auto()
     """From the first byte."""
     STARTTLS = auto()
-    """After STARTTLS, which the worker demands: it says nothing of a mail or of its password before."""
+    """After STARTTLS, which the worker demands: it says nothing of an email or of its password before."""
     OFF = auto()
     """Not at all: on this machine only."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MailServer:
-    """Where mails go, and as whom the worker logs in.
+    """Where emails go, and as whom the worker logs in.
 
     Attributes:
         host: a name or an IP address.

@@ -37,7 +37,7 @@ _SIZE = re.compile(r"[0-9]{1,20}")
 
 
 class SessionEnded(Exception):
-    """A mail was not accepted, or it is not known whether it was.
+    """An email was not accepted, or it is not known whether it was.
 
     Attributes:
         outcome: what is known.
@@ -114,7 +114,7 @@ class Session:
         self._say(Step.RSET, "RSET")
 
     def check(self, message: Message) -> None:
-        """Find out whether the server takes mails from this sender to this recipient, and send none.
+        """Find out whether the server takes emails from this sender to this recipient, and send none.
 
         Raises:
             SessionEnded: it does not.

@@ -1,1 +1,1 @@
-"""What every mail provider of the worker must do, and what each does of its own."""
+"""What every email provider of the worker must do, and what each does of its own."""

@@ -1,4 +1,4 @@
-"""Every mail provider."""
+"""Every email provider."""
 
 from collections.abc import Sequence
 
@@ -16,4 +16,4 @@ each_provider = pytest.mark.parametrize("case", CASES, ids=lambda case: case.nam
 by_recipient = pytest.mark.parametrize(
     "case", [case for case in CASES if not case.one_request], ids=lambda case: case.name.value
 )
-"""Those that take a mail's messages one after the other."""
+"""Those that take an email's messages one after the other."""

@@ -1,4 +1,4 @@
-"""What the tests of every mail provider have to know of one."""
+"""What the tests of every email provider have to know of one."""
 
 import socket
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from tests.functions.worker.destinations.http_server import Behaviour, Said
 
 @dataclass(frozen=True, kw_only=True)
 class SentFile:
-    """A file as the recipient gets it. `content_id`: empty where the file is attached, and not shown in the mail."""
+    """A file as the recipient gets it. `content_id`: empty where the file is attached, and not shown in the email."""
 
     filename: str
     media_type: str
@@ -34,7 +34,7 @@ class SentMessage:
         headers: those of the recipient, by name.
         text: the plain part.
         html: the HTML part.
-        files: pictures and attachments, in the mail's order.
+        files: pictures and attachments, in the email's order.
         arguments: what the provider returns with its events.
         sandboxed: whether it reaches no recipient.
     """
@@ -53,23 +53,23 @@ class SentMessage:
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderCase:
-    """A mail provider, and a server that speaks as it does.
+    """An email provider, and a server that speaks as it does.
 
     Attributes:
         name: the provider.
         secret: its key, which no error repeats.
         variables: its environment, for a server at a host and a port, by TLS or not.
-        written: what goes to the provider of a mail.
-        read: the messages in that, in the order of the mail's recipients.
+        written: what goes to the provider of an email.
+        read: the messages in that, in the order of the email's recipients.
         refusal: why the local cloud's stand-in would refuse something of what is written; empty where it takes it.
-        take: reads a mail's first message up to its end, and returns what `written` has of it; nothing where a mail
+        take: reads an email's first message up to its end, and returns what `written` has of it; nothing where a mail
             server gets no end.
         take_a_part: reads the beginning of a message.
         saying: a server that takes one message after the other and says so many things about them in turn.
-        message_id: of a mail that is accepted.
+        message_id: of an email that is accepted.
         wait: what the provider asks for when it is throttled, in seconds; None where it cannot.
         cut_early: what it means that the connection breaks before a message is whole.
-        one_request: whether one request has all of a mail's messages, so that none is accepted without the others.
+        one_request: whether one request has all of an email's messages, so that none is accepted without the others.
     """
 
     name: MailProviderName
@@ -98,7 +98,7 @@ class ProviderCase:
             port: the server's.
             host: the server's.
             tls: whether to speak TLS to it.
-            mail: settings for all mails.
+            mail: settings for all emails.
         """
         fields = {"mail_from": "reports@example.com", "mail_from_name": "Reports", **mail}
         settings = MailSettings(mail_provider=self.name, **fields)
@@ -107,7 +107,7 @@ class ProviderCase:
     def send(
         self, mail: Mail, port: int, *, seconds: float = 10, host: str = "127.0.0.1", tls: bool = False
     ) -> Outcome:
-        """Hand a mail to a server of ours.
+        """Hand an email to a server of ours.
 
         Args:
             mail: what to send.

@@ -1,4 +1,4 @@
-"""Resend, for the tests of every mail provider."""
+"""Resend, for the tests of every email provider."""
 
 import base64
 import json

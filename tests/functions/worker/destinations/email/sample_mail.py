@@ -1,4 +1,4 @@
-"""A mail whose every part can be told from the others."""
+"""An email whose every part can be told from the others."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def recipient(address: str = "ada@example.com", **changes: Any) -> MailRecipient
 
 
 def mail(**changes: Any) -> Mail:
-    """A mail to Ada, but for what changes."""
+    """An email to Ada, but for what changes."""
     fields: dict[str, Any] = {
         "recipients": [recipient()],
         "subject": "Your activity",

@@ -1,4 +1,4 @@
-"""SendGrid, for the tests of every mail provider."""
+"""SendGrid, for the tests of every email provider."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""A mail server, for the tests of every mail provider."""
+"""A mail server, for the tests of every email provider."""
 
 import base64
 import re

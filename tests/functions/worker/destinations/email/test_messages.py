@@ -1,4 +1,4 @@
-"""What each recipient gets, whichever provider is handed the mail."""
+"""What each recipient gets, whichever provider is handed the email."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from tests.functions.worker.destinations.email.sample_mail import SENDER, SEVERA
 
 
 def sent(case: ProviderCase, what: Mail, sender: Sender = SENDER) -> list[SentMessage]:
-    """The messages of a mail."""
+    """The messages of an email."""
     return list(case.read(case.written(what, sender)))
 
 

@@ -1,4 +1,4 @@
-"""What is known of a mail after each answer, and where none comes: of every provider, over sockets."""
+"""What is known of an email after each answer, and where none comes: of every provider, over sockets."""
 
 import socket
 import struct
@@ -28,7 +28,7 @@ TO_SEVERAL = replace(MAIL, recipients=SEVERAL)
 
 
 def send_and_wait(case: ProviderCase, serve: Serve, then: Behaviour) -> Outcome:
-    """What comes of a mail whose answer does not come in time. What the server does then takes longer."""
+    """What comes of an email whose answer does not come in time. What the server does then takes longer."""
     return send_until_taken(serve, lambda port, seconds: case.send(MAIL, port, seconds=seconds), case.take, then)
 
 

@@ -74,7 +74,7 @@ def test_the_longest_key_has_room() -> None:
 
 
 def test_each_request_is_kept_by_the_recipients_own_address() -> None:
-    """Also where the mail goes to a test address: a recipient who leaves is found by their own."""
+    """Also where the email goes to a test address: a recipient who leaves is found by their own."""
     requests = sending(9).requests(mail(recipients=SEVERAL, sandbox=True))
     assert [each.address for each in requests] == [each.address for each in SEVERAL]
     boxes = [json.loads(each.content)["to"][0] for each in requests]
@@ -90,7 +90,7 @@ def test_a_mail_that_is_sent_without_a_key_gets_one_that_no_other_has(serve: Ser
 
 
 def test_a_rate_limit_between_the_messages_of_a_mail_is_waited_for(serve: Serve) -> None:
-    """Else a mail to several recipients would be one of unknown outcome whenever others are sent beside it."""
+    """Else an email to several recipients would be one of unknown outcome whenever others are sent beside it."""
     server = Answering(accepted("a"), answer(429, TOO_MANY, {"retry-after": "0"}), accepted("b"))
     assert send(serve(server), REQUESTS) == Accepted(message_id="a")
     assert server.keys == [*KEYS[:2], *KEYS[1:]]

@@ -69,13 +69,13 @@ def test_sendgrid_adds_no_link_beside_the_teams_own() -> None:
 
 
 def received(recipients: Sequence[MailRecipient], sender: Sender) -> Sequence[SentMessage]:
-    """The messages of a mail."""
+    """The messages of an email."""
     return SENDGRID.read(SENDGRID.written(mail(recipients=recipients), sender))
 
 
 @pytest.mark.parametrize("recipients", [SEVERAL[:1], SEVERAL[1:]])
 def test_a_link_that_is_the_same_for_all_stands_in_the_body(recipients: Sequence[MailRecipient]) -> None:
-    """The usual mail needs nothing of SendGrid's substitutions."""
+    """The usual email needs nothing of SendGrid's substitutions."""
     assert "substitutions" not in json.dumps(to_request(mail(recipients=recipients), SENDER))
     assert [each.text for each in received(recipients, SENDER)] == [
         f"text {each.unsubscribe_url}" for each in recipients

@@ -1,4 +1,4 @@
-"""Asking SendGrid first who has unsubscribed: they are left out, and no question costs the mail its time."""
+"""Asking SendGrid first who has unsubscribed: they are left out, and no question costs the email its time."""
 
 import socket
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ ACCEPTED = answer(202, headers={"X-Message-Id": "m1"})
 
 
 def to(*addresses: str) -> Mail:
-    """A mail to these."""
+    """An email to these."""
     return replace(mail(), recipients=[MailRecipient(address=each) for each in addresses])
 
 
@@ -32,11 +32,11 @@ def send(what: Mail, port: int, seconds: float = 10) -> Outcome:
 
 
 class Suppressions:
-    """A server that knows who has unsubscribed, and keeps to whom a mail went.
+    """A server that knows who has unsubscribed, and keeps to whom an email went.
 
     Args:
         left_group: who has left the group.
-        want_none: who wants no mail at all.
+        want_none: who wants no email at all.
     """
 
     def __init__(self, *, left_group: Sequence[str] = (), want_none: Sequence[str] = ()) -> None:
@@ -76,7 +76,7 @@ def test_nothing_is_sent_where_all_have_unsubscribed(serve: Serve) -> None:
 
 
 def test_questions_about_many_recipients_leave_time_for_the_mail(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each question takes four seconds, and all of them have ten: half of the mail's."""
+    """Each question takes four seconds, and all of them have ten: half of the email's."""
     server = Suppressions()
     monkeypatch.setattr(api, "time", SimpleNamespace(monotonic=lambda: 4.0 * server.asked))
     many = to(*(f"u{number}@example.com" for number in range(20)))

@@ -1,4 +1,4 @@
-"""A mail as messages. The reader is Python's older one, which decodes headers as RFC 2047 has it."""
+"""An email as messages. The reader is Python's older one, which decodes headers as RFC 2047 has it."""
 
 import re
 from dataclasses import replace

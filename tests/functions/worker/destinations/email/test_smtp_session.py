@@ -1,4 +1,4 @@
-"""Mails to a real mail server over sockets: with TLS and without, and with a fault at each step of a session."""
+"""Emails to a real mail server over sockets: with TLS and without, and with a fault at each step of a session."""
 
 import asyncio
 import socket
