@@ -71,7 +71,7 @@ def test_a_message_is_written_as_before(name: str) -> None:
 
 @pytest.mark.parametrize("name", TOKENS)
 def test_a_link_in_a_mail_stays_good(name: str) -> None:
-    """Also to the letter: a recipient has the same link in every email."""
+    """Also to the letter: a recipient has the same link in every mail."""
     example = TOKENS[name]
     token = RecipientToken(example["user_id"], example["subscription_id"], example["copy_of"])
     keys = TokenKeys([example["key"]])

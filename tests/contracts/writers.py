@@ -88,7 +88,7 @@ def messages() -> dict[str, str]:
     letter = DeadLetter(
         **TASK.model_dump(),
         reason=DeadLetterReason.PERMANENT_ERROR,
-        error="the email provider answered 400",
+        error="the mail provider answered 400",
         attempts=2,
         failed_at=LATER,
     )
@@ -129,7 +129,7 @@ def delivery_changes(claimed: Delivery) -> dict[str, dict[str, Any]]:
         claimed: the delivery, with the claim of the first attempt.
     """
     failure = DeliveryFailure(
-        reason=DeadLetterReason.PERMANENT_ERROR, error="the email provider answered 400", failed_at=LATER
+        reason=DeadLetterReason.PERMANENT_ERROR, error="the mail provider answered 400", failed_at=LATER
     )
     attempt = DeliveryAttempt(at=NOW, number=2, seconds=0.5, result=AttemptResult.CLAIMED)
 
@@ -218,7 +218,7 @@ def breakers() -> dict[str, dict[str, Any]]:
     """The documents."""
     stopped = BreakerState(
         stopped_at=DUE,
-        because="0.4 % of the emails were marked as spam",
+        because="0.4 % of the mails were marked as spam",
         figures=MailFigures(delivered=1000, complaints=4, bounces=2),
         read_at=DUE,
         told={"sending-stopped": DUE},

@@ -612,7 +612,8 @@ class TestSettings:
     def test_wrong_option(self, bare: Deployment, options: list[str]) -> None:
         outcome = bare.deploy(*options)
         assert outcome.status == 2
-        assert "Usage:" in outcome.errors
+        assert outcome.errors.splitlines() == [outcome.errors.strip()]
+        assert "See ./deploy.sh --help." in outcome.errors
         assert bare.calls == []
 
     def test_help(self, bare: Deployment) -> None:

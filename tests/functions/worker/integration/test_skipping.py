@@ -13,6 +13,7 @@ import pytest
 
 from functions.shared.records.address_hash import address_hash
 from functions.shared.records.delivery import SkipReason
+from local_cloud.rpc import RpcError
 from tests.functions.worker.integration.conftest import DUE, HOUR, MAX_ATTEMPTS, Cloud
 from tests.functions.worker.integration.test_failures import NOT_NOW, failing
 from tests.seeding import ENROLLED_AT
@@ -371,7 +372,18 @@ def test_a_report_whose_addresses_are_all_changed_before_the_claim_goes_to_the_n
 
 def test_a_claim_is_given_back_where_the_subscription_cannot_be_read_again(cloud: Cloud) -> None:
     user = cloud.user()
-    cloud.firestore_faults.middleware = failing("GetDocument", grpc.StatusCode.PERMISSION_DENIED)
+    is_claimed = False
+
+    async def fail_after_claim(called: str, carry_out: CarryOut) -> Any:
+        # Before the claim, a worker may read by the same method which kinds are paused.
+        nonlocal is_claimed
+        if is_claimed and called.endswith("/GetDocument"):
+            cloud.firestore_faults.middleware = None
+            raise RpcError(grpc.StatusCode.PERMISSION_DENIED, "made to fail")
+        is_claimed = is_claimed or called.endswith("/Commit")
+        return await carry_out()
+
+    cloud.firestore_faults.middleware = fail_after_claim
     assert cloud.deliver(user, retry_count=MAX_ATTEMPTS - 1).json()["cause"] == "firestore"
     assert cloud.delivery_of(user)["state"] == "pending"
     assert cloud.deliver(user).json()["result"] == "sent"
