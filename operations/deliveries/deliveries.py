@@ -71,12 +71,15 @@ class Deliveries:
         if wanted.mail:
             return self._page_of_mails(wanted, wanted.mail, after=after, limit=limit)
         fields = (*_LISTED, *_OF_DOUBT) if wanted.perhaps_twice else _LISTED
-        queries = [query.select(fields) for query in self._queries(wanted)]
+        queries = {state: query.select(fields) for state, query in self._queries(wanted).items()}
         if after is not None and (before := self._database.get(f"{DELIVERIES}/{after}")).exists:
-            queries = [query.behind(before) for query in queries]
-        # Of several states most are in one, and few in the others.
-        at_first = limit if len(queries) == 1 else limit // 6 + 1
-        parts = [_Part(self._database, query, at_first=at_first, at_once=limit) for query in queries]
+            queries = {state: query.behind(before) for state, query in queries.items()}
+        # Of several states, most deliveries are sent.
+        few = limit if len(queries) == 1 else limit // 6 + 1
+        parts = [
+            _Part(self._database, query, at_first=limit if state is DeliveryState.SENT else few, at_once=limit)
+            for state, query in queries.items()
+        ]
         in_threads(_Part.read, parts)
         merged = parts[0] if len(parts) == 1 else heapq.merge(*parts, key=_due_at, reverse=True)
         found: list[Delivery] = []
@@ -146,11 +149,11 @@ class Deliveries:
             return self._database.count(query)
         return sum(1 for _ in self._matching(query, wanted))
 
-    def _queries(self, wanted: DeliveryFilter) -> list[Query]:
+    def _queries(self, wanted: DeliveryFilter) -> dict[DeliveryState | None, Query]:
         """The query of an index, or one of each state where no index finds what is meant."""
         if wanted.user_id or wanted.run_id or wanted.state or wanted.perhaps_twice:
-            return [self._query(wanted)]
-        return [self._query(replace(wanted, state=state)) for state in DeliveryState]
+            return {wanted.state: self._query(wanted)}
+        return {state: self._query(replace(wanted, state=state)) for state in DeliveryState}
 
     def _query(self, wanted: DeliveryFilter) -> Query:
         """What an index finds. A user has few deliveries: filtering them in memory saves an index, which every write of
