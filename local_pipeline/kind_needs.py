@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from functions.shared.audiences import queries_of_recipients
+
 
 def owner_variables(project: Path, outside: Mapping[str, str]) -> dict[str, str]:
     """The variables by which the DLQ handler tells owners.
@@ -39,8 +41,7 @@ def audience_variables(project: Path) -> dict[str, str]:
     Args:
         project: the folder that holds `kinds/`.
     """
-    files = sorted(project.glob("kinds/*/report.yaml"))
-    found = [file.parent.name for file in files if isinstance(_read(file).get("audience"), dict)]
+    found = queries_of_recipients(project / "kinds")
     return {"AUDIENCES": ",".join(found)} if found else {}
 
 
