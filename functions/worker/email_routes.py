@@ -37,7 +37,7 @@ def email_routes(
     """
     outages: dict[str, ProviderOutage] = {}
     alerts: dict[str, KeyAlert] = {}
-    pause = timedelta(seconds=settings.provider_pause)
+    pause, allowed = timedelta(seconds=settings.provider_pause), AllowedDomains(settings.mail_allowed_domains)
 
     def route(provider: ChosenProvider) -> Route:
         account = provider.account
@@ -47,7 +47,7 @@ def email_routes(
                 Repeating(provider.repeatable_sending(), provider=provider.id, now=now),
                 outage=outages.setdefault(account, ProviderOutage(now, wait=pause)),
                 key_alert=alerts.setdefault(account, KeyAlert(tell, now=now, account=account)),
-                allowed=AllowedDomains(settings.mail_allowed_domains),
+                allowed=allowed,
                 is_shared=not account,
             ),
             OutcomeInquiry(
