@@ -1,4 +1,4 @@
-"""Alerts people that the email provider refuses the API key: no report goes out until somebody replaces it."""
+"""Alerts people that the email provider refuses the API key: no report goes out until someone replaces it."""
 
 import threading
 import time

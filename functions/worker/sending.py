@@ -133,7 +133,7 @@ class Sending:
             is_up = outcome is not None and failure is None
             self._log(self._outage.leave(outage_pass, failure=failure, is_up=is_up))
         if isinstance(outcome, NotAllowed):
-            # An alert policy watches for this line: no report goes out until somebody replaces the key.
+            # An alert policy watches for this line: no report goes out until someone replaces the key.
             error = outcome.error if self.is_shared else f"{self.repeating.provider}: {outcome.error}"
             _logger.error("provider_refuses_key", alert="provider-refuses-key", error=error)
             self._key_alert(run_id=run_id, error=error)

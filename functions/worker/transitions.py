@@ -182,7 +182,7 @@ def transition_after(outcome: Outcome, *, last_attempt: bool, can_repeat: bool =
         case Unavailable(error=error):
             again = Retry(HTTPStatus.INTERNAL_SERVER_ERROR, cause="provider-unavailable", error=error)
         case NotAllowed(error=error):
-            # The key is broken, not the report: the whole queue slows down until somebody replaces the key.
+            # The key is broken, not the report: the whole queue slows down until someone replaces the key.
             again = Retry(HTTPStatus.SERVICE_UNAVAILABLE, cause="provider-refuses-key", error=error)
         case Unclear(error=error, is_lasting=True):
             # Neither a repeat nor the provider's records would say more: a person decides at once.

@@ -85,7 +85,7 @@ _KIND_TEXTS = {
     ),
     AlertKind.AUDIENCE_INCOMPLETE: _KindText(
         "The query that names the recipients of a report has rows that cannot be used, or lost many recipients",
-        "All other rows count. If too many recipients are missing, they still get their reports, and nobody is added, "
+        "All other rows count. If too many recipients are missing, they still get their reports, and no one is added, "
         "until a person accepts that they leave. The command says who they are.",
         ("reports kinds audience {about}",),
     ),

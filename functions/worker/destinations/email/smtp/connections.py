@@ -1,4 +1,4 @@
-"""Connections to a mail server that serve several mails: to open one takes longer than to hand over an email."""
+"""Connections to a mail server that serve several emails: to open one takes longer than to hand over an email."""
 
 import contextlib
 import ssl
