@@ -64,6 +64,7 @@ def main(
     root: Path = PIPELINE,
     connect: Callable[[str], AuthorizedSession] = session,
     wait: Callable[[float], None] = time.sleep,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> int:
     """Carry out a run.
 
@@ -72,6 +73,7 @@ def main(
         root: the checkout of the pipeline.
         connect: makes the session that sends requests, for a project.
         wait: waits for so many seconds.
+        now: the clock of the run.
 
     Returns:
         The exit status.
@@ -93,14 +95,14 @@ def main(
         project = own_project() or root
         kinds = load_kinds(root, project)
         texts = given(options, os.environ, project, kinds)
-        settings, wrong = settings_of(texts, root=root, project=project, options=options, kinds=kinds)
+        settings, wrong = settings_of(texts, root=root, project=project, options=options, kinds=kinds, now=now())
         # Until the run has enabled what it needs, a disabled interface is an answer.
         client = GoogleClient(
             connect(settings.project_id), settings.project_id, wait=wait, say=_say, apis_may_be_off=True
         )
-        stamp = f"{datetime.now(UTC):%Y%m%dt%H%M%Sz}-{os.getpid()}"
+        stamp = f"{now():%Y%m%dt%H%M%Sz}-{os.getpid()}"
         client.remember()
-        run = Run(options=options, settings=settings, client=client, report=report, wait=wait, stamp=stamp)
+        run = Run(options=options, settings=settings, client=client, report=report, wait=wait, now=now, stamp=stamp)
         status = _carry_out(run, wrong)
     except KeyboardInterrupt:
         where = f' in step "{report.current}"' if report.current else ""
@@ -170,7 +172,7 @@ def _deploy(run: Run) -> None:
         set_up_secrets(run)
     if options.does("messaging"):
         report.step("messaging", "Topics and queues")
-        run.bring([*tasks_key(run.settings), *topics(run.settings), *queues(run.settings)])
+        run.bring([*tasks_key(run.settings), *topics(run.settings), *queues(run.settings, run.now().date())])
     if options.does("functions"):
         check_sender(run)
         set_up_functions(run)

@@ -6,7 +6,7 @@ the database, the team's own, too.
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 from deployment.engine.discovery import Resource, method
 from deployment.engine.google_client import GoogleClient
@@ -34,11 +34,11 @@ class Documents:
         asked = method("firestore", "v1", f"projects.databases.documents.{verb}")
         self._client.send(asked.request(self._database, {"writes": writes}))
 
-    def add_test_user(self, user: str, address: str, kind: str) -> str:
+    def add_test_user(self, user: str, address: str, kind: str, now: datetime) -> str:
         """Write a user with one subscription, as applications do: the next run schedules it. Its report is due since
         the last full hour, of this kind, and SendGrid checks its emails and keeps them. Returns the id of the
         delivery."""
-        due_at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+        due_at = now.replace(minute=0, second=0, microsecond=0)
         fields = {
             "active": {"booleanValue": True},
             "email": _string(address),

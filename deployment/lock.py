@@ -7,7 +7,6 @@ leaves it there. https://cloud.google.com/storage/docs/request-preconditions
 import json
 import os
 import socket
-from datetime import UTC, datetime
 from uuid import uuid4
 
 from deployment.engine.discovery import Request, method
@@ -32,7 +31,7 @@ def take_lock(run: Run) -> None:
         give_back_lock(run)
     mine = {
         "who": f"{os.environ.get('USER', 'somebody')} on {socket.gethostname()}",
-        "since": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
+        "since": f"{run.now():%Y-%m-%d %H:%M:%S} UTC",
         "command": options.again,
         "run": uuid4().hex,
     }

@@ -3,7 +3,7 @@ so that a run that was killed leaves nothing behind that the next one does not s
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from deployment.canary_comparison import Comparison, Outcome, compare, outcome
@@ -83,7 +83,7 @@ def watch_canary(run: Run) -> int:
         return 0
     began = max(each.revisions[each.canary].time for each in functions)
     while True:
-        now = datetime.now(UTC)
+        now = run.now()
         comparisons, counts = _compared(run, functions, began, now)
         verdict = outcome(list(comparisons.values()))
         left = run.options.canary_minutes - (now - began) // timedelta(minutes=1)

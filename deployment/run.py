@@ -6,6 +6,7 @@ acts of that plan are carried out, in their order.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -57,6 +58,7 @@ class Run:
     Attributes:
         settings: the operator's, and what the run finds out.
         wait: waits for so many seconds.
+        now: its clock.
         stamp: tells the run from others: two that begin in one second are two.
         commit: the commit that is deployed; with -dirty at the end where files differ from it.
         project_commit: likewise the project's own; empty in a clone, which is its own project.
@@ -81,6 +83,7 @@ class Run:
     client: GoogleClient
     report: Report
     wait: Callable[[float], None]
+    now: Callable[[], datetime]
     stamp: str
     commit: str = ""
     project_commit: str = ""

@@ -7,7 +7,7 @@ import functools
 import json
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -332,14 +332,6 @@ class Settings(_Checked):
     image_readers: _Words = ()
     smoke_test_address: str = ""
 
-    @field_validator("restored_at")
-    @classmethod
-    def _is_past(cls, value: str) -> str:
-        """A time in the future would make a doubtful report of each that is due until then."""
-        if value > f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}":
-            raise ValueError("must not be in the future.")
-        return value
-
     def value(self, variable: str) -> str:
         """The text of a setting, also of a kind's; empty where it is not set."""
         return self.given.get(variable, "")
@@ -532,7 +524,13 @@ VARIABLES = (*(name.upper() for name in Settings.model_fields if name not in _FO
 
 
 def settings_of(
-    given: Mapping[str, str], *, root: Path, options: Options, kinds: Mapping[str, Needs], project: Path | None = None
+    given: Mapping[str, str],
+    *,
+    root: Path,
+    options: Options,
+    kinds: Mapping[str, Needs],
+    now: datetime,
+    project: Path | None = None,
 ) -> tuple[Settings, list[str]]:
     """The settings, and a line for each that is wrong, which then has its default.
 
@@ -577,7 +575,7 @@ def settings_of(
                 del fields[where[0]]
                 wrong.append(f"{where[0].upper()}: {words}")
         settings = Settings(**fields, **found)
-    return settings, [*wrong, *_wrong_together(settings)]
+    return settings, [*wrong, *_wrong_together(settings, now)]
 
 
 def _kinds_in(folder: Path) -> list[str]:
@@ -585,13 +583,16 @@ def _kinds_in(folder: Path) -> list[str]:
     return sorted({file.parent.name for name in ("__init__.py", "report.yaml") for file in folder.glob(f"*/{name}")})
 
 
-def _wrong_together(settings: Settings) -> Iterator[str]:
+def _wrong_together(settings: Settings, now: datetime) -> Iterator[str]:
     """What is missing, and what no setting alone tells."""
     given = settings.given
     if not settings.project_id:
         yield "PROJECT_ID is not set: --project=PROJECT, or PROJECT_ID in deploy.env."
     if not settings.region:
         yield "REGION is not set: --region=us-central1, or REGION in deploy.env."
+    # A time in the future would make a doubtful report of each that is due until then.
+    if settings.restored_at > f"{now:%Y-%m-%dT%H:%M:%SZ}":
+        yield "RESTORED_AT: must not be in the future."
     name = settings.prefix
     if settings.options.drill and not (re.fullmatch(DRILL, name) and settings.firestore_database == name):
         yield "--drill: PREFIX and FIRESTORE_DATABASE must be those of a drill, whose database goes with it."

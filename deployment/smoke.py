@@ -1,9 +1,6 @@
 """One run for one test user, from the schedule to the delivery record. The subscription is a sandbox's: no one gets the
 email."""
 
-import time
-from datetime import UTC, datetime
-
 from deployment.engine.google_error import GoogleError
 from deployment.firestore_documents import Documents
 from deployment.resources.queues import rate_of_the_ramp
@@ -20,7 +17,7 @@ def smoke_test(run: Run) -> None:
     run.report.step("smoke", "Smoke test")
     settings = run.settings
     # A new user each time: the pipeline sends no report twice.
-    user = f"{settings.prefix}-smoke-test-{int(time.time())}"
+    user = f"{settings.prefix}-smoke-test-{int(run.now().timestamp())}"
     run.report.planned(f"a run of the job {settings.job}, with the test user {user}")
     run.act([], [], lambda: _test(run, user))
 
@@ -29,7 +26,9 @@ def _test(run: Run, user: str) -> None:
     """Make the run, and wait until the report arrived."""
     settings = run.settings
     documents = Documents(run.client, settings.database_name, run.wait)
-    delivery = documents.add_test_user(user, settings.smoke_test_address or settings.mail_from, settings.default_kind)
+    delivery = documents.add_test_user(
+        user, settings.smoke_test_address or settings.mail_from, settings.default_kind, run.now()
+    )
     Schedule(run).call_now()
     run.report.say(f"  waiting for {delivery}, for at most {_SECONDS} seconds")
     try:
@@ -40,7 +39,7 @@ def _test(run: Run, user: str) -> None:
     documents.delete_test_user(user)
     if outcome:
         hints = [f"The functions' logs say why: https://console.cloud.google.com/run?project={settings.project_id}"]
-        if rate_of_the_ramp(settings, datetime.now(UTC).date()) is not None:
+        if rate_of_the_ramp(settings, run.now().date()) is not None:
             hints.append(
                 "While a new domain is ramped up, the test waits behind the reports in the queue: ./reports queue show "
                 "counts them."

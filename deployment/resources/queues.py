@@ -1,7 +1,7 @@
 """The report queues, and the queue by which the dispatcher hands the rest of a run to itself."""
 
 import re
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 from deployment.engine.declared import Declared, Kind
@@ -30,10 +30,10 @@ _SETTER = "roles/cloudtasks.queueAdmin"
 _MAKER = "roles/cloudtasks.enqueuer"
 
 
-def queues(settings: Settings) -> list[Declared]:
-    """The queues of a project."""
+def queues(settings: Settings, today: date) -> list[Declared]:
+    """The queues of a project. `today`, in UTC, tells how far a ramp is."""
     fields = fields_of(settings.file("queue.yaml"), FIELDS)
-    rate = rate_of_the_ramp(settings, datetime.now(UTC).date())
+    rate = rate_of_the_ramp(settings, today)
     if rate is not None:
         fields.setdefault("rateLimits", {})["maxDispatchesPerSecond"] = rate
     continuations = fields_of(settings.folder / "continuation-queue.yaml", FIELDS)

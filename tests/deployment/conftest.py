@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -16,6 +17,7 @@ import pytest
 
 from deployment.__main__ import main
 from functions.shared.project_files import PROJECT_VARIABLE
+from tests.deployment.declared_settings import NOW
 from tests.deployment.stand_in.project import Project
 from tests.deployment.stand_in.rest import the_rest_server
 from tests.deployment.stand_in.session import StandInSession
@@ -144,10 +146,16 @@ class Deployment:
         self.team: Path | None = None
         self.settings = dict(SETTINGS)
         self.secrets = dict(SECRETS)
-        # Waiting is not what is tested.
-        self.wait: Callable[[float], None] = lambda _: None
+        # Waiting is not what is tested: it is over at once, and the clock says that it took its time.
+        self.wait: Callable[[float], None] = self._pass
+        self.now: Callable[[], datetime] = lambda: self._now
+        # What is there already was deployed before.
+        self._now = NOW if state is BARE else NOW + timedelta(hours=1)
         self.session: Callable[[Project], Any] = StandInSession
         directory.mkdir(parents=True, exist_ok=True)
+
+    def _pass(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -195,6 +203,7 @@ class Deployment:
     def deploy(self, *options: str, answer: str = "") -> Outcome:
         """Run the deployment to its end, in this process; calls are counted from zero."""
         self.project.calls.clear()
+        self._pass(60)
         if self._commits:
             commit_all(self.repository)
         output, errors = io.StringIO(), io.StringIO()
@@ -209,6 +218,7 @@ class Deployment:
                 root=self.repository,
                 connect=lambda _: self.session(self.project),
                 wait=self.wait,
+                now=self.now,
             )
         return Outcome(status, output.getvalue(), errors.getvalue())
 

@@ -1,6 +1,11 @@
-"""The settings of a pipeline for tests of what is declared from them."""
+"""The settings and the moment of a deployment, for tests of what is declared from them."""
+
+from datetime import UTC, datetime
 
 from deployment.settings import Settings
+
+NOW = datetime(2026, 11, 24, 14, tzinfo=UTC)
+"""When tests deploy: an hour after the stand-in's first revisions, whatever day it is."""
 
 SETTINGS = Settings(
     project_id="my-project",

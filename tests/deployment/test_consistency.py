@@ -257,7 +257,7 @@ def test_the_default_kind_is_the_only_one_and_of_several_the_one_that_is_set(tmp
     given = {"PROJECT_ID": "p", "REGION": "us-central1", "MAIL_FROM": "a@b.c"}
 
     def read() -> tuple[str, list[str]]:
-        settings, wrong = settings_of(given, root=REPOSITORY, options=Options(), kinds={}, project=tmp_path)
+        settings, wrong = settings_of(given, root=REPOSITORY, options=Options(), kinds={}, now=NOW, project=tmp_path)
         return settings.default_kind, wrong
 
     assert read() == ("", ["DEFAULT_KIND: no kind of report of this name; ./reports new makes one."])
@@ -283,7 +283,7 @@ def test_a_deployment_refuses_brands_with_which_the_worker_would_not_start(tmp_p
         "acme: {unsubscribe_group: 7}": "brands.yaml: acme: unsubscribe_group needs MAIL_UNSUBSCRIBE_GROUP",
     }.items():
         (tmp_path / "brands.yaml").write_text(brands, encoding="utf-8")
-        assert settings_of(given, root=REPOSITORY, options=Options(), kinds={}, project=tmp_path)[1] == [line]
+        assert settings_of(given, root=REPOSITORY, options=Options(), kinds={}, now=NOW, project=tmp_path)[1] == [line]
 
 
 class TestCadences:
@@ -298,7 +298,7 @@ class TestCadences:
             "DEFAULT_KIND": "activity",
             "DEFAULT_CADENCE": cadence.value,
         }
-        _, wrong = settings_of(given, root=REPOSITORY, options=Options(), kinds={})
+        _, wrong = settings_of(given, root=REPOSITORY, options=Options(), kinds={}, now=NOW)
         # A cron line is each user's own, and cannot be the default.
         assert bool(wrong) == (cadence is Cadence.CRON)
         assert all(each in line for line in wrong for each in set(Cadence) - {Cadence.CRON})

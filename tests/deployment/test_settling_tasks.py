@@ -7,6 +7,7 @@ from deployment.resources.accounts import accounts
 from deployment.resources.environment import environment
 from deployment.resources.queues import queues
 from deployment.settings import Settings, settings_of
+from tests.deployment.declared_settings import NOW
 from tests.support import REPOSITORY
 
 MAKES, ACTS_AS = "roles/cloudtasks.enqueuer", "roles/iam.serviceAccountUser"
@@ -20,6 +21,7 @@ def settings(choice: str) -> Settings:
         root=REPOSITORY,
         options=Options(),
         kinds={},
+        now=NOW,
     )
     assert not problems
     return found
@@ -33,8 +35,8 @@ def test_it_gets_the_roles_and_the_queues_and_gives_them_back() -> None:
     for choice, may in (("resend-if-absent", True), ("dead-letter", False), ("resend", False)):
         chosen = settings(choice)
         [tasks] = [each for each in accounts(chosen) if each.what == "service account report-tasks"]
-        reports = [each for each in queues(chosen) if each.id.startswith("reports")]
-        [continuations] = [each for each in queues(chosen) if each.id == chosen.continuations]
+        reports = [each for each in queues(chosen, NOW.date()) if each.id.startswith("reports")]
+        [continuations] = [each for each in queues(chosen, NOW.date()) if each.id == chosen.continuations]
         assert len(reports) == 2
         for declared, role in ((tasks, ACTS_AS), *((each, MAKES) for each in reports)):
             grant = of_worker(declared, role)

@@ -19,6 +19,7 @@ from deployment.resources.secrets import OF_PROVIDERS, OWN, readers
 from deployment.resources.services import callers
 from deployment.resources.topics import topics
 from deployment.settings import SECRETS, Settings, settings_of
+from tests.deployment.declared_settings import NOW
 from tests.documents.generated_parts import table
 from tests.support import REPOSITORY
 
@@ -210,7 +211,7 @@ PARTS = {"accounts": accounts_part, "deployer": deployer_part}
 
 def _settings(variant: dict[str, str], options: Options | None = None) -> Settings:
     given = {**_SETTINGS, **variant}
-    settings, _ = settings_of(given, root=REPOSITORY, options=options or Options(console=True), kinds={})
+    settings, _ = settings_of(given, root=REPOSITORY, options=options or Options(console=True), kinds={}, now=NOW)
     names = tuple(settings.secret(name) for name in dict.fromkeys((*SECRETS, *OF_PROVIDERS, *OWN)))
     # Of a time when Pub/Sub's account needed one role more.
     found = {"project_number": "NUMBER", "project_created": "2020-01-01", "secrets_to_be": names}
@@ -232,7 +233,7 @@ def _granted(settings: Settings) -> Iterator[tuple[Declared, Grant]]:
         *repository(settings),
         *readers(settings, client),
         *topics(settings),
-        *queues(settings),
+        *queues(settings, NOW.date()),
         *callers(settings),
         *console_account(settings),
         *console_roles(settings, client),

@@ -20,7 +20,7 @@ from deployment.resources.project import on_database, project
 from deployment.resources.queues import no_queues, queues
 from deployment.resources.topics import topics
 from tests.deployment.conftest import BARE
-from tests.deployment.declared_settings import SETTINGS
+from tests.deployment.declared_settings import NOW, SETTINGS
 from tests.deployment.engine.faulty_session import FaultySession, Killed
 from tests.deployment.stand_in.interface import INTERFACES
 from tests.deployment.stand_in.project import Project
@@ -49,7 +49,7 @@ ON_DATABASE = [indexes(SETTINGS)[0], next(each for each in indexes(SETTINGS) if 
 
 
 WATCHED = [each for each in monitoring(SETTINGS) if each.kind != POLICY or each.what in ALERTS]
-OWN = [project(SETTINGS, WRITES), *ON_DATABASE, *topics(SETTINGS), *queues(SETTINGS)]
+OWN = [project(SETTINGS, WRITES), *ON_DATABASE, *topics(SETTINGS), *queues(SETTINGS, NOW.date())]
 
 
 def everything(client: GoogleClient) -> list[Declared]:
@@ -133,7 +133,7 @@ def drifted(project: Project) -> None:
     project.state = state
 
 
-WITH_POLICIES = [*topics(SETTINGS), *queues(SETTINGS)]
+WITH_POLICIES = [*topics(SETTINGS), *queues(SETTINGS, NOW.date())]
 _LISTS = ("alertPolicies", "budgets", "dashboards", "notificationChannels")
 READS = (
     "/billingInfo",

@@ -13,6 +13,7 @@ from proof.benchmarks.simulation.plan import recommended
 from proof.benchmarks.simulation.scale import WITHIN
 from proof.drill.__main__ import main
 from proof.drill.google_place import write_settings
+from tests.deployment.declared_settings import NOW
 
 TEAMS = {"PROJECT_ID": "p", "REGION": "us-central1", "DEFAULT_KIND": "activity", "MAIL_FROM": "a@b.example"}
 
@@ -48,7 +49,7 @@ def test_it_leaves_alone_what_is_under_way_and_what_is_no_drills(
 )
 def test_nobody_removes_the_database_of_a_team_as_that_of_a_drill(prefix: str, database: str, is_refused: bool) -> None:
     given = {**TEAMS, "PREFIX": prefix, "FIRESTORE_DATABASE": database}
-    _, wrong = settings_of(given, root=PIPELINE, options=Options(drill="on", teardown=True), kinds={})
+    _, wrong = settings_of(given, root=PIPELINE, options=Options(drill="on", teardown=True), kinds={}, now=NOW)
     assert [each.partition(":")[0] for each in wrong] == ["--drill"] * is_refused
 
 
