@@ -81,7 +81,7 @@ class TaskFunction:
         if request.method != "POST":
             return json_answer(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed")
         try:
-            self._verifier.verify(request.headers)
+            self._verifier.verify(request.headers, now=datetime.now(UTC))
         except NotAuthorized as error:
             return json_answer(error.status, "not-authorized")
         body, retries = request.get_data(), request.headers.get("X-CloudTasks-TaskRetryCount", "0")

@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -245,7 +244,7 @@ class Up:
     async def _first_run(self, view: RunView) -> RunSummary:
         columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self._console) as progress:
-            now = datetime.now(UTC)
+            now = self._cloud.clock.now()
             seeding = progress.add_task("Putting in sample users", total=self._options.users)
             webhook = self._cloud.webhook if self._takes_mails else None
             users = sample_users(

@@ -6,10 +6,10 @@ that is sent twice does one thing.
 """
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from functions.shared.firestore.database import Database
@@ -152,6 +152,7 @@ class OperatorActions:
         action: str,
         *,
         subject: str,
+        now: Callable[[], datetime],
         note: str = "",
         key: str = "",
         about: FailedReports | None = None,
@@ -160,13 +161,14 @@ class OperatorActions:
 
         Args:
             subject: what it is done to; without addresses.
+            now: the present, in UTC.
             key: the action's id; empty for any.
 
         Raises:
             AlreadyRecorded: there is an action of this key.
             google.api_core.exceptions.GoogleAPICallError: Firestore does not take the record.
         """
-        began = datetime.now(UTC)
+        began = now()
         path = f"{OPERATOR_ACTIONS}/{key or uuid.uuid4().hex}"
         fields = {
             "who": who,
@@ -193,7 +195,7 @@ class OperatorActions:
             progress.outcome = progress.outcome or f"failed: {describe(error)[:500] or type(error).__name__}"
             raise
         finally:
-            ended = {"outcome": progress.outcome or "done", "ended_at": datetime.now(UTC)}
+            ended = {"outcome": progress.outcome or "done", "ended_at": now()}
             self._database.commit([update(path, ended)])
 
     def find(self, action_id: str, *, with_deliveries: bool = False) -> OperatorAction | None:

@@ -5,6 +5,7 @@ import functools
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,11 @@ class Session:
         hasty = copy.copy(self)
         hasty._deadline = seconds
         return hasty
+
+    @staticmethod
+    def now() -> datetime:
+        """The present, in UTC: the one clock of what asks for the time more than once."""
+        return datetime.now(UTC)
 
     @functools.cached_property
     def target(self) -> Target:

@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,11 @@ REPOSITORY = Path(__file__).parent.parent
 PATIENCE_SECONDS = 240.0
 """After so long what a test waits for does not come. No machine is so busy, and pytest's own limit (pyproject.toml) is
 still longer, so that the message is the test's."""
+
+
+def now() -> datetime:
+    """The machine's present, for what is not to be told another."""
+    return datetime.now(UTC)
 
 
 @dataclass

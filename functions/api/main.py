@@ -90,7 +90,7 @@ def api(request: "flask.Request") -> Answer:
 
 
 def _verified(request: "flask.Request") -> str:
-    return _verifier.verify(request.headers)
+    return _verifier.verify(request.headers, now=datetime.now(UTC))
 
 
 def _route(request: "flask.Request") -> tuple[Route, Mapping[str, str]]:

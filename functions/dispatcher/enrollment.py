@@ -5,7 +5,7 @@ An application that wants other reports for a user writes subscriptions itself, 
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -46,6 +46,7 @@ class Enrollment(NewDocumentHandler):
     def __init__(self, dependencies: RunDependencies, *, run_id: str, run_time: datetime) -> None:
         super().__init__(dependencies, run_id=run_id, run_time=run_time)
         self._enroll = dependencies.enroll
+        self._now = dependencies.now
         active = Query.of(USERS).where("active", "==", True)
         self.new = NewDocuments(
             self._database,
@@ -116,7 +117,7 @@ class Enrollment(NewDocumentHandler):
         # The next run finds a user without the mark again, until all subscriptions are resumed.
         is_enrolled = not malformed and (bool(subscriptions) or self._enroll is not Enroll.NONE)
         if is_enrolled or not has_null:
-            mark = enrolled_fields(now=datetime.now(UTC)) if is_enrolled else unenrolled_fields()
+            mark = enrolled_fields(now=self._now()) if is_enrolled else unenrolled_fields()
             writes.append(update(f"{USERS}/{user.id}", mark, user.version))
         refused = [whole._replace(is_users=True)]
         return Plan(writes, int(is_enrolled), due, refused, malformed)

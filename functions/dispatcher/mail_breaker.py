@@ -6,7 +6,7 @@ that may not read them must cost no one a report.
 
 import functools
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 import structlog
@@ -60,6 +60,7 @@ class MailBreaker:
         self._statistics = dependencies.mail_statistics
         self._limits = dependencies.breaker_limits
         self._topic = dependencies.dead_letters
+        self._now = dependencies.now
         self._run_id = run_id
         self._run_time = run_time
 
@@ -103,7 +104,7 @@ class MailBreaker:
             # The field that deployment/alert_policies/needs-a-person.json watches for: no email goes out, and there
             # may be no other channel.
             _logger.error("sending_stopped", alert=stopped.value, run_id=self._run_id, because=alerts[stopped])
-        now, figures = datetime.now(UTC), state.figures.to_fields() if state.figures else {}
+        now, figures = self._now(), state.figures.to_fields() if state.figures else {}
         made = [
             SystemAlert(alert=kind, run_id=self._run_id, at=now, detail=detail, figures=figures)
             for kind, detail in alerts.items()

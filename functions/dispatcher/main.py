@@ -50,11 +50,7 @@ def dispatcher(request: flask.Request) -> tuple[dict[str, Any], int]:
         return _error(HTTPStatus.METHOD_NOT_ALLOWED)
     try:
         part = _authorize(request, body)
-        run_time = (
-            part.scheduled_for
-            if part
-            else schedule_time(request.headers.get(SCHEDULE_TIME_HEADER), now=datetime.now(UTC))
-        )
+        run_time = part.scheduled_for if part else schedule_time(request.headers.get(SCHEDULE_TIME_HEADER), now=_now())
     except NotAuthorized as error:
         return _error(error.status, str(error))
     except (InvalidContract, ValueError) as error:
@@ -69,9 +65,9 @@ def _authorize(request: flask.Request, body: bytes) -> RunPart | None:
     which can continue a run but not begin one.
     """
     if _QUEUE_HEADER in request.headers:
-        _tasks.verify(request.headers)
+        _tasks.verify(request.headers, now=_now())
         return RunPart.from_json(body)
-    _scheduler.verify(request.headers)
+    _scheduler.verify(request.headers, now=_now())
     return None
 
 
@@ -91,7 +87,7 @@ def _run(run_time: datetime, part: RunPart | None) -> tuple[dict[str, Any], int]
         failure = type(error).__name__
         if user_id:
             failure += f", when it had read the subscription {user_id}/{subscription_id}"
-        publish_alerts(_dependencies(), run_time, now=datetime.now(UTC), failure=failure)
+        publish_alerts(_dependencies(), run_time, now=_now(), failure=failure)
         return _error(HTTPStatus.INTERNAL_SERVER_ERROR, f"the run failed: {type(error).__name__}")
     goes_on = summary.end is PartEnd.RUN_GOES_ON
     answer = {
@@ -110,7 +106,7 @@ def _run(run_time: datetime, part: RunPart | None) -> tuple[dict[str, Any], int]
         publish_alerts(
             _dependencies(),
             run_time,
-            now=datetime.now(UTC),
+            now=_now(),
             ramp_failure=summary.ramp_failure,
             held_back=summary.held_back,
         )
@@ -119,7 +115,11 @@ def _run(run_time: datetime, part: RunPart | None) -> tuple[dict[str, Any], int]
 
 @functools.cache
 def _dependencies() -> RunDependencies:
-    return RunDependencies.from_settings(settings)
+    return RunDependencies.from_settings(settings, now=_now)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _error(status: HTTPStatus, message: str = "") -> tuple[dict[str, Any], int]:

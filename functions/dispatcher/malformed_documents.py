@@ -6,9 +6,9 @@ is, so the first run after the document is corrected sends one report over all t
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 
@@ -41,15 +41,23 @@ class MalformedDocuments:
         dead_letters: the topic.
         counters: where `malformed` and `errors` are counted.
         run_id: the id of the run.
+        now: the present, in UTC.
     """
 
     def __init__(
-        self, database: Database, dead_letters: DeadLetterTopic, counters: RunCounters, *, run_id: str
+        self,
+        database: Database,
+        dead_letters: DeadLetterTopic,
+        counters: RunCounters,
+        *,
+        run_id: str,
+        now: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._dead_letters = dead_letters
         self._counters = counters
         self._run_id = run_id
+        self._now = now
 
     def tell(self, dues: Sequence[DueSubscription]) -> None:
         """Publish a dead letter for each malformed document that has none yet. It raises nothing: each error is counted
@@ -111,7 +119,7 @@ class MalformedDocuments:
             error=f"the {_document(due)}'s document: {due.problem}; "
             "correct it and dismiss this, the next run sends the report",
             attempts=0,
-            failed_at=datetime.now(UTC),
+            failed_at=self._now(),
             letter_id=_letter_id(due),
         )
 

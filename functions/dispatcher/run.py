@@ -16,7 +16,7 @@ What only reads may begin before the step that it belongs to: a run of few repor
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -106,12 +106,14 @@ class Run:
         self._assigned = part or RunPart.first(run_time, shares=dependencies.shares)
         self._run_id = self._assigned.run_id
         self._counters = RunCounters(self._assigned.counters)
-        self._store = RunStore(dependencies.firestore, run_id=self._run_id, attempt=self._assigned.attempt)
+        self._store = RunStore(
+            dependencies.firestore, run_id=self._run_id, attempt=self._assigned.attempt, now=dependencies.now
+        )
         self._division = RunDivision(
             self._assigned, queue=dependencies.continuation_queue, store=self._store, counters=self._counters
         )
         self._malformed = MalformedDocuments(
-            dependencies.firestore, dependencies.dead_letters, self._counters, run_id=self._run_id
+            dependencies.firestore, dependencies.dead_letters, self._counters, run_id=self._run_id, now=dependencies.now
         )
         self._admission = Admission(
             dependencies,
@@ -170,7 +172,7 @@ class Run:
         return check.state
 
     def _stop(self, breaker: BreakerState) -> PartEnd:
-        self._store.stop(self._run_time, because=breaker.because, now=datetime.now(UTC))
+        self._store.stop(self._run_time, because=breaker.because)
         _logger.warning("run_stopped", run_id=self._run_id, since=f"{breaker.stopped_at}", because=breaker.because)
         return PartEnd.RUN_STOPPED
 
@@ -207,9 +209,7 @@ class Run:
             if ramp := self._with.ramp:
                 today = self._run_time.date()
                 self._ramp_failure = set_ramp_rates(ramp, self._with.report_queues, today=today, run_id=self._run_id)
-            self._store.start(
-                self._run_time, shares=self._assigned.shares, now=datetime.now(UTC), statistics=self._statistics
-            )
+            self._store.start(self._run_time, shares=self._assigned.shares, statistics=self._statistics)
             self._division.hand_out()
             enqueue_audiences(self._with, self._run_time, self._counters)
 

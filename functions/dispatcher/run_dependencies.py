@@ -1,6 +1,6 @@
 """The clients, queues and settings of every run, made once for each process."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, Self
 
@@ -47,8 +47,8 @@ class RunDependencies(NamedTuple):
         mail_statistics: the email provider's; None where the dispatcher has no key for them.
         breaker_limits: when complaints and bounces alert people, and when they stop the runs.
         restored_at: a time by which the pipeline before a restore of Firestore had sent its last email; None where
-            there
-            was none.
+            there was none.
+        now: the present, in UTC: what a run notes has this time. It decides by its own.
         outcomes: tells the team's application what became of reports; None where it wants to hear nothing.
     """
 
@@ -68,10 +68,11 @@ class RunDependencies(NamedTuple):
     mail_statistics: MailStatistics | None
     breaker_limits: BreakerLimits
     restored_at: datetime | None
+    now: Callable[[], datetime]
     outcomes: Outcomes | None = None
 
     @classmethod
-    def from_settings(cls, settings: DispatcherSettings) -> Self:
+    def from_settings(cls, settings: DispatcherSettings, *, now: Callable[[], datetime]) -> Self:
         """Make the clients; not to be called at import (shared/clients.py)."""
 
         def queue(name: str, url: str, audience: str, **deadline: timedelta) -> TaskQueue:
@@ -120,5 +121,6 @@ class RunDependencies(NamedTuple):
                 least_mails=settings.breaker_least_mails,
             ),
             restored_at=settings.restored_at,
+            now=now,
             outcomes=Outcomes.from_settings(settings, firestore),
         )

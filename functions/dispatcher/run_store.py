@@ -1,7 +1,7 @@
 """Reads and writes `runs`: the document of this run, and those of the runs before it."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from functions.shared.firestore.database import Database
@@ -42,24 +42,24 @@ class RunStore:
         database: the Firestore database.
         run_id: the id of the run.
         attempt: which attempt at it.
+        now: the present, in UTC.
     """
 
-    def __init__(self, database: Database, *, run_id: str, attempt: str) -> None:
+    def __init__(self, database: Database, *, run_id: str, attempt: str, now: Callable[[], datetime]) -> None:
         self._database = database
         self._document = f"{RUNS}/{run_id}"
         self._attempt = attempt
+        self._now = now
 
-    def start(
-        self, scheduled_for: datetime, *, shares: int, now: datetime, statistics: StatisticsReading | None = None
-    ) -> None:
+    def start(self, scheduled_for: datetime, *, shares: int, statistics: StatisticsReading | None = None) -> None:
         """Note that the attempt begins.
 
         Args:
             scheduled_for: the time that the run is for.
             shares: among how many instances it is divided.
-            now: the present, in UTC.
             statistics: what it learned from the email provider's statistics; None where it did not ask.
         """
+        now = self._now()
         new = RunAttempt(
             attempt=self._attempt,
             state=RunState.RUNNING,
@@ -69,14 +69,14 @@ class RunStore:
         noted = {"statistics": statistics.to_fields()} if statistics else {}
         self._begin(new, scheduled_for, now=now, noted=noted)
 
-    def stop(self, scheduled_for: datetime, *, because: str, now: datetime) -> None:
+    def stop(self, scheduled_for: datetime, *, because: str) -> None:
         """Note that the breaker has stopped the attempt.
 
         Args:
             scheduled_for: the time that the run is for.
             because: why.
-            now: the present, in UTC.
         """
+        now = self._now()
         new = RunAttempt(attempt=self._attempt, state=RunState.STOPPED, started_at=now, finished_at=now)
         # The run after it looks no further back for them.
         sweeps = _sweeps_to_fields(self.last_sweeps(scheduled_for))
@@ -195,7 +195,7 @@ class RunStore:
                 return before.state, {}
             state = state_of(attempts[place], place == 0)
             changed = RunShare(state=state, counters=counters)
-            attempts[place] = attempts[place].with_share(share, changed, now=datetime.now(UTC))
+            attempts[place] = attempts[place].with_share(share, changed, now=self._now())
             if place > 0:
                 return state, {"earlier_attempts": [each.to_fields() for each in attempts[1:]]}
             noted = {"sweeps": _sweeps_to_fields(sweeps)} if sweeps else {}

@@ -48,7 +48,7 @@ def _admit() -> Answer | None:
         BadRequest: the body is no push.
     """
     try:
-        _verifier.verify(flask.request.headers)
+        _verifier.verify(flask.request.headers, now=datetime.now(UTC))
     except NotAuthorized as error:
         _logger.warning("request_refused", status=error.status.value, error=str(error))
         challenge = {"WWW-Authenticate": "Bearer"} if error.status is HTTPStatus.UNAUTHORIZED else {}

@@ -1,8 +1,8 @@
 """Keeps emails from addresses that bounce or want none: has the user's subscriptions leave the address out, and pauses
 those that are for nobody else."""
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import structlog
@@ -35,11 +35,13 @@ class AddressPauses:
     Args:
         database: the Firestore database.
         defaults: what a subscription's document does not say.
+        now: the present, in UTC.
     """
 
-    def __init__(self, database: Database, defaults: SubscriptionDefaults) -> None:
+    def __init__(self, database: Database, defaults: SubscriptionDefaults, *, now: Callable[[], datetime]) -> None:
         self._database = database
         self._defaults = defaults
+        self._now = now
 
     def apply(self, user_id: str, news: Sequence[News]) -> None:
         """Carry out what events mean for a user's subscriptions. A second time it changes nothing.
@@ -74,7 +76,7 @@ class AddressPauses:
                 if subscription is None:
                     continue
                 is_of_it = subscription.id == news.subscription_id
-                fields = fields_for_event(user, subscription, news.event, is_of_it=is_of_it, now=datetime.now(UTC))
+                fields = fields_for_event(user, subscription, news.event, is_of_it=is_of_it, now=self._now())
                 if fields:
                     writes.append(update(found.path, fields, found.update_time))
             return [each.fields or {} for each in writes], writes

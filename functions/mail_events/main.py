@@ -60,7 +60,7 @@ def mail_events(request: "flask.Request") -> Answer:
     if len(body) > MOST_BYTES:
         return _refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large")
     try:
-        _signatures.verify(request.headers, body, now=datetime.now(UTC))
+        _signatures.verify(request.headers, body, now=_now())
         received = _provider.read_events(body)
     except InvalidSignature as error:
         return _refuse(HTTPStatus.FORBIDDEN, str(error))
@@ -91,10 +91,14 @@ def _take_events() -> TakeEvents:
     letters = LetterStore(database, keeps_outcomes=outcomes is not None)
     return TakeEvents(
         RecordStore(database),
-        AddressPauses(database, defaults),
-        SettledOutcomes(letters, topic, now=lambda: datetime.now(UTC)),
+        AddressPauses(database, defaults, now=_now),
+        SettledOutcomes(letters, topic, now=_now),
         outcomes,
     )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _refuse(status: HTTPStatus, why: str) -> Answer:

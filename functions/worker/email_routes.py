@@ -43,8 +43,8 @@ def email_routes(
         account = provider.account
         return Route(
             Sending(
-                provider.mail_provider(),
-                Repeating(provider.repeatable_sending(), provider=provider.id, now=now),
+                provider.mail_provider(now),
+                Repeating(provider.repeatable_sending(now), provider=provider.id, now=now),
                 outage=outages.setdefault(account, ProviderOutage(now, wait=pause)),
                 key_alert=alerts.setdefault(account, KeyAlert(tell, now=now, account=account)),
                 allowed=allowed,
@@ -52,7 +52,7 @@ def email_routes(
             ),
             OutcomeInquiry(
                 mail_record,
-                provider.delivery_lookup(),
+                provider.delivery_lookup(now),
                 settings.on_unknown_outcome,
                 settling=timedelta(minutes=settings.settling_minutes),
                 is_sandbox=settings.mail_sandbox,

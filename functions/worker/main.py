@@ -77,7 +77,7 @@ def worker(request: "flask.Request") -> Answer:
     if answer := answer_by_route(request, "/tasks/send-report", AUDIENCE_TASK_PATH):
         return answer
     try:
-        _verifier.verify(request.headers)
+        _verifier.verify(request.headers, now=_now())
     except NotAuthorized as error:
         _logger.warning("request_refused", status=error.status.value, error=str(error))
         if error.status is HTTPStatus.SERVICE_UNAVAILABLE:

@@ -4,7 +4,6 @@ refuses what the service refuses, and what it takes is kept."""
 import base64
 import hmac
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -114,8 +113,10 @@ class Elsewhere:
         right = f"v1,{base64.b64encode(hmac.digest(key, signed, 'sha256')).decode()}"
         if right not in request.headers.get("webhook-signature", "").split():
             return json_answer(HTTPStatus.UNAUTHORIZED, {"error": "the signature is wrong"})
-        # By the machine's time, as the functions have it.
-        if not timestamp.isdecimal() or abs(time.time() - int(timestamp)) > _TOLERANCE_SECONDS + self._ahead():
+        # By the machine's time, as the functions have it that do not follow the clock.
+        machine_now = self._clock.machine_now()
+        ahead = abs(self._clock.now() - machine_now).total_seconds()
+        if not timestamp.isdecimal() or abs(machine_now.timestamp() - int(timestamp)) > _TOLERANCE_SECONDS + ahead:
             return json_answer(HTTPStatus.UNAUTHORIZED, {"error": "the timestamp is too old"})
         return self._once(f"webhook {message_id}", json_answer(HTTPStatus.OK, {}), "webhook", body, decode(body))
 
@@ -166,17 +167,13 @@ class Elsewhere:
         if not all(self._uploads.get(each) for each in files):
             return _slack_says(error="file_not_found")
         pictures = [base64.b64encode(self._uploads[each]).decode() for each in files]
-        answer = _slack_says(ok=True, ts=f"{time.time():.6f}", files=[{"id": each} for each in files])
+        answer = _slack_says(ok=True, ts=f"{self._clock.now().timestamp():.6f}", files=[{"id": each} for each in files])
         return self._once("", answer, "slack", body, {**asked, "blocks": blocks, "pictures": pictures})
 
     def slack_upload(self, request: web.Request, body: bytes) -> Answer:
         """Where Slack takes a file."""
         self._uploads[request.match_info["file_id"]] = body
         return Answer(status=HTTPStatus.OK, body=b"OK", headers=_TEXT_TYPE)
-
-    def _ahead(self) -> float:
-        """How far the shared clock has been moved."""
-        return abs(self._clock.now().timestamp() - time.time())
 
     def _once(self, key: str, answer: Answer, destination: str, body: bytes, payload: Mapping[str, Any]) -> Answer:
         """Keep what came, unless it came before with the same key."""

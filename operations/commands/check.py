@@ -89,6 +89,7 @@ def _setups(current: Session, brand: str | None) -> dict[str, MailSetup]:
             kind_variables=sample_variables,
             # Only deploy.sh knows it, so an operator says it, too.
             without_unsubscribe=os.environ.get("MAIL_WITHOUT_UNSUBSCRIBE") == "true",
+            now=current.now,
         )
 
     return {name: setup(name) for name in (["", *deployed.brands] if brand is None else [brand])}

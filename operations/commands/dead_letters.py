@@ -180,6 +180,7 @@ def replay(
     replay_one = Replay(
         database=current.firestore,
         queue_of=current.queue_of,
+        now=current.now,
         keeps_outcomes=bool(current.target.find("OUTCOMES_TOPIC")),
     )
     absent = _absent(missing, ReplayOutcome.NOT_FOUND)
@@ -222,7 +223,8 @@ def dismiss(
     from operations.dead_letters.dismissal import Dismissals
 
     current = session(ctx)
-    dismissals, chosen = Dismissals(database=current.firestore), _Chosen(ids, reason, since, everything)
+    dismissals = Dismissals(database=current.firestore, now=current.now)
+    chosen = _Chosen(ids, reason, since, everything)
 
     def act(letter: StoredDeadLetter) -> DeadLetterResult:
         return dismissals.dismiss(letter.id, note=note)
@@ -246,7 +248,7 @@ def reopen(
     from operations.dead_letters.dismissal import Dismissals
 
     current = session(ctx)
-    dismissals = Dismissals(database=current.firestore)
+    dismissals = Dismissals(database=current.firestore, now=current.now)
     chosen = _Chosen(ids, reason, since, everything, state=DeadLetterState.DISMISSED)
 
     def act(letter: StoredDeadLetter) -> DeadLetterResult:

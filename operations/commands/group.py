@@ -107,7 +107,7 @@ def recorded(
     has_begun = is_done = False
     try:
         log = OperatorActions(current.within(_RECORD_SECONDS).firestore)
-        with log.record(operator_name(), action, subject=subject, note=note, about=about) as progress:
+        with log.record(operator_name(), action, subject=subject, now=current.now, note=note, about=about) as progress:
             has_begun = True
             yield progress
             is_done = True

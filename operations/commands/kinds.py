@@ -104,7 +104,7 @@ def audience(
         return
     variables = kind_variables(current, kind)
     with output.err.status("Reading"):
-        outcomes = next_reading(current.firestore, kind, current.defaults, variables)
+        outcomes = next_reading(current.firestore, kind, current.defaults, variables, now=current.now())
     rows = [
         {
             "user_id": each.user_id,
@@ -137,7 +137,7 @@ def pause(
     _require(kind)
     current = session(ctx)
     with recorded(current, "Pause kind", kind, note=note) as action:
-        is_new = KindPausing(current.firestore).pause(kind, by=operator_name(), note=note)
+        is_new = KindPausing(current.firestore).pause(kind, by=operator_name(), now=current.now(), note=note)
         action.outcome = PAUSED if is_new else "It was paused already."
     Output().say(action.outcome)
 
@@ -153,7 +153,8 @@ def resume(ctx: typer.Context, kind: Kind) -> None:
     if kind not in pausing.pauses().kinds:
         raise NotFound(f"No kind {kind} was ever paused.")
     with recorded(current, "Resume kind", kind) as action:
-        was_paused, held = pausing.resume(kind, by=operator_name()), pausing.count_held(kind)
+        was_paused = pausing.resume(kind, by=operator_name(), now=current.now())
+        held = pausing.count_held(kind)
         action.outcome = f"{RESUMED} Subscriptions that wait: {held:,}." if was_paused else "It was not paused."
     Output().say(action.outcome)
 

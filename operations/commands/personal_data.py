@@ -121,6 +121,7 @@ def _personal_data(current: Session, user: str, addresses: list[str] | None) -> 
         queues=current.queues,
         queue_names=current.target.queues,
         user_id=user,
+        now=current.now,
         archive=current.archive,
         addresses=addresses or (),
     )

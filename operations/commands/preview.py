@@ -97,7 +97,7 @@ def preview(
         raise typer.BadParameter("name a user, or --sample")
     if sample_user is not None and user is not None:
         raise typer.BadParameter("is the id of a made-up user: it does not go with USER", param_hint="--user")
-    current = session(ctx)
+    current, now = session(ctx), datetime.now(UTC)
     if user is None:
         whose, which = sample_subject(
             kind or next(iter(previews.known_kinds()), ""),
@@ -110,7 +110,7 @@ def preview(
         which = which._replace(locale=locale)
     output = Output(as_json=as_json)
     warn_of_locale(output, locale)
-    covered = _period(which, which.schedule(whose), period, output)
+    covered = _period(which, which.schedule(whose), period, output, now=now)
     database = None if sample else current.firestore
     settings = _settings(current, None if user is None else whose)
     files = previews.PreviewFiles.of(to, f"{whose.id}-{which.id}-{which.kind}-{which.locale or whose.locale}")
@@ -126,7 +126,11 @@ def preview(
             sample_variables(which.kind, own=sample_user is not None) if sample else kind_variables(current, which.kind)
         )
         mail = previews.build(
-            which.kind, whose, which, covered, data, settings, database=database, variables=variables, is_next=is_next
+            *(which.kind, whose, which, covered, data, settings),
+            now=now,
+            database=database,
+            variables=variables,
+            is_next=is_next,
         )
         about: dict[str, Any] = {"period_start": covered.start, "period_end": covered.end}
         if isinstance(mail, previews.NothingToSend):
@@ -135,7 +139,7 @@ def preview(
             else:
                 output.say(_skipped(mail))
             return mail
-        page = files.write(mail, settings)
+        page = files.write(mail, settings, at=now)
         written = {"html": str(files.html), "text": str(files.text), "request": str(files.request)}
         attached = [str(file) for file in files.attachments(mail)]
         listed = {"attachments": attached if as_json else ", ".join(attached)} if attached else {}
@@ -193,11 +197,13 @@ def _skipped(nothing: previews.NothingToSend) -> str:
     return f"Nothing would be sent: {nothing.why}."
 
 
-def _period(subscription: Subscription, schedule: Schedule, text: str | None, output: Output) -> Period:
+def _period(
+    subscription: Subscription, schedule: Schedule, text: str | None, output: Output, *, now: datetime
+) -> Period:
     from operations.previews.preview_period import next_period, parse_period, report_about
 
     if text is None:
-        return next_period(subscription, schedule, datetime.now(UTC))
+        return next_period(subscription, schedule, now)
     with refused_value("--period"):
         asked = parse_period(text, schedule.time_zone)
     period = report_about(schedule, asked)

@@ -35,7 +35,7 @@ def resume_sending(
         output.fields(to_row(breaker))
     confirm(output, f"resume sending on {current.target.description}", yes=yes)
     with recorded(current, "Resume sending", "mail_breaker", note=note):
-        was_stopped = sending.resume(by=operator_name(), note=note)
+        was_stopped = sending.resume(by=operator_name(), note=note, now=current.now())
     if as_json:
         output.fields(to_row(sending.breaker()))
     elif was_stopped:

@@ -431,13 +431,13 @@ def _edit(given_options: _FieldOptions, unset: Sequence[str] | None = None) -> S
 def _changes(current: Session) -> SubscriptionChanges:
     from operations.subscriptions.subscription_changes import SubscriptionChanges
 
-    return SubscriptionChanges(database=current.firestore, defaults=current.defaults)
+    return SubscriptionChanges(database=current.firestore, defaults=current.defaults, now=current.now)
 
 
 def _said(before: Subscription, after: Subscription) -> str:
     from operations.subscriptions.subscription_changes import said_difference
 
-    return said_difference(before, after) or "nothing had to be changed"
+    return said_difference(before, after, now=datetime.now(UTC)) or "nothing had to be changed"
 
 
 def _refused(error: InvalidEdit) -> typer.BadParameter:

@@ -28,6 +28,10 @@ PAGE_SECONDS = 5.0
 """How long a read of a page may take."""
 
 
+def _seconds() -> float:
+    return Session.now().timestamp()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Console:
     """What all pages work with.
@@ -56,14 +60,14 @@ class Console:
     view: View
     tokens: FormTokens
     jobs: Jobs = field(default_factory=Jobs)
-    readings: Readings = field(default_factory=Readings)
+    readings: Readings = field(default_factory=lambda: Readings(_seconds))
     letters: LetterFigures = field(default_factory=LetterFigures)
-    figures: KeptFigures = field(default_factory=lambda: KeptFigures(fresh_seconds=8, waits=True))
-    charts: KeptFigures = field(default_factory=lambda: KeptFigures(fresh_seconds=60, waits=False))
+    figures: KeptFigures = field(default_factory=lambda: KeptFigures(_seconds, fresh_seconds=8, waits=True))
+    charts: KeptFigures = field(default_factory=lambda: KeptFigures(_seconds, fresh_seconds=60, waits=False))
     counts: KeptCounts = field(default_factory=KeptCounts)
     actions: Kept[tuple[datetime, datetime | None], list[OperatorAction]] = field(default_factory=lambda: Kept(50))
     outcomes: KeptOutcomes = field(default_factory=KeptOutcomes)
-    revisions: KeptFigures = field(default_factory=lambda: KeptFigures(fresh_seconds=300, waits=True))
+    revisions: KeptFigures = field(default_factory=lambda: KeptFigures(_seconds, fresh_seconds=300, waits=True))
     local: LocalClient | None = None
 
     def forget(self) -> None:
@@ -104,8 +108,8 @@ def recorded(request: Request, action: str, subject: str, *, note: str = "") -> 
         AlreadyRecorded: this very form was sent before.
     """
     console, viewer = console_of(request), request.state.viewer
-    log = OperatorActions(console.session.firestore)
-    with log.record(viewer.name, action, subject=subject, note=note, key=request.state.form_key) as progress:
+    log, key, now = OperatorActions(console.session.firestore), request.state.form_key, console.session.now
+    with log.record(viewer.name, action, subject=subject, now=now, note=note, key=key) as progress:
         yield progress
     console.forget()
 

@@ -1,7 +1,6 @@
 """What became of the deliveries that operators sent again: counted, and page by page those of an outcome."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from starlette.requests import Request
@@ -57,7 +56,7 @@ def follow(request: Request, ids: Sequence[str], *, lists_all: bool) -> Followed
     def address(**place: Any) -> str:
         return link(request.scope["raw_path"].decode(), **{**asked, "action": None, "start": None, **place})
 
-    counted = console.outcomes.count(console.reading.firestore, ids, now=datetime.now(UTC))
+    counted = console.outcomes.count(console.reading.firestore, ids, now=console.session.now())
     rows, following = _page(console.reading.firestore, listed, outcome, start)
     return Followed(
         counted=counted,

@@ -10,7 +10,7 @@ import json
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qs
@@ -180,19 +180,19 @@ class Form:
 
 
 def moments_of(
-    query: QueryParams, first: str = "since", last: str = "until"
+    query: QueryParams, now: datetime, first: str = "since", last: str = "until"
 ) -> tuple[datetime | None, datetime | None]:
     """Two times of a page's filters, in UTC; None for one that is empty.
 
     Args:
         query: the filters.
+        now: the present, in UTC.
         first: the name of the first.
         last: the name of the second.
 
     Raises:
         HTTPException: one of them is malformed.
     """
-    now = datetime.now(UTC)
     texts = (query.get(name, "").strip() for name in (first, last))
     try:
         since, until = (parse_moment(text, now) if text else None for text in texts)

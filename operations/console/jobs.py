@@ -5,7 +5,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 import structlog
@@ -76,7 +76,7 @@ class Job:
     back: str
     watch: str = ""
     left_out: int = 0
-    began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    began_at: datetime = field(init=False)
     ended_at: datetime | None = None
     outcomes: Counter[str] = field(default_factory=Counter)
     failures: list[tuple[str, str]] = field(default_factory=list)
@@ -111,6 +111,7 @@ class Jobs:
         work: Callable[[str], JobResult],
         *,
         log: OperatorActions,
+        now: Callable[[], datetime],
         who: str,
         subject: str,
         note: str = "",
@@ -124,6 +125,7 @@ class Jobs:
             things: the ids of what is worked on.
             work: works on one; called from several threads.
             log: keeps the action.
+            now: the present, in UTC.
             who: the operator.
             subject: what the action log says that it is done to.
             note: why.
@@ -133,13 +135,14 @@ class Jobs:
         with self._lock:
             if begun := self._jobs.get(job.id):
                 return begun
+            job.began_at = now()
             self._jobs[job.id] = job
             while len(self._jobs) > _MOST_JOBS:
                 self._jobs.popitem(last=False)
 
         def carry_out() -> None:
             try:
-                with log.record(who, job.title, subject=subject, note=note, key=job.id, about=about) as action:
+                with log.record(who, job.title, subject=subject, now=now, note=note, key=job.id, about=about) as action:
                     self._work(job, things, work)
                     action.outcome = job.summary
             except AlreadyRecorded:
@@ -149,7 +152,7 @@ class Jobs:
                 job.error = job.error or describe(error)
             finally:
                 ended()
-                job.ended_at = datetime.now(UTC)
+                job.ended_at = now()
 
         thread = threading.Thread(target=carry_out, name=f"job-{job.id}", daemon=True)
         thread.start()

@@ -4,7 +4,6 @@ import math
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from datetime import UTC, datetime
 from typing import Any
 
 
@@ -12,18 +11,12 @@ class KeptFigures:
     """The figures of a page. Safe for threads.
 
     Args:
+        clock: seconds of the time that documents have, which the local cloud can move.
         fresh_seconds: how long the figures are fresh: pages that are opened in several places count no more often.
         waits: whether a caller waits for fresh ones. Else old ones are shown while new ones are counted beside.
-        clock: seconds of the time that documents have, which the local cloud can move.
     """
 
-    def __init__(
-        self,
-        *,
-        fresh_seconds: float,
-        waits: bool,
-        clock: Callable[[], float] = lambda: datetime.now(UTC).timestamp(),
-    ) -> None:
+    def __init__(self, clock: Callable[[], float], *, fresh_seconds: float, waits: bool) -> None:
         self._fresh_seconds = fresh_seconds
         self._waits = waits
         self._clock = clock

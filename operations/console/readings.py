@@ -10,7 +10,6 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from operations.reading.kept import Kept
@@ -72,7 +71,7 @@ class Readings:
         clock: seconds of the time that documents have, which the local cloud can move.
     """
 
-    def __init__(self, clock: Callable[[], float] = lambda: datetime.now(UTC).timestamp()) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._readings: Kept[Any, Reading] = Kept(_MOST_PAGES)

@@ -3,7 +3,7 @@
 import functools
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -105,7 +105,7 @@ class View:
             address=link(path, **{**request.query_params, "action": None}),
             action=found.read.get("action"),
             action_unread=found.failed.get("action"),
-            now=datetime.now(UTC),
+            now=request.app.state.console.session.now(),
             **{"refused": None, "reading": None, "age": 0.0, **context},
         )
         return HTMLResponse(html, status)

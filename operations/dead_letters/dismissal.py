@@ -1,7 +1,7 @@
 """Dismisses dead letters whose reports are not to be sent, or opens them again."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from functions.shared.firestore.database import Database
@@ -50,7 +50,7 @@ def decide_dismissal(letter: StoredDeadLetter, *, wanted: DeadLetterState) -> Di
 class Dismissals:
     """Dismisses dead letters, and opens them again. Safe for threads, and while other operators replay."""
 
-    def __init__(self, *, database: Database, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, *, database: Database, now: Callable[[], datetime]) -> None:
         self._database = database
         self._now = now
 

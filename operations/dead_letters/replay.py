@@ -7,7 +7,7 @@ number of the replay), `conclude` (marks the dead letter, unless the report has 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 from functions.shared.firestore.database import Database
@@ -83,7 +83,7 @@ class Replay:
         *,
         database: Database,
         queue_of: Callable[[str], TaskQueue],
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime],
         keeps_outcomes: bool = False,
     ) -> None:
         self._database = database

@@ -84,6 +84,7 @@ class Example:
             period,
             previews.sample_data(self.kind, period, self.amount),
             previews.mail_settings(self.look.settings),
+            now=period.end,
             variables=previews.known_needs().get(self.kind, Needs()).local_values,
             is_next=self.version == NEXT_FOLDER,
         )

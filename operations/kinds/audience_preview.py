@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 from functions.shared.firestore.audience_reading import AudienceReading
 from functions.shared.firestore.database import Database
@@ -18,7 +18,7 @@ from report_kit.sql.source import SourceUnavailable
 
 
 def next_reading(
-    database: Database, kind: str, defaults: SubscriptionDefaults, variables: Mapping[str, str]
+    database: Database, kind: str, defaults: SubscriptionDefaults, variables: Mapping[str, str], *, now: datetime
 ) -> list[Outcome]:
     """What the next reading would do about each recipient, in the order of the rows.
 
@@ -27,12 +27,12 @@ def next_reading(
         kind: which.
         defaults: what a subscription's document does not say.
         variables: the kind's own settings and secrets.
+        now: the present, in UTC.
 
     Raises:
         OperatorError: no query names the kind's recipients, it has a mistake, or the database does not answer.
         google.api_core.exceptions.GoogleAPICallError: Firestore does not answer, or refuses.
     """
-    now = datetime.now(UTC)
     reading = AudienceReading(database, Audience(kind, defaults, now), dry_run=True)
     try:
         with contextlib.closing(audience_rows(kind, variables, cadence=defaults.cadence, now=now)) as rows:

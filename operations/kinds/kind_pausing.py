@@ -1,7 +1,7 @@
 """Pauses and resumes kinds of report, and counts what waits for one."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from functions.shared.firestore.database import Database
@@ -24,9 +24,8 @@ class KindPausing:
     answer or refuses.
     """
 
-    def __init__(self, database: Database, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._now = now
 
     def pauses(self) -> KindPauses:
         """Which kinds are paused: one read."""
@@ -37,24 +36,23 @@ class KindPausing:
         shards = [held_shard(kind, shard) for shard in range(SHARDS)]
         return self._database.count(Query.of_group(SUBSCRIPTIONS).where("shard", "in", shards))
 
-    def pause(self, kind: str, *, by: str, note: str = "") -> bool:
+    def pause(self, kind: str, *, by: str, now: datetime, note: str = "") -> bool:
         """Hold back all reports of a kind.
 
         Returns:
             whether it was not paused already.
         """
-        pause = KindPause(paused_at=self._now(), paused_by=by, note=redact_addresses(note))
+        pause = KindPause(paused_at=now, paused_by=by, note=redact_addresses(note))
         return self._change(kind, lambda before: None if before.is_on else pause)
 
-    def resume(self, kind: str, *, by: str) -> bool:
+    def resume(self, kind: str, *, by: str, now: datetime) -> bool:
         """Let the runs send what waits for a kind.
 
         Returns:
             whether it was paused.
         """
-        at = self._now()
         return self._change(
-            kind, lambda before: before._replace(resumed_at=at, resumed_by=by) if before.is_on else None
+            kind, lambda before: before._replace(resumed_at=now, resumed_by=by) if before.is_on else None
         )
 
     def _change(self, kind: str, change: Callable[[KindPause], KindPause | None]) -> bool:

@@ -5,7 +5,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from deployment.mail_api import HOSTS
@@ -37,6 +37,7 @@ class MailSetup:
         defaults: the kind of the sample email.
         kind_variables: gives what a kind declares, by name; raises an OperatorError if it is not set.
         without_unsubscribe: whether all recipients are the team's own people, who need no way out.
+        now: the present, in UTC.
     """
 
     variables: Mapping[str, str | None]
@@ -46,6 +47,7 @@ class MailSetup:
     defaults: SubscriptionDefaults
     kind_variables: Callable[[str], Mapping[str, str]]
     without_unsubscribe: bool
+    now: Callable[[], datetime]
 
 
 def check_mail(setup: MailSetup, *, to: str | None) -> list[Finding]:
@@ -90,7 +92,8 @@ def _check_test_mail(setup: MailSetup, provider: str, *, to: str | None) -> list
         return [headers]
     try:
         # As `reports send --to` sends one: no link of it unsubscribes anyone.
-        message_id = previews.send_test(_compose(setup, previews.test_settings(setup.variables)), to, setup.variables)
+        test = _compose(setup, previews.test_settings(setup.variables))
+        message_id = previews.send_test(test, to, setup.variables, now=setup.now)
     except OperatorError as error:
         return [headers, Finding(_TEST_MAIL, State.PROBLEM, str(error), "Mend what the rows above name.")]
     if setup.settings.mail_sandbox:
@@ -114,7 +117,8 @@ def _compose(setup: MailSetup, settings: MailSettings) -> previews.Mail:
         OperatorError: the kind has no sample, or fails.
     """
     whose, which = sample_subject(setup.defaults.kind)
-    covered = next_period(which, which.schedule(whose), datetime.now(UTC))
+    now = setup.now()
+    covered = next_period(which, which.schedule(whose), now)
     made = previews.build(
         which.kind,
         whose,
@@ -122,6 +126,7 @@ def _compose(setup: MailSetup, settings: MailSettings) -> previews.Mail:
         covered,
         previews.sample_data(which.kind, covered),
         settings,
+        now=now,
         variables=setup.kind_variables(which.kind),
         delivery=f"test-{secrets.token_hex(8)}",
     )

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -204,6 +204,7 @@ def build(
     data: UserData,
     settings: MailSettings,
     *,
+    now: datetime,
     database: Database | None = None,
     variables: Mapping[str, str] | None = None,
     delivery: str | None = None,
@@ -212,6 +213,7 @@ def build(
     """Build the email.
 
     Args:
+        now: the present, in UTC.
         database: for what else the kind reads; None for a sample.
         delivery: the id that the email carries; None for that of the delivery that would send it.
         is_next: whether it is made by the kind's next version, also if the subscription would not get it.
@@ -235,7 +237,7 @@ def build(
             period,
             data,
             delivery_id=delivery or delivery_id(user.id, subscription.id, period.end),
-            run_id=run_id(datetime.now(UTC)),
+            run_id=run_id(now),
             compliance=MailCompliance.from_settings(settings),
             brand=Brand.of_emails(settings),
             database=database,
@@ -292,7 +294,7 @@ def figures_schema(kind: str) -> Mapping[str, Any]:
     return found
 
 
-def send_test(mail: Mail, address: str, variables: Mapping[str, str | None]) -> str:
+def send_test(mail: Mail, address: str, variables: Mapping[str, str | None], *, now: Callable[[], datetime]) -> str:
     """Send an email to one address alone, marked as a test.
 
     Nothing in it belongs to a delivery: what the email provider reports about it changes none, and no link in it
@@ -301,6 +303,7 @@ def send_test(mail: Mail, address: str, variables: Mapping[str, str | None]) -> 
     Args:
         mail: as `build` has made it by `test_settings`.
         variables: the worker's, the email provider's key among them, by name.
+        now: the present, in UTC.
 
     Returns:
         The email's id at the provider; may be empty.
@@ -314,7 +317,7 @@ def send_test(mail: Mail, address: str, variables: Mapping[str, str | None]) -> 
     if missing := [name for name in ("MAIL_FROM", *required) if not variables.get(name)]:
         raise NotConfigured(f"{' and '.join(missing)} not set: a test goes through the email provider.")
     try:
-        provider = ChosenProvider.from_variables(settings, variables).mail_provider()
+        provider = ChosenProvider.from_variables(settings, variables).mail_provider(now)
     except ValidationError as error:
         raise NotConfigured(f"{describe_problems(error)}.") from error
     first = mail.recipients[0]
@@ -377,7 +380,7 @@ class PreviewFiles:
         """Where the files are kept that come with an email, in its order."""
         return [self.html.with_name(f"{self.html.stem}-{each.filename}") for each in mail.attachments]
 
-    def write(self, mail: Mail, settings: MailSettings) -> str:
+    def write(self, mail: Mail, settings: MailSettings, *, at: datetime) -> str:
         """Keep an email: the pages as its first recipient gets it, the request for all of them, and its attachments.
 
         Returns:
@@ -387,7 +390,7 @@ class PreviewFiles:
             OperatorError: a file cannot be written.
         """
         page, text = standalone_page(mail), mail.with_link(mail.recipients[0].unsubscribe_url).text
-        request = parts_of(settings.mail_provider).to_request(mail, Sender.from_settings(settings))
+        request = parts_of(settings.mail_provider).to_request(mail, Sender.from_settings(settings), at)
         try:
             self.html.parent.mkdir(parents=True, exist_ok=True)
             self.html.write_text(page, encoding="utf-8")

@@ -2,7 +2,6 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from functions.shared.named_brand import brand_name_of
 from functions.shared.records.subscription import Subscription
@@ -49,7 +48,7 @@ def send_test_report(
     deployed = previews.provider_variables(session.target.find, session.look_up_secret)
     variables = previews.brand_variables(deployed, brand_name_of(whose.fields))
     settings = previews.test_settings(variables)
-    covered = next_period(which, which.schedule(whose), datetime.now(UTC))
+    covered = next_period(which, which.schedule(whose), session.now())
     delivery = f"test-{secrets.token_hex(8)}"
     mail = build_live(session, whose, which, covered, settings=settings, delivery=delivery, is_next=by_next)
     if isinstance(mail, previews.NothingToSend):
@@ -58,6 +57,6 @@ def send_test_report(
         subscription=which,
         period=covered,
         subject=mail.subject,
-        message_id=previews.send_test(mail, address, variables),
+        message_id=previews.send_test(mail, address, variables, now=session.now),
         is_sandbox=bool(which.sandbox or settings.mail_sandbox),
     )

@@ -42,6 +42,7 @@ def build_live(
         period,
         previews.live_data(database, user.id),
         settings,
+        now=session.now(),
         database=database,
         variables=kind_variables(session, subscription.kind),
         delivery=delivery,

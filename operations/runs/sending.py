@@ -2,7 +2,7 @@
 
 import getpass
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from functions.shared.firestore.database import Database
@@ -23,7 +23,7 @@ class Sending:
         """The breaker as it is now."""
         return BreakerState.from_snapshot(self._database.get(_DOCUMENT))
 
-    def resume(self, *, by: str, note: str) -> bool:
+    def resume(self, *, by: str, note: str, now: datetime) -> bool:
         """Let the runs go on.
 
         Returns:
@@ -34,7 +34,7 @@ class Sending:
             breaker = BreakerState.from_snapshot(found)
             if not breaker.is_stopped:
                 return False, {}
-            return True, breaker.resumed(at=datetime.now(UTC), by=by, note=note).to_fields()
+            return True, breaker.resumed(at=now, by=by, note=note).to_fields()
 
         return self._database.change(_DOCUMENT, resumed)
 

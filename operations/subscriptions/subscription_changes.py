@@ -5,7 +5,7 @@ subscription on, the change is worked out again from the new version.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from functions.shared.firestore.database import Database
@@ -45,7 +45,7 @@ class SubscriptionChanges:
         *,
         database: Database,
         defaults: SubscriptionDefaults,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime],
         check: Callable[[Subscription], None] = lambda _subscription: None,
     ) -> None:
         self._database = database
@@ -196,9 +196,8 @@ class SubscriptionChanges:
         return fields
 
 
-def said_difference(before: Subscription, after: Subscription) -> str:
+def said_difference(before: Subscription, after: Subscription, *, now: datetime) -> str:
     """What has changed between two readings of a subscription, for the action log, without addresses; empty where
     nothing has."""
-    now = datetime.now(UTC)
     was, became = (subscription_row(each, None, now=now) for each in (before, after))
     return said_changes(was, became, (name for name in was if name not in _FOLLOWS))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from functions.shared.archive import Archive
@@ -113,6 +113,7 @@ class PersonalData:
 
     Args:
         queue_names: those that may hold reports.
+        now: the present, in UTC.
         archive: where copies of emails are kept; None where there are none.
         addresses: email addresses of the user's, beside the one in the user's document.
     """
@@ -124,6 +125,7 @@ class PersonalData:
         queues: Queues,
         queue_names: Sequence[str],
         user_id: str,
+        now: Callable[[], datetime],
         archive: Archive | None = None,
         addresses: Sequence[str] = (),
     ) -> None:
@@ -131,6 +133,7 @@ class PersonalData:
         self._queues = queues
         self._queue_names = queue_names
         self._user_id = user_id
+        self._now = now
         self._archive = archive
         self._addresses = list(addresses)
         self._user = f"{USERS}/{user_id}"
@@ -170,7 +173,7 @@ class PersonalData:
         below = self._read(Query.below(self._user)) if with_document else ()
         return {
             "user_id": self._user_id,
-            "exported_at": datetime.now(UTC),
+            "exported_at": self._now(),
             "user": kept.user.fields or {} if with_document else kept.user_fields,
             **({"below_user": [_document(each) for each in below if each.path not in shown]} if with_document else {}),
             "subscriptions": [_document(each) for each in kept.subscriptions],
@@ -202,7 +205,7 @@ class PersonalData:
                 "erased: delete the document or set active to false first, or erase it as well, with all that is below "
                 "it: --with-document, in the console the box."
             )
-        if being_sent := kept.being_sent(datetime.now(UTC)):
+        if being_sent := kept.being_sent(self._now()):
             raise BeingSent(
                 f"A worker is busy with {', '.join(being_sent)} and would write about it again: "
                 "repeat this in two minutes. What is erased so far stays erased."
@@ -211,7 +214,7 @@ class PersonalData:
     def keep_out(self) -> None:
         """From now on no query that names recipients brings the user back."""
         with suppress(ChangedMeanwhile):
-            self._database.commit([create(erased_path(self._user_id), {"erased_at": datetime.now(UTC)})])
+            self._database.commit([create(erased_path(self._user_id), {"erased_at": self._now()})])
 
     def erase(self, *, with_document: bool, on_erased: Callable[[int], None]) -> KeptData:
         """Erase the data. If this is killed, a second call erases the rest.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from urllib.parse import quote
 
 from operations.console.jobs import Job
@@ -15,6 +16,7 @@ from operations.operator_actions import OperatorActions
 from tests.browser.local_cloud import Cloud
 from tests.browser.staged import MARKUP, MARKUP_ID, PROJECT, QUEUES, REPLAY, Staged, make_queue, put_in
 from tests.console_server import OPERATOR, ConsoleServer, wait_for_charts
+from tests.support import now
 
 EMPTY_PROJECT = "empty-project"
 
@@ -80,7 +82,8 @@ def _job(served: ConsoleServer, wait: threading.Event | None = None) -> str:
 
     job = Job(id=uuid.uuid4().hex, title="Dismiss 3 dead letters", total=3, back="/dead-letters")
     log = OperatorActions(served.console.session.firestore)
-    served.console.jobs.begin(job, ["first", MARKUP, "last"], work, log=log, who=OPERATOR, subject=MARKUP, note=MARKUP)
+    begun = partial(served.console.jobs.begin, log=log, now=now, who=OPERATOR, subject=MARKUP, note=MARKUP)
+    begun(job, ["first", MARKUP, "last"], work)
     while job.done < 2 or not (wait or job.ended_at):
         threading.Event().wait(0.01)
     return job.id

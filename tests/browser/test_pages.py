@@ -26,7 +26,7 @@ from tests.browser.staged import MARKUP, MARKUP_ID, PROJECT, Stage
 from tests.browser.tab import Tab, opened
 from tests.console_server import OPERATOR
 from tests.silent_relay import relaying
-from tests.support import PATIENCE_SECONDS
+from tests.support import PATIENCE_SECONDS, now
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator
@@ -275,7 +275,7 @@ def test_it_stops_a_job(house: House, tab: Tab) -> None:
     things = [str(number) for number in range(2 * PARALLEL)]
     job = Job(id=uuid.uuid4().hex, title="Dismiss dead letters", total=len(things), back="/dead-letters")
     log = OperatorActions(house.full.console.session.firestore)
-    house.full.console.jobs.begin(job, things, work, log=log, who=OPERATOR, subject="these")
+    house.full.console.jobs.begin(job, things, work, log=log, now=now, who=OPERATOR, subject="these")
     tab.visit(house.full.url, f"/jobs/{job.id}")
     tab.press(tab.page.get_by_role("button", name="Stop"))
     tab.page.get_by_text("It stops").wait_for()
@@ -316,7 +316,7 @@ def test_what_support_asks_takes_few_clicks(house: House, tab: Tab, cloud: Cloud
     stage.subscription(customer)
     stage.letter(customer, error="SendGrid answered 400: no such mailbox")
     log = OperatorActions(house.full.console.session.firestore)
-    with log.record("grace@operator.example", "Change queue", subject="reports") as action:
+    with log.record("grace@operator.example", "Change queue", subject="reports", now=now) as action:
         action.outcome = "rate 10 to 5"
 
     def find(click: Clicks) -> None:

@@ -20,6 +20,7 @@ from functions.worker.destinations.email.provider import parts_of
 from tests.contracts import writers
 from tests.contracts.released import differences, examples
 from tests.contracts.sample import TASK
+from tests.support import now
 
 TASKS, RUN_PARTS, MESSAGES = examples("tasks"), examples("run_parts"), examples("messages")
 TOKENS, ARGUMENTS = examples("recipient_tokens"), examples("mail_arguments")
@@ -88,7 +89,7 @@ def test_a_mail_is_written_as_before(provider: MailProviderName) -> None:
         html="<p>Hello</p>",
         arguments={"delivery_id": TASK.delivery_id, "run_id": TASK.run_id},
     )
-    request = parts_of(provider).to_request(mail, Sender(address="reports@example.com"))
+    request = parts_of(provider).to_request(mail, Sender(address="reports@example.com"), now())
     is_resend = provider is MailProviderName.RESEND
     written = request["tags"] if is_resend else request["personalizations"][0]["custom_args"]
     assert differences(ARGUMENTS[provider.value], written) == []

@@ -170,6 +170,7 @@ def run(
         mail_statistics=None,
         breaker_limits=cast(BreakerLimits, None),
         restored_at=restored_at,
+        now=played.moment,
         outcomes=played.outcomes,
     )
     with FanOut([played.queue], run_id=run, counters=counters) as fan_out:
@@ -178,7 +179,7 @@ def run(
             run_time=run_time,
             # Nobody has written since the beginning of time as long as a task is tried.
             earlier=EarlierTasks(-timedelta(days=1), None, PastRun(over, over, over, 1), is_paused=False),
-            malformed=MalformedDocuments(played.database, played.topic, counters, run_id=run),
+            malformed=MalformedDocuments(played.database, played.topic, counters, run_id=run, now=played.moment),
             fan_out=fan_out,
             counters=counters,
             pauses=pauses,
@@ -199,7 +200,7 @@ def event(played: Played, delivery: str, at: datetime) -> None:
     """The provider reports that an email was delivered."""
     take_events = TakeEvents(
         RecordStore(played.database),
-        AddressPauses(played.database, DEFAULTS),
+        AddressPauses(played.database, DEFAULTS, now=played.moment),
         SettledOutcomes(
             LetterStore(played.database, keeps_outcomes=bool(played.outcomes)), played.topic, played.moment
         ),

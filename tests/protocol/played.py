@@ -9,7 +9,7 @@ import importlib
 import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import Future
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from enum import Enum, auto
 from types import CodeType
 from typing import Any, NamedTuple, TypeVar
@@ -361,12 +361,6 @@ def _acting(played: Played) -> Iterator[None]:
         _actor.pop()
 
 
-class _Clock(datetime):
-    @classmethod
-    def now(cls, tz: tzinfo | None = None) -> "_Clock":
-        return _actor[-1].now  # type: ignore[return-value]
-
-
 class _Tokens:
     @staticmethod
     def token_hex(_size: int) -> str:
@@ -410,8 +404,6 @@ def _note_mistake(_logger: Any, _method: str, event: MutableMapping[str, Any]) -
 _OF_THE_MACHINE: tuple[tuple[str, str, Any], ...] = (
     ("functions.worker.send_report", "secrets", _Tokens),
     ("functions.dispatcher.rescue.dead_lettering", "secrets", _Tokens),
-    ("functions.dispatcher.rescue.dead_lettering", "datetime", _Clock),
-    ("functions.dispatcher.rescue.rescuer", "datetime", _Clock),
     ("functions.dispatcher.rescue.dead_lettering", "ThreadPoolExecutor", _AtOnce),
     ("functions.dispatcher.rescue.waiting_tasks", "ThreadPoolExecutor", _AtOnce),
     ("functions.dispatcher.fan_out", "ThreadPoolExecutor", _AtOnce),

@@ -23,6 +23,11 @@ class Clock:
         """The present, in UTC."""
         return (self._still_at or datetime.now(UTC)) + self._offset
 
+    @staticmethod
+    def machine_now() -> datetime:
+        """The machine's present, in UTC: what a process has that does not follow this clock."""
+        return datetime.now(UTC)
+
     def advance(self, by: timedelta) -> None:
         """Move the present forward and wake every waiter whose moment has come."""
         self._offset += by

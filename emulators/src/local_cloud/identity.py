@@ -8,7 +8,7 @@ Google's only by its name. https://cloud.google.com/docs/authentication/token-ty
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -112,7 +112,7 @@ class IdentityProvider(HttpServer):
     def _time_of_issue(self) -> datetime:
         # Most verifiers are other processes, which know the machine's time only: to them a token of a clock that was
         # moved forward would be used too early.
-        return self._clock.now() if self._is_clock_shared else min(self._clock.now(), datetime.now(UTC))
+        return self._clock.now() if self._is_clock_shared else min(self._clock.now(), self._clock.machine_now())
 
     async def _certs(self, _request: web.Request) -> web.Response:
         key = RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)

@@ -3,7 +3,8 @@
 import secrets
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 import structlog
@@ -96,16 +97,21 @@ class DeadLettering:
         self._run_id = run_id
         self._run_time = run_time
 
-    def give_up(self, reports: Sequence[LostReport]) -> None:
-        """Publish the reports' dead letters and mark their deliveries dead. Each failure is counted and logged."""
+    def give_up(self, reports: Sequence[LostReport], *, now: datetime) -> None:
+        """Publish the reports' dead letters and mark their deliveries dead. Each failure is counted and logged.
+
+        Args:
+            reports: those that the run gives up.
+            now: the present, in UTC.
+        """
         if reports:
             with ThreadPoolExecutor(_THREADS) as threads:
-                list(threads.map(self._give_up, reports))
+                list(threads.map(partial(self._give_up, now=now), reports))
 
-    def _give_up(self, report: LostReport) -> None:
+    def _give_up(self, report: LostReport, *, now: datetime) -> None:
         due, failure = report.due, report.failure
         try:
-            self._carry_out(report)
+            self._carry_out(report, now)
         except DeliveryChanged:
             self._counters.add(RunCounter.ALREADY_DISPATCHED)
         except Exception as error:
@@ -130,9 +136,9 @@ class DeadLettering:
                 error=failure.error,
             )
 
-    def _carry_out(self, report: LostReport) -> None:
+    def _carry_out(self, report: LostReport, now: datetime) -> None:
         due, delivery, failure = report
-        task, now = due.task(self._run_id), datetime.now(UTC)
+        task = due.task(self._run_id)
         documents = self._deliveries.read(task)._replace(delivery=delivery)
         period = delivery.settled_period(latest=max(due.due_at, self._run_time)) if delivery else None
         if period is None and (subscription := documents.subscription) is not None:

@@ -5,7 +5,7 @@ is always the same: what the delivery says, then whether a queue still holds a t
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 import structlog
@@ -82,7 +82,7 @@ class Rescuer:
         self._pauses = pauses
         self._run_id = run_id(run_time)
         self._run_time = run_time
-        self._begun = datetime.now(UTC)
+        self._begun = dependencies.now()
         restored_at = dependencies.restored_at
         self._deliveries = DeliveryStore(
             dependencies.firestore, dependencies.defaults, restored_at=restored_at, outcomes=dependencies.outcomes
@@ -198,7 +198,7 @@ class Rescuer:
                     lost.append(self._lost(each))
                 case QueueAnswer.GONE:
                     retried.append(each)
-        self._dead_lettering.give_up(lost)
+        self._dead_lettering.give_up(lost, now=self._with.now())
         try:
             noted = self._note(retried)
         except Exception:  # noqa: BLE001  it is logged there
@@ -227,7 +227,7 @@ class Rescuer:
         )
 
     def _lost(self, case: _Case) -> LostReport:
-        failure = failure_of_lost(case.due, case.delivery, run_time=self._run_time, now=datetime.now(UTC))
+        failure = failure_of_lost(case.due, case.delivery, run_time=self._run_time, now=self._with.now())
         return LostReport(case.due, case.delivery, failure)
 
     def _note(self, cases: Sequence[_Case]) -> set[ReportTask]:
@@ -239,7 +239,7 @@ class Rescuer:
         """
         if not cases:
             return set()
-        now, changes = datetime.now(UTC), dict[ReportTask, tuple[Delivery | None, Event, Occasion]]()
+        now, changes = self._with.now(), dict[ReportTask, tuple[Delivery | None, Event, Occasion]]()
         found = self._deliveries.read_many([each.task for each in cases if each.delivery is None])
         for due, delivery, task in cases:
             (user, subscription), period = found.get(task, (None, None)), None

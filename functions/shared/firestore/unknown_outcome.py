@@ -16,7 +16,7 @@ has stored a dead letter, and whoever has made a delivery `sent` looks for a dea
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from functions.shared.firestore.letter_store import Fields, LetterStore, ReportDocuments
@@ -29,6 +29,10 @@ from functions.shared.records.system_alert import AlertKind, SystemAlert
 
 DECIDING_FIELDS = ("state", "owner", "reason", "failed_at", "may_have_been_sent")
 """The fields of a delivery by which `is_settled_by_event` and `was_settled_by_event` decide."""
+
+
+_WHENEVER = datetime.max.replace(tzinfo=UTC)
+"""What an event proves it proves at any time."""
 
 
 class Settlement(NamedTuple):
@@ -51,7 +55,7 @@ def is_settled_by_event(delivery: Delivery) -> bool:
     Args:
         delivery: as read, with DECIDING_FIELDS at least.
     """
-    return delivery.state is not DeliveryState.SENDING and can_happen(delivery, Proven(""))
+    return delivery.state is not DeliveryState.SENDING and can_happen(delivery, Proven(""), now=_WHENEVER)
 
 
 def was_settled_by_event(delivery: Delivery) -> bool:

@@ -7,7 +7,7 @@ deliveries.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from functions.shared.records.delivery import Delivery, DeliveryFailure, SkipReason
@@ -376,15 +376,15 @@ class CannotHappen(Exception):
     """The table has no row for an event in the state of a delivery."""
 
 
-def can_happen(before: Delivery | None, event: Event, *, now: datetime | None = None) -> bool:
+def can_happen(before: Delivery | None, event: Event, *, now: datetime) -> bool:
     """Whether the table has a row for an event.
 
     Args:
         before: the delivery as it is; None where there is no record.
         event: what happens.
-        now: when, in UTC; None for now.
+        now: when, in UTC.
     """
-    return _row_for(before, event, now or datetime.now(UTC)) is not None
+    return _row_for(before, event, now) is not None
 
 
 def _row_for(before: Delivery | None, event: Event, now: datetime) -> Row | None:

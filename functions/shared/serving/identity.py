@@ -8,7 +8,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Collection
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
@@ -62,7 +62,7 @@ class TokenVerifier:
         issuer: the `iss` to expect.
         audience: the `aud` to expect: the called service's own URL, to the letter.
         invokers: the email addresses of the service accounts that may call.
-        now: seconds of the clock by which the keys are kept. A token's own times are compared with the machine's.
+        now: seconds of the clock by which the keys are kept. PyJWT compares a new token's own times with the machine's.
     """
 
     def __init__(
@@ -96,11 +96,12 @@ class TokenVerifier:
 
         return IssuerKeys(self._certs_url, now=self._now)
 
-    def verify(self, headers: Headers) -> str:
+    def verify(self, headers: Headers, *, now: datetime) -> str:
         """Let an authorized request pass.
 
         Args:
             headers: the request's headers.
+            now: the present, by which a token that was good may have expired.
 
         Returns:
             the email address of the account that calls.
@@ -119,7 +120,7 @@ class TokenVerifier:
         try:
             digest = hashlib.sha256(token.encode()).digest()
             known = self._verified.get(digest)
-            if known and datetime.now(UTC).timestamp() < known.expires_at and self._keys.get(known.key_id) is known.key:
+            if known and now.timestamp() < known.expires_at and self._keys.get(known.key_id) is known.key:
                 return known.account
             key_id = jwt.get_unverified_header(token).get("kid")
             if not isinstance(key_id, str):

@@ -45,15 +45,15 @@ def destination_of(deliver: Deliver, settings: DestinationSettings, now: Callabl
         case DestinationName.SLACK:
             from functions.worker.destinations.slack.slack import Slack
 
-            return Slack(deliver, settings.destination_secrets, host=settings.slack_api_url)
+            return Slack(deliver, settings.destination_secrets, host=settings.slack_api_url, now=now)
         case DestinationName.CHAT:
             from functions.worker.destinations.chat.chat import Chat
 
-            return Chat(deliver, settings.destination_secrets)
+            return Chat(deliver, settings.destination_secrets, now=now)
         case DestinationName.TEAMS:
             from functions.worker.destinations.teams.teams import Teams
 
-            return Teams(deliver, settings.destination_secrets)
+            return Teams(deliver, settings.destination_secrets, now=now)
         case other:
             raise AssertionError(f"{other} has a way of its own")
 

@@ -8,6 +8,7 @@ since, and none that has changed.
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -203,6 +204,7 @@ def act_on(request: Request, form: Form) -> Response:
         [letter.id for letter in unchanged],
         _carry_out(console, act, begun, may_send_twice=may_send_twice),
         log=OperatorActions(console.session.firestore),
+        now=console.session.now,
         who=request.state.viewer.name,
         subject=", ".join(ids or [f"{name} {value}" for name, value in _to_query(chosen).items() if value]),
         note=begun.note,
@@ -225,7 +227,7 @@ def letter_filter(query: QueryParams) -> LetterFilter:
     Raises:
         HTTPException: one of them is malformed.
     """
-    since, until = moments_of(query)
+    since, until = moments_of(query, datetime.now(UTC))
     return LetterFilter(
         state=next((each for each in DeadLetterState if each == query.get("state", "open")), None),
         reason=next((each for each in DeadLetterReason if each == query.get("reason")), None),
@@ -270,6 +272,7 @@ def _replay(console: Console) -> Replay:
     return Replay(
         database=session.firestore,
         queue_of=session.queue_of,
+        now=session.now,
         keeps_outcomes=bool(session.target.find("OUTCOMES_TOPIC")),
     )
 
@@ -284,7 +287,7 @@ def _dry_run(console: Console, act: _Act) -> Callable[[StoredDeadLetter], DeadLe
 def _carry_out(
     console: Console, act: _Act, begun: _Begun, *, may_send_twice: bool
 ) -> Callable[[str], DeadLetterResult]:
-    dismissals = Dismissals(database=console.session.firestore)
+    dismissals = Dismissals(database=console.session.firestore, now=console.session.now)
     match act.name:
         case "replay":
             replay = _replay(console)

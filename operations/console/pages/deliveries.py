@@ -89,7 +89,7 @@ def delivery_filter(asked: QueryParams) -> DeliveryFilter:
     after = asked.get("after", "")
     if any(each and not is_document_id(each) for each in (user, subscription, run, after)):
         raise HTTPException(HTTPStatus.BAD_REQUEST, "A user, a subscription or a run is named by its id.")
-    since, until = moments_of(asked)
+    since, until = moments_of(asked, datetime.now(UTC))
     return DeliveryFilter(
         user_id=user,
         subscription_id=subscription,

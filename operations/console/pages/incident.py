@@ -53,7 +53,7 @@ def _read(request: Request) -> Shown:
     operators did, also later, about what failed then."""
     console, asked, now = console_of(request), request.query_params, datetime.now(UTC)
     try:
-        window = Window.of(*moments_of(asked, "from", "to"), now=now)
+        window = Window.of(*moments_of(asked, now, "from", "to"), now=now)
     except ValueError as error:
         raise HTTPException(HTTPStatus.BAD_REQUEST, str(error)) from error
     session = console.reading

@@ -84,16 +84,16 @@ def _read(request: Request) -> Shown:
 def pause_or_resume(request: Request, form: Form) -> Response:
     """Pause or resume a kind."""
     console, kind = console_of(request), request.path_params["kind"]
-    pausing, by = KindPausing(console.session.firestore), request.state.viewer.name
+    pausing, by, now = KindPausing(console.session.firestore), request.state.viewer.name, datetime.now(UTC)
     act = request.path_params["act"]
     if act not in {"pause", "resume"} or kind not in {*previews.known_kinds(), *pausing.pauses().kinds}:
         raise HTTPException(HTTPStatus.NOT_FOUND)
     note = form.read(_Why).note
     with recorded(request, f"{act.capitalize()} kind", kind, note=note) as action:
         if act == "pause":
-            action.outcome = PAUSED if pausing.pause(kind, by=by, note=note) else "It was paused already."
+            action.outcome = PAUSED if pausing.pause(kind, by=by, now=now, note=note) else "It was paused already."
         else:
-            action.outcome = RESUMED if pausing.resume(kind, by=by) else "It was not paused."
+            action.outcome = RESUMED if pausing.resume(kind, by=by, now=now) else "It was not paused."
     return done(request, "/kinds")
 
 
@@ -124,7 +124,8 @@ def sample_mail(request: Request) -> Response:
         raise HTTPException(HTTPStatus.NOT_FOUND)
     user, subscription = sample_subject(kind)
     subscription = subscription._replace(locale=request.query_params.get("locale", "en"))
-    period = next_period(subscription, subscription.schedule(user), datetime.now(UTC))
+    now = datetime.now(UTC)
+    period = next_period(subscription, subscription.schedule(user), now)
     mail = previews.build(
         kind,
         user,
@@ -132,6 +133,7 @@ def sample_mail(request: Request) -> Response:
         period,
         previews.sample_data(kind, period, amount),
         previews.mail_settings({}),
+        now=now,
         variables=sample_variables(kind),
     )
     if isinstance(mail, previews.NothingToSend):

@@ -74,7 +74,7 @@ def resume_sending(request: Request, form: Form) -> Response:
     with recorded(request, "Resume sending", "mail_breaker", note=note) as action:
         breaker = to_row(sending.breaker())
         form.refuse_if_changed({name: breaker[name] for name in ("because", "stopped_at")})
-        was_stopped = sending.resume(by=request.state.viewer.name, note=note)
+        was_stopped = sending.resume(by=request.state.viewer.name, note=note, now=console.session.now())
         action.outcome = _RESUMED if was_stopped else "It was not stopped."
     return done(request, "/")
 

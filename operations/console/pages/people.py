@@ -296,7 +296,7 @@ def _save(request: Request, form: Form) -> Response:
 
     with recorded(request, "Change subscription", f"{user_id}/{subscription_id}") as action:
         saved, changed = _carry_out(lambda: _changes(console).change(user_id, subscription_id, decide))
-        action.outcome = f"The subscription is saved: {said_difference(read, saved)}."
+        action.outcome = f"The subscription is saved: {said_difference(read, saved, now=now)}."
         if not changed:
             action.outcome = "Nothing had to be changed."
     return _back(request)
@@ -372,6 +372,7 @@ def _personal_data(console: Console, user_id: str) -> PersonalData:
         queues=session.queues,
         queue_names=session.target.queues,
         user_id=user_id,
+        now=session.now,
         archive=session.archive,
     )
 
@@ -431,7 +432,9 @@ def _check_kind(kind: str) -> None:
 
 
 def _changes(console: Console) -> SubscriptionChanges:
-    return SubscriptionChanges(database=console.session.firestore, defaults=console.session.defaults)
+    return SubscriptionChanges(
+        database=console.session.firestore, defaults=console.session.defaults, now=console.session.now
+    )
 
 
 def _carry_out(work: Any) -> Any:

@@ -23,7 +23,7 @@ _PATH = re.compile(rf"{USERS}/[^/]+/{SUBSCRIPTIONS}/[^/]+")
 def _read(request: Request) -> Shown:
     """The subscriptions that the filters in the address leave, the first due first."""
     session, asked, now = console_of(request).reading, request.query_params, datetime.now(UTC)
-    since, until = moments_of(asked)
+    since, until = moments_of(asked, now)
     because = next((each for each in PauseReason if each == asked.get("paused")), None)
     after = asked.get("after") if _PATH.fullmatch(asked.get("after", "")) else None
     page = Subscriptions(session.firestore, session.defaults).page(

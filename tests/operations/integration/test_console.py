@@ -27,7 +27,7 @@ from operations.session import Session
 from tests.console_server import serving
 from tests.operations.integration.conftest import DUE, Project
 from tests.seeding import subscription_reference
-from tests.support import REPOSITORY
+from tests.support import REPOSITORY, now
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\x1b[31m‮"
 _SECONDS = 30
@@ -280,7 +280,7 @@ def test_a_read_only_console_changes_nothing_and_shows_no_address(project: Proje
 
 def test_a_viewer_does_not_see_the_addresses_of_operators(project: Project) -> None:
     log = OperatorActions(project.door)
-    with log.record("grace@operator.example", "Pause queue", subject="reports"):
+    with log.record("grace@operator.example", "Pause queue", subject="reports", now=now):
         pass
     with running(read_only=True) as console:
         page = console.get("/operator-actions").text

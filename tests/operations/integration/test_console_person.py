@@ -12,6 +12,7 @@ from operations.kinds.kind_pausing import KindPausing
 from tests.operations.integration.conftest import Project
 from tests.operations.integration.test_console import Browser, put_user, running
 from tests.seeding import subscription_reference
+from tests.support import now
 
 NOW = datetime.now(UTC)
 TODAY = NOW.replace(hour=8, minute=0, second=0, microsecond=0)
@@ -73,7 +74,7 @@ def test_what_waits_for_a_paused_kind_says_so(console: Browser, project: Project
     put_user(project, enrolled_at=LAST - timedelta(days=8))
     put_report(project, 4)
     subscription_reference(project.database, "u1").update({"next_report_at": LAST - timedelta(days=3)})
-    assert KindPausing(project.door).pause("activity", by="ada")
+    assert KindPausing(project.door).pause("activity", by="ada", now=now())
     page = console.get("/people/u1").text
     assert rows(page)[day(1)] == rows(page)[day(3)] == "default activity none The kind activity is paused: it waits."
     for said in (page, project.reports("users", "show", "u1").out):

@@ -7,7 +7,7 @@ import pytest
 
 from functions.shared.serving.identity import TokenVerifier
 from tests.operations.integration.conftest import FIGURES, Dispatcher, Project
-from tests.support import free_ports
+from tests.support import free_ports, now
 
 
 def dispatch(project: Project, dispatcher: Dispatcher, *arguments: str, **variables: str | None) -> Any:
@@ -24,7 +24,7 @@ def test_the_dispatcher_gets_the_schedulers_token(project: Project, dispatcher: 
         audience=dispatcher.url,
         invokers=[project.variables["SCHEDULER_INVOKER"]],
     )
-    verifier.verify(headers)
+    verifier.verify(headers, now=now())
     assert "X-CloudScheduler-ScheduleTime" not in headers
 
 

@@ -13,6 +13,7 @@ from operations.operator_actions import OperatorActions
 from operations.previews import preview
 from tests.operations.integration.conftest import Project
 from tests.seeding import seed
+from tests.support import now
 
 NOW = datetime.now(UTC)
 
@@ -77,7 +78,7 @@ def test_a_kind_is_paused_and_resumed_and_what_waits_is_counted(project: Project
     kept = KindPausing(project.door).pauses().pause_of("sales")
     assert (kept.is_on, kept.paused_by, kept.note) == (True, getpass.getuser(), "for [address]")
     # Another checkout has it, or had.
-    assert KindPausing(project.door).pause("old", by="ada")
+    assert KindPausing(project.door).pause("old", by="ada", now=now())
     rows = {row["kind"]: (row["paused_at"] is not None, row["held"]) for row in project.reports("kinds", "--json").json}
     assert rows == {"activity": (False, None), "sales": (True, 3), "usage": (False, None), "old": (True, 0)}
     assert "Subscriptions that wait: 3" in project.reports("kinds", "resume", "sales").out

@@ -28,7 +28,7 @@ from operations.users.personal_data import PersonalData
 from tests.operations.integration.conftest import DUE, Project
 from tests.seeding import seed, user_reference
 from tests.storage import BUCKET, storage_running
-from tests.support import PATIENCE_SECONDS, wait_until
+from tests.support import PATIENCE_SECONDS, now, wait_until
 
 FOUND = {
     "subscriptions": 2,
@@ -310,6 +310,7 @@ def personal_data(project: Project) -> PersonalData:
         queues=Queues(project=project.id, location="us-central1"),
         queue_names=["reports"],
         user_id="u1",
+        now=now,
     )
 
 

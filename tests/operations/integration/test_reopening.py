@@ -8,6 +8,7 @@ import pytest
 from functions.shared.records.dead_letter import CLOSED_LETTER_RETENTION, OPEN_LETTER_RETENTION, DeadLetterReason
 from operations.dead_letters.dismissal import DismissalOutcome, Dismissals
 from tests.operations.integration.conftest import Project
+from tests.support import now
 
 
 def dismissed_letter(project: Project, user: str = "u1", **fields: Any) -> str:
@@ -73,7 +74,7 @@ def test_many_are_asked_about_and_can_be_tried(project: Project) -> None:
 def test_what_somebody_has_replayed_meanwhile_stays_replayed(project: Project) -> None:
     """The letter is looked at again in the transaction that writes, whatever the command has read of it."""
     letter = dismissed_letter(project)
-    dismissals = Dismissals(database=project.door)
+    dismissals = Dismissals(database=project.door, now=now)
     assert dismissals.reopen(letter).outcome is DismissalOutcome.REOPENED
     assert project.reports("dead-letters", "replay", letter).status == 0
     assert dismissals.reopen(letter).outcome is DismissalOutcome.REPLAYED

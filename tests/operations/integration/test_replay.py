@@ -20,11 +20,12 @@ from operations.dead_letters.replay import PreparedReplay, Replay
 from operations.dead_letters.replay_decision import ReplayOutcome
 from operations.session import Session
 from tests.operations.integration.conftest import DUE, WORKER_URL, Project
+from tests.support import now
 
 
 def replay_of(project: Project) -> Replay:
     """The replay as the command makes it, to be taken apart."""
-    return Replay(database=project.door, queue_of=Session(None).queue_of)
+    return Replay(database=project.door, queue_of=Session(None).queue_of, now=now)
 
 
 def fails_again(project: Project, first: PreparedReplay, died: datetime) -> None:

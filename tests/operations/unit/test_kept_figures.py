@@ -20,7 +20,7 @@ class Counting:
         self.begun = self.count = 0
         self.may_end = threading.Event()
         self.may_end.set()
-        self.figures = KeptFigures(fresh_seconds=FRESH_SECONDS, waits=waits, clock=lambda: self.now)
+        self.figures = KeptFigures(lambda: self.now, fresh_seconds=FRESH_SECONDS, waits=waits)
 
     def read(self) -> int:
         self.begun += 1

@@ -30,7 +30,7 @@ def template(tree: Path) -> Iterator[Path]:
 
 def text() -> str:
     data = preview.sample_data(KIND, PERIOD)
-    mail = preview.build(KIND, *SUBJECT, PERIOD, data, SETTINGS)
+    mail = preview.build(KIND, *SUBJECT, PERIOD, data, SETTINGS, now=PERIOD.end)
     assert not isinstance(mail, preview.NothingToSend)
     return mail.text
 

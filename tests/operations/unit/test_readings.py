@@ -87,7 +87,7 @@ def test_of_a_page_that_cannot_be_read_nothing_is_kept() -> None:
     def fail() -> NoReturn:
         raise LookupError
 
-    readings, address = Readings(), Address()
+    readings, address = Readings(lambda: 0.0), Address()
     with pytest.raises(LookupError):
         readings.get(address, is_open=False, read=fail, version=None)
     kept = weakref.ref(address)

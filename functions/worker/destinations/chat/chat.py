@@ -6,8 +6,8 @@ https://developers.google.com/workspace/chat/quickstart/webhooks
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from functions.shared.records.deliver import Deliver
 from functions.shared.records.stored_request import KeptRequest
@@ -27,13 +27,15 @@ class Chat(RepeatableSending):
     Args:
         deliver: the name of the secret with the webhook's URL.
         secrets: the values of all secrets, by name.
+        now: the present, in UTC.
     """
 
     keys_hold = KEYS_HOLD
     same_bytes = True
 
-    def __init__(self, deliver: Deliver, secrets: Mapping[str, str]) -> None:
+    def __init__(self, deliver: Deliver, secrets: Mapping[str, str], *, now: Callable[[], datetime]) -> None:
         self._name = deliver.secret
+        self._now = now
         self._secrets = secrets
 
     def requests(self, report: Parcel, /) -> Sequence[KeptRequest]:
@@ -48,4 +50,4 @@ class Chat(RepeatableSending):
         url = self._secrets.get(request.address, "").strip()
         # A UUID is what Google recommends.
         url += f"{'&' if '?' in url else '?'}requestId={uuid.uuid5(uuid.NAMESPACE_URL, key)}" if url else ""
-        return post(url, request.content, service="Google Chat", secret=request.address, seconds=seconds)
+        return post(url, request.content, service="Google Chat", secret=request.address, seconds=seconds, now=self._now)

@@ -1,6 +1,7 @@
 """The email provider of this deployment: the one place that chooses it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 from pydantic import ValidationError
@@ -54,22 +55,25 @@ class ProviderParts(Protocol):
     def problem(self, mail: MailSettings, /) -> str:
         """What this provider cannot do of the settings for all emails, and what to do about it; empty where nothing."""
 
-    def mail_provider(self, settings: Any, mail: MailSettings, /) -> MailProvider:
+    def mail_provider(self, settings: Any, mail: MailSettings, now: Callable[[], datetime], /) -> MailProvider:
         """Make the provider.
 
         Args:
             settings: of its class in PROVIDER_SETTINGS.
             mail: what is the same for every email.
+            now: the present, in UTC.
         """
 
-    def repeatable_sending(self, settings: Any, mail: MailSettings, /) -> RepeatableSending | None:
+    def repeatable_sending(
+        self, settings: Any, mail: MailSettings, now: Callable[[], datetime], /
+    ) -> RepeatableSending | None:
         """Make the provider as one with idempotency keys; None where it has none."""
 
-    def delivery_lookup(self, settings: Any, /) -> DeliveryLookup | None:
+    def delivery_lookup(self, settings: Any, now: Callable[[], datetime], /) -> DeliveryLookup | None:
         """Make the provider's lookup of emails of unknown outcome; None where it has none, or is not to be asked."""
 
-    def to_request(self, mail: Mail, sender: Sender, /) -> Any:
-        """What sends an email to its first recipient, as JSON has it: what a preview shows."""
+    def to_request(self, mail: Mail, sender: Sender, at: datetime, /) -> Any:
+        """What sends an email to its first recipient at a moment, as JSON has it: what a preview shows."""
 
 
 def parts_of(name: MailProviderName) -> ProviderParts:
@@ -164,17 +168,17 @@ class ChosenProvider(NamedTuple):
             except ValueError as error:
                 yield f"{BRANDS_FILE}: {name}: {error}"
 
-    def mail_provider(self) -> MailProvider:
+    def mail_provider(self, now: Callable[[], datetime]) -> MailProvider:
         """The provider."""
-        return self.parts.mail_provider(self.settings, self.mail)
+        return self.parts.mail_provider(self.settings, self.mail, now)
 
-    def repeatable_sending(self) -> RepeatableSending | None:
+    def repeatable_sending(self, now: Callable[[], datetime]) -> RepeatableSending | None:
         """The provider as one with idempotency keys; None where it has none."""
-        return self.parts.repeatable_sending(self.settings, self.mail)
+        return self.parts.repeatable_sending(self.settings, self.mail, now)
 
-    def delivery_lookup(self) -> DeliveryLookup | None:
+    def delivery_lookup(self, now: Callable[[], datetime]) -> DeliveryLookup | None:
         """The provider's lookup of emails of unknown outcome; None where there is none."""
-        return self.parts.delivery_lookup(self.settings)
+        return self.parts.delivery_lookup(self.settings, now)
 
 
 def load_with_provider(settings_class: type[MailSettingsType]) -> tuple[MailSettingsType, ChosenProvider]:

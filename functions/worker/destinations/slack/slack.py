@@ -8,8 +8,8 @@ https://docs.slack.dev/reference/methods/files.completeUploadExternal
 
 import json
 import time
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -45,13 +45,15 @@ class Slack:
             and the bot is in the channel.
         secrets: the values of all secrets, by name.
         host: the URL of the API.
+        now: the present, in UTC.
     """
 
-    def __init__(self, deliver: Deliver, secrets: Mapping[str, str], *, host: str) -> None:
+    def __init__(self, deliver: Deliver, secrets: Mapping[str, str], *, host: str, now: Callable[[], datetime]) -> None:
         self._channel = deliver.channel
         self._name = deliver.secret
         self._token = secrets.get(deliver.secret, "").strip()
         self._host = host
+        self._now = now
 
     def send(self, report: Parcel, /, *, seconds: float) -> Outcome:
         """Post a report, with its first picture if it has one."""
@@ -95,7 +97,7 @@ class Slack:
             answer = self._call(method, asked, over_at)
         except (NotWritten, NoAnswer) as error:
             return outcome_without_answer(error, service="Slack")
-        return classify(answer, now=datetime.now(UTC))
+        return classify(answer, now=self._now())
 
     def _call(self, method: str, asked: Mapping[str, Any], over_at: float) -> HttpAnswer:
         # Not every method takes JSON. https://docs.slack.dev/apis/web-api/#post_bodies

@@ -7,7 +7,8 @@ https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-
 https://support.microsoft.com/office/create-incoming-webhooks-with-workflows-for-microsoft-teams-8ae491c7-0394-4861-ba59-055e33f75498
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from functions.shared.records.deliver import Deliver
 from functions.worker.destinations.outcome import Outcome, Refused
@@ -22,10 +23,12 @@ class Teams:
     Args:
         deliver: the name of the secret with the workflow's URL.
         secrets: the values of all secrets, by name.
+        now: the present, in UTC.
     """
 
-    def __init__(self, deliver: Deliver, secrets: Mapping[str, str]) -> None:
+    def __init__(self, deliver: Deliver, secrets: Mapping[str, str], *, now: Callable[[], datetime]) -> None:
         self._name = deliver.secret
+        self._now = now
         self._url = secrets.get(deliver.secret, "").strip()
 
     def send(self, report: Parcel, /, *, seconds: float) -> Outcome:
@@ -33,4 +36,4 @@ class Teams:
         content = body(report)
         if len(content) > MOST_BYTES:
             return Refused(error=f"the message has {len(content)} bytes, and Teams takes {MOST_BYTES}")
-        return post(self._url, content, service="Teams", secret=self._name, seconds=seconds)
+        return post(self._url, content, service="Teams", secret=self._name, seconds=seconds, now=self._now)

@@ -10,6 +10,7 @@ from functions.worker.destinations.email.model import Mail, MailRecipient, Sende
 from functions.worker.destinations.email.provider import parts_of
 from local_pipeline.inbox.faults import Call
 from proof.faults.injection_points import InjectionPoint, inbox_call, rpc_call
+from tests.support import now
 
 ID = "u1:ops%3A50%25:20261124T1300Z"
 MAIL = Mail(
@@ -23,7 +24,7 @@ MAIL = Mail(
 
 @pytest.mark.parametrize("name", [MailProviderName.SENDGRID, MailProviderName.RESEND])
 def test_a_request_has_its_delivery(name: MailProviderName) -> None:
-    request = parts_of(name).to_request(MAIL, Sender(address="reports@example.com"))
+    request = parts_of(name).to_request(MAIL, Sender(address="reports@example.com"), now())
     call = inbox_call(Call(service=name.value, body=json.dumps(request).encode()), in_flight=())
     assert (call.point, call.subject) == (InjectionPoint.SEND, ID)
 

@@ -17,11 +17,11 @@ MINUTE = timedelta(minutes=1)
 
 
 def pause(cloud: Cloud, kind: str = "usage", *, at: datetime = NOON - MINUTE) -> None:
-    assert KindPausing(cloud.door, now=lambda: at).pause(kind, by="ada")
+    assert KindPausing(cloud.door).pause(kind, by="ada", now=at)
 
 
 def resume(cloud: Cloud, kind: str = "usage", *, at: datetime) -> None:
-    assert KindPausing(cloud.door, now=lambda: at).resume(kind, by="ada")
+    assert KindPausing(cloud.door).resume(kind, by="ada", now=at)
 
 
 def pending(cloud: Cloud, user: str, due_at: datetime, **fields: Any) -> None:

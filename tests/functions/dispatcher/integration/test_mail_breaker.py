@@ -86,7 +86,7 @@ def kinds(cloud: Cloud) -> list[str]:
 
 
 def resume(cloud: Cloud) -> None:
-    assert Sending(cloud.door).resume(by="ada", note="the list is mended")
+    assert Sending(cloud.door).resume(by="ada", note="the list is mended", now=NOON)
 
 
 def test_a_run_notes_what_became_of_the_mails(provider: Provider) -> None:

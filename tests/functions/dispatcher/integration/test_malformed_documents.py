@@ -31,7 +31,7 @@ def malformed(cloud: Cloud, counters: RunCounters, monkeypatch: pytest.MonkeyPat
     """What publishes the dead letters."""
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{cloud.pubsub_port}")
     topic = DeadLetterTopic(PROJECT, "report-dead-letters")
-    return MalformedDocuments(cloud.door, topic, counters, run_id="21261124T1200Z")
+    return MalformedDocuments(cloud.door, topic, counters, run_id="21261124T1200Z", now=lambda: NOON)
 
 
 def test_a_malformed_user_is_one_dead_letter_for_all_subscriptions(

@@ -45,10 +45,10 @@ def verifier_for(provider: IdentityProvider, **changes: Any) -> TokenVerifier:
     return TokenVerifier(**(settings | changes))
 
 
-def status_of(verifier: TokenVerifier, token: str) -> HTTPStatus:
+def status_of(verifier: TokenVerifier, token: str, *, at: datetime | None = None) -> HTTPStatus:
     """The status that a function answers with."""
     try:
-        verifier.verify({"Authorization": f"Bearer {token}"})
+        verifier.verify({"Authorization": f"Bearer {token}"}, now=at or datetime.now(UTC))
     except NotAuthorized as error:
         return error.status
     return HTTPStatus.OK
@@ -69,7 +69,10 @@ def signed_by_provider(provider: IdentityProvider, claims: dict[str, Any]) -> st
 def test_a_token_of_each_who_may_call_says_who_calls(provider: IdentityProvider) -> None:
     verifier = verifier_for(provider)
     for account in (INVOKER, OTHER, INVOKER):
-        assert verifier.verify({"Authorization": f"Bearer {provider.mint(account, AUDIENCE)}"}) == account
+        assert (
+            verifier.verify({"Authorization": f"Bearer {provider.mint(account, AUDIENCE)}"}, now=datetime.now(UTC))
+            == account
+        )
 
 
 @pytest.mark.parametrize(
@@ -77,7 +80,7 @@ def test_a_token_of_each_who_may_call_says_who_calls(provider: IdentityProvider)
 )
 def test_no_token(provider: IdentityProvider, headers: dict[str, str]) -> None:
     with pytest.raises(NotAuthorized) as raised:
-        verifier_for(provider).verify(headers)
+        verifier_for(provider).verify(headers, now=datetime.now(UTC))
     assert raised.value.status is HTTPStatus.UNAUTHORIZED
 
 
@@ -294,9 +297,11 @@ def test_a_token_that_was_good_is_refused_when_it_expires(
         def now(cls, tz: Any = None) -> Self:
             return cls.fromtimestamp(expires_at.timestamp(), tz)
 
-    monkeypatch.setattr("functions.shared.serving.identity.datetime", Later)
     monkeypatch.setattr("jwt.api_jwt.datetime", Later)
-    assert [status_of(verifier, each) for each in (token, other)] == [HTTPStatus.UNAUTHORIZED, HTTPStatus.OK]
+    assert [status_of(verifier, each, at=expires_at) for each in (token, other)] == [
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.OK,
+    ]
 
 
 def test_a_token_that_was_good_is_refused_when_the_issuer_no_longer_has_its_key(

@@ -16,6 +16,7 @@ from functions.worker.destinations.teams.teams import Teams
 from functions.worker.destinations.webhook.webhook import Webhook
 from tests.functions.worker.destinations.http_server import Behaviour, Said, answer, saying
 from tests.functions.worker.destinations.sample_parcel import parcel
+from tests.support import now
 
 SIGNING_KEY = "whsec_" + base64.b64encode(b"k" * 32).decode()
 TOKEN = "xoxb-not-a-secret"
@@ -57,17 +58,17 @@ def _webhook(port: int, secrets: Mapping[str, str] | None = None) -> Webhook:
 
 def _slack(port: int, secrets: Mapping[str, str] | None = None) -> Slack:
     deliver = Deliver(DestinationName.SLACK, channel="C1", secret="acme")
-    return Slack(deliver, {"acme": TOKEN} if secrets is None else secrets, host=f"http://127.0.0.1:{port}/api")
+    return Slack(deliver, {"acme": TOKEN} if secrets is None else secrets, host=f"http://127.0.0.1:{port}/api", now=now)
 
 
 def _chat(port: int, secrets: Mapping[str, str] | None = None) -> Chat:
     url = f"http://127.0.0.1:{port}/v1/spaces/S/messages?key=k&token={TOKEN}"
-    return Chat(Deliver(DestinationName.CHAT, secret="acme"), {"acme": url} if secrets is None else secrets)
+    return Chat(Deliver(DestinationName.CHAT, secret="acme"), {"acme": url} if secrets is None else secrets, now=now)
 
 
 def _teams(port: int, secrets: Mapping[str, str] | None = None) -> Teams:
     url = f"http://127.0.0.1:{port}/workflows/w?sig={TOKEN}"
-    return Teams(Deliver(DestinationName.TEAMS, secret="acme"), {"acme": url} if secrets is None else secrets)
+    return Teams(Deliver(DestinationName.TEAMS, secret="acme"), {"acme": url} if secrets is None else secrets, now=now)
 
 
 def _by_status(accepted: int, body: object = "") -> Mapping[Said, bytes]:

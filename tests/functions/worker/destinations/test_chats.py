@@ -19,6 +19,7 @@ from report_kit.report import InlineImage
 from tests.functions.worker.destinations.conftest import Serve
 from tests.functions.worker.destinations.http_server import answer, read_request
 from tests.functions.worker.destinations.sample_parcel import PARCEL, parcel
+from tests.support import now
 
 LONG = [Headline(label="L" * 5_000, value="V" * 5_000, change="C" * 5_000)] * 30
 
@@ -40,7 +41,7 @@ def test_slack_gets_the_picture_and_one_call_posts_the_message(serve: Serve) -> 
 
     port = serve(behave)
     deliver = Deliver(DestinationName.SLACK, channel="C1", secret="acme")
-    slack = Slack(deliver, {"acme": "xoxb-1"}, host=f"http://127.0.0.1:{port}/api")
+    slack = Slack(deliver, {"acme": "xoxb-1"}, host=f"http://127.0.0.1:{port}/api", now=now)
     assert slack.send(PARCEL, seconds=5) == Accepted(message_id="1.2")
     (_, asked, _), (_, _, picture), (last, posted, _) = calls
     assert (asked["length"], picture) == ("400", b"\x89PNG" * 100)
@@ -62,7 +63,7 @@ def test_slack_gets_the_message_without_a_picture_that_it_does_not_take(serve: S
         )
 
     deliver = Deliver(DestinationName.SLACK, channel="C1", secret="acme")
-    slack = Slack(deliver, {"acme": "xoxb-1"}, host=f"http://127.0.0.1:{serve(behave)}/api")
+    slack = Slack(deliver, {"acme": "xoxb-1"}, host=f"http://127.0.0.1:{serve(behave)}/api", now=now)
     assert isinstance(slack.send(parcel(headlines=LONG, summary="S" * 9_000), seconds=5), Accepted)
     assert paths[-1] == "/api/chat.postMessage"
 
@@ -82,7 +83,7 @@ def test_teams_gets_the_chart_where_there_is_room_for_it() -> None:
 )
 def test_a_secret_that_is_no_url_is_a_dead_letter_that_does_not_repeat_it(url: str) -> None:
     for chat in (Chat, Teams):
-        outcome = chat(Deliver(DestinationName.CHAT, secret="acme"), {"acme": url}).send(PARCEL, seconds=1)
+        outcome = chat(Deliver(DestinationName.CHAT, secret="acme"), {"acme": url}, now=now).send(PARCEL, seconds=1)
         assert isinstance(outcome, Refused)
         assert "t0ken" not in outcome.error
 
@@ -95,7 +96,7 @@ def test_a_repeat_in_google_chat_has_the_same_request_id(serve: Serve) -> None:
         connection.sendall(answer(200, {}))
 
     url = f"http://127.0.0.1:{serve(behave)}/v1/spaces/S/messages?key=k&token=t"
-    chat = Chat(Deliver(DestinationName.CHAT, secret="acme"), {"acme": url})
+    chat = Chat(Deliver(DestinationName.CHAT, secret="acme"), {"acme": url}, now=now)
     [request] = chat.requests(PARCEL)
     for key in ("a/1", "a/1", "b/1"):
         chat.send_requests({key: request}, seconds=5)

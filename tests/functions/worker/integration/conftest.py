@@ -284,7 +284,6 @@ def in_this_process(cloud: Cloud, letters: Letters, **given: Any) -> SendReport:
     """What the worker's process runs, without the process, and with some of it as a test wants it."""
     parts: dict[str, Any] = {
         "deliveries": DeliveryStore(cloud.door, DEFAULTS, restored_at=given.get("restored_at")),
-        "provider": SendGrid(api_key=API_KEY, host=cloud.inbox.url, sender=Sender(address="reports@example.com")),
         "builder": builder(),
         "on_unknown_outcome": OnUnknownOutcome.DEAD_LETTER,
         "now": lambda: datetime.now(UTC),
@@ -296,6 +295,8 @@ def in_this_process(cloud: Cloud, letters: Letters, **given: Any) -> SendReport:
         **given,
     }
     deliveries, now = parts["deliveries"], parts["now"]
+    sender = Sender(address="reports@example.com")
+    provider = parts.get("provider") or SendGrid(api_key=API_KEY, host=cloud.inbox.url, sender=sender, now=now)
     return SendReport(
         deliveries=deliveries,
         end=AttemptEnd(
@@ -309,7 +310,7 @@ def in_this_process(cloud: Cloud, letters: Letters, **given: Any) -> SendReport:
         routes=Routes(
             Route(
                 Sending(
-                    parts["provider"],
+                    provider,
                     Repeating(None, provider="sendgrid", now=now),
                     outage=ProviderOutage(now, wait=timedelta(0)),
                     key_alert=KeyAlert(lambda _alert: None, now=now),

@@ -54,8 +54,8 @@ class Place:
         worker = in_this_process(
             self.cloud,
             self.letters,
-            provider=SendGrid(api_key=API_KEY, host=self.inbox.url, sender=sender),
-            lookup=SendGridLogs(api_key=API_KEY, host=self.inbox.url),
+            provider=SendGrid(api_key=API_KEY, host=self.inbox.url, sender=sender, now=self.clock.now),
+            lookup=SendGridLogs(api_key=API_KEY, host=self.inbox.url, now=self.clock.now),
             on_unknown_outcome=self.choice,
             now=self.clock.now,
             settle_later=self.settle_later,

@@ -687,7 +687,7 @@ class Life(RuleBasedStateMachine):
         # The failure is from the time of the decision, by a clock that was not this one.
         failure = given_up.report.failure._replace(failed_at=self.tick())
         self.told_by_dispatcher = True
-        given_up.dead_lettering.give_up([given_up.report._replace(failure=failure)])
+        given_up.dead_lettering.give_up([given_up.report._replace(failure=failure)], now=self.now)
 
     def call(self, name: str, number: int) -> Call:
         """Have the queue make a call."""

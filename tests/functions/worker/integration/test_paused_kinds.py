@@ -29,7 +29,7 @@ def test_a_task_of_a_paused_kind_ends_and_writes_nothing_also_on_its_last_attemp
     new, tried = cloud.user(subscription={"skip_empty": False}), cloud.user()
     cloud.put_delivery(tried, state="pending", attempts=1, last_error="the template is broken")
     before = [cloud.subscription_of(new), cloud.subscription_of(tried), cloud.delivery_of(tried)]
-    worker.kinds.pause("activity", by="ada")
+    worker.kinds.pause("activity", by="ada", now=datetime.now(UTC))
 
     answers = [worker.attempt(new), worker.attempt(tried, last=True)]
 
@@ -40,7 +40,7 @@ def test_a_task_of_a_paused_kind_ends_and_writes_nothing_also_on_its_last_attemp
     assert [cloud.subscription_of(new), cloud.subscription_of(tried), cloud.delivery_of(tried)] == before
     assert (cloud.delivery_of(new), worker.letters.kept, cloud.mails_to(new)) == (None, [], [])
 
-    worker.kinds.resume("activity", by="ada")
+    worker.kinds.resume("activity", by="ada", now=datetime.now(UTC))
     assert worker.attempt(new).result == "held"
     worker.seconds += NOTICED_WITHIN.total_seconds()
     assert worker.attempt(new).result == "sent"
@@ -49,7 +49,7 @@ def test_a_task_of_a_paused_kind_ends_and_writes_nothing_also_on_its_last_attemp
 
 def test_what_may_have_been_sent_is_settled_and_what_is_not_to_be_sent_is_skipped(cloud: Cloud) -> None:
     worker = Worker(cloud)
-    worker.kinds.pause("activity", by="ada")
+    worker.kinds.pause("activity", by="ada", now=datetime.now(UTC))
     sent, inactive = cloud.user(), cloud.user(active=False)
     period: dict[str, Any] = {"period_start": DUE - HOUR, "period_end": DUE}
     cloud.put_delivery(sent, state="sending", lease_expires_at=DUE, owner="another worker", **period)
@@ -60,7 +60,7 @@ def test_what_may_have_been_sent_is_settled_and_what_is_not_to_be_sent_is_skippe
 
     assert worker.attempt(sent, mail_record=reported).result == "sent"
     assert worker.attempt(inactive).result == "skipped"
-    worker.kinds.resume("activity", by="ada")
+    worker.kinds.resume("activity", by="ada", now=datetime.now(UTC))
     assert cloud.subscription_of(sent)["reported_until"] == DUE
 
 

@@ -26,6 +26,7 @@ from functions.worker.destinations.email.sendgrid.logs import (
     search_queries,
     wait_asked_for,
 )
+from tests.support import now
 
 CLAIMED_AT = datetime(2026, 11, 24, 13, 7, 30, tzinfo=UTC)
 
@@ -66,7 +67,7 @@ def head(length: int, *headers: str) -> bytes:
 @pytest.mark.parametrize("answer", [head(1000) + b"{", head(8, "Content-Encoding: gzip") + b"not gzip", b"nothing"])
 def test_an_answer_that_breaks_off_is_no_word(answer: bytes) -> None:
     with answering(lambda connection: connection.sendall(answer)) as url:
-        found = SendGridLogs(api_key="k", host=url).find(wanted("ada@example.com"), seconds=10)
+        found = SendGridLogs(api_key="k", host=url, now=now).find(wanted("ada@example.com"), seconds=10)
     assert isinstance(found, LookupUnavailable)
     assert found.error.startswith("no answer: ")
     assert not found.lasting
@@ -81,7 +82,7 @@ def test_an_answer_that_trickles_in_is_not_waited_for() -> None:
             connection.sendall(b" ")
 
     with answering(trickle) as url:
-        found = SendGridLogs(api_key="k", host=url).find(wanted("ada@example.com"), seconds=1)
+        found = SendGridLogs(api_key="k", host=url, now=now).find(wanted("ada@example.com"), seconds=1)
         over.set()
     # A busy machine may take that long before the answer begins.
     assert isinstance(found, LookupUnavailable)
@@ -91,7 +92,9 @@ def test_an_answer_that_trickles_in_is_not_waited_for() -> None:
 def test_an_id_that_no_url_can_have_is_no_mail_of_ours() -> None:
     body = json.dumps({"messages": [{"sg_message_id": "\ud800", "sg_message_id_created_at": "now"}]}).encode()
     with answering(lambda connection: connection.sendall(head(len(body)) + body)) as url:
-        assert SendGridLogs(api_key="k", host=url).find(wanted("ada@example.com"), seconds=10) == MailNotFound()
+        assert (
+            SendGridLogs(api_key="k", host=url, now=now).find(wanted("ada@example.com"), seconds=10) == MailNotFound()
+        )
 
 
 def answer_of(read: Callable[[], object]) -> LookupAnswer:
@@ -130,7 +133,7 @@ def test_an_apostrophe_is_quoted_the_other_way() -> None:
 def test_an_address_that_a_query_cannot_name_is_left_out(address: str) -> None:
     assert asked_for(address, "ada@example.com") == ["to_email = 'ada@example.com'"]
     # Nothing listens there: the answer is none of a connection.
-    answer = SendGridLogs(api_key="k", host="http://127.0.0.1:9").find(wanted(address), seconds=1)
+    answer = SendGridLogs(api_key="k", host="http://127.0.0.1:9", now=now).find(wanted(address), seconds=1)
     assert answer == LookupUnavailable(error="there is no address by which to search", lasting=True)
 
 

@@ -18,7 +18,7 @@ from local_pipeline.scheduler import Execution, Job, Scheduler
 from local_pipeline.scheduler.cron import CronSchedule
 from local_pipeline.scheduler.retry import RetryConfig
 from tests.local_pipeline.scheduler.integration.target import Target
-from tests.support import Background, free_ports
+from tests.support import Background, free_ports, now
 
 Result = TypeVar("Result")
 
@@ -131,7 +131,7 @@ def test_the_token_is_for_the_target(bench: Bench) -> None:
     for call, audience in zip(bench.target.calls, [bench.job().uri, "https://dispatcher.run.app"], strict=False):
         TokenVerifier(
             certs_url=bench.identity.certs_url, issuer=bench.identity.issuer, audience=audience, invokers=[ACCOUNT]
-        ).verify(call.headers)
+        ).verify(call.headers, now=now())
     assert "Authorization" not in bench.target.calls[2].headers
 
 

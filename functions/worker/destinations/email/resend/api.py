@@ -4,8 +4,8 @@ https://resend.com/docs/dashboard/emails/idempotency-keys
 """
 
 import time
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from functions.shared.records.stored_request import KeptRequest
 from functions.worker.destinations.email.model import Mail, Sender
@@ -31,12 +31,13 @@ class Resend(RepeatableSending):
         api_key: with the permission "Sending access".
         host: the API's URL.
         sender: from whom the emails are.
+        now: the present, in UTC.
     """
 
     keys_hold = KEYS_HOLD
     same_bytes = True
 
-    def __init__(self, *, api_key: str, host: str, sender: Sender) -> None:
+    def __init__(self, *, api_key: str, host: str, sender: Sender, now: Callable[[], datetime]) -> None:
         self._url = f"{host}/emails"
         self._headers = {
             "Authorization": f"Bearer {api_key}",
@@ -45,6 +46,7 @@ class Resend(RepeatableSending):
             "User-Agent": _USER_AGENT,
         }
         self._sender = sender
+        self._now = now
 
     def requests(self, mail: Mail) -> Sequence[KeptRequest]:
         """The requests that hand over an email, one for each recipient."""
@@ -78,4 +80,4 @@ class Resend(RepeatableSending):
             answer = call("POST", self._url, headers=headers, body=request.content, seconds=over_at - time.monotonic())
         except (NotWritten, NoAnswer) as error:
             return outcome_without_answer(error, service="Resend")
-        return classify(answer.status, answer.headers, answer.content, now=datetime.now(UTC))
+        return classify(answer.status, answer.headers, answer.content, now=self._now())

@@ -1,5 +1,7 @@
 """What the worker gets of Resend (email/provider.py)."""
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from functions.shared.settings import MailSettings
@@ -32,20 +34,21 @@ def problem(mail: MailSettings) -> str:
     return "MAIL_UNSUBSCRIBE_GROUP: Resend has no such groups; with MAIL_PROVIDER=resend set PREFERENCES_URL"
 
 
-def mail_provider(settings: ResendSettings, mail: MailSettings) -> Resend:
+def mail_provider(settings: ResendSettings, mail: MailSettings, now: Callable[[], datetime]) -> Resend:
     """Resend's API, with the key of the environment."""
-    return Resend(api_key=settings.resend_api_key, host=settings.resend_host, sender=Sender.from_settings(mail))
+    sender = Sender.from_settings(mail)
+    return Resend(api_key=settings.resend_api_key, host=settings.resend_host, sender=sender, now=now)
 
 
-def repeatable_sending(settings: ResendSettings, mail: MailSettings) -> Resend:
+def repeatable_sending(settings: ResendSettings, mail: MailSettings, now: Callable[[], datetime]) -> Resend:
     """The same: each of its requests has a key."""
-    return mail_provider(settings, mail)
+    return mail_provider(settings, mail, now)
 
 
-def delivery_lookup(_settings: ResendSettings) -> None:
+def delivery_lookup(_settings: ResendSettings, _now: Callable[[], datetime]) -> None:
     """Resend cannot be asked about an email whose id is not known."""
 
 
-def to_request(mail: Mail, sender: Sender) -> dict[str, Any]:
+def to_request(mail: Mail, sender: Sender, _at: datetime) -> dict[str, Any]:
     """What sends an email to its first recipient."""
     return request.to_request(mail, sender, mail.recipients[0])

@@ -7,9 +7,9 @@ https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from email.message import Message
 from http import HTTPStatus
 from typing import Any
@@ -52,9 +52,12 @@ class SendGrid:
         sender: from whom the emails are.
         check_unsubscribed: whether to ask first which recipients have unsubscribed. Mail send does not tell: it
             takes the email and drops it. https://www.twilio.com/docs/sendgrid/ui/analytics-and-reporting/email-activity-feed#drops
+        now: the present, in UTC.
     """
 
-    def __init__(self, *, api_key: str, host: str, sender: Sender, check_unsubscribed: bool = False) -> None:
+    def __init__(
+        self, *, api_key: str, host: str, sender: Sender, now: Callable[[], datetime], check_unsubscribed: bool = False
+    ) -> None:
         # Imported with the first email: most of the import is SendGrid's helpers, which the worker does not use. It
         # does not call through the library, either, which does not tell "not sent" from "sent, and then?", and makes an
         # opener of urllib for each call.
@@ -64,6 +67,7 @@ class SendGrid:
         self._host = client.host
         self._headers = {**client.request_headers, "Content-Type": "application/json"}
         self._sender = sender
+        self._now = now
         self._check_unsubscribed = check_unsubscribed
 
     def send(self, mail: Mail, *, seconds: float) -> Outcome:
@@ -81,7 +85,7 @@ class SendGrid:
             answer = self._call("POST", "mail/send", to_request(mail, self._sender), seconds=left)
         except (NotWritten, NoAnswer) as error:
             return outcome_without_answer(error, service="SendGrid")
-        return classify(answer.status, answer.headers, answer.content, now=datetime.now(UTC))
+        return classify(answer.status, answer.headers, answer.content, now=self._now())
 
     def _unsubscribed(self, addresses: Sequence[str], *, seconds: float) -> set[str]:
         """The addresses, in small letters, to which SendGrid would drop an email since their owners have left the

@@ -85,11 +85,12 @@ class SendGridLogs:
     Args:
         api_key: with the permission to read the Email Logs.
         host: the API's URL.
+        now: the present, in UTC.
     """
 
     keeps = KEEPS
 
-    def __init__(self, *, api_key: str, host: str) -> None:
+    def __init__(self, *, api_key: str, host: str, now: Callable[[], datetime]) -> None:
         # A key is SG, its id, which is no secret, and the secret.
         # https://www.twilio.com/docs/sendgrid/api-reference/api-keys/create-api-keys
         parts = api_key.split(".")
@@ -97,6 +98,7 @@ class SendGridLogs:
         self._url = f"{host}/v3/logs"
         self._key = api_key.encode()
         self._headers = {"Authorization": f"Bearer {api_key}", "Accept": "application/json"}
+        self._now = now
         self._not_before: datetime | None = None
         self._refusal_told = False
 
@@ -172,7 +174,7 @@ class SendGridLogs:
         question: Mapping[str, Any] | None = None,
         missing: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        now, seconds = datetime.now(UTC), over_at - time.monotonic()
+        now, seconds = self._now(), over_at - time.monotonic()
         if self._not_before is not None and now < self._not_before:
             raise LogsUnavailable(f"SendGrid takes no more questions before {self._not_before:%H:%M:%S} UTC")
         if seconds <= 0:

@@ -1,20 +1,15 @@
 """What the worker gets of SendGrid (email/provider.py)."""
 
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
 from functions.shared.settings import MailSettings
-from functions.worker.destinations.email.model import ProviderAbilities, Sender
+from functions.worker.destinations.email.model import Mail, ProviderAbilities, Sender
+from functions.worker.destinations.email.sendgrid import request
 from functions.worker.destinations.email.sendgrid.api import SendGrid
 from functions.worker.destinations.email.sendgrid.logs import SendGridLogs
-from functions.worker.destinations.email.sendgrid.request import to_request
 from functions.worker.destinations.email.sendgrid.settings import SendGridSettings
-
-__all__ = [
-    "ABILITIES",
-    "delivery_lookup",
-    "mail_provider",
-    "problem",
-    "repeatable_sending",
-    "to_request",
-]
 
 ABILITIES = ProviderAbilities(
     keys_hold=None,
@@ -35,22 +30,28 @@ def problem(_mail: MailSettings) -> str:
     return ""
 
 
-def mail_provider(settings: SendGridSettings, mail: MailSettings) -> SendGrid:
+def mail_provider(settings: SendGridSettings, mail: MailSettings, now: Callable[[], datetime]) -> SendGrid:
     """SendGrid's mail send, with the key of the environment."""
     return SendGrid(
         api_key=settings.sendgrid_api_key,
         host=settings.sendgrid_host,
         sender=Sender.from_settings(mail),
         check_unsubscribed=mail.mail_check_unsubscribed,
+        now=now,
     )
 
 
-def repeatable_sending(_settings: SendGridSettings, _mail: MailSettings) -> None:
+def repeatable_sending(_settings: SendGridSettings, _mail: MailSettings, _now: Callable[[], datetime]) -> None:
     """SendGrid has no idempotency keys."""
 
 
-def delivery_lookup(settings: SendGridSettings) -> SendGridLogs | None:
+def delivery_lookup(settings: SendGridSettings, now: Callable[[], datetime]) -> SendGridLogs | None:
     """SendGrid's Email Logs, unless the team does not want them asked."""
     if not settings.sendgrid_logs:
         return None
-    return SendGridLogs(api_key=settings.sendgrid_api_key, host=settings.sendgrid_host)
+    return SendGridLogs(api_key=settings.sendgrid_api_key, host=settings.sendgrid_host, now=now)
+
+
+def to_request(mail: Mail, sender: Sender, _at: datetime) -> dict[str, Any]:
+    """What sends an email to its recipients."""
+    return request.to_request(mail, sender)

@@ -7,7 +7,7 @@ https://www.rfc-editor.org/rfc/rfc1047
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from functions.worker.destinations.email.model import Mail, Sender
 from functions.worker.destinations.email.several_messages import outcome_in_part
@@ -24,11 +24,13 @@ class Smtp:
     Args:
         server: which, and as whom.
         sender: from whom the emails are.
+        now: the present, in UTC.
     """
 
-    def __init__(self, *, server: MailServer, sender: Sender) -> None:
+    def __init__(self, *, server: MailServer, sender: Sender, now: Callable[[], datetime]) -> None:
         self._connections = Connections(server)
         self._sender = sender
+        self._now = now
 
     def send(self, mail: Mail, *, seconds: float) -> Outcome:
         """Hand over a mail: each recipient's message in a transaction of its own, until the server does not take one.
@@ -38,7 +40,7 @@ class Smtp:
         """
         over_at = time.monotonic() + seconds
         try:
-            messages = to_messages(mail, self._sender, at=datetime.now(UTC))
+            messages = to_messages(mail, self._sender, at=self._now())
         except UnsendableMail as error:
             return Refused(error=str(error))
         is_trial = messages[0].is_trial

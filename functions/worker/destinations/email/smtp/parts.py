@@ -1,6 +1,7 @@
 """What the worker gets of SMTP (email/provider.py)."""
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 
 from functions.shared.settings import MailSettings
 from functions.worker.destinations.email.model import Mail, ProviderAbilities, Sender
@@ -32,22 +33,22 @@ def problem(mail: MailSettings) -> str:
     return ""
 
 
-def mail_provider(settings: SmtpSettings, mail: MailSettings) -> Smtp:
+def mail_provider(settings: SmtpSettings, mail: MailSettings, now: Callable[[], datetime]) -> Smtp:
     """The mail server of the environment."""
-    return Smtp(server=settings.server, sender=Sender.from_settings(mail))
+    return Smtp(server=settings.server, sender=Sender.from_settings(mail), now=now)
 
 
-def repeatable_sending(_settings: SmtpSettings, _mail: MailSettings) -> None:
+def repeatable_sending(_settings: SmtpSettings, _mail: MailSettings, _now: Callable[[], datetime]) -> None:
     """SMTP has no idempotency keys."""
 
 
-def delivery_lookup(_settings: SmtpSettings) -> None:
+def delivery_lookup(_settings: SmtpSettings, _now: Callable[[], datetime]) -> None:
     """A mail server cannot be asked about an email that it took."""
 
 
-def to_request(mail: Mail, sender: Sender) -> dict[str, str]:
+def to_request(mail: Mail, sender: Sender, at: datetime) -> dict[str, str]:
     """What sends an email to its first recipient."""
-    message = to_messages(mail, sender, at=datetime.now(UTC))[0]
+    message = to_messages(mail, sender, at=at)[0]
     return {
         "MAIL FROM": message.sender,
         "RCPT TO": message.recipient,

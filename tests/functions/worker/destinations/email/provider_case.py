@@ -10,6 +10,7 @@ from functions.worker.destinations.email.model import Mail, Sender
 from functions.worker.destinations.email.provider import ChosenProvider, ProviderParts, parts_of
 from functions.worker.destinations.outcome import Outcome, Unavailable, Unclear
 from tests.functions.worker.destinations.http_server import Behaviour, Said
+from tests.support import now
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,4 +117,4 @@ class ProviderCase:
             host: the server's.
             tls: whether to speak TLS to it.
         """
-        return self.chosen(port, host=host, tls=tls).mail_provider().send(mail, seconds=seconds)
+        return self.chosen(port, host=host, tls=tls).mail_provider(now).send(mail, seconds=seconds)

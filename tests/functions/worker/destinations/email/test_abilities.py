@@ -9,6 +9,7 @@ from functions.worker.destinations.email.provider import PROVIDER_SETTINGS
 from tests.functions.worker.destinations.email.cases import CASES, each_provider
 from tests.functions.worker.destinations.email.provider_case import ProviderCase
 from tests.functions.worker.destinations.email.sample_mail import SENDER, mail
+from tests.support import now
 
 
 def test_these_tests_know_every_provider() -> None:
@@ -18,9 +19,9 @@ def test_these_tests_know_every_provider() -> None:
 @each_provider
 def test_the_worker_gets_what_the_abilities_promise(case: ProviderCase) -> None:
     chosen, abilities = case.chosen(9), case.parts.ABILITIES
-    repeatable = chosen.repeatable_sending()
+    repeatable = chosen.repeatable_sending(now)
     assert abilities.keys_hold == (repeatable.keys_hold if repeatable else None)
-    assert abilities.has_records == (chosen.delivery_lookup() is not None)
+    assert abilities.has_records == (chosen.delivery_lookup(now) is not None)
 
 
 @each_provider
@@ -49,4 +50,4 @@ def test_the_environment_must_have_the_secret_and_does_not_show_it(case: Provide
 
 @each_provider
 def test_a_preview_shows_what_the_first_recipient_is_sent(case: ProviderCase) -> None:
-    assert "Your activity" in str(case.parts.to_request(mail(), SENDER))
+    assert "Your activity" in str(case.parts.to_request(mail(), SENDER, now()))

@@ -12,6 +12,7 @@ from tests.functions.worker.destinations.conftest import Serve
 from tests.functions.worker.destinations.email.resend_case import RESEND, error
 from tests.functions.worker.destinations.email.sample_mail import SENDER, SEVERAL, mail
 from tests.functions.worker.destinations.http_server import answer, read_request
+from tests.support import now
 
 TOO_MANY = error(429, "rate_limit_exceeded", "Too many requests")
 
@@ -38,7 +39,7 @@ class Answering:
 
 def sending(port: int) -> RepeatableSending:
     """Resend, with a server of ours."""
-    found = RESEND.chosen(port).repeatable_sending()
+    found = RESEND.chosen(port).repeatable_sending(now)
     assert found is not None
     return found
 

@@ -16,6 +16,7 @@ from tests.functions.worker.destinations.conftest import Serve
 from tests.functions.worker.destinations.email.sample_mail import mail
 from tests.functions.worker.destinations.email.sendgrid_case import SENDGRID
 from tests.functions.worker.destinations.http_server import Behaviour, answer, read_request
+from tests.support import now
 
 ACCEPTED = answer(202, headers={"X-Message-Id": "m1"})
 
@@ -28,7 +29,7 @@ def to(*addresses: str) -> Mail:
 def send(what: Mail, port: int, seconds: float = 10) -> Outcome:
     """Ask, and send."""
     chosen = SENDGRID.chosen(port, mail_unsubscribe_group=7, mail_check_unsubscribed=True)
-    return chosen.mail_provider().send(what, seconds=seconds)
+    return chosen.mail_provider(now).send(what, seconds=seconds)
 
 
 class Suppressions:

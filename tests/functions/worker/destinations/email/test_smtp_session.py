@@ -32,7 +32,7 @@ from local_pipeline.inbox.server import Inbox
 from local_pipeline.inbox.smtp import SmtpServer
 from report_kit.report import Attachment, InlineImage
 from tests.certificates import Authority
-from tests.support import Background
+from tests.support import Background, now
 
 USER, PASSWORD = "apikey@example.com", "s3cr3t: with @ and %"
 CarryOn = Callable[[], Awaitable[Answer]]
@@ -63,7 +63,7 @@ class Post:
 
     def provider(self, **sender: Any) -> Smtp:
         given: dict[str, Any] = {"address": "reports@example.com", "name": "Reports", **sender}
-        return Smtp(server=MailServer.from_url(self.server.url), sender=Sender(**given))
+        return Smtp(server=MailServer.from_url(self.server.url), sender=Sender(**given), now=now)
 
     def send(self, mail: Mail = MAIL, *, seconds: float = 20) -> Outcome:
         return self.provider().send(mail, seconds=seconds)
@@ -291,7 +291,9 @@ def test_an_answer_that_is_none(post: Post, step: SmtpStep) -> None:
 def test_a_password_that_the_server_repeats_is_not_shown(open_post: Open) -> None:
     post = open_post(password="another")
     provider = Smtp(
-        server=MailServer.from_url(post.server.url.replace("another", "mysecret")), sender=Sender(address="r@x.org")
+        server=MailServer.from_url(post.server.url.replace("another", "mysecret")),
+        sender=Sender(address="r@x.org"),
+        now=now,
     )
     outcome = provider.send(MAIL, seconds=20)
     assert isinstance(outcome, NotAllowed)
@@ -428,7 +430,7 @@ class TestTls:
     @pytest.mark.parametrize("url", ["smtp", "smtps"])
     def test_a_server_without_tls_gets_neither_password_nor_mail(self, post: Post, url: str) -> None:
         server = MailServer.from_url(post.server.url.replace("smtp", url, 1).removesuffix("?tls=off"))
-        outcome = Smtp(server=server, sender=Sender(address="r@example.com")).send(MAIL, seconds=20)
+        outcome = Smtp(server=server, sender=Sender(address="r@example.com"), now=now).send(MAIL, seconds=20)
         assert isinstance(outcome, Unavailable)
         assert "TLS" in outcome.error
         assert {step for step, _ in post.steps} <= {"connect", "ehlo"}
@@ -460,7 +462,7 @@ class TestTls:
         thread = threading.Thread(target=behave)
         thread.start()
         server = MailServer.from_url(f"smtp://u:p@127.0.0.1:{listener.getsockname()[1]}")
-        outcome = Smtp(server=server, sender=Sender(address="r@example.com")).send(MAIL, seconds=20)
+        outcome = Smtp(server=server, sender=Sender(address="r@example.com"), now=now).send(MAIL, seconds=20)
         thread.join(60)
         listener.close()
         assert isinstance(outcome, Unavailable)
@@ -499,7 +501,7 @@ def test_bytes_that_trickle_in_do_not_prolong_it(post: Post) -> None:
     thread = threading.Thread(target=behave, daemon=True)
     thread.start()
     server = MailServer.from_url(f"smtp://127.0.0.1:{listener.getsockname()[1]}?tls=off")
-    outcome = Smtp(server=server, sender=Sender(address="r@x.org")).send(MAIL, seconds=0.4)
+    outcome = Smtp(server=server, sender=Sender(address="r@x.org"), now=now).send(MAIL, seconds=0.4)
     released.set()
     thread.join(60)
     listener.close()
