@@ -1,7 +1,6 @@
 """Functions as tests start them: processes under functions-framework, as on Cloud Run."""
 
 import asyncio
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from local_cloud.errors import LocalCloudError
 from local_pipeline.function_process import FunctionProcess
+from local_pipeline.machine_variables import machine_variables
 from tests.support import Background, free_ports
 
 REPOSITORY = Path(__file__).parent.parent
@@ -32,7 +32,7 @@ def start_function(
     Args:
         background: where its keeper runs.
         name: the function's folder and target.
-        environment: its variables. Of this process's own only PATH and the like are passed on.
+        environment: its variables. Of this process's own it gets those of the machine.
         log_directory: where its output goes, to `NAME.log`.
         signature_type: `http` or `cloudevent`.
         port: where it listens; None for any free one.
@@ -40,14 +40,13 @@ def start_function(
     Raises:
         LocalCloudError: it ended instead; the text has its own last line.
     """
-    inherited = {key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "TMPDIR"}}
     process = FunctionProcess(
         name=name,
         source=REPOSITORY / "functions" / name / "main.py",
         target=name,
         signature_type=signature_type,
         port=port or free_ports(1),
-        environment={**inherited, "PYTHONPATH": str(REPOSITORY), **environment},
+        environment={**machine_variables(), "PYTHONPATH": str(REPOSITORY), **environment},
         log_directory=log_directory,
         on_event=print,
     )

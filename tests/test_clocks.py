@@ -21,9 +21,9 @@ BEGINNINGS = (
 CLOCKS = {
     "emulators/src/local_cloud/clock.py": "It is the local cloud's clock.",
     "local_pipeline/shared_time.py": "It moves the time of the processes that the local cloud starts.",
-    "operations/session.py": "It is the clock of a command and of the console: the time is handed down as `session.now`.",
+    "operations/session.py": "It is the clock of a command and of the console, handed down as `session.now`.",
     "operations/releases/release_check.py": "It is a program of its own, which `make release` runs.",
-    "functions/shared/settings.py": "pydantic gives the check of RESTORED_AT nothing but the value; a process reads it once.",
+    "functions/shared/settings.py": "pydantic gives the check of RESTORED_AT the value alone, once in each process.",
 }
 """The other files that may read it, and why."""
 

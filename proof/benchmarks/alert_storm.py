@@ -22,6 +22,7 @@ from local_cloud.identity import IdentityProvider
 from local_cloud.pubsub.server import PubSubEmulator
 from local_pipeline.dead_letters import DEAD_LETTERS, make_dead_letter_topics
 from local_pipeline.inbox.server import Inbox
+from local_pipeline.machine_variables import machine_variables
 from proof.benchmarks.function import REPOSITORY, Function
 from proof.benchmarks.table import Table, number
 
@@ -101,7 +102,7 @@ async def _storm(letters: int, seconds: float) -> Storm:
     for part in (firestore, inbox, identity, pubsub):
         await part.start()
     environment = {
-        **{key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "TMPDIR"}},
+        **machine_variables(),
         "PYTHONPATH": str(REPOSITORY),
         "GOOGLE_CLOUD_PROJECT": _PROJECT,
         "LOCATION": "us-central1",

@@ -1,7 +1,6 @@
 """Runs the local cloud in a process of its own, writes its documents, and runs functions on it."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -34,6 +33,7 @@ from functions.shared.records.subscription import (
 )
 from functions.shared.records.user import USERS, enrolled_fields
 from functions.shared.times.schedule import Cadence
+from local_pipeline.machine_variables import machine_variables
 from proof.benchmarks.child_process import start_process
 from proof.benchmarks.console_data import ConsoleData
 from proof.benchmarks.cpu_time import cpu_seconds
@@ -227,7 +227,7 @@ class Cloud:
         """A function to run on this cloud, with these variables in addition to the usual ones, with a share of a core,
         and from the file `source` of the repository at `root`."""
         environment = {
-            **{key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "TMPDIR"}},
+            **machine_variables(),
             **self.addresses,
             "GOOGLE_CLOUD_PROJECT": PROJECT,
             "LOCATION": LOCATION,

@@ -6,7 +6,6 @@ of the page.
 
 import hashlib
 import math
-import os
 import re
 import socket
 import subprocess
@@ -25,6 +24,7 @@ import requests
 
 from functions.shared.records.dead_letter import DEAD_LETTERS, DeadLetterReason, DeadLetterState
 from functions.shared.records.run import RUNS, RunState
+from local_pipeline.machine_variables import machine_variables
 from local_pipeline.shared_time import FILE_VARIABLE, SharedClock
 from operations.operator_actions import OPERATOR_ACTIONS
 from proof.benchmarks.child_process import start_process
@@ -278,7 +278,7 @@ def running(addresses: Mapping[str, str], queue: str, *, time_file: Path | None 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     environment = {
-        **{key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "TMPDIR"}},
+        **machine_variables(),
         **addresses,
         "GOOGLE_CLOUD_PROJECT": PROJECT,
         "LOCATION": LOCATION,

@@ -24,6 +24,7 @@ from local_pipeline.addresses import HOST
 from local_pipeline.cloud import LocalCloud
 from local_pipeline.environment import Environment, Ports
 from local_pipeline.function_process import FunctionProcess
+from local_pipeline.machine_variables import machine_variables
 from local_pipeline.project import Project
 from local_pipeline.shared_time import FILE_VARIABLE, SharedClock
 from proof.drill.settings import SETTINGS
@@ -66,7 +67,7 @@ async def _serve(directory: Path, drill: str) -> None:
         max_attempts=int(flags["--max-attempts"]),
         queue_rate=RATE,
         default_kind=KIND,
-        outside={name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | own,
+        outside={**machine_variables(), **own},
     )
     clock = SharedClock(directory / "time")
     cloud = LocalCloud(

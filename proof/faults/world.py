@@ -40,6 +40,7 @@ from local_pipeline.inbox.faults import Answer, Call, CutConnection
 from local_pipeline.inbox.server import EMAIL_LOGS_SCOPE, RESEND_API_KEY, SLACK_WEBHOOK_PATH, Inbox
 from local_pipeline.inbox.smtp import SmtpServer
 from local_pipeline.local_destination import BUCKET, LocalDestination
+from local_pipeline.machine_variables import machine_variables
 from local_pipeline.scheduler import Execution, Job, Scheduler
 from local_pipeline.scheduler.retry import RetryConfig
 from local_pipeline.shared_time import FILE_VARIABLE, SharedClock
@@ -603,14 +604,13 @@ class World:
         log: str = "",
         **variables: str,
     ) -> FunctionProcess:
-        inherited = {key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "TMPDIR"}}
         function = FunctionProcess(
             name=name,
             source=source or root / "functions" / name / "main.py",
             target=name,
             signature_type=signature_type,
             port=port or free_ports(1),
-            environment={**inherited, **self.variables, "PYTHONPATH": str(root), **variables},
+            environment={**machine_variables(), **self.variables, "PYTHONPATH": str(root), **variables},
             log_directory=self._directory / (log or name),
             on_event=lambda line: None,
         )

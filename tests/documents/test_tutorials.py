@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from local_pipeline.machine_variables import machine_variables
 from tests.documents.fresh_clone import fresh_clone, set_up
 from tests.documents.tutorial import Reader
 from tests.git import git
@@ -36,6 +37,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def reader(clone: Path) -> Iterator[Reader]:
     port = free_ports(_PORTS)
     environment = {
+        **machine_variables(),
         "PATH": os.defpath,
         "HOME": str(clone.parent),
         "LANG": "C.UTF-8",

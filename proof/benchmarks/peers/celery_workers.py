@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from functions.shared.settings import MailProviderName
+from local_pipeline.machine_variables import machine_variables
 from proof.benchmarks.peers.counting import Told
 from proof.benchmarks.peers.environment import locked_version
-from proof.benchmarks.peers.system import AT_ONCE, PACE, Order, inherited_variables
+from proof.benchmarks.peers.system import AT_ONCE, PACE, Order
 from proof.faults.world import INSTANCES
 from tests.support import REPOSITORY
 
@@ -69,7 +70,7 @@ class CeleryWorkers:
         endings = order.folder / "endings"
         endings.touch()
         environment = {
-            **inherited_variables(),
+            **machine_variables(),
             **order.world.variables,
             **self._broker(order.folder),
             "ENDINGS_FILE": str(endings),

@@ -11,10 +11,11 @@ from google.cloud.tasks_v2 import HttpMethod, HttpRequest, Task
 
 from functions.shared.settings import MailProviderName
 from local_pipeline.function_process import FunctionProcess
+from local_pipeline.machine_variables import machine_variables
 from local_pipeline.server_process import Process, ServerProcess
 from proof.benchmarks.peers.counting import Told
 from proof.benchmarks.peers.environment import locked_version
-from proof.benchmarks.peers.system import Order, deliver_at_pace, inherited_variables, kill_instance_of
+from proof.benchmarks.peers.system import Order, deliver_at_pace, kill_instance_of
 from proof.faults.instances import Instance
 from proof.faults.world import INSTANCES, QUEUE, WORKER_URL
 from tests.support import REPOSITORY, free_ports
@@ -78,7 +79,7 @@ def tutorial() -> HttpFunction:
             source=APPS / "tutorial.py",
             target=_TARGET,
             port=free_ports(1),
-            environment={**inherited_variables(), **order.world.variables},
+            environment={**machine_variables(), **order.world.variables},
             log_directory=order.folder,
             on_event=lambda _line: None,
         )
@@ -103,7 +104,7 @@ def powertools(python: Path, redis: str) -> HttpFunction:
         port, name = free_ports(1), f"powertools-{number}"
         log_file = order.folder / f"{name}.log"
         store = {"CACHE_URL": f"{redis}/2"} if redis else {"RECORDS_FILE": str(order.folder / "records.sqlite")}
-        variables = {**inherited_variables(), **order.world.variables, **store}
+        variables = {**machine_variables(), **order.world.variables, **store}
         spawn = functools.partial(_spawn, python, port, log_file, variables)
         return ServerProcess(name=name, port=port, log_file=log_file, spawn=spawn, on_event=lambda _line: None)
 

@@ -1,6 +1,5 @@
 """What every compared system is asked for."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -112,8 +111,3 @@ async def kill_instance_of(order: Order, report: str) -> None:
     instance = order.world.front_end.instance_of(report)
     if instance is not None:
         instance.kill()
-
-
-def inherited_variables() -> dict[str, str]:
-    """What a process gets of this one's environment."""
-    return {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR"}}

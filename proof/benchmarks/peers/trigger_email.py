@@ -26,6 +26,7 @@ from google.cloud.firestore_v1.types import Document, GetDocumentRequest
 from local_cloud.clock import Clock
 from local_pipeline.inbox.server import Inbox
 from local_pipeline.inbox.smtp import SmtpServer
+from local_pipeline.machine_variables import machine_variables
 from proof.benchmarks.cloud import Cloud
 from proof.benchmarks.cpu_time import cpu_seconds
 from proof.benchmarks.documents import PROJECT, ROOT
@@ -143,7 +144,7 @@ def trigger_email(folder: Path, cloud: Cloud) -> Iterator[TriggerEmail]:
         port: int = listener.getsockname()[1]
     program = str(folder / "node_modules" / ".bin" / "functions-framework")
     variables = {
-        "PATH": os.environ["PATH"],
+        **machine_variables(),
         **cloud.addresses,
         "GCLOUD_PROJECT": PROJECT,
         "FIREBASE_CONFIG": f'{{"projectId": "{PROJECT}"}}',

@@ -2,7 +2,6 @@
 
 import errno
 import itertools
-import os
 import socket
 import subprocess
 import threading
@@ -18,6 +17,7 @@ import requests
 from google.api_core.exceptions import GoogleAPIError
 
 from functions.shared.records.report_task import ReportTask
+from local_pipeline.machine_variables import machine_variables
 from proof.benchmarks.__main__ import NoTable, carry_out
 from proof.benchmarks.failure import BenchmarkFailed, unfit_machine
 from proof.benchmarks.function import Function
@@ -72,7 +72,7 @@ def test_a_machine_that_does_not_say_what_a_process_uses_is_named(tmp_path: Path
 
 
 def test_a_function_that_does_not_start_says_why(tmp_path: Path) -> None:
-    function = Function("worker", {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)}, tmp_path / "log")
+    function = Function("worker", {**machine_variables(), "PYTHONPATH": str(REPOSITORY)}, tmp_path / "log")
     with pytest.raises(BenchmarkFailed, match=r"^worker does not start: Cannot start: .+$"):
         function.start()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from local_pipeline.machine_variables import machine_variables
 from tests.function_process import REPOSITORY
 from tests.selection import Selection
 
@@ -19,7 +20,7 @@ def test_each_report_is_sent_once_while_processes_are_killed(tmp_path: Path, pyt
     drill = subprocess.run(
         [sys.executable, "-m", "proof.drill", "--local", "--kill", "--reports", str(reports)],
         env={
-            **{key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "TMPDIR"}},
+            **machine_variables(),
             "PYTHONPATH": f"{REPOSITORY}{os.pathsep}{REPOSITORY / 'emulators' / 'src'}",
             "REPORTS_PROJECT": str(tmp_path),
         },

@@ -14,15 +14,14 @@ from typing import Any
 import pytest
 
 from functions.shared.records.delivery import DeliveryState
+from local_pipeline.machine_variables import machine_variables
 from tests.forked_python import run_python
 from tests.operations.integration.conftest import Emulators, Project
 from tests.support import PATIENCE_SECONDS, REPOSITORY, free_ports
 
-PLAIN = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-
 
 def reports(*arguments: str, directory: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    environment = {**PLAIN, "PYTHONPATH": str(REPOSITORY), **environment}
+    environment = {**machine_variables(), "PYTHONPATH": str(REPOSITORY), **environment}
     return run_python("-m", "operations", *arguments, directory=directory, environment=environment)
 
 
@@ -115,7 +114,11 @@ def test_interrupted_it_says_how_far_it_came_and_the_same_command_does_the_rest(
         project.dead_letter(f"u{number}", delivery=DeliveryState.SENT if number % 2 else DeliveryState.DEAD)
     command = [str(REPOSITORY / "reports"), "dead-letters", "replay", "--all", "--yes"]
     process = subprocess.Popen(
-        command, env={**PLAIN, **project.variables}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        env={**machine_variables(), **project.variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not gate.held:
@@ -148,7 +151,7 @@ def test_at_a_terminal_many_are_asked_about(project: Project, answer: str, statu
     project.dead_letter("u2")
     operator, terminal = pty.openpty()
     os.write(operator, answer.encode())
-    environment = {**PLAIN, **project.variables, "TERM": "dumb"}
+    environment = {**machine_variables(), **project.variables, "TERM": "dumb"}
     done = run_python(
         *("-m", "operations", "dead-letters", "replay", "--all"),
         directory=REPOSITORY,

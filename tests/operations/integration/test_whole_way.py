@@ -16,6 +16,7 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 
+from local_pipeline.machine_variables import machine_variables
 from tests.forked_python import run_python
 from tests.support import PATIENCE_SECONDS, REPOSITORY, free_ports
 
@@ -68,7 +69,7 @@ class LocalPipeline:
         done = run_python(
             *("-m", "operations", "--local-cloud", str(self.data), *arguments, "--json"),
             directory=REPOSITORY,
-            environment={name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+            environment=machine_variables(),
         )
         assert done.returncode in statuses, done.stdout + done.stderr
         return json.loads(done.stdout)

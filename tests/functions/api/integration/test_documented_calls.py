@@ -1,7 +1,6 @@
 """What docs/guides/api.md shows, carried out against the running function."""
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -11,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+from local_pipeline.machine_variables import machine_variables
 from tests.documents.markdown import BLOCK_OF_CODE
 from tests.functions.api.integration.conftest import APP, NEXT, House
 from tests.seeding import seed
@@ -52,7 +52,7 @@ def metadata_server(house: House) -> Iterator[str]:
 
 def test_the_calls_of_the_page_do_what_it_says(house: House, tmp_path: Path) -> None:
     seed(house.database, "ada", subscription_id="weekly", next_report_at=NEXT)
-    environment = {"PATH": os.environ["PATH"], "API_URL": house.url}
+    environment = {**machine_variables(), "API_URL": house.url}
     local_cloud = tmp_path / ".local_cloud"
     local_cloud.mkdir()
     variables = {"API_URL": house.url, "API_CALLERS": APP, "OIDC_ISSUER": house.identity.issuer}

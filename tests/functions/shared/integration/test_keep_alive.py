@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from local_pipeline.function_process import FunctionProcess
+from local_pipeline.machine_variables import machine_variables
 from tests.function_process import running_function
 from tests.functions.mail_events.signing import Signer
 from tests.support import PATIENCE_SECONDS, REPOSITORY, Background, free_ports
@@ -69,7 +70,7 @@ def plain_function(background: Background, folder: Path) -> Iterator[FunctionPro
         source=source,
         target="plain",
         port=free_ports(1),
-        environment={},
+        environment=machine_variables(),
         log_directory=folder,
         on_event=print,
     )

@@ -16,6 +16,7 @@ import requests
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 
+from local_pipeline.machine_variables import machine_variables
 from tests.forked_python import run_python
 from tests.local_pipeline.up.integration.command import Command
 from tests.support import REPOSITORY
@@ -88,7 +89,7 @@ def see_three_runs(command: Command) -> None:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("FIRESTORE_EMULATOR_HOST", variables["FIRESTORE_EMULATOR_HOST"])
         database = firestore.Client(project=variables["GOOGLE_CLOUD_PROJECT"], credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
-    pipeline = Pipeline(command, {**variables, "PATH": "/usr/bin:/bin"}, database)
+    pipeline = Pipeline(command, {**variables, **machine_variables()}, database)
     assert re.search(r"delivered +\d+ *\n +bounced +1 *\n +complained +1 *\n", pipeline.command.text)
     assert pipeline.database.document(BOUNCING).get().get("paused_because") == "bounced"
 
