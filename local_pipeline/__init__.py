@@ -1,0 +1,6 @@
+"""The pipeline on the emulators."""
+
+import warnings
+
+# Google's libraries say so of each Python from its end of life on. What the locks hold goes on running.
+warnings.filterwarnings("ignore", "You are using a .*Python version", FutureWarning)

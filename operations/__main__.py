@@ -1,6 +1,7 @@
 """`python -m operations`, and the script `reports` at the repository's root."""
 
 import sys
+import warnings
 
 INTERRUPTED = 130
 """The exit status after Ctrl-C, as a shell has it."""
@@ -8,6 +9,8 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Carry out a command line."""
+    # Google's libraries say so of each Python from its end of life on. What the locks hold goes on running.
+    warnings.filterwarnings("ignore", "You are using a .*Python version", FutureWarning)
     try:
         # Here, so that Ctrl-C while it is imported is no traceback.
         from operations.commands.app import app

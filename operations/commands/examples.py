@@ -29,7 +29,7 @@ EXAMPLES = {
     "subscriptions show": "reports subscriptions show u1 default",
     "subscriptions add": "reports subscriptions add u1 weekly --cadence weekly --weekday friday",
     "subscriptions set": "reports subscriptions set u1 weekly --hour 9 --unset weekday",
-    "subscriptions pause": "reports subscriptions pause u1 weekly --until 2026-12-24",
+    "subscriptions pause": "reports subscriptions pause u1 weekly --until DATE",
     "subscriptions resume": "reports subscriptions resume u1 weekly",
     "subscriptions remove": "reports subscriptions remove u1 weekly",
     "calendars list": "reports calendars list",

@@ -132,7 +132,7 @@ def put_user(project: Project, user_id: str = "u1", **fields: Any) -> None:
             "cadence": "daily",
             "hour": 8,
             "shard": 3,
-            "next_report_at": datetime(2027, 1, 1, 8, tzinfo=UTC),
+            "next_report_at": datetime(2126, 1, 1, 8, tzinfo=UTC),
         }
     )
 

@@ -80,7 +80,12 @@ def words_of(project: Project, call: str) -> list[str]:
     for user in _USERS:
         # Nothing is erased of a user who would get reports again.
         user_reference(project.database, user).set({"active": "erase" not in call}, merge=True)
-    ids = {"ID": letters[0], "TASK": project.queued()[0].name.rpartition("/")[2], "USER": "u1"}
+    ids = {
+        "ID": letters[0],
+        "TASK": project.queued()[0].name.rpartition("/")[2],
+        "USER": "u1",
+        "DATE": f"{_LATER:%Y-%m-%d}",
+    }
     return [ids.get(word, word) for word in shlex.split(call)]
 
 

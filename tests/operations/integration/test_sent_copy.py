@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -21,7 +21,8 @@ def delivery(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]
     """A delivery whose email the archive has."""
     put_user(project)
     letter = project.dead_letter(delivery=DeliveryState.SENT)
-    name = CopyName.of("u1", letter, "c", days=9, now=datetime.now(UTC))
+    now = datetime.now(UTC)
+    name = CopyName.of("u1", letter, "c", days=9, now=now)
     copy = ArchivedCopy(
         *("u1", "default", letter, "activity", DUE, [], "Monday", "<p>Last Monday</p>", "Last Monday\n", "[h]", "[t]"),
         attachments=[CopiedFile("a.csv", "text/csv", b"1,2")],
@@ -29,7 +30,8 @@ def delivery(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]
     with storage_running(project.background):
         monkeypatch.setenv("ARCHIVE", BUCKET)
         Archive(BUCKET).keep(name, copy)
-        project.set_delivery(letter, archived_as=str(name))
+        # The user's page shows those of four weeks.
+        project.set_delivery(letter, archived_as=str(name), due_at=now - timedelta(days=1))
         yield letter
 
 
