@@ -1,7 +1,7 @@
 # Every target sets up what it needs: a virtual environment in .venv with the locked dependencies, or with those that
 # running needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test test-fast test-all tests faults mutants bench results emulators lint catalogs lock docs reference pictures audit sbom release clean
+.PHONY: help setup run up test test-fast test-all test-slow tests faults mutants bench results emulators lint catalogs lock docs reference pictures audit sbom release clean
 SHELL := /bin/bash
 
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -11,6 +11,9 @@ ARGS ?=
 # Two for each core: a third of the tests' time is spent waiting for clocks and processes.
 PROCESSES = $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 LOCALE ?=
+# What the tests take for the time: such as +400d, by libfaketime, which leaves the times of files as they are. What
+# Python has compiled would be too new or too old for it.
+CLOCK ?=
 # What the kinds need beside that, where they need anything.
 OF_KINDS := $(wildcard kinds.lock)
 
@@ -49,7 +52,7 @@ run: .venv/.run ## the whole pipeline once, on this machine: sample users, their
 up: .venv/.run ## the same, and go on making runs until Ctrl-C
 	@$(BIN)/python -m local_pipeline up $(ARGS)
 
-PYTEST = $(BIN)/python -m pytest -c pyproject.toml --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
+PYTEST = $(if $(CLOCK),NO_FAKE_STAT=1 faketime -f '$(CLOCK)' )$(BIN)/python -m pytest -c pyproject.toml --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 test: setup ## what to run before a push (ARGS="-k name" for some)
 	@$(PYTEST) --selection=everyday $(ARGS)
@@ -60,12 +63,15 @@ test-fast: setup ## those of them that need no service and start no process, for
 test-all: setup ## all tests that `make test` leaves out: the emulators, every fault, whole deployments
 	@$(PYTEST) --selection=thorough $(ARGS)
 
+test-slow: setup ## all tests but those of `make test-fast`
+	@$(PYTEST) --selection=slow $(ARGS)
+
 # In one command, since each of its processes collects all tests first, which takes six seconds of a processor.
 tests: setup ## what `make test` and `make test-all` run, with a shorter drill, in less time than both take
 	@$(PYTEST) $(ARGS)
 
 # Each process of the tests would compile them again: four seconds of a processor.
-test test-fast test-all tests: export PYTHONDONTWRITEBYTECODE :=
+test test-fast test-all test-slow tests: export PYTHONDONTWRITEBYTECODE :=
 
 faults: setup ## the proof: everything that can fail does (ARGS="--reports 10000 --seed 1")
 	@$(MAKE) --no-print-directory -C proof $@

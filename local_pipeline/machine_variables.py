@@ -2,7 +2,7 @@
 
 import os
 
-_NAMES = frozenset({"PATH", "HOME", "LANG", "TMPDIR", "TZ", "LD_PRELOAD"})
+_NAMES = frozenset({"PATH", "HOME", "LANG", "TMPDIR", "TZ", "LD_PRELOAD", "NO_FAKE_STAT"})
 _OF_FAKETIME = "FAKETIME"
 """How the variables begin by which libfaketime, which LD_PRELOAD names, knows what to say about the time: a process
 without them has another time than the one that has started it. https://github.com/wolfcw/libfaketime"""

@@ -1,7 +1,7 @@
-"""Which tests `make test-fast`, `make test` and `make test-all` run: a plugin of pytest.
+"""Which tests `make test-fast`, `make test`, `make test-all` and `make test-slow` run: a plugin of pytest.
 
 `make test` and `make test-all` complement each other: each test is in exactly one of them. `make test-fast` runs a part
-of `make test`, and `make tests` runs all.
+of `make test`, `make test-slow` runs all others, and `make tests` runs all.
 """
 
 import enum
@@ -35,6 +35,7 @@ class Selection(enum.StrEnum):
     FAST = "fast"
     EVERYDAY = "everyday"
     THOROUGH = "thorough"
+    SLOW = "slow"
 
 
 def is_fast(file: Path) -> bool:
@@ -72,6 +73,8 @@ def is_selected(file: Path, markers: set[str], selection: Selection) -> bool:
             return not thorough
         case Selection.FAST:
             return is_fast(file) and not thorough and STARTS_PROCESS not in markers
+        case Selection.SLOW:
+            return not is_selected(file, markers, Selection.FAST)
 
 
 class ProcessWall:
@@ -104,24 +107,23 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return None
     file = collection_path.relative_to(config.rootpath)
     # Among fast and everyday tests there can be a marked one.
-    return None if selection is Selection.THOROUGH or is_selected(file, set(), selection) else True
+    has_marked = selection in {Selection.THOROUGH, Selection.SLOW}
+    return None if has_marked or is_selected(file, set(), selection) else True
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
-    """Tests that are not of the selection are left out. Of all tests, files with thorough ones come first."""
+    """Tests that are not of the selection are left out. Files with thorough tests come first."""
     selection: Selection | None = config.getoption("selection")
-    chosen: dict[bool, list[pytest.Item]] = {True: [], False: []}
+    first, chosen, left_out = set[Path](), list[pytest.Item](), list[pytest.Item]()
     for item in items:
-        markers = {marker.name for marker in item.iter_markers()}
-        is_chosen = is_selected(item.path.relative_to(config.rootpath), markers, selection or Selection.THOROUGH)
-        chosen[is_chosen].append(item)
-    if selection is None:
-        # They take longest: with one of them last, the other processes would wait for it.
-        first = {item.path for item in chosen[True]}
-        items.sort(key=lambda item: item.path not in first)
-        return
-    items[:] = chosen[True]
-    config.hook.pytest_deselected(items=chosen[False])
+        file, markers = item.path.relative_to(config.rootpath), {marker.name for marker in item.iter_markers()}
+        if is_selected(file, markers, Selection.THOROUGH):
+            first.add(item.path)
+        (chosen if selection is None or is_selected(file, markers, selection) else left_out).append(item)
+    # They take longest: with one of them last, the other processes would wait for it.
+    items[:] = sorted(chosen, key=lambda item: item.path not in first)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.selection import EVERYDAY, THOROUGH, THOROUGH_FOLDERS, Selection, is_fast, is_selected
 
@@ -66,13 +67,15 @@ def test_each_test_is_in_one_of_two_selections_and_the_fast_ones_are_everyday(tm
         return [line for line in said.splitlines() if "::" in line]
 
     everything = collected()
-    fast, everyday, thorough = (collected(f"--selection={selection}") for selection in Selection)
-    assert sorted(everyday + thorough) == sorted(everything)
-    files = list(dict.fromkeys(_file(line) for line in everything))
-    assert set(files[: len(set(map(_file, thorough)))]) == set(map(_file, thorough))
+    fast, everyday, thorough, slow = (collected(f"--selection={selection}") for selection in Selection)
+    assert sorted(everyday + thorough) == sorted(fast + slow) == sorted(everything)
+    first = set(map(_file, thorough))
+    for found in (everything, slow):
+        assert {_file(line) for line in found if _file(line) in first} == first
+        assert set(list(dict.fromkeys(map(_file, found)))[: len(first)]) == first
     assert set(fast) < set(everyday)
     assert [line for line in thorough if "integration" not in line] == ["tests/test_marked.py::test_a"]
-    assert [line for line in everyday if "integration" in line] == [
+    assert sorted(line for line in everyday if "integration" in line) == [
         "tests/integration/test_all.py::test_j",
         "tests/integration/test_none.py::test_g",
         "tests/integration/test_values.py::test_e[2]",
@@ -89,15 +92,28 @@ def _file(line: str) -> str:
 @pytest.mark.parametrize("markers", [set(), {THOROUGH}, {EVERYDAY, THOROUGH}, {"starts_process"}])
 def test_no_test_is_in_both_selections(file: str, markers: set[str]) -> None:
     chosen = {selection for selection in Selection if is_selected(Path(file), markers, selection)}
-    assert len(chosen - {Selection.FAST}) == 1
+    assert len(chosen & {Selection.EVERYDAY, Selection.THOROUGH}) == 1
+    assert len(chosen & {Selection.FAST, Selection.SLOW}) == 1
     assert Selection.FAST not in chosen or Selection.EVERYDAY in chosen
 
 
-def test_ci_runs_all_tests() -> None:
-    assert re.findall(r"make test[\w-]*", (ROOT / ".ci/run").read_text()) == ["make tests"]
+def test_ci_runs_all_tests_and_the_fast_ones_at_another_clock() -> None:
+    assert re.findall(r"make test[^|]*", (ROOT / ".ci/run").read_text()) == [
+        "make test-fast CLOCK=+400d ",
+        "make test-slow ",
+    ]
     makefile = (ROOT / "Makefile").read_text()
     assert re.search(r"^tests: .*\n\t@\$\(PYTEST\) \$\(ARGS\)$", makefile, re.MULTILINE)
-    assert [makefile.count(f"--selection={selection} ") for selection in Selection] == [1, 1, 1]
+    assert [makefile.count(f"--selection={selection} ") for selection in Selection] == [1, 1, 1, 1]
+
+
+def test_a_workflow_runs_all_tests_at_other_clocks_each_week() -> None:
+    workflow = yaml.safe_load((ROOT / ".github/workflows/moved-clock.yaml").read_text())
+    (job,) = workflow["jobs"].values()
+    # YAML 1.1 reads `on` as true.
+    assert "schedule" in workflow[True]
+    assert job["strategy"]["matrix"]["days"] == [8, 40, 400]
+    assert job["steps"][-1]["run"] == "make tests CLOCK=+${{ matrix.days }}d"
 
 
 @pytest.mark.parametrize(
