@@ -52,7 +52,7 @@ run: .venv/.run ## the whole pipeline once, on this machine: sample users, their
 up: .venv/.run ## the same, and go on making runs until Ctrl-C
 	@$(BIN)/python -m local_pipeline up $(ARGS)
 
-PYTEST = $(if $(CLOCK),NO_FAKE_STAT=1 faketime -f '$(CLOCK)' )$(BIN)/python -m pytest -c pyproject.toml --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
+PYTEST = $(if $(CLOCK),NO_FAKE_STAT=1 faketime --disable-shm --exclude-monotonic -f '$(CLOCK)' )$(BIN)/python -m pytest -c pyproject.toml --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 test: setup ## what to run before a push (ARGS="-k name" for some)
 	@$(PYTEST) --selection=everyday $(ARGS)
