@@ -65,7 +65,8 @@ class Effect(StrEnum):
     RETURNED = "returned"
     """The row is back. Reports come again from the next due time on."""
     REFUSED = "refused"
-    """The row is malformed, or has the id of an earlier row. It changes nothing."""
+    """The row is malformed, has the id of an earlier row, or is new with the id of a user who has another address. It
+    changes nothing."""
     REMOVED = "removed"
     """Someone has deleted the user or the subscription, which stays so."""
     ERASED = "erased"
@@ -154,6 +155,10 @@ class Audience(NamedTuple):
         known = kinds if isinstance(kinds, list) else []
         if is_erased or self.kind in known:
             return Plan(Effect.ERASED if is_erased else Effect.REMOVED)
+        email, said = document.get("email"), row.said["email"]
+        if isinstance(email, str) and email.strip().casefold() != said.casefold():
+            # Of two queries that number people by themselves, this id may name one person here and another there.
+            return Plan(Effect.REFUSED, problem="email: is not that of the user who has this id already")
         changes = _following(document, {}, row.said, OF_USER) | {USERS_AUDIENCES: [*known, self.kind]}
         if not user.exists:
             changes |= {"active": True, **enrolled_fields(now=self.now)}

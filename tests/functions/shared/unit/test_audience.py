@@ -224,15 +224,34 @@ def test_what_others_have_made_or_deleted_stays_so() -> None:
 
 
 def test_a_user_of_the_applications_keeps_all_that_the_application_says() -> None:
-    kept = Kept(user={"email": "x@customer.example", "active": False, "plan": "pro", "audiences": ["usage"]})
+    kept = Kept(user={"email": "Ada@Customer.example", "active": False, "plan": "pro", "audiences": ["usage"]})
     assert kept.reads(name="Ada") is Effect.ADDED
     assert kept.user == {
-        "email": "x@customer.example",
+        "email": "Ada@Customer.example",
         "active": False,
         "plan": "pro",
         "name": "Ada",
         "audiences": ["usage", "sales"],
     }
+
+
+def test_an_id_that_another_query_has_given_to_another_person_is_refused() -> None:
+    supplier = {"email": "sup@supplier.example", "active": True, "audiences": ["bills"]}
+    kept = Kept(user=dict(supplier))
+    assert kept.reads() is Effect.REFUSED
+    assert kept.problem == "email: is not that of the user who has this id already"
+    assert (kept.user, kept.subscription) == (supplier, None)
+
+
+def test_a_customer_whose_address_changes_is_no_other_person() -> None:
+    kept = Kept(user={"email": "ada@customer.example", "active": True, "audiences": ["bills"]})
+    assert kept.reads() is Effect.ADDED
+    assert kept.reads(email="ada@new.example") is Effect.CHANGED
+    assert kept.user is not None
+    assert kept.user["email"] == "ada@new.example"
+    kept.user["email"] = "ada@elsewhere.example"
+    assert kept.reads(email="ada@newer.example", name="Ada") is Effect.CHANGED
+    assert kept.user["email"] == "ada@elsewhere.example"
 
 
 @pytest.mark.parametrize(

@@ -333,6 +333,17 @@ def test_a_reading_that_dies_anywhere_is_made_good_by_the_next_one(shop: Shop) -
         assert documents() == right
 
 
+def test_a_new_row_with_the_id_of_another_person_is_told_and_changes_nothing(shop: Shop) -> None:
+    supplier = {"email": "sup@supplier.example", "active": True, "audiences": ["bills"]}
+    shop.cloud.users.document("4711").set(supplier)
+    shop.has(ADA, BOB)
+    shop.read()
+    assert shop.figures() == {"read_at": NOW, "rows": 2, "added": 1, "refused": 1}
+    assert shop.told[0].alert is AlertKind.AUDIENCE_INCOMPLETE
+    assert shop.told[0].detail == "row 2 (4711): email: is not that of the user who has this id already"
+    assert shop.subscription("4711") is None
+
+
 def test_a_query_that_fails_half_way_changes_nothing(shop: Shop) -> None:
     shop.has(ADA, BOB)
     shop.read()
