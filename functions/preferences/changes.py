@@ -6,11 +6,11 @@ from enum import StrEnum
 from typing import Any
 
 from functions.preferences.kinds import EVERY_TIME, OfferedTimes
-from functions.shared.records.address_hash import address_hash
+from functions.shared.records.audience import taken_away_fields
 from functions.shared.records.mark import rescheduled_fields
 from functions.shared.records.objections import objected, objection_fields, objection_pause_fields
 from functions.shared.records.recipient_pauses import LONGEST_PAUSE, Stored, is_stopped
-from functions.shared.records.recipients import recipients
+from functions.shared.records.recipients import lists_without, recipients
 from functions.shared.records.subscription import ADDRESS_LISTS, PauseReason, Subscription, SubscriptionDefaults
 from functions.shared.times.schedule import Cadence, WorkingDay
 
@@ -118,16 +118,16 @@ def without_address(stored: Stored, hashed: str, *, now: datetime) -> Mapping[st
     """
     subscription = stored.subscription
     listed = {name: list(getattr(subscription, name)) for name in ADDRESS_LISTS}
-    left = {name: [each for each in found if address_hash(each) != hashed] for name, found in listed.items()}
+    left = lists_without(listed, {hashed})
     after = objected(subscription, hashed, PauseReason.UNSUBSCRIBED, at=now, now=now)
     fields = objection_fields(subscription, after)
+    if left is None:
+        return {**fields, **objection_pause_fields(after, stored.user, now=now)}
     if left == listed:
         return {} if hashed in subscription.objecting else fields
-    if left["to"] or not listed["to"]:
-        return fields | {name: found for name, found in left.items() if found or listed[name]}
-    if left["cc"]:
-        return fields | {"to": left["cc"], "cc": []}
-    return {**fields, **objection_pause_fields(after, stored.user, now=now)}
+    # An empty list is not written where there was none.
+    lists = {name: found for name, found in left.items() if found or listed[name]}
+    return {**fields, **lists, **taken_away_fields(stored.document, hashed)}
 
 
 def gets_copies(subscription: Subscription, hashed: str, *, now: datetime) -> bool:

@@ -6,16 +6,18 @@ stays: the recipient on the recipient's page, an operator, or the application. T
 """
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from functions.shared.records.address_hash import address_hash
 from functions.shared.records.audience_row import OF_SUBSCRIPTION, OF_USER, AudienceRow
 from functions.shared.records.contract import Contract
 from functions.shared.records.mark import paused_fields, resumed_fields
+from functions.shared.records.recipients import lists_without
 from functions.shared.records.states import PauseReason
-from functions.shared.records.subscription import Subscription, SubscriptionDefaults
+from functions.shared.records.subscription import ADDRESS_LISTS, Subscription, SubscriptionDefaults
 from functions.shared.records.subscription_edit import InvalidEdit, SubscriptionEdit, added_fields, edited_fields
 from functions.shared.records.user import User, enrolled_fields
 from functions.shared.times.plausible_time import plausible
@@ -32,6 +34,9 @@ USERS_AUDIENCES = "audiences"
 AUDIENCE, AUDIENCE_ROW, AUDIENCE_PAUSE = "audience", "audience_row", "audience_pause"
 """The fields of a subscription that a query has made: the kind, what the row said last, and the pause with an end that
 there was when the recipient left the query."""
+
+AUDIENCE_TAKEN_AWAY = "audience_taken_away"
+"""Another one: the hashes of the addresses that their owners have taken away from the query's lists."""
 
 SCHEDULE = ("cadence", "hour", "minute", "weekday", "day", "working_day", "cron")
 """What recipients choose on their page."""
@@ -188,8 +193,8 @@ class Audience(NamedTuple):
     def _changed(self, row: AudienceRow, user: User, subscription: Any) -> dict[str, Any]:
         document = subscription.fields
         said_before = row_of(document)
-        names = [name for name in (*OF_SUBSCRIPTION, "options") if name not in SCHEDULE]
-        wanted = _following(document, said_before, row.said, names)
+        names = [name for name in (*OF_SUBSCRIPTION, "options") if name not in {*SCHEDULE, *ADDRESS_LISTS}]
+        wanted = _following(document, said_before, row.said, names) | _following_lists(document, said_before, row.said)
         schedule = _part(row.said, SCHEDULE)
         if _part(said_before, SCHEDULE) == _part(document, SCHEDULE) != schedule:
             wanted |= schedule
@@ -226,6 +231,17 @@ def row_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
     return row if isinstance(row, dict) else {}
 
 
+def taken_away_fields(document: Mapping[str, Any], hashed: str) -> dict[str, Any]:
+    """The fields that keep an address out of the lists whose owner has taken it away, whatever the query says later;
+    none if no query has made the subscription.
+
+    Args:
+        document: of the subscription.
+        hashed: the address (functions.shared.records.address_hash).
+    """
+    return {AUDIENCE_TAKEN_AWAY: [*_taken_away(document), hashed]} if AUDIENCE in document else {}
+
+
 def _following(
     document: Mapping[str, Any], before: Mapping[str, Any], said: Mapping[str, Any], names: Collection[str]
 ) -> dict[str, Any]:
@@ -235,6 +251,31 @@ def _following(
         for name in names
         if said.get(name) != before.get(name) and document.get(name) == before.get(name)
     }
+
+
+def _following_lists(document: Mapping[str, Any], before: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of the lists, without those whom recipients have taken away. Who is in a list again was put there by a
+    person."""
+    stored = _lists_of(document)
+    away = set(_taken_away(document)) - {address_hash(each) for found in stored.values() for each in found}
+    lists_before, lists = (_lists_of(each) for each in (before, said))
+    # Those who are left alone have objected, and the lists are as the query has them.
+    lists_before = lists_without(lists_before, away) or lists_before
+    lists = lists_without(lists, away) or lists
+    return {
+        name: lists[name] or None
+        for name in ADDRESS_LISTS
+        if lists[name] != lists_before[name] and stored[name] == lists_before[name]
+    }
+
+
+def _lists_of(fields: Mapping[str, Any]) -> Mapping[str, Sequence[str]]:
+    return {name: found if isinstance(found := fields.get(name), list) else [] for name in ADDRESS_LISTS}
+
+
+def _taken_away(document: Mapping[str, Any]) -> list[str]:
+    hashes = document.get(AUDIENCE_TAKEN_AWAY)
+    return [each for each in hashes if isinstance(each, str)] if isinstance(hashes, list) else []
 
 
 def _part(fields: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:

@@ -4,11 +4,12 @@ Whatever asks whether a subscription goes to an address asks here, so that a new
 them: a complaint, a button and an inquiry find an address wherever it stands.
 """
 
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
 from functions.shared.records.address_hash import address_hash
-from functions.shared.records.subscription import Subscription
+from functions.shared.records.subscription import ADDRESS_LISTS, Subscription
 from functions.shared.records.user import User
 
 
@@ -63,3 +64,17 @@ def addressees(subscription: Subscription, user: User | None) -> list[Recipient]
         user: whose it is; None where there is no such user.
     """
     return [each for each in recipients(subscription, user) if each.role is RecipientRole.TO]
+
+
+def lists_without(lists: Mapping[str, Sequence[str]], hashes: Collection[str]) -> Mapping[str, Sequence[str]] | None:
+    """The lists after some addresses have left them. Those who get copies are the ones the reports are for if no one
+    else is left: a subscription without `to` would go to the user, who has not asked for it. None if no one is left.
+
+    Args:
+        lists: by their names (ADDRESS_LISTS).
+        hashes: the addresses (functions.shared.records.address_hash).
+    """
+    left = {name: [each for each in lists[name] if address_hash(each) not in hashes] for name in ADDRESS_LISTS}
+    if left["to"] or not lists["to"]:
+        return left
+    return {"to": left["cc"], "cc": []} if left["cc"] else None

@@ -11,12 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from functions.preferences.changes import without_address
 from functions.shared.firestore.found_document import FoundDocument
+from functions.shared.records.address_hash import address_hash
 from functions.shared.records.audience import Audience, Effect, Plan
 from functions.shared.records.audience_comparison import FEW, Known, compare, loses_too_many
 from functions.shared.records.audience_row import AudienceRow
 from functions.shared.records.last_reading import LastReading
 from functions.shared.records.mark import paused_fields, resumed_fields
+from functions.shared.records.objections import all_taken_back, objection_fields
 from functions.shared.records.recipient_pauses import Stored, paused, resumed, stopped
 from functions.shared.records.states import PauseReason
 from functions.shared.records.subscription import Subscription, SubscriptionDefaults
@@ -252,6 +255,61 @@ def test_a_customer_whose_address_changes_is_no_other_person() -> None:
     kept.user["email"] = "ada@elsewhere.example"
     assert kept.reads(email="ada@newer.example", name="Ada") is Effect.CHANGED
     assert kept.user["email"] == "ada@elsewhere.example"
+
+
+BOB, CAT, DAN, EVE = (f"{name}@customer.example" for name in ("bob", "cat", "dan", "eve"))
+
+
+def stops(kept: Kept, address: str) -> None:
+    """A recipient stops a copy on the page that the copy links to."""
+    kept.does(lambda stored: without_address(stored, address_hash(address), now=kept.now))
+
+
+def test_who_stops_a_copy_stays_away_and_all_others_follow_the_query() -> None:
+    kept = Kept()
+    kept.reads(to=f"{BOB} {CAT}", cc=DAN)
+    stops(kept, CAT)
+    assert kept.reads(to=f"{BOB} {CAT}", cc=DAN) is Effect.KEPT
+    # Bob leaves the company, and Eve comes.
+    assert kept.reads(to=f"{CAT} {EVE}", cc=DAN) is Effect.CHANGED
+    assert (kept.read.to, kept.read.cc) == ((EVE,), (DAN,))
+    assert kept.reads(to=EVE) is Effect.CHANGED
+    assert (kept.read.to, kept.read.cc) == ((EVE,), ())
+    # Nor does Cat come back with the query, or with an operator who takes all objections back.
+    kept.writes(**objection_fields(kept.read, all_taken_back(kept.read, at=kept.now)))
+    assert kept.reads(to=f"{CAT} {EVE}", cc=BOB) is Effect.CHANGED
+    assert (kept.read.to, kept.read.cc) == ((EVE,), (BOB,))
+
+
+def test_who_gets_a_report_in_place_of_the_one_who_stopped_it_follows_the_query() -> None:
+    kept = Kept()
+    kept.reads(to=BOB, cc=f"{CAT} {DAN}")
+    stops(kept, BOB)
+    assert (kept.read.to, kept.read.cc) == ((CAT, DAN), ())
+    kept.reads(to=BOB, cc=CAT)
+    assert (kept.read.to, kept.read.cc) == ((CAT,), ())
+    # Who is left alone stops it, too: it is paused, and stays so until a person resumes it.
+    stops(kept, CAT)
+    assert not kept.read.active
+    kept.reads(to=BOB, cc=f"{CAT} {EVE}")
+    assert (kept.read.to, kept.read.active) == ((CAT, EVE), False)
+    kept.reads(to=DAN, cc=CAT)
+    assert (kept.read.to, kept.read.cc) == ((DAN,), (CAT,))
+    assert kept.read.leaves_out(CAT)
+
+
+def test_lists_follow_the_query_until_an_operator_changes_them() -> None:
+    kept = Kept()
+    kept.reads(to=f"{BOB} {CAT}", cc=DAN)
+    stops(kept, CAT)
+    kept.writes(to=[EVE])
+    assert kept.reads(to=f"{BOB} {DAN}") is Effect.CHANGED
+    assert (kept.read.to, kept.read.cc) == ((EVE,), ())
+    # An operator puts all back as the query has it.
+    kept.writes(to=[CAT, BOB])
+    kept.reads(to=f"{CAT} {BOB}")
+    kept.reads(to=f"{CAT} {DAN}")
+    assert kept.read.to == (CAT, DAN)
 
 
 @pytest.mark.parametrize(
