@@ -26,6 +26,7 @@ from functions.dispatcher.admission import Admission
 from functions.dispatcher.audience_tasks import enqueue_audiences
 from functions.dispatcher.due_subscription import DueSubscription
 from functions.dispatcher.due_subscriptions import due_subscriptions
+from functions.dispatcher.erased_users import erase_leftovers
 from functions.dispatcher.fan_out import FanOut
 from functions.dispatcher.held_subscriptions import HeldSubscriptions
 from functions.dispatcher.late_reports import LateReports
@@ -268,11 +269,19 @@ class Run:
                         late.note(due)
                 rescuer.rescue_overdue(overdue.result())
                 rescuer.tell_untold()
+                self._erase_leftovers()
         if noted:
             noted.result()
         if rescuer.is_behind:
             self._store.note_queues(QueueCondition.BEHIND)
         return left
+
+    def _erase_leftovers(self) -> None:
+        try:
+            erase_leftovers(self._with.firestore, run_time=self._run_time)
+        except Exception:
+            self._counters.add_error()
+            _logger.exception("leftovers_not_erased", run_id=self._run_id)
 
     def _serve_due(
         self,

@@ -103,14 +103,17 @@ def erase(
             progress(output.err, "Erasing", total=kept.total) as advance,
         ):
             left = data.erase(with_document=with_document, on_erased=advance)
+    still_there = left.left(with_document=with_document)
     if as_json:
-        output.json({"user_id": user, "dry_run": dry_run, "found": kept.counts, "left": left.counts})
-    elif is_nothing:
+        output.json({"user_id": user, "dry_run": dry_run, "found": kept.counts, "left": still_there})
+    if not dry_run and any(still_there.values()):
+        raise OperatorError(f"Something was written about {user} meanwhile: repeat this in two minutes.")
+    if as_json:
+        return
+    if is_nothing:
         output.say(f"Nothing is kept of {user}. {_ELSEWHERE}")
     else:
         output.say(f"{'This would be erased' if dry_run else 'Erased'}{document}. {_ELSEWHERE}")
-    if not dry_run and not left.is_empty:
-        raise OperatorError(f"Something was written about {user} meanwhile: repeat this in two minutes.")
 
 
 def _personal_data(current: Session, user: str, addresses: list[str] | None) -> PersonalData:

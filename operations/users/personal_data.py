@@ -12,8 +12,8 @@ from functions.shared.firestore.database import Database
 from functions.shared.firestore.errors import ChangedMeanwhile
 from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.firestore.query import Query
-from functions.shared.firestore.write import Write, create, delete, update, without
-from functions.shared.records.audience import USERS_AUDIENCES, erased_path
+from functions.shared.firestore.write import Write, delete, update, without
+from functions.shared.records.audience import ERASED_ID, USERS_AUDIENCES, erased_path
 from functions.shared.records.contract import InvalidContract
 from functions.shared.records.dead_letter import DEAD_LETTERS, DeadLetterReason, StoredDeadLetter
 from functions.shared.records.delivery import DELIVERIES, Delivery
@@ -30,8 +30,8 @@ from operations.users.mentions import Mentions
 PIPELINES_FIELDS = ("enrolled_at", USERS_AUDIENCES)
 """What the pipeline writes into a user's document. firestore.rules has the same list."""
 
-_PASSES = 3
-"""How many times an erasure looks again for what was written in the meantime."""
+_PASSES = 5
+"""How many times an erasure looks: what there was, the user's document, and what was written in the meantime."""
 
 
 class BeingSent(OperatorError):
@@ -96,6 +96,10 @@ class KeptData:
     def is_empty(self) -> bool:
         """Whether the pipeline keeps nothing, not counting the application's data."""
         return self.total == 0
+
+    def left(self, *, with_document: bool) -> dict[str, int]:
+        """What an erasure has left, by type; the user's document counts if it was to go, too."""
+        return self.counts | ({"document": 1} if with_document and self.has_document else {})
 
     def being_sent(self, now: datetime) -> list[str]:
         """The deliveries that a worker has claimed, and the tasks that are under way."""
@@ -212,9 +216,14 @@ class PersonalData:
             )
 
     def keep_out(self) -> None:
-        """From now on no query that names recipients brings the user back."""
-        with suppress(ChangedMeanwhile):
-            self._database.commit([create(erased_path(self._user_id), {"erased_at": self._now()})])
+        """From now on no query that names recipients brings the user back, and for a day each run removes what
+        processes under way write about the user."""
+
+        def decide(found: FoundDocument) -> tuple[None, Mapping[str, Any]]:
+            is_known = ERASED_ID in (found.fields or {})
+            return None, {} if is_known else {"erased_at": self._now(), ERASED_ID: self._user_id}
+
+        self._database.change(erased_path(self._user_id), decide)
 
     def erase(self, *, with_document: bool, on_erased: Callable[[int], None]) -> KeptData:
         """Erase the data. If this is killed, a second call erases the rest.
@@ -224,7 +233,7 @@ class PersonalData:
             on_erased: called with the number of further erased items.
 
         Returns:
-            what is left, because it was written in the meantime.
+            what a last look finds: it was written in the meantime.
 
         Raises:
             StillActive, BeingSent: see `check`.
@@ -236,18 +245,20 @@ class PersonalData:
         for _ in range(_PASSES):
             kept = self.find()
             self.check(kept, with_document=with_document)
-            if kept.is_empty:
-                break
-            self._erase(kept, on_erased)
-        else:
-            return self.find()
-        if with_document:
-            below = self._database.stream(Query.below(self._user).select([]))
-            for error in self._database.write_each([delete(each.path) for each in below]):
-                if error:
-                    raise error
-            self._database.commit([delete(self._user)])
-        return kept
+            if not kept.is_empty:
+                self._erase(kept, on_erased)
+            elif with_document and kept.has_document:
+                self._erase_document()
+            else:
+                return kept
+        return self.find()
+
+    def _erase_document(self) -> None:
+        below = self._database.stream(Query.below(self._user).select([]))
+        for error in self._database.write_each([delete(each.path) for each in below]):
+            if error:
+                raise error
+        self._database.commit([delete(self._user)])
 
     def _erase(self, kept: KeptData, on_erased: Callable[[int], None]) -> None:
         # First, so that no run makes another task.
@@ -286,7 +297,10 @@ class PersonalData:
 
     def _mentions(self, user: FoundDocument) -> Mentions:
         address = (user.fields or {}).get("email")
-        return Mentions(self._user_id, [*self._addresses, *([address] if isinstance(address, str) else [])])
+        if isinstance(address, str) and address not in self._addresses:
+            # The last look comes after the document is gone.
+            self._addresses.append(address)
+        return Mentions(self._user_id, self._addresses)
 
     def _read(self, query: Query) -> list[FoundDocument]:
         return list(self._database.stream(query))

@@ -25,6 +25,9 @@ from functions.shared.times.plausible_time import plausible
 ERASED_USERS = "erased_users"
 """The collection that says who was erased, by a hash of the user's id: no query brings such a user back."""
 
+ERASED_ID = "user_id"
+"""The field of such a document that has the id for a day, so that runs find what was written after the erasure."""
+
 AUDIENCE_TASK_PATH = "/tasks/read-audience"
 """Where the worker takes the tasks by which runs have queries read."""
 

@@ -361,7 +361,8 @@ def erase(request: Request, form: Form) -> Response:
     # A record with the user's id would be kept of the user.
     with recorded(request, "Erase a user", "what the pipeline keeps") as action:
         left = data.erase(with_document=asked.with_document, on_erased=lambda _number: None)
-        action.outcome = "Erased." if left.is_empty else "Something was written meanwhile: repeat this in two minutes."
+        is_left = any(left.left(with_document=asked.with_document).values())
+        action.outcome = "Something was written meanwhile: repeat this in two minutes." if is_left else "Erased."
     return done(request, "/people")
 
 
