@@ -19,7 +19,7 @@ from functions.shared.firestore.write import Write, create
 from functions.shared.records.ids import is_document_id
 from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION, SubscriptionDefaults, subscription_path
 from functions.shared.records.subscription_edit import EDITABLE, InvalidEdit, SubscriptionEdit, added_fields
-from functions.shared.records.user import USERS, User, enrolled_fields
+from functions.shared.records.user import USERS, User, enrolled_fields, unenrolled_fields
 from operations.errors import OperatorError
 from operations.subscriptions.subscription_args import can_be_stored
 
@@ -37,7 +37,8 @@ class NewUser:
     """A user of the file.
 
     Attributes:
-        writes: of the user's document and of each subscription's. They are in one commit: who is there is there whole.
+        writes: of the user's document first, and of each subscription's. They are in one commit: who is there is there
+            whole.
     """
 
     id: str
@@ -49,11 +50,14 @@ class Imported(NamedTuple):
 
     Attributes:
         there_already: how many users were left as they are, since they are there.
+        subscriptions_there_already: how many subscriptions of new users were left as they are. They are of users with
+            the same ids who are gone, and have what is known of them, such as who objects.
     """
 
     imported: int = 0
     subscriptions: int = 0
     there_already: int = 0
+    subscriptions_there_already: int = 0
 
 
 def read_users(
@@ -98,28 +102,39 @@ def import_users(
         advance: is told how many more users are done.
 
     Raises:
-        OperatorError: another program has made one of the users at the same moment.
+        OperatorError: another program makes such users all the time.
         google.api_core.exceptions.GoogleAPICallError: Firestore does not answer, or refuses.
     """
     done = Imported()
     for batch in _batches(users):
-        found = database.get_all([f"{USERS}/{user.id}" for user in batch], fields=["active"])
-        new = [user for user in batch if not found[f"{USERS}/{user.id}"].exists]
-        writes = [write for user in new for write in user.writes]
         try:
-            if writes and not dry_run:
-                database.commit(writes)
+            of_batch = _import_batch(database, batch, dry_run=dry_run)
         except ChangedMeanwhile as error:
             raise OperatorError(
-                "Another program has made one of these users meanwhile. Import the file again: it goes on."
+                "Another program makes such users all the time. Import the file again: it goes on."
             ) from error
-        done = Imported(
-            done.imported + len(new),
-            done.subscriptions + len(writes) - len(new),
-            done.there_already + len(batch) - len(new),
-        )
+        done = Imported(*map(sum, zip(done, of_batch, strict=True)))
         advance(len(batch))
     return done
+
+
+def _import_batch(database: Database, batch: Sequence[NewUser], *, dry_run: bool) -> Imported:
+    def turn() -> tuple[Imported, list[Write]]:
+        found = database.get_all([write.path for user in batch for write in user.writes], fields=["active"])
+        new = [user for user in batch if not found[user.writes[0].path].exists]
+        writes = []
+        for user in new:
+            document, *subscriptions = user.writes
+            missing = [write for write in subscriptions if not found[write.path].exists]
+            if len(missing) < len(subscriptions):
+                # The next run enrolls the user: it resumes what is paused since the user of this id was gone.
+                document = create(document.path, {**(document.fields or {}), **unenrolled_fields()})
+            writes += [document, *missing]
+        made = len(writes) - len(new)
+        wanted = sum(len(user.writes) - 1 for user in new)
+        return Imported(len(new), made, len(batch) - len(new), wanted - made), [] if dry_run else writes
+
+    return database.until_written(turn)
 
 
 def _rows(file: Path) -> Iterator[tuple[int, Any]]:

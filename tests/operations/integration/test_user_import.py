@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.operations.integration.conftest import Answer, Project
+from tests.operations.integration.conftest import DUE, Answer, Project
 from tests.support import REPOSITORY
 
 
@@ -36,7 +36,7 @@ def lines(file: Path, *users: Any) -> Path:
 
 def test_the_example_is_imported_once(project: Project) -> None:
     example = REPOSITORY / "examples" / "users.csv"
-    counts = {"imported": 3, "subscriptions": 3, "there_already": 0}
+    counts = {"imported": 3, "subscriptions": 3, "there_already": 0, "subscriptions_there_already": 0}
     assert imported(project, example, "--dry-run").json == {"dry_run": True, **counts}
     assert written(project) == {}
     before = datetime.now(UTC)
@@ -62,6 +62,7 @@ def test_the_example_is_imported_once(project: Project) -> None:
         "imported": 0,
         "subscriptions": 0,
         "there_already": 3,
+        "subscriptions_there_already": 0,
     }
     assert written(project) == users
 
@@ -84,6 +85,22 @@ def test_an_import_that_was_interrupted_goes_on(project: Project, tmp_path: Path
 
 
 ADA = {"id": "ada", "email": "ada@customer.example"}
+
+
+def test_a_subscription_that_is_left_over_stays_as_it_is_and_stops_no_import(project: Project, tmp_path: Path) -> None:
+    left_over = {"active": False, "paused_because": "user-inactive", "shard": 3, "objections": {"h": {"at": DUE}}}
+    project.database.document("users/bob/report_subscriptions/a").set(left_over)
+    bob = {"id": "bob", "email": "bob@customer.example", "subscriptions": {"a": {}, "b": {}}}
+    file = lines(tmp_path / "users.jsonl", {**bob, "id": "ada"}, bob)
+    counts = {"imported": 2, "subscriptions": 3, "there_already": 0, "subscriptions_there_already": 1}
+    assert imported(project, file, "--dry-run").json == {"dry_run": True, **counts}
+    assert imported(project, file).json == {"dry_run": False, **counts}
+    stored = written(project)
+    assert stored["bob"]["subscriptions"]["a"] == left_over
+    assert stored["bob"]["subscriptions"]["b"]["active"]
+    # A run enrolls Bob, and resumes what waits for him.
+    assert stored["bob"]["enrolled_at"] is None
+    assert stored["ada"]["enrolled_at"] is not None
 
 
 def test_a_user_may_have_no_subscription_or_that_of_enrollment(project: Project, tmp_path: Path) -> None:
