@@ -9,6 +9,7 @@ import structlog
 
 from functions.mail_events.address_events import fields_for_event
 from functions.shared.firestore.database import Database
+from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.firestore.query import Query
 from functions.shared.firestore.retry import CALL_SECONDS
 from functions.shared.firestore.write import Write, update
@@ -16,8 +17,8 @@ from functions.shared.records.mail_event import MailEvent
 from functions.shared.records.subscription import Subscription, SubscriptionDefaults, subscriptions_of
 from functions.shared.records.user import USERS, User
 
-_MOST_SUBSCRIPTIONS = 400
-"""How many subscriptions of a user are looked at. What goes to the address besides is dropped by the provider."""
+_IN_A_COMMIT = 400
+"""How many subscriptions of a user are looked at, and written, at once: a commit takes 500 writes."""
 
 _logger = structlog.get_logger()
 
@@ -67,11 +68,22 @@ class AddressPauses:
                 )
 
     def _apply(self, user_id: str, news: News) -> list[Mapping[str, Any]]:
-        def turn() -> tuple[list[Mapping[str, Any]], list[Write]]:
+        query, changed = Query.of(subscriptions_of(user_id)).limit(_IN_A_COMMIT), list[Mapping[str, Any]]()
+        while True:
+            of_page, last = self._apply_to(query, user_id, news)
+            changed += of_page
+            if last is None:
+                return changed
+            query = query.behind(last)
+
+    def _apply_to(self, query: Query, user_id: str, news: News) -> tuple[list[Mapping[str, Any]], FoundDocument | None]:
+        """What has changed of the subscriptions that the query finds, and the last of them if there may be more."""
+
+        def turn() -> tuple[tuple[list[Mapping[str, Any]], FoundDocument | None], list[Write]]:
             user = User.from_snapshot(self._database.get(f"{USERS}/{user_id}"))
-            subscriptions = Query.of(subscriptions_of(user_id)).limit(_MOST_SUBSCRIPTIONS)
+            page = list(self._database.stream(query, seconds=CALL_SECONDS))
             writes = []
-            for found in self._database.stream(subscriptions, seconds=CALL_SECONDS):
+            for found in page:
                 subscription = Subscription.from_snapshot(found, self._defaults)
                 if subscription is None:
                     continue
@@ -79,6 +91,7 @@ class AddressPauses:
                 fields = fields_for_event(user, subscription, news.event, is_of_it=is_of_it, now=self._now())
                 if fields:
                     writes.append(update(found.path, fields, found.update_time))
-            return [each.fields or {} for each in writes], writes
+            last = page[-1] if len(page) == _IN_A_COMMIT else None
+            return ([each.fields or {} for each in writes], last), writes
 
         return self._database.until_written(turn)

@@ -63,6 +63,10 @@ class PreferencesStore:
         read = (Subscription.from_snapshot(each, self._defaults) for each in found)
         return Account(user=user, subscriptions=[subscription for subscription in read if subscription])
 
+    def subscription_ids(self, user_id: str) -> list[str]:
+        """The ids of all subscriptions of a user, also of those that no page shows."""
+        return [found.id for found in self._database.stream(Query.of(subscriptions_of(user_id)).select([]))]
+
     def subscription(self, user_id: str, subscription_id: str) -> Stored | None:
         """A subscription and its user; None where one of them is gone."""
         return _whole(self._documents.read(user_id, subscription_id))

@@ -1,6 +1,7 @@
 """Carries out what a recipient asks for, and says what has come of it."""
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -17,6 +18,9 @@ from functions.shared.mail.language import Language
 from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
 from functions.shared.records.recipient_pauses import Stored, paused, resumed, stopped
 from functions.shared.records.subscription import SubscriptionDefaults
+
+_AT_ONCE = 8
+"""How many subscriptions are stopped at once: two calls each."""
 
 _logger = structlog.get_logger()
 
@@ -80,14 +84,7 @@ class Wishes:
         if wish is Wish.UNDO:
             return self._take_back(token, form, language)
         if wish is Wish.STOP_ALL:
-            account = self._store.account(token.user_id)
-            each = account.subscriptions if account else []
-            changes = [
-                self._change(RecipientToken(token.user_id, subscription.id), wish, self._stop(token))
-                for subscription in each
-            ]
-            text = _("All reports are stopped.")
-            return Message(text=text, undo=self._undo(token, [change for change in changes if change]))
+            return Message(text=_("All reports are stopped."), undo=self._undo(token, self._stop_all(token)))
         try:
             change = self._change(token, wish, self._decision(token, wish, form))
         except InvalidWish as error:
@@ -99,6 +96,14 @@ class Wishes:
             next="" if wish is Wish.STOP else self._next(token, language),
             undo=self._undo(token, [change] if change else []),
         )
+
+    def _stop_all(self, token: RecipientToken) -> list[Change]:
+        def stop(subscription_id: str) -> Change | None:
+            return self._change(RecipientToken(token.user_id, subscription_id), Wish.STOP_ALL, self._stop(token))
+
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            changes = list(threads.map(stop, self._store.subscription_ids(token.user_id)))
+        return [change for change in changes if change]
 
     def _decision(self, token: RecipientToken, wish: Wish, form: Mapping[str, str]) -> Decide:
         def decide(stored: Stored) -> Mapping[str, Any]:

@@ -56,6 +56,17 @@ def test_all_that_goes_to_the_address_is_paused(
     assert provider.record(D1)["status"] is not None
 
 
+def test_a_complaint_reaches_all_subscriptions_however_many_there_are(provider: Provider) -> None:
+    batch = provider.database.batch()
+    for number in range(405):
+        reference = provider.database.document(f"users/u1/report_subscriptions/s{number:03}")
+        batch.set(reference, {"active": True, "kind": "activity", "cadence": "daily", "next_report_at": SENT_AT})
+    batch.commit()
+    provider.send(event("spamreport"))
+    stored = provider.database.collection("users/u1/report_subscriptions").stream()
+    assert {each.to_dict().get("paused_because") for each in stored} == {"complained"}
+
+
 def test_a_late_event_pauses_nothing_that_was_resumed_since(provider: Provider) -> None:
     default = subscribe(provider)
     provider.send(event("bounce", delivery_id=D2))

@@ -131,6 +131,17 @@ def test_all_reports_are_stopped_and_taken_back(house: House) -> None:
     assert [house.subscription(user, each)["active"] for each in ("default", "usage")] == [True, True]
 
 
+def test_all_reports_are_more_than_a_page_shows(house: House) -> None:
+    user, names = house.user(), [f"s{number:03}" for number in range(105)]
+    batch = house.database.batch()
+    for name in names:
+        reference = subscription_reference(house.database, user, name)
+        batch.set(reference, subscription_document(user, name, kind="usage", next_report_at=NEXT))
+    batch.commit()
+    assert "All reports are stopped." in house.post(house.link(user, "stop-all")).text
+    assert [name for name in ("default", *names) if house.subscription(user, name)["active"]] == []
+
+
 @pytest.mark.parametrize("encoding", ["urlencoded", "multipart"])
 def test_one_click_stops_one_subscription_however_often_it_comes(house: House, encoding: str) -> None:
     user = house.user()
