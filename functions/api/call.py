@@ -11,6 +11,7 @@ from functions.shared.firestore.database import Database
 from functions.shared.mail.recipient_token import RecipientToken
 from functions.shared.queues.task_queue import TaskQueue
 from functions.shared.records.subscription import Subscription, SubscriptionDefaults
+from operations.reading.page import read_cursor
 
 MOST_BODY_BYTES = 64 * 1024
 
@@ -76,6 +77,18 @@ class Call(NamedTuple):
         if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MOST_ROWS):
             raise Problem(HTTPStatus.BAD_REQUEST, f"limit: must be an integer from 1 to {MOST_ROWS}.")
         return int(text)
+
+    @property
+    def after(self) -> str | None:
+        """The cursor behind which the page begins; None for the first page.
+
+        Raises:
+            Problem: it was not made for a page.
+        """
+        cursor = self.query.get("after")
+        if cursor is not None and read_cursor(cursor) is None:
+            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "after: must be `next` of the page before.")
+        return cursor
 
     def require_version(self, subscription: Subscription) -> None:
         """Go on only with the version that the caller has seen.

@@ -109,7 +109,7 @@ def _call(request: "flask.Request", route: Route, ids: Mapping[str, str], body: 
     for name, values in request.args.lists():
         if name not in route.query or len(values) > 1:
             raise Problem(HTTPStatus.BAD_REQUEST, f"{name}: not a parameter, or given twice.")
-        if name != "limit" and not is_document_id(values[0]):
+        if name == "subscription_id" and not is_document_id(values[0]):
             raise Problem(HTTPStatus.BAD_REQUEST, f"{name}: not an id.")
     wanted = None
     if "If-Match" in request.headers:

@@ -26,7 +26,7 @@ _TEXT: _Json = {"type": "string"}
 _OR_NULL: _Json = {"type": "null"}
 _QUERY: Mapping[str, _Json] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": USUAL_ROWS},
-    "after": {**_ID, "description": "`next` of the page before"},
+    "after": {**_TEXT, "minLength": 1, "description": "`next` of the page before"},
     "subscription_id": {**_ID, "description": "only those of this subscription"},
 }
 
@@ -69,9 +69,9 @@ def problems(route: Route) -> list[HTTPStatus]:
     found = [HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE]
     if route.query or route.takes:
         found.append(HTTPStatus.BAD_REQUEST)
+        found.append(HTTPStatus.UNPROCESSABLE_ENTITY)
     if route.takes:
         found += [HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE]
-        found += [HTTPStatus.UNPROCESSABLE_ENTITY]
     if route.method != "GET":
         found.append(HTTPStatus.CONFLICT)
     if route.changes:

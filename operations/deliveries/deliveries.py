@@ -19,6 +19,7 @@ from operations.deliveries.delivery_filter import DeliveryFilter
 from operations.deliveries.mail_outcome import MailOutcome
 from operations.deliveries.mail_records import mail_row
 from operations.errors import NotFound
+from operations.reading.page import begin_behind, cursor_of
 from operations.reading.similar_ids import did_you_mean
 from operations.reading.threads import in_threads
 
@@ -40,7 +41,7 @@ class DeliveryPage(NamedTuple):
     """A page of deliveries.
 
     Attributes:
-        following: the id of the delivery after which the next page begins; None where there is none.
+        following: the cursor behind which the next page begins; None where there is none.
         searched: how many deliveries were looked at for them.
         reads: how many Firestore has read at most.
     """
@@ -66,14 +67,12 @@ class Deliveries:
 
         Args:
             wanted: which; without a `problem`.
-            after: the delivery after which the page begins; None for the first page.
+            after: the cursor behind which the page begins; None for the first page.
         """
         if wanted.mail:
             return self._page_of_mails(wanted, wanted.mail, after=after, limit=limit)
         fields = (*_LISTED, *_OF_DOUBT) if wanted.perhaps_twice else _LISTED
-        queries = {state: query.select(fields) for state, query in self._queries(wanted).items()}
-        if after is not None and (before := self._database.get(f"{DELIVERIES}/{after}")).exists:
-            queries = {state: query.behind(before) for state, query in queries.items()}
+        queries = {state: begin_behind(query.select(fields), after) for state, query in self._queries(wanted).items()}
         # Of several states, most deliveries are sent.
         few = limit if len(queries) == 1 else limit // 6 + 1
         parts = [
@@ -90,7 +89,9 @@ class Deliveries:
                 found.append(delivery)
             if len(found) == limit:
                 break
-        following = last.id if last is not None and (len(found) == limit or searched == SEARCHED) else None
+        is_more = last is not None and (len(found) == limit or searched == SEARCHED)
+        # All of them have the same order.
+        following = cursor_of(next(iter(queries.values())), last) if last is not None and is_more else None
         return DeliveryPage(found, following, searched, sum(part.reads for part in parts))
 
     def _page_of_mails(
@@ -100,8 +101,7 @@ class Deliveries:
         query = Query.of(MAIL_EVENTS).where("shard", "in", list(range(SHARDS)))
         query = query.order_by(outcome.time_field, descending=True)
         query = query.start_at(wanted.until or LATEST).end_at(wanted.since or EARLIEST).select([])
-        if after is not None and (before := self._database.get(f"{MAIL_EVENTS}/{after}")).exists:
-            query = query.behind(before)
+        query = begin_behind(query, after)
         rows: list[Delivery] = []
         searched, last = 0, None
         while len(rows) < limit and searched < SEARCHED:
@@ -112,7 +112,7 @@ class Deliveries:
             if last is None or len(found) < asked:
                 return DeliveryPage(rows, None, searched, 2 * searched + 1)
             query = query.behind(last)
-        return DeliveryPage(rows, last.id if last else None, searched, 2 * searched + 1)
+        return DeliveryPage(rows, cursor_of(query, last) if last else None, searched, 2 * searched + 1)
 
     def of_ids(self, delivery_ids: Sequence[str]) -> list[Delivery]:
         """Deliveries by their ids, in this order, with the fields that a list shows; those that do not exist are left

@@ -7,6 +7,7 @@ from typing import Any
 
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.field_path import NAME
+from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.firestore.query import Query
 from functions.shared.logging import redact_addresses
 from functions.shared.records.delivery import Delivery
@@ -27,7 +28,7 @@ from functions.shared.times.plausible_time import EARLIEST
 from operations.deliveries.mail_records import mail_row
 from operations.errors import NotFound, OperatorError
 from operations.reading import document_fields
-from operations.reading.page import Page
+from operations.reading.page import Page, read_page
 from operations.reading.similar_ids import did_you_mean
 
 _SHOWN_IDS = 10
@@ -132,18 +133,18 @@ class Subscriptions:
             because: the reason; None for those that have a due time.
             since: due since; only without a reason.
             until: due until then; only without a reason.
-            after: the path of the subscription after which the page begins; None for the first page.
+            after: the cursor behind which the page begins; None for the first page.
         """
         if because:
             query = Query.of_group(SUBSCRIPTIONS).where("paused_because", "==", because.value).order_by(NAME)
         else:
             query = self._scheduled(since or EARLIEST).order_by("next_report_at")
             query = query.end_at(until) if until else query
-        if after and (last := self._database.get(after)).exists:
-            query = query.behind(last)
-        found = list(self._database.stream(query.limit(limit + 1)))
-        rows = [each for one in found[:limit] if (each := Subscription.from_snapshot(one, self._defaults))]
-        return Page(rows=rows, following=found[limit - 1].path if len(found) > limit else None)
+
+        def read(found: FoundDocument) -> Subscription | None:
+            return Subscription.from_snapshot(found, self._defaults)
+
+        return read_page(self._database, query, after=after, limit=limit, read=read)
 
     def _scheduled(self, since: datetime = EARLIEST) -> Query:
         query = Query.of_group(SUBSCRIPTIONS).where("shard", "in", list(range(SHARDS)))

@@ -129,11 +129,17 @@ class Query(NamedTuple):
 
     def behind(self, found: FoundDocument) -> Self:
         """Beginning behind a document that the query finds."""
-        orders = self._whole_order()
-        values = tuple(found.path if field == NAME else _nested(found.fields, field) for field, _ in orders)
-        return self._replace(orders=orders, start=Cursor(values, before=False))
+        return self.behind_place(self.place_of(found))
 
-    def _whole_order(self) -> tuple[tuple[str, bool], ...]:
+    def place_of(self, found: FoundDocument) -> tuple[Any, ...]:
+        """The place of a document that the query finds: its values of the whole order, with its path among them."""
+        return tuple(found.path if field == NAME else _nested(found.fields, field) for field, _ in self.whole_order())
+
+    def behind_place(self, place: tuple[Any, ...]) -> Self:
+        """Beginning behind a place, whether or not there still is a document."""
+        return self._replace(orders=self.whole_order(), start=Cursor(place, before=False))
+
+    def whole_order(self) -> tuple[tuple[str, bool], ...]:
         """With what the service adds by itself."""
         descending = self.orders[-1][1] if self.orders else False
         inequalities = {field for each in self.filters for field, operator, _ in each if operator in _INEQUALITIES}
@@ -150,7 +156,7 @@ class Query(NamedTuple):
         message.from_.add(collection_id=self.collection, all_descendants=self.is_deep)
         if self.mask is not None:
             # With those of the order a stream that breaks off can go on.
-            fields = dict.fromkeys((*self.mask, *dict(self._whole_order())))
+            fields = dict.fromkeys((*self.mask, *dict(self.whole_order())))
             for field in [each for each in fields if each != NAME] or [NAME]:
                 message.select.fields.add(field_path=field)
         groups = [[_filter(each, root) for each in group] for group in self.filters]

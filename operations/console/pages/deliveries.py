@@ -86,8 +86,7 @@ def delivery_filter(asked: QueryParams) -> DeliveryFilter:
         HTTPException: one of them is malformed.
     """
     user, subscription, run = (asked.get(name, "").strip() for name in ("user", "subscription", "run"))
-    after = asked.get("after", "")
-    if any(each and not is_document_id(each) for each in (user, subscription, run, after)):
+    if any(each and not is_document_id(each) for each in (user, subscription, run)):
         raise HTTPException(HTTPStatus.BAD_REQUEST, "A user, a subscription or a run is named by its id.")
     since, until = moments_of(asked, datetime.now(UTC))
     return DeliveryFilter(

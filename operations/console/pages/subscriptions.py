@@ -1,13 +1,11 @@
 """The subscriptions of all users that fall due in a time, or are paused for a reason."""
 
-import re
 from datetime import UTC, datetime
 
 from starlette.requests import Request
 from starlette.routing import Route
 
-from functions.shared.records.subscription import SUBSCRIPTIONS, PauseReason
-from functions.shared.records.user import USERS
+from functions.shared.records.subscription import PauseReason
 from operations.console.console import console_of
 from operations.console.form import moments_of
 from operations.console.live import live
@@ -17,7 +15,6 @@ from operations.subscriptions.subscriptions import Subscriptions, subscription_r
 from operations.time_args import to_json_time
 
 _SUBSCRIPTIONS_A_PAGE = 50
-_PATH = re.compile(rf"{USERS}/[^/]+/{SUBSCRIPTIONS}/[^/]+")
 
 
 def _read(request: Request) -> Shown:
@@ -25,7 +22,7 @@ def _read(request: Request) -> Shown:
     session, asked, now = console_of(request).reading, request.query_params, datetime.now(UTC)
     since, until = moments_of(asked, now)
     because = next((each for each in PauseReason if each == asked.get("paused")), None)
-    after = asked.get("after") if _PATH.fullmatch(asked.get("after", "")) else None
+    after = asked.get("after") or None
     page = Subscriptions(session.firestore, session.defaults).page(
         because, since=since, until=until, after=after, limit=_SUBSCRIPTIONS_A_PAGE
     )

@@ -67,6 +67,8 @@ def test_a_list_comes_in_pages(house: House) -> None:
         *("a", "b", "c", "default")
     ]
     assert rest["next"] is None
+    subscription_reference(house.database, user, "c").delete()
+    assert house.call("GET", subscriptions_of(user, f"?limit=3&after={first['next']}")).json() == rest
     user_reference(house.database, "none").set(user_document("none"))
     assert house.call("GET", subscriptions_of("none")).json() == {"subscriptions": [], "next": None}
 
