@@ -9,8 +9,10 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import flask
+import functions_framework
 import structlog
 from google.api_core.exceptions import GoogleAPIError, InvalidArgument
 from pydantic_core import from_json, to_json
@@ -35,9 +37,6 @@ from functions.shared.serving.request_body import read_body
 from functions.shared.serving.server import configure_server
 from functions.shared.settings import ApiSettings, load_settings
 
-if TYPE_CHECKING:
-    import flask
-
 _BODY_TYPES = frozenset({"application/json", "application/merge-patch+json"})
 _JSON = "application/json"
 _SAFE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -51,7 +50,7 @@ _verifier = TokenVerifier.from_settings(_settings, audience=_settings.api_url, i
 _urls = RULES.bind("")
 
 
-def api(request: "flask.Request") -> Answer:
+def api(request: flask.Request) -> Answer:
     """Answer one request, as an HTTP function of functions-framework."""
     body = read_body(request.stream, MOST_BODY_BYTES + 1)
     if request.path == "/health":
@@ -89,11 +88,17 @@ def api(request: "flask.Request") -> Answer:
     return _answer(route.status, reply.body, reply.headers)
 
 
-def _verified(request: "flask.Request") -> str:
+@functions_framework.errorhandler(NotFound)
+def api_elsewhere(_error: NotFound) -> Answer:
+    """Answer a request that functions-framework finds no function for, such as one with a line break in its path."""
+    return api(flask.request)
+
+
+def _verified(request: flask.Request) -> str:
     return _verifier.verify(request.headers, now=datetime.now(UTC))
 
 
-def _route(request: "flask.Request") -> tuple[Route, Mapping[str, str]]:
+def _route(request: flask.Request) -> tuple[Route, Mapping[str, str]]:
     # The server has decoded the slash of an id that has one, which no id may have: it looks like another call.
     has_slash = "%2f" in request.environ["RAW_URI"].partition("?")[0].lower()
     try:
@@ -105,7 +110,7 @@ def _route(request: "flask.Request") -> tuple[Route, Mapping[str, str]]:
     return route, ids
 
 
-def _call(request: "flask.Request", route: Route, ids: Mapping[str, str], body: bytes) -> Call:
+def _call(request: flask.Request, route: Route, ids: Mapping[str, str], body: bytes) -> Call:
     for name, values in request.args.lists():
         if name not in route.query or len(values) > 1:
             raise Problem(HTTPStatus.BAD_REQUEST, f"{name}: not a parameter, or given twice.")
@@ -118,7 +123,7 @@ def _call(request: "flask.Request", route: Route, ids: Mapping[str, str], body: 
     return Call(ids, request.args, _read(request, body) if route.takes else {}, wanted)
 
 
-def _read(request: "flask.Request", body: bytes) -> Mapping[str, Any]:
+def _read(request: flask.Request, body: bytes) -> Mapping[str, Any]:
     if len(body) > MOST_BODY_BYTES:
         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has at most {MOST_BODY_BYTES:,} bytes.")
     if request.mimetype not in _BODY_TYPES:

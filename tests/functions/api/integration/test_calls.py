@@ -24,7 +24,7 @@ DUE = datetime(2026, 11, 24, 13, tzinfo=UTC)
 )
 def test_only_the_services_of_the_team_may_call(house: House, account: str | None, audience: str, status: int) -> None:
     token = house.identity.mint(account, audience or house.url) if account else ""
-    for path in (PATH, "/openapi.json", "/elsewhere"):
+    for path in (PATH, "/openapi.json", "/elsewhere", "/else%0Awhere"):
         answer = house.call("GET", path, Authorization=f"Bearer {token}")
         assert (answer.status_code, answer.json()["status"]) == (status, status)
         assert ("WWW-Authenticate" in answer.headers) == (status == HTTPStatus.UNAUTHORIZED)
@@ -36,6 +36,9 @@ def test_only_the_services_of_the_team_may_call(house: House, account: str | Non
     [
         ("GET", "/", None, {}, 404),
         ("GET", "/users/__u__/subscriptions", None, {}, 404),
+        ("GET", "/users/u1%0A/subscriptions", None, {}, 404),
+        ("GET", "/users/u1/subscriptions/%0A", None, {}, 404),
+        ("GET", "/favicon.ico", None, {}, 404),
         ("PUT", PATH, {}, {}, 405),
         ("GET", f"{PATH}?limit=0", None, {}, 400),
         ("GET", f"{PATH}?limit={MOST_ROWS + 1}", None, {}, 400),
