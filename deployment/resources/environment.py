@@ -80,6 +80,7 @@ def environment(settings: Settings, name: str, *, webhook_keys: str = "") -> dic
             "TASKS_INVOKER": settings.account("tasks"),
             **kinds,
             "PREFERENCES_URL": settings.url("preferences") if settings.with_page else settings.preferences_url,
+            "BRANDS": to_json(settings.brands),
             "ARCHIVE": archive,
         },
         "dlq-handler": {

@@ -11,6 +11,7 @@ from functions.shared.firestore.database import Database
 from functions.shared.mail.recipient_token import RecipientToken
 from functions.shared.queues.task_queue import TaskQueue
 from functions.shared.records.subscription import Subscription, SubscriptionDefaults
+from functions.shared.records.user import USERS
 from operations.reading.page import read_cursor
 
 MOST_BODY_BYTES = 64 * 1024
@@ -28,7 +29,8 @@ class Api(NamedTuple):
         database: the Firestore database.
         defaults: what a subscription's document does not say.
         queue_of: returns the queue of a user's reports.
-        page_url: returns the address of a recipient's page; None where there is no page.
+        page_url: returns the address of a recipient's page, given the link's token and the user's document; None where
+            there is no page.
         archive: the copies of what was sent; None where none are kept.
         now: the present, in UTC.
     """
@@ -36,9 +38,17 @@ class Api(NamedTuple):
     database: Database
     defaults: SubscriptionDefaults
     queue_of: Callable[[str], TaskQueue]
-    page_url: Callable[[RecipientToken], str] | None
+    page_url: Callable[[RecipientToken, Mapping[str, Any]], str] | None
     archive: Archive | None
     now: Callable[[], datetime]
+
+    def recipient_page(self, user_id: str, subscription_id: str) -> str | None:
+        """The address of the page on which a user manages a report, on the domain of the user's brand; None where there
+        is no page."""
+        if self.page_url is None:
+            return None
+        user = self.database.get(f"{USERS}/{user_id}")
+        return self.page_url(RecipientToken(user_id, subscription_id), user.fields or {})
 
 
 class Call(NamedTuple):

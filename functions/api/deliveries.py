@@ -8,7 +8,6 @@ from typing import Any
 from functions.api.call import Api, Call, Reply
 from functions.api.problem import Problem, missing
 from functions.api.schemas import Copy, CopyFile, Delivery
-from functions.shared.mail.recipient_token import RecipientToken
 from functions.shared.records.delivery import DELIVERIES
 from functions.shared.records.delivery import Delivery as StoredDelivery
 from operations.deliveries.deliveries import Deliveries, delivery_row
@@ -39,7 +38,8 @@ def show_copy(api: Api, call: Call) -> Reply:
         copy = sent_copy(api.archive, found)
     except NotFound as error:
         raise Problem(HTTPStatus.NOT_FOUND, str(error)) from error
-    own = [api.page_url(RecipientToken(copy.user_id, copy.subscription_id))] if api.page_url else []
+    page = api.recipient_page(copy.user_id, copy.subscription_id)
+    own = [page] if page else []
     files = [
         CopyFile(filename=each.filename, media_type=each.media_type, content=b64encode(each.content).decode())
         for each in copy.attachments

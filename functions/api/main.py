@@ -28,6 +28,7 @@ from functions.shared.firestore.errors import ChangedMeanwhile
 from functions.shared.firestore.stored_calendars import stored_defaults
 from functions.shared.logging import configure_logging
 from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
+from functions.shared.named_brand import brand_name_of
 from functions.shared.queues.queue_choice import choose_queue
 from functions.shared.queues.task_queue import TaskQueue
 from functions.shared.records.ids import is_document_id
@@ -141,16 +142,17 @@ def _read(request: flask.Request, body: bytes) -> Mapping[str, Any]:
 def _api() -> Api:
     # With the first request, not at import: gRPC's clients do not survive the server's fork.
     database = firestore_database(_settings.google_cloud_project, _settings.firestore_database)
-    keys, page = TokenKeys(_settings.preferences_key), _settings.preferences_url
+    keys = TokenKeys(_settings.preferences_key)
+    brands = {name: brand.within(_settings) for name, brand in _settings.brands.items()}
 
-    def page_url(token: RecipientToken) -> str:
-        return f"{page}/{keys.make(token)}"
+    def page_url(token: RecipientToken, user: Mapping[str, Any]) -> str:
+        return f"{brands.get(brand_name_of(user), _settings).preferences_url}/{keys.make(token)}"
 
     return Api(
         database=database,
         defaults=stored_defaults(_settings, lambda: database),
         queue_of=lambda user_id: _queue(choose_queue(user_id, _settings.report_queues)),
-        page_url=page_url if page else None,
+        page_url=page_url if _settings.preferences_url else None,
         archive=Archive(_settings.archive) if _settings.archive else None,
         now=lambda: datetime.now(UTC),
     )

@@ -16,7 +16,6 @@ from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.firestore.query import Query
 from functions.shared.firestore.subscription_documents import StoredSubscription
 from functions.shared.known_kinds import is_known_locale, known_kinds, known_languages
-from functions.shared.mail.recipient_token import RecipientToken
 from functions.shared.records.ids import is_document_id
 from functions.shared.records.recipient_pauses import LONGEST_PAUSE, Stored, paused, resumed, stopped
 from functions.shared.records.states import PauseReason
@@ -144,7 +143,7 @@ def show_recipient_page(api: Api, call: Call) -> Reply:
     if api.page_url is None:
         raise missing("recipient's page in this deployment")
     found = _subscription(api, call)
-    return Reply({"url": api.page_url(RecipientToken(found.user_id, found.id))})
+    return Reply({"url": api.recipient_page(found.user_id, found.id)})
 
 
 def subscription_json(subscription: Subscription, *, now: datetime) -> dict[str, Any]:

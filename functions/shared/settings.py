@@ -386,7 +386,15 @@ class DispatcherSettings(
     """How many instances share the work of a run, from 1 to 30 (docs/guides/size.md#side-by-side)."""
 
 
-class BrandSettings(Settings):
+class NamedBrandSettings(Settings):
+    """The brands that users name."""
+
+    brands: Annotated[Brands, BeforeValidator(_from_json)] = {}
+    """The brands of `brands.yaml` (docs/guides/branding.md#several-brands), as JSON, by name. `./deploy.sh` and
+    the local cloud set it."""
+
+
+class BrandSettings(NamedBrandSettings):
     """Whose the emails and the recipient's page are."""
 
     mail_from_name: str = "Reports"
@@ -399,9 +407,6 @@ class BrandSettings(Settings):
     """The color of the button, the links and the charts, such as `#2563eb`. Without it, blue."""
     brand_url: HttpsUrl | None = None
     """The https address that the button and the name lead to. Without it, there is no button."""
-    brands: Annotated[Brands, BeforeValidator(_from_json)] = {}
-    """The brands of `brands.yaml` (docs/guides/branding.md#several-brands), as JSON, by name. `./deploy.sh` and
-    the local cloud set it."""
 
 
 class MailSettings(BrandSettings, AccountSettings, MailProviderChoice):
@@ -553,7 +558,7 @@ class PreferencesSettings(CommonSettings, BrandSettings, SubscriptionSettings, A
     preferences_key: TokenKeys = Field(min_length=1, repr=False)
 
 
-class ApiSettings(CommonSettings, IdentitySettings, SubscriptionSettings, ArchiveSettings):
+class ApiSettings(CommonSettings, IdentitySettings, SubscriptionSettings, ArchiveSettings, NamedBrandSettings):
     """The API's environment."""
 
     api_url: Url

@@ -113,6 +113,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             "TASKS_INVOKER": "tasks@local-project.iam.gserviceaccount.com",
             "PREFERENCES_URL": PAGE,
             "PREFERENCES_KEY": KEY,
+            "BRANDS": '{"acme": {"link_domain": "reports.acme.example"}}',
             "ARCHIVE": BUCKET,
             "STORAGE_EMULATOR_HOST": storage.url,
         }

@@ -203,6 +203,17 @@ def test_the_link_leads_to_the_recipients_page(house: House) -> None:
     assert (page, KEYS.read(token)) == (PAGE, RecipientToken(user, "default"))
 
 
+@pytest.mark.parametrize(
+    ("brand", "domain"),
+    [("acme", "reports.acme.example"), ("gone", "reports.example.com"), ({}, "reports.example.com")],
+)
+def test_the_link_has_the_domain_of_the_users_brand(house: House, brand: str, domain: str) -> None:
+    user = house.user(user={"brand": brand})
+    url = house.call("GET", subscriptions_of(user, "/default/page")).json()["url"]
+    page, _, token = url.rpartition("/")
+    assert (page, KEYS.read(token)) == (f"https://{domain}/mails", RecipientToken(user, "default"))
+
+
 def test_what_is_not_there(house: House) -> None:
     user = house.user()
     nobody, nothing = subscriptions_of("nobody"), subscriptions_of(user, "/none")
