@@ -89,7 +89,7 @@ def api(request: flask.Request) -> Answer:
     return _answer(route.status, reply.body, reply.headers)
 
 
-@functions_framework.errorhandler(NotFound)
+@functions_framework.errorhandler(NotFound)  # type: ignore[untyped-decorator]  # it has no types
 def api_elsewhere(_error: NotFound) -> Answer:
     """Answer a request that functions-framework finds no function for, such as one with a line break in its path."""
     return api(flask.request)

@@ -121,6 +121,11 @@ def _schemas() -> _Json:
         "subscription_id": _TEXT,
         "state": {"enum": [each.value for each in SubscriptionState]},
         **{name: _or_null(fields[name]) for name in (*EDITABLE, *SHOWN)},
+        "objections": {
+            "type": "array",
+            "items": {"$ref": _PLACE.format(model="Objection")},
+            "description": "who of the recipients gets no emails",
+        },
         "problem": {"anyOf": [_TEXT, _OR_NULL], "description": "what is malformed in the document, and not used"},
     }
     subscription = {"$ref": _PLACE.format(model="Subscription")}

@@ -2,11 +2,14 @@
 their types are there (functions.shared.records.subscription)."""
 
 from datetime import datetime
+from typing import Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from functions.shared.records.mail_event import MailStatus
-from functions.shared.records.states import DeliveryState
+from functions.shared.records.recipients import recipients
+from functions.shared.records.states import DeliveryState, PauseReason
+from functions.shared.records.subscription import Subscription
 
 
 class Pause(BaseModel):
@@ -15,6 +18,25 @@ class Pause(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     until: AwareDatetime = Field(description="when it ends, within a year from now")
+
+
+class Objection(BaseModel):
+    """An address that gets no emails of a subscription, though a list may have it."""
+
+    recipient: str = Field(description="the hash of the address, as outcomes have it")
+    address: str | None = Field(description="the one in `to` or `cc`; null for the user's own and one that is gone")
+    because: PauseReason = Field(description="bounced, unsubscribed or complained")
+    at: datetime | None = Field(description="when the latest event said so; null if version 0.1.0 has written it")
+
+    @classmethod
+    def all_of(cls, subscription: Subscription) -> list[Self]:
+        """The addresses that object to a subscription's reports, in the order of their hashes."""
+        listed = {each.hashed: each.address for each in recipients(subscription, None)}
+        return [
+            cls(recipient=hashed, address=listed.get(hashed), because=each.because, at=each.at)
+            for hashed, each in sorted(subscription.objecting.items())
+            if each.because
+        ]
 
 
 class Delivery(BaseModel):
@@ -82,4 +104,4 @@ class Problem(BaseModel):
     detail: str = Field(description="a sentence for developers")
 
 
-MODELS = (Pause, DeliveryPage, Copy, EnqueuedReport, RecipientPage, Problem)
+MODELS = (Objection, Pause, DeliveryPage, Copy, EnqueuedReport, RecipientPage, Problem)

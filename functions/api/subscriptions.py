@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from functions.api.call import Api, Call, Reply, entity_tag
 from functions.api.problem import Problem, missing
-from functions.api.schemas import Pause
+from functions.api.schemas import Objection, Pause
 from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.firestore.query import Query
 from functions.shared.firestore.subscription_documents import StoredSubscription
@@ -162,6 +162,7 @@ def subscription_json(subscription: Subscription, *, now: datetime) -> dict[str,
         "cron": subscription.cron and subscription.cron.text,
         "deliver": subscription.deliver.to_field(),
         "send_between": subscription.send_between and str(subscription.send_between),
+        "objections": [each.model_dump() for each in Objection.all_of(subscription)],
         "problem": subscription.problem or None,
     }
 

@@ -181,6 +181,24 @@ def test_another_addresss_wish_stays(house: House) -> None:
     assert problem(answer)[0] == HTTPStatus.CONFLICT
 
 
+def test_who_objects_is_no_recipient(house: House) -> None:
+    at = datetime(2026, 11, 25, 7, tzinfo=UTC)
+    objections = {
+        address_hash("Boss@example.com"): {"because": "unsubscribed", "at": at},
+        address_hash("ada@example.com"): {"because": "bounced", "at": at},
+        address_hash("team@example.com"): {"because": "complained", "at": at, "cleared_at": at + timedelta(hours=1)},
+    }
+    user = house.user(cc=["boss@example.com", "team@example.com"], objections=objections)
+    shown = house.call("GET", subscriptions_of(user, "/default")).json()
+    assert shown["cc"] == ["boss@example.com", "team@example.com"]
+    assert sorted((each["address"] or "", each["because"], each["at"]) for each in shown["objections"]) == [
+        ("", "bounced", "2026-11-25T07:00:00Z"),
+        ("boss@example.com", "unsubscribed", "2026-11-25T07:00:00Z"),
+    ]
+    assert {each["recipient"] for each in shown["objections"]} == {*objections} - {address_hash("team@example.com")}
+    assert house.call("GET", subscriptions_of(user)).json()["subscriptions"] == [shown]
+
+
 def test_send_now(house: House) -> None:
     due = datetime(2026, 11, 1, 8, tzinfo=UTC)
     user = house.user(next_report_at=due, reported_until=due - timedelta(days=7))
