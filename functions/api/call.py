@@ -1,15 +1,18 @@
 """A call of the API, what it is answered, and what it is carried out with."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, NamedTuple
+
+from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from functions.api.problem import Problem
 from functions.shared.archive import Archive
 from functions.shared.firestore.database import Database
 from functions.shared.mail.recipient_token import RecipientToken
 from functions.shared.queues.task_queue import TaskQueue
+from functions.shared.records.states import DeliveryState
 from functions.shared.records.subscription import Subscription, SubscriptionDefaults
 from functions.shared.records.user import USERS
 from operations.reading.page import read_cursor
@@ -100,6 +103,33 @@ class Call(NamedTuple):
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "after: must be `next` of the page before.")
         return cursor
 
+    @property
+    def state(self) -> DeliveryState | None:
+        """The state that deliveries are to be in; None for any.
+
+        Raises:
+            Problem: there is no such state.
+        """
+        text = self.query.get("state")
+        if text is not None and text not in set(DeliveryState):
+            raise Problem(HTTPStatus.BAD_REQUEST, f"state: must be one of {', '.join(DeliveryState)}.")
+        return DeliveryState(text) if text else None
+
+    def time(self, name: str) -> datetime | None:
+        """A time that its address names, in UTC; None if it names none.
+
+        Raises:
+            Problem: it is no time with an offset.
+        """
+        text = self.query.get(name)
+        if text is None:
+            return None
+        try:
+            return _TIME.validate_python(text).astimezone(UTC)
+        except (ValidationError, OverflowError) as error:
+            detail = f"{name}: must be a time with an offset, such as 2026-11-24T13:00:00Z."
+            raise Problem(HTTPStatus.BAD_REQUEST, detail) from error
+
     def require_version(self, subscription: Subscription) -> None:
         """Go on only with the version that the caller has seen.
 
@@ -125,3 +155,6 @@ class Reply(NamedTuple):
 def entity_tag(subscription: Subscription) -> str:
     """The version of a subscription, without the quotes of a header."""
     return subscription.version.isoformat() if subscription.version else ""
+
+
+_TIME = TypeAdapter(AwareDatetime)

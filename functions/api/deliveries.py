@@ -19,7 +19,13 @@ from operations.errors import NotFound
 
 def list_deliveries(api: Api, call: Call) -> Reply:
     """A user's deliveries, the latest due time first."""
-    wanted = DeliveryFilter(user_id=call.user_id, subscription_id=call.query.get("subscription_id", ""))
+    wanted = DeliveryFilter(
+        user_id=call.user_id,
+        subscription_id=call.query.get("subscription_id", ""),
+        state=call.state,
+        since=call.time("since"),
+        until=call.time("until"),
+    )
     page = Deliveries(api.database).page(wanted, after=call.after, limit=call.limit)
     return Reply({"deliveries": _rows(api, page.rows), "next": page.following})
 

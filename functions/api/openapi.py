@@ -15,6 +15,7 @@ from functions.api.problem import MEDIA_TYPE
 from functions.api.routes import ROUTES, Route
 from functions.api.schemas import MODELS
 from functions.api.subscriptions import SHOWN
+from functions.shared.records.states import DeliveryState
 from functions.shared.records.subscription import SUBSCRIPTION_DOCUMENT
 from functions.shared.records.subscription_edit import EDITABLE
 from operations.subscriptions.subscriptions import SubscriptionState
@@ -23,11 +24,15 @@ _Json = dict[str, Any]
 _PLACE = "#/components/schemas/{model}"
 _ID: _Json = {"type": "string", "minLength": 1, "maxLength": 1500, "pattern": "^[^/]+$"}
 _TEXT: _Json = {"type": "string"}
+_TIME: _Json = {"type": "string", "format": "date-time"}
 _OR_NULL: _Json = {"type": "null"}
 _QUERY: Mapping[str, _Json] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": USUAL_ROWS},
     "after": {**_TEXT, "minLength": 1, "description": "`next` of the page before"},
     "subscription_id": {**_ID, "description": "only those of this subscription"},
+    "state": {"enum": [each.value for each in DeliveryState], "description": "only those in this state"},
+    "since": {**_TIME, "description": "only those that were due then or later"},
+    "until": {**_TIME, "description": "only those that were due then or before"},
 }
 
 

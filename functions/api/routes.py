@@ -60,7 +60,8 @@ ROUTES = (
     ),
     Route("GET", f"{_ONE}/page", subscriptions.show_recipient_page, "RecipientPage"),
     Route(
-        *("GET", _DELIVERIES, deliveries.list_deliveries, "DeliveryPage"), query=("limit", "after", "subscription_id")
+        *("GET", _DELIVERIES, deliveries.list_deliveries, "DeliveryPage"),
+        query=("limit", "after", "subscription_id", "state", "since", "until"),
     ),
     Route("GET", f"{_DELIVERIES}/{{delivery_id}}", deliveries.show_delivery, "Delivery"),
     Route("GET", f"{_DELIVERIES}/{{delivery_id}}/copy", deliveries.show_copy, "Copy"),

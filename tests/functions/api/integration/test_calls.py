@@ -46,6 +46,9 @@ def test_only_the_services_of_the_team_may_call(house: House, account: str | Non
         ("GET", f"{PATH}?subscription_id=a", None, {}, 400),
         ("GET", "/users/u1/deliveries?after=a/b", None, {}, 422),
         ("GET", f"{PATH}?after=default", None, {}, 422),
+        ("GET", "/users/u1/deliveries?state=gone", None, {}, 400),
+        ("GET", "/users/u1/deliveries?since=2026-11-24", None, {}, 400),
+        ("GET", "/users/u1/deliveries?until=9999-12-31T23:59:59-23:59", None, {}, 400),
         ("POST", PATH, "{", {"Content_Type": "application/json"}, 400),
         ("POST", PATH, "[]", {"Content_Type": "application/json"}, 400),
         ("POST", PATH, '{"options": {"a": NaN}}', {"Content_Type": "application/json"}, 400),
@@ -114,6 +117,25 @@ def test_deliveries_say_what_came_of_reports(house: House) -> None:
     assert house.call("GET", f"/users/{user}/deliveries/{user}:2").json() == first["deliveries"][0]
     assert house.call("GET", f"/users/{other}/deliveries/{user}:2").status_code == HTTPStatus.NOT_FOUND
     assert house.call("GET", f"/users/{other}/deliveries").json() == {"deliveries": [], "next": None}
+
+
+def test_deliveries_are_filtered_by_state_and_time(house: House) -> None:
+    user = house.user()
+    for number, state in enumerate(("sent", "dead", "sent", "skipped", "sent")):
+        due_at = DUE + timedelta(hours=number)
+        fields = {"user_id": user, "subscription_id": "default", "state": state, "due_at": due_at, "expire_at": DUE}
+        house.database.document(f"deliveries/{user}:{number}").set(fields)
+
+    def found(query: str) -> list[int]:
+        rows = house.call("GET", f"/users/{user}/deliveries?{query}").json()["deliveries"]
+        return [int(each["delivery_id"].rpartition(":")[2]) for each in rows]
+
+    assert found("state=dead") == [1]
+    assert found("since=2026-11-24T14:00:00Z&until=2026-11-24T17:00:00%2B01:00") == [3, 2, 1]
+    assert found("state=sent&since=2026-11-24T14:00:00Z") == [4, 2]
+    first = house.call("GET", f"/users/{user}/deliveries?state=sent&until=2026-11-24T16:00:00Z&limit=1").json()
+    assert [each["delivery_id"] for each in first["deliveries"]] == [f"{user}:2"]
+    assert found(f"state=sent&until=2026-11-24T16:00:00Z&after={first['next']}") == [0]
 
 
 def test_the_copy_is_what_was_sent_and_no_other_users(house: House) -> None:
