@@ -5,6 +5,7 @@ Google Cloud lets in only those who may call, and the function verifies their to
 """
 
 import functools
+import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from google.api_core.exceptions import GoogleAPIError, InvalidArgument
 from pydantic_core import from_json, to_json
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
-from functions.api.call import MOST_BODY_BYTES, Api, Call
+from functions.api.call import MOST_BODY_BYTES, Api, Call, Reply
 from functions.api.openapi import openapi
 from functions.api.problem import MEDIA_TYPE, Problem
 from functions.api.routes import RULES, Route
@@ -86,7 +87,20 @@ def api(request: flask.Request) -> Answer:
     if request.method not in {"GET", "HEAD"}:
         # As a whole the line would not show it, like any address.
         _logger.info("subscription_changed_by_api", account=account.partition("@")[0], operation=route.name, **ids)
+    if route.is_tagged_by_content:
+        return _tagged(request, reply)
     return _answer(route.status, reply.body, reply.headers)
+
+
+def _tagged(request: flask.Request, reply: Reply) -> Answer:
+    """An answer with a tag of its content; none of the content if the caller has it."""
+    text, status, headers = _answer(HTTPStatus.OK, reply.body, reply.headers)
+    tag = hashlib.sha256(text.encode()).hexdigest()[:32]
+    headers["ETag"] = f'"{tag}"'
+    if request.if_none_match.contains_weak(tag):
+        del headers["Content-Type"]
+        return "", HTTPStatus.NOT_MODIFIED.value, headers
+    return text, status, headers
 
 
 @functions_framework.errorhandler(NotFound)  # type: ignore[untyped-decorator]  # it has no types

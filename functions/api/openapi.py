@@ -92,11 +92,15 @@ def _operation(route: Route) -> _Json:
     if route.changes:
         about = "the ETag of the version to change; without it, of whichever there is"
         parameters.append({"name": "If-Match", "in": "header", "description": about, "schema": _TEXT})
+    if route.is_tagged_by_content:
+        about = "the ETag of an earlier answer: if nothing has changed, the answer is 304 and has no content"
+        parameters.append({"name": "If-None-Match", "in": "header", "description": about, "schema": _TEXT})
     answer: _Json = {"description": "what was asked for"}
     if route.gives:
         answer["content"] = _content(route.gives)
-    if route.gives == "Subscription":
+    if route.gives == "Subscription" or route.is_tagged_by_content:
         answer["headers"] = {"ETag": {"description": "the version", "schema": _TEXT}}
+    same = {"304": {"description": "nothing has changed"}} if route.is_tagged_by_content else {}
     refusals = {
         str(status.value): {"description": status.phrase, "content": _content("Problem", MEDIA_TYPE)}
         for status in problems(route)
@@ -108,7 +112,7 @@ def _operation(route: Route) -> _Json:
         **({"description": more} if more else {}),
         "parameters": parameters,
         **body,
-        "responses": {str(route.status.value): answer, **refusals},
+        "responses": {str(route.status.value): answer, **same, **refusals},
     }
 
 
@@ -132,6 +136,7 @@ def _schemas() -> _Json:
             "description": "who of the recipients gets no emails",
         },
         "problem": {"anyOf": [_TEXT, _OR_NULL], "description": "what is malformed in the document, and not used"},
+        "etag": {**_TEXT, "description": "the version, for If-Match"},
     }
     subscription = {"$ref": _PLACE.format(model="Subscription")}
     following = models["$defs"]["DeliveryPage"]["properties"]["next"]

@@ -38,6 +38,11 @@ class Route(NamedTuple):
         """The id of the operation, such as `list_subscriptions`."""
         return self.carry_out.__name__
 
+    @property
+    def is_tagged_by_content(self) -> bool:
+        """Whether the answer's entity tag is of its content. That of one subscription is its version."""
+        return self.method == "GET" and self.gives != "Subscription"
+
 
 _OF_USER = "/users/{user_id}"
 _ALL = f"{_OF_USER}/subscriptions"

@@ -164,6 +164,7 @@ def subscription_json(subscription: Subscription, *, now: datetime) -> dict[str,
         "send_between": subscription.send_between and str(subscription.send_between),
         "objections": [each.model_dump() for each in Objection.all_of(subscription)],
         "problem": subscription.problem or None,
+        "etag": _etag(subscription),
     }
 
 
@@ -241,7 +242,11 @@ def _subscription(api: Api, call: Call) -> Subscription:
 
 
 def _reply(api: Api, subscription: Subscription) -> Reply:
-    return Reply(subscription_json(subscription, now=api.now()), {"ETag": f'"{entity_tag(subscription)}"'})
+    return Reply(subscription_json(subscription, now=api.now()), {"ETag": _etag(subscription)})
+
+
+def _etag(subscription: Subscription) -> str:
+    return f'"{entity_tag(subscription)}"'
 
 
 def _no_subscription(call: Call) -> Problem:

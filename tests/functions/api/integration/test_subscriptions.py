@@ -62,6 +62,9 @@ def test_a_list_comes_in_pages(house: House) -> None:
     for name in ("a", "b", "c"):
         seed(house.database, user, subscription_id=name, next_report_at=NEXT)
     first = house.call("GET", subscriptions_of(user, "?limit=3")).json()
+    assert {each["etag"] for each in first["subscriptions"]} == {
+        house.call("GET", subscriptions_of(user, f"/{name}")).headers["ETag"] for name in ("a", "b", "c")
+    }
     rest = house.call("GET", subscriptions_of(user, f"?limit=3&after={first['next']}")).json()
     assert [each["subscription_id"] for each in (*first["subscriptions"], *rest["subscriptions"])] == [
         *("a", "b", "c", "default")
@@ -71,6 +74,19 @@ def test_a_list_comes_in_pages(house: House) -> None:
     assert house.call("GET", subscriptions_of(user, f"?limit=3&after={first['next']}")).json() == rest
     user_reference(house.database, "none").set(user_document("none"))
     assert house.call("GET", subscriptions_of("none")).json() == {"subscriptions": [], "next": None}
+
+
+def test_a_list_that_is_as_it_was_comes_without_its_content(house: House) -> None:
+    user = house.user()
+    for path in (subscriptions_of(user), f"/users/{user}/deliveries"):
+        first = house.call("GET", path)
+        for seen in (first.headers["ETag"], f'W/{first.headers["ETag"]}, "other"'):
+            again = house.call("GET", path, If_None_Match=seen)
+            assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", first.headers["ETag"])
+    listed = house.call("GET", subscriptions_of(user))
+    house.call("PATCH", subscriptions_of(user, "/default"), {"hour": 11})
+    changed = house.call("GET", subscriptions_of(user), If_None_Match=listed.headers["ETag"])
+    assert (changed.status_code, changed.json()["subscriptions"][0]["hour"]) == (HTTPStatus.OK, 11)
 
 
 @pytest.mark.parametrize(
