@@ -15,17 +15,15 @@ from typing import Any
 import flask
 import functions_framework
 import structlog
-from google.api_core.exceptions import GoogleAPIError, InvalidArgument
 from pydantic_core import from_json, to_json
-from werkzeug.exceptions import MethodNotAllowed, NotFound
+from werkzeug.exceptions import NotFound
 
-from functions.api.call import MOST_BODY_BYTES, Api, Call, Reply
+from functions.api.call import MOST_BATCH_BYTES, Api, Call, Reply
 from functions.api.openapi import openapi
-from functions.api.problem import MEDIA_TYPE, Problem
-from functions.api.routes import RULES, Route
+from functions.api.problem import MEDIA_TYPE, Problem, refusal_of
+from functions.api.routes import Route, carry_out, find_route
 from functions.shared.archive import Archive
 from functions.shared.firestore.database import firestore_database
-from functions.shared.firestore.errors import ChangedMeanwhile
 from functions.shared.firestore.stored_calendars import stored_defaults
 from functions.shared.logging import configure_logging
 from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
@@ -42,51 +40,33 @@ from functions.shared.settings import ApiSettings, load_settings
 _BODY_TYPES = frozenset({"application/json", "application/merge-patch+json"})
 _JSON = "application/json"
 _SAFE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-_SECONDS_TO_WAIT = 10
 
 _settings = load_settings(ApiSettings)
 configure_logging("api", _settings.log_level)
 configure_server()
 _logger = structlog.get_logger()
 _verifier = TokenVerifier.from_settings(_settings, audience=_settings.api_url, invokers=_settings.api_callers)
-_urls = RULES.bind("")
 
 
 def api(request: flask.Request) -> Answer:
     """Answer one request, as an HTTP function of functions-framework."""
-    body = read_body(request.stream, MOST_BODY_BYTES + 1)
+    body = read_body(request.stream, MOST_BATCH_BYTES + 1)
     if request.path == "/health":
         return _answer(HTTPStatus.OK, {"result": "healthy"})
     try:
         account = _verified(request)
         if request.path == "/openapi.json":
             return _answer(HTTPStatus.OK, openapi(_settings.api_url))
-        route, ids = _route(request)
-        reply = route.carry_out(_api(), _call(request, route, ids, body))
-    except Problem as problem:
-        retry = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
-        return _problem(problem.status, problem.detail, retry)
-    except NotAuthorized as error:
-        _logger.warning("request_refused", status=error.status.value, error=str(error))
-        challenge = {"WWW-Authenticate": "Bearer"} if error.status is HTTPStatus.UNAUTHORIZED else {}
-        return _problem(error.status, f"{str(error).capitalize()}.", challenge)
-    except MethodNotAllowed as error:
-        allowed = {"Allow": ", ".join(sorted(error.valid_methods or ()))}
-        return _problem(HTTPStatus.METHOD_NOT_ALLOWED, "There is no such method here.", allowed)
-    except ChangedMeanwhile:
-        return _problem(HTTPStatus.CONFLICT, "Others change the same just now: repeat this.")
-    except InvalidArgument:
-        return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, "Firestore cannot hold a value, or it is too large.")
-    except GoogleAPIError as error:
-        _logger.warning("api_unavailable", error=type(error).__name__)
-        wait = {"Retry-After": str(_SECONDS_TO_WAIT)}
-        return _problem(HTTPStatus.SERVICE_UNAVAILABLE, "Google Cloud does not answer.", wait)
-    except Exception:
-        _logger.exception("api_failed_unexpectedly")
-        return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "This failed for a reason that the log has.")
-    if request.method not in {"GET", "HEAD"}:
-        # As a whole the line would not show it, like any address.
-        _logger.info("subscription_changed_by_api", account=account.partition("@")[0], operation=route.name, **ids)
+        # The server has decoded the slash of an id that has one: it looks like another call.
+        has_slash = "%2f" in request.environ["RAW_URI"].partition("?")[0].lower()
+        route, ids = find_route(request.path, request.method, has_slash=has_slash)
+        reply = carry_out(route, _api(), _call(request, route, ids, body, account))
+    except Exception as error:  # noqa: BLE001  it is logged there
+        if isinstance(error, NotAuthorized):
+            _logger.warning("request_refused", status=error.status.value, error=str(error))
+        refusal = refusal_of(error)
+        text = json.dumps(refusal.body) + "\n"
+        return text, refusal.status.value, {**_SAFE, "Content-Type": MEDIA_TYPE, **refusal.headers}
     if route.is_tagged_by_content:
         return _tagged(request, reply)
     return _answer(route.status, reply.body, reply.headers)
@@ -113,19 +93,7 @@ def _verified(request: flask.Request) -> str:
     return _verifier.verify(request.headers, now=datetime.now(UTC))
 
 
-def _route(request: flask.Request) -> tuple[Route, Mapping[str, str]]:
-    # The server has decoded the slash of an id that has one, which no id may have: it looks like another call.
-    has_slash = "%2f" in request.environ["RAW_URI"].partition("?")[0].lower()
-    try:
-        route, ids = _urls.match(request.path, request.method)
-    except NotFound:
-        route, ids = None, {}
-    if route is None or has_slash or not all(map(is_document_id, ids.values())):
-        raise Problem(HTTPStatus.NOT_FOUND, "There is nothing at this address.")
-    return route, ids
-
-
-def _call(request: flask.Request, route: Route, ids: Mapping[str, str], body: bytes) -> Call:
+def _call(request: flask.Request, route: Route, ids: Mapping[str, str], body: bytes, account: str) -> Call:
     for name, values in request.args.lists():
         if name not in route.query or len(values) > 1:
             raise Problem(HTTPStatus.BAD_REQUEST, f"{name}: not a parameter, or given twice.")
@@ -135,12 +103,12 @@ def _call(request: flask.Request, route: Route, ids: Mapping[str, str], body: by
     if "If-Match" in request.headers:
         tags = request.if_match
         wanted = frozenset({"*"} if tags.star_tag else tags.as_set())
-    return Call(ids, request.args, _read(request, body) if route.takes else {}, wanted)
+    return Call(ids, request.args, _read(request, body, route.most_bytes) if route.takes else {}, wanted, account)
 
 
-def _read(request: flask.Request, body: bytes) -> Mapping[str, Any]:
-    if len(body) > MOST_BODY_BYTES:
-        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has at most {MOST_BODY_BYTES:,} bytes.")
+def _read(request: flask.Request, body: bytes, most_bytes: int) -> Mapping[str, Any]:
+    if len(body) > most_bytes:
+        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body has at most {most_bytes:,} bytes.")
     if request.mimetype not in _BODY_TYPES:
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"The body must be {_JSON}.")
     try:
@@ -188,8 +156,3 @@ def _answer(status: HTTPStatus, body: Any, headers: Mapping[str, str] | None = N
     content = {} if body is None else {"Content-Type": _JSON}
     text = "" if body is None else to_json(body, fallback=str, inf_nan_mode="null", bytes_mode="base64").decode() + "\n"
     return text, status.value, {**_SAFE, **content, **(headers or {})}
-
-
-def _problem(status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> Answer:
-    body = json.dumps({"title": status.phrase, "status": status.value, "detail": detail}) + "\n"
-    return body, status.value, {**_SAFE, "Content-Type": MEDIA_TYPE, **(headers or {})}

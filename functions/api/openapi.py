@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from functions.api.batch import Batch, Outcomes
 from functions.api.call import MOST_ROWS, USUAL_ROWS
 from functions.api.problem import MEDIA_TYPE
 from functions.api.routes import ROUTES, Route
@@ -121,7 +122,7 @@ def _content(schema: str, media_type: str = "application/json") -> _Json:
 
 
 def _schemas() -> _Json:
-    _, models = models_json_schema([(model, "validation") for model in MODELS], ref_template=_PLACE)
+    _, models = models_json_schema([(model, "validation") for model in (*MODELS, Batch, Outcomes)], ref_template=_PLACE)
     document = SUBSCRIPTION_DOCUMENT.model_json_schema(ref_template=_PLACE)
     fields = document["properties"]
     change = {name: _or_null(fields[name]) for name in EDITABLE}

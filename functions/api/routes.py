@@ -1,13 +1,20 @@
 """The calls that there are: the table by which requests are carried out, and which the OpenAPI document is made of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import NamedTuple
+from urllib.parse import unquote
 
+import structlog
+from werkzeug.exceptions import NotFound
 from werkzeug.routing import Map, Rule
 
-from functions.api import deliveries, subscriptions
-from functions.api.call import Api, Call, Reply
+from functions.api import batch, deliveries, subscriptions
+from functions.api.call import MOST_BATCH_BYTES, MOST_BODY_BYTES, Api, Call, Reply
+from functions.api.problem import Problem
+from functions.shared.records.ids import is_document_id
+
+_logger = structlog.get_logger()
 
 
 class Route(NamedTuple):
@@ -22,6 +29,7 @@ class Route(NamedTuple):
         status: of the answer.
         query: the names of what the address may say behind the path.
         changes: whether it changes a subscription, which an entity tag may name.
+        most_bytes: of the body.
     """
 
     method: str
@@ -32,6 +40,7 @@ class Route(NamedTuple):
     status: HTTPStatus = HTTPStatus.OK
     query: tuple[str, ...] = ()
     changes: bool = False
+    most_bytes: int = MOST_BODY_BYTES
 
     @property
     def name(self) -> str:
@@ -39,11 +48,64 @@ class Route(NamedTuple):
         return self.carry_out.__name__
 
     @property
+    def is_in_batches(self) -> bool:
+        """Whether it is a change of a subscription, of which many come in one call."""
+        return self.method != "GET" and self.gives in {"Subscription", ""}
+
+    @property
     def is_tagged_by_content(self) -> bool:
         """Whether the answer's entity tag is of its content. That of one subscription is its version."""
         return self.method == "GET" and self.gives != "Subscription"
 
 
+def find_route(path: str, method: str, *, has_slash: bool) -> tuple[Route, Mapping[str, str]]:
+    """The route of a call, and the ids in its path.
+
+    Args:
+        path: decoded.
+        method: of HTTP.
+        has_slash: whether a part of the path had a slash in it before it was decoded, which no id may have.
+
+    Raises:
+        Problem: there is none.
+        werkzeug.exceptions.MethodNotAllowed: there are others with this path.
+    """
+    nothing = Problem(HTTPStatus.NOT_FOUND, "There is nothing at this address.")
+    try:
+        route, ids = _urls.match(path, method)
+    except NotFound:
+        raise nothing from None
+    if has_slash or not all(map(is_document_id, ids.values())):
+        raise nothing
+    return route, ids
+
+
+def carry_out(route: Route, api: Api, call: Call) -> Reply:
+    """Carry out a call, and log what it has changed."""
+    reply = route.carry_out(api, call)
+    if route.method != "GET" and route.path != _BATCH:
+        # As a whole the line would not show it, like any address.
+        account = call.account.partition("@")[0]
+        _logger.info("subscription_changed_by_api", account=account, operation=route.name, **call.ids)
+    return reply
+
+
+def change_subscriptions(api: Api, call: Call) -> Reply:
+    """Carry out up to 100 changes of subscriptions, each as the call of its own that it stands for, and with an outcome
+    of its own. Those of one user are carried out in their order; one that is refused stops no other."""
+
+    def change(each: batch.Change) -> batch.Outcome:
+        path = unquote(each.path)
+        route, ids = find_route(path, each.method, has_slash="%2f" in each.path.lower())
+        if not route.is_in_batches:
+            raise Problem(HTTPStatus.NOT_FOUND, "This is not a change of a subscription.")
+        one = Call(ids, {}, each.body, each.wanted, call.account)
+        return batch.Outcome(status=route.status.value, body=carry_out(route, api, one).body)
+
+    return batch.carry_out_all(call.body, change)
+
+
+_BATCH = "/batch"
 _OF_USER = "/users/{user_id}"
 _ALL = f"{_OF_USER}/subscriptions"
 _ONE = f"{_ALL}/{{subscription_id}}"
@@ -70,6 +132,7 @@ ROUTES = (
     ),
     Route("GET", f"{_DELIVERIES}/{{delivery_id}}", deliveries.show_delivery, "Delivery"),
     Route("GET", f"{_DELIVERIES}/{{delivery_id}}/copy", deliveries.show_copy, "Copy"),
+    Route("POST", _BATCH, change_subscriptions, "Outcomes", "Batch", most_bytes=MOST_BATCH_BYTES),
 )
 
 RULES = Map(
@@ -78,3 +141,5 @@ RULES = Map(
     merge_slashes=False,
 )
 """Finds the route of a request."""
+
+_urls = RULES.bind("")

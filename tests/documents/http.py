@@ -19,7 +19,7 @@ ANSWERING: Mapping[str, tuple[str, ...]] = {
     "DLQ handler": ("dlq_handler/main.py",),
     "Mail events": ("mail_events/main.py", _ANSWER),
     "Recipient's page": ("preferences/main.py",),
-    "API": ("api/main.py", "api/call.py", "api/routes.py", "api/subscriptions.py"),
+    "API": ("api/main.py", "api/call.py", "api/problem.py", "api/routes.py", "api/subscriptions.py"),
 }
 """By section of the page, the files that choose the answers."""
 _RAISED = {

@@ -48,6 +48,7 @@ def test_only_the_services_of_the_team_may_call(house: House, account: str | Non
         ("GET", f"{PATH}?after=default", None, {}, 422),
         ("GET", "/users/u1/deliveries?state=gone", None, {}, 400),
         ("GET", "/users/u1/deliveries?since=2026-11-24", None, {}, 400),
+        ("GET", "/users/u1/deliveries?since=0.5", None, {}, 400),
         ("GET", "/users/u1/deliveries?until=9999-12-31T23:59:59-23:59", None, {}, 400),
         ("POST", PATH, "{", {"Content_Type": "application/json"}, 400),
         ("POST", PATH, "[]", {"Content_Type": "application/json"}, 400),

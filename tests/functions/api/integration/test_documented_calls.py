@@ -62,7 +62,8 @@ def test_the_calls_of_the_page_do_what_it_says(house: House, tmp_path: Path) -> 
     assert [each["subscription_id"] for each in json.loads(listed.stdout)["subscriptions"]] == ["weekly"]
     with metadata_server(house) as address:
         of_google = {"GCE_METADATA_HOST": address, "GCE_METADATA_IP": address}
-        example = [sys.executable, "-c", block("python", "fetch_id_token")]
+        script = "\n".join(block("python", each) for each in ("fetch_id_token", "/batch"))
+        example = [sys.executable, "-c", script]
         done = subprocess.run(example, capture_output=True, text=True, env={**environment, **of_google})
-    assert (done.stdout, done.stderr) == ("pending\n", "")
-    assert house.document("ada", "weekly")["hour"] == 9
+    assert (done.stdout, done.stderr) == ("pending\n[200, 404]\n", "")
+    assert house.document("ada", "weekly")["hour"] == 10

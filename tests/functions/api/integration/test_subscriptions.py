@@ -89,6 +89,57 @@ def test_a_list_that_is_as_it_was_comes_without_its_content(house: House) -> Non
     assert (changed.status_code, changed.json()["subscriptions"][0]["hour"]) == (HTTPStatus.OK, 11)
 
 
+def test_many_changes_have_an_outcome_each(house: House) -> None:
+    ada, bob = house.user(), house.user()
+    old = house.call("GET", subscriptions_of(bob, "/default")).headers["ETag"]
+    changes = [
+        {"method": "POST", "path": subscriptions_of(ada), "body": {"subscription_id": "sales", "kind": "usage"}},
+        {"method": "PATCH", "path": subscriptions_of(bob, "/default"), "body": {"hour": 7}, "if_match": old},
+        {"method": "PATCH", "path": subscriptions_of(bob, "/default"), "body": {"hour": 8}, "if_match": old},
+        {"method": "PATCH", "path": subscriptions_of(ada, "/sales"), "body": {"hour": 25}},
+        {"method": "DELETE", "path": subscriptions_of(ada, "/sales"), "if_match": "*"},
+        {"method": "POST", "path": subscriptions_of(ada, "/default/stop")},
+        {"method": "POST", "path": subscriptions_of("nobody", "/default/stop")},
+        {"method": "POST", "path": subscriptions_of(ada, "/default/send")},
+        {"method": "PATCH", "path": subscriptions_of(f"{bob}%2Fsubscriptions", "/default"), "body": {"hour": 9}},
+    ]
+    answer = house.call("POST", "/batch", {"changes": changes})
+    assert answer.status_code == HTTPStatus.OK
+    outcomes = answer.json()["outcomes"]
+    assert [each["status"] for each in outcomes] == [201, 200, 412, 422, 204, 200, 404, 404, 404]
+    assert outcomes[1]["body"] == house.call("GET", subscriptions_of(bob, "/default")).json()
+    assert outcomes[3]["body"] == {
+        "title": "Unprocessable Entity",
+        "status": 422,
+        "detail": "hour: must be an integer from 0 to 23.",
+    }
+    assert outcomes[4]["body"] is None
+    assert (house.document(bob)["hour"], house.document(ada, "sales")) == (7, None)
+    assert outcomes[5]["body"]["paused_because"] == "unsubscribed"
+    line = f'"operation": "stop_subscription", "user_id": "{ada}", "subscription_id": "default"'
+    assert line in house.log.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ({"changes": []}, "changes: List should have at least 1 item"),
+        (
+            {"changes": [{"method": "PATCH", "path": subscriptions_of("u1", "/a")}] * 101},
+            "changes: List should have at",
+        ),
+        ({"changes": [{"method": "GET", "path": subscriptions_of("u1")}]}, "changes.0.method: "),
+        ({"changes": [{"method": "POST", "path": "/batch", "body": {}}]}, "changes.0.path: "),
+        ({"changes": [{"method": "POST", "path": subscriptions_of("u1"), "body": []}]}, "changes.0.body: "),
+        ({"calls": []}, "changes: Field required"),
+    ],
+)
+def test_what_is_no_batch_changes_nothing(house: House, body: Any, detail: str) -> None:
+    status, said = problem(house.call("POST", "/batch", body))
+    assert status == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert said.startswith(detail)
+
+
 @pytest.mark.parametrize(
     ("fields", "detail"),
     [
