@@ -14,6 +14,7 @@ from pathlib import Path
 
 from deployment.options import SINK
 from deployment.package_lock import locked
+from deployment.stopped import Stopped
 
 Files = dict[str, bytes]
 """By their names, with slashes between the parts."""
@@ -130,8 +131,26 @@ def _with_kinds(lock: str, project: Path) -> str:
 
 
 def _tracked(root: Path, *paths: str) -> Files:
-    command = ["git", "-C", str(root), "ls-files", "-z", "--", *paths]
+    command = ["git", "-C", str(root), "ls-files", "--eol", "-z", "--", *paths]
     listed = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout  # noqa: S603  the operator's own git
-    files = {name: root / name for name in filter(None, listed.decode().split("\0")) if not _LEFT_OUT.fullmatch(name)}
-    # One that was deleted is tracked until the next commit.
-    return {name: file.read_bytes() for name, file in files.items() if file.is_file()}
+    files: Files = {}
+    for line in filter(None, listed.decode().split("\0")):
+        ends, _, name = line.partition("\t")
+        if not _LEFT_OUT.fullmatch(name) and (content := _content(root, name)) is not None:
+            # A checkout with core.autocrlf has other ends of lines than the commit, and would never have its hash.
+            files[name] = content.replace(b"\r\n", b"\n") if ends.startswith("i/lf ") else content
+    return files
+
+
+def _content(root: Path, name: str) -> bytes | None:
+    """The content of a file that git tracks; None if it was deleted since the last commit.
+
+    Raises:
+        Stopped: it is not a file of this repository.
+    """
+    file = root / name
+    if file.is_dir():
+        raise Stopped(f"{name} is a link to a folder, or a repository of its own: put its files in its place.")
+    if not file.resolve().is_relative_to(root.resolve()):
+        raise Stopped(f"{name} leads out of the repository, to what git does not track. Put a file in its place.")
+    return file.read_bytes() if file.is_file() else None

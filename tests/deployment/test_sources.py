@@ -11,6 +11,7 @@ import pytest
 
 from deployment.cloud_run.builds import Source, build_config, build_requests, buildpack
 from deployment.cloud_run.sources import console_source, function_source, hash_of, packed
+from deployment.stopped import Stopped
 from tests.deployment.conftest import REPOSITORY
 from tests.deployment.declared_settings import SETTINGS
 from tests.deployment.staged import lay_out
@@ -42,6 +43,40 @@ def test_only_what_git_tracks_is_deployed(checkout: Path) -> None:
         *("main.py", "requirements.txt"),
         *("functions/__init__.py", "functions/shared/main.py", "functions/worker/main.py"),
     }
+
+
+def test_a_link_that_leads_out_of_the_repository_is_refused(checkout: Path, tmp_path: Path) -> None:
+    (tmp_path / "key.json").write_text("secret", encoding="utf-8")
+    link = checkout / "functions" / "worker" / "key.py"
+    link.symlink_to(tmp_path / "key.json")
+    git(checkout, "add", "functions/worker/key.py")
+    with pytest.raises(Stopped, match=r"functions/worker/key\.py leads out of the repository"):
+        function_source(checkout, "worker")
+    # One within it is as good as the file.
+    link.unlink()
+    link.symlink_to("main.py")
+    assert function_source(checkout, "worker")["functions/worker/key.py"] == b"x = 1\n"
+
+
+@pytest.mark.parametrize("target", ["../shared", "{elsewhere}"])
+def test_a_linked_folder_is_not_left_out_in_silence(checkout: Path, tmp_path: Path, target: str) -> None:
+    (checkout / "functions" / "worker" / "linked").symlink_to(target.format(elsewhere=tmp_path))
+    git(checkout, "add", "functions/worker/linked")
+    with pytest.raises(Stopped, match="functions/worker/linked is a link to a folder"):
+        function_source(checkout, "worker")
+
+
+def test_other_ends_of_lines_in_the_checkout_make_no_other_source(checkout: Path) -> None:
+    (checkout / "functions" / "worker" / "data.csv").write_bytes(b"a\r\nb\r\n")
+    git(checkout, "-c", "core.autocrlf=false", "add", "functions/worker/data.csv")
+    git(checkout, "commit", "--quiet", "--message=All")
+    before = function_source(checkout, "worker")
+    assert before["functions/worker/data.csv"] == b"a\r\nb\r\n"
+    git(checkout, "config", "core.autocrlf", "true")
+    git(checkout, "rm", "--quiet", "-r", "--cached", ".")
+    git(checkout, "reset", "--quiet", "--hard")
+    assert (checkout / "functions" / "shared" / "main.py").read_bytes() == b"x = 1\r\n"
+    assert function_source(checkout, "worker") == before
 
 
 def test_only_a_worker_whose_kinds_make_documents_has_what_these_take(checkout: Path) -> None:
