@@ -137,7 +137,8 @@ def deployed(function: str, cloud: Cloud, directory: Path, python: Path) -> Iter
     """Stage a function, install what it requires, and start it as Google does. Yields its address."""
     _install(directory, python, function_source(REPOSITORY, function))
     port = free_ports(1)
-    command: list[str | Path] = [python, "-m", "functions_framework", "--source", "main.py", "--target", function]
+    # The command itself, as Google's buildpack does: with `python -m` what is staged would be found before packages.
+    command: list[str | Path] = [python.with_name("functions-framework"), "--source", "main.py", "--target", function]
     command += ["--host", "127.0.0.1", "--port", str(port)]
     with _running(command, cloud, directory, port, "/health") as url:
         yield url
