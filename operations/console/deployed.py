@@ -16,6 +16,7 @@ from functions.shared.serving.server import IDLE_SECONDS
 from functions.shared.settings import Secret, Settings, load_settings
 from operations.console.application import make_application
 from operations.console.iap import KEYS_URL, IapAccess
+from operations.errors import NotConfigured
 from operations.session import Session
 
 _ANY_ADDRESS = "0.0.0.0"
@@ -83,8 +84,12 @@ def main() -> None:
     """Serve until Cloud Run ends the instance."""
     settings = load_settings(ConsoleSettings)
     configure_logging("console", settings.log_level)
+    try:
+        application = make_deployed(settings)
+    except NotConfigured as error:
+        raise SystemExit(str(error)) from None
     uvicorn.run(
-        make_deployed(settings),
+        application,
         host=_ANY_ADDRESS,
         port=settings.port,
         log_config=None,

@@ -1,6 +1,9 @@
 """The console as it is deployed, over HTTP: behind Identity-Aware Proxy, and not to be reached in another way."""
 
+import os
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -170,3 +173,13 @@ def test_it_does_not_start_with_wrong_settings(
     monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit, match=name):
         load_settings(ConsoleSettings)
+
+
+@pytest.mark.starts_process
+def test_without_a_project_it_says_what_to_set(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(REPOSITORY), "CONSOLE_URL": URL}
+    environment |= {"CONSOLE_AUDIENCE": AUDIENCE, "CONSOLE_KEY": "k" * 43}
+    command = [sys.executable, "-m", "operations.console.deployed"]
+    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=_SECONDS)
+    (line,) = ended.stderr.splitlines()
+    assert (ended.returncode, "set GOOGLE_CLOUD_PROJECT and LOCATION" in line) == (1, True)
