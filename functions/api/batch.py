@@ -1,8 +1,6 @@
 """Many changes of subscriptions in one call, each with an outcome of its own."""
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from http import HTTPStatus
 from itertools import groupby
 from typing import Any, Literal
@@ -13,6 +11,7 @@ from werkzeug.http import parse_etags
 
 from functions.api.call import Reply
 from functions.api.problem import Problem, refusal_of
+from functions.shared.threads import Threads
 
 MOST_CHANGES = 100
 
@@ -86,8 +85,8 @@ def carry_out_all(body: Mapping[str, Any], change: Callable[[Change], Outcome]) 
     def carry_out(numbers: list[int]) -> list[tuple[int, Outcome]]:
         return [(number, _outcome(changes[number], change)) for number in numbers]
 
-    with ThreadPoolExecutor(min(_USERS_AT_ONCE, len(groups))) as threads:
-        done = [threads.submit(copy_context().run, carry_out, numbers) for numbers in groups]
+    with Threads(min(_USERS_AT_ONCE, len(groups))) as threads:
+        done = [threads.submit(carry_out, numbers) for numbers in groups]
         outcomes = dict(each for part in done for each in part.result())
     return Reply({"outcomes": [outcomes[number].model_dump() for number in range(len(changes))]})
 

@@ -25,7 +25,7 @@ from functions.api.routes import Route, carry_out, find_route
 from functions.shared.archive import Archive
 from functions.shared.firestore.database import firestore_database
 from functions.shared.firestore.stored_calendars import stored_defaults
-from functions.shared.logging import configure_logging
+from functions.shared.logging import configure_logging, trace_lines
 from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
 from functions.shared.named_brand import brand_name_of
 from functions.shared.queues.queue_choice import choose_queue
@@ -50,6 +50,7 @@ _verifier = TokenVerifier.from_settings(_settings, audience=_settings.api_url, i
 
 def api(request: flask.Request) -> Answer:
     """Answer one request, as an HTTP function of functions-framework."""
+    trace_lines(request.headers.get)
     body = read_body(request.stream, MOST_BATCH_BYTES + 1)
     if request.path == "/health":
         return _answer(HTTPStatus.OK, {"result": "healthy"})

@@ -6,7 +6,6 @@ after that would count it twice, so admission comes after all shares.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import NamedTuple
 
@@ -23,6 +22,7 @@ from functions.dispatcher.run_part import RunPart, RunStage
 from functions.dispatcher.run_store import RunStore
 from functions.dispatcher.scheduling import Scheduling
 from functions.shared.records.run import RunCounter, Sweep
+from functions.shared.threads import Threads
 
 
 class Look(NamedTuple):
@@ -93,7 +93,7 @@ class Admission:
             google.api_core.exceptions.GoogleAPICallError: Firestore cannot be read.
         """
         sweeps = self._store.last_sweeps(self._run_time)
-        with ThreadPoolExecutor(len(self._handlers) + 1) as threads:
+        with Threads(len(self._handlers) + 1) as threads:
             malformed = threads.submit(self._scheduling.find_malformed_due_times)
             has_any = {
                 stage: threads.submit(handler.new.has_any, self._run_time, sweeps.get(stage))

@@ -4,7 +4,6 @@ An application that wants other reports for a user writes subscriptions itself, 
 """
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -28,6 +27,7 @@ from functions.shared.records.subscription import (
     subscriptions_of,
 )
 from functions.shared.records.user import USERS, User, enrolled_fields, unenrolled_fields
+from functions.shared.threads import Threads
 from functions.shared.times.plausible_time import EARLIEST, LATEST
 
 _THREADS = 16
@@ -83,7 +83,7 @@ class Enrollment(NewDocumentHandler):
     def _plans(self, page: NewPage) -> list[Plan]:
         read = map(User.from_snapshot, page.found)
         users = [user for user in read if user and user.active and user.enrolled_at is None]
-        with ThreadPoolExecutor(_THREADS) as threads:
+        with Threads(_THREADS) as threads:
             subscriptions = list(threads.map(self._subscriptions_of, users))
         has_null = not page.place.by_sweep
         return [self._plan(user, found, has_null=has_null) for user, found in zip(users, subscriptions, strict=True)]

@@ -3,7 +3,7 @@
 import functools
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from datetime import datetime
 from json.encoder import encode_basestring as text_to_json
 from types import TracebackType
@@ -19,6 +19,7 @@ from functions.shared.queues.task_queue import BATCH_SIZE, NewTask, TaskCreation
 from functions.shared.records.ids import task_id
 from functions.shared.records.report_task import ReportTask
 from functions.shared.records.run import RunCounter
+from functions.shared.threads import Threads
 
 CALLS_IN_FLIGHT = 24
 """How many batches are in flight at once. Each takes a thread and some 100 kB."""
@@ -41,7 +42,7 @@ class FanOut:
         self._run_id = run_id
         self._counters = counters
         self._batches: list[list[tuple[DueSubscription, NewTask]]] = [[] for _ in queues]
-        self._threads = ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="enqueue")
+        self._threads = Threads(CALLS_IN_FLIGHT, thread_name_prefix="enqueue")
         # One more than in flight, so that a batch is ready when a thread is.
         self._slots = threading.BoundedSemaphore(CALLS_IN_FLIGHT + 1)
         self._failure: BaseException | None = None

@@ -17,7 +17,7 @@ from functions.dispatcher.run_alerts import publish_alerts
 from functions.dispatcher.run_dependencies import RunDependencies
 from functions.dispatcher.run_part import RunPart
 from functions.dispatcher.schedule_time import SCHEDULE_TIME_HEADER, schedule_time
-from functions.shared.logging import configure_logging
+from functions.shared.logging import configure_logging, trace_lines
 from functions.shared.records.contract import InvalidContract
 from functions.shared.serving.identity import NotAuthorized, TokenVerifier
 from functions.shared.serving.request_body import read_body
@@ -41,6 +41,7 @@ _tasks = _verifier(invokers=[settings.tasks_invoker])
 @functions_framework.http
 def dispatcher(request: flask.Request) -> tuple[dict[str, Any], int]:
     """Answer a request."""
+    trace_lines(request.headers.get)
     body = read_body(request.stream)
     if request.path == "/health":
         return ({"status": "ok"}, HTTPStatus.OK) if request.method == "GET" else _error(HTTPStatus.METHOD_NOT_ALLOWED)

@@ -7,7 +7,6 @@ is, so the first run after the document is corrected sends one report over all t
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import structlog
@@ -25,6 +24,7 @@ from functions.shared.records.dead_letter import (
 )
 from functions.shared.records.ids import malformed_letter_id
 from functions.shared.records.run import RunCounter
+from functions.shared.threads import Threads
 
 _THREADS = 16
 
@@ -77,7 +77,7 @@ class MalformedDocuments:
             except Exception:
                 _logger.exception("dead_letters_unreadable", run_id=self._run_id)
                 letters = {}
-            with ThreadPoolExecutor(_THREADS) as threads:
+            with Threads(_THREADS) as threads:
                 list(threads.map(lambda each: self._tell(of_letter[each], letters.get(each)), batch))  # noqa: B023
 
     def _read(self, letter_ids: Sequence[str]) -> dict[str, StoredDeadLetter | None]:

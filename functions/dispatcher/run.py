@@ -15,7 +15,7 @@ What only reads may begin before the step that it belongs to: a run of few repor
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from datetime import datetime
 from enum import Enum, auto
 from typing import NamedTuple
@@ -43,6 +43,7 @@ from functions.dispatcher.run_store import RunStore
 from functions.shared.records.kind_pauses import KIND_PAUSES_STATE, KindPauses
 from functions.shared.records.mail_breaker import BreakerState, StatisticsReading
 from functions.shared.records.run import QueueCondition, RunCounter, RunState
+from functions.shared.threads import Threads
 
 _THREADS = 16
 
@@ -140,7 +141,7 @@ class Run:
             Exception: an error that no code foresees, with the same consequences.
         """
         try:
-            with ThreadPoolExecutor(_THREADS) as threads:
+            with Threads(_THREADS) as threads:
                 ahead = threads.submit(self._read_ahead, threads) if self._assigned.stage is RunStage.DUE else None
                 if (breaker := self._breaker()) and breaker.is_stopped:
                     end = self._stop(breaker)
@@ -177,7 +178,7 @@ class Run:
         _logger.warning("run_stopped", run_id=self._run_id, since=f"{breaker.stopped_at}", because=breaker.because)
         return PartEnd.RUN_STOPPED
 
-    def _read_ahead(self, threads: ThreadPoolExecutor) -> _Ahead:
+    def _read_ahead(self, threads: Threads) -> _Ahead:
         pauses = KindPauses.from_snapshot(self._with.firestore.get(KIND_PAUSES_STATE))
         earlier = earlier_tasks(
             self._with.report_queues,
@@ -188,7 +189,7 @@ class Run:
         )
         return pauses, earlier
 
-    def _work(self, ahead: "Future[_Ahead] | None", threads: ThreadPoolExecutor) -> PartEnd:
+    def _work(self, ahead: "Future[_Ahead] | None", threads: Threads) -> PartEnd:
         part, look = self._assigned, None
         if ahead:
             started = threads.submit(self._start)
@@ -221,7 +222,7 @@ class Run:
         return FanOut(self._with.report_queues, run_id=self._run_id, counters=self._counters)
 
     def _fan_out_due(
-        self, part: RunPart, ahead: "Future[_Ahead]", started: "Future[None]", threads: ThreadPoolExecutor
+        self, part: RunPart, ahead: "Future[_Ahead]", started: "Future[None]", threads: Threads
     ) -> RunPart | None:
         """Enqueue all reports that are due, and rescue those that are overdue.
 

@@ -22,7 +22,7 @@ from functions.dlq_handler.handle_message import MessageHandler
 from functions.dlq_handler.intake.pubsub_message import read_pubsub_message
 from functions.dlq_handler.store.alertable_records import QUICK_SECONDS
 from functions.shared.firestore.database import firestore_database
-from functions.shared.logging import configure_logging
+from functions.shared.logging import configure_logging, trace_lines
 from functions.shared.serving.answer import Answer
 from functions.shared.serving.identity import NotAuthorized, TokenVerifier
 from functions.shared.serving.server import configure_server
@@ -84,6 +84,7 @@ def dlq_handler(event: CloudEvent) -> None:
     Raises only errors of werkzeug, with texts of this file: the framework would show the caller the text of any other
     error.
     """
+    trace_lines(flask.request.headers.get)
     try:
         now = datetime.now(UTC)
         message = read_pubsub_message(event.data, event_id=event["id"], now=now)

@@ -20,7 +20,7 @@ from functions.shared.firestore.database import firestore_database
 from functions.shared.firestore.letter_store import LetterStore
 from functions.shared.firestore.outcomes import Outcomes
 from functions.shared.firestore.stored_calendars import stored_defaults
-from functions.shared.logging import configure_logging
+from functions.shared.logging import configure_logging, trace_lines
 from functions.shared.serving.answer import Answer, answer_by_route, json_answer
 from functions.shared.serving.request_body import read_body
 from functions.shared.serving.server import configure_server
@@ -54,6 +54,7 @@ def mail_events(request: "flask.Request") -> Answer:
     Everybody can reach it. So it answers with a `result` alone, which says nothing about a delivery, and does nothing
     before it knows that the provider has signed the call. The provider repeats a call that is not answered by 2xx.
     """
+    trace_lines(request.headers.get)
     body = read_body(request.stream, MOST_BYTES + 1)
     if answer := answer_by_route(request, _provider.PATH):
         return answer

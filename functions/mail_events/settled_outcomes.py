@@ -2,7 +2,6 @@
 told of a dead letter."""
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import structlog
@@ -12,6 +11,7 @@ from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.firestore.letter_store import LetterStore
 from functions.shared.firestore.unknown_outcome import settle
 from functions.shared.records.mail_event import MailRecord
+from functions.shared.threads import Threads
 
 _AT_ONCE = 8
 
@@ -45,7 +45,7 @@ class SettledOutcomes:
         records = list(records)
         if not records:
             return {}
-        with ThreadPoolExecutor(min(len(records), _AT_ONCE)) as pool:
+        with Threads(min(len(records), _AT_ONCE)) as pool:
             return dict(zip((each.id for each in records), pool.map(self._settle, records), strict=True))
 
     def _settle(self, record: MailRecord) -> bool | None:

@@ -10,7 +10,6 @@ later call about it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 from google.api_core.exceptions import Aborted, GoogleAPIError, InvalidArgument, OutOfRange
@@ -26,6 +25,7 @@ from functions.shared.records.delivery import Delivery
 from functions.shared.records.mail_event import MailEvent, MailRecord
 from functions.shared.records.outcome import Outcome, mail_outcome
 from functions.shared.sanitize import error_text
+from functions.shared.threads import Threads
 
 _MOST_ROUNDS = 5
 """How often to read records again because other calls have written them first."""
@@ -178,7 +178,7 @@ class TakeEvents:
                 of_user.extend(News(event, record.subscription_id) for event in news)
         failed: set[str] = set()
         if by_user:
-            with ThreadPoolExecutor(min(len(by_user), _USERS_AT_ONCE)) as pool:
+            with Threads(min(len(by_user), _USERS_AT_ONCE)) as pool:
                 for found in pool.map(self._pause_user, by_user, by_user.values()):
                     failed |= found
         return failed

@@ -24,7 +24,7 @@ from functions.preferences.store import PreferencesStore
 from functions.preferences.wishes import OF_COPIES, Wish, Wishes
 from functions.shared.firestore.database import firestore_database
 from functions.shared.firestore.stored_calendars import stored_defaults
-from functions.shared.logging import configure_logging
+from functions.shared.logging import configure_logging, trace_lines
 from functions.shared.mail.brand import Brand
 from functions.shared.mail.language import Language
 from functions.shared.mail.recipient_token import COPIES, RecipientToken, SharedCopy, TokenKeys
@@ -65,6 +65,7 @@ _pages = Pages({name: Brand.from_settings(each) for name, each in _brands.items(
 
 def preferences(request: "flask.Request") -> Answer:
     """Answer one request, as an HTTP function of functions-framework. A GET changes nothing."""
+    trace_lines(request.headers.get)
     body = read_body(request.stream)
     if request.path == "/health":
         return "healthy\n", HTTPStatus.OK, {"Content-Type": "text/plain", **_SAFE}

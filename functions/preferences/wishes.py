@@ -1,7 +1,6 @@
 """Carries out what a recipient asks for, and says what has come of it."""
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -18,6 +17,7 @@ from functions.shared.mail.language import Language
 from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
 from functions.shared.records.recipient_pauses import Stored, paused, resumed, stopped
 from functions.shared.records.subscription import SubscriptionDefaults
+from functions.shared.threads import Threads
 
 _AT_ONCE = 8
 """How many subscriptions are stopped at once: two calls each."""
@@ -101,7 +101,7 @@ class Wishes:
         def stop(subscription_id: str) -> Change | None:
             return self._change(RecipientToken(token.user_id, subscription_id), Wish.STOP_ALL, self._stop(token))
 
-        with ThreadPoolExecutor(_AT_ONCE) as threads:
+        with Threads(_AT_ONCE) as threads:
             changes = list(threads.map(stop, self._store.subscription_ids(token.user_id)))
         return [change for change in changes if change]
 

@@ -5,11 +5,11 @@ not a delivery names it (docs/guides/archive.md).
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from functions.shared.firestore.retry import CALL_SECONDS
 from functions.shared.records.archived_copy import ArchivedCopy, CopyName, user_part
 from functions.shared.storage_bucket import StorageBucket
+from functions.shared.threads import Threads
 
 _AT_ONCE = 8
 
@@ -69,5 +69,5 @@ class Archive:
 
     def drop_all(self, names: Sequence[str]) -> None:
         """Delete copies."""
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        with Threads(_AT_ONCE) as pool:
             list(pool.map(self.drop, names))

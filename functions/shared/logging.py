@@ -4,9 +4,10 @@ https://cloud.google.com/logging/docs/structured-logging
 """
 
 import logging
+import os
 import re
 import sys
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any
 
 import structlog
@@ -52,6 +53,10 @@ _LONGEST = 100_000
 _SHORTEST_SECRET = 6
 """A shorter one stands in many words by chance."""
 
+_TRACE = "logging.googleapis.com/trace"
+_CLOUD_TRACE = re.compile("([0-9a-f]{32})(?:/|$)")
+_TRACEPARENT = re.compile("[0-9a-f]{2}-([0-9a-f]{32})-")
+
 _secrets: set[str] = set()
 
 
@@ -92,10 +97,10 @@ def configure_logging(service: str, level: str = "INFO") -> None:
     """Write one JSON object a line to standard output, from this code and from the libraries alike.
 
     Args:
-        service: the function's name, as Error Reporting shows it.
+        service: the function's name, as Error Reporting shows it where Cloud Run names no service.
         level: the least severity that is written: DEBUG, INFO, WARNING or ERROR.
     """
-    processors: list[Any] = structlog_gcp.build_processors(service=service)
+    processors: list[Any] = structlog_gcp.build_processors(service=os.environ.get("K_SERVICE", service))
     # The last processor turns the event into a line, so redact before it.
     processors.insert(len(processors) - 1, _redact)
     structlog.configure(
@@ -105,6 +110,22 @@ def configure_logging(service: str, level: str = "INFO") -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_ToStructlog()], level=logging.WARNING)
+
+
+def trace_lines(header: Callable[[str], str | None]) -> None:
+    """Have the lines of a request name its trace, by which the Logs Explorer shows them below the request. Call it when
+    a request comes: the thread may have had another one before.
+
+    Args:
+        header: returns a header of the request, or None. https://docs.cloud.google.com/trace/docs/trace-context
+    """
+    found = _CLOUD_TRACE.match(header("X-Cloud-Trace-Context") or "")
+    found = found or _TRACEPARENT.match(header("traceparent") or "")
+    project = os.environ.get("GOOGLE_CLOUD_PROJECT")
+    if found and project:
+        structlog.contextvars.bind_contextvars(**{_TRACE: f"projects/{project}/traces/{found[1]}"})
+    else:
+        structlog.contextvars.unbind_contextvars(_TRACE)
 
 
 class _ToStructlog(logging.Handler):

@@ -4,6 +4,7 @@ none."""
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextvars import copy_context
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -28,5 +29,5 @@ def within(seconds: float, work: Callable[[], T]) -> T:
         except BaseException as error:  # noqa: BLE001  raised again in the waiting thread
             outcome.set_exception(error)
 
-    threading.Thread(target=carry_out, name="within", daemon=True).start()
+    threading.Thread(target=copy_context().run, args=(carry_out,), name="within", daemon=True).start()
     return outcome.result(max(seconds, 0.0))

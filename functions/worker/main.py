@@ -17,7 +17,7 @@ from functions.shared.firestore.database import Database, firestore_database
 from functions.shared.firestore.delivery_store import DeliveryStore, TaskDocuments
 from functions.shared.firestore.outcomes import Outcomes
 from functions.shared.firestore.stored_calendars import stored_defaults
-from functions.shared.logging import configure_logging, hide
+from functions.shared.logging import configure_logging, hide, trace_lines
 from functions.shared.records.audience import AUDIENCE_TASK_PATH
 from functions.shared.records.kind_pauses import KIND_PAUSES_STATE, KindPauses
 from functions.shared.records.recipients import recipients
@@ -73,6 +73,7 @@ def worker(request: "flask.Request") -> Answer:
 
     Every answer is JSON with a `result`, and never says more than its reader may know.
     """
+    trace_lines(request.headers.get)
     body = read_body(request.stream)
     if answer := answer_by_route(request, "/tasks/send-report", AUDIENCE_TASK_PATH):
         return answer

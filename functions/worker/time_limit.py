@@ -4,6 +4,7 @@ import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextvars import copy_context
 from queue import SimpleQueue
 from typing import TypeVar
 
@@ -68,7 +69,8 @@ class TimeLimit:
 
         with self._lock:
             jobs = self._idle.pop() if self._idle else _start_thread()
-        jobs.put(carry_out)
+        context = copy_context()
+        jobs.put(lambda: context.run(carry_out))
         with contextlib.suppress(TimeoutError):
             outcome.exception(timeout=max(seconds, 0.0))
         with self._lock:

@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
@@ -19,6 +18,7 @@ from functions.shared.records.delivery_table import GivenUp
 from functions.shared.records.mark import due_period, moved_fields
 from functions.shared.records.run import RunCounter
 from functions.shared.records.states import DeliveryState
+from functions.shared.threads import Threads
 
 _THREADS = 16
 
@@ -105,7 +105,7 @@ class DeadLettering:
             now: the present, in UTC.
         """
         if reports:
-            with ThreadPoolExecutor(_THREADS) as threads:
+            with Threads(_THREADS) as threads:
                 list(threads.map(partial(self._give_up, now=now), reports))
 
     def _give_up(self, report: LostReport, *, now: datetime) -> None:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ from functions.dispatcher.run_store import RunStore
 from functions.shared.queues.retry_policy import DISPATCH_DEADLINE
 from functions.shared.queues.task_queue import TaskQueue
 from functions.shared.records.run import RunCounter, RunState, StoredRun
+from functions.shared.threads import Threads
 
 _MOST_DUE = 1_000_000_000
 """The most reports that an earlier run may have found due: ten times what docs/guides/size.md covers."""
@@ -59,7 +59,7 @@ class EarlierTasks(NamedTuple):
 
 
 def earlier_tasks(
-    queues: Sequence[TaskQueue], store: RunStore, *, run_time: datetime, threads: ThreadPoolExecutor, is_held_back: bool
+    queues: Sequence[TaskQueue], store: RunStore, *, run_time: datetime, threads: Threads, is_held_back: bool
 ) -> EarlierTasks:
     """Ask the queues, and the records of the earlier runs.
 

@@ -5,7 +5,6 @@ Cloud Tasks knows that for certain: it keeps a task until it has succeeded or wa
 
 import re
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from enum import Enum, auto
 
 import structlog
@@ -16,6 +15,7 @@ from functions.shared.queues.queue_choice import choose_queue
 from functions.shared.queues.task_queue import TaskQueue
 from functions.shared.records.delivery import Delivery
 from functions.shared.records.ids import task_id
+from functions.shared.threads import Threads
 
 _THREADS = 32
 
@@ -73,7 +73,7 @@ def ask_queues(
             return QueueAnswer.UNKNOWN
         return QueueAnswer.HELD if is_held else QueueAnswer.GONE
 
-    with ThreadPoolExecutor(min(_THREADS, len(reports))) as threads:
+    with Threads(min(_THREADS, len(reports))) as threads:
         return list(threads.map(lambda report: ask(*report), reports))
 
 

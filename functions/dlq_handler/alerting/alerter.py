@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
@@ -28,6 +27,7 @@ from functions.dlq_handler.channels.configured_channels import Audiences
 from functions.dlq_handler.store.alertable_records import AlertableRecord, AlertableRecords, AlertableType
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.found_document import FoundDocument
+from functions.shared.threads import Threads
 
 ALERTS = "alerts"
 """The name of the collection with the state of each cause and of each channel."""
@@ -249,7 +249,7 @@ class Alerter:
                 _logger.info("alert_sent", channel=name, records=len(news), cause=check.cause)
             return took
 
-        with ThreadPoolExecutor(len(due)) as threads:
+        with Threads(len(due)) as threads:
             return {name for name, took in zip(due, threads.map(post, due), strict=True) if took}
 
     def _change(self, check: _CauseCheck[AlertableType], decide: Callable[[CauseState], tuple[_T, CauseState]]) -> _T:

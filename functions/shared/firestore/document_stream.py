@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import closing
 from datetime import datetime
 from typing import Any
@@ -27,6 +27,7 @@ from google.protobuf.json_format import MessageToDict
 from functions.shared.firestore.query import Query
 from functions.shared.firestore.retry import Patience
 from functions.shared.firestore.values import set_timestamp
+from functions.shared.threads import Threads
 
 PAGE_SIZE = 5_000
 """How many documents a query returns. One query for all would exceed the service's time limit when the queues are
@@ -71,7 +72,7 @@ class DocumentStream:
         self._url = f"{origin}/v1/{self._parent}:runQuery?prettyPrint=false"
         # Packing and unpacking costs more than it saves within a region.
         self._session.headers["Accept-Encoding"] = "identity"
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="query")
+        self._threads = Threads(_THREADS, thread_name_prefix="query")
 
     def read(self, query: Query, *, read_time: datetime | None = None) -> Iterator[Document]:
         """Read documents. The query begins at once, not with the first document.

@@ -8,7 +8,6 @@ keeps it, as a document of its own. Once it is published, the document goes; wha
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Protocol
 
@@ -21,6 +20,7 @@ from functions.shared.firestore.write import Write, delete
 from functions.shared.outcome_topic import OutcomeNotTold, OutcomeTopic
 from functions.shared.records.outcome import UNTOLD_OUTCOMES, Outcome
 from functions.shared.sanitize import error_text
+from functions.shared.threads import Threads
 
 
 class _Settings(Protocol):
@@ -109,7 +109,7 @@ class Outcomes:
                 self._topic.publish(each)
 
         if by_key:
-            with ThreadPoolExecutor(min(len(by_key), _AT_ONCE)) as pool:
+            with Threads(min(len(by_key), _AT_ONCE)) as pool:
                 list(pool.map(tell_in_order, by_key.values()))
 
     def tell_kept(self) -> int:

@@ -31,6 +31,15 @@ def test_only_the_services_of_the_team_may_call(house: House, account: str | Non
     assert requests.get(house.url + "/health", timeout=30).json() == {"result": "healthy"}
 
 
+def test_lines_of_a_request_have_its_trace(house: House) -> None:
+    trace = "105445aa7843bc8bf206b12000100000"
+    house.call("GET", PATH, Authorization="Bearer ", X_Cloud_Trace_Context=f"{trace}/7;o=1")
+    lines = [json.loads(each) for each in house.log.read_text(encoding="utf-8").splitlines() if each.startswith("{")]
+    refused = [each for each in lines if each["message"] == "request_refused"]
+    traces = [each.get("logging.googleapis.com/trace") for each in refused]
+    assert f"projects/local-project/traces/{trace}" in traces
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "headers", "status"),
     [

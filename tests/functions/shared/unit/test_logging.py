@@ -1,6 +1,7 @@
 """Addresses and secrets in what is logged."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -120,6 +121,48 @@ def test_an_address_that_a_line_has_no_room_for_leaves_no_part_of_it(before: int
 def test_a_line_has_no_more_of_a_value_than_cloud_logging_takes() -> None:
     line = {"a": "a" * 1_000_000, "b": ValueError("b" * 1_000_000)}
     assert all(len(value) <= 100_000 for value in _redact(None, "", line).values())
+
+
+TRACE, OTHER = "105445aa7843bc8bf206b12000100000", "4bf92f3577b34da6a3ce929d0e0e4736"
+TRACING = """
+import structlog
+from functions.shared.logging import configure_logging, trace_lines
+from functions.shared.threads import Threads
+from functions.shared.within import within
+from functions.worker.time_limit import TimeLimit
+configure_logging("worker")
+logger = structlog.get_logger()
+def lines(headers):
+    trace_lines(headers.get)
+    logger.info("here")
+    with Threads(1) as threads:
+        list(threads.map(logger.info, ["pool"]))
+    within(9, lambda: logger.info("within"))
+    TimeLimit(lambda: None).run(lambda: logger.info("limited"), seconds=9)
+lines({"X-Cloud-Trace-Context": "105445aa7843bc8bf206b12000100000/1;o=1"})
+lines({"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"})
+lines({"X-Cloud-Trace-Context": "x/../y"})
+logger.critical("ends")
+"""
+
+
+@pytest.mark.starts_process
+def test_lines_of_a_request_have_its_trace_in_whichever_thread_they_are_written() -> None:
+    environment = {**os.environ, "GOOGLE_CLOUD_PROJECT": "my-project", "K_SERVICE": "acme-worker"}
+    ended = subprocess.run(
+        *([sys.executable, "-c", TRACING],),
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=REPOSITORY,
+        env=environment,
+        timeout=60,
+    )
+    *lines, last = map(json.loads, ended.stdout.splitlines())
+    found = [(line["message"], line.get("logging.googleapis.com/trace")) for line in lines]
+    traces = [f"projects/my-project/traces/{TRACE}", f"projects/my-project/traces/{OTHER}", None]
+    assert found == [(name, trace) for trace in traces for name in ("here", "pool", "within", "limited")]
+    assert last["serviceContext"]["service"] == "acme-worker"
 
 
 LOGGING = """
