@@ -404,12 +404,12 @@ def _note_mistake(_logger: Any, _method: str, event: MutableMapping[str, Any]) -
 _OF_THE_MACHINE: tuple[tuple[str, str, Any], ...] = (
     ("functions.worker.send_report", "secrets", _Tokens),
     ("functions.dispatcher.rescue.dead_lettering", "secrets", _Tokens),
-    ("functions.dispatcher.rescue.dead_lettering", "ThreadPoolExecutor", _AtOnce),
-    ("functions.dispatcher.rescue.waiting_tasks", "ThreadPoolExecutor", _AtOnce),
-    ("functions.dispatcher.fan_out", "ThreadPoolExecutor", _AtOnce),
-    ("functions.mail_events.settled_outcomes", "ThreadPoolExecutor", _AtOnce),
-    ("functions.mail_events.take_events", "ThreadPoolExecutor", _AtOnce),
-    ("functions.shared.firestore.outcomes", "ThreadPoolExecutor", _AtOnce),
+    ("functions.dispatcher.rescue.dead_lettering", "Threads", _AtOnce),
+    ("functions.dispatcher.rescue.waiting_tasks", "Threads", _AtOnce),
+    ("functions.dispatcher.fan_out", "Threads", _AtOnce),
+    ("functions.mail_events.settled_outcomes", "Threads", _AtOnce),
+    ("functions.mail_events.take_events", "Threads", _AtOnce),
+    ("functions.shared.firestore.outcomes", "Threads", _AtOnce),
     ("functions.shared.outcome_topic", "publish", _publish_outcome),
 )
 
