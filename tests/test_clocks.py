@@ -27,18 +27,6 @@ CLOCKS = {
 }
 """The other files that may read it, and why."""
 
-DEPLOYMENT = frozenset(
-    {
-        "deployment/firestore_documents.py",
-        "deployment/lock.py",
-        "deployment/release.py",
-        "deployment/resources/queues.py",
-        "deployment/settings.py",
-        "deployment/smoke.py",
-    }
-)
-"""Those of the deployment that have to be given their time yet: each line that goes makes the wall whole."""
-
 READINGS = frozenset(
     {
         *(f"datetime.{name}" for name in ("now", "utcnow", "today")),
@@ -73,7 +61,7 @@ def readers() -> set[str]:
 
 def test_only_where_something_begins_is_the_clock_read() -> None:
     begun = {name for name in readers() if any(PurePath(name).match(each) for each in BEGINNINGS)}
-    assert readers() - begun == CLOCKS.keys() | DEPLOYMENT
+    assert readers() - begun == CLOCKS.keys()
 
 
 @pytest.mark.parametrize(
