@@ -79,6 +79,9 @@ THREADS = 12
 INSTANCES = 2
 CONCURRENCY = INSTANCES * THREADS
 
+WORKER_TIMEOUT_SECONDS = 2
+"""Cloud Run's timeout as the instances of the worker know it. Here the queue itself keeps the time of an attempt."""
+
 QUEUE_FLAGS = {
     "--max-dispatches-per-second": 500,
     "--max-concurrent-dispatches": CONCURRENCY,
@@ -256,6 +259,7 @@ class World:
                             # Trials would use up what a scenario has in store for a delivery. An outage is played by
                             # tests/functions/worker/integration/test_outage.py.
                             PROVIDER_PAUSE="0",
+                            CLOUD_RUN_TIMEOUT_SECONDS=str(WORKER_TIMEOUT_SECONDS),
                         )
                         for number in range(INSTANCES)
                     )

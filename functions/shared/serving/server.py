@@ -4,6 +4,8 @@ No variable and no option of its own sets these, so the defaults change, for whi
 https://github.com/GoogleCloudPlatform/functions-framework-python/issues/241
 """
 
+import os
+
 from gunicorn.config import ControlSocketDisable, Keepalive
 
 IDLE_SECONDS = 620
@@ -16,11 +18,16 @@ answer, and cannot know whether the request was carried out. gunicorn's default 
 
 
 def configure_server() -> None:
-    """Have the server keep idle connections for IDLE_SECONDS, and open no control socket.
+    """Have the server keep idle connections for IDLE_SECONDS, open no control socket, and let a process sleep.
 
     Call it when the function is imported. The control socket is for `gunicornc` on the same machine, which nothing
     calls: without it the server need not start an event loop, and stop and start it again around its fork.
     https://gunicorn.org/reference/settings/#control_socket_disable
+
+    functions-framework has gunicorn kill a process that shows no sign of life for CLOUD_RUN_TIMEOUT_SECONDS. Between
+    requests Cloud Run takes the CPU from an instance, and so the request that wakes one would be killed with it.
     """
+    # functions-framework reads it when it has imported the function. Without it there is no such time.
+    os.environ.pop("CLOUD_RUN_TIMEOUT_SECONDS", None)
     Keepalive.default = IDLE_SECONDS
     ControlSocketDisable.default = True

@@ -16,8 +16,8 @@ from proof.faults.disturbances import CarryOut, refuse
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
 from proof.faults.instances import Instance, Send, until
 from proof.faults.invariants import UNKNOWN_OUTCOME
-from proof.faults.scenario_run import Scenario, ScenarioRun, Script
-from proof.faults.world import QUEUE
+from proof.faults.scenario_run import Scenario, ScenarioRun, Script, unheard
+from proof.faults.world import QUEUE, WORKER_TIMEOUT_SECONDS
 
 _SHARE = 0.1
 _MOST_KILLS = 25
@@ -31,6 +31,9 @@ _STEPS = {
     InjectionPoint.RELEASE,
     InjectionPoint.SETTLE,
 }
+_SECONDS_TO_KILL = 2.5
+"""gunicorn looks at its processes once a second, and kills one when it looks for the second time."""
+
 _LITTLE_MEMORY = 64 * 1024 * 1024
 """Bytes of address space, far below what the process has already: it keeps that, and gets no more."""
 
@@ -172,6 +175,29 @@ async def _hang(scenario_run: ScenarioRun, point: InjectionPoint, victim: str, *
     await instance.answers()
 
 
+async def _asleep(scenario_run: ScenarioRun) -> None:
+    """An instance gets no CPU for longer than its server's timeout, and wakes with a report under way. That its server
+    has CPU meanwhile makes no difference but that it does not matter which of the two wakes first."""
+
+    async def sleep(call: InterceptedCall, carry_out: CarryOut) -> Any:
+        instance = scenario_run.world.front_end.instance_of(call.subject)
+        if instance is None:
+            return await carry_out()
+        asleep = instance.children()
+        await instance.freeze()
+        # Real seconds: the server's clock is the machine's.
+        await asyncio.sleep(WORKER_TIMEOUT_SECONDS + _SECONDS_TO_KILL)
+        instance.send(signal.SIGCONT)
+        if instance.children() != asleep:
+            raise unheard(call)
+        return await carry_out()
+
+    [victim] = scenario_run.victims(0, least=1)
+    scenario_run.disturb(InjectionPoint.SEND, sleep, of=[victim])
+    await scenario_run.world.dispatch_at_most(1)
+    await scenario_run.dispatch_and_drain()
+
+
 async def _all_away(scenario_run: ScenarioRun) -> None:
     """There is no instance for longer than the queue tries: the queue deletes every task without a trace."""
     scenario_run.may_tell(AlertKind.OVERDUE_REPORTS)
@@ -300,6 +326,7 @@ SCENARIOS = [
         group="worker",
         script=_hangs(InjectionPoint.SEND, carried_out=True, accepted=True),
     ),
+    Scenario(name="asleep with a report under way", group="worker", script=_asleep),
     Scenario(name="all away for longer than the retries", group="worker", script=_all_away),
     Scenario(
         name="sends what is being given up",
