@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from axe_playwright_python.base import AXE_FILE_PATH
 
+from tests.support import variables_of_real_time
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
@@ -65,7 +67,8 @@ def running(path: str) -> "Iterator[Browser]":
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(_FLAGS))
+        environment = dict[str, str | float | bool](variables_of_real_time())
+        browser = playwright.chromium.launch(executable_path=path, args=list(_FLAGS), env=environment)
         try:
             yield browser
         finally:

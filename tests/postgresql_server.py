@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.support import PATIENCE_SECONDS, free_ports
+from tests.support import PATIENCE_SECONDS, free_ports, variables_of_real_time
 
 if TYPE_CHECKING:
     import psycopg
@@ -74,8 +74,7 @@ def running_postgresql() -> Iterator[PostgreSQLServer]:
             folder.chmod(0o755)
             os.chown(data, user, user)
         whom: dict[str, Any] = {"user": user, "group": user, "extra_groups": []} if user is not None else {}
-        # A server is another machine: with a clock that libfaketime moves, its time limits never come.
-        whom["env"] = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+        whom["env"] = variables_of_real_time()
         options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"]
         subprocess.run(
             [binaries / "initdb", "--pgdata", data, *options], cwd=data, check=True, capture_output=True, **whom

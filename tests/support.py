@@ -32,6 +32,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def variables_of_real_time() -> dict[str, str]:
+    """The environment of a program that libfaketime stops: PostgreSQL's time limits never come, and Chromium hangs."""
+    return {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+
+
 @dataclass
 class Faults:
     """What goes wrong on the way to a service: nothing, until a test sets `middleware`."""
