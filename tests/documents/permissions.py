@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http import HTTPStatus
 from types import SimpleNamespace
 
@@ -19,9 +20,11 @@ from deployment.resources.secrets import OF_PROVIDERS, OWN, readers
 from deployment.resources.services import callers
 from deployment.resources.topics import topics
 from deployment.settings import SECRETS, Settings, settings_of
-from tests.deployment.declared_settings import NOW
 from tests.documents.generated_parts import table
 from tests.support import REPOSITORY
+
+_NOW = datetime(2026, 11, 24, tzinfo=UTC)
+"""What is granted is the same on each day."""
 
 _DEPLOYER = "user:deployer"
 _SETTINGS = {
@@ -211,7 +214,7 @@ PARTS = {"accounts": accounts_part, "deployer": deployer_part}
 
 def _settings(variant: dict[str, str], options: Options | None = None) -> Settings:
     given = {**_SETTINGS, **variant}
-    settings, _ = settings_of(given, root=REPOSITORY, options=options or Options(console=True), kinds={}, now=NOW)
+    settings, _ = settings_of(given, root=REPOSITORY, options=options or Options(console=True), kinds={}, now=_NOW)
     names = tuple(settings.secret(name) for name in dict.fromkeys((*SECRETS, *OF_PROVIDERS, *OWN)))
     # Of a time when Pub/Sub's account needed one role more.
     found = {"project_number": "NUMBER", "project_created": "2020-01-01", "secrets_to_be": names}
@@ -233,7 +236,7 @@ def _granted(settings: Settings) -> Iterator[tuple[Declared, Grant]]:
         *repository(settings),
         *readers(settings, client),
         *topics(settings),
-        *queues(settings, NOW.date()),
+        *queues(settings, _NOW.date()),
         *callers(settings),
         *console_account(settings),
         *console_roles(settings, client),
