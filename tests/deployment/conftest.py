@@ -150,7 +150,8 @@ class Deployment:
         self.wait: Callable[[float], None] = self._pass
         self.now: Callable[[], datetime] = lambda: self._now
         # What is there already was deployed before.
-        self._now = NOW if state is BARE else NOW + timedelta(hours=1)
+        deployed = sum("/revisions/" in name for name in state.get("resources", ()))
+        self._now = NOW + timedelta(hours=deployed)
         self.session: Callable[[Project], Any] = StandInSession
         directory.mkdir(parents=True, exist_ok=True)
 
