@@ -7,7 +7,6 @@ from typing import Any, Literal
 from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from werkzeug.http import parse_etags
 
 from functions.api.call import Reply
 from functions.api.problem import Problem, refusal_of
@@ -33,14 +32,6 @@ class Change(BaseModel):
         """Whose subscription it is about."""
         return unquote(self.path.split("/")[2])
 
-    @property
-    def wanted(self) -> frozenset[str] | None:
-        """The versions that it may change; None for any."""
-        if self.if_match is None:
-            return None
-        tags = parse_etags(self.if_match)
-        return frozenset({"*"} if tags.star_tag else tags.as_set())
-
 
 class Batch(BaseModel):
     """Changes."""
@@ -51,14 +42,14 @@ class Batch(BaseModel):
 
 
 class Outcome(BaseModel):
-    """What a change is answered."""
+    """The answer to a change."""
 
     status: int
     body: Mapping[str, Any] | None = Field(description="the subscription as it is now, null if deleted, or a problem")
 
 
 class Outcomes(BaseModel):
-    """What the changes of a batch are answered."""
+    """The answers to the changes of a batch."""
 
     outcomes: list[Outcome] = Field(description="one for each change, in the same order")
 

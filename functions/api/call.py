@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
+from werkzeug.http import parse_etags
+
 from functions.api.problem import Problem
 from functions.shared.archive import Archive
 from functions.shared.firestore.database import Database
@@ -26,6 +28,14 @@ MOST_ROWS = 100
 USUAL_ROWS = 50
 
 
+def wanted_versions(if_match: str | None) -> frozenset[str] | None:
+    """The versions, as entity tags, that an If-Match allows; None for any, if there is none."""
+    if if_match is None:
+        return None
+    tags = parse_etags(if_match)
+    return frozenset({"*"} if tags.star_tag else tags.as_set())
+
+
 class Api(NamedTuple):
     """What calls are carried out with.
 
@@ -33,7 +43,7 @@ class Api(NamedTuple):
         database: the Firestore database.
         defaults: what a subscription's document does not say.
         queue_of: returns the queue of a user's reports.
-        page_url: returns the address of a recipient's page, given the link's token and the user's document; None where
+        page_url: returns the address of a recipient's page, given the link's token and the user's document; None if
             there is no page.
         archive: the copies of what was sent; None where none are kept.
         now: the present, in UTC.
@@ -47,8 +57,8 @@ class Api(NamedTuple):
     now: Callable[[], datetime]
 
     def recipient_page(self, user_id: str, subscription_id: str) -> str | None:
-        """The address of the page on which a user manages a report, on the domain of the user's brand; None where there
-        is no page."""
+        """The address of the page on which a user manages a report, on the domain of the user's brand; None if there is
+        no page."""
         if self.page_url is None:
             return None
         user = self.database.get(f"{USERS}/{user_id}")
@@ -127,14 +137,15 @@ class Call(NamedTuple):
         text = self.query.get(name)
         if text is None:
             return None
-        detail = f"{name}: must be a time with an offset, such as 2026-11-24T13:00:00Z."
         try:
             found = datetime.fromisoformat(text)
-            if found.tzinfo is not None:
-                return found.astimezone(UTC)
-        except (ValueError, OverflowError) as error:
-            raise Problem(HTTPStatus.BAD_REQUEST, detail) from error
-        raise Problem(HTTPStatus.BAD_REQUEST, detail)
+            time = found.astimezone(UTC) if found.tzinfo else None
+        except (ValueError, OverflowError):
+            time = None
+        if time is None:
+            detail = f"{name}: must be a time with an offset, such as 2026-11-24T13:00:00Z."
+            raise Problem(HTTPStatus.BAD_REQUEST, detail)
+        return time
 
     def require_version(self, subscription: Subscription) -> None:
         """Go on only with the version that the caller has seen.

@@ -14,11 +14,10 @@ from typing import Any
 
 import flask
 import functions_framework
-import structlog
 from pydantic_core import from_json, to_json
 from werkzeug.exceptions import NotFound
 
-from functions.api.call import MOST_BATCH_BYTES, Api, Call, Reply
+from functions.api.call import MOST_BATCH_BYTES, Api, Call, Reply, wanted_versions
 from functions.api.openapi import openapi
 from functions.api.problem import MEDIA_TYPE, Problem, refusal_of
 from functions.api.routes import Route, carry_out, find_route
@@ -32,7 +31,7 @@ from functions.shared.queues.queue_choice import choose_queue
 from functions.shared.queues.task_queue import TaskQueue
 from functions.shared.records.ids import is_document_id
 from functions.shared.serving.answer import Answer
-from functions.shared.serving.identity import NotAuthorized, TokenVerifier
+from functions.shared.serving.identity import TokenVerifier
 from functions.shared.serving.request_body import read_body
 from functions.shared.serving.server import configure_server
 from functions.shared.settings import ApiSettings, load_settings
@@ -44,7 +43,6 @@ _SAFE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _settings = load_settings(ApiSettings)
 configure_logging("api", _settings.log_level)
 configure_server()
-_logger = structlog.get_logger()
 _verifier = TokenVerifier.from_settings(_settings, audience=_settings.api_url, invokers=_settings.api_callers)
 
 
@@ -63,8 +61,6 @@ def api(request: flask.Request) -> Answer:
         route, ids = find_route(request.path, request.method, has_slash=has_slash)
         reply = carry_out(route, _api(), _call(request, route, ids, body, account))
     except Exception as error:  # noqa: BLE001  it is logged there
-        if isinstance(error, NotAuthorized):
-            _logger.warning("request_refused", status=error.status.value, error=str(error))
         refusal = refusal_of(error)
         text = json.dumps(refusal.body) + "\n"
         return text, refusal.status.value, {**_SAFE, "Content-Type": MEDIA_TYPE, **refusal.headers}
@@ -100,10 +96,7 @@ def _call(request: flask.Request, route: Route, ids: Mapping[str, str], body: by
             raise Problem(HTTPStatus.BAD_REQUEST, f"{name}: not a parameter, or given twice.")
         if name == "subscription_id" and not is_document_id(values[0]):
             raise Problem(HTTPStatus.BAD_REQUEST, f"{name}: not an id.")
-    wanted = None
-    if "If-Match" in request.headers:
-        tags = request.if_match
-        wanted = frozenset({"*"} if tags.star_tag else tags.as_set())
+    wanted = wanted_versions(request.headers.get("If-Match"))
     return Call(ids, request.args, _read(request, body, route.most_bytes) if route.takes else {}, wanted, account)
 
 

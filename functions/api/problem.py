@@ -13,7 +13,6 @@ from functions.shared.serving.identity import NotAuthorized
 
 MEDIA_TYPE = "application/problem+json"
 
-
 _SECONDS_TO_WAIT = 10
 
 _logger = structlog.get_logger()
@@ -64,12 +63,14 @@ class Refusal(NamedTuple):
 
 
 def refusal_of(error: Exception) -> Refusal:
-    """The answer that an error comes to. Call it where the error is handled: it logs those that no code foresees."""
+    """The answer that an error comes to. Call it once, where the error is handled: it logs who may not call, and
+    what is no mistake of the caller."""
     match error:
         case Problem():
             retry = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
             return Refusal(error.status, error.detail, retry)
         case NotAuthorized():
+            _logger.warning("request_refused", status=error.status.value, error=str(error))
             challenge = {"WWW-Authenticate": "Bearer"} if error.status is HTTPStatus.UNAUTHORIZED else {}
             return Refusal(error.status, f"{str(error).capitalize()}.", challenge)
         case MethodNotAllowed():

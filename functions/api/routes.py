@@ -10,7 +10,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.routing import Map, Rule
 
 from functions.api import batch, deliveries, subscriptions
-from functions.api.call import MOST_BATCH_BYTES, MOST_BODY_BYTES, Api, Call, Reply
+from functions.api.call import MOST_BATCH_BYTES, MOST_BODY_BYTES, Api, Call, Reply, wanted_versions
 from functions.api.problem import Problem
 from functions.shared.records.ids import is_document_id
 
@@ -49,12 +49,12 @@ class Route(NamedTuple):
 
     @property
     def is_in_batches(self) -> bool:
-        """Whether it is a change of a subscription, of which many come in one call."""
+        """Whether a batch may have it: a change of a subscription, but for send."""
         return self.method != "GET" and self.gives in {"Subscription", ""}
 
     @property
     def is_tagged_by_content(self) -> bool:
-        """Whether the answer's entity tag is of its content. That of one subscription is its version."""
+        """Whether the ETag is a hash of the answer. That of one subscription is the subscription's version."""
         return self.method == "GET" and self.gives != "Subscription"
 
 
@@ -67,7 +67,7 @@ def find_route(path: str, method: str, *, has_slash: bool) -> tuple[Route, Mappi
         has_slash: whether a part of the path had a slash in it before it was decoded, which no id may have.
 
     Raises:
-        Problem: there is none.
+        Problem: no call has this path.
         werkzeug.exceptions.MethodNotAllowed: there are others with this path.
     """
     nothing = Problem(HTTPStatus.NOT_FOUND, "There is nothing at this address.")
@@ -99,7 +99,7 @@ def change_subscriptions(api: Api, call: Call) -> Reply:
         route, ids = find_route(path, each.method, has_slash="%2f" in each.path.lower())
         if not route.is_in_batches:
             raise Problem(HTTPStatus.NOT_FOUND, "This is not a change of a subscription.")
-        one = Call(ids, {}, each.body, each.wanted, call.account)
+        one = Call(ids, {}, each.body, wanted_versions(each.if_match), call.account)
         return batch.Outcome(status=route.status.value, body=carry_out(route, api, one).body)
 
     return batch.carry_out_all(call.body, change)

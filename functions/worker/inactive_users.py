@@ -78,12 +78,13 @@ class InactiveUsers:
             user = User.from_snapshot(self._database.get(path))
             return None, [update(path, unenrolled_fields(), user.version)] if user and _is_enrolled(user) else []
 
-        done = self._database.until_written(turn)
-        paused, was_gone = done.number, done.was_gone
-        while done.last:
-            query = query.behind(done.last)
+        paused, was_gone = 0, False
+        while True:
             done = self._database.until_written(turn)
             paused, was_gone = paused + done.number, was_gone or done.was_gone
+            if done.last is None:
+                break
+            query = query.behind(done.last)
         if paused and was_gone:
             # For one who has come back meanwhile: the next run enrolls the user, and resumes the subscriptions.
             self._database.until_written(unenroll)
@@ -91,10 +92,10 @@ class InactiveUsers:
 
 
 class _Paused(NamedTuple):
-    """What a commit has paused.
+    """The result of a commit.
 
     Attributes:
-        number: how many subscriptions.
+        number: how many subscriptions it has paused.
         was_gone: whether there was no such user.
         last: the last subscription that it looked at, if there may be more.
     """
