@@ -19,8 +19,8 @@ _UNDER_WAY = timedelta(days=1)
 
 
 def erase_leftovers(database: Database, *, run_time: datetime) -> None:
-    """Erase what there is again of users who were erased within the last day, and forget their ids after that day.
-    Nothing of a user who is active again: the application has made the user anew.
+    """Erase what was written about users who were erased within the last day, and forget their ids after that day.
+    What a user has who is active again stays: the application has made that user anew.
 
     Args:
         database: the Firestore database.

@@ -77,7 +77,8 @@ class AddressPauses:
             query = query.behind(last)
 
     def _apply_to(self, query: Query, user_id: str, news: News) -> tuple[list[Mapping[str, Any]], FoundDocument | None]:
-        """What has changed of the subscriptions that the query finds, and the last of them if there may be more."""
+        """Change the subscriptions that the query finds. Returns what has changed, and the last of them if there may be
+        more."""
 
         def turn() -> tuple[tuple[list[Mapping[str, Any]], FoundDocument | None], list[Write]]:
             user = User.from_snapshot(self._database.get(f"{USERS}/{user_id}"))

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Threads(ThreadPoolExecutor):
-    """A pool whose work has the context variables of whoever submits it; those of the standard library have none."""
+    """A pool whose work has the context variables of the thread that submits it. A ThreadPoolExecutor's has none."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         context = copy_context()

@@ -41,7 +41,7 @@ class DeliveryPage(NamedTuple):
     """A page of deliveries.
 
     Attributes:
-        following: the cursor behind which the next page begins; None where there is none.
+        following: the cursor behind which the next page begins; None on the last page.
         searched: how many deliveries were looked at for them.
         reads: how many Firestore has read at most.
     """

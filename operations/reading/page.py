@@ -23,7 +23,7 @@ class Page(Generic[T]):
     """A page.
 
     Attributes:
-        following: the cursor behind which the next page begins; None where there is none.
+        following: the cursor behind which the next page begins; None on the last page.
     """
 
     rows: list[T]
@@ -55,7 +55,7 @@ def cursor_of(query: Query, found: FoundDocument) -> str:
 
 
 def begin_behind(query: Query, cursor: str | None) -> Query:
-    """The query beginning behind a cursor; at its beginning where that is none of this query's."""
+    """The query, beginning behind a cursor; from its start if the cursor is not of this query."""
     place, orders = read_cursor(cursor or ""), [field for field, _ in query.whole_order()]
     if place is None or len(place) != len(orders):
         return query
@@ -66,7 +66,7 @@ def begin_behind(query: Query, cursor: str | None) -> Query:
 
 
 def read_cursor(cursor: str) -> tuple[Any, ...] | None:
-    """The place that a cursor names; None where the text is no cursor."""
+    """The place that a cursor names; None if the text is not a cursor."""
     try:
         place = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), object_hook=_of_json)
     except (ValueError, RecursionError):

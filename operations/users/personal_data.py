@@ -98,7 +98,7 @@ class KeptData:
         return self.total == 0
 
     def left(self, *, with_document: bool) -> dict[str, int]:
-        """What an erasure has left, by type; the user's document counts if it was to go, too."""
+        """What an erasure has left, by type. The user's document counts if it was to be erased, too."""
         return self.counts | ({"document": 1} if with_document and self.has_document else {})
 
     def being_sent(self, now: datetime) -> list[str]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from deployment.settings import Settings
 
 NOW = datetime(2026, 11, 24, 14, tzinfo=UTC)
-"""When tests deploy: an hour after the stand-in's first revisions, whatever day it is."""
+"""When tests deploy: an hour after the stand-in's first revisions, on whatever day they run."""
 
 SETTINGS = Settings(
     project_id="my-project",

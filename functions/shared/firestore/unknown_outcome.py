@@ -32,7 +32,7 @@ DECIDING_FIELDS = ("state", "owner", "reason", "failed_at", "may_have_been_sent"
 
 
 _WHENEVER = datetime.max.replace(tzinfo=UTC)
-"""What an event proves it proves at any time."""
+"""An event proves the same at any time."""
 
 
 class Settlement(NamedTuple):

@@ -73,7 +73,7 @@ class ProviderParts(Protocol):
         """Make the provider's lookup of emails of unknown outcome; None where it has none, or is not to be asked."""
 
     def to_request(self, mail: Mail, sender: Sender, at: datetime, /) -> Any:
-        """What sends an email to its first recipient at a moment, as JSON has it: what a preview shows."""
+        """The request, as JSON, that sends an email to its first recipient at a moment: a preview shows it."""
 
 
 def parts_of(name: MailProviderName) -> ProviderParts:

@@ -50,5 +50,5 @@ def delivery_lookup(_settings: ResendSettings, _now: Callable[[], datetime]) -> 
 
 
 def to_request(mail: Mail, sender: Sender, _at: datetime) -> dict[str, Any]:
-    """What sends an email to its first recipient."""
+    """The request that sends an email to its first recipient."""
     return request.to_request(mail, sender, mail.recipients[0])

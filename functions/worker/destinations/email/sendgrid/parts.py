@@ -53,5 +53,5 @@ def delivery_lookup(settings: SendGridSettings, now: Callable[[], datetime]) -> 
 
 
 def to_request(mail: Mail, sender: Sender, _at: datetime) -> dict[str, Any]:
-    """What sends an email to its recipients."""
+    """The request that sends an email to its recipients."""
     return request.to_request(mail, sender)

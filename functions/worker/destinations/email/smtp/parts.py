@@ -47,7 +47,7 @@ def delivery_lookup(_settings: SmtpSettings, _now: Callable[[], datetime]) -> No
 
 
 def to_request(mail: Mail, sender: Sender, at: datetime) -> dict[str, str]:
-    """What sends an email to its first recipient."""
+    """The request that sends an email to its first recipient."""
     message = to_messages(mail, sender, at=at)[0]
     return {
         "MAIL FROM": message.sender,
