@@ -21,11 +21,16 @@ def kinds_in(folder: Path) -> Iterator[None]:
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(room, "__path__", [str(folder), *room.__path__])
-        kinds.cache_clear()
+        # What is known of a kind may be that of another one with its name, before and after.
+        _forget()
         yield
-    kinds.cache_clear()
-    language.forget_catalogs()
-    rendering.forget_templates()
+    _forget()
     packages = tuple(f"{room.__name__}.{kind.name}" for kind in folder.iterdir())
     for name in [name for name in sys.modules if name.startswith(packages)]:
         del sys.modules[name]
+
+
+def _forget() -> None:
+    kinds.cache_clear()
+    language.forget_catalogs()
+    rendering.forget_templates()
