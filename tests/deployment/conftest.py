@@ -17,6 +17,7 @@ import pytest
 
 from deployment.__main__ import main
 from functions.shared.project_files import PROJECT_VARIABLE
+from local_pipeline.machine_variables import machine_variables
 from tests.deployment.declared_settings import NOW
 from tests.deployment.stand_in.project import Project
 from tests.deployment.stand_in.rest import the_rest_server
@@ -248,6 +249,7 @@ class Deployment:
             (self.directory / "token").write_text("ya29.stand-in\n", encoding="utf-8")
         environment = self.environment
         return {
+            **machine_variables(),
             **environment,
             **the_rest_server().endpoints_for(self.project),
             "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(self.directory / "token"),

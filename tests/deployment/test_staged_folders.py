@@ -3,7 +3,6 @@
 import base64
 import html
 import json
-import os
 import re
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from local_cloud.clock import Clock
 from local_cloud.identity import IdentityProvider
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.tasks.server import TasksEmulator
+from local_pipeline.machine_variables import machine_variables
 from tests.deployed_firestore import deployed_firestore
 from tests.deployment.conftest import REPOSITORY
 from tests.deployment.staged import lay_out
@@ -155,7 +155,7 @@ def _install(directory: Path, python: Path, files: Files) -> None:
 def _running(command: list[str | Path], cloud: Cloud, directory: Path, port: int, path: str) -> Iterator[str]:
     """Start what is staged, and wait until it answers at the path. Yields its address."""
     # Only what is staged is there to be imported.
-    environment = {"PATH": os.environ["PATH"], "HOME": str(directory), **ENVIRONMENT, **cloud.variables}
+    environment = {**machine_variables(), "HOME": str(directory), **ENVIRONMENT, **cloud.variables}
     environment["PORT"] = str(port)
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(
