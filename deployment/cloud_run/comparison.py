@@ -9,7 +9,7 @@ from functools import cached_property
 
 from deployment.cloud_run.builds import Image, Source, archive_of, build_config
 from deployment.cloud_run.traffic import Function, State
-from deployment.engine.declared import Declared, merged, top_of
+from deployment.engine.declared import Declared, top_of
 from deployment.engine.differences import differences
 from deployment.engine.discovery import Request, Resource
 from deployment.engine.plan import Step, request_of
@@ -133,7 +133,10 @@ class Comparison:
 
     def request(self) -> Request:
         """The request that makes it what it is to be."""
-        fields = merged(self._fields, self._release) if self.makes_revision else self._fields
+        fields = self._fields
+        if self.makes_revision:
+            # Not merged() yet, which would leave out what is to go.
+            fields = {**fields, **{key: {**fields[key], **own} for key, own in self._release.items()}}
         tops = tuple(fields) if self.makes_revision else tuple(map(top_of, self.differing))
         if self.function is not None and (self.canary or self.goes_to_newest):
             shares = {self.canary: self.wanted.canary, str(self.function.serving): 100 - self.wanted.canary}

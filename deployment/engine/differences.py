@@ -10,8 +10,8 @@ _BOOLEANS = ("true", "false")
 
 
 def is_same(actual: Any, wanted: Any) -> bool:
-    """Return whether two scalars mean the same: 10, 10.0 and "10" do, and so do null, "", 0 and false."""
-    if actual in (None, "", 0, False) and wanted in (None, "", 0, False, "0", "false"):
+    """Return whether two values mean the same: 10, 10.0 and "10" do, and so do null, "", 0, false and {}."""
+    if actual in (None, "", 0, False, {}) and wanted in (None, "", 0, False, "0", "false"):
         return True
     if str(actual).lower() in _BOOLEANS:
         return str(actual).lower() == str(wanted).lower()

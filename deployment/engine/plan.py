@@ -193,6 +193,8 @@ def _update(step: Step, actual: Resource, fields: Resource) -> Request:
     """Only our fields, by a mask. Where a method takes no mask, the resource as it was read, with our fields in it and
     the etag that it had."""
     kind, target = step.declared.kind, full_name(step.declared, actual)
+    if step.fields == ("disabled",) and kind.has("enable"):  # A service account: no update takes the field.
+        return kind.method("enable").request(target, {})
     whole, own = merged(actual, fields), merged({}, fields)
     if not kind.has("patch"):
         return kind.method("update").request(target, whole, ours=own)

@@ -106,6 +106,7 @@ def account(
         id=address,
         listed_in=f"projects/{settings.project_id}",
         at_first={"displayName": f"Report pipeline: {ACCOUNTS[name]}"},
+        fields={"disabled": None},
         grants=grants,
         takes_back=takes_back,
         policy_alone=policy_alone,

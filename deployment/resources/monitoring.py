@@ -84,7 +84,7 @@ def channel_of(settings: Settings) -> Declared:
         what=f"notification channel for {settings.alert_email}",
         kind=CHANNEL,
         parent=f"projects/{settings.project_id}",
-        fields=address,
+        fields={**address, "enabled": True},
         at_first={"displayName": f"Report pipeline ({settings.prefix})", "userLabels": {"pipeline": settings.prefix}},
         found_by=address,
     )

@@ -85,7 +85,8 @@ def _queue(settings: Settings, name: str, fields: dict[str, Any], *, sets_rate: 
         kind=QUEUE,
         parent=settings.place,
         id=name,
-        fields=fields,
+        # It would send each task elsewhere than the task says.
+        fields={**fields, "httpTarget": None},
         left_alone=lambda actual: () if actual.get("state") == "RUNNING" else paused,
         grants=(
             *makes,

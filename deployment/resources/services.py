@@ -58,6 +58,8 @@ def configuration(
         "ingress": "INGRESS_TRAFFIC_INTERNAL_ONLY" if name in _CALLERS else "INGRESS_TRAFFIC_ALL",
         "invokerIamDisabled": False,
         "iapEnabled": is_console,
+        # Tokens for these would be taken, too.
+        "customAudiences": [],
         # The service's own limits hold for all revisions that share its traffic, those of a revision would add up. But
         # a revision has 100 instances at most unless it is told.
         # https://cloud.google.com/run/docs/configuring/max-instances
@@ -68,15 +70,15 @@ def configuration(
             "maxInstanceRequestConcurrency": size.concurrency,
             "executionEnvironment": "EXECUTION_ENVIRONMENT_GEN2",
             **({"encryptionKey": settings.kms_key} if settings.kms_key else {}),
-            **_network(settings),
-            **({"volumes": [_databases(settings)]} if has_databases else {}),
+            "vpcAccess": _network(settings),
+            "volumes": [_databases(settings)] if has_databases else [],
             "scaling": {"minInstanceCount": 0, "maxInstanceCount": size.max_instances},
             "containers": [
                 {
                     "command": [],
                     "args": [],
                     "env": sorted(env, key=lambda each: str(each["name"])),
-                    **({"volumeMounts": [{"name": _DATABASES, "mountPath": "/cloudsql"}]} if has_databases else {}),
+                    "volumeMounts": [{"name": _DATABASES, "mountPath": "/cloudsql"}] if has_databases else [],
                     "resources": {
                         "limits": {"cpu": str(size.cpu), "memory": size.memory},
                         # Work that goes on between requests, such as replaying, needs a CPU then.
@@ -89,13 +91,13 @@ def configuration(
     }
 
 
-def _network(settings: Settings) -> Resource:
-    """The network that calls go through. If the settings name none, a network that was set by hand stays.
+def _network(settings: Settings) -> Resource | None:
+    """The network that calls go through; None if the settings name none.
     https://cloud.google.com/run/docs/configuring/vpc-direct-vpc"""
     named = {"network": settings.vpc_network, "subnetwork": settings.vpc_subnet}
     interface = {key: name for key, name in named.items() if name}
     egress = settings.vpc_egress.upper().replace("-", "_")
-    return {"vpcAccess": {"egress": egress, "networkInterfaces": [interface]}} if interface else {}
+    return {"egress": egress, "networkInterfaces": [interface], "connector": None} if interface else None
 
 
 def _databases(settings: Settings) -> Resource:

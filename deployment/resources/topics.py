@@ -81,10 +81,10 @@ def _subscription(
         parent=f"projects/{settings.project_id}",
         id=name,
         fields=fields,
-        # It keeps the topic that it was made with, also once that is deleted.
-        fixed={"topic": topic.name},
+        # It keeps the topic and the filter that it was made with, also once the topic is deleted.
+        fixed={"topic": topic.name, "filter": None},
         if_other=(
-            f"the subscription {name} is not one to the topic {name}.",
+            f"the subscription {name} is not one to the topic {name}, or has a filter.",
             f"When it is empty, delete it: gcloud pubsub subscriptions delete {name} --project={settings.project_id}",
         ),
         grants=grants,

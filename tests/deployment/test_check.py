@@ -161,6 +161,72 @@ def test_a_log_metric_that_counts_nothing_is_a_difference(deployed: Deployment) 
     assert deployed.changes == ["logging.projects.metrics.update report-runs"]
 
 
+ELSEWHERE = {"uriOverride": {"host": "evil.example"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "differs"),
+    [
+        (
+            f"projects/{PROJECT}/serviceAccounts/report-worker@{DOMAIN}",
+            {"disabled": True},
+            "service account report-worker: disabled",
+        ),
+        (f"projects/{PROJECT}/notificationChannels/", {"enabled": False}, "ops@example.com: enabled"),
+        (f"{PLACE}/queues/reports", {"httpTarget": ELSEWHERE}, "queue reports: httpTarget"),
+        (f"{SERVICES}/report-worker", {"customAudiences": ["evil"]}, "function report-worker: customAudiences"),
+    ],
+    ids=["account", "channel", "queue", "audience"],
+)
+def test_what_silences_a_part_or_leads_it_elsewhere_is_a_difference_and_mended(
+    deployed: Deployment, name: str, change: State, differs: str
+) -> None:
+    deployed.settings["ALERT_EMAIL"] = "ops@example.com"
+    assert deployed.deploy("--only=monitoring").status == 0
+
+    def drift(state: State) -> None:
+        [found] = [
+            each for key, each in state["resources"].items() if key == name or key.rpartition("/")[0] + "/" == name
+        ]
+        found |= change
+
+    deployed.edit(drift)
+    check = deployed.deploy("--check")
+    assert (check.status, deployed.changes) == (3, []), check.text
+    assert differs in check.output
+    assert deployed.deploy().status == 0
+    assert [each for each in deployed.changes if "scheduler" not in each] != []
+    again = deployed.deploy("--check")
+    assert again.status == 0, again.text
+
+
+def test_a_foreign_volume_is_a_difference_and_mended(deployed: Deployment) -> None:
+    def mount(service: State) -> None:
+        service["template"]["volumes"] = [{"name": "evil", "gcs": {"bucket": "evil"}}]
+        container_of(service)["volumeMounts"] = [{"name": "evil", "mountPath": "/workspace"}]
+
+    deployed.edit(lambda state: mount(state["resources"][f"{SERVICES}/report-worker"]))
+    check = deployed.deploy("--check", "--only=worker")
+    assert check.status == 3
+    assert "template.volumes" in check.output
+    assert deployed.deploy("--only=worker").status == 0
+    assert deployed.service("worker")["template"]["volumes"] == []
+    assert deployed.deploy("--check", "--only=worker").status == 0
+
+
+def test_a_filter_that_drops_dead_letters_is_refused_with_words(deployed: Deployment) -> None:
+    name = f"projects/{PROJECT}/subscriptions/report-dead-letters"
+    deployed.edit(lambda state: state["resources"][name].update(filter='attributes.a = "b"'))
+    for options in ((), ("--check",)):
+        outcome = deployed.deploy(*options)
+        assert (outcome.status, deployed.changes) == (1, [])
+        assert (
+            "subscription report-dead-letters is not one to the topic report-dead-letters, or has a filter"
+            in outcome.errors
+        )
+        assert "gcloud pubsub subscriptions delete report-dead-letters" in outcome.errors
+
+
 @pytest.mark.parametrize(
     ("turn_off", "setting"),
     [

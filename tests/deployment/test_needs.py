@@ -140,7 +140,7 @@ def test_the_worker_alone_is_connected_to_the_databases_of_kinds(given: FirstDep
     assert worker["volumes"] == [{"name": "cloudsql", "cloudSqlInstance": {"instances": [connection]}}]
     assert worker["containers"][0]["volumeMounts"] == [{"name": "cloudsql", "mountPath": "/cloudsql"}]
     assert services
-    assert not any("volumes" in each for each in services.values())
+    assert not any(each.get("volumes") for each in services.values())
     assert "sqladmin.googleapis.com" in given.state["enabled"]
 
 

@@ -1,4 +1,4 @@
-"""The network that calls go through: that of the settings, or what people have set on a service by hand."""
+"""The network that calls go through is that of the settings."""
 
 from typing import Any
 
@@ -7,16 +7,16 @@ from tests.deployment.conftest import Deployment
 NETWORK = {"networkInterfaces": [{"network": "report-egress", "subnetwork": "report-egress"}], "egress": "ALL_TRAFFIC"}
 
 
-def test_a_fixed_address_for_outgoing_calls_survives_deployments(deployed: Deployment) -> None:
+def test_a_network_that_no_setting_names_is_a_difference_and_goes(deployed: Deployment) -> None:
     def set_network(state: dict[str, Any]) -> None:
         (name,) = [name for name in state["resources"] if name.endswith("/services/report-worker")]
         state["resources"][name]["template"]["vpcAccess"] = NETWORK
 
     deployed.edit(set_network)
-    assert "Created: 0, changed: 0, removed: 0" in deployed.deploy("--only=worker").output
-    deployed.settings["LOG_LEVEL"] = "DEBUG"
+    check = deployed.deploy("--check", "--only=worker")
+    assert (check.status, "differs in function report-worker: template.vpcAccess" in check.output) == (3, True)
     assert "changed: function report-worker" in deployed.deploy("--only=worker").output
-    assert deployed.service("worker")["template"]["vpcAccess"] == NETWORK
+    assert "vpcAccess" not in deployed.service("worker")["template"]
 
 
 def test_the_network_of_the_settings_is_that_of_each_service_and_restored(deployed: Deployment) -> None:

@@ -172,6 +172,9 @@ class _Interface:
                     del self._resources[name]
                     self._state["policies"].pop(name, None)
                 return HTTPStatus.OK, {}
+            case "enable":  # a service account
+                self._resources[target].pop("disabled", None)
+                return HTTPStatus.OK, {}
             case "pause" | "resume":
                 self._resources[target]["state"] = "PAUSED" if self._method.verb == "pause" else "ENABLED"
                 return HTTPStatus.OK, self._resources[target]
