@@ -449,8 +449,10 @@ class Settings(_Checked):
 
     @property
     def continuations(self) -> str:
-        """The queue by which the dispatcher hands the rest of a run to itself."""
-        return f"{self.prefix}-continuations"
+        """The queue by which the dispatcher hands the rest of a run to itself. It follows a queue_name that is set,
+        since both names are kept for a while after a teardown."""
+        is_usual = self.queue_name == f"{self.prefix}s"
+        return f"{self.prefix if is_usual else self.queue_name}-continuations"
 
     @property
     def job(self) -> str:

@@ -53,7 +53,8 @@ _ADVICE_FOR_METHOD = {
         'settings".'
     ),
     ("cloudtasks.projects.locations.queues.create", "FAILED_PRECONDITION"): (
-        "Cloud Tasks keeps a deleted queue's name for some days; set QUEUE_NAME to another one."
+        "Cloud Tasks keeps the name of a deleted queue for some days, and {target} was one; set QUEUE_NAME to another "
+        "one, which all queues' names follow."
     ),
 }
 
@@ -202,7 +203,8 @@ class GoogleError(Exception):
             or _ADVICE_FOR_METHOD.get((self.request.partition(" ")[0], self.code))
             or _ADVICE_FOR_CODE.get(self.code, _NO_ADVICE)
         )
-        return advice.format(project=project, deploy=deploy_command())
+        target = self.request.rpartition("/")[2]
+        return advice.format(project=project, deploy=deploy_command(), target=target)
 
 
 def _violations(details: list[dict[str, Any]]) -> Iterator[str]:

@@ -97,7 +97,13 @@ def carry_out(step: Step | PolicyStep, client: GoogleClient, names: dict[str, st
         return
     if (request := request_of(step, names)) is None:
         return
-    made = client.send(request, is_done=_look_up(step, client))
+    try:
+        made = client.send(request, is_done=_look_up(step, client))
+    except GoogleError as error:
+        if step.verb == "created" and step.declared.kind.may_be_buried:
+            # The request is about the place, and the advice about the name.
+            error.request = f"{request.method.id} {step.declared.name}"
+        raise
     if step.declared.kind.operations:
         client.await_end(step.declared.kind, made)
     if step.verb == "created":

@@ -46,7 +46,9 @@ def queues(settings: Settings, today: date) -> list[Declared]:
 def no_queues(settings: Settings, client: GoogleClient) -> list[Declared]:
     """That a project is to have none of them, however many there are."""
     names = [queue["name"].rpartition("/")[2] for queue in client.all_of(QUEUE, settings.place)]
-    ours = re.compile(rf"{re.escape(settings.queue_name)}(-[0-9]+)?|{re.escape(settings.continuations)}")
+    # The last is what QUEUE_NAME did not change in older versions.
+    own = (settings.continuations, f"{settings.prefix}-continuations")
+    ours = re.compile(rf"{re.escape(settings.queue_name)}(-[0-9]+)?|{'|'.join(map(re.escape, own))}")
     return [_queue(settings, name, {}, sets_rate=False).gone() for name in names if ours.fullmatch(name)]
 
 

@@ -861,7 +861,17 @@ class TestFailures:
         deployed.edit(lambda state: state["recently_deleted_queues"].append("reports"))
         outcome = deployed.deploy("--only=messaging")
         assert outcome.status == 1
-        assert "QUEUE_NAME" in outcome.errors
+        assert f"{PLACE}/queues/reports\n" in outcome.errors
+        assert "the name of a deleted queue for some days, and reports was one; set QUEUE_NAME" in outcome.errors
+
+    def test_another_queue_name_is_enough_after_a_teardown(self, bare: Deployment) -> None:
+        bare.edit(lambda state: state["recently_deleted_queues"].extend(["reports", "report-continuations"]))
+        bare.settings["QUEUE_NAME"] = "reports-b"
+        outcome = bare.deploy()
+        assert outcome.status == 0, outcome.text
+        assert bare.environment_of("dispatcher")["CONTINUATION_QUEUE"] == "reports-b-continuations"
+        assert bare.deploy("--teardown", answer=PROJECT).status == 0
+        assert not [name for name in bare.state["resources"] if "/queues/" in name]
 
     def test_queue_that_cloud_tasks_has_not_made_though_it_says_so(self, deployed: Deployment) -> None:
         deployed.edit(_remove("/queues/reports"))
@@ -869,7 +879,7 @@ class TestFailures:
         outcome = deployed.deploy("--only=messaging")
         assert outcome.status == 1
         assert "FAILED_PRECONDITION: It was made, as Google says, and is not there." in outcome.errors
-        assert "set QUEUE_NAME to another one" in outcome.errors
+        assert "set QUEUE_NAME to another one, which" in outcome.errors
 
     def test_ctrl_c_leaves_nothing_that_a_second_run_does_not_finish(self, deployed: Deployment) -> None:
         deployed.settings["LOG_LEVEL"] = "DEBUG"
