@@ -138,23 +138,43 @@ def ensure(run: Run, variable: str, value: Callable[[], str] = str, *, question:
 
 
 def latest_value(run: Run, variable: str) -> str:
-    """The value that a secret has; empty where there is none."""
+    """The value that a secret has; empty if there is none, or if its newest version is disabled."""
     read = _latest(run, variable)
     return base64.b64decode(read["payload"]["data"]).decode() if read else ""
 
 
 def _latest(run: Run, variable: str) -> Resource | None:
     name = f"projects/{run.settings.project_id}/secrets/{run.settings.secret(variable)}/versions/latest"
-    return run.client.read_if_there(VERSION.method("access").request(name))
+    try:
+        return run.client.read_if_there(VERSION.method("access").request(name))
+    except GoogleError as error:
+        # https://cloud.google.com/secret-manager/docs/disable-secret-version
+        if error.code != "FAILED_PRECONDITION":
+            raise
+        return None
 
 
 def version(run: Run, variable: str) -> str:
     """The number of the version that functions are pinned to, so that a new value is a new revision; empty without a
-    secret. https://cloud.google.com/run/docs/configuring/services/secrets#secret-versions"""
+    secret. https://cloud.google.com/run/docs/configuring/services/secrets#secret-versions
+
+    Raises:
+        Stopped: the newest version is disabled. The one before may be the reason for it, such as a key that leaked.
+    """
     name = run.settings.secret(variable)
     if name not in run.versions:
-        enabled = [number for number, state in _versions(run, name).items() if state == "ENABLED"]
-        run.versions[name] = str(max(enabled, default=""))
+        states = _versions(run, name)
+        newest = max(states, default="")
+        if newest and states[newest] != "ENABLED":
+            place = f"--project={run.settings.project_id}"
+            raise Stopped(
+                f"version {newest} of the secret {name}, the newest, is {states[newest].lower()}, and no function goes "
+                "back to an older value.",
+                f"Set {variable} to a new value and run this again, without --only or with --only=secrets first.",
+                f"Or enable it: gcloud secrets versions enable {newest} --secret={name} {place}",
+                f"Or, if nothing needs it any more: gcloud secrets delete {name} {place}",
+            )
+        run.versions[name] = str(newest)
     return run.versions[name]
 
 

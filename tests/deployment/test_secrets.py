@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.deployment.conftest import Deployment
+from tests.deployment.conftest import PROJECT, Deployment
 
 
 @pytest.fixture
@@ -85,3 +85,23 @@ def test_no_value_is_said_planned_passed_on_a_command_line_or_kept_elsewhere(
             base64.b64encode(value.encode()).decode(),
         ):
             assert not [text for text in [*said, *texts(state)] if form in text]
+
+
+def test_a_key_that_was_disabled_is_replaced_and_never_by_an_older_one(deployed: Deployment) -> None:
+    deployed.secrets["SENDGRID_API_KEY"] = "SG.leaked"
+    assert deployed.deploy().status == 0
+    newest = f"projects/{PROJECT}/secrets/report-sendgrid-api-key/versions/2"
+    deployed.edit(lambda state: state["resources"][newest].update(state="DISABLED"))
+
+    del deployed.secrets["SENDGRID_API_KEY"]
+    for options in ((), ("--only=worker",), ("--check",)):
+        outcome = deployed.deploy(*options)
+        assert outcome.status == 1
+        assert "version 2 of the secret report-sendgrid-api-key, the newest, is disabled" in outcome.errors
+        assert "Set SENDGRID_API_KEY to a new value" in outcome.errors
+        assert deployed.environment_of("worker")["SENDGRID_API_KEY"] == "report-sendgrid-api-key:2"
+
+    deployed.secrets["SENDGRID_API_KEY"] = "SG.new"
+    outcome = deployed.deploy()
+    assert outcome.status == 0, outcome.text
+    assert deployed.environment_of("worker")["SENDGRID_API_KEY"] == "report-sendgrid-api-key:3"

@@ -1,8 +1,8 @@
-"""Secret Manager's versions. https://cloud.google.com/secret-manager/docs/reference/rest/v1/projects.secrets"""
+"""Secret Manager's versions. One that is disabled is still the latest, and gives no value. https://cloud.google.com/secret-manager/docs/reference/rest/v1/projects.secrets"""
 
 from http import HTTPStatus
 
-from tests.deployment.stand_in.rest_request import Resource, RestAnswer
+from tests.deployment.stand_in.rest_request import Resource, RestAnswer, rest_error
 
 
 def add_version(state: Resource, target: str, body: Resource, _query: dict[str, str]) -> RestAnswer:
@@ -17,7 +17,12 @@ def access(state: Resource, target: str, _body: Resource, _query: dict[str, str]
     """The newest value."""
     secret = target.removesuffix("/versions/latest")
     latest = max(_versions(state, secret), key=lambda name: int(name.rpartition("/")[2]), default=target)
-    return HTTPStatus.OK, {"name": latest, "payload": state["resources"][latest]["payload"]}
+    found = state["resources"][latest]
+    if found["state"] != "ENABLED":
+        return rest_error(
+            HTTPStatus.BAD_REQUEST, "FAILED_PRECONDITION", f"Secret Version [{latest}] is in {found['state']} state."
+        )
+    return HTTPStatus.OK, {"name": latest, "payload": found["payload"]}
 
 
 def list_versions(state: Resource, target: str, _body: Resource, _query: dict[str, str]) -> RestAnswer:
