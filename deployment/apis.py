@@ -16,6 +16,12 @@ SERVICE = Kind(
 )
 
 
+def enabled_apis(run: Run) -> frozenset[str]:
+    """The interfaces that are on, such as `run`."""
+    names = [each["name"] for each in run.client.all_of(SERVICE, f"projects/{run.settings.project_id}")]
+    return frozenset(name.rpartition("/")[2].removesuffix(".googleapis.com") for name in names)
+
+
 def enable_apis(run: Run) -> None:
     """Enable what the run needs."""
     run.report.step("apis", "APIs")
@@ -28,8 +34,8 @@ def enable_apis(run: Run) -> None:
         *(["cloudkms"] if run.settings.kms_key else []),
         *(["billingbudgets", "cloudbilling"] if run.settings.budget else []),
     ]
-    enabled = {each["name"].rpartition("/")[2] for each in run.client.all_of(SERVICE, project)}
-    missing = [api for api in apis if f"{api}.googleapis.com" not in enabled]
+    enabled = enabled_apis(run)
+    missing = [api for api in apis if api not in enabled]
     for api in apis:
         if api not in missing:
             run.report.note("unchanged", f"API {api}")

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator
 
+from deployment.apis import enabled_apis
 from deployment.checkout import wrong_checkout
 from deployment.engine.declared import Kind
 from deployment.engine.google_error import GoogleError
@@ -40,6 +41,8 @@ def check_everything(run: Run, wrong_settings: list[str]) -> None:
         missing += [*wrong_needs(run.settings), *wrong_checkout(run)]
     if run.settings.project_id:
         missing += wrong_project(run)
+        if run.settings.project_number and not options.teardown:
+            run.client.on = enabled_apis(run)
         if run.settings.project_number:
             missing += wrong_region(run)
             if options.deploys:

@@ -44,6 +44,7 @@ class GoogleClient:
 
     Attributes:
         wait: see above.
+        on: the interfaces that are known to be enabled: that one of them says otherwise is no answer.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class GoogleClient:
         self.wait = wait
         self._say = say
         self.apis_may_be_off = apis_may_be_off
+        self.on: frozenset[str] = frozenset()
         self._remembered: dict[str, Resource | None] | None = None
         self._has_shared_a_key = False
 
@@ -177,14 +179,17 @@ class GoogleClient:
             try:
                 remembered[key] = self.send(request)
             except GoogleError as error:
-                if not (error.api_is_off and self.apis_may_be_off):
+                if not (error.api_is_off and self._may_be_off(request)):
                     raise
                 remembered[key] = None
         return remembered[key]
 
+    def _may_be_off(self, request: Request) -> bool:
+        return self.apis_may_be_off and request.method.api not in self.on
+
     def _passes(self, request: Request, error: GoogleError) -> bool:
         if error.api_is_off:
-            return not self.apis_may_be_off
+            return not self._may_be_off(request)
         # What a new resource, or a policy, names may not be seen everywhere yet, though it is there.
         is_unseen = {"create": "NOT_FOUND", "setIamPolicy": "INVALID_ARGUMENT"}.get(request.method.verb) == error.code
         # Nor may the services be seen yet that this run lets use a key. https://cloud.google.com/iam/docs/access-change-propagation

@@ -85,3 +85,30 @@ def test_only_who_looks_does_without_the_mail_providers_key(deployed: Deployment
     outcome = deployed.deploy("--only=functions", *MODES[mode])
     assert outcome.status in {status, 3 * status or 3}, outcome.text
     assert deployed.changes == []
+
+
+@pytest.mark.parametrize(
+    ("options", "api"), [(("--only=functions",), "cloudtasks"), ((), "run"), (("--teardown",), "secretmanager")]
+)
+def test_an_api_that_is_on_and_says_that_it_is_off_has_not_said_that_nothing_is_there(
+    deployed: Deployment, options: tuple[str, ...], api: str
+) -> None:
+    deployed.edit(lambda state: state.update(cpu_quota=100000))
+    deployed.settings["QUEUES"] = "3"
+    assert deployed.deploy().status == 0
+    del deployed.settings["QUEUES"]
+    deployed.edit(lambda state: state["warming"].update({f"{api}.googleapis.com": 3}))
+    outcome = deployed.deploy(*options, answer="my-project")
+    assert outcome.status == 0, outcome.text
+    if options == ("--teardown",):
+        assert not [name for name in deployed.state["resources"] if "/secrets/" in name]
+    else:
+        assert deployed.environment_of("dispatcher")["REPORT_QUEUES"] == "reports,reports-2,reports-3"
+        assert deployed.changes == []
+
+
+def test_a_teardown_does_not_take_what_it_cannot_read_for_absent(deployed: Deployment) -> None:
+    deployed.edit(lambda state: state["enabled"].remove("cloudtasks.googleapis.com"))
+    outcome = deployed.deploy("--teardown", answer="my-project")
+    assert (outcome.status, deployed.changes) == (1, [])
+    assert "SERVICE_DISABLED" in outcome.errors
