@@ -1,5 +1,6 @@
 """Checks everything that a deployment needs before it changes anything. Names all missing things at once."""
 
+import re
 import shlex
 from collections.abc import Iterator
 
@@ -13,9 +14,11 @@ from deployment.quota import complete_sizes, wrong_quota
 from deployment.release import require_undivided_traffic
 from deployment.resources.accounts import ACCOUNT, ACCOUNTS
 from deployment.resources.budget import billing_of
+from deployment.resources.firestore import DATABASE
 from deployment.resources.project import PROJECT
 from deployment.resources.queues import QUEUE, queue_names
 from deployment.resources.secrets import OWN
+from deployment.resources.topics import SUBSCRIPTION
 from deployment.run import Run
 from deployment.secret_values import missing_secrets
 from deployment.settings import SECRETS, Settings
@@ -44,7 +47,7 @@ def check_everything(run: Run, wrong_settings: list[str]) -> None:
         if run.settings.project_number and not options.teardown:
             run.client.on = enabled_apis(run)
         if run.settings.project_number:
-            missing += wrong_region(run)
+            missing += [*wrong_region(run), *wrong_place(run)]
             if options.deploys:
                 missing += [*wrong_prefix(run), *missing_secrets(run)]
     # These need settings that are right.
@@ -122,6 +125,30 @@ def wrong_region(run: Run) -> Iterator[str]:
         regions = [line for line in known if not line.startswith("#")]
     if settings.region not in regions:
         yield f"Region {settings.region} is not one of Cloud Run's; choose one: {' '.join(regions)}"
+
+
+def wrong_place(run: Run) -> Iterator[str]:
+    """A line for each place in which the pipeline is already, and which the settings say is another: two pipelines
+    would share accounts, topics and the database. Dead letters, which are in no region, are pushed to one."""
+    settings = run.settings
+    name = f"projects/{settings.project_id}/subscriptions/{settings.topic}"
+    pushed = (run.client.read_if_there(SUBSCRIPTION.method("get").request(name)) or {}).get("pushConfig", {})
+    own = re.fullmatch(
+        rf"https://{settings.function('dlq-handler')}-\d+\.([^.]+)\.run\.app/.*", pushed.get("pushEndpoint", "")
+    )
+    if own and settings.region and own[1] != settings.region:
+        yield (
+            f"REGION: the pipeline {settings.prefix} is in {own[1]}, and not in {settings.region}. "
+            f"Set REGION={own[1]}, or another PREFIX and FIRESTORE_DATABASE for a second pipeline; to move this one, run --teardown with "
+            f"REGION={own[1]} first, which leaves the database."
+        )
+    there = run.client.read_if_there(DATABASE.method("get").request(settings.database_name)) or {}
+    location = there.get("locationId", settings.firestore_location)
+    if "FIRESTORE_LOCATION" in settings.given and location != settings.firestore_location:
+        yield (
+            f"FIRESTORE_LOCATION: the database {settings.firestore_database} is in {location}, and cannot be moved. "
+            f"Set FIRESTORE_LOCATION={location}, or FIRESTORE_DATABASE to a new name."
+        )
 
 
 def wrong_prefix(run: Run) -> Iterator[str]:

@@ -88,7 +88,8 @@ _HOST = (r"https://\S+", "must begin with https://: the API key and the emails g
 _PERCENT = (r"off|[0-9]{1,2}([.][0-9]{1,4})?|100", "percent, as in 0.3, or off.")
 _OF_NAME = "lower-case letters, digits and hyphens, beginning with a letter."
 _RULES = {
-    "prefix": ("[a-z]([a-z0-9-]{0,16}[a-z0-9])?", f"at most 18 {_OF_NAME}"),
+    # The account of the API has the shortest name that Google takes: ab-api.
+    "prefix": ("[a-z][a-z0-9-]{0,16}[a-z0-9]", f"2 to 18 {_OF_NAME}"),
     "queue_name": ("[A-Za-z0-9-]{1,90}", "letters, digits and hyphens."),
     "queues": ("[1-9][0-9]?", "a number from 1 to 99."),
     "firestore_database": (r"\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9]", f"(default), or 4 to 63 {_OF_NAME}"),

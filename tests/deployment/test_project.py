@@ -105,3 +105,27 @@ def test_the_workflow_of_a_project_deploys_it(
         outcome = deployment.deploy(*options)
         assert outcome.status == 0, outcome.text
     assert deployment.service("worker")["labels"]["project"] == git(team, "rev-parse", "HEAD").strip()
+
+
+@pytest.mark.parametrize("options", [(), ("--check",), ("--teardown",), ("--only=functions",)])
+def test_another_region_than_the_pipelines_is_refused_with_words(
+    deployed: Deployment, options: tuple[str, ...]
+) -> None:
+    deployed.settings["REGION"] = "europe-west1"
+    outcome = deployed.deploy(*options, answer="my-project")
+    assert (outcome.status, deployed.changes) == (1, [])
+    assert "the pipeline report is in us-central1, and not in europe-west1. Set REGION=us-central1" in outcome.errors
+
+
+def test_another_location_than_the_databases_is_refused_with_words(deployed: Deployment) -> None:
+    deployed.settings["FIRESTORE_LOCATION"] = "eur3"
+    outcome = deployed.deploy()
+    assert (outcome.status, deployed.changes) == (1, [])
+    assert "the database (default) is in us-central1, and cannot be moved" in outcome.errors
+
+
+def test_a_prefix_that_makes_the_id_of_an_account_too_short_is_refused(bare: Deployment) -> None:
+    bare.settings["PREFIX"] = "r"
+    outcome = bare.deploy()
+    assert (outcome.status, bare.changes) == (1, [])
+    assert "PREFIX: 2 to 18 lower-case letters" in outcome.errors
