@@ -96,11 +96,10 @@ def main(
         kinds = load_kinds(root, project)
         texts = given(options, os.environ, project, kinds)
         settings, wrong = settings_of(texts, root=root, project=project, options=options, kinds=kinds, now=now())
-        # Until the run has enabled what it needs, a disabled interface is an answer. What removes or moves enables
-        # nothing, and what it cannot read may be there.
-        enables = not (options.teardown or options.release)
+        # Until the run has enabled what it needs, a disabled interface is an answer. A release enables nothing, and
+        # what it cannot read may be there.
         client = GoogleClient(
-            connect(settings.project_id), settings.project_id, wait=wait, say=_say, apis_may_be_off=enables
+            connect(settings.project_id), settings.project_id, wait=wait, say=_say, apis_may_be_off=not options.release
         )
         stamp = f"{now():%Y%m%dt%H%M%Sz}-{os.getpid()}"
         client.remember()

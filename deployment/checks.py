@@ -139,8 +139,8 @@ def wrong_place(run: Run) -> Iterator[str]:
     if own and settings.region and own[1] != settings.region:
         yield (
             f"REGION: the pipeline {settings.prefix} is in {own[1]}, and not in {settings.region}. "
-            f"Set REGION={own[1]}, or another PREFIX and FIRESTORE_DATABASE for a second pipeline; to move this one, run --teardown with "
-            f"REGION={own[1]} first, which leaves the database."
+            f"Set REGION={own[1]}, or another PREFIX and FIRESTORE_DATABASE for a second pipeline; to move this one, "
+            f"run --teardown with REGION={own[1]} first, which leaves the database."
         )
     there = run.client.read_if_there(DATABASE.method("get").request(settings.database_name)) or {}
     location = there.get("locationId", settings.firestore_location)

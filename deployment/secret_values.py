@@ -164,7 +164,7 @@ def version(run: Run, variable: str) -> str:
     name = run.settings.secret(variable)
     if name not in run.versions:
         states = _versions(run, name)
-        newest = max(states, default="")
+        newest = max(states, default=0)
         if newest and states[newest] != "ENABLED":
             place = f"--project={run.settings.project_id}"
             raise Stopped(
@@ -174,7 +174,7 @@ def version(run: Run, variable: str) -> str:
                 f"Or enable it: gcloud secrets versions enable {newest} --secret={name} {place}",
                 f"Or, if nothing needs it any more: gcloud secrets delete {name} {place}",
             )
-        run.versions[name] = str(newest)
+        run.versions[name] = str(newest or "")
     return run.versions[name]
 
 

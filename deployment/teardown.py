@@ -31,6 +31,10 @@ def tear_down(run: Run) -> None:
     """Plan to remove it, and have a person confirm that."""
     run.report.step("teardown", "Teardown")
     settings, client = run.settings, run.client
+    # Nothing is enabled here, and what cannot be read may be there.
+    client.apis_may_be_off = False
+    client.forget()
+    client.remember()
     _say_what_goes(run)
     take_lock(run)
     run.bring([job(settings, is_marked=False).gone()])
