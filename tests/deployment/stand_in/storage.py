@@ -104,7 +104,8 @@ def _objects(state: Resource, bucket: str, _body: Resource, query: dict[str, str
 
 def _object(state: Resource, bucket: str, _body: Resource, query: dict[str, str]) -> RestAnswer:
     content = state["objects"][f"{bucket}/{query['object']}"]
-    return HTTPStatus.OK, json.loads(content) if query.get("alt") == "media" else {"generation": _GENERATION}
+    described = {"bucket": bucket, "name": query["object"], "generation": _GENERATION}
+    return HTTPStatus.OK, json.loads(content) if query.get("alt") == "media" else described
 
 
 def _remove(state: Resource, bucket: str, _body: Resource, query: dict[str, str]) -> RestAnswer:
