@@ -36,6 +36,7 @@ def test_a_service_is_what_gcloud_made_of_it(deployed: Deployment) -> None:
     labels = service["template"].pop("labels")
     assert labels.keys() == {"source-hash", "commit", "version", "deployment"}
     assert (service["labels"], service["template"].pop("revision")[:20]) == (labels, "report-worker-00001-")
+    assert service["template"].pop("volumes") == []
     assert service["template"] == {
         "serviceAccount": f"report-worker@{DOMAIN}",
         "timeout": "120s",
