@@ -2,8 +2,9 @@
 Pure.
 
 Absence alone proves nothing. It does once no worker can send the email any more, the records had the time to show it,
-the search would have found it, and the records show other emails from before and after. docs/explanation/reliability.md
-says what is assumed.
+the search would have found it, and the records show other emails from before and after: before the claim, and after the
+settling time that followed it. Records that stopped any earlier would show neither this email nor what came of it.
+docs/explanation/reliability.md says what is assumed.
 """
 
 from collections.abc import Mapping
@@ -88,6 +89,6 @@ def absence(facts: Facts) -> Settling | Unproven | Absent:
         return Unproven("the search was cut off")
     if neighbors.before is None:
         return Unproven("the provider's records show no report that was accepted before it")
-    if neighbors.after is None:
-        return later or Unproven("the provider's records show no report that was accepted after it")
+    if neighbors.after is None or neighbors.after <= ended_at + facts.settling:
+        return later or Unproven("the provider's records show no report that was accepted after the settling time")
     return Absent({"searched_at": facts.now, "accepted_before": neighbors.before, "accepted_after": neighbors.after})

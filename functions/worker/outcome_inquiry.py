@@ -140,8 +140,9 @@ class OutcomeInquiry:
     def _absence(
         self, delivery: Delivery, wanted: WantedMail, answer: MailNotFound | LookupUnavailable, *, now: datetime
     ) -> Settling | Unproven | Absent:
-        lookup, ended_at = self._lookup, delivery.lease_expires_at
-        is_time = lookup is not None and ended_at is not None and now >= ended_at + self._settling
+        lookup, ended_at, neighbors = self._lookup, delivery.lease_expires_at, None
+        if lookup and ended_at and now >= (settled_at := ended_at + self._settling):
+            neighbors = lookup.neighbors(wanted, after=settled_at, seconds=LOOKUP_SECONDS)
         return absence(
             Facts(
                 now=now,
@@ -151,7 +152,7 @@ class OutcomeInquiry:
                 keeps=lookup.keeps if lookup else timedelta(0),
                 settling=self._settling,
                 answer=answer,
-                neighbors=lookup.neighbors(wanted, seconds=LOOKUP_SECONDS) if lookup and is_time else None,
+                neighbors=neighbors,
             )
         )
 

@@ -232,9 +232,9 @@ class PlayedProvider(MailProvider, RepeatableSending, DeliveryLookup):
         answer: LookupAnswer = self._played.ask("look up", wanted.delivery_id)
         return answer
 
-    def neighbors(self, wanted: WantedMail, *, seconds: float) -> Neighbors:
+    def neighbors(self, wanted: WantedMail, *, after: datetime, seconds: float) -> Neighbors:
         """It shows other emails."""
-        return Neighbors(LONG_AGO, LONG_AGO)
+        return Neighbors(LONG_AGO, after + timedelta(seconds=1))
 
 
 class Root(NamedTuple):

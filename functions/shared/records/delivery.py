@@ -130,8 +130,8 @@ class Delivery(NamedTuple):
             hashes of its addresses, and `key`, the id of the provider's key. Empty for a sandbox email, and where an
             earlier email may have been accepted, too.
         absence: by what the email was sent again: `searched_at`, when the provider's logs did not show it, and
-            `accepted_before` and `accepted_after`, when they show that others were accepted before and after its
-            claim. Empty where it was not.
+            `accepted_before` and `accepted_after`, when they show that others were accepted before its claim and after
+            the settling time. Empty where it was not.
         may_have_been_sent: whether an attempt of it may have been accepted, whatever a later one ended in. Only an
             event, the provider's records or a person settle that.
         by_hand: whether an operator has put it back after it was dead, and counted: no other report covers its time.

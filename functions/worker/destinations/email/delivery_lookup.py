@@ -56,7 +56,7 @@ class Neighbors(NamedTuple):
 
     Attributes:
         before: one that was accepted before the claim.
-        after: one that was accepted after it.
+        after: one that was accepted later than was asked for.
     """
 
     before: datetime | None
@@ -83,10 +83,11 @@ class DeliveryLookup(Protocol):
             seconds: how long it may take.
         """
 
-    def neighbors(self, wanted: WantedMail, *, seconds: float) -> Neighbors | LookupUnavailable:
-        """Look for other emails of this pipeline, before the delivery's and after it.
+    def neighbors(self, wanted: WantedMail, *, after: datetime, seconds: float) -> Neighbors | LookupUnavailable:
+        """Look for other emails of this pipeline, from before the delivery's claim and from later.
 
         Args:
             wanted: the email.
+            after: later than when, in UTC.
             seconds: how long it may take.
         """

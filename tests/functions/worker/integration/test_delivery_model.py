@@ -763,7 +763,7 @@ class Life(RuleBasedStateMachine):
         class Lookup(DeliveryLookup):
             key_id, keeps = "k", timedelta(days=30)
 
-            def neighbors(self, _wanted: WantedMail, *, seconds: float) -> Neighbors:
+            def neighbors(self, _wanted: WantedMail, *, after: datetime, seconds: float) -> Neighbors:
                 raise AssertionError
 
             def find(self, _wanted: WantedMail, *, seconds: float) -> LookupAnswer:

@@ -11,7 +11,7 @@ from functions.worker.absence import Absent, Facts, Settling, Unproven, absence
 from functions.worker.destinations.email.delivery_lookup import LookupUnavailable, MailNotFound, Neighbors, WantedMail
 
 NOW = datetime(2026, 11, 24, 14, 30, tzinfo=UTC)
-BEFORE, AFTER = NOW - timedelta(hours=2), NOW - timedelta(hours=1)
+BEFORE = NOW - timedelta(days=31)
 SILENT = LookupUnavailable(error="e", lasting=False)
 SETTLING, LAST, KEPT = 30, 120, 30 * 24 * 60
 """In minutes."""
@@ -38,7 +38,7 @@ WORLDS = [
         ((), ("a",), ("a", "b"), ("a", "c")),
         ("", "k", "other"),
         ("complete", "cut", "silent", "refused"),
-        ("none", "silent", "neither", "before", "after", "both"),
+        ("none", "silent", "neither", "before", "after", "too early", "both"),
     )
 ]
 HASHES = {each: address_hash(each) for each in "abc"}
@@ -48,14 +48,21 @@ ANSWERS: dict[str, Any] = {
     "silent": SILENT,
     "refused": LookupUnavailable(error="e", lasting=True),
 }
-NEIGHBORS: dict[str, Any] = {
-    "none": None,
-    "silent": SILENT,
-    "neither": Neighbors(None, None),
-    "before": Neighbors(BEFORE, None),
-    "after": Neighbors(None, AFTER),
-    "both": Neighbors(BEFORE, AFTER),
-}
+
+
+def neighbors(world: World) -> Any:
+    settled_at = NOW + timedelta(minutes=SETTLING - (world.since_end or 0))
+    after = settled_at + timedelta(seconds=1)
+    kinds = {
+        "none": None,
+        "silent": SILENT,
+        "neither": Neighbors(None, None),
+        "before": Neighbors(BEFORE, None),
+        "after": Neighbors(None, after),
+        "too early": Neighbors(BEFORE, settled_at),
+        "both": Neighbors(BEFORE, after),
+    }
+    return kinds[world.neighbors]
 
 
 def facts(world: World) -> Facts:
@@ -74,7 +81,7 @@ def facts(world: World) -> Facts:
         keeps=timedelta(days=30),
         settling=timedelta(minutes=SETTLING),
         answer=ANSWERS[world.answer],
-        neighbors=NEIGHBORS[world.neighbors],
+        neighbors=neighbors(world),
     )
 
 
@@ -101,7 +108,7 @@ def test_it_waits_for_what_may_still_come_and_for_nothing_else() -> None:
         decided = absence(facts(world))
         minutes = -1 if world.since_end is None else world.since_end
         may_come = world.answer == "silent" or (
-            world.answer == "complete" and world.neighbors in {"none", "silent", "before"}
+            world.answer == "complete" and world.neighbors in {"none", "silent", "before", "too early"}
         )
         # A search that was cut off, or that has nothing before it, is no better later.
         may_come |= world.answer == "cut" and world.neighbors in {"none", "silent"}
@@ -121,4 +128,8 @@ def test_what_is_for_a_person_says_why() -> None:
         if isinstance(decided, Unproven):
             assert decided.note
         elif isinstance(decided, Absent):
-            assert decided.evidence == {"searched_at": NOW, "accepted_before": BEFORE, "accepted_after": AFTER}
+            assert decided.evidence == {
+                "searched_at": NOW,
+                "accepted_before": BEFORE,
+                "accepted_after": neighbors(world).after,
+            }

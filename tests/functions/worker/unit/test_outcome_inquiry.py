@@ -106,7 +106,7 @@ class Records:
     key_id: str = "k"
     keeps: timedelta = timedelta(days=30)
 
-    def neighbors(self, wanted: WantedMail, *, seconds: float) -> Neighbors:
+    def neighbors(self, wanted: WantedMail, *, after: datetime, seconds: float) -> Neighbors:
         raise AssertionError
 
     def find(self, wanted: WantedMail, *, seconds: float) -> LookupAnswer:

@@ -55,7 +55,7 @@ _SEARCHED = 100
 """How many messages one search gives: it has no second page."""
 
 _NEIGHBORS = 3
-"""How many of other emails to look at, of those before a claim and of those after it."""
+"""How many of other emails to look at, of those before a claim and of those from later."""
 
 _SEARCHABLE = re.compile(r"""[^"\\\s\x00-\x1f]+""")
 """What is put into a query. How to escape a quotation mark in one is not documented."""
@@ -106,12 +106,13 @@ class SendGridLogs:
         """Look for the email of a delivery, whatever has become of it since SendGrid took it."""
         return self._in_time(seconds, lambda over_at: self._find(wanted, over_at))
 
-    def neighbors(self, wanted: WantedMail, *, seconds: float) -> Neighbors | LookupUnavailable:
-        """Look for other emails of this pipeline, before the delivery's and after it."""
+    def neighbors(self, wanted: WantedMail, *, after: datetime, seconds: float) -> Neighbors | LookupUnavailable:
+        """Look for other emails of this pipeline, from before the delivery's claim and from later."""
+        # The logs show whole seconds: what they show in the second of a moment may be from before it.
+        times = f"< {_timestamp(wanted.claimed_at)}", f">= {_timestamp(after + timedelta(seconds=1))}"
 
         def find(over_at: float) -> Neighbors:
-            before, after = (self._neighbor(sign, wanted, over_at) for sign in "<>")
-            return Neighbors(before, after)
+            return Neighbors(*(self._neighbor(each, wanted, over_at) for each in times))
 
         return self._in_time(seconds, find)
 
@@ -147,8 +148,8 @@ class SendGridLogs:
                 is_complete &= bool(arguments)
         return MailNotFound(is_complete=is_complete)
 
-    def _neighbor(self, sign: str, wanted: WantedMail, over_at: float) -> datetime | None:
-        query = f"categories IN ('{CATEGORY}') AND sg_message_id_created_at {sign} {_timestamp(wanted.claimed_at)}"
+    def _neighbor(self, times: str, wanted: WantedMail, over_at: float) -> datetime | None:
+        query = f"categories IN ('{CATEGORY}') AND sg_message_id_created_at {times}"
         for message_id, made_at in _times(self._search(query, _NEIGHBORS, over_at)).items():
             delivery_id = self._arguments(message_id, over_at).get("delivery_id") if made_at else None
             # The email itself, which the search by its recipients has missed, is no neighbor.
