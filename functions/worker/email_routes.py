@@ -12,7 +12,7 @@ from functions.worker.key_alert import KeyAlert
 from functions.worker.outcome_inquiry import OutcomeInquiry
 from functions.worker.provider_outage import ProviderOutage
 from functions.worker.repeating import Repeating
-from functions.worker.routes import Route
+from functions.worker.routes import Route, email_provider
 from functions.worker.sending import Sending
 
 
@@ -56,6 +56,8 @@ def email_routes(
                 settings.on_unknown_outcome,
                 settling=timedelta(minutes=settings.settling_minutes),
                 is_sandbox=settings.mail_sandbox,
+                taker=email_provider(provider.id),
+                unasked="it has no records to look in, or the worker is set up not to (SENDGRID_LOGS, brands.yaml)",
             ),
         )
 

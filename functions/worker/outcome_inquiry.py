@@ -68,6 +68,7 @@ class OutcomeInquiry:
         settling: with RESEND_IF_ABSENT, how long after the end of a claim the records decide.
         is_sandbox: whether no email is to reach anybody, so that the records show none.
         taker: who may have the report, as a dead letter says it.
+        unasked: why it cannot be asked where there is no `lookup`.
     """
 
     def __init__(
@@ -78,9 +79,10 @@ class OutcomeInquiry:
         *,
         settling: timedelta = timedelta(minutes=30),
         is_sandbox: bool = False,
-        taker: str = "the email provider",
+        taker: str,
+        unasked: str = "it has no records to look in",
     ) -> None:
-        self._taker = taker
+        self._taker, self._unasked = taker, unasked
         self._settling = settling
         self._by_absence = on_unknown_outcome is OnUnknownOutcome.RESEND_IF_ABSENT and not is_sandbox
         self._mail_record = mail_record
@@ -100,10 +102,15 @@ class OutcomeInquiry:
         is_sending = delivery is not None and delivery.state is DeliveryState.SENDING and not delivery.is_restored
         return self._by_absence and is_sending and bool(delivery and delivery.handed_over)
 
-    def without_records(self) -> "OutcomeInquiry":
-        """The same for a report whose account at the provider is not known here: only events say what became of it."""
+    def of_nobody(self, taker: str, unasked: str) -> "OutcomeInquiry":
+        """The same for a report whose taker is not known here: only events say what became of it.
+
+        Args:
+            taker: as above.
+            unasked: as above.
+        """
         other = copy.copy(self)
-        other._lookup = None
+        other._lookup, other._taker, other._unasked = None, taker, unasked
         return other
 
     def settle(self, work: TaskDelivery, *, now: datetime) -> Sent | Retry | GiveUp | Wait | SendAgain:
@@ -126,15 +133,14 @@ class OutcomeInquiry:
                     return SendAgain(evidence)
                 case Unproven(note=note):
                     unproven = f"; {note}"
-        found = after_lookup(answer, work.delivery, now=now, last_attempt=work.attempt.last)
+        found = self._decide(answer, work, now=now)
         if not isinstance(found, StillUnknown):
             return found
         # A team that chooses `resend` accepts a second email now and then, but not one for each report of a restore.
         is_restored = work.delivery is not None and work.delivery.is_restored
         if self._on_unknown_outcome is OnUnknownOutcome.RESEND and not is_restored:
             return SendAgain()
-        doubt = f"{_cause_of_doubt(work.delivery)}: {self._taker} may have the report, or not"
-        error = f"{doubt}; {found.note}{unproven}{_sent_again(work.delivery)}"
+        error = f"{_cause_of_doubt(work.delivery)}; {found.note}{unproven}{_sent_again(work.delivery)}"
         return GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error)
 
     def _absence(
@@ -158,7 +164,10 @@ class OutcomeInquiry:
 
     def look_up(self, work: TaskDelivery, *, now: datetime) -> Sent | Retry | StillUnknown:
         """Ask, and decide by what is found; as above."""
-        return after_lookup(self.ask(wanted_mail(work)), work.delivery, now=now, last_attempt=work.attempt.last)
+        return self._decide(self.ask(wanted_mail(work)), work, now=now)
+
+    def _decide(self, answer: LookupAnswer, work: TaskDelivery, *, now: datetime) -> Sent | Retry | StillUnknown:
+        return after_lookup(answer, work.delivery, now=now, last_attempt=work.attempt.last, taker=self._taker)
 
     def ask(self, wanted: WantedMail) -> LookupAnswer:
         """Find out whether the provider has the email of a delivery. Logs what came of it.
@@ -172,8 +181,7 @@ class OutcomeInquiry:
         if record is not None and record.proves_acceptance:
             answer, found = MailFound(message_id=record.message_id), "mail-event"
         elif self._lookup is None:
-            error = "it has no records to look in, or the worker is set up not to (SENDGRID_LOGS, brands.yaml)"
-            answer, found = LookupUnavailable(error=error, lasting=True), "nothing"
+            answer, found = LookupUnavailable(error=self._unasked, lasting=True), "nothing"
         else:
             answer = self._lookup.find(wanted, seconds=over_at - time.monotonic())
             found = "provider-record" if isinstance(answer, MailFound) else "nothing"
@@ -241,7 +249,7 @@ def wanted_mail(work: TaskDelivery) -> WantedMail:
 
 
 def after_lookup(
-    answer: LookupAnswer, delivery: Delivery | None, *, now: datetime, last_attempt: bool
+    answer: LookupAnswer, delivery: Delivery | None, *, now: datetime, last_attempt: bool, taker: str
 ) -> Sent | Retry | StillUnknown:
     """Decide by what was found. Pure.
 
@@ -251,6 +259,7 @@ def after_lookup(
             questions about while a task is tried, so the task of a later run asks again.
         now: the present, in UTC.
         last_attempt: whether the queue deletes the task after this attempt, whatever the answer.
+        taker: who was asked.
     """
     if isinstance(answer, MailFound):
         return Sent(message_id=answer.message_id)
@@ -259,10 +268,10 @@ def after_lookup(
     sent_before = delivery and (delivery.restored_at or delivery.lease_expires_at)
     may_appear = sent_before is not None and now < sent_before + RECORDED_WITHIN
     if isinstance(answer, LookupUnavailable):
-        note = f"the provider cannot be asked: {answer.error}"
+        note = f"{taker} may have the report, or not, and cannot be asked: {answer.error}"
         may_change = not answer.lasting and (may_appear or is_restored)
     else:
-        note, may_change = answer.note, may_appear
+        note, may_change = f"{taker} may have the report, or not: {answer.note}", may_appear
     if may_change and (is_restored or not last_attempt):
         return Retry(status=HTTPStatus.INTERNAL_SERVER_ERROR, cause="unknown-outcome", error=note)
     return StillUnknown(note=note)

@@ -143,7 +143,7 @@ class SendReport:
         if step is NextStep.FINISH_GIVING_UP and delivery and delivery.failure:
             return self._end.finish_giving_up(work, delivery.failure)
         route = self._routes.to(work.subscription, work.user)
-        taken = self._routes.of(delivery, work.user) if step is NextStep.INQUIRE else None
+        taken = self._routes.of(delivery, work.user, work.subscription) if step is NextStep.INQUIRE else None
         stored = taken.sending.repeating.stored_in(delivery) if taken else None
         work, by = self._send(work, route, taken, stored, timer)
         is_shared = (taken if taken and stored else route).sending.is_shared
@@ -205,7 +205,7 @@ class SendReport:
         return None if isinstance(known, SendAgain) else (work, known)
 
     def _can_repeat(self, work: TaskDelivery, delivery: Delivery) -> bool:
-        taken = self._routes.of(delivery, work.user)
+        taken = self._routes.of(delivery, work.user, work.subscription)
         return taken.sending.repeating.stored_in(delivery) is not None or taken.inquiry.waits_for(delivery)
 
     def _build(

@@ -187,8 +187,8 @@ def replay(
     unclear = replay_one.unclear(letters)
     if unclear:
         output.warn(
-            f"{len(unclear)} of them may have reached their users: it is unknown whether the email provider took the "
-            "email (unknown-outcome). A replay may send a second one: look for their delivery_id at the provider first."
+            f"{len(unclear)} of them may have reached their users: their outcome is unknown (unknown-outcome). A "
+            "replay may send a second one: look for their delivery_id first, where their errors say that it may be."
         )
     if dry_run:
         for letter_id in sorted(unclear)[:_SHOWN]:

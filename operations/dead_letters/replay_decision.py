@@ -31,7 +31,7 @@ class ReplayOutcome(DeadLetterOutcome):
     BEING_SENT = "being-sent", "a worker is sending its report right now: look again in a minute"
     UNKNOWN_OUTCOME = (
         "unknown-outcome",
-        "its email may just have reached its user: look for it at the email provider, then replay it again",
+        "its report may just have arrived: look for it at the email provider or the destination, then replay it again",
     )
     DISMISSED = "dismissed", "it was dismissed: open it again by reports dead-letters reopen, then replay it"
     CHANGED = "changed", "it has changed since you looked: nothing was done"

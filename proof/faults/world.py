@@ -79,6 +79,13 @@ THREADS = 12
 INSTANCES = 2
 CONCURRENCY = INSTANCES * THREADS
 
+ACCOUNT_BRAND = "acme"
+"""The brand with an account of its own at the email provider."""
+
+_ACCOUNT_KEYS = {MailProviderName.SENDGRID: "SG.acme.not-a-secret", MailProviderName.RESEND: "re_acme"}
+_ACCOUNT_DOMAIN = "acme.example"
+_BRANDS = json.dumps({ACCOUNT_BRAND: {"account": ACCOUNT_BRAND, "from": f"reports@{_ACCOUNT_DOMAIN}"}})
+
 WORKER_TIMEOUT_SECONDS = 2
 """Cloud Run's timeout as the instances of the worker know it. Here the queue itself keeps the time of an attempt."""
 
@@ -150,7 +157,14 @@ class World:
         )
         self.front_end = FrontEnd(worker_url=WORKER_URL, on_cut_off=lambda subject: self.on_disturbed(subject))
         self.tasks = TasksEmulator(**at, mint_token=self.identity.mint, delivery_middleware=[self.front_end])
-        self.inbox = Inbox(host="127.0.0.1", port=0, clock=self.clock, sendgrid_api_key=API_KEY, slack_rate_limit=False)
+        self.inbox = Inbox(
+            host="127.0.0.1",
+            port=0,
+            clock=self.clock,
+            sendgrid_api_key=API_KEY,
+            slack_rate_limit=False,
+            domains={key: [_ACCOUNT_DOMAIN] for key in _ACCOUNT_KEYS.values()},
+        )
         self.inbox.fault = self._inbox_called
         self.storage = StorageEmulator(host="127.0.0.1", port=0, clock=self.clock, middlewares=[self._storage_called])
         self.storage.buckets |= {BUCKET: {}, _COPIES: {}}
@@ -255,6 +269,8 @@ class World:
                             source=_VERSIONS / f"{version}.py",
                             log=f"{'-'.join(settings)}-{number}",
                             MAIL_PROVIDER=provider.value,
+                            BRANDS=_BRANDS,
+                            MAIL_ACCOUNTS=self._accounts(provider),
                             ON_UNKNOWN_OUTCOME=on_unknown_outcome,
                             # Trials would use up what a scenario has in store for a delivery. An outage is played by
                             # tests/functions/worker/integration/test_outage.py.
@@ -342,12 +358,13 @@ class World:
                 copied[snapshot.reference.path] = snapshot.to_dict() or {}
         return copied
 
-    async def restore(self, copied: DatabaseCopy, *, restored_at: datetime | None) -> None:
+    async def restore(self, copied: DatabaseCopy, *, restored_at: datetime | None, provider: MailProviderName) -> None:
         """Put Firestore back to a copy, and have functions that know of it take over until the scenario ends.
 
         Args:
             copied: what is in Firestore from now on.
             restored_at: RESTORED_AT of these functions; None: those go on that there are, and know of nothing.
+            provider: through whom their worker sends.
         """
         for path in (await self.copy()).keys() - copied.keys():
             await self.database.document(path).delete()
@@ -358,7 +375,15 @@ class World:
         known = restored_at.isoformat()
         dispatcher, worker = await asyncio.gather(
             self._function("dispatcher", log="dispatcher-restored", RESTORED_AT=known),
-            self._function("worker", log="worker-restored", RESTORED_AT=known, PROVIDER_PAUSE="0"),
+            self._function(
+                "worker",
+                log="worker-restored",
+                RESTORED_AT=known,
+                PROVIDER_PAUSE="0",
+                MAIL_PROVIDER=provider.value,
+                BRANDS=_BRANDS,
+                MAIL_ACCOUNTS=self._accounts(provider),
+            ),
         )
         self._restored = [dispatcher, worker]
         self.front_end.instances = [Instance(worker)]
@@ -621,6 +646,10 @@ class World:
         await function.start()
         self._functions.append(function)
         return function
+
+    def _accounts(self, provider: MailProviderName) -> str:
+        """MAIL_ACCOUNTS of a worker."""
+        return json.dumps({ACCOUNT_BRAND: _ACCOUNT_KEYS.get(provider, self.variables["SMTP_URL"])})
 
     async def _stop(self, functions: list[FunctionProcess]) -> None:
         while functions:

@@ -105,6 +105,7 @@ def worker(
                     deliveries.mail_record,
                     mail_provider if provider is Provider.LOGS or is_by_absence else None,
                     _CHOICES.get(provider, OnUnknownOutcome.DEAD_LETTER),
+                    taker="the email provider",
                 ),
             )
         ),

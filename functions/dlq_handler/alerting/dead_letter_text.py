@@ -32,8 +32,8 @@ _REASON_TEXTS: Mapping[str, _ReasonText] = {
     DeadLetterReason.INVALID_TASK: _UNREADABLE_TASK,
     DeadLetterReason.UNKNOWN_OUTCOME: _ReasonText(
         "Report perhaps not sent: its outcome is unknown",
-        "Look for the email at the email provider first. If it was sent, dismiss this, since a replay would send it "
-        "again. If not, replay it.",
+        "Look for the report first, where the error says that it may be. If it was sent, dismiss this, since a replay "
+        "would send it again. If not, replay it.",
     ),
     DeadLetterReason.LOST: _ReasonText(
         "Report not sent: its task was lost", "Replay it. The worker's log may say how its attempts ended."

@@ -11,7 +11,7 @@ from proof.faults.injection_points import InjectionPoint, InterceptedCall
 from proof.faults.invariants import SENT, UNKNOWN_OUTCOME
 from proof.faults.scenario_run import Scenario, ScenarioRun
 from proof.faults.scenarios.dead_letters import operate
-from proof.faults.world import QUEUE, DatabaseCopy
+from proof.faults.world import ACCOUNT_BRAND, QUEUE, DatabaseCopy
 
 _DEAD = 2
 _SENT_BEFORE = 5
@@ -27,6 +27,9 @@ async def _restored(scenario_run: ScenarioRun, *, is_known: bool) -> None:
         is_known: whether RESTORED_AT says so to the functions.
     """
     world = scenario_run.world
+    # By an account of their own, which no other can say anything about.
+    for user in scenario_run.users[::2]:
+        await scenario_run.write_user(user, {"brand": ACCOUNT_BRAND})
     # What was told before is of records that the copy does not have.
     scenario_run.hears_all = False
     dead = scenario_run.victims(0, least=_DEAD)
@@ -48,7 +51,8 @@ async def _restored(scenario_run: ScenarioRun, *, is_known: bool) -> None:
     if scenario_run.scenario.provider is not MailProviderName.SENDGRID:
         # Nothing can be asked about them.
         scenario_run.may_end({*dead, *_since_the_copy(scenario_run)} - {waiting, refused}, SENT, UNKNOWN_OUTCOME)
-    await world.restore(copied, restored_at=world.clock.now() if is_known else None)
+    restored_at = world.clock.now() if is_known else None
+    await world.restore(copied, restored_at=restored_at, provider=scenario_run.scenario.provider)
     await _go_on(scenario_run)
     if is_known:
         await operate(scenario_run, "dead-letters", "replay", *dead)
@@ -69,7 +73,7 @@ async def _restored_in_part(scenario_run: ScenarioRun) -> None:
     scenario_run.may_end([refused], "permanent-error")
     own = {path: fields for path, fields in (await world.copy()).items() if not path.startswith("users/")}
     users = {path: fields for path, fields in copied.items() if path.startswith("users/")}
-    await world.restore({**own, **users}, restored_at=None)
+    await world.restore({**own, **users}, restored_at=None, provider=scenario_run.scenario.provider)
     await _go_on(scenario_run)
     await _later(scenario_run)
 

@@ -35,7 +35,7 @@ class MailNotFound(NamedTuple):
         is_complete: whether it looked at each email to each recipient that could be the one.
     """
 
-    note: str = "the provider has no record of it"
+    note: str = "it has no record of it"
     is_complete: bool = False
 
 

@@ -315,7 +315,9 @@ def in_this_process(cloud: Cloud, letters: Letters, **given: Any) -> SendReport:
                     outage=ProviderOutage(now, wait=timedelta(0)),
                     key_alert=KeyAlert(lambda _alert: None, now=now),
                 ),
-                OutcomeInquiry(parts["mail_record"], parts["lookup"], parts["on_unknown_outcome"]),
+                OutcomeInquiry(
+                    parts["mail_record"], parts["lookup"], parts["on_unknown_outcome"], taker="the email provider"
+                ),
             )
         ),
         builder=parts["builder"],

@@ -1,16 +1,18 @@
 """Brands with a sender, a domain for links and an account at the provider of their own."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from functions.worker.provider_outage import FAILURES
 from local_pipeline.function_process import FunctionProcess
+from local_pipeline.inbox import elsewhere
 from local_pipeline.inbox.email_logs import LogsDelay
 from local_pipeline.inbox.faults import Answer, Call, CutConnection
-from tests.functions.worker.integration.conftest import Cloud
+from local_pipeline.local_destination import LocalDestination, deliver_of
+from tests.functions.worker.integration.conftest import DUE, HOUR, Cloud
 
 ACCOUNT, KEY = "acme", "SG.acme"
 BRANDS = {
@@ -25,18 +27,21 @@ BRANDS = {
     "forged": {"from": "reports@other.example"},
 }
 
+SETTINGS = {
+    "BRANDS": json.dumps(BRANDS),
+    "MAIL_ACCOUNTS": json.dumps({ACCOUNT: KEY}),
+    "MAIL_REPLY_TO": "us@example.com",
+    "PREFERENCES_URL": "https://pages.example.com/mails",
+    "PREFERENCES_KEY": "a-key-of-more-than-thirty-two-letters",
+    "SENDGRID_LOGS": "true",
+    "PROVIDER_PAUSE": "300",
+}
+WEBHOOK = deliver_of(LocalDestination.WEBHOOK, "https://example.com")
+
 
 @pytest.fixture(scope="module")
 def worker(_surroundings: Cloud) -> FunctionProcess:
-    return _surroundings.worker(
-        BRANDS=json.dumps(BRANDS),
-        MAIL_ACCOUNTS=json.dumps({ACCOUNT: KEY}),
-        MAIL_REPLY_TO="us@example.com",
-        PREFERENCES_URL="https://pages.example.com/mails",
-        PREFERENCES_KEY="a-key-of-more-than-thirty-two-letters",
-        SENDGRID_LOGS="true",
-        PROVIDER_PAUSE="300",
-    )
+    return _surroundings.worker(**SETTINGS)
 
 
 def test_a_brand_sends_as_itself_through_its_own_account(cloud: Cloud, worker: FunctionProcess) -> None:
@@ -54,6 +59,45 @@ def test_a_brand_sends_as_itself_through_its_own_account(cloud: Cloud, worker: F
     assert mail.html.count("https://reports.acme.example/mails/") > 0
     assert "pages.example.com" not in mail.html
     assert cloud.delivery_of(user)["provider"] == "sendgrid/acme"
+
+
+@pytest.fixture(scope="module")
+def restored(_surroundings: Cloud) -> FunctionProcess:
+    """A worker that knows of a restore of Firestore."""
+    secrets = json.dumps(elsewhere.secrets_at(_surroundings.inbox.url))
+    at = (DUE + HOUR / 2).isoformat()
+    return _surroundings.worker(**SETTINGS, DESTINATION_SECRETS=secrets, RESTORED_AT=at)
+
+
+def test_after_a_restore_the_brands_own_account_is_asked(
+    cloud: Cloud, worker: FunctionProcess, restored: FunctionProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cloud.inbox, "logs_delay", LogsDelay(timedelta(0)))
+    user = cloud.user(brand="acme")
+    assert cloud.deliver(user, worker=worker).json()["result"] == "sent"
+    # As in the copy, which knows nothing of the report.
+    cloud.delivery(user).delete()
+    cloud.subscription(user).update({"next_report_at": DUE, "reported_until": DUE - HOUR})
+    assert cloud.deliver(user, worker=restored).json()["result"] == "sent"
+    assert len(cloud.mails_to(user)) == 1
+
+
+@pytest.mark.parametrize(
+    ("brand", "deliver", "said"),
+    [
+        ("acme", None, "the email provider (sendgrid/acme) may have the report, or not: it has no record of it"),
+        ("labs", None, "the email provider (sendgrid) may have the report, or not: it has no record of it"),
+        ("acme", WEBHOOK, "the destination webhook may have the report, or not, and cannot be asked"),
+        ("umbrella", None, "an account that is not known may have the report, or not, and cannot be asked: neither"),
+    ],
+)
+def test_the_letter_says_whom_the_worker_asked(
+    cloud: Cloud, restored: FunctionProcess, brand: str, deliver: Mapping[str, str] | None, said: str
+) -> None:
+    user = cloud.user(brand=brand, subscription={"deliver": deliver} if deliver else None)
+    assert cloud.deliver(user, worker=restored).json()["reason"] == "unknown-outcome"
+    [(letter, _)] = cloud.letters()
+    assert said in letter["error"]
 
 
 def test_a_brand_without_an_account_leaves_by_the_deployments(cloud: Cloud, worker: FunctionProcess) -> None:

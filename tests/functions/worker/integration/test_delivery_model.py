@@ -801,7 +801,12 @@ class Life(RuleBasedStateMachine):
                         outage=self.outage,
                         key_alert=KeyAlert(lambda _alert: None, now=self.tick),
                     ),
-                    OutcomeInquiry(self.mail_record, Lookup() if self.can_ask else None, self.on_unknown_outcome),
+                    OutcomeInquiry(
+                        self.mail_record,
+                        Lookup() if self.can_ask else None,
+                        self.on_unknown_outcome,
+                        taker="the email provider",
+                    ),
                 )
             ),
             builder=ReportBuilder(

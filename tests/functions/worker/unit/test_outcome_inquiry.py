@@ -48,14 +48,14 @@ WANTED = WantedMail(delivery_id="d", addresses=["ada@example.com"], claimed_at=O
 @pytest.mark.parametrize("now", [EARLY, LATE])
 def test_a_mail_that_the_provider_has_was_sent(now: datetime, last_attempt: bool) -> None:
     answer = MailFound(message_id="m")
-    decided = after_lookup(answer, SENDING, now=now, last_attempt=last_attempt)
+    decided = after_lookup(answer, SENDING, now=now, last_attempt=last_attempt, taker="p")
     assert isinstance(decided, Sent)
     assert decided.message_id == "m"
 
 
 @pytest.mark.parametrize("answer", [MailNotFound(), PASSING])
 def test_what_may_still_appear_is_waited_for(answer: LookupAnswer) -> None:
-    decided = after_lookup(answer, SENDING, now=EARLY, last_attempt=False)
+    decided = after_lookup(answer, SENDING, now=EARLY, last_attempt=False, taker="p")
     # 500: this one failed. Anything else would slow the whole queue down, or be the end of the task.
     assert isinstance(decided, Retry)
     assert (decided.status, decided.cause, decided.retry_after_seconds) == (500, "unknown-outcome", None)
@@ -75,7 +75,9 @@ def test_what_may_still_appear_is_waited_for(answer: LookupAnswer) -> None:
 def test_otherwise_it_stays_unknown(
     answer: LookupAnswer, now: datetime, last_attempt: bool, expired_at: datetime | None
 ) -> None:
-    decided = after_lookup(answer, SENDING._replace(lease_expires_at=expired_at), now=now, last_attempt=last_attempt)
+    decided = after_lookup(
+        answer, SENDING._replace(lease_expires_at=expired_at), now=now, last_attempt=last_attempt, taker="p"
+    )
     assert isinstance(decided, StillUnknown)
     assert (answer.error if isinstance(answer, LookupUnavailable) else "no record") in decided.note
 
@@ -93,7 +95,7 @@ def test_otherwise_it_stays_unknown(
 def test_after_a_restore_the_tasks_of_later_runs_go_on_asking(
     answer: LookupAnswer, now: datetime, last_attempt: bool, waits: bool
 ) -> None:
-    decided = after_lookup(answer, SENDING.restored(OVER), now=now, last_attempt=last_attempt)
+    decided = after_lookup(answer, SENDING.restored(OVER), now=now, last_attempt=last_attempt, taker="p")
     assert isinstance(decided, Retry if waits else StillUnknown)
 
 
@@ -122,7 +124,7 @@ def record(*statuses: MailStatus) -> MailRecord:
 
 
 def asking(found: MailRecord | None, records: Records | None) -> OutcomeInquiry:
-    return OutcomeInquiry(lambda _id: found, records, OnUnknownOutcome.DEAD_LETTER)
+    return OutcomeInquiry(lambda _id: found, records, OnUnknownOutcome.DEAD_LETTER, taker="the email provider")
 
 
 @pytest.mark.parametrize("status", MailStatus)
