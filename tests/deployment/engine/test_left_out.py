@@ -53,7 +53,7 @@ def test_a_default_that_is_left_out_is_no_difference(declared: Declared) -> None
 
 def _without_defaults(value: Any, schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:
     """A message as Protocol Buffers' JSON has it: https://protobuf.dev/programming-guides/json/#presence"""
-    schema = schemas.get(schema.get("$ref"), schema)
+    schema = schemas.get(schema.get("$ref", ""), schema)
     if isinstance(value, list):
         return [_without_defaults(each, schema.get("items", {}), schemas) for each in value]
     if not isinstance(value, dict) or "properties" not in schema:
