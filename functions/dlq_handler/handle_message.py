@@ -103,18 +103,15 @@ class MessageHandler:
         names_delivery = received.payload.get("delivery_id") == received.id
         if received.reason not in MAY_HAVE_BEEN_SENT or not names_delivery:
             return self._dead_letters.store(received, now=now)
-        found = self._letters.read(received.id)
-        letter = self._dead_letters.store(received, now=now, was_sent=found.is_proof)
-        if not found.is_proof:
-            found = self._letters.read(received.id)
-        if not found.is_proof:
-            return letter
+        was_sent = self._letters.read(received.id).is_proof
+        letter = self._dead_letters.store(received, now=now, was_sent=was_sent)
 
         def tell(alert: SystemAlert) -> None:
             self._alerter.alert(self._system_alerts.store(alert, now=now), message=message.message_id)
 
-        settled = settle(self._letters, received.id, found.record, now=now, tell=tell)
-        _logger.info("outcome_settled", delivery_id=received.id, closed_dead_letter=bool(settled.letter))
+        settled = settle(self._letters, received.id, now=now, tell=tell)
+        if settled.delivery or settled.letter:
+            _logger.info("outcome_settled", delivery_id=received.id, closed_dead_letter=bool(settled.letter))
         return letter._replace(state=DeadLetterState.SETTLED) if settled.letter else letter
 
     def _store(self, message: PubSubMessage, *, now: datetime) -> StoredDeadLetter | StoredSystemAlert:

@@ -1,4 +1,9 @@
-"""Writes down how an attempt ends, and answers the queue: each end is here, and nowhere else."""
+"""Writes down how an attempt ends, and answers the queue: each end is here, and nowhere else.
+
+An email whose outcome is unknown may turn out to be accepted at any time, by an event. The mail events settle its
+delivery by that, but for one that a worker is sending. So whoever puts a delivery in doubt back, or skips it, or meets
+it when nobody is sending it, looks for an event on record (AttemptEnd.settled_by_event).
+"""
 
 import contextlib
 from collections.abc import Callable
@@ -11,6 +16,7 @@ from google.api_core.exceptions import GoogleAPIError
 
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.firestore.delivery_store import DeliveryChanged, DeliveryStore, Move, Occasion
+from functions.shared.firestore.unknown_outcome import settle
 from functions.shared.records.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.records.delivery import NOT_COUNTED, Delivery, DeliveryFailure, SkipReason
 from functions.shared.records.delivery_table import Event, GivenUp, Proven, Refused, Skipped, Tried, Unclear
@@ -97,6 +103,8 @@ class AttemptEnd:
                 # What a worker may have sent is left as it is: after the last attempt the next run makes a task for it.
                 if work.is_claimed:
                     self._write(work, Refused(error) if by.release else Unclear(error))
+                    if by.release and (settled := self.settled_by_event(work)):
+                        return settled
                 elif not is_unknown:
                     self._note(work, Tried(error))
                 return task_answer.to_be_retried(work.task, by)
@@ -121,6 +129,29 @@ class AttemptEnd:
                     _logger.warning("subscription_moved_past_final_delivery", delivery_id=task.delivery_id)
         self._close_letter(work)
         return task_answer.already_final(delivery)
+
+    def settled_by_event(self, work: TaskDelivery) -> TaskAnswer | None:
+        """Settle a delivery in doubt that nobody is sending by an event of its email, as the DLQ handler does for its
+        dead letter, and end as with any that is final already. None where there is no doubt, or no event.
+
+        An event that comes later settles the delivery by itself.
+        """
+        if not work.is_in_doubt:
+            return None
+        delivery_id, tell = work.task.delivery_id, self._dead_letters.tell
+        settled = settle(self._deliveries.letters, delivery_id, now=self._now(), tell=tell)
+        if not settled.is_sent:
+            return None
+        _logger.info("outcome_settled", delivery_id=delivery_id, closed_dead_letter=bool(settled.letter))
+        return self.already_final(self._as_it_is(work))
+
+    def left_to_others(self, work: TaskDelivery) -> TaskAnswer:
+        """Another process has acted on the delivery. It finishes what it has begun, but may have ended before it did
+        what is left to do of one that is final."""
+        found = self._as_it_is(work)
+        if found.delivery is None or not found.delivery.is_final:
+            return task_answer.LEFT_TO_OTHERS
+        return self.settled_by_event(found) or self.already_final(found)
 
     def finish_giving_up(self, work: TaskDelivery, failure: DeliveryFailure) -> TaskAnswer:
         """Give a delivery up (DeliveryStore.give_up). Where that fails, the next attempt does so, or a task that the
@@ -178,7 +209,7 @@ class AttemptEnd:
         delivery = self._deliveries.read_delivery(work.task)
         if delivery is not None:
             if delivery.is_final or (delivery.owner != work.owner and delivery.is_claimed(self._now())):
-                return task_answer.left_to_others(delivery)
+                return self.left_to_others(work)
             if can_repeat(delivery):
                 # The next run finds the delivery, and makes a task that repeats its requests.
                 return task_answer.UNEXPECTED
@@ -229,10 +260,14 @@ class AttemptEnd:
         return self._answer(work, result="sent", message_id=message_id)
 
     def _skipped(self, work: TaskDelivery, skip: Skip) -> TaskAnswer:
-        reason, note = skip.reason, skip.note or (_MAY_HAVE_BEEN_SENT if work.is_in_doubt else "")
+        reason = skip.reason
+        # Also where its kind says why: that says nothing of an email that may be out.
+        note = "; ".join(filter(None, (skip.note, _MAY_HAVE_BEEN_SENT if work.is_in_doubt else "")))
         move = self._stay_paused(work) if reason is SkipReason.PAUSED else None
         move = move or (None if reason in OF_USERS else self._move(work, counts=reason not in NOT_COUNTED))
         self._write(work, Skipped(work.owner, reason, note), move)
+        if settled := self.settled_by_event(work):
+            return settled
         self._close_letter(work)
         # Not before the delivery is final: if this process ends in between, the next run's task pauses them.
         if reason in OF_USERS:
@@ -273,6 +308,11 @@ class AttemptEnd:
         """Drop the copy of the email that this attempt has made, where the delivery names it no more."""
         if work.is_claimed and work.delivery and work.delivery.archived_as and not written.archived_as:
             self._copies.drop(work, work.delivery.archived_as)
+
+    def _as_it_is(self, work: TaskDelivery) -> TaskDelivery:
+        """The delivery and its documents, read again."""
+        found = TaskDelivery(work.task, work.attempt, work.owner)
+        return found.with_documents(self._deliveries.read(work.task), now=self._now())
 
     def _occasion(self, work: TaskDelivery) -> Occasion:
         now = self._now()

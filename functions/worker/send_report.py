@@ -100,14 +100,10 @@ class SendReport:
             timer.log(None, attempt, answer)
             return answer
         try:
-            answer = self._attempt(TaskDelivery(task, attempt, secrets.token_hex(16)), timer)
+            answer = self._answered(TaskDelivery(task, attempt, secrets.token_hex(16)), timer)
         except SubscriptionNotMoved as error:
             _logger.warning("subscription_not_moved", delivery_id=task.delivery_id, error=error_text(error))
             answer = task_answer.SUBSCRIPTION_NOT_MOVED
-        except DeliveryChanged as error:
-            # The other process finishes what it has begun.
-            _logger.warning("delivery_changed_meanwhile", delivery_id=task.delivery_id, found=str(error))
-            answer = task_answer.left_to_others(error.found)
         except GoogleAPIError as error:
             # Also on the last attempt: without Firestore's answer the delivery may have been sent. The dispatcher finds
             # it.
@@ -115,6 +111,13 @@ class SendReport:
             answer = task_answer.FIRESTORE_FAILED
         timer.log(task, attempt, answer)
         return answer._replace(delivery_id=task.delivery_id)
+
+    def _answered(self, work: TaskDelivery, timer: AttemptTimer) -> TaskAnswer:
+        try:
+            return self._attempt(work, timer)
+        except DeliveryChanged as error:
+            _logger.warning("delivery_changed_meanwhile", delivery_id=work.task.delivery_id, found=str(error))
+            return self._end.left_to_others(work)
 
     def _attempt(self, work: TaskDelivery, timer: AttemptTimer) -> TaskAnswer:
         task, attempt = work.task, work.attempt
@@ -137,7 +140,9 @@ class SendReport:
         delivery = work.delivery
         step = next_step(delivery, now=self._now())
         if step is NextStep.IN_PROGRESS:
-            return task_answer.left_to_others(delivery)
+            return task_answer.LEFT_TO_OTHERS
+        if step is not NextStep.INQUIRE and (settled := self._end.settled_by_event(work)):
+            return settled
         if step is NextStep.ALREADY_FINAL:
             return self._end.already_final(work)
         if step is NextStep.FINISH_GIVING_UP and delivery and delivery.failure:

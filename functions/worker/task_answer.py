@@ -46,20 +46,12 @@ DEAD_LETTER_NOT_PUBLISHED = TaskAnswer(
 )
 TASK_NOT_MADE = TaskAnswer(status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "task-not-made"})
 
+LEFT_TO_OTHERS = TaskAnswer(status=HTTPStatus.CONFLICT, result="leased")
+"""Another process has acted on the delivery, or is acting on it now, and it is not final yet."""
+
 SUBSCRIPTION_NOT_MOVED = TaskAnswer(
     status=HTTPStatus.INTERNAL_SERVER_ERROR, result="retry", details={"cause": "subscription-not-moved"}
 )
-
-
-def left_to_others(delivery: Delivery | None) -> TaskAnswer:
-    """Another process has acted on the delivery, or is acting on it now: nothing is left to do here, or not yet.
-
-    Args:
-        delivery: as it is now; None where it is gone.
-    """
-    if delivery is not None and delivery.is_final:
-        return already_final(delivery)
-    return TaskAnswer(status=HTTPStatus.CONFLICT, result="leased")
 
 
 def already_final(delivery: Delivery | None) -> TaskAnswer:

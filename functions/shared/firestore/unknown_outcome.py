@@ -2,7 +2,8 @@
 
 The table of what can happen to a delivery says which deliveries an event makes `sent`
 (functions.shared.records.delivery_table, Proven), but for one that is `sending`: its worker, or the next one, looks for
-the event itself. `settlement` decides about the dead letter, too:
+the event itself. So does a worker that has put a delivery in doubt back, or has skipped it, and one that finds it so.
+`settlement` decides about the dead letter, too:
 
 | the dead letter is | and its delivery is now sent, or gone | and its delivery is anything else |
 | --- | --- | --- |
@@ -115,12 +116,12 @@ def settled_alert(letter: StoredDeadLetter, record: MailRecord | None, *, now: d
 def settle(
     letters: LetterStore,
     delivery_id: str,
-    record: MailRecord | None,
+    record: MailRecord | None = None,
     *,
     now: datetime,
     tell: Callable[[SystemAlert], object],
 ) -> Settlement:
-    """Settle a delivery and its dead letter, both or neither. A second time it changes nothing.
+    """Settle a delivery and its dead letter, both or neither, if there is a proof. A second time it changes nothing.
 
     Before a dead letter is closed that people may have an alert about, they are told, so that this is not lost if this
     process ends in between: a repetition tells them again, under the same id.
@@ -128,7 +129,7 @@ def settle(
     Args:
         letters: reads and writes both.
         delivery_id: which delivery. Its dead letter has the same id.
-        record: its mail events; None where there are none.
+        record: its mail events, where those are not stored yet; None: those that are.
         now: the present, in UTC.
         tell: tells people. What it raises leaves everything as it is.
 
@@ -138,9 +139,10 @@ def settle(
     told = set[str]()
 
     def decide(found: ReportDocuments) -> tuple[Settlement, Fields, Fields]:
-        letter, settled = found.letter, settlement(found.delivery, found.letter, record, now=now)
+        letter, events = found.letter, record or found.record
+        settled = settlement(found.delivery, letter, events, now=now)
         if settled.letter and letter and letter.id not in told:
-            tell(settled_alert(letter, record, now=now))
+            tell(settled_alert(letter, events, now=now))
             told.add(letter.id)
         return settled, settled.delivery, settled.letter
 

@@ -184,7 +184,10 @@ class Skipped(NamedTuple):
     def fields(self, before: Delivery | None) -> dict[str, Any]:
         """See written."""
         noted = {"note": self.note} if self.note else {}
-        return {**_final(self.owner), "reason": self.reason.value, **noted, "last_error": None, **_unless_sent(before)}
+        # A worker ended while it was sending.
+        is_left = before is not None and before.state is DeliveryState.SENDING and before.owner != self.owner
+        kept = {"may_have_been_sent": True} if is_left else _unless_sent(before)
+        return {**_final(self.owner), "reason": self.reason.value, **noted, "last_error": None, **kept}
 
 
 class GivenUp(NamedTuple):

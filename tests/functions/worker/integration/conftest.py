@@ -19,6 +19,7 @@ from functions.shared.records.dead_letter import DeadLetter
 from functions.shared.records.ids import delivery_id, run_id
 from functions.shared.records.report_task import ReportTask
 from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION, SubscriptionDefaults
+from functions.shared.records.system_alert import SystemAlert
 from functions.shared.settings import MailSettings, OnUnknownOutcome
 from functions.shared.times.schedule import Cadence
 from functions.worker.attempt import Attempt
@@ -258,14 +259,19 @@ def an_attempt(number: int, *, last: bool) -> Attempt:
 
 
 class Letters(DeadLetterTopic):
-    """Keeps dead letters."""
+    """Keeps dead letters, and system alerts."""
 
     def __init__(self) -> None:
         super().__init__("any", "any")
         self.kept: list[DeadLetter] = []
+        self.told: list[SystemAlert] = []
 
     def publish(self, letter: DeadLetter, **_: Any) -> None:
         self.kept.append(letter)
+
+    def tell(self, alert: SystemAlert) -> bool:
+        self.told.append(alert)
+        return True
 
 
 def builder(
