@@ -20,7 +20,7 @@ from functions.shared.records.address_hash import address_hash
 from functions.shared.records.dead_letter import DeadLetterReason
 from functions.shared.records.delivery import Delivery, DeliveryState
 from functions.shared.records.mail_event import MailRecord
-from functions.shared.records.recipients import recipients
+from functions.shared.records.recipients import email_recipients
 from functions.shared.settings import OnUnknownOutcome
 from functions.worker.absence import Absent, Facts, Settling, Unproven, absence
 from functions.worker.destinations.built_report import BuiltReport
@@ -227,8 +227,8 @@ def _sent_again(delivery: Delivery | None) -> str:
 def wanted_mail(work: TaskDelivery) -> WantedMail:
     """What is known of an email that a worker handed over, or was about to. Pure.
 
-    Its recipients are those that the email would have now. Addresses that get no more email are among them: they may
-    have got this one.
+    Its recipients are those that the email would have now, also if the subscription's reports go elsewhere by now.
+    Addresses that get no more email are among them: they may have got this one.
 
     Args:
         work: the delivery.
@@ -236,7 +236,7 @@ def wanted_mail(work: TaskDelivery) -> WantedMail:
     user, subscription = work.user, work.subscription
     lease_expires_at = work.delivery.lease_expires_at if work.delivery else None
     if subscription is not None:
-        addresses = [each.address for each in recipients(subscription, user)]
+        addresses = [each.address for each in email_recipients(subscription, user)]
     else:
         addresses = [user.email] if user is not None and user.email else []
     return WantedMail(

@@ -35,17 +35,24 @@ class Recipient(NamedTuple):
 
 
 def recipients(subscription: Subscription, user: User | None) -> list[Recipient]:
-    """Everybody whom a subscription's reports are meant for, those that object among them: each address once, without
-    regard to capitals, as email providers compare them. Of two lists that have it the first one counts. Nobody where
-    the reports do not go by email.
+    """Everybody whom a subscription's reports are meant for, those that object among them. Nobody if the reports do not
+    go by email now.
 
     Args:
         subscription: which has the lists.
-        user: whose own address gets the reports where the subscription has none in `to`; None where there is no such
-            user.
+        user: whose it is; None if there is no such user.
     """
-    if not subscription.is_emailed:
-        return []
+    return email_recipients(subscription, user) if subscription.is_emailed else []
+
+
+def email_recipients(subscription: Subscription, user: User | None) -> list[Recipient]:
+    """Everybody whom an email of a subscription is meant for, wherever its reports go now: each address once, without
+    regard to capitals, as email providers compare them. Of two lists that have it the first one counts.
+
+    Args:
+        subscription: which has the lists.
+        user: whose own address gets the reports if the subscription has none in `to`; None if there is no such user.
+    """
     own = (user.email,) if user and user.email else ()
     listed = {role: getattr(subscription, role.value) for role in RecipientRole}
     listed[RecipientRole.TO] = subscription.to or own

@@ -13,6 +13,7 @@ from functions.worker.destinations.email.sendgrid.logs import MOST_LOOKED_AT
 from local_pipeline.function_process import FunctionProcess
 from local_pipeline.inbox.faults import Answer, Call, CutConnection
 from local_pipeline.inbox.server import EMAIL_LOGS_SCOPE
+from local_pipeline.local_destination import LocalDestination, deliver_of
 from tests.functions.worker.integration.conftest import API_KEY, DUE, HOUR, MAX_ATTEMPTS, Cloud
 
 LAST = MAX_ATTEMPTS - 1
@@ -117,6 +118,16 @@ def test_a_mail_that_sendgrid_has_was_sent(cloud: Cloud, asked: Asked) -> None:
     assert cloud.subscription_of(user)["next_report_at"] == DUE + HOUR
     assert len(cloud.mails_to(user)) == 1
     assert not cloud.letters()
+
+
+def test_a_mail_is_searched_for_although_the_reports_go_elsewhere_by_now(cloud: Cloud, asked: Asked) -> None:
+    user = cloud.user()
+    cloud.deliver(user, worker=asking(cloud))
+    lease_ended(cloud, user)
+    cloud.subscription(user).update({"deliver": deliver_of(LocalDestination.WEBHOOK, cloud.inbox.url)})
+    assert cloud.deliver(user, worker=asking(cloud), retry_count=1).json()["result"] == "sent"
+    assert f"to_email = '{user}@example.com'" in json.loads(asked[0][0].body)["query"]
+    assert len(cloud.mails_to(user)) == 1
 
 
 def test_a_mail_that_was_accepted_behind_an_error_was_sent(cloud: Cloud, asked: Asked) -> None:

@@ -206,6 +206,13 @@ def test_it_is_wanted_by_those_whom_the_mail_would_have(to: list[str], cc: list[
     assert wanted_mail(work(samples.user(), subscription)).addresses == addresses
 
 
+def test_a_mail_is_searched_for_although_the_reports_go_elsewhere_by_now() -> None:
+    chat = {"destination": "slack", "channel": "C024BE91L", "secret": "slack"}
+    subscription = samples.subscription(deliver=chat, cc=["c@example.com"])
+    assert not subscription.is_emailed
+    assert wanted_mail(work(samples.user(), subscription)).addresses == ["ada@example.com", "c@example.com"]
+
+
 def test_a_user_or_subscription_that_is_gone() -> None:
     listed = samples.subscription(to=["a@example.com"])
     assert wanted_mail(work(None, listed)).addresses == ["a@example.com"]
