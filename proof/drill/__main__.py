@@ -16,7 +16,7 @@ from operations.releases.running_versions import checkout_version
 from proof.benchmarks.simulation.plan import Plan, recommended
 from proof.benchmarks.simulation.scale import WITHIN
 from proof.drill.course import play
-from proof.drill.local_place import LocalPlace
+from proof.drill.local_place import LocalPlace, left_locally, remove_locally
 from proof.drill.place import Place
 from proof.drill.price import estimate
 from proof.drill.result import result
@@ -65,7 +65,9 @@ def main(arguments: Sequence[str]) -> int:
 
 def _drill(options: argparse.Namespace, output: Output) -> int:
     plan, drill = recommended(options.reports, within=WITHIN), "kill" if options.kill else "on"
-    place: Place = LocalPlace(plan, drill) if options.local else _google(plan, drill, output, yes=options.yes)
+    place: Place = (
+        LocalPlace(_folder(), plan, drill) if options.local else _google(plan, drill, output, yes=options.yes)
+    )
     began = datetime.now(UTC)
     with place.made() as session:
         played = play(session, place, reports=options.reports, kills=options.kill, output=output)
@@ -98,17 +100,26 @@ def _google(plan: Plan, drill: str, output: Output, *, yes: bool) -> Place:
 
 def _clean(output: Output) -> ExitStatus:
     status = ExitStatus.DONE
-    for file in _left():
-        from proof.drill.google_place import GooglePlace
-
+    for left in _left():
         try:
-            GooglePlace(file, recommended(1, within=WITHIN), "on").remove()
+            if left.is_dir():
+                remove_locally(left)
+            else:
+                _remove_from_google(left)
         except (OperatorError, OSError) as error:
             output.warn(str(error))
             status = ExitStatus.FAILED
+        else:
+            output.say(f"{left.stem} is removed.")
     if status is ExitStatus.DONE:
         output.say("Nothing of a drill is left.")
     return status
+
+
+def _remove_from_google(file: Path) -> None:
+    from proof.drill.google_place import GooglePlace
+
+    GooglePlace(file, recommended(1, within=WITHIN), "on").remove()
 
 
 def _given(*needed: str) -> dict[str, str]:
@@ -132,7 +143,7 @@ def _as_operators(error: Exception) -> Exception:
 
 
 def _left() -> list[Path]:
-    return sorted(_folder().glob("drill-*.env"))
+    return [*left_locally(_folder()), *sorted(_folder().glob("drill-*.env"))]
 
 
 def _folder() -> Path:

@@ -1,5 +1,6 @@
 """The whole course of a drill, on a local cloud of its own."""
 
+import fcntl
 import os
 import re
 import subprocess
@@ -9,28 +10,30 @@ from pathlib import Path
 import pytest
 
 from local_pipeline.machine_variables import machine_variables
+from operations.errors import ExitStatus
+from proof.drill.__main__ import main
 from tests.function_process import REPOSITORY
 from tests.selection import Selection
+from tests.support import wait_until
+
+
+def variables(project: Path) -> dict[str, str]:
+    return {
+        **machine_variables(),
+        "PYTHONPATH": f"{REPOSITORY}{os.pathsep}{REPOSITORY / 'emulators' / 'src'}",
+        "REPORTS_PROJECT": str(project),
+    }
 
 
 def test_each_report_is_sent_once_while_processes_are_killed(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     # `make tests`, which runs all tests at once, has no time for the five minutes that 10,000 take.
     reports = 10_000 if pytestconfig.getoption("selection") is Selection.THOROUGH else 160
     (tmp_path / "kinds").mkdir()
-    drill = subprocess.run(
-        [sys.executable, "-m", "proof.drill", "--local", "--kill", "--reports", str(reports)],
-        env={
-            **machine_variables(),
-            "PYTHONPATH": f"{REPOSITORY}{os.pathsep}{REPOSITORY / 'emulators' / 'src'}",
-            "REPORTS_PROJECT": str(tmp_path),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [sys.executable, "-m", "proof.drill", "--local", "--kill", "--reports", str(reports)]
+    drill = subprocess.run(command, env=variables(tmp_path), capture_output=True, text=True, check=False)
 
     assert drill.returncode == 0, drill.stdout + drill.stderr
-    [page] = (tmp_path / ".drill").glob("*.md")
+    [page] = (tmp_path / ".drill").iterdir()
     figures = re.findall(r"^\| (.*?) \| (.*) \|$", page.read_text(encoding="utf-8"), re.MULTILINE)
     rows = {what: figure.replace(",", "") for what, figure in figures}
     assert rows["due"] == str(reports)
@@ -43,3 +46,30 @@ def test_each_report_is_sent_once_while_processes_are_killed(tmp_path: Path, pyt
     assert 0 < int(rows["processes that exited"].partition(":")[0]) <= reports // 100 + 1
     # A report writes its claim, its end, and its subscription.
     assert 3 <= float(rows["writes a report"]) < 4
+
+
+def test_a_clean_removes_what_a_killed_drill_leaves_and_nothing_while_one_is_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "kinds").mkdir()
+    monkeypatch.setenv("REPORTS_PROJECT", str(tmp_path))
+    folder = tmp_path / ".drill"
+    command = [sys.executable, "-m", "proof.drill", "--local", "--reports", "10000"]
+    with subprocess.Popen(
+        command, env=variables(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as drill:
+        try:
+            wait_until(lambda: any(folder.glob("*/environment")))
+            [directory] = folder.iterdir()
+            assert main(["--clean"]) == ExitStatus.FAILED
+            assert f"{directory.name} is under way." in capsys.readouterr().err
+        finally:
+            drill.kill()
+    held = os.open(directory, os.O_RDONLY)
+    # The local cloud ends after its drill.
+    fcntl.flock(held, fcntl.LOCK_EX)
+    os.close(held)
+    assert (directory / "environment").exists()
+    assert main(["--clean"]) == ExitStatus.DONE
+    assert not list(folder.iterdir())
+    assert f"{directory.name} is removed." in capsys.readouterr().out
