@@ -1,8 +1,8 @@
 """A project that an earlier version has deployed differs in what is new alone.
 
 `deployed_by_b62e63b.json` is what that version's deploy.sh left in a project by gcloud 578: what gcloud sent, by the
-names of the resources. Services are as Cloud Run's v2 has what gcloud writes by v1, and indexes have the `__name__`
-that Firestore adds.
+names of the resources. Services are as Cloud Run's v2 has what gcloud writes by v1, indexes have the `__name__` that
+Firestore adds, and the channel is `enabled`, as Monitoring adds.
 """
 
 import json
