@@ -61,7 +61,7 @@ class SendReport:
         end: ends the attempts.
         routes: the ways of the reports to their destinations.
         builder: builds the report.
-        is_paused: whether no report of a kind is built.
+        is_paused: whether no report of a kind is built, and none is repeated.
         copies: keeps copies of the emails.
         now: the present, in UTC.
     """
@@ -169,10 +169,11 @@ class SendReport:
             return work, Skip(reason=subscriber) if isinstance(found, StillUnknown) else found
         if kept_back := (taken if taken and stored else route).sending.kept_back():
             return work, kept_back
-        if taken and stored and (end := self._send_again(work, taken, subscriber, stored, timer)):
-            return end
+        # Also what may have been sent: when the kind resumes it is repeated, or a person decides if its key is too old.
         if self._is_paused(work.task.kind):
             return work, Hold()
+        if taken and stored and (end := self._send_again(work, taken, subscriber, stored, timer)):
+            return end
         if work.may_be_next:
             work = work._replace(others=self._deliveries.others(work.task, now=self._now(), seconds=LOOK_AGAIN_SECONDS))
         left = work.uncovered(self._now())

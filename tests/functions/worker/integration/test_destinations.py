@@ -15,6 +15,7 @@ from local_pipeline.inbox import elsewhere
 from local_pipeline.inbox.elsewhere import Received
 from local_pipeline.inbox.faults import Answer, Call, CutConnection
 from local_pipeline.local_destination import BUCKET, LocalDestination, deliver_of
+from operations.kinds.kind_pausing import KindPausing
 from tests.functions.worker.integration.conftest import MAX_ATTEMPTS, Cloud
 from tests.storage import storage_running
 
@@ -80,6 +81,32 @@ def test_a_lost_answer_is_repeated_with_the_same_bytes(cloud: Cloud, destination
     cloud.event(user_id, "e1", at=datetime(2026, 11, 24, 12, 30, tzinfo=UTC), type="order.placed")
     assert cloud.deliver(user_id, worker=worker(cloud), retry_count=1).json()["result"] == "sent"
     assert len(came(cloud, user_id)) == 1
+
+
+def test_what_may_have_come_waits_while_its_kind_is_paused_or_goes_to_a_person(cloud: Cloud) -> None:
+    waits, too_late = user(cloud, "webhook"), user(cloud, "webhook")
+    cloud.inbox.fault = accept_and_cut
+    for user_id in (waits, too_late):
+        assert cloud.deliver(user_id, worker=worker(cloud)).json()["cause"] == "unknown-outcome"
+        end_the_lease(cloud, user_id)
+    called: list[Call] = []
+
+    async def note(call: Call, carry_on: CarryOn) -> Answer:
+        called.append(call)
+        return await carry_on()
+
+    cloud.inbox.fault, kinds = note, KindPausing(cloud.door)
+    kinds.pause("activity", by="ada", now=datetime.now(UTC))
+    # Processes that have read of no pause yet.
+    paused, resumed = (cloud.worker(**settings(cloud), LOG_LEVEL=level) for level in ("WARNING", "ERROR"))
+    assert cloud.deliver(waits, worker=paused, retry_count=1).json()["result"] == "held"
+    cloud.delivery(too_late).update({"request.made_at": datetime.now(UTC) - timedelta(hours=24)})
+    assert cloud.deliver(too_late, worker=paused, retry_count=1).json()["reason"] == "unknown-outcome"
+    assert called == []
+    kinds.resume("activity", by="ada", now=datetime.now(UTC))
+    assert cloud.deliver(waits, worker=resumed, retry_count=2).json()["result"] == "sent"
+    cloud.inbox.fault = None
+    assert (len(came(cloud, waits)), len(called)) == (1, 1)
 
 
 @pytest.fixture(scope="module")
