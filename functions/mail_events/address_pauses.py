@@ -1,5 +1,5 @@
 """Keeps emails from addresses that bounce or want none: has the user's subscriptions leave the address out, and pauses
-those that are for nobody else."""
+those that are for nobody else. Who subscribes again gets emails again."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -30,6 +30,11 @@ class News(NamedTuple):
     subscription_id: str
 
 
+def _turn(news: News) -> tuple[bool, datetime, str]:
+    """Who subscribes again comes first: then no unsubscription before that pauses anything for a moment."""
+    return news.event.pauses is not None, news.event.at, news.event.recipient
+
+
 class AddressPauses:
     """Pauses what goes to an address. Safe for threads.
 
@@ -49,23 +54,25 @@ class AddressPauses:
 
         Args:
             user_id: whose deliveries the events are of.
-            news: the events that have `pauses`, in any order.
+            news: the events that change wishes, in any order.
 
         Raises:
             google.api_core.exceptions.GoogleAPIError: Firestore failed, or others kept writing the documents.
         """
-        for each in sorted(news, key=lambda each: (each.event.at, each.event.recipient)):
+        for each in sorted(news, key=_turn):
             event, changed = each.event, self._apply(user_id, each)
-            paused = sum("active" in fields for fields in changed)
-            if changed:
+            moved = sum("active" in fields for fields in changed)
+            if changed and event.pauses:
                 _logger.info(
                     "address_paused",
                     user_id=user_id,
                     delivery_id=event.delivery_id,
-                    reason=event.pauses and event.pauses.value,
-                    paused=paused,
-                    left_out=len(changed) - paused,
+                    reason=event.pauses.value,
+                    paused=moved,
+                    left_out=len(changed) - moved,
                 )
+            elif changed:
+                _logger.info("address_resubscribed", user_id=user_id, delivery_id=event.delivery_id, resumed=moved)
 
     def _apply(self, user_id: str, news: News) -> list[Mapping[str, Any]]:
         query, changed = Query.of(subscriptions_of(user_id)).limit(_IN_A_COMMIT), list[Mapping[str, Any]]()

@@ -170,10 +170,11 @@ class TakeEvents:
         before: Mapping[str, MailRecord],
         events: Mapping[str, Sequence[MailEvent]],
     ) -> set[str]:
-        """Keep email from the addresses that the news are about. Returns the deliveries for which that failed."""
+        """Keep email from the addresses that the news are about, or no longer. Returns the deliveries for which that
+        failed."""
         by_user: dict[str, list[News]] = {}
         for record in after.values():
-            if record.user_id and (news := _pausing_news(before[record.id], record, events[record.id])):
+            if record.user_id and (news := _news(before[record.id], events[record.id])):
                 of_user = by_user.setdefault(record.user_id, [])
                 of_user.extend(News(event, record.subscription_id) for event in news)
         failed: set[str] = set()
@@ -195,15 +196,13 @@ class TakeEvents:
         return {each.event.delivery_id for each in news}
 
 
-def _pausing_news(before: MailRecord, after: MailRecord, events: Iterable[MailEvent]) -> list[MailEvent]:
-    """The events after which no further email is to go to the address, and that the record does not have yet. A later
-    one says so again: somebody may have taken the earlier one back."""
+def _news(before: MailRecord, events: Iterable[MailEvent]) -> list[MailEvent]:
+    """The events that say to whom further emails are to go, and that the record does not have yet. A later one says so
+    again: somebody may have taken the earlier one back."""
     return [
         event
         for event in events
-        if event.pauses
-        and (before.folded([event]) != before or before.knows_earlier(event))
-        and not after.says_otherwise(event)
+        if event.changes_wishes and (before.folded([event]) != before or before.knows_earlier(event))
     ]
 
 

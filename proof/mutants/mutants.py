@@ -658,8 +658,8 @@ ALL = [
     Mutant(
         name="a complaint is forgotten where an address bounced before",
         file="functions/shared/records/objections.py",
-        node="max(_, _1.because or _2, key=_RANKS.__getitem__)",
-        becomes="_1.because or _2",
+        node="max(_1, key=_RANKS.__getitem__, default=None)",
+        becomes="min(_1, key=_RANKS.__getitem__, default=None)",
         tests=("tests/objections/unit/test_who_objects_gets_no_email.py",),
     ),
     Mutant(

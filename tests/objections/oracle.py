@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-Why = Literal["bounce", "wish"]
+Why = Literal["bounce", "unsubscription", "complaint"]
+_WHYS: Sequence[Why] = ("bounce", "unsubscription", "complaint")
+"""The later one counts more."""
 
 
 @dataclass
@@ -17,8 +19,9 @@ class Promise:
     Attributes:
         to: the list; empty for the user's own address.
         cc: the list of copies.
-        objections: why each address objects, and when it said so last.
+        objections: why each address objects, and when it said each of that last.
         taken_back_at: when each address took back what it had said before.
+        resubscribed_at: when each address took its unsubscriptions back at the provider.
         all_taken_back_at: the same for all of them.
         held_by: who holds it back whatever addresses want: a person, or the user's inactivity; empty for nobody.
         until: when that ends by itself.
@@ -27,12 +30,13 @@ class Promise:
 
     to: Sequence[str]
     cc: Sequence[str]
-    objections: dict[str, tuple[Why, datetime]] = field(default_factory=dict)
+    objections: dict[str, dict[Why, datetime]] = field(default_factory=dict)
     taken_back_at: dict[str, datetime] = field(default_factory=dict)
+    resubscribed_at: dict[str, datetime] = field(default_factory=dict)
     all_taken_back_at: datetime | None = None
     held_by: str = ""
     until: datetime | None = None
-    silenced: str = ""
+    silenced: Why | Literal[""] = ""
 
     def passes(self, now: datetime) -> None:
         """A pause with an end is over when that has come."""
@@ -42,21 +46,42 @@ class Promise:
     def objects(self, address: str, why: Why, at: datetime, own: str) -> None:
         """An address says that it wants no emails."""
         earlier = [self.taken_back_at.get(address), self.all_taken_back_at]
+        if why == "unsubscription":
+            earlier.append(self.resubscribed_at.get(address))
         if any(each is not None and at <= each for each in earlier):
             return
-        before = self.objections.get(address)
-        why = "wish" if before and before[0] == "wish" else why
+        before = self.objections.get(address, {})
         # Who knows it already does not look again.
-        if not before or (why, max(at, before[1])) != before:
-            self.objections[address] = (why, max(at, before[1]) if before else at)
+        if why not in before or before[why] < at:
+            self.objections[address] = before | {why: at}
             self.looks(own)
+
+    def resubscribes(self, address: str, at: datetime, own: str) -> None:
+        """An address takes back at the provider that it had unsubscribed."""
+        self.resubscribed_at[address] = max(at, self.resubscribed_at.get(address, at))
+        whys, before = self.objections.get(address, {}), self.why_none_is_left(own)
+        if "unsubscription" not in whys or whys["unsubscription"] > self.resubscribed_at[address]:
+            return
+        del whys["unsubscription"]
+        if not whys:
+            del self.objections[address]
+        # What has silenced it otherwise goes on, such as the lists of another time.
+        if self.silenced and self.silenced == before:
+            self.silenced = self.why_none_is_left(own) or ""
 
     def looks(self, own: str) -> None:
         """Somebody looks whether anybody is left whom it is for."""
-        whys = [self.objections[each][0] for each in self.meant_for(own) if each in self.objections]
-        if whys and len(whys) == len(self.meant_for(own)) and self.held_by in {"", "inactivity"}:
-            self.silenced = "wish" if "wish" in {*whys, self.silenced} else "bounce"
+        why = self.why_none_is_left(own)
+        if why and self.held_by in {"", "inactivity"}:
+            self.silenced = max(why, self.silenced or why, key=_WHYS.index)
             self.held_by = ""
+
+    def why_none_is_left(self, own: str) -> Why | None:
+        """Why each of those objects whom it is for; None if one does not."""
+        objecting = [self.objections.get(each, {}) for each in self.meant_for(own)]
+        if not all(objecting):
+            return None
+        return max((why for each in objecting for why in each), key=_WHYS.index)
 
     def meant_for(self, own: str) -> Sequence[str]:
         """Whom it is for."""

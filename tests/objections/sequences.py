@@ -30,8 +30,8 @@ STARTS: Mapping[str, Mapping[str, Any]] = {
 }
 _REASONS: Mapping[PauseReason, tuple[MailStatus, Why]] = {
     PauseReason.BOUNCED: (MailStatus.BOUNCED, "bounce"),
-    PauseReason.COMPLAINED: (MailStatus.COMPLAINED, "wish"),
-    PauseReason.UNSUBSCRIBED: (MailStatus.UNSUBSCRIBED, "wish"),
+    PauseReason.COMPLAINED: (MailStatus.COMPLAINED, "complaint"),
+    PauseReason.UNSUBSCRIBED: (MailStatus.UNSUBSCRIBED, "unsubscription"),
 }
 
 
@@ -110,6 +110,15 @@ def _event(address: str, because: PauseReason, play: Play, *, name: str = MAIN, 
             promise.objects(address, why, at, play.world.email)
 
 
+def _resubscribes(address: str, play: Play, *, name: str = MAIN, late: timedelta = timedelta()) -> None:
+    address, at = play.world.email if address == ADA else address, play.world.now - late
+    unseen = {each: play.unseen(each) for each in play.promises}
+    play.world.event(name, address, MailStatus.RESUBSCRIBED, None, at)
+    for each, promise in play.promises.items():
+        promise.all_taken_back_at = unseen[each] or promise.all_taken_back_at
+        promise.resubscribes(address, at, play.world.email)
+
+
 def _page(play: Play, decide: Callable[[Stored], Mapping[str, Any]], told: Callable[[Promise], None]) -> None:
     before = play.promises[MAIN].copied()
     if play.world.page(MAIN, decide):
@@ -118,7 +127,10 @@ def _page(play: Play, decide: Callable[[Stored], Mapping[str, Any]], told: Calla
 
 
 def _page_stops(play: Play) -> None:
+    unseen = play.unseen(MAIN)
+
     def told(promise: Promise) -> None:
+        promise.all_taken_back_at = unseen or promise.all_taken_back_at
         promise.held_by, promise.until, promise.silenced = "user", None, ""
 
     _page(play, lambda stored: recipient_pauses.stopped(stored, now=play.world.now), told)
@@ -153,7 +165,7 @@ def _copy_stops(address: str, play: Play) -> None:
         left = [each for each in promise.to if each != address]
         cc = [each for each in promise.cc if each != address]
         promise.all_taken_back_at = unseen or promise.all_taken_back_at
-        promise.objections[address] = ("wish", now)
+        promise.objections[address] = promise.objections.get(address, {}) | {"unsubscription": now}
         if promise.to and not left and not cc:
             promise.looks(own)
         elif promise.to and not left:
@@ -222,6 +234,10 @@ OPERATIONS: Mapping[str, Operation] = {
     **{f"{who} {says}": partial(_event, _WHO[who], _SAYS[says]) for who in _WHO for says in _SAYS},
     **{f"{who} complained long ago": partial(_event, _WHO[who], PauseReason.COMPLAINED, late=3 * HOUR) for who in _WHO},
     "bob complained lately": partial(_event, BOB, PauseReason.COMPLAINED, late=HOUR),
+    **{f"{who} resubscribes": partial(_resubscribes, _WHO[who]) for who in _WHO},
+    "the user resubscribes by the other": partial(_resubscribes, ADA, name=OTHER),
+    "the user resubscribed long ago": partial(_resubscribes, ADA, late=3 * HOUR),
+    "the user unsubscribed lately": partial(_event, ADA, PauseReason.UNSUBSCRIBED, late=HOUR),
     "the user complains about the other": partial(_event, ADA, PauseReason.COMPLAINED, name=OTHER),
     "the page stops": _page_stops,
     "the page pauses for two hours": _page_pauses,

@@ -67,13 +67,13 @@ class World:
 
     # mail_events
 
-    def event(self, name: str, address: str, status: MailStatus, because: PauseReason, at: datetime) -> None:
+    def event(self, name: str, address: str, status: MailStatus, because: PauseReason | None, at: datetime) -> None:
         """An event comes about the only email of a subscription to an address."""
         delivery = delivery_id(U, name, datetime(2026, 11, 1, tzinfo=UTC))
         event = MailEvent(delivery, address_hash(address), status, at, pauses=because)
         before = self.records.setdefault(delivery, MailRecord(id=delivery, user_id=U, subscription_id=name))
         after = before.folded([event])
-        if take_events._pausing_news(before, after, [event]):
+        if take_events._news(before, [event]):
             for each in self.documents:
                 fields = fields_for_event(
                     self.user, self.subscription(each), event, is_of_it=each == name, now=self.now

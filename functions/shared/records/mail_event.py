@@ -86,6 +86,11 @@ class MailEvent(NamedTuple):
     pauses: PauseReason | None = None
 
     @property
+    def changes_wishes(self) -> bool:
+        """Whether it says to whom further emails are to go."""
+        return self.pauses is not None or self.status is MailStatus.RESUBSCRIBED
+
+    @property
     def sighting(self) -> Sighting:
         """What the record keeps of it."""
         return Sighting(self.at, self.reason, self.classification)
@@ -199,19 +204,6 @@ class MailRecord(NamedTuple):
         """Whether the record has the event's status from an earlier moment alone."""
         known = self.recipients.get(event.recipient, {}).get(event.status)
         return known is not None and known.at < event.at
-
-    def says_otherwise(self, event: MailEvent) -> bool:
-        """Whether the record has a later word of the recipient's than an event about unsubscribing."""
-        sightings = self.recipients.get(event.recipient, {})
-        match event.status:
-            case MailStatus.UNSUBSCRIBED:
-                later = sightings.get(MailStatus.RESUBSCRIBED)
-                return later is not None and later.at >= event.at
-            case MailStatus.RESUBSCRIBED:
-                later = sightings.get(MailStatus.UNSUBSCRIBED)
-                return later is not None and later.at > event.at
-            case _:
-                return False
 
     def to_fields(self) -> dict[str, Any]:
         """The document. What is not in `recipients` follows from it, for those who read the document."""

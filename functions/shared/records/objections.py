@@ -1,14 +1,18 @@
 """Which addresses object to a subscription's reports, and who takes that back. Pure.
 
 An objection belongs to one address of one subscription, beside pauses: an event of the email provider sets it whatever
-else is so, and only a person takes it away, for that address or for all. A pause, its end, a list that changes or a
-user who is active again touch none. A new address has none, since each is kept by the address's hash.
+else is so, and only a person takes it away, for that address or for all; at the provider, an unsubscription alone. A
+pause, its end, a list that changes or a user who is active again touch none. A new address has none, since each is kept
+by the address's hash.
+
+Events come in any order. What they make of a subscription depends on when they happened alone.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from functions.shared.records.mark import paused_fields
+from functions.shared.records.mark import paused_fields, resumed_fields
 from functions.shared.records.recipients import addressees
 from functions.shared.records.states import PauseReason
 from functions.shared.records.subscription import Objection, Subscription
@@ -36,15 +40,43 @@ def objected(
         at: when, in UTC.
         now: the present, in UTC.
     """
-    known = (subscription.objections or {}).get(hashed, Objection())
-    if not subscription.holds(Objection(because, at, known.cleared_at)):
+    known, said = _known(subscription, hashed), _said(subscription, hashed, now=now)
+    after = _standing(subscription, known, {**said, because: max(at, said.get(because, at))})
+    if after == subscription.objecting.get(hashed) or after.because is None:
         return subscription
-    if before := subscription.objecting.get(hashed):
-        because = max(because, before.because or because, key=_RANKS.__getitem__)
-        at = max(at, before.at or at)
-        if (because, at) == (before.because, before.at):
-            return subscription
-    return _with(subscription, hashed, Objection(because, at, known.cleared_at), now=now)
+    return _with(subscription, hashed, after, now=now)
+
+
+def resubscribed(subscription: Subscription, hashed: str, *, at: datetime, now: datetime) -> Subscription:
+    """The subscription after the owner of an address has taken earlier unsubscriptions back at the email provider; the
+    same if that is known.
+
+    Args:
+        subscription: as read.
+        hashed: the address (functions.shared.records.address_hash).
+        at: when, in UTC.
+        now: the present, in UTC.
+    """
+    known = _known(subscription, hashed)
+    if known.resubscribed_at is not None and at <= known.resubscribed_at:
+        return subscription
+    said = _said(subscription, hashed, now=now)
+    after = _standing(subscription, known._replace(resubscribed_at=at), said)
+    return _with(subscription, hashed, after, now=now)
+
+
+def stopped(subscription: Subscription, hashed: str, *, now: datetime) -> Subscription:
+    """The subscription after the owner of an address has stopped it: then it stays paused whoever takes an objection
+    back at the email provider.
+
+    Args:
+        subscription: as read.
+        hashed: the address (functions.shared.records.address_hash).
+        now: the present, in UTC.
+    """
+    known = _known(subscription, hashed)._replace(stopped_at=now)
+    after = _standing(subscription, known, _said(subscription, hashed, now=now))
+    return _with(subscription, hashed, after, now=now)
 
 
 def taken_back(subscription: Subscription, hashed: str, *, now: datetime) -> Subscription:
@@ -56,8 +88,7 @@ def taken_back(subscription: Subscription, hashed: str, *, now: datetime) -> Sub
         hashed: the address (functions.shared.records.address_hash).
         now: the present, in UTC.
     """
-    known = (subscription.objections or {}).get(hashed, Objection())
-    return _with(subscription, hashed, known._replace(cleared_at=now), now=now)
+    return _with(subscription, hashed, _known(subscription, hashed)._replace(cleared_at=now), now=now)
 
 
 def all_taken_back(subscription: Subscription, *, at: datetime) -> Subscription:
@@ -120,6 +151,51 @@ def objection_pause_fields(subscription: Subscription, user: User | None, *, now
         if paused_because is None or _RANKS.get(paused_because, len(_RANKS)) >= _RANKS[because]:
             return {}
     return paused_fields(subscription, user, because, now=now)
+
+
+def resubscription_fields(
+    before: Subscription, after: Subscription, user: User | None, *, now: datetime
+) -> dict[str, Any]:
+    """A subscription that is paused since none of those is left whom its reports are for goes on if somebody is again;
+    else what is left is the reason. No fields if it is paused for another one.
+
+    Args:
+        before: as read.
+        after: what `resubscribed` has made of it.
+        user: whose it is; None if there is no such user.
+        now: the present, in UTC.
+    """
+    was, because = common_objection(before, user), common_objection(after, user)
+    if before.active or was is None or was is because or before.paused_because is not was or _is_stopped(before):
+        return {}
+    return {"paused_because": because.value} if because else resumed_fields(after, user, now=now)
+
+
+def _is_stopped(subscription: Subscription) -> bool:
+    """Whether a recipient has stopped it in its present pause."""
+    since = subscription.paused_at
+    stops = [each.stopped_at for each in (subscription.objections or {}).values() if each.stopped_at]
+    return since is not None and any(since <= each for each in stops)
+
+
+def _known(subscription: Subscription, hashed: str) -> Objection:
+    return (subscription.objections or {}).get(hashed, Objection())
+
+
+def _said(subscription: Subscription, hashed: str, *, now: datetime) -> dict[PauseReason, datetime]:
+    """When each reason was said last for which an address objects."""
+    before = subscription.objecting.get(hashed, Objection())
+    return (before if before.at else before._replace(at=now)).said
+
+
+def _standing(subscription: Subscription, known: Objection, said: Mapping[PauseReason, datetime]) -> Objection:
+    """What is known of an address, with those reasons that nobody has taken back."""
+    left = {each: at for each, at in said.items() if subscription.holds(known._replace(because=each, at=at))}
+    return known._replace(
+        because=max(left, key=_RANKS.__getitem__, default=None),
+        at=max(left.values(), default=None),
+        latest=left if len(left) > 1 else {},
+    )
 
 
 def _with(subscription: Subscription, hashed: str, objection: Objection, *, now: datetime) -> Subscription:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from functions.shared.records import objections
 from functions.shared.records.address_hash import address_hash
 from functions.shared.records.mark import paused_fields, resumed_fields
 from functions.shared.records.objections import common_objection, objection_fields, taken_back
@@ -59,7 +60,9 @@ def stopped(stored: Stored, *, now: datetime) -> Mapping[str, Any]:
     subscription = stored.subscription
     if is_stopped(subscription) and subscription.next_report_at is None:
         return {}
-    return paused_fields(subscription, stored.user, PauseReason.UNSUBSCRIBED, now=now)
+    after = objections.stopped(subscription, address_hash(stored.user.email), now=now)
+    fields = paused_fields(subscription, stored.user, PauseReason.UNSUBSCRIBED, now=now)
+    return {**fields, **objection_fields(subscription, after)}
 
 
 def paused(stored: Stored, until: datetime, *, now: datetime) -> Mapping[str, Any]:

@@ -31,6 +31,7 @@ from functions.shared.records.states import PauseReason as PauseReason
 from functions.shared.records.user import USERS, User
 from functions.shared.times.cron import CronLine
 from functions.shared.times.days_off import NO_DAYS_OFF, DaysOff
+from functions.shared.times.plausible_time import plausible
 from functions.shared.times.schedule import Cadence, Covers, Schedule, WorkingDay
 from functions.shared.times.send_between import SendBetween
 
@@ -58,23 +59,44 @@ def _because(because: PauseReason | None) -> PauseReason | None:
     return because
 
 
+def _latest(value: Any) -> dict[PauseReason, datetime]:
+    if not isinstance(value, dict) or not value.keys() <= set(_OBJECTIONS):
+        raise ValueError("not when addresses objected")
+    return {because: at for because in _OBJECTIONS if because in value and (at := plausible(value[because]))}
+
+
 class Objection(NamedTuple):
     """What is known of an address that gets no reports of a subscription, or has got none for a time.
 
     Attributes:
-        because: why it objects: bounced, unsubscribed or complained; None where it never has.
-        at: when the latest event said so; None where it never has, or version 0.1.0 has written it.
-        cleared_at: when its owner took everything before that back; None where that never was.
+        because: why it objects: bounced, unsubscribed or complained; None if it does not.
+        at: when the latest event said so; None if it does not, or version 0.1.0 has written it.
+        cleared_at: when its owner took everything before that back; None if that never was.
+        resubscribed_at: when its owner subscribed again at the email provider, which takes earlier unsubscriptions
+            back, and nothing else; None if that never was.
+        stopped_at: when its owner stopped the subscription by the recipient's page; None if that never was.
+        latest: if it objects for several reasons, when each was said last.
     """
 
     because: Annotated[PauseReason | None, Field(strict=False), AfterValidator(_because)] = None
     at: Timestamp = None
     cleared_at: Timestamp = None
+    resubscribed_at: Timestamp = None
+    stopped_at: Timestamp = None
+    latest: Annotated[Mapping[PauseReason, datetime], PlainValidator(_latest)] = {}
+
+    @property
+    def said(self) -> dict[PauseReason, datetime]:
+        """When each reason for which it objects was said last."""
+        if self.latest:
+            return dict(self.latest)
+        return {self.because: self.at} if self.because and self.at else {}
 
     def to_field(self) -> dict[str, Any]:
         """It as the document has it."""
-        fields = {"because": self.because and self.because.value, "at": self.at, "cleared_at": self.cleared_at}
-        return {name: value for name, value in fields.items() if value is not None}
+        latest = {because.value: at for because, at in self.latest.items()}
+        fields = {**self._asdict(), "because": self.because and self.because.value, "latest": latest}
+        return {name: value for name, value in fields.items() if value}
 
 
 _OBJECTION_FIELDS = DocumentFields(Objection)
@@ -194,9 +216,11 @@ class Subscription(NamedTuple):
         skip_empty: `false`: the report comes even if there is nothing to report, and says so
             (docs/guides/python-reports.md#nothing-to-report).
         objections: who wants no emails (docs/guides/mail-events.md#what-it-causes), by the hash of the address:
-            `because` (`bounced`, `unsubscribed` or `complained`), `at` (when the latest event said so) and
-            `cleared_at` (when the recipient took everything before that back). Your application writes only `null`:
-            all of them want emails again (docs/guides/subscriptions.md#pause-and-resume).
+            `because` (`bounced`, `unsubscribed` or `complained`), `at` (when the latest event said so),
+            `cleared_at` (when the recipient took everything before that back), `resubscribed_at` (when the recipient
+            subscribed again at the email provider), `stopped_at` (when the recipient stopped the subscription) and,
+            of several reasons, when each was said last (`latest`). Your application writes only `null`: all of them
+            want emails again (docs/guides/subscriptions.md#pause-and-resume).
         suppressed: written by version 0.1.0: hashes of addresses that object, until a later change takes them over.
         bounced_address: written by version 0.1.0: one more such hash.
         resumed_at: when all of its addresses were to get emails again. What happened to emails before that keeps
@@ -345,8 +369,12 @@ class Subscription(NamedTuple):
         return earlier | {hashed: each for hashed, each in self.objections.items() if self.holds(each)}
 
     def holds(self, objection: Objection) -> bool:
-        """Whether nobody has taken an objection back since it was made."""
-        since = max(filter(None, (objection.cleared_at, self.all_wanted_at)), default=None)
+        """Whether nobody has taken an objection back since it was made. Who subscribes again in the second in which
+        they unsubscribed wants emails: the provider keeps those back itself that are still unwanted."""
+        wanted_at = [objection.cleared_at, self.all_wanted_at]
+        if objection.because is PauseReason.UNSUBSCRIBED:
+            wanted_at.append(objection.resubscribed_at)
+        since = max(filter(None, wanted_at), default=None)
         if objection.because is None or objection.at is None:
             return False
         return since is None or objection.at > since

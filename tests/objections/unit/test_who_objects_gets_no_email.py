@@ -94,10 +94,10 @@ def a_copy_counts_as_whom_the_report_is_for(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_second_event_of_an_email_is_no_news(patch: pytest.MonkeyPatch) -> None:
-    def news(before: MailRecord, after: MailRecord, events: Iterable[MailEvent]) -> list[MailEvent]:
-        return [each for each in events if before.folded([each]) != before and not after.says_otherwise(each)]
+    def news(before: MailRecord, events: Iterable[MailEvent]) -> list[MailEvent]:
+        return [each for each in events if before.folded([each]) != before]
 
-    patch.setattr(take_events, "_pausing_news", news)
+    patch.setattr(take_events, "_news", news)
 
 
 def only_lists_count_and_not_the_subscription_of_the_email(patch: pytest.MonkeyPatch) -> None:
@@ -105,6 +105,20 @@ def only_lists_count_and_not_the_subscription_of_the_email(patch: pytest.MonkeyP
         return fields_for_event(user, subscription, event, **{**named, "is_of_it": False})
 
     patch.setattr(world, "fields_for_event", fields)
+
+
+def who_subscribes_again_stays_out(patch: pytest.MonkeyPatch) -> None:
+    def fields(user: User | None, subscription: Subscription, event: MailEvent, **named: Any) -> Mapping[str, Any]:
+        return fields_for_event(user, subscription, event, **named) if event.pauses else {}
+
+    patch.setattr(world, "fields_for_event", fields)
+
+
+def who_subscribes_again_undoes_a_stop(patch: pytest.MonkeyPatch) -> None:
+    def unchanged(subscription: Subscription, hashed: str, *, now: datetime) -> Subscription:
+        return subscription
+
+    patch.setattr(objections, "stopped", unchanged)
 
 
 DEFECTS: Mapping[Patch, tuple[str, ...]] = {
@@ -124,6 +138,8 @@ DEFECTS: Mapping[Patch, tuple[str, ...]] = {
     ),
     a_copy_counts_as_whom_the_report_is_for: ("own, and a copy", "cat bounces"),
     a_second_event_of_an_email_is_no_news: ("own", "the user complains", "the page resumes", "the user complains"),
+    who_subscribes_again_stays_out: ("own", "the user unsubscribes", "the user resubscribes by the other"),
+    who_subscribes_again_undoes_a_stop: ("own", "the page stops", "the user unsubscribes", "the user resubscribes"),
     only_lists_count_and_not_the_subscription_of_the_email: (
         "a list",
         *("there are no lists", "bob complains", "the lists are bob, dan"),

@@ -109,13 +109,33 @@ def test_a_repeated_event_pauses_nothing_again(provider: Provider) -> None:
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-def test_an_unsubscription_that_was_taken_back(provider: Provider, reverse: bool) -> None:
-    default = subscribe(provider)
-    events = [event("group_unsubscribe", 1), event("group_resubscribe", 2)]
-    provider.send(*(reversed(events) if reverse else events))
-    assert because(default) is None
+@pytest.mark.parametrize("calls", [1, 2])
+@pytest.mark.parametrize("other", [D1, D2])
+@pytest.mark.parametrize("minutes", [1, 2])
+def test_an_unsubscription_that_was_taken_back(
+    provider: Provider, minutes: int, other: str, calls: int, reverse: bool
+) -> None:
+    """By the link of the same email or of another, in one call or two, and the provider's time has whole seconds."""
+    default, weekly = subscribe(provider), subscribe(provider, "weekly")
+    events = [event("group_unsubscribe", 1), event("group_resubscribe", minutes, delivery_id=other)]
+    in_turn = events[::-1] if reverse else events
+    for call in [in_turn] if calls == 1 else [[each] for each in in_turn]:
+        provider.send(*call)
+    assert (because(default), because(weekly)) == (None, None)
     provider.send(event("group_unsubscribe", 3))
+    assert (because(default), because(weekly)) == ("unsubscribed", "unsubscribed")
+
+
+def test_who_subscribes_again_takes_no_bounce_and_no_complaint_back(provider: Provider) -> None:
+    default = subscribe(provider)
+    provider.send(event("bounce", 1))
+    provider.send(event("group_unsubscribe", 2))
     assert because(default) == "unsubscribed"
+    provider.send(event("group_resubscribe", 3))
+    assert because(default) == "bounced"
+    provider.send(event("spamreport", 4))
+    provider.send(event("group_resubscribe", 5, delivery_id=D2))
+    assert because(default) == "complained"
 
 
 @pytest.mark.parametrize("method", ["RunQuery", "Commit"])

@@ -13,6 +13,7 @@ from functions.mail_events.address_events import fields_for_event
 from functions.shared.records.address_hash import address_hash
 from functions.shared.records.mail_event import MailEvent, MailStatus
 from functions.shared.records.objections import all_taken_back, objection_fields, taken_back
+from functions.shared.records.recipient_pauses import Stored, stopped
 from functions.shared.records.subscription import PauseReason, Subscription, SubscriptionDefaults
 from functions.shared.records.user import User
 from functions.shared.times.schedule import Cadence
@@ -125,6 +126,72 @@ def test_a_complaint_outranks_a_bounce_in_either_order(order: Sequence[PauseReas
     left = subscription(**fields)
     assert left.paused_because is PauseReason.COMPLAINED
     assert [each.because for each in left.objecting.values()] == [PauseReason.COMPLAINED]
+
+
+SAID = [
+    (MailStatus.BOUNCED, PauseReason.BOUNCED),
+    (MailStatus.UNSUBSCRIBED, PauseReason.UNSUBSCRIBED),
+    (MailStatus.COMPLAINED, PauseReason.COMPLAINED),
+    (MailStatus.RESUBSCRIBED, None),
+]
+
+
+@given(
+    said=st.lists(st.tuples(st.sampled_from(SAID), st.integers(0, 3)), min_size=1, max_size=5),
+    data=st.data(),
+    lists=st.sampled_from([{}, {"to": [ADA, BOB]}, {"to": [BOB], "cc": [ADA]}]),
+)
+@settings(max_examples=300)
+def test_what_becomes_of_it_depends_on_when_events_happened_and_not_on_their_order(
+    said: list[tuple[tuple[MailStatus, PauseReason | None], int]], data: st.DataObject, lists: dict[str, list[str]]
+) -> None:
+    events = [
+        MailEvent("d1", address_hash(ADA), status, AT + timedelta(seconds=seconds), pauses=pauses)
+        for (status, pauses), seconds in said
+    ]
+    found = []
+    for order in (events, data.draw(st.permutations(events))):
+        fields: dict[str, Any] = dict(lists)
+        for event in order:
+            fields |= fields_for_event(USER, subscription(**fields), event, now=NOW)
+            assert fields_for_event(USER, subscription(**fields), event, now=NOW) == {}
+        left = subscription(**fields)
+        found.append((left.active, left.paused_because, left.objecting))
+    assert found[0] == found[1]
+
+
+def resubscription(seconds: int = 1, address: str = ADA) -> MailEvent:
+    return MailEvent("d1", address_hash(address), MailStatus.RESUBSCRIBED, AT + timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize("stops_first", [True, False])
+def test_who_has_stopped_it_on_the_page_gets_none_whatever_the_provider_says(stops_first: bool) -> None:
+    fields: dict[str, Any] = {}
+    unsubscription = bounce(pauses=PauseReason.UNSUBSCRIBED)
+    if not stops_first:
+        # Of a pause with a reason that ends by itself.
+        fields |= fields_for_event(USER, subscription(), bounce(), now=NOW)
+    stored = Stored(user=USER, subscription=subscription(**fields), document=fields)
+    fields |= stopped(stored, now=NOW)
+    for event in (unsubscription, resubscription()):
+        fields |= fields_for_event(USER, subscription(**fields), event, now=NOW)
+    left = subscription(**fields)
+    assert (left.active, left.paused_because) == (False, PauseReason.UNSUBSCRIBED)
+
+
+@pytest.mark.parametrize("because", [PauseReason.USER, PauseReason.OPERATOR, PauseReason.NOT_IN_AUDIENCE])
+def test_who_subscribes_again_ends_nobody_elses_pause(because: PauseReason) -> None:
+    fields = {**paused(because), **objecting(ADA, because="unsubscribed")}
+    left = subscription(**{**fields, **fields_for_event(USER, subscription(**fields), resubscription(), now=NOW)})
+    assert (left.active, left.paused_because, left.objecting) == (False, because, {})
+
+
+def test_a_copy_that_is_wanted_again_ends_no_pause_of_those_whom_the_report_is_for() -> None:
+    lists = {"to": [BOB], "cc": [ADA]}
+    fields = {**lists, **objecting(ADA, BOB, because="unsubscribed"), **paused(PauseReason.UNSUBSCRIBED)}
+    left = subscription(**{**fields, **fields_for_event(USER, subscription(**fields), resubscription(), now=NOW)})
+    assert not left.active
+    assert left.objecting.keys() == {address_hash(BOB)}
 
 
 @pytest.mark.parametrize("because", [PauseReason.COMPLAINED, PauseReason.UNSUBSCRIBED])

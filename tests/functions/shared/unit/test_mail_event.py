@@ -141,20 +141,6 @@ def test_the_document() -> None:
     assert record.statuses == {ADA: MailStatus.DELIVERED, BOB: MailStatus.BOUNCED}
 
 
-@pytest.mark.parametrize(
-    ("status", "other", "minutes", "moot"),
-    [
-        (MailStatus.UNSUBSCRIBED, MailStatus.RESUBSCRIBED, 6, True),
-        (MailStatus.UNSUBSCRIBED, MailStatus.RESUBSCRIBED, 4, False),
-        (MailStatus.RESUBSCRIBED, MailStatus.UNSUBSCRIBED, 6, True),
-        (MailStatus.RESUBSCRIBED, MailStatus.UNSUBSCRIBED, 4, False),
-        (MailStatus.BOUNCED, MailStatus.RESUBSCRIBED, 6, False),
-    ],
-)
-def test_the_recipients_later_word_counts(status: MailStatus, other: MailStatus, minutes: int, moot: bool) -> None:
-    assert EMPTY.folded([event(other, minutes)]).says_otherwise(event(status, 5)) is moot
-
-
 @given(
     document=st.fixed_dictionaries(
         {}, optional=dict.fromkeys(("user_id", "status", "recipients", "expire_at"), anything)
