@@ -12,8 +12,11 @@ ARGS ?=
 PROCESSES = $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 LOCALE ?=
 # What the tests take for the time: such as +400d, by libfaketime, which leaves the times of files as they are. What
-# Python has compiled would be too new or too old for it.
+# Python has compiled would be too new or too old for it. It reads once what to say: again every ten seconds, beside a
+# test that sets a variable, and a process has another time for as long. Its fix for monotonic clocks has every thread
+# that waits for Python's lock wait actively.
 CLOCK ?=
+MOVED := NO_FAKE_STAT=1 FAKETIME_CACHE_DURATION=86400 FAKETIME_FORCE_MONOTONIC_FIX=0 faketime --disable-shm --exclude-monotonic
 # What the kinds need beside that, where they need anything.
 OF_KINDS := $(wildcard kinds.lock)
 
@@ -52,7 +55,7 @@ run: .venv/.run ## the whole pipeline once, on this machine: sample users, their
 up: .venv/.run ## the same, and go on making runs until Ctrl-C
 	@$(BIN)/python -m local_pipeline up $(ARGS)
 
-PYTEST = $(if $(CLOCK),NO_FAKE_STAT=1 faketime --disable-shm --exclude-monotonic -f '$(CLOCK)' )$(BIN)/python -m pytest -c pyproject.toml --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
+PYTEST = $(if $(CLOCK),$(MOVED) -f '$(CLOCK)' )$(BIN)/python -m pytest -c pyproject.toml --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 test: setup ## what to run before a push (ARGS="-k name" for some)
 	@$(PYTEST) --selection=everyday $(ARGS)

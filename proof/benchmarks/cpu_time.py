@@ -1,16 +1,18 @@
 """How long a process has computed. Other load does not change it much, unlike the time until an answer."""
 
-import time
+import os
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pid: int) -> float:
-    """How long all threads of a process have computed so far; 0 when it has ended. Linux only.
-
-    Args:
-        pid: the process.
-    """
-    # clock_getcpuclockid(3), which Python does not have: the clock of another process.
+    """How long all threads of a process have computed so far, in hundredths; 0 when it has ended. Linux only."""
+    # Its clock (clock_getcpuclockid(3)) is finer, but libfaketime takes it for the time of day, and moves it.
     try:
-        return time.clock_gettime((~pid << 3) | 2)
+        said = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return 0.0
+    # proc(5): after the command, in parentheses, utime and stime are the twelfth and the thirteenth field.
+    user, system = said.rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / _TICKS

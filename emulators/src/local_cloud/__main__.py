@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,9 @@ import typer
 
 from local_cloud.errors import LocalCloudError, PortInUse
 from local_cloud.garbage import collect_rarely
+
+# Google's libraries say so of each Python from its end of life on. What a project has pinned goes on running.
+warnings.filterwarnings("ignore", "You are using a .*Python version", FutureWarning)
 
 app = typer.Typer(
     help="Emulators of Firestore, Cloud Tasks, Pub/Sub and Cloud Storage.",

@@ -33,7 +33,7 @@ THIS_AGAIN = replace(THIS, name="again")
         ),
         pytest.param(lambda: memory.measure(sizes=(50,)), id="memory"),
         pytest.param(lambda: worker.measure(concurrencies=(2,), reports=6, instances=(2,)), id="worker"),
-        pytest.param(lambda: worker.measure_beside(THIS_AGAIN, turns=1, reports=2), id="worker beside another"),
+        pytest.param(lambda: worker.measure_beside(THIS_AGAIN, turns=1, reports=20), id="worker beside another"),
         pytest.param(lambda: render.measure(starts=1, reports=2), id="render"),
         pytest.param(lambda: cold_start.measure(functions=("dispatcher",)), id="cold start"),
         pytest.param(lambda: emulators.measure(seconds=0.1), id="emulators"),

@@ -6,7 +6,6 @@ from tests.function_process import REPOSITORY
 from tests.operations.integration.conftest import Project
 from tests.seeding import seed
 
-YEAR = datetime.now(UTC).year
 DUE = datetime(2126, 11, 25, 7, tzinfo=UTC)
 
 
@@ -16,19 +15,20 @@ def test_a_calendar_is_imported_changed_and_shown(project: Project) -> None:
     assert tried.json["dry_run"]
     assert project.database.document("calendars/berlin").get().to_dict() is None
     imported = project.reports("calendars", "import", "berlin", "--ics", ics, "--years", "1", "--json").json
-    holidays = [f"{YEAR}-01-01", f"{YEAR}-12-25", f"{YEAR}-12-26"]
+    year = datetime.now(UTC).year
+    holidays = [f"{year}-01-01", f"{year}-12-25", f"{year}-12-26"]
     assert imported["added"] == tried.json["added"] == holidays
     changed = project.reports(
-        *("calendars", "set", "berlin", "--add", f"{YEAR}-12-24", "--remove", f"{YEAR}-12-26", "--on-day-off", "skip"),
+        *("calendars", "set", "berlin", "--add", f"{year}-12-24", "--remove", f"{year}-12-26", "--on-day-off", "skip"),
     )
     assert "is left out" in changed.out
     shown = project.reports("calendars", "show", "berlin", "--json").json
-    assert shown["dates"] == [f"{YEAR}-01-01", f"{YEAR}-12-24", f"{YEAR}-12-25"]
+    assert shown["dates"] == [f"{year}-01-01", f"{year}-12-24", f"{year}-12-25"]
     assert shown["on_day_off"] == "skip"
     # What was set stays with the next import.
     assert project.reports("calendars", "import", "berlin", "--ics", ics, "--years", "1", "--json").json == {
         "name": "berlin",
-        "added": [f"{YEAR}-12-26"],
+        "added": [f"{year}-12-26"],
         "removed": [],
         "on_day_off": "skip",
         "dry_run": False,

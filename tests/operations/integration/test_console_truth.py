@@ -82,7 +82,7 @@ def test_reports_that_nothing_sends_are_named_with_their_age(console: Browser, p
     put_well(project)
     for number in range(120):
         state = (DeliveryState.PENDING, DeliveryState.SENDING)[number % 2]
-        due_at = NOW - timedelta(hours=30 if number < 100 else 1)
+        due_at = datetime.now(UTC) - timedelta(hours=30 if number < 100 else 1)
         shard = shard_of(f"u{number}", "default")
         project.set_delivery(f"u{number}:default", user_id=f"u{number}", shard=shard, state=state.value, due_at=due_at)
     said = verdict(wait_for_charts(console.url))
