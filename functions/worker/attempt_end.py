@@ -86,8 +86,8 @@ class AttemptEnd:
         if isinstance(by, Retry) and not work.is_claimed and not is_unknown:
             by = retry_or_give_up(by, last_attempt=work.attempt.last)
         match by:
-            case Sent(message_id=message_id):
-                return self._sent(work, message_id)
+            case Sent():
+                return self._sent(work, by)
             case Skip():
                 return self._skipped(work, by)
             case GiveUp():
@@ -243,8 +243,9 @@ class AttemptEnd:
             details={"reason": DeadLetterReason.INVALID_TASK.value, "error": letter.error},
         )
 
-    def _sent(self, work: TaskDelivery, message_id: str) -> TaskAnswer:
-        event = SentEvent(message_id, work.owner) if work.is_claimed else Proven(message_id, work.owner)
+    def _sent(self, work: TaskDelivery, by: Sent) -> TaskAnswer:
+        message_id, is_latest = by
+        event = SentEvent(message_id, work.owner) if work.is_claimed else Proven(message_id, work.owner, is_latest)
         try:
             self._write(work, event, self._move(work, counts=True))
         except (GoogleAPIError, DeliveryChanged) as error:
@@ -306,8 +307,10 @@ class AttemptEnd:
 
     def _drop_copy(self, work: TaskDelivery, written: Delivery) -> None:
         """Drop the copy of the email that this attempt has made, where the delivery names it no more."""
-        if work.is_claimed and work.delivery and work.delivery.archived_as and not written.archived_as:
-            self._copies.drop(work, work.delivery.archived_as)
+        delivery = work.delivery
+        made = delivery and not delivery.archive_error and (delivery.archived_later or delivery.archived_as)
+        if work.is_claimed and made and made not in {written.archived_as, written.archived_later}:
+            self._copies.drop(work, made)
 
     def _as_it_is(self, work: TaskDelivery) -> TaskDelivery:
         """The delivery and its documents, read again."""

@@ -8,9 +8,10 @@ from functions.shared.records.deliver import Deliver
 from functions.shared.records.delivery import Delivery, DeliveryState
 from functions.shared.records.stored_request import KeptRequest, StoredRequest, request_key
 from functions.worker.destinations.built_report import BuiltReport
-from functions.worker.destinations.outcome import Outcome
+from functions.worker.destinations.outcome import Accepted, Outcome, Unclear
 from functions.worker.destinations.repeatable_sending import RepeatableSending
 from functions.worker.task_delivery import TaskDelivery
+from functions.worker.time_budget import LOOKUP_SECONDS
 
 
 class MadeRequests(NamedTuple):
@@ -82,6 +83,15 @@ class Repeating:
             return None
         may_be = delivery.request.may_be_repeated(self.provider, keys_hold=self._sending.keys_hold, now=self._now())
         return delivery.request if may_be and delivery.state is DeliveryState.SENDING else None
+
+    @property
+    def takes_others(self) -> bool:
+        """Whether the destination takes another build of a report with the same key."""
+        return self._sending is not None and not self._sending.same_bytes
+
+    def taken(self, delivery: Delivery) -> Accepted | Unclear | None:
+        """Whether the destination says by itself that it has the report (RepeatableSending.taken)."""
+        return self._sending.taken(delivery.id, seconds=LOOKUP_SECONDS) if self._sending else None
 
     def first(self, work: TaskDelivery, report: BuiltReport) -> MadeRequests | None:
         """The requests of a report that no worker has sent; None where the destination has no keys.

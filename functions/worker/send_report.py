@@ -26,6 +26,7 @@ from functions.worker.attempt import Attempt
 from functions.worker.attempt_end import AttemptEnd
 from functions.worker.copies import Copies, KeptCopy
 from functions.worker.destinations.built_report import BuiltReport
+from functions.worker.destinations.outcome import Accepted, Unclear
 from functions.worker.outcome_inquiry import SendAgain, StillUnknown, wanted_mail
 from functions.worker.repeating import MadeRequests
 from functions.worker.report_builder import ReportBuilder
@@ -39,6 +40,7 @@ from functions.worker.transitions import (
     Hold,
     NextStep,
     Retry,
+    Sent,
     Skip,
     Transition,
     Wait,
@@ -172,6 +174,13 @@ class SendReport:
         # Also what may have been sent: when the kind resumes it is repeated, or a person decides if its key is too old.
         if self._is_paused(work.task.kind):
             return work, Hold()
+        # Only what did not arrive is built again: its copy is then of the build that the destination takes.
+        sending = (taken if taken and stored else route).sending
+        match sending.repeating.taken(work.delivery) if work.delivery and work.is_in_doubt else None:
+            case Accepted(message_id=message_id):
+                return work, Sent(message_id, is_latest=True)
+            case Unclear(error=error):
+                return work, _not_now(cause="unknown-outcome", error=error, is_repeat=True)
         if taken and stored and (end := self._send_again(work, taken, subscriber, stored, timer)):
             return end
         if work.may_be_next:
@@ -180,12 +189,9 @@ class SendReport:
         if left is None:
             return work, Skip(reason=SkipReason.COVERED)
         work = work._replace(period=left)
-        name = self._copies.name(work)
-        built = self._build(work, subscriber, left, timer, name)
+        built, kept = self._build_and_keep(work, subscriber, left, timer)
         if not isinstance(built, BuiltReport):
             return work, built
-        with timer.part("copy"):
-            built, kept = self._copies.keep(name, work, built, seconds=BUILD_SECONDS - timer.seconds)
         return self._hand_over(work, route, route.sending.repeating.first(work, built) or built, timer, kept)
 
     def _send_again(
@@ -194,18 +200,22 @@ class SendReport:
         """Make the requests again that a worker may have made, to the byte where the destination refuses others; None
         where they cannot be had, and the report is to be sent all the same."""
         repeating = route.sending.repeating
-        made = repeating.again(stored)
+        made, kept = repeating.again(stored), None
         # Of a report by email and one that goes elsewhere, neither can be sent as the other.
         is_same_kind = bool(stored.deliver) is not subscriber.subscription.is_emailed
         if made is None and work.period is not None and is_same_kind:
-            # The delivery does not keep them. The same data make the same report, and so the same requests.
-            named = CopyName.parse(work.delivery.archived_as) if work.delivery else None
-            built = self._build(work, subscriber, work.period, timer, named)
+            # The delivery does not keep them.
+            if repeating.takes_others:
+                built, kept = self._build_and_keep(work, subscriber, work.period, timer)
+            else:
+                # The same data make the same report, and so the same requests.
+                name = work.delivery and (work.delivery.archived_later or work.delivery.archived_as)
+                built = self._build(work, subscriber, work.period, timer, CopyName.parse(name or ""))
             if isinstance(built, Retry):
                 return work, built
             made = repeating.again(stored, built) if isinstance(built, BuiltReport) else None
         if made is not None:
-            return self._hand_over(work, route, made, timer)
+            return self._hand_over(work, route, made, timer, kept)
         _logger.warning("requests_not_repeatable", delivery_id=work.task.delivery_id)
         known = route.inquiry.settle(work, now=self._now())
         return None if isinstance(known, SendAgain) else (work, known)
@@ -213,6 +223,16 @@ class SendReport:
     def _can_repeat(self, work: TaskDelivery, delivery: Delivery) -> bool:
         taken = self._routes.of(delivery, work.user, work.subscription)
         return taken.sending.repeating.stored_in(delivery) is not None or taken.inquiry.waits_for(delivery)
+
+    def _build_and_keep(
+        self, work: TaskDelivery, subscriber: Subscriber, period: Period, timer: AttemptTimer
+    ) -> tuple[BuiltReport | Skip | Retry | GiveUp, KeptCopy | None]:
+        name = self._copies.name(work)
+        built = self._build(work, subscriber, period, timer, name)
+        if not isinstance(built, BuiltReport):
+            return built, None
+        with timer.part("copy"):
+            return self._copies.keep(name, work, built, seconds=BUILD_SECONDS - timer.seconds)
 
     def _build(
         self,
@@ -281,7 +301,7 @@ class SendReport:
             now + LEASE,
             route.sending.repeating.provider,
             request,
-            # A repeat has the copy of the first time.
+            # A repeat of the same bytes has the copy of the first time.
             archived_as=kept.name if kept else None,
             archive_error=kept.error if kept else "",
             handed_over=handed_over,

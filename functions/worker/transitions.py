@@ -62,9 +62,15 @@ def next_step(delivery: Delivery | None, *, now: datetime) -> NextStep:
 
 
 class Sent(NamedTuple):
-    """The provider has the email."""
+    """The provider has the email.
+
+    Attributes:
+        message_id: its id there.
+        is_latest: whether it is the one that was made last.
+    """
 
     message_id: str
+    is_latest: bool = False
 
 
 class Skip(NamedTuple):

@@ -257,8 +257,8 @@ ALL = [
     Mutant(
         name="the copy of a report that was sent is dropped",
         file="functions/worker/attempt_end.py",
-        node="if (_0 := _1.is_claimed and _2 and _3.archived_as and not _.archived_as):\n    ...",
-        becomes="_1.is_claimed and _2 and _3.archived_as",
+        node="if (_0 := _1.is_claimed and _2 and _2 not in {_.archived_as, _.archived_later}):\n    ...",
+        becomes="_1.is_claimed and _2",
         scenarios=("Archive: worker killed while it keeps a copy",),
         tests=(
             "tests/functions/worker/integration/test_archive.py::test_the_copy_is_the_email_to_the_letter_and_its_link_names_it",

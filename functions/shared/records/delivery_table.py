@@ -92,9 +92,7 @@ class Claimed(NamedTuple):
             "attempts": (before.attempts if before else 0) + 1,
             "provider": self.provider,
             **({"request": self.request.to_field()} if self.request else {}),
-            **(_no_copy(before) if self.archived_as is not None else {}),
-            **({"archived_as": self.archived_as} if self.archived_as else {}),
-            **({"archive_error": self.archive_error} if self.archive_error else {}),
+            **(self._copy(before) if self.archived_as is not None else {}),
             # The logs would have to show neither this email nor the one before.
             **_named("handed_over", before, None if before and before.is_in_doubt else self.handed_over),
             **({"absence": self.absence} if self.absence else {}),
@@ -103,6 +101,13 @@ class Claimed(NamedTuple):
             # An error that stands beside `sending` is of this attempt.
             **({"last_error": None} if before and before.last_error else {}),
         }
+
+    def _copy(self, before: Delivery | None) -> dict[str, Any]:
+        # An email before that may have been accepted keeps its copy until this one is accepted.
+        is_later = before is not None and before.is_in_doubt
+        copies = {} if is_later else _named("archived_as", before, self.archived_as or None)
+        copies |= _named("archived_later", before, self.archived_as if is_later and self.archived_as else None)
+        return copies | _named("archive_error", before, self.archive_error or None)
 
 
 class Refused(NamedTuple):
@@ -147,7 +152,7 @@ class Sent(NamedTuple):
 
     def fields(self, before: Delivery | None) -> dict[str, Any]:
         """See written."""
-        return {**_final(self.owner), "message_id": self.message_id, "last_error": None}
+        return {**_final(self.owner), "message_id": self.message_id, "last_error": None, **_copy_of_latest(before)}
 
 
 class Proven(NamedTuple):
@@ -157,15 +162,18 @@ class Proven(NamedTuple):
     Attributes:
         message_id: the email's id at the provider; empty where that is not known.
         owner: who has found that out: MAIL_EVENT, or a worker.
+        is_latest: whether it can be no other than the one that was made last.
     """
 
     message_id: str
     owner: str = MAIL_EVENT
+    is_latest: bool = False
 
     def fields(self, before: Delivery | None) -> dict[str, Any]:
         """See written."""
         named = {"message_id": self.message_id} if self.message_id else {}
-        return {**_final(self.owner), **named, "last_error": None, "reason": None, "failed_at": None}
+        copy = _copy_of_latest(before) if self.is_latest or (before and before.absence) else {}
+        return {**_final(self.owner), **named, "last_error": None, "reason": None, "failed_at": None, **copy}
 
 
 class Skipped(NamedTuple):
@@ -450,8 +458,17 @@ def _named(name: str, before: Delivery | None, value: Any) -> dict[str, Any]:
 
 
 def _no_copy(before: Delivery | None) -> dict[str, Any]:
-    """The copy of an email that was not accepted, or of an earlier one, is no longer the delivery's."""
-    return {name: None for name in ("archived_as", "archive_error") if before and getattr(before, name)}
+    """The copy of an email that was not accepted is no longer the delivery's, but that of one in doubt is."""
+    is_kept = before is not None and before.may_have_been_sent
+    names = [*([] if is_kept else ["archived_as"]), "archived_later", "archive_error"]
+    return {name: None for name in names if before and getattr(before, name)}
+
+
+def _copy_of_latest(before: Delivery | None) -> dict[str, Any]:
+    """The email that was made last has been accepted: its copy is the delivery's, if it has one."""
+    if before is None or not (before.archived_later or (before.archived_as and before.archive_error)):
+        return {}
+    return {"archived_as": before.archived_later or None, **_named("archived_later", before, None)}
 
 
 def _unless_sent(before: Delivery | None) -> dict[str, Any]:

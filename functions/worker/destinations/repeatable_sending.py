@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, Protocol, runtime_checkable
 
 from functions.shared.records.stored_request import KeptRequest
-from functions.worker.destinations.outcome import Outcome
+from functions.worker.destinations.outcome import Accepted, Outcome, Unclear
 
 
 @runtime_checkable
@@ -29,6 +29,18 @@ class RepeatableSending(Protocol):
         key = secrets.token_hex(16)
         requests = {f"{key}/{number}": each for number, each in enumerate(self.requests(report), start=1)}
         return self.send_requests(requests, seconds=seconds)
+
+    def taken(self, delivery_id: str, *, seconds: float) -> Accepted | Unclear | None:
+        """Whether the destination has the report of a delivery.
+
+        Args:
+            delivery_id: which.
+            seconds: how long it may take.
+
+        Returns:
+            None where it does not have it, or cannot tell; Unclear where it may tell later.
+        """
+        return None
 
     def requests(self, report: Any, /) -> Sequence[KeptRequest]:
         """The requests that hand over a report, such as one for each recipient. Pure.

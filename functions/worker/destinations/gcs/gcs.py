@@ -17,7 +17,7 @@ from functions.shared.records.deliver import Deliver
 from functions.shared.records.stored_request import KeptRequest
 from functions.shared.sanitize import error_text
 from functions.shared.storage_bucket import StorageBucket
-from functions.worker.destinations.gcs.objects import objects
+from functions.worker.destinations.gcs.objects import manifest_name, objects
 from functions.worker.destinations.outcome import Accepted, Outcome, Refused, Throttled, Unavailable, Unclear
 from functions.worker.destinations.parcel import Parcel
 from functions.worker.destinations.repeatable_sending import RepeatableSending
@@ -43,6 +43,16 @@ class Gcs(RepeatableSending):
     def requests(self, report: Parcel, /) -> Sequence[KeptRequest]:
         """The objects of a report, the manifest last."""
         return objects(report, self._prefix)
+
+    def taken(self, delivery_id: str, *, seconds: float) -> Accepted | Unclear | None:
+        """Look for the manifest. Without the permission to read, writing it decides."""
+        name = manifest_name(self._prefix, delivery_id)
+        try:
+            return None if self._bucket.read(name, seconds=seconds) is None else Accepted(message_id=name)
+        except exceptions.Forbidden:
+            return None
+        except exceptions.GoogleAPIError as error:
+            return Unclear(error=_told(error))
 
     def send_requests(self, requests: Mapping[str, KeptRequest], *, seconds: float) -> Outcome:
         """Write the objects, those that are there already left as they are.

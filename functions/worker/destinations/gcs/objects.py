@@ -16,6 +16,16 @@ MANIFEST = "manifest.json"
 _CID = re.compile(r"cid:([A-Za-z0-9._-]+)")
 
 
+def manifest_name(prefix: str, delivery_id: str) -> str:
+    """The name of a delivery's manifest.
+
+    Args:
+        prefix: what all the names begin with.
+        delivery_id: which delivery.
+    """
+    return f"{prefix}{delivery_id}/{MANIFEST}"
+
+
 def objects(parcel: Parcel, prefix: str) -> Sequence[KeptRequest]:
     """What is written, in this order. A reader waits for the manifest: it is there once all its files are, and it never
     names files of two builds.
@@ -39,7 +49,7 @@ def objects(parcel: Parcel, prefix: str) -> Sequence[KeptRequest]:
         requests.append(KeptRequest(address=name, content=content))
     manifest = {**payload(parcel), "files": named}
     content = json.dumps(manifest, ensure_ascii=False, sort_keys=True, indent=2).encode()
-    return [*requests, KeptRequest(address=f"{folder}{MANIFEST}", content=content)]
+    return [*requests, KeptRequest(address=manifest_name(prefix, parcel.delivery_id), content=content)]
 
 
 def _standalone(parcel: Parcel) -> str:

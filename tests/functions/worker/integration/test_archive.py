@@ -1,6 +1,7 @@
 """Copies of the emails: written before they are handed over, named by the delivery, and what their links lead to."""
 
 import gzip
+import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,21 +15,30 @@ from functions.shared.mail.recipient_token import TokenKeys
 from functions.shared.records.archived_copy import ArchivedCopy, CopyName
 from local_cloud.storage.server import StorageEmulator
 from local_pipeline.function_process import FunctionProcess
+from local_pipeline.inbox.faults import Fault
 from local_pipeline.inbox.server import RESEND_API_KEY
 from tests.functions.worker.integration import test_destinations as destinations
-from tests.functions.worker.integration.conftest import Cloud
-from tests.functions.worker.integration.test_repeats import accept_and_cut, answering
+from tests.functions.worker.integration.conftest import DUE, Cloud
+from tests.functions.worker.integration.test_doubt import replayed
+from tests.functions.worker.integration.test_repeats import accept_and_cut, answering, lease_ends
 from tests.storage import BUCKET, storage_running
 
 KEY = "a-key-of-at-least-thirty-two-letters"
 PAGE = "https://reports.example.com/mails"
 _faults: list[int] = []
+_manifests: list[str] = []
+"""Those that are not answered: `lost` before they arrive, or `taken`."""
 
 
 @web.middleware
 async def fail(request: web.Request, handler: Any) -> web.StreamResponse:
     if _faults:
         return web.Response(status=_faults[0])
+    if _manifests and b"manifest.json" in (await request.read()).partition(b"\r\n--")[0]:
+        is_lost = _manifests.pop() == "lost"
+        if not is_lost:
+            await handler(request)
+        return web.Response(status=HTTPStatus.CONFLICT)
     answer: web.StreamResponse = await handler(request)
     return answer
 
@@ -43,6 +53,7 @@ def storage(_surroundings: Cloud) -> Iterator[StorageEmulator]:
 def worker(cloud: Cloud, storage: StorageEmulator) -> FunctionProcess:
     storage.buckets[BUCKET].clear()
     _faults.clear()
+    _manifests.clear()
     return cloud.worker(
         MAIL_PROVIDER="resend",
         RESEND_API_KEY=RESEND_API_KEY,
@@ -155,4 +166,71 @@ def test_the_copy_of_an_email_that_is_refused_is_dropped(
         cloud.deliver(user, worker=worker)
         delivery = cloud.delivery_of(user)
         assert (delivery["state"], delivery["archived_as"], copies(storage)) == (state, None, {})
+    cloud.letters()
+
+
+@pytest.mark.parametrize("manifests", [["lost"], ["taken"], ["lost", "taken"], ["lost", "lost"]])
+def test_the_copy_is_of_the_build_that_a_bucket_has(
+    cloud: Cloud, worker: FunctionProcess, storage: StorageEmulator, manifests: list[str]
+) -> None:
+    user = destinations.user(cloud, "gcs")
+    ours = destinations.BUCKET_OF_OURS["bucket"]
+    storage.buckets.setdefault(ours, {})
+    _manifests.extend(reversed(manifests))
+    for number, _ in enumerate(manifests):
+        assert cloud.deliver(user, worker=worker, retry_count=number).json()["cause"] == "unknown-outcome"
+        cloud.event(user, f"e{number}", at=DUE - timedelta(minutes=5 + number), type="order.placed")
+        lease_ends(cloud, user)
+    assert cloud.deliver(user, worker=worker, retry_count=len(manifests)).json()["result"] == "sent"
+    [manifest] = [
+        json.loads(stored.content)
+        for name, stored in storage.buckets[ours].items()
+        if cloud.delivery(user).id in name and name.endswith("manifest.json")
+    ]
+    named = cloud.delivery_of(user)["archived_as"]
+    kept = ArchivedCopy.from_bytes(gzip.decompress(storage.buckets[BUCKET][named].content))
+    link, name = re.search(rf"{PAGE}/copies/([\w-]+)", str(manifest)), CopyName.parse(named)
+    assert link is not None
+    assert name is not None
+    assert TokenKeys([KEY]).read_shared_copy(link[1]) == (user, "default", name.own_part)
+    [text] = [storage.buckets[ours][each["name"]] for each in manifest["files"] if each["filename"] == "report.txt"]
+    assert kept.text == text.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("fault", "result"),
+    [
+        (None, "sent"),
+        (answering(HTTPStatus.TOO_MANY_REQUESTS), "retry"),
+        (answering(HTTPStatus.UNPROCESSABLE_ENTITY), "dead"),
+        (accept_and_cut, "retry"),
+    ],
+)
+def test_a_replay_keeps_the_copy_in_doubt_until_another_email_is_accepted(
+    cloud: Cloud, worker: FunctionProcess, storage: StorageEmulator, fault: Fault | None, result: str
+) -> None:
+    user = cloud.user()
+    cloud.inbox.fault = accept_and_cut
+    cloud.deliver(user, worker=worker)
+    (first,) = copies(storage)
+    cloud.inbox.fault = fault
+    cloud.delivery(user).update(
+        {"state": "dead", "reason": "unknown-outcome", "failed_at": datetime.now(UTC), "may_have_been_sent": True}
+        | {"lease_expires_at": None}
+    )
+    replayed(cloud, user)
+    assert cloud.deliver(user, worker=worker, retry_count=1).json()["result"] == result
+    others = copies(storage).keys() - {first}
+    named = cloud.delivery_of(user)["archived_as"]
+    assert first in copies(storage)
+    if result == "sent":
+        assert [named] == list(others)
+    else:
+        assert named == first
+    if fault is accept_and_cut:
+        # Its own request, made again, proves that the replay's email was accepted.
+        cloud.inbox.fault = None
+        lease_ends(cloud, user)
+        assert cloud.deliver(user, worker=worker, retry_count=2).json()["result"] == "sent"
+        assert [cloud.delivery_of(user)["archived_as"]] == list(others)
     cloud.letters()
