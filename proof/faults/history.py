@@ -10,7 +10,7 @@ from functions.shared.records.dead_letter import StoredDeadLetter
 from local_pipeline.inbox.mail import Envelope, Mail
 from proof.faults.invariants import AcceptedMail, DeadLetter, Delivery, History, Pause, SubscriptionHistory
 from proof.faults.mail_rules import MailNews, Silence, StoredNews, silences_by_news
-from proof.faults.mailbox import token_of
+from proof.faults.mailbox import copy_in, token_of, without_links
 from proof.faults.slack import read_message
 from proof.faults.subscribers import KnownSubscription, email_of
 from proof.faults.subscription_key import SubscriptionKey
@@ -36,6 +36,7 @@ async def read_history(
     undecidable: frozenset[str] = frozenset(),
     is_provable: bool = True,
     hears_all: bool = True,
+    names_all_copies: bool = True,
 ) -> History:
     """Read the history.
 
@@ -56,6 +57,7 @@ async def read_history(
         undecidable: see History.
         is_provable: see History.
         hears_all: whether the application must hear of each report.
+        names_all_copies: see History.
     """
     await world.application.listen()
     users = await world.documents("users")
@@ -70,8 +72,15 @@ async def read_history(
     accepted = [_mail(world.inbox.mails.read(envelope.id), world) for envelope in world.inbox.mails[mails_before:]]
     accepted += [_dropped(envelope, world) for envelope in world.inbox.dropped]
     accepted += [
-        AcceptedMail(delivery_id=delivery_id, recipient=destination, is_of_user=False, can_unsubscribe_user=False)
-        for destination, delivery_id in world.received()
+        AcceptedMail(
+            delivery_id=delivery_id,
+            recipient=destination,
+            is_of_user=False,
+            can_unsubscribe_user=False,
+            copy=copy_in(content),
+            text=without_links(text),
+        )
+        for destination, delivery_id, content, text in world.received()
     ]
     return History(
         runs=runs,
@@ -110,6 +119,7 @@ async def read_history(
         other_requests=tuple(world.inbox.resend.other_requests),
         told=dict(world.application.heard) if hears_all else None,
         copies=world.copies,
+        names_all_copies=names_all_copies,
     )
 
 
@@ -155,7 +165,14 @@ def _pauses_by_news(key: SubscriptionKey, known: KnownSubscription, silences: Se
 
 def _mail(mail: Mail, world: World) -> AcceptedMail:
     token = token_of(mail.headers)
-    return replace(_dropped(mail.envelope, world), can_unsubscribe_user=token is not None and not token.copy_of)
+    can_unsubscribe_user = token is not None and not token.copy_of
+    text = mail.text or ""
+    return replace(
+        _dropped(mail.envelope, world),
+        can_unsubscribe_user=can_unsubscribe_user,
+        copy=copy_in(text),
+        text=without_links(text),
+    )
 
 
 def _dropped(envelope: Envelope, world: World) -> AcceptedMail:

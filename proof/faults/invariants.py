@@ -150,6 +150,9 @@ class AcceptedMail:
         is_of_user: whether that is the user's own.
         can_unsubscribe_user: whether the link that unsubscribes the user is in it.
         claimed_at: when the worker claimed the delivery that then sent it; None where that is not known.
+        copy: the name, without the user, of the copy that its link shows; empty if it has none, None if only its
+            envelope is known.
+        text: what it says, without links; empty if that is not known.
     """
 
     delivery_id: str
@@ -157,6 +160,8 @@ class AcceptedMail:
     is_of_user: bool = True
     can_unsubscribe_user: bool = True
     claimed_at: datetime | None = field(default=None, compare=False)
+    copy: str | None = field(default=None, compare=False)
+    text: str = field(default="", compare=False)
 
 
 class ToldOutcome(NamedTuple):
@@ -207,7 +212,8 @@ class History:
         is_provable: whether the email provider can say that it has accepted an email.
         other_requests: the idempotency keys with which the provider got different requests.
         told: the events, and how often each came; None where the application need not hear of each report.
-        copies: the names of the copies in the archive.
+        copies: what the copies in the archive say, without links, by their names.
+        names_all_copies: whether each delivery must name the copy of what was accepted.
     """
 
     runs: Sequence[datetime]
@@ -234,7 +240,8 @@ class History:
     is_provable: bool = True
     other_requests: Collection[str] = ()
     told: Mapping[ToldOutcome, int] | None = None
-    copies: Collection[str] = ()
+    copies: Mapping[str, str] = field(default_factory=dict)
+    names_all_copies: bool = True
 
     @property
     def last_run(self) -> datetime:
@@ -296,7 +303,7 @@ class Rule(StrEnum):
     UNHEARD = "unheard"
     """The team's application heard nothing of what became of a report, or something else, or by two ids."""
     NO_COPY = "no copy"
-    """A sent report names a copy that the archive does not have."""
+    """A sent report names a copy that the archive does not have, or that of what nobody has accepted."""
     MALFORMED = "malformed"
     """A part of the pipeline cannot use what another part, or another version of it, has made."""
 
@@ -760,9 +767,23 @@ def _unheard(history: History) -> Iterator[Violation]:
 
 
 def _no_copy(history: History) -> Iterator[Violation]:
+    accepted: defaultdict[str, list[AcceptedMail]] = defaultdict(list)
+    for each in history.accepted:
+        if each.copy is not None:
+            accepted[each.delivery_id].append(each)
     for delivery in history.deliveries:
-        if delivery.state == SENT and delivery.archived_as and delivery.archived_as not in history.copies:
-            yield Violation(Rule.NO_COPY, delivery.id, f"{delivery.archived_as} is not there")
+        if delivery.state != SENT:
+            continue
+        named, own_part, mails = delivery.archived_as, delivery.archived_as.partition("/")[2], accepted[delivery.id]
+        if named and named not in history.copies:
+            yield Violation(Rule.NO_COPY, delivery.id, f"{named} is not there")
+            continue
+        of_copy = [each for each in mails if each.copy == own_part]
+        if mails and not of_copy and (named or history.names_all_copies):
+            others = " and ".join(sorted({each.copy or "no copy" for each in mails}))
+            yield Violation(Rule.NO_COPY, delivery.id, f"it names {named or 'no copy'}, and what was accepted {others}")
+        elif named and of_copy and not any(each.text in {"", history.copies[named]} for each in of_copy):
+            yield Violation(Rule.NO_COPY, delivery.id, f"{named} does not say what was accepted")
 
 
 def _wrong_end(history: History) -> Iterator[Violation]:

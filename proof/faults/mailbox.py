@@ -1,4 +1,4 @@
-"""What a recipient's mailbox provider does: it unsubscribes by one click (RFC 8058)."""
+"""What a recipient's mailbox provider does, which unsubscribes by one click (RFC 8058), and what links lead to."""
 
 import re
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ PAGE_KEY = "the-key-of-the-fault-harness-s-pages"
 
 _KEYS = TokenKeys([PAGE_KEY])
 _LINK = re.compile(rf"<{re.escape(PAGE_URL)}/([A-Za-z0-9_-]+)/unsubscribe>")
+_COPY = re.compile(rf"{re.escape(PAGE_URL)}/(?:[A-Za-z0-9_-]+/)?copies/([A-Za-z0-9_-]+)")
 
 
 def token_of(headers: Mapping[str, str]) -> RecipientToken | None:
@@ -25,6 +26,24 @@ def token_of(headers: Mapping[str, str]) -> RecipientToken | None:
     """
     link = _LINK.fullmatch(headers.get("List-Unsubscribe", ""))
     return _KEYS.read(link[1]) if link else None
+
+
+def copy_in(text: str) -> str:
+    """The name, without the user, of the copy that a report's link "View in browser" shows; empty if it has no link.
+
+    Args:
+        text: of the report, or its JSON.
+    """
+    link = _COPY.search(text)
+    if link is None:
+        return ""
+    shared = _KEYS.read_shared_copy(link[1])
+    return shared.name if shared else _KEYS.read_copy(link[1]) or "that of a link that nobody made"
+
+
+def without_links(text: str, tag: str = PAGE_URL) -> str:
+    """The words of a report's text, but those that are a recipient's own link, or have the tag that stands for it."""
+    return " ".join(word for word in text.split() if PAGE_URL not in word and tag not in word)
 
 
 async def unsubscribe(headers: Mapping[str, str], *, port: int) -> bool:

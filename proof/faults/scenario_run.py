@@ -128,6 +128,8 @@ class ScenarioRun:
         self._changed_by_repeats: list[str] = []
         self.hears_all = True
         """Whether the application must hear of each report: not where a restore undoes what was told, for example."""
+        self.names_all_copies = True
+        """Whether each delivery must name the copy of what was accepted: a restored record knows of none."""
         self.notes: list[str] = []
         """What is to be said about it beside its figures."""
 
@@ -196,6 +198,7 @@ class ScenarioRun:
             resumed=self._resumed,
             changed_by_repeats=self._changed_by_repeats,
             hears_all=self.hears_all,
+            names_all_copies=self.names_all_copies,
         )
 
     async def dispatch(self) -> Execution:

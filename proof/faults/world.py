@@ -1,13 +1,14 @@
 """The local cloud with the real functions on it, started once for all scenarios, and its time."""
 
 import asyncio
+import gzip
 import json
 import logging
 import os
 import re
 import tempfile
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -22,6 +23,7 @@ from google.cloud.tasks_v2 import Queue, RateLimits
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from functions.shared.queues.ramp import Ramp
+from functions.shared.records.archived_copy import ArchivedCopy
 from functions.shared.records.subscription import SUBSCRIPTIONS
 from functions.shared.settings import MailProviderName, OnUnknownOutcome
 from local_cloud.identity import IdentityProvider
@@ -48,7 +50,7 @@ from proof.faults.application import TOPIC, Application
 from proof.faults.disturbances import CarryOut, Disturbances
 from proof.faults.injection_points import InjectionPoint, InterceptedCall, inbox_call, rpc_call, storage_call
 from proof.faults.instances import FrontEnd, Instance
-from proof.faults.mailbox import PAGE_KEY, PAGE_URL
+from proof.faults.mailbox import PAGE_KEY, PAGE_URL, without_links
 from proof.faults.moves import APPLICATION, Moves
 from proof.faults.older_version import lay_out_older_version
 from proof.faults.subscription_key import SubscriptionKey
@@ -580,17 +582,24 @@ class World:
         answer: Answer = await self.disturbances.pass_through(intercepted, carry_out)
         return answer
 
-    def received(self) -> Iterator[tuple[str, str]]:
-        """What came to the destinations beside email: which, and of which delivery."""
-        yield from ((each.destination, each.delivery_id) for each in self.inbox.elsewhere.received)
-        for name in self.storage.buckets[BUCKET]:
+    def received(self) -> Iterator[tuple[str, str, str, str]]:
+        """What came to the destinations beside email: which, of which delivery, its JSON, and its text if it has one
+        as an email would."""
+        for each in self.inbox.elsewhere.received:
+            yield each.destination, each.delivery_id, json.dumps(each.payload), ""
+        bucket = self.storage.buckets[BUCKET]
+        for name, stored in bucket.items():
             if name.endswith("/manifest.json"):
-                yield LocalDestination.GCS.value, name.split("/")[-2]
+                files = {each["filename"]: each["name"] for each in json.loads(stored.content)["files"]}
+                text = bucket[files["report.txt"]].content.decode()
+                yield LocalDestination.GCS.value, name.split("/")[-2], stored.content.decode(), text
 
     @property
-    def copies(self) -> frozenset[str]:
-        """The names of the copies in the archive."""
-        return frozenset(self.storage.buckets[_COPIES])
+    def copies(self) -> Mapping[str, str]:
+        """What the copies in the archive say, without links, by their names."""
+        kept = {name: stored.content for name, stored in self.storage.buckets[_COPIES].items()}
+        read = {name: ArchivedCopy.from_bytes(gzip.decompress(content)) for name, content in kept.items()}
+        return {name: without_links(copy.text, copy.text_tag) for name, copy in read.items()}
 
     @web.middleware
     async def _storage_called(

@@ -30,8 +30,8 @@ async def _restored(scenario_run: ScenarioRun, *, is_known: bool) -> None:
     # By an account of their own, which no other can say anything about.
     for user in scenario_run.users[::2]:
         await scenario_run.write_user(user, {"brand": ACCOUNT_BRAND})
-    # What was told before is of records that the copy does not have.
-    scenario_run.hears_all = False
+    # What was told and kept before is of records that the copy does not have.
+    scenario_run.hears_all = scenario_run.names_all_copies = False
     dead = scenario_run.victims(0, least=_DEAD)
     scenario_run.disturb(InjectionPoint.SEND, scenario_run.faults.never, of=dead, times=None)
     await scenario_run.dispatch_and_drain()

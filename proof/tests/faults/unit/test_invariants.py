@@ -98,7 +98,22 @@ def test_requests_that_are_kept_too_long() -> None:
 def test_a_copy_that_is_named_and_not_there() -> None:
     sent = replace(SENT, archived_as="copy")
     assert broken(GOOD, deliveries=[sent]) == {Rule.NO_COPY}
-    assert broken(GOOD, deliveries=[sent], copies=["copy", "of a worker that was killed"]) == set()
+    assert broken(GOOD, deliveries=[sent], copies={"copy": "", "of a worker that was killed": ""}) == set()
+
+
+@pytest.mark.parametrize(("named", "accepted"), [("user/one", "two"), ("user/one", ""), ("", "one")])
+def test_a_copy_of_what_nobody_accepted(named: str, accepted: str) -> None:
+    sent, mail = replace(SENT, archived_as=named), replace(MAIL, copy=accepted)
+    copies = {"user/one": "One.", "user/two": "Two."}
+    assert broken(GOOD, deliveries=[sent], accepted=[mail], copies=copies) == {Rule.NO_COPY}
+    of_accepted = replace(sent, archived_as=f"user/{accepted}" if accepted else "")
+    assert broken(GOOD, deliveries=[of_accepted], accepted=[mail], copies=copies) == set()
+
+
+def test_a_copy_that_says_something_else() -> None:
+    sent, mail = replace(SENT, archived_as="user/one"), replace(MAIL, copy="one", text="One.")
+    assert broken(GOOD, deliveries=[sent], accepted=[mail], copies={"user/one": "Two."}) == {Rule.NO_COPY}
+    assert broken(GOOD, deliveries=[sent], accepted=[mail], copies={"user/one": "One."}) == set()
 
 
 def test_the_application_hears_of_each_report_by_one_id() -> None:
