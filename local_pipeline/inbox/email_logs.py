@@ -132,18 +132,22 @@ class LogsDelay:
         spread: the standard deviation of the logarithm of what is longer or shorter: at 1.0 one in twenty takes five
             times as long, and later ones show before earlier ones.
         lost: the share of those that never show, from 0 to 1.
+        stopped_at: from when on none shows that was accepted; None unless the logs have stopped.
     """
 
     usual: timedelta = USUAL_DELAY
     spread: float = 0.0
     lost: float = 0.0
+    stopped_at: datetime | None = None
 
     def shows(self, message: LoggedMessage, now: datetime) -> bool:
         """Whether a message shows by now. What chance decides about it stays so."""
         about = message.envelope
+        if self.stopped_at is not None and about.received_at >= self.stopped_at:
+            return False
         chance = random.Random(f"{sorted(about.custom_args.items())} {about.subject} {message.to_email}")  # noqa: S311
         is_lost, delay = chance.random() < self.lost, self.usual * math.exp(chance.gauss(0, self.spread))
-        return not is_lost and message.envelope.received_at + delay <= now
+        return not is_lost and about.received_at + delay <= now
 
 
 Matches = Callable[[LoggedMessage, datetime], bool]

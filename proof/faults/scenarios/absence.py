@@ -8,6 +8,7 @@ from typing import Any
 
 from functions.shared.queues.retry_policy import DISPATCH_DEADLINE
 from functions.shared.settings import OnUnknownOutcome
+from local_pipeline.inbox.faults import CutConnection
 from proof.faults.disturbances import CarryOut, Disturbance, answer, cut
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
 from proof.faults.instances import Instance
@@ -17,6 +18,7 @@ from proof.faults.scenario_run import Scenario, ScenarioRun, Script
 _SHARE = 0.3
 _MINUTE = timedelta(minutes=1)
 _STEP = 5 * _MINUTE
+_MOMENT = timedelta(milliseconds=400)
 _HOURS = 3
 """For how long runs go on: longer than the worker looks into the logs."""
 
@@ -124,6 +126,24 @@ async def _logs_are_late(scenario_run: ScenarioRun) -> None:
     scenario_run.world.inbox.logs_delay.usual = timedelta(minutes=20)
 
 
+async def _outage(scenario_run: ScenarioRun) -> None:
+    """One outage loses answers, and stops the logs in the second of the claims: what they show of it proves nothing."""
+    victims = await second_hour(scenario_run)
+    scenario_run.may_stay_unknown(victims)
+    world = scenario_run.world
+
+    async def begin(_call: InterceptedCall, carry_out: CarryOut) -> Any:
+        if world.inbox.logs_delay.stopped_at is None:
+            world.pass_time(_MOMENT)
+            world.inbox.logs_delay.stopped_at = world.clock.now()
+        await carry_out()
+        raise CutConnection
+
+    scenario_run.disturb(InjectionPoint.SEND, begin, of=victims)
+    await scenario_run.dispatch()
+    await hours_pass(scenario_run)
+
+
 def _scenario(name: str, script: Script, **attributes: Any) -> Scenario:
     return Scenario(
         name=name,
@@ -143,4 +163,5 @@ SCENARIOS = [
     _scenario("a worker stands still until the settling time is nearly over", stands_still(25 * _MINUTE)),
     _scenario("workers are killed before they send", _killed),
     _scenario("SendGrid cuts twice before it accepts", _again),
+    _scenario("an outage loses answers, and stops the logs", _outage),
 ]
