@@ -32,4 +32,4 @@ def database_of(port: int, project: str, *, seconds: float = CALL_SECONDS) -> Da
         project: the project's id.
         seconds: how long a call may take.
     """
-    return Database(project, DEFAULT_DATABASE, grpc.insecure_channel(f"127.0.0.1:{port}"), seconds=seconds)
+    return Database(project, DEFAULT_DATABASE, lambda: grpc.insecure_channel(f"127.0.0.1:{port}"), seconds=seconds)

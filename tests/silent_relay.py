@@ -16,6 +16,8 @@ class SilentRelay:
 
     def __init__(self, port: int, *, most: int | None = None) -> None:
         self.is_silent = False
+        self._silenced: set[socket.socket] = set()
+        self._silences_next = False
         self._most = most
         self._server = port
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -29,6 +31,9 @@ class SilentRelay:
                 client, _ = self._listener.accept()
                 server = socket.create_connection(("127.0.0.1", self._server))
                 self._sockets += [client, server]
+                if self._silences_next:
+                    self._silenced |= {client, server}
+                    self._silences_next = False
                 self.is_silent |= self._most is not None and len(self._sockets) > 1 + 2 * self._most
                 for one, other in ((client, server), (server, client)):
                     threading.Thread(target=self._pass_on, args=[one, other], daemon=True).start()
@@ -36,9 +41,17 @@ class SilentRelay:
     def _pass_on(self, one: socket.socket, other: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := one.recv(65_536):
-                if not self.is_silent:
+                if not self.is_silent and one not in self._silenced:
                     other.sendall(data)
             other.shutdown(socket.SHUT_WR)
+
+    def silence_open(self) -> None:
+        """Fall silent on the connections that are open; new ones work."""
+        self._silenced |= set(self._sockets)
+
+    def silence_next(self) -> None:
+        """Fall silent on the next connection alone."""
+        self._silences_next = True
 
     def close(self) -> None:
         """End all connections."""

@@ -6,12 +6,20 @@ channel that the library makes, with protobuf's own classes and the library's me
 """
 
 import functools
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
 import grpc
-from google.api_core.exceptions import Aborted, GoogleAPICallError, InvalidArgument, NotFound, from_grpc_error
+from google.api_core.exceptions import (
+    Aborted,
+    GatewayTimeout,
+    GoogleAPICallError,
+    InvalidArgument,
+    NotFound,
+    from_grpc_error,
+)
 from google.api_core.gapic_v1.routing_header import to_grpc_metadata
 from google.cloud.firestore_v1 import types
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
@@ -40,8 +48,12 @@ _OPTIONS = [
     # stream, takes them and hands them over.
     # https://grpc.github.io/grpc/python/grpc.html#grpc.experimental.ChannelOptions.SingleThreadedUnaryStream
     (grpc.experimental.ChannelOptions.SingleThreadedUnaryStream, 1),
-    # The library's own.
+    # As often as Google's front ends take it: https://github.com/googleapis/java-bigtable/pull/528
     ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    # A new channel has connections of its own, and none that another has and that may be silent.
+    ("grpc.use_local_subchannel_pool", 1),
+    # The library's own.
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
 ]
@@ -77,7 +89,8 @@ class Database:
     Args:
         project: the Google Cloud project's id.
         database: the database's id.
-        channel: to the service.
+        connect: makes a channel to the service. A further one takes over where an attempt at a call got no answer in
+            its time: the connection may be silent, which gRPC would notice only after a while.
         seconds: how long a read or a write may take, unless its caller says so.
         stream_seconds: the same of reading all documents of a query.
     """
@@ -86,7 +99,7 @@ class Database:
         self,
         project: str,
         database: str,
-        channel: grpc.Channel,
+        connect: Callable[[], grpc.Channel],
         *,
         seconds: float = CALL_SECONDS,
         stream_seconds: float = STREAM_SECONDS,
@@ -103,13 +116,9 @@ class Database:
             DEFAULT_CLIENT_INFO.to_grpc_metadata(),  # type: ignore[no-untyped-call]  # google-api-core
         )
         self._headers = self._headers_for("database", self._name)
-        self._get = _method(channel.unary_unary, "GetDocument", types.Document)
-        self._get_all = _method(channel.unary_stream, "BatchGetDocuments")
-        self._run_query = _method(channel.unary_stream, "RunQuery")
-        self._aggregate = _method(channel.unary_stream, "RunAggregationQuery")
-        self._list = _method(channel.unary_unary, "ListCollectionIds")
-        self._commit = _method(channel.unary_unary, "Commit")
-        self._batch_write = _method(channel.unary_unary, "BatchWrite")
+        self._connect = connect
+        self._connecting = threading.Lock()
+        self._methods = _Methods.on(connect())
 
     @property
     def client(self) -> Client:
@@ -130,7 +139,7 @@ class Database:
         request = types.GetDocumentRequest.pb()(name=name, mask=_mask(fields))
         headers = self._headers_for("name", name)
         try:
-            document = self._answer(self._get, request, headers, seconds)
+            document = self._answer("get", request, headers, seconds)
         except NotFound:
             return FoundDocument(path, None)
         return self._found(document)
@@ -148,7 +157,7 @@ class Database:
         found = {}
         for some in _chunks(list(dict.fromkeys(self._root + path for path in paths)), _READ_AT_ONCE):
             request = types.BatchGetDocumentsRequest.pb()(database=self._name, documents=some, mask=_mask(fields))
-            for response in self._answers(self._get_all, request, self._headers, None):
+            for response in self._answers("get_all", request, self._headers, None):
                 if response.HasField("found"):
                     document = self._found(response.found)
                     found[document.path] = document
@@ -164,7 +173,8 @@ class Database:
             query: which.
             seconds: how long it may take, all of it together.
         """
-        patience = Patience(seconds or self._stream_seconds)
+        seconds = seconds or self._stream_seconds
+        patience = Patience(seconds)
         parent, headers = self._parent_of(query.parent)
         last: FoundDocument | None = None
         read = 0
@@ -173,13 +183,15 @@ class Database:
                 query = query.behind(last).limit(query.most and query.most - read)
                 last, read = None, 0
             request = types.RunQueryRequest.pb()(parent=parent, structured_query=query.to_message(self._root))
+            methods = self._methods
             try:
-                for response in _stream(self._run_query, request, patience.left, headers):
+                for response in _stream(methods.run_query, request, min(seconds / 2, patience.left), headers):
                     if response.HasField("document"):
                         last, read = self._found(response.document), read + 1
                         patience.renew()
                         yield last
             except GoogleAPICallError as error:
+                self._reconnect_after(error, methods)
                 patience.wait_after(error)
             else:
                 return
@@ -213,7 +225,7 @@ class Database:
             asked.aggregations.add(alias="total").sum.field.field_path = total_of
         if read_time is not None:
             set_timestamp(request.read_time, read_time)
-        answers = self._answers(self._aggregate, request, headers, seconds)
+        answers = self._answers("aggregate", request, headers, seconds)
         [answer] = [each for each in answers if each.HasField("result")]
         found = values_of(answer.result.aggregate_fields)
         return Aggregate(found["count"], found.get("total", 0), moment_of(answer.read_time))
@@ -228,7 +240,7 @@ class Database:
         request = types.ListCollectionIdsRequest.pb()(parent=parent)
         found: list[str] = []
         while True:
-            answer = self._answer(self._list, request, headers, None)
+            answer = self._answer("list", request, headers, None)
             found += answer.collection_ids
             request.page_token = answer.next_page_token
             if not request.page_token:
@@ -252,7 +264,7 @@ class Database:
         messages = [each.to_message(self._root) for each in writes]
         request = types.CommitRequest.pb()(database=self._name, writes=messages)
         try:
-            written = self._answer(self._commit, request, self._headers, seconds)
+            written = self._answer("commit", request, self._headers, seconds)
         except GoogleAPICallError as error:
             raise error_of_write(error) from error
         return moment_of(written.write_results[0].update_time)
@@ -295,7 +307,7 @@ class Database:
         for some in _chunks(writes, _WRITTEN_AT_ONCE):
             messages = [each.to_message(self._root) for each in some]
             request = types.BatchWriteRequest.pb()(database=self._name, writes=messages)
-            found += self._answer(self._batch_write, request, self._headers, seconds).status
+            found += self._answer("batch_write", request, self._headers, seconds).status
         return [error_of_status(each.code, each.message) if each.code else None for each in found]
 
     def delete_each(self, found: Sequence[FoundDocument]) -> None:
@@ -351,11 +363,32 @@ class Database:
             except ChangedMeanwhile as error:
                 patience.wait_after(error)
 
-    def _answer(self, method: _Method, request: Any, headers: _Headers, seconds: float | None) -> Any:
-        return repeated(lambda timeout: _answer(method, request, timeout, headers), seconds or self._seconds)
+    def _answer(self, method: str, request: Any, headers: _Headers, seconds: float | None) -> Any:
+        return self._repeated(method, lambda call, timeout: _answer(call, request, timeout, headers), seconds)
 
-    def _answers(self, method: _Method, request: Any, headers: _Headers, seconds: float | None) -> list[Any]:
-        return repeated(lambda timeout: list(_stream(method, request, timeout, headers)), seconds or self._seconds)
+    def _answers(self, method: str, request: Any, headers: _Headers, seconds: float | None) -> list[Any]:
+        return self._repeated(method, lambda call, timeout: list(_stream(call, request, timeout, headers)), seconds)
+
+    def _repeated(self, method: str, call: Callable[[_Method, float], T], seconds: float | None) -> T:
+        def attempt(timeout: float) -> T:
+            methods = self._methods
+            try:
+                return call(getattr(methods, method), timeout)
+            except GoogleAPICallError as error:
+                self._reconnect_after(error, methods)
+                raise
+
+        return repeated(attempt, seconds or self._seconds)
+
+    def _reconnect_after(self, error: GoogleAPICallError, methods: "_Methods") -> None:
+        """Have the next calls take a new channel if one got no answer in its time. What is under way on the former one
+        ends there, and it closes when nothing uses it any more."""
+        if not isinstance(error, GatewayTimeout):
+            return
+        with self._connecting:
+            # One reconnects for all.
+            if self._methods is methods:
+                self._methods = _Methods.on(self._connect())
 
     def _headers_for(self, name: str, value: str) -> _Headers:
         routing: tuple[str, str] = to_grpc_metadata({name: value})  # type: ignore[no-untyped-call]  # google-api-core
@@ -384,9 +417,36 @@ def firestore_database(
         seconds: how long a read or a write may take, unless its caller says so.
         stream_seconds: the same of reading all documents of a query.
     """
-    channel = emulator_channel("FIRESTORE_EMULATOR_HOST", _OPTIONS)
-    channel = channel or FirestoreGrpcTransport.create_channel(options=_OPTIONS)
-    return Database(project, database, channel, seconds=seconds, stream_seconds=stream_seconds)
+
+    def connect() -> grpc.Channel:
+        channel = emulator_channel("FIRESTORE_EMULATOR_HOST", _OPTIONS)
+        return channel or FirestoreGrpcTransport.create_channel(options=_OPTIONS)
+
+    return Database(project, database, connect, seconds=seconds, stream_seconds=stream_seconds)
+
+
+class _Methods(NamedTuple):
+    """The methods of the service, on one channel."""
+
+    get: _Method
+    get_all: _Method
+    run_query: _Method
+    aggregate: _Method
+    list: _Method
+    commit: _Method
+    batch_write: _Method
+
+    @classmethod
+    def on(cls, channel: grpc.Channel) -> "_Methods":
+        return cls(
+            get=_method(channel.unary_unary, "GetDocument", types.Document),
+            get_all=_method(channel.unary_stream, "BatchGetDocuments"),
+            run_query=_method(channel.unary_stream, "RunQuery"),
+            aggregate=_method(channel.unary_stream, "RunAggregationQuery"),
+            list=_method(channel.unary_unary, "ListCollectionIds"),
+            commit=_method(channel.unary_unary, "Commit"),
+            batch_write=_method(channel.unary_unary, "BatchWrite"),
+        )
 
 
 def _mask(fields: Sequence[str] | None) -> Any:

@@ -34,8 +34,8 @@ PAGE_SIZE = 5_000
 slower than the reading; a page takes seconds, also where several streams are read side by side, and its start costs one
 round trip."""
 
-_TIMEOUT = (10.0, 60.0)
-"""Seconds until there is a connection, and between two pieces of an answer."""
+_LONGEST_SILENCE_SECONDS = 15.0
+"""Until there is a connection, and between two pieces of an answer: a connection may be silent without an end."""
 
 _PIECE_BYTES = 64 * 1024
 _THREADS = 8
@@ -62,6 +62,8 @@ class DocumentStream:
     def __init__(self, project: str, database: str, *, seconds: float) -> None:
         self._parent = f"projects/{project}/databases/{database}/documents"
         self._seconds = seconds
+        # So that a query that meets a silent connection is made again.
+        self._silence = min(seconds / 4, _LONGEST_SILENCE_SECONDS)
         if host := _emulator():
             self._session, origin = requests.Session(), f"http://{host}"
             # A proxy of the environment is not for this machine.
@@ -96,8 +98,10 @@ class DocumentStream:
 
     def _begin(self, body: Mapping[str, Any]) -> requests.Response:
         try:
-            return self._session.post(self._url, json=body, timeout=_TIMEOUT, stream=True)
+            return self._session.post(self._url, json=body, timeout=self._silence, stream=True)
         except (requests.RequestException, GoogleAuthError) as error:
+            # The other connections that are idle may be silent, too.
+            self._session.close()
             raise exceptions.ServiceUnavailable(str(error)) from error  # type: ignore[no-untyped-call]  # google-api-core
 
     def _pages(

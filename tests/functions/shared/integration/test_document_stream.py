@@ -12,6 +12,7 @@ from google.api_core.exceptions import Forbidden, GoogleAPICallError
 from functions.shared.firestore.document_stream import PAGE_SIZE, DocumentStream, path_of
 from functions.shared.firestore.field_path import NAME
 from functions.shared.firestore.query import Query
+from tests.silent_relay import relaying
 from tests.support import PATIENCE_SECONDS
 
 PROJECT = "local-project"
@@ -150,3 +151,12 @@ def test_a_query_that_fails_again_and_again_is_given_up(recorder: Recorder) -> N
     recorder.answers = [(503, b"")] * 100
     with pytest.raises(GoogleAPICallError):
         read(seconds=0.3)
+
+
+def test_a_connection_that_is_silent_fails_no_query(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    with relaying(recorder.server_port) as relay:
+        monkeypatch.setenv("FIRESTORE_REST_EMULATOR_HOST", f"127.0.0.1:{relay.port}")
+        recorder.answers = [(200, answer_with(user("ada"))), (200, answer_with(user("ada")))]
+        # Nothing comes on the first connection, and the answer on the next one.
+        relay.silence_next()
+        assert read(seconds=4) == ["users/ada"]

@@ -13,7 +13,7 @@ from google.cloud.firestore import GeoPoint
 from google.cloud.firestore_v1.base_query import FieldFilter, Or
 from google.cloud.firestore_v1.vector import Vector
 
-from functions.shared.firestore.database import Database
+from functions.shared.firestore.database import Database, firestore_database
 from functions.shared.firestore.errors import ChangedMeanwhile
 from functions.shared.firestore.query import Query
 from functions.shared.firestore.write import Write, changed, create, delete, replaced, update, without
@@ -21,6 +21,7 @@ from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
 from local_cloud.rpc import RpcError
 from tests.firestore_client import client_of, database_of
+from tests.silent_relay import relaying
 from tests.support import Background, Faults
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, 123456, UTC)
@@ -336,3 +337,27 @@ def test_a_kind_of_report_has_googles_own_client(
     both.google.document("c/d").set({"a": 1})
     reference = (both.database.get("c/one").fields or {})["friend"]
     assert both.database.client.document(reference.path).get(timeout=10).to_dict() == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param(lambda database: database.get("users/ada"), id="get"),
+        pytest.param(lambda database: database.get_all(["users/ada"]), id="get all"),
+        pytest.param(lambda database: list(database.stream(Query.of("users"))), id="stream"),
+        pytest.param(lambda database: database.count(Query.of("users")), id="count"),
+        pytest.param(lambda database: database.commit([create("users/bob", {"name": "Bob"})]), id="commit"),
+        pytest.param(lambda database: database.write_each([create("users/cy", {"name": "Cy"})]), id="write each"),
+    ],
+)
+def test_a_connection_that_is_silent_fails_no_call(
+    emulator: tuple[FirestoreEmulator, Faults], call: Callable[[Database], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, _ = emulator
+    with relaying(server.port) as relay:
+        monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{relay.port}")
+        database = firestore_database(f"silent-{next(_projects)}", "(default)", seconds=3, stream_seconds=3)
+        database.get("users/ada")
+        relay.silence_open()
+        # By the call's own deadline it would raise an error.
+        call(database)
