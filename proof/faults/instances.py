@@ -157,7 +157,7 @@ class FrontEnd:
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=1)
             self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None))
-        url = f"http://127.0.0.1:{instance.process.port}/tasks/send-report"
+        url = f"http://127.0.0.1:{instance.process.port}{delivery.url.removeprefix(self._worker_url)}"
         while True:
             try:
                 async with self._session.post(url, data=delivery.body, headers=delivery.headers) as response:

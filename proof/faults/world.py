@@ -142,6 +142,8 @@ class World:
         self._directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         self._time_file = directory / "time"
+        self.audience_kinds = directory.resolve() / "kinds"
+        """Where a scenario has kinds of its own."""
         self.clock = SharedClock(self._time_file)
         self.moves = Moves()
         self.runs: list[datetime] = []
@@ -394,23 +396,36 @@ class World:
     @asynccontextmanager
     async def ramped(self, ramp: Ramp) -> AsyncIterator[None]:
         """Have the scheduler call a dispatcher that ramps the queue up; then the queue is as fast as before."""
-        dispatcher = await self._function(
-            "dispatcher",
-            log="dispatcher-ramp",
-            RAMP_START=ramp.start.isoformat(),
-            RAMP_FIRST_DAY=str(ramp.first_day),
-            RAMP_GROWTH=str(ramp.growth),
-            QUEUE_RATE=str(ramp.full_rate),
-        )
+        try:
+            variables = {
+                "RAMP_START": ramp.start.isoformat(),
+                "RAMP_FIRST_DAY": str(ramp.first_day),
+                "RAMP_GROWTH": str(ramp.growth),
+                "QUEUE_RATE": str(ramp.full_rate),
+            }
+            async with self._dispatcher("dispatcher-ramp", variables):
+                yield
+        finally:
+            limits = RateLimits(max_dispatches_per_second=QUEUE_FLAGS["--max-dispatches-per-second"])
+            mask = FieldMask(paths=["rate_limits.max_dispatches_per_second"])
+            await self.queues.update_queue(queue=Queue(name=QUEUE, rate_limits=limits), update_mask=mask)
+
+    @asynccontextmanager
+    async def audiences(self, *kinds: str) -> AsyncIterator[None]:
+        """Have the scheduler call a dispatcher that has the queries of these kinds read."""
+        async with self._dispatcher("dispatcher-audiences", {"AUDIENCES": ",".join(kinds)}):
+            yield
+
+    @asynccontextmanager
+    async def _dispatcher(self, log: str, variables: Mapping[str, str]) -> AsyncIterator[None]:
+        """Have the scheduler call a dispatcher with these variables."""
+        dispatcher = await self._function("dispatcher", log=log, **dict[str, Any](variables))
         self.job = replace(self.job, uri=f"http://127.0.0.1:{dispatcher.port}")
         try:
             yield
         finally:
             self.job = self._usual_job
             await self._stop([dispatcher])
-            limits = RateLimits(max_dispatches_per_second=QUEUE_FLAGS["--max-dispatches-per-second"])
-            mask = FieldMask(paths=["rate_limits.max_dispatches_per_second"])
-            await self.queues.update_queue(queue=Queue(name=QUEUE, rate_limits=limits), update_mask=mask)
 
     @asynccontextmanager
     async def two_versions(self, provider: MailProviderName, *, shares: int) -> AsyncIterator[TwoVersions]:
@@ -685,6 +700,7 @@ class World:
             "DEAD_LETTER_TOPIC": DEAD_LETTERS,
             "OUTCOMES_TOPIC": TOPIC,
             "DEFAULT_KIND": "activity",
+            "AUDIENCE_KINDS": str(self.audience_kinds),
             "MAX_ATTEMPTS": str(MAX_ATTEMPTS),
             "SENDGRID_API_KEY": API_KEY,
             "SENDGRID_HOST": f"http://127.0.0.1:{self.mail_gate.port}",

@@ -7,6 +7,7 @@ from proof.faults.scenario_run import Scenario
 from proof.faults.scenarios import (
     absence,
     archive,
+    audiences,
     dead_letters,
     destinations,
     everything,
@@ -39,6 +40,7 @@ _SENDGRID = [
     *mail_events.SCENARIOS,
     *outcomes.SCENARIOS,
     *archive.SCENARIOS,
+    *audiences.SCENARIOS,
     *unsubscribes.SCENARIOS,
     *unknown_outcomes.SCENARIOS,
     *absence.SCENARIOS,

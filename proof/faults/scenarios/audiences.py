@@ -1,0 +1,98 @@
+"""Two queries for recipients: what an id means in one, it does not in the other."""
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+from functions.shared.records.system_alert import AlertKind
+from proof.faults.plans import Plan
+from proof.faults.scenario_run import Scenario, ScenarioRun
+from proof.faults.subscribers import KnownSubscription, email_of
+from proof.faults.subscription_key import SubscriptionKey
+from tests.function_process import REPOSITORY
+
+_CUSTOMERS, _SUPPLIERS = "customers", "suppliers"
+_NEEDS = """
+secrets:
+  {variable}: {{about: The database of the shop., local: "sqlite:///{database}"}}
+"""
+_REPORT = """
+source: {variable}
+title: Bills
+audience:
+  sql: SELECT id, email FROM {kind}
+  defaults: {{cadence: hourly, time_zone: UTC}}
+queries:
+  bills: SELECT amount FROM bills WHERE "of" = '{kind}' AND id = :user_id
+table: {{title: Bills, query: bills, columns: [{{column: amount, label: Amount}}]}}
+"""
+
+
+async def _same_ids(scenario_run: ScenarioRun) -> None:
+    """An id that both queries have is of two people. Whom the first one names goes on getting their own bills, and
+    nobody gets another's."""
+    world = scenario_run.world
+    rows = _lay_out(world.audience_kinds, scenario_run)
+    scenario_run.may_tell(AlertKind.AUDIENCE_INCOMPLETE)
+    await world.worker(scenario_run.scenario.provider, version="audiences")
+    async with world.audiences(_CUSTOMERS):
+        await scenario_run.dispatch_and_drain()
+    await _take_note(scenario_run, _CUSTOMERS, rows[_CUSTOMERS])
+    scenario_run.hour = world.next_hour()
+    async with world.audiences(_CUSTOMERS, _SUPPLIERS):
+        await scenario_run.dispatch_and_drain()
+        await _take_note(scenario_run, _SUPPLIERS, rows[_SUPPLIERS])
+        scenario_run.hour = world.next_hour()
+        await scenario_run.dispatch_and_drain()
+
+
+async def _take_note(scenario_run: ScenarioRun, kind: str, emails: Mapping[str, str]) -> None:
+    """Expect the reports of those whom a query has made recipients, and at the addresses that the query has."""
+    made = await scenario_run.world.subscriptions()
+    first_due_at = scenario_run.hour + timedelta(hours=1)
+    for user, email in emails.items():
+        if (key := SubscriptionKey(user, kind)) in made:
+            scenario_run.known[key] = KnownSubscription(
+                plan=Plan.due_at(first_due_at, "hourly", "UTC"),
+                user_zone="UTC",
+                kind=kind,
+                addresses={"to": [email]},
+                first_due_at=first_due_at,
+                is_marked=False,
+            )
+
+
+def _lay_out(kinds: Path, scenario_run: ScenarioRun) -> dict[str, dict[str, str]]:
+    """Write the kinds and their database. Returns the addresses of each query by its ids."""
+    ids = [f"{scenario_run.prefix}q{number}" for number in range(len(scenario_run.users))]
+    half = len(ids) // 2
+    rows = {
+        _CUSTOMERS: {each: email_of(each) for each in ids},
+        _SUPPLIERS: {
+            **{each: f"supplier-{each}@example.com" for each in ids[:half]},
+            **{f"{each}-supplier": email_of(f"{each}-supplier") for each in ids[half:]},
+        },
+    }
+    kinds.mkdir(exist_ok=True)
+    for shipped in (REPOSITORY / "kinds").iterdir():
+        if not (kinds / shipped.name).exists():
+            (kinds / shipped.name).symlink_to(shipped)
+    database = kinds.with_name("shop.db")
+    for kind in rows:
+        folder, variable = kinds / kind, f"{kind.upper()}_DATABASE_URL"
+        folder.mkdir(exist_ok=True)
+        (folder / "report.yaml").write_text(_REPORT.format(kind=kind, variable=variable))
+        (folder / "needs.yaml").write_text(_NEEDS.format(variable=variable, database=database))
+    database.unlink(missing_ok=True)
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute('CREATE TABLE bills ("of", id, amount)')
+        for kind, emails in rows.items():
+            connection.execute(f"CREATE TABLE {kind} (id, email)")
+            connection.executemany(f"INSERT INTO {kind} VALUES (?, ?)", emails.items())  # noqa: S608  our own name
+            connection.executemany("INSERT INTO bills VALUES (?, ?, 12)", [(kind, each) for each in emails])
+    return rows
+
+
+SCENARIOS = [Scenario(name="two queries have the same ids", group="audiences", script=_same_ids, at_most=60)]
