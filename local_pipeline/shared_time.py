@@ -16,7 +16,7 @@ import signal
 import struct
 import sys
 import threading
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 from local_cloud.clock import Clock
@@ -62,7 +62,9 @@ def follow(file: Path) -> None:
 
     def now(kind: type[datetime], tz: tzinfo | None = None) -> datetime:
         (offset,) = _MICROSECONDS.unpack(shared[:])
-        return machine_now(tz) + timedelta(microseconds=offset)
+        # In UTC: a local time of the night in which the clocks change may come twice, or not at all.
+        moment = machine_now(UTC) + timedelta(microseconds=offset)
+        return kind.fromtimestamp(moment.timestamp(), tz)
 
     # A class written in C takes no attribute by assignment. It is the class that is changed and not its name in its
     # module, since others hold it already, and what they compare with isinstance() must remain of one class.
