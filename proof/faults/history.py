@@ -232,6 +232,7 @@ def _delivery(delivery_id: str, fields: Mapping[str, Any]) -> Delivery:
         was_unknown=any(each["result"] in {"claimed", "unclear"} for each in fields.get("history") or ()),
         keeps_requests=fields.get("request") is not None,
         archived_as=fields.get("archived_as") or "",
+        archived_later=fields.get("archived_later") or "",
         period_start=fields.get("period_start"),
         period_end=fields.get("period_end"),
     )

@@ -45,6 +45,7 @@ class Delivery:
         was_unknown: whether an attempt ended without knowing whether the email was accepted.
         keeps_requests: whether it keeps the requests of its email.
         archived_as: the name of its copy in the archive; empty where it names none.
+        archived_later: that of another email's, where one of the two was accepted and nothing says which.
         period_start: what the report covers, from; None where the record does not say.
         period_end: and until.
     """
@@ -58,6 +59,7 @@ class Delivery:
     was_unknown: bool = False
     keeps_requests: bool = False
     archived_as: str = ""
+    archived_later: str = ""
     period_start: datetime | None
     period_end: datetime | None
 
@@ -774,11 +776,13 @@ def _no_copy(history: History) -> Iterator[Violation]:
     for delivery in history.deliveries:
         if delivery.state != SENT:
             continue
-        named, own_part, mails = delivery.archived_as, delivery.archived_as.partition("/")[2], accepted[delivery.id]
+        named, mails = delivery.archived_as, accepted[delivery.id]
         if named and named not in history.copies:
             yield Violation(Rule.NO_COPY, delivery.id, f"{named} is not there")
             continue
-        of_copy = [each for each in mails if each.copy == own_part]
+        if any(each.copy and delivery.archived_later.endswith(f"/{each.copy}") for each in mails):
+            continue
+        of_copy = [each for each in mails if each.copy == named.partition("/")[2]]
         if mails and not of_copy and (named or history.names_all_copies):
             others = " and ".join(sorted({each.copy or "no copy" for each in mails}))
             yield Violation(Rule.NO_COPY, delivery.id, f"it names {named or 'no copy'}, and what was accepted {others}")

@@ -110,6 +110,13 @@ def test_a_copy_of_what_nobody_accepted(named: str, accepted: str) -> None:
     assert broken(GOOD, deliveries=[of_accepted], accepted=[mail], copies=copies) == set()
 
 
+def test_one_of_two_copies_of_which_nothing_says_more() -> None:
+    sent, mail = replace(SENT, archived_as="user/one", archived_later="user/two"), replace(MAIL, copy="two")
+    copies = {"user/one": "One.", "user/two": "Two."}
+    assert broken(GOOD, deliveries=[sent], accepted=[mail], copies=copies) == set()
+    assert broken(GOOD, deliveries=[sent], accepted=[replace(mail, copy="three")], copies=copies) == {Rule.NO_COPY}
+
+
 def test_a_copy_that_says_something_else() -> None:
     sent, mail = replace(SENT, archived_as="user/one"), replace(MAIL, copy="one", text="One.")
     assert broken(GOOD, deliveries=[sent], accepted=[mail], copies={"user/one": "Two."}) == {Rule.NO_COPY}
