@@ -9,13 +9,13 @@ import importlib
 import json
 import os
 import runpy
-import select
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import IO, Any
 
@@ -61,7 +61,7 @@ class ForkedPython:
 
     def poll(self) -> int | None:
         """The exit status, negative for a signal; None while it runs."""
-        if self.returncode is None and select.select([self._connection], [], [], 0)[0]:
+        if self.returncode is None and wait([self._connection], 0):
             self._end()
         return self.returncode
 
@@ -72,7 +72,7 @@ class ForkedPython:
             subprocess.TimeoutExpired: it does not, for so many seconds.
         """
         if self.returncode is None:
-            if not select.select([self._connection], [], [], timeout)[0]:
+            if not wait([self._connection], timeout):
                 raise subprocess.TimeoutExpired("python", timeout)
             self._end()
         assert self.returncode is not None
