@@ -169,13 +169,13 @@ class SendReport:
             # An event of the email may be what has paused the subscription: then the email was sent.
             found = taken.inquiry.look_up(work, now=self._now()) if taken and stored else StillUnknown("")
             return work, Skip(reason=subscriber) if isinstance(found, StillUnknown) else found
-        if kept_back := (taken if taken and stored else route).sending.kept_back():
+        sending = (taken if taken and stored else route).sending
+        if kept_back := sending.kept_back():
             return work, kept_back
         # Also what may have been sent: when the kind resumes it is repeated, or a person decides if its key is too old.
         if self._is_paused(work.task.kind):
             return work, Hold()
         # Only what did not arrive is built again: its copy is then of the build that the destination takes.
-        sending = (taken if taken and stored else route).sending
         match sending.repeating.taken(work.delivery) if work.delivery and work.is_in_doubt else None:
             case Accepted(message_id=message_id):
                 return work, Sent(message_id, is_latest=True)

@@ -173,8 +173,7 @@ class Database:
             query: which.
             seconds: how long it may take, all of it together.
         """
-        seconds = seconds or self._stream_seconds
-        patience = Patience(seconds)
+        patience = Patience(seconds or self._stream_seconds)
         parent, headers = self._parent_of(query.parent)
         last: FoundDocument | None = None
         read = 0
@@ -185,7 +184,7 @@ class Database:
             request = types.RunQueryRequest.pb()(parent=parent, structured_query=query.to_message(self._root))
             methods = self._methods
             try:
-                for response in _stream(methods.run_query, request, min(seconds / 2, patience.left), headers):
+                for response in _stream(methods.run_query, request, patience.attempt_seconds, headers):
                     if response.HasField("document"):
                         last, read = self._found(response.document), read + 1
                         patience.renew()

@@ -31,6 +31,7 @@ class Patience:
     """
 
     def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
         self._over_at = time.monotonic() + seconds
         self._longest = _FIRST_WAIT_SECONDS
 
@@ -38,6 +39,11 @@ class Patience:
     def left(self) -> float:
         """How many seconds are left."""
         return max(self._over_at - time.monotonic(), 0.0)
+
+    @property
+    def attempt_seconds(self) -> float:
+        """How many seconds the next call may take: half of them all, so that one that hangs is made again."""
+        return min(self._seconds / 2, self.left)
 
     def wait_after(self, error: exceptions.GoogleAPICallError) -> None:
         """Wait a while after a call has failed.
@@ -60,7 +66,7 @@ def repeated(call: Callable[[float], T], seconds: float) -> T:
     """The result of a call, made again while its errors may pass.
 
     Args:
-        call: is given how many seconds it may take: half of them all, so that one that hangs is made again.
+        call: is given how many seconds it may take.
         seconds: how long all may take together.
 
     Raises:
@@ -69,6 +75,6 @@ def repeated(call: Callable[[float], T], seconds: float) -> T:
     patience = Patience(seconds)
     while True:
         try:
-            return call(min(seconds / 2, patience.left))
+            return call(patience.attempt_seconds)
         except exceptions.GoogleAPICallError as error:
             patience.wait_after(error)
