@@ -12,9 +12,9 @@ ARGS ?=
 PROCESSES = $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 LOCALE ?=
 # What the tests take for the time: such as +400d, by libfaketime, which leaves the times of files as they are. What
-# Python has compiled would be too new or too old for it. It reads once what to say: again every ten seconds, beside a
-# test that sets a variable, and a process has another time for as long. Its fix for monotonic clocks has every thread
-# that waits for Python's lock wait actively.
+# Python has compiled would be too new or too old for it. It reads its variable once: if it did so every ten seconds, a
+# test that sets a variable meanwhile would give its process the real time until the next reading. Its fix for monotonic
+# clocks is off, since it makes every thread that waits for Python's lock use the processor.
 CLOCK ?=
 MOVED := NO_FAKE_STAT=1 FAKETIME_CACHE_DURATION=86400 FAKETIME_FORCE_MONOTONIC_FIX=0 faketime --disable-shm --exclude-monotonic
 # What the kinds need beside that, where they need anything.

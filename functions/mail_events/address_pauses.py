@@ -31,7 +31,7 @@ class News(NamedTuple):
 
 
 def _turn(news: News) -> tuple[bool, datetime, str]:
-    """Who subscribes again comes first: then no unsubscription before that pauses anything for a moment."""
+    """Put resubscriptions first, so that no earlier unsubscription pauses a subscription for a moment."""
     return news.event.pauses is not None, news.event.at, news.event.recipient
 
 

@@ -86,11 +86,11 @@ class Repeating:
 
     @property
     def takes_others(self) -> bool:
-        """Whether the destination takes another build of a report with the same key."""
+        """Whether the destination accepts a report that was built again, with other bytes, under the same key."""
         return self._sending is not None and not self._sending.same_bytes
 
     def taken(self, delivery: Delivery) -> Accepted | Unclear | None:
-        """Whether the destination says by itself that it has the report (RepeatableSending.taken)."""
+        """Ask the destination whether it has the report (RepeatableSending.taken)."""
         return self._sending.taken(delivery.id, seconds=LOOKUP_SECONDS) if self._sending else None
 
     def first(self, work: TaskDelivery, report: BuiltReport) -> MadeRequests | None:

@@ -66,7 +66,7 @@ class Sent(NamedTuple):
 
     Attributes:
         message_id: its id there.
-        is_latest: whether it is the one that was made last.
+        is_latest: whether it is certain that this is the latest email, and not an earlier one.
     """
 
     message_id: str

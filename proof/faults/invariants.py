@@ -770,24 +770,24 @@ def _unheard(history: History) -> Iterator[Violation]:
 
 def _no_copy(history: History) -> Iterator[Violation]:
     accepted: defaultdict[str, list[AcceptedMail]] = defaultdict(list)
-    for each in history.accepted:
-        if each.copy is not None:
-            accepted[each.delivery_id].append(each)
+    for mail in history.accepted:
+        if mail.copy is not None:
+            accepted[mail.delivery_id].append(mail)
     for delivery in history.deliveries:
         if delivery.state != SENT:
             continue
-        named, mails = delivery.archived_as, accepted[delivery.id]
-        if named and named not in history.copies:
-            yield Violation(Rule.NO_COPY, delivery.id, f"{named} is not there")
+        name, mails = delivery.archived_as, accepted[delivery.id]
+        if name and name not in history.copies:
+            yield Violation(Rule.NO_COPY, delivery.id, f"{name} is not there")
             continue
-        if any(each.copy and delivery.archived_later.endswith(f"/{each.copy}") for each in mails):
+        if any(mail.copy and delivery.archived_later.endswith(f"/{mail.copy}") for mail in mails):
             continue
-        of_copy = [each for each in mails if each.copy == named.partition("/")[2]]
-        if mails and not of_copy and (named or history.names_all_copies):
-            others = " and ".join(sorted({each.copy or "no copy" for each in mails}))
-            yield Violation(Rule.NO_COPY, delivery.id, f"it names {named or 'no copy'}, and what was accepted {others}")
-        elif named and of_copy and not any(each.text in {"", history.copies[named]} for each in of_copy):
-            yield Violation(Rule.NO_COPY, delivery.id, f"{named} does not say what was accepted")
+        matching = [mail for mail in mails if mail.copy == name.partition("/")[2]]
+        if mails and not matching and (name or history.names_all_copies):
+            others = " and ".join(sorted({mail.copy or "no copy" for mail in mails}))
+            yield Violation(Rule.NO_COPY, delivery.id, f"it names {name or 'no copy'}, and what was accepted {others}")
+        elif name and matching and not any(mail.text in {"", history.copies[name]} for mail in matching):
+            yield Violation(Rule.NO_COPY, delivery.id, f"{name} does not say what was accepted")
 
 
 def _wrong_end(history: History) -> Iterator[Violation]:

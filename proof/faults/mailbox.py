@@ -1,4 +1,4 @@
-"""What a recipient's mailbox provider does, which unsubscribes by one click (RFC 8058), and what links lead to."""
+"""What recipients do with an email: unsubscribe by one click (RFC 8058), and follow the link to its copy."""
 
 import re
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ def copy_in(text: str) -> str:
 
 
 def without_links(text: str, tag: str = PAGE_URL) -> str:
-    """The words of a report's text, but those that are a recipient's own link, or have the tag that stands for it."""
+    """The words of a report's text without the recipient's own links, and without the tag that stands for one."""
     return " ".join(word for word in text.split() if PAGE_URL not in word and tag not in word)
 
 

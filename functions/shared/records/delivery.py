@@ -125,8 +125,8 @@ class Delivery(NamedTuple):
         request: if the provider has idempotency keys, the exact requests of its email, until it is final; its
             `deliver` says where those of another destination go.
         archived_as: the name of its email's copy in the archive; empty if there is none.
-        archived_later: the name of the copy of the email that was made last, while an earlier one may have been
-            accepted; empty if there is none.
+        archived_later: the name of the latest email's copy, if an earlier email may have been accepted, too; empty if
+            there is none.
         archive_error: why its email went out without a copy, although the archive is on.
         handed_over: where the provider's logs show the email of the latest claim, if it was accepted: `recipients`, the
             hashes of its addresses, and `key`, the id of the provider's key. Empty for a sandbox email, and where an

@@ -162,7 +162,7 @@ class Proven(NamedTuple):
     Attributes:
         message_id: the email's id at the provider; empty where that is not known.
         owner: who has found that out: MAIL_EVENT, or a worker.
-        is_latest: whether it can be no other than the one that was made last.
+        is_latest: whether it is certain that the latest email was accepted, and not an earlier one.
     """
 
     message_id: str
@@ -458,14 +458,14 @@ def _named(name: str, before: Delivery | None, value: Any) -> dict[str, Any]:
 
 
 def _no_copy(before: Delivery | None) -> dict[str, Any]:
-    """The copy of an email that was not accepted is no longer the delivery's, but that of one in doubt is."""
+    """Take out the copy of an email that was not accepted, but keep that of one that may have been."""
     is_kept = before is not None and before.may_have_been_sent
     names = [*([] if is_kept else ["archived_as"]), "archived_later", "archive_error"]
     return {name: None for name in names if before and getattr(before, name)}
 
 
 def _copy_of_latest(before: Delivery | None) -> dict[str, Any]:
-    """The email that was made last has been accepted: its copy is the delivery's, if it has one."""
+    """Name the latest email's copy, if it has one: that email was accepted."""
     if before is None or not (before.archived_later or (before.archived_as and before.archive_error)):
         return {}
     return {"archived_as": before.archived_later or None, **_named("archived_later", before, None)}

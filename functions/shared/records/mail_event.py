@@ -87,7 +87,7 @@ class MailEvent(NamedTuple):
 
     @property
     def changes_wishes(self) -> bool:
-        """Whether it says to whom further emails are to go."""
+        """Whether it changes who is to get further emails."""
         return self.pauses is not None or self.status is MailStatus.RESUBSCRIBED
 
     @property

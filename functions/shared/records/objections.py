@@ -66,8 +66,8 @@ def resubscribed(subscription: Subscription, hashed: str, *, at: datetime, now: 
 
 
 def stopped(subscription: Subscription, hashed: str, *, now: datetime) -> Subscription:
-    """The subscription after the owner of an address has stopped it: then it stays paused whoever takes an objection
-    back at the email provider.
+    """The subscription after the owner of an address has stopped it. It then stays paused, even if an objection is
+    taken back at the email provider.
 
     Args:
         subscription: as read.
@@ -172,7 +172,7 @@ def resubscription_fields(
 
 
 def _is_stopped(subscription: Subscription) -> bool:
-    """Whether a recipient has stopped it in its present pause."""
+    """Whether a recipient stopped it during its current pause."""
     since = subscription.paused_at
     stops = [each.stopped_at for each in (subscription.objections or {}).values() if each.stopped_at]
     return since is not None and any(since <= each for each in stops)
@@ -183,13 +183,13 @@ def _known(subscription: Subscription, hashed: str) -> Objection:
 
 
 def _said(subscription: Subscription, hashed: str, *, now: datetime) -> dict[PauseReason, datetime]:
-    """When each reason was said last for which an address objects."""
+    """When an address last gave each of its reasons to object."""
     before = subscription.objecting.get(hashed, Objection())
     return (before if before.at else before._replace(at=now)).said
 
 
 def _standing(subscription: Subscription, known: Objection, said: Mapping[PauseReason, datetime]) -> Objection:
-    """What is known of an address, with those reasons that nobody has taken back."""
+    """What is known of an address, with only the reasons that nobody has taken back."""
     left = {each: at for each, at in said.items() if subscription.holds(known._replace(because=each, at=at))}
     return known._replace(
         because=max(left, key=_RANKS.__getitem__, default=None),

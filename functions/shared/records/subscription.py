@@ -87,7 +87,7 @@ class Objection(NamedTuple):
 
     @property
     def said(self) -> dict[PauseReason, datetime]:
-        """When each reason for which it objects was said last."""
+        """When each of its reasons was last given."""
         if self.latest:
             return dict(self.latest)
         return {self.because: self.at} if self.because and self.at else {}
@@ -369,8 +369,8 @@ class Subscription(NamedTuple):
         return earlier | {hashed: each for hashed, each in self.objections.items() if self.holds(each)}
 
     def holds(self, objection: Objection) -> bool:
-        """Whether nobody has taken an objection back since it was made. Who subscribes again in the second in which
-        they unsubscribed wants emails: the provider keeps those back itself that are still unwanted."""
+        """Whether nobody has taken an objection back since it was made. A recipient who unsubscribed and subscribed
+        again in the same second wants emails: if not, the provider itself still keeps them back."""
         wanted_at = [objection.cleared_at, self.all_wanted_at]
         if objection.because is PauseReason.UNSUBSCRIBED:
             wanted_at.append(objection.resubscribed_at)

@@ -31,14 +31,14 @@ class RepeatableSending(Protocol):
         return self.send_requests(requests, seconds=seconds)
 
     def taken(self, delivery_id: str, *, seconds: float) -> Accepted | Unclear | None:
-        """Whether the destination has the report of a delivery.
+        """Ask the destination whether it has the report of a delivery.
 
         Args:
             delivery_id: which.
             seconds: how long it may take.
 
         Returns:
-            None where it does not have it, or cannot tell; Unclear where it may tell later.
+            None if it does not have the report, or cannot tell; Unclear if it may tell later.
         """
         return None
 

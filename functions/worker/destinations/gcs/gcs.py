@@ -45,7 +45,7 @@ class Gcs(RepeatableSending):
         return objects(report, self._prefix)
 
     def taken(self, delivery_id: str, *, seconds: float) -> Accepted | Unclear | None:
-        """Look for the manifest. Without the permission to read, writing it decides."""
+        """Look for the manifest. A worker that may not read it learns when it writes it whether it was there."""
         name = manifest_name(self._prefix, delivery_id)
         try:
             return None if self._bucket.read(name, seconds=seconds) is None else Accepted(message_id=name)
