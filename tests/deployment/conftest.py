@@ -299,8 +299,13 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What deploy.sh needs of the repository."""
+    return copy_of_repository(tmp_path_factory.mktemp("clone"))
+
+
+def copy_of_repository(directory: Path) -> Path:
     """What deploy.sh needs of the repository, in a folder whose name is hard on careless scripts."""
-    copy = tmp_path_factory.mktemp("clone") / "O'Neil & sons $HOME"
+    copy = directory / "O'Neil & sons $HOME"
     copy.mkdir()
     for name in ("deployment", "functions", "report_kit", "kinds", "operations"):
         shutil.copytree(REPOSITORY / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))

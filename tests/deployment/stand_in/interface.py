@@ -100,7 +100,7 @@ def answer(state: Resource, method: Method, target: str, request: RestRequest) -
         if api in state["enabled"]:
             state["warming"][api] -= 1
         return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", f"{api} is off.", reason="SERVICE_DISABLED")
-    for account in _acts_as(request.body):
+    for account in acts_as(request.body):
         if refused := _not_to_act_as(state, account):
             message = f"Permission 'iam.serviceAccounts.actAs' denied on resource '{refused}' (or it may not exist)."
             return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", message)
@@ -124,7 +124,7 @@ def answer(state: Resource, method: Method, target: str, request: RestRequest) -
         return rest_error(HTTPStatus.NOT_FOUND, "NOT_FOUND", f"Resource '{error.args[0]}' was not found.")
 
 
-def _acts_as(body: Resource) -> Iterator[str]:
+def acts_as(body: Resource) -> Iterator[str]:
     """The accounts that something is to run as, or to have tokens of."""
     for place in ("pushConfig", "httpTarget"):
         if token := body.get(place, {}).get("oidcToken"):

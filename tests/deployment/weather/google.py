@@ -1,0 +1,435 @@
+"""The stand-in of Google in the weather."""
+
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import requests
+
+from deployment.engine.discovery import Method
+from tests.deployment.conftest import is_lock, is_read
+from tests.deployment.stand_in.interface import acts_as, method_of
+from tests.deployment.stand_in.project import Project
+from tests.deployment.stand_in.rest_request import Resource, RestAnswer, RestRequest, rest_error
+from tests.deployment.stand_in.session import StandInSession
+from tests.deployment.stand_in.the_project import NUMBER
+from tests.deployment.weather.answers import BY_NUMBER, dressed
+from tests.deployment.weather.sky import Sky
+
+_ALWAYS_ON = {"cloudresourcemanager", "serviceusage"}
+_UNSEEN = {
+    "/serviceAccounts/": "account-unseen",
+    "/secrets/": "secret-unseen",
+    "/topics/": "topic-unseen",
+    "/subscriptions/": "topic-unseen",
+    "/databases/": "database-unseen",
+    "/queues/": "other-unseen",
+    "/jobs/": "other-unseen",
+    "/repositories/": "other-unseen",
+}
+"""The belief about something new, by its collection."""
+
+_CONFLICTS = {
+    "monitoring.projects.alertPolicies.create": "There are too many concurrent edits to the project configuration.",
+    "firestore.projects.databases.collectionGroups.indexes.create": "Aborted due to cross-transaction contention.",
+    "firestore.projects.databases.collectionGroups.fields.patch": "Please retry, underlying data changed.",
+    "cloudscheduler.projects.locations.jobs.create": "sync mutate calls cannot be queued",
+    "cloudscheduler.projects.locations.jobs.patch": "sync mutate calls cannot be queued",
+    "setIamPolicy": "There were concurrent policy changes. Please retry the whole read-modify-write.",
+}
+"""What Google says with 409, by the method."""
+
+
+class WeatherSession(StandInSession):
+    """As any session, and with the header that says how long to wait."""
+
+    def request(self, method: str, url: str, **rest: Any) -> requests.Response:
+        """As that of any session."""
+        answer = super().request(method, url, **rest)
+        if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            answer.headers["Retry-After"] = re.sub(r"\D", "", answer.json()["error"]["details"][0]["retryDelay"])
+        return answer
+
+
+class WeatherProject(Project):
+    """A project whose Google is as the weather is. Each request takes a second.
+
+    Args:
+        state: what it holds, to begin with.
+        sky: the weather.
+
+    Attributes:
+        born: when what is new was made, in seconds, by names: resources, `api NAME`, `POLICY ROLE MEMBER`.
+        made_at: when the last thing was made or changed, in seconds.
+    """
+
+    def __init__(self, state: Mapping[str, Any], sky: Sky) -> None:
+        # Its own weather counts requests.
+        super().__init__({**state, "invisible": 0, "warm_up": 0})
+        self.sky = sky
+        self.born: dict[str, float] = {}
+        self.made_at = 0.0
+        self._one_at_a_time = threading.RLock()
+        self._tries: Counter[str] = Counter()
+        self._blocked: dict[str, float] = {}
+        self._operations: dict[str, tuple[float, Resource]] = {}
+        self._policies: dict[str, tuple[float, RestAnswer]] = {}
+
+    def answer(self, interface: str, request: RestRequest) -> RestAnswer | None:
+        """As that of any project, with the weather before and after it."""
+        with self._one_at_a_time:
+            self.sky.clock.wait(1)
+            request = self._by_id(interface, request)
+            found = None if "/documents" in request.name else method_of(interface, request)
+            if found is None:
+                return super().answer(interface, request)
+            method, target = found
+            if refused := self._refused(method, target, request):
+                self.calls.append([method.id, target.rpartition("/")[2]])
+                return refused
+            if method.id == "serviceusage.operations.get" or "/operations/" in target:
+                self.calls.append([method.id, target.rpartition("/")[2]])
+                return self._operation(target)
+            before, old = self._census(), self._policy_of(method, target)
+            answered = super().answer(interface, request)
+            if answered is None or answered[0] >= HTTPStatus.MULTIPLE_CHOICES:
+                return answered
+            self._note(method, target, before, old)
+            return answered[0], self._as_google(method, target, answered[1])
+
+    def _by_id(self, interface: str, request: RestRequest) -> RestRequest:
+        """A request that names the project by its number, as answers do, names it by its id."""
+        name = request.name.replace(f"projects/{NUMBER}/", f"projects/{self._state['project']}/", 1)
+        if interface not in {each.partition(".")[0] for each in BY_NUMBER}:
+            return request
+        return RestRequest(**{**vars(request), "name": name})
+
+    # Before a request is carried out.
+
+    def _refused(self, method: Method, target: str, request: RestRequest) -> RestAnswer | None:
+        if self.sky.is_clear:
+            return None
+        for check in (self._passing, self._closed, self._unseen, self._named, self._conflicting, self._enabling):
+            if answer := check(method, target, request):
+                return answer
+        return None
+
+    def _passing(self, method: Method, target: str, _request: RestRequest) -> RestAnswer | None:
+        """Refused whatever it asks for."""
+        asked = f"{method.id} {target}"
+        now = self.sky.clock.seconds
+        self._tries[asked] += 1
+        drawn = self.sky.draw(asked, self._tries[asked])
+        chance = drawn.random()
+        if chance < 0.012:
+            self._blocked[asked] = now + drawn.randint(2, 40)
+        if (left := self._blocked.get(asked, 0) - now) > 0:
+            self.sky.strike("rate-limit")
+            status, answer = rest_error(HTTPStatus.TOO_MANY_REQUESTS, "RESOURCE_EXHAUSTED", "Quota exceeded, for now.")
+            answer["error"]["details"] = [
+                {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{int(left) + 1}s"}
+            ]
+            return status, answer
+        if chance > 0.988:
+            self.sky.strike("unavailable")
+            return drawn.choice(
+                (
+                    rest_error(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", "The service is currently unavailable."),
+                    rest_error(HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL", "Internal error encountered."),
+                    rest_error(HTTPStatus.BAD_GATEWAY, "", "Bad gateway."),
+                )
+            )
+        return None
+
+    def _closed(self, method: Method, _target: str, _request: RestRequest) -> RestAnswer | None:
+        """Refused since its interface is not on everywhere yet."""
+        api = f"{method.api}.googleapis.com"
+        born = self.born.get(f"api {api}")
+        if method.api in _ALWAYS_ON:
+            return None
+        if api not in self._state["enabled"]:
+            return _disabled(api)
+        # A first answer without a reason is rare.
+        is_bare = self.sky.draw("bare", api).random() < 0.2
+        if self.sky.hides("api-forbidden" if is_bare else "api-warming", api, born=born):
+            if is_bare:
+                return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", "The caller does not have permission")
+            return _disabled(api)
+        return None
+
+    def _unseen(self, method: Method, target: str, _request: RestRequest) -> RestAnswer | None:
+        """Refused since what it is about, or what that is a part of, is new."""
+        if door := re.fullmatch(r"projects/\d+/iap_web/cloud_run-([^/]+)/services/([^/]+)", target):
+            target = f"projects/{self._state['project']}/locations/{door[1]}/services/{door[2]}"
+        for name in _ancestors(target):
+            belief = _belief_about(name)
+            surface = f"{method.api} {method.verb}"
+            if name not in self.born or belief is None or "/versions/" in target:
+                continue
+            if self.sky.hides(belief, name, born=self.born[name], surface=surface):
+                return self._not_found(method, name)
+        return None
+
+    def _not_found(self, method: Method, name: str) -> RestAnswer:
+        place, own = self._state["project"], name.rpartition("/")[2]
+        text = f"Resource not found (resource={own})."
+        if "/serviceAccounts/" in name:
+            if self.sky.draw("403", name, method.id).random() < 0.3:
+                permission = f"Permission 'iam.serviceAccounts.{method.verb}' denied on resource (or it may not exist)."
+                return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", permission)
+            text = f"Unknown service account {name}."
+        elif "/databases/" in name:
+            text = f"Project '{place}' or database '{own}' does not exist."
+        elif "/secrets/" in name:
+            text = f"Secret [{name}] not found."
+        elif "/services/" in name:
+            text = f"Resource '{own}' of kind 'SERVICE' in region 'us-central1' in project '{place}' does not exist."
+        return rest_error(HTTPStatus.NOT_FOUND, "NOT_FOUND", text)
+
+    def _named(self, method: Method, target: str, request: RestRequest) -> RestAnswer | None:
+        """Refused since what its body names is new."""
+        body, text = request.body, str(request.body)
+        for email in acts_as(body):
+            if self.sky.hides("act-as", email, born=self.born.get(_account(self._state, email)), surface=method.id):
+                message = f"Permission 'iam.serviceAccounts.actAs' denied on service account {email} (or it may not exist)."
+                return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", message)
+        for email in _members(body) if method.verb == "setIamPolicy" else ():
+            born = self.born.get(_account(self._state, email), self.born.get(f"agent {email}"))
+            if self.sky.hides("member-unknown", email, born=born, surface=method.api):
+                message = f"Service account {email} does not exist."
+                return rest_error(HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT", message)
+        for name in {str(body.get("topic")), str((body.get("deadLetterPolicy") or {}).get("deadLetterTopic"))}:
+            if self.sky.hides("topic-unseen", name, born=self.born.get(name), surface="subscriptions"):
+                return self._not_found(method, name)
+        match method.id.rpartition("."):
+            case ("monitoring.projects.alertPolicies", _, "create" | "patch"):
+                for name, born in self._metrics_in(text):
+                    if self.sky.hides("metric-unknown-to-alerts", name, born=born):
+                        message = (
+                            f'Cannot find metric(s) that match type = "logging.googleapis.com/user/{name}". If a metric '
+                            "was created recently, it could take up to 10 minutes to become available. Please try again "
+                            "soon."
+                        )
+                        return rest_error(HTTPStatus.NOT_FOUND, "NOT_FOUND", message)
+            case ("monitoring.services.serviceLevelObjectives", _, "create" | "patch"):
+                for name, born in self._metrics_in(text):
+                    if self.sky.hides("metric-unknown-to-objectives", name, born=born):
+                        message = (
+                            "Invalid SLO definition: The metric referenced by the provided filter is unknown. Check the "
+                            "metric name and labels."
+                        )
+                        return rest_error(HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT", message)
+            case ("run.projects.locations.builds", _, "submit"):
+                return self._building(body)
+            case ("run.projects.locations.services", _, "create" | "patch"):
+                self._starting(body)
+        return None
+
+    def _metrics_in(self, text: str) -> Iterator[tuple[str, float | None]]:
+        for name in dict.fromkeys(re.findall(r"logging\.googleapis\.com/user/([\w-]+)", text)):
+            yield name, self.born.get(f"projects/{self._state['project']}/metrics/{name}")
+
+    def _building(self, body: Resource) -> RestAnswer | None:
+        """A build whose account has got its role just now, cannot fetch what it builds, or push what it has built."""
+        account = body["serviceAccount"].rpartition("/")[2]
+        for key, born in list(self.born.items()):
+            if key.endswith(f" serviceAccount:{account}") and self.sky.hides("grant-build", key, born=born):
+                drawn = self.sky.draw("build", key, self.sky.clock.seconds)
+                if drawn.random() < 0.3:
+                    message = (
+                        f"Invalid build request. could not resolve source: googleapi: Error 403: {account} does not have "
+                        "storage.objects.get access to the Google Cloud Storage object. Permission 'storage.objects.get' "
+                        "denied on resource (or it may not exist)., forbidden"
+                    )
+                    return rest_error(HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT", message)
+                reason = "PUSH_NOT_AUTHORIZED" if "artifactregistry" in key else "FETCH_SOURCE_FAILED"
+                self._state["build_fails"] = [reason]
+                return None
+        return None
+
+    def _starting(self, body: Resource) -> None:
+        """A revision is not ready if its account has got the role to read a secret just now."""
+        template = body.get("template", {})
+        for variable in (template.get("containers") or [{}])[0].get("env", []):
+            secret = (variable.get("valueSource") or {}).get("secretKeyRef", {}).get("secret", "").rpartition("/")[2]
+            name = f"projects/{self._state['project']}/secrets/{secret}"
+            key = f"{name} roles/secretmanager.secretAccessor serviceAccount:{template.get('serviceAccount')}"
+            if secret and self.sky.hides("grant-secret", key, born=self.born.get(key)):
+                message = (
+                    "Revision 'r' is not ready and cannot serve traffic. spec.template.spec.containers[0].env[12]."
+                    f"value_from.secret_key_ref.name: Permission denied on secret: {name}/versions/1 for Revision "
+                    f"service account {template['serviceAccount']}."
+                )
+                code = self.sky.draw("code", key).choice((7, 13))
+                self._state["failing_revisions"] = [
+                    {"code": code, "message": message, "reason": "SECRETS_ACCESS_CHECK_FAILED"}
+                ]
+                return
+
+    def _conflicting(self, method: Method, target: str, _request: RestRequest) -> RestAnswer | None:
+        """Refused once, since something else was changed at the same time."""
+        message = _CONFLICTS.get(method.id) or _CONFLICTS.get(method.verb, "")
+        asked = f"{method.id} {target}"
+        if not message or self._tries[f"{asked} conflict"] or self.sky.draw("conflict", asked).random() > 0.1:
+            return None
+        self._tries[f"{asked} conflict"] += 1
+        self.sky.strike("conflict")
+        return rest_error(HTTPStatus.CONFLICT, "ABORTED", message)
+
+    def _enabling(self, method: Method, _target: str, request: RestRequest) -> RestAnswer | None:
+        """Refused since the same was asked for a moment ago."""
+        if method.id != "serviceusage.services.batchEnable" or not self._tries["enabled"]:
+            return None
+        if self._tries["refused to enable"] or self.sky.draw("enabling").random() < 0.5:
+            return None
+        self._tries["refused to enable"] += 1
+        self.sky.strike("enable-in-progress")
+        message = (
+            "Another activation or deactivation is in progress for the following service(s): "
+            f"{request.body['serviceIds'][0]} and project {self._state['project']}."
+        )
+        return rest_error(HTTPStatus.BAD_REQUEST, "FAILED_PRECONDITION", message)
+
+    # After it.
+
+    def _census(self) -> dict[str, None]:
+        """What is there, by names as `born` has them."""
+        policies = self._state["policies"].items()
+        return dict.fromkeys(
+            [
+                *(name for name in self._state["resources"]),
+                *(f"api {name}" for name in self._state["enabled"]),
+                *(f"agent {email}" for email in self._state["agents"]),
+                *(f"{name} {role} {member}" for name, policy in policies for role, member, *_ in policy),
+            ]
+        )
+
+    def _policy_of(self, method: Method, target: str) -> Resource | None:
+        """The policy before it is changed."""
+        if method.verb != "setIamPolicy" or method.api not in {"iam", "secretmanager"}:
+            return None
+        return dict(policies=self._state["policies"].get(target, []))
+
+    def _note(self, method: Method, target: str, before: dict[str, None], old: Resource | None) -> None:
+        """Keep when it was that something was made."""
+        now = self.sky.clock.seconds
+        self.born |= {name: now for name in self._census() if name not in before}
+        if not is_read(method.id) and not is_lock([method.id, self.calls[-1][1]]):
+            self.made_at = max(self.made_at, now)
+        if old is not None:
+            self._policies[target] = (now, old["policies"])
+
+    def _as_google(self, method: Method, target: str, answer: Resource) -> Resource:
+        if method.verb == "getIamPolicy" and target in self._policies:
+            changed, kept = self._policies[target]
+            if self.sky.hides("stale-policy", target, born=changed):
+                now, self._state["policies"][target] = self._state["policies"].get(target, []), kept
+                again = Project.answer(self, method.api, _read_again(method, target))
+                self._state["policies"][target] = now
+                self.calls.pop()
+                answer = again[1] if again else answer
+        if method.verb == "list":
+            answer = self._behind(answer)
+        if str(answer.get("name", "")).rpartition("/")[0].endswith("operations") and "done" in answer:
+            return self._begun(method, answer)
+        return dressed(self.sky, method, answer, self.born, self._state["project"])
+
+    def _behind(self, page: Resource) -> Resource:
+        """A list without some of what is new."""
+
+        def lags(item: Any) -> bool:
+            name = item.get("name", "") if isinstance(item, dict) else ""
+            return self.sky.hides("lists-lag", name, born=self.born.get(name), surface="list")
+
+        return {
+            key: [each for each in found if not lags(each)] if isinstance(found, list) else found
+            for key, found in page.items()
+        }
+
+    def _begun(self, method: Method, operation: Resource) -> Resource:
+        """An operation that goes on for a while, under a name of its own."""
+        self._tries["operations"] += 1
+        number, now = self._tries["operations"], self.sky.clock.seconds
+        drawn = self.sky.draw("operation", method.id, number)
+        name = f"{operation['name'].rpartition('/')[0]}/w{number}"
+        if method.api == "serviceusage":
+            name = f"operations/{drawn.choice(('acat', 'acf', 'finn'))}.p2-{NUMBER}-{number}"
+            self.sky.strike("operation-names")
+        ready = now if self.sky.is_clear else now + drawn.choice((0, drawn.uniform(0, 20), drawn.uniform(0, 90)))
+        over = {"name": name, "done": True, **({"error": operation["error"]} if "error" in operation else {})}
+        if method.id == "serviceusage.services.batchEnable":
+            over = self._enabled(over, ready)
+        if "error" not in over:
+            over["response"] = {}
+        self._operations[name] = (ready, over)
+        return self._operation(name)[1]
+
+    def _enabled(self, over: Resource, ready: float) -> Resource:
+        """What becomes of turning interfaces on: the first time, it may fail for some of them."""
+        new = [name for name in self._state["enabled"] if self.born.get(f"api {name}") == self.sky.clock.seconds]
+        self._tries["enabled"] += 1
+        if self._tries["enabled"] == 1 and not self.sky.is_clear and self.sky.draw("enable").random() < 0.4:
+            failed = new[len(new) // 2 :]
+            self._state["enabled"] = [name for name in self._state["enabled"] if name not in failed]
+            new = new[: len(new) // 2]
+            message = f"{NUMBER} encountered internal error. Error code: 160009, with failed services [{', '.join(failed)}]"
+            over = {**over, "error": {"code": 13, "message": message}}
+            self.sky.strike("enable-fails")
+        self.born |= {f"api {name}": ready for name in new}
+        return over
+
+    def _operation(self, name: str) -> RestAnswer:
+        """How it stands. While it goes on, `done` is left out."""
+        if name not in self._operations:
+            return HTTPStatus.OK, {"name": name, "done": True}
+        ready, over = self._operations[name]
+        if self.sky.clock.seconds < ready:
+            self.sky.strike("operations-run")
+            return HTTPStatus.OK, {"name": name, "metadata": {}}
+        return HTTPStatus.OK, over
+
+
+def _ancestors(target: str) -> Iterator[str]:
+    parts = target.split("/")
+    return ("/".join(parts[:end]) for end in range(2, len(parts) + 1))
+
+
+def _belief_about(name: str) -> str | None:
+    """The belief about something new; None where nothing is known of its collection."""
+    if "/collectionGroups/" in name or name.startswith("projects/_"):
+        return None
+    if "/locations/" in name and "/services/" in name:
+        return "service-unseen" if name.count("/") == 5 else None
+    return next((belief for part, belief in _UNSEEN.items() if part in name), None)
+
+
+def _account(state: Resource, email: str) -> str:
+    return f"projects/{state['project']}/serviceAccounts/{email}"
+
+
+def _members(body: Resource) -> Iterator[str]:
+    for binding in body.get("policy", {}).get("bindings", []):
+        for member in binding["members"]:
+            yield member.partition(":")[2]
+
+
+def _read_again(method: Method, target: str) -> RestRequest:
+    return RestRequest(method=method.http_method, version=method.version, name=f"{target}:getIamPolicy")
+
+
+def _disabled(api: str) -> RestAnswer:
+    title = api.partition(".")[0].title()
+    message = (
+        f"{title} API has not been used in project {NUMBER} before or it is disabled. Enable it by visiting "
+        f"https://console.developers.google.com/apis/api/{api}/overview?project={NUMBER} then retry. If you enabled this "
+        "API recently, wait a few minutes for the action to propagate to our systems and retry."
+    )
+    status, answer = rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", message, reason="SERVICE_DISABLED")
+    answer["error"]["details"][0] |= {
+        "domain": "googleapis.com",
+        "metadata": {"service": api, "consumer": f"projects/{NUMBER}"},
+    }
+    return status, answer
