@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from tests.documents import (
     api,
+    beliefs,
     commands,
     delivery_table,
     documents,
@@ -26,6 +27,7 @@ PAGES: Mapping[str, Mapping[str, Callable[[str], str]]] = {
     "guides/api.md": api.PARTS,
     "guides/permissions.md": permissions.PARTS,
     "guides/sql-reports.md": documents.AUDIENCE_PARTS,
+    "reference/beliefs.md": beliefs.PARTS,
     "reference/commands.md": {"commands": lambda _part: commands.made_part()},
     "reference/documents.md": documents.PARTS,
     "reference/http.md": http.PARTS,

@@ -1,10 +1,13 @@
-"""Answers as Google gives them: without defaults, with fields of its own, in another order, with the project's number."""
+"""Answers as Google gives them: without defaults, with its own fields, in another order, with the project's number."""
 
 import functools
 import importlib.resources
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from deployment.engine.discovery import Method
 from tests.deployment.stand_in.rest_request import Resource
@@ -17,99 +20,13 @@ Schema = Mapping[str, Any]
 BY_NUMBER = ("secretmanager", "monitoring.services", "monitoring.projects.dashboards")
 """The methods whose answers have the project's number in names."""
 
-_AT = "2026-11-25T13:00:00.123456Z"
-_RECORD = {"mutateTime": _AT, "mutatedBy": "op@example.com"}
-_OWN: dict[str, Resource] = {
-    "artifactregistry.projects.locations.repositories": {
-        "mode": "STANDARD_REPOSITORY",
-        "sizeBytes": "12",
-        "vulnerabilityScanningConfig": {"enablementState": "SCANNING_DISABLED", "lastEnableTime": _AT},
-    },
-    "billingbudgets.billingAccounts.budgets": {
-        "budgetFilter": {"calendarPeriod": "MONTH"},
-        "thresholdRules": {"spendBasis": "CURRENT_SPEND"},
-    },
-    "cloudscheduler.projects.locations.jobs": {
-        "attemptDeadline": "180s",
-        "httpTarget": {"headers": {"User-Agent": "Google-Cloud-Scheduler"}},
-        "retryConfig": {
-            "maxRetryDuration": "0s",
-            "minBackoffDuration": "5s",
-            "maxBackoffDuration": "3600s",
-            "maxDoublings": 5,
-        },
-        "scheduleTime": _AT,
-        "userUpdateTime": _AT,
-    },
-    "cloudtasks.projects.locations.queues": {
-        "rateLimits": {"maxDispatchesPerSecond": 500, "maxBurstSize": 100, "maxConcurrentDispatches": 1000},
-        "retryConfig": {"maxAttempts": 100, "minBackoff": "0.100s", "maxBackoff": "3600s", "maxDoublings": 16},
-    },
-    "firestore.projects.databases": {
-        "appEngineIntegrationMode": "DISABLED",
-        "concurrencyMode": "PESSIMISTIC",
-        "databaseEdition": "STANDARD",
-        "earliestVersionTime": _AT,
-        "freeTier": True,
-        "keyPrefix": "s",
-        "uid": "6dc0cf63",
-        "versionRetentionPeriod": "604800s",
-    },
-    "iam.projects.serviceAccounts": {
-        "etag": "MDEwMjE5MjA=",
-        "oauth2ClientId": "103",
-        "projectId": "my-project",
-        "uniqueId": "103",
-    },
-    "logging.projects.metrics": {"createTime": _AT, "updateTime": _AT},
-    "monitoring.projects.alertPolicies": {"creationRecord": _RECORD, "mutationRecord": _RECORD, "enabled": True},
-    "monitoring.projects.notificationChannels": {
-        "creationRecord": _RECORD,
-        "mutationRecords": [_RECORD],
-        "enabled": True,
-    },
-    "pubsub.projects.subscriptions": {
-        "ackDeadlineSeconds": 10,
-        "expirationPolicy": {"ttl": "2678400s"},
-        "messageRetentionDuration": "604800s",
-        "state": "ACTIVE",
-    },
-    "run.projects.locations.services": {
-        "creator": "op@example.com",
-        "ingress": "INGRESS_TRAFFIC_ALL",
-        "lastModifier": "op@example.com",
-        "launchStage": "GA",
-        "template": {
-            "maxInstanceRequestConcurrency": 80,
-            "timeout": "300s",
-            "containers": {
-                "name": "worker-1",
-                "ports": [{"name": "http1", "containerPort": 8080}],
-                "startupProbe": {
-                    "timeoutSeconds": 240,
-                    "periodSeconds": 240,
-                    "failureThreshold": 1,
-                    "tcpSocket": {"port": 8080},
-                },
-            },
-        },
-        "uid": "0a1b",
-        "uri": "https://report-abc-uc.a.run.app",
-        "urls": ["https://report-123456789012.us-central1.run.app", "https://report-abc-uc.a.run.app"],
-    },
-    "secretmanager.projects.secrets": {"etag": '"16211d"'},
-    "storage.buckets": {
-        "etag": "CAE=",
-        "iamConfiguration": {"publicAccessPrevention": "inherited"},
-        "locationType": "region",
-        "metageneration": "1",
-        "selfLink": "https://www.googleapis.com/storage/v1/b/x",
-        "softDeletePolicy": {"retentionDurationSeconds": "604800", "effectiveTime": _AT},
-        "storageClass": "STANDARD",
-        "timeCreated": _AT,
-    },
-}
-"""What Google fills in if it was not sent, by collection; what stands for a list is for each of its items."""
+_OWN: dict[str, Resource] = yaml.safe_load(
+    Path(__file__).with_name("own_fields.yaml").read_text(encoding="utf-8"),
+)
+
+
+_WITHIN = {"containers", "httpTarget", "metricDescriptor", "thresholdRules"}
+"""Where Google adds fields, but not the whole."""
 
 
 def dressed(sky: Sky, method: Method, answer: Resource, born: Mapping[str, float], project: str) -> Resource:
@@ -177,16 +94,19 @@ def _fill(resource: Any, own: Resource) -> None:
     """Add what is not there."""
     for each in resource if isinstance(resource, list) else [resource]:
         for key, value in own.items():
-            if isinstance(value, dict) and isinstance(each.get(key), dict | list) and each[key] != {}:
+            if isinstance(value, dict) and each.get(key):
                 _fill(each[key], value)
-            elif not isinstance(value, dict) or key in {"retryConfig", "rateLimits", "template", "expirationPolicy"}:
+            elif key not in _WITHIN:
                 each.setdefault(key, value)
 
 
 def _name_conditions(item: Resource, method: Method) -> None:
     for number, condition in enumerate(item.get("conditions", []) if "alertPolicies" in method.id else []):
         condition.setdefault("name", f"{item.get('name')}/conditions/{number}")
-    if "collectionGroups.indexes" in method.id and item.get("fields", [{}])[-1].get("fieldPath", "__name__") != "__name__":
+    if (
+        "collectionGroups.indexes" in method.id
+        and item.get("fields", [{}])[-1].get("fieldPath", "__name__") != "__name__"
+    ):
         item["fields"].append({"fieldPath": "__name__", "order": item["fields"][-1].get("order", "ASCENDING")})
         item.setdefault("density", "SPARSE_ALL")
 

@@ -3,7 +3,7 @@
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -18,6 +18,7 @@ from tests.deployment.stand_in.session import StandInSession
 from tests.deployment.stand_in.the_project import NUMBER
 from tests.deployment.weather.answers import BY_NUMBER, dressed
 from tests.deployment.weather.sky import Sky
+from tests.deployment.weather.words import CONFLICTS, ENABLED_IN_PART, UNABLE_TO_READ, says
 
 _ALWAYS_ON = {"cloudresourcemanager", "serviceusage"}
 _UNSEEN = {
@@ -31,16 +32,6 @@ _UNSEEN = {
     "/repositories/": "other-unseen",
 }
 """The belief about something new, by its collection."""
-
-_CONFLICTS = {
-    "monitoring.projects.alertPolicies.create": "There are too many concurrent edits to the project configuration.",
-    "firestore.projects.databases.collectionGroups.indexes.create": "Aborted due to cross-transaction contention.",
-    "firestore.projects.databases.collectionGroups.fields.patch": "Please retry, underlying data changed.",
-    "cloudscheduler.projects.locations.jobs.create": "sync mutate calls cannot be queued",
-    "cloudscheduler.projects.locations.jobs.patch": "sync mutate calls cannot be queued",
-    "setIamPolicy": "There were concurrent policy changes. Please retry the whole read-modify-write.",
-}
-"""What Google says with 409, by the method."""
 
 
 class WeatherSession(StandInSession):
@@ -76,7 +67,7 @@ class WeatherProject(Project):
         self._tries: Counter[str] = Counter()
         self._blocked: dict[str, float] = {}
         self._operations: dict[str, tuple[float, Resource]] = {}
-        self._policies: dict[str, tuple[float, RestAnswer]] = {}
+        self._policies: dict[str, tuple[float, Any]] = {}
 
     def answer(self, interface: str, request: RestRequest) -> RestAnswer | None:
         """As that of any project, with the weather before and after it."""
@@ -87,18 +78,20 @@ class WeatherProject(Project):
             if found is None:
                 return super().answer(interface, request)
             method, target = found
+            is_its_lock = "locks/" in f"{request.name} {request.query.get('name')}"
+            call = [method.id, "locks/" if is_its_lock else target.rpartition("/")[2]]
             if refused := self._refused(method, target, request):
-                self.calls.append([method.id, target.rpartition("/")[2]])
+                self.calls.append(call)
                 return refused
             if method.id == "serviceusage.operations.get" or "/operations/" in target:
-                self.calls.append([method.id, target.rpartition("/")[2]])
+                self.calls.append(call)
                 return self._operation(target)
             before, old = self._census(), self._policy_of(method, target)
             answered = super().answer(interface, request)
             if answered is None or answered[0] >= HTTPStatus.MULTIPLE_CHOICES:
                 return answered
             self._note(method, target, before, old)
-            return answered[0], self._as_google(method, target, answered[1])
+            return answered[0], self._as_google(method, target, request, answered[1])
 
     def _by_id(self, interface: str, request: RestRequest) -> RestRequest:
         """A request that names the project by its number, as answers do, names it by its id."""
@@ -128,7 +121,7 @@ class WeatherProject(Project):
             self._blocked[asked] = now + drawn.randint(2, 40)
         if (left := self._blocked.get(asked, 0) - now) > 0:
             self.sky.strike("rate-limit")
-            status, answer = rest_error(HTTPStatus.TOO_MANY_REQUESTS, "RESOURCE_EXHAUSTED", "Quota exceeded, for now.")
+            status, answer = says("rate-limit")
             answer["error"]["details"] = [
                 {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{int(left) + 1}s"}
             ]
@@ -147,18 +140,13 @@ class WeatherProject(Project):
     def _closed(self, method: Method, _target: str, _request: RestRequest) -> RestAnswer | None:
         """Refused since its interface is not on everywhere yet."""
         api = f"{method.api}.googleapis.com"
-        born = self.born.get(f"api {api}")
         if method.api in _ALWAYS_ON:
             return None
-        if api not in self._state["enabled"]:
-            return _disabled(api)
-        # A first answer without a reason is rare.
-        is_bare = self.sky.draw("bare", api).random() < 0.2
-        if self.sky.hides("api-forbidden" if is_bare else "api-warming", api, born=born):
-            if is_bare:
-                return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", "The caller does not have permission")
-            return _disabled(api)
-        return None
+        # An answer without a reason is rare.
+        belief = "api-forbidden" if self.sky.draw("bare", api).random() < 0.2 else "api-warming"
+        if self.sky.hides(belief, api, born=self.born.get(f"api {api}")):
+            return says(belief, api, number=NUMBER)
+        return None if api in self._state["enabled"] else says("api-warming", api, number=NUMBER)
 
     def _unseen(self, method: Method, target: str, _request: RestRequest) -> RestAnswer | None:
         """Refused since what it is about, or what that is a part of, is new."""
@@ -170,108 +158,78 @@ class WeatherProject(Project):
             if name not in self.born or belief is None or "/versions/" in target:
                 continue
             if self.sky.hides(belief, name, born=self.born[name], surface=surface):
-                return self._not_found(method, name)
+                return self._not_found(belief, method, name)
         return None
 
-    def _not_found(self, method: Method, name: str) -> RestAnswer:
-        place, own = self._state["project"], name.rpartition("/")[2]
-        text = f"Resource not found (resource={own})."
-        if "/serviceAccounts/" in name:
-            if self.sky.draw("403", name, method.id).random() < 0.3:
-                permission = f"Permission 'iam.serviceAccounts.{method.verb}' denied on resource (or it may not exist)."
-                return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", permission)
-            text = f"Unknown service account {name}."
-        elif "/databases/" in name:
-            text = f"Project '{place}' or database '{own}' does not exist."
-        elif "/secrets/" in name:
-            text = f"Secret [{name}] not found."
-        elif "/services/" in name:
-            text = f"Resource '{own}' of kind 'SERVICE' in region 'us-central1' in project '{place}' does not exist."
-        return rest_error(HTTPStatus.NOT_FOUND, "NOT_FOUND", text)
+    def _not_found(self, belief: str, method: Method, name: str) -> RestAnswer:
+        if belief == "account-unseen" and self.sky.draw("403", name, method.id).random() < 0.3:
+            belief = "account-forbidden"
+        return says(belief, name, project=self._state["project"], verb=method.verb)
 
     def _named(self, method: Method, target: str, request: RestRequest) -> RestAnswer | None:
         """Refused since what its body names is new."""
-        body, text = request.body, str(request.body)
+        body = request.body
         for email in acts_as(body):
-            if self.sky.hides("act-as", email, born=self.born.get(_account(self._state, email)), surface=method.id):
-                message = f"Permission 'iam.serviceAccounts.actAs' denied on service account {email} (or it may not exist)."
-                return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", message)
+            if self.sky.hides("act-as", email, born=self.born.get(self._account(email)), surface=method.id):
+                return says("act-as", email)
         for email in _members(body) if method.verb == "setIamPolicy" else ():
-            born = self.born.get(_account(self._state, email), self.born.get(f"agent {email}"))
+            born = self.born.get(self._account(email), self.born.get(f"agent {email}"))
             if self.sky.hides("member-unknown", email, born=born, surface=method.api):
-                message = f"Service account {email} does not exist."
-                return rest_error(HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT", message)
-        for name in {str(body.get("topic")), str((body.get("deadLetterPolicy") or {}).get("deadLetterTopic"))}:
-            if self.sky.hides("topic-unseen", name, born=self.born.get(name), surface="subscriptions"):
-                return self._not_found(method, name)
+                return says("member-unknown", email)
+        for name in (body.get("topic"), (body.get("deadLetterPolicy") or {}).get("deadLetterTopic")):
+            if name and self.sky.hides("topic-unseen", name, born=self.born.get(name), surface="subscriptions"):
+                return says("topic-unseen", name)
         match method.id.rpartition("."):
             case ("monitoring.projects.alertPolicies", _, "create" | "patch"):
-                for name, born in self._metrics_in(text):
-                    if self.sky.hides("metric-unknown-to-alerts", name, born=born):
-                        message = (
-                            f'Cannot find metric(s) that match type = "logging.googleapis.com/user/{name}". If a metric '
-                            "was created recently, it could take up to 10 minutes to become available. Please try again "
-                            "soon."
-                        )
-                        return rest_error(HTTPStatus.NOT_FOUND, "NOT_FOUND", message)
+                return self._measuring("metric-unknown-to-alerts", body)
             case ("monitoring.services.serviceLevelObjectives", _, "create" | "patch"):
-                for name, born in self._metrics_in(text):
-                    if self.sky.hides("metric-unknown-to-objectives", name, born=born):
-                        message = (
-                            "Invalid SLO definition: The metric referenced by the provided filter is unknown. Check the "
-                            "metric name and labels."
-                        )
-                        return rest_error(HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT", message)
+                return self._measuring("metric-unknown-to-objectives", body)
             case ("run.projects.locations.builds", _, "submit"):
                 return self._building(body)
             case ("run.projects.locations.services", _, "create" | "patch"):
                 self._starting(body)
         return None
 
-    def _metrics_in(self, text: str) -> Iterator[tuple[str, float | None]]:
-        for name in dict.fromkeys(re.findall(r"logging\.googleapis\.com/user/([\w-]+)", text)):
-            yield name, self.born.get(f"projects/{self._state['project']}/metrics/{name}")
+    def _account(self, email: str) -> str:
+        return f"projects/{self._state['project']}/serviceAccounts/{email}"
+
+    def _measuring(self, belief: str, body: Resource) -> RestAnswer | None:
+        """What names a metric that is new."""
+        for name in dict.fromkeys(re.findall(r"logging\.googleapis\.com/user/([\w-]+)", str(body))):
+            born = self.born.get(f"projects/{self._state['project']}/metrics/{name}")
+            if self.sky.hides(belief, name, born=born):
+                return says(belief, name)
+        return None
 
     def _building(self, body: Resource) -> RestAnswer | None:
-        """A build whose account has got its role just now, cannot fetch what it builds, or push what it has built."""
+        """A build whose account has got its role just now cannot fetch what it builds, or push what it has built."""
         account = body["serviceAccount"].rpartition("/")[2]
         for key, born in list(self.born.items()):
             if key.endswith(f" serviceAccount:{account}") and self.sky.hides("grant-build", key, born=born):
-                drawn = self.sky.draw("build", key, self.sky.clock.seconds)
-                if drawn.random() < 0.3:
-                    message = (
-                        f"Invalid build request. could not resolve source: googleapi: Error 403: {account} does not have "
-                        "storage.objects.get access to the Google Cloud Storage object. Permission 'storage.objects.get' "
-                        "denied on resource (or it may not exist)., forbidden"
-                    )
-                    return rest_error(HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT", message)
+                if self.sky.draw("build", key, self.sky.clock.seconds).random() < 0.3:
+                    return says("grant-build", account)
                 reason = "PUSH_NOT_AUTHORIZED" if "artifactregistry" in key else "FETCH_SOURCE_FAILED"
                 self._state["build_fails"] = [reason]
-                return None
+                break
         return None
 
     def _starting(self, body: Resource) -> None:
         """A revision is not ready if its account has got the role to read a secret just now."""
         template = body.get("template", {})
+        account = template.get("serviceAccount", "")
         for variable in (template.get("containers") or [{}])[0].get("env", []):
             secret = (variable.get("valueSource") or {}).get("secretKeyRef", {}).get("secret", "").rpartition("/")[2]
             name = f"projects/{self._state['project']}/secrets/{secret}"
-            key = f"{name} roles/secretmanager.secretAccessor serviceAccount:{template.get('serviceAccount')}"
+            key = f"{name} roles/secretmanager.secretAccessor serviceAccount:{account}"
             if secret and self.sky.hides("grant-secret", key, born=self.born.get(key)):
-                message = (
-                    "Revision 'r' is not ready and cannot serve traffic. spec.template.spec.containers[0].env[12]."
-                    f"value_from.secret_key_ref.name: Permission denied on secret: {name}/versions/1 for Revision "
-                    f"service account {template['serviceAccount']}."
-                )
-                code = self.sky.draw("code", key).choice((7, 13))
-                self._state["failing_revisions"] = [
-                    {"code": code, "message": message, "reason": "SECRETS_ACCESS_CHECK_FAILED"}
-                ]
-                return
+                message = UNABLE_TO_READ.format(name=name, account=account)
+                error = {"code": self.sky.draw("code", key).choice((7, 13)), "message": message}
+                self._state["failing_revisions"] = [{**error, "reason": "SECRETS_ACCESS_CHECK_FAILED"}]
+                break
 
     def _conflicting(self, method: Method, target: str, _request: RestRequest) -> RestAnswer | None:
         """Refused once, since something else was changed at the same time."""
-        message = _CONFLICTS.get(method.id) or _CONFLICTS.get(method.verb, "")
+        message = CONFLICTS.get(method.id) or CONFLICTS.get(method.verb)
         asked = f"{method.id} {target}"
         if not message or self._tries[f"{asked} conflict"] or self.sky.draw("conflict", asked).random() > 0.1:
             return None
@@ -287,11 +245,8 @@ class WeatherProject(Project):
             return None
         self._tries["refused to enable"] += 1
         self.sky.strike("enable-in-progress")
-        message = (
-            "Another activation or deactivation is in progress for the following service(s): "
-            f"{request.body['serviceIds'][0]} and project {self._state['project']}."
-        )
-        return rest_error(HTTPStatus.BAD_REQUEST, "FAILED_PRECONDITION", message)
+        name = request.body["serviceIds"][0]
+        return says("enable-in-progress", name, project=self._state["project"])
 
     # After it.
 
@@ -309,9 +264,9 @@ class WeatherProject(Project):
 
     def _policy_of(self, method: Method, target: str) -> Resource | None:
         """The policy before it is changed."""
-        if method.verb != "setIamPolicy" or method.api not in {"iam", "secretmanager"}:
+        if method.verb != "setIamPolicy" or method.api not in {"cloudresourcemanager", "iam", "secretmanager"}:
             return None
-        return dict(policies=self._state["policies"].get(target, []))
+        return {"policy": self._state["policies"].get(_place(method, target), [])}
 
     def _note(self, method: Method, target: str, before: dict[str, None], old: Resource | None) -> None:
         """Keep when it was that something was made."""
@@ -320,15 +275,16 @@ class WeatherProject(Project):
         if not is_read(method.id) and not is_lock([method.id, self.calls[-1][1]]):
             self.made_at = max(self.made_at, now)
         if old is not None:
-            self._policies[target] = (now, old["policies"])
+            self._policies[target] = (now, old["policy"])
 
-    def _as_google(self, method: Method, target: str, answer: Resource) -> Resource:
+    def _as_google(self, method: Method, target: str, request: RestRequest, answer: Resource) -> Resource:
         if method.verb == "getIamPolicy" and target in self._policies:
             changed, kept = self._policies[target]
             if self.sky.hides("stale-policy", target, born=changed):
-                now, self._state["policies"][target] = self._state["policies"].get(target, []), kept
-                again = Project.answer(self, method.api, _read_again(method, target))
-                self._state["policies"][target] = now
+                place = _place(method, target)
+                now, self._state["policies"][place] = self._state["policies"].get(place, []), kept
+                again = super().answer(method.api, request)
+                self._state["policies"][place] = now
                 self.calls.pop()
                 answer = again[1] if again else answer
         if method.verb == "list":
@@ -375,7 +331,7 @@ class WeatherProject(Project):
             failed = new[len(new) // 2 :]
             self._state["enabled"] = [name for name in self._state["enabled"] if name not in failed]
             new = new[: len(new) // 2]
-            message = f"{NUMBER} encountered internal error. Error code: 160009, with failed services [{', '.join(failed)}]"
+            message = ENABLED_IN_PART.format(number=NUMBER, names=", ".join(failed))
             over = {**over, "error": {"code": 13, "message": message}}
             self.sky.strike("enable-fails")
         self.born |= {f"api {name}": ready for name in new}
@@ -406,30 +362,12 @@ def _belief_about(name: str) -> str | None:
     return next((belief for part, belief in _UNSEEN.items() if part in name), None)
 
 
-def _account(state: Resource, email: str) -> str:
-    return f"projects/{state['project']}/serviceAccounts/{email}"
-
-
 def _members(body: Resource) -> Iterator[str]:
     for binding in body.get("policy", {}).get("bindings", []):
         for member in binding["members"]:
             yield member.partition(":")[2]
 
 
-def _read_again(method: Method, target: str) -> RestRequest:
-    return RestRequest(method=method.http_method, version=method.version, name=f"{target}:getIamPolicy")
-
-
-def _disabled(api: str) -> RestAnswer:
-    title = api.partition(".")[0].title()
-    message = (
-        f"{title} API has not been used in project {NUMBER} before or it is disabled. Enable it by visiting "
-        f"https://console.developers.google.com/apis/api/{api}/overview?project={NUMBER} then retry. If you enabled this "
-        "API recently, wait a few minutes for the action to propagate to our systems and retry."
-    )
-    status, answer = rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", message, reason="SERVICE_DISABLED")
-    answer["error"]["details"][0] |= {
-        "domain": "googleapis.com",
-        "metadata": {"service": api, "consumer": f"projects/{NUMBER}"},
-    }
-    return status, answer
+def _place(method: Method, target: str) -> str:
+    """Where the state has the policy of a resource."""
+    return "project" if method.api == "cloudresourcemanager" else target

@@ -1,12 +1,13 @@
 """First deployments in the weather, and what must come of them."""
 
+import contextlib
+import enum
 import re
-import shutil
 import tempfile
-import traceback
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.deployment.conftest import BARE, Deployment, Outcome
 from tests.deployment.weather.clock import VirtualClock
@@ -43,6 +44,14 @@ _EVERYTHING = {
 }
 
 
+class Course(enum.StrEnum):
+    """How a trial goes."""
+
+    AT_ONCE = "one run, to its end"
+    KILLED = "a run that is killed after one of its writes, and another one a minute later"
+    NEVER = "weather that never clears, and another run when it has"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
     """What became of a seed.
@@ -51,7 +60,7 @@ class Verdict:
         seed: of the weather.
         wrong: what went wrong; empty if nothing did.
         strikes: how often each belief has struck.
-        seconds: how long the first run took, on the virtual clock.
+        seconds: how long it took until the pipeline was deployed, on the virtual clock.
     """
 
     seed: int
@@ -64,29 +73,38 @@ class _Wrong(Exception):
     """What a deployment did is not what it must."""
 
 
-def judge(seed: int, repository: Path, *, everything: bool, never: bool = False) -> Verdict:
+def judge(seed: int, repository: Path, course: Course = Course.AT_ONCE, *, everything: bool) -> Verdict:
     """Deploy a bare project, in weather of a seed.
 
     Args:
         seed: of the weather.
         repository: what is deployed.
+        course: how the trial goes.
         everything: whether with all that can be asked for.
-        never: whether the weather does not clear.
     """
-    sky = Sky(seed, VirtualClock(), never=NEVER[seed % len(NEVER)] if never else "")
-    folder = Path(tempfile.mkdtemp(prefix="weather-"))
-    wrong, seconds = "", 0.0
-    try:
-        trial = _Trial(folder, repository, sky, everything=everything)
-        seconds = trial.without_end() if never else trial.first()
-    except _Wrong as error:
-        wrong = str(error)
-    except Exception:
-        # Of the deployment, or of the stand-in.
-        wrong = traceback.format_exc()
-    finally:
-        shutil.rmtree(folder)
-    return Verdict(seed=seed, wrong=wrong, strikes=sky.strikes, seconds=seconds)
+    sky = Sky(seed, VirtualClock(), never=NEVER[seed % len(NEVER)] if course is Course.NEVER else "")
+    with tempfile.TemporaryDirectory(prefix="weather-") as folder:
+        trial = _Trial(Path(folder), repository, sky, everything=everything)
+        wrong = trial.what_goes_wrong(course)
+        return Verdict(seed=seed, wrong=wrong, strikes=sky.strikes, seconds=trial.seconds)
+
+
+class _MortalSession(WeatherSession):
+    """The session of a process that is killed after so many writes, and sends nothing more then."""
+
+    def __init__(self, project: WeatherProject, left: int) -> None:
+        super().__init__(project)
+        self._left = left
+
+    def request(self, method: str, url: str, **rest: Any) -> Any:
+        """As that of any session."""
+        if self._left < 0:
+            raise KeyboardInterrupt
+        answer = super().request(method, url, **rest)
+        self._left -= answer.ok and method != "GET" and not url.endswith((":getIamPolicy", ":test"))
+        if self._left < 0:
+            raise KeyboardInterrupt
+        return answer
 
 
 class _Trial:
@@ -100,50 +118,71 @@ class _Trial:
         if hasattr(self._deployment, "now"):
             self._deployment.now = sky.clock.now
         self._options: tuple[str, ...] = ()
+        self.seconds = 0.0
         if everything:
             self._deployment.settings |= _EVERYTHING
             del self._deployment.settings["MAIL_WITHOUT_UNSUBSCRIBE"]
             self._options = ("--console", "--firestore-rules")
 
+    def what_goes_wrong(self, course: Course) -> str:
+        """Go a course; empty if nothing goes wrong."""
+        try:
+            match course:
+                case Course.AT_ONCE:
+                    self._deploy()
+                case Course.KILLED:
+                    self._be_killed_and_deploy()
+                case Course.NEVER:
+                    self._wait_in_vain_and_deploy()
+            self._settle()
+        except _Wrong as error:
+            return str(error)
+        return ""
+
     def _run(self, *options: str) -> Outcome:
         return self._deployment.deploy(*self._options, *options)
 
-    def first(self) -> float:
-        """A first deployment, another one, and a check; how long the first took, in seconds."""
+    def _deploy(self) -> None:
+        """A first deployment, in one run."""
         _expect(self._run(), 0, "the first run")
-        seconds = self._sky.clock.seconds
-        # What was made last is seen by all by then.
-        self._sky.clock.wait(PATIENCE)
-        self._settled()
-        return seconds
 
-    def _settled(self) -> None:
-        _expect(second := self._run(), 0, "the second run")
-        if changes := self._deployment.changes:
-            raise _Wrong(f"the second run wrote {changes}\n{second.output[-2000:]}")
-        _expect(self._run("--check"), 0, "the check")
+    def _be_killed_and_deploy(self) -> None:
+        """A first deployment that is killed, and one a minute later, which finds what the first one has just made."""
+        left = self._sky.draw("killed").randint(1, 160)
+        self._deployment.session = lambda _: _MortalSession(self._project, left)
+        with contextlib.suppress(KeyboardInterrupt):
+            self._run()
+        self._deployment.session = WeatherSession
+        self._sky.clock.wait(60)
+        _expect(self._run("--break-lock"), 0, f"the run after the one that was killed after {left} writes")
 
-    def without_end(self) -> float:
-        """A first deployment in weather that never clears, and another one when it has; as `first`."""
+    def _wait_in_vain_and_deploy(self) -> None:
+        """A first deployment in weather that never clears, and another one when it has."""
         outcome = self._run()
-        if self._sky.strikes[self._sky.never] == 0:
+        never = self._sky.never
+        if self._sky.strikes[never] == 0:
             # What it hides was not made.
-            _expect(outcome, 0, f"the first run, without {self._sky.never}")
-            return self._sky.clock.seconds
-        _expect(outcome, 1, f"the first run, in which {self._sky.never} never clears")
-        seconds = self._sky.clock.seconds
-        if not PATIENCE * 0.7 <= (late := seconds - self._project.made_at) <= PATIENCE * 1.2:
-            raise _Wrong(f"ended {late:.0f} s after the last thing that it made ({self._sky.never})\n{_end(outcome)}")
+            return _expect(outcome, 0, f"the first run, without {never}")
+        _expect(outcome, 1, f"the first run, in which {never} never clears")
+        late = self._sky.clock.seconds - self._project.made_at
+        if not PATIENCE * 0.7 <= late <= PATIENCE * 1.2:
+            raise _Wrong(f"ended {late:.0f} s after the last thing that it made ({never})\n{_end(outcome)}")
         name = re.split(r"[/ :]", self._sky.hidden.partition("@")[0].removesuffix(".googleapis.com"))[-1]
         for said in (name, "again"):
             if said not in outcome.errors:
-                raise _Wrong(f"does not say {said!r}, of {self._sky.hidden} ({self._sky.never})\n{_end(outcome)}")
+                raise _Wrong(f"does not say {said!r}, of {self._sky.hidden} ({never})\n{_end(outcome)}")
         self._sky.is_clear = True
         self._sky.clock.wait(60)
-        _expect(self._run(), 0, f"the run after {self._sky.never}")
+        return _expect(self._run(), 0, f"the run after {never}")
+
+    def _settle(self) -> None:
+        """Another deployment, and a check, when all is seen by all."""
+        self.seconds = self._sky.clock.seconds
         self._sky.clock.wait(PATIENCE)
-        self._settled()
-        return seconds
+        _expect(again := self._run(), 0, "the run after it")
+        if changes := self._deployment.changes:
+            raise _Wrong(f"the run after it wrote {changes}\n{again.output[-2000:]}")
+        _expect(self._run("--check"), 0, "the check")
 
 
 def _expect(outcome: Outcome, status: int, which: str) -> None:

@@ -51,7 +51,7 @@ class Sky:
         if born is None or self.is_clear or is_calm:
             return False
         drawn = self.draw(belief, thing, surface)
-        longest = PLAYED[belief].seconds
+        longest = PLAYED[belief].minutes * 60
         lag = drawn.choice((0.0, drawn.uniform(0, longest), drawn.triangular(0, longest, 0)))
         period = drawn.choice((0, 0, 9, 31, 77))
         if belief == self.never:
