@@ -180,9 +180,9 @@ class WeatherProject(Project):
                 return says("topic-unseen", name)
         match method.id.rpartition("."):
             case ("monitoring.projects.alertPolicies", _, "create" | "patch"):
-                return self._measuring("metric-unknown-to-alerts", body)
+                return self._measuring("objective-unknown-to-alerts", r"/serviceLevelObjectives/[\w-]+", body)
             case ("monitoring.services.serviceLevelObjectives", _, "create" | "patch"):
-                return self._measuring("metric-unknown-to-objectives", body)
+                return self._measuring("metric-unknown-to-objectives", r"(?<=com/user)/[\w-]+", body)
             case ("run.projects.locations.builds", _, "submit"):
                 return self._building(body)
             case ("run.projects.locations.services", _, "create" | "patch"):
@@ -192,12 +192,12 @@ class WeatherProject(Project):
     def _account(self, email: str) -> str:
         return f"projects/{self._state['project']}/serviceAccounts/{email}"
 
-    def _measuring(self, belief: str, body: Resource) -> RestAnswer | None:
-        """What names a metric that is new."""
-        for name in dict.fromkeys(re.findall(r"logging\.googleapis\.com/user/([\w-]+)", str(body))):
-            born = self.born.get(f"projects/{self._state['project']}/metrics/{name}")
-            if self.sky.hides(belief, name, born=born):
-                return says(belief, name)
+    def _measuring(self, belief: str, end: str, body: Resource) -> RestAnswer | None:
+        """What names a metric or an objective that is new, whose name ends so."""
+        for found in dict.fromkeys(re.findall(end, str(body))):
+            for name, born in list(self.born.items()):
+                if name.endswith(found) and self.sky.hides(belief, name, born=born):
+                    return says(belief, name)
         return None
 
     def _building(self, body: Resource) -> RestAnswer | None:

@@ -27,15 +27,14 @@ _WORDS = {
         "resource (or it may not exist)., forbidden",
     ),
     "member-unknown": (400, "Service account {name} does not exist."),
-    "metric-unknown-to-alerts": (
-        404,
-        'Cannot find metric(s) that match type = "logging.googleapis.com/user/{name}". If a metric was created '
-        "recently, it could take up to 10 minutes to become available. Please try again soon.",
-    ),
     "metric-unknown-to-objectives": (
         400,
         "Invalid SLO definition: The metric referenced by the provided filter is unknown. Check the metric name and "
         "labels.",
+    ),
+    "objective-unknown-to-alerts": (
+        404,
+        "The metric referenced by the provided filter is unknown. Check the metric name and labels.",
     ),
     "other-unseen": (404, "Requested entity was not found."),
     "rate-limit": (429, "Quota exceeded for quota metric 'Requests' and limit 'Requests per minute'."),
