@@ -1,6 +1,6 @@
 """What we believe about Google, for docs/reference/beliefs.md."""
 
-from tests.deployment.weather.beliefs import OF_RUNTIME, PLAYED, Belief
+from tests.deployment.weather.beliefs import PLAYED, UNPLAYED, Belief
 from tests.documents.generated_parts import table
 
 _HEAD = ("what we believe", "who says so", "what rests on it", "if it is wrong", "seen by us")
@@ -17,8 +17,8 @@ def _deployment(_part: str) -> str:
     )
 
 
-def _runtime(_part: str) -> str:
-    return table(("id", *_HEAD), ((f"`{each.id}`", *_row(each)) for each in OF_RUNTIME))
+def _unplayed(_part: str) -> str:
+    return table(("id", *_HEAD), ((f"`{each.id}`", *_row(each)) for each in UNPLAYED))
 
 
-PARTS = {"deployment": _deployment, "runtime": _runtime}
+PARTS = {"deployment": _deployment, "unplayed": _unplayed}

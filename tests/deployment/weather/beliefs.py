@@ -1,5 +1,5 @@
-"""What we believe about Google and the email providers, each with its source: what the weather plays, and what the
-runtime rests on. docs/reference/beliefs.md is made from it."""
+"""What we believe about Google and the email providers, each with its source: what the weather plays, and what
+it does not. docs/reference/beliefs.md is made from it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,5 +35,5 @@ _TABLE = yaml.safe_load(Path(__file__).with_name("beliefs.yaml").read_text(encod
 PLAYED = {each["id"]: Belief(**each) for each in _TABLE["deployment"]}
 """What a deployment rests on, and the weather plays, by its id."""
 
-OF_RUNTIME = tuple(Belief(**each) for each in _TABLE["runtime"])
-"""What the functions rest on, and the weather does not play."""
+UNPLAYED = tuple(Belief(**each) for each in _TABLE["unplayed"])
+"""What the weather does not play: what the functions rest on, and a little more."""

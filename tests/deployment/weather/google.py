@@ -21,6 +21,7 @@ from tests.deployment.weather.sky import Sky
 from tests.deployment.weather.words import CONFLICTS, ENABLED_IN_PART, UNABLE_TO_READ, says
 
 _ALWAYS_ON = {"cloudresourcemanager", "serviceusage"}
+_LAGGING = {"iam", "secretmanager"}
 _UNSEEN = {
     "/serviceAccounts/": "account-unseen",
     "/secrets/": "secret-unseen",
@@ -68,6 +69,7 @@ class WeatherProject(Project):
         self._blocked: dict[str, float] = {}
         self._operations: dict[str, tuple[float, Resource]] = {}
         self._policies: dict[str, tuple[float, Any]] = {}
+        self._images: dict[str, str] = {}
 
     def answer(self, interface: str, request: RestRequest) -> RestAnswer | None:
         """As that of any project, with the weather before and after it."""
@@ -110,9 +112,14 @@ class WeatherProject(Project):
                 return answer
         return None
 
-    def _passing(self, method: Method, target: str, _request: RestRequest) -> RestAnswer | None:
+    def _asked(self, method: Method, target: str, request: RestRequest) -> str:
+        """What a request is about, the same whatever other threads ask for in between."""
+        query = [value for key, value in request.query.items() if key.endswith("Id") or key == "name"]
+        return f"{method.id} {self._images.get(target, target)} {query} {request.body.get('imageUri')}"
+
+    def _passing(self, method: Method, target: str, request: RestRequest) -> RestAnswer | None:
         """Refused whatever it asks for."""
-        asked = f"{method.id} {target}"
+        asked = self._asked(method, target, request)
         now = self.sky.clock.seconds
         self._tries[asked] += 1
         drawn = self.sky.draw(asked, self._tries[asked])
@@ -226,10 +233,10 @@ class WeatherProject(Project):
                 self._state["failing_revisions"] = [{**error, "reason": "SECRETS_ACCESS_CHECK_FAILED"}]
                 break
 
-    def _conflicting(self, method: Method, target: str, _request: RestRequest) -> RestAnswer | None:
+    def _conflicting(self, method: Method, target: str, request: RestRequest) -> RestAnswer | None:
         """Refused once, since something else was changed at the same time."""
         message = CONFLICTS.get(method.id) or CONFLICTS.get(method.verb)
-        asked = f"{method.id} {target}"
+        asked = self._asked(method, target, request)
         if not message or self._tries[f"{asked} conflict"] or self.sky.draw("conflict", asked).random() > 0.1:
             return None
         self._tries[f"{asked} conflict"] += 1
@@ -286,10 +293,12 @@ class WeatherProject(Project):
                 self._state["policies"][place] = now
                 self.calls.pop()
                 answer = again[1] if again else answer
-        if method.verb == "list":
+        if method.verb == "list" and method.api in _LAGGING:
             answer = self._behind(answer)
+        if "buildOperation" in answer:
+            self._images[answer["buildOperation"]["metadata"]["build"]["name"]] = request.body["imageUri"]
         if str(answer.get("name", "")).rpartition("/")[0].endswith("operations") and "done" in answer:
-            return self._begun(method, answer)
+            return self._begun(method, self._asked(method, target, request), answer)
         return dressed(self.sky, method, answer, self.born, self._state["project"])
 
     def _behind(self, page: Resource) -> Resource:
@@ -304,11 +313,10 @@ class WeatherProject(Project):
             for key, found in page.items()
         }
 
-    def _begun(self, method: Method, operation: Resource) -> Resource:
+    def _begun(self, method: Method, asked: str, operation: Resource) -> Resource:
         """An operation that goes on for a while, under a name of its own."""
-        self._tries["operations"] += 1
-        number, now = self._tries["operations"], self.sky.clock.seconds
-        drawn = self.sky.draw("operation", method.id, number)
+        drawn, now = self.sky.draw("operation", asked, self._tries[asked]), self.sky.clock.seconds
+        number = drawn.getrandbits(64)
         name = f"{operation['name'].rpartition('/')[0]}/w{number}"
         if method.api == "serviceusage":
             name = f"operations/{drawn.choice(('acat', 'acf', 'finn'))}.p2-{NUMBER}-{number}"
