@@ -9,7 +9,7 @@ from tests.deployment.weather.judge import NEVER, Course, judge
 pytestmark = pytest.mark.everyday
 
 
-@pytest.mark.parametrize("number", range(len(NEVER)), ids=NEVER)
+@pytest.mark.parametrize("number", range(len(NEVER)), ids=list(NEVER))
 def test_it_ends_and_the_next_run_goes_on(repository: Path, number: int) -> None:
     seed = 10 * len(NEVER) + number
     verdict = judge(seed, repository, Course.NEVER, everything=number % 2 == 0)
