@@ -149,7 +149,7 @@ class WeatherProject(Project):
         api = f"{method.api}.googleapis.com"
         if method.api in _ALWAYS_ON:
             return None
-        belief = "api-forbidden" if method.api == "monitoring" and self.sky.seed % 3 else "api-warming"
+        belief = "api-forbidden" if method.api == "monitoring" else "api-warming"
         if self.sky.hides(belief, api, born=self.born.get(f"api {api}")):
             return says(belief, api, number=NUMBER)
         return None if api in self._state["enabled"] else says("api-warming", api, number=NUMBER)
@@ -161,7 +161,7 @@ class WeatherProject(Project):
         for name in _ancestors(target):
             belief = _belief_about(name)
             surface = f"{method.api} {method.verb}"
-            if name not in self.born or belief is None or "/versions/" in target or "/operations/" in target:
+            if name not in self.born or belief is None or re.search(r"/versions/\d|/operations/", target):
                 continue
             if self.sky.hides(belief, name, born=self.born[name], surface=surface):
                 return self._not_found(belief, method, name)
