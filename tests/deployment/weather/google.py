@@ -177,7 +177,7 @@ class WeatherProject(Project):
         body = request.body
         for email in acts_as(body):
             if self.sky.hides("act-as", email, born=self.born.get(self._account(email)), surface=method.id):
-                return says("act-as", email)
+                return says("act-as-unseen" if self.sky.draw("404", email).random() < 0.3 else "act-as", email)
         for email in _members(body) if method.verb == "setIamPolicy" else ():
             born = self.born.get(self._account(email), self.born.get(f"agent {email}"))
             if self.sky.hides("member-unknown", email, born=born, surface=method.api):

@@ -6,6 +6,11 @@ from tests.deployment.stand_in.rest_request import RestAnswer, rest_error
 
 _WORDS = {
     "act-as": (403, "Permission 'iam.serviceAccounts.actAs' denied on service account {name} (or it may not exist)."),
+    "act-as-unseen": (
+        404,
+        "Service account projects/-/serviceAccounts/{name} was not found. Please verify that it exists, and that the "
+        "caller has been granted the 'iam.serviceAccounts.actAs' permission.",
+    ),
     "api-forbidden": (403, "The caller does not have permission"),
     "api-warming": (
         403,
