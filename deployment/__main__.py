@@ -27,7 +27,7 @@ from deployment.env_file import given
 from deployment.flags_file import UnknownFlag
 from deployment.functions import set_up_functions
 from deployment.kinds import load_kinds
-from deployment.lock import give_back_lock
+from deployment.lock import give_back_lock, keep_record
 from deployment.members import foreign_members, policies_to_look_at
 from deployment.options import USAGE, WrongUsage, options_of
 from deployment.release import release, watch_canary
@@ -99,11 +99,17 @@ def main(
         # Until the run has enabled what it needs, a disabled interface is an answer. A release enables nothing, and
         # what it cannot read may be there.
         client = GoogleClient(
-            connect(settings.project_id), settings.project_id, wait=wait, say=_say, apis_may_be_off=not options.release
+            connect(settings.project_id),
+            settings.project_id,
+            wait=wait,
+            now=now,
+            say=_say,
+            apis_may_be_off=not options.release,
         )
         stamp = f"{now():%Y%m%dt%H%M%Sz}-{os.getpid()}"
         client.remember()
         run = Run(options=options, settings=settings, client=client, report=report, wait=wait, now=now, stamp=stamp)
+        run.keep = keep_record
         status = _carry_out(run, wrong)
     except KeyboardInterrupt:
         where = f' in step "{report.current}"' if report.current else ""
@@ -180,12 +186,12 @@ def _deploy(run: Run) -> None:
     if options.does("scheduler"):
         report.step("scheduler", "Scheduler")
         Schedule(run).set_up()
-    if options.does("monitoring"):
-        report.step("monitoring", "Monitoring")
-        run.bring([*monitoring(run.settings), *budget(run.settings, run.client)])
     if options.does("functions") or options.does("scheduler"):
         report.step("schedule", "Schedule")
         Schedule(run).resume()
+    if options.does("monitoring"):
+        report.step("monitoring", "Monitoring")
+        run.bring([*monitoring(run.settings), *budget(run.settings, run.client)])
     if options.firestore_rules:
         set_up_rules(run)
     if options.console:

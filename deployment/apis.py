@@ -3,7 +3,7 @@
 Before the plan: a plan that takes what they know for absent could make what is there.
 """
 
-from deployment.engine.declared import Kind
+from deployment.engine.declared import API
 from deployment.engine.discovery import method
 from deployment.run import Run
 
@@ -11,14 +11,11 @@ APIS = (
     *("artifactregistry", "cloudbuild", "cloudquotas", "cloudresourcemanager", "cloudscheduler", "cloudtasks"),
     *("firestore", "iam", "logging", "monitoring", "pubsub", "run", "secretmanager", "storage"),
 )
-SERVICE = Kind(
-    api="serviceusage", version="v1", collection="services", list_filter="state:ENABLED", operations="operations"
-)
 
 
 def enabled_apis(run: Run) -> frozenset[str]:
     """The interfaces that are on, such as `run`."""
-    names = [each["name"] for each in run.client.all_of(SERVICE, f"projects/{run.settings.project_id}")]
+    names = [each["name"] for each in run.client.all_of(API, f"projects/{run.settings.project_id}")]
     return frozenset(name.rpartition("/")[2].removesuffix(".googleapis.com") for name in names)
 
 
@@ -44,7 +41,7 @@ def enable_apis(run: Run) -> None:
         ids = [f"{api}.googleapis.com" for api in missing]
         asked = method("serviceusage", "v1", "services.batchEnable").request(project, {"serviceIds": ids})
         lines = [("created", f"API {api}") for api in missing]
-        run.act(lines, [asked], lambda: run.client.await_end(SERVICE, run.client.send(asked)))
+        run.act(lines, [asked], lambda: run.client.send(asked, kind=API))
         run.report.say("  What they know can be read once they are on. Until then, nothing of it counts as there.")
     if run.acts and not options.dry_run:
         run.carry_out()

@@ -2,11 +2,16 @@
 
 It is an object in the bucket for sources, which Cloud Storage makes for one of them alone. A deployment that was killed
 leaves it there. https://cloud.google.com/storage/docs/request-preconditions
+
+Beside it is the record of what the deployment has made and when: the next one knows by it what Google may not see
+everywhere yet.
 """
 
 import json
 import os
 import socket
+from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 from deployment.engine.discovery import Request, method
@@ -42,21 +47,47 @@ def take_lock(run: Run) -> None:
     except GoogleError as error:
         if error.code != "FAILED_PRECONDITION":
             raise
-        theirs = client.send(_asked(run, "get", alt="media"))
+        theirs = _read(run, f"locks/{settings.prefix}") or {}
         # Where the answer to the request was lost, and it was sent again.
-        if theirs["run"] != mine["run"]:
+        if theirs.get("run") != mine["run"]:
+            command, who, since = (theirs.get(key, "unknown") for key in ("command", "who", "since"))
             raise Stopped(
-                f"another deployment of {settings.prefix} is going on: {theirs['command']}, by {theirs['who']}, since "
-                f"{theirs['since']}. Nothing was changed.",
+                f"another deployment of {settings.prefix} is going on: {command}, by {who}, since {since}. Nothing was "
+                "changed.",
                 "Wait until it is over, and run this again.",
                 f"If it was killed: {options.again} --break-lock",
             ) from None
         run.lock = client.send(_asked(run, "get"))["generation"]
+    client.young.take_over(kept := _read(run, _record(run)) or {})
+    run.recorded = kept
+    keep_record(run)
     client.remember()
+
+
+def keep_record(run: Run, *, is_last: bool = False) -> None:
+    """Keep what is young for the next run, if the run has the lock. A run that cannot goes on.
+
+    Args:
+        is_last: whether there is no more to keep. Else it is kept once in two seconds: Cloud Storage takes one write of
+            an object a second. https://cloud.google.com/storage/quotas#objects
+    """
+    record, now = run.client.young.record(), run.client.young.now()
+    if not run.lock or record == run.recorded or (not is_last and now < run.recorded_at + timedelta(seconds=2)):
+        return
+    run.recorded_at = now
+    insert = method("storage", "v1", "objects.insert").upload(
+        run.settings.sources, json.dumps(record).encode(), query={"name": _record(run)}
+    )
+    try:
+        run.client.send(insert)
+        run.recorded = record
+    except GoogleError as error:
+        run.report.warn(f"the next run will not know what is new: {error.message}")
 
 
 def give_back_lock(run: Run) -> None:
     """Give it back, if the run has it."""
+    keep_record(run, is_last=True)
     generation, run.lock = run.lock, ""
     if generation:
         try:
@@ -85,3 +116,19 @@ def _has_bucket(run: Run) -> bool:
 def _asked(run: Run, verb: str, **query: str) -> Request:
     asked = method("storage", "v1", f"objects.{verb}")
     return asked.request(run.settings.sources, query={"object": f"locks/{run.settings.prefix}", **query})
+
+
+def _record(run: Run) -> str:
+    """The name of the record. No prefix has a dot."""
+    return f"locks/{run.settings.prefix}.made"
+
+
+def _read(run: Run, name: str) -> dict[str, Any] | None:
+    """An object that is JSON; None if it is not there, or something else."""
+    asked = method("storage", "v1", "objects.get").request(run.settings.sources, query={"object": name, "alt": "media"})
+    read = run.client.read_if_there(asked)
+    try:
+        found = json.loads(read["text"]) if read else None
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None

@@ -6,13 +6,13 @@ acts of that plan are carried out, in their order.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
 from deployment.cloud_run.side_by_side import side_by_side
 from deployment.engine.declared import Declared
-from deployment.engine.discovery import Request
+from deployment.engine.discovery import Request, Resource
 from deployment.engine.google_client import GoogleClient
 from deployment.engine.plan import PolicyStep, Step, names_of, plan, printed, request_of
 from deployment.engine.policy import read_request
@@ -21,6 +21,8 @@ from deployment.options import Options
 from deployment.report import Line, Report
 from deployment.resources.project import PROJECT
 from deployment.settings import Settings
+
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +78,9 @@ class Run:
         has_read_quota: whether the quota of CPUs could be read.
         has_paused: whether the run has paused the job.
         lock: the generation of its lock, whose object it is in the bucket for sources; empty where it has none.
+        keep: keeps what it has made for the next run, after each of its acts.
+        recorded: what it has kept last.
+        recorded_at: when.
     """
 
     options: Options
@@ -99,6 +104,9 @@ class Run:
     has_read_quota: bool = False
     has_paused: bool = False
     lock: str = ""
+    keep: Callable[["Run"], None] = lambda _: None
+    recorded: Resource = field(default_factory=dict)
+    recorded_at: datetime = _LONG_AGO
 
     def bring(self, declared: Sequence[Declared]) -> None:
         """Plan to bring resources to what is declared."""
@@ -165,6 +173,7 @@ class Run:
             self.report.current = group[0].step if group else self.report.current
             for lines in side_by_side(_done, group):
                 self.report.did(lines)
+            self.keep(self)
 
 
 def _done(act: Act) -> Sequence[Line]:

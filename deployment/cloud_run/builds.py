@@ -11,8 +11,9 @@ from functools import cached_property
 from deployment.cloud_run.build_log import BuildLog
 from deployment.cloud_run.sources import IMAGE_TIME, Files, hash_of, packed
 from deployment.engine.discovery import Request, Resource, method
-from deployment.engine.google_client import ATTEMPTS, FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS
+from deployment.engine.google_client import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS
 from deployment.engine.google_error import GoogleError
+from deployment.engine.young_things import PATIENCE_SECONDS
 from deployment.run import Run
 from deployment.settings import RUNTIME, Settings
 from deployment.stopped import Stopped
@@ -137,7 +138,8 @@ def build(run: Run, source: Source) -> Image:
         # It is there already.
         if error.code != "FAILED_PRECONDITION":
             raise
-    for attempt in range(ATTEMPTS):
+    waited = 0
+    while True:
         submitted = run.client.send(submit)
         if warning := submitted.get("baseImageWarning"):
             run.report.warn(f"{source.service}: {warning}")
@@ -146,9 +148,11 @@ def build(run: Run, source: Source) -> Image:
         if built["status"] == "SUCCESS":
             uri = f"{build_config(run.settings, source)['imageUri']}@{built['results']['images'][0]['digest']}"
             return Image(uri=uri, base=submitted.get("baseImageUri", ""), source=archive_of(run.settings, source))
-        if built.get("failureInfo", {}).get("type") not in _PASSING:
+        if built.get("failureInfo", {}).get("type") not in _PASSING or waited >= PATIENCE_SECONDS:
             break
-        run.client.wait(min(FIRST_WAIT_SECONDS << attempt, LONGEST_WAIT_SECONDS))
+        seconds = max(FIRST_WAIT_SECONDS, min(waited, LONGEST_WAIT_SECONDS))
+        run.client.wait(seconds)
+        waited += seconds
     detail = built.get("statusDetail") or built.get("failureInfo", {}).get("detail")
     raise Stopped(
         f"the build of {source.service} has failed: {built['status']}{f': {detail}' if detail else ''}.",

@@ -62,6 +62,12 @@ class Kind:
         return method(self.api, self.version, f"{self.operations}.get").request(name)
 
 
+API = Kind(
+    api="serviceusage", version="v1", collection="services", list_filter="state:ENABLED", operations="operations"
+)
+"""An interface, as a project has it on or off."""
+
+
 @dataclass(frozen=True)
 class NameOf:
     """Stands in a resource's fields for the name of another one, which may not be there yet."""

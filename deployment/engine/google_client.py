@@ -1,9 +1,12 @@
 """Sends requests to Google, and tries again what passes by itself."""
 
 import io
+import itertools
 import os
+import re
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,17 +18,21 @@ from google.resumable_media.requests import ResumableUpload
 
 from deployment.engine.credentials import renewal
 from deployment.engine.declared import Kind
-from deployment.engine.discovery import Request, Resource
+from deployment.engine.discovery import Method, Request, Resource
 from deployment.engine.google_error import GoogleError
+from deployment.engine.young_things import PATIENCE_SECONDS, YoungThings
 
-ATTEMPTS = 10
 FIRST_WAIT_SECONDS = 2
 LONGEST_WAIT_SECONDS = 60
 _CALL_SECONDS = 60.0
 _LOOKS_AT_OPERATION = 300
 
-_REFUSED = ("PERMISSION_DENIED", "FAILED_PRECONDITION", "INVALID_ARGUMENT")
-"""How a service says that it may not use a key."""
+_ALWAYS_THERE = {
+    "storage.buckets.": "projectNumber",
+    "storage.objects.": "generation",
+    "run.projects.locations.builds.submit": "buildOperation",
+}
+"""Fields that an answer has, beside the name of a resource, by what its method's id begins with."""
 
 _ON_THE_PROJECTS_QUOTA = frozenset({"billingbudgets", "cloudquotas", "firebaserules"})
 """Interfaces that count for the quota of the project that is deployed to, whose interfaces are enabled.
@@ -39,12 +46,15 @@ class GoogleClient:
         session: sends requests as the account.
         project: the project that is deployed to.
         wait: waits for so many seconds.
+        now: tells the time, in UTC.
         say: is told of each new attempt.
         apis_may_be_off: whether a disabled interface is an answer, as before the run that enables it.
+        young: what is known of what is new.
 
     Attributes:
         wait: see above.
         on: the interfaces that are known to be enabled: that one of them says otherwise is no answer.
+        young: see above.
     """
 
     def __init__(
@@ -53,8 +63,10 @@ class GoogleClient:
         project: str,
         *,
         wait: Callable[[float], None] = time.sleep,
+        now: Callable[[], datetime],
         say: Callable[[str], None] = print,
         apis_may_be_off: bool = False,
+        young: YoungThings | None = None,
     ) -> None:
         self._session = session
         self._project = project
@@ -62,8 +74,8 @@ class GoogleClient:
         self._say = say
         self.apis_may_be_off = apis_may_be_off
         self.on: frozenset[str] = frozenset()
+        self.young = young or YoungThings(now)
         self._remembered: dict[str, Resource | None] | None = None
-        self._has_shared_a_key = False
 
     def remember(self) -> None:
         """Read nothing twice from now on, so that a plan is of one state of things."""
@@ -78,13 +90,16 @@ class GoogleClient:
         if self._remembered is not None:
             self._remembered[_key(request)] = answer
 
-    def send(self, request: Request, *, is_done: Callable[[], Resource | None] | None = None) -> Resource:
+    def send(
+        self, request: Request, *, kind: Kind | None = None, is_done: Callable[[], Resource | None] | None = None
+    ) -> Resource:
         """Send a request until it works or cannot succeed.
 
         Args:
+            kind: what it is about, if the attempt is over with what the request begins.
             is_done: looks for what a request has done whose answer may be lost, before it is sent again.
         """
-        return self.send_anew(lambda: request, is_done=is_done, is_anew=False)
+        return self.send_anew(lambda: request, kind=kind, is_done=is_done, is_anew=False)
 
     def send_anew(
         self,
@@ -99,38 +114,88 @@ class GoogleClient:
 
         Args:
             make: reads what is there, and makes the request.
-            kind: what it is about, where the attempt is over with what the request begins.
+            kind: as above.
             is_done: as above.
             passes: whether what the request has begun failed for a reason that passes by itself.
             is_anew: whether another attempt has another etag.
         """
-        for attempt in range(1, ATTEMPTS + 1):
+        waited, may_be_done = 0.0, False
+        for attempt in itertools.count(1):
             request = make()
             try:
                 answer = self._send_once(request)
                 if kind is not None:
                     self.await_end(kind, answer)
             except GoogleError as error:
-                if error.is_absence and request.method.verb == "delete":
+                is_gone = error.is_absence and request.method.verb == "delete"
+                may_be_done |= error.may_be_done
+                if is_gone and (may_be_done or self.young.concerned(request, error) is None):
+                    self.young.forget(request.target)
                     return {}
-                is_made = error.code == "ALREADY_EXISTS" and attempt > 1
+                if error.code == "ALREADY_EXISTS" and is_done is not None:
+                    # A list that lags did not have it.
+                    self.young.note(request, {})
                 # With the same etag it would be refused again: somebody changed the resource after it was read.
                 is_stale = error.code == "ABORTED" and "etag" in (request.body or {}) and not is_anew
-                is_passing = is_made or self._passes(request, error) or (error.of_what_was_begun and passes())
-                if attempt == ATTEMPTS or is_stale or not is_passing:
+                is_passing = error.passes or (error.of_what_was_begun and passes())
+                wanted = max(min(FIRST_WAIT_SECONDS << min(attempt - 1, 5), LONGEST_WAIT_SECONDS), error.retry_after)
+                seconds = 0.0 if is_stale else self._patience(request, error, waited, wanted, is_passing=is_passing)
+                if seconds <= 0:
+                    if is_gone:
+                        return {}
                     raise
-                seconds = min(FIRST_WAIT_SECONDS << (attempt - 1), LONGEST_WAIT_SECONDS)
-                self._say(f"    trying again in {seconds} s: {error.code}: {error.message}")
             else:
                 return answer
+            if may_be_done and request.method.verb == "delete":
+                self.young.forget(request.target)
             self.wait(seconds)
+            waited += seconds
             if is_done is not None and (made := is_done()) is not None:
                 return made
         raise AssertionError  # pragma: no cover
 
+    def _patience(
+        self, request: Request, error: GoogleError, waited: float, wanted: float, *, is_passing: bool
+    ) -> float:
+        """How long to wait before a request is made again, in seconds; 0 if that is of no use, or no more.
+
+        Args:
+            waited: how long it was waited for by now.
+            wanted: how long to wait if there is time.
+            is_passing: whether its error passes by itself.
+        """
+        left, why = PATIENCE_SECONDS - waited if is_passing else 0.0, f"trying again in {{:.0f}} s: {error.code}"
+        if error.api_is_off and self._may_be_off(request):
+            left = 0.0
+        thing = None if error.is_final else self.young.concerned(request, error)
+        if thing is not None and (not error.passes or error.api_is_off or error.of_what_was_begun):
+            age = self.young.age(thing)
+            left = min(PATIENCE_SECONDS - age, PATIENCE_SECONDS - waited)
+            verb = "changed" if thing.is_grant else "made"
+            why = f"waiting for {thing.name} ({verb} {age:.0f} s ago), again in {{:.0f}} s: {error.status} {error.code}"
+            if waited or left > 0:
+                error.advice = (
+                    f"Google does not see {thing.name} everywhere yet, {age / 60:.0f} minutes after it was {verb}: "
+                    "wait a little, and run this again."
+                )
+        # Who says when has to be obeyed; else there is one attempt at the very end.
+        seconds = wanted if error.retry_after else min(wanted, left)
+        if not 0 < seconds <= left:
+            return 0.0
+        self._say(f"    {why.format(seconds)}: {error.message}")
+        return seconds
+
     def where_off(self) -> "GoogleClient":
         """This client, to which a disabled interface is an answer."""
-        return GoogleClient(self._session, self._project, wait=self.wait, say=self._say, apis_may_be_off=True)
+        return GoogleClient(
+            self._session,
+            self._project,
+            wait=self.wait,
+            now=self.young.now,
+            say=self._say,
+            apis_may_be_off=True,
+            young=self.young,
+        )
 
     def read_if_there(self, request: Request) -> Resource | None:
         """What a request reads; None where there is none, or where the interface is off and may be."""
@@ -151,7 +216,10 @@ class GoogleClient:
         while True:
             asked = method.request(parent, query=query)
             page = (self.read_if_there(asked) if kind.in_another else self.read(asked)) or {}
-            found += page.get(method.list_field(), [])
+            listed = page.get(method.list_field(), [])
+            if not isinstance(listed, list) or not all(isinstance(each, dict) and each.get("name") for each in listed):
+                raise GoogleError.of_odd_answer(f"{method.id} {parent}", page)
+            found += listed
             if not page.get("nextPageToken"):
                 return found
             query["pageToken"] = page["nextPageToken"]
@@ -166,7 +234,8 @@ class GoogleClient:
         for _ in range(_LOOKS_AT_OPERATION):
             if "error" in operation:
                 raise GoogleError.of_operation(operation["name"], operation["error"])
-            if operation.get("done") or "/operations/" not in operation.get("name", ""):
+            # Those of Service Usage are below no project.
+            if operation.get("done") or not re.search("(^|/)operations/", operation.get("name", "")):
                 return
             self.wait(FIRST_WAIT_SECONDS)
             operation = self.send(kind.operation(operation["name"]))
@@ -187,15 +256,6 @@ class GoogleClient:
     def _may_be_off(self, request: Request) -> bool:
         return self.apis_may_be_off and request.method.api not in self.on
 
-    def _passes(self, request: Request, error: GoogleError) -> bool:
-        if error.api_is_off:
-            return not self._may_be_off(request)
-        # What a new resource, or a policy, names may not be seen everywhere yet, though it is there.
-        is_unseen = {"create": "NOT_FOUND", "setIamPolicy": "INVALID_ARGUMENT"}.get(request.method.verb) == error.code
-        # Nor may the services be seen yet that this run lets use a key. https://cloud.google.com/iam/docs/access-change-propagation
-        waits_for_key = self._has_shared_a_key and error.code in _REFUSED and "/cryptoKeys/" in str(request.body)
-        return error.passes or is_unseen or waits_for_key
-
     def _send_once(self, request: Request) -> Resource:
         name = f"{request.method.id} {request.target}"
         api = request.method.api
@@ -213,6 +273,8 @@ class GoogleClient:
                     headers={"X-Goog-User-Project": self._project} if api in _ON_THE_PROJECTS_QUOTA else None,
                     timeout=_CALL_SECONDS,
                 )
+            if request.query.get("alt") == "media" and answer.ok:
+                return {"text": answer.text}
             document = answer.json() if answer.content else {}
         except requests.exceptions.JSONDecodeError:
             document = answer.text
@@ -222,8 +284,12 @@ class GoogleClient:
         except (requests.exceptions.RequestException, TransportError) as error:
             raise GoogleError.of_connection(name, error) from None
         if not answer.ok or not isinstance(document, dict):
-            raise self._unknown(GoogleError.of_answer(name, answer.status_code, document))
-        self._has_shared_a_key |= api == "cloudkms" and request.method.verb == "setIamPolicy"
+            refusal = self._unknown(GoogleError.of_answer(name, answer.status_code, document))
+            refusal.retry_after = _seconds(answer.headers.get("Retry-After"))
+            raise refusal
+        if "uploadType" not in request.query and any(not document.get(field) for field in _needed(request.method)):
+            raise GoogleError.of_odd_answer(name, document)
+        self.young.note(request, document)
         return document
 
     def _send_in_parts(self, address: str, request: Request) -> requests.Response:
@@ -248,6 +314,22 @@ class GoogleClient:
         if error.code == "UNAUTHENTICATED" and used is not None:
             error.advice = renewal(used)
         return error
+
+
+def _needed(method: Method) -> list[str]:
+    """The fields without which an answer is of no use. A policy without an etag, written back, would undo what others
+    have granted."""
+    if method.verb == "getIamPolicy":
+        return ["etag"]
+    if method.verb in {"list", "delete"} and method.api == "storage":
+        return []
+    own = [field for begins, field in _ALWAYS_THERE.items() if method.id.startswith(begins)]
+    return [*own, *(["name"] if "response" in method.described and method.field_schema("name", of="response") else [])]
+
+
+def _seconds(text: str | None) -> float:
+    """Of a header Retry-After; 0 without one. Google says no date there."""
+    return float(text) if text is not None and text.isdecimal() else 0.0
 
 
 def _key(request: Request) -> str:

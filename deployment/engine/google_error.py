@@ -119,6 +119,7 @@ class GoogleError(Exception):
     fields: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
     advice: str = ""
+    retry_after: float = 0.0
 
     @classmethod
     def of_answer(cls, request: str, status: int, document: Any) -> "GoogleError":
@@ -159,8 +160,16 @@ class GoogleError(Exception):
     @classmethod
     def of_operation(cls, name: str, status: dict[str, Any]) -> "GoogleError":
         """How an operation ended. https://cloud.google.com/apis/design/errors#error_model"""
-        document = {"error": {**status, "status": _CODES[status["code"]]}}
+        number = status.get("code")
+        code = _CODES[number] if isinstance(number, int) and 0 < number < len(_CODES) else "UNKNOWN"
+        document = {"error": {**status, "status": code}}
         return cls.of_answer(name, HTTPStatus.OK, document)
+
+    @classmethod
+    def of_odd_answer(cls, request: str, document: Any) -> "GoogleError":
+        """That an answer has not what it must have. It may be that of a proxy, and another one better."""
+        text = f"the answer lacks what it must have: {document}"
+        return cls(request=request, status=HTTPStatus.OK, code="UNKNOWN", message=text[:1000])
 
     def __str__(self) -> str:
         return self.message
@@ -168,12 +177,34 @@ class GoogleError(Exception):
     @property
     def passes(self) -> bool:
         """Whether it passes by itself, so that another attempt is of use."""
-        return self.code in _PASSING or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.api_is_off
+        is_in_progress = "activation or deactivation is in progress" in self.message
+        return (
+            self.code in _PASSING
+            or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+            or self.api_is_off
+            or (is_in_progress and self.code == "FAILED_PRECONDITION")
+        )
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it says itself that no time helps: it names a field of ours, a rule of the organization, or a
+        precondition of ours."""
+        return bool(
+            (self.fields and self.code == "INVALID_ARGUMENT")
+            or self.constraints
+            or (self.reason in _ADVICE_FOR_REASON and not self.api_is_off)
+            or self.status == HTTPStatus.PRECONDITION_FAILED
+        )
+
+    @property
+    def may_be_done(self) -> bool:
+        """Whether the request may have been carried out all the same."""
+        return self.status == 0 or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
     @property
     def of_what_was_begun(self) -> bool:
         """Whether a request was taken, and what it began has failed."""
-        return "/operations/" in self.request
+        return "operations/" in self.request
 
     @property
     def api_is_off(self) -> bool:

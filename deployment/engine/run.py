@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from deployment.engine.declared import Declared, full_name
+from deployment.engine.declared import API, Declared, full_name
 from deployment.engine.differences import differences
 from deployment.engine.discovery import Resource
 from deployment.engine.google_client import GoogleClient
@@ -97,15 +97,14 @@ def carry_out(step: Step | PolicyStep, client: GoogleClient, names: dict[str, st
         return
     if (request := request_of(step, names)) is None:
         return
+    kind = step.declared.kind if step.declared.kind.operations else None
     try:
-        made = client.send(request, is_done=_look_up(step, client))
+        made = client.send(request, kind=kind, is_done=_look_up(step, client))
     except GoogleError as error:
         if step.verb == "created" and step.declared.kind.may_be_buried:
             # The request is about the place, and the advice about the name.
             error.request = f"{request.method.id} {step.declared.name}"
         raise
-    if step.declared.kind.operations:
-        client.await_end(step.declared.kind, made)
     if step.verb == "created":
         names[step.declared.what] = full_name(step.declared, made)
         if step.declared.kind.may_be_buried and not _read_one(step.declared, client):
@@ -118,7 +117,10 @@ def _grant(step: PolicyStep, client: GoogleClient) -> None:
     """Change a policy as it is by now, again if somebody else has changed it meanwhile."""
     asked = read_request(step.declared.kind.method("getIamPolicy"), step.declared.name)
     for request in step.asked_first:
-        client.send(request)
+        client.send(request, kind=API)
+    for grant in step.missing:
+        if grant.member in step.declared.asked_first:
+            client.young.add(grant.who)
     client.send_anew(lambda: policy_request(step, client.send(asked)))
 
 
@@ -132,6 +134,9 @@ def _look_up(step: Step, client: GoogleClient) -> Callable[[], Resource | None] 
 
 
 def _read_one(declared: Declared, client: GoogleClient) -> Sequence[Resource]:
+    if declared.id and declared.kind.has("get"):
+        # A list lags.
+        declared = replace(declared, listed_in="")
     found: Mapping[str, Sequence[Resource]] = read([declared], client).resources
     return found[declared.what]
 

@@ -6,6 +6,7 @@ https://cloud.google.com/billing/docs/how-to/export-data-bigquery-tables/detaile
 """
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 from deployment.engine.credentials import session
@@ -46,7 +47,7 @@ def costs(project: str, table: str) -> list[dict[str, Any]]:
         deployment.engine.google_error.GoogleError: BigQuery does not answer the query.
     """
     asked = request_of(project, table)
-    answer = GoogleClient(session(project), project).send(asked)
+    answer = GoogleClient(session(project), project, now=lambda: datetime.now(UTC)).send(asked)
     if not answer.get("jobComplete"):
         raise OperatorError("BigQuery takes longer than a minute for the bill: run this again.")
     return rows_of(answer)

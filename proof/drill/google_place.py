@@ -116,7 +116,7 @@ class GooglePlace:
             raise OperatorError(f"{file.stem} is under way.") from None
         self._is_whole = False
         self._project, self._region = own["PROJECT_ID"], own["REGION"]
-        self._client = GoogleClient(credentials_session(self._project), self._project)
+        self._client = GoogleClient(credentials_session(self._project), self._project, now=lambda: datetime.now(UTC))
         self.name = f"Google Cloud, {self._region}"
         self.settings: Mapping[str, str] = {
             "drill": file.stem,

@@ -226,7 +226,7 @@ def _client() -> GoogleClient:
     answer = requests.Response()
     answer.status_code, answer._content = HTTPStatus.OK, b"{}"
     session = SimpleNamespace(request=lambda *_, **__: answer)
-    return GoogleClient(session, "PROJECT")  # type: ignore[arg-type]
+    return GoogleClient(session, "PROJECT", now=lambda: _NOW)  # type: ignore[arg-type]
 
 
 def _granted(settings: Settings) -> Iterator[tuple[Declared, Grant]]:

@@ -5,7 +5,6 @@ from typing import Any
 
 import requests
 
-from deployment.engine.google_client import ATTEMPTS
 from tests.deployment.stand_in.project import Project
 from tests.deployment.stand_in.session import StandInSession
 
@@ -25,7 +24,7 @@ class FaultySession:
         times: how often it, or the same request again, fails.
     """
 
-    def __init__(self, project: Project, *, at: int | str = -1, fault: int | str = "", times: int = ATTEMPTS) -> None:
+    def __init__(self, project: Project, *, at: int | str = -1, fault: int | str = "", times: int = 1000) -> None:
         self._session = StandInSession(project)
         self._at, self._fault, self._times = at, fault, times
         self._failing: tuple[str, str] | None = None

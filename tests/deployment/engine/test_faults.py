@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from deployment.engine.declared import Declared
-from deployment.engine.google_client import ATTEMPTS, GoogleClient
+from deployment.engine.google_client import GoogleClient
 from deployment.engine.google_error import GoogleError
 from deployment.engine.plan import names_of, plan
 from deployment.engine.run import carry_out, read
@@ -24,6 +24,7 @@ from tests.deployment.declared_settings import NOW, SETTINGS
 from tests.deployment.engine.faulty_session import FaultySession, Killed
 from tests.deployment.stand_in.interface import INTERFACES
 from tests.deployment.stand_in.project import Project
+from tests.deployment.virtual_clock import VirtualClock
 
 State = dict[str, Any]
 Declaration = Callable[[GoogleClient], list[Declared]]
@@ -74,7 +75,8 @@ def _project() -> Project:
 
 def run(session: FaultySession, declaration: Declaration = everything) -> None:
     """One run, without its waits."""
-    client = GoogleClient(session, "my-project", wait=lambda _: None, say=lambda _: None)  # type: ignore[arg-type]
+    clock = VirtualClock()
+    client = GoogleClient(session, "my-project", wait=clock.wait, now=clock.now, say=lambda _: None)  # type: ignore[arg-type]
     declared = declaration(client)
     steps = plan(declared, read(declared, client))
     names = names_of(steps)
@@ -180,7 +182,7 @@ def test_what_passes_is_tried_again(complete: Project, at: int | str, fault: int
 def test_a_first_run_that_ends_anywhere_is_taken_up_again(complete: Project, at: int, fault: int | str) -> None:
     wanted = kept(complete)
     complete.state = NOTHING
-    session = FaultySession(complete, at=at, fault=fault, times=1 if fault in {"kill", "lost"} else ATTEMPTS)
+    session = FaultySession(complete, at=at, fault=fault, times=1 if fault in {"kill", "lost"} else 1000)
     if fault == "lost":
         run(session)
     else:

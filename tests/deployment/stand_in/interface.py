@@ -151,7 +151,7 @@ class _Interface:
 
     def carry_out(self, target: str, body: Resource, query: dict[str, str]) -> RestAnswer:
         match self._method.verb:
-            case "get" if "/operations/" in target:
+            case "get" if "operations/" in target:
                 return HTTPStatus.OK, {"name": target, "done": True}
             case "get":
                 return HTTPStatus.OK, self._resources[target]

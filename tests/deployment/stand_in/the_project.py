@@ -69,7 +69,8 @@ def enable(state: Resource, _target: str, body: Resource, _query: dict[str, str]
 
 def get_billing(state: Resource, _target: str, _body: Resource, _query: dict[str, str]) -> RestAnswer:
     """https://cloud.google.com/billing/docs/reference/rest/v1/projects/getBillingInfo"""
-    return HTTPStatus.OK, {"billingEnabled": state["billing"], "billingAccountName": BILLING_ACCOUNT}
+    name = f"projects/{state['project']}/billingInfo"
+    return HTTPStatus.OK, {"name": name, "billingEnabled": state["billing"], "billingAccountName": BILLING_ACCOUNT}
 
 
 def get_quota(state: Resource, target: str, _body: Resource, _query: dict[str, str]) -> RestAnswer:
@@ -85,9 +86,11 @@ def get_quota(state: Resource, target: str, _body: Resource, _query: dict[str, s
     return HTTPStatus.OK, {"quotaId": target.rpartition("/")[2], "dimensions": ["region"], "dimensionsInfos": infos}
 
 
-def list_regions(_state: Resource, _target: str, _body: Resource, _query: dict[str, str]) -> RestAnswer:
+def list_regions(_state: Resource, target: str, _body: Resource, _query: dict[str, str]) -> RestAnswer:
     """https://cloud.google.com/run/docs/reference/rest/v1/projects.locations/list"""
-    return HTTPStatus.OK, {"locations": [{"locationId": region} for region in REGIONS]}
+    return HTTPStatus.OK, {
+        "locations": [{"name": f"{target}/locations/{region}", "locationId": region} for region in REGIONS]
+    }
 
 
 def list_subscriptions(state: Resource, target: str, _body: Resource, _query: dict[str, str]) -> RestAnswer:

@@ -1,0 +1,179 @@
+"""What is so new that not all of Google sees it yet: what this run has made, and what others made a moment ago.
+
+Each of Google's services has its own lag, and may flap: that one sees a thing says nothing of another. So a request
+that concerns something younger than ten minutes is made again, until it succeeds itself.
+https://cloud.google.com/iam/docs/access-change-propagation
+"""
+
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from deployment.engine.discovery import Request, Resource
+from deployment.engine.google_error import GoogleError
+
+PATIENCE_SECONDS = 600
+"""As long as something is young."""
+
+_CREATES = frozenset({"create", "insert", "addVersion", "copy"})
+_UNSEEN = frozenset({"NOT_FOUND", "PERMISSION_DENIED", "INVALID_ARGUMENT", "FAILED_PRECONDITION", "ALREADY_EXISTS"})
+"""How a service says that it does not see something, or cannot use it yet."""
+
+_LONGEST_NAME = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thing:
+    """Something that is there.
+
+    Attributes:
+        name: the collection and the id, such as secrets/s; the id alone of an interface, and of a member of a policy.
+        made: when it was made, or its policy was changed.
+        is_grant: whether it is what was granted, or an interface, that is young: it is there, and may be refused.
+    """
+
+    name: str
+    made: datetime
+    is_grant: bool
+
+
+class YoungThings:
+    """What is known of them. Threads may share it.
+
+    Args:
+        now: tells the time, in UTC.
+    """
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self.now = now
+        self._things: dict[tuple[str, bool], Thing] = {}
+        self._lock = threading.Lock()
+
+    def add(self, name: str, made: datetime | None = None, *, is_grant: bool = False) -> None:
+        """Keep that something was made, by now unless it says when."""
+        short = "/".join(name.rsplit("/", 2)[-2:]) if "/" in name else name
+        with self._lock:
+            known, made = self._things.get((short, is_grant)), min(made or self.now(), self.now())
+            if short and (known is None or made > known.made):
+                self._things[short, is_grant] = Thing(name=short, made=made, is_grant=is_grant)
+
+    def forget(self, name: str) -> None:
+        """Keep that something is gone."""
+        with self._lock:
+            for key in [key for key in self._things if name.endswith(key[0])]:
+                del self._things[key]
+
+    def note(self, request: Request, answer: Resource) -> None:
+        """Keep what a request has made, or what it read says of its age."""
+        method, body = request.method, request.body or {}
+        if method.verb == "setIamPolicy":
+            self.add(request.target, is_grant=True)
+            for binding in (body.get("policy") or {}).get("bindings", []):
+                for member in binding.get("members", []):
+                    self.add(member.partition(":")[2], is_grant=True)
+        elif method.verb == "batchEnable":
+            for api in body["serviceIds"]:
+                self.add(api, is_grant=True)
+        elif method.verb in _CREATES:
+            self.add(_name_of_new(request, answer))
+        elif method.verb == "delete":
+            self.forget(request.target)
+        if "operations/" in str(answer.get("name")):
+            self.add(answer["name"])
+        for each in [answer, *_listed(answer)] if method.http_method == "GET" else []:
+            made = _time(each.get("createTime"))
+            if made is not None and self._age(made) < PATIENCE_SECONDS and isinstance(each.get("name"), str):
+                self.add(each["name"], made)
+
+    def concerned(self, request: Request, error: GoogleError) -> Thing | None:
+        """What a request concerns and may be why it failed: what the error names, or the youngest; None if nothing."""
+        said = " ".join([error.message, *error.violations])
+        with self._lock:
+            things = list(self._things.values())
+        named = [each for each in things if _names(each, said, as_leaf=True)]
+        concerned = named or [each for each in things if _concerns(each, request, error)]
+        return max(concerned, key=lambda each: each.made, default=None)
+
+    def age(self, thing: Thing) -> float:
+        """Its age in seconds."""
+        return self._age(thing.made)
+
+    def _age(self, made: datetime) -> float:
+        return (self.now() - made).total_seconds()
+
+    def record(self) -> dict[str, Any]:
+        """What is young, for the next run: the times by the names, in ISO 8601."""
+        with self._lock:
+            young = [each for each in self._things.values() if self.age(each) < PATIENCE_SECONDS]
+        kinds = {"made": False, "granted": True}
+        return {
+            kind: {each.name: each.made.isoformat() for each in young if each.is_grant is is_grant}
+            for kind, is_grant in kinds.items()
+        }
+
+    def take_over(self, record: Any) -> None:
+        """Take over what an earlier run has kept. What is malformed is left out."""
+        for kind, is_grant in (("made", False), ("granted", True)):
+            found = record.get(kind) if isinstance(record, dict) else None
+            for name, text in found.items() if isinstance(found, dict) else ():
+                made = _time(text)
+                # One of the future would be young for ever.
+                if made is not None and 0 <= self._age(made) < PATIENCE_SECONDS and 0 < len(name) <= _LONGEST_NAME:
+                    self.add(name, made, is_grant=is_grant)
+
+
+def _concerns(thing: Thing, request: Request, error: GoogleError) -> bool:
+    if error.code not in _UNSEEN and not error.api_is_off:
+        return False
+    if thing.is_grant and error.code in {"NOT_FOUND", "ALREADY_EXISTS"}:
+        return False
+    # What the project grants, all requests to it may need.
+    if thing.is_grant and thing.name.startswith("projects/") and error.code != "PERMISSION_DENIED":
+        return False
+    if request.method.verb in {"get", "access"} and error.is_absence:
+        # What is below it may not be there.
+        return _names(thing, request.path, as_leaf=True)
+    if error.of_what_was_begun:
+        return False
+    asked = f"{request.method.api}.googleapis.com {request.path} {dict(request.query)} {request.body}"
+    return _names(thing, asked)
+
+
+def _names(thing: Thing, text: str, *, as_leaf: bool = False) -> bool:
+    """Whether a text names something, by its id unless that is a number.
+
+    Args:
+        as_leaf: whether it must not go on with something below it.
+    """
+    last = thing.name.rpartition("/")[2]
+    own = thing.name if last.isdecimal() else last
+    return re.search(rf"(?<![\w@-]){re.escape(own)}(?![\w{'/' if as_leaf else ''}-]|\.\w)", text) is not None
+
+
+def _name_of_new(request: Request, answer: Resource) -> str:
+    """The name of what a request has made, also where an operation is still at it."""
+    name, body = str(answer.get("name", "")), request.body or {}
+    if "operations/" not in name and name:
+        return name if "/" in name else f"{request.method.id.split('.')[-2]}/{name}"
+    given = [str(value) for key, value in request.query.items() if key.endswith("Id")]
+    own = given[0] if given else str(body.get("name") or body.get("accountId") or "").rpartition("/")[2]
+    if request.method.http_method == "PUT":  # Pub/Sub: to the name itself
+        return request.target
+    return f"{request.method.id.split('.')[-2]}/{own}" if own else ""
+
+
+def _listed(answer: Mapping[str, Any]) -> Iterator[Resource]:
+    for value in answer.values():
+        if isinstance(value, list):
+            yield from (each for each in value if isinstance(each, dict))
+
+
+def _time(text: object) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return time.astimezone(UTC) if time is not None and time.tzinfo else None
