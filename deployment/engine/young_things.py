@@ -92,7 +92,7 @@ class YoungThings:
         """What a request concerns and may be why it failed: what the error names, or the youngest; None if nothing."""
         said = " ".join([error.message, *error.violations])
         with self._lock:
-            things = list(self._things.values())
+            things = [each for each in self._things.values() if _may_be_why(each, request, error, said)]
         named = [each for each in things if _names(each, said, as_leaf=True)]
         concerned = named or [each for each in things if _concerns(each, request, error)]
         return max(concerned, key=lambda each: each.made, default=None)
@@ -125,18 +125,27 @@ class YoungThings:
                     self.add(name, made, is_grant=is_grant)
 
 
-def _concerns(thing: Thing, request: Request, error: GoogleError) -> bool:
-    if error.code not in _UNSEEN and not error.api_is_off:
+def _may_be_why(thing: Thing, request: Request, error: GoogleError, said: str) -> bool:
+    """Whether a thing can be the reason of an error that concerns it. That a resource is not there, which a read says,
+    may be so: then it is the thing itself that is unseen, or one that it is in and that the error names."""
+    if not error.is_absence:
+        return True
+    if thing.is_grant:
         return False
-    if thing.is_grant and error.code in {"NOT_FOUND", "ALREADY_EXISTS"}:
+    if request.method.verb not in {"get", "access"}:
+        return True
+    return f"/{request.target}".endswith(f"/{thing.name}") or (
+        f"/{thing.name}/" in request.target and _names(thing, said, as_leaf=True)
+    )
+
+
+def _concerns(thing: Thing, request: Request, error: GoogleError) -> bool:
+    if error.of_what_was_begun and request.method.verb != "get":
+        return False
+    if error.code not in _UNSEEN or (thing.is_grant and error.code == "ALREADY_EXISTS"):
         return False
     # What the project grants, all requests to it may need.
     if thing.is_grant and thing.name.startswith("projects/") and error.code != "PERMISSION_DENIED":
-        return False
-    if request.method.verb in {"get", "access"} and error.is_absence:
-        # What is below it may not be there.
-        return _names(thing, request.path, as_leaf=True)
-    if error.of_what_was_begun:
         return False
     asked = f"{request.method.api}.googleapis.com {request.path} {dict(request.query)} {request.body}"
     return _names(thing, asked)

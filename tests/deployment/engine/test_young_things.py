@@ -123,6 +123,16 @@ def test_what_is_below_something_new_may_not_be_there() -> None:
     assert answers.asked == 2
 
 
+def test_what_has_the_name_of_something_new_may_not_be_there() -> None:
+    """A topic and its subscription have one name."""
+    named = {"name": "projects/p/topics/dead", "etag": "1"}
+    answers = Answers(answer(200, named), refusal(404, "NOT_FOUND", "projects/p/subscriptions/dead was not found."))
+    answers.client.send(method("pubsub", "v1", "projects.topics.create").request("projects/p/topics/dead", {}))
+    reads = method("pubsub", "v1", "projects.subscriptions.get").request("projects/p/subscriptions/dead")
+    assert answers.client.read_if_there(reads) is None
+    assert answers.asked == 2
+
+
 @pytest.mark.parametrize(
     "refused",
     [
