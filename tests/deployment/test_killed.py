@@ -47,6 +47,8 @@ class MortalSession(StandInSession):
 def end_of(state: dict[str, Any]) -> dict[str, Any]:
     """What a project holds, without what each run has of its own."""
     kept = copy.deepcopy({key: state[key] for key in ("resources", "policies", "enabled", "agents", "objects")})
+    # Of what was made when.
+    kept["objects"] = {name: each for name, each in kept["objects"].items() if not name.endswith(".made")}
     resources: dict[str, list[str]] = {}
     for name, resource in kept["resources"].items():
         if any(part in name for part in ("/builds/", "/revisions/")):
