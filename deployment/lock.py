@@ -10,7 +10,6 @@ everywhere yet.
 import json
 import os
 import socket
-from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -64,17 +63,11 @@ def take_lock(run: Run) -> None:
     client.remember()
 
 
-def keep_record(run: Run, *, is_last: bool = False) -> None:
-    """Keep what is young for the next run, if the run has the lock. A run that cannot goes on.
-
-    Args:
-        is_last: whether there is no more to keep. Else it is kept once in two seconds: Cloud Storage takes one write of
-            an object a second. https://cloud.google.com/storage/quotas#objects
-    """
-    record, now = run.client.young.record(), run.client.young.now()
-    if not run.lock or record == run.recorded or (not is_last and now < run.recorded_at + timedelta(seconds=2)):
+def keep_record(run: Run) -> None:
+    """Keep what is young for the next run, if the run has the lock. A run that cannot goes on."""
+    record = run.client.young.record()
+    if not run.lock or record == run.recorded:
         return
-    run.recorded_at = now
     insert = method("storage", "v1", "objects.insert").upload(
         run.settings.sources, json.dumps(record).encode(), query={"name": _record(run)}
     )
@@ -87,7 +80,7 @@ def keep_record(run: Run, *, is_last: bool = False) -> None:
 
 def give_back_lock(run: Run) -> None:
     """Give it back, if the run has it."""
-    keep_record(run, is_last=True)
+    keep_record(run)
     generation, run.lock = run.lock, ""
     if generation:
         try:

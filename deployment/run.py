@@ -6,7 +6,6 @@ acts of that plan are carried out, in their order.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
@@ -21,8 +20,6 @@ from deployment.options import Options
 from deployment.report import Line, Report
 from deployment.resources.project import PROJECT
 from deployment.settings import Settings
-
-_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +77,6 @@ class Run:
         lock: the generation of its lock, whose object it is in the bucket for sources; empty where it has none.
         keep: keeps what it has made for the next run, after each of its acts.
         recorded: what it has kept last.
-        recorded_at: when.
     """
 
     options: Options
@@ -106,7 +102,6 @@ class Run:
     lock: str = ""
     keep: Callable[["Run"], None] = lambda _: None
     recorded: Resource = field(default_factory=dict)
-    recorded_at: datetime = _LONG_AGO
 
     def bring(self, declared: Sequence[Declared]) -> None:
         """Plan to bring resources to what is declared."""

@@ -108,7 +108,7 @@ def get_tasks_key(state: Resource, target: str, _body: Resource, _query: dict[st
 def set_tasks_key(state: Resource, target: str, body: Resource, _query: dict[str, str]) -> RestAnswer:
     """https://docs.cloud.google.com/tasks/docs/reference/rest/v2/projects.locations/updateCmekConfig"""
     state["resources"][target] = body
-    return HTTPStatus.OK, body
+    return HTTPStatus.OK, {"name": target, **body}
 
 
 ACTS = {
