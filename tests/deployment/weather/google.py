@@ -118,7 +118,7 @@ class WeatherProject(Project):
         return f"{method.id} {self._images.get(target, target)} {query} {request.body.get('imageUri')}"
 
     def _passing(self, method: Method, target: str, request: RestRequest) -> RestAnswer | None:
-        """Refused whatever it asks for. Parts of files are spared: the library that sends them waits by a real clock."""
+        """Refused whatever it asks for. Parts of files are spared: their library waits by a real clock."""
         if request.version == "resumable":
             return None
         asked = self._asked(method, target, request)
