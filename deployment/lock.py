@@ -10,11 +10,13 @@ everywhere yet.
 import json
 import os
 import socket
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
 from deployment.engine.discovery import Request, method
 from deployment.engine.google_error import GoogleError
+from deployment.engine.young_things import YoungThings
 from deployment.resources.firestore import BUCKET
 from deployment.run import Run
 from deployment.stopped import Stopped
@@ -57,16 +59,26 @@ def take_lock(run: Run) -> None:
                 f"If it was killed: {options.again} --break-lock",
             ) from None
         run.lock = client.send(_asked(run, "get"))["generation"]
-    client.young.take_over(kept := _read(run, _record(run)) or {})
-    run.recorded = kept
+    run.recorded = _read(run, _record(run)) or {}
+    client.young.take_over(run.recorded)
     keep_record(run)
     client.remember()
 
 
-def keep_record(run: Run) -> None:
-    """Keep what is young for the next run, if the run has the lock. A run that cannot goes on."""
-    record = run.client.young.record()
-    if not run.lock or record == run.recorded:
+def keep_record(run: Run, begun: Sequence[Request] = ()) -> None:
+    """Keep what is young for the next run, if the run has the lock. A run that cannot goes on.
+
+    Args:
+        begun: what is about to be sent, and may be carried out though the run is killed. What it would make may be
+            there, so the next run waits if something refuses it, and does not wait if it is absent.
+    """
+    record, kept, to_be = run.client.young.record(), YoungThings(run.now), YoungThings(run.now)
+    for request in begun:
+        to_be.note(request, {})
+    record["granted"] = {name: at for each in to_be.record().values() for name, at in each.items()} | record["granted"]
+    kept.take_over(run.recorded)
+    # What has only grown old needs no write.
+    if not run.lock or record == kept.record():
         return
     insert = method("storage", "v1", "objects.insert").upload(
         run.settings.sources, json.dumps(record).encode(), query={"name": _record(run)}

@@ -6,6 +6,7 @@ acts of that plan are carried out, in their order.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -75,7 +76,7 @@ class Run:
         has_read_quota: whether the quota of CPUs could be read.
         has_paused: whether the run has paused the job.
         lock: the generation of its lock, whose object it is in the bucket for sources; empty where it has none.
-        keep: keeps what it has made for the next run, after each of its acts.
+        keep: keeps what it has made, and is about to make, for the next run.
         recorded: what it has kept last.
     """
 
@@ -100,7 +101,7 @@ class Run:
     has_read_quota: bool = False
     has_paused: bool = False
     lock: str = ""
-    keep: Callable[["Run"], None] = lambda _: None
+    keep: Callable[["Run", Sequence[Request]], None] = lambda *_: None
     recorded: Resource = field(default_factory=dict)
 
     def bring(self, declared: Sequence[Declared]) -> None:
@@ -166,9 +167,9 @@ class Run:
         for _, numbered in groupby(enumerate(acts), lambda each: each[1].together or each[0]):
             group = [act for _, act in numbered if act.what not in self.given_up]
             self.report.current = group[0].step if group else self.report.current
+            self.keep(self, [request for act in group for request in act.requests])
             for lines in side_by_side(_done, group):
                 self.report.did(lines)
-            self.keep(self)
 
 
 def _done(act: Act) -> Sequence[Line]:

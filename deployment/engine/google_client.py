@@ -174,9 +174,9 @@ class GoogleClient:
             verb = "changed" if thing.is_grant else "made"
             why = f"waiting for {thing.name} ({verb} {age:.0f} s ago), again in {{:.0f}} s: {error.status} {error.code}"
             if waited or left > 0:
-                error.advice = (
-                    f"Google does not see {thing.name} everywhere yet, {age / 60:.0f} minutes after it was {verb}: "
-                    "wait a little, and run this again."
+                error.unseen = (
+                    f"Google may not see {thing.name} everywhere yet, {age / 60:.0f} minutes after it was {verb}: "
+                    "wait a little, and run this again. If it stays so: "
                 )
         # Who says when has to be obeyed; else there is one attempt at the very end.
         seconds = wanted if error.retry_after else min(wanted, left)

@@ -106,6 +106,8 @@ class GoogleError(Exception):
         fields: of the request that are wrong.
         links: what Google links to as help.
         advice: what to do, where the caller knows better than the code tells.
+        retry_after: how long Google asks to wait, in seconds; 0 if it does not say.
+        unseen: what to do first if Google may not see everywhere yet what the request concerns.
     """
 
     request: str
@@ -120,6 +122,7 @@ class GoogleError(Exception):
     links: tuple[str, ...] = ()
     advice: str = ""
     retry_after: float = 0.0
+    unseen: str = ""
 
     @classmethod
     def of_answer(cls, request: str, status: int, document: Any) -> "GoogleError":
@@ -235,7 +238,7 @@ class GoogleError(Exception):
             or _ADVICE_FOR_CODE.get(self.code, _NO_ADVICE)
         )
         target = self.request.rpartition("/")[2]
-        return advice.format(project=project, deploy=deploy_command(), target=target)
+        return self.unseen + advice.format(project=project, deploy=deploy_command(), target=target)
 
 
 def _violations(details: list[dict[str, Any]]) -> Iterator[str]:

@@ -73,7 +73,7 @@ def _policy(
             raise
         # Google may say of what is there, too, that it is not.
         alone = replace(declared, policy_alone=False, grants=(), takes_back=None)
-        if declared.policy_alone and declared.kind.has("get") and _read_one(alone, client):
+        if declared.policy_alone and declared.kind.has("get") and _resources_of(alone, client):
             raise
         return {}
 
@@ -137,6 +137,10 @@ def _read_one(declared: Declared, client: GoogleClient) -> Sequence[Resource]:
     if declared.id and declared.kind.has("get"):
         # A list lags.
         declared = replace(declared, listed_in="")
+    return _resources_of(declared, client)
+
+
+def _resources_of(declared: Declared, client: GoogleClient) -> Sequence[Resource]:
     found: Mapping[str, Sequence[Resource]] = read([declared], client).resources
     return found[declared.what]
 

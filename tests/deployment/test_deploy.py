@@ -536,7 +536,7 @@ class TestSettings:
 
     def test_a_region_where_cloud_build_builds_nothing(self, bare: Deployment) -> None:
         text = "FAILED_PRECONDITION: due to quota restrictions, cannot run builds in this region."
-        bare.fail("run.projects.locations.builds.submit", text, times=3)
+        bare.fail("run.projects.locations.builds.submit", text, times=100)
         outcome = bare.deploy()
         assert outcome.status == 1
         assert 'docs/start/deploy.md names them under "Choose the settings"' in outcome.errors
@@ -822,9 +822,10 @@ class TestFailures:
         self, deployed: Deployment, command: str, gone: str, step: str
     ) -> None:
         deployed.edit(_remove(gone) if gone else lambda state: state["enabled"].pop())
-        deployed.fail(command, "PERMISSION_DENIED: The caller does not have permission")
+        deployed.fail(command, "PERMISSION_DENIED: The caller does not have permission", times=100)
         outcome = deployed.deploy(f"--only={step}")
         assert outcome.status == 1
+        deployed.edit(lambda state: state["faults"].clear())
         assert f'step "{step}"' in outcome.errors
         assert f"Request: {command}" in outcome.errors
         assert "PERMISSION_DENIED: The caller does not have permission" in outcome.errors

@@ -64,7 +64,8 @@ def test_each_call_of_the_script_can_be_made(
     state = deployed.state
     for name in ("ci", "report-deployer"):
         email = f"{name}@{PROJECT}.iam.gserviceaccount.com"
-        state["resources"][f"projects/{PROJECT}/serviceAccounts/{email}"] = {"email": email}
+        full_name = f"projects/{PROJECT}/serviceAccounts/{email}"
+        state["resources"][full_name] = {"name": full_name, "email": email}
     deployed.project.state = state
     if "--rollback" in options:
         deployed.settings["LOG_LEVEL"] = "DEBUG"

@@ -195,7 +195,7 @@ def test_what_passes_by_itself_is_tried_again(deployed: Deployment) -> None:
 
 
 def test_a_lacking_role_is_named(deployed: Deployment) -> None:
-    deployed.fail("firebaserules.projects.releases.get", "PERMISSION_DENIED: no", times=9)
+    deployed.fail("firebaserules.projects.releases.get", "PERMISSION_DENIED: no", times=100)
     outcome = deploy_rules(deployed)
     assert outcome.status == 1
     assert "Request: firebaserules.projects.releases.get" in outcome.errors
