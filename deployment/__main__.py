@@ -30,7 +30,7 @@ from deployment.kinds import load_kinds
 from deployment.lock import give_back_lock, keep_record
 from deployment.members import foreign_members, policies_to_look_at
 from deployment.options import USAGE, WrongUsage, options_of
-from deployment.release import release, watch_canary
+from deployment.release import release
 from deployment.report import Report
 from deployment.resources.budget import budget
 from deployment.resources.encryption import tasks_key
@@ -106,7 +106,8 @@ def main(
             say=_say,
             apis_may_be_off=not options.release,
         )
-        stamp = f"{now():%Y%m%dt%H%M%Sz}-{os.getpid()}"
+        # Two deployments of one second are two.
+        stamp = f"{now():%Y%m%dt%H%M%S%fz}-{os.getpid()}"
         client.remember()
         run = Run(options=options, settings=settings, client=client, report=report, wait=wait, now=now, stamp=stamp)
         run.keep = keep_record
@@ -164,7 +165,7 @@ def _carry_out(run: Run, wrong: list[str]) -> int:
     report.say_last()
     if options.check and any(report.counts[verb] for verb in ("created", "changed", "removed", "by-hand")):
         return _DIFFERENT
-    return watch_canary(run) if options.canary and not options.dry_run else 0
+    return 0
 
 
 def _deploy(run: Run) -> None:
@@ -233,6 +234,8 @@ def _sum_up(run: Run) -> None:
         who = f", as {deployer} with DEPLOYER={deployer} in its settings" if deployer else ""
         say(f"All else is deployed by {deploy_command()}, without --bootstrap{who}.")
         return
+    if options.canary:
+        say(f"A canary stays until {options.itself} --promote or --rollback; --check shows how it does.")
     say(f"  Dispatcher  {settings.url('dispatcher')}")
     say(f"  Worker      {settings.url('worker')}")
     if settings.with_mail_events:

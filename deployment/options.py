@@ -31,7 +31,6 @@ class Options:
         only: a step or a function; empty for all.
         image_from: the env file of the environment whose images are deployed; empty to build them here.
         canary: percent of the traffic; 0 for none.
-        canary_minutes: how long the canary is compared.
         release: promote or rollback; empty for a deployment.
         drill: on or kill, where what is deployed is a drill's; empty otherwise.
         again: the command line, to be pasted into a shell.
@@ -46,14 +45,12 @@ class Options:
     plan_json: str = ""
     image_from: str = ""
     canary: int = 0
-    canary_minutes: int = 0
     release: str = ""
     drill: str = ""
     bootstrap: bool = False
     console: bool = False
     firestore_rules: bool = False
     replace_rules: bool = False
-    promote_if_healthy: bool = False
     dirty: bool = False
     smoke: bool = False
     check: bool = False
@@ -93,18 +90,11 @@ def options_of(arguments: Sequence[str]) -> Options:
         return Options(help=True)
     # An empty value, as of a variable that is not set, must not become a deployment without a canary.
     canary = (found.pop("canary") or "0") if "canary" in found else ""
-    minutes = found.pop("canary_minutes", "")
     if canary and not re.fullmatch(r"[1-9][0-9]?", canary):
         raise WrongUsage(f"--canary={canary}: a whole number of percent, from 1 to 99.")
-    # As long as a run of each hour takes part, and Cloud Monitoring shows it.
-    if canary and not re.fullmatch(r"[1-9][0-9]{0,3}", minutes or "75"):
-        raise WrongUsage(f"--canary-minutes={minutes}: a number of minutes, from 1 to 9999.")
-    if not canary and (minutes or "promote_if_healthy" in found):
-        raise WrongUsage("--canary-minutes and --promote-if-healthy go with --canary.")
     options = Options(
         **found,
         canary=int(canary or 0),
-        canary_minutes=int(minutes or 75),
         again=" ".join([deploy_command(), *map(shlex.quote, arguments)]),
     )
     for is_wrong, words in _conflicts(options):
@@ -115,7 +105,7 @@ def options_of(arguments: Sequence[str]) -> Options:
     )
 
 
-_VALUED = {"project", "region", "env_file", "queues", "only", "deployer", "canary", "canary_minutes", "plan_json"}
+_VALUED = {"project", "region", "env_file", "queues", "only", "deployer", "canary", "plan_json"}
 _VALUED |= {"image_from", "drill"}
 _FLAGS = {each.name for each in fields(Options)} - _VALUED - {"release", "again"}
 

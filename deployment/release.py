@@ -3,25 +3,17 @@ so that a run that was killed leaves nothing behind that the next one does not s
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from functools import partial
 
-from deployment.canary_comparison import Comparison, Outcome, compare, outcome
-from deployment.canary_figures import read_figures
 from deployment.cloud_run.side_by_side import side_by_side
 from deployment.cloud_run.traffic import Function, Move, State, promote, roll_back
 from deployment.engine.differences import differences
 from deployment.engine.discovery import Request, Resource
+from deployment.error_shares import error_shares, query
 from deployment.options import FUNCTIONS
 from deployment.resources.services import REVISION, SERVICE
 from deployment.run import Run
 from deployment.stopped import Stopped
-
-UNCLEAR = 4
-WORSE = 5
-"""Exit statuses. 3 is that of --check."""
-
-_SECONDS_BETWEEN_LOOKS = 60.0
 
 
 def release(run: Run) -> None:
@@ -44,17 +36,18 @@ def release(run: Run) -> None:
 
 
 def require_undivided_traffic(run: Run) -> None:
-    """Stop while the traffic of functions is divided: whatever else is deployed then would change what is compared. A
-    canary may go on.
+    """Stop while the traffic of functions is divided: whatever else is deployed then would change what is tried. A
+    canary may go on. --check says how many requests of both revisions failed.
 
     Raises:
         GoogleError: it cannot be read.
         Stopped: it is divided.
     """
-    divided = []
+    divided, canaries = [], []
     for function in _functions(run, with_revisions=bool(run.options.canary)):
         if function.state is State.CANARY and not (run.options.canary and function.serving):
             divided.append(f"{function.name} ({function.canary} is a canary)")
+            canaries.append(function)
         elif function.state is State.SPLIT:
             divided.append(f"{function.name} (several revisions have a share)")
     words, own = f"the traffic of functions is divided: {', '.join(divided)}.", run.options.itself
@@ -62,84 +55,11 @@ def require_undivided_traffic(run: Run) -> None:
     if divided and not run.options.check:
         raise Stopped(f"{words} Nothing was changed.", *ends)
     if divided:
-        run.report.by_hand(words, *ends)
-
-
-def watch_canary(run: Run) -> int:
-    """Compare the canaries with the old revisions until the time is over, or one is worse.
-
-    Returns:
-        the exit status.
-
-    Raises:
-        GoogleError: a request failed.
-        Stopped: no traffic may move.
-    """
-    report = run.report
-    report.step("canary", "Canary")
-    functions = [function for function in _functions(run) if function.canary]
-    if not functions:
-        report.say("  No function has a canary: there is nothing to compare.")
-        return 0
-    began = max(each.revisions[each.canary].time for each in functions)
-    while True:
-        now = run.now()
-        comparisons, counts = _compared(run, functions, began, now)
-        verdict = outcome(list(comparisons.values()))
-        left = run.options.canary_minutes - (now - began) // timedelta(minutes=1)
-        if verdict is Outcome.WORSE or left <= 0:
-            break
-        report.say(f"  {left} min to go. Requests, of the new and the old: {counts}")
-        run.wait(_SECONDS_BETWEEN_LOOKS)
-        there = {each.name: each.canary for each in _functions(run, with_revisions=False) if each.canary}
-        if there != {each.name: each.canary for each in functions}:
-            report.say("The canary was ended or replaced meanwhile, and is watched no more.")
-            return UNCLEAR
-    for name, comparison in comparisons.items():
-        for line in (f"{name}: {comparison.verdict.value}", *(f"  {each}" for each in comparison.details)):
-            report.say(f"  {line}")
-    return _end(run, verdict)
-
-
-def _compared(run: Run, functions: list[Function], began: datetime, now: datetime) -> tuple[dict[str, Comparison], str]:
-    """How the new revision of each does, and the requests of all in a line."""
-    figures = read_figures(
-        run.client,
-        run.settings.project_id,
-        attempts_metric=f"{run.settings.prefix}-attempts",
-        revisions=[str(revision) for each in functions for revision in (each.canary, each.serving)],
-        since=began,
-        until=now,
-    )
-    pairs = {each.name: (figures[each.canary], figures[str(each.serving)]) for each in functions}
-    counts = ", ".join(f"{name} {new.requests}/{old.requests}" for name, (new, old) in pairs.items())
-    return {name: compare(new, old) for name, (new, old) in pairs.items()}, counts
-
-
-def _end(run: Run, verdict: Outcome) -> int:
-    say, own = run.report.say, run.options.itself
-    alone = f" --only={run.options.only}" if run.options.only else ""
-    ends = f"{own} --promote{alone}. To end it: {own} --rollback{alone}."
-    if verdict is Outcome.UNCLEAR:
-        longer = f"{own} --canary {run.options.canary} --canary-minutes 1440{alone}"
-        say(
-            "That does not say whether it is worse. It keeps its share of the traffic. To watch it for longer: "
-            f"{longer}."
-        )
-        say(f"To send all traffic to it all the same: {ends}")
-        return UNCLEAR
-    if verdict is Outcome.HEALTHY and not run.options.promote_if_healthy:
-        say(f"It is not worse than what it replaces. To send all traffic to it: {ends}")
-        return 0
-    if verdict is Outcome.WORSE:
-        say("It is worse than what it replaces, and gets no more traffic.")
-    # Functions without a canary stay as they are.
-    if functions := [function for function in _functions(run) if function.canary]:
-        _plan(run, _moves(run, functions, is_promotion=verdict is Outcome.HEALTHY))
-        run.carry_out()
-    else:
-        say("The canary was ended meanwhile.")
-    return WORSE if verdict is Outcome.WORSE else 0
+        revisions = [name for each in canaries for name in (each.canary, *each.shares) if name]
+        revisions = list(dict.fromkeys(revisions))
+        asked = query(run.settings.project_id, revisions, run.now())
+        shares = error_shares(run.client.send(asked), revisions) if revisions else []
+        run.report.by_hand(words, *shares, *ends)
 
 
 def _moves(run: Run, functions: Sequence[Function], *, is_promotion: bool) -> list[Move]:

@@ -82,7 +82,7 @@ BARE: dict[str, Any] = {
     "log_looks": 0,
     "failing_revisions": [],
     # What Cloud Monitoring knows of them, with each look.
-    "series": [{}],
+    "series": {},
     "forced_runs": 0,
     # Of Firestore, with the writes to it in their order, and what becomes of a delivery as it is looked at.
     "documents": {},

@@ -155,8 +155,7 @@ _WHY_OF_DEPLOYER = {
     "storage.objectUser": "takes the [lock](deployment.md#two-at-once) of a deployment, and gives it back",
     "cloudscheduler.admin": "the job",
     "logging.configWriter": "log-based metrics",
-    "monitoring.editor": "alert policies, notification channels, the dashboard, and the figures that a canary is "
-    "judged by",
+    "monitoring.editor": "alert policies, notification channels, the dashboard, and what a canary's requests end in",
     "iap.admin": "who opens the console",
     "firebaserules.admin": "Firestore's rules",
     "datastore.user": "the test user, and whether its report was sent",

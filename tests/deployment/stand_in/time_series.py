@@ -3,19 +3,16 @@
 https://cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.timeSeries/list
 """
 
-from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
 from tests.deployment.stand_in.aggregation import aggregate
 from tests.deployment.stand_in.filter_language import parse_filter
 from tests.deployment.stand_in.invalid import Invalid
-from tests.deployment.stand_in.metric_types import MetricType
 from tests.deployment.stand_in.monitoring import Monitored
 from tests.deployment.stand_in.monitoring_filter import select
 from tests.deployment.stand_in.rest_request import Resource, RestAnswer, RestRequest, rest_error
 
-_BOUNDS = [100, 1000]
 _LONGEST_SECONDS = 2 * 52 * 7 * 86_400
 """The longest alignment period."""
 
@@ -24,9 +21,8 @@ def list_time_series(state: Resource, request: RestRequest) -> RestAnswer:
     """What the revisions have done, in one period.
 
     Args:
-        state: the project's. In `series` is what each look at all three metrics finds, and the last one for good: for
-            each revision, the counts of `answers` by the class of their status, of `results` of attempts to send, and
-            of `latencies` in buckets of up to 100 ms, up to 1,000 ms, and more.
+        state: the project's. In `series` are, for each revision, the counts of its answers by the class of their
+            status.
         request: the request.
     """
     query = {name: values[0] for name, values in request.query.items()}
@@ -46,26 +42,13 @@ def list_time_series(state: Resource, request: RestRequest) -> RestAnswer:
     interval = {"startTime": query["interval.startTime"], "endTime": query["interval.endTime"]}
     series = [
         {
-            "metric": {"labels": labels},
+            "metric": {"labels": {"response_code_class": answer}},
             "resource": {"type": "cloud_run_revision", "labels": {"revision_name": revision}},
-            "points": [{"interval": interval, "value": value}],
+            "points": [{"interval": interval, "value": {"int64Value": str(count)}}],
         }
-        for revision, figures in state["series"][0].items()
+        for revision, figures in state["series"].items()
         if revision in names
-        for labels, value in _values(figures, metric)
+        for answer, count in figures.items()
     ]
-    if "result" in metric.labels and len(state["series"]) > 1:
-        del state["series"][0]
     # Empty fields are left out.
     return HTTPStatus.OK, {"timeSeries": series} if series else {}
-
-
-def _values(figures: Resource, metric: MetricType) -> Iterator[tuple[dict[str, str], Resource]]:
-    if metric.value_type == "DISTRIBUTION":
-        counts = figures.get("latencies", [])
-        options = {"explicitBuckets": {"bounds": _BOUNDS}}
-        yield {}, {"distributionValue": {"bucketOptions": options, "bucketCounts": [str(count) for count in counts]}}
-        return
-    name, label = ("results", "result") if "result" in metric.labels else ("answers", "response_code_class")
-    for key, count in figures.get(name, {}).items():
-        yield {label: key}, {"int64Value": str(count)}
