@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
+from deployment.engine.differences import differences
 from deployment.engine.discovery import Request, method
 from deployment.engine.google_error import GoogleError
 from deployment.engine.young_things import YoungThings
@@ -102,12 +103,12 @@ def give_back_lock(run: Run) -> None:
 
 
 def _has_bucket(run: Run) -> bool:
-    """Whether the bucket for sources, which is that of gcloud, is there or planned."""
+    """Whether the bucket for sources is there or planned."""
     settings = run.settings
     asked = BUCKET.method("get").request(settings.sources)
     bucket = run.client.read_if_there(asked)
+    only_policies = {"uniformBucketLevelAccess": {"enabled": True}, "publicAccessPrevention": "enforced"}
     if bucket is None and not run.options.teardown:
-        only_policies = {"uniformBucketLevelAccess": {"enabled": True}, "publicAccessPrevention": "enforced"}
         made = {"name": settings.sources, "location": settings.region, "iamConfiguration": only_policies}
         made |= {"encryption": {"defaultKmsKeyName": settings.kms_key}} if settings.kms_key else {}
         insert = BUCKET.method("insert").request("", made, query={"project": settings.project_id})
@@ -115,6 +116,12 @@ def _has_bucket(run: Run) -> bool:
     # Names of buckets are the same for all the world, and this one can be guessed.
     elif bucket is not None and str(bucket["projectNumber"]) != settings.project_number:
         raise Stopped(f"the bucket {settings.sources}, where sources go, is another project's.")
+    elif bucket is not None and any(differences(bucket, {"iamConfiguration": only_policies})):
+        run.report.by_hand(
+            f"the bucket {settings.sources} may be open to others than its policy says: what is built is there.",
+            f"To close it: gcloud storage buckets update gs://{settings.sources} --uniform-bucket-level-access "
+            "--public-access-prevention",
+        )
     return bucket is not None or not run.options.teardown
 
 

@@ -462,12 +462,8 @@ class Settings(_Checked):
 
     @property
     def sources(self) -> str:
-        """The name of gcloud's own bucket for sources, where what is built is uploaded. In a long name gcloud
-        shortens the region to its end.
-        https://cloud.google.com/run/docs/deploying-source-code"""
-        project = re.sub("[:.]", "_", self.project_id).replace("google", "elgoog")
-        name = f"run-sources-{project}-"
-        return name + self.region[-max(63 - len(name), 1) :]
+        """The name of the pipeline's own bucket for sources, where what is built is uploaded, and where the lock is."""
+        return self._bucket("sources")
 
     @property
     def outcomes_topic(self) -> str:
@@ -476,9 +472,13 @@ class Settings(_Checked):
 
     @property
     def copies(self) -> str:
-        """The name of the archive's bucket: names of buckets are the same for all the world."""
+        """The name of the archive's bucket."""
+        return self._bucket("copies")
+
+    def _bucket(self, use: str) -> str:
+        """Names of buckets are the same for all the world."""
         project = re.sub("[:.]", "_", self.project_id).replace("google", "elgoog")
-        return f"{project}-{self.prefix}-copies"[-63:].lstrip("-_")
+        return f"{project}-{self.prefix}-{use}"[-63:].lstrip("-_")
 
     @property
     def database_name(self) -> str:

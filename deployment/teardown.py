@@ -61,7 +61,7 @@ def tear_down(run: Run) -> None:
     run.bring(no_roles(settings))
     run.bring(no_accounts(settings))
     data = "" if run.options.drill else f"the database {settings.firestore_database} with its users and rules, "
-    run.report.say(f"What stays: {data}the APIs, and gcloud's bucket {settings.sources}.")
+    run.report.say(f"What stays: {data}the APIs, and the bucket for sources, {settings.sources}.")
     if settings.archive == "on":
         run.report.say(f"So does the bucket {settings.copies} with its copies, until their days are over.")
     if settings.kms_key:

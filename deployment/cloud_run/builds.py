@@ -4,6 +4,8 @@ https://cloud.google.com/run/docs/reference/rest/v2/projects.locations.builds/su
 https://cloud.google.com/docs/buildpacks/python
 """
 
+import hashlib
+from base64 import b64encode
 from collections import deque
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -100,20 +102,24 @@ def buildpack(function: str) -> Resource:
     }
 
 
-def build_requests(settings: Settings, source: Source, archive: bytes = b"") -> tuple[Request, Request]:
-    """The request that brings a source to the bucket, unless it is there, and the one that has an image made of it. A
-    plan names the first without the archive, which takes a while to make."""
-    config = build_config(settings, source)
-    upload = method("storage", "v1", "objects.insert").upload(
+def upload_request(settings: Settings, source: Source, archive: bytes = b"", *, replaces: str = "0") -> Request:
+    """The request that brings a source to the bucket, in place of one generation of the object; 0 for none. A plan
+    names it without the archive, which takes a while to make."""
+    return method("storage", "v1", "objects.insert").upload(
         settings.sources,
         archive,
-        query={"name": source.object_name, "ifGenerationMatch": "0"},
+        query={"name": source.object_name, "ifGenerationMatch": replaces},
         resumable=True,
     )
-    build = method("run", "v2", "projects.locations.builds.submit").request(
+
+
+def build_request(settings: Settings, source: Source, generation: str = "<generation of the source>") -> Request:
+    """The request that has an image made of one generation of a source. A plan does not know it yet."""
+    config = build_config(settings, source)
+    return method("run", "v2", "projects.locations.builds.submit").request(
         settings.place,
         {
-            "storageSource": {"bucket": settings.sources, "object": source.object_name},
+            "storageSource": {"bucket": settings.sources, "object": source.object_name, "generation": generation},
             "imageUri": config["imageUri"],
             "serviceAccount": config["serviceAccount"],
             "buildpackBuild": buildpack(source.function),
@@ -121,7 +127,6 @@ def build_requests(settings: Settings, source: Source, archive: bytes = b"") -> 
             **({"workerPool": settings.build_pool} if settings.build_pool else {}),
         },
     )
-    return upload, build
 
 
 def build(run: Run, source: Source) -> Image:
@@ -131,13 +136,7 @@ def build(run: Run, source: Source) -> Image:
         GoogleError: a request failed.
         Stopped: the build failed.
     """
-    upload, submit = build_requests(run.settings, source, packed(source.files))
-    try:
-        run.client.send(upload)
-    except GoogleError as error:
-        # It is there already.
-        if error.code != "FAILED_PRECONDITION":
-            raise
+    submit = build_request(run.settings, source, _upload(run, source, packed(source.files)))
     waited = 0
     while True:
         submitted = run.client.send(submit)
@@ -158,6 +157,36 @@ def build(run: Run, source: Source) -> Image:
         f"the build of {source.service} has failed: {built['status']}{f': {detail}' if detail else ''}.",
         f"Its log says why: {built.get('logUrl')}",
         *(f"  {line}" for line in last),
+    )
+
+
+def _upload(run: Run, source: Source, archive: bytes) -> str:
+    """Bring an archive to the bucket, and say which generation of its object has this very content.
+
+    Another may be there under its name: another zlib packs the same files otherwise, and whoever may write to the
+    bucket can put there anything. It is replaced. A CRC32C would say nothing, since one can be made to measure.
+    """
+    wanted = b64encode(hashlib.md5(archive, usedforsecurity=False).digest()).decode()
+    asked = method("storage", "v1", "objects.get").request(run.settings.sources, query={"object": source.object_name})
+    replaces = "0"
+    for _ in range(ATTEMPTS):
+        try:
+            generation: str = run.client.send(upload_request(run.settings, source, archive, replaces=replaces))[
+                "generation"
+            ]
+        except GoogleError as error:
+            if error.code != "FAILED_PRECONDITION":
+                raise
+        else:
+            return generation
+        there = run.client.send(asked)
+        replaces = str(there["generation"])
+        # Only an object that was composed of others has none.
+        if there.get("md5Hash") == wanted:
+            return replaces
+        run.report.warn(f"{archive_of(run.settings, source)} was not what this run has packed, and is replaced.")
+    raise Stopped(
+        f"something keeps replacing {archive_of(run.settings, source)}.", "Find out who writes to the bucket."
     )
 
 

@@ -4,7 +4,7 @@ other."""
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from deployment.cloud_run.builds import Image, build, build_requests
+from deployment.cloud_run.builds import Image, build, build_request, upload_request
 from deployment.cloud_run.comparison import Comparison, Wanted, deployed_image
 from deployment.cloud_run.running import FUNCTION, detachment, is_of_cloud_functions, read_service, settled_service
 from deployment.cloud_run.side_by_side import side_by_side
@@ -67,7 +67,8 @@ def _compare(run: Run, wanted: Wanted, service: Resource | None, image: Image | 
 
 def _planned(comparison: Comparison) -> Iterator[Request]:
     if comparison.is_built:
-        yield from build_requests(comparison.run.settings, comparison.wanted.source)
+        yield upload_request(comparison.run.settings, comparison.wanted.source)
+        yield build_request(comparison.run.settings, comparison.wanted.source)
     if comparison.of_cloud_functions and comparison.function is not None:
         yield detachment(comparison.function.service)
     yield comparison.request()

@@ -50,6 +50,8 @@ def accounts(settings: Settings) -> list[Declared]:
     builds = settings.member("build")
     # A trigger, by which older versions had dead letters delivered, needed this role.
     of_old = Grant(role="roles/eventarc.eventReceiver", member=settings.member("events"))
+    # Up to version 0.2.0 sources were in a bucket that all of a project shared.
+    shared_sources = f"{settings.prefix}-run-sources"
     # Who makes a task with a token must be allowed to act as the token's account.
     # https://cloud.google.com/tasks/docs/creating-http-target-tasks#token
     makes_tasks = [Grant(role=ACTS_AS, member=settings.member(name)) for name in settings.task_makers]
@@ -80,11 +82,11 @@ def accounts(settings: Settings) -> list[Declared]:
             Grant(
                 role="roles/storage.objectViewer",
                 member=builds,
-                title=f"{settings.prefix}-run-sources",
+                title=f"{settings.prefix}-sources",
                 expression=_on_sources(settings),
             ),
             *(Grant(role=f"roles/{api}.serviceAgent", member=member) for api, (member, _) in agents.items()),
-            takes_back=lambda grant: grant == of_old,
+            takes_back=lambda grant: grant == of_old or grant.title == shared_sources,
             asked_first=dict(agents.values()),
         ),
     ]
@@ -166,7 +168,6 @@ def _archive_roles(settings: Settings) -> list[Grant]:
 
 
 def _on_sources(settings: Settings) -> str:
-    """A condition: the bucket where gcloud uploads what Cloud Build builds.
-    https://cloud.google.com/run/docs/deploying-source-code"""
+    """A condition: the bucket with what Cloud Build builds."""
     bucket = f"projects/_/buckets/{settings.sources}"
     return f'resource.name == "{bucket}" || resource.name.startsWith("{bucket}/")'

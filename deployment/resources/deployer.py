@@ -9,7 +9,7 @@ from deployment.resources.accounts import ACTS_AS, account
 from deployment.resources.project import ALWAYS, PROJECT, on_database, project
 from deployment.settings import Settings
 
-_LOCKS = "roles/storage.objectUser"
+_SOURCES = "roles/storage.objectUser"
 """For the object that is the lock of a deployment (deployment/lock.py)."""
 
 
@@ -50,8 +50,8 @@ def _is_former(grant: Grant, roles: Collection[Grant], former: Collection[str]) 
 
 
 def _expression(settings: Settings, role: str) -> str:
-    if role == _LOCKS:
-        return f'resource.name.startsWith("projects/_/buckets/{settings.sources}/objects/locks/")'
+    if role == _SOURCES:
+        return f'resource.name.startsWith("projects/_/buckets/{settings.sources}/objects/")'
     if role == "roles/datastore.user":
         return on_database(settings, "", role).expression
     if role == "roles/secretmanager.admin":
@@ -76,7 +76,7 @@ def _roles(settings: Settings) -> list[str]:
         "roles/run.admin",
         # To upload sources and have them built. https://cloud.google.com/run/docs/deploying-source-code
         "roles/run.sourceDeveloper",
-        _LOCKS,
+        _SOURCES,
         "roles/cloudscheduler.admin",
         "roles/logging.configWriter",
         "roles/monitoring.editor",

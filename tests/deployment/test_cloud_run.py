@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from deployment.cloud_run.sources import packed
 from deployment.engine.discovery import method
 from tests.deployment.conftest import PROJECT, Deployment, FirstDeployment
 from tests.deployment.stand_in.interface import answer
@@ -45,7 +46,7 @@ def test_a_service_is_what_gcloud_made_of_it(deployed: Deployment) -> None:
         "scaling": {"minInstanceCount": 0, "maxInstanceCount": 10},
     }
     build = service["buildConfig"]
-    assert build.pop("sourceLocation").startswith("gs://run-sources-my-project-us-central1/services/report-worker/")
+    assert build.pop("sourceLocation").startswith("gs://my-project-report-sources/services/report-worker/")
     del build["name"]
     assert build == {
         "functionTarget": "worker",
@@ -64,7 +65,7 @@ def by_gcloud(state: State) -> None:
     for name in FUNCTIONS:
         service = state["resources"][f"{PLACE}/services/report-{name}"]
         del service["annotations"], service["template"]["revision"]
-        service["buildConfig"]["sourceLocation"] = "gs://run-sources-my-project-us-central1/services/x/1.zip#1"
+        service["buildConfig"]["sourceLocation"] = "gs://my-project-report-sources/services/x/1.zip#1"
         container = service["template"]["containers"][0]
         container["env"].reverse()
         container["resources"]["limits"]["cpu"] = "1000m"
@@ -265,12 +266,38 @@ def test_a_role_that_is_not_seen_yet_is_waited_for(deployed: Deployment) -> None
 
 
 def test_a_bucket_of_another_project_gets_no_source(deployed: Deployment) -> None:
-    bucket = "run-sources-my-project-us-central1"
+    bucket = "my-project-report-sources"
     deployed.edit(lambda state: change(state, "labels.source-hash", "0"))
     deployed.edit(lambda state: state["buckets"][bucket].update(projectNumber="666"))
     outcome = deployed.deploy("--only=worker")
     assert (outcome.status, "is another project's" in outcome.errors) == (1, True), outcome.text
     assert not [each for each in deployed.changes if each.startswith("storage")]
+
+
+def test_an_archive_that_others_have_planted_is_not_built(deployed: Deployment) -> None:
+    name = next(each for each in deployed.state["objects"] if "/services/report-worker/" in each)
+    honest = deployed.state["objects"][name]
+    image = deployed.service("worker")["template"]["containers"][0]["image"]
+
+    def plant(state: State) -> None:
+        state["objects"][name] = packed({"main.py": b"import os  # sends the key away"})
+        change(state, "labels.source-hash", "0")
+        change(state, "template.containers.0.image", "us-central1-docker.pkg.dev/other@sha256:1")
+
+    deployed.edit(plant)
+    outcome = deployed.deploy("--only=worker")
+    assert outcome.status == 0, outcome.text
+    assert f"gs://{name} was not what this run has packed, and is replaced" in outcome.errors
+    assert deployed.state["objects"][name] == honest
+    assert deployed.service("worker")["template"]["containers"][0]["image"] == image
+
+
+def test_a_bucket_of_sources_that_is_open_is_named(deployed: Deployment) -> None:
+    bucket = "my-project-report-sources"
+    deployed.edit(lambda state: state["buckets"][bucket]["iamConfiguration"].update(publicAccessPrevention="inherited"))
+    outcome = deployed.deploy("--check")
+    assert outcome.status == 3, outcome.text
+    assert f"gcloud storage buckets update gs://{bucket} --uniform-bucket-level-access" in outcome.errors
 
 
 def of_cloud_functions(state: State) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deployment.cloud_run.builds import Source, build_config, build_requests, buildpack
+from deployment.cloud_run.builds import Source, build_config, build_request, buildpack
 from deployment.cloud_run.sources import console_source, function_source, hash_of, packed
 from deployment.stopped import Stopped
 from tests.deployment.conftest import REPOSITORY
@@ -121,7 +121,7 @@ def test_a_pool_of_the_settings_builds_and_another_one_makes_another_image() -> 
     pool = "projects/builds-of-acme/locations/us-central1/workerPools/private"
     settings = SETTINGS.model_copy(update={"build_pool": pool})
     source = Source(service="report-worker", files={"main.py": b""}, function="worker")
-    _, submit = build_requests(settings, source)
+    submit = build_request(settings, source)
     assert submit.body is not None
     assert (submit.body["workerPool"], build_config(settings, source)["workerPool"]) == (pool, pool)
     assert "workerPool" not in build_config(SETTINGS, source)

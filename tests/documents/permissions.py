@@ -150,9 +150,9 @@ _WHY_OF_DEPLOYER = {
     "pubsub.admin": "topics and Pub/Sub subscriptions, and who publishes",
     "cloudtasks.admin": "queues, and who makes tasks",
     "run.admin": "services and their traffic, and who calls them",
-    "run.sourceDeveloper": "[deploys from source](https://cloud.google.com/run/docs/deploying-source-code), through "
-    "the bucket `run-sources-…`",
-    "storage.objectUser": "takes the [lock](deployment.md#two-at-once) of a deployment, and gives it back",
+    "run.sourceDeveloper": "[deploys from source](https://cloud.google.com/run/docs/deploying-source-code)",
+    "storage.objectUser": "uploads and replaces sources, and takes the [lock](deployment.md#two-at-once) of a "
+    "deployment",
     "cloudscheduler.admin": "the job",
     "logging.configWriter": "log-based metrics",
     "monitoring.editor": "alert policies, notification channels, the dashboard, and what a canary's requests end in",
@@ -259,8 +259,6 @@ def _on(declared: Declared, grant: Grant) -> str:
     if "/secrets/" in grant.expression:
         href = "https://cloud.google.com/iam/docs/conditions-resource-attributes"
         return f"the secrets `report-…`, by a [condition]({href})"
-    if "/objects/locks/" in grant.expression:
-        return "the lock in the bucket `run-sources-…`, by a condition"
     if bucket := re.search(r'/buckets/([^/"]+)', grant.expression):
         return f"the bucket `{bucket[1]}`, by a condition"
     sort, _, name = declared.what.rpartition(" ")

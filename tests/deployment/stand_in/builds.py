@@ -11,6 +11,7 @@ from http import HTTPStatus
 from tests.deployment.stand_in.cloud_run import Act
 from tests.deployment.stand_in.invalid import Invalid
 from tests.deployment.stand_in.rest_request import Resource, RestAnswer
+from tests.deployment.stand_in.storage import generation_of
 from tests.deployment.stand_in.the_project import NUMBER
 
 RUNTIMES = frozenset({"python310", "python311", "python312", "python313", "python314"})
@@ -20,6 +21,8 @@ RUNTIMES = frozenset({"python310", "python311", "python312", "python313", "pytho
 def _submit(state: Resource, place: str, body: Resource, _query: dict[str, str]) -> RestAnswer:
     source, buildpack = body["storageSource"], body["buildpackBuild"]
     content = state["objects"][f"{source['bucket']}/{source['object']}"]
+    if source.get("generation", generation_of(content)) != generation_of(content):
+        raise KeyError(source["generation"])
     with tarfile.open(fileobj=io.BytesIO(gzip.decompress(content))) as archive:
         files = archive.getnames()
     base = buildpack.get("baseImage", "")

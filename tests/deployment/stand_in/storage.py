@@ -1,16 +1,16 @@
 """Cloud Storage: buckets, and what is uploaded to them."""
 
+import hashlib
 import json
 import re
+import zlib
+from base64 import b64encode
 from http import HTTPStatus
 
 from deployment.engine.discovery import Method, method
 from tests.deployment.stand_in.cloud_run import Act
 from tests.deployment.stand_in.rest_request import Resource, RestAnswer, RestRequest
 from tests.deployment.stand_in.the_project import NUMBER
-
-_GENERATION = "1"
-"""That of each object, which nobody replaces."""
 
 _OF_UPLOAD = {"uploadType", "upload_id"}
 _PATHS = {
@@ -40,6 +40,11 @@ def query_of(request: RestRequest) -> dict[str, str]:
     query = {name: value for name, [value] in request.query.items() if name not in _OF_UPLOAD}
     _, _, named = request.name.partition("/o/")
     return {**query, "object": named} if named else query
+
+
+def generation_of(content: bytes) -> str:
+    """The generation of an object: other content is another one."""
+    return str(zlib.crc32(content) + 1)
 
 
 def object_of(request: RestRequest) -> str:
@@ -81,7 +86,8 @@ def upload(state: Resource, bucket: str, query: dict[str, str], request: RestReq
     """
     state["buckets"][bucket]
     name, content = f"{bucket}/{query['name']}", request.content or b""
-    if query.get("ifGenerationMatch") == "0" and name in state["objects"]:
+    there = generation_of(state["objects"][name]) if name in state["objects"] else "0"
+    if query.get("ifGenerationMatch", there) != there:
         # Without a name of the status, as Cloud Storage has it.
         message = "At least one of the pre-conditions you specified did not hold."
         return HTTPStatus.PRECONDITION_FAILED, {"error": {"code": 412, "message": message}}
@@ -94,7 +100,7 @@ def upload(state: Resource, bucket: str, query: dict[str, str], request: RestReq
         if last + 1 < total:
             return HTTPStatus.PERMANENT_REDIRECT, {"range": f"bytes=0-{last}"}
     state["objects"][name] = content
-    return HTTPStatus.OK, {"bucket": bucket, "name": query["name"], "generation": _GENERATION}
+    return HTTPStatus.OK, {"bucket": bucket, "name": query["name"], "generation": generation_of(content)}
 
 
 def _objects(state: Resource, bucket: str, _body: Resource, query: dict[str, str]) -> RestAnswer:
@@ -104,8 +110,11 @@ def _objects(state: Resource, bucket: str, _body: Resource, query: dict[str, str
 
 def _object(state: Resource, bucket: str, _body: Resource, query: dict[str, str]) -> RestAnswer:
     content = state["objects"][f"{bucket}/{query['object']}"]
-    described = {"bucket": bucket, "name": query["object"], "generation": _GENERATION}
-    return HTTPStatus.OK, json.loads(content) if query.get("alt") == "media" else described
+    if query.get("alt") == "media":
+        return HTTPStatus.OK, json.loads(content)
+    md5 = b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
+    named = {"bucket": bucket, "name": query["object"], "generation": generation_of(content)}
+    return HTTPStatus.OK, {**named, "md5Hash": md5}
 
 
 def _remove(state: Resource, bucket: str, _body: Resource, query: dict[str, str]) -> RestAnswer:
