@@ -1,6 +1,6 @@
 """The functions: compared with what runs, and deployed side by side where something differs."""
 
-from deployment import triggers, webhooks
+from deployment import webhooks
 from deployment.cloud_run.builds import Source
 from deployment.cloud_run.comparison import Wanted
 from deployment.cloud_run.other_environment import image_of
@@ -36,8 +36,6 @@ def set_up_functions(run: Run) -> None:
     run.bring(callers(run.settings))
     if "mail-events" in run.settings.wanted:
         webhooks.start_webhook(run, differs="mail-events" in changed)
-    if "dlq-handler" in run.settings.wanted:
-        triggers.remove_triggers(run)
     if not run.options.canary:
         _take_back(run, running)
 

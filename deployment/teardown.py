@@ -17,7 +17,6 @@ from deployment.resources.topics import topics
 from deployment.run import Run
 from deployment.settings import SECRETS
 from deployment.stopped import Stopped
-from deployment.triggers import remove_triggers
 from deployment.webhooks import remove_webhook
 
 COLLECTIONS = (
@@ -45,7 +44,6 @@ def tear_down(run: Run) -> None:
         if name == "mail-events" and (settings.with_mail_events or is_there(run, name)):
             remove_webhook(run, settings.mail_provider)
         remove_service(run, name)
-    remove_triggers(run)
     run.bring([each.gone() for each in repository(settings)])
     run.bring([*no_queues(settings, client), *(each.gone() for each in topics(settings))])
     run.bring([*(each.gone() for each in budget(settings, client)), *nothing_of_monitoring(settings)])

@@ -49,14 +49,12 @@ class Comparison:
     Attributes:
         function: as it is; None where it is not there.
         image: the image that is to run; None where it is yet to be built.
-        of_cloud_functions: whether it belongs to Cloud Functions, where older versions deployed it.
     """
 
     run: Run
     wanted: Wanted
     function: Function | None
     image: Image | None
-    of_cloud_functions: bool = False
 
     @property
     def what(self) -> str:
@@ -76,8 +74,6 @@ class Comparison:
         is_known = _IMAGE in service.get("annotations", {})
         if is_known and not service.get("latestCreatedRevision", "").endswith(self._end_of_name):
             found.append("latestCreatedRevision")
-        if self.of_cloud_functions:
-            found.append("labels.goog-managed-by")
         return tuple(found)
 
     @property
@@ -121,7 +117,7 @@ class Comparison:
     def changes(self) -> list[tuple[str, str]]:
         """What a run says of it: verb and what."""
         what, canary = self.what, self.wanted.canary
-        lines = [("changed", f"{what} to a service of Cloud Run alone")] if self.of_cloud_functions else []
+        lines = []
         if self.differing:
             lines.append(("created" if self.function is None else "changed", what))
         if self.canary and self.function is not None:

@@ -1,17 +1,8 @@
 """What runs on Cloud Run: a service as it is there."""
 
-from deployment.engine.declared import Kind
-from deployment.engine.discovery import Request, Resource
+from deployment.engine.discovery import Resource
 from deployment.resources.services import SERVICE, what_of
 from deployment.run import Run
-
-FUNCTION = Kind(
-    api="cloudfunctions",
-    version="v2",
-    collection="projects.locations.functions",
-    operations="projects.locations.operations",
-)
-"""A function of Cloud Functions, where older versions deployed: it has a service of the same name."""
 
 _SECONDS_BETWEEN = 2.0
 _LOOKS_AT_SERVICE = 300
@@ -50,25 +41,7 @@ def remove_service(run: Run, name: str) -> None:
     """Plan to remove a service, if it is there."""
     service = read_service(run, name)
     if service is not None:
-        kind, target = SERVICE, service["name"]
-        if is_of_cloud_functions(run, service):
-            kind, target = FUNCTION, _function_of(service)
-        what, request = what_of(run.settings, name), kind.method("delete").request(target)
-        run.act([("removed", what)], [request], lambda: run.client.await_end(kind, run.client.send(request)), what=what)
-
-
-def is_of_cloud_functions(run: Run, service: Resource) -> bool:
-    """Whether `gcloud functions deploy` has made the service, and Cloud Functions still has it. The label alone does
-    not tell: it may outlive the function, and the API may be off by then."""
-    if "goog-managed-by" not in service.get("labels", {}):
-        return False
-    return run.client.where_off().read_if_there(FUNCTION.method("get").request(_function_of(service))) is not None
-
-
-def detachment(service: Resource) -> Request:
-    """The request that makes a service of Cloud Functions one of Cloud Run alone."""
-    return FUNCTION.method("detachFunction").request(_function_of(service), {})
-
-
-def _function_of(service: Resource) -> str:
-    return str(service["name"]).replace("/services/", "/functions/")
+        what, request = what_of(run.settings, name), SERVICE.method("delete").request(service["name"])
+        run.act(
+            [("removed", what)], [request], lambda: run.client.await_end(SERVICE, run.client.send(request)), what=what
+        )

@@ -6,7 +6,7 @@ from functools import partial
 
 from deployment.cloud_run.builds import Image, build, build_request, upload_request
 from deployment.cloud_run.comparison import Comparison, Wanted, deployed_image
-from deployment.cloud_run.running import FUNCTION, detachment, is_of_cloud_functions, read_service, settled_service
+from deployment.cloud_run.running import read_service, settled_service
 from deployment.cloud_run.side_by_side import side_by_side
 from deployment.cloud_run.traffic import Function, State
 from deployment.engine.discovery import Request, Resource
@@ -61,16 +61,13 @@ def _compare(run: Run, wanted: Wanted, service: Resource | None, image: Image | 
     if wanted.canary and function.state is State.CANARY:
         function = Function(wanted.name, service, run.client.all_of(REVISION, service["name"]))
     image = image or deployed_image(run.settings, wanted.source, service)
-    is_older = is_of_cloud_functions(run, service)
-    return Comparison(run=run, wanted=wanted, function=function, image=image, of_cloud_functions=is_older)
+    return Comparison(run=run, wanted=wanted, function=function, image=image)
 
 
 def _planned(comparison: Comparison) -> Iterator[Request]:
     if comparison.is_built:
         yield upload_request(comparison.run.settings, comparison.wanted.source)
         yield build_request(comparison.run.settings, comparison.wanted.source)
-    if comparison.of_cloud_functions and comparison.function is not None:
-        yield detachment(comparison.function.service)
     yield comparison.request()
 
 
@@ -83,8 +80,6 @@ def _deploy(comparison: Comparison) -> None:
     """
     run, wanted = comparison.run, comparison.wanted
     image = build(run, wanted.source) if comparison.is_built else comparison.image
-    if comparison.of_cloud_functions and comparison.function is not None:
-        run.client.await_end(FUNCTION, run.client.send(detachment(comparison.function.service)))
     # A build takes a while, in which somebody may have changed the service.
     current = _compare(run, wanted, settled_service(run, wanted.name), image)
     if not current.changes:

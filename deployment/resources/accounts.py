@@ -48,8 +48,6 @@ def accounts(settings: Settings) -> list[Declared]:
     """The accounts, and their roles on each other and on the project."""
     agents = {api: google_account(settings, api) for api in ("cloudtasks", "cloudscheduler", "pubsub")}
     builds = settings.member("build")
-    # A trigger, by which older versions had dead letters delivered, needed this role.
-    of_old = Grant(role="roles/eventarc.eventReceiver", member=settings.member("events"))
     # Up to version 0.2.0 sources were in a bucket that all of a project shared.
     shared_sources = f"{settings.prefix}-run-sources"
     # Who makes a task with a token must be allowed to act as the token's account.
@@ -86,7 +84,7 @@ def accounts(settings: Settings) -> list[Declared]:
                 expression=_on_sources(settings),
             ),
             *(Grant(role=f"roles/{api}.serviceAgent", member=member) for api, (member, _) in agents.items()),
-            takes_back=lambda grant: grant == of_old or grant.title == shared_sources,
+            takes_back=lambda grant: grant.title == shared_sources,
             asked_first=dict(agents.values()),
         ),
     ]

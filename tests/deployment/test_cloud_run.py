@@ -1,5 +1,4 @@
-"""What a deployment makes of Cloud Run's services, what Cloud Run refuses, and how functions of Cloud Functions are
-taken over."""
+"""What a deployment makes of Cloud Run's services, and what Cloud Run refuses."""
 
 import copy
 import re
@@ -17,10 +16,7 @@ State = dict[str, Any]
 PLACE = f"projects/{PROJECT}/locations/us-central1"
 DOMAIN = f"{PROJECT}.iam.gserviceaccount.com"
 WORKER = f"{PLACE}/services/report-worker"
-TOPIC = f"projects/{PROJECT}/topics/report-dead-letters"
-DEAD_LETTERS = f"projects/{PROJECT}/subscriptions/report-dead-letters"
 FUNCTIONS = ("dispatcher", "worker", "dlq-handler")
-TRIGGER = f"{PLACE}/triggers/report-dlq-handler-123456"
 SUBMIT = "run.projects.locations.builds.submit us-central1"
 PATCH = "run.projects.locations.services.patch report-worker"
 
@@ -298,68 +294,6 @@ def test_a_bucket_of_sources_that_is_open_is_named(deployed: Deployment) -> None
     outcome = deployed.deploy("--check")
     assert outcome.status == 3, outcome.text
     assert f"gcloud storage buckets update gs://{bucket} --uniform-bucket-level-access" in outcome.errors
-
-
-def of_cloud_functions(state: State) -> None:
-    """As `gcloud functions deploy` has left it: a function to each service, and a trigger that brings dead letters."""
-    state["enabled"] += ["cloudfunctions.googleapis.com", "eventarc.googleapis.com"]
-    for name in FUNCTIONS:
-        function = f"{PLACE}/functions/report-{name}"
-        state["resources"][function] = {"name": function}
-        service = state["resources"][f"{PLACE}/services/report-{name}"]
-        service["labels"] = {"goog-managed-by": "cloudfunctions"}
-        service["buildConfig"] = {"functionTarget": name}
-        del service["annotations"]
-    subscription = f"projects/{PROJECT}/subscriptions/eventarc-us-central1-report-dlq-handler-123456-sub-000"
-    state["resources"] |= {
-        TRIGGER: {
-            "name": TRIGGER,
-            "destination": {"cloudFunction": f"{PLACE}/functions/report-dlq-handler"},
-            "transport": {"pubsub": {"topic": TOPIC, "subscription": subscription}},
-        },
-        subscription: {"name": subscription, "topic": TOPIC},
-    }
-    del state["resources"][DEAD_LETTERS], state["policies"][DEAD_LETTERS]
-    # Cloud Run goes on building such a function from the bucket that Cloud Functions has made for it.
-    state["policies"]["project"].append(
-        ["roles/storage.objectViewer", f"serviceAccount:report-build@{DOMAIN}", "report-source-bucket", "resource.name"]
-    )
-
-
-def test_functions_of_cloud_functions_are_taken_over(deployed: Deployment) -> None:
-    deployed.edit(of_cloud_functions)
-    alone = deployed.deploy("--only=dlq-handler")
-    assert alone.status == 0, alone.text
-    assert "dead letters still come through Eventarc" in alone.errors
-    assert TRIGGER in deployed.state["resources"]
-
-    dry = deployed.deploy("--dry-run")
-    outcome = deployed.deploy()
-    assert outcome.status == 0, outcome.text
-    assert "changed: function report-worker to a service of Cloud Run alone" in outcome.output
-    assert not [name for name in deployed.state["resources"] if "/functions/" in name or "eventarc" in name]
-    assert TRIGGER not in deployed.state["resources"]
-    # No dead letter falls between the two.
-    changes = deployed.changes
-    order = [
-        "pubsub.projects.subscriptions.create report-dead-letters",
-        "cloudfunctions.projects.locations.functions.detachFunction report-worker",
-        "run.projects.locations.services.patch report-worker",
-        "eventarc.projects.locations.triggers.delete report-dlq-handler-123456",
-    ]
-    assert sorted(order, key=changes.index) == order
-    assert dry.output.count("\n    ") == len(changes)
-    assert deployed.deploy().status == 0
-    assert deployed.changes == []
-
-
-def test_functions_of_cloud_functions_are_torn_down(deployed: Deployment) -> None:
-    deployed.edit(of_cloud_functions)
-    outcome = deployed.deploy("--teardown", answer=f"{PROJECT}\n")
-    assert outcome.status == 0, outcome.text
-    assert "cloudfunctions.projects.locations.functions.delete report-worker" in deployed.changes
-    kept = ("/databases/", "/builds/")
-    assert [name for name in deployed.state["resources"] if not any(each in name for each in kept)] == []
 
 
 def patch_worker(state: State, path: str, value: Any) -> RestAnswer:

@@ -257,7 +257,7 @@ def _forget_binding(resource: str) -> Callable[[State], None]:
 def _grants_of_old(state: State) -> None:
     """What older versions of the script granted."""
     state["policies"]["project"].append(
-        ["roles/eventarc.eventReceiver", f"serviceAccount:report-events@{DOMAIN}", "", ""]
+        ["roles/storage.objectViewer", f"serviceAccount:report-build@{DOMAIN}", "report-run-sources", "resource.name"]
     )
     signer = "serviceAccount:service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com"
     events = f"projects/{PROJECT}/serviceAccounts/report-events@{DOMAIN}"

@@ -1,5 +1,4 @@
-"""Cloud Run: services with their revisions and their traffic, and what it refuses. And the little of Cloud Functions
-that is needed to take its functions over."""
+"""Cloud Run: services with their revisions and their traffic, and what it refuses."""
 
 import copy
 import re
@@ -164,37 +163,8 @@ def _delete(state: Resource, name: str, _body: Resource, _query: dict[str, str])
     return HTTPStatus.OK, {"name": f"{name.partition('/services/')[0]}/operations/1", "done": False}
 
 
-# Functions of Cloud Functions: each has a service, and may have a trigger of Eventarc.
-
-
-def _detach(state: Resource, name: str, _body: Resource, _query: dict[str, str]) -> RestAnswer:
-    del state["resources"][name]
-    service = state["resources"][name.replace("/functions/", "/services/")]
-    del service["labels"]["goog-managed-by"]
-    return HTTPStatus.OK, {"name": f"{name.partition('/functions/')[0]}/operations/1", "done": False}
-
-
-def _delete_function(state: Resource, name: str, body: Resource, query: dict[str, str]) -> RestAnswer:
-    """With its service, and the trigger that was made with it."""
-    del state["resources"][name]
-    for key, each in list(state["resources"].items()):
-        if each.get("destination", {}).get("cloudFunction") == name:
-            _delete_trigger(state, key, body, query)
-    return _delete(state, name.replace("/functions/", "/services/"), body, query)
-
-
-def _delete_trigger(state: Resource, name: str, _body: Resource, _query: dict[str, str]) -> RestAnswer:
-    """With its subscription."""
-    trigger = state["resources"].pop(name)
-    del state["resources"][trigger["transport"]["pubsub"]["subscription"]]
-    return HTTPStatus.OK, {"name": f"{name.partition('/triggers/')[0]}/operations/1", "done": False}
-
-
 ACTS: dict[str, Act] = {
-    "eventarc.projects.locations.triggers.delete": _delete_trigger,
     "run.projects.locations.services.create": _create,
     "run.projects.locations.services.patch": _patch,
     "run.projects.locations.services.delete": _delete,
-    "cloudfunctions.projects.locations.functions.detachFunction": _detach,
-    "cloudfunctions.projects.locations.functions.delete": _delete_function,
 }

@@ -18,7 +18,6 @@ _VERBS = {"insert": "create", "patch": "update", "resume": "enable"}
 _METHODS = {
     "artifactregistry.projects.locations.operations.get": "",
     "cloudbilling.projects.getBillingInfo": "resourcemanager.projects.get",
-    "cloudfunctions.projects.locations.functions.detachFunction": "cloudfunctions.functions.update",
     "cloudtasks.projects.locations.getCmekConfig": "cloudtasks.cmekConfig.get",
     "cloudtasks.projects.locations.updateCmekConfig": "cloudtasks.cmekConfig.update",
     "cloudquotas.projects.locations.services.quotaInfos.get": "cloudquotas.quotas.get serviceusage.services.use",
