@@ -25,6 +25,9 @@ _SECONDS_BETWEEN = 2.0
 _LOOKS_BETWEEN_READS = 5
 """Cloud Logging answers 60 readers of a project a minute, and six services may be built at once.
 https://cloud.google.com/logging/quotas"""
+_UPLOADS = 10
+"""How often a source is brought anew while others replace it."""
+
 _LAST_LINES = 20
 _GOING_ON = ("PENDING", "QUEUED", "WORKING")
 _PASSING = ("FETCH_SOURCE_FAILED", "PUSH_NOT_AUTHORIZED")
@@ -169,7 +172,7 @@ def _upload(run: Run, source: Source, archive: bytes) -> str:
     wanted = b64encode(hashlib.md5(archive, usedforsecurity=False).digest()).decode()
     asked = method("storage", "v1", "objects.get").request(run.settings.sources, query={"object": source.object_name})
     replaces = "0"
-    for _ in range(ATTEMPTS):
+    for _ in range(_UPLOADS):
         try:
             generation: str = run.client.send(upload_request(run.settings, source, archive, replaces=replaces))[
                 "generation"
