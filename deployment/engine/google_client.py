@@ -176,7 +176,7 @@ class GoogleClient:
             if waited or left > 0:
                 error.unseen = (
                     f"Google may not see {thing.name} everywhere yet, {age / 60:.0f} minutes after it was {verb}: "
-                    "wait a little, and run this again. If it stays so: "
+                    "wait a little, and run this again."
                 )
         # Who says when has to be obeyed; else there is one attempt at the very end.
         seconds = wanted if error.retry_after else min(wanted, left)

@@ -238,7 +238,12 @@ class GoogleError(Exception):
             or _ADVICE_FOR_CODE.get(self.code, _NO_ADVICE)
         )
         target = self.request.rpartition("/")[2]
-        return self.unseen + advice.format(project=project, deploy=deploy_command(), target=target)
+        advice = advice.format(project=project, deploy=deploy_command(), target=target)
+        if not self.unseen:
+            return advice
+        # What is new may also be refused for good.
+        is_refusal = self.code in {"PERMISSION_DENIED", "FAILED_PRECONDITION"}
+        return f"{self.unseen} If it stays so: {advice}" if is_refusal else self.unseen
 
 
 def _violations(details: list[dict[str, Any]]) -> Iterator[str]:
