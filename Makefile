@@ -91,8 +91,8 @@ results: setup ## the proof's tables and pictures in proof/results, which takes 
 emulators: setup ## the emulators as a wheel in emulators/dist, tried in empty environments of each Python there is
 	@cd emulators && UV=$(CURDIR)/$(BIN)/uv $(CURDIR)/$(BIN)/python -m pytest local_cloud_tests/trial.py $(ARGS)
 
-# The pages of commands, of outcomes, and of the kit are made from the code. docs/words.txt has words that are in no dictionary.
-PROSE := README.md CONTRIBUTING.md $(filter-out docs/reference/commands.md docs/reference/outcomes.md docs/reference/report-kit.md,$(wildcard docs/*.md docs/*/*.md))
+# The pages of beliefs, commands, outcomes, and of the kit are made from the code. docs/words.txt has words that are in no dictionary.
+PROSE := README.md CONTRIBUTING.md $(filter-out docs/reference/beliefs.md docs/reference/commands.md docs/reference/outcomes.md docs/reference/report-kit.md,$(wildcard docs/*.md docs/*/*.md))
 
 lint: setup ## formatting, lint, types, import walls, shell scripts, workflows, spelling
 	@$(BIN)/ruff format --check .

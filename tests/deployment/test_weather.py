@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.deployment.weather.beliefs import PLAYED
 from tests.deployment.weather.judge import Course, Verdict, judge
+from tests.documents.google_beliefs import PLAYED
 
 SEEDS = range(1, 40)
 

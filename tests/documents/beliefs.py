@@ -1,7 +1,7 @@
 """What we believe about Google, for docs/reference/beliefs.md."""
 
-from tests.deployment.weather.beliefs import PLAYED, UNPLAYED, Belief
 from tests.documents.generated_parts import table
+from tests.documents.google_beliefs import PLAYED, UNPLAYED, Belief
 
 _HEAD = ("what we believe", "who says so", "what rests on it", "if it is wrong", "seen by us")
 

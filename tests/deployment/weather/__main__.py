@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from tests.deployment.conftest import copy_of_repository
-from tests.deployment.weather.beliefs import PLAYED
 from tests.deployment.weather.judge import Course, Verdict, judge
+from tests.documents.google_beliefs import PLAYED
 
 
 def main(arguments: Iterable[str] | None = None) -> int:

@@ -4,8 +4,8 @@ import math
 import random
 from collections import Counter
 
-from tests.deployment.weather.beliefs import PLAYED
 from tests.deployment.weather.clock import VirtualClock
+from tests.documents.google_beliefs import PLAYED
 
 
 class Sky:

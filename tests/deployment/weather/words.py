@@ -1,4 +1,4 @@
-"""Google's own words, by the belief that has struck. beliefs.yaml says where they were read."""
+"""Google's own words, by the belief that has struck. tests/documents/google_beliefs.yaml says where they were read."""
 
 from http import HTTPStatus
 

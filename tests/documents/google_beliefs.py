@@ -30,7 +30,7 @@ class Belief:
     seen: bool = False
 
 
-_TABLE = yaml.safe_load(Path(__file__).with_name("beliefs.yaml").read_text(encoding="utf-8"))
+_TABLE = yaml.safe_load(Path(__file__).with_name("google_beliefs.yaml").read_text(encoding="utf-8"))
 
 PLAYED = {each["id"]: Belief(**each) for each in _TABLE["deployment"]}
 """What a deployment rests on, and the weather plays, by its id."""
