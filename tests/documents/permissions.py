@@ -223,7 +223,7 @@ def _settings(variant: dict[str, str], options: Options | None = None) -> Settin
 def _client() -> GoogleClient:
     """Of a project that has nothing yet."""
     answer = requests.Response()
-    answer.status_code, answer._content = HTTPStatus.OK, b"{}"
+    answer.status_code, answer._content = HTTPStatus.OK, b'{"name": "N", "etag": "E", "projectNumber": "1"}'
     session = SimpleNamespace(request=lambda *_, **__: answer)
     return GoogleClient(session, "PROJECT", now=lambda: _NOW)  # type: ignore[arg-type]
 
