@@ -160,7 +160,7 @@ def _carry_out(run: Run, wrong: list[str]) -> int:
         report.say("Carrying that out")
         run.carry_out()
         report.current = ""
-    give_back_lock(run)
+    give_back_lock(run, has_removed_all=options.teardown)
     _sum_up(run)
     report.say_last()
     if options.check and any(report.counts[verb] for verb in ("created", "changed", "removed", "by-hand")):

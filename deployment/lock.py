@@ -91,12 +91,19 @@ def keep_record(run: Run, begun: Sequence[Request] = ()) -> None:
         run.report.warn(f"the next run will not know what is new: {error.message}")
 
 
-def give_back_lock(run: Run) -> None:
-    """Give it back, if the run has it."""
-    keep_record(run)
+def give_back_lock(run: Run, *, has_removed_all: bool = False) -> None:
+    """Give it back, if the run has it.
+
+    Args:
+        has_removed_all: whether nothing is left that the next run could wait for.
+    """
+    if not has_removed_all:
+        keep_record(run)
     generation, run.lock = run.lock, ""
     if generation:
         try:
+            if has_removed_all:
+                run.client.send(_asked(run, "delete", object=_record(run)))
             run.client.send(_asked(run, "delete", ifGenerationMatch=generation))
         except GoogleError as error:
             run.report.warn(f"the lock of this deployment is still there: {error.message}")

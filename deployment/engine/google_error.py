@@ -202,7 +202,8 @@ class GoogleError(Exception):
     @property
     def may_be_done(self) -> bool:
         """Whether the request may have been carried out all the same."""
-        return self.status == 0 or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        is_odd_answer = self.status == HTTPStatus.OK and not self.of_what_was_begun
+        return is_odd_answer or self.status == 0 or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
     @property
     def of_what_was_begun(self) -> bool:

@@ -171,7 +171,7 @@ class _Interface:
                 for name in [name for name in self._resources if name == target or name.startswith(f"{target}/")]:
                     del self._resources[name]
                     self._state["policies"].pop(name, None)
-                return HTTPStatus.OK, {}
+                return HTTPStatus.OK, self._operation(target) if self._is_begun else {}
             case "enable":  # a service account
                 self._resources[target].pop("disabled", None)
                 return HTTPStatus.OK, {}
@@ -312,10 +312,16 @@ class _Interface:
             _CHECKS[self._collection](self._state, resource)
         # Cloud Logging's metrics have their id in the field.
         self._resources[name] = {**resource, "name": name.rpartition("/")[2] if self._method.api == "logging" else name}
-        if self._method.described["response"]["$ref"] in {"Operation", "GoogleLongrunningOperation"}:
-            place = name.partition("/collectionGroups/")[0].partition("/repositories/")[0]
-            return HTTPStatus.OK, {"name": f"{place}/operations/1", "done": False}
-        return HTTPStatus.OK, self._resources[name]
+        return HTTPStatus.OK, self._operation(name) if self._is_begun else self._resources[name]
+
+    @property
+    def _is_begun(self) -> bool:
+        """Whether the method answers before it is carried out."""
+        return self._method.described["response"]["$ref"] in {"Operation", "GoogleLongrunningOperation"}
+
+    def _operation(self, name: str) -> Resource:
+        place = name.partition("/collectionGroups/")[0].partition("/repositories/")[0]
+        return {"name": f"{place}/operations/1", "done": False}
 
 
 def _etag(policy: list[list[str]]) -> str:

@@ -110,6 +110,7 @@ def _fault_of_service(text: str) -> RestAnswer:
         "UNAUTHENTICATED": HTTPStatus.UNAUTHORIZED,
         "INVALID_ARGUMENT": HTTPStatus.BAD_REQUEST,
         "FAILED_PRECONDITION": HTTPStatus.BAD_REQUEST,
+        "OUT_OF_RANGE": HTTPStatus.BAD_REQUEST,
         "UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
     }
     return rest_error(statuses[code], code, text)
