@@ -5,6 +5,8 @@ Before the plan: a plan that takes what they know for absent could make what is 
 
 from deployment.engine.declared import API
 from deployment.engine.discovery import method
+from deployment.engine.google_error import GoogleError
+from deployment.resources.project import PROJECT
 from deployment.run import Run
 
 APIS = (
@@ -17,6 +19,36 @@ def enabled_apis(run: Run) -> frozenset[str]:
     """The interfaces that are on, such as `run`."""
     names = [each["name"] for each in run.client.all_of(API, f"projects/{run.settings.project_id}")]
     return frozenset(name.rpartition("/")[2].removesuffix(".googleapis.com") for name in names)
+
+
+def read_project(run: Run) -> str:
+    """Set what the settings have of the project.
+
+    A bare project has little on but Service Usage, which knows the number alone.
+    https://cloud.google.com/service-usage/docs/enabled-service#default
+
+    Returns:
+        Its state, such as ACTIVE; empty if that cannot be read yet.
+
+    Raises:
+        GoogleError: it cannot be read, or its interface is off in the project that the calls count for.
+    """
+    client, project = run.client, f"projects/{run.settings.project_id}"
+    try:
+        there = client.send(PROJECT.method("get").request(project))
+        found = {"project_number": there["name"].rpartition("/")[2], "project_created": there["createTime"]}
+    except GoogleError as error:
+        if not error.api_is_off:
+            raise
+        manager = client.send(API.method("get").request(f"{project}/services/cloudresourcemanager.googleapis.com"))
+        number = manager["name"].split("/")[1]
+        error.is_anothers = error.consumer not in {run.settings.project_id, number}
+        if error.is_anothers or not client.apis_may_be_off:
+            raise
+        there, found = {}, {"project_number": number, "project_created": ""}
+    run.settings = run.settings.model_copy(update=found)
+    client.number = run.settings.project_number
+    return str(there.get("state", ""))
 
 
 def enable_apis(run: Run) -> None:
@@ -47,3 +79,5 @@ def enable_apis(run: Run) -> None:
         run.carry_out()
         missing = []
     run.client.apis_may_be_off = bool(missing)
+    if not missing and not run.settings.project_created:
+        read_project(run)

@@ -20,9 +20,10 @@ from deployment.stopped import Stopped
 
 def bootstrap(run: Run) -> None:
     """Plan what an administrator makes, or name what is left to them."""
-    options, settings, report = run.options, run.settings, run.report
-    report.looks_only = bool(settings.deployer) and not options.bootstrap
+    options, report = run.options, run.report
+    report.looks_only = bool(run.settings.deployer) and not options.bootstrap
     enable_apis(run)
+    settings = run.settings
     if not options.bootstrap and options.does("functions") and (wrong := [*wrong_quota(run, warns=True)]):
         raise Stopped(
             "the quota of Cloud Run's CPUs is too small. APIs were enabled, and nothing else was changed.",

@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator
 
-from deployment.apis import enabled_apis
+from deployment.apis import enabled_apis, read_project
 from deployment.checkout import wrong_checkout
 from deployment.engine.declared import Kind
 from deployment.engine.google_error import GoogleError
@@ -15,7 +15,6 @@ from deployment.release import require_undivided_traffic
 from deployment.resources.accounts import ACCOUNT, ACCOUNTS
 from deployment.resources.budget import billing_of
 from deployment.resources.firestore import DATABASE
-from deployment.resources.project import PROJECT
 from deployment.resources.queues import QUEUE, queue_names
 from deployment.resources.secrets import OWN
 from deployment.resources.topics import SUBSCRIPTION
@@ -70,13 +69,11 @@ def wrong_project(run: Run) -> Iterator[str]:
     """A line if the project is not there, or not usable. Sets what the settings have of it."""
     project = run.settings.project_id
     try:
-        there = run.client.send(PROJECT.method("get").request(f"projects/{project}"))
+        state = read_project(run)
     except GoogleError as error:
         yield _unreadable(project, error)
         return
-    found = {"project_number": there["name"].rpartition("/")[2], "project_created": there["createTime"]}
-    run.settings = run.settings.model_copy(update=found)
-    if there["state"] != "ACTIVE":
+    if state not in {"ACTIVE", ""}:
         yield f"Project {project} is being deleted: gcloud projects undelete {project}"
         return
     try:
@@ -94,12 +91,11 @@ def wrong_project(run: Run) -> Iterator[str]:
 def _unreadable(project: str, error: GoogleError) -> str:
     if error.code == "UNAUTHENTICATED":
         return f"you are not logged in. What to do: {error.to_do(project)} {_says(error)}"
+    if error.is_anothers:
+        return f"Project {project} cannot be read. {error.to_do(project)}. {_says(error)}"
     if error.api_is_off:
-        # A service account asks in the name of its own project, where the interface is off unless somebody has turned
-        # it on. https://cloud.google.com/docs/quotas/quota-project
-        home = error.consumer or project
         enable = shlex.join(
-            ["gcloud", "services", "enable", "cloudresourcemanager.googleapis.com", f"--project={home}"]
+            ["gcloud", "services", "enable", "cloudresourcemanager.googleapis.com", f"--project={project}"]
         )
         return f"Project {project} cannot be read, since the Resource Manager API is off: {enable}. {_says(error)}"
     return (

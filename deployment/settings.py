@@ -238,7 +238,7 @@ class Settings(_Checked):
         brands: of the project.
         sizes: of the functions and the console.
         project_number: the project's number.
-        project_created: when the project was made, in UTC.
+        project_created: when the project was made, in UTC; empty before that can be read.
         secrets_to_be: the names of secrets that a dry run promises.
         with_mail_events: whether the function mail-events is deployed.
     """

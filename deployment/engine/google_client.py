@@ -53,6 +53,7 @@ class GoogleClient:
 
     Attributes:
         wait: see above.
+        number: the project's, by which Google names it; empty before it is known.
         on: the interfaces that are known to be enabled: that one of them says otherwise is no answer.
         young: see above.
     """
@@ -69,7 +70,9 @@ class GoogleClient:
         young: YoungThings | None = None,
     ) -> None:
         self._session = session
+        self._on_the_project = _on_the_quota_of(project, session)
         self._project = project
+        self.number = ""
         self.wait = wait
         self._say = say
         self.apis_may_be_off = apis_may_be_off
@@ -187,7 +190,7 @@ class GoogleClient:
 
     def where_off(self) -> "GoogleClient":
         """This client, to which a disabled interface is an answer."""
-        return GoogleClient(
+        client = GoogleClient(
             self._session,
             self._project,
             wait=self.wait,
@@ -196,6 +199,8 @@ class GoogleClient:
             apis_may_be_off=True,
             young=self.young,
         )
+        client.number = self.number
+        return client
 
     def read_if_there(self, request: Request) -> Resource | None:
         """What a request reads; None where there is none, or where the interface is off and may be."""
@@ -264,7 +269,8 @@ class GoogleClient:
             if request.query.get("uploadType") == "resumable":
                 answer = self._send_in_parts(address, request)
             else:
-                answer = self._session.request(  # type: ignore[no-untyped-call]
+                session = self._on_the_project if api in _ON_THE_PROJECTS_QUOTA else self._session
+                answer = session.request(  # type: ignore[no-untyped-call]
                     request.method.http_method,
                     address,
                     params=dict(request.query),
@@ -286,6 +292,7 @@ class GoogleClient:
         if not answer.ok or not isinstance(document, dict):
             refusal = self._unknown(GoogleError.of_answer(name, answer.status_code, document))
             refusal.retry_after = _seconds(answer.headers.get("Retry-After"))
+            refusal.is_anothers = bool(self.number) and refusal.consumer not in {"", self._project, self.number}
             raise refusal
         if "uploadType" not in request.query and any(not document.get(field) for field in _needed(request.method)):
             raise GoogleError.of_odd_answer(name, document)
@@ -314,6 +321,15 @@ class GoogleClient:
         if error.code == "UNAUTHENTICATED" and used is not None:
             error.advice = renewal(used)
         return error
+
+
+def _on_the_quota_of(project: str, session: AuthorizedSession) -> AuthorizedSession:
+    """A session whose calls count for the quota of a project, whatever the credentials say: a header beside a quota
+    project of theirs is overwritten."""
+    used = getattr(session, "credentials", None)
+    if getattr(used, "quota_project_id", None) in {None, project}:
+        return session
+    return AuthorizedSession(used.with_quota_project(project))  # type: ignore[no-untyped-call,union-attr]
 
 
 def _needed(method: Method) -> list[str]:

@@ -44,6 +44,13 @@ _ADVICE_FOR_REASON = {
 """By the reason of an ErrorInfo.
 https://github.com/googleapis/googleapis/blob/master/google/api/error_reason.proto"""
 
+_ADVICE_OF_ANOTHER = (
+    "Google counts these calls for the project {consumer}, in which the API is off: have them counted for this one, "
+    "export GOOGLE_CLOUD_QUOTA_PROJECT={project}, or turn it on there, "
+    "gcloud services enable {api}.googleapis.com --project={consumer}"
+)
+"""https://cloud.google.com/docs/quotas/set-quota-project"""
+
 _ADVICE_FOR_METHOD = {
     ("cloudkms.projects.locations.keyRings.cryptoKeys.setIamPolicy", "PERMISSION_DENIED"): (
         "the key's administrator lets Google's services use it: docs/guides/encryption.md has the commands."
@@ -107,6 +114,7 @@ class GoogleError(Exception):
         links: what Google links to as help.
         advice: what to do, where the caller knows better than the code tells.
         retry_after: how long Google asks to wait, in seconds; 0 if it does not say.
+        is_anothers: whether the consumer is another project than the one that is deployed to.
         unseen: what to do first if Google may not see everywhere yet what the request concerns.
     """
 
@@ -122,6 +130,7 @@ class GoogleError(Exception):
     links: tuple[str, ...] = ()
     advice: str = ""
     retry_after: float = 0.0
+    is_anothers: bool = False
     unseen: str = ""
 
     @classmethod
@@ -213,7 +222,7 @@ class GoogleError(Exception):
     @property
     def api_is_off(self) -> bool:
         """Whether the interface is not enabled, or not yet."""
-        return self.reason == _API_OFF
+        return self.reason == _API_OFF and not self.is_anothers
 
     @property
     def is_absence(self) -> bool:
@@ -231,15 +240,16 @@ class GoogleError(Exception):
     def to_do(self, project: str) -> str:
         """What the operator can do."""
         advice = (
-            (advice_about(self.constraints) if self.constraints else "")
+            (_ADVICE_OF_ANOTHER if self.reason == _API_OFF and self.is_anothers else "")
+            or (advice_about(self.constraints) if self.constraints else "")
             or self.advice
             or next((_ADVICE_FOR_FIELD[field] for field in self.fields if field in _ADVICE_FOR_FIELD), "")
             or _ADVICE_FOR_REASON.get(self.reason)
             or _ADVICE_FOR_METHOD.get((self.request.partition(" ")[0], self.code))
             or _ADVICE_FOR_CODE.get(self.code, _NO_ADVICE)
         )
-        target = self.request.rpartition("/")[2]
-        advice = advice.format(project=project, deploy=deploy_command(), target=target)
+        target, api = self.request.rpartition("/")[2], self.request.partition(".")[0]
+        advice = advice.format(project=project, deploy=deploy_command(), target=target, consumer=self.consumer, api=api)
         if not self.unseen:
             return advice
         # What is new may also be refused for good.

@@ -57,7 +57,7 @@ def accounts(settings: Settings) -> list[Declared]:
     # Pub/Sub signs the token with which it pushes dead letters. Its account may do so by its own role, unless it is
     # older than that. https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions
     signs = Grant(role="roles/iam.serviceAccountTokenCreator", member=agents["pubsub"][0])
-    is_old = settings.project_created <= _SIGNS_BY_ITSELF
+    is_old = "" < settings.project_created <= _SIGNS_BY_ITSELF
     return [
         *(account(settings, name) for name in (*settings.deployed, "scheduler", "build")),
         account(

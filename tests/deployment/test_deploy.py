@@ -484,6 +484,7 @@ class TestSettings:
         outcome = bare.deploy()
         assert outcome.status == 1
         assert (
+            "export GOOGLE_CLOUD_QUOTA_PROJECT=my-project, or turn it on there, "
             "gcloud services enable cloudresourcemanager.googleapis.com --project=54321. Google says: "
             "SERVICE_DISABLED: It is disabled"
         ) in outcome.errors

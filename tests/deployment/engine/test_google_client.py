@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 import requests
 from google.auth.impersonated_credentials import Credentials as ImpersonatedCredentials
+from google.auth.transport.requests import AuthorizedSession
 from google.oauth2.credentials import Credentials as UserCredentials
+from requests.adapters import HTTPAdapter
 
 from deployment.engine.credentials import GcloudCredentials, credentials, session
 from deployment.engine.discovery import Request, method
@@ -126,6 +128,42 @@ def test_without_others_that_of_the_account_of_gcloud(monkeypatch: pytest.Monkey
 
 USER = '{"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r"}'
 """Application default credentials, as `gcloud auth application-default login` writes them."""
+
+
+@pytest.mark.parametrize("theirs", [None, "theirs"])
+def test_a_quota_project_of_the_credentials_is_kept_but_for_what_belongs_to_no_project(
+    monkeypatch: pytest.MonkeyPatch, theirs: str | None
+) -> None:
+    counted: list[str | None] = []
+
+    def answered(_adapter: Any, sent: requests.PreparedRequest, **_: Any) -> requests.Response:
+        counted.append(sent.headers.get("X-Goog-User-Project"))
+        answer = requests.Response()
+        answer.status_code, answer._content, answer.url = 200, b'{"name": "m"}', sent.url or ""
+        return answer
+
+    monkeypatch.setattr(HTTPAdapter, "send", answered)
+    used = UserCredentials("ya29.made-up", quota_project_id=theirs)  # type: ignore[no-untyped-call]
+    client = GoogleClient(AuthorizedSession(used), "my-project", now=VirtualClock().now)  # type: ignore[no-untyped-call]
+    for asked in (METRIC, BUDGETS, METRIC):
+        client.send(asked)
+    assert counted == [theirs, "my-project", theirs]
+
+
+@pytest.mark.parametrize(("consumer", "attempts"), [("54321", 1), ("my-project", len(WAITS) + 1), ("", len(WAITS) + 1)])
+def test_an_interface_that_is_off_in_another_project_is_not_waited_for(consumer: str, attempts: int) -> None:
+    metadata = f', "metadata": {{"consumer": "projects/{consumer}"}}' if consumer else ""
+    details = f'[{{"reason": "SERVICE_DISABLED"{metadata}}}]'
+    sent = Sent(403, f'{{"error": {{"status": "PERMISSION_DENIED", "message": "Off.", "details": {details}}}}}')
+    client = sent.client
+    client.number = "123"
+    client.young.add("logging.googleapis.com", is_grant=True)
+    with pytest.raises(GoogleError) as failed:
+        client.send(METRIC)
+    assert len(sent.headers) == attempts
+    to_do = failed.value.to_do("my-project")
+    assert ("gcloud services enable logging.googleapis.com --project=54321" in to_do) == (attempts == 1)
+    assert ("export GOOGLE_CLOUD_QUOTA_PROJECT=my-project" in to_do) == (attempts == 1)
 
 
 def _application_default(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:

@@ -18,7 +18,7 @@ from tests.deployment.stand_in.monitoring import Monitored
 from tests.deployment.stand_in.permissions import granted_by, roles_on
 from tests.deployment.stand_in.pubsub import check_subscription
 from tests.deployment.stand_in.rest_request import Resource, RestAnswer, RestRequest, rest_error
-from tests.deployment.stand_in.the_project import NUMBER, is_visible
+from tests.deployment.stand_in.the_project import NUMBER, api_is_off, is_visible
 
 INTERFACES = (
     *("artifactregistry", "billingbudgets", "cloudbilling", "cloudbuild", "cloudfunctions", "cloudkms", "cloudquotas"),
@@ -95,11 +95,10 @@ def answer(state: Resource, method: Method, target: str, request: RestRequest) -
         request: the request.
     """
     api = f"{method.api}.googleapis.com"
-    is_always_on = method.api in {"cloudresourcemanager", "serviceusage"}
-    if not is_always_on and (api not in state["enabled"] or state["warming"].get(api, 0) > 0):
+    if method.api != "serviceusage" and (api not in state["enabled"] or state["warming"].get(api, 0) > 0):
         if api in state["enabled"]:
             state["warming"][api] -= 1
-        return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", f"{api} is off.", reason="SERVICE_DISABLED")
+        return api_is_off(f"{api} is off.")
     for account in acts_as(request.body):
         if refused := _not_to_act_as(state, account):
             message = f"Permission 'iam.serviceAccounts.actAs' denied on resource '{refused}' (or it may not exist)."

@@ -11,6 +11,7 @@ from tests.deployment.stand_in.interface import answer, method_of
 from tests.deployment.stand_in.permissions import missing_permission
 from tests.deployment.stand_in.rest_request import RestAnswer, RestRequest, rest_error
 from tests.deployment.stand_in.storage import object_of
+from tests.deployment.stand_in.the_project import NUMBER, api_is_off
 from tests.deployment.stand_in.time_series import list_time_series
 
 
@@ -99,10 +100,7 @@ def _fault_of_service(text: str) -> RestAnswer:
     """The answer of an interface that fails with a text such as `UNAVAILABLE: try later`."""
     code = text.partition(":")[0]
     if code == "SERVICE_DISABLED":
-        consumer = {"consumer": f"projects/{''.join(filter(str.isdigit, text))}"}
-        status, answer = rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", text, reason=code)
-        answer["error"]["details"][0]["metadata"] = consumer
-        return status, answer
+        return api_is_off(text, consumer="".join(filter(str.isdigit, text)) or NUMBER)
     statuses = {
         "RESOURCE_EXHAUSTED": HTTPStatus.TOO_MANY_REQUESTS,
         "NOT_FOUND": HTTPStatus.NOT_FOUND,

@@ -35,13 +35,38 @@ def is_visible(state: Resource, member: str) -> bool:
 def get_project(state: Resource, target: str, _body: Resource, _query: dict[str, str]) -> RestAnswer:
     """https://cloud.google.com/resource-manager/reference/rest/v3/projects"""
     if target != f"projects/{state['project']}":
-        message = f"The caller does not have permission on {target} (or it may not exist)."
-        return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", message)
+        return _not_to_see(target)
     return HTTPStatus.OK, {
         "name": f"projects/{NUMBER}",
         "projectId": state["project"],
         "state": "ACTIVE",
         "createTime": state["created"],
+    }
+
+
+def _not_to_see(project: str) -> RestAnswer:
+    message = f"The caller does not have permission on {project} (or it may not exist)."
+    return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", message)
+
+
+def api_is_off(text: str, *, consumer: str = NUMBER) -> RestAnswer:
+    """The refusal of an interface that is off in the project which a request counts for.
+    https://cloud.google.com/service-usage/docs/enabled-service"""
+    refusal = rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", text, reason="SERVICE_DISABLED")
+    refusal[1]["error"]["details"][0]["metadata"] = {"consumer": f"projects/{consumer}"}
+    return refusal
+
+
+def get_service(state: Resource, target: str, _body: Resource, _query: dict[str, str]) -> RestAnswer:
+    """https://cloud.google.com/service-usage/docs/reference/rest/v1/services/get"""
+    project, _, name = target.partition("/services/")
+    if project != f"projects/{state['project']}":
+        return _not_to_see(project)
+    is_on = name in state["enabled"]
+    return HTTPStatus.OK, {
+        "name": f"projects/{NUMBER}/services/{name}",
+        "parent": f"projects/{NUMBER}",
+        "state": "ENABLED" if is_on else "DISABLED",
     }
 
 
@@ -120,5 +145,6 @@ ACTS = {
     "pubsub.projects.topics.subscriptions.list": list_subscriptions,
     "run.projects.locations.list": list_regions,
     "serviceusage.services.batchEnable": enable,
+    "serviceusage.services.get": get_service,
     "serviceusage.services.list": list_services,
 }

@@ -20,7 +20,7 @@ from tests.deployment.weather.answers import BY_NUMBER, dressed
 from tests.deployment.weather.sky import Sky
 from tests.deployment.weather.words import CONFLICTS, ENABLED_IN_PART, UNABLE_TO_READ, says
 
-_ALWAYS_ON = {"cloudresourcemanager", "serviceusage"}
+_ALWAYS_ON = {"serviceusage"}
 _LAGGING = {"iam", "secretmanager"}
 _UNSEEN = {
     "/serviceAccounts/": "account-unseen",
