@@ -40,7 +40,7 @@ from deployment.resources.queues import queues
 from deployment.resources.topics import topics
 from deployment.rules import set_up_rules
 from deployment.run import Run
-from deployment.schedule import Schedule
+from deployment.schedule import set_up_schedule
 from deployment.secret_values import set_up_secrets
 from deployment.sender import check_sender
 from deployment.settings import settings_of
@@ -132,13 +132,6 @@ def main(
     finally:
         if run:
             give_back_lock(run)
-    if status and run and run.has_paused:
-        job, place = run.settings.job, f"--location={run.settings.region} --project={run.settings.project_id}"
-        print(
-            f"The job {job} is paused until {deploy_command()} comes to its end, or: "
-            f"gcloud scheduler jobs resume {job} {place}",
-            file=sys.stderr,
-        )
     return status
 
 
@@ -186,10 +179,7 @@ def _deploy(run: Run) -> None:
         set_up_functions(run)
     if options.does("scheduler"):
         report.step("scheduler", "Scheduler")
-        Schedule(run).set_up()
-    if options.does("functions") or options.does("scheduler"):
-        report.step("schedule", "Schedule")
-        Schedule(run).resume()
+        set_up_schedule(run)
     if options.does("monitoring"):
         report.step("monitoring", "Monitoring")
         run.bring([*monitoring(run.settings), *budget(run.settings, run.client)])

@@ -13,7 +13,6 @@ from deployment.resources.project import superfluous_roles
 from deployment.resources.secrets import former_readers
 from deployment.resources.services import callers, configuration
 from deployment.run import Run
-from deployment.schedule import Schedule
 from deployment.secret_values import version
 
 
@@ -30,9 +29,7 @@ def set_up_functions(run: Run) -> None:
     if "mail-events" in run.settings.wanted:
         webhooks.set_up_webhook(run)
     wanted = [_function(run, name) for name in run.settings.wanted]
-    # A canary runs beside the old revisions in any case.
-    pause = (lambda: None) if run.options.canary else Schedule(run).pause
-    changed = deploy_services(run, wanted, before=pause)
+    changed = deploy_services(run, wanted)
     run.bring(callers(run.settings))
     if "mail-events" in run.settings.wanted:
         webhooks.start_webhook(run, differs="mail-events" in changed)

@@ -74,7 +74,6 @@ class Run:
         webhook_starts: whether SendGrid's webhook is to be on in the end.
         webhook_differs: whether the run changes the webhook.
         has_read_quota: whether the quota of CPUs could be read.
-        has_paused: whether the run has paused the job.
         lock: the generation of its lock, whose object it is in the bucket for sources; empty where it has none.
         keep: keeps what it has made, and is about to make, for the next run.
         recorded: what it has kept last.
@@ -99,7 +98,6 @@ class Run:
     webhook_starts: bool = False
     webhook_differs: bool = False
     has_read_quota: bool = False
-    has_paused: bool = False
     lock: str = ""
     keep: Callable[["Run", Sequence[Request]], None] = lambda *_: None
     recorded: Resource = field(default_factory=dict)

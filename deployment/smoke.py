@@ -4,8 +4,8 @@ email."""
 from deployment.engine.google_error import GoogleError
 from deployment.firestore_documents import Documents
 from deployment.resources.queues import rate_of_the_ramp
+from deployment.resources.schedule import JOB
 from deployment.run import Run
-from deployment.schedule import Schedule
 from deployment.stopped import Stopped
 
 _SECONDS = 180
@@ -29,7 +29,7 @@ def _test(run: Run, user: str) -> None:
     delivery = documents.add_test_user(
         user, settings.smoke_test_address or settings.mail_from, settings.default_kind, run.now()
     )
-    Schedule(run).call_now()
+    run.client.send(JOB.method("run").request(f"{settings.place}/jobs/{settings.job}", {}))
     run.report.say(f"  waiting for {delivery}, for at most {_SECONDS} seconds")
     try:
         outcome = documents.await_delivery(delivery, _SECONDS)

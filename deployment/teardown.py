@@ -36,7 +36,7 @@ def tear_down(run: Run) -> None:
     client.remember()
     _say_what_goes(run)
     take_lock(run)
-    run.bring([job(settings, is_marked=False).gone()])
+    run.bring([job(settings).gone()])
     remove_service(run, "console")
     _remove_secrets(run, "CONSOLE_KEY")
     for name in (*FUNCTIONS, SINK):

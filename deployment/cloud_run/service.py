@@ -1,7 +1,7 @@
 """Deploys services of Cloud Run that differ from what runs, side by side: builds take minutes, and do not wait for each
 other."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from deployment.cloud_run.builds import Image, build, build_request, upload_request
@@ -22,11 +22,8 @@ _PASSING = {
 """Why a revision fails whose account, or Cloud Run's own, has had a role for a moment only."""
 
 
-def deploy_services(run: Run, wanted: Sequence[Wanted], *, before: Callable[[], None] = lambda: None) -> set[str]:
+def deploy_services(run: Run, wanted: Sequence[Wanted]) -> set[str]:
     """Compare services with what runs, and plan to deploy those that differ.
-
-    Args:
-        before: plans what is done before the first is changed.
 
     Returns:
         the names of those that are to be changed.
@@ -45,8 +42,6 @@ def deploy_services(run: Run, wanted: Sequence[Wanted], *, before: Callable[[], 
             changing.append(each)
         else:
             report.note("unchanged", each.what)
-    if changing:
-        before()
     for each in changing:
         run.act(each.changes, [*_planned(each)], partial(_deploy, each), what=each.what, together="services")
     return {each.wanted.name for each in changing}

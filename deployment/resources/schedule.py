@@ -23,11 +23,16 @@ FIELDS = {
 }
 """The field that each flag of `gcloud scheduler jobs create http` sets."""
 
-_MARK = "[paused by deploy.sh]"
+MARK = "[paused by deploy.sh]"
+"""Ends the description of a job that SCHEDULE has paused."""
 
 
-def job(settings: Settings, *, is_marked: bool) -> Declared:
-    """The job."""
+def job(settings: Settings, described: str = "") -> Declared:
+    """The job.
+
+    Args:
+        described: its description as it is, which stays if scheduler.yaml has none.
+    """
     fields = fields_of(settings.file("scheduler.yaml"), FIELDS)
     url = settings.url("dispatcher")
     target = fields.setdefault("httpTarget", {})
@@ -38,24 +43,6 @@ def job(settings: Settings, *, is_marked: bool) -> Declared:
     }
     if "body" in target:
         target["body"] = base64.b64encode(target["body"].encode()).decode()
-    if is_marked and "description" in fields:
-        fields["description"] = marked(fields["description"])
-    return Declared(
-        what=f"job {settings.job}",
-        kind=JOB,
-        parent=settings.place,
-        id=settings.job,
-        fields=fields,
-        # It runs as soon as it is made, and is paused then.
-        at_first={"description": marked("")},
-    )
-
-
-def marked(description: str) -> str:
-    """A description with the mark at its end."""
-    return f"{unmarked(description)} {_MARK}".lstrip()
-
-
-def unmarked(description: str) -> str:
-    """A description without the mark."""
-    return description.removesuffix(_MARK).removesuffix(" ")
+    own = fields.get("description", described.removesuffix(MARK).removesuffix(" "))
+    fields["description"] = f"{own} {MARK}".lstrip() if settings.schedule == "paused" else own
+    return Declared(what=f"job {settings.job}", kind=JOB, parent=settings.place, id=settings.job, fields=fields)

@@ -81,9 +81,9 @@ class TestBareProject:
         assert words.index(f"{JOBS}.create us-central1") > max(
             index for index, call in enumerate(words) if call.startswith("run.projects.locations.services.create")
         )
-        # Then the mark of the script's own pause goes.
-        assert [word for word in words if word.startswith(JOBS) and ".get " not in word][-2:] == RESUME
-        assert job["description"] == ""
+        assert [word for word in words if word.startswith(JOBS) and ".get " not in word] == [
+            f"{JOBS}.create us-central1"
+        ]
 
     def test_functions_have_the_environment_that_they_read(self, first_deployment: FirstDeployment) -> None:
         kinds: dict[str, tuple[type[Settings], ...]] = {
@@ -310,9 +310,8 @@ def _disable_api(state: State) -> None:
 
 FIELDS = f"projects/{PROJECT}/databases/(default)/collectionGroups"
 JOBS = "cloudscheduler.projects.locations.jobs"
-PAUSE = [f"{JOBS}.patch report-dispatch", f"{JOBS}.pause report-dispatch"]
 RESUME = [f"{JOBS}.resume report-dispatch", f"{JOBS}.patch report-dispatch"]
-WORKER = [*PAUSE, "run.projects.locations.services.patch report-worker", *RESUME]
+WORKER = ["run.projects.locations.services.patch report-worker"]
 
 
 @pytest.mark.parametrize(
@@ -366,11 +365,11 @@ WORKER = [*PAUSE, "run.projects.locations.services.patch report-worker", *RESUME
         (_other_version, "worker", WORKER),
         (_set("/services/report-worker", "invokerIamDisabled", value=True), "worker", WORKER),
         (_set("/services/report-worker", "scaling", "maxInstanceCount", value=3), "worker", WORKER),
-        (_split_traffic, "worker", [*PAUSE, "run.projects.locations.services.patch report-worker", *RESUME]),
+        (_split_traffic, "worker", WORKER),
         (
             _set("/jobs/report-dispatch", "schedule", value="5 5 * * *"),
             "scheduler",
-            [*PAUSE, f"{JOBS}.patch report-dispatch", *RESUME],
+            [f"{JOBS}.patch report-dispatch"],
         ),
         (
             _set("/metrics/report-runs", "filter", value="x"),
@@ -889,25 +888,12 @@ class TestFailures:
         outcome = deployed.interrupt("run.projects.locations.services.patch")
         assert outcome.status == 130
         assert "Run ./deploy.sh again" in outcome.errors
-        assert "is paused until" in outcome.errors
+        # A deployment stops no reports.
+        assert deployed.resource("/jobs/report-dispatch")["state"] == "ENABLED"
         again = deployed.deploy()
         assert again.status == 0, again.text
         assert deployed.resource("/jobs/report-dispatch")["state"] == "ENABLED"
         assert deployed.resource("/jobs/report-dispatch")["schedule"] == "0 * * * *"
-
-    def test_schedule_stays_paused_until_a_deployment_succeeds(self, deployed: Deployment) -> None:
-        deployed.settings["LOG_LEVEL"] = "DEBUG"
-        deployed.fail("run.projects.locations.services.patch", "INVALID_ARGUMENT: no", times=3)
-        outcome = deployed.deploy("--only=functions")
-        assert outcome.status == 1
-        assert deployed.resource("/jobs/report-dispatch")["state"] == "PAUSED"
-        assert "gcloud scheduler jobs resume report-dispatch" in outcome.errors
-        assert deployed.resource("/jobs/report-dispatch")["description"] == "[paused by deploy.sh]"
-        again = deployed.deploy("--only=functions")
-        assert again.status == 0
-        assert "by hand" not in again.text
-        assert deployed.resource("/jobs/report-dispatch")["state"] == "ENABLED"
-        assert deployed.resource("/jobs/report-dispatch")["description"] == ""
 
 
 class TestOnly:
@@ -1112,10 +1098,9 @@ def test_schedule_that_is_to_stay_paused(deployed: Deployment) -> None:
 
 def test_job_that_is_paused_by_hand_stays_paused(deployed: Deployment) -> None:
     deployed.edit(_set("/jobs/report-dispatch", "state", value="PAUSED"))
-    deployed.settings["LOG_LEVEL"] = "DEBUG"
-    outcome = deployed.deploy("--only=worker")
+    outcome = deployed.deploy()
     assert outcome.status == 0, outcome.text
-    assert deployed.changes == ["run.projects.locations.services.patch report-worker"]
+    assert deployed.changes == []
     assert deployed.resource("/jobs/report-dispatch")["state"] == "PAUSED"
     assert "job report-dispatch is paused by hand and stays so" in outcome.errors
     assert f"gcloud scheduler jobs resume report-dispatch --location=us-central1 --project={PROJECT}" in outcome.errors

@@ -96,7 +96,7 @@ def test_a_change_and_a_teardown_write_what_they_planned(deployed: Deployment) -
 
 
 class IntrudedSession(StandInSession):
-    """A session in which somebody else deploys while the job is paused."""
+    """A session in which somebody else deploys while functions are replaced."""
 
     def __init__(self, project: Project, other: Deployment, outcomes: list[Any]) -> None:
         super().__init__(project)
@@ -104,7 +104,7 @@ class IntrudedSession(StandInSession):
 
     def request(self, method: str, url: str, **rest: Any) -> Any:
         """As that of any session."""
-        if url.endswith("/jobs/report-dispatch:pause") and not self._outcomes:
+        if method == "PATCH" and url.endswith("/services/report-worker") and not self._outcomes:
             self._outcomes.append(self._other.deploy())
         return super().request(method, url, **rest)
 

@@ -34,7 +34,7 @@ DECLARED = [
     *indexes(SETTINGS),
     *topics(SETTINGS),
     *queues(SETTINGS, NOW.date()),
-    job(SETTINGS, is_marked=False),
+    job(SETTINGS),
     *monitoring(SETTINGS),
     *SERVICES,
 ]
