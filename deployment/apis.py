@@ -40,7 +40,10 @@ def read_project(run: Run) -> str:
     except GoogleError as error:
         if not error.api_is_off:
             raise
-        manager = client.send(API.method("get").request(f"{project}/services/cloudresourcemanager.googleapis.com"))
+        try:
+            manager = client.send(API.method("get").request(f"{project}/services/cloudresourcemanager.googleapis.com"))
+        except GoogleError:
+            raise error from None
         number = manager["name"].split("/")[1]
         error.is_anothers = error.consumer not in {run.settings.project_id, number}
         if error.is_anothers or not client.apis_may_be_off:
@@ -51,8 +54,12 @@ def read_project(run: Run) -> str:
     return str(there.get("state", ""))
 
 
-def enable_apis(run: Run) -> None:
-    """Enable what the run needs."""
+def enable_apis(run: Run) -> bool:
+    """Enable what the run needs.
+
+    Returns:
+        whether something was enabled.
+    """
     run.report.step("apis", "APIs")
     options, project = run.options, f"projects/{run.settings.project_id}"
     apis = [
@@ -64,13 +71,13 @@ def enable_apis(run: Run) -> None:
         *(["billingbudgets", "cloudbilling"] if run.settings.budget else []),
     ]
     enabled = enabled_apis(run)
-    missing = [api for api in apis if api not in enabled]
+    missing, ids = [api for api in apis if api not in enabled], list[str]()
     for api in apis:
         if api not in missing:
             run.report.note("unchanged", f"API {api}")
     if missing:
         # At most 20 at once.
-        ids = [f"{api}.googleapis.com" for api in missing]
+        ids += [f"{api}.googleapis.com" for api in missing]
         asked = method("serviceusage", "v1", "services.batchEnable").request(project, {"serviceIds": ids})
         lines = [("created", f"API {api}") for api in missing]
         run.act(lines, [asked], lambda: run.client.send(asked, kind=API))
@@ -81,3 +88,4 @@ def enable_apis(run: Run) -> None:
     run.client.apis_may_be_off = bool(missing)
     if not missing and not run.settings.project_created:
         read_project(run)
+    return bool(ids) and not missing

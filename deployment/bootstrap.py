@@ -6,6 +6,7 @@ docs/guides/permissions.md has the roles of both.
 
 from deployment.apis import enable_apis
 from deployment.archive import set_up_archive
+from deployment.checks import wrong_region
 from deployment.engine.google_error import GoogleError
 from deployment.lock import take_lock
 from deployment.quota import wrong_quota
@@ -22,13 +23,14 @@ def bootstrap(run: Run) -> None:
     """Plan what an administrator makes, or name what is left to them."""
     options, report = run.options, run.report
     report.looks_only = bool(run.settings.deployer) and not options.bootstrap
-    enable_apis(run)
+    is_new = enable_apis(run)
     settings = run.settings
-    if not options.bootstrap and options.does("functions") and (wrong := [*wrong_quota(run, warns=True)]):
-        raise Stopped(
-            "the quota of Cloud Run's CPUs is too small. APIs were enabled, and nothing else was changed.",
-            *(f"- {line}" for line in wrong),
-        )
+    # What the interfaces know that were off in the checks.
+    wrong = [*wrong_region(run)] if is_new else []
+    if not options.bootstrap and options.does("functions"):
+        wrong += wrong_quota(run, warns=True)
+    if wrong:
+        raise Stopped("APIs were enabled, and nothing else was changed.", *(f"- {line}" for line in wrong))
     if settings.kms_key and not options.only:
         report.step("encryption", "Encryption key")
         _share_key(run)

@@ -23,7 +23,12 @@ from deployment.secret_values import missing_secrets
 from deployment.settings import SECRETS, Settings
 from deployment.stopped import Stopped
 
-_REGION = Kind(api="run", version="v1", collection="projects.locations")
+_REGIONAL = {
+    "Cloud Run": Kind(api="run", version="v1", collection="projects.locations"),
+    "Cloud Tasks": Kind(api="cloudtasks", version="v2", collection="projects.locations"),
+    "Cloud Scheduler": Kind(api="cloudscheduler", version="v1", collection="projects.locations"),
+}
+"""The places of a service. Not all have the same: https://cloud.google.com/about/locations#region"""
 
 
 def check_everything(run: Run, wrong_settings: list[str]) -> None:
@@ -109,20 +114,23 @@ def _says(error: GoogleError) -> str:
 
 
 def wrong_region(run: Run) -> Iterator[str]:
-    """A line if Cloud Run is not there. Asks the service; if its interface is not on yet, uses the list that is
-    here."""
-    settings, regions = run.settings, []
-    if not settings.region:
-        return
-    try:
-        regions = [each["locationId"] for each in run.client.all_of(_REGION, f"projects/{settings.project_id}")]
-    except GoogleError as error:
-        run.report.warn(f"the regions could not be read. {_says(error)}")
-    if not regions:
-        known = (settings.folder / "regions.txt").read_text(encoding="utf-8").splitlines()
-        regions = [line for line in known if not line.startswith("#")]
-    if settings.region not in regions:
-        yield f"Region {settings.region} is not one of Cloud Run's; choose one: {' '.join(regions)}"
+    """A line for each service that is not in the region. Asks the services; if that of Cloud Run is not on yet, uses
+    the list that is here."""
+    settings = run.settings
+    known = (settings.folder / "regions.txt").read_text(encoding="utf-8").splitlines()
+    for service, kind in _REGIONAL.items() if settings.region else ():
+        # Who deploys nothing there may not see them.
+        if kind.api != "run" and (run.options.bootstrap or run.options.check or not run.options.deploys):
+            continue
+        regions = []
+        try:
+            regions = [each["locationId"] for each in run.client.all_of(kind, f"projects/{settings.project_id}")]
+        except GoogleError as error:
+            run.report.warn(f"the regions of {service} could not be read. {_says(error)}")
+        if not regions and kind.api == "run":
+            regions = [line for line in known if not line.startswith("#")]
+        if regions and settings.region not in regions:
+            yield f"Region {settings.region} is not one of those of {service}; choose one: {' '.join(regions)}"
 
 
 def wrong_place(run: Run) -> Iterator[str]:

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from deployment.cloud_run.sources import console_source, function_source
-from tests.deployment.conftest import REPOSITORY, Deployment
+from tests.deployment.conftest import PROJECT, REPOSITORY, Deployment
+from tests.deployment.stand_in.the_project import NO_TASKS
 from tests.git import commit_all, git
 
 KIND = "from report_kit import Skip\n\n\ndef build(request):\n    return Skip(why='nothing')\n"
@@ -122,6 +123,20 @@ def test_another_location_than_the_databases_is_refused_with_words(deployed: Dep
     outcome = deployed.deploy()
     assert (outcome.status, deployed.changes) == (1, [])
     assert "the database (default) is in us-central1, and cannot be moved" in outcome.errors
+
+
+@pytest.mark.parametrize(("is_new", "changes"), [(True, [f"serviceusage.services.batchEnable {PROJECT}"]), (False, [])])
+def test_a_region_without_a_service_is_refused_before_anything_is_made(
+    bare: Deployment, *, is_new: bool, changes: list[str]
+) -> None:
+    bare.settings["REGION"] = NO_TASKS
+    if not is_new:
+        bare.deploy("--only=apis")
+    outcome = bare.deploy()
+    assert (outcome.status, bare.changes) == (1, changes)
+    assert (
+        f"Region {NO_TASKS} is not one of those of Cloud Tasks; choose one: asia-east1 europe-west1" in outcome.errors
+    )
 
 
 def test_a_prefix_that_makes_the_id_of_an_account_too_short_is_refused(bare: Deployment) -> None:

@@ -15,6 +15,7 @@ OPTIONS = ("--console", "--firestore-rules")
 FAULTS = (403, 404, 409, 429, 500, "cut", "time-out")
 UNREAD = {
     "/v1/projects/my-project/locations": "the list in deployment/regions.txt stands in",
+    "/v2/projects/my-project/locations": "Cloud Tasks refuses a region that it does not have",
     "/quotaInfos/CpuAllocPerProjectRegion": "Cloud Run refuses what exceeds it",
 }
 """The ends of the addresses after whose failure a run goes on, and why: nothing that it changes rests on the answer."""

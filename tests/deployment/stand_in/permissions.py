@@ -61,8 +61,8 @@ _ROLES = {
     "roles/billing.viewer": "billing.budgets.get billing.budgets.list",
     "roles/cloudkms.admin": "cloudkms.cryptoKeys.getIamPolicy cloudkms.cryptoKeys.setIamPolicy",
     "roles/cloudquotas.viewer": "cloudquotas.quotas.get resourcemanager.projects.get",
-    "roles/cloudscheduler.admin": "cloudscheduler.jobs.* resourcemanager.projects.get serviceusage.services.list",
-    "roles/cloudtasks.admin": "cloudtasks.cmekConfig.* cloudtasks.queues.* resourcemanager.projects.get",
+    "roles/cloudscheduler.admin": "cloudscheduler.* resourcemanager.projects.get serviceusage.services.list",
+    "roles/cloudtasks.admin": "cloudtasks.* resourcemanager.projects.get",
     "roles/datastore.indexAdmin": "datastore.databases.getMetadata datastore.schemas.* resourcemanager.projects.get",
     "roles/datastore.owner": "datastore.* resourcemanager.projects.get",
     "roles/datastore.user": "datastore.databases.getMetadata datastore.entities.* resourcemanager.projects.get",
@@ -108,9 +108,7 @@ _ROLES = {
     "roles/secretmanager.admin": "resourcemanager.projects.get secretmanager.*",
     "roles/storage.admin": "storage.buckets.* storage.objects.*",
     "roles/storage.objectUser": "storage.objects.*",
-    "roles/serviceusage.serviceUsageAdmin": (
-        "cloudquotas.quotas.get serviceusage.services.enable serviceusage.services.list serviceusage.services.use"
-    ),
+    "roles/serviceusage.serviceUsageAdmin": ("cloudquotas.quotas.get serviceusage.services.*"),
 }
 
 

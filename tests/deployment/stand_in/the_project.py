@@ -1,11 +1,15 @@
 """The project itself: what it is, its interfaces, its quota and its billing."""
 
+from collections.abc import Iterable
 from http import HTTPStatus
 
 from tests.deployment.stand_in.rest_request import Resource, RestAnswer, rest_error
 
 NUMBER = "123456789012"
 BILLING_ACCOUNT = "billingAccounts/012345-6789AB-CDEF01"
+NO_TASKS = "africa-south1"
+"""A region of the others."""
+
 REGIONS = ("africa-south1", "asia-east1", "europe-west1", "europe-west10", "us-central1", "us-east1")
 
 
@@ -113,9 +117,17 @@ def get_quota(state: Resource, target: str, _body: Resource, _query: dict[str, s
 
 def list_regions(_state: Resource, target: str, _body: Resource, _query: dict[str, str]) -> RestAnswer:
     """https://cloud.google.com/run/docs/reference/rest/v1/projects.locations/list"""
-    return HTTPStatus.OK, {
-        "locations": [{"name": f"{target}/locations/{region}", "locationId": region} for region in REGIONS]
-    }
+    return _places(target, REGIONS)
+
+
+def list_regions_of_tasks(_state: Resource, target: str, _body: Resource, _query: dict[str, str]) -> RestAnswer:
+    """https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations/list"""
+    return _places(target, [region for region in REGIONS if region != NO_TASKS])
+
+
+def _places(target: str, regions: Iterable[str]) -> RestAnswer:
+    found = [{"name": f"{target}/locations/{region}", "locationId": region} for region in regions]
+    return HTTPStatus.OK, {"locations": found}
 
 
 def list_subscriptions(state: Resource, target: str, _body: Resource, _query: dict[str, str]) -> RestAnswer:
@@ -143,6 +155,8 @@ ACTS = {
     "cloudquotas.projects.locations.services.quotaInfos.get": get_quota,
     "cloudresourcemanager.projects.get": get_project,
     "pubsub.projects.topics.subscriptions.list": list_subscriptions,
+    "cloudscheduler.projects.locations.list": list_regions,
+    "cloudtasks.projects.locations.list": list_regions_of_tasks,
     "run.projects.locations.list": list_regions,
     "serviceusage.services.batchEnable": enable,
     "serviceusage.services.get": get_service,
