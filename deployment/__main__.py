@@ -16,6 +16,7 @@ from google.auth.exceptions import DefaultCredentialsError
 from google.auth.transport.requests import AuthorizedSession
 
 from deployment.bootstrap import bootstrap
+from deployment.checkout import pipeline_of
 from deployment.checks import check_everything
 from deployment.console import set_up_console
 from deployment.engine.credentials import session
@@ -29,7 +30,7 @@ from deployment.functions import set_up_functions
 from deployment.kinds import load_kinds
 from deployment.lock import give_back_lock, keep_record
 from deployment.members import foreign_members, policies_to_look_at
-from deployment.options import USAGE, WrongUsage, options_of
+from deployment.options import USAGE, Options, WrongUsage, options_of
 from deployment.release import release
 from deployment.report import Report
 from deployment.resources.budget import budget
@@ -47,6 +48,7 @@ from deployment.settings import settings_of
 from deployment.smoke import smoke_test
 from deployment.stopped import Stopped
 from deployment.teardown import tear_down
+from deployment.transcript import kept, last_run
 from deployment.webhooks import webhook_url
 from functions.shared.project_files import PIPELINE, deploy_command, own_project
 
@@ -87,6 +89,20 @@ def main(
     if options.help:
         print(_usage(), end="")
         return 0
+    if options.report:
+        return _run(options, root=root, connect=connect, wait=wait, now=now)
+    with kept(options.again, now):
+        return _run(options, root=root, connect=connect, wait=wait, now=now)
+
+
+def _run(
+    options: Options,
+    *,
+    root: Path,
+    connect: Callable[[str], AuthorizedSession],
+    wait: Callable[[float], None],
+    now: Callable[[], datetime],
+) -> int:
     report = Report(options=options)
     run: Run | None = None
     status = 1
@@ -95,6 +111,8 @@ def main(
         project = own_project() or root
         kinds = load_kinds(root, project)
         texts = given(options, os.environ, project, kinds)
+        if options.report:
+            return _say_last_run(root, texts["PROJECT_ID"])
         settings, wrong = settings_of(texts, root=root, project=project, options=options, kinds=kinds, now=now())
         # Until the run has enabled what it needs, a disabled interface is an answer. A release enables nothing, and
         # what it cannot read may be there.
@@ -243,6 +261,12 @@ def _sum_up(run: Run) -> None:
     say(f"  Dashboard   https://console.cloud.google.com/monitoring/dashboards?project={settings.project_id}")
     if not (settings.alert_email or settings.notification_channels):
         say("No one gets alerts yet: set ALERT_EMAIL or NOTIFICATION_CHANNELS in deploy.env and run this again.")
+
+
+def _say_last_run(root: Path, project_id: str) -> int:
+    text = last_run(pipeline_of(root), project_id)
+    print(text or f"No run of {deploy_command()} by this user is kept on this machine.", end="" if text else "\n")
+    return 0 if text else 1
 
 
 def _stop(report: Report, first: str, *rest: str) -> None:

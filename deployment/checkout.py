@@ -16,13 +16,22 @@ def wrong_checkout(run: Run) -> Iterator[str]:
     if not run.options.stages:
         return
     root, project = run.settings.root, run.settings.project
-    found = re.search(r'^version = "(.*)"', (root / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
-    run.version = found[1] if found else ""
+    run.version = _version(root)
     run.commit, wrong = _commit(run, root, DEPLOYED, "The checkout")
     yield from wrong
     if project != root:
         run.project_commit, wrong = _commit(run, project, DEPLOYED_OF_PROJECT, "The project")
         yield from wrong
+
+
+def pipeline_of(root: Path) -> str:
+    """The pipeline's version and commit, for people."""
+    return f"version {_version(root)}, commit {_git(root, 'rev-parse', '--short=12', 'HEAD').stdout.strip() or 'none'}"
+
+
+def _version(root: Path) -> str:
+    found = re.search(r'^version = "(.*)"', (root / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1] if found else ""
 
 
 def _commit(run: Run, root: Path, paths: Sequence[str], what: str) -> tuple[str, list[str]]:

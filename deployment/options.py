@@ -59,6 +59,7 @@ class Options:
     teardown: bool = False
     delete_data: bool = False
     verbose: bool = False
+    report: bool = False
     help: bool = False
     again: str = ""
 
@@ -157,3 +158,4 @@ def _conflicts(o: Options) -> Iterator[tuple[bool, str]]:
     yield bool(o.image_from) and deploys_none, "--image-from goes with what deploys functions or the console."
     others = o.teardown or o.check or o.bootstrap
     yield bool(o.canary) and others, "--canary does not go with --teardown, --check or --bootstrap."
+    yield o.report and bool(deploys or o.release or o.dry_run or o.only), "--report goes with no other step or option."

@@ -188,8 +188,8 @@ class Comparison:
 
     @property
     def _next_revision(self) -> str:
-        """Each change of a service counts, so that no two have the same. gcloud names them so, too, and sends no template
-        with what concerns none: Google refuses a name again with another template.
+        """Each change of a service counts, so that no two have the same, as gcloud has it, too: Google refuses a name
+        that comes again with another template.
         https://github.com/hashicorp/terraform-provider-google/issues/9438"""
         number = 1 if self.function is None else int(self.function.service["generation"]) + 1
         return f"{self.wanted.source.service}-{number:05d}{self._end_of_name}"
