@@ -40,10 +40,7 @@ def read_project(run: Run) -> str:
     except GoogleError as error:
         if not error.api_is_off:
             raise
-        try:
-            manager = client.send(API.method("get").request(f"{project}/services/cloudresourcemanager.googleapis.com"))
-        except GoogleError:
-            raise error from None
+        manager = client.send(API.method("get").request(f"{project}/services/cloudresourcemanager.googleapis.com"))
         number = manager["name"].split("/")[1]
         error.is_anothers = error.consumer not in {run.settings.project_id, number}
         if error.is_anothers or not client.apis_may_be_off:

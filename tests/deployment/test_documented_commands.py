@@ -67,7 +67,7 @@ def test_each_call_of_the_script_can_be_made(
         full_name = f"projects/{PROJECT}/serviceAccounts/{email}"
         state["resources"][full_name] = {"name": full_name, "email": email}
     deployed.project.state = state
-    if "--rollback" in options:
+    if {"--rollback", "--report"} & {*options}:
         deployed.settings["LOG_LEVEL"] = "DEBUG"
         deployed.deploy()
     if "console" in " ".join(options):
