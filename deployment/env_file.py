@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from deployment.options import Options
-from deployment.settings import FORMER, GIVEN, SECRETS, VARIABLES, Settings
+from deployment.settings import GIVEN, SECRETS, VARIABLES, Settings
 from deployment.stopped import Stopped
 from functions.shared.needs import Needs
 
-RESERVED = (*VARIABLES, FORMER, *SECRETS, *GIVEN)
+RESERVED = (*VARIABLES, *SECRETS, *GIVEN)
 """The names that no kind of report may declare."""
 
 
@@ -43,7 +43,7 @@ def environment_in(file: Path, kinds: Mapping[str, Needs]) -> dict[str, str]:
 
 
 def _names(kinds: Mapping[str, Needs]) -> set[str]:
-    return {*VARIABLES, FORMER, *SECRETS, *(name for needs in kinds.values() for name in needs.variables)}
+    return {*VARIABLES, *SECRETS, *(name for needs in kinds.values() for name in needs.variables)}
 
 
 def _read(file: Path, names: Collection[str]) -> Iterator[tuple[str, str]]:

@@ -51,8 +51,6 @@ SECRETS = (
     *("PREFERENCES_KEY", "SLACK_WEBHOOK_URL", "ALERT_URLS", "OWNER_MAIL_URL", "DESTINATION_SECRETS"),
     "MAIL_ACCOUNTS",
 )
-FORMER = "PIPELINE_DATABASE"
-"""What was a setting, and is refused with the way out of it."""
 GIVEN = (
     *(
         "KIND_OWNERS",
@@ -599,11 +597,6 @@ def _wrong_together(settings: Settings, now: datetime) -> Iterator[str]:
     name = settings.prefix
     if settings.options.drill and not (re.fullmatch(DRILL, name) and settings.firestore_database == name):
         yield "--drill: PREFIX and FIRESTORE_DATABASE must be those of a drill, whose database goes with it."
-    if given.get(FORMER):
-        yield (
-            f"{FORMER}: no longer a setting, since the pipeline has one database, FIRESTORE_DATABASE. "
-            "docs/guides/environments.md#back-to-one-database says how to bring its documents there."
-        )
     if not given.get("MAIL_FROM"):
         yield (
             "MAIL_FROM is not set: the sender's address, one that the email provider knows as yours; "

@@ -35,15 +35,6 @@ from functions.shared.records.ids import DATABASE_PATTERN, DEFAULT_DATABASE, KIN
 from functions.shared.records.states import Enroll
 from functions.shared.times.schedule import Cadence
 
-SECOND_DATABASE = "PIPELINE_DATABASE"
-"""Named a database for the pipeline's own collections when it could be another than that of the users. Where it is
-still set, the pipeline would not find its documents, and could send reports twice."""
-
-ONE_DATABASE = (
-    "no longer a setting, since the pipeline has one database, FIRESTORE_DATABASE. "
-    "docs/guides/environments.md#back-to-one-database says how to bring its documents there"
-)
-
 _HTTP_URL = TypeAdapter(AnyHttpUrl)
 _BETWEEN_URLS = re.compile(r"[,\s]*\s[,\s]*|,+(?=[A-Za-z][A-Za-z0-9+.-]*://)|^,+|,+$")
 
@@ -607,7 +598,7 @@ def load_both(first: type[SettingsType], second: type[MoreSettings]) -> tuple[Se
 
 def _load(*classes: type[Settings]) -> list[Settings]:
     found: list[Settings] = []
-    problems = [f"{SECOND_DATABASE}: {ONE_DATABASE}"] if os.environ.get(SECOND_DATABASE) else []
+    problems: list[str] = []
     for settings_class in classes:
         try:
             found.append(settings_class.from_environment())

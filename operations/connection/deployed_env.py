@@ -14,7 +14,7 @@ import requests
 from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import AuthorizedSession
 
-from functions.shared.settings import SECOND_DATABASE, DispatcherSettings, MailSettings
+from functions.shared.settings import DispatcherSettings, MailSettings
 from operations.errors import NotConfigured
 from operations.failures import describe
 
@@ -29,7 +29,7 @@ _ENDPOINT_VARIABLE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_"
 _CALL_SECONDS = 20.0
 _DISPATCHERS = frozenset(
     field.upper() for field in DispatcherSettings.model_fields.keys() - MailSettings.model_fields.keys()
-) | {SECOND_DATABASE}
+)
 """The variables to ask the dispatcher for. The worker has all others that an operator needs, with those of kinds."""
 
 _DEPLOYED = ("dispatcher", "worker", "dlq-handler", "mail-events", "preferences", "api", "console")

@@ -14,7 +14,6 @@ import grpc
 from google.auth.exceptions import DefaultCredentialsError
 
 from functions.shared.records.ids import DATABASE_PATTERN, DEFAULT_DATABASE
-from functions.shared.settings import ONE_DATABASE, SECOND_DATABASE
 from operations.errors import NotConfigured
 
 EMULATORS = ("FIRESTORE_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST")
@@ -52,13 +51,9 @@ class Target:
 
         Raises:
             NotConfigured: it is malformed, or it is not set here, and the deployed functions cannot be asked for it. A
-                guess could act on the data of another environment. Also, where some of the data are in a second one.
+                guess could act on the data of another environment.
         """
-        # A database that is named here is not that of the deployed functions.
-        look_up = self.variables.get if self.variables.get(_DATABASE) else self.look_up
-        if look_up(SECOND_DATABASE):
-            raise NotConfigured(f"{SECOND_DATABASE}: {ONE_DATABASE}.")
-        database = look_up(_DATABASE) or DEFAULT_DATABASE
+        database = self.look_up(_DATABASE) or DEFAULT_DATABASE
         if not re.fullmatch(DATABASE_PATTERN, database):
             raise NotConfigured(
                 f"{_DATABASE}: {database} is no database's id: {DEFAULT_DATABASE}, or 4 to 63 lower-case letters, "

@@ -563,16 +563,6 @@ class TestSettings:
         assert bare.deploy(f"--env-file={file}").status == 0
         assert bare.changes == []
 
-    @pytest.mark.parametrize("options", [[], ["--check"], ["--teardown"]])
-    def test_refuses_a_second_database_with_the_way_back(self, bare: Deployment, options: list[str]) -> None:
-        file = bare.directory / "deploy.env"
-        file.write_text("PIPELINE_DATABASE=report-pipeline\n", encoding="utf-8")
-        outcome = bare.deploy("--env-file", str(file), *options)
-        assert outcome.status == 1
-        [line] = [each for each in outcome.errors.splitlines() if "PIPELINE_DATABASE" in each]
-        assert "docs/guides/environments.md#back-to-one-database" in line
-        assert bare.changes == []
-
     @pytest.mark.parametrize(
         ("settings", "shared"),
         [

@@ -108,8 +108,6 @@ def test_which_queues_there_are_is_never_guessed() -> None:
         # Functions that were deployed before they had the variable.
         ({}, {}, "(default)"),
         ({"FIRESTORE_DATABASE": "restored"}, {"FIRESTORE_DATABASE": "data"}, "restored"),
-        # What is named here is not that of the deployed functions.
-        ({"FIRESTORE_DATABASE": "restored"}, {"PIPELINE_DATABASE": "reports"}, "restored"),
     ],
 )
 def test_the_database_is_the_deployed_one_unless_it_is_set(
@@ -121,19 +119,6 @@ def test_the_database_is_the_deployed_one_unless_it_is_set(
 def test_what_is_no_database_is_refused() -> None:
     with pytest.raises(NotConfigured, match="FIRESTORE_DATABASE: a/b"):
         _ = Target(variables={"FIRESTORE_DATABASE": "a/b"}).database
-
-
-@pytest.mark.parametrize(
-    ("here", "deployed"),
-    [
-        ({"PIPELINE_DATABASE": "reports"}, {}),
-        ({"FIRESTORE_DATABASE": "data", "PIPELINE_DATABASE": "reports"}, {}),
-        ({}, {"FIRESTORE_DATABASE": "data", "PIPELINE_DATABASE": "reports"}),
-    ],
-)
-def test_a_second_database_is_refused_with_the_way_back(here: dict[str, str], deployed: dict[str, str]) -> None:
-    with pytest.raises(NotConfigured, match=r"PIPELINE_DATABASE: .*environments\.md#back-to-one-database"):
-        _ = Target(variables=here, ask=deployed.get).database
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from functions.shared.settings import (
     RampSettings,
     RestoreSettings,
     Secret,
-    Settings,
     load_settings,
 )
 from functions.worker.destinations.email.sendgrid.settings import SendGridSettings
@@ -35,15 +34,6 @@ VARIABLES = {
 def variables(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
-
-
-@pytest.mark.parametrize("settings", [first for first, *_ in FUNCTION_SETTINGS.values()])
-def test_a_second_database_is_refused_with_the_way_back(
-    monkeypatch: pytest.MonkeyPatch, settings: type[Settings]
-) -> None:
-    monkeypatch.setenv("PIPELINE_DATABASE", "reports")
-    with pytest.raises(SystemExit, match=r"PIPELINE_DATABASE: .*environments\.md#back-to-one-database"):
-        load_settings(settings)
 
 
 @pytest.mark.parametrize(
