@@ -490,6 +490,11 @@ class TestSettings:
         assert "does not exist" not in outcome.errors
         assert bare.changes == []
 
+    def test_a_teardown_does_not_take_what_it_cannot_read_for_absent(self, bare: Deployment) -> None:
+        outcome = bare.deploy("--teardown", answer=f"{PROJECT}\n")
+        assert (outcome.status, bare.changes) == (1, [])
+        assert f"gcloud services enable cloudresourcemanager.googleapis.com --project={PROJECT}" in outcome.errors
+
     @pytest.mark.parametrize("host", ["http://api.sendgrid.com", "http://localhost:8470", "api.sendgrid.com"])
     def test_the_key_for_sendgrid_does_not_go_out_in_the_clear(self, bare: Deployment, host: str) -> None:
         bare.settings["SENDGRID_HOST"] = host
