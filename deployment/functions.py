@@ -58,9 +58,7 @@ def wanted_service(run: Run, name: str, files: Files, *, function: str = "", can
 def _function(run: Run, name: str) -> Wanted:
     # The Python names have underscores, Google's have hyphens.
     function = name.replace("-", "_")
-    files = function_source(
-        run.settings.root, function, run.settings.project, is_drill=bool(run.settings.options.drill)
-    )
+    files = function_source(run.settings.root, function, run.settings.project)
     return wanted_service(run, name, files, function=function, canary=run.options.canary)
 
 

@@ -10,10 +10,6 @@ from typing import Any
 from functions.shared.project_files import deploy_command
 
 FUNCTIONS = ("dispatcher", "worker", "dlq-handler", "mail-events", "preferences", "api")
-SINK = "sink"
-"""The function of a drill alone (docs/guides/drill.md)."""
-DRILL = "drill-[0-9]{8}[0-9a-f]{4}"
-"""The PREFIX of a drill, which is also its database's name."""
 STEPS = ("apis", "firestore", "accounts", "secrets", "messaging", "functions", "scheduler", "monitoring", "console")
 
 USAGE = (Path(__file__).parent / "usage.txt").read_text(encoding="utf-8")
@@ -32,7 +28,6 @@ class Options:
         image_from: the env file of the environment whose images are deployed; empty to build them here.
         canary: percent of the traffic; 0 for none.
         release: promote or rollback; empty for a deployment.
-        drill: on or kill, where what is deployed is a drill's; empty otherwise.
         again: the command line, to be pasted into a shell.
     """
 
@@ -46,7 +41,6 @@ class Options:
     image_from: str = ""
     canary: int = 0
     release: str = ""
-    drill: str = ""
     bootstrap: bool = False
     console: bool = False
     firestore_rules: bool = False
@@ -106,8 +100,7 @@ def options_of(arguments: Sequence[str]) -> Options:
     )
 
 
-_VALUED = {"project", "region", "env_file", "queues", "only", "deployer", "canary", "plan_json"}
-_VALUED |= {"image_from", "drill"}
+_VALUED = {"project", "region", "env_file", "queues", "only", "deployer", "canary", "plan_json", "image_from"}
 _FLAGS = {each.name for each in fields(Options)} - _VALUED - {"release", "again"}
 
 
@@ -139,7 +132,6 @@ def _conflicts(o: Options) -> Iterator[tuple[bool, str]]:
     console = o.console or o.only == "console"
     yield console and o.only not in {"", "console"}, f"--console does not go with --only={o.only}."
     yield console and o.teardown, "--console does not go with --teardown, which removes the console, too."
-    yield o.drill not in ("", "on", "kill"), f"--drill={o.drill}: on or kill."
     yield o.replace_rules and not o.firestore_rules, "--replace-rules goes with --firestore-rules."
     yield o.firestore_rules and o.teardown, "--firestore-rules does not go with --teardown."
     is_more = o.dry_run or o.smoke or o.teardown

@@ -23,7 +23,7 @@ from pydantic import (
     field_validator,
 )
 
-from deployment.options import DRILL, FUNCTIONS, SINK, Options
+from deployment.options import FUNCTIONS, Options
 from functions.shared.audiences import queries_of_recipients
 from functions.shared.named_brand import BRANDS_FILE, Brands, problems, read_brands
 from functions.shared.needs import Needs
@@ -213,8 +213,6 @@ _SIZES: dict[str, dict[str, Any]] = {
     "mail-events": {},
     "preferences": {},
     "api": {},
-    # It is never what a drill waits for.
-    SINK: {"max_instances": 10},
     # As much memory as the worker, whose code makes the previews; one instance, since work that goes on, such as
     # replaying, is in its memory.
     "console": {"memory": "1Gi", "concurrency": 80, "max_instances": 1},
@@ -354,8 +352,7 @@ class Settings(_Checked):
         """The functions that the settings ask for. A page that is there stays, since the links of old emails lead to
         it."""
         is_wanted = {"preferences": self.with_page, "mail-events": self.with_mail_events, "api": bool(self.api_callers)}
-        sinks = (SINK,) if self.options.drill else ()
-        return (*(name for name in FUNCTIONS if is_wanted.get(name, True)), *sinks)
+        return tuple(name for name in FUNCTIONS if is_wanted.get(name, True))
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -594,9 +591,6 @@ def _wrong_together(settings: Settings, now: datetime) -> Iterator[str]:
     # A time in the future would make a doubtful report of each that is due until then.
     if settings.restored_at > f"{now:%Y-%m-%dT%H:%M:%SZ}":
         yield "RESTORED_AT: must not be in the future."
-    name = settings.prefix
-    if settings.options.drill and not (re.fullmatch(DRILL, name) and settings.firestore_database == name):
-        yield "--drill: PREFIX and FIRESTORE_DATABASE must be those of a drill, whose database goes with it."
     if not given.get("MAIL_FROM"):
         yield (
             "MAIL_FROM is not set: the sender's address, one that the email provider knows as yours; "

@@ -2,13 +2,12 @@
 users are the team's own and stay in any case, and so do the database and the APIs, which others may use."""
 
 from deployment.cloud_run.running import is_there, remove_service
-from deployment.engine.discovery import method
 from deployment.firestore_documents import Documents
 from deployment.lock import take_lock
-from deployment.options import FUNCTIONS, SINK
+from deployment.options import FUNCTIONS
 from deployment.resources.accounts import no_accounts, no_roles, repository
 from deployment.resources.budget import budget
-from deployment.resources.firestore import DATABASE, database, no_indexes
+from deployment.resources.firestore import no_indexes
 from deployment.resources.monitoring import nothing_of_monitoring
 from deployment.resources.queues import no_queues
 from deployment.resources.schedule import job
@@ -39,7 +38,7 @@ def tear_down(run: Run) -> None:
     run.bring([job(settings).gone()])
     remove_service(run, "console")
     _remove_secrets(run, "CONSOLE_KEY")
-    for name in (*FUNCTIONS, SINK):
+    for name in FUNCTIONS:
         # A webhook can be there without its function, where a deployment did not come to its end.
         if name == "mail-events" and (settings.with_mail_events or is_there(run, name)):
             remove_webhook(run, settings.mail_provider)
@@ -48,9 +47,7 @@ def tear_down(run: Run) -> None:
     run.bring([*no_queues(settings, client), *(each.gone() for each in topics(settings))])
     run.bring([*(each.gone() for each in budget(settings, client)), *nothing_of_monitoring(settings)])
     _remove_secrets(run, *SECRETS, *settings.kind_secrets)
-    if run.options.drill:
-        _remove_drill(run)
-    elif own := no_indexes(settings, client):
+    if own := no_indexes(settings, client):
         run.bring(own)
         if run.options.delete_data:
             _remove_data(run)
@@ -58,8 +55,10 @@ def tear_down(run: Run) -> None:
         run.report.warn("another pipeline of this project uses the database; its indexes and documents stay.")
     run.bring(no_roles(settings))
     run.bring(no_accounts(settings))
-    data = "" if run.options.drill else f"the database {settings.firestore_database} with its users and rules, "
-    run.report.say(f"What stays: {data}the APIs, and the bucket for sources, {settings.sources}.")
+    run.report.say(
+        f"What stays: the database {settings.firestore_database} with its users and rules, the APIs, and the bucket "
+        f"for sources, {settings.sources}."
+    )
     if settings.archive == "on":
         run.report.say(f"So does the bucket {settings.copies} with its copies, until their days are over.")
     if settings.kms_key:
@@ -112,15 +111,3 @@ def _remove_data(run: Run) -> None:
             documents.delete_collection(collection)
 
     run.act([("removed", f"documents of {' '.join(COLLECTIONS)}")], [], do)
-
-
-def _remove_drill(run: Run) -> None:
-    """Plan to remove what a drill has for itself alone: its database, and what its images were built of."""
-    settings, client = run.settings, run.client
-    run.bring([each.gone() for each in database(settings, client) if each.kind is DATABASE])
-    asked = method("storage", "v1", "objects.list").request(
-        settings.sources, query={"prefix": f"services/{settings.prefix}-"}
-    )
-    for each in (client.read_if_there(asked) or {}).get("items", []):
-        request = method("storage", "v1", "objects.delete").request(settings.sources, query={"object": each["name"]})
-        run.send(request, ("removed", f"source {each['name']}"))

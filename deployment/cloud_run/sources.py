@@ -12,7 +12,6 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from deployment.options import SINK
 from deployment.package_lock import locked
 from deployment.stopped import Stopped
 
@@ -46,26 +45,17 @@ _OF_API = (
 )
 """What commands and the console do, too."""
 _KNOWN_KINDS = ("kinds/__init__.py", "kinds/kinds.json")
-_OF_DRILL = (
-    *("proof/__init__.py", *(f"proof/drill/{name}.py" for name in ("__init__", "records", "sink", "users", "worker"))),
-    *("local_pipeline/__init__.py", "local_pipeline/inbox/__init__.py", "local_pipeline/inbox/sendgrid.py"),
-)
 _KINDS_LOCK = "kinds.lock"
 _LOCALES = "locales"
 """The catalogs of the languages that only the project has."""
 
 
-def function_source(root: Path, function: str, project: Path | None = None, *, is_drill: bool = False) -> Files:
+def function_source(root: Path, function: str, project: Path | None = None) -> Files:
     """A function, by its folder in functions/ of a checkout: its own code, the shared code and its locked requirements,
-    nothing else. A drill has a sink, and a worker of its own."""
-    project, module = project or root, f"functions.{function}.main"
+    nothing else."""
+    project = project or root
     files = _tracked(root, *_SHARED, f"functions/{function}")
-    # The sink's packages are among those of mail_events.
-    folder = "mail_events" if function == SINK else function
-    lock = (root / "functions" / folder / "requirements.lock").read_text(encoding="utf-8")
-    if is_drill and function in {"worker", SINK}:
-        files |= _tracked(root, *_OF_DRILL)
-        module = f"proof.drill.{function}"
+    lock = (root / "functions" / function / "requirements.lock").read_text(encoding="utf-8")
     if function == "worker":
         files |= _tracked(root, "report_kit") | _tracked(project, "kinds", _LOCALES)
         lock = _with_kinds(lock, project)
@@ -76,7 +66,7 @@ def function_source(root: Path, function: str, project: Path | None = None, *, i
     return {
         **files,
         "requirements.txt": lock.encode(),
-        "main.py": MAIN.format(module=module, function=function).encode(),
+        "main.py": MAIN.format(module=f"functions.{function}.main", function=function).encode(),
     }
 
 

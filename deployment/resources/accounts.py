@@ -10,7 +10,6 @@ from dataclasses import replace
 
 from deployment.engine.declared import Declared, Kind
 from deployment.engine.policy import Grant
-from deployment.options import SINK
 from deployment.resources.encryption import other_key
 from deployment.resources.project import google_account, kind_roles, on_copies, on_database, project
 from deployment.settings import Settings
@@ -37,7 +36,6 @@ ACCOUNTS = {
     "events": "Pub/Sub calls the DLQ handler",
     "build": "builds the functions",
     "console": "the console",
-    SINK: "the sink of a drill",
 }
 """What each account is for."""
 _SIGNS_BY_ITSELF = "2021-04-09"

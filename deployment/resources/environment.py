@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from deployment.options import SINK
 from deployment.resources.queues import queue_names
 from deployment.resources.secrets import OF_PROVIDERS, own_secrets
 from deployment.settings import OF_DISPATCHER, OF_WORKER, Settings
@@ -16,8 +15,6 @@ def environment(settings: Settings, name: str, *, webhook_keys: str = "") -> dic
     provider = settings.mail_provider
     kinds = {"DEFAULT_KIND": settings.default_kind, "DEFAULT_CADENCE": settings.default_cadence}
     sendgrid_host = settings.sendgrid_host if provider == "sendgrid" else ""
-    if settings.options.drill:
-        sendgrid_host = settings.url(SINK)
     # Those who may open the console are named in deploy.env; --console is on one run's command line.
     has_console = settings.console_operators or settings.console_viewers
     archive = settings.copies if settings.archive == "on" else ""
@@ -56,7 +53,6 @@ def environment(settings: Settings, name: str, *, webhook_keys: str = "") -> dic
             **({"PREFERENCES_URL": settings.url("preferences")} if settings.with_page else {}),
             "BRANDS": to_json(settings.brands),
             "ARCHIVE": archive,
-            "DRILL": settings.options.drill,
         },
         "mail-events": {
             "DEAD_LETTER_TOPIC": settings.topic,
@@ -90,7 +86,6 @@ def environment(settings: Settings, name: str, *, webhook_keys: str = "") -> dic
             "KIND_OWNERS": settings.kind_owners,
             "CONSOLE_URL": settings.url("console") if has_console else "",
         },
-        SINK: {},
         "console": {
             "LOCATION": settings.region,
             "PREFIX": settings.prefix,

@@ -8,13 +8,12 @@ from deployment.engine.differences import differences
 from deployment.engine.discovery import Resource
 from deployment.engine.google_client import GoogleClient
 from deployment.engine.policy import Grant
-from deployment.options import SINK
 from deployment.settings import SECRETS, Settings
 
 SECRET = Kind(api="secretmanager", version="v1", collection="projects.secrets", id_in="secretId")
 
 OF_PROVIDERS = {
-    "SENDGRID_API_KEY": ("worker", "dispatcher", SINK),
+    "SENDGRID_API_KEY": ("worker", "dispatcher"),
     "RESEND_API_KEY": ("worker",),
     "RESEND_WEBHOOK_SECRET": ("mail-events",),
     "SMTP_URL": ("worker",),

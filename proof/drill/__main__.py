@@ -64,10 +64,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _drill(options: argparse.Namespace, output: Output) -> int:
-    plan, drill = recommended(options.reports, within=WITHIN), "kill" if options.kill else "on"
-    place: Place = (
-        LocalPlace(_folder(), plan, drill) if options.local else _google(plan, drill, output, yes=options.yes)
-    )
+    plan = recommended(options.reports, within=WITHIN)
+    place: Place = LocalPlace(_folder(), plan, kills=options.kill) if options.local else _google(options, plan, output)
     began = datetime.now(UTC)
     with place.made() as session:
         played = play(session, place, reports=options.reports, kills=options.kill, output=output)
@@ -84,7 +82,7 @@ def _drill(options: argparse.Namespace, output: Output) -> int:
     return ExitStatus.DONE if played.tally.keeps_promise else ExitStatus.FAILED
 
 
-def _google(plan: Plan, drill: str, output: Output, *, yes: bool) -> Place:
+def _google(options: argparse.Namespace, plan: Plan, output: Output) -> Place:
     # Only here: the packages of a deployment are not always there.
     from proof.drill.google_place import GooglePlace, write_settings
 
@@ -94,8 +92,8 @@ def _google(plan: Plan, drill: str, output: Output, *, yes: bool) -> Place:
     question = (
         f"send {plan.reports:,} reports to no one in {where}, in about {minutes} minutes, for about ${dollars:.2f}"
     )
-    confirm(output, question, yes=yes)
-    return GooglePlace(write_settings(_folder(), given, plan), plan, drill)
+    confirm(output, question, yes=options.yes)
+    return GooglePlace(write_settings(_folder(), given, plan), plan, kills=options.kill)
 
 
 def _clean(output: Output) -> ExitStatus:
@@ -119,7 +117,7 @@ def _clean(output: Output) -> ExitStatus:
 def _remove_from_google(file: Path) -> None:
     from proof.drill.google_place import GooglePlace
 
-    GooglePlace(file, recommended(1, within=WITHIN), "on").remove()
+    GooglePlace(file, recommended(1, within=WITHIN), kills=False).remove()
 
 
 def _given(*needed: str) -> dict[str, str]:

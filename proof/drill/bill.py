@@ -12,8 +12,8 @@ from typing import Any
 from deployment.engine.credentials import session
 from deployment.engine.discovery import Request, Resource, method
 from deployment.engine.google_client import GoogleClient
-from deployment.options import DRILL
 from operations.errors import OperatorError
+from proof.drill.settings import NAME
 
 COLUMNS = ("drill", "service", "cost", "currency")
 
@@ -58,7 +58,7 @@ def request_of(project: str, table: str) -> Request:
     if not re.fullmatch(_TABLE, table):
         raise OperatorError(f"--bill {table}: name the table of the detailed export, PROJECT.DATASET.TABLE.")
     question = {
-        "query": _QUERY.format(drill=DRILL, table=table),
+        "query": _QUERY.format(drill=NAME, table=table),
         "useLegacySql": False,
         "parameterMode": "NAMED",
         "queryParameters": [

@@ -12,20 +12,26 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from deployment.apis import read_project
 from deployment.engine.credentials import session as credentials_session
 from deployment.engine.discovery import method
 from deployment.engine.google_client import GoogleClient
+from deployment.engine.google_error import GoogleError
 from deployment.env_file import RESERVED
-from deployment.options import DRILL
+from deployment.options import Options
+from deployment.report import Report
 from deployment.resources.schedule import JOB
+from deployment.run import Run
+from deployment.settings import settings_of
 from functions.shared.project_files import PIPELINE, PROJECT_VARIABLE
 from operations.errors import OperatorError
 from operations.queues.queue_change import QueueSettings
 from operations.session import Session
 from proof.benchmarks.simulation import limits
 from proof.benchmarks.simulation.plan import Plan
+from proof.drill.extras import SINK, deploy_extras, remove_extras
 from proof.drill.place import Usage
-from proof.drill.settings import SETTINGS
+from proof.drill.settings import NAME, SETTINGS
 from proof.drill.users import KIND
 
 WHERE = (
@@ -92,7 +98,7 @@ class GooglePlace:
     Args:
         file: the settings of its environment, as write_settings has written them.
         plan: how fast the reports go.
-        drill: the option --drill of the deployment.
+        kills: whether processes exit.
 
     Raises:
         OperatorError: another process is at this drill, or the file is none that write_settings writes.
@@ -100,14 +106,16 @@ class GooglePlace:
 
     seconds_between_looks = 10.0
 
-    def __init__(self, file: Path, plan: Plan, drill: str) -> None:
+    def __init__(self, file: Path, plan: Plan, *, kills: bool) -> None:
         self._file = file
         self._plan = plan
-        self._drill = drill
+        self._kills = kills
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
         own = dict(line.split("=", 1) for line in lines if "=" in line)
         is_whole = {"PROJECT_ID", "REGION"} <= own.keys()
-        if not (is_whole and re.fullmatch(DRILL, file.stem) and own.get("PREFIX") == file.stem):
+        # Whose database it is that goes with it.
+        is_named = own.get("PREFIX") == own.get("FIRESTORE_DATABASE") == file.stem
+        if not (is_whole and is_named and re.fullmatch(NAME, file.stem)):
             raise OperatorError(f"{file} has not the settings of a drill, and is left as it is.")
         self._lock = file.open(encoding="utf-8")
         try:
@@ -116,7 +124,9 @@ class GooglePlace:
             raise OperatorError(f"{file.stem} is under way.") from None
         self._is_whole = False
         self._project, self._region = own["PROJECT_ID"], own["REGION"]
-        self._client = GoogleClient(credentials_session(self._project), self._project, now=lambda: datetime.now(UTC))
+        # The deployment says what is wrong with them.
+        self._environment, _ = settings_of(own, root=PIPELINE, options=Options(), kinds={}, now=_now())
+        self._client = GoogleClient(credentials_session(self._project), self._project, now=_now)
         self.name = f"Google Cloud, {self._region}"
         self.settings: Mapping[str, str] = {
             "drill": file.stem,
@@ -131,8 +141,11 @@ class GooglePlace:
     def made(self) -> Iterator[Session]:
         """See Place."""
         try:
-            self._deploy("--dirty")
-            self._is_whole = True
+            run = self._run()
+            self._deploy("--dirty", SENDGRID_HOST=run.settings.sendgrid_host)
+            # By now all interfaces are on.
+            run.client = self._client
+            deploy_extras(run, kills=self._kills)
             for name in RESERVED:
                 os.environ.pop(name, None)
             os.environ |= {
@@ -144,15 +157,20 @@ class GooglePlace:
             session = Session(None)
             for queue in session.target.queues:
                 session.queues.change(queue, QueueSettings(rate=self._plan.rate, concurrent=self._plan.concurrent))
+            self._is_whole = True
             yield session
         finally:
             self.remove()
 
     def remove(self) -> None:
         """Remove all that there is of it. What an interrupted deployment has begun may be there only after a while."""
-        for seconds in [0] if self._is_whole else [0, BEGUN_SECONDS]:
-            time.sleep(seconds)
-            self._deploy("--teardown", "--break-lock", answer=self._project)
+        try:
+            for seconds in [0] if self._is_whole else [0, BEGUN_SECONDS]:
+                time.sleep(seconds)
+                self._deploy("--teardown", "--break-lock", answer=self._project)
+                remove_extras(self._environment, self._client)
+        except GoogleError as error:
+            raise OperatorError(f"{error.message} ./reports drill --clean removes what there is.") from error
         self._file.unlink()
 
     def run_now(self, session: Session) -> None:
@@ -175,14 +193,30 @@ class GooglePlace:
         )
         return Usage(reads=int(reads), writes=int(writes), cloud_run=seconds * _DOLLARS_A_SECOND)
 
-    def _deploy(self, *options: str, answer: str = "") -> None:
+    def _run(self) -> Run:
+        """A run of the deployment in this process, which knows where the sink is to be."""
+        options = Options()
+        run = Run(
+            options=options,
+            settings=self._environment,
+            client=self._client.where_off(),
+            report=Report(options=options),
+            wait=time.sleep,
+            now=_now,
+            stamp=f"{_now():%Y%m%dt%H%M%Sz}",
+        )
+        read_project(run)
+        run.settings = run.settings.model_copy(update={"sendgrid_host": run.settings.url(SINK)})
+        return run
+
+    def _deploy(self, *options: str, answer: str = "", **settings: str) -> None:
         # Only what the file of the drill says holds, and nothing of the team's.
         names = {*RESERVED, PROJECT_VARIABLE}
         environment = {name: value for name, value in os.environ.items() if name not in names}
         command: Sequence[str] = [sys.executable, "-P", "-m", "deployment", f"--env-file={self._file}"]
         deployment = subprocess.run(
-            [*command, f"--drill={self._drill}", *options],
-            env={**environment, "PYTHONPATH": str(PIPELINE)},
+            [*command, *options],
+            env={**environment, **settings, "PYTHONPATH": str(PIPELINE)},
             # A deployment that goes on after the drill was killed is under way, too.
             pass_fds=(self._lock.fileno(),),
             input=answer,
@@ -209,3 +243,7 @@ class GooglePlace:
         series = (self._client.read(asked) or {}).get("timeSeries", [])
         values = [point["value"] for each in series for point in each["points"]]
         return sum(float(each.get("int64Value", each.get("doubleValue", 0))) for each in values)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""`python -m proof.drill.local_cloud DIRECTORY DRILL`: the local cloud of a drill, in a process of its own.
+"""`python -m proof.drill.local_cloud DIRECTORY [--kill]`: the local cloud of a drill, in a process of its own.
 
 Prints a line when it is up, and the billed reads and writes in a line for each line that comes in. It ends when
 standard input closes, however the drill comes to its end.
@@ -39,12 +39,12 @@ RATE, CONCURRENT = 500, 10
 """The queue's: as fast as a queue can be, and as many reports at once as an instance takes."""
 
 
-async def _serve(directory: Path, drill: str) -> None:
+async def _serve(directory: Path, *, kills: bool) -> None:
     """Serve a local cloud with the worker and the sink of a drill.
 
     Args:
         directory: where its files go.
-        drill: the setting DRILL.
+        kills: whether the worker's process exits.
     """
     ports = Ports(base=_free_ports())
     # Beside those of the local cloud, whose own worker nobody calls.
@@ -53,7 +53,6 @@ async def _serve(directory: Path, drill: str) -> None:
     flags |= {"--max-dispatches-per-second": RATE, "--max-concurrent-dispatches": CONCURRENT}
     own = {
         **SETTINGS,
-        "DRILL": drill,
         "LOG_LEVEL": "ERROR",
         "WORKER_URL": f"http://{HOST}:{worker}",
         "SENDGRID_HOST": f"http://{HOST}:{sink}",
@@ -83,17 +82,19 @@ async def _serve(directory: Path, drill: str) -> None:
     await cloud.start()
     try:
         variables = environment.for_function(PIPELINE, PIPELINE)
+        drills = PIPELINE / "proof" / "drill"
+        source_of_worker = drills / "worker.py" if kills else PIPELINE / "functions" / "worker" / "main.py"
         functions = [
             FunctionProcess(
                 name=name,
-                source=PIPELINE / "proof" / "drill" / f"{name}.py",
+                source=source,
                 target=name,
                 port=port,
                 environment={**variables, FILE_VARIABLE: str(clock.file)},
                 log_directory=directory / "logs",
                 on_event=lambda _: None,
             )
-            for name, port in (("worker", worker), ("sink", sink))
+            for name, source, port in (("worker", source_of_worker, worker), ("sink", drills / "sink.py", sink))
         ]
         try:
             await asyncio.gather(*(each.start() for each in functions))
@@ -139,6 +140,6 @@ if __name__ == "__main__":
     logging.getLogger("local_cloud.http").setLevel(logging.CRITICAL)
     collect_rarely()
     try:
-        asyncio.run(_serve(Path(sys.argv[1]), sys.argv[2]))
+        asyncio.run(_serve(Path(sys.argv[1]), kills="--kill" in sys.argv))
     except LocalCloudError as error:
         sys.exit(str(error))

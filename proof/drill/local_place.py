@@ -53,7 +53,7 @@ class LocalPlace:
     Args:
         folder: where drills keep their files.
         plan: what Cloud Run would cost.
-        drill: the setting DRILL.
+        kills: whether processes exit.
     """
 
     name = "the local cloud"
@@ -61,10 +61,10 @@ class LocalPlace:
     # None of them says anything about Google Cloud.
     settings: Mapping[str, str] = MappingProxyType({"waits for retries and leases": "skipped"})
 
-    def __init__(self, folder: Path, plan: Plan, drill: str) -> None:
+    def __init__(self, folder: Path, plan: Plan, *, kills: bool) -> None:
         self._folder = folder
         self._plan = plan
-        self._drill = drill
+        self._kills = kills
 
     @contextmanager
     def made(self) -> Iterator[Session]:
@@ -75,7 +75,7 @@ class LocalPlace:
             with _held(self._folder, waits=True):
                 directory = stack.enter_context(TemporaryDirectory(prefix=_PREFIX, dir=self._folder))
                 lock = stack.enter_context(_held(Path(directory)))
-            command = [sys.executable, "-m", "proof.drill.local_cloud", directory, self._drill]
+            command = [sys.executable, "-m", "proof.drill.local_cloud", directory, *(["--kill"] if self._kills else [])]
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,

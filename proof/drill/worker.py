@@ -1,5 +1,5 @@
-"""The worker of a drill: the pipeline's own, whose process exits once at a step of each hundredth report where DRILL is
-`kill`. What else was under way in the process is killed with it. Only the image of a drill has this module."""
+"""The worker of a drill with kills: the pipeline's own, whose process exits once at a step of each hundredth report.
+What else was under way in the process is killed with it. Only the images of a drill have this module."""
 
 import os
 import threading
@@ -83,6 +83,5 @@ def _call(*arguments: Any, **options: Any) -> HttpAnswer:
     return answer
 
 
-if os.environ.get("DRILL") == "kill":
-    main.DeliveryStore = _Deliveries  # type: ignore[attr-defined]  # the name by which the worker makes its store
-    http_call.call = _call
+main.DeliveryStore = _Deliveries  # type: ignore[attr-defined]  # the name by which the worker makes its store
+http_call.call = _call

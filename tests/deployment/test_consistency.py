@@ -14,7 +14,7 @@ import pytest
 from deployment.apis import APIS
 from deployment.engine.declared import Kind
 from deployment.env_file import RESERVED
-from deployment.options import FUNCTIONS, SINK, Options
+from deployment.options import FUNCTIONS, Options
 from deployment.resources import queues, schedule
 from deployment.resources.environment import environment, secret_variables
 from deployment.resources.secrets import OF_PROVIDERS, OWN
@@ -113,7 +113,7 @@ def test_every_secret_is_made_and_given_to_the_function_that_reads_it() -> None:
         (variable, function)
         for variable, functions in (OF_PROVIDERS | OWN).items()
         for function in functions
-        if function not in {"console", SINK}
+        if function != "console"
     }
     assert given == read
     assert set(SECRETS) == {variable for variable, _ in read}

@@ -17,6 +17,7 @@ _PATHS = {
     ("POST", "storage/v1/b()"): "buckets.insert",
     ("GET", "storage/v1/b/([^/]+)"): "buckets.get",
     ("PATCH", "storage/v1/b/([^/]+)"): "buckets.patch",
+    ("DELETE", "storage/v1/b/([^/]+)"): "buckets.delete",
     ("GET", "storage/v1/projects/([^/]+)/serviceAccount"): "projects.serviceAccount.get",
     ("POST", "upload/storage/v1/b/([^/]+)/o"): "objects.insert",
     ("GET", "storage/v1/b/([^/]+)/o"): "objects.list",
@@ -71,6 +72,14 @@ def _change(state: Resource, name: str, body: Resource, _query: dict[str, str]) 
     return HTTPStatus.OK, bucket
 
 
+def _remove_bucket(state: Resource, name: str, _body: Resource, _query: dict[str, str]) -> RestAnswer:
+    if any(each.startswith(f"{name}/") for each in state["objects"]):
+        message = "The bucket you tried to delete is not empty."
+        return HTTPStatus.CONFLICT, {"error": {"code": 409, "message": message}}
+    del state["buckets"][name]
+    return HTTPStatus.OK, {}
+
+
 def _bucket(state: Resource, name: str, _body: Resource, _query: dict[str, str]) -> RestAnswer:
     return HTTPStatus.OK, state["buckets"][name]
 
@@ -105,7 +114,7 @@ def upload(state: Resource, bucket: str, query: dict[str, str], request: RestReq
 
 def _objects(state: Resource, bucket: str, _body: Resource, query: dict[str, str]) -> RestAnswer:
     names = (name.removeprefix(f"{bucket}/") for name in state["objects"] if name.startswith(f"{bucket}/"))
-    return HTTPStatus.OK, {"items": [{"name": name} for name in names if name.startswith(query["prefix"])]}
+    return HTTPStatus.OK, {"items": [{"name": name} for name in names if name.startswith(query.get("prefix", ""))]}
 
 
 def _object(state: Resource, bucket: str, _body: Resource, query: dict[str, str]) -> RestAnswer:
@@ -129,6 +138,7 @@ def _own_account(state: Resource, _target: str, _body: Resource, _query: dict[st
 
 
 ACTS: dict[str, Act] = {
+    "storage.buckets.delete": _remove_bucket,
     "storage.buckets.get": _bucket,
     "storage.buckets.insert": _make_bucket,
     "storage.buckets.patch": _change,

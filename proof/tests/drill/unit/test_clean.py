@@ -5,15 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from deployment.options import Options
-from deployment.settings import settings_of
-from functions.shared.project_files import PIPELINE
-from operations.errors import ExitStatus
+from operations.errors import ExitStatus, OperatorError
 from proof.benchmarks.simulation.plan import recommended
 from proof.benchmarks.simulation.scale import WITHIN
 from proof.drill.__main__ import main
-from proof.drill.google_place import write_settings
-from tests.deployment.declared_settings import NOW
+from proof.drill.google_place import GooglePlace, write_settings
 
 TEAMS = {"PROJECT_ID": "p", "REGION": "us-central1", "DEFAULT_KIND": "activity", "MAIL_FROM": "a@b.example"}
 
@@ -39,18 +35,22 @@ def test_it_leaves_alone_what_is_under_way_and_what_is_no_drills(
 
 
 @pytest.mark.parametrize(
-    ("prefix", "database", "is_refused"),
+    ("name", "prefix", "database"),
     [
-        ("drill-113008150a1b", "drill-113008150a1b", False),
-        ("drill-113008150a1b", "(default)", True),
-        ("report", "report", True),
-        ("drill-1130", "drill-1130", True),
+        ("drill-113008150a1b", "drill-113008150a1b", "(default)"),
+        ("drill-113008150a1b", "report", "report"),
+        ("drill-1130", "drill-1130", "drill-1130"),
     ],
 )
-def test_nobody_removes_the_database_of_a_team_as_that_of_a_drill(prefix: str, database: str, is_refused: bool) -> None:
-    given = {**TEAMS, "PREFIX": prefix, "FIRESTORE_DATABASE": database}
-    _, wrong = settings_of(given, root=PIPELINE, options=Options(drill="on", teardown=True), kinds={}, now=NOW)
-    assert [each.partition(":")[0] for each in wrong] == ["--drill"] * is_refused
+def test_nobody_removes_the_database_of_a_team_as_that_of_a_drill(
+    tmp_path: Path, name: str, prefix: str, database: str
+) -> None:
+    file = tmp_path / f"{name}.env"
+    file.write_text(
+        f"PROJECT_ID=p\nREGION=us-central1\nPREFIX={prefix}\nFIRESTORE_DATABASE={database}\n", encoding="utf-8"
+    )
+    with pytest.raises(OperatorError, match="has not the settings of a drill"):
+        GooglePlace(file, recommended(1, within=WITHIN), kills=False)
 
 
 @pytest.mark.parametrize("reports", ["0", "-1", "1e9", "1000001"])
