@@ -17,16 +17,12 @@ import typer
 
 from proof.benchmarks import (
     absence,
-    alert_storm,
     cold_start,
     console,
     continuation,
-    emulators,
     fan_out,
-    fan_out_beside,
     memory,
     render,
-    side_by_side,
     worker,
 )
 from proof.benchmarks.checkout import Checkout, NoSuchRevision, checked_out
@@ -40,17 +36,14 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Table]]] = {
     "worker": worker.measure,
     "render": render.measure,
     "cold-start": cold_start.measure,
-    "emulators": emulators.measure,
     "continuation": continuation.measure,
-    "side-by-side": side_by_side.measure,
-    "alert-storm": alert_storm.measure,
     "console": console.measure,
     "peers": peers.measure,
     "absence": absence.measure,
 }
 
 BESIDE: dict[str, Callable[[Checkout], Iterator[Table]]] = {
-    "fan-out": fan_out_beside.measure_beside,
+    "fan-out": fan_out.measure_beside,
     "worker": worker.measure_beside,
     "cold-start": cold_start.measure_beside,
 }

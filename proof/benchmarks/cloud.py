@@ -52,7 +52,6 @@ EVENTS = f"events@{PROJECT}.iam.gserviceaccount.com"
 NO_SERVER = "http://127.0.0.1:1"
 DEFAULTS = SubscriptionDefaults("activity", Cadence.HOURLY)
 
-_TASKS_ADDRESSES = ("CLOUD_TASKS_EMULATOR_HOST", "CLOUDTASKS_EMULATOR_HOST")
 _WRITES_A_COMMIT = 500
 _COMMITS_IN_FLIGHT = 4
 
@@ -66,7 +65,6 @@ class Cloud:
         seed: chooses the emails that are refused.
         data: the documents that its Firestore has from the beginning.
         root: of the repository whose local cloud it is.
-        tasks_apart: whether its Cloud Tasks has a process of its own.
     """
 
     def __init__(
@@ -77,10 +75,8 @@ class Cloud:
         seed: int = 1,
         data: ConsoleData | None = None,
         root: Path = REPOSITORY,
-        tasks_apart: bool = False,
     ) -> None:
         self._root = root
-        self._tasks_apart = tasks_apart
         self._options = [
             *("--latency-ms", str(latency_ms), "--mail-failures", str(mail_failures), "--seed", str(seed)),
             *(("--data", data.to_json()) if data else ()),
@@ -93,12 +89,7 @@ class Cloud:
         with ExitStack() as undo:
             process, addresses = self._start(undo)
             self.pids = [process.pid]
-            self._control = self._tasks_control = addresses.pop("control")
-            if self._tasks_apart:
-                process, others = self._start(undo)
-                self.pids.append(process.pid)
-                self._tasks_control = others["control"]
-                addresses |= {name: others[name] for name in _TASKS_ADDRESSES}
+            self._control = addresses.pop("control")
             self.addresses = addresses
             self.logs = Path(undo.enter_context(TemporaryDirectory()))
             channel = undo.enter_context(grpc.insecure_channel(addresses["CLOUD_TASKS_EMULATOR_HOST"]))
@@ -152,9 +143,7 @@ class Cloud:
     def counts(self, queue: str) -> dict[str, int]:
         """How many tasks a queue has (`depth`), has had (`done`) and has given up (`dropped`)."""
         path = f"{PARENT}/queues/{queue}"
-        counts: dict[str, int] = requests.get(
-            f"{self._tasks_control}/counts", params={"queue": path}, timeout=30
-        ).json()
+        counts: dict[str, int] = requests.get(f"{self._control}/counts", params={"queue": path}, timeout=30).json()
         return counts
 
     def bill(self) -> dict[str, Any]:
@@ -217,14 +206,7 @@ class Cloud:
     def function(
         self, name: str, *, cores: float | None = None, root: Path = REPOSITORY, source: str = "", **variables: str
     ) -> Iterator[Function]:
-        """A function that runs on this cloud: see new_function."""
-        with self.new_function(name, cores=cores, root=root, source=source, **variables) as function:
-            yield function
-
-    def new_function(
-        self, name: str, *, cores: float | None = None, root: Path = REPOSITORY, source: str = "", **variables: str
-    ) -> Function:
-        """A function to run on this cloud, with these variables in addition to the usual ones, with a share of a core,
+        """A function that runs on this cloud, with these variables beside the usual ones, with a share of a core,
         and from the file `source` of the repository at `root`."""
         environment = {
             **machine_variables(),
@@ -247,18 +229,15 @@ class Cloud:
             **variables,
         }
         log = self.logs / f"{name}-{time.monotonic_ns()}.log"
-        return Function(name, environment, log, cores=cores, root=root, source=source)
+        with Function(name, environment, log, cores=cores, root=root, source=source) as function:
+            yield function
 
     def dispatch(self, dispatcher: Function) -> dict[str, Any]:
         """Call the dispatcher as Cloud Scheduler does, and return what it answers."""
-        return self.call_dispatcher(dispatcher.url, dispatcher.environment["DISPATCHER_URL"])
-
-    def call_dispatcher(self, url: str, audience: str) -> dict[str, Any]:
-        """Call the dispatcher at a URL, with tokens for an audience."""
         answer = requests.post(
-            url,
+            dispatcher.url,
             headers={
-                "Authorization": f"Bearer {self.token(SCHEDULER, audience)}",
+                "Authorization": f"Bearer {self.token(SCHEDULER, dispatcher.environment['DISPATCHER_URL'])}",
                 "X-CloudScheduler-ScheduleTime": RUN_AT.isoformat(),
             },
             data=b"{}",

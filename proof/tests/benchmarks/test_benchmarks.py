@@ -8,12 +8,9 @@ import pytest
 from proof.benchmarks import (
     cold_start,
     console,
-    emulators,
     fan_out,
-    fan_out_beside,
     memory,
     render,
-    side_by_side,
     worker,
 )
 from proof.benchmarks.checkout import THIS, NoSuchRevision, checked_out, least_of_turns
@@ -27,21 +24,17 @@ THIS_AGAIN = replace(THIS, name="again")
 @pytest.mark.parametrize(
     "measure",
     [
-        pytest.param(lambda: fan_out.measure(sizes=(50,), latencies=(1.0,), tries=1), id="fan-out"),
-        pytest.param(
-            lambda: fan_out_beside.measure_beside(THIS_AGAIN, sizes=(50,), turns=1), id="fan-out beside another"
-        ),
+        pytest.param(lambda: fan_out.measure(sizes=(50,), turns=1), id="fan-out"),
+        pytest.param(lambda: fan_out.measure_beside(THIS_AGAIN, sizes=(50,), turns=1), id="fan-out beside another"),
         pytest.param(lambda: memory.measure(sizes=(50,)), id="memory"),
         pytest.param(lambda: worker.measure(concurrencies=(2,), reports=6, instances=(2,)), id="worker"),
         pytest.param(lambda: worker.measure_beside(THIS_AGAIN, turns=1, reports=20), id="worker beside another"),
         pytest.param(lambda: render.measure(starts=1, reports=2), id="render"),
         pytest.param(lambda: cold_start.measure(functions=("dispatcher",)), id="cold start"),
-        pytest.param(lambda: emulators.measure(seconds=0.1), id="emulators"),
         pytest.param(
             lambda: console.measure(deliveries=1_000, dead_letters=500, users=100, asked=2, tries=1, hour_seconds=1),
             id="console",
         ),
-        pytest.param(lambda: side_by_side.measure(sizes=(600,), shares=(1, 2), dilation=2), id="side by side"),
     ],
 )
 def test_a_benchmark_measures(measure: Callable[[], Iterator[Table]]) -> None:
