@@ -30,6 +30,7 @@ from functions.worker.destinations.email.delivery_lookup import (
     LookupUnavailable,
     MailFound,
     MailNotFound,
+    Neighbors,
     WantedMail,
 )
 from functions.worker.destinations.email.model import Mail
@@ -124,9 +125,12 @@ class OutcomeInquiry:
             GoogleAPIError: Firestore does not say what was reported.
         """
         wanted, delivery, unproven = wanted_mail(work), work.delivery, ""
+        waits = self.waits_for(delivery)
+        # Before the search, for which they vouch: logs that begin to work in between show them, and not the email.
+        neighbors = self._neighbors(delivery, wanted, now=now) if delivery is not None and waits else None
         answer = self.ask(wanted)
-        if delivery is not None and self.waits_for(delivery) and not isinstance(answer, MailFound):
-            match self._absence(delivery, wanted, answer, now=now):
+        if delivery is not None and waits and not isinstance(answer, MailFound):
+            match self._absence(delivery, wanted, answer, neighbors, now=now):
                 case Settling(looks=looks, until=until):
                     return Wait(until, delivery.settling_tasks[looks - 1])
                 case Absent(evidence=evidence):
@@ -143,12 +147,24 @@ class OutcomeInquiry:
         error = f"{_cause_of_doubt(work.delivery)}; {found.note}{unproven}{_sent_again(work.delivery)}"
         return GiveUp(reason=DeadLetterReason.UNKNOWN_OUTCOME, error=error)
 
+    def _neighbors(
+        self, delivery: Delivery, wanted: WantedMail, *, now: datetime
+    ) -> Neighbors | LookupUnavailable | None:
+        ended_at = delivery.lease_expires_at
+        if self._lookup is None or ended_at is None or now < (settled_at := ended_at + self._settling):
+            return None
+        return self._lookup.neighbors(wanted, after=settled_at, seconds=LOOKUP_SECONDS)
+
     def _absence(
-        self, delivery: Delivery, wanted: WantedMail, answer: MailNotFound | LookupUnavailable, *, now: datetime
+        self,
+        delivery: Delivery,
+        wanted: WantedMail,
+        answer: MailNotFound | LookupUnavailable,
+        neighbors: Neighbors | LookupUnavailable | None,
+        *,
+        now: datetime,
     ) -> Settling | Unproven | Absent:
-        lookup, ended_at, neighbors = self._lookup, delivery.lease_expires_at, None
-        if lookup and ended_at and now >= (settled_at := ended_at + self._settling):
-            neighbors = lookup.neighbors(wanted, after=settled_at, seconds=LOOKUP_SECONDS)
+        lookup = self._lookup
         return absence(
             Facts(
                 now=now,

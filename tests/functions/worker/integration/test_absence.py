@@ -184,6 +184,26 @@ def test_logs_that_stopped_before_the_settling_time_was_over_prove_nothing(place
     assert "show no report that was accepted after the settling time" in place.letters.kept[0].error
 
 
+def test_logs_that_begin_to_work_after_the_search_prove_nothing(place: Place) -> None:
+    user = place.unknown(accepted=True)
+    place.clock.advance(32 * MINUTE)
+    assert place.attempt(place.cloud.user()).result == "sent"
+    place.clock.advance(2 * MINUTE)
+    searches = 0
+
+    async def begins(call: Call, carry_on: Callable[[], Awaitable[Answer]]) -> Answer:
+        nonlocal searches
+        searches += 1
+        return Answer(status=200, body=b'{"messages": []}') if searches == 1 else await carry_on()
+
+    place.inbox.fault = begins
+    place.attempt(user, 2)
+    place.clock.advance(32 * MINUTE)
+    place.attempt(user, 3)
+    assert searches > 1
+    assert place.mails(user) == 1
+
+
 def test_it_is_sent_again_once(place: Place) -> None:
     user = place.unknown(accepted=False)
     place.settle()
