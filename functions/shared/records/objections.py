@@ -79,6 +79,17 @@ def stopped(subscription: Subscription, hashed: str, *, now: datetime) -> Subscr
     return _with(subscription, hashed, after, now=now)
 
 
+def is_stopped_by(subscription: Subscription, hashed: str) -> bool:
+    """Whether the owner of an address has stopped the subscription since the pause that it has began.
+
+    Args:
+        subscription: as read.
+        hashed: the address (functions.shared.records.address_hash).
+    """
+    at, since = _known(subscription, hashed).stopped_at, subscription.paused_at
+    return at is not None and (since is None or since <= at)
+
+
 def taken_back(subscription: Subscription, hashed: str, *, now: datetime) -> Subscription:
     """The subscription after the owner of an address wants its reports again. What happened before, and becomes known
     later, does not count either.

@@ -49,20 +49,20 @@ def is_stopped(subscription: Subscription) -> bool:
 
 
 def stopped(stored: Stored, *, now: datetime) -> Mapping[str, Any]:
-    """The recipient wants no more reports of the subscription; no fields where that is already so.
+    """The recipient wants no more reports of the subscription; no fields where the recipient has already said so.
 
-    It replaces any other reason of a pause: what ends that pause must not bring the reports back.
+    It replaces any other reason of a pause: what ends that pause must not bring the reports back. Who has unsubscribed
+    at the email provider before says it here as well, and a subscription at the provider does not take that back.
 
     Args:
         stored: as it was read.
         now: the present, in UTC.
     """
-    subscription = stored.subscription
+    subscription, hashed = stored.subscription, address_hash(stored.user.email)
+    said = objection_fields(subscription, objections.stopped(subscription, hashed, now=now))
     if is_stopped(subscription) and subscription.next_report_at is None:
-        return {}
-    after = objections.stopped(subscription, address_hash(stored.user.email), now=now)
-    fields = paused_fields(subscription, stored.user, PauseReason.UNSUBSCRIBED, now=now)
-    return {**fields, **objection_fields(subscription, after)}
+        return {} if objections.is_stopped_by(subscription, hashed) else said
+    return {**paused_fields(subscription, stored.user, PauseReason.UNSUBSCRIBED, now=now), **said}
 
 
 def paused(stored: Stored, until: datetime, *, now: datetime) -> Mapping[str, Any]:

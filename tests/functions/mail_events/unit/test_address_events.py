@@ -179,6 +179,18 @@ def test_who_has_stopped_it_on_the_page_gets_none_whatever_the_provider_says(sto
     assert (left.active, left.paused_because) == (False, PauseReason.UNSUBSCRIBED)
 
 
+def test_who_stops_it_after_an_unsubscription_at_the_provider_gets_none_when_that_is_taken_back() -> None:
+    fields: dict[str, Any] = dict(
+        fields_for_event(USER, subscription(), bounce(pauses=PauseReason.UNSUBSCRIBED), now=NOW)
+    )
+    fields |= stopped(Stored(user=USER, subscription=subscription(**fields), document=fields), now=NOW)
+    # Whether it happened before the stop, and comes late, or after it.
+    for seconds in (1, (NOW - AT) / timedelta(seconds=1) + 60):
+        event = resubscription(int(seconds))
+        left = subscription(**{**fields, **fields_for_event(USER, subscription(**fields), event, now=NOW)})
+        assert (left.active, left.paused_because) == (False, PauseReason.UNSUBSCRIBED)
+
+
 @pytest.mark.parametrize("because", [PauseReason.USER, PauseReason.OPERATOR, PauseReason.NOT_IN_AUDIENCE])
 def test_who_subscribes_again_ends_nobody_elses_pause(because: PauseReason) -> None:
     fields = {**paused(because), **objecting(ADA, because="unsubscribed")}

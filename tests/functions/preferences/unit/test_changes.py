@@ -42,12 +42,12 @@ def after(before: Stored, fields: Mapping[str, Any]) -> Subscription:
 @pytest.mark.parametrize("because", [None, *PauseReason])
 def test_stopping_holds_whatever_else_ends(because: PauseReason | None) -> None:
     before = stored(active=because is None, paused_because=because and because.value, next_report_at=None)
-    now = after(before, stopped(before, now=NOW))
+    fields = stopped(before, now=NOW)
+    now = after(before, fields)
     assert not now.active
     assert now.paused_because in {PauseReason.UNSUBSCRIBED, PauseReason.COMPLAINED}
     assert now.next_report_at is None
-    again = stored(active=False, paused_because=now.paused_because, next_report_at=None)
-    assert stopped(again, now=NOW) == {}
+    assert stopped(stored(**{**before.document, **fields}), now=NOW + timedelta(days=1)) == {}
 
 
 @pytest.mark.parametrize("because", [PauseReason.OPERATOR, PauseReason.USER_INACTIVE])
