@@ -329,6 +329,8 @@ class SendReport:
         subscriber = subscriber_of(work.user, work.subscription, now=self._now())
         if isinstance(subscriber, SkipReason):
             return work, Skip(reason=subscriber)
+        if not is_repeat and self._is_paused(work.task.kind):
+            return work, _not_now(cause="kind-paused", error="its kind was paused while it was built")
         if is_repeat:
             # An email that is made again covers what it did the first time.
             return work, subscriber

@@ -8,7 +8,18 @@ from functions.shared.records.mail_event import MailEvent, MailRecord, MailStatu
 from functions.worker.paused_kinds import PausedKinds
 from functions.worker.task_answer import TaskAnswer
 from operations.kinds.kind_pausing import KindPausing
-from tests.functions.worker.integration.conftest import DUE, HOUR, Cloud, Letters, an_attempt, in_this_process, task
+from report_kit.in_memory_user_data import InMemoryUserData
+from report_kit.user_data import UserData
+from tests.functions.worker.integration.conftest import (
+    DUE,
+    HOUR,
+    Cloud,
+    Letters,
+    an_attempt,
+    builder,
+    in_this_process,
+    task,
+)
 
 
 class Worker:
@@ -45,6 +56,22 @@ def test_a_task_of_a_paused_kind_ends_and_writes_nothing_also_on_its_last_attemp
     worker.seconds += NOTICED_WITHIN.total_seconds()
     assert worker.attempt(new).result == "sent"
     assert len(cloud.mails_to(new)) == 1
+
+
+def test_a_report_whose_kind_is_paused_while_it_is_built_waits(cloud: Cloud) -> None:
+    worker, user = Worker(cloud), cloud.user(subscription={"skip_empty": False})
+
+    def slow(_user: str, _seconds: float) -> UserData:
+        worker.kinds.pause("activity", by="ada", now=datetime.now(UTC))
+        worker.seconds += 25
+        return InMemoryUserData({})
+
+    assert worker.attempt(user, builder=builder(slow)).details == {"cause": "kind-paused"}
+    assert worker.attempt(user).result == "held"
+    assert cloud.mails_to(user) == []
+    worker.kinds.resume("activity", by="ada", now=datetime.now(UTC))
+    worker.seconds += NOTICED_WITHIN.total_seconds()
+    assert worker.attempt(user).result == "sent"
 
 
 def test_what_may_have_been_sent_is_settled_and_what_is_not_to_be_sent_is_skipped(cloud: Cloud) -> None:
