@@ -51,6 +51,8 @@ _OPTIONS = [
     # As often as Google's front ends take it: https://github.com/googleapis/java-bigtable/pull/528
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 5_000),
+    # By which gRPC's newer code ends a connection that answers no ping; its own is a minute.
+    ("grpc.http2.ping_timeout_ms", 5_000),
     # A new channel has connections of its own, and none that another has and that may be silent.
     ("grpc.use_local_subchannel_pool", 1),
     # The library's own.
