@@ -30,8 +30,9 @@ _UPLOADS = 10
 
 _LAST_LINES = 20
 _GOING_ON = ("PENDING", "QUEUED", "WORKING")
-_PASSING = ("FETCH_SOURCE_FAILED", "PUSH_NOT_AUTHORIZED")
-"""How a build fails whose account has had its roles for a moment only."""
+_PASSING = ("FETCH_SOURCE_FAILED", "PUSH_NOT_AUTHORIZED", "PUSH_FAILED", "LOGGING_FAILURE")
+"""How a build fails whose account has had its roles for a moment only, and what Google says to try again.
+https://cloud.google.com/build/docs/api/reference/rest/v1/projects.builds#FailureInfo"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from deployment.run import Run
 from deployment.stopped import Stopped
 
 _PASSING = {
-    *("SECRETS_ACCESS_CHECK_FAILED", "CONTAINER_IMAGE_AUTHORIZATION_CHECK_FAILED"),
+    *("SECRETS_ACCESS_CHECK_FAILED", "CONTAINER_IMAGE_AUTHORIZATION_CHECK_FAILED", "CONTAINER_PERMISSION_DENIED"),
     *("ENCRYPTION_KEY_PERMISSION_DENIED", "ENCRYPTION_KEY_CHECK_FAILED"),
 }
 """Why a revision fails whose account, or Cloud Run's own, has had a role for a moment only."""

@@ -210,11 +210,11 @@ def test_who_may_not_read_the_log_builds_without_it(deployed: Deployment) -> Non
 
 
 def test_a_build_whose_account_is_new_is_tried_again(deployed: Deployment) -> None:
-    new = ["FETCH_SOURCE_FAILED", "PUSH_NOT_AUTHORIZED"]
+    new = ["FETCH_SOURCE_FAILED", "PUSH_NOT_AUTHORIZED", "PUSH_FAILED", "LOGGING_FAILURE"]
     deployed.edit(lambda state: change(state, "labels.source-hash", "0"))
     deployed.edit(lambda state: state.update(build_fails=new))
     assert deployed.deploy("--only=worker").status == 0
-    assert deployed.changes.count(SUBMIT) == 3
+    assert deployed.changes.count(SUBMIT) == 5
 
 
 def test_what_fails_does_not_keep_others_from_being_deployed(deployed: Deployment) -> None:
@@ -251,10 +251,11 @@ def test_a_revision_that_does_not_start_leaves_the_one_before(deployed: Deployme
     assert (again.status, PATCH in deployed.changes) == (0, True), again.text
 
 
-def test_a_role_that_is_not_seen_yet_is_waited_for(deployed: Deployment) -> None:
+@pytest.mark.parametrize("reason", ["SECRETS_ACCESS_CHECK_FAILED", "CONTAINER_PERMISSION_DENIED"])
+def test_a_role_that_is_not_seen_yet_is_waited_for(deployed: Deployment, reason: str) -> None:
     deployed.settings["LOG_LEVEL"] = "DEBUG"
     message = "Permission denied on secret: projects/1/secrets/s/versions/1 for Revision service account a@b."
-    fails = {"code": 7, "message": message, "reason": "SECRETS_ACCESS_CHECK_FAILED"}
+    fails = {"code": 7, "message": message, "reason": reason}
     deployed.edit(lambda state: state.update(failing_revisions=[fails]))
     outcome = deployed.deploy("--only=worker")
     assert outcome.status == 0, outcome.text
