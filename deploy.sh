@@ -5,7 +5,7 @@ set -euo pipefail
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 LOCK="$ROOT/requirements-deployment.lock"
-PACKAGES='("googleapiclient", "jsonschema", "pydantic", "yaml")'
+PACKAGES='("dns", "googleapiclient", "jsonschema", "pydantic", "yaml")'
 
 fail() {
   printf '\nStopped: %s\n' "$1" >&2

@@ -1,5 +1,4 @@
-"""An email provider's API over HTTP, for the deployment and for checks: with Python alone, so that both work before
-anything is installed.
+"""An email provider's API over HTTP, for the deployment and for checks.
 
 https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/responses
 https://resend.com/docs/api-reference/errors

@@ -3,11 +3,9 @@
 docs/guides/deliverability.md explains each check; ./reports check mail shows all of them.
 """
 
-import os
-
-from deployment.mail_checks.dns import GOOGLE_PUBLIC_DNS, DnsOverHttps, is_reserved
 from deployment.mail_checks.finding import State
 from deployment.mail_checks.provider_checks import checks_of
+from deployment.mail_checks.resolver import Resolver, is_reserved
 from deployment.mail_checks.sender_address import domain_of
 from deployment.mail_checks.sender_settings import SenderSettings
 from deployment.run import Run
@@ -36,7 +34,7 @@ def _check(run: Run, brand: str, mail_from: str, postal_address: str, key: str) 
         return
     sender = SenderSettings(mail_from, postal_address, settings.full_rate * settings.queues)
     checks = checks_of(provider, sender, host=host_of(run, provider), key=key)
-    for finding in checks.sender(DnsOverHttps(os.environ.get("DNS_OVER_HTTPS_URL") or GOOGLE_PUBLIC_DNS)):
+    for finding in checks.sender(Resolver.of_this_machine()):
         line = _plain(f"{brand}{finding.check}: {finding.found}. {finding.to_do}")
         if finding.state in {State.WARNING, State.PROBLEM}:
             run.report.warn(line)

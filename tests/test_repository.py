@@ -104,7 +104,7 @@ def test_what_runs_is_what_is_tested(lock: str) -> None:
 @pytest.mark.parametrize(
     ("lock", "folders"),
     [
-        ("requirements-deployment.lock", ("deployment/engine", "deployment/resources")),
+        ("requirements-deployment.lock", ("deployment",)),
         (
             "requirements-run.lock",
             ("functions", "report_kit", "kinds", "emulators/src", "local_pipeline", "operations"),

@@ -5,8 +5,9 @@ https://www.rfc-editor.org/rfc/rfc6376#section-3.6.1
 
 from collections.abc import Mapping, Sequence
 
-from deployment.mail_checks.dns import DnsAnswer
 from deployment.mail_checks.finding import Finding, State
+from deployment.mail_checks.resolver import DnsAnswer
+from deployment.mail_checks.tags import tags_of
 from deployment.mail_checks.wanted_record import WantedRecord
 
 _CHECK = "dkim"
@@ -79,14 +80,9 @@ def _failure(failed: Sequence[DnsAnswer]) -> str:
 
 
 def _keys(answer: DnsAnswer) -> list[str]:
-    tags = [_tags(text) for text in answer.texts]
-    return [each["p"] for each in tags if "p" in each and each.get("v", "DKIM1") == "DKIM1"]
+    records = map(tags_of, answer.texts)
+    return [tags["p"] for tags in records if "p" in tags and tags.get("v", "DKIM1") == "DKIM1"]
 
 
 def _is_revoked(answer: DnsAnswer) -> bool:
     return "" in _keys(answer)
-
-
-def _tags(text: str) -> dict[str, str]:
-    pairs = (part.partition("=") for part in text.split(";"))
-    return {name.strip(): "".join(value.split()) for name, sign, value in pairs if sign}

@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from deployment.mail_checks.dns import DnsAnswer
 from deployment.mail_checks.finding import Finding, State
+from deployment.mail_checks.resolver import DnsAnswer
+from deployment.mail_checks.tags import tags_of
 
 _CHECK = "dmarc"
 _POLICIES = ("none", "quarantine", "reject")
@@ -56,12 +57,12 @@ def find_records(domain: str, texts: Callable[[str], DnsAnswer]) -> DmarcRecords
         answer = texts(f"_dmarc.{name}")
         if answer.failure:
             return DmarcRecords(name, failure=answer.failure)
-        records = tuple(text for text in answer.texts if _tags(text)[:1] == [("v", "DMARC1")])
+        records = tuple(text for text in answer.texts if list(tags_of(text).items())[:1] == [("v", "DMARC1")])
         if name == domain and records:
             return DmarcRecords(name, records)
         if len(records) != 1:
             continue
-        border = dict(reversed(_tags(records[0]))).get("psd")
+        border = tags_of(records[0]).get("psd")
         if border == "y":
             is_organizational = found.domain.count(".") == name.count(".") + 1
             return found if is_organizational else DmarcRecords(domain)
@@ -90,17 +91,14 @@ def check_dmarc(domain: str, found: DmarcRecords, *, is_signed: bool | None) -> 
             f"{domain} has no DMARC record, which Gmail, Yahoo and Outlook ask for",
             f'Publish TXT {host} → "v=DMARC1; p=none; rua=mailto:", with your address for reports behind it.',
         )
-    if len(found.records) > 1:
-        return Finding(
-            _CHECK,
-            State.PROBLEM,
-            f"{host} has {len(found.records)} records, so none of them holds",
-            "Leave one of them.",
-        )
-    tags = dict(reversed(_tags(found.records[0])))
+    if (number := len(found.records)) > 1:
+        said = f"{host} has {number} records, so none of them holds"
+        return Finding(_CHECK, State.PROBLEM, said, "Leave one of them.")
+    tags = tags_of(found.records[0])
     tag = "sp" if found.domain != domain and "sp" in tags else "p"
     has_reports = _REPORTING_URI.search(tags.get("rua", "")) is not None
-    policy, said = tags.get(tag, "").lower(), f"{tag}={tags.get(tag, '').lower()} at {host}"
+    policy = tags.get(tag, "").lower()
+    said = f"{tag}={policy} at {host}"
     wrong = [f"{name}={tags[name]}" for name in ("p", "sp", "np") if tags.get(name, "none").lower() not in _POLICIES]
     if wrong or "p" not in tags:
         said = f"{host} has no valid policy ({', '.join(wrong) or 'p is missing'})"
@@ -108,20 +106,12 @@ def check_dmarc(domain: str, found: DmarcRecords, *, is_signed: bool | None) -> 
             return Finding(_CHECK, State.PROBLEM, said, _SET_POLICY)
         # https://www.rfc-editor.org/rfc/rfc9989#section-4.10.1
         policy, said = "none", f"{said}, which counts as p=none"
-    if is_signed is False and policy != "none":
-        return Finding(
-            _CHECK,
-            State.PROBLEM,
-            f"{said}, and the emails are not signed as {domain}: receivers follow that and keep them from the inbox",
-            f"Authenticate {domain} (domain-authentication).",
-        )
     if is_signed is False:
-        return Finding(
-            _CHECK,
-            State.WARNING,
-            f"{said}, and the emails are not signed as {domain}: they fail DMARC",
-            f"Authenticate {domain} (domain-authentication).",
-        )
+        state, harm = State.WARNING, "they fail DMARC"
+        if policy != "none":
+            state, harm = State.PROBLEM, "receivers follow that and keep them from the inbox"
+        said = f"{said}, and the emails are not signed as {domain}: {harm}"
+        return Finding(_CHECK, state, said, f"Authenticate {domain} (domain-authentication).")
     if wrong:
         return Finding(_CHECK, State.WARNING, said, _SET_POLICY)
     if not has_reports:
@@ -132,9 +122,3 @@ def check_dmarc(domain: str, found: DmarcRecords, *, is_signed: bool | None) -> 
             "Add rua=mailto: with your address: the reports show who sends emails in your name.",
         )
     return Finding(_CHECK, State.OK, f"{said}, with reports (rua)")
-
-
-def _tags(text: str) -> list[tuple[str, str]]:
-    """The tags of a record, in order. https://www.rfc-editor.org/rfc/rfc9989#section-4.8"""
-    pairs = (part.partition("=") for part in text.split(";"))
-    return [(name.strip(), value.strip()) for name, sign, value in pairs if sign]

@@ -4,10 +4,10 @@ import re
 from collections.abc import Sequence
 from typing import Protocol
 
-from deployment.mail_checks.dns import DnsOverHttps
 from deployment.mail_checks.finding import Finding
 from deployment.mail_checks.resend.account import ResendAccount
 from deployment.mail_checks.resend.checks import ResendChecks
+from deployment.mail_checks.resolver import Resolver
 from deployment.mail_checks.sender_settings import SenderSettings
 from deployment.mail_checks.sendgrid.account import SenderAccount
 from deployment.mail_checks.sendgrid.checks import SendGridChecks
@@ -23,19 +23,16 @@ class ProviderChecks(Protocol):
     title: str
     """The provider's name, for people."""
 
-    def sender(self, dns: DnsOverHttps) -> list[Finding]:
-        """Check what can be checked without an email.
-
-        Args:
-            dns: looks names up.
-        """
+    def sender(self, dns: Resolver) -> list[Finding]:
+        """Check what can be checked without an email."""
 
     def webhook(self, *, url: re.Pattern[str], keys: Sequence[str] | None) -> Finding:
         """Check that the provider reports to the function mail_events.
 
         Args:
             url: where the function takes events.
-            keys: what it knows calls by; None where that is not known.
+            keys: what it knows calls by: public keys of SendGrid's, signing secrets of Resend's; None where that is not
+                known.
         """
 
 

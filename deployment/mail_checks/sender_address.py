@@ -2,8 +2,8 @@
 
 import re
 
-from deployment.mail_checks.dns import is_reserved
 from deployment.mail_checks.finding import Finding, State
+from deployment.mail_checks.resolver import is_reserved
 
 _MAILBOX_PROVIDER = re.compile(
     r"(?:gmail|googlemail|ymail|rocketmail|aol|msn|icloud|me|mac|proton|protonmail|fastmail|zoho|qq|163|126|mail)\.com"
@@ -23,11 +23,7 @@ def domain_of(address: str) -> str:
 
 
 def check_sender_address(sender: str) -> Finding:
-    """Check that the sender has a domain of their own.
-
-    Args:
-        sender: MAIL_FROM.
-    """
+    """Check that MAIL_FROM has a domain of its own."""
     domain = domain_of(sender)
     if _MAILBOX_PROVIDER.fullmatch(domain):
         return Finding(

@@ -7,8 +7,8 @@ https://support.sendgrid.com/hc/en-us/articles/21415314709147-Email-Authenticati
 https://resend.com/docs/dashboard/domains/introduction
 """
 
-from deployment.mail_checks.dns import DnsAnswer
 from deployment.mail_checks.finding import Finding, State
+from deployment.mail_checks.resolver import DnsAnswer
 from deployment.mail_checks.wanted_record import WantedRecord
 
 _CHECK = "spf"
@@ -24,74 +24,48 @@ def check_spf(provider: str, wanted: WantedRecord, answer: DnsAnswer) -> Finding
         wanted: the record that it asks for.
         answer: the TXT records of the return path.
     """
-    host = f"{wanted.host}, the return path,"
-    if not answer.failure and not spf_records(answer):
-        return Finding(_CHECK, State.PROBLEM, f"{host} has no SPF record", f"Publish {wanted}.")
-    if fault := _fault(answer):
+    if fault := _fault(answer, f"Publish {wanted}."):
         return fault
     if missing := _missing(spf_records(answer)[0], wanted):
-        return Finding(
-            _CHECK,
-            State.PROBLEM,
-            f"the SPF record of {wanted.host} does not let {provider} send",
-            f"Add {' '.join(missing)} to it.",
-        )
-    return _too_long(answer) or Finding(_CHECK, State.OK, f"{host} lets {provider} send")
+        found = f"the SPF record of {answer.name} does not let {provider} send"
+        return Finding(_CHECK, State.PROBLEM, found, f"Add {' '.join(missing)} to it.")
+    return _too_long(answer) or Finding(_CHECK, State.OK, f"{answer.name}, the return path, lets {provider} send")
 
 
-def check_own_spf(domain: str, answer: DnsAnswer) -> Finding:
-    """Check the SPF record of the sender's domain, where it is the return path's, too.
-
-    Args:
-        domain: the sender's.
-        answer: its TXT records.
-    """
-    if not answer.failure and not spf_records(answer):
-        return Finding(
-            _CHECK,
-            State.PROBLEM,
-            f"{domain}, the return path, has no SPF record",
-            f"Publish the SPF record that the mail server's operator names, at {domain}.",
-        )
+def check_own_spf(answer: DnsAnswer) -> Finding:
+    """Check the SPF record of the sender's domain, where it is the return path's, too."""
+    name = answer.name
+    found = f"{name}, the return path, has an SPF record; whether it names the mail server, only its operator knows"
     return (
-        _fault(answer)
+        _fault(answer, f"Publish the SPF record that the mail server's operator names, at {name}.")
         or _too_long(answer)
-        or Finding(
-            _CHECK,
-            State.OK,
-            f"{domain}, the return path, has an SPF record; whether it names the mail server, only its operator knows",
-        )
+        or Finding(_CHECK, State.OK, found)
     )
 
 
 def spf_records(answer: DnsAnswer) -> list[str]:
     """The SPF records among TXT records. https://www.rfc-editor.org/rfc/rfc7208#section-4.5"""
-    return [text for text in answer.texts if text.lower() == "v=spf1" or text.lower().startswith("v=spf1 ")]
+    return [text for text in answer.texts if f"{text} ".lower().startswith("v=spf1 ")]
 
 
-def _fault(answer: DnsAnswer) -> Finding | None:
-    """Why there is not one record to look at; None where there is. Where there is none, the caller says so."""
+def _fault(answer: DnsAnswer, publish: str) -> Finding | None:
+    """Why there is not one record to look at; None where there is."""
     if answer.failure:
         return Finding(_CHECK, State.UNKNOWN, f"{answer.name}: {answer.failure}")
-    if (number := len(spf_records(answer))) > 1:
-        return Finding(
-            _CHECK,
-            State.PROBLEM,
-            f"{answer.name}, the return path, has {number} SPF records, which counts as an error",
-            "Put all of them into one record, and delete the others.",
-        )
+    path, number = f"{answer.name}, the return path,", len(spf_records(answer))
+    if number == 0:
+        return Finding(_CHECK, State.PROBLEM, f"{path} has no SPF record", publish)
+    if number > 1:
+        found = f"{path} has {number} SPF records, which counts as an error"
+        return Finding(_CHECK, State.PROBLEM, found, "Put all of them into one record, and delete the others.")
     return None
 
 
 def _too_long(answer: DnsAnswer) -> Finding | None:
     if (length := len(spf_records(answer)[0])) <= _LONGEST:
         return None
-    return Finding(
-        _CHECK,
-        State.WARNING,
-        f"the SPF record of {answer.name} has {length} characters; receivers may not get all of it",
-        f"Shorten it to {_LONGEST} characters.",
-    )
+    found = f"the SPF record of {answer.name} has {length} characters; receivers may not get all of it"
+    return Finding(_CHECK, State.WARNING, found, f"Shorten it to {_LONGEST} characters.")
 
 
 def _missing(record: str, wanted: WantedRecord) -> list[str]:

@@ -9,9 +9,9 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from deployment.mail_api import HOSTS
-from deployment.mail_checks.dns import GOOGLE_PUBLIC_DNS, DnsOverHttps
 from deployment.mail_checks.finding import Finding, State
 from deployment.mail_checks.provider_checks import KEYS, checks_of
+from deployment.mail_checks.resolver import Resolver
 from deployment.mail_checks.sender_settings import SenderSettings
 from functions.shared.records.subscription import SubscriptionDefaults
 from functions.shared.settings import MailSettings
@@ -69,14 +69,10 @@ def check_mail(setup: MailSetup, *, to: str | None) -> list[Finding]:
     ]
 
 
-def _resolver(provider_url: str) -> DnsOverHttps:
-    if url := os.environ.get("DNS_OVER_HTTPS_URL"):
-        return DnsOverHttps(url)
-    is_stand_in = urlsplit(provider_url).hostname in _THIS_MACHINE
-    return DnsOverHttps(
-        GOOGLE_PUBLIC_DNS,
-        unasked="DNS is not asked, since the email provider is a stand-in here" if is_stand_in else "",
-    )
+def _resolver(provider_url: str) -> Resolver:
+    if not os.environ.get("DNS_SERVER") and urlsplit(provider_url).hostname in _THIS_MACHINE:
+        return Resolver(unasked="DNS is not asked, since the email provider is a stand-in here")
+    return Resolver.of_this_machine()
 
 
 def _check_test_mail(setup: MailSetup, provider: str, *, to: str | None) -> list[Finding]:

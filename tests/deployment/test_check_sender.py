@@ -1,13 +1,14 @@
-"""The checks of the sender over HTTP: a resolver, SendGrid's API, and deploy.sh that warns."""
+"""The checks of the sender over the network: DNS, SendGrid's API, and deploy.sh that warns."""
 
 from collections.abc import Iterator
 from http import HTTPStatus
 
 import pytest
+from dns.rcode import Rcode
 
-from deployment.mail_checks.dns import DnsOverHttps
 from deployment.mail_checks.finding import State
 from deployment.mail_checks.not_readable import NotReadable
+from deployment.mail_checks.resolver import DnsAnswer, Resolver
 from deployment.mail_checks.sender_settings import SenderSettings
 from deployment.mail_checks.sendgrid.account import AuthenticatedDomain, SenderAccount
 from deployment.mail_checks.sendgrid.checks import SendGridChecks
@@ -16,7 +17,7 @@ from local_pipeline.inbox.sender_identity import authenticated_domain, branded_l
 from local_pipeline.inbox.server import MAIL_SEND_SCOPE
 from tests.deployment.conftest import Deployment
 from tests.deployment.sendgrid_account import Account, running_account
-from tests.dns_over_https import RRSIG, DnsRecords, running_resolver
+from tests.dns_server import DnsRecords, running_dns
 from tests.support import Background, free_ports
 
 DOMAIN = "corp.example"
@@ -27,7 +28,7 @@ RETURN_PATH = "u7.wl001.sendgrid.net"
 @pytest.fixture
 def dns(background: Background) -> Iterator[DnsRecords]:
     """The records as they should be."""
-    with running_resolver(background) as dns:
+    with running_dns(background) as dns:
         dns.cname(f"em7.{DOMAIN}", RETURN_PATH)
         dns.txt(RETURN_PATH, "v=spf1 ip4:192.0.2.0/24 -all")
         for selector in ("s1", "s2"):
@@ -49,7 +50,7 @@ def account(background: Background) -> Iterator[Account]:
 def states(account: Account, dns: DnsRecords, *, key: str | None = None) -> dict[str, State]:
     """How each check ends."""
     sendgrid = SenderAccount(host=account.inbox.url, key=account.key if key is None else key)
-    return {each.check: each.state for each in SendGridChecks(SENDER, sendgrid).sender(DnsOverHttps(dns.url))}
+    return {each.check: each.state for each in SendGridChecks(SENDER, sendgrid).sender(Resolver(dns.address))}
 
 
 def test_all_is_well(account: Account, dns: DnsRecords) -> None:
@@ -63,7 +64,7 @@ def test_all_is_well(account: Account, dns: DnsRecords) -> None:
 
 
 def test_no_record_is_there(account: Account, dns: DnsRecords) -> None:
-    dns.records.clear()
+    dns.clear()
     found = states(account, dns)
     assert {name: found[name] for name in ("spf", "dkim", "dmarc")} == dict.fromkeys(
         ("spf", "dkim", "dmarc"), State.PROBLEM
@@ -158,55 +159,59 @@ def test_a_redirect_takes_no_key_elsewhere(account: Account, dns: DnsRecords) ->
 
 
 class TestResolver:
-    @pytest.mark.parametrize("quotes", [False, True])
-    def test_an_alias_is_followed(self, dns: DnsRecords, quotes: bool) -> None:
-        dns.quotes = quotes
-        dns.records[RETURN_PATH].append((RRSIG, "txt 8 4 60 …"))
-        answer = DnsOverHttps(dns.url).texts(f"em7.{DOMAIN}")
+    def test_an_alias_is_followed(self, dns: DnsRecords) -> None:
+        answer = Resolver(dns.address).texts(f"em7.{DOMAIN}")
         assert (answer.aliases, answer.texts) == ((RETURN_PATH,), ("v=spf1 ip4:192.0.2.0/24 -all",))
 
     def test_an_alias_that_leads_nowhere(self, dns: DnsRecords) -> None:
-        del dns.records[RETURN_PATH]
-        answer = DnsOverHttps(dns.url).texts(f"em7.{DOMAIN}")
+        del dns.texts[RETURN_PATH]
+        answer = Resolver(dns.address).texts(f"em7.{DOMAIN}")
         assert (answer.aliases, answer.texts, answer.failure) == ((RETURN_PATH,), (), "")
 
+    def test_aliases_in_a_circle_are_no_crash(self, dns: DnsRecords) -> None:
+        dns.cname(RETURN_PATH, f"em7.{DOMAIN}")
+        assert Resolver(dns.address).texts(f"em7.{DOMAIN}").failure
+
+    def test_a_name_without_texts(self, dns: DnsRecords) -> None:
+        dns.txt("corp.example")
+        assert Resolver(dns.address).texts("corp.example") == DnsAnswer("corp.example")
+
+    def test_a_long_text_comes_over_tcp_and_its_strings_are_joined(self, dns: DnsRecords) -> None:
+        dns.txt("x.org", long := "k=rsa; p=" + "M" * 600, 'say "hello" \\ then')
+        assert set(Resolver(dns.address).texts("x.org").texts) == {long, 'say "hello" \\ then'}
+        assert dns.asked == ["x.org", "x.org"]
+
     def test_a_domain_that_fails_keeps_no_other_from_being_asked(self, dns: DnsRecords) -> None:
-        dns.rcodes[RETURN_PATH] = 2
-        resolver = DnsOverHttps(dns.url)
-        assert resolver.texts(f"em7.{DOMAIN}").failure == "DNS answers SERVFAIL"
+        dns.rcodes[RETURN_PATH] = Rcode.SERVFAIL
+        resolver = Resolver(dns.address)
+        assert resolver.texts(f"em7.{DOMAIN}").failure == "DNS fails: SERVFAIL"
         assert resolver.texts(f"_dmarc.{DOMAIN}").texts
 
-    @pytest.mark.parametrize("name", ["a..b.org", f"{'x' * 64}.org", ".org", ""])
+    @pytest.mark.parametrize("name", ["a..b.org", f"{'x' * 64}.org", ".org", r"a\300.org"])
     def test_what_is_no_name(self, dns: DnsRecords, name: str) -> None:
-        assert DnsOverHttps(dns.url).texts(name).failure
+        assert Resolver(dns.address).texts(name).failure
         assert dns.asked == []
 
     def test_a_name_with_other_letters(self, dns: DnsRecords) -> None:
         dns.txt("xn--bcher-kva.de", "x")
-        assert DnsOverHttps(dns.url).texts("bücher.de").texts == ("x",)
+        assert Resolver(dns.address).texts("bücher.de").texts == ("x",)
 
-    def test_a_resolver_that_hangs_is_asked_once(self, dns: DnsRecords) -> None:
+    def test_a_server_that_hangs_is_asked_once(self, dns: DnsRecords) -> None:
         dns.hangs = True
-        resolver = DnsOverHttps(dns.url, seconds=0.2)
-        assert resolver.texts(f"_dmarc.{DOMAIN}").failure == "the DNS resolver gives no answer: TimeoutError"
+        resolver = Resolver(dns.address, seconds=0.2)
+        assert resolver.texts(f"_dmarc.{DOMAIN}").failure == "DNS gives no answer"
         dns.hangs = False
         assert resolver.texts(DOMAIN).failure
         # On a busy machine the first question may be looked at only now.
         assert DOMAIN not in dns.asked
 
-    def test_nothing_listens(self) -> None:
-        resolver = DnsOverHttps(f"http://127.0.0.1:{free_ports(1)}/resolve")
-        assert "cannot be reached" in resolver.texts("corp.example").failure
-
-    def test_another_status_and_another_body(self, dns: DnsRecords) -> None:
-        dns.http_status = 500
-        assert DnsOverHttps(dns.url).texts("x.org").failure == "the DNS resolver answered 500"
-        dns.http_status, dns.body = 0, "<html>"
-        assert DnsOverHttps(dns.url).texts("x.org").failure == "the DNS resolver's answer is not JSON"
+    @pytest.mark.parametrize("server", ["dns.corp.example", "127.0.0.1:port", "127.0.0.1:99999", "[::1"])
+    def test_a_server_that_is_no_address(self, server: str) -> None:
+        assert "DNS cannot be asked: " in Resolver(server).texts("corp.dev").failure
 
     @pytest.mark.parametrize("name", ["_dmarc.example.com", "corp.example"])
-    def test_the_public_one_is_not_asked_about_examples(self, name: str) -> None:
-        assert "reserved" in DnsOverHttps().texts(name).failure
+    def test_the_one_of_the_machine_is_not_asked_about_examples(self, name: str) -> None:
+        assert "reserved" in Resolver().texts(name).failure
 
 
 class TestDeployment:
@@ -215,7 +220,7 @@ class TestDeployment:
         """A deployment whose sender has no DMARC record. SendGrid does not answer."""
         unreachable = f"https://127.0.0.1:{free_ports(1)}"
         deployed.settings |= {"MAIL_FROM": "reports@corp.dev", "SENDGRID_HOST": unreachable}
-        deployed.settings |= {"DNS_OVER_HTTPS_URL": dns.url, "MAIL_POSTAL_ADDRESS": "1 High Street, London"}
+        deployed.settings |= {"DNS_SERVER": dns.address, "MAIL_POSTAL_ADDRESS": "1 High Street, London"}
         return deployed
 
     def test_warns_and_ends_well(self, deployment: Deployment) -> None:

@@ -1,6 +1,5 @@
 """What the checks of the sender make of DNS records and of SendGrid's answers."""
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,9 +8,9 @@ import pytest
 
 from deployment.mail_checks.dkim import check_dkim, check_usual_names
 from deployment.mail_checks.dmarc import DmarcRecords, check_dmarc, find_records
-from deployment.mail_checks.dns import DnsAnswer, is_reserved, read_answer
 from deployment.mail_checks.finding import Finding, State
 from deployment.mail_checks.not_readable import NotReadable
+from deployment.mail_checks.resolver import DnsAnswer, is_reserved
 from deployment.mail_checks.sender_address import check_postal_address, check_sender_address, domain_of
 from deployment.mail_checks.sendgrid.account import AuthenticatedDomain, BrandedLink
 from deployment.mail_checks.sendgrid.authentication import check_authentication, choose_domain, is_aligned
@@ -53,55 +52,15 @@ def keys(**changed: DnsAnswer) -> Mapping[str, DnsAnswer]:
     }
 
 
-class TestDnsAnswer:
-    def test_follows_aliases_and_leaves_signatures_out(self) -> None:
-        records = [
-            {"name": "em7.corp.example.", "type": 5, "TTL": 60, "data": "U7.wl001.sendgrid.net."},
-            {"name": "u7.wl001.sendgrid.net.", "type": 46, "TTL": 60, "data": "txt 8 4 60 …"},
-            {"name": "u7.wl001.sendgrid.net.", "type": 16, "TTL": 60, "data": "v=spf1 -all"},
-        ]
-        answer = read_answer(RETURN_PATH, {"Status": 0, "Answer": records})
-        assert answer == DnsAnswer(RETURN_PATH, ("u7.wl001.sendgrid.net",), ("v=spf1 -all",))
-
-    @pytest.mark.parametrize(
-        ("data", "text"),
-        [
-            ("v=spf1 ip4:192.0.2.1 -all", "v=spf1 ip4:192.0.2.1 -all"),
-            ('"v=DMARC1; p=none"', "v=DMARC1; p=none"),
-            ('"k=rsa; p=abc" "def"', "k=rsa; p=abcdef"),
-            ('"k=rsa; p=abc""def"', "k=rsa; p=abcdef"),
-            (r'"say \"hello\" \\ then"', r'say "hello" \ then'),
-            ('""', ""),
-        ],
-    )
-    def test_joins_the_strings_of_a_text(self, data: str, text: str) -> None:
-        assert read_answer("x.org", {"Status": 0, "Answer": [{"type": 16, "data": data}]}).texts == (text,)
-
-    def test_no_such_name_is_an_answer(self) -> None:
-        assert read_answer("x.org", {"Status": 3}) == DnsAnswer("x.org")
-
-    @pytest.mark.parametrize(("rcode", "failure"), [(2, "DNS answers SERVFAIL"), (5, "DNS answers REFUSED")])
-    def test_an_error_is_none(self, rcode: int, failure: str) -> None:
-        assert read_answer("x.org", {"Status": rcode}).failure == failure
-
-    @pytest.mark.parametrize(
-        "body",
-        [
-            *(None, [], "x", {}, {"Status": None}, {"Status": math.inf}),
-            *({"Status": 0, "Answer": answer} for answer in ([{"type": 16}], [{"type": math.inf, "data": "x"}], 5)),
-        ],
-    )
-    def test_what_is_no_answer_is_said_to_be_none(self, body: Any) -> None:
-        assert read_answer("x.org", body).failure == "the DNS resolver's answer has another form"
-
+class TestReservedNames:
     @pytest.mark.parametrize(
         "name", ["example.com", "mail.Example.ORG", "a.test", "localhost", "x.invalid", "nas.local"]
     )
-    def test_reserved_names(self, name: str) -> None:
+    def test_those_of_examples_and_of_ones_own_network(self, name: str) -> None:
         assert is_reserved(name)
 
     @pytest.mark.parametrize("name", ["myexample.com", "example.de", "test.com", "localhost.run"])
-    def test_names_that_are_not_reserved(self, name: str) -> None:
+    def test_others(self, name: str) -> None:
         assert not is_reserved(name)
 
 

@@ -8,10 +8,10 @@ from http import HTTPStatus
 import pytest
 
 from deployment.mail_api import MailApi
-from deployment.mail_checks.dns import DnsOverHttps
 from deployment.mail_checks.finding import Finding, State
 from deployment.mail_checks.resend.account import NEW_ACCOUNTS_RATE, ResendAccount, full_name
 from deployment.mail_checks.resend.checks import ResendChecks
+from deployment.mail_checks.resolver import Resolver
 from deployment.mail_checks.sender_settings import SenderSettings
 from deployment.resend_webhook import EVENTS, ResendSetup
 from functions.mail_events.resend import webhook as events
@@ -20,7 +20,7 @@ from local_pipeline.inbox.faults import Answer
 from local_pipeline.inbox.resend_account import domain_fields
 from local_pipeline.inbox.server import RESEND_API_KEY, Inbox
 from tests.deployment.sendgrid_account import running_account
-from tests.dns_over_https import DnsRecords, running_resolver
+from tests.dns_server import DnsRecords, running_dns
 from tests.support import Background
 
 DOMAIN = "mail.corp.dev"
@@ -31,7 +31,7 @@ URL = "https://report-mail-events-1.us-central1.run.app/resend"
 @pytest.fixture
 def dns(background: Background) -> Iterator[DnsRecords]:
     """The records as they should be."""
-    with running_resolver(background) as dns:
+    with running_dns(background) as dns:
         dns.txt(f"send.{DOMAIN}", "v=spf1 include:amazonses.com ~all")
         dns.txt(f"resend._domainkey.{DOMAIN}", "p=MIIB")
         dns.txt("_dmarc.corp.dev", "v=DMARC1; p=reject; rua=mailto:dmarc@corp.dev")
@@ -51,7 +51,7 @@ def checks(inbox: Inbox, *, key: str = RESEND_API_KEY, settings: SenderSettings 
 
 
 def findings(inbox: Inbox, dns: DnsRecords, *, key: str = RESEND_API_KEY) -> dict[str, Finding]:
-    return {each.check: each for each in checks(inbox, key=key).sender(DnsOverHttps(dns.url))}
+    return {each.check: each for each in checks(inbox, key=key).sender(Resolver(dns.address))}
 
 
 def states(inbox: Inbox, dns: DnsRecords, *, key: str = RESEND_API_KEY) -> dict[str, State]:
@@ -66,7 +66,7 @@ def test_all_is_well(inbox: Inbox, dns: DnsRecords) -> None:
 
 def test_a_domain_waits_for_its_records(inbox: Inbox, dns: DnsRecords) -> None:
     inbox.resend.account.domains = [domain_fields(DOMAIN, status="pending")]
-    dns.records.clear()
+    dns.clear()
     found = findings(inbox, dns)
     assert f"Publish TXT resend._domainkey.{DOMAIN} → p=MIIB" in found["domain-authentication"].to_do
     assert found["spf"].to_do == f"Publish TXT send.{DOMAIN} → v=spf1 include:amazonses.com ~all."
@@ -88,7 +88,7 @@ def test_a_key_that_may_only_send_leaves_what_dns_says(inbox: Inbox, dns: DnsRec
     found = states(inbox, dns)
     assert found.pop("domain-authentication") is State.WARNING
     assert set(found.values()) == {State.OK}
-    dns.records.clear()
+    dns.clear()
     found = states(inbox, dns)
     assert (found["spf"], found["dkim"]) == (State.UNKNOWN, State.UNKNOWN)
 
@@ -107,7 +107,7 @@ def test_an_answer_of_another_form_is_no_crash(inbox: Inbox, dns: DnsRecords) ->
 def test_queues_that_let_more_through_than_a_new_account_may_send(inbox: Inbox, dns: DnsRecords) -> None:
     assert ABILITIES.requests_a_second == NEW_ACCOUNTS_RATE
     fast = checks(inbox, settings=replace(SENDER, reports_a_second=10))
-    [rate] = [each for each in fast.sender(DnsOverHttps(dns.url)) if each.check == "rate"]
+    [rate] = [each for each in fast.sender(Resolver(dns.address)) if each.check == "rate"]
     assert (rate.state, "5 requests a second" in rate.found) == (State.WARNING, True)
 
 

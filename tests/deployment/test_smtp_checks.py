@@ -7,18 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from deployment.mail_checks.dns import DnsOverHttps
 from deployment.mail_checks.finding import State
+from deployment.mail_checks.resolver import Resolver
 from deployment.mail_checks.sender_settings import SenderSettings
 from deployment.mail_checks.smtp.checks import SmtpChecks
-from deployment.mail_checks.smtp.server import check_server, read_url
-from functions.worker.destinations.email.smtp.server import MailServer, Tls
+from deployment.mail_checks.smtp.server import check_server
 from local_cloud.clock import Clock
 from local_pipeline.inbox.faults import Answer, Call
 from local_pipeline.inbox.server import Inbox
 from local_pipeline.inbox.smtp import SmtpServer
 from tests.certificates import Authority
-from tests.dns_over_https import running_resolver
+from tests.dns_server import running_dns
 from tests.support import Background, free_ports
 
 SENDER = "reports@corp.dev"
@@ -93,38 +92,21 @@ def test_a_server_that_cannot_be_reached_is_a_warning() -> None:
     """The network of this machine may be the reason."""
     assert check_server(f"smtps://a:b@127.0.0.1:{free_ports(1)}", SENDER).state is State.WARNING
     assert check_server("", SENDER).state is State.UNKNOWN
-    assert check_server("http://mail.corp.dev", SENDER).state is State.PROBLEM
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        *("smtps://u:p%40@mail.corp.dev", "smtp://mail.corp.dev/", "smtp://u:p@[::1]:25", "smtp://127.0.0.1:9?tls=off"),
-        *("smtp://mail.corp.dev?tls=off", "smtps://localhost?tls=off", "smtps://u@mail.corp.dev", "mail.corp.dev:25"),
-        *("smtps://mail.corp.dev/x", "smtps://mail.corp.dev:port", "smtps://u:p#q@mail.corp.dev", "smtps://"),
-    ],
-)
-def test_the_worker_reads_the_url_likewise(url: str) -> None:
-    found = read_url(url)
-    try:
-        server = MailServer.from_url(url)
-    except ValueError:
-        assert found is None
-        return
-    assert found is not None
-    assert (found.host, found.port, found.user, found.password) == (
-        *(server.host, server.port, server.user, server.password),
-    )
-    assert (found.has_tls, found.tls_first) == (server.tls is not Tls.OFF, server.tls is Tls.AT_ONCE)
+def test_a_url_that_names_no_server_is_not_repeated() -> None:
+    finding = check_server("http://ann:hunter2@mail.corp.dev", SENDER)
+    assert (finding.state, "SMTP_URL must begin with smtps://" in finding.found) == (State.PROBLEM, True)
+    assert "hunter2" not in finding.found
 
 
 def test_spf_and_dmarc_are_those_of_the_senders_domain(background: Background) -> None:
     checks = SmtpChecks(SenderSettings(SENDER, "1 High Street, London"), "")
-    with running_resolver(background) as dns:
-        before = {each.check: each.state for each in checks.sender(DnsOverHttps(dns.url))}
+    with running_dns(background) as dns:
+        before = {each.check: each.state for each in checks.sender(Resolver(dns.address))}
         dns.txt("corp.dev", "v=spf1 include:mail.corp.dev -all")
         dns.txt("_dmarc.corp.dev", "v=DMARC1; p=reject; rua=mailto:dmarc@corp.dev")
-        after = {each.check: each.state for each in checks.sender(DnsOverHttps(dns.url))}
+        after = {each.check: each.state for each in checks.sender(Resolver(dns.address))}
     assert (before["spf"], before["dmarc"]) == (State.PROBLEM, State.PROBLEM)
     assert after == {
         "sender": State.OK,

@@ -81,7 +81,7 @@ def test_what_cannot_be_read_ends_the_run_before_it_changes_anything(
 def test_only_who_looks_does_without_the_mail_providers_key(deployed: Deployment, mode: str, status: int) -> None:
     deployed.secrets.clear()
     deployed.settings["MAIL_FROM"] = "reports@corp.dev"
-    deployed.settings["DNS_OVER_HTTPS_URL"] = "http://127.0.0.1:1/"
+    deployed.settings["DNS_SERVER"] = "nowhere"
     deployed.fail("secretmanager.projects.secrets.versions.access", "PERMISSION_DENIED: no", times=1000)
     outcome = deployed.deploy("--only=functions", *MODES[mode])
     assert outcome.status in {status, 3 * status or 3}, outcome.text

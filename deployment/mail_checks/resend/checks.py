@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 from deployment.mail_checks.dkim import check_dkim, check_usual_names
 from deployment.mail_checks.dmarc import check_dmarc, find_records
-from deployment.mail_checks.dns import DnsOverHttps
 from deployment.mail_checks.finding import Finding, State
 from deployment.mail_checks.not_readable import NotReadable
 from deployment.mail_checks.resend.account import ONLY_SENDS, ResendAccount, ResendDomain
 from deployment.mail_checks.resend.domain import check_domain
 from deployment.mail_checks.resend.webhook import check_webhook
+from deployment.mail_checks.resolver import Resolver
 from deployment.mail_checks.sender_address import check_postal_address, check_sender_address, domain_of
 from deployment.mail_checks.sender_settings import SenderSettings
 from deployment.mail_checks.spf import check_spf, spf_records
@@ -37,12 +37,8 @@ class ResendChecks:
         self._settings = settings
         self._account = account
 
-    def sender(self, dns: DnsOverHttps) -> list[Finding]:
-        """Check what can be checked without an email.
-
-        Args:
-            dns: looks names up.
-        """
+    def sender(self, dns: Resolver) -> list[Finding]:
+        """Check what can be checked without an email."""
         sender = self._settings.mail_from
         name = domain_of(sender)
         domain = self._account.domain(name)
@@ -58,15 +54,10 @@ class ResendChecks:
         ]
 
     def webhook(self, *, url: re.Pattern[str], keys: Sequence[str] | None) -> Finding:
-        """Check that Resend reports to the function mail_events.
-
-        Args:
-            url: where the function takes events.
-            keys: the signing secrets that it knows; None where that is not known.
-        """
+        """Check that Resend reports to the function mail_events."""
         return check_webhook(self._account.webhooks(url), secrets=keys)
 
-    def _records(self, name: str, domain: ResendDomain | NotReadable | None, dns: DnsOverHttps) -> list[Finding]:
+    def _records(self, name: str, domain: ResendDomain | NotReadable | None, dns: Resolver) -> list[Finding]:
         if domain is None:
             to_do = f"Add {name} at Resend (domain-authentication)."
             return [Finding(check, State.WARNING, "Resend names no record", to_do) for check in ("spf", "dkim")]

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from deployment.mail_checks.dkim import check_dkim, check_usual_names
 from deployment.mail_checks.dmarc import check_dmarc, find_records
-from deployment.mail_checks.dns import DnsOverHttps
 from deployment.mail_checks.finding import Finding, State
 from deployment.mail_checks.not_readable import NotReadable
+from deployment.mail_checks.resolver import Resolver
 from deployment.mail_checks.sender_address import check_postal_address, check_sender_address, domain_of
 from deployment.mail_checks.sender_settings import SenderSettings
 from deployment.mail_checks.sendgrid.account import SenderAccount
@@ -37,12 +37,8 @@ class SendGridChecks:
         self._settings = settings
         self._account = account
 
-    def sender(self, dns: DnsOverHttps) -> list[Finding]:
-        """Check what can be checked without an email.
-
-        Args:
-            dns: looks names up.
-        """
+    def sender(self, dns: Resolver) -> list[Finding]:
+        """Check what can be checked without an email."""
         account, sender = self._account, self._settings.mail_from
         domain = domain_of(sender)
         scopes = account.scopes()
@@ -81,10 +77,5 @@ class SendGridChecks:
         ]
 
     def webhook(self, *, url: re.Pattern[str], keys: Sequence[str] | None) -> Finding:
-        """Check that SendGrid reports to the function mail_events.
-
-        Args:
-            url: where the function takes events.
-            keys: the public keys that it knows; None where that is not known.
-        """
+        """Check that SendGrid reports to the function mail_events."""
         return check_webhook(self._account.webhooks(), url=url, keys=keys)

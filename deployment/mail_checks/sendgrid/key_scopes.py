@@ -14,11 +14,7 @@ WANTED = {
 
 
 def check_key(scopes: frozenset[str] | NotReadable) -> Finding:
-    """Check that the key may do what the pipeline does with it.
-
-    Args:
-        scopes: the key's.
-    """
+    """Check that the key may do what the pipeline does with it."""
     if isinstance(scopes, NotReadable):
         if scopes.is_key_refused:
             return Finding(

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 
 from deployment.mail_checks.dmarc import check_dmarc, find_records
-from deployment.mail_checks.dns import DnsOverHttps
 from deployment.mail_checks.finding import Finding, State
+from deployment.mail_checks.resolver import Resolver
 from deployment.mail_checks.sender_address import check_postal_address, check_sender_address, domain_of
 from deployment.mail_checks.sender_settings import SenderSettings
 from deployment.mail_checks.smtp.server import check_server
@@ -26,18 +26,14 @@ class SmtpChecks:
         self._settings = settings
         self._url = url
 
-    def sender(self, dns: DnsOverHttps) -> list[Finding]:
-        """Check what can be checked without an email.
-
-        Args:
-            dns: looks names up.
-        """
+    def sender(self, dns: Resolver) -> list[Finding]:
+        """Check what can be checked without an email."""
         sender = self._settings.mail_from
         domain = domain_of(sender)
         return [
             check_sender_address(sender),
             check_server(self._url, sender),
-            check_own_spf(domain, dns.texts(domain)),
+            check_own_spf(dns.texts(domain)),
             Finding(
                 "dkim",
                 State.UNKNOWN,
@@ -49,12 +45,7 @@ class SmtpChecks:
         ]
 
     def webhook(self, *, url: re.Pattern[str], keys: Sequence[str] | None) -> Finding:
-        """Say that there is none.
-
-        Args:
-            url: of no use here.
-            keys: of no use here.
-        """
+        """Say that there is none."""
         return Finding(
             "webhook",
             State.OK,

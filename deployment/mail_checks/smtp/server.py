@@ -4,71 +4,12 @@ import re
 import smtplib
 import ssl
 from contextlib import suppress
-from dataclasses import dataclass
-from ipaddress import ip_address
-from urllib.parse import unquote, urlsplit
 
 from deployment.mail_checks.finding import Finding, State
+from functions.shared.mail.smtp_server import MailServer, Tls
 
 _CHECK = "server"
 _SECONDS = 10.0
-_PORTS = {"smtps": 465, "smtp": 587}
-"""https://www.rfc-editor.org/rfc/rfc8314#section-3.3"""
-
-
-@dataclass(frozen=True, repr=False)
-class MailServer:
-    """What SMTP_URL says.
-
-    Attributes:
-        host: its name.
-        port: where it takes emails of its users.
-        tls_first: whether the connection begins with TLS; else STARTTLS is demanded.
-        has_tls: whether there is any; not with a stand-in on this machine.
-        user: who logs in; empty: no one.
-        password: the user's.
-    """
-
-    host: str
-    port: int
-    tls_first: bool
-    has_tls: bool
-    user: str
-    password: str
-
-
-def read_url(url: str) -> MailServer | None:
-    """Read SMTP_URL; None where it is none.
-
-    Args:
-        url: as in `smtps://user:password@host:465`.
-    """
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return None
-    if parts.scheme not in _PORTS or not parts.hostname or parts.path not in {"", "/"} or parts.fragment:
-        return None
-    # Not to any other machine: the password would go there.
-    is_stand_in = parts.query == "tls=off" and parts.scheme == "smtp" and _is_this_machine(parts.hostname)
-    if bool(parts.username) != bool(parts.password) or (parts.query and not is_stand_in):
-        return None
-    return MailServer(
-        host=parts.hostname,
-        port=port or _PORTS[parts.scheme],
-        tls_first=parts.scheme == "smtps",
-        has_tls=not is_stand_in,
-        user=unquote(parts.username or ""),
-        password=unquote(parts.password or ""),
-    )
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def check_server(url: str, sender: str, *, seconds: float = _SECONDS) -> Finding:
@@ -81,15 +22,15 @@ def check_server(url: str, sender: str, *, seconds: float = _SECONDS) -> Finding
     """
     if not url:
         return Finding(_CHECK, State.UNKNOWN, "SMTP_URL is not known here")
-    server = read_url(url)
-    if server is None:
-        return Finding(_CHECK, State.PROBLEM, "SMTP_URL is no URL", "Set it to smtps://user:password@host:465.")
+    try:
+        server = MailServer.from_url(url)
+    except ValueError as error:
+        return Finding(_CHECK, State.PROBLEM, f"SMTP_URL {error}", "Set it to smtps://user:password@host:465.")
     where = f"{server.host}:{server.port}"
     try:
         connection = _connect(server, seconds)
     except ssl.SSLCertVerificationError as error:
-        found = f"the certificate of {where} does not hold: {error.verify_message}"
-        return Finding(_CHECK, State.PROBLEM, found, "Name the server as its certificate does.")
+        return _wrong_certificate(where, error)
     except (OSError, smtplib.SMTPException) as error:
         return Finding(
             _CHECK,
@@ -108,7 +49,7 @@ def check_server(url: str, sender: str, *, seconds: float = _SECONDS) -> Finding
 
 
 def _connect(server: MailServer, seconds: float) -> smtplib.SMTP:
-    if server.tls_first:
+    if server.tls is Tls.AT_ONCE:
         context = ssl.create_default_context()
         return smtplib.SMTP_SSL(server.host, server.port, timeout=seconds, context=context)
     return smtplib.SMTP(server.host, server.port, timeout=seconds)
@@ -116,14 +57,13 @@ def _connect(server: MailServer, seconds: float) -> smtplib.SMTP:
 
 def _try_out(connection: smtplib.SMTP, server: MailServer, where: str, sender: str) -> Finding:
     try:
-        if server.has_tls and not server.tls_first:
+        if server.tls is Tls.STARTTLS:
             connection.starttls(context=ssl.create_default_context())
         if server.user:
             connection.login(server.user, server.password)
         connection.ehlo_or_helo_if_needed()
     except ssl.SSLCertVerificationError as error:
-        found = f"the certificate of {where} does not hold: {error.verify_message}"
-        return Finding(_CHECK, State.PROBLEM, found, "Name the server as its certificate does.")
+        return _wrong_certificate(where, error)
     except smtplib.SMTPAuthenticationError as error:
         found = f"{where} does not take user and password: {_answer(error.smtp_code, error.smtp_error)}"
         to_do = "Set both in SMTP_URL, with @ : / ? # % in them in percent encoding."
@@ -146,11 +86,19 @@ def _try_out(connection: smtplib.SMTP, server: MailServer, where: str, sender: s
     return Finding(_CHECK, State.OK, f"{where} takes emails from MAIL_FROM{limit}")
 
 
+def _wrong_certificate(where: str, error: ssl.SSLCertVerificationError) -> Finding:
+    found = f"the certificate of {where} does not hold: {error.verify_message}"
+    return Finding(_CHECK, State.PROBLEM, found, "Name the server as its certificate does.")
+
+
 def _answer(code: int, text: bytes | str) -> str:
     said = text.decode("ascii", "replace") if isinstance(text, bytes) else text
-    return "".join(c if c.isprintable() else " " for c in f"{code} {said}")[:300]
+    return _one_line(f"{code} {said}")
 
 
 def _plain(error: Exception) -> str:
-    text = str(error) or type(error).__name__
+    return _one_line(str(error) or type(error).__name__)
+
+
+def _one_line(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)[:300]

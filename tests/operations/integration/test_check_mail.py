@@ -1,4 +1,4 @@
-"""Whether emails arrive: the command against SendGrid and DNS over HTTP."""
+"""Whether emails arrive: the command against SendGrid over HTTP and DNS."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from local_cloud.clock import Clock
 from local_pipeline.inbox.event_webhook import EventWebhook, WebhookKey
 from local_pipeline.inbox.sender_identity import SenderIdentity, authenticated_domain
 from local_pipeline.inbox.server import RESEND_API_KEY, Inbox
-from tests.dns_over_https import DnsRecords, running_resolver
+from tests.dns_server import DnsRecords, running_dns
 from tests.operations.integration.conftest import Answer, Emulators, Project
 
 KEY = "SG.made-up.key"
@@ -22,7 +22,7 @@ NO_PAGE = {"PREFERENCES_URL": None, "PREFERENCES_KEY": None}
 
 @pytest.fixture
 def dns(emulators: Emulators) -> Iterator[DnsRecords]:
-    with running_resolver(emulators.background) as dns:
+    with running_dns(emulators.background) as dns:
         dns.txt(f"em7.{DOMAIN}", "v=spf1 ip4:192.0.2.0/24 -all")
         for selector in ("s1", "s2"):
             dns.txt(f"{selector}._domainkey.{DOMAIN}", "k=rsa; p=MIIB")
@@ -41,7 +41,7 @@ def inbox(emulators: Emulators, project: Project, dns: DnsRecords) -> Iterator[I
         "SENDGRID_API_KEY": KEY,
         "SENDGRID_HOST": inbox.url,
         "SENDGRID_WEBHOOK_KEY": key.public,
-        "DNS_OVER_HTTPS_URL": dns.url,
+        "DNS_SERVER": dns.address,
         "MAIL_FROM": f"reports@{DOMAIN}",
         "MAIL_POSTAL_ADDRESS": "1 High Street, London",
         "PREFERENCES_URL": "https://pages.corp.dev",
@@ -71,7 +71,7 @@ def test_all_is_well(project: Project, inbox: Inbox) -> None:
 
 
 def test_a_problem_ends_with_status_1_and_says_what_to_do(project: Project, inbox: Inbox, dns: DnsRecords) -> None:
-    del dns.records[f"_dmarc.{DOMAIN}"]
+    del dns.texts[f"_dmarc.{DOMAIN}"]
     answer = project.reports("check", "mail")
     assert answer.status == 1
     [row] = [line for line in answer.out.splitlines() if line.startswith("dmarc")]
@@ -177,7 +177,7 @@ def test_without_a_key_the_rest_is_checked(project: Project, inbox: Inbox) -> No
 
 
 def test_without_a_resolver_of_its_own_no_dns_is_asked_about_a_stand_in(project: Project, inbox: Inbox) -> None:
-    answer = project.reports("check", "mail", "--json", DNS_OVER_HTTPS_URL=None)
+    answer = project.reports("check", "mail", "--json", DNS_SERVER=None)
     rows: dict[str, Any] = {row["check"]: row for row in answer.json}
     assert rows["dmarc"]["found"] == "_dmarc.corp.dev: DNS is not asked, since the email provider is a stand-in here"
 
@@ -194,8 +194,7 @@ def test_it_is_an_address_that_gets_the_test(project: Project, inbox: Inbox) -> 
 
 
 def test_nothing_of_dns_acts_on_the_terminal(project: Project, inbox: Inbox, dns: DnsRecords) -> None:
-    dns.records[f"_dmarc.{DOMAIN}"] = []
-    dns.txt(f"_dmarc.{DOMAIN}", "v=DMARC1; p=\x1b]52;c;me@victim.example\x07")
+    dns.texts[f"_dmarc.{DOMAIN}"] = ["v=DMARC1; p=\x1b]52;c;me@victim.example\x07"]
     answer = project.reports("check", "mail")
     assert (answer.status, "\x1b" in answer.out, "victim" in answer.out) == (1, False, False)
 

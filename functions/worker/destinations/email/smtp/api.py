@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
+from functions.shared.mail.smtp_server import MailServer
 from functions.worker.destinations.email.model import Mail, Sender
 from functions.worker.destinations.email.several_messages import outcome_in_part
 from functions.worker.destinations.email.smtp.connections import Connections
 from functions.worker.destinations.email.smtp.message import Message, UnsendableMail, to_messages
-from functions.worker.destinations.email.smtp.server import MailServer
 from functions.worker.destinations.email.smtp.session import Session, SessionEnded
 from functions.worker.destinations.outcome import Accepted, NotAccepted, Outcome, Refused
 

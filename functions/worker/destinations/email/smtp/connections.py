@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from functions.worker.destinations.email.smtp.server import MailServer
+from functions.shared.mail.smtp_server import MailServer
 from functions.worker.destinations.email.smtp.session import CONNECT_SECONDS, Session, SessionEnded
 from functions.worker.destinations.outcome import Unavailable
 

@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from typing import BinaryIO, TypeVar
 
+from functions.shared.mail.smtp_server import MailServer, Tls
 from functions.worker.destinations.cut_off import NoThread, cut_off
 from functions.worker.destinations.email.smtp.answers import Reply, Step, outcome_of, outcome_of_loss
 from functions.worker.destinations.email.smtp.message import Message
-from functions.worker.destinations.email.smtp.server import MailServer, Tls
 from functions.worker.destinations.http_call import describe, shown
 from functions.worker.destinations.outcome import NotAccepted, NotAllowed, Refused, Unavailable
 

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from functions.shared.mail.smtp_server import MailServer
 from functions.shared.settings import Secret, Settings
-from functions.worker.destinations.email.smtp.server import MailServer
 
 
 def _checked(url: str) -> str:

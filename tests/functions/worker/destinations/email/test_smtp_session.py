@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from functions.shared.mail.smtp_server import MailServer
 from functions.worker.destinations import cut_off
 from functions.worker.destinations.email.model import Mail, MailRecipient, Sender
 from functions.worker.destinations.email.smtp import connections
 from functions.worker.destinations.email.smtp.api import Smtp
-from functions.worker.destinations.email.smtp.server import MailServer
 from functions.worker.destinations.outcome import (
     Accepted,
     NotAllowed,

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from functions.shared.mail.smtp_server import MailServer, Tls
 from functions.shared.settings import MailSettings, load_settings
 from functions.worker.destinations.email.smtp.parts import problem
-from functions.worker.destinations.email.smtp.server import MailServer, Tls
 from functions.worker.destinations.email.smtp.settings import SmtpSettings
 
 
