@@ -150,10 +150,10 @@ class OutcomeInquiry:
     def _neighbors(
         self, delivery: Delivery, wanted: WantedMail, *, now: datetime
     ) -> Neighbors | LookupUnavailable | None:
-        ended_at = delivery.lease_expires_at
-        if self._lookup is None or ended_at is None or now < (settled_at := ended_at + self._settling):
+        lookup, ended_at = self._lookup, delivery.lease_expires_at
+        if lookup is None or ended_at is None or now < (settled_at := ended_at + self._settling):
             return None
-        return self._lookup.neighbors(wanted, after=settled_at, seconds=LOOKUP_SECONDS)
+        return lookup.neighbors(wanted, after=settled_at, seconds=LOOKUP_SECONDS)
 
     def _absence(
         self,
