@@ -122,5 +122,9 @@ class SplitAddress(HttpServer):
 def _logged(instance: Instance, event: str) -> Iterator[dict[str, Any]]:
     """The lines that an instance has logged about an event."""
     for line in instance.process.log_file.read_text(encoding="utf-8").splitlines():
-        if event in line:
-            yield json.loads(line)
+        while event in line:
+            # Two threads write at once: the released version sometimes writes two entries into one line.
+            entry, end = json.JSONDecoder().raw_decode(line)
+            if entry["message"] == event:
+                yield entry
+            line = line[end:]
