@@ -51,6 +51,18 @@ def read_project(run: Run) -> str:
     return str(there.get("state", ""))
 
 
+def needed_apis(run: Run) -> list[str]:
+    """The interfaces that the run needs, by the same names."""
+    return [
+        *APIS,
+        *(["firebaserules"] if run.options.firestore_rules else []),
+        *(["iap"] if run.options.console else []),
+        *(["sqladmin"] if run.settings.kind_instances else []),
+        *(["cloudkms"] if run.settings.kms_key else []),
+        *(["billingbudgets", "cloudbilling"] if run.settings.budget else []),
+    ]
+
+
 def enable_apis(run: Run) -> bool:
     """Enable what the run needs.
 
@@ -59,15 +71,7 @@ def enable_apis(run: Run) -> bool:
     """
     run.report.step("apis", "APIs")
     options, project = run.options, f"projects/{run.settings.project_id}"
-    apis = [
-        *APIS,
-        *(["firebaserules"] if options.firestore_rules else []),
-        *(["iap"] if options.console else []),
-        *(["sqladmin"] if run.settings.kind_instances else []),
-        *(["cloudkms"] if run.settings.kms_key else []),
-        *(["billingbudgets", "cloudbilling"] if run.settings.budget else []),
-    ]
-    enabled = enabled_apis(run)
+    apis, enabled = needed_apis(run), enabled_apis(run)
     missing, ids = [api for api in apis if api not in enabled], list[str]()
     for api in apis:
         if api not in missing:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
+from deployment.apis import needed_apis
 from deployment.engine.differences import differences
 from deployment.engine.discovery import Request, method
 from deployment.engine.google_error import GoogleError
@@ -33,9 +34,9 @@ def take_lock(run: Run) -> None:
     if run.lock or not _has_bucket(run) or options.dry_run:
         return
     run.carry_out()
-    if options.break_lock:
-        run.lock = (client.read_if_there(_asked(run, "get")) or {}).get("generation", "")
-        give_back_lock(run)
+    if options.break_lock and (theirs := client.read_if_there(_asked(run, "get"))):
+        # Its record stays: this run has not read it yet.
+        _remove(run, theirs["generation"])
     mine = {
         "who": f"{os.environ.get('USER', 'somebody')} on {socket.gethostname()}",
         "since": f"{run.now():%Y-%m-%d %H:%M:%S} UTC",
@@ -49,10 +50,10 @@ def take_lock(run: Run) -> None:
     except GoogleError as error:
         if error.code != "FAILED_PRECONDITION":
             raise
-        theirs = _read(run, f"locks/{settings.prefix}") or {}
+        holder = _read(run, f"locks/{settings.prefix}") or {}
         # Where the answer to the request was lost, and it was sent again.
-        if theirs.get("run") != mine["run"]:
-            command, who, since = (theirs.get(key, "unknown") for key in ("command", "who", "since"))
+        if holder.get("run") != mine["run"]:
+            command, who, since = (holder.get(key, "unknown") for key in ("command", "who", "since"))
             raise Stopped(
                 f"another deployment of {settings.prefix} is going on: {command}, by {who}, since {since}. Nothing was "
                 "changed.",
@@ -62,6 +63,10 @@ def take_lock(run: Run) -> None:
         run.lock = client.send(_asked(run, "get"))["generation"]
     run.recorded = _read(run, _record(run)) or {}
     client.young.take_over(run.recorded)
+    if made := client.young.made(settings.sources):
+        # The run that made it was killed before it could keep what it had enabled.
+        for api in needed_apis(run):
+            client.young.add(f"{api}.googleapis.com", made, is_grant=True)
     keep_record(run)
     client.remember()
 
@@ -101,12 +106,16 @@ def give_back_lock(run: Run, *, has_removed_all: bool = False) -> None:
         keep_record(run)
     generation, run.lock = run.lock, ""
     if generation:
-        try:
-            if has_removed_all:
-                run.client.send(_asked(run, "delete", object=_record(run)))
-            run.client.send(_asked(run, "delete", ifGenerationMatch=generation))
-        except GoogleError as error:
-            run.report.warn(f"the lock of this deployment is still there: {error.message}")
+        _remove(run, generation, has_removed_all=has_removed_all)
+
+
+def _remove(run: Run, generation: str, *, has_removed_all: bool = False) -> None:
+    try:
+        if has_removed_all:
+            run.client.send(_asked(run, "delete", object=_record(run)))
+        run.client.send(_asked(run, "delete", ifGenerationMatch=generation))
+    except GoogleError as error:
+        run.report.warn(f"the lock of this deployment is still there: {error.message}")
 
 
 def _has_bucket(run: Run) -> bool:

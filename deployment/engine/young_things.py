@@ -87,9 +87,18 @@ class YoungThings:
         if "operations/" in str(answer.get("name")):
             self.add(answer["name"])
         for each in [answer, *_listed(answer)] if method.http_method == "GET" else []:
-            made = _time(each.get("createTime"))
-            if made is not None and self._age(made) < PATIENCE_SECONDS and isinstance(each.get("name"), str):
-                self.add(each["name"], made)
+            name = each.get("name")
+            if not isinstance(name, str):
+                continue
+            made = _time(each.get("createTime") or each.get("timeCreated")) or self._begun(name)
+            if made is not None and self._age(made) < PATIENCE_SECONDS:
+                self.add(name, made)
+
+    def _begun(self, name: str) -> datetime | None:
+        """When something was begun that is there, as it turns out: no service account says when it was made."""
+        with self._lock:
+            begun = [each for each in self._things.values() if each.is_grant and "/" in each.name]
+        return max((each.made for each in begun if f"/{each.name}@" in f"/{name}@"), default=None)
 
     def concerned(self, request: Request, error: GoogleError) -> Thing | None:
         """What a request concerns and may be why it failed: what the error names, or the youngest; None if nothing."""
@@ -99,6 +108,12 @@ class YoungThings:
         named = [each for each in things if _names(each, said, as_leaf=True)]
         concerned = named or [each for each in things if _concerns(each, request, error)]
         return max(concerned, key=lambda each: each.made, default=None)
+
+    def made(self, name: str) -> datetime | None:
+        """When something was made, by its id; None if it is not young."""
+        with self._lock:
+            found = [each.made for each in self._things.values() if each.name.rpartition("/")[2] == name]
+        return max((made for made in found if self._age(made) < PATIENCE_SECONDS), default=None)
 
     def age(self, thing: Thing) -> float:
         """Its age in seconds."""
@@ -160,9 +175,12 @@ def _names(thing: Thing, text: str, *, as_leaf: bool = False) -> bool:
     Args:
         as_leaf: whether it must not go on with something below it.
     """
-    last = thing.name.rpartition("/")[2]
+    collection, _, last = thing.name.rpartition("/")
     own = thing.name if last.isdecimal() else last
-    return re.search(rf"(?<![\w@-]){re.escape(own)}(?![\w{'/' if as_leaf else ''}-]|\.\w)", text) is not None
+    named = re.finditer(rf"(?<![\w@-]){re.escape(own)}(?![\w{'/' if as_leaf else ''}-]|\.\w)", text)
+    # A topic and its subscription may have one id.
+    before = (re.search(r"([A-Za-z]+s)/$", text[: each.start()]) for each in named)
+    return any(found is None or own == thing.name or found[1] == collection for found in before)
 
 
 def _name_of_new(request: Request, answer: Resource) -> str:

@@ -59,6 +59,8 @@ def dressed(sky: Sky, method: Method, answer: Resource, born: Mapping[str, float
             own = dict(_OWN.get(collection, {}))
             if made is not None and "createTime" in _properties(schemas, schema, method):
                 own |= {"createTime": _text(made), "updateTime": _text(made)}
+            if made is not None and collection == "storage.buckets":
+                own["timeCreated"] = _text(made)
             if collection == "logging.projects.metrics":
                 kind = f"logging.googleapis.com/user/{item.get('name')}"
                 own["metricDescriptor"] = {"name": f"projects/{project}/metricDescriptors/{kind}", "type": kind}
