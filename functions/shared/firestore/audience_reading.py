@@ -6,14 +6,16 @@ commit, on the condition that the documents are as they were read, and the next 
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 
 from google.api_core.exceptions import Aborted, GoogleAPICallError, InvalidArgument
 
 from functions.shared.firestore.database import Database
 from functions.shared.firestore.query import Query
 from functions.shared.firestore.write import Write, changed, replaced
-from functions.shared.records.audience import AUDIENCE, AUDIENCE_ROW, Audience, Effect, Plan, erased_path
+from functions.shared.records.audience import AUDIENCE, AUDIENCE_ROW, Audience, Effect, Plan, erased_path, row_of
 from functions.shared.records.audience_comparison import Known, Open, Outcome, compare
 from functions.shared.records.audience_row import AudienceRow
 from functions.shared.records.last_reading import LastReading, audience_path
@@ -81,6 +83,18 @@ class AudienceReading:
             if each.id == self._audience.kind and is_of_a_user(each.path)
         }
 
+    @cached_property
+    def _elsewhere(self) -> Mapping[str, set[str]]:
+        """By the ids of users, the addresses that rows of other queries said last. Read only for users who have no
+        address of their own."""
+        found: defaultdict[str, set[str]] = defaultdict(set)
+        of_any = Query.of_group(SUBSCRIPTIONS).where(AUDIENCE, ">", "")
+        for each in self._database.stream(of_any.select([AUDIENCE_ROW])):
+            email = row_of(each.fields or {}).get("email")
+            if is_of_a_user(each.path) and each.id != self._audience.kind and isinstance(email, str):
+                found[each.path.split("/")[1]].add(email)
+        return found
+
     def _carry_out(self, recipients: Sequence[Open]) -> Iterator[Outcome]:
         for start in range(0, len(recipients), _AT_ONCE):
             some = recipients[start : start + _AT_ONCE]
@@ -109,11 +123,13 @@ class AudienceReading:
         for each, both in zip(some, paths, strict=True):
             user, subscription = (found[path] for path in both)
             mark = marks.get(erased_path(each.user_id))
-            plan = (
-                self._audience.plan(each.row, user, subscription, is_erased=mark is not None and mark.exists)
-                if each.row
-                else self._audience.plan_leaving(user, subscription)
-            )
+            if each.row:
+                is_erased = mark is not None and mark.exists
+                has_address = subscription.exists or (user.fields or {}).get("email")
+                elsewhere = () if has_address else self._elsewhere.get(each.user_id, ())
+                plan = self._audience.plan(each.row, user, subscription, is_erased=is_erased, elsewhere=elsewhere)
+            else:
+                plan = self._audience.plan_leaving(user, subscription)
             parts = ((user, plan.user), (subscription, plan.subscription))
             writes = [changed(document, fields) for document, fields in parts if fields]
             if plan.effect is Effect.ADDED:

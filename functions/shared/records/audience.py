@@ -15,6 +15,7 @@ from functions.shared.records.address_hash import address_hash
 from functions.shared.records.audience_row import OF_SUBSCRIPTION, OF_USER, AudienceRow
 from functions.shared.records.contract import Contract
 from functions.shared.records.mark import paused_fields, resumed_fields
+from functions.shared.records.objections import resubscription_fields
 from functions.shared.records.recipients import lists_without
 from functions.shared.records.states import PauseReason
 from functions.shared.records.subscription import ADDRESS_LISTS, Subscription, SubscriptionDefaults
@@ -73,8 +74,7 @@ class Effect(StrEnum):
     RETURNED = "returned"
     """The row is back. Reports come again from the next due time on."""
     REFUSED = "refused"
-    """The row is malformed, has the id of an earlier row, or is new with the id of a user who has another address. It
-    changes nothing."""
+    """The row is malformed, has the id of an earlier row, or is new with the id of another person. It changes nothing."""
     REMOVED = "removed"
     """Someone has deleted the user or the subscription, which stays so."""
     ERASED = "erased"
@@ -113,7 +113,9 @@ class Audience(NamedTuple):
     defaults: SubscriptionDefaults
     now: datetime
 
-    def plan(self, row: AudienceRow, user: Any, subscription: Any, *, is_erased: bool) -> Plan:
+    def plan(
+        self, row: AudienceRow, user: Any, subscription: Any, *, is_erased: bool, elsewhere: Collection[str] = ()
+    ) -> Plan:
         """What to do about a recipient whom the query names.
 
         Args:
@@ -121,11 +123,12 @@ class Audience(NamedTuple):
             user: see above.
             subscription: likewise.
             is_erased: whether the user was erased.
+            elsewhere: the addresses that the rows of other queries said last for subscriptions below this id.
         """
         if problem := self.problem_of(row):
             return Plan(Effect.REFUSED, problem=problem)
         if not subscription.exists:
-            return self._plan_new(row, user, is_erased=is_erased)
+            return self._plan_new(row, user, elsewhere, is_erased=is_erased)
         if subscription.fields.get(AUDIENCE) != self.kind:
             return Plan(Effect.NOT_ITS_OWN)
         return self._plan_known(row, user, subscription) if user.exists else Plan(Effect.REMOVED)
@@ -157,16 +160,19 @@ class Audience(NamedTuple):
             fields[AUDIENCE_PAUSE] = None
         return Plan(Effect.LEFT, subscription=fields)
 
-    def _plan_new(self, row: AudienceRow, user: Any, *, is_erased: bool) -> Plan:
+    def _plan_new(self, row: AudienceRow, user: Any, elsewhere: Collection[str], *, is_erased: bool) -> Plan:
         document = user.fields or {}
         kinds = document.get(USERS_AUDIENCES)
         known = kinds if isinstance(kinds, list) else []
         if is_erased or self.kind in known:
             return Plan(Effect.ERASED if is_erased else Effect.REMOVED)
-        email, said = document.get("email"), row.said["email"]
-        if isinstance(email, str) and email.strip().casefold() != said.casefold():
-            # Of two queries that number people by themselves, this id may name one person here and another there.
+        # Of two queries that number people by themselves, this id may name one person here and another there.
+        email, said = (_comparable("email", each) for each in (document.get("email"), row.said["email"]))
+        if isinstance(email, str) and email != said:
             return Plan(Effect.REFUSED, problem="email: is not that of the user who has this id already")
+        if not isinstance(email, str) and any(_comparable("email", each) != said for each in elsewhere):
+            left = "email: is not that of a subscription of another query, which a deleted user has left below this id"
+            return Plan(Effect.REFUSED, problem=left)
         changes = _following(document, {}, row.said, OF_USER) | {USERS_AUDIENCES: [*known, self.kind]}
         if not user.exists:
             changes |= {"active": True, **enrolled_fields(now=self.now)}
@@ -181,6 +187,10 @@ class Audience(NamedTuple):
         except InvalidEdit as error:
             return Plan(Effect.REFUSED, problem=str(error))
         effect = Effect.CHANGED if fields or changes else Effect.KEPT
+        # Those whom the query has put in place of the ones who stopped it have stopped nothing.
+        fields |= resubscription_fields(
+            self._read(subscription, {}), self._read(subscription, fields), after, now=self.now
+        )
         if has_left(document):
             fields |= self._returned(self._read(subscription, fields), after, document.get(AUDIENCE_PAUSE))
             effect = Effect.RETURNED
@@ -252,8 +262,14 @@ def _following(
     return {
         name: said.get(name)
         for name in names
-        if said.get(name) != before.get(name) and document.get(name) == before.get(name)
+        if said.get(name) != before.get(name)
+        and _comparable(name, document.get(name)) == _comparable(name, before.get(name))
     }
+
+
+def _comparable(name: str, value: Any) -> Any:
+    """The value of a field without what makes no other: the capitals of an address."""
+    return value.strip().casefold() if name == "email" and isinstance(value, str) else value
 
 
 def _following_lists(document: Mapping[str, Any], before: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:

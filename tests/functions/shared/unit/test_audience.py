@@ -1,7 +1,7 @@
 """What a row of a query that names recipients changes, and what stays as others have written it."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -43,10 +43,10 @@ class Kept:
     effects: list[Effect] = field(default_factory=list)
     problem: str = ""
 
-    def reads(self, *, is_erased: bool = False, **row: Any) -> Effect:
+    def reads(self, *, is_erased: bool = False, elsewhere: Collection[str] = (), **row: Any) -> Effect:
         """A reading finds the recipient in the query."""
         read = AudienceRow.from_columns({**ADA, **row}, {}, ("region",), cadence=DEFAULTS.cadence)
-        return self.written(self.audience.plan(read, *self.found, is_erased=is_erased))
+        return self.written(self.audience.plan(read, *self.found, is_erased=is_erased, elsewhere=elsewhere))
 
     def misses(self) -> Effect:
         """A reading does not find the recipient in the query."""
@@ -246,6 +246,23 @@ def test_an_id_that_another_query_has_given_to_another_person_is_refused() -> No
     assert (kept.user, kept.subscription) == (supplier, None)
 
 
+@pytest.mark.parametrize("user", [None, {"active": True}])
+def test_a_deleted_user_is_not_made_again_as_another_person(user: dict[str, Any] | None) -> None:
+    kept = Kept(user=user)
+    assert kept.reads(elsewhere={"sup@supplier.example"}) is Effect.REFUSED
+    assert kept.problem.startswith("email: is not that of a subscription of another query")
+    assert (kept.user, kept.subscription) == (user, None)
+    assert kept.reads(elsewhere={"Ada@customer.example"}) is Effect.ADDED
+
+
+def test_capitals_of_an_address_make_nobody_another_person() -> None:
+    kept = Kept(user={"email": "Ada@Customer.example", "active": True})
+    kept.reads()
+    kept.reads(email="ada@new.example")
+    assert kept.user is not None
+    assert kept.user["email"] == "ada@new.example"
+
+
 def test_a_customer_whose_address_changes_is_no_other_person() -> None:
     kept = Kept(user={"email": "ada@customer.example", "active": True, "audiences": ["bills"]})
     assert kept.reads() is Effect.ADDED
@@ -288,14 +305,38 @@ def test_who_gets_a_report_in_place_of_the_one_who_stopped_it_follows_the_query(
     assert (kept.read.to, kept.read.cc) == ((CAT, DAN), ())
     kept.reads(to=BOB, cc=CAT)
     assert (kept.read.to, kept.read.cc) == ((CAT,), ())
-    # Who is left alone stops it, too: it is paused, and stays so until a person resumes it.
+    # Who is left alone stops it, too: it is paused until the query names somebody else.
     stops(kept, CAT)
     assert not kept.read.active
+    kept.now += DAY
+    kept.reads(to=BOB, cc=CAT)
+    assert (kept.read.to, kept.read.active) == ((CAT,), False)
     kept.reads(to=BOB, cc=f"{CAT} {EVE}")
-    assert (kept.read.to, kept.read.active) == ((CAT, EVE), False)
+    assert (kept.read.to, kept.read.active) == ((CAT, EVE), True)
+    assert kept.read.next_report_at is not None
+    assert kept.read.next_report_at > kept.now
     kept.reads(to=DAN, cc=CAT)
     assert (kept.read.to, kept.read.cc) == ((DAN,), (CAT,))
     assert kept.read.leaves_out(CAT)
+
+
+@pytest.mark.parametrize("because", [PauseReason.OPERATOR, PauseReason.USER])
+def test_a_pause_for_another_reason_stays_although_the_query_names_others(because: PauseReason) -> None:
+    kept = Kept()
+    kept.reads(to=BOB)
+    stops(kept, BOB)
+    kept.writes(**paused_fields(kept.read, None, because, now=kept.now))
+    kept.reads(to=CAT)
+    assert (kept.read.to, kept.read.active) == ((CAT,), False)
+
+
+def test_who_left_the_query_stays_away_although_others_objected() -> None:
+    kept = Kept()
+    kept.reads(to=BOB)
+    stops(kept, BOB)
+    kept.misses()
+    assert kept.reads(to=BOB) is Effect.KEPT
+    assert not kept.read.active
 
 
 def test_lists_follow_the_query_until_an_operator_changes_them() -> None:

@@ -344,6 +344,20 @@ def test_a_new_row_with_the_id_of_another_person_is_told_and_changes_nothing(sho
     assert shop.subscription("4711") is None
 
 
+def test_a_user_who_was_deleted_is_not_made_again_as_another_person(shop: Shop) -> None:
+    below = shop.cloud.users.document("4711").collection("report_subscriptions")
+    row = {"email": "sup@supplier.example"}
+    below.document("bills").set({"kind": "sales", "audience": "bills", "audience_row": row})
+    shop.has(ADA, BOB)
+    shop.read()
+    assert shop.figures() == {"read_at": NOW, "rows": 2, "added": 1, "refused": 1}
+    assert shop.cloud.user_of("4711") is None
+    below.document("bills").delete()
+    shop.now += timedelta(days=1)
+    shop.read()
+    assert shop.figures() == {"read_at": shop.now, "rows": 2, "added": 1, "kept": 1}
+
+
 def test_a_query_that_fails_half_way_changes_nothing(shop: Shop) -> None:
     shop.has(ADA, BOB)
     shop.read()
