@@ -17,6 +17,7 @@ from google.api_core.exceptions import GoogleAPIError
 from functions.shared.dead_letter_topic import DeadLetterTopic
 from functions.shared.firestore.delivery_store import DeliveryChanged, DeliveryStore, Move, Occasion
 from functions.shared.firestore.unknown_outcome import settle
+from functions.shared.records.archived_copy import is_copy_of
 from functions.shared.records.dead_letter import DeadLetter, DeadLetterReason
 from functions.shared.records.delivery import NOT_COUNTED, Delivery, DeliveryFailure, SkipReason
 from functions.shared.records.delivery_table import Event, GivenUp, Proven, Refused, Skipped, Tried, Unclear
@@ -244,8 +245,15 @@ class AttemptEnd:
         )
 
     def _sent(self, work: TaskDelivery, by: Sent) -> TaskAnswer:
-        message_id, is_latest = by
-        event = SentEvent(message_id, work.owner) if work.is_claimed else Proven(message_id, work.owner, is_latest)
+        message_id, is_latest, copy = by
+        if copy and not is_copy_of(copy, work.task.user_id, work.task.delivery_id):
+            # Others may write to the bucket.
+            copy = None
+        event = (
+            SentEvent(message_id, work.owner, copy)
+            if work.is_claimed
+            else Proven(message_id, work.owner, is_latest, copy)
+        )
         try:
             self._write(work, event, self._move(work, counts=True))
         except (GoogleAPIError, DeliveryChanged) as error:

@@ -161,6 +161,7 @@ def compose(
             url_label=label,
             copy_url=compliance.shared_copy_url(user.id, subscription.id, copy),
             copy_label=copy_label,
+            archived_as=str(copy or ""),
             sandbox=subscription.sandbox,
         )
     plain = {**values, "closing": closing._replace(copy_url="", copy_url_html="")} if closing.copy_url else None

@@ -175,10 +175,10 @@ class SendReport:
         # Also what may have been sent: when the kind resumes it is repeated, or a person decides if its key is too old.
         if self._is_paused(work.task.kind):
             return work, Hold()
-        # Only what did not arrive is built again: its copy is then of the build that the destination takes.
+        # Only what did not arrive is built again.
         match sending.repeating.taken(work.delivery) if work.delivery and work.is_in_doubt else None:
-            case Accepted(message_id=message_id):
-                return work, Sent(message_id, is_latest=True)
+            case Accepted(message_id, archived_as):
+                return work, Sent(message_id, is_latest=True, archived_as=archived_as)
             case Unclear(error=error):
                 return work, _not_now(cause="unknown-outcome", error=error, is_repeat=True)
         if taken and stored and (end := self._send_again(work, taken, subscriber, stored, timer)):

@@ -67,10 +67,12 @@ class Sent(NamedTuple):
     Attributes:
         message_id: its id there.
         is_latest: whether it is certain that this is the latest email, and not an earlier one.
+        archived_as: its copy, as the destination says (Accepted).
     """
 
     message_id: str
     is_latest: bool = False
+    archived_as: str | None = None
 
 
 class Skip(NamedTuple):
@@ -177,8 +179,8 @@ def transition_after(outcome: Outcome, *, last_attempt: bool, can_repeat: bool =
             are to decide.
     """
     match outcome:
-        case Accepted(message_id=message_id):
-            return Sent(message_id=message_id)
+        case Accepted(message_id, archived_as):
+            return Sent(message_id, archived_as=archived_as)
         case Unsubscribed():
             return Skip(reason=SkipReason.UNSUBSCRIBED)
         case Refused(error=error):

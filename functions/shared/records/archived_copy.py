@@ -45,9 +45,7 @@ class CopyName(NamedTuple):
             days: for how many days it is kept.
             now: the present, in UTC.
         """
-        encoded = delivery_id.encode()
-        delivery = delivery_id if len(encoded) <= _LONGEST_ID else hashlib.sha256(encoded).hexdigest()
-        return cls(user_part(user_id), delivery, now.date() + timedelta(days=days + 1), claim)
+        return cls(user_part(user_id), _delivery_part(delivery_id), now.date() + timedelta(days=days + 1), claim)
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
@@ -78,6 +76,23 @@ class CopyName(NamedTuple):
 def user_part(user_id: str) -> str:
     """How the names of all copies of a user begin, before a slash."""
     return hashlib.sha256(user_id.encode()).hexdigest()[:32]
+
+
+def is_copy_of(name: str, user_id: str, delivery_id: str) -> bool:
+    """Whether a name is that of a copy of a delivery.
+
+    Args:
+        name: perhaps of anything.
+        user_id: whose the delivery is.
+        delivery_id: which.
+    """
+    found = CopyName.parse(name)
+    return found is not None and (found.user, found.delivery) == (user_part(user_id), _delivery_part(delivery_id))
+
+
+def _delivery_part(delivery_id: str) -> str:
+    encoded = delivery_id.encode()
+    return delivery_id if len(encoded) <= _LONGEST_ID else hashlib.sha256(encoded).hexdigest()
 
 
 class CopiedFile(NamedTuple):

@@ -74,7 +74,8 @@ class Effect(StrEnum):
     RETURNED = "returned"
     """The row is back. Reports come again from the next due time on."""
     REFUSED = "refused"
-    """The row is malformed, has the id of an earlier row, or is new with the id of another person. It changes nothing."""
+    """The row is malformed, has the id of an earlier row, or is new with the id of another person. It changes
+    nothing."""
     REMOVED = "removed"
     """Someone has deleted the user or the subscription, which stays so."""
     ERASED = "erased"

@@ -145,14 +145,21 @@ class Sent(NamedTuple):
     Attributes:
         message_id: the email's id at the provider.
         owner: who has found that out.
+        archived_as: its copy, as the destination says; empty if it has none, None if it is the latest email's.
     """
 
     message_id: str
     owner: str
+    archived_as: str | None = None
 
     def fields(self, before: Delivery | None) -> dict[str, Any]:
         """See written."""
-        return {**_final(self.owner), "message_id": self.message_id, "last_error": None, **_copy_of_latest(before)}
+        return {
+            **_final(self.owner),
+            "message_id": self.message_id,
+            "last_error": None,
+            **_copy(before, self.archived_as, is_latest=True),
+        }
 
 
 class Proven(NamedTuple):
@@ -163,16 +170,19 @@ class Proven(NamedTuple):
         message_id: the email's id at the provider; empty where that is not known.
         owner: who has found that out: MAIL_EVENT, or a worker.
         is_latest: whether it is certain that the latest email was accepted, and not an earlier one.
+        archived_as: its copy, as the destination says; empty if it has none, None if it does not say.
     """
 
     message_id: str
     owner: str = MAIL_EVENT
     is_latest: bool = False
+    archived_as: str | None = None
 
     def fields(self, before: Delivery | None) -> dict[str, Any]:
         """See written."""
         named = {"message_id": self.message_id} if self.message_id else {}
-        copy = _copy_of_latest(before) if self.is_latest or (before and before.absence) else {}
+        is_latest = self.is_latest or bool(before and before.absence)
+        copy = _copy(before, self.archived_as, is_latest=is_latest)
         return {**_final(self.owner), **named, "last_error": None, "reason": None, "failed_at": None, **copy}
 
 
@@ -464,9 +474,13 @@ def _no_copy(before: Delivery | None) -> dict[str, Any]:
     return {name: None for name in names if before and getattr(before, name)}
 
 
-def _copy_of_latest(before: Delivery | None) -> dict[str, Any]:
-    """Name the latest email's copy, if it has one: that email was accepted."""
-    if before is None or not (before.archived_later or (before.archived_as and before.archive_error)):
+def _copy(before: Delivery | None, archived_as: str | None, *, is_latest: bool) -> dict[str, Any]:
+    """Name the copy of the email that was accepted: the one that the destination names, or else the latest email's if
+    that is certain."""
+    if archived_as is not None:
+        error = _named("archive_error", before, None) if archived_as else {}
+        return {**_named("archived_as", before, archived_as or None), **_named("archived_later", before, None), **error}
+    if not is_latest or before is None or not (before.archived_later or (before.archived_as and before.archive_error)):
         return {}
     return {"archived_as": before.archived_later or None, **_named("archived_later", before, None)}
 

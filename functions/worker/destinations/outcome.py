@@ -5,9 +5,16 @@ from typing import NamedTuple
 
 
 class Accepted(NamedTuple):
-    """The destination has the report. `message_id` is its id there, empty where the destination gave none."""
+    """The destination has the report.
+
+    Attributes:
+        message_id: its id there; empty if the destination gave none.
+        archived_as: the copy of the build that it has, as the destination says; empty if that has none, None if it
+            does not say.
+    """
 
     message_id: str
+    archived_as: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,6 +31,7 @@ class Parcel(BuiltReport):
         url_label: what the button says, in the reader's language.
         copy_url: where a browser shows it; empty where there is no copy.
         copy_label: what that link says.
+        archived_as: the name of its copy in the archive; empty if there is none.
     """
 
     delivery_id: str
@@ -47,6 +48,7 @@ class Parcel(BuiltReport):
     url_label: str
     copy_url: str = ""
     copy_label: str
+    archived_as: str = ""
 
     @property
     def links(self) -> Mapping[str, str]:
@@ -55,5 +57,5 @@ class Parcel(BuiltReport):
         return {name: url for name, url in links.items() if url}
 
     def without_copy_link(self) -> "Parcel":
-        """The report without the link to its copy."""
-        return replace(self, copy_url="")
+        """The report without the link to its copy, and its name."""
+        return replace(self, copy_url="", archived_as="")

@@ -6,6 +6,7 @@ because of a concurrent change to the same object, which another worker may have
 412 says that the object is there, unless its reason is that an organization policy forbids the write.
 """
 
+import contextlib
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from functions.shared.records.deliver import Deliver
 from functions.shared.records.stored_request import KeptRequest
 from functions.shared.sanitize import error_text
 from functions.shared.storage_bucket import StorageBucket
-from functions.worker.destinations.gcs.objects import manifest_name, objects
+from functions.worker.destinations.gcs.objects import archived_as, manifest_name, objects
 from functions.worker.destinations.outcome import Accepted, Outcome, Refused, Throttled, Unavailable, Unclear
 from functions.worker.destinations.parcel import Parcel
 from functions.worker.destinations.repeatable_sending import RepeatableSending
@@ -46,9 +47,8 @@ class Gcs(RepeatableSending):
 
     def taken(self, delivery_id: str, *, seconds: float) -> Accepted | Unclear | None:
         """Look for the manifest. A worker that may not read it learns when it writes it whether it was there."""
-        name = manifest_name(self._prefix, delivery_id)
         try:
-            return None if self._bucket.read(name, seconds=seconds) is None else Accepted(message_id=name)
+            return self._manifest(manifest_name(self._prefix, delivery_id), seconds=seconds)
         except exceptions.Forbidden:
             return None
         except exceptions.GoogleAPIError as error:
@@ -63,16 +63,25 @@ class Gcs(RepeatableSending):
         over_at = time.monotonic() + seconds
         *files, manifest = requests.values()
         types = {each["name"]: each["type"] for each in json.loads(manifest.content)["files"]}
-        outcome: Outcome | None = None
         for each in files:
-            if outcome := self._write(each, types[each.address], over_at):
+            outcome = self._write(each, types[each.address], over_at)
+            if outcome and not isinstance(outcome, Accepted):
                 return Unavailable(outcome.error) if isinstance(outcome, Unclear) else outcome
-        return self._write(manifest, "application/json", over_at) or Accepted(message_id=manifest.address)
+        outcome = self._write(manifest, "application/json", over_at)
+        if isinstance(outcome, Accepted):
+            # The request of an earlier build may have arrived since this one was built.
+            with contextlib.suppress(exceptions.GoogleAPIError):
+                outcome = self._manifest(manifest.address, seconds=max(over_at - time.monotonic(), 0))
+        return outcome or Accepted(manifest.address)
+
+    def _manifest(self, name: str, *, seconds: float) -> Accepted | None:
+        content = self._bucket.read(name, seconds=seconds)
+        return None if content is None else Accepted(name, archived_as(content))
 
     def _write(
         self, each: KeptRequest, content_type: str, over_at: float
-    ) -> Refused | Throttled | Unavailable | Unclear | None:
-        """Write an object. None where it is there."""
+    ) -> Accepted | Refused | Throttled | Unavailable | Unclear | None:
+        """Write an object. Accepted if there is one of its name already."""
         left = over_at - time.monotonic()
         if left <= 0:
             return Unavailable(error="Cloud Storage took too long")
@@ -82,7 +91,7 @@ class Gcs(RepeatableSending):
             )
         except exceptions.PreconditionFailed as error:
             is_forbidden = any(each.get("reason") == "orgPolicyConstraintFailed" for each in error.errors)
-            return Refused(error=_told(error)) if is_forbidden else None
+            return Refused(error=_told(error)) if is_forbidden else Accepted(each.address)
         except exceptions.Conflict as error:
             return Unclear(error=_told(error))
         except exceptions.TooManyRequests as error:

@@ -47,9 +47,25 @@ def objects(parcel: Parcel, prefix: str) -> Sequence[KeptRequest]:
         name = f"{folder}{digest[:32]}-{filename}"
         named.append({"name": name, "filename": filename, "type": media_type, "size": len(content), "sha256": digest})
         requests.append(KeptRequest(address=name, content=content))
-    manifest = {**payload(parcel), "files": named}
+    manifest = {**payload(parcel), "files": named, "archived_as": parcel.archived_as or None}
     content = json.dumps(manifest, ensure_ascii=False, sort_keys=True, indent=2).encode()
     return [*requests, KeptRequest(address=manifest_name(prefix, parcel.delivery_id), content=content)]
+
+
+def archived_as(manifest: bytes) -> str | None:
+    """Read which copy in the archive is of the build that a manifest lists.
+
+    Args:
+        manifest: its content, perhaps not written by us.
+
+    Returns:
+        Empty if that build has no copy; None if the manifest does not say.
+    """
+    try:
+        found = json.loads(manifest)["archived_as"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return found or "" if found is None or isinstance(found, str) else None
 
 
 def _standalone(parcel: Parcel) -> str:

@@ -81,7 +81,7 @@ def test_what_the_answer_to_the_manifest_means(
 
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{serve(behave)}")
     assert isinstance(gcs().send(PARCEL, seconds=5), outcome)
-    assert len(written) == 4
+    assert len([each for each in written if each]) == 4
 
 
 def test_the_html_has_its_pictures_in_it(storage: StorageEmulator) -> None:

@@ -3,11 +3,13 @@
 import gzip
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -27,7 +29,9 @@ KEY = "a-key-of-at-least-thirty-two-letters"
 PAGE = "https://reports.example.com/mails"
 _faults: list[int] = []
 _manifests: list[str] = []
-"""Those that are not answered: `lost` before they arrive, or `taken`."""
+"""Those that are not answered: `lost` before they arrive, `taken`, or `late`: each of these arrives right before the
+next one."""
+_late: list[tuple[str, bytes, str]] = []
 
 
 @web.middleware
@@ -35,10 +39,16 @@ async def fail(request: web.Request, handler: Any) -> web.StreamResponse:
     if _faults:
         return web.Response(status=_faults[0])
     if _manifests and b"manifest.json" in (await request.read()).partition(b"\r\n--")[0]:
-        is_lost = _manifests.pop() == "lost"
-        if not is_lost:
-            await handler(request)
+        match _manifests.pop():
+            case "taken":
+                await handler(request)
+            case "late":
+                _late.append((str(request.url), await request.read(), request.headers["Content-Type"]))
         return web.Response(status=HTTPStatus.CONFLICT)
+    if _late and b"manifest.json" in (await request.read()).partition(b"\r\n--")[0]:
+        url, body, content_type = _late.pop(0)
+        async with aiohttp.ClientSession() as session:
+            await session.post(url, data=body, headers={"Content-Type": content_type})
     answer: web.StreamResponse = await handler(request)
     return answer
 
@@ -54,6 +64,7 @@ def worker(cloud: Cloud, storage: StorageEmulator) -> FunctionProcess:
     storage.buckets[BUCKET].clear()
     _faults.clear()
     _manifests.clear()
+    _late.clear()
     return cloud.worker(
         MAIL_PROVIDER="resend",
         RESEND_API_KEY=RESEND_API_KEY,
@@ -169,7 +180,10 @@ def test_the_copy_of_an_email_that_is_refused_is_dropped(
     cloud.letters()
 
 
-@pytest.mark.parametrize("manifests", [["lost"], ["taken"], ["lost", "taken"], ["lost", "lost"]])
+@pytest.mark.parametrize(
+    "manifests",
+    [each.split() for each in ["lost", "taken", "lost taken", "lost lost", "late", "lost late", "late lost"]],
+)
 def test_the_copy_is_of_the_build_that_a_bucket_has(
     cloud: Cloud, worker: FunctionProcess, storage: StorageEmulator, manifests: list[str]
 ) -> None:
@@ -195,6 +209,31 @@ def test_the_copy_is_of_the_build_that_a_bucket_has(
     assert TokenKeys([KEY]).read_shared_copy(link[1]) == (user, "default", name.own_part)
     [text] = [storage.buckets[ours][each["name"]] for each in manifest["files"] if each["filename"] == "report.txt"]
     assert kept.text == text.content.decode()
+
+
+def _of_another(_: str) -> str:
+    return str(CopyName.of("another", "delivery", "claim", days=9, now=DUE))
+
+
+@pytest.mark.parametrize(
+    "forge", [_of_another, lambda name: f"{name}/..", lambda _: "\ud800", lambda _: [1], lambda _: None]
+)
+def test_a_manifest_that_others_have_written_names_no_copy_of_anyone_else(
+    cloud: Cloud, worker: FunctionProcess, storage: StorageEmulator, forge: Callable[[str], Any]
+) -> None:
+    user = destinations.user(cloud, "gcs")
+    bucket = storage.buckets.setdefault(destinations.BUCKET_OF_OURS["bucket"], {})
+    _manifests.append("taken")
+    assert cloud.deliver(user, worker=worker).json()["cause"] == "unknown-outcome"
+    [name] = [each for each in bucket if cloud.delivery(user).id in each and each.endswith("manifest.json")]
+    ours = cloud.delivery_of(user)["archived_as"]
+    manifest = json.loads(bucket[name].content)
+    assert manifest["archived_as"] == ours
+    forged = {**manifest, "archived_as": forge(ours)}
+    bucket[name] = replace(bucket[name], content=json.dumps(forged).encode())
+    lease_ends(cloud, user)
+    assert cloud.deliver(user, worker=worker, retry_count=1).json()["result"] == "sent"
+    assert cloud.delivery_of(user)["archived_as"] == (ours if forged["archived_as"] else None)
 
 
 @pytest.mark.parametrize(
