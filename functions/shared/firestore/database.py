@@ -30,7 +30,7 @@ from functions.shared.firestore.errors import ChangedMeanwhile, error_of_status,
 from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.firestore.google_client import Client, google_client
 from functions.shared.firestore.query import Query
-from functions.shared.firestore.retry import CALL_SECONDS, Patience, repeated
+from functions.shared.firestore.retry import CALL_SECONDS, LONGEST_SILENCE_SECONDS, Patience, repeated
 from functions.shared.firestore.values import moment_of, set_timestamp, values_of
 from functions.shared.firestore.write import Write, changed, delete
 
@@ -183,16 +183,19 @@ class Database:
             if last is not None:
                 query = query.behind(last).limit(query.most and query.most - read)
                 last, read = None, 0
+            if query.most == 0:
+                return
             request = types.RunQueryRequest.pb()(parent=parent, structured_query=query.to_message(self._root))
-            methods = self._methods
+            methods, attempt_seconds = self._methods, min(patience.attempt_seconds, LONGEST_SILENCE_SECONDS)
             try:
-                for response in _stream(methods.run_query, request, patience.attempt_seconds, headers):
+                for response in _stream(methods.run_query, request, attempt_seconds, headers):
                     if response.HasField("document"):
                         last, read = self._found(response.document), read + 1
                         patience.renew()
                         yield last
             except GoogleAPICallError as error:
-                self._reconnect_after(error, methods)
+                if last is None:
+                    self._reconnect_after(error, methods)
                 patience.wait_after(error)
             else:
                 return

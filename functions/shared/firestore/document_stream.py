@@ -25,7 +25,7 @@ from google.cloud.firestore_v1.types import RunQueryRequest
 from google.protobuf.json_format import MessageToDict
 
 from functions.shared.firestore.query import Query
-from functions.shared.firestore.retry import Patience
+from functions.shared.firestore.retry import LONGEST_SILENCE_SECONDS, Patience
 from functions.shared.firestore.values import set_timestamp
 from functions.shared.threads import Threads
 
@@ -33,9 +33,6 @@ PAGE_SIZE = 5_000
 """How many documents a query returns. One query for all would exceed the service's time limit when the queues are
 slower than the reading; a page takes seconds, also where several streams are read side by side, and its start costs one
 round trip."""
-
-_LONGEST_SILENCE_SECONDS = 15.0
-"""Until there is a connection, and between two pieces of an answer: a connection may be silent without an end."""
 
 _PIECE_BYTES = 64 * 1024
 _THREADS = 8
@@ -63,7 +60,7 @@ class DocumentStream:
         self._parent = f"projects/{project}/databases/{database}/documents"
         self._seconds = seconds
         # So that a query that meets a silent connection is made again.
-        self._silence = min(seconds / 4, _LONGEST_SILENCE_SECONDS)
+        self._silence = min(seconds / 4, LONGEST_SILENCE_SECONDS)
         if host := _emulator():
             self._session, origin = requests.Session(), f"http://{host}"
             # A proxy of the environment is not for this machine.

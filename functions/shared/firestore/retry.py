@@ -12,6 +12,9 @@ T = TypeVar("T")
 CALL_SECONDS = 10.0
 """How long a read or a write may take, with all its repetitions, unless its caller has more time, or less."""
 
+LONGEST_SILENCE_SECONDS = 15.0
+"""After how long without a document a stream begins again: a connection may be silent without an end."""
+
 _TRANSIENT = (
     *(exceptions.Aborted, exceptions.Cancelled, exceptions.InternalServerError, exceptions.ServiceUnavailable),
     # As gRPC says it: DEADLINE_EXCEEDED and RESOURCE_EXHAUSTED.

@@ -1,5 +1,6 @@
 """The pipeline's own door to Firestore does what Google's client library does."""
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -298,6 +299,42 @@ def test_a_stream_that_breaks_off_goes_on_behind_the_last_document(both: Both) -
     query = Query.of("c").order_by("place", descending=True).select(["group"]).limit(7)
     assert ids(both.database.stream(query)) == ["11", "10", "09", "08", "07", "06", "05"]
     assert broken == 3
+
+
+@pytest.mark.parametrize("most", [None, 7])
+def test_a_stream_that_breaks_off_behind_its_last_document_is_over(both: Both, most: int | None) -> None:
+    put_some(both)
+
+    async def breaking(method: str, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        answer = await carry_out()
+        return break_off(answer) if method.endswith("/RunQuery") else answer
+
+    async def break_off(stream: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        both.faults.middleware = None
+        async for response in stream:
+            yield response
+        raise RpcError(grpc.StatusCode.DEADLINE_EXCEEDED, "as the test wants it")
+
+    both.faults.middleware = breaking
+    assert ids(both.database.stream(Query.of("c").limit(most))) == [f"{number:02}" for number in range(most or 12)]
+
+
+def test_a_stream_that_says_nothing_begins_again_long_before_its_time_is_over(
+    emulator: tuple[FirestoreEmulator, Faults], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, faults = emulator
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{server.port}")
+    monkeypatch.setattr("functions.shared.firestore.database.LONGEST_SILENCE_SECONDS", 0.5)
+    database = firestore_database(f"silent-{next(_projects)}", "(default)")
+    database.commit([create("users/ada", {})])
+
+    async def silent(_method: str, _carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        faults.middleware = None
+        await asyncio.sleep(60)
+        raise RpcError(grpc.StatusCode.PERMISSION_DENIED, "the stream still waits")
+
+    faults.middleware = silent
+    assert ids(database.stream(Query.of("users"))) == ["ada"]
 
 
 def test_a_call_is_made_again_while_its_error_may_pass(both: Both) -> None:
