@@ -70,9 +70,7 @@ class Scheduling(NewDocumentHandler):
 
     def _plans(self, page: NewPage) -> list[Plan]:
         subscriptions = [each for each in self._subscriptions(page.found) if each.shard is None]
-        # Of these the users' time zones matter.
-        placed = [each for each in subscriptions if each.time_zone is None and each.next_report_at is None]
-        users = self._users_of(placed, ["time_zone"])
+        users = self._users_of((each for each in subscriptions if each.time_zone is None), ["time_zone"])
         return [self._plan(each, users.get(each.user_id), has_null=not page.place.by_sweep) for each in subscriptions]
 
     def _plan(self, subscription: Subscription, user: User | None, *, has_null: bool) -> Plan:

@@ -150,7 +150,9 @@ def may_see_copies(stored: Stored, hashed: str) -> bool:
     """
     if not stored.user.active or is_stopped(stored.subscription):
         return False
-    return not hashed or _wants_copies(stored.subscription, hashed)
+    if not hashed:
+        return not stored.subscription.leaves_out(stored.user.email)
+    return _wants_copies(stored.subscription, hashed)
 
 
 def _wants_copies(subscription: Subscription, hashed: str) -> bool:

@@ -71,7 +71,9 @@ class PreferencesStore:
         """A subscription and its user; None where one of them is gone."""
         return _whole(self._documents.read(user_id, subscription_id))
 
-    def change(self, token: RecipientToken, wish: str, decide: Decide, *, now: datetime) -> Change | None:
+    def change(
+        self, token: RecipientToken, wish: str, decide: Decide, *, now: datetime, outlives_user: bool = False
+    ) -> Change | None:
         """Read a subscription, decide, and write, with a note of it; start again if another program writes in between.
 
         Args:
@@ -79,16 +81,17 @@ class PreferencesStore:
             wish: what the recipient asks for.
             decide: returns what to write.
             now: the present, in UTC.
+            outlives_user: whether it holds also while there is no such user: the application may make the user again.
 
         Returns:
-            what was changed; None where nothing was, or where user or subscription are gone.
+            what was changed; None if nothing was, or if user or subscription are gone.
 
         Raises:
             ChangedMeanwhile: other programs write it all the time.
         """
 
         def decide_for_user(found: StoredSubscription) -> Mapping[str, Any]:
-            stored = _whole(found)
+            stored = _whole(found, User(id=token.user_id) if outlives_user else None)
             return noted_fields(found.document, wish, decide(stored) if stored else {}, now=now)
 
         user_id, subscription_id, _copy_of = token
@@ -137,8 +140,9 @@ class PreferencesStore:
         return [keep(wish_outcome(about, at=now))]
 
 
-def _whole(found: StoredSubscription | None) -> Stored | None:
-    """A subscription whose user exists."""
-    if found is None or found.user is None:
+def _whole(found: StoredSubscription | None, gone: User | None = None) -> Stored | None:
+    """A subscription whose user exists, or has this one in place of the one who is gone."""
+    user = found and (found.user or gone)
+    if found is None or user is None:
         return None
-    return Stored(user=found.user, subscription=found.subscription, document=found.document)
+    return Stored(user=user, subscription=found.subscription, document=found.document)

@@ -128,7 +128,8 @@ class Wishes:
         return lambda stored: stopped(stored, now=self._now())
 
     def _change(self, token: RecipientToken, wish: Wish, decide: Decide) -> Change | None:
-        change = self._store.change(token, wish.value, decide, now=self._now())
+        is_stop = wish in {Wish.STOP, Wish.STOP_ALL}
+        change = self._store.change(token, wish.value, decide, now=self._now(), outlives_user=is_stop)
         if change:
             _logger.info(
                 "subscription_changed_by_recipient",

@@ -59,7 +59,9 @@ def stopped(stored: Stored, *, now: datetime) -> Mapping[str, Any]:
         now: the present, in UTC.
     """
     subscription, hashed = stored.subscription, address_hash(stored.user.email)
-    said = objection_fields(subscription, objections.stopped(subscription, hashed, now=now))
+    said = {}
+    if stored.user.email:
+        said = objection_fields(subscription, objections.stopped(subscription, hashed, now=now))
     if is_stopped(subscription) and subscription.next_report_at is None:
         return {} if objections.is_stopped_by(subscription, hashed) else said
     return {**paused_fields(subscription, stored.user, PauseReason.UNSUBSCRIBED, now=now), **said}

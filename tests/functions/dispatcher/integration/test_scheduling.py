@@ -87,6 +87,15 @@ def test_a_pause_that_an_application_ends_leaves_the_paused_time_out(cloud: Clou
     assert (subscription["reported_until"], subscription["next_report_at"]) == (NOON - HOUR, NOON)
 
 
+def test_a_pause_that_an_application_ends_leaves_out_the_days_of_the_users_zone(cloud: Cloud) -> None:
+    # A daily report of Tokyo, due at 23:00 UTC, paused for three days; the application says when it is due next.
+    fields: dict[str, Any] = {"cadence": "daily", "hour": 8, "active": True, "next_report_at": NOON + 11 * HOUR}
+    fields |= {"paused_because": "user", "paused_at": NOON - 3 * DAY, "paused_until": NOON - HOUR}
+    user = written(cloud, user=TOKYO, **fields, reported_until=NOON - 4 * DAY + 3 * HOUR)
+    cloud.call()
+    assert cloud.subscription(user)["reported_until"] == NOON - DAY + 3 * HOUR
+
+
 @pytest.mark.parametrize("all_want_it", [False, True])
 def test_an_application_takes_objections_back_only_if_it_says_so(cloud: Cloud, all_want_it: bool) -> None:
     objections = {address_hash("ada@example.com"): {"because": "complained", "at": NOON - DAY}}

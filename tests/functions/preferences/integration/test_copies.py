@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from functions.shared.mail.recipient_token import SharedCopy
+from functions.shared.records.address_hash import address_hash
 from functions.shared.records.archived_copy import ArchivedCopy, CopiedFile, CopyName
 from tests.functions.preferences.integration.conftest import KEYS, ONE_CLICK, PUBLIC, House
 
@@ -94,6 +95,14 @@ def test_a_pause_hides_nothing_and_leaving_hides_it_from_who_has_left(house: Hou
     assert house.get(house.link(user, copy, copy="eve@example.com")).status_code == 410
     house.remove_user(user)
     assert house.get(house.link(user, copy)).status_code == 410
+
+
+def test_the_copy_is_gone_for_the_user_who_reported_it_as_spam_while_others_get_it(house: House) -> None:
+    objections = {address_hash("ada@example.com"): {"because": "complained", "at": NOW - timedelta(days=1)}}
+    user = house.user(user={"email": "ada@example.com"}, to=["ada@example.com", COLLEAGUE], objections=objections)
+    copy = kept(house, user)
+    assert house.get(house.link(user, copy)).status_code == 410
+    assert house.get(house.link(user, copy, copy=COLLEAGUE)).status_code == 200
 
 
 def test_another_copy_than_the_links_own_is_not_shown(house: House) -> None:

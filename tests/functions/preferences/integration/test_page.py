@@ -13,7 +13,7 @@ from functions.shared.mail.recipient_token import RecipientToken, TokenKeys
 from functions.shared.records.address_hash import address_hash
 from functions.shared.records.subscription import PauseReason
 from tests.functions.preferences.integration.conftest import NEXT, OLD_KEY, ONE_CLICK, House
-from tests.seeding import paused, subscription_document, subscription_reference
+from tests.seeding import paused, subscription_document, subscription_reference, user_reference
 
 SINCE = datetime(2001, 1, 1, tzinfo=UTC)
 
@@ -171,6 +171,26 @@ def test_one_click_of_a_user_who_is_gone(house: House) -> None:
     answer = house.get(house.link(user))
     assert (answer.status_code, "You get no reports." in answer.text) == (200, True)
     assert house.subscription(user) is None
+
+
+@pytest.mark.parametrize(
+    ("wish", "copy"), [("unsubscribe", ""), ("stop", ""), ("stop-all", ""), ("unsubscribe", "boss@example.com")]
+)
+def test_a_stop_holds_although_the_user_is_gone_meanwhile(house: House, wish: str, copy: str) -> None:
+    user = house.user(cc=["boss@example.com"])
+    before = user_reference(house.database, user).get().to_dict()
+    user_reference(house.database, user).delete()
+    assert house.post(house.link(user, wish, copy=copy), ONE_CLICK).status_code == 200
+    user_reference(house.database, user).set(before)
+    stored = house.subscription(user)
+    if copy:
+        assert (stored["active"], stored["cc"]) == (True, [])
+    else:
+        assert (stored["active"], stored["paused_because"]) == (False, "unsubscribed")
+    # Nothing else is changed for a user who is gone.
+    user_reference(house.database, user).delete()
+    house.post(house.link(user, "resume"))
+    assert house.subscription(user) == stored
 
 
 def test_a_link_of_an_old_key_works(house: House) -> None:
