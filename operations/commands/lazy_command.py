@@ -13,13 +13,16 @@ import typer
 
 from operations.commands.examples import EXAMPLES
 
+_ELSEWHERE = dict.fromkeys(("run", "up", "deploy", "drill"), "passed_on")
+"""The module of each command that has none of its own."""
+
 
 class LazyCommand:
     """Stands for a command of `reports` in the list of them, and for the command itself as soon as more is asked of it.
 
     Args:
         name: the command's name: `dead-letters` is in `operations/commands/dead_letters.py`, as the application `app`
-            or as a function of the module's name.
+            or as a function of its name.
         help_line: its line in the list; of an application, also its help.
     """
 
@@ -33,13 +36,13 @@ class LazyCommand:
     @functools.cached_property
     def command(self) -> Any:
         """The command."""
-        module_name = self.name.replace("-", "_")
-        module = importlib.import_module(f"operations.commands.{module_name}")
+        function = self.name.replace("-", "_")
+        module = importlib.import_module(f"operations.commands.{_ELSEWHERE.get(function, function)}")
         parent = typer.Typer(add_completion=False)
         if "app" in vars(module):
             parent.add_typer(module.app, name=self.name, help=self.help)
         else:
-            parent.command(self.name, context_settings=vars(module).get("CONTEXT_SETTINGS"))(vars(module)[module_name])
+            parent.command(self.name, context_settings=vars(module).get("CONTEXT_SETTINGS"))(vars(module)[function])
         command = typer.main.get_group(parent).commands[self.name]
         _show_examples(self.name, command)
         return command
