@@ -14,7 +14,7 @@ from operations.dead_letters.dead_letter_result import DeadLetterResult
 from operations.dead_letters.dismissal import DismissalOutcome
 from operations.operator_actions import OperatorActions
 from tests.browser.local_cloud import Cloud
-from tests.browser.staged import MARKUP, MARKUP_ID, PROJECT, QUEUES, REPLAY, Staged, make_queue, put_in
+from tests.browser.staged import MARKUP, PROJECT, QUEUES, REPLAY, Staged, make_queue, put_in
 from tests.console_server import OPERATOR, ConsoleServer, wait_for_charts
 from tests.support import now
 
@@ -140,9 +140,6 @@ FULL: dict[str, Address] = {
     "an email": lambda house: f"/local/mails/{part(house.mail)}",
     "Slack": lambda _: "/local/slack",
     "destinations": lambda _: "/local/elsewhere",
-    "Firestore": lambda _: "/local/firestore",
-    "a collection": lambda _: "/local/firestore/dead_letters",
-    "a document": lambda _: f"/local/firestore/{part(MARKUP_ID)}/{part(MARKUP_ID)}",
 }
 MANY = "/dead-letters?state=replayed"
 EMPTY: dict[str, str] = {
@@ -157,5 +154,4 @@ EMPTY: dict[str, str] = {
     "kinds": "/kinds?kind=none",
     "actions": "/operator-actions",
     "mails": "/local/mails?q=nothing-like-this",
-    "a collection": "/local/firestore/nothing",
 }

@@ -1,4 +1,4 @@
-"""What only the local cloud has: its control panel, the emails and messages that it took, and all its data."""
+"""What only the local cloud has: its control panel, and the emails and messages that it took."""
 
 import json
 from http import HTTPStatus
@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from functions.shared.records.ids import is_document_id
 from operations.console.console import console_of, done, recorded, require_operator
 from operations.console.form import Form, FormRefused, form_action
 from operations.console.live import live
@@ -16,11 +15,9 @@ from operations.console.local_client import LocalClient
 from operations.console.mail_frame import LOOKS, WIDTHS, mail_response
 from operations.console.readings import Shown
 from operations.mail_checks.html_check import GMAIL_SHOWS_BYTES, check_html
-from operations.reading.firestore_browser import FirestoreBrowser
 
 _MAILS_A_PAGE = 50
 _MESSAGES_A_PAGE = 30
-_DOCUMENTS_A_PAGE = 100
 _STEPS = {"1 minute": 60, "10 minutes": 600, "1 hour": 3_600, "1 day": 86_400, "1 week": 604_800}
 _EVERY_SECONDS = 4
 """What the local cloud says costs nothing."""
@@ -143,27 +140,6 @@ def _read_elsewhere(request: Request) -> Shown:
     return Shown(template="elsewhere.html", context=context, every=_EVERY_SECONDS)
 
 
-def browse(request: Request) -> Response:
-    """A collection or a document of the local Firestore."""
-    require_operator(request)
-    _local(request)
-    console = console_of(request)
-    browser = FirestoreBrowser(console.session.firestore)
-    path = request.path_params.get("path", "").strip("/")
-    parts = path.split("/") if path else []
-    trail = [("/".join(parts[: number + 1]), each) for number, each in enumerate(parts)]
-    after = request.query_params.get("after") or None
-    if after is not None and not is_document_id(after):
-        raise HTTPException(HTTPStatus.BAD_REQUEST, "A page begins after a document's id.")
-    if not parts:
-        return console.view.page(request, "firestore.html", trail=trail, collections=browser.collections())
-    if len(parts) % 2 == 0:
-        return console.view.page(request, "firestore.html", trail=trail, document=browser.document(path))
-    ids = browser.page(path, after=after, limit=_DOCUMENTS_A_PAGE)
-    following = ids[-1] if len(ids) == _DOCUMENTS_A_PAGE else None
-    return console.view.page(request, "firestore.html", trail=trail, path=path, ids=ids, following=following)
-
-
 def _local(request: Request) -> LocalClient:
     local = console_of(request).local
     if local is None:
@@ -201,7 +177,5 @@ ROUTES = [
     Route("/local/mails/{mail_id}/attachments/{number:int}", attachment),
     Route("/local/slack", live(_read_messages)),
     Route("/local/elsewhere", live(_read_elsewhere)),
-    Route("/local/firestore", browse),
-    Route("/local/firestore/{path:path}", browse),
     Route("/local/{act}", act, methods=["POST"]),
 ]

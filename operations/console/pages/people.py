@@ -117,12 +117,6 @@ SEEN = (*SCHEDULE, "paused_because", "paused_until")
 """What the page shows of a subscription, and what its forms are refused for if somebody changes it meanwhile."""
 
 
-class _New(_Schedule):
-    """The form of a new subscription."""
-
-    subscription: Annotated[Text, Field(min_length=1, max_length=500)]
-
-
 class _Erase(BaseModel):
     """The form that erases what is kept of a user."""
 
@@ -216,7 +210,6 @@ def _read_person(request: Request) -> Shown:
             "kinds": previews.known_kinds(),
             "cadences": [each.value for each in Cadence],
             "locales": previews.languages(),
-            "schedule_names": SCHEDULE,
             "seen_names": SEEN,
         },
     )
@@ -234,20 +227,6 @@ def _recipients(subscription: Subscription, user: User, *, shows_addresses: bool
         "recipients": [each.address if shows_addresses else "[address]" for each in found],
         "suppressed": sum(subscription.leaves_out(each.address) for each in found),
     }
-
-
-@form_action(_read_person)
-def add(request: Request, form: Form) -> Response:
-    """Make a subscription."""
-    console, user_id, asked = console_of(request), _id(request, "user"), form.read(_New)
-    if not is_document_id(asked.subscription):
-        raise FormRefused("Nothing was done: see below.", {"subscription": "An id, such as weekly-summary."})
-    _check_kind(asked.kind)
-    user = Users(console.session.firestore).get(user_id)
-    with recorded(request, "Add subscription", f"{user_id}/{asked.subscription}") as action:
-        _carry_out(lambda: _changes(console).add(user, asked.subscription, asked.edit()))
-        action.outcome = "The subscription is saved."
-    return _back(request)
 
 
 @form_action(_read_person)
@@ -475,7 +454,6 @@ ROUTES = [
     Route("/people/{user}", live(_read_person)),
     Route("/people/{user}/export", export, methods=["POST"]),
     Route("/people/{user}/erase", erase, methods=["POST"]),
-    Route("/people/{user}/subscriptions", add, methods=["POST"]),
     Route(f"{_OF_ONE}/preview", show_preview),
     Route(f"{_OF_ONE}/preview/mail", preview_mail),
     Route(f"{_OF_ONE}/{{act}}", change, methods=["POST"]),

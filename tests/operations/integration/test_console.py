@@ -421,7 +421,7 @@ def test_it_changes_a_subscription(console: Browser, project: Project) -> None:
     wrong = console.act(f"{path}/save", kind="usage", cadence="weekly", hour="25")
     assert wrong.status_code == HTTPStatus.BAD_REQUEST
     assert "hour" in wrong.text
-    console.act("/people/u1/subscriptions", subscription="second", kind="activity", cadence="hourly")
+    project.reports("subscriptions", "add", "u1", "second", "--kind", "activity", "--cadence", "hourly")
     assert console.act("/people/u1/subscriptions/second/remove", confirm="wrong").status_code == HTTPStatus.BAD_REQUEST
     console.act("/people/u1/subscriptions/second/remove", confirm="second")
     assert len(project.reports("subscriptions", "list", "--user", "u1", "--json").json) == 1

@@ -246,22 +246,12 @@ def test_what_cannot_be_is_refused_with_words_and_kept(
 
 def test_a_subscription_of_a_kind_that_is_not_there_is_refused(console: Browser, project: Project) -> None:
     put_user(project)
-    for path, fields in {
-        "/people/u1/subscriptions/default/save": {"kind": "nope", "cadence": "daily", "hour": "9"},
-        "/people/u1/subscriptions": {
-            "subscription": "second",
-            "kind": "nope",
-            "cadence": "daily",
-            "hour": "9",
-            **dict.fromkeys(("minute", "day", "weekday", "cron", "time_zone", "locale"), ""),
-        },
-    }.items():
-        answer = console.act(path, **fields)
-        assert answer.status_code == HTTPStatus.BAD_REQUEST
-        assert "There is no such kind." in answer.text
-        assert "<option selected>nope</option>" in answer.text
-        assert 'value="9"' in answer.text
-    too_long = console.act("/people/u1/subscriptions", subscription="s" * 1501, kind="activity", cadence="daily")
+    answer = console.act("/people/u1/subscriptions/default/save", kind="nope", cadence="daily", hour="9")
+    assert answer.status_code == HTTPStatus.BAD_REQUEST
+    assert "There is no such kind." in answer.text
+    assert "<option selected>nope</option>" in answer.text
+    assert 'value="9"' in answer.text
+    too_long = console.act("/people/u1/subscriptions/default/save", kind="k" * 501, cadence="daily")
     assert too_long.status_code == HTTPStatus.BAD_REQUEST
     assert "at most 500 characters" in too_long.text
 
