@@ -116,9 +116,6 @@ EMULATORS := emulators/pyproject.toml
 lock: setup ## resolve the requirements again, after one was changed, also in a kind's needs.yaml
 	@$(COMPILE) functions/*/requirements.txt $(CONSOLE) $(EMULATORS) requirements-run.in requirements-deployment.in requirements-dev.in -o requirements.lock
 	@$(COMPILE) functions/*/requirements.txt $(CONSOLE) $(EMULATORS) requirements-run.in -c requirements.lock -o requirements-run.lock
-	@$(COMPILE) functions/worker/requirements.txt $(CONSOLE) -c requirements.lock -o $(CONSOLE:.txt=.lock)
-	@for function in api dispatcher dlq_handler mail_events preferences worker; do \
-		$(COMPILE) functions/$$function/requirements.txt -c requirements.lock -o functions/$$function/requirements.lock; done
 	@$(COMPILE) requirements-deployment.in -c requirements.lock -o requirements-deployment.lock
 	@$(COMPILE) proof/benchmarks/peers/requirements.in -o proof/benchmarks/peers/requirements.lock
 	@$(COMPILE) requirements-release.in -o requirements-release.lock
@@ -144,10 +141,11 @@ audit: setup ## whether PyPI knows of a vulnerability in a locked package
 sbom: export PYTHONWARNINGS := ignore::UserWarning:cyclonedx.model.bom
 sbom: setup ## what each function and the console are made of, as CycloneDX (in dist)
 	@mkdir -p dist
-	@for lock in functions/*/requirements.lock $(CONSOLE:.txt=.lock); do \
-		part="$$(basename "$$(dirname "$$lock")")" && \
-		$(RELEASE_TOOL) cyclonedx-py requirements "$$lock" --pyproject pyproject.toml --output-reproducible \
-			-o "dist/$$part.cdx.json" && echo "dist/$$part.cdx.json" || exit 1; done
+	@set -o pipefail; for folders in $(dir $(wildcard functions/*/requirements.txt)) "operations/console functions/worker"; do \
+		file="dist/$$(basename "$${folders%% *}").cdx.json" && \
+		$(BIN)/python -m deployment.package_lock $$folders | \
+		$(RELEASE_TOOL) cyclonedx-py requirements - --pyproject pyproject.toml --output-reproducible -o "$$file" && \
+		echo "$$file" || exit 1; done
 
 release: setup ## check all that a tag needs, make its files in dist, and say how to tag
 	@$(BIN)/python -m operations.releases.release_check

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from deployment.env_file import RESERVED
-from deployment.package_lock import distribution
+from deployment.package_lock import distribution, packages_of
 from deployment.settings import Settings
 from deployment.stopped import Stopped
 from functions.shared.needs import InvalidNeeds, Needs, load
@@ -17,15 +17,16 @@ def load_kinds(root: Path, project: Path) -> Mapping[str, Needs]:
         found = load(project / "kinds", reserved=RESERVED)
     except InvalidNeeds as error:
         raise Stopped(str(error)) from None
-    for kind, package in unlocked(found, root / "functions" / "worker" / "requirements.lock", project / "kinds.lock"):
+    file = project / "kinds.lock"
+    of_kinds = file.read_text(encoding="utf-8") if file.is_file() else ""
+    for kind, package in unlocked(found, packages_of(root, "functions/worker") + of_kinds):
         raise Stopped(f"the kind {kind} needs {package}, which is not in kinds.lock: ./reports lock")
     return found
 
 
-def unlocked(found: Mapping[str, Needs], *locks: Path) -> Iterator[tuple[str, str]]:
-    """Each package that a kind needs and that is not among locked requirements, after the kind."""
-    lines = (line for lock in locks if lock.is_file() for line in lock.read_text(encoding="utf-8").splitlines())
-    pins = [distribution(line) for line in lines if "==" in line]
+def unlocked(found: Mapping[str, Needs], lock: str) -> Iterator[tuple[str, str]]:
+    """Each package that a kind needs and that is not in a lock, after the kind."""
+    pins = [distribution(line) for line in lock.splitlines() if "==" in line]
     for kind, needs in found.items():
         for package in needs.packages:
             name, version = distribution(package)

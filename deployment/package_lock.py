@@ -1,6 +1,11 @@
 """What a lock of packages says: that of the pipeline, or kinds.lock."""
 
 import re
+import sys
+from pathlib import Path
+
+_NEEDING = re.compile(r"^    # +(?:via +)?([a-z0-9-]+)$", re.MULTILINE)
+_NEEDING_LINE = re.compile(r"^    #.*\n", re.MULTILINE)
 
 
 def locked(text: str) -> dict[str, str]:
@@ -17,3 +22,36 @@ def distribution(requirement: str) -> tuple[str, str]:
     """Its name, as package indexes compare names, and its version, or nothing. https://peps.python.org/pep-0503/#normalized-names"""
     name, _, version = requirement.partition("==")
     return re.sub(r"[-_.]+", "-", name.partition("[")[0]).strip().lower(), version.partition(" ")[0]
+
+
+def part_of(lock: str, *requirements: str) -> str:
+    """The part of a lock that some requirements need, with their dependencies.
+
+    Args:
+        lock: uv's, which says below each package what needs it.
+        requirements: lines with a package each, of those that the lock was made from.
+    """
+    blocks = locked(lock)
+    needing = {name: set(_NEEDING.findall(block)) for name, block in blocks.items()}
+    wanted = {distribution(line)[0] for text in requirements for line in text.splitlines() if line[:1].isalnum()}
+    found = set[str]()
+    while new := wanted - found:
+        found |= new
+        wanted |= {name for name, by in needing.items() if by & new}
+    return "".join(_NEEDING_LINE.sub("", block) for name, block in blocks.items() if name in found)
+
+
+def packages_of(root: Path, *folders: str) -> str:
+    """What the functions in some folders need, as a lock.
+
+    Args:
+        root: the pipeline's folder.
+        folders: in it, each with a requirements.txt.
+    """
+    texts = [(root / folder / "requirements.txt").read_text(encoding="utf-8") for folder in folders]
+    return part_of((root / "requirements.lock").read_text(encoding="utf-8"), *texts)
+
+
+if __name__ == "__main__":
+    # For `make sbom`.
+    sys.stdout.write(packages_of(Path(), *sys.argv[1:]))

@@ -12,7 +12,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from deployment.package_lock import locked
+from deployment.package_lock import locked, packages_of
 from deployment.stopped import Stopped
 
 Files = dict[str, bytes]
@@ -37,7 +37,7 @@ from {module} import {function}  # the entry point
 gc.freeze()
 gc.enable()
 """
-_LEFT_OUT = re.compile(r"(.*/)?(\.[^/]*|requirements\.txt|requirements\.lock|test_[^/]*\.py)(/.*)?")
+_LEFT_OUT = re.compile(r"(.*/)?(\.[^/]*|requirements\.txt|test_[^/]*\.py)(/.*)?")
 _SHARED = ("functions/__init__.py", "functions/shared")
 _OF_API = (
     *(f"operations/{name}.py" for name in ("__init__", "errors", "failures", "operator_actions", "private_file")),
@@ -55,7 +55,7 @@ def function_source(root: Path, function: str, project: Path | None = None) -> F
     nothing else."""
     project = project or root
     files = _tracked(root, *_SHARED, f"functions/{function}")
-    lock = (root / "functions" / function / "requirements.lock").read_text(encoding="utf-8")
+    lock = packages_of(root, f"functions/{function}")
     if function == "worker":
         files |= _tracked(root, "report_kit") | _tracked(project, "kinds", _LOCALES)
         lock = _with_kinds(lock, project)
@@ -74,7 +74,7 @@ def console_source(root: Path, runtime: str, project: Path | None = None) -> Fil
     """The console: its code, the worker's for the previews, and what says how to run it on a runtime such as python314.
     https://docs.cloud.google.com/docs/buildpacks/python"""
     project = project or root
-    lock = (root / "operations" / "console" / "requirements.lock").read_text(encoding="utf-8")
+    lock = packages_of(root, "operations/console", "functions/worker")
     # The schedule is for the overview, which says when the next run is.
     schedule = "scheduler.yaml"
     return {

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from deployment.package_lock import distribution, locked
+from deployment.package_lock import distribution, locked, packages_of
 from functions.shared.needs import NEEDS_FILE, InvalidNeeds, Needs, load
 from operations.errors import OperatorError
 from virtual_environment import environment_of_uv, options_of_pip
@@ -93,7 +93,7 @@ def resolve(wanted: list[str], *, pipeline: Path, lock: Path) -> str:
     )
     if made.returncode:
         raise OperatorError(f"The packages of the kinds do not go with the pipeline's. uv says: {made.stderr.strip()}")
-    of_worker = locked((pipeline / _WORKER / "requirements.lock").read_text(encoding="utf-8"))
+    of_worker = locked(packages_of(pipeline, str(_WORKER)))
     blocks = [block for name, block in locked(made.stdout).items() if name not in of_worker]
     return f"{_HEAD}{_head(wanted)}\n{''.join(blocks)}"
 

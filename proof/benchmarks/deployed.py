@@ -7,6 +7,7 @@ import shutil
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+from deployment.package_lock import packages_of
 from proof.benchmarks.checkout import Checkout
 from tests.function_build import IMAGE_TIME, build
 
@@ -29,7 +30,8 @@ def hiding(packages: list[str]) -> str:
 
 def not_deployed(function: str, *, root: Path = REPOSITORY) -> list[str]:
     """The packages in this environment that a function's requirements do not have, in the checkout at `root`."""
-    lock = (root / "functions" / function / "requirements.lock").read_text(encoding="utf-8")
+    own = root / "functions" / function / "requirements.lock"
+    lock = own.read_text(encoding="utf-8") if own.is_file() else packages_of(root, f"functions/{function}")
     deployed = {_normalized(name) for name in re.findall(r"^([A-Za-z0-9._-]+)==", lock, re.MULTILINE)}
     return sorted(
         package

@@ -78,7 +78,7 @@ def _imports(starts: int) -> Table:
         rows=rows,
         note=f"CPU time of the import in a new process, median of {starts}, the first left out. The clients alone are "
         f"`{CLIENTS}`. As it is deployed, the worker is imported by its main.py, with the garbage collector off, and "
-        "packages that are not in `functions/worker/requirements.lock` are hidden. "
+        "packages that its requirements do not bring are hidden. "
         "Here there is Rich, too, for the operator's command, and structlog imports it wherever it finds it.",
     )
 

@@ -315,6 +315,7 @@ def copy_of_repository(directory: Path) -> Path:
         "scheduler.yaml",
         "pyproject.toml",
         ".gitignore",
+        "requirements.lock",
         "requirements-deployment.lock",
     ):
         shutil.copy(REPOSITORY / name, copy / name)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from deployment.package_lock import packages_of
 from tests.deployment.conftest import PROJECT, Deployment, FirstDeployment, environment_of
 
 NEEDS = """\
@@ -244,7 +245,7 @@ def test_what_is_wrong_is_said_before_anything_is_made(
 
 def _pin(checkout: Path) -> str:
     """A package of the worker's own, with its version."""
-    lock = (checkout / "functions" / "worker" / "requirements.lock").read_text(encoding="utf-8")
+    lock = packages_of(checkout, "functions/worker")
     return next(line.split(" ")[0] for line in lock.splitlines() if line.startswith("structlog=="))
 
 

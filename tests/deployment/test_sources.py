@@ -2,6 +2,7 @@
 
 import io
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -28,7 +29,8 @@ def checkout(tmp_path: Path) -> Path:
         (source / name / "main.py").write_text("x = 1\n", encoding="utf-8")
         (source / name / "__pycache__" / "main.pyc").write_bytes(b"1")
     (source / "__init__.py").touch()
-    (source / "worker" / "requirements.lock").write_text("requests==1\n", encoding="utf-8")
+    (source / "worker" / "requirements.txt").write_text("requests==1\n", encoding="utf-8")
+    (source.parent / "requirements.lock").write_text("requests==1\n", encoding="utf-8")
     git(source.parent, "init", "--quiet")
     git(source.parent, "add", "*.py", "*.lock")
     return source.parent
@@ -80,8 +82,8 @@ def test_other_ends_of_lines_in_the_checkout_make_no_other_source(checkout: Path
 
 
 def test_only_a_worker_whose_kinds_make_documents_has_what_these_take(checkout: Path) -> None:
-    lock = (REPOSITORY / "functions" / "worker" / "requirements.lock").read_text(encoding="utf-8")
-    (checkout / "functions" / "worker" / "requirements.lock").write_text(lock, encoding="utf-8")
+    for name in ("requirements.lock", "functions/worker/requirements.txt"):
+        shutil.copy(REPOSITORY / name, checkout / name)
     for project, has_typst in ((checkout, False), (REPOSITORY, True)):
         requirements = function_source(checkout, "worker", project)["requirements.txt"].decode()
         assert ("\ntypst==" in requirements, "\nmanimgx-fonts==" in requirements) == (has_typst, has_typst)
