@@ -15,7 +15,6 @@ from functions.shared.queues.task_queue import TaskQueue
 from functions.shared.records.states import DeliveryState
 from functions.shared.records.subscription import Subscription, SubscriptionDefaults
 from functions.shared.records.user import USERS
-from operations.reading.page import read_cursor
 
 MOST_BODY_BYTES = 64 * 1024
 
@@ -103,18 +102,6 @@ class Call(NamedTuple):
         if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MOST_ROWS):
             raise Problem(HTTPStatus.BAD_REQUEST, f"limit: must be an integer from 1 to {MOST_ROWS}.")
         return int(text)
-
-    @property
-    def after(self) -> str | None:
-        """The cursor behind which the page begins; None for the first page.
-
-        Raises:
-            Problem: it was not made for a page.
-        """
-        cursor = self.query.get("after")
-        if cursor is not None and read_cursor(cursor) is None:
-            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "after: must be `next` of the page before.")
-        return cursor
 
     @property
     def state(self) -> DeliveryState | None:

@@ -26,7 +26,7 @@ def list_deliveries(api: Api, call: Call) -> Reply:
         since=call.time("since"),
         until=call.time("until"),
     )
-    page = Deliveries(api.database).page(wanted, after=call.after, limit=call.limit)
+    page = Deliveries(api.database).page(wanted, after=call.query.get("after"), limit=call.limit)
     return Reply({"deliveries": _rows(api, page.rows), "next": page.following})
 
 

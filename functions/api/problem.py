@@ -10,6 +10,7 @@ from werkzeug.exceptions import MethodNotAllowed
 
 from functions.shared.firestore.errors import ChangedMeanwhile
 from functions.shared.serving.identity import NotAuthorized
+from operations.reading.page import NotACursor
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -76,6 +77,9 @@ def refusal_of(error: Exception) -> Refusal:
         case MethodNotAllowed():
             allowed = {"Allow": ", ".join(sorted(error.valid_methods or ()))}
             return Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "There is no such method here.", allowed)
+        case NotACursor():
+            detail = "after: must be `next` of the page before, of the same list."
+            return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
         case ChangedMeanwhile():
             return Refusal(HTTPStatus.CONFLICT, "Others change the same just now: repeat this.")
         case InvalidArgument():

@@ -37,7 +37,7 @@ def list_subscriptions(api: Api, call: Call) -> Reply:
         return Subscription.from_snapshot(found, api.defaults)
 
     query = Query.of(subscriptions_of(call.user_id))
-    page = read_page(api.database, query, after=call.after, limit=call.limit, read=read)
+    page = read_page(api.database, query, after=call.query.get("after"), limit=call.limit, read=read)
     if not page.rows:
         _user(api, call)
     rows = [subscription_json(each, now=api.now()) for each in page.rows]

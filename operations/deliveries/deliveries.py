@@ -19,7 +19,7 @@ from operations.deliveries.delivery_filter import DeliveryFilter
 from operations.deliveries.mail_outcome import MailOutcome
 from operations.deliveries.mail_records import mail_row
 from operations.errors import NotFound
-from operations.reading.page import begin_behind, cursor_of
+from operations.reading.page import cursor_of, read_cursor
 from operations.reading.similar_ids import did_you_mean
 from operations.reading.threads import in_threads
 
@@ -68,11 +68,19 @@ class Deliveries:
         Args:
             wanted: which; without a `problem`.
             after: the cursor behind which the page begins; None for the first page.
+
+        Raises:
+            NotACursor: `after` is not of this list.
         """
         if wanted.mail:
             return self._page_of_mails(wanted, wanted.mail, after=after, limit=limit)
         fields = (*_LISTED, *_OF_DOUBT) if wanted.perhaps_twice else _LISTED
-        queries = {state: begin_behind(query.select(fields), after) for state, query in self._queries(wanted).items()}
+        queries = {state: query.select(fields) for state, query in self._queries(wanted).items()}
+        # All of them have the same order.
+        first = next(iter(queries.values()))
+        if after is not None:
+            place = read_cursor(first, after)
+            queries = {state: query.behind_place(place) for state, query in queries.items()}
         # Of several states, most deliveries are sent.
         few = limit if len(queries) == 1 else limit // 6 + 1
         parts = [
@@ -90,8 +98,7 @@ class Deliveries:
             if len(found) == limit:
                 break
         is_more = last is not None and (len(found) == limit or searched == SEARCHED)
-        # All of them have the same order.
-        following = cursor_of(next(iter(queries.values())), last) if last is not None and is_more else None
+        following = cursor_of(first, last) if last is not None and is_more else None
         return DeliveryPage(found, following, searched, sum(part.reads for part in parts))
 
     def _page_of_mails(
@@ -101,7 +108,7 @@ class Deliveries:
         query = Query.of(MAIL_EVENTS).where("shard", "in", list(range(SHARDS)))
         query = query.order_by(outcome.time_field, descending=True)
         query = query.start_at(wanted.until or LATEST).end_at(wanted.since or EARLIEST).select([])
-        query = begin_behind(query, after)
+        query = query if after is None else query.behind_place(read_cursor(query, after))
         rows: list[Delivery] = []
         searched, last = 0, None
         while len(rows) < limit and searched < SEARCHED:

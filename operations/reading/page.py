@@ -1,5 +1,6 @@
 """A page of documents, and where the next one begins: at a place in the order, which stays when its document goes."""
 
+import hashlib
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
@@ -8,14 +9,21 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from functions.shared.firestore.database import Database
-from functions.shared.firestore.field_path import NAME
 from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.firestore.query import Query
-from functions.shared.records.ids import is_document_id
+from operations.errors import OperatorError
 
 T = TypeVar("T")
 
 _TIME = "time"
+_TAG_BYTES = 8
+
+
+class NotACursor(OperatorError):
+    """A text is not a cursor of the list that it is given to."""
+
+    def __init__(self) -> None:
+        super().__init__("after: must be what the page before has for the next one, of the same list.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,37 +49,40 @@ def read_page(
         read: makes a row of a document; None where there is nothing to show.
 
     Raises:
+        NotACursor: `after` is not of this query.
         google.api_core.exceptions.GoogleAPICallError: Firestore does not answer or refuses.
     """
-    found = list(database.stream(begin_behind(query, after).limit(limit + 1)))
+    begun = query if after is None else query.behind_place(read_cursor(query, after))
+    found = list(database.stream(begun.limit(limit + 1)))
     rows = [row for each in found[:limit] if (row := read(each)) is not None]
     return Page(rows=rows, following=cursor_of(query, found[limit - 1]) if len(found) > limit else None)
 
 
 def cursor_of(query: Query, found: FoundDocument) -> str:
     """The place of a document in a query's order, as the address of a page has it."""
-    text = json.dumps(query.place_of(found), default=_to_json, separators=(",", ":"))
-    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return _cursor(query, json.dumps(query.place_of(found), default=_to_json, separators=(",", ":")).encode())
 
 
-def begin_behind(query: Query, cursor: str | None) -> Query:
-    """The query, beginning behind a cursor; from its start if the cursor is not of this query."""
-    place, orders = read_cursor(cursor or ""), [field for field, _ in query.whole_order()]
-    if place is None or len(place) != len(orders):
-        return query
-    path = dict(zip(orders, place, strict=True))[NAME]
-    collection, _, document_id = path.rpartition("/") if isinstance(path, str) else ("", "", "")
-    is_of_it = collection.rpartition("/")[2] == query.collection if query.is_deep else collection == query.path
-    return query.behind_place(place) if is_of_it and is_document_id(document_id) else query
+def read_cursor(query: Query, cursor: str) -> tuple[Any, ...]:
+    """The place that a cursor of a query names.
 
-
-def read_cursor(cursor: str) -> tuple[Any, ...] | None:
-    """The place that a cursor names; None if the text is not a cursor."""
+    Raises:
+        NotACursor: it is made up, cut, or another query's.
+    """
     try:
-        place = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), object_hook=_of_json)
-    except (ValueError, RecursionError):
-        return None
-    return tuple(place) if isinstance(place, list) else None
+        place = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))[_TAG_BYTES:]
+    except ValueError as error:
+        raise NotACursor from error
+    if cursor != _cursor(query, place):
+        raise NotACursor
+    return tuple(json.loads(place, object_hook=_of_json))
+
+
+def _cursor(query: Query, place: bytes) -> str:
+    # The times between which a list is shown do not set its cursors apart: `7d` is another time on each page.
+    equal = [each for group in query.filters for each in group if each[1] == "=="]
+    tag = hashlib.sha256(repr((query.path, query.whole_order(), equal, place)).encode()).digest()[:_TAG_BYTES]
+    return urlsafe_b64encode(tag + place).decode().rstrip("=")
 
 
 def _to_json(value: Any) -> Any:

@@ -45,8 +45,9 @@ def test_runs_are_listed_page_by_page(browser: Browser, project: Project) -> Non
     first, second = walk(browser, "/runs", r'href="/runs/(r\d\d)"')
     assert [*first, *second] == [f"r{number:02}" for number in range(50)]
     assert (len(first), len(second)) == (48, 2)
-    assert 'href="/runs">First page' in browser.get("/runs?after=r47").text
-    assert len(walk(browser, "/runs?after=gone", "r00")) == 2
+    [following] = re.findall(r'href="(/runs\?after=[^"]+)">Next page', browser.get("/runs").text)
+    assert 'href="/runs">First page' in browser.get(html.unescape(following)).text
+    assert browser.get("/runs?after=gone").status_code == HTTPStatus.BAD_REQUEST
 
 
 def test_dead_letters_are_listed_page_by_page_with_their_filters(browser: Browser, project: Project) -> None:
@@ -205,7 +206,7 @@ def test_what_is_due_and_paused_is_listed_by_its_figures(browser: Browser, proje
     [bar] = re.findall(r'<a href="([^"]+)" tabindex="-1" aria-label="50 due">', page)
     assert html.unescape(bar).startswith("/subscriptions?since=")
     assert "paused" in browser.get("/subscriptions?paused=bounced").text
-    assert "There are no such subscriptions." in browser.get("/subscriptions?paused=user&after=a/b").text
+    assert "There are no such subscriptions." in browser.get("/subscriptions?paused=user").text
 
 
 def put_breaker(project: Project, **fields: Any) -> Any:

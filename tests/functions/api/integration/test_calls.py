@@ -1,9 +1,11 @@
 """Who may call, what comes of calls that are not as they should be, and what a delivery's caller learns."""
 
 import json
+from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import requests
@@ -53,8 +55,6 @@ def test_lines_of_a_request_have_its_trace(house: House) -> None:
         ("GET", f"{PATH}?limit={MOST_ROWS + 1}", None, {}, 400),
         ("GET", f"{PATH}?limit=1&limit=2", None, {}, 400),
         ("GET", f"{PATH}?subscription_id=a", None, {}, 400),
-        ("GET", "/users/u1/deliveries?after=a/b", None, {}, 422),
-        ("GET", f"{PATH}?after=default", None, {}, 422),
         ("GET", "/users/u1/deliveries?state=gone", None, {}, 400),
         ("GET", "/users/u1/deliveries?since=2026-11-24", None, {}, 400),
         ("GET", "/users/u1/deliveries?since=0.5", None, {}, 400),
@@ -112,8 +112,9 @@ def test_deliveries_say_what_came_of_reports(house: House) -> None:
     house.database.collection("mail_events").document(f"{user}:2").set(
         {"user_id": user, "recipients": {"b5fc85e55755f9e0": delivered}}
     )
-    first = house.call("GET", f"/users/{user}/deliveries?limit=2&subscription_id=default").json()
-    rest = house.call("GET", f"/users/{user}/deliveries?limit=2&after={first['next']}").json()
+    path = f"/users/{user}/deliveries?limit=2&subscription_id=default"
+    first = house.call("GET", path).json()
+    rest = house.call("GET", f"{path}&after={first['next']}").json()
     assert [each["delivery_id"] for each in (*first["deliveries"], *rest["deliveries"])] == [
         *(f"{user}:2", f"{user}:1", f"{user}:0")
     ]
@@ -127,6 +128,42 @@ def test_deliveries_say_what_came_of_reports(house: House) -> None:
     assert house.call("GET", f"/users/{user}/deliveries/{user}:2").json() == first["deliveries"][0]
     assert house.call("GET", f"/users/{other}/deliveries/{user}:2").status_code == HTTPStatus.NOT_FOUND
     assert house.call("GET", f"/users/{other}/deliveries").json() == {"deliveries": [], "next": None}
+
+
+def _with(path: str, **query: Any) -> str:
+    return f"{path}{'&' if '?' in path else '?'}{urlencode(query)}"
+
+
+def test_only_a_cursor_of_the_same_list_begins_a_page(house: House) -> None:
+    users = house.user(), house.user()
+    for number, user in ((0, users[0]), (1, users[0]), (2, users[1]), (3, users[1])):
+        fields = {"user_id": user, "subscription_id": "default", "state": "sent", "due_at": DUE, "expire_at": DUE}
+        house.database.document(f"deliveries/{user}:{number}").set(fields)
+        copy = house.document(user)
+        house.database.document(f"users/{user}/report_subscriptions/s{number}").set(copy)
+    lists = [f"/users/{user}/{of}" for user in users for of in ("subscriptions", "deliveries")]
+    lists.append(f"{lists[1]}?subscription_id=default")
+    cursors = {each: house.call("GET", _with(each, limit=1)).json()["next"] for each in lists}
+    assert len(set(cursors.values())) == len(lists)
+    forged: tuple[Any, ...] = (
+        *([], {}, 5, None, "a", [None], [None, None], [5, "deliveries/x"], ["z", "deliveries/x"], ["a\0"]),
+        *([{"time": f"{year}-11-24T13:00:00+00:00"}, "deliveries/x"] for year in (2026, 2027, 10_000)),
+        *([{"time": 5}, "deliveries/x"], [10**40, "deliveries/x"]),
+        *(["users/u1/report_subscriptions/x"], ["users/u1/report_subscriptions/\ud800"], ["deliveries"], [[[]], [[]]]),
+    )
+    for path, own in cursors.items():
+        texts = [urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=") for each in forged]
+        texts += ["", "a/b", "default", "é", "\0", "=", "A" * 3_000, "W" * 3_001, "W1tb" * 900, own + "!"]
+        texts += [own[:length] for length in (1, 7, 12, len(own) // 2, len(own) - 1)]
+        texts += [own[:-1] + ("A" if own[-1] != "A" else "B"), own[:5] + "_" + own[6:]]
+        texts += [others for others in cursors.values() if others != own]
+        for text in texts:
+            answer = house.call("GET", _with(path, limit=1, after=text))
+            assert (answer.status_code, answer.json()["detail"]) == (
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                "after: must be `next` of the page before, of the same list.",
+            ), (path, text)
+        assert house.call("GET", _with(path, limit=1, after=own)).status_code == HTTPStatus.OK
 
 
 def test_deliveries_are_filtered_by_state_and_time(house: House) -> None:
