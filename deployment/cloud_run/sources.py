@@ -7,6 +7,7 @@ What somebody has left in a folder, such as a key, is not deployed.
 import gzip
 import hashlib
 import io
+import os
 import re
 import subprocess
 import tarfile
@@ -121,26 +122,36 @@ def _with_kinds(lock: str, project: Path) -> str:
 
 
 def _tracked(root: Path, *paths: str) -> Files:
-    command = ["git", "-C", str(root), "ls-files", "--eol", "-z", "--", *paths]
-    listed = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout  # noqa: S603  the operator's own git
+    everything = frozenset(_listed(root))
     files: Files = {}
-    for line in filter(None, listed.decode().split("\0")):
+    for line in _listed(root, "--eol", "--", *paths):
         ends, _, name = line.partition("\t")
-        if not _LEFT_OUT.fullmatch(name) and (content := _content(root, name)) is not None:
+        if not _LEFT_OUT.fullmatch(name) and (content := _content(root, name, everything)) is not None:
             # A checkout with core.autocrlf has other ends of lines than the commit, and would never have its hash.
             files[name] = content.replace(b"\r\n", b"\n") if ends.startswith("i/lf ") else content
     return files
 
 
-def _content(root: Path, name: str) -> bytes | None:
+def _listed(root: Path, *options: str) -> list[str]:
+    command = ["git", "-C", str(root), "ls-files", "-z", *options]
+    listed = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout  # noqa: S603  the operator's own git
+    return listed.decode().split("\0")[:-1]
+
+
+def _content(root: Path, name: str, tracked: frozenset[str]) -> bytes | None:
     """The content of a file that git tracks; None if it was deleted since the last commit.
 
     Raises:
-        Stopped: it is not a file of this repository.
+        Stopped: it is no file, or it leads to what git does not track.
     """
-    file = root / name
-    if file.is_dir():
+    if (root / name).is_dir():
         raise Stopped(f"{name} is a link to a folder, or a repository of its own: put its files in its place.")
-    if not file.resolve().is_relative_to(root.resolve()):
-        raise Stopped(f"{name} leads out of the repository, to what git does not track. Put a file in its place.")
+    target = name
+    while target in tracked and (root / target).is_symlink():
+        # Once each: links may lead in a circle.
+        tracked -= {target}
+        target = os.path.normpath(Path(target).parent / (root / target).readlink())
+    file = root / target
+    if target not in tracked or file.resolve() != root.resolve() / target:
+        raise Stopped(f"{name} leads to what git does not track: put a file in its place, or add that to git.")
     return file.read_bytes() if file.is_file() else None

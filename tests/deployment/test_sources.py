@@ -47,17 +47,36 @@ def test_only_what_git_tracks_is_deployed(checkout: Path) -> None:
     }
 
 
-def test_a_link_that_leads_out_of_the_repository_is_refused(checkout: Path, tmp_path: Path) -> None:
-    (tmp_path / "key.json").write_text("secret", encoding="utf-8")
-    link = checkout / "functions" / "worker" / "key.py"
-    link.symlink_to(tmp_path / "key.json")
+@pytest.mark.parametrize(
+    "target",
+    ["{elsewhere}/key.json", "ignored.py", "../shared/untracked.py", "untracked_link.py", "gone.py", "key.py"],
+)
+def test_a_link_to_what_git_does_not_track_is_refused(checkout: Path, tmp_path: Path, target: str) -> None:
+    worker = checkout / "functions" / "worker"
+    for file in (tmp_path / "key.json", worker / "ignored.py", worker.parent / "shared" / "untracked.py"):
+        file.write_text("secret", encoding="utf-8")
+    (checkout / ".gitignore").write_text("ignored.py\n", encoding="utf-8")
+    (worker / "untracked_link.py").symlink_to("main.py")
+    (worker / "key.py").symlink_to(target.format(elsewhere=tmp_path))
     git(checkout, "add", "functions/worker/key.py")
-    with pytest.raises(Stopped, match=r"functions/worker/key\.py leads out of the repository"):
+    with pytest.raises(Stopped, match=r"functions/worker/key\.py leads to what git does not track"):
         function_source(checkout, "worker")
-    # One within it is as good as the file.
-    link.unlink()
-    link.symlink_to("main.py")
-    assert function_source(checkout, "worker")["functions/worker/key.py"] == b"x = 1\n"
+
+
+def test_a_folder_that_a_link_has_replaced_is_refused(checkout: Path, tmp_path: Path) -> None:
+    (checkout / "functions" / "worker").rename(tmp_path / "worker")
+    (checkout / "functions" / "worker").symlink_to(tmp_path / "worker")
+    with pytest.raises(Stopped, match=r"functions/worker/main\.py leads to what git does not track"):
+        function_source(checkout, "worker")
+
+
+@pytest.mark.parametrize("target", ["main.py", "../shared/main.py", "../../functions/worker/other.py"])
+def test_a_link_to_a_tracked_file_is_as_good_as_the_file(checkout: Path, target: str) -> None:
+    worker = checkout / "functions" / "worker"
+    (worker / "other.py").symlink_to("main.py")
+    (worker / "link.py").symlink_to(target)
+    git(checkout, "add", "functions/worker/link.py", "functions/worker/other.py")
+    assert function_source(checkout, "worker")["functions/worker/link.py"] == b"x = 1\n"
 
 
 @pytest.mark.parametrize("target", ["../shared", "{elsewhere}"])
