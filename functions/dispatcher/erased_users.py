@@ -1,5 +1,6 @@
 """Removes what processes under way have written about users after they were erased: a worker that finds its user gone
-notes a skipped delivery, and the function for events one that it was taking. See docs/guides/privacy.md."""
+notes a skipped delivery, the function for events one that it was taking, and the application a subscription. See
+docs/guides/privacy.md."""
 
 from datetime import datetime, timedelta
 
@@ -11,6 +12,7 @@ from functions.shared.records.audience import ERASED_ID, ERASED_USERS
 from functions.shared.records.dead_letter import DEAD_LETTERS
 from functions.shared.records.delivery import DELIVERIES
 from functions.shared.records.mail_event import MAIL_EVENTS
+from functions.shared.records.subscription import subscriptions_of
 from functions.shared.records.user import USERS, User
 from functions.shared.times.plausible_time import plausible
 
@@ -44,6 +46,8 @@ def _erase(database: Database, user_id: str) -> None:
     def found(collection: str, field: str) -> Query:
         return Query.of(collection).where(field, "==", user_id)
 
+    # First, so that no later run makes another task.
+    database.delete_each(list(database.stream(Query.of(subscriptions_of(user_id)).select([]))))
     database.delete_each(list(database.stream(found(DEAD_LETTERS, "payload.user_id"))))
     # Before the records: an event whose delivery is gone makes no new one.
     delivery_store.erase(database, list(database.stream(found(DELIVERIES, "user_id"))))
