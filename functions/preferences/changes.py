@@ -8,7 +8,13 @@ from typing import Any
 from functions.preferences.kinds import EVERY_TIME, OfferedTimes
 from functions.shared.records.audience import taken_away_fields
 from functions.shared.records.mark import rescheduled_fields
-from functions.shared.records.objections import objected, objection_fields, objection_pause_fields
+from functions.shared.records.objections import (
+    is_stopped_by,
+    objected,
+    objection_fields,
+    objection_pause_fields,
+    stopped,
+)
 from functions.shared.records.recipient_pauses import LONGEST_PAUSE, Stored, is_stopped
 from functions.shared.records.recipients import lists_without, recipients
 from functions.shared.records.subscription import ADDRESS_LISTS, PauseReason, Subscription, SubscriptionDefaults
@@ -108,8 +114,8 @@ def without_address(stored: Stored, hashed: str, *, now: datetime) -> Mapping[st
     """An address that is not the user's own gets no more of a subscription's reports; no fields where it gets none.
 
     It leaves the lists, and objects, so that it gets none if the application writes it there again. All others get them
-    as before. Where no other recipient is left, the subscription is paused: without `to` it would go to the user, who
-    has not asked for it.
+    as before. If no other recipient is left, it stops the subscription: without `to` it would go to the user, who has
+    not asked for it.
 
     Args:
         stored: as it was read.
@@ -120,9 +126,12 @@ def without_address(stored: Stored, hashed: str, *, now: datetime) -> Mapping[st
     listed = {name: list(getattr(subscription, name)) for name in ADDRESS_LISTS}
     left = lists_without(listed, {hashed})
     after = objected(subscription, hashed, PauseReason.UNSUBSCRIBED, at=now, now=now)
-    fields = objection_fields(subscription, after)
     if left is None:
-        return {**fields, **objection_pause_fields(after, stored.user, now=now)}
+        if hashed in subscription.objecting and is_stopped_by(subscription, hashed):
+            return {}
+        after = stopped(after, hashed, now=now)
+        return {**objection_fields(subscription, after), **objection_pause_fields(after, stored.user, now=now)}
+    fields = objection_fields(subscription, after)
     if left == listed:
         return {} if hashed in subscription.objecting else fields
     # An empty list is not written where there was none.

@@ -26,6 +26,7 @@ class Promise:
         held_by: who holds it back whatever addresses want: a person, or the user's inactivity; empty for nobody.
         until: when that ends by itself.
         silenced: that nobody was left whom it is for, and why; empty where somebody was.
+        is_stopped: that the last of them has stopped it on the page, which nothing at the provider takes back.
     """
 
     to: Sequence[str]
@@ -37,6 +38,7 @@ class Promise:
     held_by: str = ""
     until: datetime | None = None
     silenced: Why | Literal[""] = ""
+    is_stopped: bool = False
 
     def passes(self, now: datetime) -> None:
         """A pause with an end is over when that has come."""
@@ -66,7 +68,7 @@ class Promise:
         if not whys:
             del self.objections[address]
         # What has silenced it otherwise goes on, such as the lists of another time.
-        if self.silenced and self.silenced == before:
+        if self.silenced and self.silenced == before and not self.is_stopped:
             self.silenced = self.why_none_is_left(own) or ""
 
     def looks(self, own: str) -> None:
@@ -105,7 +107,7 @@ class Promise:
     def released(self) -> None:
         """A person lets it go on."""
         self.held_by = self.silenced = ""
-        self.until = None
+        self.until, self.is_stopped = None, False
 
     def copied(self) -> "Promise":
         """A copy, for a change that is taken back."""

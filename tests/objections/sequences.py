@@ -168,6 +168,7 @@ def _copy_stops(address: str, play: Play) -> None:
         promise.objections[address] = promise.objections.get(address, {}) | {"unsubscription": now}
         if promise.to and not left and not cc:
             promise.looks(own)
+            promise.is_stopped = bool(promise.silenced)
         elif promise.to and not left:
             promise.to, promise.cc = cc, ()
         else:

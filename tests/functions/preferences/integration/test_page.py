@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any
 
 import pytest
@@ -162,6 +163,27 @@ def test_one_click_stops_one_subscription_however_often_it_comes(house: House, e
     assert len(versions) == 1
     assert house.subscription(user)["paused_because"] == "unsubscribed"
     assert house.subscription(user, "usage")["active"] is True
+
+
+@pytest.mark.parametrize("fields", [{}, {"paused_until": NEXT, "paused_because": "user", "paused_at": SINCE}])
+@pytest.mark.parametrize(("first", "second"), [*product(("unsubscribe", "stop"), repeat=2)])
+@pytest.mark.parametrize("copy", ["", "boss@example.com"])
+def test_a_second_stop_of_the_only_recipient_writes_nothing(
+    house: House, first: str, second: str, copy: str, fields: dict[str, Any]
+) -> None:
+    user = house.user(**({**fields, "to": [copy]} if copy else fields))
+    assert house.post(house.link(user, first, copy=copy), ONE_CLICK).status_code == 200
+    before, told, logged = house.everything(), house.outcomes(user), changes_logged(house)
+    [stopped] = house.subscription(user)["objections"].values()
+    assert stopped["stopped_at"] is not None
+    for wish in (second, first):
+        assert house.post(house.link(user, wish, copy=copy), ONE_CLICK).status_code == 200
+    assert (house.everything(), house.outcomes(user), changes_logged(house)) == (before, told, logged)
+    assert len(told) == 1
+
+
+def changes_logged(house: House) -> int:
+    return house.function.log_file.read_text(encoding="utf-8").count("subscription_changed_by_recipient")
 
 
 def test_one_click_of_a_user_who_is_gone(house: House) -> None:

@@ -3,14 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
+from functions.mail_events.address_events import fields_for_event
 from functions.preferences.changes import InvalidWish, chosen, gets_copies, pause_end, without_address
 from functions.preferences.kinds import EVERY_TIME, OfferedTimes
 from functions.preferences.undo import Change, Undo
 from functions.shared.records.address_hash import address_hash
+from functions.shared.records.mail_event import MailEvent, MailStatus
 from functions.shared.records.recipient_pauses import Stored, paused, resumed, stopped
 from functions.shared.records.subscription import ADDRESS_LISTS, PauseReason, Subscription, SubscriptionDefaults
 from functions.shared.records.user import User
@@ -241,6 +244,22 @@ def test_a_report_that_reaches_nobody_is_paused() -> None:
     now = after(before, without_address(before, BOSS, now=NOW))
     assert now.is_paused(NOW)
     assert not gets_copies(now, BOSS, now=NOW)
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_the_only_recipient_who_stops_gets_no_emails_by_subscribing_at_the_provider(is_known: bool) -> None:
+    unsubscribed, stopped_at = partial(MailEvent, "d", BOSS, MailStatus.UNSUBSCRIBED), NOW + timedelta(hours=1)
+    late = unsubscribed(NOW, pauses=PauseReason.UNSUBSCRIBED)
+    resubscribed = MailEvent("d", BOSS, MailStatus.RESUBSCRIBED, NOW + timedelta(hours=2))
+    before = stored(to=["boss@example.com"])
+    for event in (late, None, resubscribed) if is_known else (None, late, resubscribed):
+        if event:
+            now = event.at if is_known else resubscribed.at
+            fields = fields_for_event(before.user, before.subscription, event, is_of_it=True, now=now)
+        else:
+            fields = without_address(before, BOSS, now=stopped_at)
+        before = stored(**{**before.document, **fields})
+    assert before.subscription.is_paused(resubscribed.at)
 
 
 def test_what_takes_a_change_back_survives_the_way_through_a_page() -> None:
