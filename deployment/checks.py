@@ -96,7 +96,7 @@ def wrong_project(run: Run) -> Iterator[str]:
 def _unreadable(project: str, error: GoogleError) -> str:
     if error.code == "UNAUTHENTICATED":
         return f"you are not logged in. What to do: {error.to_do(project)} {_says(error)}"
-    if error.is_anothers:
+    if error.is_anothers or error.service_usage_is_off:
         return f"Project {project} cannot be read. {error.to_do(project)}. {_says(error)}"
     if error.api_is_off:
         enable = shlex.join(

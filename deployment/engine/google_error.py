@@ -51,6 +51,12 @@ _ADVICE_OF_ANOTHER = (
 )
 """https://cloud.google.com/docs/quotas/set-quota-project"""
 
+_ADVICE_OF_SERVICE_USAGE = (
+    "the Service Usage API, by which a deployment turns on all others, is off in the project {consumer}, for which "
+    "Google counts these calls: gcloud services enable serviceusage.googleapis.com --project={consumer}"
+)
+"""gcloud counts its own calls for a project of Google's. https://cloud.google.com/service-usage/docs/getting-started"""
+
 _ADVICE_FOR_METHOD = {
     ("cloudkms.projects.locations.keyRings.cryptoKeys.setIamPolicy", "PERMISSION_DENIED"): (
         "the key's administrator lets Google's services use it: docs/guides/encryption.md has the commands."
@@ -221,8 +227,13 @@ class GoogleError(Exception):
 
     @property
     def api_is_off(self) -> bool:
-        """Whether the interface is not enabled, or not yet."""
-        return self.reason == _API_OFF and not self.is_anothers
+        """Whether the interface is not enabled, or not yet, and a deployment can enable it."""
+        return self.reason == _API_OFF and not self.is_anothers and not self.service_usage_is_off
+
+    @property
+    def service_usage_is_off(self) -> bool:
+        """Whether the interface is off by which others are enabled."""
+        return self.reason == _API_OFF and self.request.startswith("serviceusage.")
 
     @property
     def is_absence(self) -> bool:
@@ -241,6 +252,7 @@ class GoogleError(Exception):
         """What the operator can do."""
         advice = (
             (_ADVICE_OF_ANOTHER if self.reason == _API_OFF and self.is_anothers else "")
+            or (_ADVICE_OF_SERVICE_USAGE if self.service_usage_is_off else "")
             or (advice_about(self.constraints) if self.constraints else "")
             or self.advice
             or next((_ADVICE_FOR_FIELD[field] for field in self.fields if field in _ADVICE_FOR_FIELD), "")
@@ -249,7 +261,8 @@ class GoogleError(Exception):
             or _ADVICE_FOR_CODE.get(self.code, _NO_ADVICE)
         )
         target, api = self.request.rpartition("/")[2], self.request.partition(".")[0]
-        advice = advice.format(project=project, deploy=deploy_command(), target=target, consumer=self.consumer, api=api)
+        consumer = self.consumer or project
+        advice = advice.format(project=project, deploy=deploy_command(), target=target, consumer=consumer, api=api)
         if not self.unseen:
             return advice
         # What is new may also be refused for good.

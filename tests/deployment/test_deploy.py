@@ -25,6 +25,7 @@ from functions.shared.settings import (
 )
 from functions.worker.destinations.email.provider import PROVIDER_SETTINGS
 from tests.deployment.conftest import PROJECT, SECRETS, Deployment, FirstDeployment, Outcome, environment_of
+from tests.deployment.stand_in.the_project import NUMBER
 from tests.git import git
 from tests.support import PATIENCE_SECONDS
 
@@ -489,6 +490,20 @@ class TestSettings:
         ) in outcome.errors
         assert "does not exist" not in outcome.errors
         assert bare.changes == []
+
+    @pytest.mark.parametrize(
+        ("enabled", "consumer"), [([], "54321"), (["cloudresourcemanager.googleapis.com"], NUMBER)]
+    )
+    def test_a_project_without_service_usage_is_told_how_to_turn_it_on(
+        self, bare: Deployment, enabled: list[str], consumer: str
+    ) -> None:
+        bare.edit(lambda state: state.update(enabled=enabled))
+        bare.fail("serviceusage.", f"SERVICE_DISABLED: It is disabled in project {consumer}.", times=9)
+        outcome = bare.deploy()
+        assert (outcome.status, bare.changes) == (1, [])
+        assert f"gcloud services enable serviceusage.googleapis.com --project={consumer}" in outcome.errors
+        assert "waiting for" not in outcome.errors
+        assert "cloudresourcemanager.googleapis.com --project" not in outcome.errors
 
     def test_a_teardown_does_not_take_what_it_cannot_read_for_absent(self, bare: Deployment) -> None:
         outcome = bare.deploy("--teardown", answer=f"{PROJECT}\n")
