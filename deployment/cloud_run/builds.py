@@ -20,8 +20,6 @@ from deployment.run import Run
 from deployment.settings import RUNTIME, Settings
 from deployment.stopped import Stopped
 
-_LOOKS_AT_BUILD = 1800
-_SECONDS_BETWEEN = 2.0
 _LOOKS_BETWEEN_READS = 5
 """Cloud Logging answers 60 readers of a project a minute, and six services may be built at once.
 https://cloud.google.com/logging/quotas"""
@@ -206,7 +204,9 @@ def _await_end(run: Run, source: Source, build: Resource, last: deque[str]) -> R
     run.report.say(f"  building {source.service}: {build.get('logUrl')}")
     asked = method("cloudbuild", "v1", "projects.locations.builds.get").request(build["name"])
     log = BuildLog(run, build)
-    for look in range(_LOOKS_AT_BUILD):
+    for look in run.client.looks(f"the build of {source.service}"):
+        if look:
+            build = run.client.send(asked)
         is_over = build.get("status") not in _GOING_ON
         has_failed = is_over and build["status"] != "SUCCESS"
         if has_failed or (run.options.verbose and (is_over or look % _LOOKS_BETWEEN_READS == 0)):
@@ -215,6 +215,4 @@ def _await_end(run: Run, source: Source, build: Resource, last: deque[str]) -> R
                 run.report.detail(f"{source.service}: {line}")
         if is_over:
             return build
-        run.client.wait(_SECONDS_BETWEEN)
-        build = run.client.send(asked)
-    raise Stopped(f"the build {build['name']} is not over in an hour.", f"Its log: {build.get('logUrl')}")
+    raise Stopped(f"the build {build['name']} is not over in half an hour.", f"Its log: {build.get('logUrl')}")

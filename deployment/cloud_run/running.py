@@ -4,9 +4,6 @@ from deployment.engine.discovery import Resource
 from deployment.resources.services import SERVICE, what_of
 from deployment.run import Run
 
-_SECONDS_BETWEEN = 2.0
-_LOOKS_AT_SERVICE = 300
-
 
 def read_service(run: Run, name: str) -> Resource | None:
     """The service of a function such as worker, or of the console; None where it is not there."""
@@ -16,12 +13,11 @@ def read_service(run: Run, name: str) -> Resource | None:
 
 def settled_service(run: Run, name: str) -> Resource | None:
     """A service, once nothing is being done to it."""
-    service = read_service(run, name)
-    for _ in range(_LOOKS_AT_SERVICE):
+    service = None
+    for _ in run.client.looks(what_of(run.settings, name)):
+        service = read_service(run, name)
         if service is None or not service.get("reconciling"):
             break
-        run.wait(_SECONDS_BETWEEN)
-        service = read_service(run, name)
     return service
 
 

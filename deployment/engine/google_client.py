@@ -5,8 +5,9 @@ import itertools
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,13 +20,15 @@ from google.resumable_media.requests import ResumableUpload
 from deployment.engine.credentials import renewal
 from deployment.engine.declared import Kind
 from deployment.engine.discovery import Method, Request, Resource
-from deployment.engine.google_error import GoogleError
+from deployment.engine.google_error import UNFINISHED, GoogleError
 from deployment.engine.young_things import PATIENCE_SECONDS, YoungThings
 
 FIRST_WAIT_SECONDS = 2
 LONGEST_WAIT_SECONDS = 60
 _CALL_SECONDS = 60.0
-_LOOKS_AT_OPERATION = 300
+_MINUTE = 60
+_LONGEST_WORK_SECONDS = 1800
+"""As long as gcloud waits. https://github.com/google-cloud-sdk-unofficial/google-cloud-sdk/blob/master/lib/googlecloudsdk/api_lib/util/waiter.py"""
 
 _ALWAYS_THERE = {
     "storage.buckets.": "projectNumber",
@@ -125,6 +128,7 @@ class GoogleClient:
         waited, may_be_done = 0.0, False
         for attempt in itertools.count(1):
             request = make()
+            sent = self.young.now()
             try:
                 answer = self._send_once(request)
                 if kind is not None:
@@ -142,7 +146,9 @@ class GoogleClient:
                 is_stale = error.code == "ABORTED" and "etag" in (request.body or {}) and not is_anew
                 is_passing = error.passes or (error.of_what_was_begun and passes())
                 wanted = max(min(FIRST_WAIT_SECONDS << min(attempt - 1, 5), LONGEST_WAIT_SECONDS), error.retry_after)
-                seconds = 0.0 if is_stale else self._patience(request, error, waited, wanted, is_passing=is_passing)
+                seconds = (
+                    0.0 if is_stale else self._patience(request, error, sent, waited, wanted, is_passing=is_passing)
+                )
                 if seconds <= 0:
                     if is_gone:
                         return {}
@@ -158,11 +164,12 @@ class GoogleClient:
         raise AssertionError  # pragma: no cover
 
     def _patience(
-        self, request: Request, error: GoogleError, waited: float, wanted: float, *, is_passing: bool
+        self, request: Request, error: GoogleError, sent: datetime, waited: float, wanted: float, *, is_passing: bool
     ) -> float:
         """How long to wait before a request is made again, in seconds; 0 if that is of no use, or no more.
 
         Args:
+            sent: when it was sent. What it began may have failed at once, and say so much later.
             waited: how long it was waited for by now.
             wanted: how long to wait if there is time.
             is_passing: whether its error passes by itself.
@@ -172,7 +179,7 @@ class GoogleClient:
             left = 0.0
         thing = None if error.is_final else self.young.concerned(request, error)
         if thing is not None and (not error.passes or error.api_is_off or error.of_what_was_begun):
-            age = self.young.age(thing)
+            age = (sent - thing.made).total_seconds()
             left = min(PATIENCE_SECONDS - age, PATIENCE_SECONDS - waited)
             verb = "changed" if thing.is_grant else "made"
             why = f"waiting for {thing.name} ({verb} {age:.0f} s ago), again in {{:.0f}} s: {error.status} {error.code}"
@@ -236,15 +243,26 @@ class GoogleClient:
             kind: what it is about.
             operation: the answer to the request; a resource, where that was looked up after all, has come to its end.
         """
-        for _ in range(_LOOKS_AT_OPERATION):
+        for look in self.looks(operation.get("name", "")):
+            if look:
+                operation = self.send(kind.operation(operation["name"]))
             if "error" in operation:
                 raise GoogleError.of_operation(operation["name"], operation["error"])
             # Those of Service Usage are below no project.
             if operation.get("done") or not re.search("(^|/)operations/", operation.get("name", "")):
                 return
-            self.wait(FIRST_WAIT_SECONDS)
-            operation = self.send(kind.operation(operation["name"]))
-        raise GoogleError.of_operation(operation["name"], {"code": 4, "message": "It is not over in ten minutes."})
+        message = "Google is still at it after half an hour."
+        raise GoogleError(request=operation["name"], status=HTTPStatus.OK, code=UNFINISHED, message=message)
+
+    def looks(self, what: str) -> Iterator[int]:
+        """The numbers of looks at something that Google is at, for half an hour, with a wait before each but the first.
+        A line tells each minute that the run is waiting."""
+        for waited in range(0, _LONGEST_WORK_SECONDS + 1, FIRST_WAIT_SECONDS):
+            if waited:
+                self.wait(FIRST_WAIT_SECONDS)
+            if waited and waited % _MINUTE == 0:
+                self._say(f"    waiting for {what}, for {waited // _MINUTE} min now")
+            yield waited // FIRST_WAIT_SECONDS
 
     def read(self, request: Request) -> Resource | None:
         """What a request reads; None where the interface is off and may be."""

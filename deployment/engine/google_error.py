@@ -22,6 +22,9 @@ _CODES = (
 )
 """By their numbers. https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto"""
 
+UNFINISHED = "UNFINISHED"
+"""Our own code, of what a run waits for no longer. To ask for it anew would not hasten it."""
+
 _API_OFF = "SERVICE_DISABLED"
 _BILLING = "link a billing account: gcloud billing projects link {project} --billing-account=ACCOUNT"
 _LOG_IN = "log in again: gcloud auth application-default login, or gcloud auth login"
@@ -93,6 +96,7 @@ _ADVICE_FOR_CODE = {
     "FAILED_PRECONDITION": "something else has to be so first; the message names it.",
     "NOT_FOUND": "somebody has removed what the request is about, or it cannot be seen everywhere yet: wait a little.",
     "ALREADY_EXISTS": "somebody else has made it meanwhile: the next run finds it.",
+    UNFINISHED: "wait until it is over, and run this again.",
     "ABORTED": "somebody else has changed it meanwhile: the next run reads it again.",
     **dict.fromkeys(
         ("UNAVAILABLE", "INTERNAL", "DEADLINE_EXCEEDED"),

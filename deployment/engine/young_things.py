@@ -115,17 +115,13 @@ class YoungThings:
             found = [each.made for each in self._things.values() if each.name.rpartition("/")[2] == name]
         return max((made for made in found if self._age(made) < PATIENCE_SECONDS), default=None)
 
-    def age(self, thing: Thing) -> float:
-        """Its age in seconds."""
-        return self._age(thing.made)
-
     def _age(self, made: datetime) -> float:
         return (self.now() - made).total_seconds()
 
     def record(self) -> dict[str, Any]:
         """What is young, for the next run: the times by the names, in ISO 8601."""
         with self._lock:
-            young = [each for each in self._things.values() if self.age(each) < PATIENCE_SECONDS]
+            young = [each for each in self._things.values() if self._age(each.made) < PATIENCE_SECONDS]
         kinds = {"made": False, "granted": True}
         return {
             kind: {each.name: each.made.isoformat() for each in young if each.is_grant is is_grant}

@@ -38,12 +38,14 @@ class Sent:
     Attributes:
         waits: the seconds between the attempts.
         headers: those of each request.
+        said: what the client has said.
     """
 
     def __init__(self, status: int, body: str) -> None:
         self._status, self._body = status, body
         self.waits: list[float] = []
         self.headers: list[Any] = []
+        self.said: list[str] = []
 
     def request(self, _method: str, _url: str, **rest: Any) -> requests.Response:
         """As AuthorizedSession's."""
@@ -55,7 +57,13 @@ class Sent:
     @property
     def client(self) -> GoogleClient:
         """A client that sends by it."""
-        return GoogleClient(self, "my-project", wait=self.waits.append, now=VirtualClock().now, say=lambda _: None)  # type: ignore[arg-type]
+        return GoogleClient(
+            self,  # type: ignore[arg-type]
+            "my-project",
+            wait=self.waits.append,
+            now=VirtualClock().now,
+            say=self.said.append,
+        )
 
     def send(self, request: Request) -> Any:
         """Send a request by a client."""
@@ -259,13 +267,17 @@ def test_a_run_waits_for_what_a_request_has_begun() -> None:
 
 @pytest.mark.parametrize(
     ("ends", "code"),
-    [(', "done": true, "error": {"code": 7, "message": "No."}', "PERMISSION_DENIED"), ("", "DEADLINE_EXCEEDED")],
+    [(', "done": true, "error": {"code": 7, "message": "No."}', "PERMISSION_DENIED"), ("", "UNFINISHED")],
 )
-def test_what_ends_in_an_error_or_never_ends_the_run(ends: str, code: str) -> None:
+def test_what_ends_in_an_error_or_not_in_half_an_hour_ends_the_run(ends: str, code: str) -> None:
     sent = Sent(200, f'{{"name": "{BEGUN["name"]}"{ends}}}')
     with pytest.raises(GoogleError) as failed:
-        sent.client.await_end(DATABASE, BEGUN)
+        sent.client.send(DATABASE.method("create").request("projects/p", {}, query={"databaseId": "d"}), kind=DATABASE)
     assert failed.value.code == code
+    assert sum(sent.waits) == (1800 if code == "UNFINISHED" else 0)
+    assert sent.said == [
+        f"    waiting for {BEGUN['name']}, for {n} min now" for n in range(1, int(sum(sent.waits)) // 60 + 1)
+    ]
 
 
 def test_an_upload_whose_connection_breaks_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from deployment.engine.discovery import Request, method
 from deployment.engine.google_client import GoogleClient
 from deployment.engine.google_error import GoogleError
 from deployment.engine.young_things import YoungThings
+from deployment.resources.firestore import DATABASE
 from tests.deployment.virtual_clock import VirtualClock
 
 EMAIL = "report-worker@p.iam.gserviceaccount.com"
@@ -101,6 +102,16 @@ def test_it_ends_ten_minutes_after_that_was_made_and_says_what_it_waited_for() -
     with pytest.raises(GoogleError):
         answers.client.send(READS_POLICY)
     assert answers.asked == asked + 1
+
+
+def test_what_was_begun_when_something_was_new_may_fail_late() -> None:
+    begun = {"name": "projects/p/databases/d/operations/1"}
+    failed = {**begun, "error": {"code": 7, "message": f"{EMAIL} may not."}}
+    answers = Answers(NAMED, answer(200, begun), *[answer(200, begun)] * 350, answer(200, failed), NAMED)
+    answers.client.send(MAKES_ACCOUNT)
+    create = DATABASE.method("create").request("projects/p", {}, query={"databaseId": "d"})
+    assert answers.client.send(create, kind=DATABASE)["name"] == ACCOUNT
+    assert answers.clock.seconds > 700
 
 
 def test_a_field_of_ours_or_a_rule_of_the_organization_ends_at_once() -> None:

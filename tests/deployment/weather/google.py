@@ -22,6 +22,8 @@ from tests.deployment.weather.words import CONFLICTS, ENABLED_IN_PART, UNABLE_TO
 
 _ALWAYS_ON = {"serviceusage"}
 _LAGGING = {"iam", "secretmanager"}
+_SLOW = 0.1
+"""How many operations may take most of half an hour."""
 _UNSEEN = {
     "/serviceAccounts/": "account-unseen",
     "/secrets/": "secret-unseen",
@@ -323,7 +325,8 @@ class WeatherProject(Project):
         if method.api == "serviceusage":
             name = f"operations/{drawn.choice(('acat', 'acf', 'finn'))}.p2-{NUMBER}-{number}"
             self.sky.strike("operation-names")
-        ready = now if self.sky.is_clear else now + drawn.choice((0, drawn.uniform(0, 20), drawn.uniform(0, 90)))
+        longest = 1500 if method.api != "serviceusage" and drawn.random() < _SLOW else 90
+        ready = now if self.sky.is_clear else now + drawn.choice((0, drawn.uniform(0, 20), drawn.uniform(0, longest)))
         over = {"name": name, "done": True, **({"error": operation["error"]} if "error" in operation else {})}
         if method.id == "serviceusage.services.batchEnable":
             over = self._enabled(over, ready)
