@@ -36,7 +36,7 @@ def complete_sizes(run: Run) -> None:
     # As many as it takes to keep all queues' concurrency busy; fewer would answer 429, which slows the queues down.
     workers = -(-settings.most_at_once * settings.queues // settings.sizes["worker"].concurrency)
     # For two runs at once: that of the hour, and one that is late.
-    dispatchers = -(-2 * settings.dispatch_shares // settings.sizes["dispatcher"].concurrency)
+    dispatchers = -(-2 // settings.sizes["dispatcher"].concurrency)
     run.settings = settings.with_size("worker", max_instances=workers).with_size(
         "dispatcher", max_instances=dispatchers
     )

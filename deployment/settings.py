@@ -34,7 +34,7 @@ RUNTIME = "python314"
 """The newest that Cloud Run offers: https://cloud.google.com/run/docs/runtimes/python"""
 
 OF_DISPATCHER = (
-    *("ENROLL", "ENROLL_AT_ONCE", "DISPATCH_TIME_LIMIT", "DISPATCH_SHARES", "RESTORED_AT"),
+    *("ENROLL", "ENROLL_AT_ONCE", "DISPATCH_TIME_LIMIT", "RESTORED_AT"),
     *("RAMP_START", "RAMP_FIRST_DAY", "RAMP_GROWTH", "COMPLAINT_ALERT_PERCENT", "COMPLAINT_STOP_PERCENT"),
     *("BOUNCE_ALERT_PERCENT", "BOUNCE_STOP_PERCENT", "BREAKER_LEAST_MAILS"),
 )
@@ -146,7 +146,6 @@ _RULES = {
         "[1-9][0-9]{0,2}|[12][0-9]{3}|3[0-5][0-9]{2}|36[0-4][0-9]|3650",
         "a number of days, from 1 to 3650.",
     ),
-    "dispatch_shares": ("[1-9]|[12][0-9]|30", "a number from 1 to 30."),
     "restored_at": (r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}Z", "a time in UTC such as 2026-11-24T13:30:00Z."),
     "ramp_start": ("[0-9]{4}(-[0-9]{2}){2}", "a day such as 2026-12-01."),
     "ramp_first_day": ("0*[1-9][0-9]{0,8}", f"a whole number of reports, from 1 to {MOST_FIRST_DAY:,}."),
@@ -306,7 +305,6 @@ class Settings(_Checked):
     enroll: str = ""
     enroll_at_once: str = ""
     dispatch_time_limit: str = ""
-    dispatch_shares: int = 1
     restored_at: str = ""
     ramp_start: date | None = None
     ramp_first_day: int = DEFAULT_FIRST_DAY

@@ -1,8 +1,8 @@
 """Admits what is new, once all reports that were due have their tasks: new subscriptions first, then new users, then
 new addresses.
 
-A subscription that is admitted may be due at once, and then it also gets its task at once. A share that read it as due
-after that would count it twice, so admission comes after all shares.
+A subscription that is admitted may be due at once, and then it also gets its task at once. A run that read it as due
+after that would count it twice, so admission comes last.
 """
 
 from collections.abc import Callable, Mapping, Sequence

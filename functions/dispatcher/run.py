@@ -37,7 +37,6 @@ from functions.dispatcher.rescue.earlier_tasks import EarlierTasks, earlier_task
 from functions.dispatcher.rescue.rescuer import Rescuer
 from functions.dispatcher.run_counters import RunCounters
 from functions.dispatcher.run_dependencies import RunDependencies
-from functions.dispatcher.run_division import RunDivision
 from functions.dispatcher.run_part import RunPart, RunStage, enqueue_part
 from functions.dispatcher.run_store import RunStore
 from functions.shared.records.kind_pauses import KIND_PAUSES_STATE, KindPauses
@@ -59,7 +58,7 @@ class PartEnd(Enum):
     RUN_ENDED = auto()
     """The whole run has ended, though some of it may have failed."""
     RUN_GOES_ON = auto()
-    """Other requests go on with it: the next part, or other shares."""
+    """Another request goes on with it."""
     RUN_STOPPED = auto()
     """The breaker has stopped it before it made a task."""
 
@@ -69,7 +68,7 @@ class RunSummary(NamedTuple):
 
     Attributes:
         run_id: the id of the run.
-        counters: what this share of the run counted until now, by the names in RUN_COUNTERS.
+        counters: what the run counted until now, by the names in RUN_COUNTERS.
         seconds: how long this part took.
         end: how it ended.
         has_errors: whether something failed that may go well when the run is repeated.
@@ -105,14 +104,11 @@ class Run:
         self._with = dependencies
         self._run_time = run_time
         self._is_first = part is None
-        self._assigned = part or RunPart.first(run_time, shares=dependencies.shares)
+        self._assigned = part or RunPart.first(run_time)
         self._run_id = self._assigned.run_id
         self._counters = RunCounters(self._assigned.counters)
         self._store = RunStore(
             dependencies.firestore, run_id=self._run_id, attempt=self._assigned.attempt, now=dependencies.now
-        )
-        self._division = RunDivision(
-            self._assigned, queue=dependencies.continuation_queue, store=self._store, counters=self._counters
         )
         self._malformed = MalformedDocuments(
             dependencies.firestore, dependencies.dead_letters, self._counters, run_id=self._run_id, now=dependencies.now
@@ -166,7 +162,7 @@ class Run:
         )
 
     def _breaker(self) -> BreakerState | None:
-        """The breaker, asked once in each run: its parts and shares go on as it has begun."""
+        """The breaker, asked once in each run: its parts go on as it has begun."""
         if not self._is_first:
             return None
         check = MailBreaker(self._with, run_id=self._run_id, run_time=self._run_time).check()
@@ -195,11 +191,12 @@ class Run:
             started = threads.submit(self._start)
             if self._is_first:
                 threads.submit(self._admission.warn_of_malformed_active)
-                look = threads.submit(self._admission.look) if part.shares == 1 else None
+                look = threads.submit(self._admission.look)
             if left := self._fan_out_due(part, ahead, started, threads):
                 return self._hand_over(left)
-            if not self._division.end_share():
-                return PartEnd.RUN_GOES_ON
+            if part.shares > 1:
+                # Of a run that version 0.2.0 divided: admission comes after all shares, so it is for the next run.
+                return PartEnd.RUN_ENDED
             part = part.at(RunStage.SCHEDULING)
         found = look.result() if look else self._admission.look()
         with self._fan_out() as fan_out:
@@ -211,8 +208,7 @@ class Run:
             if ramp := self._with.ramp:
                 today = self._run_time.date()
                 self._ramp_failure = set_ramp_rates(ramp, self._with.report_queues, today=today, run_id=self._run_id)
-            self._store.start(self._run_time, shares=self._assigned.shares, statistics=self._statistics)
-            self._division.hand_out()
+            self._store.start(self._run_time, statistics=self._statistics)
             enqueue_audiences(self._with, self._run_time, self._counters)
 
     def _note(self, state: RunState) -> None:

@@ -42,7 +42,6 @@ class RunDependencies(NamedTuple):
         enroll: whom a run enrolls.
         enroll_at_once: how many at most.
         time_limit: how long one part of a run may take.
-        shares: how many instances divide the shards of a run among themselves.
         ramp: what the report queues' rate follows; None where it is always that of queue.yaml.
         mail_statistics: the email provider's; None where the dispatcher has no key for them.
         breaker_limits: when complaints and bounces alert people, and when they stop the runs.
@@ -63,7 +62,6 @@ class RunDependencies(NamedTuple):
     enroll: Enroll
     enroll_at_once: int
     time_limit: timedelta
-    shares: int
     ramp: Ramp | None
     mail_statistics: MailStatistics | None
     breaker_limits: BreakerLimits
@@ -110,7 +108,6 @@ class RunDependencies(NamedTuple):
             enroll=settings.enroll,
             enroll_at_once=settings.enroll_at_once,
             time_limit=timedelta(seconds=settings.dispatch_time_limit),
-            shares=settings.dispatch_shares,
             ramp=settings.ramp,
             mail_statistics=mail_statistics(settings.mail_provider, settings.mail_accounts),
             breaker_limits=BreakerLimits(

@@ -1,7 +1,6 @@
 """The part of a run that one request does; the parts after the first are tasks that call the dispatcher itself.
 
-A request hands on the rest of a run, or of a share, that would take too long; and a run that is divided among several
-instances hands on its shares.
+A request hands on the rest of a run that would take too long.
 """
 
 import uuid
@@ -28,7 +27,7 @@ class RunStage(StrEnum):
     """The stage that a part begins with. The stages follow one another."""
 
     DUE = "due"
-    """Enqueue the reports that are due, of the share's shards."""
+    """Enqueue the reports that are due."""
     SCHEDULING = "scheduling"
     """Schedule the subscriptions that are new."""
     ENROLLMENT = "enrollment"
@@ -38,8 +37,10 @@ class RunStage(StrEnum):
 
 
 class RunPart(Contract):
-    """A part of a run, as the body of its task. It carries the share's counters, so that a repeated part counts nothing
-    twice."""
+    """A part of a run, as the body of its task. It carries the counters, so that a repeated part counts nothing twice.
+
+    Version 0.2.0 could divide the shards of a run among several instances, in shares: of such a run this version takes
+    parts over, and makes none."""
 
     run_id: str
     scheduled_for: UtcDatetime
@@ -49,9 +50,9 @@ class RunPart(Contract):
     share: int = Field(default=0, ge=0, lt=SHARDS)
     """Which share, counted from 0."""
     shares: int = Field(default=1, ge=1, le=SHARDS)
-    """Among how many instances the shards are divided; 1 where the run is not divided."""
+    """Among how many the shards are divided; 1 where the run is not divided."""
     part: int
-    """Which request works on the share, counted from 1. Cloud Scheduler makes the first of share 0."""
+    """Which request works on it, counted from 1. Cloud Scheduler makes the first."""
     stage: RunStage = RunStage.DUE
     cursor: Cursor | None = None
     """The place after which to begin to read what is due; None for the beginning."""
@@ -61,25 +62,18 @@ class RunPart(Contract):
 
     @property
     def shards(self) -> Sequence[int]:
-        """The shards of the share."""
+        """The shards whose reports the part enqueues."""
         return range(self.share, SHARDS, self.shares)
 
     @classmethod
-    def first(cls, run_time: datetime, *, shares: int) -> Self:
+    def first(cls, run_time: datetime) -> Self:
         """The part that Cloud Scheduler calls for, of a new attempt.
 
         Args:
             run_time: the time that the run is for, in UTC.
-            shares: among how many instances its shards are divided.
         """
         # These values need no validation. A run that ends within one request then never builds Pydantic's validator.
-        return cls.model_construct(
-            run_id=run_id(run_time), scheduled_for=run_time, attempt=uuid.uuid4().hex, shares=shares, part=1
-        )
-
-    def of_share(self, share: int) -> Self:
-        """The first part of another share of the same attempt."""
-        return self.model_copy(update={"share": share})
+        return cls.model_construct(run_id=run_id(run_time), scheduled_for=run_time, attempt=uuid.uuid4().hex, part=1)
 
     def after(self, due: DueSubscription) -> Self:
         """What is left of the part once it has enqueued a report."""
@@ -118,7 +112,5 @@ def enqueue_part(queue: TaskQueue, part: RunPart, counters: RunCounters) -> bool
     if creation.is_made:
         return True
     counters.add_error()
-    _logger.error(
-        "part_not_enqueued", run_id=part.run_id, share=part.share, status=creation.status, reason=creation.message
-    )
+    _logger.error("part_not_enqueued", run_id=part.run_id, status=creation.status, reason=creation.message)
     return False

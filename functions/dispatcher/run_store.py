@@ -34,7 +34,7 @@ class RunStore:
 
     The document is that of the latest attempt. An attempt finds only the due reports that the attempts before it left.
     So the document keeps the earlier attempts in `earlier_attempts`, each with its own counters. An attempt that was
-    overtaken may still continue in shares and parts that wait in a queue: its counters go there.
+    overtaken may still continue in a part that waits in a queue: its counters go there.
 
     Every method raises GoogleAPICallError if Firestore fails.
 
@@ -51,12 +51,11 @@ class RunStore:
         self._attempt = attempt
         self._now = now
 
-    def start(self, scheduled_for: datetime, *, shares: int, statistics: StatisticsReading | None = None) -> None:
+    def start(self, scheduled_for: datetime, *, statistics: StatisticsReading | None = None) -> None:
         """Note that the attempt begins.
 
         Args:
             scheduled_for: the time that the run is for.
-            shares: among how many instances it is divided.
             statistics: what it learned from the email provider's statistics; None where it did not ask.
         """
         now = self._now()
@@ -64,7 +63,7 @@ class RunStore:
             attempt=self._attempt,
             state=RunState.RUNNING,
             started_at=now,
-            shares={share: RunShare(state=RunState.RUNNING) for share in range(shares)},
+            shares={0: RunShare(state=RunState.RUNNING)},
         )
         noted = {"statistics": statistics.to_fields()} if statistics else {}
         self._begin(new, scheduled_for, now=now, noted=noted)
@@ -118,29 +117,33 @@ class RunStore:
     def note_share(
         self, share: int, state: RunState, counters: Mapping[str, int], *, sweeps: Mapping[str, Sweep] | None = None
     ) -> None:
-        """Note how a share stands, and with it the run.
+        """Note how a share of this attempt stands, and with it the run, wherever the document keeps the attempt.
 
         Args:
-            share: which.
+            share: which; 0 if the run is not divided.
             state: where it stands.
             counters: what it has counted.
             sweeps: the last sweeps, for the runs that follow; None where they are as they were.
         """
 
-        self._change_share(share, counters, lambda _attempt, _is_latest: state, sweeps=sweeps)
+        def change(found: FoundDocument) -> tuple[None, Mapping[str, Any]]:
+            run = StoredRun.from_snapshot(found)
+            attempts = [run.latest, *run.earlier_attempts]
+            place = next((number for number, each in enumerate(attempts) if each.attempt == self._attempt), None)
+            if place is None:
+                return None, {}
+            before = attempts[place].shares.get(share)
+            if before and before.state is RunState.FINISHED:
+                # A part whose task came twice may end after the share has.
+                return None, {}
+            changed = RunShare(state=state, counters=counters)
+            attempts[place] = attempts[place].with_share(share, changed, now=self._now())
+            if place > 0:
+                return None, {"earlier_attempts": [each.to_fields() for each in attempts[1:]]}
+            noted = {"sweeps": _sweeps_to_fields(sweeps)} if sweeps else {}
+            return None, {**attempts[0].progress_fields(), **noted}
 
-    def end_share(self, share: int, counters: Mapping[str, int]) -> bool:
-        """Note that a share has come to its end, unless it is the last and goes on with the run.
-
-        Returns:
-            whether it is the last: all others have finished, and this share, and no other, continues the run.
-        """
-
-        def state_of(attempt: RunAttempt, is_latest: bool) -> RunState:
-            is_last = is_latest and attempt.others_have_finished(share)
-            return RunState.RUNNING if is_last else RunState.FINISHED
-
-        return self._change_share(share, counters, state_of) is RunState.RUNNING
+        self._database.change(self._document, change)
 
     def note_queues(self, condition: QueueCondition) -> None:
         """Note that the queues were paused or behind; `paused` outranks `behind`."""
@@ -162,46 +165,6 @@ class RunStore:
             .limit(_MOST_RUNS)
         )
         return list(map(StoredRun.from_snapshot, self._database.stream(query)))
-
-    def _change_share(
-        self,
-        share: int,
-        counters: Mapping[str, int],
-        state_of: Callable[[RunAttempt, bool], RunState],
-        *,
-        sweeps: Mapping[str, Sweep] | None = None,
-    ) -> RunState | None:
-        """Change a share of this attempt, wherever the document keeps the attempt.
-
-        Args:
-            share: which.
-            counters: what it has counted.
-            state_of: where it stands, by the attempt as it is, and by whether that is the latest one.
-            sweeps: what else to note while it is the latest.
-
-        Returns:
-            where the share stands now; None where the document no longer has the attempt.
-        """
-
-        def change(found: FoundDocument) -> tuple[RunState | None, Mapping[str, Any]]:
-            run = StoredRun.from_snapshot(found)
-            attempts = [run.latest, *run.earlier_attempts]
-            place = next((number for number, each in enumerate(attempts) if each.attempt == self._attempt), None)
-            if place is None:
-                return None, {}
-            before = attempts[place].shares.get(share)
-            if before and before.state is RunState.FINISHED:
-                # A part whose task came twice may end after the share has.
-                return before.state, {}
-            state = state_of(attempts[place], place == 0)
-            changed = RunShare(state=state, counters=counters)
-            attempts[place] = attempts[place].with_share(share, changed, now=self._now())
-            if place > 0:
-                return state, {"earlier_attempts": [each.to_fields() for each in attempts[1:]]}
-            noted = {"sweeps": _sweeps_to_fields(sweeps)} if sweeps else {}
-            return state, {**attempts[0].progress_fields(), **noted}
-
-        return self._database.change(self._document, change)
 
 
 def _sweeps_to_fields(sweeps: Mapping[str, Sweep]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from functions.shared.needs import MOST_ARCHIVE_DAYS
 from functions.shared.queues.ramp import DEFAULT_FIRST_DAY, DEFAULT_GROWTH, GROWTHS, MOST_FIRST_DAY, Ramp
 from functions.shared.records.contract import UtcDatetime
 from functions.shared.records.deliver import NAME_OF_SECRET
-from functions.shared.records.ids import DATABASE_PATTERN, DEFAULT_DATABASE, KIND_PATTERN, SHARDS
+from functions.shared.records.ids import DATABASE_PATTERN, DEFAULT_DATABASE, KIND_PATTERN
 from functions.shared.records.states import Enroll
 from functions.shared.times.schedule import Cadence
 
@@ -373,8 +373,6 @@ class DispatcherSettings(
     dispatch_time_limit: float = Field(default=1500, gt=0, le=1740)
     """Seconds after which the dispatcher hands the rest of a run to a task that calls it again; at most 1740,
     below the half hour that Cloud Scheduler and Cloud Tasks wait for an answer."""
-    dispatch_shares: int = Field(default=1, ge=1, le=SHARDS)
-    """How many instances share the work of a run, from 1 to 30 (docs/guides/size.md#side-by-side)."""
 
 
 class NamedBrandSettings(Settings):

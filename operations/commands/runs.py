@@ -60,5 +60,4 @@ def show(
         earlier = row.pop("earlier_attempts")
         first = row["attempts"] - len(earlier)
         row |= {f"attempt_{number}": attempt for number, attempt in enumerate(earlier, start=first)}
-        row |= {f"share_{share['share']}": share for share in row.pop("shares", [])}
     Output(as_json=as_json).fields(row)

@@ -59,8 +59,7 @@ class Runs:
         return newest_change(self._database, RUNS, ("scheduled_for", "finished_at"))
 
     def show(self, run_id: str) -> dict[str, Any]:
-        """A run, with its deliveries counted by state, its shares where it was divided, and its attempts before the
-        last.
+        """A run, with its deliveries counted by state, and its attempts before the last.
 
         A report belongs to the run that last made a task for it.
 
@@ -80,7 +79,6 @@ class Runs:
             **({"stopped_because": redact_addresses(run.stopped_because)} if run.stopped_because else {}),
             **({"statistics": document_fields.redacted_tree(run.statistics.to_fields())} if run.statistics else {}),
             "deliveries": deliveries,
-            **({"shares": _to_shares(run.latest)} if len(run.latest.shares) > 1 else {}),
             "earlier_attempts": [_to_attempt(attempt) for attempt in run.earlier_attempts],
         }
 
@@ -111,14 +109,3 @@ def _to_attempt(attempt: RunAttempt) -> dict[str, Any]:
         "finished_at": attempt.finished_at,
         **{name: attempt.counters.get(name, 0) for name in RUN_COUNTERS},
     }
-
-
-def _to_shares(attempt: RunAttempt) -> list[dict[str, Any]]:
-    return [
-        {
-            "share": number,
-            "state": share.state.value,
-            **{name: share.counters.get(name, 0) for name in RUN_COUNTERS},
-        }
-        for number, share in sorted(attempt.shares.items())
-    ]

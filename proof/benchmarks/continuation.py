@@ -8,25 +8,23 @@ from proof.benchmarks.table import Table
 
 REPORTS = 200_000
 _CASES = (
-    # Title, time limit in seconds, DISPATCH_SHARES, killed every so many seconds.
-    ("in one request", 1740.0, 1, None),
-    ("a time limit of 2 s", 2.0, 1, None),
-    ("a time limit of 2 s, killed every 4 s", 2.0, 1, 4.0),
-    ("five shares, a time limit of 2 s, killed every 4 s", 2.0, 5, 4.0),
+    # Title, time limit in seconds, killed every so many seconds.
+    ("in one request", 1740.0, None),
+    ("a time limit of 2 s", 2.0, None),
+    ("a time limit of 2 s, killed every 4 s", 2.0, 4.0),
 )
 
 
 def measure(*, reports: int = REPORTS, give_up: float = 900, seed: int = 1) -> Iterator[Table]:
-    """Make the same run whole, in parts, in parts and killed, and side by side and killed."""
+    """Make the same run whole, in parts, and in parts and killed."""
     rows = []
-    for title, time_limit, shares, kill_every in _CASES:
+    for title, time_limit, kill_every in _CASES:
         with Cloud() as cloud:
             cloud.put_in_users(reports)
             outcome = carry_out(
                 cloud,
                 reports=reports,
                 time_limit=time_limit,
-                shares=shares,
                 kill_every=kill_every,
                 seed=seed,
                 give_up=give_up,

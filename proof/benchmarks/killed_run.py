@@ -43,7 +43,6 @@ def carry_out(
     *,
     reports: int,
     time_limit: float,
-    shares: int,
     kill_every: float | None,
     most_kills: int | None = None,
     seed: int,
@@ -55,7 +54,6 @@ def carry_out(
         cloud: the cloud, which has the due reports.
         reports: the number of due reports.
         time_limit: DISPATCH_TIME_LIMIT in seconds.
-        shares: DISPATCH_SHARES.
         kill_every: the dispatcher is killed and started again when the run has begun, and then after so many seconds on
             average; None for never.
         most_kills: how often at most; None for no limit. A machine on which a start takes longer than the time between
@@ -83,7 +81,6 @@ def carry_out(
         CONTINUATION_QUEUE=continuations,
         DISPATCHER_URL="http://self",
         DISPATCH_TIME_LIMIT=str(time_limit),
-        DISPATCH_SHARES=str(shares),
         LOG_LEVEL="INFO",
     ) as dispatcher:
         done = threading.Event()

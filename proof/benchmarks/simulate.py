@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import structlog
 import typer
 
-from functions.shared.records.ids import SHARDS
 from proof.benchmarks.failure import CAN_GO_WRONG, in_one_line
 from proof.benchmarks.simulation import breaking, check, plots, report_reads, request_cost, scale
 from proof.benchmarks.simulation.following import follow
@@ -29,7 +28,6 @@ def run(
     rate: Annotated[float | None, typer.Option(help="Dispatches a second of each.", min=0.1, max=500)] = None,
     concurrent: Annotated[int | None, typer.Option(help="Dispatches at once of each.", min=1, max=5_000)] = None,
     instances: Annotated[int | None, typer.Option(help="Of the worker, at most.", min=1)] = None,
-    shares: Annotated[int | None, typer.Option(help="Dispatchers that divide the run.", min=1, max=SHARDS)] = None,
     shards: Annotated[int | None, typer.Option(help="Of each index that rises with time.", min=1)] = None,
     mails: Annotated[float | None, typer.Option(help="Emails a second that SendGrid takes.", min=0.1)] = None,
     failures: Annotated[float | None, typer.Option(help="Share of attempts that fail.", min=0, max=0.9)] = None,
@@ -40,7 +38,6 @@ def run(
         "rate": rate,
         "concurrent": concurrent,
         "instances": instances,
-        "shares": shares,
         "mails_a_second": mails,
         "failure_rate": failures,
     }

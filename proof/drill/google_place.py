@@ -81,7 +81,6 @@ def write_settings(folder: Path, given: Mapping[str, str], plan: Plan) -> Path:
         # Until run_now.
         "SCHEDULE": "paused",
         "QUEUES": str(plan.queues),
-        "DISPATCH_SHARES": str(plan.shares),
         "WORKER_MAX_INSTANCES": str(plan.instances),
     }
     folder.mkdir(exist_ok=True)
@@ -134,7 +133,6 @@ class GooglePlace:
             "--max-dispatches-per-second": f"{plan.rate:g}",
             "--max-concurrent-dispatches": f"{plan.concurrent}",
             "WORKER_MAX_INSTANCES": f"{plan.instances}",
-            "DISPATCH_SHARES": f"{plan.shares}",
         }
 
     @contextmanager

@@ -428,13 +428,12 @@ class World:
             await self._stop([dispatcher])
 
     @asynccontextmanager
-    async def two_versions(self, provider: MailProviderName, *, shares: int) -> AsyncIterator[TwoVersions]:
+    async def two_versions(self, provider: MailProviderName) -> AsyncIterator[TwoVersions]:
         """Have the released version of worker and dispatcher run beside this one, an instance of each, and get requests
         at the same addresses. The DLQ handler is this version's.
 
         Args:
             provider: through whom they send.
-            shares: among how many instances they divide a run.
 
         Raises:
             OlderVersionMissing: the released version is not in this copy of the repository.
@@ -463,7 +462,8 @@ class World:
                     root=root,
                     log=f"dispatcher-{provider}-{version}",
                     DISPATCHER_URL=f"http://127.0.0.1:{port}",
-                    DISPATCH_SHARES=str(shares),
+                    # Only the released version can divide a run; this one takes its shares over.
+                    DISPATCH_SHARES="2",
                     # A request is over with its first report, and hands on the rest.
                     DISPATCH_TIME_LIMIT="0.000001",
                 )

@@ -236,11 +236,7 @@ class Stage:
             **dict.fromkeys(RUN_COUNTERS, 2),
         }
         figures = {"due": 120_400, "dispatched": 120_390, "malformed": 3, "errors": 7}
-        counted = dict.fromkeys(RUN_COUNTERS, 2)
-        shares = {"0": {"state": "finished", **counted}, "1": {"state": "failed", **counted}}
-        failed = self.run(
-            1, state="failed", attempts=2, earlier_attempts=[earlier], queues="paused", shares=shares, **figures
-        )
+        failed = self.run(1, state="failed", attempts=2, earlier_attempts=[earlier], queues="paused", **figures)
         self.run(2, state="stopped", stopped_because=MARKUP, due=12)
         self.run(3, state="finished", due=4, dispatched=2, lost=2, overdue=1)
         return self.run(0, state="running", due=500, dispatched=320), failed

@@ -417,7 +417,7 @@ def test_what_was_changed_by_hand_is_mended_and_nothing_else(
 
 class TestSettings:
     def test_names_everything_that_is_missing_at_once(self, bare: Deployment) -> None:
-        wrong = {"DEFAULT_KIND": "none", "DEFAULT_CADENCE": "never", "DISPATCH_SHARES": "31", "WORKER_MEMORY": "much"}
+        wrong = {"DEFAULT_KIND": "none", "DEFAULT_CADENCE": "never", "SETTLING_MINUTES": "5", "WORKER_MEMORY": "much"}
         wrong |= {"RESTORED_AT": "now", "FIRESTORE_DATABASE": "Reports"}
         bare.settings = {"PROJECT_ID": PROJECT, **wrong}
         bare.secrets.clear()

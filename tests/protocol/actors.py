@@ -166,7 +166,6 @@ def run(
         enroll=Enroll.ALL,
         enroll_at_once=1,
         time_limit=timedelta(minutes=1),
-        shares=1,
         ramp=None,
         mail_statistics=None,
         breaker_limits=cast(BreakerLimits, None),

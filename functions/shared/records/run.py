@@ -31,7 +31,7 @@ _LONGEST_NAME = 64
 
 
 class RunState(StrEnum):
-    """Where a run, or a share of it, stands: `state` in its document."""
+    """Where a run stands: `state` in its document."""
 
     RUNNING = "running"
     """Some of it is under way or waits in a queue. A run that was killed stays so until it is called again."""
@@ -84,7 +84,7 @@ RUN_COUNTERS = tuple(counter.value for counter in RunCounter)
 
 
 class RunShare(NamedTuple):
-    """The shards of one instance, in a run that is divided among several; an undivided run has the one share 0.
+    """What an attempt has done of the shards: all of it is in the one share 0, unless version 0.2.0 divided the run.
 
     Attributes:
         state: where it stands.
@@ -108,7 +108,7 @@ class RunAttempt(NamedTuple):
         started_at: when it began to read who is due.
         finished_at: when it ended; None while it runs.
         counters: what all its shares counted together, by the names in RUN_COUNTERS.
-        shares: its shares, by their numbers.
+        shares: its shares, by their numbers; one, unless version 0.2.0 divided the run.
     """
 
     attempt: str
@@ -168,10 +168,6 @@ class RunAttempt(NamedTuple):
             finished_at=None if state is RunState.RUNNING else now,
             counters=counters,
         )
-
-    def others_have_finished(self, number: int) -> bool:
-        """Whether every other share has finished."""
-        return all(share.state is RunState.FINISHED for other, share in self.shares.items() if other != number)
 
 
 class Sweep(NamedTuple):

@@ -73,7 +73,7 @@ def shipped_limits(costs: RequestCosts, habits: Habits | None = None) -> list[Li
             part="dispatcher",
             what="the pace of one instance",
             mails_a_second=shipped.pace.tasks_a_second,
-            setting="`DISPATCH_SHARES`",
+            setting="[a second project](#beyond-one-dispatcher)",
         ),
         Limit(part="SendGrid", what="the account", mails_a_second=limits.MAILS_A_SECOND, setting="several accounts"),
         Limit(

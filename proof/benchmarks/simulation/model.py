@@ -153,7 +153,7 @@ class _Simulation:
             begun=self._begun,
             instances=self._peak,
             instance_seconds=self._busy,
-            dispatcher_seconds=plan.reports / plan.pace.tasks_a_second + plan.shares,
+            dispatcher_seconds=plan.reports / plan.pace.tasks_a_second + 1,
             peak_rate=_peak_rate(self._curve),
             bottleneck=max(self._waits, key=lambda name: self._waits[name], default="nothing"),
             waits=dict(self._waits),
@@ -326,16 +326,10 @@ def _wait_for(index: RisingIndex) -> str:
 
 
 def _arrivals(plan: Plan, batch: int) -> Iterator[tuple[float, int]]:
-    """When the dispatcher has enqueued how many. The first share is that of the instance that is up already."""
-    for number, share in enumerate(plan.reports_by_share):
-        begins = plan.pace.start_seconds if number else 0.0
-        yield from _share(begins, share, plan.pace.tasks_a_second, batch)
-
-
-def _share(begins: float, reports: int, rate: float, batch: int) -> Iterator[tuple[float, int]]:
-    for first in range(0, reports, batch):
-        number = min(batch, reports - first)
-        yield begins + (first + number) / rate, number
+    """When the dispatcher has enqueued how many."""
+    for first in range(0, plan.reports, batch):
+        number = min(batch, plan.reports - first)
+        yield (first + number) / plan.pace.tasks_a_second, number
 
 
 def _peak_rate(curve: Sequence[tuple[float, int]]) -> float:

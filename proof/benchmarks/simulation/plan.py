@@ -140,7 +140,6 @@ class Plan:
         concurrent: dispatches under way, of each.
         instances: of the worker, at most, each with one CPU.
         concurrency: requests at once in an instance.
-        shares: DISPATCH_SHARES.
         rising: the indexes that every report is written into and that rise.
         new: the collection that begins with this run; None where all are in use.
         mails_a_second: what SendGrid takes.
@@ -156,7 +155,6 @@ class Plan:
     concurrent: int = 100
     instances: int = 10
     concurrency: int = 10
-    shares: int = 1
     rising: tuple[RisingIndex, ...] = (DUE_INDEX, RUN_INDEX)
     new: NewCollection | None = None
     mails_a_second: float = limits.MAILS_A_SECOND
@@ -174,13 +172,6 @@ class Plan:
     def tightest_index(self) -> RisingIndex | None:
         """The rising index that takes the fewest reports a second; None where there is none."""
         return min(self.rising, key=lambda index: index.reports_a_second, default=None)
-
-    @property
-    def reports_by_share(self) -> list[int]:
-        """How many reports each of the dispatcher's instances enqueues: those of its shards."""
-        shard, more = divmod(self.reports, SHARDS)
-        of_shards = [shard + (number < more) for number in range(SHARDS)]
-        return [sum(of_shards[share :: self.shares]) for share in range(self.shares)]
 
 
 def recommended(reports: int, *, within: timedelta, pace: Pace | None = None) -> Plan:
@@ -210,6 +201,5 @@ def recommended(reports: int, *, within: timedelta, pace: Pace | None = None) ->
         concurrent=concurrent,
         instances=instances,
         concurrency=concurrency,
-        shares=min(ceil(reports / pace.tasks_a_second / within.total_seconds()), SHARDS),
         pace=pace,
     )

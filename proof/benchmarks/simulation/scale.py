@@ -56,7 +56,6 @@ def settings_table(cases: Sequence[Case]) -> Table:
             "`--max-dispatches-per-second`",
             "`--max-concurrent-dispatches`",
             "`WORKER_MAX_INSTANCES`",
-            "`DISPATCH_SHARES`",
         ],
         rows=[
             [
@@ -65,7 +64,6 @@ def settings_table(cases: Sequence[Case]) -> Table:
                 f"{found.plan.rate:g}",
                 f"{found.plan.concurrent}",
                 f"{found.plan.instances}",
-                f"{found.plan.shares}",
             ]
             for found in cases
         ],
@@ -166,7 +164,6 @@ def what_if_cases(reports: int) -> dict[str, Case]:
         "SendGrid takes 200 emails a second": replace(base, mails_a_second=200),
         "5 % of the attempts fail": replace(base, failure_rate=0.05),
         "20 % of the attempts fail": replace(base, failure_rate=0.2),
-        "ten dispatchers": replace(base, shares=10),
         "the due index without shards": replace(base, rising=(replace(DUE_INDEX, shards=1),)),
         "a first run, by Firestore's 500/50/5 rule": replace(base, new=NEW_DELIVERIES),
         "500 writes a second for neighbouring documents": replace(base, rising=(*base.rising, NEIGHBOURS)),

@@ -27,14 +27,13 @@ _SHARE_OF_NEWER = 0.5
 _HOURS = 2
 """In which each request goes to either of the two."""
 
-_SHARES = 2
 _KILLS = 0.02
 
 
 async def _released(scenario_run: ScenarioRun) -> None:
     # The released version tells nothing.
     scenario_run.hears_all = False
-    async with scenario_run.world.two_versions(scenario_run.scenario.provider, shares=_SHARES) as versions:
+    async with scenario_run.world.two_versions(scenario_run.scenario.provider) as versions:
         await _side_by_side(scenario_run, versions)
         await _hand_over(scenario_run, versions, giver=Version.NEWER, taker=Version.OLDER)
         await _hand_over(scenario_run, versions, giver=Version.OLDER, taker=Version.NEWER)

@@ -74,9 +74,7 @@ def test_turns_go_back_and_forth_and_the_least_counts() -> None:
 def test_a_run_that_is_killed_again_and_again_leaves_no_report_out() -> None:
     with Cloud() as cloud:
         cloud.put_in_users(4_000)
-        outcome = carry_out(
-            cloud, reports=4_000, time_limit=0.3, shares=4, kill_every=2.0, most_kills=3, seed=2, give_up=250
-        )
+        outcome = carry_out(cloud, reports=4_000, time_limit=0.3, kill_every=2.0, most_kills=3, seed=2, give_up=250)
     assert (outcome.left_out, outcome.twice) == (0, 0)
     # The first kill hits the run, however fast the machine is.
     assert outcome.kills > 0

@@ -40,9 +40,6 @@ def test_the_dispatchers_pace_is_kept() -> None:
     assert outcome.enqueued == pytest.approx(100)
     assert outcome.last_sent == pytest.approx(100, abs=4)
     assert outcome.bottleneck == "the dispatcher"
-    # Each of twenty dispatchers has one shard or two, of 67 reports each. All but the first have to start.
-    divided = simulate(replace(ROOMY, shares=20, pace=slow))
-    assert divided.enqueued == pytest.approx(3 + 2 * 67 / 20, abs=0.1)
 
 
 def test_a_rising_index_is_kept() -> None:
@@ -61,12 +58,6 @@ def test_the_due_index_without_shards_ends_at_1_8_million_an_hour() -> None:
     assert outcome.last_sent == pytest.approx(1_000_000 / 500, rel=0.05)
     assert outcome.bottleneck == "Firestore's index of what is due"
     assert simulate(plan).last_sent < outcome.last_sent / 10
-
-
-def test_each_dispatcher_has_its_shards() -> None:
-    assert replace(ROOMY, reports=3_000).reports_by_share == [3_000]
-    assert replace(ROOMY, reports=3_000, shares=4).reports_by_share == [800, 800, 700, 700]
-    assert sum(replace(ROOMY, reports=17, shares=30).reports_by_share) == 17
 
 
 def test_the_workers_cpu_is_kept() -> None:
@@ -102,7 +93,6 @@ def test_who_fails_at_the_last_attempt_is_given_up() -> None:
     rate=st.sampled_from([5, 50, 500]),
     concurrent=st.integers(1, 200),
     instances=st.integers(1, 20),
-    shares=st.integers(1, 30),
     shards=st.integers(1, 30),
     failure_rate=st.sampled_from([0.0, 0.1, 0.8]),
     mails=st.sampled_from([5, 10_000]),
@@ -113,7 +103,6 @@ def test_everybody_is_sent_to_or_given_up(
     rate: int,
     concurrent: int,
     instances: int,
-    shares: int,
     shards: int,
     failure_rate: float,
     mails: float,
@@ -124,7 +113,6 @@ def test_everybody_is_sent_to_or_given_up(
         rate=rate,
         concurrent=concurrent,
         instances=instances,
-        shares=shares,
         rising=(replace(DUE_INDEX, shards=shards),),
         failure_rate=failure_rate,
         mails_a_second=mails,

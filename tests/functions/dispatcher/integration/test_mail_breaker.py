@@ -118,7 +118,7 @@ def test_a_stopped_run_makes_no_task_changes_nothing_and_is_no_failure(provider:
     new, unscheduled = cloud.user(enrolled_at=None), cloud.subscribed_user(next_report_at=None, shard=None)
     before = {each: (cloud.fields_of(each)) for each in (user, new, unscheduled)}
 
-    answer = provider.call(DISPATCH_SHARES="3")
+    answer = provider.call()
 
     assert (answer.status, answer.body["stopped"], answer.body["continued"]) == (200, True, False)
     assert (answer.body["due"], answer.body["errors"]) == (0, 0)

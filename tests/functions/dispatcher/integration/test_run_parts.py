@@ -77,3 +77,41 @@ def test_a_part_that_is_none_is_refused_by_field(cloud: Cloud) -> None:
     answer = carry_on(cloud, b'{"run_id": "r"}')
     assert answer.status == 400
     assert "scheduled_for" in answer.body["error"]
+
+
+def test_a_part_that_comes_again_after_the_run_has_ended_changes_nothing(cloud: Cloud) -> None:
+    users = [cloud.subscribed_user() for _ in range(3)]
+    first = cloud.call(variables=NO_TIME)
+    (part,) = take_parts(cloud)
+    finish(cloud, carry_on(cloud, part, variables=NO_TIME), variables=NO_TIME)
+    assert first.body["continued"]
+    before = cloud.record("21261124T1200Z")
+    assert (before["state"], before["due"]) == ("finished", 3)
+    carry_on(cloud, part, variables=NO_TIME)
+    assert cloud.record("21261124T1200Z") == before
+    assert sorted(report.user_id for report in cloud.reports()) == users
+
+
+def test_an_attempt_that_was_overtaken_changes_nothing_but_its_own_record(cloud: Cloud) -> None:
+    users = [cloud.subscribed_user() for _ in range(3)]
+    cloud.call(variables=NO_TIME)
+    (overtaken,) = take_parts(cloud)
+    cloud.call()
+    before = cloud.record("21261124T1200Z")
+    assert (before["state"], before["dispatched"], before["already_dispatched"]) == ("finished", 2, 1)
+    assert carry_on(cloud, overtaken).status == 200
+    after = cloud.record("21261124T1200Z")
+    (kept,) = after.pop("earlier_attempts")
+    del before["earlier_attempts"]
+    assert after == before
+    assert (kept["state"], kept["due"], kept["dispatched"], kept["already_dispatched"]) == ("finished", 3, 1, 2)
+    assert sorted(report.user_id for report in cloud.reports()) == users
+
+
+def test_a_part_that_cannot_be_handed_over_fails_the_run(cloud: Cloud) -> None:
+    users = [cloud.subscribed_user() for _ in range(3)]
+    answer = cloud.call(variables={**NO_TIME, "CONTINUATION_QUEUE": "no-such-queue"})
+    assert (answer.status, answer.body["errors"]) == (500, 1)
+    assert cloud.record("21261124T1200Z")["state"] == "failed"
+    assert cloud.call().body["due"] == 3
+    assert sorted(report.user_id for report in cloud.reports()) == users

@@ -99,19 +99,9 @@ def test_a_run_stands_as_its_shares_do(states: list[str], whole: RunState) -> No
     assert state_of_shares({number: RunShare(state=RunState(state)) for number, state in enumerate(states)}) is whole
 
 
-def shares(*states: RunState) -> RunAttempt:
-    return RunAttempt(attempt="a", shares={number: RunShare(state=state) for number, state in enumerate(states)})
-
-
-def test_the_last_share_is_the_one_whose_others_have_all_finished() -> None:
-    attempt = shares(RunState.FINISHED, RunState.RUNNING, RunState.FINISHED)
-    assert attempt.others_have_finished(1)
-    assert not attempt.others_have_finished(0)
-    assert not shares(RunState.FINISHED, RunState.RUNNING, RunState.FAILED).others_have_finished(1)
-
-
 def test_the_counters_of_a_run_are_those_of_its_shares_together() -> None:
-    attempt = shares(RunState.RUNNING, RunState.RUNNING)
+    running = RunShare(state=RunState.RUNNING)
+    attempt = RunAttempt(attempt="a", shares={0: running, 1: running})
     attempt = attempt.with_share(0, RunShare(state=RunState.FINISHED, counters={"due": 2, "errors": 1}), now=NOON)
     assert (attempt.state, attempt.finished_at, attempt.counters["due"]) == (RunState.RUNNING, None, 2)
     attempt = attempt.with_share(1, RunShare(state=RunState.FINISHED, counters={"due": 5}), now=NOON)
