@@ -20,7 +20,7 @@ from werkzeug.exceptions import NotFound
 from functions.api.call import MOST_BATCH_BYTES, Api, Call, Reply, wanted_versions
 from functions.api.openapi import openapi
 from functions.api.problem import MEDIA_TYPE, Problem, refusal_of
-from functions.api.routes import Route, carry_out, find_route
+from functions.api.routes import Route, carry_out, find_route, is_utf8
 from functions.shared.archive import Archive
 from functions.shared.firestore.database import firestore_database
 from functions.shared.firestore.stored_calendars import stored_defaults
@@ -56,9 +56,8 @@ def api(request: flask.Request) -> Answer:
         account = _verified(request)
         if request.path == "/openapi.json":
             return _answer(HTTPStatus.OK, openapi(_settings.api_url))
-        # The server has decoded the slash of an id that has one: it looks like another call.
-        has_slash = "%2f" in request.environ["RAW_URI"].partition("?")[0].lower()
-        route, ids = find_route(request.path, request.method, has_slash=has_slash)
+        # As it came: the server has decoded slashes of ids, and put a character in place of what is not UTF-8.
+        route, ids = find_route(request.environ["RAW_URI"].encode("latin-1").partition(b"?")[0], request.method)
         reply = carry_out(route, _api(), _call(request, route, ids, body, account))
     except Exception as error:  # noqa: BLE001  it is logged there
         refusal = refusal_of(error)
@@ -91,6 +90,8 @@ def _verified(request: flask.Request) -> str:
 
 
 def _call(request: flask.Request, route: Route, ids: Mapping[str, str], body: bytes, account: str) -> Call:
+    if not is_utf8(request.query_string):
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "The address is not UTF-8.")
     for name, values in request.args.lists():
         if name not in route.query or len(values) > 1:
             raise Problem(HTTPStatus.BAD_REQUEST, f"{name}: not a parameter, or given twice.")

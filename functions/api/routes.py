@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import NamedTuple
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 import structlog
 from werkzeug.exceptions import NotFound
@@ -58,26 +58,36 @@ class Route(NamedTuple):
         return self.method == "GET" and self.gives != "Subscription"
 
 
-def find_route(path: str, method: str, *, has_slash: bool) -> tuple[Route, Mapping[str, str]]:
+def find_route(path: bytes, method: str) -> tuple[Route, Mapping[str, str]]:
     """The route of a call, and the ids in its path.
 
     Args:
-        path: decoded.
+        path: as it is in the address, encoded.
         method: of HTTP.
-        has_slash: whether a part of the path had a slash in it before it was decoded, which no id may have.
 
     Raises:
-        Problem: no call has this path.
+        Problem: no call has this path. No id has a slash, or is not UTF-8.
         werkzeug.exceptions.MethodNotAllowed: there are others with this path.
     """
     nothing = Problem(HTTPStatus.NOT_FOUND, "There is nothing at this address.")
+    if b"%2f" in path.lower() or not is_utf8(path):
+        raise nothing
     try:
-        route, ids = _urls.match(path, method)
+        route, ids = _urls.match(unquote_to_bytes(path).decode(), method)
     except NotFound:
         raise nothing from None
-    if has_slash or not all(map(is_document_id, ids.values())):
+    if not all(map(is_document_id, ids.values())):
         raise nothing
     return route, ids
+
+
+def is_utf8(encoded: bytes) -> bool:
+    """Whether a part of an address is UTF-8 once it is decoded."""
+    try:
+        unquote_to_bytes(encoded).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def carry_out(route: Route, api: Api, call: Call) -> Reply:
@@ -95,8 +105,7 @@ def change_subscriptions(api: Api, call: Call) -> Reply:
     of its own. Those of one user are carried out in their order; one that is refused stops no other."""
 
     def change(each: batch.Change) -> batch.Outcome:
-        path = unquote(each.path)
-        route, ids = find_route(path, each.method, has_slash="%2f" in each.path.lower())
+        route, ids = find_route(each.path.encode(), each.method)
         if not route.is_in_batches:
             raise Problem(HTTPStatus.NOT_FOUND, "This is not a change of a subscription.")
         one = Call(ids, {}, each.body, wanted_versions(each.if_match), call.account)

@@ -5,7 +5,7 @@ from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 import pytest
 import requests
@@ -14,7 +14,8 @@ from google.api_core.exceptions import ServiceUnavailable
 from functions.api.call import MOST_BODY_BYTES, MOST_ROWS
 from functions.shared.mail.recipient_token import RecipientToken
 from functions.shared.records.archived_copy import ArchivedCopy, CopiedFile, CopyName
-from tests.functions.api.integration.conftest import APP, KEYS, PAGE, House
+from tests.functions.api.integration.conftest import APP, KEYS, NEXT, PAGE, House
+from tests.seeding import seed
 
 PATH = "/users/u1/subscriptions"
 DUE = datetime(2026, 11, 24, 13, tzinfo=UTC)
@@ -130,6 +131,31 @@ def test_deliveries_say_what_came_of_reports(house: House) -> None:
     assert house.call("GET", f"/users/{other}/deliveries").json() == {"deliveries": [], "next": None}
 
 
+@pytest.mark.parametrize("part", ["%ff", "a%80", "%ED%A0%80", "%C0%AF", "%F4%90%80%80", "%C3", "a%2Fb"])
+def test_an_address_that_is_not_utf8_meets_no_other_id(house: House, part: str) -> None:
+    # As a server may decode what it cannot.
+    for near in {unquote(part), unquote(part, errors="ignore"), part, part.upper()} - {""}:
+        if "/" not in near:
+            seed(house.database, near, next_report_at=NEXT)
+    there = {each.reference.path for each in house.database.collection_group("report_subscriptions").stream()}
+    one = f"/users/{part}/subscriptions/default"
+    calls = [
+        ("GET", one),
+        ("GET", f"/users/{part}/deliveries"),
+        ("DELETE", one),
+        ("GET", f"/users/u1/deliveries/{part}"),
+    ]
+    for method, path in calls:
+        answer = house.call(method, path)
+        assert (answer.status_code, answer.json()["status"]) == (HTTPStatus.NOT_FOUND, HTTPStatus.NOT_FOUND), path
+    [outcome] = house.call("POST", "/batch", {"changes": [{"method": "DELETE", "path": one}]}).json()["outcomes"]
+    assert outcome["status"] == HTTPStatus.NOT_FOUND
+    assert house.call("GET", f"{PATH}?after={part}").status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    found = house.call("GET", f"/users/u1/deliveries?subscription_id={part}").status_code
+    assert found in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
+    assert {each.reference.path for each in house.database.collection_group("report_subscriptions").stream()} == there
+
+
 def _with(path: str, **query: Any) -> str:
     return f"{path}{'&' if '?' in path else '?'}{urlencode(query)}"
 
@@ -155,7 +181,7 @@ def test_only_a_cursor_of_the_same_list_begins_a_page(house: House) -> None:
         texts = [urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=") for each in forged]
         texts += ["", "a/b", "default", "é", "\0", "=", "A" * 3_000, "W" * 3_001, "W1tb" * 900, own + "!"]
         texts += [own[:length] for length in (1, 7, 12, len(own) // 2, len(own) - 1)]
-        texts += [own[:-1] + ("A" if own[-1] != "A" else "B"), own[:5] + "_" + own[6:]]
+        texts += [f"{own[:at]}{'A' if own[at] != 'A' else 'B'}{own[at + 1 :]}" for at in (0, 5, len(own) - 1)]
         texts += [others for others in cursors.values() if others != own]
         for text in texts:
             answer = house.call("GET", _with(path, limit=1, after=text))
