@@ -12,6 +12,7 @@ from deployment.engine.declared import Kind
 from deployment.engine.discovery import Resource
 from deployment.engine.google_error import GoogleError
 from deployment.env_file import environment_in
+from deployment.resources.project import google_account
 from deployment.resources.services import SERVICE, what_of
 from deployment.run import Run
 from deployment.settings import Settings
@@ -64,7 +65,7 @@ def _service(run: Run, there: Settings, name: str) -> Resource | None:
     except GoogleError as error:
         if error.code != "PERMISSION_DENIED":
             raise
-        agent = f"serviceAccount:service-{run.settings.project_number}@serverless-robot-prod.iam.gserviceaccount.com"
+        agent = google_account(run.settings, "run")[0]
         raise Stopped(
             f"{target} cannot be read: {error.message}",
             f"In {run.options.image_from}, IMAGE_READERS names who may, with commas between them: {agent}, and who "

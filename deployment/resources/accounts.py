@@ -44,7 +44,11 @@ _SIGNS_BY_ITSELF = "2021-04-09"
 
 def accounts(settings: Settings) -> list[Declared]:
     """The accounts, and their roles on each other and on the project."""
-    agents = {api: google_account(settings, api) for api in ("cloudtasks", "cloudscheduler", "pubsub")}
+    # Each of them works in the project by this role alone. Google makes them when an interface is enabled, or first
+    # used, and grants the role a while after that: until then no image is pulled, and no token signed.
+    # https://cloud.google.com/iam/docs/create-service-agents
+    apis = ("cloudbuild", "run", "cloudtasks", "cloudscheduler", "pubsub")
+    agents = {api: google_account(settings, api) for api in apis}
     builds = settings.member("build")
     # Up to version 0.2.0 sources were in a bucket that all of a project shared.
     shared_sources = f"{settings.prefix}-run-sources"
@@ -74,6 +78,7 @@ def accounts(settings: Settings) -> list[Declared]:
             *(on_database(settings, name, "roles/datastore.user") for name in settings.deployed),
             *kind_roles(settings),
             *_archive_roles(settings),
+            # https://cloud.google.com/run/docs/configuring/services/build-service-account
             Grant(role="roles/logging.logWriter", member=builds),
             Grant(
                 role="roles/storage.objectViewer",

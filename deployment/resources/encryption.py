@@ -6,18 +6,15 @@ docs/guides/encryption.md says what that is, and what of it cannot be changed la
 from deployment.engine.declared import Declared, Kind
 from deployment.engine.discovery import method
 from deployment.engine.policy import Grant
-from deployment.resources.project import google_account
+from deployment.resources.project import google_account, of_google
 from deployment.settings import Settings
 
 KEY = Kind(api="cloudkms", version="v1", collection="projects.locations.keyRings.cryptoKeys")
 TASKS = Kind(api="cloudtasks", version="v2", collection="projects.locations", single="CmekConfig")
 
 _USES = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
-_AGENTS = {
-    **{api: f"gcp-sa-{api}" for api in ("artifactregistry", "cloudtasks", "firestore", "pubsub", "secretmanager")},
-    "run": "serverless-robot-prod",
-}
-"""Where the services' own accounts are."""
+_APIS = ("artifactregistry", "cloudtasks", "firestore", "pubsub", "secretmanager", "run")
+"""The services whose own accounts encrypt."""
 _OF_STORAGE = "gs-project-accounts"
 """Cloud Storage makes its own. https://cloud.google.com/storage/docs/getting-service-agent"""
 
@@ -27,9 +24,9 @@ def key(settings: Settings) -> list[Declared]:
     if not settings.kms_key:
         return []
     ring, _, name = settings.kms_key.rpartition("/cryptoKeys/")
-    asked = {_member(settings, agent): google_account(settings, api)[1] for api, agent in _AGENTS.items()}
+    asked = dict(google_account(settings, api) for api in _APIS)
     of_storage = method("storage", "v1", "projects.serviceAccount.get").request(settings.project_id)
-    asked[_member(settings, _OF_STORAGE)] = of_storage
+    asked[of_google(settings, _OF_STORAGE)] = of_storage
     return [
         Declared(
             what=f"key {name}",
@@ -46,18 +43,15 @@ def key(settings: Settings) -> list[Declared]:
 def sharing(settings: Settings) -> list[str]:
     """The commands by which the key's administrator lets the services use it, where the deployment may not."""
     _, project, _, place, _, ring, _, name = settings.kms_key.split("/")
+    storage = of_google(settings, _OF_STORAGE)
     return [
-        f"for api in {' '.join(_AGENTS)}; do"
+        f"for api in {' '.join(_APIS)}; do"
         f" gcloud beta services identity create --service=$api.googleapis.com --project={settings.project_id}; done",
         f"gcloud storage service-agent --project={settings.project_id}",
-        f"for agent in {' '.join((*_AGENTS.values(), _OF_STORAGE))}; do"
+        f"for member in {' '.join((*(google_account(settings, api)[0] for api in _APIS), storage))}; do"
         f" gcloud kms keys add-iam-policy-binding {name} --keyring={ring} --location={place} --project={project}"
-        f" --member={_member(settings, '$agent')} --role={_USES}; done",
+        f" --member=$member --role={_USES}; done",
     ]
-
-
-def _member(settings: Settings, agent: str) -> str:
-    return f"serviceAccount:service-{settings.project_number}@{agent}.iam.gserviceaccount.com"
 
 
 def tasks_key(settings: Settings) -> list[Declared]:

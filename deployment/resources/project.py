@@ -57,7 +57,12 @@ def google_account(settings: Settings, api: str) -> tuple[str, Request]:
     asked = method("serviceusage", "v1beta1", "services.generateServiceIdentity").request(
         f"projects/{settings.project_id}/services/{api}.googleapis.com"
     )
-    return f"serviceAccount:service-{settings.project_number}@gcp-sa-{api}.iam.gserviceaccount.com", asked
+    return of_google(settings, "serverless-robot-prod" if api == "run" else f"gcp-sa-{api}"), asked
+
+
+def of_google(settings: Settings, domain: str) -> str:
+    """A service's own account in the project, as the member of a policy. https://cloud.google.com/iam/docs/service-agents"""
+    return f"serviceAccount:service-{settings.project_number}@{domain}.iam.gserviceaccount.com"
 
 
 def kind_roles(settings: Settings) -> list[Grant]:

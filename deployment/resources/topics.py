@@ -4,6 +4,7 @@ from typing import Any
 
 from deployment.engine.declared import Declared, Kind
 from deployment.engine.policy import Grant
+from deployment.resources.project import google_account
 from deployment.settings import Settings
 
 TOPIC = Kind(api="pubsub", version="v1", collection="projects.topics")
@@ -12,7 +13,7 @@ SUBSCRIPTION = Kind(api="pubsub", version="v1", collection="projects.subscriptio
 
 def topics(settings: Settings) -> list[Declared]:
     """The topics and subscriptions of a project."""
-    signer = f"serviceAccount:service-{settings.project_number}@gcp-sa-pubsub.iam.gserviceaccount.com"
+    signer = google_account(settings, "pubsub")[0]
     functions = ["dispatcher", "worker", *(["mail-events"] if settings.with_mail_events else [])]
     publishers = [f"serviceAccount:{settings.account(name)}" for name in functions]
     dead_letters = _topic(settings, settings.topic, publishers)

@@ -104,7 +104,7 @@ def test_a_key_whose_policy_is_closed_is_taken_as_its_administrator_has_set_it_u
     assert outcome.status == 0, outcome.text
     assert "who may use KMS_KEY could not be read: PERMISSION_DENIED: not yours" in outcome.errors
     [share] = [line for line in outcome.errors.splitlines() if "kms keys add-iam-policy-binding" in line]
-    assert f"pipeline --keyring=reports --location=us-central1 --project={PROJECT} --member=serviceAccount:" in share
+    assert f"pipeline --keyring=reports --location=us-central1 --project={PROJECT} --member=$member" in share
     assert set(share.partition(" in ")[2].partition(";")[0].split()) == AGENTS
 
     bare.edit(lambda state: state["faults"].clear())

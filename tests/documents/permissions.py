@@ -45,11 +45,13 @@ _VARIANTS = (
 _OWNERS = {
     "allUsers": "everybody (`allUsers`)",
     "serviceAccount:app": "who is in [`API_CALLERS`](api.md#who-may-call)",
+    "cloudbuild": "Cloud Build's own",
     "cloudscheduler": "Cloud Scheduler's own",
     "cloudtasks": "Cloud Tasks' own",
     "group:images": "who is in [`IMAGE_READERS`](environments.md#several-environments)",
     "iap": "Identity-Aware Proxy's own",
     "pubsub": "Pub/Sub's own",
+    "serverless-robot-prod": "Cloud Run's own",
 }
 _WHY = {
     "dispatcher": {
@@ -126,7 +128,8 @@ _WHY = {
         "artifactregistry.reader": "deploys the images to another environment",
         "run.viewer": "sees which ones",
     },
-    "cloudscheduler": {"cloudscheduler.serviceAgent": "Google grants it some time after the API is on"},
+    "cloudbuild": {"cloudbuild.serviceAgent": "Google grants it some time after the API is on"},
+    "cloudscheduler": {"cloudscheduler.serviceAgent": "as above"},
     "cloudtasks": {"cloudtasks.serviceAgent": "as above"},
     "iap": {"run.invoker": "lets in whom the settings name"},
     "pubsub": {
@@ -138,6 +141,7 @@ _WHY = {
         "delivered",
         "pubsub.subscriber": "takes it out of there",
     },
+    "serverless-robot-prod": {"run.serviceAgent": "as above: pulls the images"},
 }
 _WHY_OF_DEPLOYER = {
     "iam.serviceAccountUser": "[acts as](https://cloud.google.com/iam/docs/service-accounts-actas) the account that it "
@@ -246,7 +250,7 @@ def _granted(settings: Settings) -> Iterator[tuple[Declared, Grant]]:
 
 
 def _name(member: str) -> str:
-    if agent := re.search(r"@gcp-sa-(\w+)\.", member):
+    if agent := re.search(r"service-\w+@(?:gcp-sa-)?([\w-]+)\.", member):
         return agent[1]
     return member.partition("@")[0].removeprefix("serviceAccount:report-")
 

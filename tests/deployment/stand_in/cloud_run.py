@@ -30,6 +30,11 @@ TOO_MANY_CPUS = (
     "template.scaling.max_instance_count: Max instances must be set to {fewer} or fewer to set the requested total "
     "CPU.\n\nQuota violated:\nCpuAllocPerProjectRegion requested: {wanted} allowed: {allowed}"
 )
+UNABLE_TO_PULL = (
+    "Google Cloud Run Service Agent {agent} must have permission to read the image, {image}. Ensure that the provided "
+    "container image URL is correct and that the above account has permission to access the image. If you just enabled "
+    "the Cloud Run API, the permissions might take a few minutes to propagate."
+)
 _FIRST = datetime(2026, 11, 24, 13, tzinfo=UTC)
 
 
@@ -108,6 +113,9 @@ def _check_template(state: Resource, template: Resource) -> None:
     account = template["serviceAccount"]
     state["resources"][f"projects/{state['project']}/serviceAccounts/{account}"]
     [container] = template["containers"]
+    agent = f"service-{NUMBER}@serverless-robot-prod.iam.gserviceaccount.com"
+    if ["roles/run.serviceAgent", f"serviceAccount:{agent}"] not in [each[:2] for each in state["policies"]["project"]]:
+        raise PermissionError(UNABLE_TO_PULL.format(agent=agent, image=container["image"]))
     if container["image"] not in state["images"]:
         raise Invalid(f"template.containers[0].image: Image '{container['image']}' not found.")
     if bool(container.get("baseImageUri")) != bool(state["images"][container["image"]]):

@@ -119,6 +119,8 @@ def answer(state: Resource, method: Method, target: str, request: RestRequest) -
             bad_request = {"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": [violation]}
             wrong["error"]["details"] = [bad_request]
         return status, wrong
+    except PermissionError as error:
+        return rest_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", str(error))
     except KeyError as error:
         return rest_error(HTTPStatus.NOT_FOUND, "NOT_FOUND", f"Resource '{error.args[0]}' was not found.")
 

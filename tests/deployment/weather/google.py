@@ -11,6 +11,7 @@ import requests
 
 from deployment.engine.discovery import Method
 from tests.deployment.conftest import is_lock, is_read
+from tests.deployment.stand_in.cloud_run import UNABLE_TO_PULL
 from tests.deployment.stand_in.interface import acts_as, method_of
 from tests.deployment.stand_in.project import Project
 from tests.deployment.stand_in.rest_request import Resource, RestAnswer, RestRequest, rest_error
@@ -198,6 +199,7 @@ class WeatherProject(Project):
                 return self._building(body)
             case ("run.projects.locations.services", _, "create" | "patch"):
                 self._starting(body)
+                return self._pulling(body)
         return None
 
     def _account(self, email: str) -> str:
@@ -236,6 +238,18 @@ class WeatherProject(Project):
                 error = {"code": self.sky.draw("code", key).choice((7, 13)), "message": message}
                 self._state["failing_revisions"] = [{**error, "reason": "SECRETS_ACCESS_CHECK_FAILED"}]
                 break
+
+    def _pulling(self, body: Resource) -> RestAnswer | None:
+        """Cloud Run's own account may not pull an image yet: the request is refused, or what it began."""
+        for key, born in list(self.born.items()) if "template" in body else ():
+            if key.startswith("project roles/run.serviceAgent ") and self.sky.hides("grant-image", key, born=born):
+                agent, image = key.rpartition(":")[2], body["template"]["containers"][0]["image"]
+                if self.sky.draw("image", key, self.sky.clock.seconds).random() < 0.5:
+                    return says("grant-image", agent, image=image)
+                error = {"code": 7, "message": UNABLE_TO_PULL.format(agent=agent, image=image)}
+                reason = "CONTAINER_IMAGE_AUTHORIZATION_CHECK_FAILED"
+                self._state["failing_revisions"] = [{**error, "reason": reason}]
+        return None
 
     def _conflicting(self, method: Method, target: str, request: RestRequest) -> RestAnswer | None:
         """Refused once, since something else was changed at the same time."""
@@ -325,7 +339,8 @@ class WeatherProject(Project):
         if method.api == "serviceusage":
             name = f"operations/{drawn.choice(('acat', 'acf', 'finn'))}.p2-{NUMBER}-{number}"
             self.sky.strike("operation-names")
-        longest = 1500 if method.api != "serviceusage" and drawn.random() < _SLOW else 90
+        is_slow = not self.sky.never and method.api != "serviceusage" and drawn.random() < _SLOW
+        longest = 1500 if is_slow else 90
         ready = now if self.sky.is_clear else now + drawn.choice((0, drawn.uniform(0, 20), drawn.uniform(0, longest)))
         over = {"name": name, "done": True, **({"error": operation["error"]} if "error" in operation else {})}
         if method.id == "serviceusage.services.batchEnable":

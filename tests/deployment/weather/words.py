@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 
+from tests.deployment.stand_in.cloud_run import UNABLE_TO_PULL
 from tests.deployment.stand_in.rest_request import RestAnswer, rest_error
 
 _WORDS = {
@@ -31,6 +32,7 @@ _WORDS = {
         "storage.objects.get access to the Google Cloud Storage object. Permission 'storage.objects.get' denied on "
         "resource (or it may not exist)., forbidden",
     ),
+    "grant-image": (403, UNABLE_TO_PULL.replace("{agent}", "{name}")),
     "member-unknown": (400, "Service account {name} does not exist."),
     "metric-unknown-to-objectives": (
         400,
