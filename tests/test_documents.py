@@ -314,7 +314,7 @@ def test_every_picture_is_shown_and_made_by_a_command() -> None:
         name for path in DOCUMENTS for name in re.findall(r"!\[[^\]]*\]\([^)]*images/([\w-]+)\.png\)", path.read_text())
     }
     assert shown == {path.stem for path in (ROOT / "docs" / "images").iterdir()}
-    makers = ("tests/mails/pictures.py", "tests/browser/pictures.py", "proof/benchmarks/simulate.py")
+    makers = ("tests/mails/pictures.py", "tests/browser/pictures.py")
     made = "".join((ROOT / maker).read_text() for maker in makers)
     assert [name for name in sorted(shown) if not re.search(rf'"{name}(\.png)?"', made)] == []
 

@@ -45,6 +45,7 @@ EXAMPLES = {
     "dispatch": "reports dispatch",
     "send": "reports send u1/default --to me@example.com",
     "resume-sending": "reports resume-sending",
+    "size": "reports size 250000",
     "preview": "reports preview u1 default --open",
     "new": "reports new sales --sql",
     "test": "reports test sales",

@@ -28,6 +28,8 @@ _COMMANDS = {
     "send": "Send a report of one subscription now: the one that is due, or one of the time since the last.",
     "resume-sending": "Let the runs go on after too many complaints or bounces have stopped them, and show the "
     "figures.",
+    "size": "The settings for so many reports, how long a run takes, what it costs, and which limit comes first: "
+    "computed, not measured on Google Cloud.",
     "preview": "Render a subscription's report exactly as it would be sent, and send nothing.",
     "new": "Write a working kind of report, with a test, for you to change.",
     "test": "Test the kinds of report: each email that they can make, and their own tests.",

@@ -13,8 +13,7 @@ from operations.commands.refusals import end_of
 from operations.errors import ExitStatus, OperatorError
 from operations.output import Output
 from operations.releases.running_versions import checkout_version
-from proof.benchmarks.simulation.plan import Plan, recommended
-from proof.benchmarks.simulation.scale import WITHIN
+from operations.sizing.plan import Plan, recommended
 from proof.drill.course import play
 from proof.drill.local_place import LocalPlace, left_locally, remove_locally
 from proof.drill.place import Place
@@ -64,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _drill(options: argparse.Namespace, output: Output) -> int:
-    plan = recommended(options.reports, within=WITHIN)
+    plan = recommended(options.reports)
     place: Place = LocalPlace(_folder(), plan, kills=options.kill) if options.local else _google(options, plan, output)
     began = datetime.now(UTC)
     with place.made() as session:
@@ -117,7 +116,7 @@ def _clean(output: Output) -> ExitStatus:
 def _remove_from_google(file: Path) -> None:
     from proof.drill.google_place import GooglePlace
 
-    GooglePlace(file, recommended(1, within=WITHIN), kills=False).remove()
+    GooglePlace(file, recommended(1), kills=False).remove()
 
 
 def _given(*needed: str) -> dict[str, str]:

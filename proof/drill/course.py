@@ -18,7 +18,7 @@ from operations.output import Output
 from operations.parallel import in_parallel, progress
 from operations.runs.runs import Runs
 from operations.session import Session
-from proof.benchmarks.simulation import limits
+from operations.sizing.price_list import COUNTED_FOR_A_READ
 from proof.drill.place import Place, Usage
 from proof.drill.records import EMAILS, KILLS
 from proof.drill.tally import Tally, tally
@@ -123,7 +123,7 @@ def _watch(session: Session, place: Place, reports: int, output: Output, *, paus
         while True:
             counts = [database.count(_in_state(state)) for state in DeliveryState if state.is_final]
             final = sum(counts)
-            reads += sum(max(ceil(count / limits.COUNTED_FOR_A_READ), 1) for count in counts)
+            reads += sum(max(ceil(count / COUNTED_FOR_A_READ), 1) for count in counts)
             if final >= reports:
                 return reads
             advance(final - seen)

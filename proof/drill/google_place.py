@@ -27,8 +27,8 @@ from functions.shared.project_files import PIPELINE, PROJECT_VARIABLE
 from operations.errors import OperatorError
 from operations.queues.queue_change import QueueSettings
 from operations.session import Session
-from proof.benchmarks.simulation import limits
-from proof.benchmarks.simulation.plan import Plan
+from operations.sizing.plan import Plan
+from operations.sizing.price_list import DOLLARS_A_CPU_SECOND, DOLLARS_A_GIB_SECOND
 from proof.drill.extras import SINK, deploy_extras, remove_extras
 from proof.drill.place import Usage
 from proof.drill.settings import NAME, SETTINGS
@@ -50,7 +50,7 @@ _DATABASE = 'resource.type = "firestore.googleapis.com/Database" AND resource.la
 _SERVICES = (
     'resource.type = "cloud_run_revision" AND resource.labels.service_name = one_of("{0}-worker", "{0}-dispatcher")'
 )
-_DOLLARS_A_SECOND = limits.DOLLARS_A_CPU_SECOND + limits.DOLLARS_A_GIB_SECOND
+_DOLLARS_A_SECOND = DOLLARS_A_CPU_SECOND + DOLLARS_A_GIB_SECOND
 
 
 def write_settings(folder: Path, given: Mapping[str, str], plan: Plan) -> Path:

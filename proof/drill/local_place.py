@@ -16,9 +16,7 @@ from types import MappingProxyType
 from operations.errors import OperatorError
 from operations.runs.dispatch import dispatch
 from operations.session import Session
-from proof.benchmarks.simulation.cost import cost
-from proof.benchmarks.simulation.model import simulate
-from proof.benchmarks.simulation.plan import Plan
+from operations.sizing.plan import Plan
 from proof.drill.place import Usage
 
 _PREFIX = "local-"
@@ -100,11 +98,11 @@ class LocalPlace:
         dispatch(session.target, scheduled_for=None)
 
     def usage(self, since: datetime, until: datetime) -> Usage:
-        """See Place. Cloud Run's part is the model's."""
+        """See Place. Cloud Run's part is the formula's."""
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
-        return Usage(**json.loads(self._read()), cloud_run=cost(self._plan, simulate(self._plan)).cloud_run)
+        return Usage(**json.loads(self._read()), cloud_run=self._plan.cloud_run)
 
     def _read(self) -> str:
         assert self._process.stdout is not None

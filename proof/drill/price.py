@@ -1,11 +1,9 @@
-"""What a drill costs, by the price list and the model. Pure."""
+"""What a drill costs, by the price list and the formula. Pure."""
 
 from math import ceil
 
-from proof.benchmarks.simulation import limits
-from proof.benchmarks.simulation.cost import cost
-from proof.benchmarks.simulation.model import simulate
-from proof.benchmarks.simulation.plan import Plan
+from operations.sizing.plan import Plan
+from operations.sizing.price_list import DOLLARS_A_CPU_SECOND, DOLLARS_A_READ, DOLLARS_A_REQUEST, DOLLARS_A_WRITE
 from proof.drill.users import WRITES_A_USER
 
 _SETTING_UP_MINUTES = 20
@@ -21,9 +19,8 @@ def estimate(plan: Plan) -> tuple[float, int]:
     Args:
         plan: how fast the reports go.
     """
-    outcome = simulate(plan)
     # The users and the sink's record of each email; they are read once more to be counted.
-    documents = (WRITES_A_USER + 1) * limits.DOLLARS_A_WRITE + limits.DOLLARS_A_READ
-    sink = _SINK_SECONDS * limits.DOLLARS_A_CPU_SECOND + limits.DOLLARS_A_REQUEST
-    dollars = cost(plan, outcome).total + plan.reports * (documents + sink)
-    return dollars, ceil(outcome.last_sent / 60) + _SETTING_UP_MINUTES
+    documents = (WRITES_A_USER + 1) * DOLLARS_A_WRITE + DOLLARS_A_READ
+    sink = _SINK_SECONDS * DOLLARS_A_CPU_SECOND + DOLLARS_A_REQUEST
+    dollars = plan.dollars + plan.reports * (documents + sink)
+    return dollars, ceil(plan.seconds / 60) + _SETTING_UP_MINUTES

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from proof.benchmarks.simulation import limits
+from operations.sizing.price_list import DOLLARS_A_READ, DOLLARS_A_TASK_OPERATION, DOLLARS_A_WRITE
 from proof.drill.course import Played
 
 
@@ -17,8 +17,8 @@ def result(played: Played, *, title: str, settings: Mapping[str, str]) -> str:
     """
     counted, usage = played.tally, played.usage
     seconds = (counted.last - counted.first) / timedelta(seconds=1) if counted.first and counted.last else 0
-    firestore = usage.reads * limits.DOLLARS_A_READ + usage.writes * limits.DOLLARS_A_WRITE
-    tasks = (counted.due + played.attempts) * limits.DOLLARS_A_TASK_OPERATION
+    firestore = usage.reads * DOLLARS_A_READ + usage.writes * DOLLARS_A_WRITE
+    tasks = (counted.due + played.attempts) * DOLLARS_A_TASK_OPERATION
     by_step = ", ".join(f"{count} {step}" for step, count in sorted(played.kills.items()))
     rows = {
         "due": f"{counted.due:,}",

@@ -16,6 +16,7 @@ from tests.documents import (
     report_kit,
     report_lives,
     settings,
+    size,
 )
 from tests.documents.generated_parts import renew
 from tests.support import REPOSITORY
@@ -26,6 +27,7 @@ PAGES: Mapping[str, Mapping[str, Callable[[str], str]]] = {
     "explanation/how-it-works.md": {**delivery_table.PARTS, **report_lives.PARTS},
     "guides/api.md": api.PARTS,
     "guides/permissions.md": permissions.PARTS,
+    "guides/size.md": size.PARTS,
     "guides/sql-reports.md": documents.AUDIENCE_PARTS,
     "reference/beliefs.md": beliefs.PARTS,
     "reference/commands.md": {"commands": lambda _part: commands.made_part()},

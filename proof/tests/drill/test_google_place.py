@@ -10,8 +10,7 @@ import pytest
 
 from operations.errors import OperatorError
 from operations.session import Session
-from proof.benchmarks.simulation.plan import recommended
-from proof.benchmarks.simulation.scale import WITHIN
+from operations.sizing.plan import recommended
 from proof.drill import google_place
 from proof.drill.google_place import GooglePlace, write_settings
 from proof.drill.place import Usage
@@ -22,7 +21,7 @@ TEAMS = {"PROJECT_ID": PROJECT, "REGION": "us-central1", "MAIL_FROM": "reports@a
 
 
 def test_an_environment_is_removed_however_the_drill_ends(tmp_path: Path) -> None:
-    project, plan = Deployment(tmp_path, repository=REPOSITORY), recommended(100, within=WITHIN)
+    project, plan = Deployment(tmp_path, repository=REPOSITORY), recommended(100)
     file = write_settings(tmp_path / ".drill", TEAMS, plan)
     name = file.stem
     # What is new is there at once: the deployment would wait for it.

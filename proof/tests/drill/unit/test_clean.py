@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from operations.errors import ExitStatus, OperatorError
-from proof.benchmarks.simulation.plan import recommended
-from proof.benchmarks.simulation.scale import WITHIN
+from operations.sizing.plan import recommended
 from proof.drill.__main__ import main
 from proof.drill.google_place import GooglePlace, write_settings
 
@@ -18,7 +17,7 @@ def test_it_leaves_alone_what_is_under_way_and_what_is_no_drills(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("REPORTS_PROJECT", str(tmp_path))
-    folder, plan = tmp_path / ".drill", recommended(1, within=WITHIN)
+    folder, plan = tmp_path / ".drill", recommended(1)
     running, other = (write_settings(folder, TEAMS, plan) for _ in range(2))
     # Two that begin in one minute.
     assert running != other
@@ -50,7 +49,7 @@ def test_nobody_removes_the_database_of_a_team_as_that_of_a_drill(
         f"PROJECT_ID=p\nREGION=us-central1\nPREFIX={prefix}\nFIRESTORE_DATABASE={database}\n", encoding="utf-8"
     )
     with pytest.raises(OperatorError, match="has not the settings of a drill"):
-        GooglePlace(file, recommended(1, within=WITHIN), kills=False)
+        GooglePlace(file, recommended(1), kills=False)
 
 
 @pytest.mark.parametrize("reports", ["0", "-1", "1e9", "1000001"])
