@@ -61,8 +61,6 @@ class Cloud:
 
     Args:
         latency_ms: added to every API call, as a network would.
-        mail_failures: the share of emails that the email provider refuses for now.
-        seed: chooses the emails that are refused.
         data: the documents that its Firestore has from the beginning.
         root: of the repository whose local cloud it is.
     """
@@ -71,14 +69,12 @@ class Cloud:
         self,
         *,
         latency_ms: float = 0,
-        mail_failures: float = 0,
-        seed: int = 1,
         data: ConsoleData | None = None,
         root: Path = REPOSITORY,
     ) -> None:
         self._root = root
         self._options = [
-            *("--latency-ms", str(latency_ms), "--mail-failures", str(mail_failures), "--seed", str(seed)),
+            *("--latency-ms", str(latency_ms)),
             *(("--data", data.to_json()) if data else ()),
         ]
         self._queues = 0
@@ -147,7 +143,7 @@ class Cloud:
         return counts
 
     def bill(self) -> dict[str, Any]:
-        """What Firestore has billed since the last time, by method, and how many emails there are."""
+        """What Firestore has billed since the last time, by method."""
         bill: dict[str, Any] = requests.get(f"{self._control}/bill", timeout=30).json()
         return bill
 

@@ -8,7 +8,6 @@ what Firestore would have billed by method, and what a queue holds.
 import argparse
 import asyncio
 import json
-import random
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -27,7 +26,6 @@ from local_cloud.index_file import read_index_file
 from local_cloud.pubsub.server import PubSubEmulator
 from local_cloud.rpc import Middleware, latency
 from local_cloud.tasks.server import TasksEmulator
-from local_pipeline.inbox.faults import Answer, Call, Fault
 from local_pipeline.inbox.server import Inbox
 from local_pipeline.project import Project
 from proof.benchmarks.console_data import ConsoleData
@@ -64,20 +62,7 @@ class Bill:
             self.writes[self._last_method] += self._counted[1] - writes
 
 
-def failing_now_and_then(share: float, seed: int) -> Fault:
-    """Refuse this share of the emails for now, by a seed the same ones each time. The worker answers 500, which does
-    not slow the queue down: mail send's own 503 says that nothing was sent."""
-    chance = random.Random(seed)  # noqa: S311  which emails fail
-
-    async def fault(_call: Call, carry_on: Callable[[], Awaitable[Answer]]) -> Answer:
-        if chance.random() < share:
-            return Answer(status=503, body=b'{"errors": [{"message": "try again"}]}')
-        return await carry_on()
-
-    return fault
-
-
-async def serve(latency_seconds: float, mail_failures: float, seed: int, data: ConsoleData | None) -> None:
+async def serve(latency_seconds: float, data: ConsoleData | None) -> None:
     """Serve until standard input is closed, with these documents from the beginning."""
     clock, bill = Clock(), Bill()
     delay: list[Middleware] = [latency(latency_seconds, clock.sleep)] if latency_seconds else []
@@ -96,7 +81,6 @@ async def serve(latency_seconds: float, mail_failures: float, seed: int, data: C
     tasks = TasksEmulator(host=HOST, port=0, rest_port=0, clock=clock, middleware=delay, mint_token=identity.mint)
     pubsub = PubSubEmulator(host=HOST, port=0, clock=clock, middleware=delay)
     inbox = Inbox(host=HOST, port=0, clock=clock, sendgrid_api_key=SENDGRID_API_KEY)
-    inbox.fault = failing_now_and_then(mail_failures, seed) if mail_failures else None
 
     async def answer_bill(_request: web.Request) -> web.Response:
         usage = firestore.usage
@@ -104,9 +88,7 @@ async def serve(latency_seconds: float, mail_failures: float, seed: int, data: C
         body = {
             "reads": dict(bill.reads),
             "writes": dict(bill.writes),
-            "mails": len(inbox.mails),
             "all_reads": usage.reads,
-            "all_writes": usage.writes,
         }
         bill.reads.clear()
         bill.writes.clear()
@@ -152,13 +134,11 @@ def main() -> None:
     """Read the command line and serve."""
     parser = argparse.ArgumentParser(prog="python -m proof.benchmarks.services")
     parser.add_argument("--latency-ms", type=float, default=0, help="added to every API call")
-    parser.add_argument("--mail-failures", type=float, default=0, help="the share of emails that is answered 500")
-    parser.add_argument("--seed", type=int, default=1, help="chooses the emails that are refused")
     parser.add_argument("--data", help="the documents of proof.benchmarks.console_data: its arguments, as JSON")
     options = parser.parse_args()
     collect_rarely()
     data = ConsoleData.from_json(options.data) if options.data else None
-    asyncio.run(serve(options.latency_ms / 1000, options.mail_failures, options.seed, data))
+    asyncio.run(serve(options.latency_ms / 1000, data))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,6 @@ from proof.benchmarks.checkout import THIS, Checkout, least_of_turns
 from proof.benchmarks.cloud import DEFAULTS, DUE_AT, TASKS, Cloud
 from proof.benchmarks.function import Function
 from proof.benchmarks.load import Load, repeats_in_words, send
-from proof.benchmarks.peers.trigger_email import trigger_email, trigger_email_folder
 from proof.benchmarks.table import Table, number, times
 
 CONCURRENCIES = (1, 8, 80)
@@ -49,7 +48,6 @@ _OWN_READS = ("BatchGetDocuments", "GetDocument")
 TURNS = 5
 """How often `measure_beside` measures each."""
 
-_TUTORIAL, _TRIGGER_EMAIL = "Matplotlib and SendGrid's helpers", "Trigger Email on Node"
 _FLOOR = "the floor"
 
 _RUN_ID = "20261124T1200Z"
@@ -104,11 +102,8 @@ def measure_beside(checkout: Checkout, *, turns: int = TURNS, reports: int = REP
             )
             for each in (THIS, checkout)
         }
-        workers[_TUTORIAL] = stack.enter_context(
-            cloud.function("send_report", source="proof/benchmarks/peers/apps/matplotlib_report.py", THREADS=_THREADS)
-        )
         workers[_FLOOR] = stack.enter_context(
-            cloud.function("send_report", source="proof/benchmarks/peers/apps/floor.py", THREADS=_THREADS)
+            cloud.function("send_report", source="proof/benchmarks/floor.py", THREADS=_THREADS)
         )
         turn = itertools.count()
 
@@ -121,11 +116,6 @@ def measure_beside(checkout: Checkout, *, turns: int = TURNS, reports: int = REP
         measures: dict[str, Callable[[int, bool], float]] = {
             name: functools.partial(cpu_ms, worker) for name, worker in workers.items()
         }
-        if folder := trigger_email_folder():
-            extension = stack.enter_context(trigger_email(folder, cloud))
-            measures[_TRIGGER_EMAIL] = lambda count, has_chart: extension.cpu_ms(
-                f"turn-{next(turn)}", count, has_picture=has_chart
-            )
         for measure_one in measures.values():
             for has_chart in (True, False):
                 measure_one(_AT_ONCE, has_chart)
@@ -150,12 +140,8 @@ def measure_beside(checkout: Checkout, *, turns: int = TURNS, reports: int = REP
         ],
         note=f"CPU time of all processes of an instance, {_AT_ONCE} requests at once. The least of {turns} turns of "
         f"{reports} reports each. With a chart: a daily report to sample users with some 40 events in three days. "
-        f"Without: the same users with no events. {_TUTORIAL} is "
-        "`proof/benchmarks/peers/apps/matplotlib_report.py`, which checks no token, and whose email has less in it. "
-        f"{_FLOOR.capitalize()} is `proof/benchmarks/peers/apps/floor.py`, which makes the same calls to Firestore and "
-        "to the email provider, with messages made beforehand, no chart, and nothing else. "
-        f"{_TRIGGER_EMAIL}, where TRIGGER_EMAIL names its code "
-        "(`proof/benchmarks/peers/trigger_email.py`), only sends an email that is finished, one after another.",
+        f"Without: the same users with no events. {_FLOOR.capitalize()} is `proof/benchmarks/floor.py`, which makes "
+        "the same calls to Firestore and to the email provider, with messages made beforehand, and nothing else.",
     )
 
 

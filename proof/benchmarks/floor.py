@@ -47,7 +47,7 @@ def send_report(request: Request) -> dict[str, str]:
 @functools.cache
 def _calls() -> list[Callable[[], Any]]:
     # With the first request: gRPC's clients do not survive the server's fork.
-    options = [(grpc.experimental.ChannelOptions.SingleThreadedUnaryStream, 1)]
+    options = [(grpc.experimental.ChannelOptions.SingleThreadedUnaryStream, 1)]  # type: ignore[attr-defined]
     channel = grpc.insecure_channel(os.environ["FIRESTORE_EMULATOR_HOST"], options=options)
     database = f"projects/{os.environ['GOOGLE_CLOUD_PROJECT']}/databases/(default)"
     user = f"{database}/documents/users/floor"
@@ -71,7 +71,7 @@ def _call(channel: grpc.Channel, method: str, request: Any) -> Callable[[], Any]
     path, message = f"/google.firestore.v1.Firestore/{method}", type(request).serialize(request)
     if method in {"Commit", "GetDocument"}:
         return functools.partial(channel.unary_unary(path), message, timeout=10)
-    stream = channel.unary_stream(path)
+    stream: Any = channel.unary_stream(path)
     return lambda: list(stream(message, timeout=10))
 
 
