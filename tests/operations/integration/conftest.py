@@ -22,7 +22,9 @@ from functions.shared.queues.task_queue import cloud_tasks_client
 from functions.shared.records.dead_letter import DeadLetterReason
 from functions.shared.records.delivery import DeliveryState
 from functions.shared.records.ids import delivery_id, shard_of
+from functions.shared.records.mail_event import MAIL_EVENTS, MailRecord, MailStatus, Sighting
 from functions.shared.records.report_task import ReportTask
+from functions.shared.records.run import RUN_COUNTERS
 from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
 from local_cloud.clock import Clock
 from local_cloud.firestore.server import FirestoreEmulator
@@ -33,6 +35,8 @@ from operations.commands.app import app
 from operations.operator_actions import OPERATOR_ACTIONS
 from tests.deployed_firestore import deployed_firestore
 from tests.firestore_client import database_of
+from tests.operations.integration.browser import Browser, running
+from tests.seeding import seed
 from tests.support import Background, Faults
 
 # CliRunner makes all commands again for each call, which takes longer than most calls.
@@ -41,6 +45,9 @@ testing._get_command = functools.cache(typer.main.get_command)  # type: ignore[a
 LOCATION = "us-central1"
 WORKER_URL = "https://worker.example"
 DUE = datetime(2026, 11, 24, 13, tzinfo=UTC)
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+NOT_DUE = datetime(2126, 1, 1, 8, tzinfo=UTC)
+BECAUSE = "complaints: 0.35 % (70 of 20,000 delivered emails in 7 days), and the limit is 0.3 %"
 FIGURES = {
     "run_id": "20261124T1300Z",
     "due": 3,
@@ -138,6 +145,53 @@ class Project:
 
     def set_delivery(self, letter_id: str, **fields: Any) -> None:
         self.database.collection("deliveries").document(letter_id).set(fields, merge=True)
+
+    def put_run(self, run_id: str = "20261124T1300Z", **fields: Any) -> None:
+        """A run that has ended, as the dispatcher leaves it."""
+        times = dict.fromkeys(("scheduled_for", "started_at", "finished_at"), DUE)
+        run = {"attempt": "a1", "attempts": 1, "state": "finished", **times, **dict.fromkeys(RUN_COUNTERS, 0)}
+        self.database.collection("runs").document(run_id).set({**run, **fields})
+
+    def put_user(self, user_id: str = "u1", **fields: Any) -> None:
+        """A user with a daily report that is not due."""
+        user = {"email": "ada@customer.example", "enrolled_at": DUE, **fields}
+        seed(self.database, user_id, user=user, next_report_at=NOT_DUE, cadence="daily", hour=8)
+
+    def put_sent(self, user: str, *, due_at: datetime, **reached: datetime) -> None:
+        """A report that was sent, and what the email provider says of its mail: when it reached which status."""
+        delivery = f"{user}:default"
+        shard = shard_of(user, "default")
+        self.set_delivery(delivery, user_id=user, shard=shard, state="sent", due_at=due_at)
+        if reached:
+            self.put_mail(delivery, **reached)
+
+    def put_mail(self, delivery: str, **reached: datetime) -> None:
+        """What the email provider says of a delivery's mail: when it reached which status."""
+        recipients = {"a" * 64: {MailStatus(status): Sighting(at) for status, at in reached.items()}}
+        user = delivery.partition(":")[0]
+        record = MailRecord(id=delivery, user_id=user, subscription_id="default", recipients=recipients)
+        self.database.collection(MAIL_EVENTS).document(delivery).set(record.to_fields())
+
+    def put_breaker(self, **fields: Any) -> None:
+        """As the dispatcher leaves it when it stops the runs."""
+        document = {
+            "stopped_at": NOON,
+            "because": BECAUSE,
+            "figures": {"delivered": 20_000, "complaints": 70, "bounces": 100},
+            "read_at": NOON,
+            "told": {"sending-stopped": NOON},
+            "resumed_at": None,
+            "resumed_by": "",
+            "note": "",
+            "baseline": {"2026-11-20": {"delivered": 1, "complaints": 0, "bounces": 0}},
+        }
+        self.database.document("mail_breaker/state").set({**document, **fields})
+
+    def actions(self) -> list[tuple[str, str, str, str]]:
+        """What operators did: who, what, to what, and what came of it."""
+        found = [each.to_dict() for each in self.database.collection("operator_actions").stream()]
+        assert all(each["ended_at"] for each in found)
+        return sorted((each["who"], each["action"], each["subject"], each["outcome"]) for each in found)
 
     def everything(self) -> dict[str, Any]:
         """All documents and tasks, to see that nothing has changed; without the action log, which has what was refused,
@@ -278,6 +332,13 @@ def project(emulators: Emulators) -> Iterator[Project]:
         yield project
         cloud_tasks_client.cache_clear()
         project.database.close()
+
+
+@pytest.fixture
+def console(project: Project) -> Iterator[Browser]:
+    """A console of the project."""
+    with running() as browser:
+        yield browser
 
 
 @dataclass

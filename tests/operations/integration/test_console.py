@@ -2,12 +2,7 @@
 
 import html
 import re
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, unquote
@@ -18,13 +13,11 @@ import requests
 from functions.shared.records.address_hash import address_hash
 from functions.shared.records.dead_letter import DeadLetterReason
 from functions.shared.records.delivery import DeliveryState
-from functions.shared.records.run import RUN_COUNTERS
 from functions.shared.records.subscription import ADDRESS_LISTS
 from operations.console.static_files import PATHS
 from operations.operator_actions import OperatorActions
 from operations.releases.running_versions import project_version
-from operations.session import Session
-from tests.console_server import serving
+from tests.operations.integration.browser import Browser, running
 from tests.operations.integration.conftest import DUE, Project
 from tests.seeding import subscription_reference
 from tests.support import REPOSITORY, now
@@ -33,118 +26,9 @@ HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\x1b[31m‮"
 _SECONDS = 30
 
 
-@dataclass
-class Browser:
-    """Asks the console as a browser does."""
-
-    url: str
-
-    def get(self, path: str, **headers: str) -> requests.Response:
-        return requests.get(self.url + path, headers=headers, timeout=_SECONDS, allow_redirects=False)
-
-    def token(self, path: str = "/queues") -> str:
-        found = re.search(r'name="token" value="([0-9a-f-]+)"', self.get(path).text)
-        assert found is not None
-        return found[1]
-
-    def post(self, path: str, fields: Any, **headers: str) -> requests.Response:
-        sent = {"Origin": self.url, "Sec-Fetch-Site": "same-origin", **headers}
-        return requests.post(self.url + path, data=fields, headers=sent, timeout=_SECONDS, allow_redirects=False)
-
-    def act(self, path: str, *, page: str = "/queues", **fields: Any) -> requests.Response:
-        return self.post(path, {"token": self.token(page), **fields})
-
-    def confirmed(self, act: str, **fields: Any) -> dict[str, Any]:
-        """The fields of the form that begins an act with dead letters, as the page that asks first has them."""
-        asked = self.act(f"/dead-letters/{act}/confirm", page="/dead-letters", **fields)
-        assert asked.status_code == HTTPStatus.OK, asked.text
-        form = asked.text.partition(f'action="/dead-letters/{act}/begin"')[2]
-        found: dict[str, Any] = {"id": []}
-        for name, value in re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form):
-            if name == "id":
-                found["id"].append(html.unescape(value))
-            else:
-                found[name] = html.unescape(value)
-        return found
-
-    def begin(self, act: str, fields: dict[str, Any], **typed: str) -> requests.Response:
-        """Begin an act with dead letters that was confirmed."""
-        return self.post(f"/dead-letters/{act}/begin", {**fields, **typed})
-
-    def came_to(self, answer: requests.Response) -> str:
-        """What the page says that a form has come to."""
-        assert answer.status_code == HTTPStatus.SEE_OTHER, answer.text
-        said = re.search(
-            r'<p class="message[^"]*" role="status">(.*?)</p>', self.get(answer.headers["Location"]).text, re.S
-        )
-        assert said is not None
-        return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", said[1])).strip()
-
-    def finished_job(self, answer: requests.Response) -> str:
-        """The page of a job, once it is done."""
-        assert answer.status_code == HTTPStatus.SEE_OTHER, answer.text
-        while True:
-            page = self.get(answer.headers["Location"]).text
-            if re.search(r"(Done|Stopped|Cut short):", page):
-                return page
-            time.sleep(0.05)
-
-
-@contextmanager
-def running(*, read_only: bool = False) -> Iterator[Browser]:
-    with serving(Session(None), read_only=read_only) as served:
-        yield Browser(served.url)
-    # What is still counted for its charts would be reads of the next test.
-    for thread in threading.enumerate():
-        if thread.name == "figures":
-            thread.join()
-
-
-@pytest.fixture
-def console(project: Project) -> Iterator[Browser]:
-    with running() as browser:
-        yield browser
-
-
-def put_run(project: Project, run_id: str = "20261124T1300Z", **fields: Any) -> None:
-    run = {
-        "attempt": "a1",
-        "attempts": 1,
-        "state": "finished",
-        "scheduled_for": DUE,
-        "started_at": DUE,
-        "finished_at": DUE,
-        **dict.fromkeys(RUN_COUNTERS, 0),
-        **fields,
-    }
-    project.database.collection("runs").document(run_id).set(run)
-
-
-def put_user(project: Project, user_id: str = "u1", **fields: Any) -> None:
-    user = {"active": True, "email": "ada@customer.example", "enrolled_at": DUE, **fields}
-    reference = project.database.collection("users").document(user_id)
-    reference.set(user)
-    reference.collection("report_subscriptions").document("default").set(
-        {
-            "user_id": user_id,
-            "active": True,
-            "kind": "activity",
-            "cadence": "daily",
-            "hour": 8,
-            "shard": 3,
-            "next_report_at": datetime(2126, 1, 1, 8, tzinfo=UTC),
-        }
-    )
-
-
-def actions(project: Project) -> list[tuple[str, str, str, str]]:
-    found = [each.to_dict() for each in project.database.collection("operator_actions").stream()]
-    return sorted((each["who"], each["action"], each["subject"], each["outcome"]) for each in found)
-
-
 def test_every_page_shows_what_there_is(console: Browser, project: Project) -> None:
-    put_run(project, due=3, dispatched=2, lost=1)
-    put_user(project)
+    project.put_run(due=3, dispatched=2, lost=1)
+    project.put_user()
     letter = project.dead_letter()
     shown = {
         "/": "could not be sent",
@@ -178,8 +62,8 @@ def test_a_page_that_does_not_exist_says_so(console: Browser, path: str) -> None
 
 
 def test_what_documents_hold_is_only_text(console: Browser, project: Project) -> None:
-    put_run(project)
-    put_user(project, user_id="u<b>1", name=HOSTILE, time_zone=HOSTILE, email=f"{HOSTILE}@x.example")
+    project.put_run()
+    project.put_user(user_id="u<b>1", name=HOSTILE, time_zone=HOSTILE, email=f"{HOSTILE}@x.example")
     letter = project.dead_letter("u<b>1", error=HOSTILE, note=HOSTILE, task_name=HOSTILE)
     project.set_delivery(letter, last_error=HOSTILE, kind=HOSTILE, message_id=HOSTILE, note=HOSTILE, reason=HOSTILE)
     project.set_delivery(letter, history=[{"at": DUE, "number": 1, "result": "failed", "error": HOSTILE}])
@@ -212,7 +96,7 @@ def test_what_documents_hold_is_only_text(console: Browser, project: Project) ->
     ],
 )
 def test_no_other_site_reaches_it(console: Browser, project: Project, headers: dict[str, str]) -> None:
-    put_user(project)
+    project.put_user()
     answer = console.get("/people/u1", **headers)
     assert answer.status_code == HTTPStatus.FORBIDDEN
     assert "daily" not in answer.text
@@ -264,7 +148,7 @@ def test_every_answer_has_a_strict_policy(console: Browser) -> None:
 
 
 def test_a_read_only_console_changes_nothing_and_shows_no_address(project: Project) -> None:
-    put_user(project)
+    project.put_user()
     letter = project.dead_letter()
     with running(read_only=True) as console:
         for path in ("/people", "/people/u1", f"/dead-letters/{letter}", "/dead-letters", "/queues"):
@@ -303,7 +187,7 @@ def test_it_replays_what_is_ticked_after_it_has_said_what_would_happen(console: 
     assert project.letter(first)["state"] == "replayed"
     assert project.letter(second)["state"] == "open"
     assert len(project.queued()) == 1
-    assert actions(project) == [("ada", "Replay 1 dead letter", first, "1 replayed")]
+    assert project.actions() == [("ada", "Replay 1 dead letter", first, "1 replayed")]
 
 
 def test_all_that_match_are_those_that_the_server_counted(console: Browser, project: Project) -> None:
@@ -358,26 +242,26 @@ def test_it_holds_releases_and_changes_a_queue(console: Browser, project: Projec
     for wrong in ({"rate": "fast", "concurrent": "1"}, {"rate": "501", "concurrent": "1"}):
         assert console.act("/queues/reports/set", **wrong).status_code == HTTPStatus.BAD_REQUEST
     assert console.act("/queues/others/pause").status_code == HTTPStatus.NOT_FOUND
-    assert [each[1] for each in actions(project)] == ["Change queue", "Pause queue", "Resume queue"]
+    assert [each[1] for each in project.actions()] == ["Change queue", "Pause queue", "Resume queue"]
 
 
 def test_it_finds_a_user_by_address_and_keeps_the_address_out_of_addresses(console: Browser, project: Project) -> None:
-    put_user(project)
+    project.put_user()
     found = console.act("/find", page="/people", q="Ada@customer.example")
     assert found.status_code == HTTPStatus.SEE_OTHER
     assert found.headers["Location"] == "/people/u1"
     nobody = console.act("/find", page="/people", q="none@customer.example")
     assert nobody.status_code == HTTPStatus.NOT_FOUND
     assert "No user has this address" in nobody.text
-    put_user(project, "u2")
+    project.put_user("u2")
     both = console.act("/find", page="/people", q="ada@customer.example").headers["Location"]
     assert "@" not in unquote(both)
     assert set(re.findall(r'href="/people/(u\d)"', console.get(both).text)) == {"u1", "u2"}
 
 
 def test_it_finds_whatever_an_id_names(console: Browser, project: Project) -> None:
-    put_run(project)
-    put_user(project)
+    project.put_run()
+    project.put_user()
     letter = project.dead_letter()
     project.set_delivery(letter, message_id="m-1", state="sent")
     expected = {
@@ -394,7 +278,7 @@ def test_it_finds_whatever_an_id_names(console: Browser, project: Project) -> No
 
 
 def test_it_shows_whom_a_report_goes_to_and_how_many_of_them_object(console: Browser, project: Project) -> None:
-    put_user(project)
+    project.put_user()
     lists: dict[str, Any] = {name: [f"{name}@customer.example"] for name in ADDRESS_LISTS}
     objects = {"because": "complained", "at": DUE}
     objections = {address_hash(each): objects for each in ("cc@customer.example", "former@customer.example")}
@@ -405,7 +289,7 @@ def test_it_shows_whom_a_report_goes_to_and_how_many_of_them_object(console: Bro
 
 
 def test_it_changes_a_subscription(console: Browser, project: Project) -> None:
-    put_user(project)
+    project.put_user()
     path = "/people/u1/subscriptions/default"
 
     def subscription() -> dict[str, Any]:

@@ -2,35 +2,22 @@
 
 import html
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
-from functions.shared.records.mail_event import MAIL_EVENTS, MailRecord, MailStatus, Sighting
 from operations.operator_actions import OPERATOR_ACTIONS
+from tests.operations.integration.browser import Browser
 from tests.operations.integration.conftest import Project
-from tests.operations.integration.test_console import Browser, put_run, running
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 CAUSE, OTHER_CAUSE = "a" * 32, "b" * 32
-
-
-@pytest.fixture
-def console(project: Project) -> Iterator[Browser]:
-    with running() as browser:
-        yield browser
 
 
 def become(project: Project, letter: str, state: str, mail: str = "") -> None:
     """A delivery that was replayed comes to its end."""
     project.set_delivery(letter, state=state)
     if mail:
-        user = letter.partition(":")[0]
-        recipients = {"a" * 64: {MailStatus(mail): Sighting(NOW)}}
-        record = MailRecord(id=letter, user_id=user, subscription_id="default", recipients=recipients)
-        project.database.collection(MAIL_EVENTS).document(letter).set(record.to_fields())
+        project.put_mail(letter, **{mail: NOW})
 
 
 def figures(page: str) -> dict[str, tuple[int, str]]:
@@ -97,8 +84,8 @@ def test_an_incident_is_on_one_page_from_its_first_failure_to_the_last_delivery(
     console: Browser, project: Project
 ) -> None:
     night = NOW.replace(minute=0, second=0) - timedelta(hours=20)
-    put_run(project, "20261123T0100Z", scheduled_for=night, state="failed", due=70, errors=3)
-    put_run(project, "20261123T0900Z", scheduled_for=night + timedelta(hours=8))
+    project.put_run("20261123T0100Z", scheduled_for=night, state="failed", due=70, errors=3)
+    project.put_run("20261123T0900Z", scheduled_for=night + timedelta(hours=8))
     for number in range(6):
         cause = CAUSE if number < 4 else OTHER_CAUSE
         letter = project.dead_letter(

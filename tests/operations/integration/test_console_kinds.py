@@ -1,6 +1,5 @@
 """The console's page of the kinds: a broken kind is paused, and resumed when it is mended."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -11,18 +10,12 @@ from functions.shared.needs import Needs, NextVersion
 from functions.shared.records.ids import held_shard
 from operations.previews import preview
 from tests.kinds_elsewhere import kinds_in
+from tests.operations.integration.browser import Browser, running
 from tests.operations.integration.conftest import Project
-from tests.operations.integration.test_console import Browser, actions, running
 from tests.operations.integration.test_kinds import seed_deliveries
 from tests.seeding import seed
 
 NOW = datetime.now(UTC)
-
-
-@pytest.fixture
-def console(project: Project) -> Iterator[Browser]:
-    with running() as browser:
-        yield browser
 
 
 def test_a_broken_kind_is_paused_and_resumed_in_two_clicks_each(console: Browser, project: Project) -> None:
@@ -45,7 +38,7 @@ def test_a_broken_kind_is_paused_and_resumed_in_two_clicks_each(console: Browser
     assert said.startswith("Resume kind usage: The kind is resumed: the next run sends what waits")
     assert "Pause usage" in console.get("/kinds").text
     assert "The kind usage is paused" not in console.get("/").text
-    assert [each[1:3] for each in actions(project)] == [("Pause kind", "usage")] * 2 + [("Resume kind", "usage")]
+    assert [each[1:3] for each in project.actions()] == [("Pause kind", "usage")] * 2 + [("Resume kind", "usage")]
     for path in ("/kinds/nope/pause", "/kinds/usage/mail"):
         assert console.act(path, page="/kinds").status_code in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
 

@@ -2,26 +2,16 @@
 
 import csv
 import io
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-
-import pytest
 
 from operations.deliveries.deliveries import Deliveries
 from operations.deliveries.delivery_filter import DeliveryFilter
 from operations.deliveries.mail_outcome import MailOutcome
+from tests.operations.integration.browser import Browser
 from tests.operations.integration.conftest import Project
-from tests.operations.integration.test_console import Browser, actions, put_user, running
-from tests.operations.integration.test_console_figures import put_sent
 
 NOW = datetime.now(UTC)
-
-
-@pytest.fixture
-def console(project: Project) -> Iterator[Browser]:
-    with running() as browser:
-        yield browser
 
 
 def rows(console: Browser, path: str) -> list[dict[str, str]]:
@@ -49,9 +39,9 @@ def test_what_became_of_the_emails_is_a_filter_and_this_weeks_bounces_are_a_tabl
     console: Browser, project: Project
 ) -> None:
     for number, days in enumerate((1, 3, 9)):
-        put_sent(project, f"b{number}", due_at=NOW - timedelta(days=days), bounced=NOW - timedelta(days=days))
-    put_sent(project, "d1", due_at=NOW, delivered=NOW)
-    put_sent(project, "c1", due_at=NOW, delivered=NOW, complained=NOW)
+        project.put_sent(f"b{number}", due_at=NOW - timedelta(days=days), bounced=NOW - timedelta(days=days))
+    project.put_sent("d1", due_at=NOW, delivered=NOW)
+    project.put_sent("c1", due_at=NOW, delivered=NOW, complained=NOW)
 
     def users(query: str) -> list[str]:
         return [each["user_id"] for each in rows(console, f"/deliveries.csv?{query}")]
@@ -69,9 +59,9 @@ def test_what_became_of_the_emails_is_a_filter_and_this_weeks_bounces_are_a_tabl
 def test_who_perhaps_got_two_emails_is_a_list(console: Browser, project: Project) -> None:
     unclear, sent = {"at": NOW, "result": "unclear"}, {"at": NOW, "result": "sent"}
     for user, history in {"u1": [unclear, sent], "u2": [unclear, {"at": NOW, "result": "settled"}]}.items():
-        put_sent(project, user, due_at=NOW)
+        project.put_sent(user, due_at=NOW)
         project.set_delivery(f"{user}:default", may_have_been_sent=True, history=history)
-    put_sent(project, "u3", due_at=NOW)
+    project.put_sent("u3", due_at=NOW)
     found = rows(console, "/deliveries.csv?mail=perhaps-twice")
     assert [each["user_id"] for each in found] == ["u1"]
     assert len(rows(console, "/deliveries.csv?mail=perhaps-twice&user=u1&since=1d")) == 1
@@ -81,7 +71,7 @@ def test_who_perhaps_got_two_emails_is_a_list(console: Browser, project: Project
 
 def test_a_list_of_emails_has_pages(project: Project) -> None:
     for number in range(5):
-        put_sent(project, f"u{number}", due_at=NOW, bounced=NOW - timedelta(minutes=number))
+        project.put_sent(f"u{number}", due_at=NOW, bounced=NOW - timedelta(minutes=number))
     deliveries, after, seen = Deliveries(project.door), None, list[str]()
     wanted = DeliveryFilter(mail=MailOutcome.UNDELIVERED)
     for _ in range(3):
@@ -123,16 +113,16 @@ def test_a_spreadsheet_carries_nothing_out(console: Browser, project: Project) -
 
 
 def test_what_is_kept_of_a_user_is_exported(console: Browser, project: Project) -> None:
-    put_user(project)
+    project.put_user()
     letter = project.dead_letter("u1")
     answer = console.act("/people/u1/export")
     assert answer.headers["Content-Disposition"] == 'attachment; filename="u1.json"'
     assert [each["path"] for each in answer.json()["dead_letters"]] == [f"dead_letters/{letter}"]
-    assert [each[1:3] for each in actions(project)] == [("Export a user", "u1")]
+    assert [each[1:3] for each in project.actions()] == [("Export a user", "u1")]
 
 
 def test_what_is_kept_of_a_user_is_erased_once_the_id_is_typed(console: Browser, project: Project) -> None:
-    put_user(project)
+    project.put_user()
     project.dead_letter("u1")
     before = project.everything()
     wrong = console.act("/people/u1/erase", confirm="u2")
@@ -143,4 +133,4 @@ def test_what_is_kept_of_a_user_is_erased_once_the_id_is_typed(console: Browser,
     assert "Erased." in console.came_to(console.act("/people/u1/erase", confirm="u1", with_document="true"))
     # A hash of the id, so that no query brings the user back.
     assert {path.partition("/")[0] for path in project.everything()["documents"]} == {"erased_users"}
-    assert [each[1:] for each in actions(project)] == [("Erase a user", "what the pipeline keeps", "Erased.")]
+    assert [each[1:] for each in project.actions()] == [("Erase a user", "what the pipeline keeps", "Erased.")]

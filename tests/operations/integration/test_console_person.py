@@ -1,16 +1,12 @@
 """A user's page answers the customer who asks: what was due, what came, why not, and what anybody changed."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
-from functions.shared.records.mail_event import MAIL_EVENTS, MailRecord, MailStatus, Sighting
 from operations.kinds.kind_pausing import KindPausing
+from tests.operations.integration.browser import Browser
 from tests.operations.integration.conftest import Project
-from tests.operations.integration.test_console import Browser, put_user, running
 from tests.seeding import subscription_reference
 from tests.support import now
 
@@ -18,12 +14,6 @@ NOW = datetime.now(UTC)
 TODAY = NOW.replace(hour=8, minute=0, second=0, microsecond=0)
 LAST = TODAY if TODAY <= NOW else TODAY - timedelta(days=1)
 """When the report of the last day was due."""
-
-
-@pytest.fixture
-def console(project: Project) -> Iterator[Browser]:
-    with running() as browser:
-        yield browser
 
 
 def put_report(project: Project, days_ago: int, **fields: Any) -> str:
@@ -47,11 +37,9 @@ def day(days_ago: int) -> str:
 
 
 def test_it_says_of_each_due_time_what_came_and_why_not(console: Browser, project: Project) -> None:
-    put_user(project, enrolled_at=LAST - timedelta(days=8, hours=1))
+    project.put_user(enrolled_at=LAST - timedelta(days=8, hours=1))
     delivered = put_report(project, 1)
-    status = {MailStatus.DELIVERED: Sighting(NOW)}
-    record = MailRecord(id=delivered, user_id="u1", subscription_id="default", recipients={"a" * 64: status})
-    project.database.collection(MAIL_EVENTS).document(delivered).set(record.to_fields())
+    project.put_mail(delivered, delivered=NOW)
     put_report(project, 2, state="skipped", reason="nothing-to-report", note="no orders")
     # A run was missing: the next report has its time, too.
     put_report(project, 3, period_start=LAST - timedelta(days=5))
@@ -71,7 +59,7 @@ def test_it_says_of_each_due_time_what_came_and_why_not(console: Browser, projec
 
 
 def test_what_waits_for_a_paused_kind_says_so(console: Browser, project: Project) -> None:
-    put_user(project, enrolled_at=LAST - timedelta(days=8))
+    project.put_user(enrolled_at=LAST - timedelta(days=8))
     put_report(project, 4)
     subscription_reference(project.database, "u1").update({"next_report_at": LAST - timedelta(days=3)})
     assert KindPausing(project.door).pause("activity", by="ada", now=now())
@@ -82,7 +70,7 @@ def test_what_waits_for_a_paused_kind_says_so(console: Browser, project: Project
 
 
 def test_it_says_what_recipients_changed_on_their_page(console: Browser, project: Project) -> None:
-    put_user(project)
+    project.put_user()
     assert "What recipients changed on their page" in console.get("/people/u1").text
     pause = {"at": NOW - timedelta(hours=1), "wish": "pause", "fields": {"paused_until": NOW}}
     schedule = {"at": NOW, "wish": "schedule", "fields": {"cadence": "weekly", "hour": 9}}
@@ -97,7 +85,7 @@ def test_it_says_what_recipients_changed_on_their_page(console: Browser, project
 
 def test_it_says_what_operators_did_to_the_user_and_to_nobody_else(console: Browser, project: Project) -> None:
     for user in ("u1", "u10", "u1-b"):
-        put_user(project, user, enrolled_at=LAST - timedelta(days=40))
+        project.put_user(user, enrolled_at=LAST - timedelta(days=40))
         console.act(f"/people/{user}/subscriptions/default/pause", note=f"{user} is away")
     project.reports("subscriptions", "resume", "u1")
     page = console.get("/people/u1").text

@@ -3,7 +3,6 @@
 import html
 import re
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -15,9 +14,8 @@ from functions.shared.records.delivery import DeliveryState
 from functions.shared.records.ids import shard_of
 from operations.console.live import HEADER
 from tests.console_server import wait_for_charts
+from tests.operations.integration.browser import Browser, running
 from tests.operations.integration.conftest import DUE, Project
-from tests.operations.integration.test_console import Browser, actions, put_run, put_user, running
-from tests.operations.integration.test_console_figures import put_sent
 from tests.seeding import subscription_reference
 from tests.silent_relay import relaying
 from tests.support import PATIENCE_SECONDS
@@ -26,12 +24,6 @@ CAUSE = "a" * 32
 NOW = datetime.now(UTC)
 _PATIENCE = 25
 """Seconds for a page whose reads end after 5: a busy machine takes long for all else."""
-
-
-@pytest.fixture
-def console(project: Project) -> Iterator[Browser]:
-    with running() as browser:
-        yield browser
 
 
 def verdict(page: str) -> str:
@@ -46,7 +38,7 @@ def verdict(page: str) -> str:
 def put_well(project: Project) -> None:
     """A pipeline with which nothing is wrong."""
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    put_run(project, f"{hour:%Y%m%dT%H%MZ}", scheduled_for=hour, started_at=hour, finished_at=hour)
+    project.put_run(f"{hour:%Y%m%dT%H%MZ}", scheduled_for=hour, started_at=hour, finished_at=hour)
     assert project.reports("queue", "resume").status == 0
 
 
@@ -58,7 +50,7 @@ def states(project: Project) -> dict[str, str]:
 def test_all_is_well_only_once_it_is_known_what_became_of_the_mails(console: Browser, project: Project) -> None:
     put_well(project)
     for number in range(10):
-        put_sent(project, f"u{number}", due_at=NOW, delivered=NOW)
+        project.put_sent(f"u{number}", due_at=NOW, delivered=NOW)
     assert "Nothing is known to be wrong" in verdict(console.get("/").text)
     assert "All is well" in verdict(wait_for_charts(console.url))
 
@@ -66,7 +58,7 @@ def test_all_is_well_only_once_it_is_known_what_became_of_the_mails(console: Bro
 def test_mails_that_do_not_arrive_are_no_success(console: Browser, project: Project) -> None:
     put_well(project)
     for number in range(60):
-        put_sent(project, f"u{number}", due_at=NOW, bounced=NOW)
+        project.put_sent(f"u{number}", due_at=NOW, bounced=NOW)
     said = verdict(wait_for_charts(console.url))
     assert said == "1 to look at 60 of 60 emails of the last 24 hours do not arrive: 100 %."
 
@@ -74,7 +66,7 @@ def test_mails_that_do_not_arrive_are_no_success(console: Browser, project: Proj
 def test_complaints_are_named(console: Browser, project: Project) -> None:
     put_well(project)
     for number in range(60):
-        put_sent(project, f"u{number}", due_at=NOW, delivered=NOW, **({"complained": NOW} if number < 3 else {}))
+        project.put_sent(f"u{number}", due_at=NOW, delivered=NOW, **({"complained": NOW} if number < 3 else {}))
     assert "3 of 60 emails of the last 24 hours were marked as spam: 5 %." in verdict(wait_for_charts(console.url))
 
 
@@ -112,7 +104,7 @@ def test_an_act_reaches_what_was_confirmed_and_nothing_that_came_since(console: 
         **dict.fromkeys(("u1", "u2", "u3", "u4"), "dismissed"),
         **dict.fromkeys(("u0", "u5", "u6", "u7"), "open"),
     }
-    [(_, action, _, outcome)] = actions(project)
+    [(_, action, _, outcome)] = project.actions()
     assert action == "Dismiss 5 dead letters"
     assert outcome == "4 dismissed; 1 left out: changed since they were confirmed"
     assert project.letter(letter)["error"] == "another error"
@@ -144,7 +136,7 @@ def test_a_form_that_is_sent_twice_at_once_does_one_thing(console: Browser, proj
         answers = list(threads.map(lambda _: console.begin("replay", form), range(4)))
     assert len({answer.headers["Location"] for answer in answers}) == 1
     console.finished_job(answers[0])
-    assert [each[3] for each in actions(project)] == ["3 replayed"]
+    assert [each[3] for each in project.actions()] == ["3 replayed"]
     assert len(project.queued()) == 3
     token = console.token()
     with ThreadPoolExecutor() as threads:
@@ -152,7 +144,7 @@ def test_a_form_that_is_sent_twice_at_once_does_one_thing(console: Browser, proj
     assert all(
         "The queue is running." in console.came_to(each) or "under way" in console.came_to(each) for each in twice
     )
-    assert [each[1] for each in actions(project)] == ["Replay 3 dead letters", "Resume queue"]
+    assert [each[1] for each in project.actions()] == ["Replay 3 dead letters", "Resume queue"]
 
 
 def test_all_causes_are_counted_and_each_acts(console: Browser, project: Project) -> None:
@@ -173,7 +165,7 @@ def test_all_causes_are_counted_and_each_acts(console: Browser, project: Project
 
 
 def test_nothing_is_filtered_that_a_person_did_not_choose(console: Browser, project: Project) -> None:
-    put_run(project, "20261124T1400Z", scheduled_for=DUE + timedelta(hours=1))
+    project.put_run("20261124T1400Z", scheduled_for=DUE + timedelta(hours=1))
     project.dead_letter("u700")
     page = console.get("/deliveries").text
     assert "u700" in page
@@ -197,7 +189,7 @@ def test_a_list_without_an_index_says_what_it_has_searched(console: Browser, pro
 
 
 def test_what_firestore_does_not_say_is_missing_on_the_page_and_the_rest_is_there(project: Project) -> None:
-    put_run(project)
+    project.put_run()
     letter = project.dead_letter()
     with relaying(project.firestore.port) as relay, pytest.MonkeyPatch.context() as environment:
         environment.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{relay.port}")
@@ -245,7 +237,7 @@ def test_what_cannot_be_is_refused_with_words_and_kept(
 
 
 def test_a_subscription_of_a_kind_that_is_not_there_is_refused(console: Browser, project: Project) -> None:
-    put_user(project)
+    project.put_user()
     answer = console.act("/people/u1/subscriptions/default/save", kind="nope", cadence="daily", hour="9")
     assert answer.status_code == HTTPStatus.BAD_REQUEST
     assert "There is no such kind." in answer.text
@@ -264,7 +256,7 @@ def seen(page: str, path: str) -> str:
 
 
 def test_a_change_of_somebody_else_is_not_overwritten(console: Browser, project: Project) -> None:
-    put_user(project)
+    project.put_user()
     path = "/people/u1/subscriptions/default/save"
     opened = seen(console.get("/people/u1").text, path)
     changed: dict[str, Any] = {"kind": "activity", "cadence": "daily"}
@@ -290,7 +282,7 @@ def test_a_change_of_somebody_else_is_not_overwritten(console: Browser, project:
 
 
 def test_whatever_a_form_holds_it_is_refused_in_words(console: Browser, project: Project) -> None:
-    put_user(project)
+    project.put_user()
     project.dead_letter()
     before = project.everything()
     save, weekly = "/people/u1/subscriptions/default/save", {"kind": "activity", "cadence": "weekly"}

@@ -8,8 +8,8 @@ import pytest
 from operations.commands import group
 from operations.errors import OperatorError
 from operations.session import Session
+from tests.operations.integration.browser import running
 from tests.operations.integration.conftest import Project
-from tests.operations.integration.test_console import put_user, running
 from tests.silent_relay import relaying
 
 
@@ -21,7 +21,7 @@ def recorded(project: Project) -> dict[str, tuple[str, str]]:
 
 
 def test_the_command_leaves_what_it_did_with_before_and_after(project: Project) -> None:
-    put_user(project)
+    project.put_user()
     letter, other = project.dead_letter("u1"), project.dead_letter("u2")
     for command in (
         ("queue", "resume"),

@@ -8,8 +8,8 @@ import pytest
 from functions.shared.records.address_hash import address_hash
 from functions.shared.records.dead_letter import DeadLetterReason
 from functions.shared.records.delivery import DeliveryState
+from functions.shared.records.ids import run_id
 from functions.shared.records.mail_event import MailEvent, MailRecord, MailStatus
-from functions.shared.records.run import RUN_COUNTERS
 from functions.shared.records.subscription import PauseReason
 from operations.deliveries.deliveries import Deliveries
 from operations.deliveries.delivery_filter import DeliveryFilter
@@ -34,22 +34,10 @@ LETTER_KEYS = {
 
 
 def put_run(project: Project, hour: int, **fields: Any) -> str:
-    run_id = f"20261124T{hour:02}00Z"
-    scheduled_for = datetime(2026, 11, 24, hour, tzinfo=UTC)
-    project.database.collection("runs").document(run_id).set(
-        {
-            "scheduled_for": scheduled_for,
-            "started_at": scheduled_for,
-            "finished_at": scheduled_for + timedelta(seconds=2),
-            "state": "finished",
-            **dict.fromkeys(RUN_COUNTERS, 0),
-            "due": 7,
-            "dispatched": 5,
-            "already_dispatched": 2,
-            **fields,
-        }
-    )
-    return run_id
+    begun = datetime(2026, 11, 24, hour, tzinfo=UTC)
+    times = {"scheduled_for": begun, "started_at": begun, "finished_at": begun + timedelta(seconds=2)}
+    project.put_run(run_id(begun), **times, **{"due": 7, "dispatched": 5, "already_dispatched": 2, **fields})
+    return run_id(begun)
 
 
 def test_runs_are_listed_the_newest_first(project: Project) -> None:

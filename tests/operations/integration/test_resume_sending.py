@@ -2,29 +2,9 @@
 
 import getpass
 import json
-from datetime import UTC, datetime
 from typing import Any
 
-from tests.operations.integration.conftest import FIGURES, Dispatcher, Project
-
-NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-BECAUSE = "complaints: 0.35 % (70 of 20,000 delivered emails in 7 days), and the limit is 0.3 %"
-
-
-def put_breaker(project: Project, **fields: Any) -> None:
-    """As the dispatcher leaves it when it stops the runs."""
-    document = {
-        "stopped_at": NOON,
-        "because": BECAUSE,
-        "figures": {"delivered": 20_000, "complaints": 70, "bounces": 100},
-        "read_at": NOON,
-        "told": {"sending-stopped": NOON},
-        "resumed_at": None,
-        "resumed_by": "",
-        "note": "",
-        "baseline": {"2026-11-20": {"delivered": 1, "complaints": 0, "bounces": 0}},
-    }
-    project.database.collection("mail_breaker").document("state").set({**document, **fields})
+from tests.operations.integration.conftest import BECAUSE, FIGURES, NOON, Dispatcher, Project
 
 
 def breaker(project: Project) -> dict[str, Any]:
@@ -33,7 +13,7 @@ def breaker(project: Project) -> dict[str, Any]:
 
 
 def test_it_lets_the_runs_go_on_and_keeps_who_and_why(project: Project) -> None:
-    put_breaker(project)
+    project.put_breaker()
     answer = project.reports("resume-sending", "--yes", "--note", "the list is mended")
     assert answer.status == 0
     assert BECAUSE in answer.out
@@ -47,7 +27,7 @@ def test_it_lets_the_runs_go_on_and_keeps_who_and_why(project: Project) -> None:
 
 
 def test_without_a_terminal_or_yes_nothing_is_resumed(project: Project) -> None:
-    put_breaker(project)
+    project.put_breaker()
     answer = project.reports("resume-sending")
     assert answer.status == 1
     assert "--yes" in answer.err
@@ -55,7 +35,7 @@ def test_without_a_terminal_or_yes_nothing_is_resumed(project: Project) -> None:
 
 
 def test_as_json(project: Project) -> None:
-    put_breaker(project)
+    project.put_breaker()
     row = project.reports("resume-sending", "--yes", "--json").json
     assert (row["state"], row["because"], row["note"]) == ("sending", None, None)
     assert row["figures"] == {
@@ -68,7 +48,7 @@ def test_as_json(project: Project) -> None:
 
 
 def test_where_nothing_is_stopped_it_shows_the_figures_and_changes_nothing(project: Project) -> None:
-    put_breaker(project, stopped_at=None, because="", note="write to someone@customer.example")
+    project.put_breaker(stopped_at=None, because="", note="write to someone@customer.example")
     before = breaker(project)
     answer = project.reports("resume-sending")
     assert answer.status == 0
@@ -86,7 +66,7 @@ def test_the_runs_say_that_sending_is_stopped(project: Project) -> None:
     run = {"scheduled_for": NOON, "attempt": "a", "state": "stopped", "started_at": NOON, "finished_at": NOON}
     project.database.collection("runs").document("20261124T1200Z").set({**run, "stopped_because": BECAUSE})
     assert "resume-sending" not in project.reports("runs").err
-    put_breaker(project)
+    project.put_breaker()
     answer = project.reports("runs")
     assert "stopped" in answer.out
     assert BECAUSE in answer.err

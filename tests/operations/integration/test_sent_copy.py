@@ -11,15 +11,15 @@ import pytest
 from functions.shared.archive import Archive
 from functions.shared.records.archived_copy import ArchivedCopy, CopiedFile, CopyName
 from functions.shared.records.delivery import DeliveryState
+from tests.operations.integration.browser import running
 from tests.operations.integration.conftest import DUE, Project
-from tests.operations.integration.test_console import put_user, running
 from tests.storage import BUCKET, storage_running
 
 
 @pytest.fixture
 def delivery(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A delivery whose email the archive has."""
-    put_user(project)
+    project.put_user()
     letter = project.dead_letter(delivery=DeliveryState.SENT)
     now = datetime.now(UTC)
     name = CopyName.of("u1", letter, "c", days=9, now=now)
