@@ -20,7 +20,7 @@ from operations.runs.runs import Runs
 from operations.session import Session
 from operations.sizing.price_list import COUNTED_FOR_A_READ
 from proof.drill.place import Place, Usage
-from proof.drill.records import EMAILS, KILLS
+from proof.drill.records import EMAILS, KILLS, WOKEN
 from proof.drill.tally import Tally, tally
 from proof.drill.users import WRITES_A_USER, documents_of, due_delivery
 
@@ -44,6 +44,7 @@ class Played:
         tasks_made: when every report had its task; None where the run did not come to its end.
         attempts: how often a worker claimed a report.
         kills: how many processes exited, by the step.
+        woken: how many slept for longer than their server's timeout, and went on.
         runs: how often the schedule called.
         usage: what the pipeline has used, without what the drill did itself.
     """
@@ -53,6 +54,7 @@ class Played:
     tasks_made: datetime | None
     attempts: int
     kills: Mapping[str, int]
+    woken: int
     runs: int
     usage: Usage
 
@@ -87,7 +89,8 @@ def play(session: Session, place: Place, *, reports: int, kills: bool, output: O
     killed = Counter(each.fields["step"] for each in database.stream(Query.of(KILLS)) if each.fields)
     dead = {each.id for each in database.stream(_in_state(DeliveryState.DEAD).select(["state"]))}
     found = tally({due_delivery(number, due_at) for number in range(reports)}, emails, dead)
-    written = reports * WRITES_A_USER + found.sent + found.doubled + killed.total()
+    woken = killed.pop(WOKEN, 0)
+    written = reports * WRITES_A_USER + found.sent + found.doubled + killed.total() + 2 * woken
     first = runs[-1]
     return Played(
         tally=found,
@@ -95,6 +98,7 @@ def play(session: Session, place: Place, *, reports: int, kills: bool, output: O
         tasks_made=first["finished_at"],
         attempts=int(database.aggregate(Query.of(DELIVERIES), total_of="attempts").total),
         kills=killed,
+        woken=woken,
         runs=sum(each["attempts"] for each in runs),
         usage=replace(usage, reads=usage.reads - looked, writes=usage.writes - written),
     )

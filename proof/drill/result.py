@@ -36,6 +36,7 @@ def result(played: Played, *, title: str, settings: Mapping[str, str]) -> str:
         "dollars of the run, by the price list": f"{firestore + tasks + usage.cloud_run:.4f}",
         "runs of the dispatcher": f"{played.runs:,}",
         "processes that exited": f"{sum(played.kills.values()):,}" + (f": {by_step}" if by_step else ""),
+        "processes that slept and went on": f"{played.woken:,}",
     }
     return "\n".join(
         [

@@ -27,7 +27,7 @@ def variables(project: Path) -> dict[str, str]:
 
 def test_each_report_is_sent_once_while_processes_are_killed(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     # `make tests`, which runs all tests at once, has no time for the five minutes that 10,000 take.
-    reports = 10_000 if pytestconfig.getoption("selection") is Selection.THOROUGH else 160
+    reports = 10_000 if pytestconfig.getoption("selection") is Selection.THOROUGH else 260
     (tmp_path / "kinds").mkdir()
     command = [sys.executable, "-m", "proof.drill", "--local", "--kill", "--reports", str(reports)]
     drill = subprocess.run(command, env=variables(tmp_path), capture_output=True, text=True, check=False)
@@ -44,6 +44,8 @@ def test_each_report_is_sent_once_while_processes_are_killed(tmp_path: Path, pyt
     assert rows["of these, sent all the same"] == "0"
     # One in each hundredth report, unless the exit of another process ended that one before.
     assert 0 < int(rows["processes that exited"].partition(":")[0]) <= reports // 100 + 1
+    assert "asleep" not in rows["processes that exited"]
+    assert int(rows["processes that slept and went on"]) == len(range(250, reports, 600))
     # A report writes its claim, its end, and its subscription.
     assert 3 <= float(rows["writes a report"]) < 4
 
