@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from functions.shared.records.address_hash import address_hash
 from functions.shared.records.mark import paused_fields, resumed_fields
 from functions.shared.records.recipients import addressees
 from functions.shared.records.states import PauseReason
@@ -177,16 +178,16 @@ def resubscription_fields(
         now: the present, in UTC.
     """
     was, because = common_objection(before, user), common_objection(after, user)
-    if before.active or was is None or was is because or before.paused_because is not was or _is_stopped(before):
+    if before.active or was is None or was is because or before.paused_because is not was or _is_stopped(after, user):
         return {}
     return {"paused_because": because.value} if because else resumed_fields(after, user, now=now)
 
 
-def _is_stopped(subscription: Subscription) -> bool:
-    """Whether a recipient stopped it during its current pause."""
-    since = subscription.paused_at
-    stops = [each.stopped_at for each in (subscription.objections or {}).values() if each.stopped_at]
-    return since is not None and any(since <= each for each in stops)
+def _is_stopped(subscription: Subscription, user: User | None) -> bool:
+    """Whether its user has stopped it during its current pause, or each of those whom its reports are for."""
+    if user is not None and is_stopped_by(subscription, address_hash(user.email)):
+        return True
+    return all(is_stopped_by(subscription, each.hashed) for each in addressees(subscription, user))
 
 
 def _known(subscription: Subscription, hashed: str) -> Objection:
