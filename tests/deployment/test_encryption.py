@@ -11,6 +11,7 @@ AGENTS = {
     *(f"gcp-sa-{api}" for api in ("artifactregistry", "cloudtasks", "firestore", "pubsub", "secretmanager")),
     *("serverless-robot-prod", "gs-project-accounts"),
 }
+MEMBERS = {f"serviceAccount:service-{NUMBER}@{agent}.iam.gserviceaccount.com" for agent in AGENTS}
 
 
 def with_key(deployment: Deployment) -> Deployment:
@@ -42,13 +43,7 @@ def test_all_that_keeps_data_is_made_with_the_key_which_its_services_may_use(bar
     assert all(each["replication"] == {"userManaged": {"replicas": [replica]}} for each in secrets)
     assert all(each["template"]["encryptionKey"] == KEY for each in services)
     granted = {(role, member) for role, member, _, _ in state["policies"][KEY]}
-    assert granted == {
-        (
-            "roles/cloudkms.cryptoKeyEncrypterDecrypter",
-            f"serviceAccount:service-{NUMBER}@{agent}.iam.gserviceaccount.com",
-        )
-        for agent in AGENTS
-    }
+    assert granted == {("roles/cloudkms.cryptoKeyEncrypterDecrypter", member) for member in MEMBERS}
     methods = [method for method, _ in bare.calls]
     shared = methods.index(f"{KMS}.setIamPolicy")
     assert shared < min(map(methods.index, ("storage.buckets.insert", "firestore.projects.databases.create")))
@@ -105,7 +100,7 @@ def test_a_key_whose_policy_is_closed_is_taken_as_its_administrator_has_set_it_u
     assert "who may use KMS_KEY could not be read: PERMISSION_DENIED: not yours" in outcome.errors
     [share] = [line for line in outcome.errors.splitlines() if "kms keys add-iam-policy-binding" in line]
     assert f"pipeline --keyring=reports --location=us-central1 --project={PROJECT} --member=$member" in share
-    assert set(share.partition(" in ")[2].partition(";")[0].split()) == AGENTS
+    assert set(share.partition(" in ")[2].partition(";")[0].split()) == MEMBERS
 
     bare.edit(lambda state: state["faults"].clear())
     bare.fail(f"{KMS}.setIamPolicy", "PERMISSION_DENIED: not yours", times=100)

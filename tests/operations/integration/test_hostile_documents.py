@@ -27,7 +27,7 @@ ARGUMENTS = {
     **dict.fromkeys(("CAUSE", "DATE", "DAY", "DELIVERY", "EMAIL", "FIELD", "HOURS", "KIND", "LINE", "NAME"), HOSTILE),
     **dict.fromkeys(("PERIOD", "RUN", "SUBSCRIPTION", "TASK", "TIME", "URL|FILE", "USER", "ZONE"), HOSTILE),
     "USER[/SUBSCRIPTION]": HOSTILE,
-    "N": "5",
+    **dict.fromkeys(("N", "REPORTS"), "5"),
     "ID": "letter",
     "ID…": "letter",
     "DURATION": "7d",
@@ -42,7 +42,7 @@ OF_A_PROJECT = {"catalogs", "deploy", "drill", "init", "lock", "run", "test", "u
 USAGE = 2
 """What a command ends with that was written wrongly: then it has read no document."""
 NAMES_NOTHING = {
-    *("version", "check mail", "kinds list", "dead-letters redeliver"),
+    *("version", "check mail", "kinds list", "dead-letters redeliver", "size"),
     # The name of a calendar that they take cannot be hostile.
     *("calendars import", "calendars remove", "calendars set", "calendars show"),
     *("queue show", "queue pause", "queue resume", "queue set", "users import", "users would-enroll"),
