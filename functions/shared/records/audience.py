@@ -290,12 +290,15 @@ def _following_lists(document: Mapping[str, Any], before: Mapping[str, Any], sai
 
 
 def _lists_of(fields: Mapping[str, Any]) -> Mapping[str, Sequence[str]]:
-    return {name: found if isinstance(found := fields.get(name), list) else [] for name in ADDRESS_LISTS}
+    return {name: _texts(fields.get(name)) for name in ADDRESS_LISTS}
 
 
 def _taken_away(document: Mapping[str, Any]) -> list[str]:
-    hashes = document.get(AUDIENCE_TAKEN_AWAY)
-    return [each for each in hashes if isinstance(each, str)] if isinstance(hashes, list) else []
+    return _texts(document.get(AUDIENCE_TAKEN_AWAY))
+
+
+def _texts(value: Any) -> list[str]:
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
 
 def _part(fields: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:

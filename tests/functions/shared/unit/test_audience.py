@@ -353,6 +353,15 @@ def test_lists_follow_the_query_until_an_operator_changes_them() -> None:
     assert kept.read.to == (CAT, DAN)
 
 
+@pytest.mark.parametrize("to", [[5], [None], [BOB, None], [[BOB]], 5])
+def test_a_malformed_list_refuses_its_own_row_and_ends_no_reading(to: Any) -> None:
+    kept = Kept()
+    kept.reads(to=BOB)
+    kept.writes(to=to)
+    assert kept.reads(to=BOB, hour=9) is Effect.REFUSED
+    assert kept.problem.startswith("to: must be a list")
+
+
 @pytest.mark.parametrize(
     ("row", "problem"),
     [
