@@ -9,10 +9,12 @@ from functions.preferences.kinds import EVERY_TIME, OfferedTimes
 from functions.shared.records.audience import taken_away_fields
 from functions.shared.records.mark import rescheduled_fields
 from functions.shared.records.objections import (
+    common_objection,
     is_stopped_by,
     objected,
     objection_fields,
     objection_pause_fields,
+    resubscription_fields,
     stopped,
 )
 from functions.shared.records.recipient_pauses import LONGEST_PAUSE, Stored, is_stopped
@@ -123,12 +125,13 @@ def without_address(stored: Stored, hashed: str, *, now: datetime) -> Mapping[st
         now: the present, in UTC.
     """
     subscription = stored.subscription
+    is_known = hashed in subscription.objecting and is_stopped_by(subscription, hashed)
+    if is_known and common_objection(subscription, stored.user):
+        return {}
     listed = {name: list(getattr(subscription, name)) for name in ADDRESS_LISTS}
     left = lists_without(listed, {hashed})
     after = objected(subscription, hashed, PauseReason.UNSUBSCRIBED, at=now, now=now)
     if left is None:
-        if hashed in subscription.objecting and is_stopped_by(subscription, hashed):
-            return {}
         after = stopped(after, hashed, now=now)
         return {**objection_fields(subscription, after), **objection_pause_fields(after, stored.user, now=now)}
     fields = objection_fields(subscription, after)
@@ -136,7 +139,10 @@ def without_address(stored: Stored, hashed: str, *, now: datetime) -> Mapping[st
         return {} if hashed in subscription.objecting else fields
     # An empty list is not written where there was none.
     lists = {name: found for name, found in left.items() if found or listed[name]}
-    return {**fields, **lists, **taken_away_fields(stored.document, hashed)}
+    # An event about the address may have paused what goes on for those who are left.
+    after = after._replace(to=tuple(left["to"]), cc=tuple(left["cc"]))
+    goes_on = resubscription_fields(subscription, after, stored.user, now=now)
+    return {**fields, **lists, **taken_away_fields(stored.document, hashed), **goes_on}
 
 
 def gets_copies(subscription: Subscription, hashed: str, *, now: datetime) -> bool:

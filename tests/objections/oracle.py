@@ -67,7 +67,10 @@ class Promise:
         del whys["unsubscription"]
         if not whys:
             del self.objections[address]
-        # What has silenced it otherwise goes on, such as the lists of another time.
+        self.goes_on(before, own)
+
+    def goes_on(self, before: Why | None, own: str) -> None:
+        """What had silenced it may be over. What has done so otherwise stays, such as the lists of another time."""
         if self.silenced and self.silenced == before and not self.is_stopped:
             self.silenced = self.why_none_is_left(own) or ""
 

@@ -165,6 +165,7 @@ def _copy_stops(address: str, play: Play) -> None:
         left = [each for each in promise.to if each != address]
         cc = [each for each in promise.cc if each != address]
         promise.all_taken_back_at = unseen or promise.all_taken_back_at
+        before = promise.why_none_is_left(own)
         promise.objections[address] = promise.objections.get(address, {}) | {"unsubscription": now}
         if promise.to and not left and not cc:
             promise.looks(own)
@@ -173,6 +174,7 @@ def _copy_stops(address: str, play: Play) -> None:
             promise.to, promise.cc = cc, ()
         else:
             promise.to, promise.cc = left, cc
+        promise.goes_on(before, own)
 
     _page(play, lambda stored: changes.without_address(stored, address_hash(address), now=now), told)
 

@@ -178,6 +178,9 @@ def resubscription_fields(
         now: the present, in UTC.
     """
     was, because = common_objection(before, user), common_objection(after, user)
+    if was is None and _all_have_stopped(before, user):
+        # The provider's word was taken back, not that of the page.
+        was = PauseReason.UNSUBSCRIBED
     if before.active or was is None or was is because or before.paused_because is not was or _is_stopped(after, user):
         return {}
     return {"paused_because": because.value} if because else resumed_fields(after, user, now=now)
@@ -187,6 +190,10 @@ def _is_stopped(subscription: Subscription, user: User | None) -> bool:
     """Whether its user has stopped it during its current pause, or each of those whom its reports are for."""
     if user is not None and is_stopped_by(subscription, address_hash(user.email)):
         return True
+    return _all_have_stopped(subscription, user)
+
+
+def _all_have_stopped(subscription: Subscription, user: User | None) -> bool:
     return all(is_stopped_by(subscription, each.hashed) for each in addressees(subscription, user))
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from functions.mail_events.address_events import fields_for_event
 from functions.preferences.changes import without_address
 from functions.shared.firestore.found_document import FoundDocument
 from functions.shared.records.address_hash import address_hash
@@ -18,6 +19,7 @@ from functions.shared.records.audience import Audience, Effect, Plan
 from functions.shared.records.audience_comparison import FEW, Known, compare, loses_too_many
 from functions.shared.records.audience_row import AudienceRow
 from functions.shared.records.last_reading import LastReading
+from functions.shared.records.mail_event import MailEvent, MailStatus
 from functions.shared.records.mark import paused_fields, resumed_fields
 from functions.shared.records.objections import all_taken_back, objection_fields
 from functions.shared.records.recipient_pauses import Stored, paused, resumed, stopped
@@ -282,6 +284,14 @@ def stops(kept: Kept, address: str) -> None:
     kept.does(lambda stored: without_address(stored, address_hash(address), now=kept.now))
 
 
+def happens(kept: Kept, address: str, status: MailStatus) -> None:
+    """The email provider reports an event about an address."""
+    pauses = next((each for each in PauseReason if each.value == status.value), None)
+    event = MailEvent("d1", address_hash(address), status, kept.now, pauses=pauses)
+    user = User.from_fields("c1", kept.user or {})
+    kept.writes(**fields_for_event(user, kept.read, event, is_of_it=True, now=kept.now))
+
+
 def test_who_stops_a_copy_stays_away_and_all_others_follow_the_query() -> None:
     kept = Kept()
     kept.reads(to=f"{BOB} {CAT}", cc=DAN)
@@ -318,6 +328,53 @@ def test_who_gets_a_report_in_place_of_the_one_who_stopped_it_follows_the_query(
     kept.reads(to=DAN, cc=CAT)
     assert (kept.read.to, kept.read.cc) == ((DAN,), (CAT,))
     assert kept.read.leaves_out(CAT)
+
+
+def test_who_stops_a_report_again_keeps_it_from_nobody_whom_the_query_names_later() -> None:
+    kept = Kept()
+    kept.reads(to=BOB)
+    stops(kept, BOB)
+    kept.reads(to=BOB, cc=CAT)
+    before = dict(kept.subscription or {})
+    stops(kept, BOB)
+    assert kept.subscription == before
+    kept.reads(to=DAN)
+    assert (kept.read.to, kept.read.active) == ((DAN,), True)
+
+
+@pytest.mark.parametrize("status", [MailStatus.BOUNCED, MailStatus.COMPLAINED, MailStatus.UNSUBSCRIBED])
+def test_who_stops_a_report_after_an_event_has_paused_it_leaves_it_to_the_others(status: MailStatus) -> None:
+    kept = Kept()
+    kept.reads(to=BOB, cc=CAT)
+    happens(kept, BOB, status)
+    assert not kept.read.active
+    stops(kept, BOB)
+    assert (kept.read.to, kept.read.active) == ((CAT,), True)
+    assert kept.reads(to=[BOB, DAN]) is Effect.CHANGED
+    assert (kept.read.to, kept.read.active) == ((DAN,), True)
+
+
+def test_who_takes_back_at_the_provider_what_stays_stopped_keeps_it_from_nobody() -> None:
+    kept = Kept()
+    kept.reads(to=BOB)
+    stops(kept, BOB)
+    kept.now += DAY
+    happens(kept, BOB, MailStatus.RESUBSCRIBED)
+    assert not kept.read.active
+    assert kept.reads(to=BOB, hour=9) is Effect.CHANGED
+    assert not kept.read.active
+    kept.reads(to=CAT)
+    assert (kept.read.to, kept.read.active) == ((CAT,), True)
+
+
+def test_what_the_user_has_stopped_stays_so_whomever_the_query_names() -> None:
+    kept = Kept()
+    kept.reads()
+    kept.does(lambda stored: stopped(stored, now=kept.now))
+    kept.reads(to=BOB)
+    happens(kept, BOB, MailStatus.UNSUBSCRIBED)
+    kept.reads(to=CAT)
+    assert (kept.read.to, kept.read.active) == ((CAT,), False)
 
 
 @pytest.mark.parametrize("because", [PauseReason.OPERATOR, PauseReason.USER])
