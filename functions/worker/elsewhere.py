@@ -4,18 +4,20 @@ import functools
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from functions.shared.records.deliver import Deliver
+from functions.shared.records.deliver import Deliver, DestinationName
 from functions.shared.settings import WorkerSettings
 from functions.worker.destinations.chosen import Nowhere, destination_of, outage_of
 from functions.worker.destinations.repeatable_sending import RepeatableSending
 from functions.worker.key_alert import KeyAlert
-from functions.worker.outcome_inquiry import OutcomeInquiry
+from functions.worker.outcome_inquiry import NO_RECORDS, OutcomeInquiry
 from functions.worker.provider_outage import ProviderOutage
 from functions.worker.repeating import Repeating
 from functions.worker.routes import Route
 from functions.worker.sending import Sending
 
 _MOST_OUTAGES = 1_000
+
+_NO_MANIFEST = "its bucket shows no manifest of it, or none that the worker may read"
 
 
 class Elsewhere:
@@ -55,7 +57,13 @@ class Elsewhere:
                 key_alert=self._key_alert,
                 is_shared=False,
             ),
-            OutcomeInquiry(lambda _: None, None, settings.on_unknown_outcome, taker=f"the destination {name}"),
+            OutcomeInquiry(
+                lambda _: None,
+                None,
+                settings.on_unknown_outcome,
+                taker=f"the destination {name}",
+                unasked=_NO_MANIFEST if deliver.destination is DestinationName.GCS else NO_RECORDS,
+            ),
         )
 
     def _outage(self, _of: str) -> ProviderOutage:

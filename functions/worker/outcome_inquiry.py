@@ -44,6 +44,8 @@ RECORDED_WITHIN = timedelta(minutes=10)
 and users have measured "almost a minute" (https://github.com/sendgrid/sendgrid-java/issues/674). Shorter than the
 queue's own retries take, so that the last of them finds this time over."""
 
+NO_RECORDS = "it has no records to look in"
+
 _logger = structlog.get_logger()
 
 
@@ -81,7 +83,7 @@ class OutcomeInquiry:
         settling: timedelta = timedelta(minutes=30),
         is_sandbox: bool = False,
         taker: str,
-        unasked: str = "it has no records to look in",
+        unasked: str = NO_RECORDS,
     ) -> None:
         self._taker, self._unasked = taker, unasked
         self._settling = settling

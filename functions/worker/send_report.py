@@ -160,6 +160,8 @@ class SendReport:
         self, work: TaskDelivery, route: Route, taken: Route | None, stored: StoredRequest | None, timer: AttemptTimer
     ) -> _End:
         if taken and stored is None:
+            if end := _already_taken(work, taken):
+                return work, end
             known = taken.inquiry.settle(work, now=self._now())
             if not isinstance(known, SendAgain):
                 return work, known
@@ -169,20 +171,17 @@ class SendReport:
             # An event of the email may be what has paused the subscription: then the email was sent.
             found = taken.inquiry.look_up(work, now=self._now()) if taken and stored else StillUnknown("")
             return work, Skip(reason=subscriber) if isinstance(found, StillUnknown) else found
-        sending = (taken if taken and stored else route).sending
-        if kept_back := sending.kept_back():
+        way = taken if taken and stored else route
+        if kept_back := way.sending.kept_back():
             return work, kept_back
         # Also what may have been sent: when the kind resumes it is repeated, or a person decides if its key is too old.
         if self._is_paused(work.task.kind):
             return work, Hold()
         # Only what did not arrive is built again.
-        match sending.repeating.taken(work.delivery) if work.delivery and work.is_in_doubt else None:
-            case Accepted(message_id, archived_as):
-                return work, Sent(message_id, is_latest=True, archived_as=archived_as)
-            case Unclear(error=error):
-                return work, _not_now(cause="unknown-outcome", error=error, is_repeat=True)
-        if taken and stored and (end := self._send_again(work, taken, subscriber, stored, timer)):
-            return end
+        if end := _already_taken(work, way):
+            return work, end
+        if taken and stored and (ended := self._send_again(work, taken, subscriber, stored, timer)):
+            return ended
         if work.may_be_next:
             work = work._replace(others=self._deliveries.others(work.task, now=self._now(), seconds=LOOK_AGAIN_SECONDS))
         left = work.uncovered(self._now())
@@ -344,6 +343,17 @@ class SendReport:
             error = "another delivery has covered some of its time"
             return work._replace(period=left), _not_now(cause="period-cut", error=error)
         return work, subscriber
+
+
+def _already_taken(work: TaskDelivery, way: Route) -> Sent | Retry | None:
+    """How the attempt ends if the destination has the report of a delivery in doubt, or may tell so later."""
+    match way.sending.repeating.taken(work.delivery) if work.delivery and work.is_in_doubt else None:
+        case Accepted(message_id, archived_as):
+            return Sent(message_id, is_latest=True, archived_as=archived_as)
+        case Unclear(error=error):
+            return _not_now(cause="unknown-outcome", error=error, is_repeat=True)
+        case _:
+            return None
 
 
 def _not_now(

@@ -16,7 +16,7 @@ from local_pipeline.inbox.elsewhere import Received
 from local_pipeline.inbox.faults import Answer, Call, CutConnection
 from local_pipeline.local_destination import BUCKET, LocalDestination, deliver_of
 from operations.kinds.kind_pausing import KindPausing
-from tests.functions.worker.integration.conftest import MAX_ATTEMPTS, Cloud
+from tests.functions.worker.integration.conftest import DUE, HOUR, MAX_ATTEMPTS, Cloud
 from tests.storage import storage_running
 
 CarryOn = Callable[[], Awaitable[Answer]]
@@ -159,6 +159,24 @@ def test_a_repeat_goes_where_the_first_request_went(
     manifests = [name for bucket in storage.buckets.values() for name in bucket if name.endswith("manifest.json")]
     assert len(came(cloud, user_id)) + len(manifests) + len(cloud.mails_to(user_id)) == 1
     cloud.letters()
+
+
+def test_after_a_restore_the_bucket_is_asked_for_its_manifest(cloud: Cloud, storage: StorageEmulator) -> None:
+    storage.buckets |= {BUCKET: {}}
+    variables = {**settings(cloud), "STORAGE_EMULATOR_HOST": storage.url}
+    restored = cloud.worker(**variables, RESTORED_AT=(DUE + HOUR / 2).isoformat())
+    there, absent = user(cloud, "gcs"), user(cloud, "gcs")
+    assert cloud.deliver(there, worker=cloud.worker(**variables)).json()["result"] == "sent"
+    kept = dict(storage.buckets[BUCKET])
+    # As in the copy, which knows nothing of the report.
+    cloud.delivery(there).delete()
+    cloud.subscription(there).update({"next_report_at": DUE, "reported_until": DUE - HOUR})
+    assert cloud.deliver(there, worker=restored).json()["result"] == "sent"
+    assert cloud.deliver(absent, worker=restored).json()["reason"] == "unknown-outcome"
+    assert storage.buckets[BUCKET] == kept
+    [(letter, _)] = cloud.letters()
+    assert "the destination gcs may have the report" in letter["error"]
+    assert "its bucket shows no manifest" in letter["error"]
 
 
 @pytest.mark.parametrize("destination", OTHERS)
