@@ -29,7 +29,8 @@ _UPLOADS = 10
 _LAST_LINES = 20
 _GOING_ON = ("PENDING", "QUEUED", "WORKING")
 _PASSING = ("FETCH_SOURCE_FAILED", "PUSH_NOT_AUTHORIZED", "PUSH_FAILED", "LOGGING_FAILURE")
-"""How a build fails whose account has had its roles for a moment only, and what Google says to try again.
+"""How a build fails whose account may not do something yet, and what Google says to try again. A buildpack that may not
+reach the registry fails in a step, as one does that is given a wrong source.
 https://cloud.google.com/build/docs/api/reference/rest/v1/projects.builds#FailureInfo"""
 
 
@@ -139,8 +140,9 @@ def build(run: Run, source: Source) -> Image:
         Stopped: the build failed.
     """
     submit = build_request(run.settings, source, _upload(run, source, packed(source.files)))
-    waited = 0
+    account, young, waited = run.settings.account("build"), run.client.young, 0
     while True:
+        granted = young.made(account)
         submitted = run.client.send(submit)
         if warning := submitted.get("baseImageWarning"):
             run.report.warn(f"{source.service}: {warning}")
@@ -149,16 +151,22 @@ def build(run: Run, source: Source) -> Image:
         if built["status"] == "SUCCESS":
             uri = f"{build_config(run.settings, source)['imageUri']}@{built['results']['images'][0]['digest']}"
             return Image(uri=uri, base=submitted.get("baseImageUri", ""), source=archive_of(run.settings, source))
-        if built.get("failureInfo", {}).get("type") not in _PASSING or waited >= PATIENCE_SECONDS:
+        failure, is_new = built.get("failureInfo", {}), granted is not None and built["status"] == "FAILURE"
+        if not is_new and (failure.get("type") not in _PASSING or waited >= PATIENCE_SECONDS):
             break
         seconds = max(FIRST_WAIT_SECONDS, min(waited, LONGEST_WAIT_SECONDS))
+        age = f" (changed {(young.now() - granted).total_seconds():.0f} s ago)" if granted else ""
+        run.report.say(
+            f"  {source.service} is built again in {seconds} s: Google may not see yet what {account} may do{age}"
+        )
         run.client.wait(seconds)
         waited += seconds
-    detail = built.get("statusDetail") or built.get("failureInfo", {}).get("detail")
+    detail = built.get("statusDetail") or failure.get("detail")
     raise Stopped(
         f"the build of {source.service} has failed: {built['status']}{f': {detail}' if detail else ''}.",
         f"Its log says why: {built.get('logUrl')}",
         *(f"  {line}" for line in last),
+        *([f"If it names what {account} may not do: wait a little, and run this again."] if waited else []),
     )
 
 

@@ -68,6 +68,10 @@ _ADVICE_FOR_METHOD = {
         'Cloud Build builds only in some regions for this project: docs/start/deploy.md names them under "Choose the '
         'settings".'
     ),
+    ("run.projects.locations.builds.submit", "INVALID_ARGUMENT"): (
+        "the message names the setting that is wrong, or what the account that builds may not do: then wait a little, "
+        "and run this again."
+    ),
     ("cloudtasks.projects.locations.queues.create", "FAILED_PRECONDITION"): (
         "Cloud Tasks keeps the name of a deleted queue for some days, and {target} was one; set QUEUE_NAME to another "
         "one, which all queues' names follow."

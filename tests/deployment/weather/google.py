@@ -25,6 +25,12 @@ _ALWAYS_ON = {"serviceusage"}
 _LAGGING = {"iam", "secretmanager"}
 _SLOW = 0.1
 """How many operations may take most of half an hour."""
+_BUILD_FAILURES = {
+    "storage": ("refused", "FETCH_SOURCE_FAILED"),
+    "artifactregistry": ("USER_BUILD_STEP", "PUSH_NOT_AUTHORIZED"),
+    "logging": ("LOGGING_FAILURE", "FAILURE"),
+}
+"""How a build fails that may not use a service yet, in the order in which it does."""
 _UNSEEN = {
     "/serviceAccounts/": "account-unseen",
     "/secrets/": "secret-unseen",
@@ -214,15 +220,18 @@ class WeatherProject(Project):
         return None
 
     def _building(self, body: Resource) -> RestAnswer | None:
-        """A build whose account has got its role just now cannot fetch what it builds, or push what it has built."""
-        account = body["serviceAccount"].rpartition("/")[2]
+        """A build whose account has got its roles just now cannot fetch its source, reach the registry in its step or
+        push its image there, or write its log."""
+        account, failures = body["serviceAccount"].rpartition("/")[2], dict[str, str]()
         for key, born in list(self.born.items()):
             if key.endswith(f" serviceAccount:{account}") and self.sky.hides("grant-build", key, born=born):
-                if self.sky.draw("build", key, self.sky.clock.seconds).random() < 0.3:
-                    return says("grant-build", account)
-                reason = "PUSH_NOT_AUTHORIZED" if "artifactregistry" in key else "FETCH_SOURCE_FAILED"
-                self._state["build_fails"] = [reason]
-                break
+                role = key.split()[1].partition(".")[0].removeprefix("roles/")
+                failures[role] = self.sky.draw("build", key, self.sky.clock.seconds).choice(_BUILD_FAILURES[role])
+        failing = next((failures[role] for role in _BUILD_FAILURES if role in failures), None)
+        if failing == "refused":
+            return says("grant-build", account)
+        self._state["build_fails"] = [failing] if failing else []
+        self._state["build_log"] = [] if "logging" in failures else ["Step 1", "Step 2", "Step 3"]
         return None
 
     def _starting(self, body: Resource) -> None:

@@ -22,6 +22,7 @@ NEVER = {
     "act-as": "{name}",
     "api-warming": "{name}",
     "database-unseen": "{name}",
+    "grant-build": "{name}",
     "grant-image": "{name}",
     "grant-secret": "{name}",
     "member-unknown": "{name}",
@@ -168,8 +169,8 @@ class _Trial:
         _expect(outcome, 1, f"the first run, in which {never} never clears")
         hidden = self._sky.hidden
         last = self._project.made_at
-        if never in {"grant-image", "grant-secret"}:
-            # Each try of a revision makes one.
+        if never in {"grant-build", "grant-image", "grant-secret"}:
+            # Each try of a build or a revision makes one.
             last = max(made for name, made in self._project.born.items() if not re.search("/revisions/|/builds/", name))
         late = self._sky.clock.seconds - last
         # What is old by itself is waited for no more, though something else is new.
