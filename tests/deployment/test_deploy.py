@@ -1106,6 +1106,21 @@ def test_schedule_that_is_to_stay_paused(deployed: Deployment) -> None:
     assert deployed.resource("/jobs/report-dispatch")["description"] == "Reports, every hour"
 
 
+@pytest.mark.parametrize("state", ["CREATING", "NEEDS_REPAIR"])
+def test_the_job_waits_for_the_indexes(deployed: Deployment, state: str) -> None:
+    index = next(name for name in deployed.state["resources"] if "/collectionGroups/users/indexes/" in name)
+    deployed.settings["SCHEDULE"] = "paused"
+    assert deployed.deploy("--only=scheduler").status == 0
+    del deployed.settings["SCHEDULE"]
+    deployed.edit(_set(index, "state", value=state))
+    outcome = deployed.deploy("--only=scheduler")
+    assert (outcome.status, deployed.changes) == (1, [])
+    assert f"  - index of users: active, enrolled_at: {state}\n" in outcome.errors
+    deployed.edit(_set(index, "state", value="READY"))
+    assert deployed.deploy("--only=scheduler").status == 0
+    assert deployed.changes == RESUME
+
+
 def test_job_that_is_paused_by_hand_stays_paused(deployed: Deployment) -> None:
     deployed.edit(_set("/jobs/report-dispatch", "state", value="PAUSED"))
     outcome = deployed.deploy()

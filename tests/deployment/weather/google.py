@@ -65,6 +65,7 @@ class WeatherProject(Project):
     Attributes:
         born: when what is new was made, in seconds, by names: resources, `api NAME`, `POLICY ROLE MEMBER`.
         made_at: when the last thing was made or changed, in seconds.
+        too_early: the indexes that were not built when the job was started.
     """
 
     def __init__(self, state: Mapping[str, Any], sky: Sky) -> None:
@@ -73,6 +74,7 @@ class WeatherProject(Project):
         self.sky = sky
         self.born: dict[str, float] = {}
         self.made_at = 0.0
+        self.too_early: list[str] = []
         self._one_at_a_time = threading.RLock()
         self._tries: Counter[str] = Counter()
         self._blocked: dict[str, float] = {}
@@ -309,6 +311,12 @@ class WeatherProject(Project):
             self.made_at = max(self.made_at, now)
         if old is not None:
             self._policies[target] = (now, old["policy"])
+        if method.id.startswith("cloudscheduler.") and method.verb in {"create", "resume"}:
+            self.too_early += [name for name in self.born if "/indexes/" in name and self._is_building(name)]
+
+    def _is_building(self, index: str) -> bool:
+        """Whether an index of Firestore serves no query yet."""
+        return self.sky.hides("index-building", index, born=self.born.get(index), flaps=False)
 
     def _as_google(self, method: Method, target: str, request: RestRequest, answer: Resource) -> Resource:
         if method.verb == "getIamPolicy" and target in self._policies:
@@ -322,6 +330,8 @@ class WeatherProject(Project):
                 answer = again[1] if again else answer
         if method.verb == "list" and method.api in _LAGGING:
             answer = self._behind(answer)
+        for each in answer.get("indexes", []):
+            each["state"] = "CREATING" if self._is_building(each["name"]) else "READY"
         if "buildOperation" in answer:
             self._images[answer["buildOperation"]["metadata"]["build"]["name"]] = request.body["imageUri"]
         if str(answer.get("name", "")).rpartition("/")[0].endswith("operations") and "done" in answer:

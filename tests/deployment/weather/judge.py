@@ -143,7 +143,10 @@ class _Trial:
         return ""
 
     def _run(self, *options: str) -> Outcome:
-        return self._deployment.deploy(*self._options, *options)
+        outcome = self._deployment.deploy(*self._options, *options)
+        if self._project.too_early:
+            raise _Wrong(f"started the job while {self._project.too_early} were being built\n{_end(outcome)}")
+        return outcome
 
     def _deploy(self) -> None:
         """A first deployment, in one run."""

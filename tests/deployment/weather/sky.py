@@ -37,7 +37,7 @@ class Sky:
             raise KeyError(belief)
         self.strikes[belief] += 1
 
-    def hides(self, belief: str, thing: str, *, born: float | None, surface: str = "") -> bool:
+    def hides(self, belief: str, thing: str, *, born: float | None, surface: str = "", flaps: bool = True) -> bool:
         """Whether something is unseen now; then the belief has struck.
 
         Args:
@@ -45,13 +45,14 @@ class Sky:
             thing: its name.
             born: when it was made, in seconds; None if it was there before.
             surface: by whom it is looked at: each has its own time.
+            flaps: whether what was seen may be unseen again.
         """
         if born is None or self.is_clear or self._is_calm(belief):
             return False
         drawn = self.draw(belief, thing, surface)
         longest = PLAYED[belief].minutes * 60
         lag = drawn.choice((0.0, drawn.uniform(0, longest), drawn.triangular(0, longest, 0)))
-        period = drawn.choice((0, 0, 9, 31, 77))
+        period = drawn.choice((0, 0, 9, 31, 77)) if flaps else 0
         if belief == self.never:
             lag, period = math.inf, 0
         age = self.clock.seconds - born
