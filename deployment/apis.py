@@ -14,6 +14,12 @@ APIS = (
     *("firestore", "iam", "logging", "monitoring", "pubsub", "run", "secretmanager", "storage"),
 )
 
+_WITHOUT_ORGANIZATION = (
+    "this project is in no organization: nobody can open the console before it has an OAuth client of your own, as "
+    'docs/guides/console.md says under "In no organization".'
+)
+"""https://docs.cloud.google.com/iap/docs/custom-oauth-configuration"""
+
 
 def enabled_apis(run: Run) -> frozenset[str]:
     """The interfaces that are on, such as `run`."""
@@ -37,6 +43,9 @@ def read_project(run: Run) -> str:
     try:
         there = client.send(PROJECT.method("get").request(project))
         found = {"project_number": there["name"].rpartition("/")[2], "project_created": there["createTime"]}
+        if run.options.console and not there.get("parent"):
+            run.report.warn(_WITHOUT_ORGANIZATION)
+            run.report.warn_last(_WITHOUT_ORGANIZATION)
     except GoogleError as error:
         if not error.api_is_off:
             raise

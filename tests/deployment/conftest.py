@@ -50,6 +50,7 @@ BARE: dict[str, Any] = {
     # The project's own roles, each with its permissions and spaces between them.
     "own_roles": {},
     "billing": True,
+    "parent": "folders/1",
     "created": "2026-11-24T13:00:00.000Z",
     # A new project's, in thousandths of a CPU.
     "cpu_quota": 20000,

@@ -124,6 +124,18 @@ def test_the_console_comes_and_goes(console: Deployment) -> None:
     assert roles(console) == set()
 
 
+def test_in_no_organization_it_needs_a_client(bare: Deployment) -> None:
+    words = "Warning: this project is in no organization: nobody can open the console before it has an OAuth client"
+    bare.settings |= SETTINGS
+    bare.edit(lambda state: state.update(parent="", enabled=[*state["enabled"], "cloudresourcemanager.googleapis.com"]))
+    # Before a run writes anything, and at its end, where it is not missed.
+    outcome = bare.deploy("--console", "--dry-run")
+    assert (outcome.status, bare.changes) == (0, []), outcome.text
+    assert outcome.errors.startswith(words)
+    assert outcome.errors.count(words) == 2
+    assert "no organization" not in bare.deploy("--dry-run").errors
+
+
 def test_without_operators_it_may_do_nothing(deployed_console: Deployment) -> None:
     deployed_console.settings["CONSOLE_OPERATORS"] = ""
     deployed_console.edit(

@@ -45,6 +45,7 @@ def get_project(state: Resource, target: str, _body: Resource, _query: dict[str,
         "projectId": state["project"],
         "state": "ACTIVE",
         "createTime": state["created"],
+        **({"parent": state["parent"]} if state["parent"] else {}),
     }
 
 
