@@ -94,6 +94,7 @@ def enable_apis(run: Run) -> bool:
         run.report.say("  What they know can be read once they are on. Until then, nothing of it counts as there.")
     if run.acts and not options.dry_run:
         run.carry_out()
+        run.client.remember()
         missing = []
     run.client.apis_may_be_off = bool(missing)
     if not missing and not run.settings.project_created:

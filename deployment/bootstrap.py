@@ -8,7 +8,7 @@ from deployment.apis import enable_apis
 from deployment.archive import set_up_archive
 from deployment.checks import wrong_region
 from deployment.engine.google_error import GoogleError
-from deployment.lock import take_lock
+from deployment.lock import has_bucket, take_lock
 from deployment.quota import wrong_quota
 from deployment.resources.accounts import accounts, repository
 from deployment.resources.console import console_account
@@ -23,6 +23,9 @@ def bootstrap(run: Run) -> None:
     """Plan what an administrator makes, or name what is left to them."""
     options, report = run.options, run.report
     report.looks_only = bool(run.settings.deployer) and not options.bootstrap
+    # The first run has to turn on what its lock is made with.
+    if not report.looks_only and "storage" in run.client.on and has_bucket(run):
+        take_lock(run)
     is_new = enable_apis(run)
     settings = run.settings
     # What the interfaces know that were off in the checks.

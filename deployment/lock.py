@@ -31,7 +31,7 @@ def take_lock(run: Run) -> None:
         Stopped: another run has it, or the bucket is another project's.
     """
     settings, options, client = run.settings, run.options, run.client
-    if run.lock or not _has_bucket(run) or options.dry_run:
+    if run.lock or not _may_have_bucket(run) or options.dry_run:
         return
     run.carry_out()
     if options.break_lock and (theirs := client.read_if_there(_asked(run, "get"))):
@@ -55,8 +55,8 @@ def take_lock(run: Run) -> None:
         if holder.get("run") != mine["run"]:
             command, who, since = (holder.get(key, "unknown") for key in ("command", "who", "since"))
             raise Stopped(
-                f"another deployment of {settings.prefix} is going on: {command}, by {who}, since {since}. Nothing was "
-                "changed.",
+                f"another deployment of {settings.prefix} is going on: {command}, by {who}, since {since}. "
+                f"Nothing {'else ' * bool(run.report.counts['created'])}was changed.",
                 "Wait until it is over, and run this again.",
                 f"If it was killed: {options.again} --break-lock",
             ) from None
@@ -118,7 +118,12 @@ def _remove(run: Run, generation: str, *, has_removed_all: bool = False) -> None
         run.report.warn(f"the lock of this deployment is still there: {error.message}")
 
 
-def _has_bucket(run: Run) -> bool:
+def has_bucket(run: Run) -> bool:
+    """Whether the bucket is there that the lock is in."""
+    return run.client.read_if_there(BUCKET.method("get").request(run.settings.sources)) is not None
+
+
+def _may_have_bucket(run: Run) -> bool:
     """Whether the bucket for sources is there or planned."""
     settings = run.settings
     asked = BUCKET.method("get").request(settings.sources)
