@@ -61,7 +61,6 @@ def read_project(run: Run) -> str:
 
 
 def needed_apis(run: Run) -> list[str]:
-    """The interfaces that the run needs, by the same names."""
     return [
         *APIS,
         *(["firebaserules"] if run.options.firestore_rules else []),

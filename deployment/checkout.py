@@ -25,7 +25,6 @@ def wrong_checkout(run: Run) -> Iterator[str]:
 
 
 def pipeline_of(root: Path) -> str:
-    """The pipeline's version and commit, for people."""
     return f"version {_version(root)}, commit {_git(root, 'rev-parse', '--short=12', 'HEAD').stdout.strip() or 'none'}"
 
 

@@ -18,7 +18,6 @@ _KEY = "CONSOLE_KEY"
 
 
 def set_up_console(run: Run) -> None:
-    """Plan the console, and who may open it."""
     run.report.step("console", "Console")
     run.bring(console_roles(run.settings, run.client))
     # The key of the forms: made once, so that a form holds when another instance takes it.

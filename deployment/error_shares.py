@@ -31,7 +31,6 @@ def query(project: str, revisions: Sequence[str], now: datetime) -> Request:
 
 
 def error_shares(answer: Resource, revisions: Sequence[str]) -> list[str]:
-    """What a run says of each revision."""
     all_of, failed = Counter[str](), Counter[str]()
     for one in answer.get("timeSeries", []):
         revision = one["resource"]["labels"]["revision_name"]

@@ -21,8 +21,6 @@ _SUBSCRIPTION = "smoke-test"
 
 
 class Documents:
-    """The documents of one database."""
-
     def __init__(self, client: GoogleClient, database: str, wait: Callable[[float], None]) -> None:
         self._client = client
         self._wait = wait
@@ -64,7 +62,6 @@ class Documents:
         return f"{user}:{_SUBSCRIPTION}:{due_at:%Y%m%dT%H%MZ}"
 
     def delete_test_user(self, user: str) -> None:
-        """Delete what `add_test_user` wrote."""
         self.write("commit", [{"delete": path} for path in self._paths_of_test_user(user)])
 
     def _paths_of_test_user(self, user: str) -> tuple[str, str]:
@@ -94,7 +91,6 @@ class Documents:
         return f"the delivery {delivery} is {state}{f': {reason}' if reason else ''}"
 
     def delete_collection(self, collection: str) -> None:
-        """Delete every document of a collection at the top."""
         for names in self._pages(collection):
             self.write("batchWrite", [{"delete": name} for name in names])
 

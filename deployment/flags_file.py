@@ -18,7 +18,6 @@ class UnknownFlag(ValueError):
 
 
 def fields_of(file: Path, paths: Mapping[str, str]) -> dict[str, Any]:
-    """The fields of a resource."""
     fields: dict[str, Any] = {}
     for flag, value in _flags(file.read_text(encoding="utf-8")):
         if flag not in paths:

@@ -17,7 +17,6 @@ from deployment.secret_values import version
 
 
 def set_up_functions(run: Run) -> None:
-    """Plan the functions, and who calls them."""
     run.report.step("functions", "Functions")
     if run.settings.mail_provider == "smtp":
         run.report.say("  a mail server reports nothing about emails: the function mail-events is not deployed")

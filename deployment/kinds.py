@@ -12,7 +12,6 @@ from functions.shared.needs import InvalidNeeds, Needs, load
 
 
 def load_kinds(root: Path, project: Path) -> Mapping[str, Needs]:
-    """The needs of all kinds that have any."""
     try:
         found = load(project / "kinds", reserved=RESERVED)
     except InvalidNeeds as error:

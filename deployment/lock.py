@@ -119,7 +119,6 @@ def _remove(run: Run, generation: str, *, has_removed_all: bool = False) -> None
 
 
 def has_bucket(run: Run) -> bool:
-    """Whether the bucket is there that the lock is in."""
     return run.client.read_if_there(BUCKET.method("get").request(run.settings.sources)) is not None
 
 

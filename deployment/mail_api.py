@@ -75,7 +75,6 @@ class MailApi:
         self._opener = urllib.request.build_opener(_NoRedirect)
 
     def call(self, method: str, path: str, body: object = None) -> Any:
-        """Make one call."""
         try:
             request = urllib.request.Request(  # noqa: S310  deploy.sh lets https through, and nothing else
                 self._host + path,

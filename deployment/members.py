@@ -35,7 +35,6 @@ def foreign_members(
 
 
 def removal(where: str, grant: Grant) -> str:
-    """The command of gcloud that takes a role back."""
     words = where.split()
     # The verb comes before the resource's name and its flags.
     group = 1 if words[0] in {"projects", "secrets"} else 2

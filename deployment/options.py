@@ -74,12 +74,10 @@ class Options:
         return self.does("functions") or self.console
 
     def does(self, step: str) -> bool:
-        """Whether `only` leaves a step in."""
         return self.only in {"", step} or (step == "functions" and self.only in FUNCTIONS)
 
 
 def options_of(arguments: Sequence[str]) -> Options:
-    """The options of a command line."""
     found = _found(arguments)
     if "help" in found:
         return Options(help=True)

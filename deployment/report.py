@@ -41,16 +41,13 @@ class Report:
     _last: list[str] = field(default_factory=list)
 
     def step(self, name: str, title: str) -> None:
-        """Begin a step."""
         self.current = name
         self.say(title)
 
     def say(self, line: str) -> None:
-        """Print a line."""
         print(line, flush=True)
 
     def warn(self, line: str) -> None:
-        """Print a warning."""
         print(f"Warning: {line}", file=sys.stderr, flush=True)
 
     def warn_last(self, first: str, *rest: str) -> None:
@@ -58,7 +55,6 @@ class Report:
         self._last += [f"Warning: {first}", *(f"  {line}" for line in rest)]
 
     def say_last(self) -> None:
-        """Print the warnings that were kept."""
         print(*self._last, sep="\n", end="\n" if self._last else "", file=sys.stderr, flush=True)
 
     def detail(self, line: str) -> None:
@@ -72,7 +68,6 @@ class Report:
             self.say(f"    {summary(request) if isinstance(request, Request) else request}")
 
     def note(self, verb: str, what: str) -> None:
-        """Print a line of what is planned, or is as it should be."""
         if self.looks_only and verb != "unchanged":
             (self.superfluous if verb == "removed" else self.missing).append(what)
             if not self.options.dry_run:
@@ -91,7 +86,6 @@ class Report:
             self.say(f"  {verb}: {what}")
 
     def differs(self, what: str, differing: Iterable[str]) -> None:
-        """Name the fields in which a resource differs."""
         line = f"differs in {what}: {' '.join(differing)}"
         if self.options.check:
             self.say(f"    {line}")
@@ -99,7 +93,6 @@ class Report:
             self.detail(line)
 
     def by_hand(self, first: str, *rest: str) -> None:
-        """Name what differs and stays as it is."""
         self.counts["by-hand"] += 1
         self.warn_last(first, *rest)
 

@@ -28,8 +28,6 @@ _SECRET = re.compile(r"[A-Za-z0-9_+/=]+")
 
 @dataclass(frozen=True)
 class ResendWebhook:
-    """A webhook of the account."""
-
     id: str
     url: str
     enabled: bool
@@ -80,8 +78,6 @@ def _secret(fields: Any) -> str:
 
 
 class ResendSetup(WebhookSetup):
-    """Makes one webhook as it is to be."""
-
     needs = "full access"
 
     def prepare(self, events: Iterable[str]) -> str:
@@ -111,7 +107,6 @@ class ResendSetup(WebhookSetup):
         return webhook.secret
 
     def remove(self) -> None:
-        """Delete the webhook if it is there."""
         for webhook in find_webhooks(self._api, re.compile(re.escape(self._url))):
             self._change("DELETE", f"{_PATH}/{webhook.id}")
             self._note("removed", self._what)

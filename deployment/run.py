@@ -103,7 +103,6 @@ class Run:
     recorded: Resource = field(default_factory=dict)
 
     def bring(self, declared: Sequence[Declared]) -> None:
-        """Plan to bring resources to what is declared."""
         steps = plan(declared, read(declared, self.client))
         self.report.found(steps)
         if self.settings.deployer and self.options.deploys and not self.report.looks_only:
@@ -155,7 +154,6 @@ class Run:
             self.acts.append(act)
 
     def send(self, request: Request, *lines: Line) -> None:
-        """Plan to send a request."""
         self.act(lines, [request], lambda: self.client.send(request))
 
     def carry_out(self) -> None:

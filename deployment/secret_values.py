@@ -179,7 +179,6 @@ def version(run: Run, variable: str) -> str:
 
 
 def _versions(run: Run, name: str) -> dict[int, str]:
-    """The states of a secret's versions, by their numbers."""
     there = run.client.all_of(replace(VERSION, in_another=True), f"projects/{run.settings.project_id}/secrets/{name}")
     return {int(each["name"].rpartition("/")[2]): each["state"] for each in there}
 

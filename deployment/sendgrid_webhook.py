@@ -29,8 +29,6 @@ _KEY = re.compile(r"[A-Za-z0-9+/=]*")
 
 @dataclass(frozen=True)
 class Webhook:
-    """An Event Webhook of the account."""
-
     id: str
     url: str
     name: str
@@ -40,7 +38,6 @@ class Webhook:
 
 
 def list_webhooks(api: MailApi) -> list[Webhook]:
-    """All Event Webhooks of the account."""
     path = f"{_PATH}/settings/all"
     answer = api.call("GET", path)
     try:
@@ -71,12 +68,9 @@ def _read(fields: dict[str, Any]) -> Webhook:
 
 
 class SendGridSetup(WebhookSetup):
-    """Makes one webhook as it is to be."""
-
     needs = SCOPES
 
     def reason(self, error: MailApiError) -> str:
-        """Why a command failed, for people."""
         is_full = "maximum number of webhooks" in str(error)
         return f"{super().reason(error)}{'. Delete one that you need no more' if is_full else ''}"
 
@@ -125,7 +119,6 @@ class SendGridSetup(WebhookSetup):
         self._note("tested", f"{self._what}, by example events, which the log has as events_taken")
 
     def remove(self) -> None:
-        """Delete the webhook if it is there."""
         webhook = find_webhook(self._api, self._url)
         if webhook is not None:
             self._change("DELETE", f"{_PATH}/settings/{webhook.id}")

@@ -332,7 +332,6 @@ class Settings(_Checked):
         return self.given.get(variable, "")
 
     def size(self, function: str, what: str) -> str:
-        """A setting such as WORKER_MEMORY."""
         return str(getattr(self.sizes[function], what.lower()))
 
     def file(self, name: str) -> Path:
@@ -342,7 +341,6 @@ class Settings(_Checked):
 
     @property
     def folder(self) -> Path:
-        """The deployment's folder in the checkout."""
         return self.root / "deployment"
 
     @property
@@ -354,7 +352,6 @@ class Settings(_Checked):
 
     @property
     def wanted(self) -> tuple[str, ...]:
-        """Those of them that this run deploys."""
         return tuple(name for name in self.deployed if self.options.only in {"", "functions", name})
 
     @property
@@ -365,7 +362,6 @@ class Settings(_Checked):
 
     @property
     def events(self) -> tuple[str, ...]:
-        """The events that the provider is to report."""
         return tuple(self.mail_events.replace(",", " ").split())
 
     @functools.cached_property
@@ -406,7 +402,6 @@ class Settings(_Checked):
 
     @property
     def kind_secrets(self) -> tuple[str, ...]:
-        """The variables of the secrets that kinds of report need."""
         return tuple(dict.fromkeys(name for needs in self.kinds.values() for name in needs.secrets))
 
     @property
@@ -433,12 +428,10 @@ class Settings(_Checked):
 
     @property
     def topic(self) -> str:
-        """The topic of dead letters."""
         return f"{self.prefix}-dead-letters"
 
     @property
     def undeliverable(self) -> str:
-        """The topic of those that cannot be delivered."""
         return f"{self.prefix}-undeliverable"
 
     @property
@@ -450,7 +443,6 @@ class Settings(_Checked):
 
     @property
     def job(self) -> str:
-        """The job that calls the dispatcher."""
         return f"{self.prefix}-dispatch"
 
     @property
@@ -465,7 +457,6 @@ class Settings(_Checked):
 
     @property
     def copies(self) -> str:
-        """The name of the archive's bucket."""
         return self._bucket("copies")
 
     def _bucket(self, use: str) -> str:
@@ -475,26 +466,21 @@ class Settings(_Checked):
 
     @property
     def database_name(self) -> str:
-        """The full name of the database."""
         return f"projects/{self.project_id}/databases/{self.firestore_database}"
 
     @property
     def place(self) -> str:
-        """The full name of the region in the project."""
         return f"projects/{self.project_id}/locations/{self.region}"
 
     def function(self, name: str) -> str:
-        """The service of a function, or of the console."""
         return f"{self.prefix}-{name}"
 
     def account(self, name: str) -> str:
-        """The address of a service account."""
         # In a domain-scoped project, example.com:name, accounts are at name.example.com.
         domain = ".".join(reversed(self.project_id.split(":")))
         return f"{self.prefix}-{name}@{domain}.iam.gserviceaccount.com"
 
     def member(self, name: str) -> str:
-        """A service account as a member of a policy."""
         return f"serviceAccount:{self.account(name)}"
 
     def secret(self, variable: str) -> str:

@@ -13,7 +13,6 @@ _SECONDS = 180
 
 
 def smoke_test(run: Run) -> None:
-    """Plan a run for a test user."""
     run.report.step("smoke", "Smoke test")
     settings = run.settings
     # A new user each time: the pipeline sends no report twice.
@@ -23,7 +22,6 @@ def smoke_test(run: Run) -> None:
 
 
 def _test(run: Run, user: str) -> None:
-    """Make the run, and wait until the report arrived."""
     settings = run.settings
     documents = Documents(run.client, settings.database_name, run.wait)
     delivery = documents.add_test_user(

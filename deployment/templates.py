@@ -11,7 +11,6 @@ _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 def filled(folder: Path, name: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """A template with its variables filled in."""
     document: dict[str, Any] = fill(json.loads((folder / name).read_text(encoding="utf-8")), values)
     return document
 

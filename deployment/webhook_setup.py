@@ -28,7 +28,6 @@ class WebhookSetup:
         self._what = f"event webhook to {url}"
 
     def reason(self, error: MailApiError) -> str:
-        """Why a command failed, for people."""
         return (
             f"{error}. To set webhooks up, the API key needs {self.needs}"
             if isinstance(error, NotAllowed)

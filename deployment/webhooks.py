@@ -29,14 +29,11 @@ _PROMISED = "<key-of-the-webhook>"
 
 @dataclass(frozen=True)
 class _Failure:
-    """Why the provider's interface did not do what it was asked."""
-
     reason: str
     is_passing: bool
 
 
 def webhook_url(run: Run, provider: str) -> str:
-    """Where a provider's webhook sends to."""
     return f"{run.settings.url('mail-events')}/{provider}"
 
 
@@ -164,7 +161,6 @@ def remove_webhook(run: Run, provider: str) -> None:
 
 
 def warn_of_change(run: Run, old: str) -> None:
-    """Say what another provider does not take over."""
     run.report.warn_last(
         f"the email provider changes from {TITLES[old]} to {TITLES[run.settings.mail_provider]}.",
         f"What {TITLES[old]} has accepted, it delivers. The worker can no longer ask it about reports of unknown "

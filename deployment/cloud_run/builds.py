@@ -74,7 +74,6 @@ class Image:
 
 
 def archive_of(settings: Settings, source: Source) -> str:
-    """Where the archive of a source is uploaded."""
     return f"gs://{settings.sources}/{source.object_name}"
 
 

@@ -58,12 +58,10 @@ class Comparison:
 
     @property
     def what(self) -> str:
-        """How the lines of a run name it."""
         return what_of(self.run.settings, self.wanted.name)
 
     @cached_property
     def differing(self) -> tuple[str, ...]:
-        """The paths of the fields that differ."""
         if self.function is None:
             return ("template",)
         service = self.function.service
@@ -78,12 +76,10 @@ class Comparison:
 
     @property
     def makes_revision(self) -> bool:
-        """Whether a new revision is deployed."""
         return any(top_of(each) in _MAKES_REVISION for each in self.differing)
 
     @property
     def is_built(self) -> bool:
-        """Whether there is yet to be an image."""
         return self.makes_revision and self.image is None
 
     @property
@@ -115,7 +111,6 @@ class Comparison:
 
     @property
     def changes(self) -> list[tuple[str, str]]:
-        """What a run says of it: verb and what."""
         what, canary = self.what, self.wanted.canary
         lines = []
         if self.differing:
@@ -128,7 +123,6 @@ class Comparison:
         return lines
 
     def request(self) -> Request:
-        """The request that makes it what it is to be."""
         fields = self._fields
         if self.makes_revision:
             # Not merged() yet, which would leave out what is to go.
@@ -149,7 +143,6 @@ class Comparison:
 
     @property
     def _fields(self) -> Resource:
-        """What is compared."""
         source, configuration = self.wanted.source, self.wanted.configure()
         template = configuration["template"]
         build = build_config(self.run.settings, source)

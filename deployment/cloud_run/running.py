@@ -22,7 +22,6 @@ def settled_service(run: Run, name: str) -> Resource | None:
 
 
 def is_there(run: Run, name: str) -> bool:
-    """Whether a service is there."""
     return read_service(run, name) is not None
 
 
@@ -34,7 +33,6 @@ def running_variable(run: Run, name: str, variable: str) -> str:
 
 
 def remove_service(run: Run, name: str) -> None:
-    """Plan to remove a service, if it is there."""
     service = read_service(run, name)
     if service is not None:
         what, request = what_of(run.settings, name), SERVICE.method("delete").request(service["name"])

@@ -20,8 +20,6 @@ _TO_LATEST: list[Resource] = [{"type": _LATEST, "percent": 100}]
 
 
 class State(enum.Enum):
-    """How the traffic of a function is divided."""
-
     NEWEST = "all goes to the newest revision, also to one that is yet to come"
     PINNED = "all goes to the newest revision, but not to one that is yet to come: a person set it so"
     OLDER = "all goes to an older revision: the function was rolled back"
@@ -77,7 +75,6 @@ class Function:
 
     @property
     def state(self) -> State:
-        """How its traffic is divided."""
         if self.canary:
             return State.CANARY
         if len(self.shares) > 1:
@@ -112,12 +109,10 @@ class Function:
 
     @property
     def deployment(self) -> str:
-        """The deployment that made the revision that serves."""
         serving = self.revisions.get(self.serving or "")
         return serving.labels.get("deployment", "") if serving else ""
 
     def told(self, revision: str | None) -> str:
-        """A revision for people."""
         return str(self.revisions.get(revision or "", revision))
 
     def table(self, shares: Mapping[str, int] | None = None, *, canary: str = "") -> list[Resource]:
@@ -152,7 +147,6 @@ class Move:
 
 
 def promote(functions: Sequence[Function]) -> Iterator[Move]:
-    """All traffic to the newest revision of each."""
     for function in functions:
         if function.state is State.NEWEST:
             yield Move(function=function, words="all traffic goes to the newest revision")

@@ -23,10 +23,7 @@ _TOKEN_FILE = "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"  # noqa: S105  the name of a var
 
 
 class GcloudCredentials(Credentials):
-    """The account that gcloud is logged in with."""
-
     def refresh(self, request: Any) -> None:
-        """Ask gcloud for an access token."""
         asked = subprocess.run(
             ["gcloud", "auth", "print-access-token", "--quiet"],  # noqa: S607
             stdin=subprocess.DEVNULL,
@@ -82,5 +79,4 @@ def renewal(used: Credentials) -> str:
 
 
 def session(project: str) -> AuthorizedSession:
-    """A session with the credentials of a run."""
     return AuthorizedSession(credentials(project))  # type: ignore[no-untyped-call]

@@ -44,7 +44,6 @@ class Kind:
     may_be_buried: bool = False
 
     def has(self, verb: str) -> bool:
-        """Whether its resources have a method."""
         try:
             self.method(verb)
         except KeyError:
@@ -52,13 +51,11 @@ class Kind:
         return True
 
     def method(self, verb: str) -> Method:
-        """A method of its resources."""
         if self.single:
             verb = {"patch": "update"}.get(verb, verb) + self.single
         return method(self.api, self.version, f"{self.collection}.{verb}")
 
     def operation(self, name: str) -> Request:
-        """The request that looks at an operation."""
         return method(self.api, self.version, f"{self.operations}.get").request(name)
 
 
@@ -127,13 +124,11 @@ class Declared:
 
     @cached_property
     def name(self) -> str:
-        """Its full name; empty where Google chooses it."""
         collection = "" if self.kind.single else self.kind.named or self.kind.collection.rpartition(".")[2]
         return "/".join(filter(None, [self.parent, collection, self.id])) if self.id else ""
 
     @property
     def is_listed(self) -> bool:
-        """Whether it is looked for in a list."""
         return bool(self.listed_in) or not self.id
 
     @cached_property
@@ -142,18 +137,15 @@ class Declared:
         return frozenset(self.after) | {each.what for each in _names_in(self.fields)}
 
     def gone(self) -> "Declared":
-        """That it is not to be there."""
         return replace(self, absent=True)
 
 
 def full_name(declared: Declared, actual: Resource) -> str:
-    """The full name of a resource that is there."""
     # Cloud Logging's metrics have their id in the field.
     return declared.name or str(actual["name"])
 
 
 def resolved(node: Any, names: Mapping[str, str]) -> Any:
-    """A resource's fields with the names of others in them."""
     if isinstance(node, NameOf):
         return names.get(node.what, node)
     if isinstance(node, dict):
@@ -184,5 +176,4 @@ def merged(actual: Any, wanted: Any) -> Any:
 
 
 def top_of(path: str) -> str:
-    """The first key of a field's path."""
     return re.split(r"[.\[]", path, maxsplit=1)[0]

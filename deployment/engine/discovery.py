@@ -70,12 +70,10 @@ class Method:
 
     @property
     def verb(self) -> str:
-        """The last part of its id."""
         return self.id.rpartition(".")[2]
 
     @property
     def http_method(self) -> str:
-        """GET, POST, PUT, PATCH or DELETE."""
         return str(self.described["httpMethod"])
 
     def has_parameter(self, name: str) -> bool:
@@ -99,7 +97,6 @@ class Method:
         return found
 
     def takes(self, target: str) -> bool:
-        """Whether a name is one that the method's path is made with."""
         parameter = self._parameters.get(self.target_parameter)
         pattern = "" if parameter is None else parameter.get("pattern", "[^/]+")
         return re.fullmatch(pattern, target) is not None
@@ -111,7 +108,6 @@ class Method:
         return found
 
     def list_field(self) -> str:
-        """The field of the response that has the resources of a list."""
         schema = _document(self.api, self.version)["schemas"][self.described["response"]["$ref"]]
         return next(str(name) for name, each in schema["properties"].items() if "$ref" in each.get("items", {}))
 
@@ -200,7 +196,6 @@ def _error_in(api: str, version: str, schema: str, body: str) -> str:
 
 @functools.cache
 def method(api: str, version: str, name: str) -> Method:
-    """A method by its name."""
     *collections, verb = name.split(".")
     node = document = _document(api, version)
     for collection in collections:
@@ -210,8 +205,6 @@ def method(api: str, version: str, name: str) -> Method:
 
 
 def methods(api: str, version: str) -> list[Method]:
-    """All methods of an interface."""
-
     def below(node: Mapping[str, Any]) -> Iterator[Method]:
         for described in node.get("methods", {}).values():
             yield Method(api=api, version=version, described=described)

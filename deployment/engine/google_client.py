@@ -92,7 +92,6 @@ class GoogleClient:
         self._remembered = None
 
     def promise(self, request: Request, answer: Resource) -> None:
-        """Have a request read what a plan will bring about."""
         if self._remembered is not None:
             self._remembered[_key(request)] = answer
 
@@ -196,7 +195,6 @@ class GoogleClient:
         return seconds
 
     def where_off(self) -> "GoogleClient":
-        """This client, to which a disabled interface is an answer."""
         client = GoogleClient(
             self._session,
             self._project,

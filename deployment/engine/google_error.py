@@ -202,7 +202,6 @@ class GoogleError(Exception):
 
     @property
     def passes(self) -> bool:
-        """Whether it passes by itself, so that another attempt is of use."""
         is_in_progress = "activation or deactivation is in progress" in self.message
         return (
             self.code in _PASSING
@@ -245,11 +244,9 @@ class GoogleError(Exception):
 
     @property
     def is_absence(self) -> bool:
-        """Whether what the request is about is not there."""
         return self.code == "NOT_FOUND"
 
     def report(self, project: str) -> Iterator[str]:
-        """Lines for the operator: what Google says, and what to do."""
         yield f"Request: {self.request}"
         yield f"Google says: {self.code}{f' ({self.reason})' if self.reason else ''}: {self.message}"
         yield from (f"  {violation}" for violation in self.violations)
@@ -257,7 +254,6 @@ class GoogleError(Exception):
         yield f"What to do: {self.to_do(project)}"
 
     def to_do(self, project: str) -> str:
-        """What the operator can do."""
         advice = (
             (_ADVICE_OF_ANOTHER if self.reason == _API_OFF and self.is_anothers else "")
             or (_ADVICE_OF_SERVICE_USAGE if self.service_usage_is_off else "")

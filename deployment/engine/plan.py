@@ -15,8 +15,6 @@ from deployment.engine.policy import Grant, changed, grants_in
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What becomes of one resource."""
-
     declared: Declared
     verb: str
     what: str
@@ -25,20 +23,16 @@ class Step:
 
     @property
     def lines(self) -> list[tuple[str, str]]:
-        """What a run says of it: verb and what."""
         return [(self.verb, self.what)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyStep:
-    """What becomes of a resource's policy."""
-
     declared: Declared
     policy: Resource
 
     @cached_property
     def missing(self) -> list[Grant]:
-        """What is to be granted."""
         there = set(grants_in(self.policy))
         return [each for each in self.declared.grants if each not in there]
 
@@ -50,13 +44,11 @@ class PolicyStep:
 
     @cached_property
     def too_many(self) -> list[Grant]:
-        """What is to be taken back."""
         takes_back, wanted = self.declared.takes_back, set(self.declared.grants)
         return [each for each in grants_in(self.policy) if takes_back and takes_back(each) and each not in wanted]
 
     @property
     def lines(self) -> list[tuple[str, str]]:
-        """What a run says of it: verb and what."""
         added = [("created" if each in self.missing else "unchanged", each) for each in self.declared.grants]
         removed = [("removed", each) for each in self.too_many]
         where = self.declared.where or (lambda _: self.declared.what)
@@ -77,7 +69,6 @@ class WrongResource(Exception):
 
 
 def plan(declared: Sequence[Declared], found: Found) -> list[Step | PolicyStep]:
-    """The steps to what is declared, in the order in which they are possible."""
     actual = found.resources
     names = {each.what: full_name(each, actual[each.what][0]) for each in declared if actual[each.what]}
     steps: list[Step | PolicyStep] = []
@@ -111,7 +102,6 @@ def _removal(declared: Declared, name: str) -> Request:
 
 
 def policy_request(step: PolicyStep, policy: Resource) -> Request:
-    """The request that changes a policy as the step says."""
     ours = {"policy": changed({}, add=step.missing, remove=())}
     body = {"policy": changed(policy, add=step.missing, remove=step.too_many)}
     return step.declared.kind.method("setIamPolicy").request(step.declared.name, body, ours=ours)
@@ -127,7 +117,6 @@ def names_of(steps: Sequence[Step | PolicyStep]) -> dict[str, str]:
 
 
 def printed(request: Request) -> dict[str, Any]:
-    """A request, for machines."""
     return {"method": request.method.id, "target": request.target, "query": dict(request.query), "body": request.body}
 
 

@@ -30,12 +30,10 @@ class Grant:
 
     @property
     def who(self) -> str:
-        """The member as the lines of a run name it."""
         return self.member.split(":", 1)[-1]
 
 
 def grants_in(policy: Resource) -> Iterator[Grant]:
-    """All that a policy grants."""
     for binding in policy.get("bindings", []):
         condition = binding.get("condition", {})
         for member in binding.get("members", []):
@@ -48,7 +46,6 @@ def grants_in(policy: Resource) -> Iterator[Grant]:
 
 
 def changed(policy: Resource, *, add: Iterable[Grant], remove: Iterable[Grant]) -> Resource:
-    """A policy with grants added and removed."""
     too_many = set(remove)
     bindings = []
     for binding in policy.get("bindings", []):
@@ -66,7 +63,6 @@ def changed(policy: Resource, *, add: Iterable[Grant], remove: Iterable[Grant]) 
 
 
 def read_request(method: Method, name: str) -> Request:
-    """The request that reads a resource's policy."""
     if "request" in method.described:
         return method.request(name, {"options": {"requestedPolicyVersion": _VERSION}})
     return method.request(name, query={"options.requestedPolicyVersion": str(_VERSION)})

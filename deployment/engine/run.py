@@ -17,7 +17,6 @@ _THREADS = ThreadPoolExecutor(8)
 
 
 def read(declared: Sequence[Declared], client: GoogleClient) -> Found:
-    """What is there."""
     asked: list[Future[Any]] = []
 
     def ask(act: Callable[..., Any], *about: Any) -> Future[Any]:
@@ -79,7 +78,6 @@ def _policy(
 
 
 def matches(declared: Declared, resource: Resource) -> bool:
-    """Whether a resource of a list is a declared one."""
     name = str(resource.get("name"))
     is_its = name == declared.name if declared.id else not declared.listed_in or name.startswith(f"{declared.parent}/")
     return is_its and not list(differences(resource, declared.found_by))

@@ -61,7 +61,6 @@ class YoungThings:
                 self._things[short, is_grant] = Thing(name=short, made=made, is_grant=is_grant)
 
     def forget(self, name: str) -> None:
-        """Keep that something is gone."""
         with self._lock:
             for key in [key for key in self._things if name.endswith(key[0])]:
                 del self._things[key]
@@ -119,7 +118,6 @@ class YoungThings:
         return (self.now() - made).total_seconds()
 
     def record(self) -> dict[str, Any]:
-        """What is young, for the next run: the times by the names, in ISO 8601."""
         with self._lock:
             young = [each for each in self._things.values() if self._age(each.made) < PATIENCE_SECONDS]
         kinds = {"made": False, "granted": True}

@@ -5,8 +5,6 @@ from enum import Enum
 
 
 class State(Enum):
-    """How a check ended."""
-
     OK = "ok"
     WARNING = "warning"
     """Mails arrive, but not all that mailbox providers ask for is there."""

@@ -18,8 +18,6 @@ KEYS = {"sendgrid": "SENDGRID_API_KEY", "resend": "RESEND_API_KEY", "smtp": "SMT
 
 
 class ProviderChecks(Protocol):
-    """Checks a sender at an email provider."""
-
     title: str
     """The provider's name, for people."""
 

@@ -43,7 +43,6 @@ _SIGNS_BY_ITSELF = "2021-04-09"
 
 
 def accounts(settings: Settings) -> list[Declared]:
-    """The accounts, and their roles on each other and on the project."""
     # Each of them works in the project by this role alone. Google makes them when an interface is enabled, or first
     # used, and grants the role a while after that: until then no image is pulled, and no token signed.
     # https://cloud.google.com/iam/docs/create-service-agents
@@ -100,7 +99,6 @@ def account(
     takes_back: Callable[[Grant], bool] | None = None,
     policy_alone: bool = False,
 ) -> Declared:
-    """A service account."""
     address = settings.account(name)
     return Declared(
         what=f"service account {settings.prefix}-{name}",
@@ -118,7 +116,6 @@ def account(
 
 
 def repository(settings: Settings) -> list[Declared]:
-    """Where the images of the functions are."""
     name = f"{settings.prefix}-functions"
     return [
         Declared(

@@ -45,7 +45,6 @@ _SECONDS = {"d": 86_400, "w": 7 * 86_400}
 
 
 def database(settings: Settings, client: GoogleClient) -> list[Declared]:
-    """The database and its backups."""
     name = settings.firestore_database
     wanted = {
         "FIRESTORE_PITR": (settings.firestore_pitr, _VERSIONS),

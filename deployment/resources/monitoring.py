@@ -21,7 +21,6 @@ _HALF_AN_HOUR_SECONDS = 1_800
 
 
 def monitoring(settings: Settings) -> list[Declared]:
-    """What a project is to have."""
     values = _values(settings)
     channels = [channel_of(settings)] if settings.alert_email else []
     metrics = [

@@ -20,7 +20,6 @@ def project(
     takes_back: Callable[[Grant], bool] | None = None,
     asked_first: Mapping[str, Request] = MappingProxyType({}),
 ) -> Declared:
-    """The project's policy."""
     return Declared(
         what="the project",
         kind=PROJECT,

@@ -68,7 +68,6 @@ def rate_of_the_ramp(settings: Settings, today: date) -> float | None:
 
 
 def queue_names(settings: Settings) -> list[str]:
-    """The report queues."""
     return [settings.queue_name, *(f"{settings.queue_name}-{number}" for number in range(2, settings.queues + 1))]
 
 

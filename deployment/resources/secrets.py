@@ -90,7 +90,6 @@ def former_readers(settings: Settings, client: GoogleClient) -> list[Declared]:
 
 
 def secret(settings: Settings, name: str, *grants: Grant, takes_back: Collection[Grant] = ()) -> Declared:
-    """What a secret grants."""
     return Declared(
         what=f"secret {name}",
         kind=SECRET,
@@ -110,12 +109,10 @@ def secret_names(settings: Settings, client: GoogleClient) -> list[str]:
 
 
 def reads(settings: Settings, function: str) -> Grant:
-    """That a function reads a secret."""
     return Grant(role="roles/secretmanager.secretAccessor", member=settings.member(function))
 
 
 def _readers(settings: Settings) -> dict[str, tuple[str, ...]]:
-    """The functions that read each secret, by its name in Secret Manager."""
     provider = f"{settings.mail_provider.upper()}_"
     variables = {name: functions for name, functions in OF_PROVIDERS.items() if name.startswith(provider)}
     variables |= own_secrets(settings)

@@ -12,7 +12,6 @@ SUBSCRIPTION = Kind(api="pubsub", version="v1", collection="projects.subscriptio
 
 
 def topics(settings: Settings) -> list[Declared]:
-    """The topics and subscriptions of a project."""
     signer = google_account(settings, "pubsub")[0]
     functions = ["dispatcher", "worker", *(["mail-events"] if settings.with_mail_events else [])]
     publishers = [f"serviceAccount:{settings.account(name)}" for name in functions]

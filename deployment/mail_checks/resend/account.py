@@ -66,7 +66,6 @@ class ResendAccount:
         return self._read(lambda api: _domain(api, name))
 
     def webhooks(self, url: re.Pattern[str]) -> Sequence[ResendWebhook] | NotReadable:
-        """The webhooks that send to a URL."""
         return self._read(lambda api: find_webhooks(api, url))
 
     @property

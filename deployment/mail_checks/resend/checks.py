@@ -38,7 +38,6 @@ class ResendChecks:
         self._account = account
 
     def sender(self, dns: Resolver) -> list[Finding]:
-        """Check what can be checked without an email."""
         sender = self._settings.mail_from
         name = domain_of(sender)
         domain = self._account.domain(name)
@@ -54,7 +53,6 @@ class ResendChecks:
         ]
 
     def webhook(self, *, url: re.Pattern[str], keys: Sequence[str] | None) -> Finding:
-        """Check that Resend reports to the function mail_events."""
         return check_webhook(self._account.webhooks(url), secrets=keys)
 
     def _records(self, name: str, domain: ResendDomain | NotReadable | None, dns: Resolver) -> list[Finding]:

@@ -77,11 +77,9 @@ class SenderAccount:
         self._failure: NotReadable | None = None if key else NotReadable("the API key is not known here")
 
     def domains(self) -> Sequence[AuthenticatedDomain] | NotReadable:
-        """The authenticated domains."""
         return self._read(_domains, _DOMAINS_SCOPE)
 
     def links(self) -> Sequence[BrandedLink] | NotReadable:
-        """The branded links."""
         return self._read(_links, _DOMAINS_SCOPE)
 
     def verified_addresses(self) -> frozenset[str] | NotReadable:
@@ -89,7 +87,6 @@ class SenderAccount:
         return self._read(_verified, "the right to read verified senders")
 
     def webhooks(self) -> Sequence[Webhook] | NotReadable:
-        """The Event Webhooks."""
         return self._read(list_webhooks, "user.webhooks.event.settings.read")
 
     def scopes(self) -> frozenset[str] | NotReadable:

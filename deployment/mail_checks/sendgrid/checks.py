@@ -38,7 +38,6 @@ class SendGridChecks:
         self._account = account
 
     def sender(self, dns: Resolver) -> list[Finding]:
-        """Check what can be checked without an email."""
         account, sender = self._account, self._settings.mail_from
         domain = domain_of(sender)
         scopes = account.scopes()
@@ -77,5 +76,4 @@ class SendGridChecks:
         ]
 
     def webhook(self, *, url: re.Pattern[str], keys: Sequence[str] | None) -> Finding:
-        """Check that SendGrid reports to the function mail_events."""
         return check_webhook(self._account.webhooks(), url=url, keys=keys)

@@ -27,7 +27,6 @@ class SmtpChecks:
         self._url = url
 
     def sender(self, dns: Resolver) -> list[Finding]:
-        """Check what can be checked without an email."""
         sender = self._settings.mail_from
         domain = domain_of(sender)
         return [
@@ -45,7 +44,6 @@ class SmtpChecks:
         ]
 
     def webhook(self, *, url: re.Pattern[str], keys: Sequence[str] | None) -> Finding:
-        """Say that there is none."""
         return Finding(
             "webhook",
             State.OK,
