@@ -28,17 +28,9 @@ def enabled_apis(run: Run) -> frozenset[str]:
 
 
 def read_project(run: Run) -> str:
-    """Set what the settings have of the project.
-
-    A bare project has little on but Service Usage, which knows the number alone.
-    https://cloud.google.com/service-usage/docs/enabled-service#default
-
-    Returns:
-        Its state, such as ACTIVE; empty if that cannot be read yet.
-
-    Raises:
-        GoogleError: it cannot be read, or its interface is off in the project that the calls count for.
-    """
+    """Set what the settings have of the project; return its state, such as ACTIVE, or nothing if that cannot be read
+    yet. A bare project has little on but Service Usage, which knows the number alone.
+    https://cloud.google.com/service-usage/docs/enabled-service#default"""
     client, project = run.client, f"projects/{run.settings.project_id}"
     try:
         there = client.send(PROJECT.method("get").request(project))
@@ -72,11 +64,7 @@ def needed_apis(run: Run) -> list[str]:
 
 
 def enable_apis(run: Run) -> bool:
-    """Enable what the run needs.
-
-    Returns:
-        whether something was enabled.
-    """
+    """Enable what the run needs; return whether something was enabled."""
     run.report.step("apis", "APIs")
     options, project = run.options, f"projects/{run.settings.project_id}"
     apis, enabled = needed_apis(run), enabled_apis(run)

@@ -14,11 +14,7 @@ from deployment.stopped import Stopped
 
 
 def set_up_archive(run: Run) -> None:
-    """Plan the bucket. One that is no longer wanted stays, with what is in it.
-
-    Raises:
-        Stopped: the bucket is another project's.
-    """
+    """Plan the bucket. One that is no longer wanted stays, with what is in it."""
     settings, report = run.settings, run.report
     if settings.archive != "on":
         return

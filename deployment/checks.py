@@ -32,15 +32,7 @@ _REGIONAL = {
 
 
 def check_everything(run: Run, wrong_settings: list[str]) -> None:
-    """Check it.
-
-    Args:
-        run: the run, whose settings get what the checks find out.
-        wrong_settings: a line for each setting that is wrong.
-
-    Raises:
-        Stopped: something is missing.
-    """
+    """Raise Stopped with a line for each thing that is missing or wrong. The settings get what the checks find out."""
     run.report.step("checks", "Checks")
     options = run.options
     missing = list(wrong_settings)

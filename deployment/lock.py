@@ -25,11 +25,8 @@ from deployment.stopped import Stopped
 
 
 def take_lock(run: Run) -> None:
-    """Take it, unless the run has it already or changes nothing. What was read before is read again then.
-
-    Raises:
-        Stopped: another run has it, or the bucket is another project's.
-    """
+    """Take it, unless the run has it already or changes nothing; Stopped if another run has it. What was read before is
+    read again then."""
     settings, options, client = run.settings, run.options, run.client
     if run.lock or not _may_have_bucket(run) or options.dry_run:
         return
@@ -72,12 +69,9 @@ def take_lock(run: Run) -> None:
 
 
 def keep_record(run: Run, begun: Sequence[Request] = ()) -> None:
-    """Keep what is young for the next run, if the run has the lock. A run that cannot goes on.
-
-    Args:
-        begun: what is about to be sent, and may be carried out though the run is killed. What it would make may be
-            there, so the next run waits if something refuses it, and does not wait if it is absent.
-    """
+    """Keep what is young for the next run, if the run has the lock. A run that cannot goes on. What is about to begin
+    may be carried out though the run is killed: so the next run waits if something refuses what it would make, and does
+    not wait if that is absent."""
     record, kept, to_be = run.client.young.record(), YoungThings(run.now), YoungThings(run.now)
     for request in begun:
         to_be.note(request, {})
@@ -97,11 +91,7 @@ def keep_record(run: Run, begun: Sequence[Request] = ()) -> None:
 
 
 def give_back_lock(run: Run, *, has_removed_all: bool = False) -> None:
-    """Give it back, if the run has it.
-
-    Args:
-        has_removed_all: whether nothing is left that the next run could wait for.
-    """
+    """Give it back, if the run has it, with the record unless nothing is left that the next run could wait for."""
     if not has_removed_all:
         keep_record(run)
     generation, run.lock = run.lock, ""

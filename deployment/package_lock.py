@@ -25,12 +25,8 @@ def distribution(requirement: str) -> tuple[str, str]:
 
 
 def part_of(lock: str, *requirements: str) -> str:
-    """The part of a lock that some requirements need, with their dependencies.
-
-    Args:
-        lock: uv's, which says below each package what needs it.
-        requirements: lines with a package each, of those that the lock was made from.
-    """
+    """The part of a lock that some requirements need, with their dependencies. uv says below each package what needs
+    it."""
     blocks = locked(lock)
     needing = {name: set(_NEEDING.findall(block)) for name, block in blocks.items()}
     wanted = {distribution(line)[0] for text in requirements for line in text.splitlines() if line[:1].isalnum()}
@@ -42,12 +38,7 @@ def part_of(lock: str, *requirements: str) -> str:
 
 
 def packages_of(root: Path, *folders: str) -> str:
-    """What the functions in some folders need, as a lock.
-
-    Args:
-        root: the pipeline's folder.
-        folders: in it, each with a requirements.txt.
-    """
+    """What the functions in some folders need, as a lock."""
     texts = [(root / folder / "requirements.txt").read_text(encoding="utf-8") for folder in folders]
     return part_of((root / "requirements.lock").read_text(encoding="utf-8"), *texts)
 

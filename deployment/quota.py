@@ -43,12 +43,8 @@ def complete_sizes(run: Run) -> None:
 
 
 def wrong_quota(run: Run, *, warns: bool) -> Iterator[str]:
-    """A line where a function has no room in the quota. What cannot be read is no mistake: on a new project, the
-    interface that knows the quota is not on yet in the checks; once it is on, nothing is made before this.
-
-    Args:
-        warns: whether a quota that is not read is worth a warning.
-    """
+    """A line if a function has no room in the quota. What cannot be read is no mistake: on a new project, the interface
+    that knows the quota is not on yet in the checks; once it is on, nothing is made before this."""
     if run.has_read_quota:
         return
     name = f"projects/{run.settings.project_id}/locations/global/services/run.googleapis.com/quotaInfos/{_QUOTA}"

@@ -17,12 +17,7 @@ from deployment.stopped import Stopped
 
 
 def release(run: Run) -> None:
-    """Plan to promote, or to roll back. Nothing else is read or changed, so that it takes seconds.
-
-    Raises:
-        GoogleError: a request failed.
-        Stopped: no traffic may move, or none can.
-    """
+    """Plan to promote, or to roll back. Nothing else is read or changed, so that it takes seconds."""
     settings, is_promotion = run.settings, run.options.release == "promote"
     run.report.step(run.options.release, "Promoting" if is_promotion else "Rolling back")
     if not (settings.project_id and settings.region):
@@ -37,12 +32,7 @@ def release(run: Run) -> None:
 
 def require_undivided_traffic(run: Run) -> None:
     """Stop while the traffic of functions is divided: whatever else is deployed then would change what is tried. A
-    canary may go on. --check says how many requests of both revisions failed.
-
-    Raises:
-        GoogleError: it cannot be read.
-        Stopped: it is divided.
-    """
+    canary may go on. --check says how many requests of both revisions failed."""
     divided, canaries = [], []
     for function in _functions(run, with_revisions=bool(run.options.canary)):
         if function.state is State.CANARY and not (run.options.canary and function.serving):

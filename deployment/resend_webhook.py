@@ -81,15 +81,9 @@ class ResendSetup(WebhookSetup):
     needs = "full access"
 
     def prepare(self, events: Iterable[str]) -> str:
-        """Make the webhook, with these events and on. Calls that come before the function takes
-        them are not lost: Resend repeats them for a day. https://resend.com/docs/webhooks/retries-and-replays
-
-        Args:
-            events: SendGrid's names.
-
-        Returns:
-            Its secret; empty of one that a dry run does not make.
-        """
+        """Make the webhook, with these events of SendGrid's names and on; return its secret, empty of one that a dry
+        run does not make. Calls that come before the function takes them are not lost: Resend repeats them for a day.
+        https://resend.com/docs/webhooks/retries-and-replays"""
         wanted = sorted(name for event in events for name in EVENTS.get(event, ()))
         webhook = next(iter(find_webhooks(self._api, re.compile(re.escape(self._url)))), None)
         if webhook is None:

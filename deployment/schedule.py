@@ -33,11 +33,7 @@ def set_up_schedule(run: Run) -> None:
 
 
 def _await_indexes(run: Run) -> None:
-    """Wait until Firestore has built the indexes: until then it refuses what the dispatcher asks.
-
-    Raises:
-        Stopped: it takes too long, or has failed.
-    """
+    """Wait until Firestore has built the indexes: until then it refuses what the dispatcher asks."""
     unbuilt: dict[str, str] = {}
     for _ in run.client.looks("Firestore's indexes"):
         if not (unbuilt := _unbuilt(run)):

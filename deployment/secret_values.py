@@ -90,17 +90,8 @@ def set_up_secrets(run: Run) -> None:
 
 
 def ensure(run: Run, variable: str, value: Callable[[], str] = str, *, question: str = "") -> bool:
-    """Plan a secret with a value.
-
-    Args:
-        variable: the secret's.
-        value: gives the value, in the plan and when it is carried out; where it is empty, it is that which is set, or
-            that which a person types.
-        question: what a person is asked.
-
-    Returns:
-        Whether the secret is there, or is planned.
-    """
+    """Plan a secret with a value; return whether it is there, or planned. `value` gives the value in the plan and when
+    that is carried out; if it is empty, the value is that which is set, or that which a person types."""
     settings, name = run.settings, run.settings.secret(variable)
     is_there = name in secret_names(settings, run.client)
     own = settings.value(variable)
@@ -156,11 +147,8 @@ def _latest(run: Run, variable: str) -> Resource | None:
 
 def version(run: Run, variable: str) -> str:
     """The number of the version that functions are pinned to, so that a new value is a new revision; empty without a
-    secret. https://cloud.google.com/run/docs/configuring/services/secrets#secret-versions
-
-    Raises:
-        Stopped: the newest version is disabled. The one before may be the reason for it, such as a key that leaked.
-    """
+    secret. Raises Stopped if the newest is disabled: the one before may be the reason for it, such as a key that
+    leaked. https://cloud.google.com/run/docs/configuring/services/secrets#secret-versions"""
     name = run.settings.secret(variable)
     if name not in run.versions:
         states = _versions(run, name)

@@ -75,16 +75,9 @@ class SendGridSetup(WebhookSetup):
         return f"{super().reason(error)}{'. Delete one that you need no more' if is_full else ''}"
 
     def prepare(self, name: str, events: Iterable[str]) -> tuple[str, bool]:
-        """Make the webhook, with these events and signed. One that is new is turned on later, by `start`: until the
-        function runs with the key, its calls would fail.
-
-        Args:
-            name: what people read in SendGrid's settings, for a new webhook.
-            events: as the settings name them.
-
-        Returns:
-            The key, empty of one that a dry run does not make; and whether the webhook is on.
-        """
+        """Make the webhook, with these events and signed; return its key, empty of one that a dry run does not make,
+        and whether it is on. One that is new is turned on later, by `start`: until the function runs with the key, its
+        calls would fail."""
         wanted = frozenset(events)
         webhook = find_webhook(self._api, self._url)
         if webhook is None:

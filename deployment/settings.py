@@ -514,15 +514,8 @@ def settings_of(
     now: datetime,
     project: Path | None = None,
 ) -> tuple[Settings, list[str]]:
-    """The settings, and a line for each that is wrong, which then has its default.
-
-    Args:
-        given: the texts of the settings that are set, by the names of the variables, those of kinds and secrets among
-            them.
-        root: the checkout of the pipeline.
-        kinds: what kinds of report need.
-        project: the folder of the team's project; None for the checkout itself.
-    """
+    """The settings, and a line for each that is wrong, which then has its default. `given` has the texts of all that
+    are set, secrets and those of kinds among them; without a project, the checkout is one."""
     fields: dict[str, Any] = {name.lower(): given[name] for name in VARIABLES if given.get(name)}
     sizes: dict[str, dict[str, Any]] = {name: {**size} for name, size in _SIZES.items()}
     for variable, (name, field) in _SIZE_VARIABLES.items():

@@ -50,12 +50,7 @@ class _Copied(TextIOBase):
 
 @contextmanager
 def kept(command: str, now: Callable[[], datetime]) -> Iterator[None]:
-    """Keep what is printed. A folder that cannot be written is no reason not to deploy.
-
-    Args:
-        command: the command line of the run.
-        now: its clock.
-    """
+    """Keep what is printed. A folder that cannot be written is no reason not to deploy."""
     file = _file()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -79,12 +74,8 @@ def kept(command: str, now: Callable[[], datetime]) -> Iterator[None]:
 
 
 def last_run(pipeline: str, *names: str) -> str:
-    """The last run's lines, and the versions, for an issue that all can read. Empty if no run was kept.
-
-    Args:
-        pipeline: the pipeline's version and commit.
-        names: what is left out, such as the project's id, beside addresses and numbers of projects.
-    """
+    """The last run's lines, and the versions, for an issue that all can read. Empty if no run was kept. The names, such
+    as the project's id, are left out, beside addresses and numbers of projects."""
     try:
         text = _file().read_text(encoding="utf-8", errors="replace")
     except OSError:

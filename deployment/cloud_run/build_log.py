@@ -12,13 +12,6 @@ from deployment.run import Run
 
 
 class BuildLog:
-    """What a build has written.
-
-    Args:
-        run: reads it.
-        build: the build, as it was when it began.
-    """
-
     def __init__(self, run: Run, build: Resource) -> None:
         self._client, self._project = run.client, f"projects/{run.settings.project_id}"
         self._filter = (

@@ -132,12 +132,7 @@ def build_request(settings: Settings, source: Source, generation: str = "<genera
 
 
 def build(run: Run, source: Source) -> Image:
-    """Make an image of a source, which takes minutes. A verbose run has the build's log.
-
-    Raises:
-        GoogleError: a request failed.
-        Stopped: the build failed.
-    """
+    """Make an image of a source, which takes minutes. A verbose run has the log."""
     submit = build_request(run.settings, source, _upload(run, source, packed(source.files)))
     account, young, waited = run.settings.account("build"), run.client.young, 0
     while True:
@@ -200,14 +195,7 @@ def _upload(run: Run, source: Source, archive: bytes) -> str:
 
 
 def _await_end(run: Run, source: Source, build: Resource, last: deque[str]) -> Resource:
-    """A build at its end.
-
-    Args:
-        run: follows it.
-        source: what is built.
-        build: as it was when it began.
-        last: gets the last lines of its log, where the run is verbose or the build fails.
-    """
+    """A build at its end. `last` gets the last lines of its log if the run is verbose or the build fails."""
     run.report.say(f"  building {source.service}: {build.get('logUrl')}")
     asked = method("cloudbuild", "v1", "projects.locations.builds.get").request(build["name"])
     log = BuildLog(run, build)

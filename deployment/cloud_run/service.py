@@ -23,11 +23,7 @@ _PASSING = {
 
 
 def deploy_services(run: Run, wanted: Sequence[Wanted]) -> set[str]:
-    """Compare services with what runs, and plan to deploy those that differ.
-
-    Returns:
-        the names of those that are to be changed.
-    """
+    """Plan to deploy those services that differ from what runs; return their names."""
     report, changing = run.report, []
     for each in side_by_side(lambda one: _compare(run, one, read_service(run, one.name)), wanted):
         if each.function is not None and each.differing:
@@ -67,12 +63,7 @@ def _planned(comparison: Comparison) -> Iterator[Request]:
 
 
 def _deploy(comparison: Comparison) -> None:
-    """Make a service what it is to be. Threads do it side by side.
-
-    Raises:
-        GoogleError: a request failed.
-        Stopped: the build failed, or the new revision did not start.
-    """
+    """Make a service what it is to be. Threads do it side by side."""
     run, wanted = comparison.run, comparison.wanted
     image = build(run, wanted.source) if comparison.is_built else comparison.image
     # A build takes a while, in which somebody may have changed the service.

@@ -139,11 +139,7 @@ def _listed(root: Path, *options: str) -> list[str]:
 
 
 def _content(root: Path, name: str, tracked: frozenset[str]) -> bytes | None:
-    """The content of a file that git tracks; None if it was deleted since the last commit.
-
-    Raises:
-        Stopped: it is no file, or it leads to what git does not track.
-    """
+    """The content of a file that git tracks; None if it was deleted since the last commit."""
     if (root / name).is_dir():
         raise Stopped(f"{name} is a link to a folder, or a repository of its own: put its files in its place.")
     target = name

@@ -116,12 +116,8 @@ class Function:
         return str(self.revisions.get(revision or "", revision))
 
     def table(self, shares: Mapping[str, int] | None = None, *, canary: str = "") -> list[Resource]:
-        """The table that divides the traffic otherwise; tags of others stay.
-
-        Args:
-            shares: the percentage of each revision; None for all to the newest one.
-            canary: the revision that gets the tag; nothing for none.
-        """
+        """The table that divides the traffic otherwise, in percent by revision; without shares, all goes to the newest
+        one. Tags of others stay."""
         tagged = [each for each in self._targets if each.get("tag") not in {None, "", CANARY}]
         return [
             *(_TO_LATEST if shares is None else (_target(name, percent=share) for name, share in shares.items())),

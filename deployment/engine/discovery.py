@@ -131,18 +131,9 @@ class Method:
         ours: Resource | None = None,
         query: Mapping[str, str | list[str]] = MappingProxyType({}),
     ) -> Request:
-        """A request of this method.
-
-        Args:
-            target: the full name of the resource, or of the parent, that the path ends with.
-            body: becomes JSON.
-            ours: the part of the body that is to be checked, where the rest was read from Google, who may know fields
-                that the document does not.
-            query: parameters, also others of the path.
-
-        Raises:
-            InvalidRequest: the discovery document does not allow it.
-        """
+        """A request, or InvalidRequest if the discovery document does not allow it. `target` is the full name that the
+        path ends with. Of a body that was read from Google, who may know fields that the document does not, `ours` is
+        the part that is checked. The query may have other parameters of the path."""
         if not self.takes(target):
             raise InvalidRequest(f"{self.id}: {target!r} is no {self.target_parameter}")
         for name in query:
@@ -160,14 +151,7 @@ class Method:
     def upload(
         self, target: str, content: bytes, *, query: Mapping[str, str | list[str]], resumable: bool = False
     ) -> Request:
-        """A request of this method that brings a file.
-
-        Args:
-            target: as in `request`.
-            content: the file.
-            query: as in `request`.
-            resumable: whether the file goes in parts.
-        """
+        """A request that brings a file, in parts if it is resumable."""
         request = self.request(target, {}, query=query)
         template = self.described["mediaUpload"]["protocols"]["resumable" if resumable else "simple"]["path"]
         path = uritemplate.expand(template, {self.target_parameter: target}).lstrip("/")
@@ -176,11 +160,7 @@ class Method:
 
 
 def check_body(method: Method, body: Resource) -> None:
-    """Check each field of a body.
-
-    Raises:
-        InvalidRequest: a field is unknown, or its value is of another type or none of the values that it takes.
-    """
+    """Raise InvalidRequest if a field is unknown, or its value is none that the field takes."""
     schema = method.described["request"]["$ref"]
     if error := _error_in(method.api, method.version, schema, json.dumps(body, sort_keys=True, default=vars)):
         raise InvalidRequest(f"{method.id}, {error}")

@@ -98,12 +98,8 @@ class GoogleClient:
     def send(
         self, request: Request, *, kind: Kind | None = None, is_done: Callable[[], Resource | None] | None = None
     ) -> Resource:
-        """Send a request until it works or cannot succeed.
-
-        Args:
-            kind: what it is about, if the attempt is over with what the request begins.
-            is_done: looks for what a request has done whose answer may be lost, before it is sent again.
-        """
+        """Send a request until it works or cannot succeed. With `kind`, the attempt is over with what the request
+        begins. `is_done` looks for what a request has done whose answer may be lost, before it is sent again."""
         return self.send_anew(lambda: request, kind=kind, is_done=is_done, is_anew=False)
 
     def send_anew(
@@ -115,15 +111,7 @@ class GoogleClient:
         passes: Callable[[], bool] = bool,
         is_anew: bool = True,
     ) -> Resource:
-        """Send a request that is made anew for each attempt, of what is there by then.
-
-        Args:
-            make: reads what is there, and makes the request.
-            kind: as above.
-            is_done: as above.
-            passes: whether what the request has begun failed for a reason that passes by itself.
-            is_anew: whether another attempt has another etag.
-        """
+        """Likewise a request that is made anew for each attempt, of what is there by then."""
         waited, may_be_done = 0.0, False
         for attempt in itertools.count(1):
             request = make()
@@ -165,14 +153,8 @@ class GoogleClient:
     def _patience(
         self, request: Request, error: GoogleError, sent: datetime, waited: float, wanted: float, *, is_passing: bool
     ) -> float:
-        """How long to wait before a request is made again, in seconds; 0 if that is of no use, or no more.
-
-        Args:
-            sent: when it was sent. What it began may have failed at once, and say so much later.
-            waited: how long it was waited for by now.
-            wanted: how long to wait if there is time.
-            is_passing: whether its error passes by itself.
-        """
+        """How long to wait before a request is made again, in seconds; 0 if that is of no use, or no more. What it
+        began may have failed right after it was sent, and say so much later."""
         left, why = PATIENCE_SECONDS - waited if is_passing else 0.0, f"trying again in {{:.0f}} s: {error.code}"
         if error.api_is_off and self._may_be_off(request):
             left = 0.0
@@ -235,12 +217,7 @@ class GoogleClient:
             query["pageToken"] = page["nextPageToken"]
 
     def await_end(self, kind: Kind, operation: Resource) -> None:
-        """Wait for what a request has begun.
-
-        Args:
-            kind: what it is about.
-            operation: the answer to the request; a resource, where that was looked up after all, has come to its end.
-        """
+        """Wait for what a request has begun. Its answer may be a resource, which has come to its end."""
         for look in self.looks(operation.get("name", "")):
             if look:
                 operation = self.send(kind.operation(operation["name"]))

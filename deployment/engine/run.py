@@ -84,11 +84,7 @@ def matches(declared: Declared, resource: Resource) -> bool:
 
 
 def carry_out(step: Step | PolicyStep, client: GoogleClient, names: dict[str, str]) -> None:
-    """Carry out a step of a plan.
-
-    Args:
-        names: the full names of resources, by `what`; gets that of one that the step makes.
-    """
+    """Carry out a step of a plan. `names` gets the full name of what it makes."""
     if isinstance(step, PolicyStep):
         if step.missing or step.too_many:
             _grant(step, client)

@@ -41,11 +41,7 @@ class Thing:
 
 
 class YoungThings:
-    """What is known of them. Threads may share it.
-
-    Args:
-        now: tells the time, in UTC.
-    """
+    """What is known of them. Threads may share it."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self.now = now
@@ -164,11 +160,7 @@ def _concerns(thing: Thing, request: Request, error: GoogleError) -> bool:
 
 
 def _names(thing: Thing, text: str, *, as_leaf: bool = False) -> bool:
-    """Whether a text names something, by its id unless that is a number.
-
-    Args:
-        as_leaf: whether it must not go on with something below it.
-    """
+    """Whether a text names something, by its id unless that is a number; `as_leaf`, without something below it."""
     collection, _, last = thing.name.rpartition("/")
     own = thing.name if last.isdecimal() else last
     named = re.finditer(rf"(?<![\w@-]){re.escape(own)}(?![\w{'/' if as_leaf else ''}-]|\.\w)", text)

@@ -14,13 +14,7 @@ _CHECK = "dkim"
 
 
 def check_dkim(domain: str, keys: Sequence[WantedRecord], answers: Mapping[str, DnsAnswer]) -> Finding:
-    """Check that the keys which the provider asks for are published.
-
-    Args:
-        domain: as which the provider signs the emails.
-        keys: the records that it asks for.
-        answers: the TXT records of each key's host.
-    """
+    """Check that the keys which the provider asks for are published, by the TXT records of their hosts."""
     failed = [answer for answer in answers.values() if answer.failure]
     wrong = [
         (fault, wanted)
@@ -41,14 +35,7 @@ def check_dkim(domain: str, keys: Sequence[WantedRecord], answers: Mapping[str, 
 
 
 def check_usual_names(domain: str, answers: Sequence[DnsAnswer], why: str, to_do: str) -> Finding:
-    """Look for keys under a provider's usual names, where the provider does not say which it uses.
-
-    Args:
-        domain: the sender's.
-        answers: the TXT records of each usual name.
-        why: why the provider does not say.
-        to_do: how to have it say so.
-    """
+    """Look for keys under a provider's usual names, if the provider does not say which it uses."""
     if answers and all(_keys(answer) and not _is_revoked(answer) for answer in answers):
         return Finding(_CHECK, State.OK, f"{', '.join(each.name for each in answers)} have keys")
     failed = [answer for answer in answers if answer.failure]

@@ -38,18 +38,11 @@ class DmarcRecords:
 
 
 def find_records(domain: str, texts: Callable[[str], DnsAnswer]) -> DmarcRecords:
-    """Look for the record that holds for a domain: its own, or else that of its organizational domain, which is the
-    highest domain above it that has one, unless a record marks another as the border (`psd`).
-
-    The record of a public suffix, such as gov.uk, holds for the sender as well, but it is not the sender's own, so it
-    counts as none here; and so does that of a top-level domain. Several records at one name count as none.
-
-    https://www.rfc-editor.org/rfc/rfc9989#section-4.10
-
-    Args:
-        domain: the sender's.
-        texts: gives the TXT records of a name.
-    """
+    """The record that holds for a domain: its own, or else that of its organizational domain, which is the highest
+    domain above it that has one, unless a record marks another as the border (`psd`). The record of a public suffix,
+    such as gov.uk, holds for the sender as well, but it is not the sender's own, so it counts as none here; and so does
+    that of a top-level domain. Several records at one name count as none.
+    https://www.rfc-editor.org/rfc/rfc9989#section-4.10"""
     labels = domain.split(".")
     above = [".".join(labels[number:]) for number in range(1, len(labels))]
     found = DmarcRecords(domain)
@@ -74,13 +67,8 @@ def find_records(domain: str, texts: Callable[[str], DnsAnswer]) -> DmarcRecords
 
 
 def check_dmarc(domain: str, found: DmarcRecords, *, is_signed: bool | None) -> Finding:
-    """Check the record that holds for the sender's domain.
-
-    Args:
-        domain: the sender's.
-        found: the records.
-        is_signed: whether the emails are signed as a domain that counts for the sender's; None where that is not known.
-    """
+    """Check the record that holds for the sender's domain. `is_signed` is None if nobody knows whether the emails are
+    signed as a domain that counts for it."""
     host = f"_dmarc.{found.domain}"
     if found.failure:
         return Finding(_CHECK, State.UNKNOWN, f"{host}: {found.failure}")

@@ -25,24 +25,12 @@ class ProviderChecks(Protocol):
         """Check what can be checked without an email."""
 
     def webhook(self, *, url: re.Pattern[str], keys: Sequence[str] | None) -> Finding:
-        """Check that the provider reports to the function mail_events.
-
-        Args:
-            url: where the function takes events.
-            keys: what it knows calls by: public keys of SendGrid's, signing secrets of Resend's; None where that is not
-                known.
-        """
+        """Check that the provider reports to the function mail_events, which knows calls by public keys of SendGrid or
+        signing secrets of Resend; None if these are not known."""
 
 
 def checks_of(provider: str, settings: SenderSettings, *, host: str, key: str) -> ProviderChecks:
-    """Choose by MAIL_PROVIDER.
-
-    Args:
-        provider: as MAIL_PROVIDER names it.
-        settings: who sends.
-        host: of the provider's API; empty where the provider has none.
-        key: with which the worker sends: the API key, or SMTP_URL; empty where it is not known.
-    """
+    """Choose by MAIL_PROVIDER. The key is that with which the worker sends, or SMTP_URL; empty if it is not known."""
     if provider == "resend":
         return ResendChecks(settings, ResendAccount(host=host, key=key))
     if provider == "smtp":

@@ -43,14 +43,8 @@ def is_reserved(name: str) -> bool:
 
 
 class Resolver:
-    """Asks DNS. Once it has not answered in time, it is not asked again.
-
-    Args:
-        server: an address, or an address and a port, such as `192.0.2.1:53`; empty: the resolver of this machine, which
-            is asked about no reserved name.
-        seconds: how long to wait for an answer.
-        unasked: why it is asked nothing; empty where it is asked.
-    """
+    """Asks DNS, unless told why not. Once it has not answered in time, it is not asked again. A server is an address,
+    maybe with a port; without one, the resolver of this machine is asked, and about no reserved name."""
 
     def __init__(self, server: str = "", *, seconds: float = _SECONDS, unasked: str = "") -> None:
         self._asks_reserved = bool(server)

@@ -44,12 +44,7 @@ def check_sender_address(sender: str) -> Finding:
 
 def check_postal_address(postal_address: str) -> Finding:
     """Check that emails end with a postal address, which the law of some countries asks for in commercial emails.
-
-    https://www.ftc.gov/business-guidance/resources/can-spam-act-compliance-guide-business
-
-    Args:
-        postal_address: MAIL_POSTAL_ADDRESS; may be empty.
-    """
+    https://www.ftc.gov/business-guidance/resources/can-spam-act-compliance-guide-business"""
     if postal_address.strip():
         return Finding("postal-address", State.OK, "every email ends with MAIL_POSTAL_ADDRESS")
     return Finding(

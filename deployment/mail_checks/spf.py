@@ -17,13 +17,7 @@ _LONGEST = 450
 
 
 def check_spf(provider: str, wanted: WantedRecord, answer: DnsAnswer) -> Finding:
-    """Check the SPF record of a provider's return path.
-
-    Args:
-        provider: its name, for people.
-        wanted: the record that it asks for.
-        answer: the TXT records of the return path.
-    """
+    """Check the SPF record of a provider's return path."""
     if fault := _fault(answer, f"Publish {wanted}."):
         return fault
     if missing := _missing(spf_records(answer)[0], wanted):

@@ -64,13 +64,7 @@ def tasks_key(settings: Settings) -> list[Declared]:
 
 
 def other_key(settings: Settings, what: str, actual: str | None, way: str) -> tuple[str, ...]:
-    """Lines about what was made with another key, or with Google's own, and keeps it.
-
-    Args:
-        what: such as the database (default).
-        actual: its key; None or empty for Google's own.
-        way: what a person can do.
-    """
+    """Lines about what was made with another key, or with Google's own, and keeps it; and what a person can do."""
     if settings.kms_key in ("", actual):
         return ()
     return (f"{what} is not encrypted with KMS_KEY, which it could only be made with.", way)

@@ -28,11 +28,7 @@ MARK = "[paused by deploy.sh]"
 
 
 def job(settings: Settings, described: str = "") -> Declared:
-    """The job.
-
-    Args:
-        described: its description as it is, which stays if scheduler.yaml has none.
-    """
+    """The job. Its description stays as it is if scheduler.yaml has none."""
     fields = fields_of(settings.file("scheduler.yaml"), FIELDS)
     url = settings.url("dispatcher")
     target = fields.setdefault("httpTarget", {})

@@ -49,13 +49,7 @@ class ResendDomain:
 
 
 class ResendAccount:
-    """Asks Resend. Once it has not answered, it is not asked again.
-
-    Args:
-        host: the API's URL.
-        key: the API key; empty: nothing is asked.
-        seconds: how long to wait for an answer.
-    """
+    """Asks Resend, unless the key is empty. Once it has not answered, it is not asked again."""
 
     def __init__(self, *, host: str, key: str, seconds: float = _CALL_SECONDS) -> None:
         self._api = MailApi("Resend", host, key, seconds=seconds)
@@ -130,12 +124,7 @@ def _record(fields: Mapping[str, Any], domain: str) -> WantedRecord:
 
 def full_name(name: str, domain: str) -> str:
     """The name of a record, in full: Resend names it as people enter it, without the part that they registered, such as
-    `send.mail` for mail.example.com.
-
-    Args:
-        name: as Resend has it.
-        domain: whose record it is.
-    """
+    `send.mail` for mail.example.com."""
     labels, own = name.rstrip(".").lower().split("."), domain.split(".")
     shared = next(number for number in range(len(own), -1, -1) if labels[len(labels) - number :] == own[:number])
     return ".".join([*labels[: len(labels) - shared], *own])

@@ -24,13 +24,6 @@ _FULL_ACCESS = "Run this with a key in RESEND_API_KEY that has full access."
 
 
 class ResendChecks:
-    """Checks a sender at Resend.
-
-    Args:
-        settings: who sends.
-        account: the sender's account.
-    """
-
     title = "Resend"
 
     def __init__(self, settings: SenderSettings, account: ResendAccount) -> None:

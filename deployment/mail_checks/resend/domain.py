@@ -9,12 +9,7 @@ _DOMAINS = "Resend, Domains"
 
 
 def check_domain(name: str, domain: ResendDomain | NotReadable | None) -> Finding:
-    """Check that the sender's domain is verified. Each subdomain is one of its own.
-
-    Args:
-        name: the sender's.
-        domain: what Resend has.
-    """
+    """Check that the sender's domain is verified. Each subdomain is one of its own."""
     if isinstance(domain, NotReadable):
         return Finding(
             _CHECK,

@@ -15,12 +15,8 @@ NEEDED_EVENTS = frozenset({"email.bounced", "email.complained", "email.suppresse
 
 
 def check_webhook(own: Sequence[ResendWebhook] | NotReadable, *, secrets: Sequence[str] | None) -> Finding:
-    """Check that Resend reports to the function mail_events, and that the function takes it.
-
-    Args:
-        own: those that send to it.
-        secrets: the signing secrets that the function knows; None where that is not known.
-    """
+    """Check that Resend reports to the function mail_events, and that the function takes it. The secrets are those that
+    the function knows; None if that is not known."""
     if isinstance(own, NotReadable):
         return Finding(_CHECK, State.UNKNOWN, own.why, f"Look yourself: {_PLACE}.")
     if not own:

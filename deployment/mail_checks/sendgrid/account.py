@@ -64,13 +64,7 @@ class BrandedLink:
 
 
 class SenderAccount:
-    """Asks SendGrid, once for each thing. Once it has not answered, it is not asked again.
-
-    Args:
-        host: the API's URL.
-        key: the API key; empty: nothing is asked.
-        seconds: how long to wait for an answer.
-    """
+    """Asks SendGrid, once for each thing, unless the key is empty. Once it has not answered, it is not asked again."""
 
     def __init__(self, *, host: str, key: str, seconds: float = _CALL_SECONDS) -> None:
         self._api = MailApi("SendGrid", host, key, seconds=seconds)

@@ -16,13 +16,7 @@ SENDER_AUTHENTICATION = "SendGrid, Settings, Sender Authentication"
 
 def choose_domain(sender_domain: str, domains: Sequence[AuthenticatedDomain]) -> AuthenticatedDomain | None:
     """The domain that SendGrid authenticates a sender's emails by: the sender's own, or else the default.
-
-    https://www.twilio.com/docs/sendgrid/api-reference/domain-authentication/authenticate-a-domain
-
-    Args:
-        sender_domain: the domain of the `From`.
-        domains: all that the account has.
-    """
+    https://www.twilio.com/docs/sendgrid/api-reference/domain-authentication/authenticate-a-domain"""
     own = [each for each in domains if each.domain == sender_domain]
     default = [each for each in domains if each.is_default]
     # A domain can be there twice, such as once for each region.
@@ -30,13 +24,8 @@ def choose_domain(sender_domain: str, domains: Sequence[AuthenticatedDomain]) ->
 
 
 def is_aligned(sender_domain: str, authenticated: AuthenticatedDomain | None) -> bool:
-    """Whether a signature by the authenticated domain counts for the sender's: DMARC takes one for the other where one
-    is within the other. https://www.rfc-editor.org/rfc/rfc7489#section-3.1.1
-
-    Args:
-        sender_domain: the domain of the `From`.
-        authenticated: what SendGrid authenticates the emails by.
-    """
+    """Whether a signature by the authenticated domain counts for the sender's: DMARC takes one for the other if one is
+    within the other. https://www.rfc-editor.org/rfc/rfc7489#section-3.1.1"""
     if authenticated is None or not authenticated.valid:
         return False
     one, other = f".{sender_domain}", f".{authenticated.domain}"
@@ -46,13 +35,7 @@ def is_aligned(sender_domain: str, authenticated: AuthenticatedDomain | None) ->
 def check_authentication(
     sender: str, domains: Sequence[AuthenticatedDomain] | NotReadable, verified_addresses: frozenset[str] | NotReadable
 ) -> Finding:
-    """Check that the sender's domain is authenticated.
-
-    Args:
-        sender: MAIL_FROM.
-        domains: SendGrid's authenticated domains.
-        verified_addresses: the addresses that SendGrid has verified one by one.
-    """
+    """Check that the sender's domain is authenticated, or else MAIL_FROM itself verified."""
     domain = domain_of(sender)
     if isinstance(domains, NotReadable):
         return Finding(

@@ -24,13 +24,6 @@ _NOT_OWN = "the emails leave as SendGrid's own"
 
 
 class SendGridChecks:
-    """Checks a sender at SendGrid.
-
-    Args:
-        settings: who sends.
-        account: the sender's account.
-    """
-
     title = "SendGrid"
 
     def __init__(self, settings: SenderSettings, account: SenderAccount) -> None:

@@ -14,12 +14,7 @@ _CHECK = "link-branding"
 
 
 def check_link_branding(domain: str, links: Sequence[BrandedLink] | NotReadable) -> Finding:
-    """Check that a branded link of the sender's domain is valid.
-
-    Args:
-        domain: the sender's.
-        links: SendGrid's branded links.
-    """
+    """Check that a branded link of the sender's domain is valid."""
     if isinstance(links, NotReadable):
         return Finding(_CHECK, State.UNKNOWN, links.why, f"Look yourself: {SENDER_AUTHENTICATION}.")
     own = [each for each in links if f".{domain}".endswith(f".{each.domain}") or each.domain.endswith(f".{domain}")]

@@ -17,13 +17,8 @@ NEEDED_EVENTS = frozenset({"bounce", "dropped", "spam_report", "unsubscribe", "g
 def check_webhook(
     webhooks: Sequence[Webhook] | NotReadable, *, url: re.Pattern[str], keys: Sequence[str] | None
 ) -> Finding:
-    """Check that SendGrid reports to the function mail_events, and that the function takes it.
-
-    Args:
-        webhooks: the account's.
-        url: where the function takes events.
-        keys: the public keys that the function knows; None where that is not known.
-    """
+    """Check that SendGrid reports to the function mail_events, and that the function takes it. The keys are those that
+    the function knows; None if that is not known."""
     if isinstance(webhooks, NotReadable):
         return Finding(
             _CHECK, State.UNKNOWN, webhooks.why, "Look yourself: SendGrid, Settings, Mail Settings, Event Webhooks."

@@ -13,13 +13,6 @@ from deployment.mail_checks.spf import check_own_spf
 
 
 class SmtpChecks:
-    """Checks a sender and a mail server.
-
-    Args:
-        settings: who sends.
-        url: SMTP_URL; empty where it is not known.
-    """
-
     title = "the mail server"
 
     def __init__(self, settings: SenderSettings, url: str) -> None:

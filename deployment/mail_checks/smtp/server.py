@@ -13,13 +13,7 @@ _SECONDS = 10.0
 
 
 def check_server(url: str, sender: str, *, seconds: float = _SECONDS) -> Finding:
-    """Connect, log in, name the sender, and take that back.
-
-    Args:
-        url: SMTP_URL; empty where it is not known.
-        sender: MAIL_FROM.
-        seconds: how long to wait for each answer.
-    """
+    """Connect to SMTP_URL, log in, name the sender, and take that back."""
     if not url:
         return Finding(_CHECK, State.UNKNOWN, "SMTP_URL is not known here")
     try:
