@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from deployment.mail_api import MailApi, Unreachable
-from deployment.webhook_setup import WebhookSetup
+from deployment.webhook_setup import Webhook, WebhookSetup
 
 EVENTS = {
     "bounce": ("email.bounced",),
@@ -26,15 +25,6 @@ _ID = re.compile(r"[A-Za-z0-9_-]+")
 _SECRET = re.compile(r"[A-Za-z0-9_+/=]+")
 
 
-@dataclass(frozen=True)
-class ResendWebhook:
-    id: str
-    url: str
-    enabled: bool
-    events: frozenset[str]
-    secret: str
-
-
 def read_pages(api: MailApi, path: str) -> list[dict[str, Any]]:
     """All of a list, page by page. https://resend.com/docs/api-reference/pagination"""
     found: list[dict[str, Any]] = []
@@ -48,7 +38,7 @@ def read_pages(api: MailApi, path: str) -> list[dict[str, Any]]:
     return found
 
 
-def find_webhooks(api: MailApi, url: re.Pattern[str]) -> list[ResendWebhook]:
+def find_webhooks(api: MailApi, url: re.Pattern[str]) -> list[Webhook]:
     """The webhooks that send to a URL. One question for each: Resend's lists leave the secrets out."""
     try:
         listed = [each for each in read_pages(api, _PATH) if _ID.fullmatch(each["id"])]
@@ -57,15 +47,15 @@ def find_webhooks(api: MailApi, url: re.Pattern[str]) -> list[ResendWebhook]:
         raise Unreachable(f"Resend answered GET {_PATH} with no list of webhooks") from None
 
 
-def _whole(api: MailApi, webhook_id: str) -> ResendWebhook:
+def _whole(api: MailApi, webhook_id: str) -> Webhook:
     """https://resend.com/docs/api-reference/webhooks/get-webhook"""
     fields = api.call("GET", f"{_PATH}/{webhook_id}")
-    return ResendWebhook(
+    return Webhook(
         id=webhook_id,
         url=str(fields["endpoint"]),
         enabled=fields["status"] == "enabled",
         events=frozenset(map(str, fields["events"] or ())),
-        secret=_secret(fields),
+        key=_secret(fields),
     )
 
 
@@ -80,17 +70,21 @@ def _secret(fields: Any) -> str:
 class ResendSetup(WebhookSetup):
     needs = "full access"
 
-    def prepare(self, events: Iterable[str]) -> str:
-        """Make the webhook, with these events of SendGrid's names and on; return its secret, empty of one that a dry
-        run does not make. Calls that come before the function takes them are not lost: Resend repeats them for a day.
+    @staticmethod
+    def names(events: Iterable[str]) -> list[str]:
+        return sorted(name for event in events for name in EVENTS.get(event, ()))
+
+    def prepare(self, _name: str, events: Iterable[str]) -> tuple[str, bool]:
+        """Make the webhook, with these events and on; return its secret, empty of one that a dry run does not make.
+        Calls that come before the function takes them are not lost: Resend repeats them for a day.
         https://resend.com/docs/webhooks/retries-and-replays"""
-        wanted = sorted(name for event in events for name in EVENTS.get(event, ()))
+        wanted = self.names(events)
         webhook = next(iter(find_webhooks(self._api, re.compile(re.escape(self._url)))), None)
         if webhook is None:
             answer = self._change("POST", _PATH, {"endpoint": self._url, "events": wanted})
             self._note("created", self._what)
             try:
-                return "" if self._dry_run else _secret(answer)
+                return "" if self._dry_run else _secret(answer), True
             except (LookupError, TypeError):
                 raise Unreachable(f"Resend answered POST {_PATH} with no secret") from None
         if webhook.events != frozenset(wanted) or not webhook.enabled:
@@ -98,7 +92,7 @@ class ResendSetup(WebhookSetup):
             self._note("changed", f"events of the {self._what}" if webhook.enabled else f"{self._what} is on")
         else:
             self._note("unchanged", self._what)
-        return webhook.secret
+        return webhook.key, True
 
     def remove(self) -> None:
         for webhook in find_webhooks(self._api, re.compile(re.escape(self._url))):

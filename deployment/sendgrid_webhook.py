@@ -5,11 +5,11 @@ https://www.twilio.com/docs/sendgrid/api-reference/webhooks
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from deployment.mail_api import MailApi, MailApiError, Unreachable
-from deployment.webhook_setup import WebhookSetup
+from deployment.webhook_setup import Webhook, WebhookSetup
 
 ALL_EVENTS = frozenset(
     {
@@ -25,16 +25,6 @@ SCOPES = "user.webhooks.event.settings.read, user.webhooks.event.settings.update
 _PATH = "/v3/user/webhooks/event"
 _ID = re.compile(r"[A-Za-z0-9_-]+")
 _KEY = re.compile(r"[A-Za-z0-9+/=]*")
-
-
-@dataclass(frozen=True)
-class Webhook:
-    id: str
-    url: str
-    name: str
-    enabled: bool
-    events: frozenset[str]
-    public_key: str
 
 
 def list_webhooks(api: MailApi) -> list[Webhook]:
@@ -60,9 +50,9 @@ def _read(fields: dict[str, Any]) -> Webhook:
         name=fields.get("friendly_name") or "",
         enabled=bool(fields.get("enabled")),
         events=frozenset(event for event in ALL_EVENTS if fields.get(event)),
-        public_key=fields.get("public_key") or "",
+        key=fields.get("public_key") or "",
     )
-    if not _ID.fullmatch(webhook.id) or not _KEY.fullmatch(webhook.public_key):
+    if not _ID.fullmatch(webhook.id) or not _KEY.fullmatch(webhook.key):
         raise LookupError("an id or a key is none")
     return webhook
 
@@ -81,7 +71,7 @@ class SendGridSetup(WebhookSetup):
         wanted = frozenset(events)
         webhook = find_webhook(self._api, self._url)
         if webhook is None:
-            webhook = Webhook(id="", url=self._url, name=name, enabled=False, events=wanted, public_key="")
+            webhook = Webhook(url=self._url, name=name, events=wanted)
             answer = self._change("POST", f"{_PATH}/settings", _fields(webhook))
             self._note("created", self._what)
             try:
@@ -93,7 +83,7 @@ class SendGridSetup(WebhookSetup):
             self._note("changed", f"events of the {self._what}")
         else:
             self._note("unchanged", self._what)
-        key = webhook.public_key
+        key = webhook.key
         if not key:
             answer = self._change("PATCH", f"{_PATH}/settings/signed/{webhook.id}", {"enabled": True})
             self._note("changed", f"signature of the {self._what} is on")
@@ -103,8 +93,7 @@ class SendGridSetup(WebhookSetup):
 
     def start(self) -> None:
         """Turn the webhook on if it is not, and have SendGrid send an example event."""
-        planned = Webhook(id="", url=self._url, name="", enabled=False, events=frozenset(), public_key="")
-        webhook = find_webhook(self._api, self._url) or planned
+        webhook = find_webhook(self._api, self._url) or Webhook(url=self._url)
         if not webhook.enabled:
             self._change("PATCH", f"{_PATH}/settings/{webhook.id}", _fields(replace(webhook, enabled=True)))
             self._note("changed", f"{self._what} is on")

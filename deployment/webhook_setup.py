@@ -1,10 +1,23 @@
 """What setting up an email provider's webhook has in common among providers (sendgrid_webhook.py,
 resend_webhook.py)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from deployment.mail_api import MailApi, MailApiError, NotAllowed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Webhook:
+    """A webhook of the account. The key is what its calls are known by: SendGrid's public key, or Resend's secret."""
+
+    id: str = ""
+    url: str
+    name: str = ""
+    enabled: bool = False
+    events: frozenset[str] = frozenset()
+    key: str = ""
 
 
 class WebhookSetup:
@@ -28,11 +41,13 @@ class WebhookSetup:
         self._what = f"event webhook to {url}"
 
     def reason(self, error: MailApiError) -> str:
-        return (
-            f"{error}. To set webhooks up, the API key needs {self.needs}"
-            if isinstance(error, NotAllowed)
-            else f"{error}"
-        )
+        needs = f". To set webhooks up, the API key needs {self.needs}" if isinstance(error, NotAllowed) else ""
+        return f"{error}{needs}"
+
+    @staticmethod
+    def names(events: Iterable[str]) -> list[str]:
+        """What the provider calls the events that SendGrid names so."""
+        return sorted(events)
 
     def _change(self, method: str, path: str, body: object = None) -> Any:
         return None if self._dry_run else self._api.call(method, path, body)

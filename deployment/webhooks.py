@@ -23,6 +23,10 @@ TITLES = {"sendgrid": "SendGrid", "resend": "Resend", "smtp": "the SMTP server"}
 _PLACES = {"sendgrid": "SendGrid, under Settings, Mail Settings, Event Webhooks", "resend": "Resend, under Webhooks"}
 """Where the provider's webhooks are, for people."""
 
+_SETUPS: dict[str, type[SendGridSetup | ResendSetup]] = {"sendgrid": SendGridSetup, "resend": ResendSetup}
+_VARIABLES = {"sendgrid": "SENDGRID_WEBHOOK_KEY", "resend": "RESEND_WEBHOOK_SECRET"}
+"""What the function takes calls by."""
+
 _PROMISED = "<key-of-the-webhook>"
 """Stands for what the provider gives for a webhook that is planned."""
 
@@ -44,84 +48,41 @@ def host_of(run: Run, provider: str) -> str:
 
 def set_up_webhook(run: Run) -> None:
     """Plan the webhook, and decide what the function takes calls by: what the provider says, and beside it what the
-    settings say, so that a key or a secret can be replaced. Without any the function cannot be deployed."""
-    if run.settings.mail_provider == "sendgrid":
-        _set_up_sendgrid(run)
+    settings say, so that a key or a secret can be replaced. Without any the function cannot be deployed.
+
+    SendGrid signs with a private key and shows the public one; Resend, with a secret that both sides have."""
+    settings, provider = run.settings, run.settings.mail_provider
+    variable, signs_alone = _VARIABLES[provider], provider == "sendgrid"
+    own, is_stored = settings.value(variable), not signs_alone and bool(version(run, variable))
+    if signs_alone:
+        known = running_variable(run, "mail-events", variable)
     else:
-        _set_up_resend(run)
-
-
-def _set_up_sendgrid(run: Run) -> None:
-    """SendGrid signs with a private key, and shows the public one."""
-    settings, url = run.settings, webhook_url(run, "sendgrid")
-    own = settings.sendgrid_webhook_key
-    name = f"{settings.function('mail-events')} of {settings.project_id}"
-    running = running_variable(run, "mail-events", "SENDGRID_WEBHOOK_KEY")
+        # Without accounts, a secret that nothing replaces stays as it is.
+        known = latest_value(run, variable) if settings.accounts else ""
     keys: dict[str, str] = {}
 
     def take(found: Any, account: str = "") -> None:
-        if not isinstance(found, _Failure):
+        if isinstance(found, _Failure):
+            # A key that works is not lost because the provider does not answer.
+            keys[account] = known if found.is_passing or not own or account else ""
+        else:
             key, is_on = found
-            run.webhook_starts = True
-            run.webhook_differs = run.webhook_differs or not is_on
             keys[account] = key or _PROMISED
-            run.webhook_keys = _joined(*keys.values(), own)
-            return
-        # A key that works is not lost because SendGrid does not answer.
-        keys[account] = running if found.is_passing or not own or account else ""
+            run.webhook_starts = signs_alone
+            run.webhook_differs = run.webhook_differs or not is_on
         run.webhook_keys = _joined(*keys.values(), own)
         if account:
-            _warn_of_account(run, account, found)
-            return
-        _by_hand(
-            run,
-            found,
-            bool(run.webhook_keys),
-            f"1. In SendGrid, under Settings, Mail Settings, Event Webhooks, make a webhook with the Post URL {url}",
-            f"   and the events {', '.join(settings.events)}.",
-            "2. Turn on its signature verification, and copy the public key.",
-            f"3. SENDGRID_WEBHOOK_KEY=KEY in deploy.env, and {deploy_command()} again.",
-        )
+            to_do = f"Make it by hand (docs/guides/mail-events.md), and add what it signs with to {variable}."
+            _warn(run, f"the event webhook of the account {account} is not set up", to_do, found)
+        elif isinstance(found, _Failure):
+            _by_hand(run, found, has_keys=bool(run.webhook_keys) or is_stored)
 
+    name = f"{settings.function('mail-events')} of {settings.project_id}"
     for account in _accounts(run):
-        _ask(
-            run, "sendgrid", lambda setup: setup.prepare(name, settings.events), partial(take, account=account), account
-        )
-
-
-def _set_up_resend(run: Run) -> None:
-    """Resend signs with a secret that both sides have."""
-    settings, url = run.settings, webhook_url(run, "resend")
-    own = settings.value("RESEND_WEBHOOK_SECRET")
-    is_stored = bool(version(run, "RESEND_WEBHOOK_SECRET"))
-    # Without accounts, a secret that nothing replaces stays as it is.
-    stored = latest_value(run, "RESEND_WEBHOOK_SECRET") if settings.accounts else ""
-    keys: dict[str, str] = {}
-
-    def take(found: Any, account: str = "") -> None:
-        if not isinstance(found, _Failure):
-            keys[account] = found or _PROMISED
-            run.webhook_keys = _joined(*keys.values(), own)
-            return
-        keys[account] = stored
-        run.webhook_keys = _joined(*keys.values(), own)
-        if account:
-            _warn_of_account(run, account, found)
-            return
-        _by_hand(
-            run,
-            found,
-            bool(own) or is_stored,
-            f"1. In Resend, under Webhooks, add a webhook with the URL {url} and the events email.bounced,",
-            "   email.complained, email.failed, email.suppressed, email.delivery_delayed and email.delivered.",
-            "2. Copy its signing secret.",
-            f"3. RESEND_WEBHOOK_SECRET=SECRET in deploy.env, and {deploy_command()} again.",
-        )
-
-    for account in _accounts(run):
-        _ask(run, "resend", lambda setup: setup.prepare(settings.events), partial(take, account=account), account)
-    if run.settings.with_mail_events:
-        ensure(run, "RESEND_WEBHOOK_SECRET", lambda: run.webhook_keys)
+        ask = partial(take, account=account)
+        _ask(run, provider, lambda setup: setup.prepare(name, settings.events), ask, account)
+    if not signs_alone and run.settings.with_mail_events:
+        ensure(run, variable, lambda: run.webhook_keys)
         run.bring(readers(run.settings, run.client))
 
 
@@ -132,13 +93,8 @@ def start_webhook(run: Run, *, differs: bool) -> None:
     if not run.webhook_starts or not (run.webhook_differs or differs):
         return
 
-    def take(failure: Any) -> None:
-        if isinstance(failure, _Failure):
-            run.report.warn_last(
-                f"the event webhook is not turned on or not tested: {failure.reason}",
-                f"Try again: {deploy_command()} --only=mail-events. The webhook is in {_PLACES['sendgrid']}.",
-            )
-
+    again = f"Try again: {deploy_command()} --only=mail-events. The webhook is in {_PLACES['sendgrid']}."
+    take = partial(_warn, run, "the event webhook is not turned on or not tested", again)
     for account in _accounts(run):
         _ask(run, "sendgrid", lambda setup: setup.start(), take, account)
 
@@ -149,13 +105,8 @@ def remove_webhook(run: Run, provider: str) -> None:
     if provider == "smtp":
         return
 
-    def take(failure: Any) -> None:
-        if isinstance(failure, _Failure):
-            run.report.warn_last(
-                f"the event webhook to {webhook_url(run, provider)} may still be there: {failure.reason}",
-                f"Delete it in {_PLACES[provider]}.",
-            )
-
+    what = f"the event webhook to {webhook_url(run, provider)} may still be there"
+    take = partial(_warn, run, what, f"Delete it in {_PLACES[provider]}.")
     for account in _accounts(run):
         _ask(run, provider, lambda setup: setup.remove(), take, account)
 
@@ -175,12 +126,9 @@ def _accounts(run: Run) -> list[str]:
     return ["", *sorted(run.settings.accounts)]
 
 
-def _warn_of_account(run: Run, account: str, failure: _Failure) -> None:
-    variable = {"sendgrid": "SENDGRID_WEBHOOK_KEY", "resend": "RESEND_WEBHOOK_SECRET"}[run.settings.mail_provider]
-    run.report.warn_last(
-        f"the event webhook of the account {account} is not set up: {failure.reason}",
-        f"Make it by hand (docs/guides/mail-events.md), and add what it signs with to {variable}.",
-    )
+def _warn(run: Run, what: str, to_do: str, found: Any) -> None:
+    if isinstance(found, _Failure):
+        run.report.warn_last(f"{what}: {found.reason}", to_do)
 
 
 def _ask(
@@ -195,13 +143,12 @@ def _ask(
         variable = "MAIL_ACCOUNTS" if account else KEYS[provider]
         take(_Failure(f"{variable} is not set, and cannot be read from Secret Manager", is_passing=False))
         return
-    kind = SendGridSetup if provider == "sendgrid" else ResendSetup
     api = MailApi(TITLES[provider], host_of(run, provider), key)
 
     def asked(*, dry_run: bool) -> tuple[Any, list[Line]]:
         lines: list[Line] = []
         of = f" of the account {account}" if account else ""
-        setup = kind(api, url, lambda verb, what: lines.append((verb, what + of)), dry_run=dry_run)
+        setup = _SETUPS[provider](api, url, lambda verb, what: lines.append((verb, what + of)), dry_run=dry_run)
         try:
             return command(setup), lines
         except MailApiError as error:
@@ -223,12 +170,14 @@ def _ask(
         run.act(changes, [], do)
 
 
-def _by_hand(run: Run, failure: _Failure, has_keys: bool, *steps: str) -> None:
+def _by_hand(run: Run, failure: _Failure, *, has_keys: bool) -> None:
     """Say what to do where the API did not set the webhook up."""
+    provider = run.settings.mail_provider
+    variable, title, url = _VARIABLES[provider], TITLES[provider], webhook_url(run, provider)
     if failure.is_passing:
         run.report.warn_last(
             f"the event webhook was not looked at: {failure.reason}",
-            f"When {TITLES[run.settings.mail_provider]} answers again: {deploy_command()} --only=mail-events",
+            f"When {title} answers again: {deploy_command()} --only=mail-events",
         )
     elif has_keys:
         run.report.say(f"  the event webhook is left as it is: {failure.reason}")
@@ -242,7 +191,12 @@ def _by_hand(run: Run, failure: _Failure, has_keys: bool, *steps: str) -> None:
         f"The event webhook is not set up: {failure.reason}",
         f"Change that and run {deploy_command()} again, set MAIL_EVENTS=off to do without, or set the webhook up by "
         "hand:",
-        *steps,
+        f"1. In {_PLACES[provider]}, make a webhook with the URL {url}",
+        f"   and the events {', '.join(_SETUPS[provider].names(run.settings.events))}.",
+        "2. Turn on its signature verification, and copy the public key."
+        if provider == "sendgrid"
+        else "2. Copy its signing secret.",
+        f"3. {variable}={variable.rpartition('_')[2]} in deploy.env, and {deploy_command()} again.",
     )
 
 

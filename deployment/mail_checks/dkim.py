@@ -5,12 +5,12 @@ https://www.rfc-editor.org/rfc/rfc6376#section-3.6.1
 
 from collections.abc import Mapping, Sequence
 
-from deployment.mail_checks.finding import Finding, State
+from deployment.mail_checks.finding import Check, Finding
 from deployment.mail_checks.resolver import DnsAnswer
 from deployment.mail_checks.tags import tags_of
 from deployment.mail_checks.wanted_record import WantedRecord
 
-_CHECK = "dkim"
+_CHECK = Check("dkim")
 
 
 def check_dkim(domain: str, keys: Sequence[WantedRecord], answers: Mapping[str, DnsAnswer]) -> Finding:
@@ -22,26 +22,22 @@ def check_dkim(domain: str, keys: Sequence[WantedRecord], answers: Mapping[str, 
         if not answers[wanted.host].failure and (fault := _fault(answers[wanted.host], wanted))
     ]
     if wrong:
-        return Finding(
-            _CHECK,
-            State.PROBLEM,
+        return _CHECK.problem(
             "; ".join(f"{wanted.host} {fault}" for fault, wanted in wrong),
             f"Publish {'; '.join(str(wanted) for _, wanted in wrong)}.",
         )
     if failed:
-        return Finding(_CHECK, State.UNKNOWN, _failure(failed))
+        return _CHECK.unknown(_failure(failed))
     hosts = ", ".join(wanted.host for wanted in keys)
-    return Finding(_CHECK, State.OK, f"the emails are signed as {domain}; keys: {hosts}")
+    return _CHECK.ok(f"the emails are signed as {domain}; keys: {hosts}")
 
 
 def check_usual_names(domain: str, answers: Sequence[DnsAnswer], why: str, to_do: str) -> Finding:
     """Look for keys under a provider's usual names, if the provider does not say which it uses."""
     if answers and all(_keys(answer) and not _is_revoked(answer) for answer in answers):
-        return Finding(_CHECK, State.OK, f"{', '.join(each.name for each in answers)} have keys")
+        return _CHECK.ok(f"{', '.join(each.name for each in answers)} have keys")
     failed = [answer for answer in answers if answer.failure]
-    return Finding(
-        _CHECK,
-        State.UNKNOWN,
+    return _CHECK.unknown(
         _failure(failed) if failed else f"{domain} has no keys under the usual names, and {why}",
         to_do,
     )

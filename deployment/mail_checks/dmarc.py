@@ -10,11 +10,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from deployment.mail_checks.finding import Finding, State
+from deployment.mail_checks.finding import Check, Finding
 from deployment.mail_checks.resolver import DnsAnswer
 from deployment.mail_checks.tags import tags_of
 
-_CHECK = "dmarc"
+_CHECK = Check("dmarc")
 _POLICIES = ("none", "quarantine", "reject")
 _SET_POLICY = "Set p, and sp and np if they are there, to none, quarantine or reject."
 _MOST_NAMES = 8
@@ -71,17 +71,15 @@ def check_dmarc(domain: str, found: DmarcRecords, *, is_signed: bool | None) -> 
     signed as a domain that counts for it."""
     host = f"_dmarc.{found.domain}"
     if found.failure:
-        return Finding(_CHECK, State.UNKNOWN, f"{host}: {found.failure}")
+        return _CHECK.unknown(f"{host}: {found.failure}")
     if not found.records:
-        return Finding(
-            _CHECK,
-            State.PROBLEM,
+        return _CHECK.problem(
             f"{domain} has no DMARC record, which Gmail, Yahoo and Outlook ask for",
             f'Publish TXT {host} → "v=DMARC1; p=none; rua=mailto:", with your address for reports behind it.',
         )
     if (number := len(found.records)) > 1:
         said = f"{host} has {number} records, so none of them holds"
-        return Finding(_CHECK, State.PROBLEM, said, "Leave one of them.")
+        return _CHECK.problem(said, "Leave one of them.")
     tags = tags_of(found.records[0])
     tag = "sp" if found.domain != domain and "sp" in tags else "p"
     has_reports = _REPORTING_URI.search(tags.get("rua", "")) is not None
@@ -91,22 +89,20 @@ def check_dmarc(domain: str, found: DmarcRecords, *, is_signed: bool | None) -> 
     if wrong or "p" not in tags:
         said = f"{host} has no valid policy ({', '.join(wrong) or 'p is missing'})"
         if not has_reports:
-            return Finding(_CHECK, State.PROBLEM, said, _SET_POLICY)
+            return _CHECK.problem(said, _SET_POLICY)
         # https://www.rfc-editor.org/rfc/rfc9989#section-4.10.1
         policy, said = "none", f"{said}, which counts as p=none"
     if is_signed is False:
-        state, harm = State.WARNING, "they fail DMARC"
+        found_as, harm = _CHECK.warning, "they fail DMARC"
         if policy != "none":
-            state, harm = State.PROBLEM, "receivers follow that and keep them from the inbox"
+            found_as, harm = _CHECK.problem, "receivers follow that and keep them from the inbox"
         said = f"{said}, and the emails are not signed as {domain}: {harm}"
-        return Finding(_CHECK, state, said, f"Authenticate {domain} (domain-authentication).")
+        return found_as(said, f"Authenticate {domain} (domain-authentication).")
     if wrong:
-        return Finding(_CHECK, State.WARNING, said, _SET_POLICY)
+        return _CHECK.warning(said, _SET_POLICY)
     if not has_reports:
-        return Finding(
-            _CHECK,
-            State.WARNING,
+        return _CHECK.warning(
             f"{said}; no reports go anywhere (rua)",
             "Add rua=mailto: with your address: the reports show who sends emails in your name.",
         )
-    return Finding(_CHECK, State.OK, f"{said}, with reports (rua)")
+    return _CHECK.ok(f"{said}, with reports (rua)")

@@ -29,3 +29,22 @@ class Finding:
     state: State
     found: str
     to_do: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """Makes the findings of one check, by its name."""
+
+    name: str
+
+    def ok(self, found: str) -> Finding:
+        return Finding(self.name, State.OK, found)
+
+    def warning(self, found: str, to_do: str) -> Finding:
+        return Finding(self.name, State.WARNING, found, to_do)
+
+    def problem(self, found: str, to_do: str) -> Finding:
+        return Finding(self.name, State.PROBLEM, found, to_do)
+
+    def unknown(self, found: str, to_do: str = "") -> Finding:
+        return Finding(self.name, State.UNKNOWN, found, to_do)

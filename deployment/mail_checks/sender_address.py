@@ -2,7 +2,7 @@
 
 import re
 
-from deployment.mail_checks.finding import Finding, State
+from deployment.mail_checks.finding import Check, Finding
 from deployment.mail_checks.resolver import is_reserved
 
 _MAILBOX_PROVIDER = re.compile(
@@ -26,30 +26,24 @@ def check_sender_address(sender: str) -> Finding:
     """Check that MAIL_FROM has a domain of its own."""
     domain = domain_of(sender)
     if _MAILBOX_PROVIDER.fullmatch(domain):
-        return Finding(
-            "sender",
-            State.PROBLEM,
+        return Check("sender").problem(
             f"MAIL_FROM is at {domain}, whose owner has receivers refuse emails that others send in its name",
             "Set MAIL_FROM to an address at your own domain.",
         )
     if is_reserved(domain):
-        return Finding(
-            "sender",
-            State.UNKNOWN,
+        return Check("sender").unknown(
             f"MAIL_FROM is at {domain}, which is reserved for examples and tests",
             "Set MAIL_FROM to an address at your own domain before you send emails to people.",
         )
-    return Finding("sender", State.OK, f"MAIL_FROM is at {domain}")
+    return Check("sender").ok(f"MAIL_FROM is at {domain}")
 
 
 def check_postal_address(postal_address: str) -> Finding:
     """Check that emails end with a postal address, which the law of some countries asks for in commercial emails.
     https://www.ftc.gov/business-guidance/resources/can-spam-act-compliance-guide-business"""
     if postal_address.strip():
-        return Finding("postal-address", State.OK, "every email ends with MAIL_POSTAL_ADDRESS")
-    return Finding(
-        "postal-address",
-        State.WARNING,
+        return Check("postal-address").ok("every email ends with MAIL_POSTAL_ADDRESS")
+    return Check("postal-address").warning(
         "MAIL_POSTAL_ADDRESS is not set; the law of some countries asks for a postal address in commercial emails",
         "Set MAIL_POSTAL_ADDRESS in deploy.env, if your reports are commercial emails.",
     )

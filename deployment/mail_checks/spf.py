@@ -7,11 +7,11 @@ https://support.sendgrid.com/hc/en-us/articles/21415314709147-Email-Authenticati
 https://resend.com/docs/dashboard/domains/introduction
 """
 
-from deployment.mail_checks.finding import Finding, State
+from deployment.mail_checks.finding import Check, Finding
 from deployment.mail_checks.resolver import DnsAnswer
 from deployment.mail_checks.wanted_record import WantedRecord
 
-_CHECK = "spf"
+_CHECK = Check("spf")
 _LONGEST = 450
 """Characters; an answer to a query should fit in 512 bytes. https://www.rfc-editor.org/rfc/rfc7208#section-3.4"""
 
@@ -22,8 +22,8 @@ def check_spf(provider: str, wanted: WantedRecord, answer: DnsAnswer) -> Finding
         return fault
     if missing := _missing(spf_records(answer)[0], wanted):
         found = f"the SPF record of {answer.name} does not let {provider} send"
-        return Finding(_CHECK, State.PROBLEM, found, f"Add {' '.join(missing)} to it.")
-    return _too_long(answer) or Finding(_CHECK, State.OK, f"{answer.name}, the return path, lets {provider} send")
+        return _CHECK.problem(found, f"Add {' '.join(missing)} to it.")
+    return _too_long(answer) or _CHECK.ok(f"{answer.name}, the return path, lets {provider} send")
 
 
 def check_own_spf(answer: DnsAnswer) -> Finding:
@@ -33,7 +33,7 @@ def check_own_spf(answer: DnsAnswer) -> Finding:
     return (
         _fault(answer, f"Publish the SPF record that the mail server's operator names, at {name}.")
         or _too_long(answer)
-        or Finding(_CHECK, State.OK, found)
+        or _CHECK.ok(found)
     )
 
 
@@ -45,13 +45,13 @@ def spf_records(answer: DnsAnswer) -> list[str]:
 def _fault(answer: DnsAnswer, publish: str) -> Finding | None:
     """Why there is not one record to look at; None where there is."""
     if answer.failure:
-        return Finding(_CHECK, State.UNKNOWN, f"{answer.name}: {answer.failure}")
+        return _CHECK.unknown(f"{answer.name}: {answer.failure}")
     path, number = f"{answer.name}, the return path,", len(spf_records(answer))
     if number == 0:
-        return Finding(_CHECK, State.PROBLEM, f"{path} has no SPF record", publish)
+        return _CHECK.problem(f"{path} has no SPF record", publish)
     if number > 1:
         found = f"{path} has {number} SPF records, which counts as an error"
-        return Finding(_CHECK, State.PROBLEM, found, "Put all of them into one record, and delete the others.")
+        return _CHECK.problem(found, "Put all of them into one record, and delete the others.")
     return None
 
 
@@ -59,7 +59,7 @@ def _too_long(answer: DnsAnswer) -> Finding | None:
     if (length := len(spf_records(answer)[0])) <= _LONGEST:
         return None
     found = f"the SPF record of {answer.name} has {length} characters; receivers may not get all of it"
-    return Finding(_CHECK, State.WARNING, found, f"Shorten it to {_LONGEST} characters.")
+    return _CHECK.warning(found, f"Shorten it to {_LONGEST} characters.")
 
 
 def _missing(record: str, wanted: WantedRecord) -> list[str]:

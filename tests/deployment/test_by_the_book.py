@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from deployment.mail_api import MailApi
-from deployment.sendgrid_webhook import Webhook, find_webhook
+from deployment.sendgrid_webhook import find_webhook
+from deployment.webhook_setup import Webhook
 from functions.mail_events.sendgrid.parts import SendGridSettings
 from functions.shared.settings import MailEventsSettings, PreferencesSettings
 from tests.deployment.conftest import BARE, REPOSITORY, Deployment, environment_of
@@ -169,7 +170,7 @@ def test_sendgrid_says_what_becomes_of_the_mails(first: FirstRun) -> None:
     assert first.examples == [True]
     assert open_to_all(first.service("mail-events"), most=3)
     variables = environment_of(first.service("mail-events"))
-    assert variables["SENDGRID_WEBHOOK_KEY"] == webhook.public_key
+    assert variables["SENDGRID_WEBHOOK_KEY"] == webhook.key
     assert variables["DEAD_LETTER_TOPIC"] == "report-dead-letters"
     known = {*MailEventsSettings.model_fields, *SendGridSettings.model_fields}
     assert set(variables) - {"THREADS"} <= {field.upper() for field in known}

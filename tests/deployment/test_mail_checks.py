@@ -16,10 +16,10 @@ from deployment.mail_checks.sendgrid.account import AuthenticatedDomain, Branded
 from deployment.mail_checks.sendgrid.authentication import check_authentication, choose_domain, is_aligned
 from deployment.mail_checks.sendgrid.key_scopes import WANTED, check_key
 from deployment.mail_checks.sendgrid.link_branding import check_link_branding
-from deployment.mail_checks.sendgrid.webhook import NEEDED_EVENTS, check_webhook
 from deployment.mail_checks.spf import check_spf
 from deployment.mail_checks.wanted_record import WantedRecord
-from deployment.sendgrid_webhook import Webhook
+from deployment.mail_checks.webhook import NEEDED_EVENTS, check_webhook
+from deployment.webhook_setup import Webhook
 
 DOMAIN = "corp.example"
 RETURN_PATH = f"em7.{DOMAIN}"
@@ -400,13 +400,14 @@ class TestWebhook:
             "url": "https://report-mail-events-1.us-central1.run.app/sendgrid",
             "name": "",
             "enabled": True,
-            "events": NEEDED_EVENTS,
-            "public_key": "KEY",
+            "events": NEEDED_EVENTS["SendGrid"],
+            "key": "KEY",
         }
         return Webhook(**fields | changed)
 
     def check(self, *webhooks: Webhook, keys: tuple[str, ...] | None = ("NEW", "KEY")) -> Finding:
-        return check_webhook(webhooks, url=self.URL, keys=keys)
+        own = [each for each in webhooks if self.URL.fullmatch(each.url)]
+        return check_webhook("SendGrid", own, keys=keys)
 
     def test_as_it_should_be(self) -> None:
         assert self.check(self.webhook()).state is State.OK
@@ -421,8 +422,8 @@ class TestWebhook:
         ("changed", "fault"),
         [
             ({"enabled": False}, "turned off"),
-            ({"public_key": ""}, "does not sign"),
-            ({"public_key": "OTHER"}, "a key that mail_events does not know"),
+            ({"key": ""}, "does not sign"),
+            ({"key": "OTHER"}, "a key that mail_events does not know"),
         ],
     )
     def test_the_function_gets_or_takes_nothing(self, changed: dict[str, Any], fault: str) -> None:
@@ -430,12 +431,12 @@ class TestWebhook:
         assert (finding.state, fault in finding.found) == (State.PROBLEM, True)
 
     def test_events_are_missing(self) -> None:
-        finding = self.check(self.webhook(events=NEEDED_EVENTS - {"spam_report"}))
+        finding = self.check(self.webhook(events=NEEDED_EVENTS["SendGrid"] - {"spam_report"}))
         assert (finding.state, "spam_report" in finding.found) == (State.WARNING, True)
 
     def test_another_environment_has_one_too(self) -> None:
-        other = self.webhook(url="https://report-mail-events-2.us-central1.run.app/sendgrid", public_key="OTHER")
+        other = self.webhook(url="https://report-mail-events-2.us-central1.run.app/sendgrid", key="OTHER")
         assert self.check(other, self.webhook()).state is State.OK
 
     def test_not_readable(self) -> None:
-        assert check_webhook(NotReadable("no"), url=self.URL, keys=("KEY",)).state is State.UNKNOWN
+        assert check_webhook("SendGrid", NotReadable("no"), keys=("KEY",)).state is State.UNKNOWN

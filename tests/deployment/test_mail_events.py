@@ -8,7 +8,8 @@ from http import HTTPStatus
 import pytest
 
 from deployment.mail_api import MailApi
-from deployment.sendgrid_webhook import Webhook, find_webhook
+from deployment.sendgrid_webhook import find_webhook
+from deployment.webhook_setup import Webhook
 from local_pipeline.inbox.event_webhook import WebhookKey
 from local_pipeline.inbox.faults import Answer
 from local_pipeline.inbox.sender_identity import SenderIdentity
@@ -84,10 +85,10 @@ def test_a_key_is_replaced_without_losing_a_call(ready: Deployment, account: Acc
     assert ready.deploy(ONLY).status == 0
     webhook = webhook_of(account)
     assert webhook is not None
-    assert keys_of(ready) == [webhook.public_key, old]
-    ready.settings["SENDGRID_WEBHOOK_KEY"] = webhook.public_key
+    assert keys_of(ready) == [webhook.key, old]
+    ready.settings["SENDGRID_WEBHOOK_KEY"] = webhook.key
     assert ready.deploy(ONLY).status == 0
-    assert keys_of(ready) == [webhook.public_key]
+    assert keys_of(ready) == [webhook.key]
 
 
 def test_each_account_of_a_brand_gets_a_webhook_of_its_own(ready: Deployment, account: Account) -> None:
@@ -109,7 +110,7 @@ def test_each_account_of_a_brand_gets_a_webhook_of_its_own(ready: Deployment, ac
     assert own is not None
     assert other is not None
     assert other.enabled
-    assert keys_of(ready) == [own.public_key, other.public_key]
+    assert keys_of(ready) == [own.key, other.key]
     worker = ready.environment_of("worker")
     assert json.loads(worker["BRANDS"]) == {"acme": {"from": "reports@acme.example", "account": "acme"}}
 

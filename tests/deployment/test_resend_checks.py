@@ -134,7 +134,7 @@ def test_a_webhook_that_was_changed_by_hand_is_mended(inbox: Inbox) -> None:
     def prepare(*, dry_run: bool = False) -> str:
         api = MailApi("Resend", inbox.url, RESEND_API_KEY)
         setup = ResendSetup(api, URL, lambda verb, _: said.append(verb), dry_run=dry_run)
-        return setup.prepare(["bounce", "dropped", "spam_report"])
+        return setup.prepare("Reports", ["bounce", "dropped", "spam_report"])[0]
 
     secret = prepare()
     [webhook] = inbox.resend.account.webhooks.values()

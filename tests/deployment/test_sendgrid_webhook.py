@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from deployment.mail_api import MailApi, NotAllowed, Refused, Unreachable
-from deployment.sendgrid_webhook import ALL_EVENTS, SendGridSetup, Webhook, find_webhook, list_webhooks
+from deployment.sendgrid_webhook import ALL_EVENTS, SendGridSetup, find_webhook, list_webhooks
+from deployment.webhook_setup import Webhook
 from local_pipeline.inbox.faults import Answer, Call
 from local_pipeline.inbox.server import MAIL_SEND_SCOPE
 from tests.deployment.sendgrid_account import FUNCTION_URL, Account, running_account
@@ -55,7 +56,7 @@ def prepare(api: MailApi, *events: str, said: Said | None = None) -> Webhook:
     key, is_on = setup_of(api, said).prepare("Reports", events or EVENTS)
     webhook = find_webhook(api, URL)
     assert webhook is not None
-    assert (webhook.public_key, webhook.enabled) == (key, is_on)
+    assert (webhook.key, webhook.enabled) == (key, is_on)
     return webhook
 
 
@@ -65,13 +66,13 @@ def test_a_new_webhook_is_signed_and_is_turned_on_only_when_the_function_knows_t
     webhook = prepare(api, said=said)
     assert said.taken() == ["created", "changed"]
     assert (webhook.events, webhook.enabled, webhook.name) == (EVENTS, False, "Reports")
-    account.listener.keys = lambda: [webhook.public_key]
+    account.listener.keys = lambda: [webhook.key]
     setup_of(api, said).start()
     assert said.taken() == ["changed", "tested"]
     assert account.listener.signed == [True]
     started = find_webhook(api, URL)
     assert started is not None
-    assert (started.events, started.enabled, started.public_key) == (EVENTS, True, webhook.public_key)
+    assert (started.events, started.enabled, started.key) == (EVENTS, True, webhook.key)
 
 
 def test_a_webhook_that_is_as_it_should_be_stays(api: MailApi, said: Said) -> None:
@@ -101,7 +102,7 @@ def test_what_was_changed_by_hand_is_mended(api: MailApi, path: str, by_hand: di
     mended = find_webhook(api, URL)
     assert mended is not None
     assert (mended.id, mended.enabled, mended.events) == (webhook.id, True, EVENTS)
-    assert mended.public_key
+    assert mended.key
 
 
 def test_a_webhook_of_others_stays_as_it_is(api: MailApi) -> None:

@@ -6,25 +6,23 @@ https://resend.com/docs/api-reference/errors
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from deployment.mail_api import MailApi, MailApiError, NotAllowed, Refused, Unreachable
-from deployment.mail_checks.not_readable import NotReadable
+from deployment.mail_api import MailApi, MailApiError
+from deployment.mail_checks.not_readable import Account, NotReadable
 from deployment.mail_checks.wanted_record import WantedRecord
-from deployment.resend_webhook import ResendWebhook, find_webhooks, read_pages
+from deployment.resend_webhook import find_webhooks, read_pages
+from deployment.webhook_setup import Webhook
 
 NEW_ACCOUNTS_RATE = 5.0
 """Requests a second. https://resend.com/docs/api-reference/rate-limit"""
 
 ONLY_SENDS = "the API key may only send"
 
-_CALL_SECONDS = 10.0
 _RATE_HEADER = "ratelimit-limit"
 _ID = re.compile(r"[A-Za-z0-9_-]+")
-
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -48,18 +46,14 @@ class ResendDomain:
     records: Sequence[WantedRecord]
 
 
-class ResendAccount:
-    """Asks Resend, unless the key is empty. Once it has not answered, it is not asked again."""
-
-    def __init__(self, *, host: str, key: str, seconds: float = _CALL_SECONDS) -> None:
-        self._api = MailApi("Resend", host, key, seconds=seconds)
-        self._failure: NotReadable | None = None if key else NotReadable("the API key is not known here")
+class ResendAccount(Account):
+    title = "Resend"
 
     def domain(self, name: str) -> ResendDomain | NotReadable | None:
         """A domain of the account; None where it has no such domain."""
         return self._read(lambda api: _domain(api, name))
 
-    def webhooks(self, url: re.Pattern[str]) -> Sequence[ResendWebhook] | NotReadable:
+    def webhooks(self, url: re.Pattern[str]) -> Sequence[Webhook] | NotReadable:
         return self._read(lambda api: find_webhooks(api, url))
 
     @property
@@ -70,25 +64,13 @@ class ResendAccount:
         except (KeyError, ValueError):
             return NEW_ACCOUNTS_RATE
 
-    def _read(self, read: Callable[[MailApi], Value]) -> Value | NotReadable:
-        if self._failure:
-            return self._failure
-        try:
-            return read(self._api)
-        except (LookupError, TypeError, ValueError, AttributeError):
-            return NotReadable("Resend's answer has another form")
-        except (NotAllowed, Refused, Unreachable) as error:
-            self._failure = _why(error)
-            return self._failure
-
-
-def _why(error: MailApiError) -> NotReadable:
-    """Every endpoint but that of sending answers 400 to a key that it does not know."""
-    if error.code == "restricted_api_key":
-        return NotReadable(ONLY_SENDS)
-    if error.code in {"missing_api_key", "invalid_api_key"} or "API key is invalid" in str(error):
-        return NotReadable("Resend refuses the API key", is_key_refused=True)
-    return NotReadable(str(error))
+    def _why(self, error: MailApiError, right: str) -> NotReadable:
+        # Every endpoint but that of sending answers 400 to a key that it does not know.
+        if error.code == "restricted_api_key":
+            return NotReadable(ONLY_SENDS)
+        if error.code in {"missing_api_key", "invalid_api_key"} or "API key is invalid" in str(error):
+            return NotReadable("Resend refuses the API key", is_key_refused=True)
+        return NotReadable(str(error))
 
 
 def _domain(api: MailApi, name: str) -> ResendDomain | None:

@@ -5,21 +5,21 @@ from collections.abc import Sequence
 
 from deployment.mail_checks.dkim import check_dkim, check_usual_names
 from deployment.mail_checks.dmarc import check_dmarc, find_records
-from deployment.mail_checks.finding import Finding, State
+from deployment.mail_checks.finding import Check, Finding, State
 from deployment.mail_checks.not_readable import NotReadable
 from deployment.mail_checks.resend.account import ONLY_SENDS, ResendAccount, ResendDomain
-from deployment.mail_checks.resend.domain import check_domain
-from deployment.mail_checks.resend.webhook import check_webhook
 from deployment.mail_checks.resolver import Resolver
 from deployment.mail_checks.sender_address import check_postal_address, check_sender_address, domain_of
 from deployment.mail_checks.sender_settings import SenderSettings
 from deployment.mail_checks.spf import check_spf, spf_records
+from deployment.mail_checks.webhook import check_webhook
 
 USUAL_RETURN_PATH = "send"
 USUAL_SELECTOR = "resend"
 """Resend's, unless another return path was chosen when the domain was added.
 https://resend.com/docs/dashboard/domains/introduction"""
 
+_DOMAINS = "Resend, Domains"
 _FULL_ACCESS = "Run this with a key in RESEND_API_KEY that has full access."
 
 
@@ -38,7 +38,7 @@ class ResendChecks:
         return [
             check_sender_address(sender),
             _check_key(domain),
-            check_domain(name, domain),
+            _check_domain(name, domain),
             *self._records(name, domain, dns),
             check_dmarc(name, find_records(name, dns.texts), is_signed=is_signed),
             *self._rate(),
@@ -46,7 +46,7 @@ class ResendChecks:
         ]
 
     def webhook(self, *, url: re.Pattern[str], keys: Sequence[str] | None) -> Finding:
-        return check_webhook(self._account.webhooks(url), secrets=keys)
+        return check_webhook(self.title, self._account.webhooks(url), keys=keys)
 
     def _records(self, name: str, domain: ResendDomain | NotReadable | None, dns: Resolver) -> list[Finding]:
         if domain is None:
@@ -55,16 +55,14 @@ class ResendChecks:
         if isinstance(domain, NotReadable):
             return_path = dns.texts(f"{USUAL_RETURN_PATH}.{name}")
             key = dns.texts(f"{USUAL_SELECTOR}._domainkey.{name}")
-            spf = Finding("spf", State.OK, f"{return_path.name}, Resend's usual return path, has an SPF record")
+            spf = Check("spf").ok(f"{return_path.name}, Resend's usual return path, has an SPF record")
             if not spf_records(return_path):
                 why = return_path.failure or f"it has no SPF record, and {domain.why}"
-                spf = Finding(
-                    "spf", State.UNKNOWN, f"{return_path.name}, Resend's usual return path: {why}", _FULL_ACCESS
-                )
+                spf = Check("spf").unknown(f"{return_path.name}, Resend's usual return path: {why}", _FULL_ACCESS)
             return [spf, check_usual_names(name, [key], domain.why, _FULL_ACCESS)]
         keys = {wanted.host: dns.texts(wanted.host) for wanted in domain.dkim}
         if domain.return_path is None:
-            spf = Finding("spf", State.UNKNOWN, "Resend names no SPF record for the return path")
+            spf = Check("spf").unknown("Resend names no SPF record for the return path")
         else:
             spf = check_spf(self.title, domain.return_path, dns.texts(domain.return_path.host))
         return [spf, check_dkim(name, domain.dkim, keys)]
@@ -74,9 +72,7 @@ class ResendChecks:
         if wanted is None or wanted <= allowed:
             return []
         return [
-            Finding(
-                "rate",
-                State.WARNING,
+            Check("rate").warning(
                 f"the queues let {wanted:g} reports a second through, and Resend takes {allowed:g} requests a second, "
                 "one for each recipient, of all that your team sends",
                 "Ask Resend for more, or lower --max-dispatches-per-second in queue.yaml.",
@@ -86,10 +82,32 @@ class ResendChecks:
 
 def _check_key(domain: ResendDomain | NotReadable | None) -> Finding:
     if not isinstance(domain, NotReadable):
-        return Finding("api-key", State.OK, "Resend takes the API key, which has full access")
+        return Check("api-key").ok("Resend takes the API key, which has full access")
     if domain.why == ONLY_SENDS:
-        return Finding("api-key", State.OK, "Resend takes the API key, which may only send")
+        return Check("api-key").ok("Resend takes the API key, which may only send")
     if domain.is_key_refused:
         to_do = "Make a new key (Resend, API Keys), and deploy it as RESEND_API_KEY."
-        return Finding("api-key", State.PROBLEM, domain.why, to_do)
-    return Finding("api-key", State.UNKNOWN, domain.why)
+        return Check("api-key").problem(domain.why, to_do)
+    return Check("api-key").unknown(domain.why)
+
+
+def _check_domain(name: str, domain: ResendDomain | NotReadable | None) -> Finding:
+    """Check that the sender's domain is verified. Each subdomain is one of its own.
+    https://resend.com/docs/dashboard/domains/manage-domains"""
+    check = Check("domain-authentication")
+    if isinstance(domain, NotReadable):
+        return check.warning(
+            f"whether Resend has verified {name} is not known: {domain.why}",
+            f"Look yourself ({_DOMAINS}), or run ./reports check mail with a key of full access in RESEND_API_KEY.",
+        )
+    if domain is None:
+        return check.problem(f"Resend has no domain {name}, and refuses its emails", f"Add it: {_DOMAINS}.")
+    if not domain.sends:
+        return check.problem(f"sending is off for {name}", f"Turn it on: {_DOMAINS}.")
+    if domain.status == "verified":
+        return check.ok(f"Resend has verified {name}")
+    missing = "; ".join(str(each) for each in domain.records if not each.valid)
+    return check.problem(
+        f"{name} is {domain.status.replace('_', ' ')}, and Resend refuses its emails",
+        f"Publish {missing or 'what Resend shows'}, then choose Verify DNS Records: {_DOMAINS}.",
+    )

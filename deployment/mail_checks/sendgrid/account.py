@@ -6,21 +6,20 @@ https://www.twilio.com/docs/sendgrid/api-reference/sender-verification
 https://www.twilio.com/docs/sendgrid/api-reference/api-key-permissions/retrieve-a-list-of-scopes-for-which-this-user-has-access
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from deployment.mail_api import MailApi, NotAllowed, Refused, Unreachable
-from deployment.mail_checks.not_readable import NotReadable
+from deployment.mail_api import MailApi, MailApiError, NotAllowed
+from deployment.mail_checks.not_readable import Account, NotReadable
 from deployment.mail_checks.wanted_record import WantedRecord
-from deployment.sendgrid_webhook import Webhook, list_webhooks
+from deployment.sendgrid_webhook import list_webhooks
+from deployment.webhook_setup import Webhook
 
-_CALL_SECONDS = 10.0
 _PAGE = 50
 _MOST_PAGES = 20
 _DOMAINS_SCOPE = "whitelabel.read"
-
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -63,12 +62,8 @@ class BrandedLink:
     records: Sequence[WantedRecord]
 
 
-class SenderAccount:
-    """Asks SendGrid, once for each thing, unless the key is empty. Once it has not answered, it is not asked again."""
-
-    def __init__(self, *, host: str, key: str, seconds: float = _CALL_SECONDS) -> None:
-        self._api = MailApi("SendGrid", host, key, seconds=seconds)
-        self._failure: NotReadable | None = None if key else NotReadable("the API key is not known here")
+class SenderAccount(Account):
+    title = "SendGrid"
 
     def domains(self) -> Sequence[AuthenticatedDomain] | NotReadable:
         return self._read(_domains, _DOMAINS_SCOPE)
@@ -80,30 +75,23 @@ class SenderAccount:
         """The sender addresses that were verified one by one, in small letters."""
         return self._read(_verified, "the right to read verified senders")
 
-    def webhooks(self) -> Sequence[Webhook] | NotReadable:
-        return self._read(list_webhooks, "user.webhooks.event.settings.read")
+    def webhooks(self, url: re.Pattern[str]) -> Sequence[Webhook] | NotReadable:
+        """Those that send to a URL."""
+        return self._read(
+            lambda api: [each for each in list_webhooks(api) if url.fullmatch(each.url)],
+            "user.webhooks.event.settings.read",
+        )
 
     def scopes(self) -> frozenset[str] | NotReadable:
         """What the key may do, which every key may read."""
-        return self._read(_scopes, "")
+        return self._read(_scopes)
 
-    def _read(self, read: Callable[[MailApi], Value], right: str) -> Value | NotReadable:
-        if self._failure:
-            return self._failure
-        try:
-            return read(self._api)
-        except NotAllowed:
-            if right:
-                return NotReadable(f"the API key lacks {right}")
-            self._failure = NotReadable("SendGrid refuses the API key", is_key_refused=True)
-            return self._failure
-        except Unreachable as error:
-            self._failure = NotReadable(str(error))
-            return self._failure
-        except Refused as error:
+    def _why(self, error: MailApiError, right: str) -> NotReadable:
+        if not isinstance(error, NotAllowed):
             return NotReadable(str(error))
-        except (LookupError, TypeError, ValueError, AttributeError):
-            return NotReadable("SendGrid's answer has another form")
+        if right:
+            return NotReadable(f"the API key lacks {right}")
+        return NotReadable("SendGrid refuses the API key", is_key_refused=True)
 
 
 def _record(fields: Mapping[str, Any]) -> WantedRecord:

@@ -5,12 +5,12 @@ https://www.twilio.com/docs/sendgrid/ui/account-and-settings/how-to-set-up-domai
 
 from collections.abc import Sequence
 
-from deployment.mail_checks.finding import Finding, State
+from deployment.mail_checks.finding import Check, Finding
 from deployment.mail_checks.not_readable import NotReadable
 from deployment.mail_checks.sender_address import domain_of
 from deployment.mail_checks.sendgrid.account import AuthenticatedDomain
 
-_CHECK = "domain-authentication"
+_CHECK = Check("domain-authentication")
 SENDER_AUTHENTICATION = "SendGrid, Settings, Sender Authentication"
 
 
@@ -38,9 +38,7 @@ def check_authentication(
     """Check that the sender's domain is authenticated, or else MAIL_FROM itself verified."""
     domain = domain_of(sender)
     if isinstance(domains, NotReadable):
-        return Finding(
-            _CHECK,
-            State.UNKNOWN,
+        return _CHECK.unknown(
             domains.why,
             f"Look yourself ({SENDER_AUTHENTICATION}), or run this with a key in SENDGRID_API_KEY that may read it.",
         )
@@ -48,39 +46,29 @@ def check_authentication(
     chosen = choose_domain(domain, domains)
     if chosen is not None and chosen.domain == domain:
         if chosen.valid:
-            return Finding(_CHECK, State.OK, f"SendGrid has authenticated {domain}")
+            return _CHECK.ok(f"SendGrid has authenticated {domain}")
         missing = "; ".join(str(each) for each in chosen.records if not each.valid)
-        return Finding(
-            _CHECK,
-            State.PROBLEM,
+        return _CHECK.problem(
             f"{domain} waits for its DNS records",
             f"Publish {missing or 'what SendGrid shows'}, then choose Verify: {SENDER_AUTHENTICATION}.",
         )
     if is_aligned(domain, chosen):
-        return Finding(
-            _CHECK,
-            State.WARNING,
+        return _CHECK.warning(
             f"SendGrid has authenticated {chosen.domain if chosen else ''}, its default, and not {domain}",
             authenticate,
         )
     if isinstance(verified_addresses, NotReadable):
-        return Finding(
-            _CHECK,
-            State.WARNING,
+        return _CHECK.warning(
             f"{domain} is not authenticated; whether the address is a verified sender is not known: "
             f"{verified_addresses.why}",
             authenticate,
         )
     if sender.lower() in verified_addresses:
-        return Finding(
-            _CHECK,
-            State.WARNING,
+        return _CHECK.warning(
             f"SendGrid has verified the address alone, so the emails are not signed as {domain} and fail DMARC",
             authenticate,
         )
-    return Finding(
-        _CHECK,
-        State.PROBLEM,
+    return _CHECK.problem(
         f"SendGrid has verified neither {domain} nor the address, and refuses emails",
         authenticate,
     )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from deployment.mail_checks.dkim import check_dkim, check_usual_names
 from deployment.mail_checks.dmarc import check_dmarc, find_records
-from deployment.mail_checks.finding import Finding, State
+from deployment.mail_checks.finding import Check, Finding
 from deployment.mail_checks.not_readable import NotReadable
 from deployment.mail_checks.resolver import Resolver
 from deployment.mail_checks.sender_address import check_postal_address, check_sender_address, domain_of
@@ -14,8 +14,8 @@ from deployment.mail_checks.sendgrid.account import SenderAccount
 from deployment.mail_checks.sendgrid.authentication import check_authentication, choose_domain, is_aligned
 from deployment.mail_checks.sendgrid.key_scopes import check_key
 from deployment.mail_checks.sendgrid.link_branding import check_link_branding
-from deployment.mail_checks.sendgrid.webhook import check_webhook
 from deployment.mail_checks.spf import check_spf
+from deployment.mail_checks.webhook import check_webhook
 
 USUAL_SELECTORS = ("s1", "s2")
 """SendGrid's, unless another selector was chosen when the domain was authenticated."""
@@ -45,14 +45,12 @@ class SendGridChecks:
             usual = [dns.texts(f"{selector}._domainkey.{domain}") for selector in USUAL_SELECTORS]
             why = f"receivers check it for the return path, which is not known: {domains.why}"
             to_do = "Run this with a key in SENDGRID_API_KEY that may read authenticated domains (whitelabel.read)."
-            findings += [Finding("spf", State.UNKNOWN, why), check_usual_names(domain, usual, domains.why, to_do)]
+            findings += [Check("spf").unknown(why), check_usual_names(domain, usual, domains.why, to_do)]
         elif authenticated is None:
             to_do = f"Authenticate {domain} (domain-authentication)."
             findings += [
-                Finding(
-                    "spf", State.WARNING, f"{_NOT_OWN}: the return path is at sendgrid.net, not at {domain}", to_do
-                ),
-                Finding("dkim", State.WARNING, f"{_NOT_OWN}: they are signed as sendgrid.net, not as {domain}", to_do),
+                Check("spf").warning(f"{_NOT_OWN}: the return path is at sendgrid.net, not at {domain}", to_do),
+                Check("dkim").warning(f"{_NOT_OWN}: they are signed as sendgrid.net, not as {domain}", to_do),
             ]
         else:
             keys = {wanted.host: dns.texts(wanted.host) for wanted in authenticated.dkim}
@@ -69,4 +67,4 @@ class SendGridChecks:
         ]
 
     def webhook(self, *, url: re.Pattern[str], keys: Sequence[str] | None) -> Finding:
-        return check_webhook(self._account.webhooks(), url=url, keys=keys)
+        return check_webhook(self.title, self._account.webhooks(url), keys=keys)

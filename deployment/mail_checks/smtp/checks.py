@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from deployment.mail_checks.dmarc import check_dmarc, find_records
-from deployment.mail_checks.finding import Finding, State
+from deployment.mail_checks.finding import Check, Finding
 from deployment.mail_checks.resolver import Resolver
 from deployment.mail_checks.sender_address import check_postal_address, check_sender_address, domain_of
 from deployment.mail_checks.sender_settings import SenderSettings
@@ -26,9 +26,7 @@ class SmtpChecks:
             check_sender_address(sender),
             check_server(self._url, sender),
             check_own_spf(dns.texts(domain)),
-            Finding(
-                "dkim",
-                State.UNKNOWN,
+            Check("dkim").unknown(
                 "whether the server signs the emails, and where the key is, only its operator knows",
                 "Send a test email (./reports check mail --to), and look for dkim=pass in its Authentication-Results.",
             ),
@@ -37,8 +35,6 @@ class SmtpChecks:
         ]
 
     def webhook(self, *, url: re.Pattern[str], keys: Sequence[str] | None) -> Finding:
-        return Finding(
-            "webhook",
-            State.OK,
+        return Check("webhook").ok(
             "a mail server reports nothing: bounces come to MAIL_FROM, and stop no email by themselves",
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deployment.mail_checks.resend.webhook import NEEDED_EVENTS
+from deployment.mail_checks.webhook import NEEDED_EVENTS
 from local_cloud.clock import Clock
 from local_pipeline.inbox.event_webhook import EventWebhook, WebhookKey
 from local_pipeline.inbox.sender_identity import SenderIdentity, authenticated_domain
@@ -127,7 +127,7 @@ def test_a_kind_without_a_sample_leaves_one_row_open(project: Project, inbox: In
 def test_a_sender_at_resend(project: Project, inbox: Inbox, dns: DnsRecords) -> None:
     dns.txt(f"send.{DOMAIN}", "v=spf1 include:amazonses.com ~all")
     dns.txt(f"resend._domainkey.{DOMAIN}", "p=MIIB")
-    webhook = inbox.resend.account.add_webhook("http://127.0.0.1:1/resend", sorted(NEEDED_EVENTS))
+    webhook = inbox.resend.account.add_webhook("http://127.0.0.1:1/resend", sorted(NEEDED_EVENTS["Resend"]))
     # SendGrid's variables are there, too, as in the local cloud.
     project.variables |= {
         "MAIL_PROVIDER": "resend",
