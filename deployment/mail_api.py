@@ -23,11 +23,8 @@ HOSTS = {"sendgrid": "https://api.sendgrid.com", "resend": "https://api.resend.c
 
 
 class MailApiError(Exception):
-    """The provider has not done what it was asked. The text has no secret in it.
-
-    Attributes:
-        code: the provider's own name of the error; empty where it gives none.
-    """
+    """The provider has not done what it was asked. The text has no secret in it. The code is the provider's own name of
+    the error, or empty."""
 
     def __init__(self, text: str, code: str = "") -> None:
         super().__init__(text)
@@ -54,17 +51,8 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 class MailApi:
-    """Calls a provider.
-
-    Args:
-        provider: its name, for people.
-        host: as in SENDGRID_HOST, such as https://api.sendgrid.com.
-        key: the API key.
-        seconds: how long to wait for an answer.
-
-    Attributes:
-        headers: of the last answer that was no error, by their names in small letters.
-    """
+    """Calls a provider, such as SendGrid at https://api.sendgrid.com. `headers` are those of the last answer that was
+    no error, by their names in small letters."""
 
     def __init__(self, provider: str, host: str, key: str, *, seconds: float = CALL_SECONDS) -> None:
         self.headers: Mapping[str, str] = {}

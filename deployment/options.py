@@ -21,15 +21,8 @@ class WrongUsage(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """The options of a run; docs/guides/deployment.md explains them.
-
-    Attributes:
-        only: a step or a function; empty for all.
-        image_from: the env file of the environment whose images are deployed; empty to build them here.
-        canary: percent of the traffic; 0 for none.
-        release: promote or rollback; empty for a deployment.
-        again: the command line, to be pasted into a shell.
-    """
+    """The options of a run, as usage.txt explains them: a text is empty, and a canary 0, if the option is not given.
+    `release` is promote or rollback, `again` the command line, to be pasted into a shell."""
 
     project: str = ""
     region: str = ""

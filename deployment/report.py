@@ -17,18 +17,10 @@ Line = tuple[str, str]
 
 @dataclass(kw_only=True)
 class Report:
-    """The lines of a run.
-
-    Attributes:
-        options: of the command line.
-        looks_only: whether what differs is an administrator's to change (deployment/bootstrap.py).
-        current: the step that is carried out; empty before the first and after the last.
-        counts: of the lines, by their verbs.
-        granted: all that the policies grant that were read, each with the resource as gcloud's commands name it.
-        known: what of it the run grants or takes back.
-        missing: what an administrator has yet to make.
-        superfluous: what an administrator has yet to take back.
-    """
+    """The lines of a run. `looks_only` if what differs is an administrator's to change (deployment/bootstrap.py), who
+    has yet to make what is `missing` and to take back what is `superfluous`. `granted` is all that the policies grant
+    that were read, each with the resource as gcloud's commands name it; `known`, what of it the run grants or takes
+    back."""
 
     options: Options
     looks_only: bool = False

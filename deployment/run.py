@@ -25,17 +25,9 @@ from deployment.settings import Settings
 
 @dataclass(frozen=True, kw_only=True)
 class Act:
-    """A part of a plan.
-
-    Attributes:
-        step: the step of the run that it belongs to.
-        lines: what a run says of it.
-        what: how people call that which it is about.
-        requests: what it sends to Google; in angle brackets what is only known once an act before it is carried out.
-        do: carries it out. It reads what acts before it have brought about, and gives False where it could not.
-        together: acts with the same text here that follow each other are carried out side by side; empty for one that
-            waits for those before it.
-    """
+    """A part of a plan, of a step of the run: what a run says of it, what it is about, and the requests that it sends
+    to Google, in angle brackets what is only known once an act before it is carried out. `do` gives False if it could
+    not do it. Acts with the same text in `together` that follow each other are carried out side by side."""
 
     step: str
     lines: Sequence[Line]

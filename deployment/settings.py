@@ -222,21 +222,10 @@ _SIZE_VARIABLES = {
 
 
 class Settings(_Checked):
-    """The settings of a pipeline, beside what the deployment finds out.
-
-    Attributes:
-        root: the checkout of the pipeline.
-        project: the folder of the team's project; the checkout itself in a clone.
-        options: of the command line.
-        given: the texts of all that is set, secrets too, by the names of the variables.
-        kinds: what kinds of report need.
-        brands: of the project.
-        sizes: of the functions and the console.
-        project_number: the project's number.
-        project_created: when the project was made, in UTC; empty before that can be read.
-        secrets_to_be: the names of secrets that a dry run promises.
-        with_mail_events: whether the function mail-events is deployed.
-    """
+    """The settings of a pipeline, beside what the deployment finds out. `root` is the checkout of the pipeline,
+    `project` the folder of the team, which is the checkout itself in a clone. `given` has the texts of all that is set,
+    secrets too, by the names of the variables; `secrets_to_be`, the names of secrets that a dry run promises.
+    `project_created` is in UTC, and empty before it can be read."""
 
     root: Path = PIPELINE
     project: Path = PIPELINE

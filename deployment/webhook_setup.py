@@ -21,14 +21,8 @@ class Webhook:
 
 
 class WebhookSetup:
-    """Makes one webhook as it is to be.
-
-    Args:
-        api: of the provider.
-        url: where the webhook sends to.
-        note: is told what was done, as created, changed, removed or unchanged, and to what; also before a failure.
-        dry_run: change nothing, and say what would be changed.
-    """
+    """Makes one webhook as it is to be; in a dry run, only says what would be changed. `note` is told what was done, as
+    created, changed, removed or unchanged, and to what; also before a failure."""
 
     needs = ""
     """What the API key must be allowed to do."""

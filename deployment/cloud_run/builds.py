@@ -36,12 +36,7 @@ https://cloud.google.com/build/docs/api/reference/rest/v1/projects.builds#Failur
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """What an image is made of.
-
-    Attributes:
-        service: the service that the image is for, such as report-worker.
-        function: the entry point; empty for a program with a Procfile.
-    """
+    """What the image of a service is made of; without an entry point, a program with a Procfile."""
 
     service: str
     files: Files = field(repr=False)
@@ -60,13 +55,8 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """What a build has made.
-
-    Attributes:
-        uri: the image, by its digest.
-        base: the image beneath it that Google patches without a deployment; empty where there is none.
-        source: where the archive is that it was built of, such as gs://b/o; empty where that is not known.
-    """
+    """An image by its digest, the image beneath it that Google patches without a deployment, and the archive that it
+    was built of, such as gs://b/o; the last two are empty if there is none, or nobody knows it."""
 
     uri: str
     base: str

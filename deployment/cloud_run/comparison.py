@@ -26,14 +26,9 @@ _MAKES_REVISION = {"labels", "latestCreatedRevision", "template", "terminalCondi
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """A service as it is to be.
-
-    Attributes:
-        name: such as worker, or console.
-        configure: says how it runs, but for its image: a version of a secret may get its number only once it is there.
-        image: that of another environment; None for one that is built here.
-        canary: the percentage of the traffic that a new revision gets; 0 for all.
-    """
+    """A service, such as worker or console, as it is to be. `configure` says how it runs, but for its image: a version
+    of a secret may get its number only once it is there. The image is that of another environment, or None for one that
+    is built here. A canary is the percentage of the traffic that a new revision gets; 0 for all."""
 
     name: str
     source: Source
@@ -44,12 +39,7 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """A service as it is to be, beside what is there.
-
-    Attributes:
-        function: as it is; None where it is not there.
-        image: the image that is to run; None where it is yet to be built.
-    """
+    """A service as it is to be, beside what is there. The image is None if it is yet to be built."""
 
     run: Run
     wanted: Wanted

@@ -80,7 +80,7 @@ def _provenance(run: Run, there: Settings, image: Image) -> str:
         list_filter=f'kind = "BUILD" AND resourceUrl = "https://{image.uri}"',
     )
     try:
-        found = run.client.where_off().all_of(occurrences, f"projects/{there.project_id}")
+        found = run.client.all_of(occurrences, f"projects/{there.project_id}")
     except GoogleError as error:
         return f"whose provenance cannot be read: {error.message}"
     for each in found:

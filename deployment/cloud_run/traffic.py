@@ -49,15 +49,8 @@ class Revision:
 
 
 class Function:
-    """A function as it is deployed.
-
-    Attributes:
-        service: as it was read. https://cloud.google.com/run/docs/reference/rest/v2/projects.locations.services
-        revisions: by name; its state can be told without them.
-        newest: the newest revision that is ready.
-        shares: the percentage of each revision that has one.
-        canary: the revision that has the tag, if one has.
-    """
+    """A function as it is deployed; its state can be told without its revisions.
+    https://cloud.google.com/run/docs/reference/rest/v2/projects.locations.services"""
 
     def __init__(self, name: str, service: Resource, revisions: Iterable[Resource] = ()) -> None:
         self.name, self.service = name, service
@@ -128,13 +121,8 @@ class Function:
 
 @dataclass(frozen=True, kw_only=True)
 class Move:
-    """What becomes of a function's traffic.
-
-    Attributes:
-        table: the new table; None where it stays as it is.
-        words: what that does, or why it stays.
-        is_error: whether no function's traffic may move for that reason.
-    """
+    """What becomes of a function's traffic, in words. Without a table it stays as it is; an error keeps that of all
+    functions where it is."""
 
     function: Function
     table: list[Resource] | None = None

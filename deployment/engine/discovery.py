@@ -28,16 +28,8 @@ class InvalidRequest(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A request that the discovery document allows.
-
-    Attributes:
-        method: the method that it calls.
-        target: the resource that it is about, or the parent of that.
-        path: with the version, such as v2/projects/p/metrics/m.
-        query: the parameters.
-        body: becomes JSON; None for no body.
-        content: a file, where that is the body.
-    """
+    """A request that the discovery document allows. The target is the resource that it is about, or the parent of that;
+    the path has the version, such as v2/projects/p/metrics/m. The content is a file, in place of a body."""
 
     method: "Method"
     target: str
@@ -49,14 +41,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """A method of an interface.
-
-    Attributes:
-        api: the interface's name, such as `logging`.
-        version: the interface's version, such as `v2`.
-        described: what the discovery document says about the method.
-        service_path: what all paths of the interface begin with.
-    """
+    """A method of an interface, such as `logging` in the version `v2`, as the discovery document describes it."""
 
     api: str
     version: str

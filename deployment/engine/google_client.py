@@ -37,29 +37,18 @@ _ALWAYS_THERE = {
 }
 """Fields that an answer has, beside the name of a resource, by what its method's id begins with."""
 
+_NEVER_TURNED_ON = frozenset({"containeranalysis"})
+"""Interfaces that a run reads if they are on."""
+
 _ON_THE_PROJECTS_QUOTA = frozenset({"billingbudgets", "cloudquotas", "firebaserules"})
 """Interfaces that count for the quota of the project that is deployed to, whose interfaces are enabled.
 https://cloud.google.com/docs/quotas/set-quota-project"""
 
 
 class GoogleClient:
-    """Google's interfaces, as one account. Threads may share it. What fails is a GoogleError.
-
-    Args:
-        session: sends requests as the account.
-        project: the project that is deployed to.
-        wait: waits for so many seconds.
-        now: tells the time, in UTC.
-        say: is told of each new attempt.
-        apis_may_be_off: whether a disabled interface is an answer, as before the run that enables it.
-        young: what is known of what is new.
-
-    Attributes:
-        wait: see above.
-        number: the project's, by which Google names it; empty before it is known.
-        on: the interfaces that are known to be enabled: that one of them says otherwise is no answer.
-        young: see above.
-    """
+    """Google's interfaces, as one account. Threads may share it. What fails is a GoogleError. `number` is the
+    project's, empty before it is known. If `apis_may_be_off`, as before the run that enables them, a disabled interface
+    is an answer, but for those that are known to be `on`."""
 
     def __init__(
         self,
@@ -70,7 +59,6 @@ class GoogleClient:
         now: Callable[[], datetime],
         say: Callable[[str], None] = print,
         apis_may_be_off: bool = False,
-        young: YoungThings | None = None,
     ) -> None:
         self._session = session
         self._on_the_project = _on_the_quota_of(project, session)
@@ -80,7 +68,7 @@ class GoogleClient:
         self._say = say
         self.apis_may_be_off = apis_may_be_off
         self.on: frozenset[str] = frozenset()
-        self.young = young or YoungThings(now)
+        self.young = YoungThings(now)
         self._remembered: dict[str, Resource | None] | None = None
 
     def remember(self) -> None:
@@ -108,7 +96,6 @@ class GoogleClient:
         *,
         kind: Kind | None = None,
         is_done: Callable[[], Resource | None] | None = None,
-        passes: Callable[[], bool] = bool,
         is_anew: bool = True,
     ) -> Resource:
         """Likewise a request that is made anew for each attempt, of what is there by then."""
@@ -131,11 +118,8 @@ class GoogleClient:
                     self.young.note(request, {})
                 # With the same etag it would be refused again: somebody changed the resource after it was read.
                 is_stale = error.code == "ABORTED" and "etag" in (request.body or {}) and not is_anew
-                is_passing = error.passes or (error.of_what_was_begun and passes())
                 wanted = max(min(FIRST_WAIT_SECONDS << min(attempt - 1, 5), LONGEST_WAIT_SECONDS), error.retry_after)
-                seconds = (
-                    0.0 if is_stale else self._patience(request, error, sent, waited, wanted, is_passing=is_passing)
-                )
+                seconds = 0.0 if is_stale else self._patience(request, error, sent, waited, wanted)
                 if seconds <= 0:
                     if is_gone:
                         return {}
@@ -150,12 +134,10 @@ class GoogleClient:
                 return made
         raise AssertionError  # pragma: no cover
 
-    def _patience(
-        self, request: Request, error: GoogleError, sent: datetime, waited: float, wanted: float, *, is_passing: bool
-    ) -> float:
+    def _patience(self, request: Request, error: GoogleError, sent: datetime, waited: float, wanted: float) -> float:
         """How long to wait before a request is made again, in seconds; 0 if that is of no use, or no more. What it
         began may have failed right after it was sent, and say so much later."""
-        left, why = PATIENCE_SECONDS - waited if is_passing else 0.0, f"trying again in {{:.0f}} s: {error.code}"
+        left, why = PATIENCE_SECONDS - waited if error.passes else 0.0, f"trying again in {{:.0f}} s: {error.code}"
         if error.api_is_off and self._may_be_off(request):
             left = 0.0
         thing = None if error.is_final else self.young.concerned(request, error)
@@ -175,19 +157,6 @@ class GoogleClient:
             return 0.0
         self._say(f"    {why.format(seconds)}: {error.message}")
         return seconds
-
-    def where_off(self) -> "GoogleClient":
-        client = GoogleClient(
-            self._session,
-            self._project,
-            wait=self.wait,
-            now=self.young.now,
-            say=self._say,
-            apis_may_be_off=True,
-            young=self.young,
-        )
-        client.number = self.number
-        return client
 
     def read_if_there(self, request: Request) -> Resource | None:
         """What a request reads; None where there is none, or where the interface is off and may be."""
@@ -252,7 +221,8 @@ class GoogleClient:
         return remembered[key]
 
     def _may_be_off(self, request: Request) -> bool:
-        return self.apis_may_be_off and request.method.api not in self.on
+        api = request.method.api
+        return api in _NEVER_TURNED_ON or (self.apis_may_be_off and api not in self.on)
 
     def _send_once(self, request: Request) -> Resource:
         name = f"{request.method.id} {request.target}"

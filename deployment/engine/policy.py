@@ -14,14 +14,8 @@ _VERSION = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
-    """A role of a member.
-
-    Attributes:
-        role: such as roles/pubsub.publisher.
-        member: such as serviceAccount:a@p.iam.gserviceaccount.com.
-        title: of its condition; empty where there is none.
-        expression: of its condition.
-    """
+    """A role of a member, such as serviceAccount:a@p.iam.gserviceaccount.com, with the title and expression of its
+    condition, if it has one."""
 
     role: str
     member: str

@@ -24,13 +24,8 @@ _REPORTING_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s,]+")
 
 @dataclass(frozen=True)
 class DmarcRecords:
-    """The records that hold for a domain.
-
-    Attributes:
-        domain: where they were found: the domain itself, or one above it.
-        records: none where there is no record at all; several count as none.
-        failure: why DNS did not say; empty where it did.
-    """
+    """The records that hold for a domain, where they were found: at the domain itself, or one above it. Several count
+    as none. The failure says why DNS did not say."""
 
     domain: str
     records: tuple[str, ...] = ()

@@ -16,14 +16,7 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One row of the table.
-
-    Attributes:
-        check: the check's name, such as `dmarc`.
-        state: how it ended.
-        found: what there is.
-        to_do: what to do about it; empty where there is nothing to do.
-    """
+    """One row of the table: what there is, and what to do about it, if anything."""
 
     check: str
     state: State

@@ -22,14 +22,8 @@ _SECONDS = 5.0
 
 @dataclass(frozen=True)
 class DnsAnswer:
-    """What DNS says about a name.
-
-    Attributes:
-        name: the name.
-        aliases: where its CNAME leads, and where that one's leads, in order.
-        texts: the TXT records at the end of that chain.
-        failure: why there is no answer; empty where there is one, also that there is no such name.
-    """
+    """What DNS says about a name: where its CNAME leads, and that one in turn, in order; and the TXT records at the end
+    of that chain. The failure says why there is no answer; that there is no such name is one."""
 
     name: str
     aliases: tuple[str, ...] = ()

@@ -5,13 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class SenderSettings:
-    """Who sends.
-
-    Attributes:
-        mail_from: the sender's address.
-        postal_address: what every email ends with; may be empty.
-        reports_a_second: how many reports the queues let through; None where that is not known.
-    """
+    """Who sends. The postal address may be empty, and the rate of the queues unknown."""
 
     mail_from: str
     postal_address: str

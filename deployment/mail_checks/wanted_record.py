@@ -5,14 +5,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class WantedRecord:
-    """A DNS record that a provider asks for.
-
-    Attributes:
-        host: its name.
-        kind: `cname`, `txt` or `mx`.
-        data: what it must hold.
-        valid: whether the provider found it so when it looked last.
-    """
+    """A DNS record that a provider asks for: a `cname`, `txt` or `mx`, valid if the provider found it so when it looked
+    last."""
 
     host: str
     kind: str

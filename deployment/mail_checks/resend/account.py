@@ -27,16 +27,8 @@ _ID = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True)
 class ResendDomain:
-    """A domain of the account.
-
-    Attributes:
-        name: which.
-        status: `verified` where Resend sends as it; else how far that is.
-        sends: whether sending is on.
-        return_path: the SPF record of the subdomain to which bounces go; None where Resend names none.
-        dkim: the records with the keys.
-        records: all records that sending needs.
-    """
+    """A domain of the account. Its status is `verified` if Resend sends as it; else how far that is. The return path is
+    the SPF record of the subdomain to which bounces go; None if Resend names none."""
 
     name: str
     status: str

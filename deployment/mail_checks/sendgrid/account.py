@@ -24,17 +24,9 @@ _DOMAINS_SCOPE = "whitelabel.read"
 
 @dataclass(frozen=True)
 class AuthenticatedDomain:
-    """A domain that SendGrid signs emails for, or will when its records are there.
-
-    Attributes:
-        domain: which.
-        valid: whether SendGrid found all records when it looked last.
-        is_default: whether it serves senders of other domains, too.
-        is_automatic: whether SendGrid keeps SPF and DKIM itself, behind CNAMEs.
-        return_path: the record of the domain to which bounces go; receivers check SPF of that one.
-        dkim: the records with the keys.
-        records: all records.
-    """
+    """A domain that SendGrid signs emails for, or will when its records are there: valid if SendGrid found them when it
+    looked last. A default serves senders of other domains, too; of an automatic one SendGrid keeps SPF and DKIM itself,
+    behind CNAMEs. Bounces go to the domain of the return path, and receivers check SPF of that one."""
 
     domain: str
     valid: bool
@@ -47,14 +39,7 @@ class AuthenticatedDomain:
 
 @dataclass(frozen=True)
 class BrandedLink:
-    """A domain of one's own for the links that SendGrid counts clicks on.
-
-    Attributes:
-        domain: whose it is.
-        host: where the links lead.
-        valid: whether SendGrid found its records when it looked last.
-        records: those records.
-    """
+    """A domain of one's own whose host the links that SendGrid counts clicks on lead to; valid as above."""
 
     domain: str
     host: str
