@@ -68,18 +68,8 @@ def main(
     wait: Callable[[float], None] = time.sleep,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> int:
-    """Carry out a run.
-
-    Args:
-        arguments: of the command line.
-        root: the checkout of the pipeline.
-        connect: makes the session that sends requests, for a project.
-        wait: waits for so many seconds.
-        now: the clock of the run.
-
-    Returns:
-        The exit status.
-    """
+    """Carry out a run with the arguments of a command line, and return its exit status. `connect` makes the session
+    that sends requests, for a project."""
     try:
         options = options_of(arguments)
     except WrongUsage as error:

@@ -5,7 +5,7 @@ docs/guides/permissions.md has the roles of both.
 """
 
 from deployment.apis import enable_apis
-from deployment.archive import set_up_archive
+from deployment.buckets import set_up_archive
 from deployment.checks import wrong_region
 from deployment.engine.google_error import GoogleError
 from deployment.lock import has_bucket, take_lock
@@ -50,7 +50,6 @@ def bootstrap(run: Run) -> None:
     if options.does("accounts"):
         report.step("accounts", "Service accounts")
         run.bring(accounts(settings))
-    if options.does("accounts"):
         report.step("archive", "Archive")
         set_up_archive(run)
     if options.stages:

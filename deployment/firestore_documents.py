@@ -5,7 +5,7 @@ the database, the team's own, too.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 
 from deployment.engine.discovery import Resource, method
@@ -27,7 +27,7 @@ class Documents:
         self._database = database
         self._root = f"{database}/documents"
 
-    def write(self, verb: str, writes: list[Resource]) -> None:
+    def _write(self, verb: str, writes: list[Resource]) -> None:
         """Make several writes: by `commit` all of them or none, by `batchWrite` each for itself."""
         asked = method("firestore", "v1", f"projects.databases.documents.{verb}")
         self._client.send(asked.request(self._database, {"writes": writes}))
@@ -52,17 +52,12 @@ class Documents:
             "next_report_at": {"timestampValue": f"{due_at:%Y-%m-%dT%H:%M:%SZ}"},
         }
         path, subscription_path = self._paths_of_test_user(user)
-        self.write(
-            "commit",
-            [
-                {"update": {"name": path, "fields": fields}},
-                {"update": {"name": subscription_path, "fields": subscription}},
-            ],
-        )
+        written = ((path, fields), (subscription_path, subscription))
+        self._write("commit", [{"update": {"name": name, "fields": own}} for name, own in written])
         return f"{user}:{_SUBSCRIPTION}:{due_at:%Y%m%dT%H%MZ}"
 
     def delete_test_user(self, user: str) -> None:
-        self.write("commit", [{"delete": path} for path in self._paths_of_test_user(user)])
+        self._write("commit", [{"delete": path} for path in self._paths_of_test_user(user)])
 
     def _paths_of_test_user(self, user: str) -> tuple[str, str]:
         path = f"{self._root}/users/{user}"
@@ -91,14 +86,10 @@ class Documents:
         return f"the delivery {delivery} is {state}{f': {reason}' if reason else ''}"
 
     def delete_collection(self, collection: str) -> None:
-        for names in self._pages(collection):
-            self.write("batchWrite", [{"delete": name} for name in names])
-
-    def _pages(self, collection: str) -> Iterator[list[str]]:
         query = {"collectionId": collection, "pageSize": str(_PAGE), "mask.fieldPaths": "__name__"}
         asked = method("firestore", "v1", "projects.databases.documents.listDocuments").request(self._root, query=query)
         while page := self._client.send(asked).get("documents"):
-            yield [document["name"] for document in page]
+            self._write("batchWrite", [{"delete": document["name"]} for document in page])
 
 
 def _string(text: str) -> dict[str, str]:

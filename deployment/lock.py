@@ -15,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from deployment.apis import needed_apis
+from deployment.buckets import ONLY_POLICIES, bucket_of
 from deployment.engine.differences import differences
 from deployment.engine.discovery import Request, method
 from deployment.engine.google_error import GoogleError
@@ -114,25 +115,18 @@ def has_bucket(run: Run) -> bool:
 
 def _may_have_bucket(run: Run) -> bool:
     """Whether the bucket for sources is there or planned."""
-    settings = run.settings
-    asked = BUCKET.method("get").request(settings.sources)
-    bucket = run.client.read_if_there(asked)
-    only_policies = {"uniformBucketLevelAccess": {"enabled": True}, "publicAccessPrevention": "enforced"}
-    if bucket is None and not run.options.teardown:
-        made = {"name": settings.sources, "location": settings.region, "iamConfiguration": only_policies}
-        made |= {"encryption": {"defaultKmsKeyName": settings.kms_key}} if settings.kms_key else {}
-        insert = BUCKET.method("insert").request("", made, query={"project": settings.project_id})
-        run.act([], [insert], lambda: run.client.send(insert, is_done=lambda: run.client.read_if_there(asked)))
-    # Names of buckets are the same for all the world, and this one can be guessed.
-    elif bucket is not None and str(bucket["projectNumber"]) != settings.project_number:
-        raise Stopped(f"the bucket {settings.sources}, where sources go, is another project's.")
-    elif bucket is not None and any(differences(bucket, {"iamConfiguration": only_policies})):
+    name = run.settings.sources
+    if run.options.teardown and not has_bucket(run):
+        return False
+    # Its name can be guessed.
+    bucket = bucket_of(run, name, "sources go", ONLY_POLICIES)
+    if bucket is not None and any(differences(bucket, ONLY_POLICIES)):
         run.report.by_hand(
-            f"the bucket {settings.sources} may be open to others than its policy says: what is built is there.",
-            f"To close it: gcloud storage buckets update gs://{settings.sources} --uniform-bucket-level-access "
+            f"the bucket {name} may be open to others than its policy says: what is built is there.",
+            f"To close it: gcloud storage buckets update gs://{name} --uniform-bucket-level-access "
             "--public-access-prevention",
         )
-    return bucket is not None or not run.options.teardown
+    return True
 
 
 def _asked(run: Run, verb: str, **query: str) -> Request:

@@ -2,7 +2,6 @@
 so that a run that was killed leaves nothing behind that the next one does not see. docs/guides/releases.md explains it.
 """
 
-from collections.abc import Sequence
 from functools import partial
 
 from deployment.cloud_run.side_by_side import side_by_side
@@ -22,10 +21,18 @@ def release(run: Run) -> None:
     run.report.step(run.options.release, "Promoting" if is_promotion else "Rolling back")
     if not (settings.project_id and settings.region):
         raise Stopped("PROJECT_ID and REGION must be set, in deploy.env or by --project and --region.")
-    moves = _moves(run, _functions(run), is_promotion=is_promotion)
+    functions = _functions(run)
+    moves = list(promote(functions) if is_promotion else roll_back(functions, alone=run.options.only in FUNCTIONS))
     if not moves:
         raise Stopped(f'no function of the pipeline "{settings.prefix}" is deployed in {settings.region}.')
-    _plan(run, moves)
+    if any(move.is_error for move in moves):
+        raise Stopped("all traffic stays as it is.", *(f"{move.function.name}: {move.words}" for move in moves))
+    for move in moves:
+        line = f"{move.function.name}: {move.words}"
+        if move.table is None:
+            run.report.say(f"  {line}")
+        else:
+            run.act([("changed", line)], [_request(move)], partial(_move, run, move), together="traffic")
     if not is_promotion and not any(move.table for move in moves):
         raise Stopped("no function has a revision to go back to.")
 
@@ -50,22 +57,6 @@ def require_undivided_traffic(run: Run) -> None:
         asked = query(run.settings.project_id, revisions, run.now())
         shares = error_shares(run.client.send(asked), revisions) if revisions else []
         run.report.by_hand(words, *shares, *ends)
-
-
-def _moves(run: Run, functions: Sequence[Function], *, is_promotion: bool) -> list[Move]:
-    alone = run.options.only in FUNCTIONS
-    return list(promote(functions) if is_promotion else roll_back(functions, alone=alone))
-
-
-def _plan(run: Run, moves: list[Move]) -> None:
-    if any(move.is_error for move in moves):
-        raise Stopped("all traffic stays as it is.", *(f"{move.function.name}: {move.words}" for move in moves))
-    for move in moves:
-        line = f"{move.function.name}: {move.words}"
-        if move.table is None:
-            run.report.say(f"  {line}")
-        else:
-            run.act([("changed", line)], [_request(move)], partial(_move, run, move), together="traffic")
 
 
 def _move(run: Run, move: Move) -> None:

@@ -113,24 +113,12 @@ _NO_ADVICE = 'see docs/guides/deployment.md, "Errors that people meet".'
 
 @dataclass(kw_only=True, eq=False)
 class GoogleError(Exception):
-    """A request that failed.
-
-    Attributes:
-        request: the method and what it was about.
-        status: of HTTP; 0 where no answer came.
-        code: the canonical code, such as PERMISSION_DENIED.
-        message: Google's, or the connection's.
-        reason: of the ErrorInfo, such as SERVICE_DISABLED; empty where there is none.
-        consumer: of the ErrorInfo: the project whose quota the request counts for; empty where there is none.
-        violations: of quotas and preconditions, a line each.
-        constraints: of the organization's policies that it violates, such as gcp.resourceLocations.
-        fields: of the request that are wrong.
-        links: what Google links to as help.
-        advice: what to do, where the caller knows better than the code tells.
-        retry_after: how long Google asks to wait, in seconds; 0 if it does not say.
-        is_anothers: whether the consumer is another project than the one that is deployed to.
-        unseen: what to do first if Google may not see everywhere yet what the request concerns.
-    """
+    """A request that failed: the method and what it was about, the status of HTTP, or 0 if no answer came, the
+    canonical code, and what Google says. Of the ErrorInfo are the reason, such as SERVICE_DISABLED, and the consumer,
+    the project whose quota the request counts for; `is_anothers` if that is not the one that is deployed to. The
+    constraints are of the organization's policies that it violates, the fields, those of the request that are wrong.
+    The caller may know better than the code what to do: the advice; and what to do first if Google may not see
+    everywhere yet what the request concerns: `unseen`."""
 
     request: str
     status: int

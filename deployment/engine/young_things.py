@@ -27,13 +27,8 @@ _LONGEST_NAME = 300
 
 @dataclass(frozen=True, kw_only=True)
 class Thing:
-    """Something that is there.
-
-    Attributes:
-        name: the collection and the id, such as secrets/s; the id alone of an interface, and of a member of a policy.
-        made: when it was made, or its policy was changed.
-        is_grant: whether it is what was granted, or an interface, that is young: it is there, and may be refused.
-    """
+    """Something that is there, by its collection and id, such as secrets/s; by the id alone if it is an interface, or a
+    member of a policy. `is_grant` if what was granted, or an interface, is young: it is there, and may be refused."""
 
     name: str
     made: datetime

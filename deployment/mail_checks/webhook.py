@@ -18,13 +18,8 @@ NEEDED_EVENTS = {
 
 
 def check_webhook(provider: str, own: Sequence[Webhook] | NotReadable, *, keys: Sequence[str] | None) -> Finding:
-    """Check that the provider reports to the function mail_events, and that the function takes it.
-
-    Args:
-        provider: its title.
-        own: those that send to the function.
-        keys: those that the function knows; None if that is not known.
-    """
+    """Check that a provider, by its title, reports to the function mail_events, and that the function takes it. The
+    keys are those that the function knows; None if that is not known."""
     place, (key, variable) = _PLACES[provider], _KEYS[provider]
     if isinstance(own, NotReadable):
         return _CHECK.unknown(own.why, f"Look yourself: {place}.")

@@ -90,7 +90,7 @@ def _kind_role(settings: Settings, role: str, on: str, name: str) -> Grant:
 
 
 def on_copies(settings: Settings, account: str, role: str) -> Grant:
-    """A role on the archive's bucket alone (deployment/archive.py)."""
+    """A role on the archive's bucket alone (deployment/buckets.py)."""
     bucket = f"projects/_/buckets/{settings.copies}"
     return Grant(
         role=role,
