@@ -234,16 +234,17 @@ def _sum_up(run: Run) -> None:
         return
     if options.canary:
         say(f"A canary stays until {options.itself} --promote or --rollback; --check shows how it does.")
-    say(f"  Dispatcher  {settings.url('dispatcher')}")
-    say(f"  Worker      {settings.url('worker')}")
-    if settings.with_mail_events:
-        say(f"  Mail events {webhook_url(run, settings.mail_provider)}")
-    if settings.with_page:
-        say(f"  Page        {settings.url('preferences')}")
-    if settings.api_callers:
-        say(f"  API         {settings.url('api')}")
-    if options.console:
-        say(f"  Console     {settings.url('console')}")
+    addresses = {
+        "Dispatcher": settings.url("dispatcher"),
+        "Worker": settings.url("worker"),
+        "Mail events": webhook_url(run, settings.mail_provider) if settings.with_mail_events else "",
+        "Page": settings.url("preferences") if settings.with_page else "",
+        "API": settings.url("api") if settings.api_callers else "",
+        "Console": settings.url("console") if options.console else "",
+    }
+    for title, address in addresses.items():
+        if address:
+            say(f"  {title:11} {address}")
     place = f"{settings.job} --location={settings.region} --project={settings.project_id}"
     say(f"  Schedule    gcloud scheduler jobs describe {place}")
     say(f"  Run now     gcloud scheduler jobs run {place}")

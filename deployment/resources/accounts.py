@@ -11,7 +11,7 @@ from dataclasses import replace
 from deployment.engine.declared import Declared, Kind
 from deployment.engine.policy import Grant
 from deployment.resources.encryption import other_key
-from deployment.resources.project import google_account, kind_roles, on_copies, on_database, project
+from deployment.resources.project import google_account, kind_roles, on_copies, on_database, project, within
 from deployment.settings import Settings
 
 ACCOUNT = Kind(api="iam", version="v1", collection="projects.serviceAccounts", id_in="accountId")
@@ -83,7 +83,7 @@ def accounts(settings: Settings) -> list[Declared]:
                 role="roles/storage.objectViewer",
                 member=builds,
                 title=f"{settings.prefix}-sources",
-                expression=_on_sources(settings),
+                expression=within(f"projects/_/buckets/{settings.sources}"),
             ),
             *(Grant(role=f"roles/{api}.serviceAgent", member=member) for api, (member, _) in agents.items()),
             takes_back=lambda grant: grant.title == shared_sources,
@@ -163,9 +163,3 @@ def _archive_roles(settings: Settings) -> list[Grant]:
     return [
         on_copies(settings, name, f"roles/storage.{role}") for name, role in roles.items() if name in settings.deployed
     ]
-
-
-def _on_sources(settings: Settings) -> str:
-    """A condition: the bucket with what Cloud Build builds."""
-    bucket = f"projects/_/buckets/{settings.sources}"
-    return f'resource.name == "{bucket}" || resource.name.startsWith("{bucket}/")'

@@ -93,22 +93,21 @@ def nothing_of_monitoring(settings: Settings) -> list[Declared]:
     """That a project is to have none of it: neither what is declared nor what carries the pipeline's label."""
     gone = [each.gone() for each in monitoring(settings) if each.kind not in {POLICY, CHANNEL}]
     labelled = {"userLabels": {"pipeline": settings.prefix}}
-    policies = Declared(
-        what="alert policy {name}",
-        kind=POLICY,
-        parent=f"projects/{settings.project_id}",
-        found_by=labelled,
-        after=(*(each.what for each in gone), "notification channel {name}"),
-        absent=True,
-    )
-    channels = Declared(
-        what="notification channel {name}",
-        kind=CHANNEL,
-        parent=f"projects/{settings.project_id}",
-        found_by=labelled,
-        absent=True,
-    )
-    return [*gone, policies, channels]
+    after = (*(each.what for each in gone), "notification channel {name}")
+    return [
+        *gone,
+        *(
+            Declared(
+                what=what,
+                kind=kind,
+                parent=f"projects/{settings.project_id}",
+                found_by=labelled,
+                after=after if kind is POLICY else (),
+                absent=True,
+            )
+            for what, kind in (("alert policy {name}", POLICY), ("notification channel {name}", CHANNEL))
+        ),
+    ]
 
 
 def _names(folder: Path) -> list[str]:

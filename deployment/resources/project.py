@@ -85,19 +85,19 @@ def _kind_role(settings: Settings, role: str, on: str, name: str) -> Grant:
         role=role,
         member=settings.member("worker"),
         title=f"{settings.prefix}-kinds{f'-{on}-{name}' if resource else ''}",
-        expression=f'resource.name == "{resource}" || resource.name.startsWith("{resource}/")' if resource else ALWAYS,
+        expression=within(resource) if resource else ALWAYS,
     )
 
 
 def on_copies(settings: Settings, account: str, role: str) -> Grant:
     """A role on the archive's bucket alone (deployment/buckets.py)."""
-    bucket = f"projects/_/buckets/{settings.copies}"
-    return Grant(
-        role=role,
-        member=settings.member(account),
-        title=f"{settings.prefix}-archive",
-        expression=f'resource.name == "{bucket}" || resource.name.startsWith("{bucket}/")',
-    )
+    where = within(f"projects/_/buckets/{settings.copies}")
+    return Grant(role=role, member=settings.member(account), title=f"{settings.prefix}-archive", expression=where)
+
+
+def within(resource: str) -> str:
+    """A condition: a resource, and what is in it."""
+    return f'resource.name == "{resource}" || resource.name.startsWith("{resource}/")'
 
 
 def superfluous_roles(settings: Settings, users: Collection[str]) -> list[Declared]:

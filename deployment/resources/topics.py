@@ -13,9 +13,7 @@ SUBSCRIPTION = Kind(api="pubsub", version="v1", collection="projects.subscriptio
 
 def topics(settings: Settings) -> list[Declared]:
     signer = google_account(settings, "pubsub")[0]
-    functions = ["dispatcher", "worker", *(["mail-events"] if settings.with_mail_events else [])]
-    publishers = [f"serviceAccount:{settings.account(name)}" for name in functions]
-    dead_letters = _topic(settings, settings.topic, publishers)
+    dead_letters = _topic(settings, settings.topic, _senders(settings))
     undeliverable = _topic(settings, settings.undeliverable, [signer])
     kept = {
         # As long as the handler's claim on an alert lasts (functions/dlq_handler/alerting/alert_policy.py).
@@ -50,8 +48,11 @@ def _outcomes(settings: Settings) -> list[Declared]:
     if not settings.outcomes_topic:
         return []
     # The recipient's page and the DLQ handler keep what they tell for the next run.
-    functions = ["dispatcher", "worker", *(["mail-events"] if settings.with_mail_events else [])]
-    return [_topic(settings, settings.outcomes_topic, [settings.member(name) for name in functions])]
+    return [_topic(settings, settings.outcomes_topic, _senders(settings))]
+
+
+def _senders(settings: Settings) -> list[str]:
+    return [settings.member(name) for name in ("dispatcher", "worker", "mail-events") if name in settings.deployed]
 
 
 def _topic(settings: Settings, name: str, publishers: list[str]) -> Declared:
