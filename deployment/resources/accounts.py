@@ -61,12 +61,7 @@ def accounts(settings: Settings) -> list[Declared]:
     is_old = "" < settings.project_created <= _SIGNS_BY_ITSELF
     return [
         *(account(settings, name) for name in (*settings.deployed, "scheduler", "build")),
-        account(
-            settings,
-            "tasks",
-            *makes_tasks,
-            takes_back=lambda grant: grant == of_worker,
-        ),
+        account(settings, "tasks", *makes_tasks, takes_back=lambda grant: grant == of_worker),
         replace(
             account(settings, "events", *([signs] if is_old else []), takes_back=lambda grant: grant == signs),
             # By then there is the account that signs.

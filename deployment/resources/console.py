@@ -10,7 +10,7 @@ from deployment.engine.google_client import GoogleClient
 from deployment.engine.policy import Grant
 from deployment.resources.accounts import ACTS_AS, account
 from deployment.resources.project import google_account, on_copies, on_database, project
-from deployment.resources.queues import QUEUE, queue_names
+from deployment.resources.queues import queue, queue_names
 from deployment.resources.secrets import OF_PROVIDERS, reads, secret, secret_names
 from deployment.resources.services import CALLS, service
 from deployment.settings import Settings
@@ -65,14 +65,11 @@ def console_roles(settings: Settings, client: GoogleClient) -> list[Declared]:
     return [
         *(replace(service(settings, name, sees), takes_back=None) for name in ("dispatcher", "worker")),
         *(
-            Declared(
-                what=f"queue {name}",
-                kind=QUEUE,
-                parent=settings.place,
-                id=name,
+            queue(
+                settings,
+                name,
                 grants=(looks, *(sorted(moves, key=lambda each: each.role) if acts else ())),
                 takes_back=lambda grant: grant in moves,
-                in_gcloud=f"tasks queues {name} --location={settings.region}",
                 policy_alone=True,
             )
             for name in queue_names(settings)

@@ -81,11 +81,9 @@ def _queue(settings: Settings, name: str, fields: dict[str, Any], *, sets_rate: 
         f"queue {name} is paused by hand and stays so: it sends no report.",
         f"To resume it: gcloud tasks queues resume {name} --location={settings.region} --project={settings.project_id}",
     )
-    return Declared(
-        what=f"queue {name}",
-        kind=QUEUE,
-        parent=settings.place,
-        id=name,
+    return queue(
+        settings,
+        name,
         # It would send each task elsewhere than the task says.
         fields={**fields, "httpTarget": None},
         left_alone=lambda actual: () if actual.get("state") == "RUNNING" else paused,
@@ -96,5 +94,9 @@ def _queue(settings: Settings, name: str, fields: dict[str, Any], *, sets_rate: 
             *([setter] if sets_rate else []),
         ),
         takes_back=lambda grant: grant in formerly,
-        in_gcloud=f"tasks queues {name} --location={settings.region}",
     )
+
+
+def queue(settings: Settings, name: str, **rest: Any) -> Declared:
+    gcloud = f"tasks queues {name} --location={settings.region}"
+    return Declared(what=f"queue {name}", kind=QUEUE, parent=settings.place, id=name, in_gcloud=gcloud, **rest)
