@@ -6,8 +6,7 @@ https://www.rfc-editor.org/rfc/rfc6376#section-3.6.1
 from collections.abc import Mapping, Sequence
 
 from deployment.mail_checks.finding import Check, Finding
-from deployment.mail_checks.resolver import DnsAnswer
-from deployment.mail_checks.tags import tags_of
+from deployment.mail_checks.resolver import DnsAnswer, tags_of
 from deployment.mail_checks.wanted_record import WantedRecord
 
 _CHECK = Check("dkim")

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from deployment.mail_checks.finding import Check, Finding
-from deployment.mail_checks.resolver import DnsAnswer
-from deployment.mail_checks.tags import tags_of
+from deployment.mail_checks.resolver import DnsAnswer, tags_of
 
 _CHECK = Check("dmarc")
 _POLICIES = ("none", "quarantine", "reject")

@@ -36,6 +36,17 @@ def is_reserved(name: str) -> bool:
     return _RESERVED.fullmatch(name.rstrip(".")) is not None
 
 
+def tags_of(text: str) -> dict[str, str]:
+    """The tags of a DKIM or DMARC record, such as `v=DMARC1; p=none`, in order. Of two with the same name the first
+    counts. https://www.rfc-editor.org/rfc/rfc6376#section-3.2 and https://www.rfc-editor.org/rfc/rfc9989#section-4.8"""
+    tags: dict[str, str] = {}
+    for part in text.split(";"):
+        name, sign, value = part.partition("=")
+        if sign:
+            tags.setdefault(name.strip(), value.strip())
+    return tags
+
+
 class Resolver:
     """Asks DNS, unless told why not. Once it has not answered in time, it is not asked again. A server is an address,
     maybe with a port; without one, the resolver of this machine is asked, and about no reserved name."""
