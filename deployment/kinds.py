@@ -34,7 +34,6 @@ def unlocked(found: Mapping[str, Needs], lock: str) -> Iterator[tuple[str, str]]
 
 
 def wrong_needs(settings: Settings) -> Iterator[str]:
-    """Each setting that a kind needs and that is not set, a line each."""
     named = set()
     for kind, needs in settings.kinds.items():
         for name, each in needs.settings.items():

@@ -10,7 +10,6 @@ from deployment.settings import Settings
 
 
 def policies_to_look_at(settings: Settings) -> list[Declared]:
-    """The policies that only a check reads: those of the pipeline's own accounts."""
     return [account(settings, name, takes_back=lambda _: False, policy_alone=True) for name in _names(settings)]
 
 

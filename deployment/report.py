@@ -50,7 +50,6 @@ class Report:
         print(*self._last, sep="\n", end="\n" if self._last else "", file=sys.stderr, flush=True)
 
     def detail(self, line: str) -> None:
-        """Print a line that only a verbose run has."""
         if self.options.verbose:
             print(f"    {line}", file=sys.stderr)
 
@@ -72,7 +71,6 @@ class Report:
             self.counts[verb] += 1
 
     def did(self, lines: Iterable[Line]) -> None:
-        """Print the lines of what was planned, and is done."""
         for verb, what in lines:
             self.counts[verb] += 1
             self.say(f"  {verb}: {what}")
@@ -89,7 +87,6 @@ class Report:
         self.warn_last(first, *rest)
 
     def found(self, steps: Sequence[Step | PolicyStep]) -> None:
-        """Name the fields that differ, and what was changed by hand and stays; keep who may do what."""
         for each in steps:
             if isinstance(each, PolicyStep):
                 # Without a name for gcloud it is another's, who grants others what they like.

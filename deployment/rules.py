@@ -18,7 +18,6 @@ from functions.shared.project_files import deploy_command
 
 
 def set_up_rules(run: Run) -> None:
-    """Plan to have deployment/firestore.rules hold."""
     run.report.step("rules", "Firestore rules")
     settings = run.settings
     database = settings.firestore_database
@@ -90,7 +89,6 @@ def _failed(run: Run, source: str, cases: list[Resource]) -> Iterator[str]:
 
 
 def _release(run: Run, source: str, line: Line) -> None:
-    """Plan to have a source hold."""
     project, name = f"projects/{run.settings.project_id}", _name_of_release(run)
     creation = _request("rulesets.create", project, {"source": _to_source(source)})
 

@@ -48,7 +48,6 @@ def _await_indexes(run: Run) -> None:
 
 
 def _unbuilt(run: Run) -> dict[str, str]:
-    """The states of the indexes that are not built, by how people call them."""
     return {
         what: one["state"]
         for what, found in read(indexes(run.settings), run.client).resources.items()

@@ -65,7 +65,6 @@ def missing_secrets(run: Run) -> Iterator[str]:
 
 
 def set_up_secrets(run: Run) -> None:
-    """Plan the secrets that are to be there, with the values that are set, and who reads them."""
     run.report.step("secrets", "Secrets")
     settings = run.settings
     ensure(run, KEYS[settings.mail_provider])
@@ -203,7 +202,6 @@ def account_keys(run: Run) -> dict[str, str] | None:
 
 
 def _of_kinds(settings: Settings) -> dict[str, tuple[str, str]]:
-    """The secrets that kinds need, each with the first kind and words about it."""
     found: dict[str, tuple[str, str]] = {}
     for kind, needs in settings.kinds.items():
         for name, each in needs.secrets.items():

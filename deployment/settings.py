@@ -353,7 +353,6 @@ class Settings(_Checked):
 
     @property
     def accounts(self) -> frozenset[str]:
-        """The accounts at the email provider that brands have of their own."""
         return frozenset(each.account for each in self.brands.values() if each.account)
 
     @property
@@ -373,13 +372,11 @@ class Settings(_Checked):
 
     @property
     def task_makers(self) -> tuple[str, ...]:
-        """The functions that make the tasks of reports."""
         settles = ("worker",) if self.on_unknown_outcome == "resend-if-absent" else ()
         return tuple(name for name in ("dispatcher", "api", *settles) if name in self.deployed)
 
     @property
     def kind_settings(self) -> tuple[str, ...]:
-        """The variables that kinds of report need and that are no secrets."""
         return tuple(dict.fromkeys(name for needs in self.kinds.values() for name in needs.settings))
 
     @property
@@ -541,7 +538,6 @@ def _kinds_in(folder: Path) -> list[str]:
 
 
 def _wrong_together(settings: Settings, now: datetime) -> Iterator[str]:
-    """What is missing, and what no setting alone tells."""
     given = settings.given
     if not settings.project_id:
         yield "PROJECT_ID is not set: --project=PROJECT, or PROJECT_ID in deploy.env."

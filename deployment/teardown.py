@@ -26,7 +26,6 @@ COLLECTIONS = (
 
 
 def tear_down(run: Run) -> None:
-    """Plan to remove it, and have a person confirm that."""
     run.report.step("teardown", "Teardown")
     settings, client = run.settings, run.client
     # Nothing is enabled here, and what cannot be read may be there.

@@ -171,7 +171,6 @@ def _ask(
 
 
 def _by_hand(run: Run, failure: _Failure, *, has_keys: bool) -> None:
-    """Say what to do where the API did not set the webhook up."""
     provider = run.settings.mail_provider
     variable, title, url = _VARIABLES[provider], TITLES[provider], webhook_url(run, provider)
     if failure.is_passing:

@@ -133,7 +133,6 @@ class Declared:
 
     @cached_property
     def needs(self) -> frozenset[str]:
-        """The `what` of all others that must be there first."""
         return frozenset(self.after) | {each.what for each in _names_in(self.fields)}
 
     def gone(self) -> "Declared":

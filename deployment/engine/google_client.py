@@ -279,7 +279,6 @@ class GoogleClient:
         return answer
 
     def _unknown(self, error: GoogleError) -> GoogleError:
-        """An error, with what to do if it is that Google does not know who asks."""
         used = getattr(self._session, "credentials", None)
         if error.code == "UNAUTHENTICATED" and used is not None:
             error.advice = renewal(used)

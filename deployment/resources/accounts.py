@@ -147,7 +147,6 @@ def no_roles(settings: Settings) -> list[Declared]:
 
 
 def no_accounts(settings: Settings) -> list[Declared]:
-    """That the project has none of the accounts."""
     return [account(settings, name).gone() for name in ACCOUNTS]
 
 

@@ -52,7 +52,6 @@ def console_account(settings: Settings) -> list[Declared]:
 
 
 def console_roles(settings: Settings, client: GoogleClient) -> list[Declared]:
-    """The account's other roles."""
     there = secret_names(settings, client)
     member, acts = settings.member("console"), bool(settings.console_operators)
     # The settings that the functions run with, such as the sender.

@@ -107,7 +107,6 @@ def _databases(settings: Settings) -> Resource:
 
 
 def callers(settings: Settings) -> list[Declared]:
-    """Who calls the functions that this run deploys."""
     return [
         service(settings, name, *(Grant(role=CALLS, member=each) for each in _members(settings, name)))
         for name in settings.wanted
