@@ -197,7 +197,7 @@ class GooglePlace:
         run = Run(
             options=options,
             settings=self._environment,
-            client=self._client.where_off(),
+            client=GoogleClient(credentials_session(self._project), self._project, now=_now, apis_may_be_off=True),
             report=Report(options=options),
             wait=time.sleep,
             now=_now,
