@@ -1,6 +1,7 @@
 """Two queries for recipients: what an id means in one, it does not in the other."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
 from datetime import timedelta
@@ -12,6 +13,7 @@ from proof.faults.scenario_run import Scenario, ScenarioRun
 from proof.faults.subscribers import KnownSubscription, email_of
 from proof.faults.subscription_key import SubscriptionKey
 from tests.function_process import REPOSITORY
+from tests.seeding import user_reference
 
 _CUSTOMERS, _SUPPLIERS = "customers", "suppliers"
 _NEEDS = """
@@ -46,6 +48,47 @@ async def _same_ids(scenario_run: ScenarioRun) -> None:
         await _take_note(scenario_run, _SUPPLIERS, rows[_SUPPLIERS])
         scenario_run.hour = world.next_hour()
         await scenario_run.dispatch_and_drain()
+
+
+async def _same_ids_at_once(scenario_run: ScenarioRun) -> None:
+    """Two queries are new, and name people by the same ids. Each id is of the one whom a query names first."""
+    world = scenario_run.world
+    rows = _lay_out(world.audience_kinds, scenario_run)
+    scenario_run.may_tell(AlertKind.AUDIENCE_INCOMPLETE)
+    await world.worker(scenario_run.scenario.provider, version="audiences")
+    async with world.audiences(_CUSTOMERS, _SUPPLIERS):
+        await scenario_run.dispatch_and_drain()
+        for kind, emails in rows.items():
+            await _take_note(scenario_run, kind, emails)
+        scenario_run.hour = world.next_hour()
+        await scenario_run.dispatch_and_drain()
+    made = Counter(key.user_id for key in await world.subscriptions() if key.subscription_id in rows)
+    if both := [user for user, kinds in made.items() if kinds > 1]:
+        raise RuntimeError(f"{both} are two people each")
+
+
+async def _ids_of_deleted_users(scenario_run: ScenarioRun) -> None:
+    """The application deletes users, and another query has their ids. Nobody is made by an id that another person's
+    reports still have."""
+    world = scenario_run.world
+    rows = _lay_out(world.audience_kinds, scenario_run)
+    scenario_run.may_tell(AlertKind.AUDIENCE_INCOMPLETE)
+    await world.worker(scenario_run.scenario.provider, version="audiences")
+    async with world.audiences(_CUSTOMERS):
+        await scenario_run.dispatch_and_drain()
+    await _take_note(scenario_run, _CUSTOMERS, rows[_CUSTOMERS])
+    scenario_run.hour = world.next_hour()
+    deleted = rows[_CUSTOMERS].keys() & rows[_SUPPLIERS].keys()
+    for user in deleted:
+        await user_reference(world.database, user).delete()
+        scenario_run.known[SubscriptionKey(user, _CUSTOMERS)].pause(since=scenario_run.hour)
+    async with world.audiences(_SUPPLIERS):
+        await scenario_run.dispatch_and_drain()
+        await _take_note(scenario_run, _SUPPLIERS, rows[_SUPPLIERS])
+        scenario_run.hour = world.next_hour()
+        await scenario_run.dispatch_and_drain()
+    if anew := [user for user in deleted if (await user_reference(world.database, user).get()).exists]:
+        raise RuntimeError(f"{anew} are other people now")
 
 
 async def _take_note(scenario_run: ScenarioRun, kind: str, emails: Mapping[str, str]) -> None:
@@ -95,4 +138,11 @@ def _lay_out(kinds: Path, scenario_run: ScenarioRun) -> dict[str, dict[str, str]
     return rows
 
 
-SCENARIOS = [Scenario(name="two queries have the same ids", group="audiences", script=_same_ids, at_most=60)]
+SCENARIOS = [
+    Scenario(name=name, group="audiences", script=script, at_most=60)
+    for name, script in {
+        "two queries have the same ids": _same_ids,
+        "two new queries have the same ids": _same_ids_at_once,
+        "a query has the ids of deleted users": _ids_of_deleted_users,
+    }.items()
+]
