@@ -9,40 +9,102 @@ differs from run to run, which is little where the machine keeps the pace.
 import asyncio
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from functions.shared.settings import MailProviderName, OnUnknownOutcome
 from proof.benchmarks.peers.celery_workers import CeleryWorkers
-from proof.benchmarks.peers.counting import Counts, count
-from proof.benchmarks.peers.environment import NoPackages, make_environment, redis_if_installed, say
-from proof.benchmarks.peers.faults import PlannedFaults
+from proof.benchmarks.peers.environment import Missing, make_environment, redis, say
 from proof.benchmarks.peers.http_functions import powertools, tutorial
 from proof.benchmarks.peers.ours import Ours
-from proof.benchmarks.peers.plan import Course, FaultKind, make_plan
-from proof.benchmarks.peers.provider_world import ProviderWorld
-from proof.benchmarks.peers.system import AT_ONCE, PACE, Order, System
+from proof.benchmarks.peers.plan import Course, FaultKind, PlannedFaults, make_plan
+from proof.benchmarks.peers.system import AT_ONCE, Order, System, Told
 from proof.benchmarks.table import Table
+from proof.faults.world import World
 
 REPORTS = 600
 SEED = "peers"
 
+_STEP = timedelta(seconds=10)
 _COLUMNS = ("", "once", "doubled", "lost", "reported", "of these unknown", "accepted though called failed")
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Result:
-    """What a system made of the reports.
+class Counts:
+    """The reports by what became of them. The first four add up to all reports.
 
     Attributes:
-        counts: of the reports.
-        met: how many attempts met each fault.
+        once: accepted once, and a person is told nothing.
+        doubled: accepted more than once.
+        lost: never accepted, and a person is told nothing.
+        reported: not doubled, and a person is told.
+        unknown: of those `reported`, how many the person is told may have been sent.
+        called_failed: those that were accepted, although a person is told that they failed.
     """
 
-    counts: Counts
-    met: Mapping[FaultKind, int]
+    once: int = 0
+    doubled: int = 0
+    lost: int = 0
+    reported: int = 0
+    unknown: int = 0
+    called_failed: int = 0
+
+
+def count(reports: Iterable[str], *, accepted: Mapping[str, int], told: Told) -> Counts:
+    """Count the reports by the emails of each that the provider has accepted, and by what a person is told."""
+    once = doubled = lost = reported = unknown = called_failed = 0
+    for report in reports:
+        mails, is_failed, is_unknown = accepted.get(report, 0), report in told.failed, report in told.unknown
+        called_failed += is_failed and mails > 0
+        if mails > 1:
+            doubled += 1
+        elif is_failed or is_unknown:
+            reported += 1
+            unknown += is_unknown
+        elif mails == 1:
+            once += 1
+        else:
+            lost += 1
+    return Counts(
+        once=once, doubled=doubled, lost=lost, reported=reported, unknown=unknown, called_failed=called_failed
+    )
+
+
+class ProviderWorld(World):
+    """A world whose functions send through a provider."""
+
+    def __init__(self, directory: Path, provider: MailProviderName) -> None:
+        super().__init__(directory)
+        self._provider = provider
+
+    async def send_mail_events(self) -> None:
+        """Have the provider call mail_events with what becomes of the emails."""
+        if self._provider is not MailProviderName.RESEND:
+            await super().send_mail_events()
+            return
+        function = await self._function("mail_events")
+        webhook = self.inbox.resend.webhook
+        webhook.url = f"http://127.0.0.1:{function.port}/resend"
+        await webhook.start()
+
+    async def drain(self) -> None:
+        """Let time pass until nothing is left to deliver."""
+        await super().drain()
+        while self.inbox.resend.webhook.unsent:
+            self.pass_time(_STEP)
+            await super().drain()
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Those of the world, and the provider's, for all functions."""
+        return {
+            **super().variables,
+            "MAIL_PROVIDER": self._provider,
+            "RESEND_WEBHOOK_SECRET": self.inbox.resend.webhook.secret.text,
+        }
 
 
 def measure(
@@ -52,17 +114,10 @@ def measure(
     providers: Sequence[MailProviderName] = tuple(MailProviderName),
     with_peers: bool = True,
 ) -> Iterator[Table]:
-    """Send the reports through every system.
-
-    Args:
-        reports: how many.
-        kinds: the faults to have.
-        providers: this pipeline is measured with each of them.
-        with_peers: whether to measure others than this pipeline.
-    """
+    """Send the reports through every system: this pipeline with each provider, and its peers unless a test does without
+    them."""
     plan = make_plan(reports, SEED, kinds)
-    note = [_plan_in_words(reports, plan), "", "What was set:", ""]
-    rows = []
+    note, rows = ["How each is set up: proof/README.md, *Beside others*."], []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         systems: list[System] = [Ours(provider) for provider in providers]
@@ -72,27 +127,28 @@ def measure(
             systems = [*_peers(folder, stack, note), *systems]
         for number, system in enumerate(systems):
             say(f"{system.name}: {reports} reports")
-            result = asyncio.run(_play(system, reports, plan, folder / str(number)))
-            say(f"{system.name}: {', '.join(f'{kind} {times}' for kind, times in result.met.items())}")
-            rows.append([system.name, *_cells(result.counts)])
-            note.append(f"- {system.name}: {system.setting}")
+            counts, met = asyncio.run(_play(system, reports, plan, folder / str(number)))
+            say(f"{system.name}: {', '.join(f'{kind} {times}' for kind, times in met.items())}")
+            rows.append([system.name, *map(str, astuple(counts))])
     yield Table(title=f"{reports} reports under faults", columns=_COLUMNS, rows=rows, note="\n".join(note))
 
 
 def _peers(folder: Path, stack: ExitStack, note: list[str]) -> Iterator[System]:
     yield tutorial()
     try:
+        url = stack.enter_context(redis(folder))
         python = make_environment(folder / "environment")
-    except NoPackages as error:
+    except Missing as error:
         say(f"Celery and Powertools are left out: {error}")
-        note.append(f"- Celery and Powertools are left out: {error}")
+        note.append(f"Celery and Powertools are left out: {error}")
         return
-    redis = stack.enter_context(redis_if_installed(folder))
-    yield CeleryWorkers(python=python, redis=redis)
-    yield powertools(python, redis)
+    yield CeleryWorkers(python=python, redis=url)
+    yield powertools(python, url)
 
 
-async def _play(system: System, reports: int, plan: Mapping[int, Course], folder: Path) -> _Result:
+async def _play(
+    system: System, reports: int, plan: Mapping[int, Course], folder: Path
+) -> tuple[Counts, Mapping[FaultKind, int]]:
     world = ProviderWorld(folder, system.provider)
     try:
         await world.start()
@@ -106,22 +162,6 @@ async def _play(system: System, reports: int, plan: Mapping[int, Course], folder
         finally:
             faults.end()
         accepted = Counter(mail.custom_args["delivery_id"] for mail in world.inbox.mails)
-        return _Result(counts=count(order.reports, accepted=accepted, told=told), met=faults.met)
+        return count(order.reports, accepted=accepted, told=told), faults.met
     finally:
         await world.stop()
-
-
-def _cells(counts: Counts) -> list[str]:
-    figures = (counts.once, counts.doubled, counts.lost, counts.reported, counts.unknown, counts.called_failed)
-    return [str(figure) for figure in figures]
-
-
-def _plan_in_words(reports: int, plan: Mapping[int, Course]) -> str:
-    of_kind = Counter(course.kind for course in plan.values())
-    faults = ", ".join(f"{kind} {number}" for kind, number in of_kind.items())
-    return (
-        f"Of the {reports} reports, {len(plan)} meet a fault at their first attempts ({faults}). {PACE} come a second, "
-        f"and at most {AT_ONCE} are under way at once. A report counts as *reported* if a person is told that it "
-        "failed or, as *unknown*, that it may have been sent, and as *lost* if it was never accepted and no person is "
-        "told."
-    )

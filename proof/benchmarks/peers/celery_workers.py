@@ -14,9 +14,8 @@ from pathlib import Path
 
 from functions.shared.settings import MailProviderName
 from local_pipeline.machine_variables import machine_variables
-from proof.benchmarks.peers.counting import Told
 from proof.benchmarks.peers.environment import locked_version
-from proof.benchmarks.peers.system import AT_ONCE, PACE, Order
+from proof.benchmarks.peers.system import AT_ONCE, PACE, Order, Told
 from proof.faults.world import INSTANCES
 from tests.support import REPOSITORY
 
@@ -31,13 +30,8 @@ seconds."""
 
 @dataclass(frozen=True, kw_only=True)
 class CeleryWorkers:
-    """See apps/celery_app.py. Time is the machine's here: Celery keeps its own.
-
-    Attributes:
-        python: of the environment that has Celery.
-        redis: the URL of a Redis; empty where there is none.
-        provider: through whom it sends.
-    """
+    """See apps/celery_app.py. Its Python is that of the environment that has Celery. Time is the machine's here: Celery
+    keeps its own."""
 
     python: Path
     redis: str
@@ -48,23 +42,6 @@ class CeleryWorkers:
         """In the table."""
         return f"Celery {locked_version('celery')}"
 
-    @property
-    def setting(self) -> str:
-        """What was set."""
-        broker = "Redis"
-        if not self.redis:
-            broker = (
-                "its filesystem transport (no Redis is here; without one the processes of a worker share a pipe, and a "
-                "kill can leave the worker standing still, so what is lost here says little)"
-            )
-        return (
-            f"{broker} as the broker and for results; `acks_late`, `reject_on_worker_lost`, `autoretry_for` with "
-            "`retry_backoff` and `max_retries=7` ([tasks](https://docs.celeryq.dev/en/stable/userguide/tasks.html)), "
-            "`worker_prefetch_multiplier=1` and `worker_deduplicate_successful_tasks` "
-            "([configuration](https://docs.celeryq.dev/en/stable/userguide/configuration.html)), "
-            f"{INSTANCES} workers with {AT_ONCE // INSTANCES} processes each. `on_failure` tells a person."
-        )
-
     async def send(self, order: Order) -> Told:
         """Enqueue the reports, and wait until every task has ended, or no more comes."""
         endings = order.folder / "endings"
@@ -72,7 +49,8 @@ class CeleryWorkers:
         environment = {
             **machine_variables(),
             **order.world.variables,
-            **self._broker(order.folder),
+            "CELERY_BROKER": f"{self.redis}/0",
+            "CELERY_BACKEND": f"{self.redis}/1",
             "ENDINGS_FILE": str(endings),
             "PYTHONPATH": str(REPOSITORY),
         }
@@ -97,25 +75,6 @@ class CeleryWorkers:
         for pid in (await _output("pgrep", "-P", worker)).split():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(pid), signal.SIGKILL)
-
-    def _broker(self, folder: Path) -> dict[str, str]:
-        if self.redis:
-            options: dict[str, str] = {}
-            return {
-                "CELERY_BROKER": f"{self.redis}/0",
-                "CELERY_BACKEND": f"{self.redis}/1",
-                "CELERY_BROKER_OPTIONS": json.dumps(options),
-            }
-        # https://docs.celeryq.dev/projects/kombu/en/stable/reference/kombu.transport.filesystem.html
-        queue, control, results = (folder / name for name in ("queue", "control", "results"))
-        for each in (queue, control, results):
-            each.mkdir()
-        options = {"data_folder_in": str(queue), "data_folder_out": str(queue), "control_folder": str(control)}
-        return {
-            "CELERY_BROKER": "filesystem://",
-            "CELERY_BACKEND": f"file://{results}",
-            "CELERY_BROKER_OPTIONS": json.dumps(options),
-        }
 
     @asynccontextmanager
     async def _workers(self, folder: Path, environment: dict[str, str]) -> AsyncIterator[None]:

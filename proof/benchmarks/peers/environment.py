@@ -12,25 +12,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 LOCK = Path(__file__).parent / "requirements.lock"
-_SERVERS = ("redis-server", "valkey-server")
 _START_SECONDS = 20.0
 
 
-class NoPackages(Exception):
-    """The packages cannot be had; the text says why and what to do."""
+class Missing(Exception):
+    """What the compared systems need cannot be had; the text says why and what to do."""
 
 
 def make_environment(folder: Path) -> Path:
-    """Make a virtual environment with the packages of requirements.lock.
-
-    Args:
-        folder: a new one.
-
-    Returns:
-        Its Python.
+    """Make a virtual environment with the packages of requirements.lock, and return its Python.
 
     Raises:
-        NoPackages: the package index does not answer, or has not what the file names.
+        Missing: the package index does not answer, or has not what the file names.
     """
     say(f"making an environment in {folder}, with the packages of proof/benchmarks/peers/{LOCK.name}")
     venv.create(folder, with_pip=True)
@@ -41,27 +34,22 @@ def make_environment(folder: Path) -> Path:
     )
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
-        raise NoPackages(
+        raise Missing(
             f"the package index cannot be reached, or lacks one of them ({reason}). PIP_INDEX_URL names another index."
         )
     return python
 
 
 @contextmanager
-def redis_if_installed(folder: Path) -> Iterator[str]:
-    """Run a Redis of one's own, where the machine has one.
+def redis(folder: Path) -> Iterator[str]:
+    """Run a Redis of one's own, and yield its URL without a database.
 
-    Args:
-        folder: an existing one for what it writes.
-
-    Yields:
-        Its URL without a database; empty where there is none.
+    Raises:
+        Missing: none is installed.
     """
-    program = next((found for name in _SERVERS if (found := shutil.which(name))), None)
+    program = shutil.which("redis-server") or shutil.which("valkey-server")
     if program is None:
-        say("no Redis is installed here: Celery uses its filesystem transport, Powertools a layer over SQLite")
-        yield ""
-        return
+        raise Missing("they keep what they know in Redis, and no redis-server is installed.")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder)]

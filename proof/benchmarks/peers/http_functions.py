@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,8 @@ from functions.shared.settings import MailProviderName
 from local_pipeline.function_process import FunctionProcess
 from local_pipeline.machine_variables import machine_variables
 from local_pipeline.server_process import Process, ServerProcess
-from proof.benchmarks.peers.counting import Told
 from proof.benchmarks.peers.environment import locked_version
-from proof.benchmarks.peers.system import Order, deliver_at_pace, kill_instance_of
+from proof.benchmarks.peers.system import Order, Told, deliver_at_pace, kill_instance_of
 from proof.faults.instances import Instance
 from proof.faults.world import INSTANCES, QUEUE, WORKER_URL
 from tests.support import REPOSITORY, free_ports
@@ -23,24 +23,13 @@ from tests.support import REPOSITORY, free_ports
 APPS = Path(__file__).parent / "apps"
 
 _TARGET = "send_report"
-_TUTORIAL = "https://cloud.google.com/tasks/docs/tutorial-gcf"
-_IDEMPOTENT = "https://cloud.google.com/blog/products/serverless/cloud-functions-pro-tips-building-idempotent-functions"
-_UTILITY = "https://docs.aws.amazon.com/powertools/python/latest/utilities/idempotency/"
 
 
 @dataclass(frozen=True, kw_only=True)
 class HttpFunction:
-    """A function in several instances, behind the queue of queue.yaml.
-
-    Attributes:
-        name: in the table.
-        setting: what was set.
-        instance: makes an instance, given its number.
-        provider: through whom it sends.
-    """
+    """A function in several instances, behind the queue of queue.yaml."""
 
     name: str
-    setting: str
     instance: Callable[[Order, int], ServerProcess]
     provider: MailProviderName = MailProviderName.SENDGRID
 
@@ -86,36 +75,22 @@ def tutorial() -> HttpFunction:
 
     return HttpFunction(
         name="the tutorial's worker",
-        setting=f"Google's [tutorial]({_TUTORIAL}), with a mark `sent` in Firestore that is read before the email and "
-        f"written after it, as [shown by Google]({_IDEMPOTENT}). The queue is that of `queue.yaml`.",
         instance=instance,
     )
 
 
 def powertools(python: Path, redis: str) -> HttpFunction:
-    """See apps/powertools.py.
-
-    Args:
-        python: of the environment that has the package.
-        redis: the URL of a Redis; empty where there is none.
-    """
+    """See apps/powertools.py. Its Python is that of the environment that has the package."""
 
     def instance(order: Order, number: int) -> ServerProcess:
         port, name = free_ports(1), f"powertools-{number}"
         log_file = order.folder / f"{name}.log"
-        store = {"CACHE_URL": f"{redis}/2"} if redis else {"RECORDS_FILE": str(order.folder / "records.sqlite")}
-        variables = {**machine_variables(), **order.world.variables, **store}
+        variables = {**machine_variables(), **order.world.variables, "CACHE_URL": f"{redis}/2"}
         spawn = functools.partial(_spawn, python, port, log_file, variables)
         return ServerProcess(name=name, port=port, log_file=log_file, spawn=spawn, on_event=lambda _line: None)
 
-    layer = "its `CachePersistenceLayer` in Redis"
-    if not redis:
-        layer = "a persistence layer over SQLite, written by the interface that it documents, since no Redis is here"
     return HttpFunction(
         name=f"Powertools {locked_version('aws-lambda-powertools')}",
-        setting=f"the tutorial's function with the [idempotency utility]({_UTILITY}) in place of its mark: "
-        f"`idempotent_function` with the report's id as the key, {layer}, and a registered context of 60 seconds. "
-        "The queue is the same.",
         instance=instance,
     )
 
@@ -126,7 +101,10 @@ async def _spawn(python: Path, port: int, log_file: Path, environment: dict[str,
         return await asyncio.create_subprocess_exec(
             *(python, "-m", "local_pipeline.shared_time", "functions_framework"),
             *("--source", APPS / "powertools.py", "--target", _TARGET, "--host", "127.0.0.1", "--port", str(port)),
-            env={**environment, "PYTHONPATH": str(REPOSITORY)},
+            env={
+                **environment,
+                "PYTHONPATH": os.pathsep.join(map(str, (REPOSITORY, REPOSITORY / "emulators" / "src"))),
+            },
             cwd=REPOSITORY,
             stdout=log,
             stderr=log,

@@ -7,8 +7,7 @@ from functions.shared.records.dead_letter import DeadLetterReason, DeadLetterSta
 from functions.shared.records.delivery import DeliveryState
 from functions.shared.settings import MailProviderName, OnUnknownOutcome
 from functions.worker.destinations.email.provider import parts_of
-from proof.benchmarks.peers.counting import Told
-from proof.benchmarks.peers.system import Order, deliver_at_pace, kill_instance_of
+from proof.benchmarks.peers.system import Order, Told, deliver_at_pace, kill_instance_of
 from proof.faults.plans import Plan
 from proof.faults.subscribers import KnownSubscription, subscription_fields, user_fields
 from tests.seeding import subscription_reference, user_reference
@@ -30,16 +29,6 @@ class Ours:
         """In the table."""
         is_shipped = self.on_unknown_outcome is OnUnknownOutcome.DEAD_LETTER
         return f"this pipeline, {self.provider}{'' if is_shipped else f', {self.on_unknown_outcome}'}"
-
-    @property
-    def setting(self) -> str:
-        """What was set."""
-        events = "with" if self._has_events else "without"
-        return (
-            f"`MAIL_PROVIDER={self.provider}`, `ON_UNKNOWN_OUTCOME={self.on_unknown_outcome}` and otherwise as "
-            f"shipped, but `PROVIDER_PAUSE=0`, {events} the emails' events. The dispatcher runs every hour until all "
-            "is final."
-        )
 
     @property
     def _has_events(self) -> bool:

@@ -1,9 +1,14 @@
-"""Which fault each attempt at a report meets. Pure: the same for every system, and whatever the machine's speed."""
+"""Which fault each attempt at a report meets: the same for every system, and whatever the machine's speed."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum, StrEnum, auto
+from http import HTTPStatus
 
+from local_pipeline.inbox.faults import Answer, Call, CutConnection
+from proof.faults.injection_points import InjectionPoint, inbox_call
 from proof.faults.seeded import SeededChoices
 
 SHARE = 0.025
@@ -35,27 +40,18 @@ class FaultKind(StrEnum):
 
 
 class Happening(Enum):
-    """What becomes of a call to the provider."""
+    """What becomes of a call to the provider: another answer, or none since its connection is cut, the provider hangs,
+    or the caller is killed."""
 
     ANSWER = auto()
-    """It gets an answer that is not the provider's usual one."""
     CUT = auto()
-    """Its connection is cut."""
     HANG = auto()
-    """It gets no answer."""
     KILL = auto()
-    """Its caller is killed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Disruption:
-    """What an attempt meets.
-
-    Attributes:
-        happening: what becomes of the call.
-        accepted: whether the provider accepts the email all the same.
-        status: of the answer, where there is one.
-    """
+    """What an attempt meets, and whether the provider accepts the email all the same."""
 
     happening: Happening
     accepted: bool = False
@@ -64,38 +60,19 @@ class Disruption:
 
 @dataclass(frozen=True, kw_only=True)
 class Course:
-    """What the attempts at one report meet.
-
-    Attributes:
-        kind: for what it was chosen.
-        first: what the first attempts meet, in their order.
-        ever_after: what every later attempt meets; None: nothing.
-    """
+    """What the first attempts at a report meet, and every later one."""
 
     kind: FaultKind
     first: Sequence[Disruption]
     ever_after: Disruption | None = None
 
     def at(self, attempt: int) -> Disruption | None:
-        """What an attempt meets.
-
-        Args:
-            attempt: 1 for the first.
-        """
+        """What an attempt meets; the first one has the number 1."""
         return self.first[attempt - 1] if attempt <= len(self.first) else self.ever_after
 
 
 def make_plan(reports: int, seed: str, kinds: Sequence[FaultKind] = tuple(FaultKind)) -> Mapping[int, Course]:
-    """Choose the reports that meet a fault. No report is chosen for two.
-
-    Args:
-        reports: how many there are. They have the numbers from 0.
-        seed: another one chooses others.
-        kinds: the faults to have.
-
-    Returns:
-        By the report's number.
-    """
+    """Choose the reports that meet a fault, by their numbers from 0. No report is chosen for two."""
     seeded = SeededChoices(seed)
     chosen: dict[int, Course] = {}
     for kind in kinds:
@@ -119,12 +96,6 @@ def _spread(reports: int, seeded: SeededChoices, taken: Mapping[int, Course]) ->
 
 
 def _course(kind: FaultKind, index: int) -> Course:
-    """The course of a report.
-
-    Args:
-        kind: what it meets.
-        index: of the report among those that meet it.
-    """
     is_for_good, is_odd = index % _FOR_GOOD == 0, index % 2 == 1
     throttled = Disruption(happening=Happening.ANSWER, status=429)
     match kind:
@@ -140,3 +111,74 @@ def _course(kind: FaultKind, index: int) -> Course:
             return Course(kind=kind, first=[lost], ever_after=throttled if is_for_good else None)
         case FaultKind.KILLED:
             return Course(kind=kind, first=[Disruption(happening=Happening.KILL, accepted=is_odd)])
+
+
+Kill = Callable[[str, bytes], Awaitable[None]]
+"""Kills the worker that sends a report, given the report's id and the request to the provider."""
+
+
+class PlannedFaults:
+    """Stands before the provider, and carries the plan out: a Fault of the inbox.
+
+    Args:
+        plan: by the report's number.
+        numbers: the numbers by the reports' ids.
+        kill: how a worker of the system is killed.
+    """
+
+    def __init__(self, plan: Mapping[int, Course], numbers: Mapping[str, int], kill: Kill) -> None:
+        self._plan = plan
+        self._numbers = numbers
+        self._kill = kill
+        self._over = asyncio.Event()
+        self.attempts: Counter[str] = Counter()
+        """How often each report was handed over."""
+        self.met: Counter[FaultKind] = Counter()
+        """How many attempts met each fault."""
+
+    async def __call__(self, call: Call, carry_out: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Carry a call out, or do what the plan has for it."""
+        report = _report_handed_over(call)
+        if report not in self._numbers:
+            return await carry_out()
+        self.attempts[report] += 1
+        course = self._plan.get(self._numbers[report])
+        if course is None or (disruption := course.at(self.attempts[report])) is None:
+            return await carry_out()
+        self.met[course.kind] += 1
+        if call.service == "smtp":
+            disruption = in_smtp(disruption)
+        if disruption.accepted:
+            taken = await carry_out()
+            assert taken.status < HTTPStatus.BAD_REQUEST
+        match disruption.happening:
+            case Happening.ANSWER:
+                return Answer(status=disruption.status, body=b"by the plan")
+            case Happening.KILL:
+                await self._kill(report, call.body)
+            case Happening.HANG:
+                await self._over.wait()
+            case Happening.CUT:
+                pass
+        raise CutConnection
+
+    def end(self) -> None:
+        """Let go of the calls that hang."""
+        self._over.set()
+
+
+def in_smtp(disruption: Disruption) -> Disruption:
+    """What a mail server does in place of an HTTP API: a refusal for now is a 451, which says that nothing was taken
+    (https://www.rfc-editor.org/rfc/rfc5321#section-4.2.1). No gateway answers for it, so what is lost after acceptance
+    is the connection."""
+    if disruption.happening is not Happening.ANSWER:
+        return disruption
+    if disruption.accepted:
+        return Disruption(happening=Happening.CUT, accepted=True)
+    return replace(disruption, status=451)
+
+
+def _report_handed_over(call: Call) -> str:
+    """The report whose email a call hands over; empty if it does something else."""
+    intercepted = inbox_call(call, in_flight=())
+    return intercepted.subject if intercepted.point is InjectionPoint.SEND else ""

@@ -1,6 +1,6 @@
 """What every compared system is asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,6 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
 from functions.shared.settings import MailProviderName
 from local_cloud.tasks.settings import MAX_DISPATCHES_PER_SECOND
-from proof.benchmarks.peers.counting import Told
 from proof.faults.instances import until
 from proof.faults.subscription_key import SubscriptionKey
 from proof.faults.world import QUEUE, World
@@ -28,15 +27,18 @@ _MOST_TIMES_SLOWER = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
-    """What a system has to send.
+class Told:
+    """The reports of which a person is told, by a dead letter or a final failure: that they were not sent, or that
+    nobody knows."""
 
-    Attributes:
-        world: where: the provider and, for those that use it, Google Cloud. It is the system's own.
-        hour: when the reports are due.
-        keys: whose reports they are, in the order of their numbers.
-        folder: for logs and for what the system keeps.
-    """
+    failed: Collection[str] = ()
+    unknown: Collection[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """Reports that are due at an hour, by whose they are, in the order of their numbers. The system has a world of its
+    own, with the provider and Google Cloud, and a folder for logs and what it keeps."""
 
     world: World
     hour: datetime
@@ -82,28 +84,14 @@ class System(Protocol):
         """In the table."""
 
     @property
-    def setting(self) -> str:
-        """What was set, by which documentation: a few sentences."""
-
-    @property
     def provider(self) -> MailProviderName:
         """Through whom it sends."""
 
     async def send(self, order: Order) -> Told:
-        """Send the reports, and return when nothing is under way any more.
-
-        Returns:
-            The reports that a person is told of.
-        """
+        """Send the reports, and return when nothing is under way any more."""
 
     async def kill(self, order: Order, report: str, request: bytes) -> None:
-        """Kill the processes that carry out the tasks of the instance that sends a report.
-
-        Args:
-            order: under way.
-            report: the report's id.
-            request: what the instance has just posted to the provider.
-        """
+        """Kill the processes that carry out the tasks of the instance that has just posted a report's request."""
 
 
 async def kill_instance_of(order: Order, report: str) -> None:

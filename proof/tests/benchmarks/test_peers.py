@@ -7,9 +7,9 @@ import pytest
 
 from functions.shared.settings import MailProviderName
 from proof.benchmarks.peers import bench
-from proof.benchmarks.peers.counting import Counts, Told, count
-from proof.benchmarks.peers.faults import in_smtp
-from proof.benchmarks.peers.plan import Disruption, FaultKind, Happening, make_plan
+from proof.benchmarks.peers.bench import Counts, count
+from proof.benchmarks.peers.plan import Disruption, FaultKind, Happening, in_smtp, make_plan
+from proof.benchmarks.peers.system import Told
 
 FAILED, UNKNOWN = Told(failed=["r0", "r1"]), Told(unknown=["r0", "r1"])
 

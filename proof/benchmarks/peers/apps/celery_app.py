@@ -15,7 +15,6 @@
 `python -m proof.benchmarks.peers.apps.celery_app` enqueues the reports that standard input names.
 """
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -26,11 +25,8 @@ from celery import Celery, Task
 
 from proof.benchmarks.peers.apps.mail import send_mail
 
-MOST_RETRIES = 7
-
 app = Celery("reports", broker=os.environ["CELERY_BROKER"], backend=os.environ["CELERY_BACKEND"])
 app.conf.update(
-    broker_transport_options=json.loads(os.environ["CELERY_BROKER_OPTIONS"]),
     broker_connection_retry_on_startup=True,
     worker_prefetch_multiplier=1,
     worker_deduplicate_successful_tasks=True,
@@ -61,7 +57,7 @@ def _write_down(ending: str, report_id: str) -> None:
     reject_on_worker_lost=True,
     autoretry_for=(requests.RequestException,),
     retry_backoff=True,
-    max_retries=MOST_RETRIES,
+    max_retries=7,
 )
 def send_report(report_id: str) -> None:
     """Send a report."""
