@@ -88,6 +88,15 @@ class Scenario:
         return replace(self, provider=provider, has_mail_events=False)
 
 
+def scenarios_of(group: str, **usual: Any) -> Callable[..., Scenario]:
+    """Return what makes the scenarios of a group of a name, a script, and what else differs from the usual."""
+
+    def scenario(name: str, script: Script, **attributes: Any) -> Scenario:
+        return Scenario(name=name, group=group, script=script, **{**usual, **attributes})
+
+    return scenario
+
+
 class ScenarioRun:
     """One run of a scenario, through which its script acts on the world.
 
@@ -223,9 +232,13 @@ class ScenarioRun:
 
     async def play_hours(self, hours: int) -> None:
         """Have the dispatcher called for this hour and for those that follow, and wait after each."""
-        for hour in range(hours):
-            if hour:
-                self.hour = self.world.next_hour()
+        await self.dispatch_and_drain()
+        await self.play_next_hours(hours - 1)
+
+    async def play_next_hours(self, hours: int = 1) -> None:
+        """Do the same for the hours that follow alone."""
+        for _ in range(hours):
+            self.hour = self.world.next_hour()
             await self.dispatch_and_drain()
 
     @property

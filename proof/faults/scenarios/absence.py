@@ -13,7 +13,7 @@ from proof.faults.disturbances import CarryOut, Disturbance, answer, cut
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
 from proof.faults.instances import Instance
 from proof.faults.invariants import UNKNOWN_OUTCOME
-from proof.faults.scenario_run import Scenario, ScenarioRun, Script
+from proof.faults.scenario_run import ScenarioRun, Script, scenarios_of
 
 _SHARE = 0.3
 _MINUTE = timedelta(minutes=1)
@@ -144,17 +144,7 @@ async def _outage(scenario_run: ScenarioRun) -> None:
     await hours_pass(scenario_run)
 
 
-def _scenario(name: str, script: Script, **attributes: Any) -> Scenario:
-    return Scenario(
-        name=name,
-        group="absence",
-        script=script,
-        on_unknown_outcome=OnUnknownOutcome.RESEND_IF_ABSENT,
-        at_most=60,
-        **attributes,
-    )
-
-
+_scenario = scenarios_of("absence", on_unknown_outcome=OnUnknownOutcome.RESEND_IF_ABSENT, at_most=60)
 SCENARIOS = [
     _scenario(
         "SendGrid cuts before it accepts, and its logs fail at first", _unknown(cut(accepted=False), "sent", _logs_fail)

@@ -2,7 +2,7 @@
 
 from proof.faults.disturbances import answer, cut
 from proof.faults.injection_points import InjectionPoint
-from proof.faults.scenario_run import Scenario, ScenarioRun
+from proof.faults.scenario_run import ScenarioRun, scenarios_of
 
 _SHARE = 0.3
 _MOST_KILLS = 8
@@ -27,7 +27,8 @@ async def _storage_fails(scenario_run: ScenarioRun) -> None:
     await scenario_run.dispatch_and_drain()
 
 
+_scenario = scenarios_of("Archive")
 SCENARIOS = [
-    Scenario(name="worker killed while it keeps a copy", group="Archive", script=_killed),
-    Scenario(name="Cloud Storage fails", group="Archive", script=_storage_fails),
+    _scenario("worker killed while it keeps a copy", _killed),
+    _scenario("Cloud Storage fails", _storage_fails),
 ]

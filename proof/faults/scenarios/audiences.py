@@ -9,7 +9,7 @@ from pathlib import Path
 
 from functions.shared.records.system_alert import AlertKind
 from proof.faults.plans import Plan
-from proof.faults.scenario_run import Scenario, ScenarioRun
+from proof.faults.scenario_run import ScenarioRun, scenarios_of
 from proof.faults.subscribers import KnownSubscription, email_of
 from proof.faults.subscription_key import SubscriptionKey
 from tests.function_process import REPOSITORY
@@ -46,8 +46,7 @@ async def _same_ids(scenario_run: ScenarioRun) -> None:
     async with world.audiences(_CUSTOMERS, _SUPPLIERS):
         await scenario_run.dispatch_and_drain()
         await _take_note(scenario_run, _SUPPLIERS, rows[_SUPPLIERS])
-        scenario_run.hour = world.next_hour()
-        await scenario_run.dispatch_and_drain()
+        await scenario_run.play_next_hours()
 
 
 async def _same_ids_at_once(scenario_run: ScenarioRun) -> None:
@@ -60,8 +59,7 @@ async def _same_ids_at_once(scenario_run: ScenarioRun) -> None:
         await scenario_run.dispatch_and_drain()
         for kind, emails in rows.items():
             await _take_note(scenario_run, kind, emails)
-        scenario_run.hour = world.next_hour()
-        await scenario_run.dispatch_and_drain()
+        await scenario_run.play_next_hours()
     made = Counter(key.user_id for key in await world.subscriptions() if key.subscription_id in rows)
     if both := [user for user, kinds in made.items() if kinds > 1]:
         raise RuntimeError(f"{both} are two people each")
@@ -85,8 +83,7 @@ async def _ids_of_deleted_users(scenario_run: ScenarioRun) -> None:
     async with world.audiences(_SUPPLIERS):
         await scenario_run.dispatch_and_drain()
         await _take_note(scenario_run, _SUPPLIERS, rows[_SUPPLIERS])
-        scenario_run.hour = world.next_hour()
-        await scenario_run.dispatch_and_drain()
+        await scenario_run.play_next_hours()
     if anew := [user for user in deleted if (await user_reference(world.database, user).get()).exists]:
         raise RuntimeError(f"{anew} are other people now")
 
@@ -138,8 +135,9 @@ def _lay_out(kinds: Path, scenario_run: ScenarioRun) -> dict[str, dict[str, str]
     return rows
 
 
+_scenario = scenarios_of("audiences")
 SCENARIOS = [
-    Scenario(name=name, group="audiences", script=script, at_most=60)
+    _scenario(name, script, at_most=60)
     for name, script in {
         "two queries have the same ids": _same_ids,
         "two new queries have the same ids": _same_ids_at_once,

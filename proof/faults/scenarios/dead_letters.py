@@ -11,7 +11,7 @@ from functions.shared.records.system_alert import AlertKind
 from local_pipeline.dead_letters import MAX_DELIVERY_ATTEMPTS, UNDELIVERABLE
 from proof.faults.disturbances import Disturbance, answer, lose_answer, never_answer, refuse
 from proof.faults.injection_points import InjectionPoint
-from proof.faults.scenario_run import Scenario, ScenarioRun, Script
+from proof.faults.scenario_run import Scenario, ScenarioRun, Script, scenarios_of
 from proof.faults.world import PROJECT
 from tests.forked_python import run_python
 from tests.function_process import REPOSITORY
@@ -153,9 +153,7 @@ async def _replayed_later(scenario_run: ScenarioRun) -> None:
     await scenario_run.dispatch_and_drain()
     scenario_run.may_end(victims, "sent")
     scenario_run.heal()
-    for _ in range(2):
-        scenario_run.hour = scenario_run.world.next_hour()
-        await scenario_run.dispatch_and_drain()
+    await scenario_run.play_next_hours(2)
     await replay_all(scenario_run)
     await scenario_run.world.drain()
 
@@ -183,52 +181,33 @@ async def operate(scenario_run: ScenarioRun, *arguments: str) -> None:
 
 def _slack(name: str, disturbance: Disturbance, *, times: int = 2) -> Scenario:
     script = _while_some_die(InjectionPoint.TELL, lambda scenario_run: disturbance, times=times)
-    return Scenario(name=f"Slack {name}", group="dead letters", script=script)
+    return _scenario(f"Slack {name}", script)
 
 
+_scenario = scenarios_of("dead letters")
 SCENARIOS = [
-    Scenario(
-        name="publish UNAVAILABLE",
-        group="dead letters",
-        script=_while_some_die(
-            InjectionPoint.PUBLISH, lambda scenario_run: refuse(grpc.StatusCode.UNAVAILABLE), times=2
-        ),
+    _scenario(
+        "publish UNAVAILABLE",
+        _while_some_die(InjectionPoint.PUBLISH, lambda scenario_run: refuse(grpc.StatusCode.UNAVAILABLE), times=2),
     ),
-    Scenario(
-        name="published, and the answer lost",
-        group="dead letters",
-        script=_while_some_die(InjectionPoint.PUBLISH, lambda scenario_run: lose_answer(grpc.StatusCode.UNAVAILABLE)),
+    _scenario(
+        "published, and the answer lost",
+        _while_some_die(InjectionPoint.PUBLISH, lambda scenario_run: lose_answer(grpc.StatusCode.UNAVAILABLE)),
     ),
-    Scenario(name="publish refused", group="dead letters", script=_publish_refused),
-    Scenario(
-        name="publish refused at the last attempt",
-        group="dead letters",
-        script=_publish_refused_at_the_last_attempt,
-    ),
-    Scenario(name="worker killed before it published", group="dead letters", script=_killed_worker(carried_out=False)),
-    Scenario(name="worker killed after it published", group="dead letters", script=_killed_worker(carried_out=True)),
-    Scenario(name="message delivered three times", group="dead letters", script=_delivered_thrice),
-    Scenario(name="token refused", group="dead letters", script=_token_refused),
-    Scenario(name="token refused for a day, and delivered again", group="dead letters", script=_undeliverable),
-    Scenario(
-        name="handler killed before it stored",
-        group="dead letters",
-        script=_killed_handler(InjectionPoint.STORE, carried_out=False),
-    ),
-    Scenario(
-        name="handler killed after it stored",
-        group="dead letters",
-        script=_killed_handler(InjectionPoint.STORE, carried_out=True),
-    ),
-    Scenario(
-        name="handler killed after it told Slack",
-        group="dead letters",
-        script=_killed_handler(InjectionPoint.TELL, carried_out=True),
-    ),
+    _scenario("publish refused", _publish_refused),
+    _scenario("publish refused at the last attempt", _publish_refused_at_the_last_attempt),
+    _scenario("worker killed before it published", _killed_worker(carried_out=False)),
+    _scenario("worker killed after it published", _killed_worker(carried_out=True)),
+    _scenario("message delivered three times", _delivered_thrice),
+    _scenario("token refused", _token_refused),
+    _scenario("token refused for a day, and delivered again", _undeliverable),
+    _scenario("handler killed before it stored", _killed_handler(InjectionPoint.STORE, carried_out=False)),
+    _scenario("handler killed after it stored", _killed_handler(InjectionPoint.STORE, carried_out=True)),
+    _scenario("handler killed after it told Slack", _killed_handler(InjectionPoint.TELL, carried_out=True)),
     _slack("answers 500", answer(500)),
     _slack("answers 429 with Retry-After", answer(429, Retry_After="3")),
-    Scenario(name="Slack never answers", group="dead letters", script=_slack_never_answers),
-    Scenario(name="a storm of one cause", group="dead letters", script=_everybody_dies),
-    Scenario(name="replayed hours later", group="dead letters", script=_replayed_later),
-    Scenario(name="replayed twice at once, and again", group="dead letters", script=_replayed),
+    _scenario("Slack never answers", _slack_never_answers),
+    _scenario("a storm of one cause", _everybody_dies),
+    _scenario("replayed hours later", _replayed_later),
+    _scenario("replayed twice at once, and again", _replayed),
 ]

@@ -2,40 +2,16 @@
 unknown outcome is a person's to settle."""
 
 from http import HTTPStatus
-from typing import Any
 
 from local_pipeline.inbox.faults import Answer
 from local_pipeline.inbox.json_body import json_answer
 from local_pipeline.local_destination import LocalDestination
 from proof.faults.disturbances import CarryOut, Disturbance, accept_and_answer, answer, cut
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
-from proof.faults.scenario_run import Scenario, ScenarioRun, Script
-from proof.faults.scenarios.while_sending import SOME, for_a_while, for_some
+from proof.faults.scenario_run import Scenario, ScenarioRun, scenarios_of
+from proof.faults.scenarios.while_sending import SOME, killed, meets
 
 _MOST_KILLS = 12
-
-
-def _unknown(disturbance: Disturbance, *, accepted: bool) -> Script:
-    """The outcome of some reports is unknown."""
-
-    async def script(scenario_run: ScenarioRun) -> None:
-        victims = scenario_run.victims(SOME)
-        scenario_run.becomes_unknown(victims, accepted=accepted)
-        scenario_run.disturb(InjectionPoint.SEND, disturbance, of=victims)
-        await scenario_run.dispatch_and_drain()
-
-    return script
-
-
-def _killed(*, carried_out: bool) -> Script:
-    async def script(scenario_run: ScenarioRun) -> None:
-        victims = scenario_run.victims(SOME, most=_MOST_KILLS)
-        scenario_run.becomes_unknown(victims, accepted=carried_out)
-        scenario_run.disturb(InjectionPoint.SEND, scenario_run.kill(carried_out=carried_out), of=victims)
-        await scenario_run.world.dispatch_at_most(1)
-        await scenario_run.dispatch_and_drain()
-
-    return script
 
 
 async def _data_change(scenario_run: ScenarioRun) -> None:
@@ -65,17 +41,25 @@ _NEVER: dict[LocalDestination, Disturbance] = {LocalDestination.SLACK: _slack_sa
 
 
 def _of(destination: LocalDestination) -> list[Scenario]:
-    def scenario(name: str, script: Script, **attributes: Any) -> Scenario:
-        return Scenario(name=name, group=destination.value, script=script, destination=destination, **attributes)
-
+    scenario = scenarios_of(destination.value, destination=destination)
     return [
-        scenario("answers 429 twice", for_a_while(answer(429, Retry_After="30"))),
-        scenario("refuses the report", for_some(_NEVER.get(destination, answer(403)), "permanent-error")),
-        scenario("cuts the connection before it accepts", _unknown(cut(accepted=False), accepted=False)),
-        scenario("accepts and cuts the connection", _unknown(cut(accepted=True), accepted=True)),
-        scenario("accepts and answers 502", _unknown(accept_and_answer(502), accepted=True)),
-        scenario("the worker is killed before", _killed(carried_out=False), at_most=100),
-        scenario("the worker is killed after", _killed(carried_out=True), at_most=100),
+        scenario("answers 429 twice", meets(answer(429, Retry_After="30"), times=2)),
+        scenario(
+            "refuses the report", meets(_NEVER.get(destination, answer(403)), times=None, ending="permanent-error")
+        ),
+        scenario("cuts the connection before it accepts", meets(cut(accepted=False), accepted=False)),
+        scenario("accepts and cuts the connection", meets(cut(accepted=True), accepted=True)),
+        scenario("accepts and answers 502", meets(accept_and_answer(502), accepted=True)),
+        scenario(
+            "the worker is killed before",
+            meets(killed(carried_out=False), accepted=False, most=_MOST_KILLS, one_by_one=True),
+            at_most=100,
+        ),
+        scenario(
+            "the worker is killed after",
+            meets(killed(carried_out=True), accepted=True, most=_MOST_KILLS, one_by_one=True),
+            at_most=100,
+        ),
         scenario("the data change before it is repeated", _data_change, at_most=100),
     ]
 

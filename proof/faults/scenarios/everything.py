@@ -15,7 +15,7 @@ from proof.faults.disturbances import CarryOut, Disturbance, answer, cut, lose_a
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
 from proof.faults.instances import Send
 from proof.faults.invariants import UNKNOWN_OUTCOME
-from proof.faults.scenario_run import Scenario, ScenarioRun
+from proof.faults.scenario_run import ScenarioRun, scenarios_of
 from proof.faults.scenarios.firestore import POINTS
 from proof.faults.scenarios.users import put_in_malformed
 from tests.seeding import user_reference
@@ -169,8 +169,7 @@ async def _users_change(scenario_run: ScenarioRun) -> None:
         await scenario_run.put_user(user, document)
         for key in scenario_run.of_user(user):
             await scenario_run.put_subscription(key, scenario_run.document(key))
-    scenario_run.hour = world.next_hour()
-    await scenario_run.dispatch_and_drain()
+    await scenario_run.play_next_hours()
 
 
 async def _deleted_while_sent(scenario_run: ScenarioRun) -> None:
@@ -190,15 +189,12 @@ async def _deleted_while_sent(scenario_run: ScenarioRun) -> None:
     await scenario_run.dispatch_and_drain()
 
 
+_scenario = scenarios_of("everything")
 SCENARIOS = [
-    Scenario(name="everything at once", group="everything", script=_everything, has_mail_events=True, at_least=16),
-    Scenario(
-        name="everything at once, with resend",
-        group="everything",
-        script=_everything,
-        on_unknown_outcome=OnUnknownOutcome.RESEND,
-        has_mail_events=True,
+    _scenario("everything at once", _everything, has_mail_events=True, at_least=16),
+    _scenario(
+        "everything at once, with resend", _everything, on_unknown_outcome=OnUnknownOutcome.RESEND, has_mail_events=True
     ),
-    Scenario(name="users leave, are deleted, are set back", group="everything", script=_users_change),
-    Scenario(name="users are deleted while they are sent to", group="everything", script=_deleted_while_sent),
+    _scenario("users leave, are deleted, are set back", _users_change),
+    _scenario("users are deleted while they are sent to", _deleted_while_sent),
 ]

@@ -6,7 +6,7 @@ from functions.shared.records.system_alert import AlertKind
 from proof.faults.disturbances import Disturbance, lose_answer, refuse
 from proof.faults.injection_points import InjectionPoint
 from proof.faults.instances import until
-from proof.faults.scenario_run import Scenario, ScenarioRun, Script
+from proof.faults.scenario_run import ScenarioRun, Script, scenarios_of
 from proof.faults.world import CONCURRENCY
 
 POINTS = {
@@ -32,9 +32,7 @@ def _any_call(disturbance: Disturbance) -> Script:
         scenario_run.may_tell(AlertKind.RUN_ERRORS, AlertKind.OVERDUE_REPORTS)
         scenario_run.make_die(scenario_run.victims(0.1))
         scenario_run.disturb(POINTS, disturbance, times=None, chosen=scenario_run.a_share(_SHARE, "fails"))
-        await scenario_run.dispatch_and_drain()
-        scenario_run.hour = scenario_run.world.next_hour()
-        await scenario_run.dispatch_and_drain()
+        await scenario_run.play_hours(2)
 
     return script
 
@@ -64,24 +62,13 @@ async def _is_away(scenario_run: ScenarioRun) -> None:
     await scenario_run.world.drain()
 
 
+_scenario = scenarios_of("Firestore")
 SCENARIOS = [
-    Scenario(name="any call ABORTED", group="Firestore", script=_any_call(refuse(grpc.StatusCode.ABORTED))),
-    Scenario(name="any call UNAVAILABLE", group="Firestore", script=_any_call(refuse(grpc.StatusCode.UNAVAILABLE))),
-    Scenario(
-        name="any call DEADLINE_EXCEEDED",
-        group="Firestore",
-        script=_any_call(refuse(grpc.StatusCode.DEADLINE_EXCEEDED)),
-    ),
-    Scenario(
-        name="applied, and the answer lost",
-        group="Firestore",
-        script=_any_call(lose_answer(grpc.StatusCode.UNAVAILABLE)),
-    ),
-    Scenario(
-        name="applied, and DEADLINE_EXCEEDED",
-        group="Firestore",
-        script=_any_call(lose_answer(grpc.StatusCode.DEADLINE_EXCEEDED)),
-    ),
-    Scenario(name="cannot be told that an email was sent", group="Firestore", script=_cannot_be_told),
-    Scenario(name="is away for a while", group="Firestore", script=_is_away, at_most=CONCURRENCY),
+    _scenario("any call ABORTED", _any_call(refuse(grpc.StatusCode.ABORTED))),
+    _scenario("any call UNAVAILABLE", _any_call(refuse(grpc.StatusCode.UNAVAILABLE))),
+    _scenario("any call DEADLINE_EXCEEDED", _any_call(refuse(grpc.StatusCode.DEADLINE_EXCEEDED))),
+    _scenario("applied, and the answer lost", _any_call(lose_answer(grpc.StatusCode.UNAVAILABLE))),
+    _scenario("applied, and DEADLINE_EXCEEDED", _any_call(lose_answer(grpc.StatusCode.DEADLINE_EXCEEDED))),
+    _scenario("cannot be told that an email was sent", _cannot_be_told),
+    _scenario("is away for a while", _is_away, at_most=CONCURRENCY),
 ]

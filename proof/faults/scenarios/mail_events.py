@@ -13,7 +13,7 @@ from functions.shared.records.system_alert import AlertKind
 from local_pipeline.inbox.server import EMAIL_LOGS_SCOPE
 from proof.faults.disturbances import lose_answer, refuse
 from proof.faults.injection_points import InjectionPoint
-from proof.faults.scenario_run import FEW_REPORTS, Scenario, ScenarioRun, Script
+from proof.faults.scenario_run import ScenarioRun, Script, scenarios_of
 from proof.faults.scenarios.worker_processes import killed_at_random
 from proof.faults.webhook_gate import WebhookEvent
 from tests.seeding import subscription_reference
@@ -93,8 +93,7 @@ async def _lost_for_good(scenario_run: ScenarioRun) -> None:
     gate.before = lose
     await scenario_run.dispatch_and_drain()
     gate.before = None
-    scenario_run.hour = scenario_run.world.next_hour()
-    await scenario_run.dispatch_and_drain()
+    await scenario_run.play_next_hours()
     scenario_run.hour = scenario_run.world.next_hour()
     await _play(scenario_run)
 
@@ -197,20 +196,14 @@ async def _settle_it_hours_late(scenario_run: ScenarioRun) -> None:
 
     gate.before = keep
     await _settle_what_kills_leave(scenario_run)
-    scenario_run.hour = scenario_run.world.next_hour()
-    await scenario_run.dispatch_and_drain()
+    await scenario_run.play_next_hours()
     gate.before = None
     await _pass_on(scenario_run, _shuffled(scenario_run, kept, "late"))
     await scenario_run.world.drain()
     await _repeat_all(scenario_run)
 
 
-def _scenario(name: str, script: Script, *, at_least: int = FEW_REPORTS, at_most: int = 24) -> Scenario:
-    return Scenario(
-        name=name, group="mail events", script=script, has_mail_events=True, at_least=at_least, at_most=at_most
-    )
-
-
+_scenario = scenarios_of("mail events", has_mail_events=True, at_most=24)
 SCENARIOS = [
     _scenario("are lost at first", _lost_at_first),
     _scenario("are lost for good", _lost_for_good),

@@ -4,7 +4,7 @@ import grpc
 
 from proof.faults.disturbances import lose_answer, refuse
 from proof.faults.injection_points import InjectionPoint
-from proof.faults.scenario_run import Scenario, ScenarioRun
+from proof.faults.scenario_run import ScenarioRun, scenarios_of
 from proof.faults.world import MAX_ATTEMPTS
 
 _SHARE = 0.3
@@ -37,7 +37,8 @@ async def _pubsub_fails(scenario_run: ScenarioRun) -> None:
     await scenario_run.dispatch_and_drain()
 
 
+_scenario = scenarios_of("Outcomes")
 SCENARIOS = [
-    Scenario(name="worker killed while it tells the application", group="Outcomes", script=_killed),
-    Scenario(name="Pub/Sub fails", group="Outcomes", script=_pubsub_fails),
+    _scenario("worker killed while it tells the application", _killed),
+    _scenario("Pub/Sub fails", _pubsub_fails),
 ]

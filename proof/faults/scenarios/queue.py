@@ -11,7 +11,7 @@ from local_cloud.tasks.dispatch import Answer, AnswerLost
 from local_cloud.tasks.settings import burst_size
 from proof.faults.injection_points import InjectionPoint
 from proof.faults.instances import Send
-from proof.faults.scenario_run import Scenario, ScenarioRun, Script
+from proof.faults.scenario_run import ScenarioRun, Script, scenarios_of
 from proof.faults.scenarios.dead_letters import replay_all
 from proof.faults.world import CONCURRENCY, QUEUE, World
 
@@ -217,17 +217,18 @@ async def _answer_lost(scenario_run: ScenarioRun) -> None:
     await scenario_run.dispatch_and_drain()
 
 
+_scenario = scenarios_of("queue")
 SCENARIOS = [
-    Scenario(name="a task is delivered twice", group="queue", script=_twice, at_least=16),
-    Scenario(name="a task is delivered three times at once", group="queue", script=_twice_at_once),
-    Scenario(name="a task is delivered again after success", group="queue", script=_after_success),
-    Scenario(name="tasks come hours late", group="queue", script=_hours_late, at_least=16),
-    Scenario(name="is behind for hours", group="queue", script=_behind_for_hours),
-    Scenario(name="is ramped up for days", group="queue", script=_ramped_up, at_least=12, at_most=12),
-    Scenario(name="is paused for more than a day", group="queue", script=_paused_for_a_day(tried=False)),
-    Scenario(name="is paused for more than a day, tried", group="queue", script=_paused_for_a_day(tried=True)),
-    Scenario(name="drops its tasks after a day's pause", group="queue", script=_paused_and_dropped),
-    Scenario(name="replayed while it is paused", group="queue", script=_replayed_into_a_pause),
-    Scenario(name="tasks come out of order", group="queue", script=_out_of_order),
-    Scenario(name="the worker's answer is lost", group="queue", script=_answer_lost),
+    _scenario("a task is delivered twice", _twice, at_least=16),
+    _scenario("a task is delivered three times at once", _twice_at_once),
+    _scenario("a task is delivered again after success", _after_success),
+    _scenario("tasks come hours late", _hours_late, at_least=16),
+    _scenario("is behind for hours", _behind_for_hours),
+    _scenario("is ramped up for days", _ramped_up, at_least=12, at_most=12),
+    _scenario("is paused for more than a day", _paused_for_a_day(tried=False)),
+    _scenario("is paused for more than a day, tried", _paused_for_a_day(tried=True)),
+    _scenario("drops its tasks after a day's pause", _paused_and_dropped),
+    _scenario("replayed while it is paused", _replayed_into_a_pause),
+    _scenario("tasks come out of order", _out_of_order),
+    _scenario("the worker's answer is lost", _answer_lost),
 ]

@@ -10,13 +10,13 @@ from functions.shared.records.subscription import ADDRESS_LISTS
 from functions.shared.records.system_alert import AlertKind
 from functions.shared.settings import MailProviderName
 from local_cloud.tasks.dispatch import Answer
-from proof.faults.disturbances import CarryOut, Disturbance, accept_and_answer, answer, cut, never_answer, slow
+from proof.faults.disturbances import CarryOut, accept_and_answer, answer, cut, slow
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
 from proof.faults.instances import Send
 from proof.faults.invariants import SENT, UNKNOWN_OUTCOME
-from proof.faults.scenario_run import Scenario, ScenarioRun, Script, unheard
+from proof.faults.scenario_run import ScenarioRun, Script, scenarios_of, unheard
 from proof.faults.scenarios.queue import stand_still_for_a_day
-from proof.faults.scenarios.while_sending import SOME, for_a_while, for_some, refuses_connections, refuses_the_key
+from proof.faults.scenarios.while_sending import SOME, killed, meets, no_answer, refuses_connections, refuses_the_key
 from proof.faults.world import MAX_ATTEMPTS, QUEUE
 
 _MOST_KILLS = 12
@@ -28,25 +28,6 @@ _WITHIN_HOURS, _BEYOND_HOURS = 22, 26
 
 Change = Callable[[ScenarioRun, Sequence[str]], Awaitable[None]]
 """Changes something between two attempts, given the deliveries whose outcome is unknown then."""
-
-
-def _repeated(*disturbances: Disturbance) -> Script:
-    """The outcome of some reports is unknown, perhaps several times, until Resend answers a repeat."""
-
-    async def script(scenario_run: ScenarioRun) -> None:
-        victims = scenario_run.victims(SOME)
-        for disturbance in disturbances:
-            scenario_run.disturb(InjectionPoint.SEND, disturbance, of=victims)
-        await scenario_run.dispatch_and_drain()
-
-    return script
-
-
-def _never_answers(*, accepted: bool) -> Script:
-    async def script(scenario_run: ScenarioRun) -> None:
-        await _repeated(never_answer(scenario_run.healed, accepted=accepted))(scenario_run)
-
-    return script
 
 
 async def _accepts_one_of_several(scenario_run: ScenarioRun) -> None:
@@ -106,18 +87,6 @@ async def _still_works_on_it(scenario_run: ScenarioRun) -> None:
         raise RuntimeError("Resend had finished before a request was made again")
 
 
-def _killed_as_it_repeats(*, carried_out: bool) -> Script:
-    """One worker is killed, and the next one, too."""
-
-    async def script(scenario_run: ScenarioRun) -> None:
-        victims = scenario_run.victims(SOME, most=_MOST_KILLS)
-        scenario_run.disturb(InjectionPoint.SEND, scenario_run.kill(carried_out=carried_out), of=victims, times=2)
-        await scenario_run.world.dispatch_at_most(1)
-        await scenario_run.dispatch_and_drain()
-
-    return script
-
-
 def _between(change: Change, *, version: str = "", ending: str = SENT) -> Script:
     """Something changes between an attempt whose outcome is unknown and the next one. Resend has accepted half of the
     emails.
@@ -148,8 +117,7 @@ async def _next_version(scenario_run: ScenarioRun, _victims: Sequence[str]) -> N
     await scenario_run.world.worker(MailProviderName.RESEND, version="next_version")
     await scenario_run.world.drain()
     before = len(scenario_run.world.inbox.mails)
-    scenario_run.hour = scenario_run.world.next_hour()
-    await scenario_run.dispatch_and_drain()
+    await scenario_run.play_next_hours()
     by_next = ["by the next version" in mail.subject for mail in scenario_run.world.inbox.mails]
     if any(by_next[:before]) or not all(by_next[before:]):
         raise RuntimeError("an email that was sent again is of the next version, or one of the next hour is not")
@@ -193,8 +161,7 @@ async def _next_run_repeats(scenario_run: ScenarioRun) -> None:
     if not scenario_run.world.tasks.dropped(QUEUE):
         raise RuntimeError("the queue has given up nothing")
     scenario_run.world.disturbances.rules.clear()
-    scenario_run.hour = scenario_run.world.next_hour()
-    await scenario_run.dispatch_and_drain()
+    await scenario_run.play_next_hours()
 
 
 async def _last_answer_is_lost(scenario_run: ScenarioRun) -> None:
@@ -207,8 +174,7 @@ async def _last_answer_is_lost(scenario_run: ScenarioRun) -> None:
     await scenario_run.dispatch_and_drain()
     if not scenario_run.world.tasks.dropped(QUEUE):
         raise RuntimeError("the queue has given up nothing")
-    scenario_run.hour = scenario_run.world.next_hour()
-    await scenario_run.dispatch_and_drain()
+    await scenario_run.play_next_hours()
 
 
 def _is_away(hours: int, *, ending: str) -> Script:
@@ -220,47 +186,49 @@ def _is_away(hours: int, *, ending: str) -> Script:
         scenario_run.disturb(InjectionPoint.SEND, accept_and_answer(502), of=scenario_run.due[::2])
         scenario_run.disturb(InjectionPoint.SEND, answer(503), of=scenario_run.due, times=None)
         await scenario_run.dispatch_and_drain()
-        for _ in range(hours - 1):
-            scenario_run.hour = scenario_run.world.next_hour()
-            await scenario_run.dispatch_and_drain()
+        await scenario_run.play_next_hours(hours - 1)
         scenario_run.world.disturbances.rules.clear()
-        scenario_run.hour = scenario_run.world.next_hour()
-        await scenario_run.dispatch_and_drain()
+        await scenario_run.play_next_hours()
 
     return script
 
 
-def _scenario(name: str, script: Script, **attributes: Any) -> Scenario:
-    return Scenario(name=name, group="Resend", script=script, provider=MailProviderName.RESEND, **attributes)
-
-
+_scenario = scenarios_of("Resend", provider=MailProviderName.RESEND)
 SCENARIOS = [
-    _scenario("answers 429 with Retry-After", for_a_while(answer(429, Retry_After="30"))),
-    _scenario("answers 429 at every attempt", for_some(answer(429, Retry_After="5"), "retries-exhausted")),
-    _scenario("answers 422", for_some(answer(422), "permanent-error")),
+    _scenario("answers 429 with Retry-After", meets(answer(429, Retry_After="30"), times=2)),
+    _scenario(
+        "answers 429 at every attempt", meets(answer(429, Retry_After="5"), times=None, ending="retries-exhausted")
+    ),
+    _scenario("answers 422", meets(answer(422), times=None, ending="permanent-error")),
     _scenario("answers 401 until the key is mended", refuses_the_key),
     _scenario("refuses connections", refuses_connections),
-    _scenario("answers 500 and takes nothing", _repeated(answer(500))),
-    _scenario("answers 503 and takes nothing", _repeated(answer(503))),
-    _scenario("accepts and answers 500", _repeated(accept_and_answer(500))),
-    _scenario("accepts and answers 502", _repeated(accept_and_answer(502))),
-    _scenario("accepts and answers 503", _repeated(accept_and_answer(503))),
-    _scenario("accepts and answers 504", _repeated(accept_and_answer(504))),
-    _scenario(
-        "accepts and answers 502, and then 429", _repeated(accept_and_answer(502), answer(429, Retry_After="30"))
-    ),
-    _scenario("cuts the connection before it accepts", _repeated(cut(accepted=False))),
-    _scenario("accepts and cuts the connection", _repeated(cut(accepted=True))),
-    _scenario("accepts and cuts, three times", _repeated(*[cut(accepted=True)] * 3)),
-    _scenario("cuts, then accepts and cuts", _repeated(cut(accepted=False), cut(accepted=True))),
-    _scenario("takes nothing and never answers", _never_answers(accepted=False), at_most=_MOST_HANGS),
-    _scenario("accepts and never answers", _never_answers(accepted=True), at_most=_MOST_HANGS),
+    _scenario("answers 500 and takes nothing", meets(answer(500))),
+    _scenario("answers 503 and takes nothing", meets(answer(503))),
+    _scenario("accepts and answers 500", meets(accept_and_answer(500))),
+    _scenario("accepts and answers 502", meets(accept_and_answer(502))),
+    _scenario("accepts and answers 503", meets(accept_and_answer(503))),
+    _scenario("accepts and answers 504", meets(accept_and_answer(504))),
+    _scenario("accepts and answers 502, and then 429", meets(accept_and_answer(502), answer(429, Retry_After="30"))),
+    _scenario("cuts the connection before it accepts", meets(cut(accepted=False))),
+    _scenario("accepts and cuts the connection", meets(cut(accepted=True))),
+    _scenario("accepts and cuts, three times", meets(*[cut(accepted=True)] * 3)),
+    _scenario("cuts, then accepts and cuts", meets(cut(accepted=False), cut(accepted=True))),
+    _scenario("takes nothing and never answers", meets(no_answer(accepted=False)), at_most=_MOST_HANGS),
+    _scenario("accepts and never answers", meets(no_answer(accepted=True)), at_most=_MOST_HANGS),
     _scenario("cuts the connection between two recipients", _accepts_one_of_several),
     _scenario("refuses one of several recipients", _refuses_one_of_several),
     _scenario("is slow, and three tasks come at once", _slow_and_tasks_at_once),
     _scenario("works on it for minutes, and its worker is killed", _still_works_on_it, at_most=100),
-    _scenario("the worker that repeats is killed before", _killed_as_it_repeats(carried_out=False), at_most=100),
-    _scenario("the worker that repeats is killed after", _killed_as_it_repeats(carried_out=True), at_most=100),
+    _scenario(
+        "the worker that repeats is killed before",
+        meets(killed(carried_out=False), times=2, most=_MOST_KILLS, one_by_one=True),
+        at_most=100,
+    ),
+    _scenario(
+        "the worker that repeats is killed after",
+        meets(killed(carried_out=True), times=2, most=_MOST_KILLS, one_by_one=True),
+        at_most=100,
+    ),
     _scenario("the next version of the worker repeats", _between(_next_version)),
     _scenario("no room for requests, and the same data", _between(_nothing, version="little_room")),
     _scenario(

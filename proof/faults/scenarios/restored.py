@@ -9,7 +9,7 @@ from functions.shared.settings import MailProviderName
 from proof.faults.disturbances import CarryOut
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
 from proof.faults.invariants import SENT, UNKNOWN_OUTCOME
-from proof.faults.scenario_run import Scenario, ScenarioRun
+from proof.faults.scenario_run import Scenario, ScenarioRun, scenarios_of
 from proof.faults.scenarios.dead_letters import operate
 from proof.faults.world import ACCOUNT_BRAND, QUEUE, DatabaseCopy
 
@@ -142,23 +142,16 @@ async def _go_on(scenario_run: ScenarioRun) -> None:
 
 
 async def _later(scenario_run: ScenarioRun) -> None:
-    for _ in range(3):
-        scenario_run.hour = scenario_run.world.next_hour()
-        await scenario_run.dispatch_and_drain()
+    await scenario_run.play_next_hours(3)
 
 
 def restored(name: str, *, is_known: bool) -> Scenario:
     """Firestore is restored, and RESTORED_AT says so, or does not."""
-    return Scenario(name=name, group="restored", script=partial(_restored, is_known=is_known), at_least=16, at_most=16)
+    return _scenario(name, partial(_restored, is_known=is_known), at_least=16, at_most=16)
 
 
+_scenario = scenarios_of("restored")
 SCENARIOS = [
     restored("to a copy of an hour ago", is_known=True),
-    Scenario(
-        name="to users and subscriptions of an hour ago",
-        group="restored",
-        script=_restored_in_part,
-        at_least=16,
-        at_most=16,
-    ),
+    _scenario("to users and subscriptions of an hour ago", _restored_in_part, at_least=16, at_most=16),
 ]

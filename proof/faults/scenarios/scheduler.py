@@ -9,7 +9,7 @@ from functions.shared.records.ids import run_id
 from functions.shared.records.system_alert import AlertKind
 from proof.faults.disturbances import CarryOut, Disturbance, lose_answer, refuse
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
-from proof.faults.scenario_run import Scenario, ScenarioRun, Script
+from proof.faults.scenario_run import ScenarioRun, Script, scenarios_of
 from proof.faults.world import World
 
 _BATCHES = 110
@@ -101,8 +101,7 @@ async def _killed_and_never_called_again(scenario_run: ScenarioRun) -> None:
     )
     await _call_once(scenario_run.world, scenario_run)
     await scenario_run.world.drain()
-    scenario_run.hour = scenario_run.world.next_hour()
-    await scenario_run.dispatch_and_drain()
+    await scenario_run.play_next_hours()
 
 
 async def _call_once(world: World, scenario_run: ScenarioRun) -> None:
@@ -111,44 +110,20 @@ async def _call_once(world: World, scenario_run: ScenarioRun) -> None:
         raise RuntimeError("the dispatcher was to be killed")
 
 
+_scenario = scenarios_of("scheduler")
 SCENARIOS = [
-    Scenario(name="fires twice, and again", group="scheduler", script=_twice),
-    Scenario(name="fires twice at once", group="scheduler", script=_twice_at_once),
-    Scenario(name="fires late", group="scheduler", script=_late),
-    Scenario(name="misses three hours", group="scheduler", script=_misses_three_hours, at_least=16),
-    Scenario(name="fires while a run is going", group="scheduler", script=_overlaps, at_least=_BATCHES),
-    Scenario(
-        name="dispatcher killed before a batch",
-        group="scheduler",
-        script=_killed(InjectionPoint.ENQUEUE, carried_out=False),
-        at_least=_BATCHES,
+    _scenario("fires twice, and again", _twice),
+    _scenario("fires twice at once", _twice_at_once),
+    _scenario("fires late", _late),
+    _scenario("misses three hours", _misses_three_hours, at_least=16),
+    _scenario("fires while a run is going", _overlaps, at_least=_BATCHES),
+    _scenario(
+        "dispatcher killed before a batch", _killed(InjectionPoint.ENQUEUE, carried_out=False), at_least=_BATCHES
     ),
-    Scenario(
-        name="dispatcher killed after a batch",
-        group="scheduler",
-        script=_killed(InjectionPoint.ENQUEUE, carried_out=True),
-        at_least=_BATCHES,
-    ),
-    Scenario(
-        name="dispatcher killed as it begins",
-        group="scheduler",
-        script=_killed(InjectionPoint.RUN_RECORD, carried_out=True),
-    ),
-    Scenario(
-        name="dispatcher killed as it ends",
-        group="scheduler",
-        script=_killed(InjectionPoint.RUN_RECORD, carried_out=False, skip=1),
-    ),
-    Scenario(
-        name="dispatcher killed, not called again",
-        group="scheduler",
-        script=_killed_and_never_called_again,
-        at_least=_BATCHES,
-    ),
-    Scenario(name="queue UNAVAILABLE", group="scheduler", script=_queue_fails(refuse(grpc.StatusCode.UNAVAILABLE))),
-    Scenario(
-        name="enqueued, and the answer lost",
-        group="scheduler",
-        script=_queue_fails(lose_answer(grpc.StatusCode.DEADLINE_EXCEEDED)),
-    ),
+    _scenario("dispatcher killed after a batch", _killed(InjectionPoint.ENQUEUE, carried_out=True), at_least=_BATCHES),
+    _scenario("dispatcher killed as it begins", _killed(InjectionPoint.RUN_RECORD, carried_out=True)),
+    _scenario("dispatcher killed as it ends", _killed(InjectionPoint.RUN_RECORD, carried_out=False, skip=1)),
+    _scenario("dispatcher killed, not called again", _killed_and_never_called_again, at_least=_BATCHES),
+    _scenario("queue UNAVAILABLE", _queue_fails(refuse(grpc.StatusCode.UNAVAILABLE))),
+    _scenario("enqueued, and the answer lost", _queue_fails(lose_answer(grpc.StatusCode.DEADLINE_EXCEEDED))),
 ]

@@ -2,45 +2,21 @@
 
 from collections import Counter
 from datetime import timedelta
-from typing import Any
 
 from functions.shared.records.system_alert import AlertKind
 from functions.shared.settings import OnUnknownOutcome
 from local_pipeline.inbox.server import EMAIL_LOGS_SCOPE
-from proof.faults.disturbances import CarryOut, Disturbance, accept_and_answer, answer, cut, never_answer, slow
+from proof.faults.disturbances import CarryOut, accept_and_answer, answer, cut, slow
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
 from proof.faults.invariants import UNKNOWN_OUTCOME
-from proof.faults.scenario_run import Scenario, ScenarioRun, Script
+from proof.faults.scenario_run import ScenarioRun, scenarios_of
 from proof.faults.scenarios.dead_letters import operate
-from proof.faults.scenarios.while_sending import SOME, for_a_while, for_some, refuses_connections, refuses_the_key
+from proof.faults.scenarios.while_sending import SOME, meets, no_answer, refuses_connections, refuses_the_key
 
 _STOPPED_HOURS = 48
 
 
-def _unknown(disturbance: Disturbance, *, accepted: bool) -> Script:
-    """The outcome of some reports is unknown. Those that SendGrid accepted are found in its logs, and are sent; the
-    others become dead letters, or are sent again if the team chose that."""
-
-    async def script(scenario_run: ScenarioRun) -> None:
-        victims = scenario_run.victims(SOME)
-        resend = scenario_run.scenario.on_unknown_outcome is OnUnknownOutcome.RESEND
-        scenario_run.may_end(victims, "sent" if accepted or resend else UNKNOWN_OUTCOME)
-        if accepted:
-            scenario_run.must_be_known(victims)
-        scenario_run.disturb(InjectionPoint.SEND, disturbance, of=victims)
-        await scenario_run.dispatch_and_drain()
-
-    return script
-
-
-def _never_answers(*, accepted: bool) -> Script:
-    async def script(scenario_run: ScenarioRun) -> None:
-        await _unknown(never_answer(scenario_run.healed, accepted=accepted), accepted=accepted)(scenario_run)
-
-    return script
-
-
-_lost = _unknown(cut(accepted=True), accepted=True)
+_lost = meets(cut(accepted=True), accepted=True)
 
 
 async def _logs_are_late(scenario_run: ScenarioRun) -> None:
@@ -80,9 +56,7 @@ async def _is_away_for_long(scenario_run: ScenarioRun) -> None:
     """Every report of an hour dies, and the next hour's come on time."""
     scenario_run.may_end(scenario_run.due, "retries-exhausted")
     scenario_run.disturb(InjectionPoint.SEND, answer(503), of=scenario_run.due, times=None)
-    await scenario_run.dispatch_and_drain()
-    scenario_run.hour = scenario_run.world.next_hour()
-    await scenario_run.dispatch_and_drain()
+    await scenario_run.play_hours(2)
 
 
 async def _says_that_recipients_complain(scenario_run: ScenarioRun) -> None:
@@ -120,42 +94,41 @@ async def _stand_stopped(scenario_run: ScenarioRun) -> None:
     await operate(scenario_run, "resume-sending", "--yes", "--json")
 
 
-def _scenario(
-    name: str, script: Script, policy: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER, **attributes: Any
-) -> Scenario:
-    return Scenario(name=name, group="SendGrid", script=script, on_unknown_outcome=policy, **attributes)
-
-
+_scenario = scenarios_of("SendGrid")
 SCENARIOS = [
-    _scenario("answers 429 with Retry-After", for_a_while(answer(429, Retry_After="30"))),
-    _scenario("answers 429 and asks to wait for hours", for_a_while(answer(429, Retry_After="14400"))),
-    _scenario("answers 503 twice", for_a_while(answer(503))),
-    _scenario("answers 503 at every attempt", for_some(answer(503), "retries-exhausted")),
-    _scenario("answers 429 at every attempt", for_some(answer(429, Retry_After="5"), "retries-exhausted")),
-    _scenario("answers 400", for_some(answer(400), "permanent-error")),
+    _scenario("answers 429 with Retry-After", meets(answer(429, Retry_After="30"), times=2)),
+    _scenario("answers 429 and asks to wait for hours", meets(answer(429, Retry_After="14400"), times=2)),
+    _scenario("answers 503 twice", meets(answer(503), times=2)),
+    _scenario("answers 503 at every attempt", meets(answer(503), times=None, ending="retries-exhausted")),
+    _scenario(
+        "answers 429 at every attempt", meets(answer(429, Retry_After="5"), times=None, ending="retries-exhausted")
+    ),
+    _scenario("answers 400", meets(answer(400), times=None, ending="permanent-error")),
     _scenario("answers 401 until the key is mended", refuses_the_key),
     _scenario("is away for a whole hour", _is_away_for_long),
     _scenario("refuses connections", refuses_connections),
     _scenario("says that recipients complain, for two days", _says_that_recipients_complain),
     _scenario("says that they complain, after tasks have died", _says_that_recipients_complain_after_tasks_died),
-    _scenario("is slow", for_a_while(slow(1.0), times=1)),
-    _scenario("takes nothing and never answers", _never_answers(accepted=False)),
-    _scenario("accepts and never answers", _never_answers(accepted=True)),
-    _scenario("answers 500 and takes nothing", _unknown(answer(500), accepted=False)),
-    _scenario("accepts and answers 500", _unknown(accept_and_answer(500), accepted=True)),
-    _scenario("accepts and answers 502", _unknown(accept_and_answer(502), accepted=True)),
-    _scenario("accepts and answers 504", _unknown(accept_and_answer(504), accepted=True)),
+    _scenario("is slow", meets(slow(1.0))),
+    _scenario("takes nothing and never answers", meets(no_answer(accepted=False), accepted=False)),
+    _scenario("accepts and never answers", meets(no_answer(accepted=True), accepted=True)),
+    _scenario("answers 500 and takes nothing", meets(answer(500), accepted=False)),
+    _scenario("accepts and answers 500", meets(accept_and_answer(500), accepted=True)),
+    _scenario("accepts and answers 502", meets(accept_and_answer(502), accepted=True)),
+    _scenario("accepts and answers 504", meets(accept_and_answer(504), accepted=True)),
     _scenario(
         "accepts and answers 502, with resend",
-        _unknown(accept_and_answer(502), accepted=True),
-        OnUnknownOutcome.RESEND,
+        meets(accept_and_answer(502), accepted=True),
+        on_unknown_outcome=OnUnknownOutcome.RESEND,
     ),
-    _scenario("cuts the connection before it accepts", _unknown(cut(accepted=False), accepted=False)),
+    _scenario("cuts the connection before it accepts", meets(cut(accepted=False), accepted=False)),
     _scenario(
-        "cuts before it accepts, with resend", _unknown(cut(accepted=False), accepted=False), OnUnknownOutcome.RESEND
+        "cuts before it accepts, with resend",
+        meets(cut(accepted=False), accepted=False),
+        on_unknown_outcome=OnUnknownOutcome.RESEND,
     ),
     _scenario("accepts and cuts the connection", _lost),
-    _scenario("accepts and cuts, with resend", _lost, OnUnknownOutcome.RESEND),
+    _scenario("accepts and cuts, with resend", _lost, on_unknown_outcome=OnUnknownOutcome.RESEND),
     _scenario("accepts and cuts, and its logs are late", _logs_are_late),
     _scenario("accepts and cuts, and its logs take few questions", _logs_take_few_questions, at_most=20),
     _scenario("accepts and cuts, and its logs fail", _logs_fail),
@@ -163,7 +136,7 @@ SCENARIOS = [
     _scenario(
         "accepts and cuts, and its logs refuse the key, with resend",
         _logs_refuse,
-        OnUnknownOutcome.RESEND,
+        on_unknown_outcome=OnUnknownOutcome.RESEND,
         has_mail_events=True,
     ),
     _scenario("accepts and cuts, and events come before logs", _lost, has_mail_events=True),

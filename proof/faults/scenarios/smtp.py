@@ -8,8 +8,8 @@ from functions.shared.settings import MailProviderName, OnUnknownOutcome
 from proof.faults.disturbances import CarryOut, Disturbance, answer, cut, never_answer
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
 from proof.faults.invariants import UNKNOWN_OUTCOME
-from proof.faults.scenario_run import Scenario, ScenarioRun, Script
-from proof.faults.scenarios.while_sending import SOME, for_some
+from proof.faults.scenario_run import ScenarioRun, Script, scenarios_of
+from proof.faults.scenarios.while_sending import SOME, meets, no_answer
 
 _MOST_HANGS = 24
 
@@ -78,25 +78,6 @@ async def _hangs(scenario_run: ScenarioRun) -> None:
         raise RuntimeError(f"no session came to {', '.join(sorted(left))}")
 
 
-def _unknown(disturbance: Disturbance, *, accepted: bool) -> Script:
-    """The connection breaks after the end of the message."""
-
-    async def script(scenario_run: ScenarioRun) -> None:
-        victims = scenario_run.victims(SOME)
-        scenario_run.becomes_unknown(victims, accepted=accepted)
-        scenario_run.disturb(InjectionPoint.SEND, disturbance, of=victims)
-        await scenario_run.dispatch_and_drain()
-
-    return script
-
-
-def _never_answers(*, accepted: bool) -> Script:
-    async def script(scenario_run: ScenarioRun) -> None:
-        await _unknown(never_answer(scenario_run.healed, accepted=accepted), accepted=accepted)(scenario_run)
-
-    return script
-
-
 def _accepts_one_of_several(disturbance: Disturbance) -> Script:
     """One recipient has the email, and then this happens: the report is not sent to both, and a person decides."""
 
@@ -109,19 +90,7 @@ def _accepts_one_of_several(disturbance: Disturbance) -> Script:
     return script
 
 
-def _scenario(
-    name: str, script: Script, policy: OnUnknownOutcome = OnUnknownOutcome.DEAD_LETTER, **attributes: Any
-) -> Scenario:
-    return Scenario(
-        name=name,
-        group="SMTP",
-        script=script,
-        provider=MailProviderName.SMTP,
-        on_unknown_outcome=policy,
-        **attributes,
-    )
-
-
+_scenario = scenarios_of("SMTP", provider=MailProviderName.SMTP)
 SCENARIOS = [
     *(_scenario(f"answers 421 at {step}", _at(step, answer(421))) for step in (*_OPENING, *_MAIL)),
     *(_scenario(f"answers 451 at {step}", _at(step, answer(451))) for step in _MAIL),
@@ -139,19 +108,23 @@ SCENARIOS = [
     _scenario("does not answer at each step", _hangs, at_least=_MOST_HANGS, at_most=_MOST_HANGS),
     _scenario("refuses connections", _refuses_connections),
     _scenario("closes idle connections", _closes_idle_connections),
-    _scenario("answers the message with 421", for_some(answer(421), "sent", times=1)),
-    _scenario("answers the message with 451", for_some(answer(451), "sent", times=1)),
-    _scenario("answers the message with 452 twice", for_some(answer(452), "sent", times=2)),
+    _scenario("answers the message with 421", meets(answer(421), ending="sent")),
+    _scenario("answers the message with 451", meets(answer(451), ending="sent")),
+    _scenario("answers the message with 452 twice", meets(answer(452), times=2, ending="sent")),
     _scenario(
         "answers the message with 451 at every attempt",
-        for_some(answer(451), "retries-exhausted"),
+        meets(answer(451), times=None, ending="retries-exhausted"),
     ),
-    _scenario("answers the message with 554", for_some(answer(554), "permanent-error")),
-    _scenario("cuts after the final dot, and takes nothing", _unknown(cut(accepted=False), accepted=False)),
-    _scenario("accepts and cuts", _unknown(cut(accepted=True), accepted=True)),
-    _scenario("accepts and cuts, with resend", _unknown(cut(accepted=True), accepted=True), OnUnknownOutcome.RESEND),
-    _scenario("takes nothing and never answers", _never_answers(accepted=False), at_most=_MOST_HANGS),
-    _scenario("accepts and never answers", _never_answers(accepted=True), at_most=_MOST_HANGS),
+    _scenario("answers the message with 554", meets(answer(554), times=None, ending="permanent-error")),
+    _scenario("cuts after the final dot, and takes nothing", meets(cut(accepted=False), accepted=False)),
+    _scenario("accepts and cuts", meets(cut(accepted=True), accepted=True)),
+    _scenario(
+        "accepts and cuts, with resend",
+        meets(cut(accepted=True), accepted=True),
+        on_unknown_outcome=OnUnknownOutcome.RESEND,
+    ),
+    _scenario("takes nothing and never answers", meets(no_answer(accepted=False), accepted=False), at_most=_MOST_HANGS),
+    _scenario("accepts and never answers", meets(no_answer(accepted=True), accepted=True), at_most=_MOST_HANGS),
     _scenario("cuts between two recipients", _accepts_one_of_several(cut(accepted=False))),
     _scenario("refuses one of several recipients", _accepts_one_of_several(answer(554))),
 ]

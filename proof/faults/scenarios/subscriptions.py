@@ -9,7 +9,7 @@ from google.cloud.firestore import DELETE_FIELD
 from proof.faults.disturbances import CarryOut
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
 from proof.faults.plans import Plan
-from proof.faults.scenario_run import Scenario, ScenarioRun, Script
+from proof.faults.scenario_run import ScenarioRun, Script, scenarios_of
 from proof.faults.subscription_key import SubscriptionKey
 
 _HOURS_BACK = 3
@@ -92,9 +92,7 @@ def _paused(*pauses: Mapping[str, Any], is_left_out: bool = True) -> Script:
         victims += (later := [key for key in scenario_run.hourly if key not in victims])
         for key in later:
             await scenario_run.write_subscription(key, change(scenario_run, key))
-        for _ in range(2):
-            scenario_run.hour = scenario_run.world.next_hour()
-            await scenario_run.dispatch_and_drain()
+        await scenario_run.play_next_hours(2)
         scenario_run.hour = scenario_run.world.next_hour()
         for key in victims:
             await scenario_run.write_subscription(key, {"active": True, "shard": None})
@@ -110,9 +108,7 @@ async def _paused_for_good(scenario_run: ScenarioRun) -> None:
     for key in scenario_run.hourly[::2]:
         scenario_run.known[key].pause(since=scenario_run.hour)
         await scenario_run.write_subscription(key, {"active": False})
-    for _ in range(3):
-        scenario_run.hour = scenario_run.world.next_hour()
-        await scenario_run.dispatch_and_drain()
+    await scenario_run.play_next_hours(3)
 
 
 def _nothing_to_report(*, carried_out: bool) -> Script:
@@ -142,8 +138,7 @@ async def _deleted(scenario_run: ScenarioRun) -> None:
     scenario_run.may_end([scenario_run.delivery(key) for key in victims], "skipped")
     await scenario_run.world.resume()
     await scenario_run.world.drain()
-    scenario_run.hour = scenario_run.world.next_hour()
-    await scenario_run.dispatch_and_drain()
+    await scenario_run.play_next_hours()
 
 
 async def _deleted_while_sent(scenario_run: ScenarioRun) -> None:
@@ -165,14 +160,10 @@ async def _set_back_by_hours(scenario_run: ScenarioRun) -> None:
     await scenario_run.play_hours(1 + _HOURS_BACK)
     for key, document in before.items():
         await scenario_run.put_subscription(key, document)
-    scenario_run.hour = scenario_run.world.next_hour()
-    await scenario_run.dispatch_and_drain()
+    await scenario_run.play_next_hours()
 
 
-def _scenario(name: str, script: Script) -> Scenario:
-    return Scenario(name=name, group="subscriptions", script=script)
-
-
+_scenario = scenarios_of("subscriptions")
 SCENARIOS = [
     _scenario("change their schedule while they are sent", _changed(_another_schedule)),
     _scenario("are postponed while they are sent", _changed(_a_later_report)),

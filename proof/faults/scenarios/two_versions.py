@@ -17,7 +17,7 @@ from proof.faults.injection_points import InjectionPoint
 from proof.faults.instances import Send
 from proof.faults.invariants import UNKNOWN_OUTCOME
 from proof.faults.older_version import older_commit
-from proof.faults.scenario_run import Scenario, ScenarioRun
+from proof.faults.scenario_run import ScenarioRun, scenarios_of
 from proof.faults.scenarios.everything import STEPS, now_and_then, unreliable_queue
 from proof.faults.scenarios.firestore import POINTS
 from proof.faults.two_versions import TwoVersions, Version
@@ -155,10 +155,10 @@ async def _hand_over(scenario_run: ScenarioRun, versions: TwoVersions, *, giver:
     scenario_run.heal()
     versions.only(taker)
     await world.dispatch_at_most(CONCURRENCY)
-    scenario_run.hour = world.next_hour()
-    await scenario_run.dispatch_and_drain()
+    await scenario_run.play_next_hours()
 
 
+_scenario = scenarios_of("two versions")
 SCENARIOS = [
-    Scenario(name="side by side, back, and forth", group="two versions", script=_released, at_least=16, at_most=60),
+    _scenario("side by side, back, and forth", _released, at_least=16, at_most=60),
 ]

@@ -11,7 +11,8 @@ from proof.faults.disturbances import CarryOut
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
 from proof.faults.instances import until
 from proof.faults.invariants import SENT, UNKNOWN_OUTCOME
-from proof.faults.scenario_run import Scenario, ScenarioRun, Script
+from proof.faults.scenario_run import ScenarioRun, Script, scenarios_of
+from proof.faults.scenarios.while_sending import killed, meets
 from proof.faults.webhook_gate import WebhookEvent
 
 _SHARE = 0.25
@@ -20,22 +21,8 @@ _LOGS_LATE = timedelta(days=1)
 """How late SendGrid's Email Logs show the emails, so that no worker finds them there."""
 
 
-async def _kill(scenario_run: ScenarioRun, *, carried_out: bool, ending: str) -> None:
-    victims = scenario_run.victims(_SHARE, most=_MOST_KILLS)
-    scenario_run.may_end(victims, ending)
-    scenario_run.disturb(InjectionPoint.SEND, scenario_run.kill(carried_out=carried_out), of=victims)
-    await scenario_run.world.dispatch_at_most(1)
-    await scenario_run.dispatch_and_drain()
-
-
-async def _accepted(scenario_run: ScenarioRun) -> None:
-    """The event comes before the lease of the worker that died is over."""
-    await _kill(scenario_run, carried_out=True, ending=SENT)
-
-
-async def _not_accepted(scenario_run: ScenarioRun) -> None:
-    """No event comes, and no event proves nothing: a person decides."""
-    await _kill(scenario_run, carried_out=False, ending=UNKNOWN_OUTCOME)
+def _killed(*, carried_out: bool, ending: str) -> Script:
+    return meets(killed(carried_out=carried_out), share=_SHARE, most=_MOST_KILLS, ending=ending, one_by_one=True)
 
 
 async def _with_the_dead_letter(scenario_run: ScenarioRun) -> None:
@@ -55,7 +42,7 @@ async def _with_the_dead_letter(scenario_run: ScenarioRun) -> None:
     gate.before = keep
     scenario_run.world.inbox.logs_delay.usual = _LOGS_LATE
     scenario_run.disturb(InjectionPoint.PUBLISH, pass_on_first)
-    await _kill(scenario_run, carried_out=True, ending=SENT)
+    await _killed(carried_out=True, ending=SENT)(scenario_run)
     gate.before = None
     assert await gate.pass_on([event for events in kept.values() for event in events]) == HTTPStatus.OK
 
@@ -70,7 +57,7 @@ async def _events_come_late(scenario_run: ScenarioRun) -> None:
 
     gate.before = keep
     scenario_run.world.inbox.logs_delay.usual = _LOGS_LATE
-    await _kill(scenario_run, carried_out=True, ending=SENT)
+    await _killed(carried_out=True, ending=SENT)(scenario_run)
     gate.before = None
     scenario_run.world.pass_time(timedelta(hours=5))
     scenario_run.hour = scenario_run.world.next_hour()
@@ -78,13 +65,10 @@ async def _events_come_late(scenario_run: ScenarioRun) -> None:
     assert await gate.pass_on(kept) == HTTPStatus.OK
 
 
-def _scenario(name: str, script: Script) -> Scenario:
-    return Scenario(name=name, group="unknown outcomes", script=script, has_mail_events=True, at_most=24)
-
-
+_scenario = scenarios_of("unknown outcomes", has_mail_events=True, at_most=24)
 SCENARIOS = [
-    _scenario("accepted, and the events come at once", _accepted),
+    _scenario("accepted, and the events come at once", _killed(carried_out=True, ending=SENT)),
     _scenario("accepted, and the events come with the dead letters", _with_the_dead_letter),
     _scenario("accepted, and the events come hours late", _events_come_late),
-    _scenario("not accepted", _not_accepted),
+    _scenario("not accepted", _killed(carried_out=False, ending=UNKNOWN_OUTCOME)),
 ]

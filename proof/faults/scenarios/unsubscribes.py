@@ -10,7 +10,7 @@ import grpc
 from proof.faults.disturbances import CarryOut, Disturbance, lose_answer, refuse
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
 from proof.faults.invariants import SENT, SKIPPED
-from proof.faults.scenario_run import Scenario, ScenarioRun, Script
+from proof.faults.scenario_run import ScenarioRun, Script, scenarios_of
 from proof.faults.subscription_key import SubscriptionKey
 
 Click = Callable[[], Awaitable[None]]
@@ -39,8 +39,7 @@ def _second(scenario_run: ScenarioRun, clicks: Mapping[SubscriptionKey, Click]) 
 async def _end(scenario_run: ScenarioRun, clicks: Mapping[SubscriptionKey, Click]) -> None:
     """Nothing goes out in the hour that follows, and a second click changes nothing."""
     await scenario_run.world.drain()
-    scenario_run.hour = scenario_run.world.next_hour()
-    await scenario_run.dispatch_and_drain()
+    await scenario_run.play_next_hours()
 
     async def again() -> None:
         await asyncio.gather(*(click() for click in clicks.values() for _ in range(2)))
@@ -147,10 +146,7 @@ def _page_killed(*, carried_out: bool) -> Script:
     return script
 
 
-def _scenario(name: str, script: Script) -> Scenario:
-    return Scenario(name=name, group="unsubscribes", script=script, has_pages=True, at_most=24)
-
-
+_scenario = scenarios_of("unsubscribes", has_pages=True, at_most=24)
 SCENARIOS = [
     _scenario("before the run", _before_the_run),
     _scenario("before the task", _before_the_task),

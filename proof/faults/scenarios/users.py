@@ -8,7 +8,7 @@ from typing import Any
 from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
 from functions.shared.records.system_alert import AlertKind
 from proof.faults.plans import Plan
-from proof.faults.scenario_run import Scenario, ScenarioRun
+from proof.faults.scenario_run import ScenarioRun, scenarios_of
 from proof.faults.subscribers import PLANS, KnownSubscription, subscription_fields, user_fields
 from proof.faults.subscription_key import SubscriptionKey
 
@@ -71,9 +71,7 @@ async def _inactive_for_a_while(scenario_run: ScenarioRun) -> None:
         await scenario_run.write_user(user, {"active": False})
     for known in paused:
         known.pause(since=scenario_run.hour)
-    for _ in range(2):
-        scenario_run.hour = scenario_run.world.next_hour()
-        await scenario_run.dispatch_and_drain()
+    await scenario_run.play_next_hours(2)
     scenario_run.hour = scenario_run.world.next_hour()
     for user in leaving:
         await scenario_run.write_user(user, {"active": True})
@@ -105,8 +103,9 @@ async def put_in_malformed(scenario_run: ScenarioRun) -> None:
     )
 
 
+_scenario = scenarios_of("users")
 SCENARIOS = [
-    Scenario(name="sign up", group="users", script=_enrolled),
-    Scenario(name="are inactive for a while", group="users", script=_inactive_for_a_while, at_least=16),
-    Scenario(name="are malformed", group="users", script=_malformed),
+    _scenario("sign up", _enrolled),
+    _scenario("are inactive for a while", _inactive_for_a_while, at_least=16),
+    _scenario("are malformed", _malformed),
 ]

@@ -1,7 +1,10 @@
 """What an email provider does to requests, whichever it is."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from functions.shared.records.system_alert import AlertKind
-from proof.faults.disturbances import Disturbance, answer
+from proof.faults.disturbances import Disturbance, answer, never_answer
 from proof.faults.injection_points import InjectionPoint
 from proof.faults.scenario_run import ScenarioRun, Script
 
@@ -9,23 +12,56 @@ SOME = 0.3
 """How many of the reports meet it."""
 
 
-def for_a_while(disturbance: Disturbance, *, times: int = 2) -> Script:
-    """Some reports meet it twice, and are sent by the third attempt."""
+@dataclass(frozen=True)
+class OfTheRun:
+    """A disturbance that takes something of the scenario's run."""
+
+    make: Callable[[ScenarioRun], Disturbance]
+
+
+def killed(*, carried_out: bool) -> OfTheRun:
+    """The worker is killed, before the service carries its call out or after."""
+    return OfTheRun(lambda scenario_run: scenario_run.kill(carried_out=carried_out))
+
+
+def no_answer(*, accepted: bool) -> OfTheRun:
+    """No answer comes until the scenario ends."""
+    return OfTheRun(lambda scenario_run: never_answer(scenario_run.healed, accepted=accepted))
+
+
+def meets(
+    *disturbances: Disturbance | OfTheRun,
+    at: InjectionPoint = InjectionPoint.SEND,
+    share: float = SOME,
+    most: int = 1_000_000,
+    times: int | None = 1,
+    ending: str = "",
+    accepted: bool | None = None,
+    one_by_one: bool = False,
+) -> Script:
+    """Some of the reports meet disturbances, one after the other.
+
+    Args:
+        at: at which call.
+        share: of the reports.
+        most: how many reports at most.
+        times: how often they meet each; None for every attempt.
+        ending: how they may end beside being sent.
+        accepted: whether the destination has accepted a report of which no worker learns the outcome; None if one does.
+        one_by_one: whether one report is under way at a time, so that a worker that is killed takes no other with it.
+    """
 
     async def script(scenario_run: ScenarioRun) -> None:
-        scenario_run.disturb(InjectionPoint.SEND, disturbance, of=scenario_run.victims(SOME), times=times)
-        await scenario_run.dispatch_and_drain()
-
-    return script
-
-
-def for_some(disturbance: Disturbance, ending: str, *, times: int | None = None) -> Script:
-    """Some reports meet it, at every attempt unless `times` says how often, and end so."""
-
-    async def script(scenario_run: ScenarioRun) -> None:
-        victims = scenario_run.victims(SOME)
-        scenario_run.may_end(victims, ending)
-        scenario_run.disturb(InjectionPoint.SEND, disturbance, of=victims, times=times)
+        victims = scenario_run.victims(share, most=most)
+        if accepted is not None:
+            scenario_run.becomes_unknown(victims, accepted=accepted)
+        if ending:
+            scenario_run.may_end(victims, ending)
+        for each in disturbances:
+            disturbance = each.make(scenario_run) if isinstance(each, OfTheRun) else each
+            scenario_run.disturb(at, disturbance, of=victims, times=times)
+        if one_by_one:
+            await scenario_run.world.dispatch_at_most(1)
         await scenario_run.dispatch_and_drain()
 
     return script

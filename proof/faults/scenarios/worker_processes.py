@@ -16,7 +16,8 @@ from proof.faults.disturbances import CarryOut, refuse
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
 from proof.faults.instances import Instance, Send, until
 from proof.faults.invariants import UNKNOWN_OUTCOME
-from proof.faults.scenario_run import Scenario, ScenarioRun, Script, unheard
+from proof.faults.scenario_run import ScenarioRun, Script, scenarios_of, unheard
+from proof.faults.scenarios.while_sending import killed, meets
 from proof.faults.world import QUEUE, WORKER_TIMEOUT_SECONDS
 
 _SHARE = 0.1
@@ -38,47 +39,9 @@ _LITTLE_MEMORY = 64 * 1024 * 1024
 """Bytes of address space, far below what the process has already: it keeps that, and gets no more."""
 
 
-async def _killed(
-    scenario_run: ScenarioRun, point: InjectionPoint, *, carried_out: bool, accepted: bool | None
-) -> None:
-    """One after the other, so that a worker that is killed takes no other report with it.
-
-    Args:
-        scenario_run: the scenario's.
-        point: at which call.
-        carried_out: whether the call is carried out first.
-        accepted: whether the provider has accepted the email that no one knows about; None: its outcome is known.
-    """
-    victims = scenario_run.victims(_SHARE, most=_MOST_KILLS)
-    if accepted is not None:
-        scenario_run.becomes_unknown(victims, accepted=accepted)
-    scenario_run.disturb(point, scenario_run.kill(carried_out=carried_out), of=victims)
-    await scenario_run.world.dispatch_at_most(1)
-    await scenario_run.dispatch_and_drain()
-
-
-async def _before_the_claim(scenario_run: ScenarioRun) -> None:
-    await _killed(scenario_run, InjectionPoint.CLAIM, carried_out=False, accepted=None)
-
-
-async def _after_the_claim(scenario_run: ScenarioRun) -> None:
-    await _killed(scenario_run, InjectionPoint.CLAIM, carried_out=True, accepted=False)
-
-
-async def _after_the_request(scenario_run: ScenarioRun) -> None:
-    await _killed(scenario_run, InjectionPoint.SEND, carried_out=False, accepted=False)
-
-
-async def _after_the_provider_accepted(scenario_run: ScenarioRun) -> None:
-    await _killed(scenario_run, InjectionPoint.SEND, carried_out=True, accepted=True)
-
-
-async def _before_the_record_is_written(scenario_run: ScenarioRun) -> None:
-    await _killed(scenario_run, InjectionPoint.SETTLE, carried_out=False, accepted=True)
-
-
-async def _after_the_record_was_written(scenario_run: ScenarioRun) -> None:
-    await _killed(scenario_run, InjectionPoint.SETTLE, carried_out=True, accepted=None)
+def _killed(point: InjectionPoint, *, carried_out: bool, accepted: bool | None) -> Script:
+    disturbance = killed(carried_out=carried_out)
+    return meets(disturbance, at=point, share=_SHARE, most=_MOST_KILLS, accepted=accepted, one_by_one=True)
 
 
 async def _killed_with_resend(scenario_run: ScenarioRun) -> None:
@@ -99,9 +62,7 @@ async def killed_at_random(scenario_run: ScenarioRun) -> None:
     for carried_out in (True, False):
         chosen = scenario_run.a_share(share, "killed", carried_out)
         scenario_run.disturb(_STEPS, scenario_run.kill(carried_out=carried_out), times=None, chosen=chosen)
-    await scenario_run.dispatch_and_drain()
-    scenario_run.hour = scenario_run.world.next_hour()
-    await scenario_run.dispatch_and_drain()
+    await scenario_run.play_hours(2)
 
 
 async def _terminated(scenario_run: ScenarioRun) -> None:
@@ -289,67 +250,30 @@ def _claimed_while_given_up(point: InjectionPoint) -> Script:
     return script
 
 
+_scenario = scenarios_of("worker")
 SCENARIOS = [
-    Scenario(name="killed before the claim", group="worker", script=_before_the_claim),
-    Scenario(name="killed after the claim", group="worker", script=_after_the_claim),
-    Scenario(name="killed after the request was written", group="worker", script=_after_the_request),
-    Scenario(name="killed after the provider accepted", group="worker", script=_after_the_provider_accepted),
-    Scenario(name="killed before the record is written", group="worker", script=_before_the_record_is_written),
-    Scenario(name="killed after the record was written", group="worker", script=_after_the_record_was_written),
-    Scenario(
-        name="killed while sending, with resend",
-        group="worker",
-        script=_killed_with_resend,
-        on_unknown_outcome=OnUnknownOutcome.RESEND,
+    _scenario("killed before the claim", _killed(InjectionPoint.CLAIM, carried_out=False, accepted=None)),
+    _scenario("killed after the claim", _killed(InjectionPoint.CLAIM, carried_out=True, accepted=False)),
+    _scenario("killed after the request was written", _killed(InjectionPoint.SEND, carried_out=False, accepted=False)),
+    _scenario("killed after the provider accepted", _killed(InjectionPoint.SEND, carried_out=True, accepted=True)),
+    _scenario("killed before the record is written", _killed(InjectionPoint.SETTLE, carried_out=False, accepted=True)),
+    _scenario("killed after the record was written", _killed(InjectionPoint.SETTLE, carried_out=True, accepted=None)),
+    _scenario("killed while sending, with resend", _killed_with_resend, on_unknown_outcome=OnUnknownOutcome.RESEND),
+    _scenario("killed at random", killed_at_random, at_least=16),
+    _scenario(
+        "killed at random, with resend", killed_at_random, at_least=16, on_unknown_outcome=OnUnknownOutcome.RESEND
     ),
-    Scenario(name="killed at random", group="worker", script=killed_at_random, at_least=16),
-    Scenario(
-        name="killed at random, with resend",
-        group="worker",
-        script=killed_at_random,
-        at_least=16,
-        on_unknown_outcome=OnUnknownOutcome.RESEND,
-    ),
-    Scenario(name="told to end in the middle", group="worker", script=_terminated),
-    Scenario(
-        name="hangs before the claim",
-        group="worker",
-        script=_hangs(InjectionPoint.READ_DELIVERY, carried_out=True, accepted=None),
-    ),
-    Scenario(
-        name="hangs after the claim",
-        group="worker",
-        script=_hangs(InjectionPoint.CLAIM, carried_out=True, accepted=False),
-    ),
-    Scenario(
-        name="hangs after the provider accepted",
-        group="worker",
-        script=_hangs(InjectionPoint.SEND, carried_out=True, accepted=True),
-    ),
-    Scenario(name="asleep with a report under way", group="worker", script=_asleep),
-    Scenario(name="all away for longer than the retries", group="worker", script=_all_away),
-    Scenario(
-        name="sends what is being given up",
-        group="worker",
-        script=_claimed_while_given_up(InjectionPoint.READ_DELIVERY),
-        at_most=8,
-    ),
-    Scenario(
-        name="claims what is being given up",
-        group="worker",
-        script=_claimed_while_given_up(InjectionPoint.PUBLISH),
-        at_most=8,
-    ),
-    Scenario(
-        name="all away for more than a day",
-        group="worker",
-        script=_all_away_for_a_day,
-        has_mail_events=True,
-        at_least=8,
-        at_most=24,
-    ),
+    _scenario("told to end in the middle", _terminated),
+    _scenario("hangs before the claim", _hangs(InjectionPoint.READ_DELIVERY, carried_out=True, accepted=None)),
+    _scenario("hangs after the claim", _hangs(InjectionPoint.CLAIM, carried_out=True, accepted=False)),
+    _scenario("hangs after the provider accepted", _hangs(InjectionPoint.SEND, carried_out=True, accepted=True)),
+    _scenario("asleep with a report under way", _asleep),
+    _scenario("all away for longer than the retries", _all_away),
+    _scenario("sends what is being given up", _claimed_while_given_up(InjectionPoint.READ_DELIVERY), at_most=8),
+    _scenario("claims what is being given up", _claimed_while_given_up(InjectionPoint.PUBLISH), at_most=8),
+    _scenario("all away for more than a day", _all_away_for_a_day, has_mail_events=True, at_least=8, at_most=24),
 ]
 
 if hasattr(resource, "prlimit"):
     # Only Linux lets one process set another's limits.
-    SCENARIOS.append(Scenario(name="out of memory", group="worker", script=_out_of_memory))
+    SCENARIOS.append(_scenario("out of memory", _out_of_memory))
