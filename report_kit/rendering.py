@@ -121,6 +121,19 @@ def forget_templates() -> None:
 def _environment(folders: Sequence[Path], direction: str, inert: Callable[[str], str]) -> "jinja2.Environment":
     import jinja2
 
+    class KeysFirst(jinja2.Environment):
+        """Finds a mapping's key before its method: `row.items` is what the application calls so."""
+
+        def getattr(self, obj: Any, attribute: str) -> Any:
+            if isinstance(obj, Mapping) and attribute in obj:
+                return obj[attribute]
+            return super().getattr(obj, attribute)
+
+        def getitem(self, obj: Any, argument: Any) -> Any:
+            if isinstance(obj, Mapping) and isinstance(argument, str) and argument not in obj:
+                return self.undefined(obj=obj, name=argument)
+            return super().getitem(obj, argument)
+
     def load(name: str) -> str:
         if name == HTML:
             return _compile(folders, direction)
@@ -129,7 +142,7 @@ def _environment(folders: Sequence[Path], direction: str, inert: Callable[[str],
     def finalize(value: Any) -> Any:
         return inert(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
-    environment = jinja2.Environment(
+    environment = KeysFirst(
         loader=jinja2.FunctionLoader(load),
         autoescape=jinja2.select_autoescape(("mjml", "html")),
         undefined=jinja2.StrictUndefined,

@@ -113,7 +113,12 @@ class _Converter:
         else:
             raise NotConvertible(f"{{{{{path}}}}} names what is above the template's data")
         names = [name for name in re.split(r"[./]", path.removeprefix("this")) if name]
-        return scope + "".join(f".{name}" if name.isidentifier() else f"[{name!r}]" for name in names)
+        return scope + "".join(f".{name}" if _is_plain(name) else f"[{name!r}]" for name in names)
+
+
+def _is_plain(name: str) -> bool:
+    """Whether Jinja finds a field by its name after a dot; of `items`, it would find the dict's own method."""
+    return name.isidentifier() and not hasattr(dict, name)
 
 
 def _literal(text: str) -> str:

@@ -114,7 +114,7 @@ def _wrapped(line: str) -> str:
 
 
 def _named(text: str) -> Iterator[str]:
-    return (found[1] for found in re.finditer(rf"(?<![\w.]){ITEM}\.(\w+)", text))
+    return (found[1] or found[2] for found in re.finditer(rf"(?<![\w.]){ITEM}(?:\.(\w+)|\['([^']+)'\])", text))
 
 
 def _made_up(field: str, value: Any) -> Any:

@@ -38,6 +38,15 @@ def test_it_shows_the_same(template: str, shown: str) -> None:
     assert environment.from_string(made).render(item=DATA) == shown.replace("{n}", "Ada &lt;a@example.com&gt;")
 
 
+@pytest.mark.parametrize("name", [name for name in dir(dict) if not name.startswith("_")])
+def test_a_field_may_have_the_name_of_a_method(name: str) -> None:
+    made = to_jinja(
+        f"{{{{#if {name}}}}}{{{{{name}}}}}{{{{/if}}}} {{{{#each rows}}}}{{{{this.{name}}}}}{{{{/each}}}}", "item"
+    )
+    data = {name: "one", "rows": [{name: "two"}]}
+    assert jinja2.Environment(autoescape=True).from_string(made).render(item=data) == "one two"
+
+
 @pytest.mark.parametrize(
     "template",
     [

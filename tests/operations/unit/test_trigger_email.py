@@ -22,3 +22,10 @@ def test_an_email_that_says_something_else_is_no_obstacle(tmp_path: Path, odd: d
     made = converted(export, "news")
     assert made.sample == {"plan": "Plan", "title": "Title"}
     assert made.told[-1].endswith("mostly at 8:00 UTC: --cadence weekly --hour 8.")
+
+
+def test_a_field_with_the_name_of_a_method_is_among_the_sample(tmp_path: Path) -> None:
+    export = tmp_path / "export.json"
+    template = {"subject": "{{title}}", "html": "{{#each items}}{{values}}{{/each}}{{copy}}"}
+    export.write_text(json.dumps({"templates": {"news": template}, "mail": {}}))
+    assert converted(export, "news").sample.keys() == {"title", "items", "copy"}

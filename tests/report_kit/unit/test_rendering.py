@@ -197,3 +197,20 @@ def test_lines_of_the_text_part_have_72_columns(tmp_path: Path, text: str, lines
     (tmp_path / "report.txt").write_text("|{{ value | wrapped }}|")
     forget_templates()
     assert render([tmp_path], {"value": text}, ENGLISH)[1] == "|" + "\n".join(lines) + "|\n"
+
+
+@pytest.mark.parametrize("name", [name for name in dir(dict) if not name.startswith("_")])
+def test_a_key_comes_before_a_method_of_its_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / "report.mjml").write_text(MJML)
+    (tmp_path / "report.txt").write_text(f"{{{{ value.{name} }}}} {{{{ value['{name}'] }}}}")
+    assert render([tmp_path], {"value": {name: "shown"}}, ENGLISH)[1] == "shown shown\n"
+    (tmp_path / "report.txt").write_text(f"{{{{ value['{name}'] }}}}")
+    forget_templates()
+    with pytest.raises(TemplateMistake, match=name):
+        render([tmp_path], {"value": {}}, ENGLISH)
+
+
+def test_a_method_is_found_where_there_is_no_such_key(tmp_path: Path) -> None:
+    (tmp_path / "report.mjml").write_text(MJML)
+    (tmp_path / "report.txt").write_text("{% for key, each in value.items() %}{{ key }}{{ each }}{% endfor %}")
+    assert render([tmp_path], {"value": {"a": 1}}, ENGLISH)[1] == "a1\n"
