@@ -15,6 +15,12 @@ from deployment.resources.services import REVISION, SERVICE
 from deployment.run import Run
 from deployment.stopped import Stopped
 
+_PASSING = {
+    *("SECRETS_ACCESS_CHECK_FAILED", "CONTAINER_IMAGE_AUTHORIZATION_CHECK_FAILED", "CONTAINER_PERMISSION_DENIED"),
+    *("ENCRYPTION_KEY_PERMISSION_DENIED", "ENCRYPTION_KEY_CHECK_FAILED"),
+}
+"""Why a revision fails whose account, or Cloud Run's own, has had a role for a moment only."""
+
 
 def deploy_services(run: Run, wanted: Sequence[Wanted]) -> set[str]:
     """Plan to deploy those services that differ from what runs; return their names."""
@@ -70,8 +76,11 @@ def _deploy(comparison: Comparison) -> None:
         current = _compare(run, wanted, settled_service(run, wanted.name), image)
         return None if current.changes or current.function is None else current.function.service
 
+    def passes() -> bool:
+        return not _PASSING.isdisjoint(_reasons(run, wanted.name))
+
     try:
-        run.client.send_anew(lambda: current.request(), kind=SERVICE, is_done=is_done)
+        run.client.send_anew(lambda: current.request(), kind=SERVICE, is_done=is_done, passes=passes)
     except GoogleError as error:
         if not error.of_what_was_begun:
             raise
@@ -80,3 +89,13 @@ def _deploy(comparison: Comparison) -> None:
             "The revision before goes on serving. If the new one did not start, the log whose address is above says "
             "why.",
         ) from None
+
+
+def _reasons(run: Run, name: str) -> set[str]:
+    """What the conditions of a service and of its newest revision give as their reasons.
+    https://cloud.google.com/run/docs/reference/rest/v2/Condition#CommonReason"""
+    service = read_service(run, name) or {}
+    revision = service.get("latestCreatedRevision")
+    newest = run.client.read_if_there(REVISION.method("get").request(revision)) if revision else None
+    conditions = [service.get("terminalCondition", {}), *service.get("conditions", [])]
+    return {each.get("reason", "") for each in [*conditions, *(newest or {}).get("conditions", [])]}

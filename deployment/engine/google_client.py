@@ -96,6 +96,7 @@ class GoogleClient:
         *,
         kind: Kind | None = None,
         is_done: Callable[[], Resource | None] | None = None,
+        passes: Callable[[], bool] = bool,
         is_anew: bool = True,
     ) -> Resource:
         """Likewise a request that is made anew for each attempt, of what is there by then."""
@@ -119,7 +120,10 @@ class GoogleClient:
                 # With the same etag it would be refused again: somebody changed the resource after it was read.
                 is_stale = error.code == "ABORTED" and "etag" in (request.body or {}) and not is_anew
                 wanted = max(min(FIRST_WAIT_SECONDS << min(attempt - 1, 5), LONGEST_WAIT_SECONDS), error.retry_after)
-                seconds = 0.0 if is_stale else self._patience(request, error, sent, waited, wanted)
+                is_passing = error.passes or (error.of_what_was_begun and passes())
+                seconds = (
+                    0.0 if is_stale else self._patience(request, error, sent, waited, wanted, is_passing=is_passing)
+                )
                 if seconds <= 0:
                     if is_gone:
                         return {}
@@ -134,10 +138,12 @@ class GoogleClient:
                 return made
         raise AssertionError  # pragma: no cover
 
-    def _patience(self, request: Request, error: GoogleError, sent: datetime, waited: float, wanted: float) -> float:
+    def _patience(
+        self, request: Request, error: GoogleError, sent: datetime, waited: float, wanted: float, *, is_passing: bool
+    ) -> float:
         """How long to wait before a request is made again, in seconds; 0 if that is of no use, or no more. What it
         began may have failed right after it was sent, and say so much later."""
-        left, why = PATIENCE_SECONDS - waited if error.passes else 0.0, f"trying again in {{:.0f}} s: {error.code}"
+        left, why = PATIENCE_SECONDS - waited if is_passing else 0.0, f"trying again in {{:.0f}} s: {error.code}"
         if error.api_is_off and self._may_be_off(request):
             left = 0.0
         thing = None if error.is_final else self.young.concerned(request, error)

@@ -251,6 +251,25 @@ def test_a_revision_that_does_not_start_leaves_the_one_before(deployed: Deployme
     assert (again.status, PATCH in deployed.changes) == (0, True), again.text
 
 
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [
+        ("SECRETS_ACCESS_CHECK_FAILED", "Permission denied on secret: projects/1/secrets/s/versions/latest."),
+        ("CONTAINER_PERMISSION_DENIED", "Revision 'report-worker-00002-abc' is not ready."),
+        ("CONTAINER_IMAGE_AUTHORIZATION_CHECK_FAILED", "the agent must have permission to read the image"),
+        ("ENCRYPTION_KEY_PERMISSION_DENIED", "Permission denied on Cloud KMS key."),
+    ],
+)
+def test_a_role_that_is_not_seen_yet_is_waited_for(deployed: Deployment, reason: str, message: str) -> None:
+    """Whoever has granted it, and whether or not the error names what it is about."""
+    deployed.settings["LOG_LEVEL"] = "DEBUG"
+    fails = {"code": 7, "message": message, "reason": reason}
+    deployed.edit(lambda state: state.update(failing_revisions=[fails]))
+    outcome = deployed.deploy("--only=worker")
+    assert outcome.status == 0, outcome.text
+    assert deployed.environment_of("worker")["LOG_LEVEL"] == "DEBUG"
+
+
 def test_a_bucket_of_another_project_gets_no_source(deployed: Deployment) -> None:
     bucket = "my-project-report-sources"
     deployed.edit(lambda state: change(state, "labels.source-hash", "0"))
