@@ -2,16 +2,16 @@
 
 import asyncio
 import os
-from collections.abc import Callable
 from datetime import timedelta
 
 import grpc
 
 from functions.shared.records.system_alert import AlertKind
 from local_pipeline.dead_letters import MAX_DELIVERY_ATTEMPTS, UNDELIVERABLE
-from proof.faults.disturbances import Disturbance, answer, lose_answer, never_answer, refuse
+from proof.faults.disturbances import Disturbance, answer, lose_answer, refuse
 from proof.faults.injection_points import InjectionPoint
 from proof.faults.scenario_run import Scenario, ScenarioRun, Script, scenarios_of
+from proof.faults.scenarios.while_sending import OfTheRun, for_the_run, no_answer
 from proof.faults.world import PROJECT
 from tests.forked_python import run_python
 from tests.function_process import REPOSITORY
@@ -22,7 +22,7 @@ _UNDELIVERABLE = f"projects/{PROJECT}/subscriptions/{UNDELIVERABLE}"
 
 def _while_some_die(
     points: InjectionPoint | set[InjectionPoint],
-    disturbance: Callable[[ScenarioRun], Disturbance],
+    disturbance: Disturbance | OfTheRun,
     *,
     times: int | None = 1,
 ) -> Script:
@@ -30,7 +30,7 @@ def _while_some_die(
 
     async def script(scenario_run: ScenarioRun) -> None:
         scenario_run.make_die(scenario_run.victims(_DYING))
-        scenario_run.disturb(points, disturbance(scenario_run), times=times)
+        scenario_run.disturb(points, for_the_run(disturbance, scenario_run), times=times)
         await scenario_run.dispatch_and_drain()
 
     return script
@@ -38,7 +38,7 @@ def _while_some_die(
 
 def _killed_handler(point: InjectionPoint, *, carried_out: bool) -> Script:
     return _while_some_die(
-        point, lambda scenario_run: scenario_run.kill_function(scenario_run.world.dlq_handler, carried_out=carried_out)
+        point, OfTheRun(lambda run: run.kill_function(run.world.dlq_handler, carried_out=carried_out))
     )
 
 
@@ -127,12 +127,6 @@ async def _everybody_dies(scenario_run: ScenarioRun) -> None:
     await scenario_run.dispatch_and_drain()
 
 
-async def _slack_never_answers(scenario_run: ScenarioRun) -> None:
-    scenario_run.make_die(scenario_run.victims(_DYING))
-    scenario_run.disturb(InjectionPoint.TELL, never_answer(scenario_run.healed, accepted=True), times=1)
-    await scenario_run.dispatch_and_drain()
-
-
 async def _replayed(scenario_run: ScenarioRun) -> None:
     """All are replayed when the cause is mended, twice at the same time, and once more afterwards."""
     victims = scenario_run.victims(_DYING)
@@ -179,20 +173,19 @@ async def operate(scenario_run: ScenarioRun, *arguments: str) -> None:
         raise RuntimeError(f"{arguments} ended with {done.returncode}: {done.stderr[-500:]}")
 
 
-def _slack(name: str, disturbance: Disturbance, *, times: int = 2) -> Scenario:
-    script = _while_some_die(InjectionPoint.TELL, lambda scenario_run: disturbance, times=times)
-    return _scenario(f"Slack {name}", script)
+def _slack(name: str, disturbance: Disturbance | OfTheRun, *, times: int = 2) -> Scenario:
+    return _scenario(f"Slack {name}", _while_some_die(InjectionPoint.TELL, disturbance, times=times))
 
 
 _scenario = scenarios_of("dead letters")
 SCENARIOS = [
     _scenario(
         "publish UNAVAILABLE",
-        _while_some_die(InjectionPoint.PUBLISH, lambda scenario_run: refuse(grpc.StatusCode.UNAVAILABLE), times=2),
+        _while_some_die(InjectionPoint.PUBLISH, refuse(grpc.StatusCode.UNAVAILABLE), times=2),
     ),
     _scenario(
         "published, and the answer lost",
-        _while_some_die(InjectionPoint.PUBLISH, lambda scenario_run: lose_answer(grpc.StatusCode.UNAVAILABLE)),
+        _while_some_die(InjectionPoint.PUBLISH, lose_answer(grpc.StatusCode.UNAVAILABLE)),
     ),
     _scenario("publish refused", _publish_refused),
     _scenario("publish refused at the last attempt", _publish_refused_at_the_last_attempt),
@@ -206,7 +199,7 @@ SCENARIOS = [
     _scenario("handler killed after it told Slack", _killed_handler(InjectionPoint.TELL, carried_out=True)),
     _slack("answers 500", answer(500)),
     _slack("answers 429 with Retry-After", answer(429, Retry_After="3")),
-    _scenario("Slack never answers", _slack_never_answers),
+    _slack("never answers", no_answer(accepted=True), times=1),
     _scenario("a storm of one cause", _everybody_dies),
     _scenario("replayed hours later", _replayed_later),
     _scenario("replayed twice at once, and again", _replayed),

@@ -19,6 +19,11 @@ class OfTheRun:
     make: Callable[[ScenarioRun], Disturbance]
 
 
+def for_the_run(disturbance: Disturbance | OfTheRun, scenario_run: ScenarioRun) -> Disturbance:
+    """Return what disturbs calls in this run."""
+    return disturbance.make(scenario_run) if isinstance(disturbance, OfTheRun) else disturbance
+
+
 def killed(*, carried_out: bool) -> OfTheRun:
     """The worker is killed, before the service carries its call out or after."""
     return OfTheRun(lambda scenario_run: scenario_run.kill(carried_out=carried_out))
@@ -46,7 +51,7 @@ def meets(
         share: of the reports.
         most: how many reports at most.
         times: how often they meet each; None for every attempt.
-        ending: how they may end beside being sent.
+        ending: how they end instead of being sent; empty if they are sent.
         accepted: whether the destination has accepted a report of which no worker learns the outcome; None if one does.
         one_by_one: whether one report is under way at a time, so that a worker that is killed takes no other with it.
     """
@@ -58,8 +63,7 @@ def meets(
         if ending:
             scenario_run.may_end(victims, ending)
         for each in disturbances:
-            disturbance = each.make(scenario_run) if isinstance(each, OfTheRun) else each
-            scenario_run.disturb(at, disturbance, of=victims, times=times)
+            scenario_run.disturb(at, for_the_run(each, scenario_run), of=victims, times=times)
         if one_by_one:
             await scenario_run.world.dispatch_at_most(1)
         await scenario_run.dispatch_and_drain()
