@@ -226,10 +226,11 @@ class World:
     Args:
         bounds: how much may happen.
         merges: see Histories.
+        contents: what documents say; a test may look on.
     """
 
-    def __init__(self, bounds: Bounds, *, merges: bool = True) -> None:
-        self._bounds, self._contents = bounds, Contents(has_owners=bounds.losses > 0)
+    def __init__(self, bounds: Bounds, *, merges: bool = True, contents: Contents | None = None) -> None:
+        self._bounds, self._contents = bounds, contents or Contents(has_owners=bounds.losses > 0)
         self.histories = Histories(self._contents, merges=merges, has_outcomes=bool(bounds.outcomes))
         self._cron = "0 13,14 * * 2" if bounds.hours and not bounds.changes else "0 13 * * 2"
         self._written: dict[Any, Documents | None] = {}

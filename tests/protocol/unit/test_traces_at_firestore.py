@@ -107,8 +107,9 @@ class Replayed:
         if not isinstance(write.condition, datetime):
             return write
         number = paths.get(write.path)
-        is_latest = number is not None and self._contents.found(write.path, number).update_time == write.condition
-        return write._replace(condition=self._versions[write.path, number] if is_latest and number else LONG_AGO)
+        if number is None or self._contents.found(write.path, number).update_time != write.condition:
+            return write._replace(condition=LONG_AGO)
+        return write._replace(condition=self._versions[write.path, number])
 
     def _compare(self, paths: Mapping[str, int]) -> None:
         found = [snapshot for name in COLLECTIONS for snapshot in self._client.collection_group(name).stream()]
@@ -139,9 +140,8 @@ def test_it_ends_a_trace_with_the_explorers_documents(firestore: FirestoreEmulat
     refused = queries = 0
     for seed in range(TRACES):
         project, random = f"{bounds.provider}-{seed}", Random(seed)  # noqa: S311  the same traces each time
-        world = World(bounds)
-        world._contents = contents = Noted()
-        world.histories._contents = contents
+        contents = Noted()
+        world = World(bounds, contents=contents)
         client = client_of(firestore.port, project)
         real = Replayed(client, database_of(firestore.port, project), contents)
         with of_the_machine():
