@@ -17,14 +17,18 @@ ONLY_POLICIES = {
 """That a bucket is open to nobody but whom its policy names."""
 
 
+def _encryption(run: Run) -> dict[str, Any]:
+    """The field of a bucket that names KMS_KEY, if that is set."""
+    return {"encryption": {"defaultKmsKeyName": run.settings.kms_key}} if run.settings.kms_key else {}
+
+
 def bucket_of(run: Run, name: str, use: str, fields: dict[str, Any], *lines: Line) -> Resource | None:
     """A bucket; None if it is not there, and planned. Names of buckets are the same for all the world, so one that
     another project has stops the run."""
-    asked, key = BUCKET.method("get").request(name), run.settings.kms_key
+    asked = BUCKET.method("get").request(name)
     there = run.client.read_if_there(asked)
     if there is None:
-        made = {"name": name, "location": run.settings.region, **fields}
-        made |= {"encryption": {"defaultKmsKeyName": key}} if key else {}
+        made = {"name": name, "location": run.settings.region, **fields, **_encryption(run)}
         insert = BUCKET.method("insert").request("", made, query={"project": run.settings.project_id})
         run.act(lines, [insert], lambda: run.client.send(insert, is_done=lambda: run.client.read_if_there(asked)))
     elif str(there["projectNumber"]) != run.settings.project_number:
@@ -34,7 +38,7 @@ def bucket_of(run: Run, name: str, use: str, fields: dict[str, Any], *lines: Lin
 
 def set_up_archive(run: Run) -> None:
     """Plan the bucket. One that is no longer wanted stays, with what is in it."""
-    name, key = run.settings.copies, run.settings.kms_key
+    name = run.settings.copies
     if run.settings.archive != "on":
         return
     wanted = {
@@ -43,10 +47,12 @@ def set_up_archive(run: Run) -> None:
         "lifecycle": {"rule": [{"action": {"type": "Delete"}, "condition": {"daysSinceCustomTime": 0}}]},
         # What is erased is gone at once, and what is deleted costs nothing more.
         "softDeletePolicy": {"retentionDurationSeconds": "0"},
-        **({"encryption": {"defaultKmsKeyName": key}} if key else {}),
+        **_encryption(run),
     }
     there = bucket_of(run, name, "copies of emails would go", wanted, ("created", f"bucket {name}"))
-    if there is not None and (changed := [*differences(there, wanted)]):
+    if there is None:
+        return
+    if changed := [*differences(there, wanted)]:
         run.send(BUCKET.method("patch").request(name, wanted), ("changed", f"bucket {name}: {', '.join(changed)}"))
-    elif there is not None:
+    else:
         run.report.note("unchanged", f"bucket {name}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from deployment.mail_checks.finding import Check, Finding, State
+from deployment.mail_checks.finding import Check, Finding
 from deployment.mail_checks.not_readable import NotReadable
 from deployment.webhook_setup import Webhook
 from functions.shared.project_files import deploy_command
@@ -24,10 +24,9 @@ def check_webhook(provider: str, own: Sequence[Webhook] | NotReadable, *, keys: 
     if isinstance(own, NotReadable):
         return _CHECK.unknown(own.why, f"Look yourself: {place}.")
     if not own:
+        found_as = _CHECK.warning if keys is None else _CHECK.problem
         to_do = f"Run {deploy_command()} with a key that may set webhooks up, or make it by hand"
-        return Finding(
-            "webhook",
-            State.WARNING if keys is None else State.PROBLEM,
+        return found_as(
             "no webhook calls the function mail_events, so bounces and complaints stop no email",
             f"{to_do} (docs/guides/mail-events.md).",
         )
@@ -39,10 +38,8 @@ def check_webhook(provider: str, own: Sequence[Webhook] | NotReadable, *, keys: 
     elif not found.key:
         fault = "does not sign its calls, and mail_events takes no call without a signature"
     elif keys is not None and found.key not in keys:
-        fault, to_do = (
-            f"signs with a {key} that mail_events does not know",
-            f"Set {variable} to the {key} that it shows",
-        )
+        fault = f"signs with a {key} that mail_events does not know"
+        to_do = f"Set {variable} to the {key} that it shows"
     if fault:
         return _CHECK.problem(f"the webhook {fault}", f"{to_do}: {place}; or run {deploy_command()}.")
     if missing := sorted(NEEDED_EVENTS[provider] - found.events):
