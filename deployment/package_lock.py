@@ -38,7 +38,7 @@ def part_of(lock: str, *requirements: str) -> str:
 
 
 def packages_of(root: Path, *folders: str) -> str:
-    """What the functions in some folders need, as a lock."""
+    """The lock of the packages that the functions in these folders need."""
     texts = [(root / folder / "requirements.txt").read_text(encoding="utf-8") for folder in folders]
     return part_of((root / "requirements.lock").read_text(encoding="utf-8"), *texts)
 

@@ -40,7 +40,7 @@ class WebhookSetup:
 
     @staticmethod
     def names(events: Iterable[str]) -> list[str]:
-        """What the provider calls the events that SendGrid names so."""
+        """The provider's names of events, given SendGrid's."""
         return sorted(events)
 
     def _change(self, method: str, path: str, body: object = None) -> Any:

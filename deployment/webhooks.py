@@ -25,7 +25,7 @@ _PLACES = {"sendgrid": "SendGrid, under Settings, Mail Settings, Event Webhooks"
 
 _SETUPS: dict[str, type[SendGridSetup | ResendSetup]] = {"sendgrid": SendGridSetup, "resend": ResendSetup}
 _VARIABLES = {"sendgrid": "SENDGRID_WEBHOOK_KEY", "resend": "RESEND_WEBHOOK_SECRET"}
-"""What the function takes calls by."""
+"""The variables with the keys by which mail_events verifies calls."""
 
 _PROMISED = "<key-of-the-webhook>"
 """Stands for what the provider gives for a webhook that is planned."""

@@ -36,7 +36,7 @@ https://cloud.google.com/build/docs/api/reference/rest/v1/projects.builds#Failur
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """What the image of a service is made of; without an entry point, a program with a Procfile."""
+    """The files that a service's image is built from. Without a function, they are a program with a Procfile."""
 
     service: str
     files: Files = field(repr=False)
@@ -55,8 +55,8 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """An image by its digest, the image beneath it that Google patches without a deployment, and the archive that it
-    was built of, such as gs://b/o; the last two are empty if there is none, or nobody knows it."""
+    """An image by its digest, its base image, which Google patches without a deployment, and the archive that it was
+    built from, such as gs://b/o. The last two are empty if they are unknown."""
 
     uri: str
     base: str

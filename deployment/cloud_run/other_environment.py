@@ -25,7 +25,7 @@ _CLOUD_BUILDS_KEY = re.compile(r"projects/verified-builder/.*/keyRings/attestor/
 
 def image_of(run: Run, name: str, source: Source) -> Image | None:
     """The image that the other environment runs for a function, or for the console; None if it has none of it, or if
-    the run names no other environment. Raises Stopped if it may not be read, or is none of this source."""
+    the run names no other environment. Raises Stopped if it may not be read, or was built from another source."""
     file = run.options.image_from
     if not file:
         return None

@@ -121,8 +121,8 @@ class Function:
 
 @dataclass(frozen=True, kw_only=True)
 class Move:
-    """What becomes of a function's traffic, in words. Without a table it stays as it is; an error keeps that of all
-    functions where it is."""
+    """A change of a function's traffic, in words. Without a table, the traffic stays as it is. After an error, no
+    function's traffic moves."""
 
     function: Function
     table: list[Resource] | None = None

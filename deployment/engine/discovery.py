@@ -145,7 +145,7 @@ class Method:
 
 
 def check_body(method: Method, body: Resource) -> None:
-    """Raise InvalidRequest if a field is unknown, or its value is none that the field takes."""
+    """Raise InvalidRequest if a field is unknown, or doesn't take its value."""
     schema = method.described["request"]["$ref"]
     if error := _error_in(method.api, method.version, schema, json.dumps(body, sort_keys=True, default=vars)):
         raise InvalidRequest(f"{method.id}, {error}")

@@ -99,7 +99,8 @@ class GoogleClient:
         passes: Callable[[], bool] = bool,
         is_anew: bool = True,
     ) -> Resource:
-        """Likewise a request that is made anew for each attempt, of what is there by then."""
+        """Send a request like `send`, and make it again before each attempt, from what is there by then. `passes` says
+        whether what the request began failed for a reason that passes by itself."""
         waited, may_be_done = 0.0, False
         for attempt in itertools.count(1):
             request = make()

@@ -36,7 +36,7 @@ class Thing:
 
 
 class YoungThings:
-    """What is known of them. Threads may share it."""
+    """The things that this run and the one before know to be young. Threads may share it."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self.now = now
@@ -155,7 +155,8 @@ def _concerns(thing: Thing, request: Request, error: GoogleError) -> bool:
 
 
 def _names(thing: Thing, text: str, *, as_leaf: bool = False) -> bool:
-    """Whether a text names something, by its id unless that is a number; `as_leaf`, without something below it."""
+    """Whether a text names a thing: by its id, or by its full name if the id is a number. With `as_leaf`, the name of
+    something below it does not count."""
     collection, _, last = thing.name.rpartition("/")
     own = thing.name if last.isdecimal() else last
     named = re.finditer(rf"(?<![\w@-]){re.escape(own)}(?![\w{'/' if as_leaf else ''}-]|\.\w)", text)

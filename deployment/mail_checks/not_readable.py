@@ -1,4 +1,4 @@
-"""What a provider says of the sender, or why it does not."""
+"""Questions to a provider about the sender, and the reason if it gives no answer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class NotReadable:
-    """The provider did not say: why, and whether it takes the key for none."""
+    """The reason that a provider gave no answer, and whether it refused the key."""
 
     why: str
     is_key_refused: bool = False
@@ -42,5 +42,5 @@ class Account:
             return why
 
     def _why(self, error: MailApiError, right: str) -> NotReadable:
-        """Why it does not say what takes a right, if it takes one."""
+        """The reason that an error gives, if the question takes a right; `right` is empty if it takes none."""
         raise NotImplementedError

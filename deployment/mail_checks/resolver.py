@@ -22,8 +22,8 @@ _SECONDS = 5.0
 
 @dataclass(frozen=True)
 class DnsAnswer:
-    """What DNS says about a name: where its CNAME leads, and that one in turn, in order; and the TXT records at the end
-    of that chain. The failure says why there is no answer; that there is no such name is one."""
+    """An answer of DNS about a name: the chain of its CNAMEs, in order, and the TXT records at the end. The failure
+    says why there is no answer; "no such name" is an answer."""
 
     name: str
     aliases: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class SenderSettings:
-    """Who sends. The postal address may be empty, and the rate of the queues unknown."""
+    """The sender's settings. The postal address may be empty; the rate is None if nobody knows it."""
 
     mail_from: str
     postal_address: str

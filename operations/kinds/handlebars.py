@@ -117,7 +117,7 @@ class _Converter:
 
 
 def _is_plain(name: str) -> bool:
-    """Whether Jinja finds a field by its name after a dot; of `items`, it would find the dict's own method."""
+    """Whether a dot before the name finds the field: before `items`, it would find the dict's method."""
     return name.isidentifier() and not hasattr(dict, name)
 
 

@@ -24,8 +24,8 @@ def choose_domain(sender_domain: str, domains: Sequence[AuthenticatedDomain]) ->
 
 
 def is_aligned(sender_domain: str, authenticated: AuthenticatedDomain | None) -> bool:
-    """Whether a signature by the authenticated domain counts for the sender's: DMARC takes one for the other if one is
-    within the other. https://www.rfc-editor.org/rfc/rfc7489#section-3.1.1"""
+    """Whether the authenticated domain's signature counts as the sender's own, for DMARC: it does if one of the domains
+    is the other, or is below it. https://www.rfc-editor.org/rfc/rfc7489#section-3.1.1"""
     if authenticated is None or not authenticated.valid:
         return False
     one, other = f".{sender_domain}", f".{authenticated.domain}"
