@@ -114,6 +114,7 @@ async def read_history(
         },
         changed_by_repeats=changed_by_repeats,
         inquired=frozenset(world.inquired() & {delivery.id for delivery in deliveries}),
+        told_by_log=frozenset(world.told_by_log()),
         undecidable=undecidable,
         is_provable=is_provable,
         other_requests=tuple(world.inbox.resend.other_requests),

@@ -25,6 +25,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from functions.shared.queues.ramp import Ramp
 from functions.shared.records.archived_copy import ArchivedCopy
 from functions.shared.records.subscription import SUBSCRIPTIONS
+from functions.shared.records.system_alert import AlertKind
 from functions.shared.settings import MailProviderName, OnUnknownOutcome
 from local_cloud.identity import IdentityProvider
 from local_cloud.pubsub.server import PubSubEmulator
@@ -118,6 +119,7 @@ _VERSIONS = REPOSITORY / "proof" / "faults" / "versions"
 
 _COPIES = "report-copies"
 _INQUIRED = "unknown_outcome_inquired"
+_NOT_PUBLISHED = "alert_not_published"
 _DELIVERY_ID = re.compile(r'"delivery_id": ?"([^"]+)"')
 
 _REAL_FAILURES = (
@@ -572,8 +574,19 @@ class World:
 
     def inquired(self) -> set[str]:
         """The deliveries whose outcome a worker did not know and has asked about, by the workers' logs."""
-        lines = (line for file in self._directory.rglob("worker.log") for line in file.open(encoding="utf-8"))
-        return {found[1] for line in lines if _INQUIRED in line and (found := _DELIVERY_ID.search(line))}
+        return self._logged(_INQUIRED)
+
+    def told_by_log(self) -> set[str]:
+        """The deliveries whose dead letter closed by itself when Pub/Sub did not take the alert about that. The log
+        says so, and Cloud Monitoring tells people what it says."""
+        return self._logged(_NOT_PUBLISHED, AlertKind.OUTCOME_SETTLED.value)
+
+    def _logged(self, *words: str) -> set[str]:
+        """The deliveries that lines of the functions' logs name that have all of these words."""
+        lines = (line for file in self._directory.rglob("*.log") for line in file.open(encoding="utf-8"))
+        return {
+            found[1] for line in lines if all(word in line for word in words) and (found := _DELIVERY_ID.search(line))
+        }
 
     async def _rpc(self, method: str, carry_out: CarryOut) -> Any:
         request = current_request()

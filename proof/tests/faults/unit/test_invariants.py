@@ -460,6 +460,7 @@ def test_a_letter_that_closed_by_itself() -> None:
     alerted = replace(settled, is_alerted=True)
     assert broken(GOOD, dead_letters=[alerted], alerts=[TOLD]) == {Rule.UNTOLD}
     assert broken(GOOD, dead_letters=[alerted], alerts=[TOLD, told_after_all]) == set()
+    assert broken(GOOD, dead_letters=[alerted], alerts=[TOLD], told_by_log=frozenset({ID})) == set()
     assert broken(GOOD, dead_letters=[settled, replace(LETTER, delivery_id="")]) == {Rule.UNTOLD}
 
 
