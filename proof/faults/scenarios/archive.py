@@ -2,33 +2,21 @@
 
 from proof.faults.disturbances import answer, cut
 from proof.faults.injection_points import InjectionPoint
-from proof.faults.scenario_run import ScenarioRun, scenarios_of
+from proof.faults.scenarios import steps as do
+from proof.faults.scenarios.steps import KILLED_AFTER, KILLED_BEFORE, SOME, some
 
-_SHARE = 0.3
-_MOST_KILLS = 8
-"""The most kills: each costs a new process."""
+_VICTIMS = some(most=8)
+"""Each costs a new process."""
+_COPY = InjectionPoint.KEEP_COPY
 
-
-async def _killed(scenario_run: ScenarioRun) -> None:
-    """Workers die before the archive has the copy, and after that; of other reports the provider refuses the email."""
-    victims = scenario_run.victims(_SHARE, most=_MOST_KILLS)
-    scenario_run.make_die(victims[::4])
-    scenario_run.disturb(InjectionPoint.KEEP_COPY, scenario_run.kill(carried_out=False), of=victims[::2])
-    scenario_run.disturb(InjectionPoint.KEEP_COPY, scenario_run.kill(carried_out=True), of=victims[1::2])
-    await scenario_run.world.dispatch_at_most(1)
-    await scenario_run.dispatch_and_drain()
-
-
-async def _storage_fails(scenario_run: ScenarioRun) -> None:
-    """The archive takes no copy of some, and its answers about others are lost."""
-    victims = scenario_run.victims(_SHARE)
-    scenario_run.disturb(InjectionPoint.KEEP_COPY, answer(403), of=victims[::2])
-    scenario_run.disturb(InjectionPoint.KEEP_COPY, cut(accepted=True), of=victims[1::2])
-    await scenario_run.dispatch_and_drain()
-
-
-_scenario = scenarios_of("Archive")
+_row = do.rows_of("Archive")
 SCENARIOS = [
-    _scenario("worker killed while it keeps a copy", _killed),
-    _scenario("Cloud Storage fails", _storage_fails),
+    # Some of the reports have no email, since the provider refuses it.
+    _row(
+        "worker killed while it keeps a copy",
+        do.make_die(_VICTIMS[::4]),
+        do.disturb_halves(_VICTIMS, KILLED_BEFORE, KILLED_AFTER, at=_COPY),
+        *(do.one_by_one, do.an_hour),
+    ),
+    _row("Cloud Storage fails", do.disturb_halves(SOME, answer(403), cut(accepted=True), at=_COPY), do.an_hour),
 ]

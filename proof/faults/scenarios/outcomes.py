@@ -4,41 +4,31 @@ import grpc
 
 from proof.faults.disturbances import lose_answer, refuse
 from proof.faults.injection_points import InjectionPoint
-from proof.faults.scenario_run import ScenarioRun, scenarios_of
+from proof.faults.scenarios import steps as do
+from proof.faults.scenarios.steps import KILLED_AFTER, KILLED_BEFORE, SOME, some
 from proof.faults.world import MAX_ATTEMPTS
 
-_SHARE = 0.3
-_MOST_KILLS = 12
-"""The most kills: each costs a new process."""
+_VICTIMS = some(least=3, most=12)
+"""Each costs a new process."""
+_GIVEN_UP, _KILLED = _VICTIMS[:1], _VICTIMS[1:]
+_TELL, _DENIED = InjectionPoint.TELL_OUTCOME, grpc.StatusCode.PERMISSION_DENIED
 
-
-async def _killed(scenario_run: ScenarioRun) -> None:
-    """Some reports are sent, some given up; workers die before Pub/Sub has the event, and after that. Of one report no
-    further call lives long enough to find that its record is final."""
-    given_up, *victims = scenario_run.victims(_SHARE, least=3, most=_MOST_KILLS)
-    scenario_run.disturb(InjectionPoint.SETTLE, scenario_run.kill(carried_out=True), of=[given_up])
-    further = scenario_run.kill(carried_out=False)
-    scenario_run.disturb(InjectionPoint.READ_DELIVERY, further, of=[given_up], skip=1, times=MAX_ATTEMPTS - 1)
-    scenario_run.make_die(victims[::4])
-    scenario_run.disturb(InjectionPoint.TELL_OUTCOME, scenario_run.kill(carried_out=False), of=victims[::2])
-    scenario_run.disturb(InjectionPoint.TELL_OUTCOME, scenario_run.kill(carried_out=True), of=victims[1::2])
-    await scenario_run.world.dispatch_at_most(1)
-    await scenario_run.dispatch_and_drain()
-
-
-async def _pubsub_fails(scenario_run: ScenarioRun) -> None:
-    """Pub/Sub takes no event of some for longer than the queue calls, and its answers about others are lost."""
-    victims = scenario_run.victims(_SHARE)
-    refused, unheard = victims[::2], victims[1::2]
-    denied = refuse(grpc.StatusCode.PERMISSION_DENIED)
-    scenario_run.disturb(InjectionPoint.TELL_OUTCOME, denied, of=refused, times=10 * len(refused))
-    lost = lose_answer(grpc.StatusCode.PERMISSION_DENIED)
-    scenario_run.disturb(InjectionPoint.TELL_OUTCOME, lost, of=unheard, times=len(unheard))
-    await scenario_run.dispatch_and_drain()
-
-
-_scenario = scenarios_of("Outcomes")
+_row = do.rows_of("Outcomes")
 SCENARIOS = [
-    _scenario("worker killed while it tells the application", _killed),
-    _scenario("Pub/Sub fails", _pubsub_fails),
+    # Some reports are sent, some given up. Of one no further call lives long enough to find that its record is final.
+    _row(
+        "worker killed while it tells the application",
+        do.disturb(_GIVEN_UP, KILLED_AFTER, at=InjectionPoint.SETTLE),
+        do.disturb(_GIVEN_UP, KILLED_BEFORE, at=InjectionPoint.READ_DELIVERY, skip=1, times=MAX_ATTEMPTS - 1),
+        do.make_die(_KILLED[::4]),
+        do.disturb_halves(_KILLED, KILLED_BEFORE, KILLED_AFTER, at=_TELL),
+        *(do.one_by_one, do.an_hour),
+    ),
+    # It takes no event of some for longer than the queue calls, and its answers about others are lost.
+    _row(
+        "Pub/Sub fails",
+        do.disturb(SOME[::2], refuse(_DENIED), at=_TELL, times=None),
+        do.disturb(SOME[1::2], lose_answer(_DENIED), at=_TELL),
+        do.an_hour,
+    ),
 ]

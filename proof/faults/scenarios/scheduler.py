@@ -2,33 +2,20 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 
 import grpc
 
 from functions.shared.records.ids import run_id
 from functions.shared.records.system_alert import AlertKind
-from proof.faults.disturbances import CarryOut, Disturbance, lose_answer, refuse
+from proof.faults.disturbances import CarryOut, lose_answer, refuse
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
-from proof.faults.scenario_run import ScenarioRun, Script, scenarios_of
-from proof.faults.world import World
+from proof.faults.scenario_run import ScenarioRun
+from proof.faults.scenarios import steps as do
+from proof.faults.scenarios.steps import Reports, killed
 
 _BATCHES = 110
 """Subscriptions whose tasks are made in two batches."""
-
-
-async def _twice(scenario_run: ScenarioRun) -> None:
-    """Every task is there already when the second call comes, and gone when the third does."""
-    await scenario_run.world.pause()
-    await scenario_run.dispatch()
-    await scenario_run.dispatch()
-    await scenario_run.world.resume()
-    await scenario_run.world.drain()
-    await scenario_run.dispatch()
-
-
-async def _twice_at_once(scenario_run: ScenarioRun) -> None:
-    await asyncio.gather(scenario_run.dispatch(), scenario_run.dispatch())
-    await scenario_run.world.drain()
 
 
 async def _late(scenario_run: ScenarioRun) -> None:
@@ -40,18 +27,8 @@ async def _late(scenario_run: ScenarioRun) -> None:
     await scenario_run.world.drain()
 
 
-async def _misses_three_hours(scenario_run: ScenarioRun) -> None:
-    """One report covers them all."""
-    for _ in range(3):
-        scenario_run.hour = scenario_run.world.next_hour()
-    scenario_run.catches_up()
-    await scenario_run.dispatch_and_drain()
-
-
 async def _overlaps(scenario_run: ScenarioRun) -> None:
     """The next hour's run begins while this one's still makes tasks."""
-    # By its own time the first run takes an hour: its reports have no tasks yet that the second could know of.
-    scenario_run.may_tell(AlertKind.OVERDUE_REPORTS)
     begun, go_on = asyncio.Event(), asyncio.Event()
 
     async def hold(_call: InterceptedCall, carry_out: CarryOut) -> object:
@@ -72,58 +49,42 @@ async def _overlaps(scenario_run: ScenarioRun) -> None:
     scenario_run.world.next_hour()
 
 
-def _killed(point: InjectionPoint, *, carried_out: bool, skip: int = 0) -> Script:
-    """The scheduler calls again, and what was enqueued stays so."""
-
-    async def script(scenario_run: ScenarioRun) -> None:
-        disturbance = scenario_run.kill_function(scenario_run.world.dispatcher, carried_out=carried_out)
-        scenario_run.disturb(point, disturbance, skip=skip)
-        await scenario_run.dispatch_and_drain()
-
-    return script
-
-
-def _queue_fails(disturbance: Disturbance) -> Script:
-    async def script(scenario_run: ScenarioRun) -> None:
-        scenario_run.disturb(InjectionPoint.ENQUEUE, disturbance, times=2)
-        await scenario_run.dispatch_and_drain()
-
-    return script
-
-
-async def _killed_and_never_called_again(scenario_run: ScenarioRun) -> None:
-    """The next hour's run does what this one has left undone."""
-    this_run = [run_id(scenario_run.hour)]
-    scenario_run.disturb(
-        InjectionPoint.ENQUEUE,
-        scenario_run.kill_function(scenario_run.world.dispatcher, carried_out=True),
-        of=this_run,
-    )
-    await _call_once(scenario_run.world, scenario_run)
-    await scenario_run.world.drain()
-    await scenario_run.play_next_hours()
-
-
-async def _call_once(world: World, scenario_run: ScenarioRun) -> None:
-    execution = await world.run(scenario_run.hour)
+async def _call_once(scenario_run: ScenarioRun) -> None:
+    execution = await scenario_run.world.run(scenario_run.hour)
     if execution.succeeded:
         raise RuntimeError("the dispatcher was to be killed")
 
 
-_scenario = scenarios_of("scheduler")
+_BEFORE, _AFTER = (killed(lambda world: world.dispatcher, carried_out=each) for each in (False, True))
+_disturb_enqueueing = partial(do.disturb, None, at=InjectionPoint.ENQUEUE)
+_disturb_record = partial(do.disturb, None, at=InjectionPoint.RUN_RECORD)
+_THIS_RUN = Reports(lambda scenario_run: [run_id(scenario_run.hour)])
+
+_row = do.rows_of("scheduler")
 SCENARIOS = [
-    _scenario("fires twice, and again", _twice),
-    _scenario("fires twice at once", _twice_at_once),
-    _scenario("fires late", _late),
-    _scenario("misses three hours", _misses_three_hours, at_least=16),
-    _scenario("fires while a run is going", _overlaps, at_least=_BATCHES),
-    _scenario(
-        "dispatcher killed before a batch", _killed(InjectionPoint.ENQUEUE, carried_out=False), at_least=_BATCHES
+    # Every task is there already when the second call comes, and gone when the third does.
+    _row("fires twice, and again", do.pause, do.dispatch, do.dispatch, do.resume, do.drain, do.dispatch),
+    _row("fires twice at once", lambda run: asyncio.gather(run.dispatch(), run.dispatch()), do.drain),
+    _row("fires late", _late),
+    _row("misses three hours", *[do.next_hour] * 3, ScenarioRun.catches_up, do.an_hour, at_least=16),
+    # By its own time the first run takes an hour: its reports have no tasks yet that the second could know of.
+    _row("fires while a run is going", do.expect_alerts(AlertKind.OVERDUE_REPORTS), _overlaps, at_least=_BATCHES),
+    # The scheduler calls again, and what was enqueued stays so.
+    _row("dispatcher killed before a batch", _disturb_enqueueing(_BEFORE), do.an_hour, at_least=_BATCHES),
+    _row("dispatcher killed after a batch", _disturb_enqueueing(_AFTER), do.an_hour, at_least=_BATCHES),
+    _row("dispatcher killed as it begins", _disturb_record(_AFTER), do.an_hour),
+    _row("dispatcher killed as it ends", _disturb_record(_BEFORE, skip=1), do.an_hour),
+    # The next hour's run does what this one has left undone.
+    _row(
+        "dispatcher killed, not called again",
+        do.disturb(_THIS_RUN, _AFTER, at=InjectionPoint.ENQUEUE),
+        *(_call_once, do.drain, do.next_hours()),
+        at_least=_BATCHES,
     ),
-    _scenario("dispatcher killed after a batch", _killed(InjectionPoint.ENQUEUE, carried_out=True), at_least=_BATCHES),
-    _scenario("dispatcher killed as it begins", _killed(InjectionPoint.RUN_RECORD, carried_out=True)),
-    _scenario("dispatcher killed as it ends", _killed(InjectionPoint.RUN_RECORD, carried_out=False, skip=1)),
-    _scenario("dispatcher killed, not called again", _killed_and_never_called_again, at_least=_BATCHES),
-    _scenario("queue UNAVAILABLE", _queue_fails(refuse(grpc.StatusCode.UNAVAILABLE))),
-    _scenario("enqueued, and the answer lost", _queue_fails(lose_answer(grpc.StatusCode.DEADLINE_EXCEEDED))),
+    _row("queue UNAVAILABLE", _disturb_enqueueing(refuse(grpc.StatusCode.UNAVAILABLE), times=2), do.an_hour),
+    _row(
+        "enqueued, and the answer lost",
+        _disturb_enqueueing(lose_answer(grpc.StatusCode.DEADLINE_EXCEEDED), times=2),
+        do.an_hour,
+    ),
 ]

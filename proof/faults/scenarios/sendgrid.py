@@ -9,77 +9,31 @@ from local_pipeline.inbox.server import EMAIL_LOGS_SCOPE
 from proof.faults.disturbances import CarryOut, accept_and_answer, answer, cut, slow
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
 from proof.faults.invariants import UNKNOWN_OUTCOME
-from proof.faults.scenario_run import ScenarioRun, scenarios_of
+from proof.faults.scenario_run import ScenarioRun
+from proof.faults.scenarios import steps as do
 from proof.faults.scenarios.dead_letters import operate
-from proof.faults.scenarios.while_sending import SOME, meets, no_answer, refuses_connections, refuses_the_key
+from proof.faults.scenarios.steps import FIRST, SOME, an_hour_with, no_answer
 
 _STOPPED_HOURS = 48
 
 
-_lost = meets(cut(accepted=True), accepted=True)
-
-
-async def _logs_are_late(scenario_run: ScenarioRun) -> None:
-    """The logs show the emails only after all retries. Until then they prove nothing."""
-    victims = scenario_run.victims(SOME)
+def _logs_are_late(scenario_run: ScenarioRun) -> None:
     scenario_run.world.inbox.logs_delay.usual = timedelta(hours=3)
-    scenario_run.may_stay_unknown(victims)
-    scenario_run.disturb(InjectionPoint.SEND, cut(accepted=True), of=victims)
-    await scenario_run.dispatch_and_drain()
 
 
-async def _logs_take_few_questions(scenario_run: ScenarioRun) -> None:
-    """As many a minute as SendGrid's other record of its emails does. The worker asks again for ten minutes: for which
-    reports that is enough depends on which of them ask first."""
-    victims = scenario_run.victims(SOME)
+def _logs_take_few_questions(scenario_run: ScenarioRun) -> None:
+    """As many a minute as SendGrid's other record of its emails does."""
     scenario_run.world.inbox.logs_limit.requests = 6
-    scenario_run.may_stay_unknown(victims)
-    scenario_run.may_end(victims, "sent", UNKNOWN_OUTCOME)
-    scenario_run.disturb(InjectionPoint.SEND, cut(accepted=True), of=victims)
-    await scenario_run.dispatch_and_drain()
 
 
-async def _logs_fail(scenario_run: ScenarioRun) -> None:
-    """The first questions are answered by an error, or not at all."""
-    for disturbance, times in ((answer(503), 2), (cut(accepted=True), 1)):
-        scenario_run.disturb(InjectionPoint.LOOK_UP, disturbance, times=times)
-    await _lost(scenario_run)
-
-
-async def _logs_refuse(scenario_run: ScenarioRun) -> None:
-    """The key may not read the logs, and the events of the emails prove that they were accepted."""
-    scenario_run.world.inbox.sendgrid_scopes.discard(EMAIL_LOGS_SCOPE)
-    await _lost(scenario_run)
-
-
-async def _is_away_for_long(scenario_run: ScenarioRun) -> None:
-    """Every report of an hour dies, and the next hour's come on time."""
-    scenario_run.may_end(scenario_run.due, "retries-exhausted")
-    scenario_run.disturb(InjectionPoint.SEND, answer(503), of=scenario_run.due, times=None)
-    await scenario_run.play_hours(2)
-
-
-async def _says_that_recipients_complain(scenario_run: ScenarioRun) -> None:
-    """No run sends for two days. Then one report covers them all."""
-    await _stand_stopped(scenario_run)
-    scenario_run.catches_up()
-    await scenario_run.dispatch_and_drain()
-
-
-async def _says_that_recipients_complain_after_tasks_died(scenario_run: ScenarioRun) -> None:
-    """Reports have been tried when their tasks die without a trace. For two days no run makes another one."""
-    scenario_run.may_tell(AlertKind.OVERDUE_REPORTS)
+def _tasks_die(scenario_run: ScenarioRun) -> None:
+    """Reports have been tried when their tasks die without a trace."""
 
     async def refuse_and_leave(call: InterceptedCall, carry_out: CarryOut) -> object:
         scenario_run.world.no_worker()
         return await answer(503)(call, carry_out)
 
     scenario_run.disturb(InjectionPoint.SEND, refuse_and_leave, times=None)
-    await scenario_run.dispatch_and_drain()
-    scenario_run.hour = scenario_run.world.next_hour()
-    await _stand_stopped(scenario_run)
-    scenario_run.heal()
-    await scenario_run.dispatch_and_drain()
 
 
 async def _stand_stopped(scenario_run: ScenarioRun) -> None:
@@ -94,50 +48,83 @@ async def _stand_stopped(scenario_run: ScenarioRun) -> None:
     await operate(scenario_run, "resume-sending", "--yes", "--json")
 
 
-_scenario = scenarios_of("SendGrid")
+_lost = an_hour_with(cut(accepted=True), accepted=True)
+_logs_refuse = do.in_turn(do.in_the_world(lambda world: world.inbox.sendgrid_scopes.discard(EMAIL_LOGS_SCOPE)), _lost)
+"""The key may not read the logs, and the events of the emails prove that they were accepted."""
+_RESEND = OnUnknownOutcome.RESEND
+
+_row = do.rows_of("SendGrid")
 SCENARIOS = [
-    _scenario("answers 429 with Retry-After", meets(answer(429, Retry_After="30"), times=2)),
-    _scenario("answers 429 and asks to wait for hours", meets(answer(429, Retry_After="14400"), times=2)),
-    _scenario("answers 503 twice", meets(answer(503), times=2)),
-    _scenario("answers 503 at every attempt", meets(answer(503), times=None, ending="retries-exhausted")),
-    _scenario(
-        "answers 429 at every attempt", meets(answer(429, Retry_After="5"), times=None, ending="retries-exhausted")
+    _row("answers 429 with Retry-After", an_hour_with(answer(429, Retry_After="30"), times=2)),
+    _row("answers 429 and asks to wait for hours", an_hour_with(answer(429, Retry_After="14400"), times=2)),
+    _row("answers 503 twice", an_hour_with(answer(503), times=2)),
+    _row("answers 503 at every attempt", an_hour_with(answer(503), times=None, ending="retries-exhausted")),
+    _row(
+        "answers 429 at every attempt",
+        an_hour_with(answer(429, Retry_After="5"), times=None, ending="retries-exhausted"),
     ),
-    _scenario("answers 400", meets(answer(400), times=None, ending="permanent-error")),
-    _scenario("answers 401 until the key is mended", refuses_the_key),
-    _scenario("is away for a whole hour", _is_away_for_long),
-    _scenario("refuses connections", refuses_connections),
-    _scenario("says that recipients complain, for two days", _says_that_recipients_complain),
-    _scenario("says that they complain, after tasks have died", _says_that_recipients_complain_after_tasks_died),
-    _scenario("is slow", meets(slow(1.0))),
-    _scenario("takes nothing and never answers", meets(no_answer(accepted=False), accepted=False)),
-    _scenario("accepts and never answers", meets(no_answer(accepted=True), accepted=True)),
-    _scenario("answers 500 and takes nothing", meets(answer(500), accepted=False)),
-    _scenario("accepts and answers 500", meets(accept_and_answer(500), accepted=True)),
-    _scenario("accepts and answers 502", meets(accept_and_answer(502), accepted=True)),
-    _scenario("accepts and answers 504", meets(accept_and_answer(504), accepted=True)),
-    _scenario(
+    _row("answers 400", an_hour_with(answer(400), times=None, ending="permanent-error")),
+    _row("answers 401 until the key is mended", do.refuses_the_key),
+    # Every report of the hour dies, and the next hour's come on time.
+    _row(
+        "is away for a whole hour",
+        *(do.expect(FIRST, "retries-exhausted"), do.disturb(FIRST, answer(503), times=None), do.hours(2)),
+    ),
+    _row("refuses connections", do.refuses_connections),
+    # No run sends for two days. Then one report covers them all.
+    _row("says that recipients complain, for two days", _stand_stopped, ScenarioRun.catches_up, do.an_hour),
+    # For two days no run makes another task.
+    _row(
+        "says that they complain, after tasks have died",
+        *(do.expect_alerts(AlertKind.OVERDUE_REPORTS), _tasks_die, do.an_hour),
+        *(do.next_hour, _stand_stopped, do.heal, do.an_hour),
+    ),
+    _row("is slow", an_hour_with(slow(1.0))),
+    _row("takes nothing and never answers", an_hour_with(no_answer(accepted=False), accepted=False)),
+    _row("accepts and never answers", an_hour_with(no_answer(accepted=True), accepted=True)),
+    _row("answers 500 and takes nothing", an_hour_with(answer(500), accepted=False)),
+    *(
+        _row(f"accepts and answers {status}", an_hour_with(accept_and_answer(status), accepted=True))
+        for status in (500, 502, 504)
+    ),
+    _row(
         "accepts and answers 502, with resend",
-        meets(accept_and_answer(502), accepted=True),
-        on_unknown_outcome=OnUnknownOutcome.RESEND,
+        an_hour_with(accept_and_answer(502), accepted=True),
+        on_unknown_outcome=_RESEND,
     ),
-    _scenario("cuts the connection before it accepts", meets(cut(accepted=False), accepted=False)),
-    _scenario(
+    _row("cuts the connection before it accepts", an_hour_with(cut(accepted=False), accepted=False)),
+    _row(
         "cuts before it accepts, with resend",
-        meets(cut(accepted=False), accepted=False),
-        on_unknown_outcome=OnUnknownOutcome.RESEND,
+        an_hour_with(cut(accepted=False), accepted=False),
+        on_unknown_outcome=_RESEND,
     ),
-    _scenario("accepts and cuts the connection", _lost),
-    _scenario("accepts and cuts, with resend", _lost, on_unknown_outcome=OnUnknownOutcome.RESEND),
-    _scenario("accepts and cuts, and its logs are late", _logs_are_late),
-    _scenario("accepts and cuts, and its logs take few questions", _logs_take_few_questions, at_most=20),
-    _scenario("accepts and cuts, and its logs fail", _logs_fail),
-    _scenario("accepts and cuts, and its logs refuse the key", _logs_refuse, has_mail_events=True),
-    _scenario(
+    _row("accepts and cuts the connection", _lost),
+    _row("accepts and cuts, with resend", _lost, on_unknown_outcome=_RESEND),
+    # They show the emails only after all retries. Until then they prove nothing.
+    _row(
+        "accepts and cuts, and its logs are late",
+        *(_logs_are_late, do.leave_unknown(SOME), do.disturb(SOME, cut(accepted=True)), do.an_hour),
+    ),
+    # The worker asks again for ten minutes: for which reports that is enough depends on which of them ask first.
+    _row(
+        "accepts and cuts, and its logs take few questions",
+        *(_logs_take_few_questions, do.leave_unknown(SOME), do.expect(SOME, "sent", UNKNOWN_OUTCOME)),
+        *(do.disturb(SOME, cut(accepted=True)), do.an_hour),
+        at_most=20,
+    ),
+    # The first questions are answered by an error, or not at all.
+    _row(
+        "accepts and cuts, and its logs fail",
+        do.disturb(None, answer(503), at=InjectionPoint.LOOK_UP, times=2),
+        do.disturb(None, cut(accepted=True), at=InjectionPoint.LOOK_UP),
+        _lost,
+    ),
+    _row("accepts and cuts, and its logs refuse the key", _logs_refuse, has_mail_events=True),
+    _row(
         "accepts and cuts, and its logs refuse the key, with resend",
         _logs_refuse,
-        on_unknown_outcome=OnUnknownOutcome.RESEND,
+        on_unknown_outcome=_RESEND,
         has_mail_events=True,
     ),
-    _scenario("accepts and cuts, and events come before logs", _lost, has_mail_events=True),
+    _row("accepts and cuts, and events come before logs", _lost, has_mail_events=True),
 ]
