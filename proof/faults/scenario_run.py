@@ -498,23 +498,21 @@ class ScenarioRun:
 
         return disturb
 
-    def freeze(self, frozen: "asyncio.Future[Instance]", *, carried_out: bool) -> Disturbance:
-        """Freeze the worker that makes the call, before the service carries the call out or after.
+    def freeze(self, frozen: "asyncio.Future[Instance]") -> Disturbance:
+        """Freeze the worker that makes the call, after the service has carried the call out.
 
         Args:
             frozen: receives the frozen instance.
-            carried_out: whether the service carries the call out before the worker freezes.
         """
 
         async def disturb(call: InterceptedCall, carry_out: CarryOut) -> Any:
             instance = self.world.front_end.instance_of(call.subject)
-            if instance is None:
-                return await carry_out()
-            answer = await carry_out() if carried_out else None
-            await instance.freeze()
-            instance.available = False
-            frozen.set_result(instance)
-            return answer if carried_out else await carry_out()
+            answer = await carry_out()
+            if instance is not None:
+                await instance.freeze()
+                instance.available = False
+                frozen.set_result(instance)
+            return answer
 
         return disturb
 

@@ -13,9 +13,10 @@ from functions.shared.records.system_alert import AlertKind
 from local_pipeline.inbox.server import EMAIL_LOGS_SCOPE
 from proof.faults.disturbances import lose_answer, refuse
 from proof.faults.injection_points import InjectionPoint
-from proof.faults.scenario_run import ScenarioRun, Script, scenarios_of
+from proof.faults.scenario_run import ScenarioRun
+from proof.faults.scenarios import steps as do
 from proof.faults.scenarios.worker_processes import killed_at_random
-from proof.faults.webhook_gate import WebhookEvent
+from proof.faults.webhook_gate import WebhookEvent, WebhookGate
 from tests.seeding import subscription_reference
 
 _HOURS = 2
@@ -61,14 +62,20 @@ async def _pass_on(scenario_run: ScenarioRun, events: Sequence[WebhookEvent]) ->
             await asyncio.sleep(0.1)
 
 
-async def _play(scenario_run: ScenarioRun) -> None:
-    await scenario_run.play_hours(_HOURS)
-    await _repeat_all(scenario_run)
+def keep_events(gate: WebhookGate) -> list[WebhookEvent]:
+    """Have no event come from now on. Returns the list to which they are added."""
+    kept: list[WebhookEvent] = []
+
+    async def keep(events: Sequence[WebhookEvent]) -> int:
+        kept.extend(events)
+        return HTTPStatus.OK
+
+    gate.before = keep
+    return kept
 
 
-async def _lost_at_first(scenario_run: ScenarioRun) -> None:
+def _lost_at_first(scenario_run: ScenarioRun) -> None:
     """Each call is lost, then its answer is, and only then it gets through: SendGrid tries again."""
-    _begin(scenario_run)
     gate = scenario_run.world.webhook_gate
     tries: Counter[str] = Counter()
 
@@ -79,28 +86,18 @@ async def _lost_at_first(scenario_run: ScenarioRun) -> None:
         return status if tries[name] > 2 else HTTPStatus.BAD_GATEWAY
 
     gate.before = lose
-    await _play(scenario_run)
 
 
 async def _lost_for_good(scenario_run: ScenarioRun) -> None:
     """No event of the first hour comes. SendGrid drops the next email to a bad address, and the event of that does."""
-    _begin(scenario_run)
     gate = scenario_run.world.webhook_gate
-
-    async def lose(_events: Sequence[WebhookEvent]) -> int:
-        return HTTPStatus.OK
-
-    gate.before = lose
+    keep_events(gate)
     await scenario_run.dispatch_and_drain()
     gate.before = None
-    await scenario_run.play_next_hours()
-    scenario_run.hour = scenario_run.world.next_hour()
-    await _play(scenario_run)
 
 
-async def _doubled_and_reordered(scenario_run: ScenarioRun) -> None:
+def _doubled_and_reordered(scenario_run: ScenarioRun) -> None:
     """Each call comes as several at once, which overlap, and each event in two of them."""
-    _begin(scenario_run)
     gate = scenario_run.world.webhook_gate
 
     async def split(events: Sequence[WebhookEvent]) -> int:
@@ -111,33 +108,23 @@ async def _doubled_and_reordered(scenario_run: ScenarioRun) -> None:
         return max(answers)
 
     gate.before = split
-    await _play(scenario_run)
 
 
 async def _a_day_late(scenario_run: ScenarioRun) -> None:
     """All events of two hours come a day later. What a person has resumed meanwhile is not paused by them."""
-    _begin(scenario_run)
-    gate, kept = scenario_run.world.webhook_gate, list[WebhookEvent]()
-
-    async def keep(events: Sequence[WebhookEvent]) -> int:
-        kept.extend(events)
-        return HTTPStatus.OK
-
-    gate.before = keep
+    gate = scenario_run.world.webhook_gate
+    kept = keep_events(gate)
     await scenario_run.play_hours(2)
     gate.before = None
     scenario_run.world.pass_time(timedelta(hours=22))
     scenario_run.hour = scenario_run.world.next_hour()
-    scenario_run.may_tell(AlertKind.NO_RUN)
     for key in scenario_run.hourly[::3]:
         await scenario_run.note_resumption(key)
     await _pass_on(scenario_run, _shuffled(scenario_run, kept, "late"))
-    await _play(scenario_run)
 
 
-async def _resumed_and_repeated(scenario_run: ScenarioRun) -> None:
-    """What events have paused is resumed, and they come again: they pause nothing a second time."""
-    _begin(scenario_run)
+async def _resumed(scenario_run: ScenarioRun) -> None:
+    """What events have paused is resumed: when they come again, they pause nothing a second time."""
     world = scenario_run.world
     await scenario_run.dispatch_and_drain()
     world.inbox.webhook.kinds.clear()
@@ -147,73 +134,62 @@ async def _resumed_and_repeated(scenario_run: ScenarioRun) -> None:
         document = (await subscription_reference(world.database, *key).get()).to_dict() or {}
         if not document["active"]:
             await scenario_run.resume_silently(key)
-    await _repeat_all(scenario_run)
-    await _play(scenario_run)
 
 
-def _killed(point: InjectionPoint, *, carried_out: bool) -> Script:
+def _killed(point: InjectionPoint, *, carried_out: bool) -> do.Step:
     """mail_events is killed as it writes, before the write takes effect or after: SendGrid tries again."""
 
-    async def script(scenario_run: ScenarioRun) -> None:
-        _begin(scenario_run)
+    def step(scenario_run: ScenarioRun) -> None:
         kill = scenario_run.kill_function(scenario_run.world.mail_events, carried_out=carried_out)
         kills = itertools.count()
         scenario_run.disturb(point, kill, times=None, chosen=lambda _call, _number: next(kills) < _MOST_KILLS)
-        await _play(scenario_run)
 
-    return script
+    return step
 
 
-async def _firestore_fails(scenario_run: ScenarioRun) -> None:
+def _firestore_fails(scenario_run: ScenarioRun) -> None:
     """The first write of each record and each pause fails, and a share of all calls, or only their answer is lost."""
-    _begin(scenario_run)
-    # SendGrid's waits between its tries are longer than an hour together.
-    scenario_run.may_tell(AlertKind.NO_RUN)
     for point in (InjectionPoint.STORE_EVENTS, InjectionPoint.STOP):
         scenario_run.disturb(point, refuse(grpc.StatusCode.PERMISSION_DENIED))
     for code in (grpc.StatusCode.ABORTED, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.PERMISSION_DENIED):
         for number, disturbance in enumerate((refuse(code), lose_answer(code))):
             chosen = scenario_run.a_share(_SHARE / 2, "fails", code, number)
             scenario_run.disturb(_STEPS, disturbance, times=None, chosen=chosen, must_happen=False)
-    await scenario_run.play_hours(_HOURS)
-    scenario_run.world.disturbances.rules.clear()
-    await _repeat_all(scenario_run)
 
 
-async def _settle_what_kills_leave(scenario_run: ScenarioRun) -> None:
-    """Workers are killed at random for two hours, and the key may not read SendGrid's logs: the events alone tell."""
-    scenario_run.world.inbox.sendgrid_scopes.discard(EMAIL_LOGS_SCOPE)
+async def _settle_hours_late(scenario_run: ScenarioRun) -> None:
+    """All events come only when people have been told that they must decide: the letters close."""
+    gate = scenario_run.world.webhook_gate
+    kept = keep_events(gate)
     await killed_at_random(scenario_run)
-
-
-async def _settle_it_hours_late(scenario_run: ScenarioRun) -> None:
-    """The same, and all events come only when people have been told that they must decide: the letters close."""
-    gate, kept = scenario_run.world.webhook_gate, list[WebhookEvent]()
-
-    async def keep(events: Sequence[WebhookEvent]) -> int:
-        kept.extend(events)
-        return HTTPStatus.OK
-
-    gate.before = keep
-    await _settle_what_kills_leave(scenario_run)
     await scenario_run.play_next_hours()
     gate.before = None
     await _pass_on(scenario_run, _shuffled(scenario_run, kept, "late"))
     await scenario_run.world.drain()
-    await _repeat_all(scenario_run)
 
 
-_scenario = scenarios_of("mail events", has_mail_events=True, at_most=24)
+_play = do.in_turn(do.hours(_HOURS), _repeat_all)
+_no_logs = do.in_the_world(lambda world: world.inbox.sendgrid_scopes.discard(EMAIL_LOGS_SCOPE))
+"""The key may not read SendGrid's logs: the events alone tell."""
+_late = do.expect_alerts(AlertKind.NO_RUN)
+_STORE, _STOP = InjectionPoint.STORE_EVENTS, InjectionPoint.STOP
+
+_row = do.rows_of("mail events", has_mail_events=True, at_most=24)
 SCENARIOS = [
-    _scenario("are lost at first", _lost_at_first),
-    _scenario("are lost for good", _lost_for_good),
-    _scenario("come twice, at once, in another order", _doubled_and_reordered, at_least=16),
-    _scenario("come a day late", _a_day_late),
-    _scenario("come again after a person resumed", _resumed_and_repeated),
-    _scenario("killed before the records are written", _killed(InjectionPoint.STORE_EVENTS, carried_out=False)),
-    _scenario("killed after the records were written", _killed(InjectionPoint.STORE_EVENTS, carried_out=True)),
-    _scenario("killed after it paused", _killed(InjectionPoint.STOP, carried_out=True)),
-    _scenario("Firestore fails under them", _firestore_fails, at_most=16),
-    _scenario("settle what kills leave unknown", _settle_what_kills_leave, at_least=16),
-    _scenario("settle what kills leave unknown, hours late", _settle_it_hours_late, at_least=16),
+    _row("are lost at first", _begin, _lost_at_first, _play),
+    _row("are lost for good", _begin, _lost_for_good, do.next_hours(), do.next_hour, _play),
+    _row("come twice, at once, in another order", _begin, _doubled_and_reordered, _play, at_least=16),
+    _row("come a day late", _begin, _late, _a_day_late, _play),
+    _row("come again after a person resumed", _begin, _resumed, _repeat_all, _play),
+    _row("killed before the records are written", _begin, _killed(_STORE, carried_out=False), _play),
+    _row("killed after the records were written", _begin, _killed(_STORE, carried_out=True), _play),
+    _row("killed after it paused", _begin, _killed(_STOP, carried_out=True), _play),
+    # SendGrid's waits between its tries are longer than an hour together.
+    _row(
+        "Firestore fails under them",
+        *(_begin, _late, _firestore_fails, do.hours(_HOURS), do.no_more_faults, _repeat_all),
+        at_most=16,
+    ),
+    _row("settle what kills leave unknown", _no_logs, killed_at_random, at_least=16),
+    _row("settle what kills leave unknown, hours late", _no_logs, _settle_hours_late, _repeat_all, at_least=16),
 ]

@@ -11,18 +11,19 @@ from proof.faults.disturbances import CarryOut
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
 from proof.faults.instances import until
 from proof.faults.invariants import SENT, UNKNOWN_OUTCOME
-from proof.faults.scenario_run import ScenarioRun, Script, scenarios_of
-from proof.faults.scenarios.while_sending import killed, meets
+from proof.faults.scenario_run import ScenarioRun
+from proof.faults.scenarios import steps as do
+from proof.faults.scenarios.mail_events import keep_events
+from proof.faults.scenarios.steps import KILLED_AFTER, KILLED_BEFORE, an_hour_with, some
 from proof.faults.webhook_gate import WebhookEvent
 
-_SHARE = 0.25
-_MOST_KILLS = 12
-_LOGS_LATE = timedelta(days=1)
-"""How late SendGrid's Email Logs show the emails, so that no worker finds them there."""
+_KILLED = some(0.25, most=12)
+_accepted = an_hour_with(KILLED_AFTER, of=_KILLED, ending=SENT, kills=True)
 
 
-def _killed(*, carried_out: bool, ending: str) -> Script:
-    return meets(killed(carried_out=carried_out), share=_SHARE, most=_MOST_KILLS, ending=ending, one_by_one=True)
+def _logs_are_late(scenario_run: ScenarioRun) -> None:
+    """No worker finds the emails there."""
+    scenario_run.world.inbox.logs_delay.usual = timedelta(days=1)
 
 
 async def _with_the_dead_letter(scenario_run: ScenarioRun) -> None:
@@ -40,35 +41,30 @@ async def _with_the_dead_letter(scenario_run: ScenarioRun) -> None:
         return await carry_out()
 
     gate.before = keep
-    scenario_run.world.inbox.logs_delay.usual = _LOGS_LATE
     scenario_run.disturb(InjectionPoint.PUBLISH, pass_on_first)
-    await _killed(carried_out=True, ending=SENT)(scenario_run)
+    await _accepted(scenario_run)
     gate.before = None
     assert await gate.pass_on([event for events in kept.values() for event in events]) == HTTPStatus.OK
 
 
 async def _events_come_late(scenario_run: ScenarioRun) -> None:
     """People have alerts about dead letters, and the events come hours later: the dead letters close."""
-    gate, kept = scenario_run.world.webhook_gate, list[WebhookEvent]()
-
-    async def keep(events: Sequence[WebhookEvent]) -> int:
-        kept.extend(events)
-        return HTTPStatus.OK
-
-    gate.before = keep
-    scenario_run.world.inbox.logs_delay.usual = _LOGS_LATE
-    await _killed(carried_out=True, ending=SENT)(scenario_run)
+    gate = scenario_run.world.webhook_gate
+    kept = keep_events(gate)
+    await _accepted(scenario_run)
     gate.before = None
     scenario_run.world.pass_time(timedelta(hours=5))
     scenario_run.hour = scenario_run.world.next_hour()
-    scenario_run.may_tell(AlertKind.NO_RUN)
     assert await gate.pass_on(kept) == HTTPStatus.OK
 
 
-_scenario = scenarios_of("unknown outcomes", has_mail_events=True, at_most=24)
+_row = do.rows_of("unknown outcomes", has_mail_events=True, at_most=24)
 SCENARIOS = [
-    _scenario("accepted, and the events come at once", _killed(carried_out=True, ending=SENT)),
-    _scenario("accepted, and the events come with the dead letters", _with_the_dead_letter),
-    _scenario("accepted, and the events come hours late", _events_come_late),
-    _scenario("not accepted", _killed(carried_out=False, ending=UNKNOWN_OUTCOME)),
+    _row("accepted, and the events come at once", _accepted),
+    _row("accepted, and the events come with the dead letters", _logs_are_late, _with_the_dead_letter),
+    _row(
+        "accepted, and the events come hours late",
+        *(_logs_are_late, do.expect_alerts(AlertKind.NO_RUN), _events_come_late),
+    ),
+    _row("not accepted", an_hour_with(KILLED_BEFORE, of=_KILLED, ending=UNKNOWN_OUTCOME, kills=True)),
 ]

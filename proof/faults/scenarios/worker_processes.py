@@ -16,13 +16,14 @@ from proof.faults.disturbances import CarryOut, refuse
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
 from proof.faults.instances import Instance, Send, until
 from proof.faults.invariants import UNKNOWN_OUTCOME
-from proof.faults.scenario_run import ScenarioRun, Script, scenarios_of, unheard
-from proof.faults.scenarios.while_sending import killed, meets
-from proof.faults.world import QUEUE, WORKER_TIMEOUT_SECONDS
+from proof.faults.scenario_run import ScenarioRun, Script, unheard
+from proof.faults.scenarios import steps as do
+from proof.faults.scenarios.steps import KILLED_AFTER, KILLED_BEFORE, Fault, an_hour_with, some
+from proof.faults.world import WORKER_TIMEOUT_SECONDS, World
 
-_SHARE = 0.1
 _MOST_KILLS = 25
 """The most kills: each costs a new process."""
+_FEW, _ONE = some(0.1, most=_MOST_KILLS), some(0, least=1)
 
 _HANGS = 2
 _STEPS = {
@@ -37,21 +38,6 @@ _SECONDS_TO_KILL = 2.5
 
 _LITTLE_MEMORY = 64 * 1024 * 1024
 """Bytes of address space, far below what the process has already: it keeps that, and gets no more."""
-
-
-def _killed(point: InjectionPoint, *, carried_out: bool, accepted: bool | None) -> Script:
-    disturbance = killed(carried_out=carried_out)
-    return meets(disturbance, at=point, share=_SHARE, most=_MOST_KILLS, accepted=accepted, one_by_one=True)
-
-
-async def _killed_with_resend(scenario_run: ScenarioRun) -> None:
-    """Half die after the provider has accepted, half before. Those that its logs do not show are sent again."""
-    victims = scenario_run.victims(_SHARE * 2, most=_MOST_KILLS)
-    scenario_run.becomes_unknown(victims[::2], accepted=True)
-    scenario_run.disturb(InjectionPoint.SEND, scenario_run.kill(carried_out=True), of=victims[::2])
-    scenario_run.disturb(InjectionPoint.SEND, scenario_run.kill(carried_out=False), of=victims[1::2])
-    await scenario_run.world.dispatch_at_most(1)
-    await scenario_run.dispatch_and_drain()
 
 
 async def killed_at_random(scenario_run: ScenarioRun) -> None:
@@ -74,7 +60,7 @@ async def _terminated(scenario_run: ScenarioRun) -> None:
             await asyncio.sleep(0.2)
         return await carry_out()
 
-    scenario_run.disturb(InjectionPoint.SEND, terminate, of=scenario_run.victims(_SHARE, most=3))
+    scenario_run.disturb(InjectionPoint.SEND, terminate, of=scenario_run.victims(0.1, most=3))
     await scenario_run.dispatch_and_drain()
 
 
@@ -99,41 +85,37 @@ async def _out_of_memory(scenario_run: ScenarioRun) -> None:
             kills.append(asyncio.create_task(kill_soon(instance)))
         return await carry_out()
 
-    scenario_run.disturb(InjectionPoint.READ_DELIVERY, exhaust, of=scenario_run.victims(0.1, most=_MOST_KILLS))
+    scenario_run.disturb(InjectionPoint.READ_DELIVERY, exhaust, of=_FEW.of(scenario_run))
     await scenario_run.dispatch_and_drain()
     # None is killed in the next scenario.
     await asyncio.gather(*kills)
 
 
-def _hangs(point: InjectionPoint, *, carried_out: bool, accepted: bool | None) -> Script:
+def _hangs(point: InjectionPoint, *, accepted: bool | None = None) -> Script:
     """A worker stands still until the queue has given its attempt up and another has had the task, and then goes on."""
 
     async def script(scenario_run: ScenarioRun) -> None:
-        await scenario_run.world.dispatch_at_most(1)
+        world = scenario_run.world
+        await world.dispatch_at_most(1)
         for number in range(_HANGS):
             if number:
-                scenario_run.hour = scenario_run.world.next_hour()
+                scenario_run.hour = world.next_hour()
             victim = scenario_run.seeded.one_of(scenario_run.hourly, "hangs", number).delivery(scenario_run.hour)
             if accepted is not None:
                 scenario_run.becomes_unknown([victim], accepted=accepted)
-            await _hang(scenario_run, point, victim, carried_out=carried_out)
-            await scenario_run.world.drain()
+            frozen: asyncio.Future[Instance] = asyncio.get_running_loop().create_future()
+            scenario_run.disturb(point, scenario_run.freeze(frozen), of=[victim])
+            await scenario_run.dispatch()
+            instance = await frozen
+            world.pass_time(DISPATCH_DEADLINE + timedelta(seconds=1))
+            # Everything else is worked off by the other instance.
+            await world.drain()
+            instance.send(signal.SIGCONT)
+            instance.available = True
+            await instance.answers()
+            await world.drain()
 
     return script
-
-
-async def _hang(scenario_run: ScenarioRun, point: InjectionPoint, victim: str, *, carried_out: bool) -> None:
-    world = scenario_run.world
-    frozen: asyncio.Future[Instance] = asyncio.get_running_loop().create_future()
-    scenario_run.disturb(point, scenario_run.freeze(frozen, carried_out=carried_out), of=[victim])
-    await scenario_run.dispatch()
-    instance = await frozen
-    world.pass_time(DISPATCH_DEADLINE + timedelta(seconds=1))
-    # Everything else is worked off by the other instance.
-    await world.drain()
-    instance.send(signal.SIGCONT)
-    instance.available = True
-    await instance.answers()
 
 
 async def _asleep(scenario_run: ScenarioRun) -> None:
@@ -153,19 +135,9 @@ async def _asleep(scenario_run: ScenarioRun) -> None:
             raise unheard(call)
         return await carry_out()
 
-    [victim] = scenario_run.victims(0, least=1)
-    scenario_run.disturb(InjectionPoint.SEND, sleep, of=[victim])
+    scenario_run.disturb(InjectionPoint.SEND, sleep, of=_ONE.of(scenario_run))
     await scenario_run.world.dispatch_at_most(1)
     await scenario_run.dispatch_and_drain()
-
-
-async def _all_away(scenario_run: ScenarioRun) -> None:
-    """There is no instance for longer than the queue tries: the queue deletes every task without a trace."""
-    scenario_run.may_tell(AlertKind.OVERDUE_REPORTS)
-    scenario_run.world.no_worker()
-    await scenario_run.dispatch_and_drain()
-    if not scenario_run.world.tasks.dropped(QUEUE):
-        raise RuntimeError("the queue has given up nothing")
 
 
 async def _all_away_for_a_day(scenario_run: ScenarioRun) -> None:
@@ -207,7 +179,7 @@ def _claimed_while_given_up(point: InjectionPoint) -> Script:
 
     async def script(scenario_run: ScenarioRun) -> None:
         world, sending, go_on = scenario_run.world, asyncio.Event(), asyncio.Event()
-        [victim] = scenario_run.victims(0, least=1)
+        [victim] = _ONE.of(scenario_run)
         scenario_run.may_tell(AlertKind.OVERDUE_REPORTS)
         scenario_run.may_end(scenario_run.due, "lost")
         scenario_run.may_end([victim], "sent", *(["lost"] if point is InjectionPoint.PUBLISH else []))
@@ -250,30 +222,45 @@ def _claimed_while_given_up(point: InjectionPoint) -> Script:
     return script
 
 
-_scenario = scenarios_of("worker")
+def _killed(fault: Fault, at: InjectionPoint, *, accepted: bool | None = None) -> do.Step:
+    return an_hour_with(fault, of=_FEW, at=at, accepted=accepted, kills=True)
+
+
+_TWICE_AS_MANY = some(0.2, most=_MOST_KILLS)
+
+_row = do.rows_of("worker")
 SCENARIOS = [
-    _scenario("killed before the claim", _killed(InjectionPoint.CLAIM, carried_out=False, accepted=None)),
-    _scenario("killed after the claim", _killed(InjectionPoint.CLAIM, carried_out=True, accepted=False)),
-    _scenario("killed after the request was written", _killed(InjectionPoint.SEND, carried_out=False, accepted=False)),
-    _scenario("killed after the provider accepted", _killed(InjectionPoint.SEND, carried_out=True, accepted=True)),
-    _scenario("killed before the record is written", _killed(InjectionPoint.SETTLE, carried_out=False, accepted=True)),
-    _scenario("killed after the record was written", _killed(InjectionPoint.SETTLE, carried_out=True, accepted=None)),
-    _scenario("killed while sending, with resend", _killed_with_resend, on_unknown_outcome=OnUnknownOutcome.RESEND),
-    _scenario("killed at random", killed_at_random, at_least=16),
-    _scenario(
-        "killed at random, with resend", killed_at_random, at_least=16, on_unknown_outcome=OnUnknownOutcome.RESEND
+    _row("killed before the claim", _killed(KILLED_BEFORE, InjectionPoint.CLAIM)),
+    _row("killed after the claim", _killed(KILLED_AFTER, InjectionPoint.CLAIM, accepted=False)),
+    _row("killed after the request was written", _killed(KILLED_BEFORE, InjectionPoint.SEND, accepted=False)),
+    _row("killed after the provider accepted", _killed(KILLED_AFTER, InjectionPoint.SEND, accepted=True)),
+    _row("killed before the record is written", _killed(KILLED_BEFORE, InjectionPoint.SETTLE, accepted=True)),
+    _row("killed after the record was written", _killed(KILLED_AFTER, InjectionPoint.SETTLE)),
+    # Half die after the provider has accepted, half before. Those that its logs do not show are sent again.
+    _row(
+        "killed while sending, with resend",
+        do.expect_unknown(_TWICE_AS_MANY[::2], accepted=True),
+        do.disturb_halves(_TWICE_AS_MANY, KILLED_AFTER, KILLED_BEFORE),
+        *(do.one_by_one, do.an_hour),
+        on_unknown_outcome=OnUnknownOutcome.RESEND,
     ),
-    _scenario("told to end in the middle", _terminated),
-    _scenario("hangs before the claim", _hangs(InjectionPoint.READ_DELIVERY, carried_out=True, accepted=None)),
-    _scenario("hangs after the claim", _hangs(InjectionPoint.CLAIM, carried_out=True, accepted=False)),
-    _scenario("hangs after the provider accepted", _hangs(InjectionPoint.SEND, carried_out=True, accepted=True)),
-    _scenario("asleep with a report under way", _asleep),
-    _scenario("all away for longer than the retries", _all_away),
-    _scenario("sends what is being given up", _claimed_while_given_up(InjectionPoint.READ_DELIVERY), at_most=8),
-    _scenario("claims what is being given up", _claimed_while_given_up(InjectionPoint.PUBLISH), at_most=8),
-    _scenario("all away for more than a day", _all_away_for_a_day, has_mail_events=True, at_least=8, at_most=24),
+    _row("killed at random", killed_at_random, at_least=16),
+    _row("killed at random, with resend", killed_at_random, at_least=16, on_unknown_outcome=OnUnknownOutcome.RESEND),
+    _row("told to end in the middle", _terminated),
+    _row("hangs before the claim", _hangs(InjectionPoint.READ_DELIVERY)),
+    _row("hangs after the claim", _hangs(InjectionPoint.CLAIM, accepted=False)),
+    _row("hangs after the provider accepted", _hangs(InjectionPoint.SEND, accepted=True)),
+    _row("asleep with a report under way", _asleep),
+    # The queue deletes every task without a trace.
+    _row(
+        "all away for longer than the retries",
+        *(do.expect_alerts(AlertKind.OVERDUE_REPORTS), do.in_the_world(World.no_worker), do.an_hour, do.queue_gave_up),
+    ),
+    _row("sends what is being given up", _claimed_while_given_up(InjectionPoint.READ_DELIVERY), at_most=8),
+    _row("claims what is being given up", _claimed_while_given_up(InjectionPoint.PUBLISH), at_most=8),
+    _row("all away for more than a day", _all_away_for_a_day, has_mail_events=True, at_least=8, at_most=24),
 ]
 
 if hasattr(resource, "prlimit"):
     # Only Linux lets one process set another's limits.
-    SCENARIOS.append(_scenario("out of memory", _out_of_memory))
+    SCENARIOS.append(_row("out of memory", _out_of_memory))
