@@ -100,7 +100,8 @@ _FEW = some(0.1, most=25)
 _REFUSED = refuse(grpc.StatusCode.PERMISSION_DENIED)
 """Which the client does not try again at once: the queue retries the task."""
 _HANDLER_BEFORE, _HANDLER_AFTER = (killed(lambda world: world.dlq_handler, carried_out=each) for each in (False, True))
-_die_and_are_mended = do.in_turn(do.make_die(SOME), do.an_hour, do.expect(SOME, "sent"), do.heal)
+DIE_AND_ARE_MENDED = do.in_turn(do.make_die(SOME), do.an_hour, do.expect(SOME, "sent"), do.heal)
+"""Some reports die, and the cause is mended."""
 
 _row = do.rows_of("dead letters")
 SCENARIOS = [
@@ -134,8 +135,8 @@ SCENARIOS = [
     _row("Slack answers 429 with Retry-After", _on_their_way(answer(429, Retry_After="3"), _TELL, times=2)),
     _row("Slack never answers", _on_their_way(no_answer(accepted=True), _TELL)),
     _row("a storm of one cause", do.make_die(FIRST), do.an_hour),
-    _row("replayed hours later", _die_and_are_mended, do.next_hours(2), replay_all, do.drain),
+    _row("replayed hours later", DIE_AND_ARE_MENDED, do.next_hours(2), replay_all, do.drain),
     _row(
-        "replayed twice at once, and again", _die_and_are_mended, _replay_twice_at_once, do.drain, replay_all, do.drain
+        "replayed twice at once, and again", DIE_AND_ARE_MENDED, _replay_twice_at_once, do.drain, replay_all, do.drain
     ),
 ]

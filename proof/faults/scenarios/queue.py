@@ -1,18 +1,19 @@
 """A queue that delivers at least once, in no order, and late."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import date, timedelta
+from functools import partial
 
 from functions.shared.queues.ramp import Ramp
 from functions.shared.records.system_alert import AlertKind
 from local_cloud.tasks.dispatch import Answer, AnswerLost
 from local_cloud.tasks.settings import burst_size
-from proof.faults.injection_points import InjectionPoint
 from proof.faults.instances import Send
-from proof.faults.scenario_run import ScenarioRun, Script, scenarios_of
-from proof.faults.scenarios.dead_letters import replay_all
+from proof.faults.scenario_run import ScenarioRun
+from proof.faults.scenarios import steps as do
+from proof.faults.scenarios.dead_letters import DIE_AND_ARE_MENDED, replay_all
+from proof.faults.scenarios.steps import FIRST, NOT_NOW
 from proof.faults.world import CONCURRENCY, QUEUE, World
 
 _PAUSED_HOURS = 26
@@ -20,28 +21,24 @@ _BEHIND_HOURS = 3
 _RAMPED_DAYS = 3
 
 
-async def _twice(scenario_run: ScenarioRun) -> None:
-    async def deliver(_delivery: str, send: Send) -> Answer:
-        await send()
-        return await send()
+def delivers(deliver: Callable[[ScenarioRun, str, Send], Awaitable[Answer]]) -> do.Step:
+    """The queue delivers each task so."""
 
-    scenario_run.world.front_end.before = deliver
-    await scenario_run.dispatch_and_drain()
+    def step(scenario_run: ScenarioRun) -> None:
+        scenario_run.world.front_end.before = partial(deliver, scenario_run)
 
-
-async def _twice_at_once(scenario_run: ScenarioRun) -> None:
-    async def deliver(_delivery: str, send: Send) -> Answer:
-        answers = await asyncio.gather(send(), send(), send())
-        return scenario_run.seeded.one_of(answers, "which answer counts", _delivery)
-
-    scenario_run.world.front_end.before = deliver
-    await scenario_run.dispatch_and_drain()
+    return step
 
 
-async def _after_success(scenario_run: ScenarioRun) -> None:
-    await scenario_run.dispatch_and_drain()
-    scenario_run.world.pass_time(timedelta(minutes=20))
-    await redeliver_all(scenario_run)
+async def _twice(_scenario_run: ScenarioRun, _delivery: str, send: Send) -> Answer:
+    await send()
+    return await send()
+
+
+async def thrice_at_once(scenario_run: ScenarioRun, delivery: str, send: Send) -> Answer:
+    """Deliver a task three times at once."""
+    answers = await asyncio.gather(send(), send(), send())
+    return scenario_run.seeded.one_of(answers, "which answer counts", delivery)
 
 
 async def redeliver_all(scenario_run: ScenarioRun) -> None:
@@ -50,17 +47,6 @@ async def redeliver_all(scenario_run: ScenarioRun) -> None:
     tasks = {delivery.task_name for deliveries in delivered for delivery in deliveries}
     for task in sorted(tasks):
         await scenario_run.world.tasks.redeliver(task)
-
-
-async def _hours_late(scenario_run: ScenarioRun) -> None:
-    """The queue stands still for two hours, while the scheduler goes on, and then delivers everything."""
-    await scenario_run.world.pause()
-    await scenario_run.dispatch()
-    for _ in range(2):
-        scenario_run.hour = scenario_run.world.next_hour()
-        await scenario_run.dispatch()
-    await scenario_run.world.resume()
-    await scenario_run.world.drain()
 
 
 async def _behind_for_hours(scenario_run: ScenarioRun) -> None:
@@ -130,32 +116,6 @@ def _check_ramp(
         raise RuntimeError(f"after {_RAMPED_DAYS} days {len(waiting)} first reports still wait")
 
 
-def _paused_for_a_day(*, tried: bool) -> Script:
-    """The queue stands still for more than a day, with tasks in it that were tried once, or not at all."""
-
-    async def script(scenario_run: ScenarioRun) -> None:
-        if tried:
-            scenario_run.disturb(InjectionPoint.SEND, scenario_run.faults.not_now, of=scenario_run.due)
-        else:
-            await scenario_run.world.pause()
-        await scenario_run.dispatch()
-        await scenario_run.world.quiet()
-        await stand_still_for_a_day(scenario_run)
-
-    return script
-
-
-async def _paused_and_dropped(scenario_run: ScenarioRun) -> None:
-    """The tasks die soon after a pause of more than a day: there is time left to try the reports again."""
-    scenario_run.may_tell(AlertKind.OVERDUE_REPORTS)
-    scenario_run.disturb(InjectionPoint.SEND, scenario_run.faults.not_now, of=scenario_run.due)
-    await scenario_run.dispatch()
-    await scenario_run.world.quiet()
-    await stand_still_for_a_day(scenario_run, is_dropped=True)
-    if not scenario_run.world.tasks.dropped(QUEUE):
-        raise RuntimeError("the queue has given up nothing")
-
-
 async def stand_still_for_a_day(scenario_run: ScenarioRun, *, is_dropped: bool = False) -> None:
     """The scheduler goes on meanwhile, and its first run afterwards comes before the queue has delivered anything.
 
@@ -182,53 +142,44 @@ async def stand_still_for_a_day(scenario_run: ScenarioRun, *, is_dropped: bool =
     scenario_run.world.front_end.before = None
 
 
-async def _replayed_into_a_pause(scenario_run: ScenarioRun) -> None:
-    """Dead letters are replayed while the queue stands still, longer than a task is tried."""
-    victims = scenario_run.victims(0.3)
-    scenario_run.make_die(victims)
-    await scenario_run.dispatch_and_drain()
-    scenario_run.may_end(victims, "sent")
-    scenario_run.heal()
-    await scenario_run.world.pause()
-    await replay_all(scenario_run)
-    await stand_still_for_a_day(scenario_run)
+async def _answer_lost(scenario_run: ScenarioRun, delivery: str, send: Send) -> Answer:
+    attempts = len(scenario_run.world.front_end.delivered[delivery])
+    answer = await send()
+    if attempts <= 1 + scenario_run.seeded.share("answers lost", delivery) * 3:
+        raise AnswerLost("by the harness")
+    return answer
 
 
-async def _out_of_order(scenario_run: ScenarioRun) -> None:
-    """Old tasks come again after the next hour's have been worked off, and mixed with those."""
-    await scenario_run.dispatch_and_drain()
-    scenario_run.hour = scenario_run.world.next_hour()
-    await asyncio.gather(redeliver_all(scenario_run), scenario_run.dispatch())
-    await scenario_run.world.drain()
-    await redeliver_all(scenario_run)
+_refused_once = do.in_turn(do.disturb(FIRST, NOT_NOW), do.dispatch, do.quiet)
 
-
-async def _answer_lost(scenario_run: ScenarioRun) -> None:
-    attempts: Counter[str] = Counter()
-
-    async def deliver(delivery: str, send: Send) -> Answer:
-        attempts[delivery] += 1
-        answer = await send()
-        if attempts[delivery] <= 1 + scenario_run.seeded.share("answers lost", delivery) * 3:
-            raise AnswerLost("by the harness")
-        return answer
-
-    scenario_run.world.front_end.before = deliver
-    await scenario_run.dispatch_and_drain()
-
-
-_scenario = scenarios_of("queue")
+_row = do.rows_of("queue")
 SCENARIOS = [
-    _scenario("a task is delivered twice", _twice, at_least=16),
-    _scenario("a task is delivered three times at once", _twice_at_once),
-    _scenario("a task is delivered again after success", _after_success),
-    _scenario("tasks come hours late", _hours_late, at_least=16),
-    _scenario("is behind for hours", _behind_for_hours),
-    _scenario("is ramped up for days", _ramped_up, at_least=12, at_most=12),
-    _scenario("is paused for more than a day", _paused_for_a_day(tried=False)),
-    _scenario("is paused for more than a day, tried", _paused_for_a_day(tried=True)),
-    _scenario("drops its tasks after a day's pause", _paused_and_dropped),
-    _scenario("replayed while it is paused", _replayed_into_a_pause),
-    _scenario("tasks come out of order", _out_of_order),
-    _scenario("the worker's answer is lost", _answer_lost),
+    _row("a task is delivered twice", delivers(_twice), do.an_hour, at_least=16),
+    _row("a task is delivered three times at once", delivers(thrice_at_once), do.an_hour),
+    _row("a task is delivered again after success", do.an_hour, do.wait(timedelta(minutes=20)), redeliver_all),
+    # The queue stands still for two hours, while the scheduler goes on, and then delivers everything.
+    _row(
+        "tasks come hours late",
+        *(do.pause, do.dispatch, do.next_hour, do.dispatch, do.next_hour, do.dispatch, do.resume, do.drain),
+        at_least=16,
+    ),
+    _row("is behind for hours", _behind_for_hours),
+    _row("is ramped up for days", _ramped_up, at_least=12, at_most=12),
+    _row("is paused for more than a day", do.pause, do.dispatch, do.quiet, stand_still_for_a_day),
+    _row("is paused for more than a day, tried", _refused_once, stand_still_for_a_day),
+    # There is time left to try the reports again.
+    _row(
+        "drops its tasks after a day's pause",
+        *(do.expect_alerts(AlertKind.OVERDUE_REPORTS), _refused_once),
+        *(partial(stand_still_for_a_day, is_dropped=True), do.queue_gave_up),
+    ),
+    # Longer than a task is tried.
+    _row("replayed while it is paused", DIE_AND_ARE_MENDED, do.pause, replay_all, stand_still_for_a_day),
+    # Old ones come again after the next hour's have been worked off, and mixed with those.
+    _row(
+        "tasks come out of order",
+        *(do.an_hour, do.next_hour, lambda run: asyncio.gather(redeliver_all(run), run.dispatch())),
+        *(do.drain, redeliver_all),
+    ),
+    _row("the worker's answer is lost", delivers(_answer_lost), do.an_hour),
 ]
