@@ -2,7 +2,6 @@
 worker has claimed already."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import grpc
@@ -10,164 +9,113 @@ import grpc
 from proof.faults.disturbances import CarryOut, Disturbance, lose_answer, refuse
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
 from proof.faults.invariants import SENT, SKIPPED
-from proof.faults.scenario_run import ScenarioRun, Script, scenarios_of
+from proof.faults.scenario_run import ScenarioRun
+from proof.faults.scenarios import steps as do
+from proof.faults.scenarios.steps import KILLED_AFTER, KILLED_BEFORE, NOT_NOW, OfTheRun, Reports, killed
 from proof.faults.subscription_key import SubscriptionKey
 
-Click = Callable[[], Awaitable[None]]
-"""Unsubscribes a recipient."""
+_SECOND = Reports(lambda scenario_run: [key.delivery(scenario_run.hour) for key in scenario_run.hourly])
+"""The reports of the second hour."""
 
 
-async def _first_hour(scenario_run: ScenarioRun) -> Mapping[SubscriptionKey, Click]:
-    """Send the reports of an hour, and let the next one begin. Returns how a recipient of each unsubscribes who gets
-    the next one, too: the user, one of several, or who gets a copy, in turn."""
-    await scenario_run.dispatch_and_drain()
-    mails = scenario_run.first_mails()
-    scenario_run.hour = scenario_run.world.next_hour()
-
-    def click(key: SubscriptionKey, number: int) -> Click:
-        mail = mails[key][number % len(mails[key])]
-        return lambda: scenario_run.unsubscribe(key, mail)
-
-    return {key: click(key, number) for number, key in enumerate(scenario_run.hourly)}
+async def _click(scenario_run: ScenarioRun, key: SubscriptionKey) -> None:
+    """A recipient of the first report unsubscribes, who gets the next one, too: the user, one of several, or who gets a
+    copy, in turn."""
+    mails = scenario_run.first_mails()[key]
+    await scenario_run.unsubscribe(key, mails[scenario_run.hourly.index(key) % len(mails)])
 
 
-def _second(scenario_run: ScenarioRun, clicks: Mapping[SubscriptionKey, Click]) -> dict[str, Click]:
-    """The clicks, by the delivery that is due now."""
-    return {key.delivery(scenario_run.hour): click for key, click in clicks.items()}
+async def _all_click(scenario_run: ScenarioRun) -> None:
+    for key in scenario_run.hourly:
+        await _click(scenario_run, key)
 
 
-async def _end(scenario_run: ScenarioRun, clicks: Mapping[SubscriptionKey, Click]) -> None:
-    """Nothing goes out in the hour that follows, and a second click changes nothing."""
-    await scenario_run.world.drain()
-    await scenario_run.play_next_hours()
-
-    async def again() -> None:
-        await asyncio.gather(*(click() for click in clicks.values() for _ in range(2)))
-
-    await scenario_run.repeat(again)
+async def _all_click_twice(scenario_run: ScenarioRun) -> None:
+    await asyncio.gather(*(_click(scenario_run, key) for key in scenario_run.hourly for _ in range(2)))
 
 
-async def _before_the_run(scenario_run: ScenarioRun) -> None:
-    """The page's calls to Firestore fail now and then: the mailbox provider tries again. Some clicks come twice."""
-    clicks = await _first_hour(scenario_run)
-    points = {InjectionPoint.READ_SUBSCRIPTION, InjectionPoint.READ_USER, InjectionPoint.STOP}
-    for disturbance in (refuse(grpc.StatusCode.PERMISSION_DENIED), lose_answer(grpc.StatusCode.UNAVAILABLE)):
-        scenario_run.disturb(points, disturbance)
-    await asyncio.gather(*(click() for click in clicks.values() for _ in range(2)))
-    scenario_run.world.disturbances.rules.clear()
-    await scenario_run.dispatch()
-    await _end(scenario_run, clicks)
+def _clicked(*, carried_out: bool = False, then: OfTheRun | None = None) -> OfTheRun:
+    """A recipient of a report unsubscribes, before a call is carried out or after.
 
-
-async def _before_the_task(scenario_run: ScenarioRun) -> None:
-    """The task is in the queue already, and no worker has it."""
-    clicks = await _first_hour(scenario_run)
-    await scenario_run.world.pause()
-    await scenario_run.dispatch()
-    for click in clicks.values():
-        await click()
-    await scenario_run.world.resume()
-    await _end(scenario_run, clicks)
-
-
-def _at(point: InjectionPoint, *, carried_out: bool) -> Script:
-    """Before a step of the worker takes effect, or after."""
-
-    async def script(scenario_run: ScenarioRun) -> None:
-        clicks = await _first_hour(scenario_run)
-        theirs = _second(scenario_run, clicks)
-        scenario_run.may_end(theirs, SENT, SKIPPED)
-        scenario_run.disturb(point, _click(theirs, carried_out=carried_out), of=theirs)
-        await scenario_run.dispatch()
-        await _end(scenario_run, clicks)
-
-    return script
-
-
-def _click(clicks: Mapping[str, Click], *, carried_out: bool) -> Disturbance:
-    async def disturb(call: InterceptedCall, carry_out: CarryOut) -> Any:
-        answered = await carry_out() if carried_out else None
-        await clicks[call.subject]()
-        return answered if carried_out else await carry_out()
-
-    return disturb
-
-
-async def _between_retries(scenario_run: ScenarioRun) -> None:
-    """The provider takes nothing at first, and recipients unsubscribe before the worker tries again."""
-    clicks = await _first_hour(scenario_run)
-    theirs = _second(scenario_run, clicks)
-    scenario_run.disturb(InjectionPoint.SEND, scenario_run.faults.not_now, of=theirs)
-    scenario_run.disturb(InjectionPoint.RELEASE, _click(theirs, carried_out=True), of=theirs)
-    await scenario_run.dispatch()
-    await _end(scenario_run, clicks)
-
-
-def _worker_killed(point: InjectionPoint, *, carried_out: bool, accepted: bool | None) -> Script:
-    """A worker is killed, and recipients unsubscribe before another has the task. Where the email can be sent again
-    with its idempotency key, those get none who had none; the record says that the first attempt may have sent it.
-
-    One after the other, so that a worker that is killed takes no other report with it.
+    Args:
+        carried_out: whether it is.
+        then: what happens to the call when a recipient has unsubscribed before.
     """
 
-    async def script(scenario_run: ScenarioRun) -> None:
-        clicks = await _first_hour(scenario_run)
-        theirs = _second(scenario_run, clicks)
+    def make(scenario_run: ScenarioRun) -> Disturbance:
+        async def disturb(call: InterceptedCall, carry_out: CarryOut) -> Any:
+            answered = await carry_out() if carried_out else None
+            await _click(scenario_run, next(key for key in scenario_run.hourly if key.owns(call.subject)))
+            if carried_out:
+                return answered
+            return await (then.make(scenario_run)(call, carry_out) if then else carry_out())
+
+        return disturb
+
+    return OfTheRun(make)
+
+
+def _at(point: InjectionPoint, *, carried_out: bool) -> do.Step:
+    """Before a step of the worker takes effect, or after."""
+    return do.in_turn(
+        *(_begin, do.expect(_SECOND, SENT, SKIPPED)),
+        *(do.disturb(_SECOND, _clicked(carried_out=carried_out), at=point), do.dispatch, _end),
+    )
+
+
+def _worker_killed(fault: OfTheRun, point: InjectionPoint, *, accepted: bool | None = None) -> do.Step:
+    """A worker is killed, and recipients unsubscribe before another has the task. Where the email can be sent again
+    with its idempotency key, those get none who had none; the record says that the first attempt may have sent it."""
+
+    def expect(scenario_run: ScenarioRun) -> None:
         if accepted is not None:
-            scenario_run.becomes_unknown(theirs, accepted=accepted)
+            scenario_run.becomes_unknown(_SECOND.of(scenario_run), accepted=accepted)
             if scenario_run.has_keys:
-                scenario_run.may_end(theirs, SENT, SKIPPED)
-        kill = scenario_run.kill(carried_out=carried_out)
+                scenario_run.may_end(_SECOND.of(scenario_run), SENT, SKIPPED)
 
-        async def click_and_kill(call: InterceptedCall, carry_out: CarryOut) -> Any:
-            await theirs[call.subject]()
-            return await kill(call, carry_out)
-
-        scenario_run.disturb(point, click_and_kill, of=theirs)
-        await scenario_run.world.dispatch_at_most(1)
-        await scenario_run.dispatch()
-        await _end(scenario_run, clicks)
-
-    return script
+    clicked_and_killed = do.disturb(_SECOND, _clicked(then=fault), at=point)
+    return do.in_turn(_begin, expect, clicked_and_killed, do.one_by_one, do.dispatch, _end)
 
 
-def _page_killed(*, carried_out: bool) -> Script:
+def _page_killed(*, carried_out: bool) -> do.Step:
     """The page's process is killed as it writes, and the mailbox provider tries again."""
-
-    async def script(scenario_run: ScenarioRun) -> None:
-        clicks = await _first_hour(scenario_run)
-        kill = scenario_run.kill_function(scenario_run.world.preferences, carried_out=carried_out)
-        scenario_run.disturb(InjectionPoint.STOP, kill, of=list(map(str, clicks))[:2])
-        for click in clicks.values():
-            await click()
-        await scenario_run.dispatch()
-        await _end(scenario_run, clicks)
-
-    return script
+    kill = killed(lambda world: world.preferences, carried_out=carried_out)
+    two = Reports(lambda scenario_run: list(map(str, scenario_run.hourly))[:2])
+    return do.in_turn(_begin, do.disturb(two, kill, at=InjectionPoint.STOP), _all_click, do.dispatch, _end)
 
 
-_scenario = scenarios_of("unsubscribes", has_pages=True, at_most=24)
+_begin = do.in_turn(do.an_hour, do.next_hour)
+_end = do.in_turn(do.drain, do.next_hours(), lambda run: run.repeat(lambda: _all_click_twice(run)))
+"""Nothing goes out in the hour that follows, and a second click changes nothing."""
+_PAGE = (InjectionPoint.READ_SUBSCRIPTION, InjectionPoint.READ_USER, InjectionPoint.STOP)
+_PAGE_FAILS = (refuse(grpc.StatusCode.PERMISSION_DENIED), lose_answer(grpc.StatusCode.UNAVAILABLE))
+_CLAIM, _SEND, _SETTLE = InjectionPoint.CLAIM, InjectionPoint.SEND, InjectionPoint.SETTLE
+
+_row = do.rows_of("unsubscribes", has_pages=True, at_most=24)
 SCENARIOS = [
-    _scenario("before the run", _before_the_run),
-    _scenario("before the task", _before_the_task),
-    _scenario("after the reads, before the claim", _at(InjectionPoint.CLAIM, carried_out=False)),
-    _scenario("after the claim", _at(InjectionPoint.CLAIM, carried_out=True)),
-    _scenario("while the provider has the request", _at(InjectionPoint.SEND, carried_out=False)),
-    _scenario("before the record is written", _at(InjectionPoint.SETTLE, carried_out=False)),
-    _scenario("after the record was written", _at(InjectionPoint.SETTLE, carried_out=True)),
-    _scenario("between two attempts", _between_retries),
-    _scenario(
-        "while a worker is killed before the claim",
-        _worker_killed(InjectionPoint.CLAIM, carried_out=False, accepted=None),
+    # The page's calls to Firestore fail now and then: the mailbox provider tries again.
+    _row(
+        "before the run",
+        *(_begin, do.disturb(None, *_PAGE_FAILS, at=_PAGE), _all_click_twice, do.no_more_faults),
+        *(do.dispatch, _end),
     ),
-    _scenario(
-        "while a worker is killed after the claim",
-        _worker_killed(InjectionPoint.CLAIM, carried_out=True, accepted=False),
+    # It is in the queue already, and no worker has it.
+    _row("before the task", _begin, do.pause, do.dispatch, _all_click, do.resume, _end),
+    _row("after the reads, before the claim", _at(_CLAIM, carried_out=False)),
+    _row("after the claim", _at(_CLAIM, carried_out=True)),
+    _row("while the provider has the request", _at(_SEND, carried_out=False)),
+    _row("before the record is written", _at(_SETTLE, carried_out=False)),
+    _row("after the record was written", _at(_SETTLE, carried_out=True)),
+    # The provider takes nothing at the first.
+    _row(
+        "between two attempts",
+        *(_begin, do.disturb(_SECOND, NOT_NOW)),
+        do.disturb(_SECOND, _clicked(carried_out=True), at=InjectionPoint.RELEASE),
+        *(do.dispatch, _end),
     ),
-    _scenario(
-        "while a worker is killed after the provider accepted",
-        _worker_killed(InjectionPoint.SEND, carried_out=True, accepted=True),
-    ),
-    _scenario("and the page is killed before it writes", _page_killed(carried_out=False)),
-    _scenario("and the page is killed after it wrote", _page_killed(carried_out=True)),
+    _row("while a worker is killed before the claim", _worker_killed(KILLED_BEFORE, _CLAIM)),
+    _row("while a worker is killed after the claim", _worker_killed(KILLED_AFTER, _CLAIM, accepted=False)),
+    _row("while a worker is killed after the provider accepted", _worker_killed(KILLED_AFTER, _SEND, accepted=True)),
+    _row("and the page is killed before it writes", _page_killed(carried_out=False)),
+    _row("and the page is killed after it wrote", _page_killed(carried_out=True)),
 ]
