@@ -10,13 +10,14 @@ import grpc
 from functions.shared.records.system_alert import AlertKind
 from functions.shared.settings import OnUnknownOutcome
 from local_cloud.tasks.dispatch import Answer, AnswerLost
-from local_pipeline.inbox.faults import Answer as HttpAnswer
 from proof.faults.disturbances import CarryOut, Disturbance, answer, cut, lose_answer, refuse
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
 from proof.faults.instances import Send
 from proof.faults.invariants import UNKNOWN_OUTCOME
-from proof.faults.scenario_run import ScenarioRun, scenarios_of
+from proof.faults.scenario_run import ScenarioRun
+from proof.faults.scenarios import steps as do
 from proof.faults.scenarios.firestore import POINTS
+from proof.faults.scenarios.steps import Reports, meanwhile
 from proof.faults.scenarios.users import put_in_malformed
 from tests.seeding import user_reference
 
@@ -172,29 +173,20 @@ async def _users_change(scenario_run: ScenarioRun) -> None:
     await scenario_run.play_next_hours()
 
 
-async def _deleted_while_sent(scenario_run: ScenarioRun) -> None:
-    """Users are deleted when the provider has accepted an email of theirs, before the delivery record is written. Their
-    other reports are skipped if they have not been sent yet."""
-    victims = {
-        scenario_run.delivery(key): user for user in scenario_run.users[::4] for key in scenario_run.of_user(user)
-    }
-    scenario_run.may_end(victims, "sent", "skipped")
+_OF_SOME_USERS = Reports(lambda run: [run.delivery(key) for user in run.users[::4] for key in run.of_user(user)])
+_deleted = meanwhile(lambda run, key: run.delete_user(key.user_id), carried_out=True)
 
-    async def delete(call: InterceptedCall, carry_out: CarryOut) -> Any:
-        taken: HttpAnswer = await carry_out()
-        await scenario_run.delete_user(victims[call.subject])
-        return taken
-
-    scenario_run.disturb(InjectionPoint.SEND, delete, of=victims)
-    await scenario_run.dispatch_and_drain()
-
-
-_scenario = scenarios_of("everything")
+_row = do.rows_of("everything")
 SCENARIOS = [
-    _scenario("everything at once", _everything, has_mail_events=True, at_least=16),
-    _scenario(
+    _row("everything at once", _everything, has_mail_events=True, at_least=16),
+    _row(
         "everything at once, with resend", _everything, on_unknown_outcome=OnUnknownOutcome.RESEND, has_mail_events=True
     ),
-    _scenario("users leave, are deleted, are set back", _users_change),
-    _scenario("users are deleted while they are sent to", _deleted_while_sent),
+    _row("users leave, are deleted, are set back", _users_change),
+    # When the provider has accepted an email of theirs, before the delivery record is written. Their other reports are
+    # skipped if they have not been sent yet.
+    _row(
+        "users are deleted while they are sent to",
+        *(do.expect(_OF_SOME_USERS, "sent", "skipped"), do.disturb(_OF_SOME_USERS, _deleted), do.an_hour),
+    ),
 ]

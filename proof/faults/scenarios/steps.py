@@ -6,10 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 from functions.shared.records.system_alert import AlertKind
-from proof.faults.disturbances import Disturbance, answer, never_answer
-from proof.faults.injection_points import InjectionPoint
+from proof.faults.disturbances import CarryOut, Disturbance, answer, never_answer
+from proof.faults.injection_points import InjectionPoint, InterceptedCall
 from proof.faults.instances import Instance
 from proof.faults.scenario_run import Scenario, ScenarioRun, Script
+from proof.faults.subscription_key import SubscriptionKey
 from proof.faults.world import QUEUE, World
 
 Step = Callable[[ScenarioRun], Awaitable[object] | None]
@@ -66,6 +67,34 @@ class OfTheRun:
 
 
 Fault = Disturbance | OfTheRun
+
+
+def meanwhile(
+    act: Callable[[ScenarioRun, SubscriptionKey], Awaitable[object]],
+    *,
+    carried_out: bool = False,
+    then: OfTheRun | None = None,
+) -> OfTheRun:
+    """Somebody does something about the subscription whose report it is.
+
+    Args:
+        act: what.
+        carried_out: whether the call is carried out first.
+        then: what happens to the call afterwards, unless it is just carried out.
+    """
+
+    def make(scenario_run: ScenarioRun) -> Disturbance:
+        async def disturb(call: InterceptedCall, carry_out: CarryOut) -> Any:
+            answered = await carry_out() if carried_out else None
+            await act(scenario_run, next(key for key in scenario_run.known if key.owns(call.subject)))
+            if carried_out:
+                return answered
+            return await (then.make(scenario_run)(call, carry_out) if then else carry_out())
+
+        return disturb
+
+    return OfTheRun(make)
+
 
 NOT_NOW = OfTheRun(lambda scenario_run: scenario_run.faults.not_now)
 NEVER = OfTheRun(lambda scenario_run: scenario_run.faults.never)

@@ -6,14 +6,14 @@ from typing import Any
 
 from google.cloud.firestore import DELETE_FIELD
 
-from proof.faults.disturbances import CarryOut
-from proof.faults.injection_points import InjectionPoint, InterceptedCall
+from proof.faults.injection_points import InjectionPoint
 from proof.faults.plans import Plan
-from proof.faults.scenario_run import ScenarioRun, Script, scenarios_of
+from proof.faults.scenario_run import ScenarioRun
+from proof.faults.scenarios import steps as do
+from proof.faults.scenarios.steps import KILLED_AFTER, KILLED_BEFORE, OfTheRun, Reports, meanwhile, some
 from proof.faults.subscription_key import SubscriptionKey
 
 _HOURS_BACK = 3
-_MOST_KILLS = 10
 _POSTPONED = timedelta(hours=12)
 _PAUSED = timedelta(hours=2, minutes=40)
 
@@ -21,28 +21,13 @@ Change = Callable[[ScenarioRun, SubscriptionKey], Mapping[str, Any]]
 """Returns what the application writes to a subscription, and records the expected effect."""
 
 
-def _changed(change: Change, *, hours: int = 2) -> Script:
+def _while_sent(change: Change) -> do.Step:
     """The application writes to subscriptions when SendGrid is about to be given their mail: its period is settled by
     then."""
-
-    async def script(scenario_run: ScenarioRun) -> None:
-        _change_while_sent(scenario_run, change)
-        await scenario_run.play_hours(hours)
-
-    return script
-
-
-def _change_while_sent(scenario_run: ScenarioRun, change: Change) -> list[SubscriptionKey]:
-    """Change some that are due every hour, and return them."""
-    victims = {scenario_run.delivery(key): key for key in scenario_run.hourly[::2]}
-
-    async def write(call: InterceptedCall, carry_out: CarryOut) -> Any:
-        key = victims[call.subject]
-        await scenario_run.write_subscription(key, change(scenario_run, key))
-        return await carry_out()
-
-    scenario_run.disturb(InjectionPoint.SEND, write, of=victims)
-    return list(victims.values())
+    return do.disturb(
+        Reports(lambda scenario_run: [scenario_run.delivery(key) for key in scenario_run.hourly[::2]]),
+        meanwhile(lambda run, key: run.write_subscription(key, change(run, key))),
+    )
 
 
 def _another_schedule(scenario_run: ScenarioRun, key: SubscriptionKey) -> Mapping[str, Any]:
@@ -58,10 +43,6 @@ def _a_later_report(scenario_run: ScenarioRun, key: SubscriptionKey) -> Mapping[
     return {"next_report_at": known.postponed_to}
 
 
-def _an_old_copy(scenario_run: ScenarioRun, key: SubscriptionKey) -> Mapping[str, Any]:
-    return scenario_run.document(key)
-
-
 def _no_shard(scenario_run: ScenarioRun, key: SubscriptionKey) -> Mapping[str, Any]:
     """The next run is to give the subscription its place again, at the due time that it has, or at a new one."""
     which = scenario_run.hourly.index(key) % 3
@@ -74,7 +55,7 @@ def _a_pause_until(scenario_run: ScenarioRun, key: SubscriptionKey) -> Mapping[s
     return {"paused_until": until, "paused_because": "user"}
 
 
-def _paused(*pauses: Mapping[str, Any], is_left_out: bool = True) -> Script:
+def _paused(*pauses: Mapping[str, Any], is_left_out: bool = True) -> do.Step:
     """All are paused for two hours: half of them when a report of theirs is about to be sent, half between two runs.
 
     Args:
@@ -86,72 +67,40 @@ def _paused(*pauses: Mapping[str, Any], is_left_out: bool = True) -> Script:
         scenario_run.known[key].pause(since=scenario_run.hour)
         return pauses[scenario_run.hourly.index(key) // 2 % len(pauses)]
 
-    async def script(scenario_run: ScenarioRun) -> None:
-        victims = _change_while_sent(scenario_run, change)
-        await scenario_run.dispatch_and_drain()
-        victims += (later := [key for key in scenario_run.hourly if key not in victims])
-        for key in later:
+    async def pause(scenario_run: ScenarioRun) -> None:
+        for key in scenario_run.hourly[1::2]:
             await scenario_run.write_subscription(key, change(scenario_run, key))
-        await scenario_run.play_next_hours(2)
-        scenario_run.hour = scenario_run.world.next_hour()
-        for key in victims:
+
+    async def go_on(scenario_run: ScenarioRun) -> None:
+        for key in (*scenario_run.hourly[::2], *scenario_run.hourly[1::2]):
             await scenario_run.write_subscription(key, {"active": True, "shard": None})
             scenario_run.known[key].resume(at=scenario_run.hour, is_left_out=is_left_out)
-        await scenario_run.play_hours(2)
 
-    return script
+    later = (pause, do.next_hours(2), do.next_hour, go_on, do.hours(2))
+    return do.in_turn(_while_sent(change), do.an_hour, *later)
 
 
-async def _paused_for_good(scenario_run: ScenarioRun) -> None:
-    """Each run but the first would meet them, unless the worker takes their due time away."""
-    await scenario_run.dispatch_and_drain()
+async def _pause_for_good(scenario_run: ScenarioRun) -> None:
     for key in scenario_run.hourly[::2]:
         scenario_run.known[key].pause(since=scenario_run.hour)
         await scenario_run.write_subscription(key, {"active": False})
-    await scenario_run.play_next_hours(3)
 
 
-def _nothing_to_report(*, carried_out: bool) -> Script:
-    """None wants an email about nothing, and workers die as they skip it: before the record is written, or after.
-
-    One after the other, so that a worker that is killed takes no other report with it."""
-
-    async def script(scenario_run: ScenarioRun) -> None:
-        for key, known in scenario_run.known.items():
-            known.is_empty = True
-            await scenario_run.write_subscription(key, {"skip_empty": True})
-        killed = scenario_run.victims(0.5, most=_MOST_KILLS)
-        scenario_run.disturb(InjectionPoint.SETTLE, scenario_run.kill(carried_out=carried_out), of=killed)
-        await scenario_run.world.dispatch_at_most(1)
-        await scenario_run.play_hours(3)
-
-    return script
+async def _leave_empty(scenario_run: ScenarioRun) -> None:
+    """None wants an email about nothing."""
+    for key, known in scenario_run.known.items():
+        known.is_empty = True
+        await scenario_run.write_subscription(key, {"skip_empty": True})
 
 
-async def _deleted(scenario_run: ScenarioRun) -> None:
-    """Between a task and its delivery some are deleted; those of the same users that are left are sent."""
-    await scenario_run.world.pause()
-    await scenario_run.dispatch()
-    victims = scenario_run.subscriptions[::3]
-    for key in victims:
+def _killed_as_it_skips(fault: OfTheRun) -> do.Step:
+    killed = do.disturb(some(0.5, most=10), fault, at=InjectionPoint.SETTLE)
+    return do.in_turn(_leave_empty, killed, do.one_by_one, do.hours(3))
+
+
+async def _delete(scenario_run: ScenarioRun) -> None:
+    for key in scenario_run.subscriptions[::3]:
         await scenario_run.delete_subscription(key)
-    scenario_run.may_end([scenario_run.delivery(key) for key in victims], "skipped")
-    await scenario_run.world.resume()
-    await scenario_run.world.drain()
-    await scenario_run.play_next_hours()
-
-
-async def _deleted_while_sent(scenario_run: ScenarioRun) -> None:
-    """Some are deleted when SendGrid has accepted their email, before the delivery record is written."""
-    victims = {scenario_run.delivery(key): key for key in scenario_run.subscriptions[::3]}
-
-    async def delete(call: InterceptedCall, carry_out: CarryOut) -> Any:
-        taken = await carry_out()
-        await scenario_run.delete_subscription(victims[call.subject])
-        return taken
-
-    scenario_run.disturb(InjectionPoint.SEND, delete, of=victims)
-    await scenario_run.play_hours(2)
 
 
 async def _set_back_by_hours(scenario_run: ScenarioRun) -> None:
@@ -163,20 +112,32 @@ async def _set_back_by_hours(scenario_run: ScenarioRun) -> None:
     await scenario_run.play_next_hours()
 
 
-_scenario = scenarios_of("subscriptions")
+_DELETED = do.FIRST[::3]
+
+_row = do.rows_of("subscriptions")
 SCENARIOS = [
-    _scenario("change their schedule while they are sent", _changed(_another_schedule)),
-    _scenario("are postponed while they are sent", _changed(_a_later_report)),
-    _scenario("are written back while they are sent", _changed(_an_old_copy)),
-    _scenario("lose their shard while they are sent", _changed(_no_shard, hours=3)),
-    _scenario("are paused until a moment", _changed(_a_pause_until, hours=5)),
-    _scenario("are paused and resumed", _paused({"active": False, "paused_because": "operator"}, {"active": False})),
+    _row("change their schedule while they are sent", _while_sent(_another_schedule), do.hours(2)),
+    _row("are postponed while they are sent", _while_sent(_a_later_report), do.hours(2)),
+    _row("are written back while they are sent", _while_sent(ScenarioRun.document), do.hours(2)),
+    _row("lose their shard while they are sent", _while_sent(_no_shard), do.hours(3)),
+    _row("are paused until a moment", _while_sent(_a_pause_until), do.hours(5)),
+    _row("are paused and resumed", _paused({"active": False, "paused_because": "operator"}, {"active": False})),
     # No run finds it due, so no worker skips it as paused: it was just not scheduled.
-    _scenario("are taken out for a while", _paused({"active": False, "next_report_at": None}, is_left_out=False)),
-    _scenario("are paused for good", _paused_for_good),
-    _scenario("have nothing to report, and a worker dies before it skips", _nothing_to_report(carried_out=False)),
-    _scenario("have nothing to report, and a worker dies after it skipped", _nothing_to_report(carried_out=True)),
-    _scenario("are deleted", _deleted),
-    _scenario("are deleted while they are sent", _deleted_while_sent),
-    _scenario("are set back by hours", _set_back_by_hours),
+    _row("are taken out for a while", _paused({"active": False, "next_report_at": None}, is_left_out=False)),
+    # Each run but the first would meet them, unless the worker takes their due time away.
+    _row("are paused for good", do.an_hour, _pause_for_good, do.next_hours(3)),
+    _row("have nothing to report, and a worker dies before it skips", _killed_as_it_skips(KILLED_BEFORE)),
+    _row("have nothing to report, and a worker dies after it skipped", _killed_as_it_skips(KILLED_AFTER)),
+    # Between a task and its delivery; those of the same users that are left are sent.
+    _row(
+        "are deleted",
+        *(do.pause, do.dispatch, _delete, do.expect(_DELETED, "skipped"), do.resume, do.drain, do.next_hours()),
+    ),
+    # When SendGrid has accepted their email, before the delivery record is written.
+    _row(
+        "are deleted while they are sent",
+        do.disturb(_DELETED, meanwhile(ScenarioRun.delete_subscription, carried_out=True)),
+        do.hours(2),
+    ),
+    _row("are set back by hours", _set_back_by_hours),
 ]

@@ -2,16 +2,15 @@
 worker has claimed already."""
 
 import asyncio
-from typing import Any
 
 import grpc
 
-from proof.faults.disturbances import CarryOut, Disturbance, lose_answer, refuse
-from proof.faults.injection_points import InjectionPoint, InterceptedCall
+from proof.faults.disturbances import lose_answer, refuse
+from proof.faults.injection_points import InjectionPoint
 from proof.faults.invariants import SENT, SKIPPED
 from proof.faults.scenario_run import ScenarioRun
 from proof.faults.scenarios import steps as do
-from proof.faults.scenarios.steps import KILLED_AFTER, KILLED_BEFORE, NOT_NOW, OfTheRun, Reports, killed
+from proof.faults.scenarios.steps import KILLED_AFTER, KILLED_BEFORE, NOT_NOW, OfTheRun, Reports, killed, meanwhile
 from proof.faults.subscription_key import SubscriptionKey
 
 _SECOND = Reports(lambda scenario_run: [key.delivery(scenario_run.hour) for key in scenario_run.hourly])
@@ -34,32 +33,11 @@ async def _all_click_twice(scenario_run: ScenarioRun) -> None:
     await asyncio.gather(*(_click(scenario_run, key) for key in scenario_run.hourly for _ in range(2)))
 
 
-def _clicked(*, carried_out: bool = False, then: OfTheRun | None = None) -> OfTheRun:
-    """A recipient of a report unsubscribes, before a call is carried out or after.
-
-    Args:
-        carried_out: whether it is.
-        then: what happens to the call when a recipient has unsubscribed before.
-    """
-
-    def make(scenario_run: ScenarioRun) -> Disturbance:
-        async def disturb(call: InterceptedCall, carry_out: CarryOut) -> Any:
-            answered = await carry_out() if carried_out else None
-            await _click(scenario_run, next(key for key in scenario_run.hourly if key.owns(call.subject)))
-            if carried_out:
-                return answered
-            return await (then.make(scenario_run)(call, carry_out) if then else carry_out())
-
-        return disturb
-
-    return OfTheRun(make)
-
-
 def _at(point: InjectionPoint, *, carried_out: bool) -> do.Step:
     """Before a step of the worker takes effect, or after."""
     return do.in_turn(
         *(_begin, do.expect(_SECOND, SENT, SKIPPED)),
-        *(do.disturb(_SECOND, _clicked(carried_out=carried_out), at=point), do.dispatch, _end),
+        *(do.disturb(_SECOND, meanwhile(_click, carried_out=carried_out), at=point), do.dispatch, _end),
     )
 
 
@@ -73,7 +51,7 @@ def _worker_killed(fault: OfTheRun, point: InjectionPoint, *, accepted: bool | N
             if scenario_run.has_keys:
                 scenario_run.may_end(_SECOND.of(scenario_run), SENT, SKIPPED)
 
-    clicked_and_killed = do.disturb(_SECOND, _clicked(then=fault), at=point)
+    clicked_and_killed = do.disturb(_SECOND, meanwhile(_click, then=fault), at=point)
     return do.in_turn(_begin, expect, clicked_and_killed, do.one_by_one, do.dispatch, _end)
 
 
@@ -110,7 +88,7 @@ SCENARIOS = [
     _row(
         "between two attempts",
         *(_begin, do.disturb(_SECOND, NOT_NOW)),
-        do.disturb(_SECOND, _clicked(carried_out=True), at=InjectionPoint.RELEASE),
+        do.disturb(_SECOND, meanwhile(_click, carried_out=True), at=InjectionPoint.RELEASE),
         *(do.dispatch, _end),
     ),
     _row("while a worker is killed before the claim", _worker_killed(KILLED_BEFORE, _CLAIM)),
