@@ -7,26 +7,12 @@ from local_pipeline.inbox.faults import Answer
 from local_pipeline.inbox.json_body import json_answer
 from local_pipeline.local_destination import LocalDestination
 from proof.faults.disturbances import CarryOut, Disturbance, accept_and_answer, answer, cut
-from proof.faults.injection_points import InjectionPoint, InterceptedCall
-from proof.faults.scenario_run import Scenario, ScenarioRun, scenarios_of
-from proof.faults.scenarios.while_sending import SOME, killed, meets
+from proof.faults.injection_points import InterceptedCall
+from proof.faults.scenario_run import Scenario
+from proof.faults.scenarios import steps as do
+from proof.faults.scenarios.steps import KILLED_AFTER, KILLED_BEFORE, an_hour_with, some
 
-_MOST_KILLS = 12
-
-
-async def _data_change(scenario_run: ScenarioRun) -> None:
-    """Half of the reports came before the worker was killed, and what is built next would be another report."""
-    victims = scenario_run.victims(SOME, most=_MOST_KILLS)
-    scenario_run.becomes_unknown(victims[::2], accepted=True)
-    scenario_run.becomes_unknown(victims[1::2], accepted=False)
-    scenario_run.disturb(InjectionPoint.SEND, scenario_run.kill(carried_out=True), of=victims[::2])
-    scenario_run.disturb(InjectionPoint.SEND, scenario_run.kill(carried_out=False), of=victims[1::2])
-    await scenario_run.world.dispatch_at_most(1)
-    await scenario_run.dispatch()
-    await scenario_run.world.quiet()
-    for user in scenario_run.users:
-        await scenario_run.write_user(user, {"name": "Another Name"})
-    await scenario_run.world.drain()
+_TO_KILL = some(most=12)
 
 
 def _slack_says(error: str) -> Disturbance:
@@ -41,26 +27,31 @@ _NEVER: dict[LocalDestination, Disturbance] = {LocalDestination.SLACK: _slack_sa
 
 
 def _of(destination: LocalDestination) -> list[Scenario]:
-    scenario = scenarios_of(destination.value, destination=destination)
+    row = do.rows_of(destination.value, destination=destination)
+    never = _NEVER.get(destination, answer(403))
     return [
-        scenario("answers 429 twice", meets(answer(429, Retry_After="30"), times=2)),
-        scenario(
-            "refuses the report", meets(_NEVER.get(destination, answer(403)), times=None, ending="permanent-error")
+        row("answers 429 twice", an_hour_with(answer(429, Retry_After="30"), times=2)),
+        row("refuses the report", an_hour_with(never, times=None, ending="permanent-error")),
+        row("cuts the connection before it accepts", an_hour_with(cut(accepted=False), accepted=False)),
+        row("accepts and cuts the connection", an_hour_with(cut(accepted=True), accepted=True)),
+        row("accepts and answers 502", an_hour_with(accept_and_answer(502), accepted=True)),
+        *(
+            row(
+                f"the worker is killed {when}",
+                an_hour_with(kill, of=_TO_KILL, accepted=accepted, kills=True),
+                at_most=100,
+            )
+            for when, kill, accepted in (("before", KILLED_BEFORE, False), ("after", KILLED_AFTER, True))
         ),
-        scenario("cuts the connection before it accepts", meets(cut(accepted=False), accepted=False)),
-        scenario("accepts and cuts the connection", meets(cut(accepted=True), accepted=True)),
-        scenario("accepts and answers 502", meets(accept_and_answer(502), accepted=True)),
-        scenario(
-            "the worker is killed before",
-            meets(killed(carried_out=False), accepted=False, most=_MOST_KILLS, one_by_one=True),
+        # Half of the reports came before the worker was killed.
+        row(
+            "the data change before it is repeated",
+            do.expect_unknown(_TO_KILL[::2], accepted=True),
+            do.expect_unknown(_TO_KILL[1::2], accepted=False),
+            do.disturb_halves(_TO_KILL, KILLED_AFTER, KILLED_BEFORE),
+            *(do.one_by_one, do.dispatch, do.quiet, do.rename, do.drain),
             at_most=100,
         ),
-        scenario(
-            "the worker is killed after",
-            meets(killed(carried_out=True), accepted=True, most=_MOST_KILLS, one_by_one=True),
-            at_most=100,
-        ),
-        scenario("the data change before it is repeated", _data_change, at_most=100),
     ]
 
 

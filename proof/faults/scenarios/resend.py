@@ -2,72 +2,47 @@
 as long as a key is known."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 from functions.shared.records.subscription import ADDRESS_LISTS
 from functions.shared.records.system_alert import AlertKind
 from functions.shared.settings import MailProviderName
-from local_cloud.tasks.dispatch import Answer
 from proof.faults.disturbances import CarryOut, accept_and_answer, answer, cut, slow
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
-from proof.faults.instances import Send
 from proof.faults.invariants import SENT, UNKNOWN_OUTCOME
-from proof.faults.scenario_run import ScenarioRun, Script, scenarios_of, unheard
-from proof.faults.scenarios.queue import stand_still_for_a_day
-from proof.faults.scenarios.while_sending import SOME, killed, meets, no_answer, refuses_connections, refuses_the_key
-from proof.faults.world import MAX_ATTEMPTS, QUEUE
+from proof.faults.scenario_run import Scenario, ScenarioRun, unheard
+from proof.faults.scenarios import steps as do
+from proof.faults.scenarios.queue import delivers, stand_still_for_a_day, thrice_at_once
+from proof.faults.scenarios.steps import (
+    FIRST,
+    KILLED_AFTER,
+    KILLED_BEFORE,
+    SOME,
+    TO_SEVERAL,
+    Fault,
+    Reports,
+    an_hour_with,
+    no_answer,
+    some,
+)
+from proof.faults.world import MAX_ATTEMPTS
 
-_MOST_KILLS = 12
+_TO_KILL = some(most=12)
 _MOST_HANGS = 24
 _LONG = timedelta(minutes=4)
 """Longer than a lease: another worker makes a request again while Resend still works on it."""
-_WITHIN_HOURS, _BEYOND_HOURS = 22, 26
-"""After how many hours Resend is back: its keys hold for 24."""
-
-Change = Callable[[ScenarioRun, Sequence[str]], Awaitable[None]]
-"""Changes something between two attempts, given the deliveries whose outcome is unknown then."""
 
 
-async def _accepts_one_of_several(scenario_run: ScenarioRun) -> None:
-    """The connection is cut when some of the recipients have their email, and the others not."""
-    deliveries = scenario_run.to_several
-    scenario_run.disturb(InjectionPoint.SEND, cut(accepted=False), of=deliveries[::2], skip=1)
-    scenario_run.disturb(InjectionPoint.SEND, cut(accepted=True), of=deliveries[1::2], skip=1)
-    await scenario_run.dispatch_and_drain()
-
-
-async def _refuses_one_of_several(scenario_run: ScenarioRun) -> None:
-    """One recipient has the email, and Resend never takes that for the other one: a person decides."""
-    deliveries = scenario_run.to_several
-    scenario_run.may_end(deliveries, UNKNOWN_OUTCOME)
-    scenario_run.disturb(InjectionPoint.SEND, answer(422), of=deliveries, skip=1)
-    await scenario_run.dispatch_and_drain()
-
-
-async def _slow_and_tasks_at_once(scenario_run: ScenarioRun) -> None:
-    """Three tasks of each report are under way while Resend takes its time, and some answers are lost."""
-
-    async def deliver(delivery: str, send: Send) -> Answer:
-        answers = await asyncio.gather(send(), send(), send())
-        return scenario_run.seeded.one_of(answers, "which answer counts", delivery)
-
-    async def slow_and_cut(call: InterceptedCall, carry_out: CarryOut) -> Any:
-        await asyncio.sleep(0.3)
-        return await cut(accepted=True)(call, carry_out)
-
-    victims = scenario_run.victims(SOME)
-    scenario_run.world.front_end.before = deliver
-    scenario_run.disturb(InjectionPoint.SEND, slow_and_cut, of=victims, times=2)
-    scenario_run.disturb(InjectionPoint.SEND, slow(0.3), of=set(scenario_run.due) - set(victims))
-    await scenario_run.dispatch_and_drain()
+async def _slow_and_cut(call: InterceptedCall, carry_out: CarryOut) -> Any:
+    await asyncio.sleep(0.3)
+    return await cut(accepted=True)(call, carry_out)
 
 
 async def _still_works_on_it(scenario_run: ScenarioRun) -> None:
     """Workers are killed, and the next ones make their requests again while Resend still works on the first ones."""
     resend, under_way = scenario_run.world.inbox.resend, list[asyncio.Future[Any]]()
-    victims = scenario_run.victims(SOME, most=_MOST_KILLS)
+    victims = _TO_KILL.of(scenario_run)
 
     async def take_long_and_kill(call: InterceptedCall, carry_out: CarryOut) -> Any:
         resend.takes = _LONG
@@ -87,35 +62,17 @@ async def _still_works_on_it(scenario_run: ScenarioRun) -> None:
         raise RuntimeError("Resend had finished before a request was made again")
 
 
-def _between(change: Change, *, version: str = "", ending: str = SENT) -> Script:
-    """Something changes between an attempt whose outcome is unknown and the next one. Resend has accepted half of the
-    emails.
-
-    Args:
-        change: what changes.
-        version: of the worker, at the beginning.
-        ending: of those whose outcome was unknown.
-    """
-
-    async def script(scenario_run: ScenarioRun) -> None:
-        if version:
-            await scenario_run.world.worker(MailProviderName.RESEND, version=version)
-        victims = scenario_run.victims(SOME)
-        scenario_run.may_end(victims, ending)
-        scenario_run.disturb(InjectionPoint.SEND, cut(accepted=True), of=victims[::2])
-        scenario_run.disturb(InjectionPoint.SEND, cut(accepted=False), of=victims[1::2])
-        await scenario_run.dispatch()
-        await scenario_run.world.quiet()
-        await change(scenario_run, victims)
-        await scenario_run.world.drain()
-
-    return script
+async def _other_addresses(scenario_run: ScenarioRun) -> None:
+    """The reports are for others by now. Those who may have got this one get it, and no one else: it is the same."""
+    victims = SOME.of(scenario_run)
+    for key in scenario_run.subscriptions:
+        if scenario_run.delivery(key) in victims:
+            lists: dict[str, list[str]] = {name: [] for name in ADDRESS_LISTS}
+            await scenario_run.write_subscription(key, lists | {"to": [f"new-{key.user_id}@example.com"]})
 
 
-async def _next_version(scenario_run: ScenarioRun, _victims: Sequence[str]) -> None:
-    """Another version of the worker is deployed, which makes other emails."""
-    await scenario_run.world.worker(MailProviderName.RESEND, version="next_version")
-    await scenario_run.world.drain()
+async def _old_then_new(scenario_run: ScenarioRun) -> None:
+    """What is sent again is as it was, and the next hour's emails are of the next version."""
     before = len(scenario_run.world.inbox.mails)
     await scenario_run.play_next_hours()
     by_next = ["by the next version" in mail.subject for mail in scenario_run.world.inbox.mails]
@@ -123,123 +80,113 @@ async def _next_version(scenario_run: ScenarioRun, _victims: Sequence[str]) -> N
         raise RuntimeError("an email that was sent again is of the next version, or one of the next hour is not")
 
 
-async def _nothing(_scenario_run: ScenarioRun, _victims: Sequence[str]) -> None:
-    """All is as it was."""
+def _worker(version: str = "warm", provider: MailProviderName = MailProviderName.RESEND) -> do.Step:
+    return do.in_the_world(lambda world: world.worker(provider, version=version))
 
 
-async def _other_data(scenario_run: ScenarioRun, _victims: Sequence[str]) -> None:
-    """The emails would have another name in them by now."""
-    for user in scenario_run.users:
-        await scenario_run.write_user(user, {"name": "Another Name"})
+def _between(*change: do.Step, ending: str = SENT) -> do.Step:
+    """Something changes between an attempt whose outcome is unknown and the next one. Resend has accepted half of the
+    emails.
+
+    Args:
+        change: what changes.
+        ending: of those whose outcome was unknown.
+    """
+    lost = do.disturb_halves(SOME, cut(accepted=True), cut(accepted=False))
+    return do.in_turn(do.expect(SOME, ending), lost, do.dispatch, do.quiet, *change, do.drain)
 
 
-async def _other_addresses(scenario_run: ScenarioRun, victims: Sequence[str]) -> None:
-    """The reports are for others by now. Those who may have got this one get it, and no one else: it is the same."""
-    for key in scenario_run.subscriptions:
-        if scenario_run.delivery(key) in victims:
-            lists: dict[str, list[str]] = {name: [] for name in ADDRESS_LISTS}
-            await scenario_run.write_subscription(key, lists | {"to": [f"new-{key.user_id}@example.com"]})
-
-
-async def _other_provider(scenario_run: ScenarioRun, _victims: Sequence[str]) -> None:
-    """The deployment moves to SendGrid, which knows nothing of these mails: a person decides."""
-    await scenario_run.world.worker(MailProviderName.SENDGRID)
-
-
-async def _a_day_later(scenario_run: ScenarioRun, _victims: Sequence[str]) -> None:
-    """The queue stands still until Resend has forgotten the keys: a person decides."""
-    await stand_still_for_a_day(scenario_run)
-
-
-async def _next_run_repeats(scenario_run: ScenarioRun) -> None:
-    """Every answer is lost until the queue gives up. The next run finds the reports, and the provider has them."""
-    victims = scenario_run.victims(SOME)
-    scenario_run.may_tell(AlertKind.OVERDUE_REPORTS)
-    scenario_run.disturb(InjectionPoint.SEND, cut(accepted=True), of=victims[::2], times=None)
-    scenario_run.disturb(InjectionPoint.SEND, cut(accepted=False), of=victims[1::2], times=None)
-    await scenario_run.dispatch_and_drain()
-    if not scenario_run.world.tasks.dropped(QUEUE):
-        raise RuntimeError("the queue has given up nothing")
-    scenario_run.world.disturbances.rules.clear()
-    await scenario_run.play_next_hours()
-
-
-async def _last_answer_is_lost(scenario_run: ScenarioRun) -> None:
-    """Resend is busy until the last attempt, whose answer is lost. The next run finds the reports."""
-    victims = scenario_run.victims(SOME)
-    scenario_run.may_tell(AlertKind.OVERDUE_REPORTS)
-    scenario_run.disturb(InjectionPoint.SEND, answer(429, Retry_After="1"), of=victims, times=MAX_ATTEMPTS - 1)
-    scenario_run.disturb(InjectionPoint.SEND, cut(accepted=True), of=victims[::2])
-    scenario_run.disturb(InjectionPoint.SEND, cut(accepted=False), of=victims[1::2])
-    await scenario_run.dispatch_and_drain()
-    if not scenario_run.world.tasks.dropped(QUEUE):
-        raise RuntimeError("the queue has given up nothing")
-    await scenario_run.play_next_hours()
-
-
-def _is_away(hours: int, *, ending: str) -> Script:
+def _is_away(hours: int, *, ending: str) -> do.Step:
     """Resend accepts half of the emails, the answers are lost, and then it answers 503 for hours."""
-
-    async def script(scenario_run: ScenarioRun) -> None:
-        scenario_run.may_tell(AlertKind.OVERDUE_REPORTS)
-        scenario_run.may_end(scenario_run.due, ending)
-        scenario_run.disturb(InjectionPoint.SEND, accept_and_answer(502), of=scenario_run.due[::2])
-        scenario_run.disturb(InjectionPoint.SEND, answer(503), of=scenario_run.due, times=None)
-        await scenario_run.dispatch_and_drain()
-        await scenario_run.play_next_hours(hours - 1)
-        scenario_run.world.disturbances.rules.clear()
-        await scenario_run.play_next_hours()
-
-    return script
+    return do.in_turn(
+        do.expect_alerts(AlertKind.OVERDUE_REPORTS),
+        do.expect(FIRST, ending),
+        do.disturb(FIRST[::2], accept_and_answer(502)),
+        do.disturb(FIRST, answer(503), times=None),
+        *(do.hours(hours), do.no_more_faults, do.next_hours()),
+    )
 
 
-_scenario = scenarios_of("Resend", provider=MailProviderName.RESEND)
+_BUSY = answer(429, Retry_After="30")
+_OTHERS = Reports(lambda scenario_run: sorted({*scenario_run.due} - {*SOME.of(scenario_run)}))
+_LITTLE_ROOM = _worker("little_room")
+
+_row = do.rows_of("Resend", provider=MailProviderName.RESEND)
+
+
+def _hour(name: str, *faults: Fault, **how: Any) -> Scenario:
+    return _row(name, an_hour_with(*faults, **how))
+
+
 SCENARIOS = [
-    _scenario("answers 429 with Retry-After", meets(answer(429, Retry_After="30"), times=2)),
-    _scenario(
-        "answers 429 at every attempt", meets(answer(429, Retry_After="5"), times=None, ending="retries-exhausted")
+    _hour("answers 429 with Retry-After", _BUSY, times=2),
+    _hour("answers 429 at every attempt", answer(429, Retry_After="5"), times=None, ending="retries-exhausted"),
+    _hour("answers 422", answer(422), times=None, ending="permanent-error"),
+    _row("answers 401 until the key is mended", do.refuses_the_key),
+    _row("refuses connections", do.refuses_connections),
+    *(_hour(f"answers {status} and takes nothing", answer(status)) for status in (500, 503)),
+    *(_hour(f"accepts and answers {status}", accept_and_answer(status)) for status in (500, 502, 503, 504)),
+    _hour("accepts and answers 502, and then 429", accept_and_answer(502), _BUSY),
+    _hour("cuts the connection before it accepts", cut(accepted=False)),
+    _hour("accepts and cuts the connection", cut(accepted=True)),
+    _hour("accepts and cuts, three times", *[cut(accepted=True)] * 3),
+    _hour("cuts, then accepts and cuts", cut(accepted=False), cut(accepted=True)),
+    _row("takes nothing and never answers", an_hour_with(no_answer(accepted=False)), at_most=_MOST_HANGS),
+    _row("accepts and never answers", an_hour_with(no_answer(accepted=True)), at_most=_MOST_HANGS),
+    # Some of the recipients have their email then, and the others not.
+    _row(
+        "cuts the connection between two recipients",
+        *(do.disturb_halves(TO_SEVERAL, cut(accepted=False), cut(accepted=True), skip=1), do.an_hour),
     ),
-    _scenario("answers 422", meets(answer(422), times=None, ending="permanent-error")),
-    _scenario("answers 401 until the key is mended", refuses_the_key),
-    _scenario("refuses connections", refuses_connections),
-    _scenario("answers 500 and takes nothing", meets(answer(500))),
-    _scenario("answers 503 and takes nothing", meets(answer(503))),
-    _scenario("accepts and answers 500", meets(accept_and_answer(500))),
-    _scenario("accepts and answers 502", meets(accept_and_answer(502))),
-    _scenario("accepts and answers 503", meets(accept_and_answer(503))),
-    _scenario("accepts and answers 504", meets(accept_and_answer(504))),
-    _scenario("accepts and answers 502, and then 429", meets(accept_and_answer(502), answer(429, Retry_After="30"))),
-    _scenario("cuts the connection before it accepts", meets(cut(accepted=False))),
-    _scenario("accepts and cuts the connection", meets(cut(accepted=True))),
-    _scenario("accepts and cuts, three times", meets(*[cut(accepted=True)] * 3)),
-    _scenario("cuts, then accepts and cuts", meets(cut(accepted=False), cut(accepted=True))),
-    _scenario("takes nothing and never answers", meets(no_answer(accepted=False)), at_most=_MOST_HANGS),
-    _scenario("accepts and never answers", meets(no_answer(accepted=True)), at_most=_MOST_HANGS),
-    _scenario("cuts the connection between two recipients", _accepts_one_of_several),
-    _scenario("refuses one of several recipients", _refuses_one_of_several),
-    _scenario("is slow, and three tasks come at once", _slow_and_tasks_at_once),
-    _scenario("works on it for minutes, and its worker is killed", _still_works_on_it, at_most=100),
-    _scenario(
-        "the worker that repeats is killed before",
-        meets(killed(carried_out=False), times=2, most=_MOST_KILLS, one_by_one=True),
-        at_most=100,
+    # One has the email, and Resend never takes that for the other one: a person decides.
+    _row(
+        "refuses one of several recipients",
+        *(do.expect(TO_SEVERAL, UNKNOWN_OUTCOME), do.disturb(TO_SEVERAL, answer(422), skip=1), do.an_hour),
     ),
-    _scenario(
-        "the worker that repeats is killed after",
-        meets(killed(carried_out=True), times=2, most=_MOST_KILLS, one_by_one=True),
-        at_most=100,
+    # Of each report. Some answers are lost.
+    _row(
+        "is slow, and three tasks come at once",
+        *(delivers(thrice_at_once), do.disturb(SOME, _slow_and_cut, times=2), do.disturb(_OTHERS, slow(0.3))),
+        do.an_hour,
     ),
-    _scenario("the next version of the worker repeats", _between(_next_version)),
-    _scenario("no room for requests, and the same data", _between(_nothing, version="little_room")),
-    _scenario(
-        "no room for requests, and other data", _between(_other_data, version="little_room", ending=UNKNOWN_OUTCOME)
+    _row("works on it for minutes, and its worker is killed", _still_works_on_it, at_most=100),
+    *(
+        _row(
+            f"the worker that repeats is killed {when}",
+            an_hour_with(kill, of=_TO_KILL, times=2, kills=True),
+            at_most=100,
+        )
+        for when, kill in (("before", KILLED_BEFORE), ("after", KILLED_AFTER))
     ),
-    _scenario("the data change before it is repeated", _between(_other_data)),
-    _scenario("the addresses change before it is repeated", _between(_other_addresses)),
-    _scenario("the provider changes before it is repeated", _between(_other_provider, ending=UNKNOWN_OUTCOME)),
-    _scenario("the queue is paused for more than a day", _between(_a_day_later, ending=UNKNOWN_OUTCOME)),
-    _scenario("every answer is lost until the queue gives up", _next_run_repeats),
-    _scenario("is busy, and the last answer is lost", _last_answer_is_lost),
-    _scenario("is away for 22 hours", _is_away(_WITHIN_HOURS, ending=SENT), at_most=8),
-    _scenario("is away for more than a day", _is_away(_BEYOND_HOURS, ending=UNKNOWN_OUTCOME), at_most=8),
+    # It makes other emails.
+    _row("the next version of the worker repeats", _between(_worker("next_version"), do.drain, _old_then_new)),
+    _row("no room for requests, and the same data", _LITTLE_ROOM, _between()),
+    _row("no room for requests, and other data", _LITTLE_ROOM, _between(do.rename, ending=UNKNOWN_OUTCOME)),
+    _row("the data change before it is repeated", _between(do.rename)),
+    _row("the addresses change before it is repeated", _between(_other_addresses)),
+    # SendGrid knows nothing of these mails: a person decides.
+    _row(
+        "the provider changes before it is repeated",
+        _between(_worker(provider=MailProviderName.SENDGRID), ending=UNKNOWN_OUTCOME),
+    ),
+    # Until Resend has forgotten the keys: a person decides.
+    _row("the queue is paused for more than a day", _between(stand_still_for_a_day, ending=UNKNOWN_OUTCOME)),
+    # The next run finds the reports, and the provider has them.
+    _row(
+        "every answer is lost until the queue gives up",
+        do.expect_alerts(AlertKind.OVERDUE_REPORTS),
+        do.disturb_halves(SOME, cut(accepted=True), cut(accepted=False), times=None),
+        *(do.an_hour, do.queue_gave_up, do.no_more_faults, do.next_hours()),
+    ),
+    # At the last attempt. The next run finds the reports.
+    _row(
+        "is busy, and the last answer is lost",
+        do.expect_alerts(AlertKind.OVERDUE_REPORTS),
+        do.disturb(SOME, answer(429, Retry_After="1"), times=MAX_ATTEMPTS - 1),
+        do.disturb_halves(SOME, cut(accepted=True), cut(accepted=False)),
+        *(do.an_hour, do.queue_gave_up, do.next_hours()),
+    ),
+    # Its keys hold for 24.
+    _row("is away for 22 hours", _is_away(22, ending=SENT), at_most=8),
+    _row("is away for more than a day", _is_away(26, ending=UNKNOWN_OUTCOME), at_most=8),
 ]

@@ -8,8 +8,9 @@ from functions.shared.settings import MailProviderName, OnUnknownOutcome
 from proof.faults.disturbances import CarryOut, Disturbance, answer, cut, never_answer
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
 from proof.faults.invariants import UNKNOWN_OUTCOME
-from proof.faults.scenario_run import ScenarioRun, Script, scenarios_of
-from proof.faults.scenarios.while_sending import SOME, meets, no_answer
+from proof.faults.scenario_run import Scenario, ScenarioRun
+from proof.faults.scenarios import steps as do
+from proof.faults.scenarios.steps import SOME, TO_SEVERAL, Fault, OfTheRun, an_hour_with, no_answer
 
 _MOST_HANGS = 24
 
@@ -17,21 +18,14 @@ _OPENING = ("connect", "ehlo", "starttls", "auth")
 _MAIL = ("mail", "rcpt", "data")
 
 
-def _at(step: str, disturbance: Disturbance, *, ending: str = "sent", alerts: tuple[AlertKind, ...] = ()) -> Script:
+def _at(step: str, disturbance: Disturbance, *, ending: str = "sent", alerts: tuple[AlertKind, ...] = ()) -> do.Step:
     """A step fails for some reports, once. One report after the other, each on a connection of its own."""
-
-    async def script(scenario_run: ScenarioRun) -> None:
-        victims = scenario_run.victims(SOME)
-        scenario_run.may_end(victims, ending)
-        scenario_run.may_tell(*alerts)
-        scenario_run.disturb(InjectionPoint.CLAIM, _drop_connections(scenario_run), of=victims, times=None)
-        scenario_run.disturb(
-            InjectionPoint.SMTP_STEP, disturbance, of=victims, chosen=lambda call, _number: call.method == step
-        )
-        await scenario_run.world.dispatch_at_most(1)
-        await scenario_run.dispatch_and_drain()
-
-    return script
+    return do.in_turn(
+        *(do.expect(SOME, ending), do.expect_alerts(*alerts)),
+        do.disturb(SOME, OfTheRun(_drop_connections), at=InjectionPoint.CLAIM, times=None),
+        do.disturb(SOME, disturbance, at=InjectionPoint.SMTP_STEP, chosen=lambda call, _number: call.method == step),
+        *(do.one_by_one, do.an_hour),
+    )
 
 
 def _drop_connections(scenario_run: ScenarioRun) -> Disturbance:
@@ -40,23 +34,6 @@ def _drop_connections(scenario_run: ScenarioRun) -> Disturbance:
         return await carry_out()
 
     return disturb
-
-
-async def _closes_idle_connections(scenario_run: ScenarioRun) -> None:
-    """The server closes all connections on which nothing is under way, before every report."""
-    scenario_run.disturb(InjectionPoint.CLAIM, _drop_connections(scenario_run))
-    await scenario_run.world.dispatch_at_most(1)
-    await scenario_run.dispatch_and_drain()
-
-
-async def _refuses_connections(scenario_run: ScenarioRun) -> None:
-    """No server listens at first."""
-    await scenario_run.world.smtp_gate.shut()
-    scenario_run.world.smtp.drop_connections()
-    await scenario_run.dispatch()
-    await scenario_run.world.quiet()
-    await scenario_run.world.smtp_gate.open()
-    await scenario_run.world.drain()
 
 
 async def _hangs(scenario_run: ScenarioRun) -> None:
@@ -78,53 +55,56 @@ async def _hangs(scenario_run: ScenarioRun) -> None:
         raise RuntimeError(f"no session came to {', '.join(sorted(left))}")
 
 
-def _accepts_one_of_several(disturbance: Disturbance) -> Script:
+def _accepts_one_of_several(disturbance: Disturbance) -> do.Step:
     """One recipient has the email, and then this happens: the report is not sent to both, and a person decides."""
-
-    async def script(scenario_run: ScenarioRun) -> None:
-        deliveries = scenario_run.to_several
-        scenario_run.may_end(deliveries, UNKNOWN_OUTCOME)
-        scenario_run.disturb(InjectionPoint.SEND, disturbance, of=deliveries, skip=1)
-        await scenario_run.dispatch_and_drain()
-
-    return script
+    return do.in_turn(do.expect(TO_SEVERAL, UNKNOWN_OUTCOME), do.disturb(TO_SEVERAL, disturbance, skip=1), do.an_hour)
 
 
-_scenario = scenarios_of("SMTP", provider=MailProviderName.SMTP)
+_row = do.rows_of("SMTP", provider=MailProviderName.SMTP)
+
+
+def _hour(name: str, *faults: Fault, **how: Any) -> Scenario:
+    return _row(name, an_hour_with(*faults, **how))
+
+
+_accepts_and_cuts = an_hour_with(cut(accepted=True), accepted=True)
+
 SCENARIOS = [
-    *(_scenario(f"answers 421 at {step}", _at(step, answer(421))) for step in (*_OPENING, *_MAIL)),
-    *(_scenario(f"answers 451 at {step}", _at(step, answer(451))) for step in _MAIL),
+    *(_row(f"answers 421 at {step}", _at(step, answer(421))) for step in (*_OPENING, *_MAIL)),
+    *(_row(f"answers 451 at {step}", _at(step, answer(451))) for step in _MAIL),
     *(
-        _scenario(f"answers 554 at {step}", _at(step, answer(554), alerts=(AlertKind.KEY_REFUSED,)))
+        _row(f"answers 554 at {step}", _at(step, answer(554), alerts=(AlertKind.KEY_REFUSED,)))
         for step in ("connect", "ehlo", "auth", "mail")
     ),
-    *(
-        _scenario(f"answers 550 at {step}", _at(step, answer(550), ending="permanent-error"))
-        for step in ("rcpt", "data")
-    ),
-    *(_scenario(f"cuts the connection at {step}", _at(step, cut(accepted=False))) for step in (*_OPENING, *_MAIL)),
+    *(_row(f"answers 550 at {step}", _at(step, answer(550), ending="permanent-error")) for step in ("rcpt", "data")),
+    *(_row(f"cuts the connection at {step}", _at(step, cut(accepted=False))) for step in (*_OPENING, *_MAIL)),
     # The message and the final dot are on their way by then, as far as the worker can tell.
-    _scenario("cuts the connection at content", _at("content", cut(accepted=False), ending=UNKNOWN_OUTCOME)),
-    _scenario("does not answer at each step", _hangs, at_least=_MOST_HANGS, at_most=_MOST_HANGS),
-    _scenario("refuses connections", _refuses_connections),
-    _scenario("closes idle connections", _closes_idle_connections),
-    _scenario("answers the message with 421", meets(answer(421), ending="sent")),
-    _scenario("answers the message with 451", meets(answer(451), ending="sent")),
-    _scenario("answers the message with 452 twice", meets(answer(452), times=2, ending="sent")),
-    _scenario(
-        "answers the message with 451 at every attempt",
-        meets(answer(451), times=None, ending="retries-exhausted"),
+    _row("cuts the connection at content", _at("content", cut(accepted=False), ending=UNKNOWN_OUTCOME)),
+    _row("does not answer at each step", _hangs, at_least=_MOST_HANGS, at_most=_MOST_HANGS),
+    # No server listens at first.
+    _row(
+        "refuses connections",
+        do.in_the_world(lambda world: world.smtp_gate.shut()),
+        do.in_the_world(lambda world: world.smtp.drop_connections()),
+        *(do.dispatch, do.quiet, do.in_the_world(lambda world: world.smtp_gate.open()), do.drain),
     ),
-    _scenario("answers the message with 554", meets(answer(554), times=None, ending="permanent-error")),
-    _scenario("cuts after the final dot, and takes nothing", meets(cut(accepted=False), accepted=False)),
-    _scenario("accepts and cuts", meets(cut(accepted=True), accepted=True)),
-    _scenario(
-        "accepts and cuts, with resend",
-        meets(cut(accepted=True), accepted=True),
-        on_unknown_outcome=OnUnknownOutcome.RESEND,
+    # All on which nothing is under way, before every report.
+    _row(
+        "closes idle connections",
+        *(do.disturb(None, OfTheRun(_drop_connections), at=InjectionPoint.CLAIM), do.one_by_one, do.an_hour),
     ),
-    _scenario("takes nothing and never answers", meets(no_answer(accepted=False), accepted=False), at_most=_MOST_HANGS),
-    _scenario("accepts and never answers", meets(no_answer(accepted=True), accepted=True), at_most=_MOST_HANGS),
-    _scenario("cuts between two recipients", _accepts_one_of_several(cut(accepted=False))),
-    _scenario("refuses one of several recipients", _accepts_one_of_several(answer(554))),
+    _hour("answers the message with 421", answer(421)),
+    _hour("answers the message with 451", answer(451)),
+    _hour("answers the message with 452 twice", answer(452), times=2),
+    _hour("answers the message with 451 at every attempt", answer(451), times=None, ending="retries-exhausted"),
+    _hour("answers the message with 554", answer(554), times=None, ending="permanent-error"),
+    _hour("cuts after the final dot, and takes nothing", cut(accepted=False), accepted=False),
+    _row("accepts and cuts", _accepts_and_cuts),
+    _row("accepts and cuts, with resend", _accepts_and_cuts, on_unknown_outcome=OnUnknownOutcome.RESEND),
+    *(
+        _row(f"{what} and never answers", an_hour_with(no_answer(accepted=each), accepted=each), at_most=_MOST_HANGS)
+        for what, each in (("takes nothing", False), ("accepts", True))
+    ),
+    _row("cuts between two recipients", _accepts_one_of_several(cut(accepted=False))),
+    _row("refuses one of several recipients", _accepts_one_of_several(answer(554))),
 ]

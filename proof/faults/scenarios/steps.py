@@ -237,3 +237,9 @@ refuses_connections = in_turn(
 
 refuses_the_key = in_turn(expect_alerts(AlertKind.KEY_REFUSED), disturb(None, answer(401), times=3), an_hour)
 """The key is wrong for all reports, and corrected before the queue gives up."""
+
+
+async def rename(scenario_run: ScenarioRun) -> None:
+    """What is built next would be another report: it has another name in it."""
+    for user in scenario_run.users:
+        await scenario_run.write_user(user, {"name": "Another Name"})
