@@ -16,7 +16,7 @@ from proof.faults.injection_points import InjectionPoint
 from proof.faults.invariants import Rule, Tally
 from proof.faults.runner import play
 from proof.faults.scenario_run import Scenario, ScenarioRun, Script
-from proof.faults.scenarios.absence import hours_pass, second_hour, stands_still
+from proof.faults.scenarios.absence import FIRST_HOUR, hours_pass, of_second_hour, stands_still
 from proof.faults.world import World
 
 REPORTS = 240
@@ -120,7 +120,8 @@ def _late(delay: LogsDelay) -> Script:
     """Of every second report that gets no answer SendGrid has the email, and its logs show it late."""
 
     async def script(scenario_run: ScenarioRun) -> None:
-        victims = await second_hour(scenario_run, share=_SHARE)
+        await FIRST_HOUR(scenario_run)
+        victims = of_second_hour(_SHARE).of(scenario_run)
         scenario_run.world.inbox.logs_delay = replace(delay)
         for accepted in (True, False):
             of = victims[accepted::2]

@@ -2,20 +2,20 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
 from functions.shared.queues.retry_policy import DISPATCH_DEADLINE
 from functions.shared.settings import OnUnknownOutcome
 from local_pipeline.inbox.faults import CutConnection
-from proof.faults.disturbances import CarryOut, Disturbance, answer, cut
+from proof.faults.disturbances import CarryOut, answer, cut
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
 from proof.faults.instances import Instance
 from proof.faults.invariants import UNKNOWN_OUTCOME
-from proof.faults.scenario_run import ScenarioRun, Script, scenarios_of
+from proof.faults.scenario_run import ScenarioRun, Script
+from proof.faults.scenarios import steps as do
+from proof.faults.scenarios.steps import KILLED_BEFORE, Reports
 
-_SHARE = 0.3
 _MINUTE = timedelta(minutes=1)
 _STEP = 5 * _MINUTE
 _MOMENT = timedelta(milliseconds=400)
@@ -35,29 +35,19 @@ async def hours_pass(scenario_run: ScenarioRun, hours: int = _HOURS) -> None:
     await world.quiet()
 
 
-async def second_hour(scenario_run: ScenarioRun, *, share: float = _SHARE) -> list[str]:
-    """Let an hour pass as usual, so that the logs show emails. Returns a share of the deliveries of the next."""
-    await scenario_run.dispatch_and_drain()
-    scenario_run.hour = scenario_run.world.next_hour()
-    due = [key.delivery(scenario_run.hour) for key in scenario_run.hourly]
-    return scenario_run.seeded.some_of(due, max(1, round(share * len(due))), "absent")
+def of_second_hour(share: float = 0.3) -> Reports:
+    """A share of the reports of an hour that came after one that passed as usual."""
+
+    def of(scenario_run: ScenarioRun) -> list[str]:
+        due = [key.delivery(scenario_run.hour) for key in scenario_run.hourly]
+        return scenario_run.seeded.some_of(due, max(1, round(share * len(due))), "absent")
+
+    return Reports(of)
 
 
-def _unknown(
-    disturbance: Disturbance, ending: str, before: Callable[[ScenarioRun], Awaitable[None]] | None = None
-) -> Script:
-    """The outcome of some reports is unknown while runs go on, and they end so."""
-
-    async def script(scenario_run: ScenarioRun) -> None:
-        victims = await second_hour(scenario_run)
-        scenario_run.may_end(victims, ending)
-        scenario_run.disturb(InjectionPoint.SEND, disturbance, of=victims)
-        if before:
-            await before(scenario_run)
-        await scenario_run.dispatch()
-        await hours_pass(scenario_run)
-
-    return script
+_SOME = of_second_hour()
+FIRST_HOUR = do.in_turn(do.an_hour, do.next_hour)
+"""An hour passes as usual, so that the logs show emails."""
 
 
 def stands_still(time: timedelta) -> Script:
@@ -68,7 +58,8 @@ def stands_still(time: timedelta) -> Script:
     """
 
     async def script(scenario_run: ScenarioRun) -> None:
-        victim, *_ = await second_hour(scenario_run)
+        await FIRST_HOUR(scenario_run)
+        victim, *_ = _SOME.of(scenario_run)
         world, goes_on = scenario_run.world, asyncio.Event()
         stopped: asyncio.Future[Instance] = asyncio.get_running_loop().create_future()
 
@@ -100,36 +91,12 @@ def stands_still(time: timedelta) -> Script:
     return script
 
 
-async def _killed(scenario_run: ScenarioRun) -> None:
-    """Workers die before SendGrid has the email."""
-    victims = await second_hour(scenario_run)
-    scenario_run.disturb(InjectionPoint.SEND, scenario_run.kill(carried_out=False), of=victims)
-    await scenario_run.world.dispatch_at_most(1)
-    await scenario_run.dispatch()
-    await hours_pass(scenario_run)
-
-
-async def _again(scenario_run: ScenarioRun) -> None:
-    """SendGrid does not answer the second email, either: a person decides."""
-    victims = await second_hour(scenario_run)
-    scenario_run.may_end(victims, UNKNOWN_OUTCOME)
-    scenario_run.disturb(InjectionPoint.SEND, cut(accepted=False), of=victims, times=2 * len(victims))
-    await scenario_run.dispatch()
-    await hours_pass(scenario_run)
-
-
-async def _logs_fail(scenario_run: ScenarioRun) -> None:
-    scenario_run.disturb(InjectionPoint.LOOK_UP, answer(503), times=3)
-
-
-async def _logs_are_late(scenario_run: ScenarioRun) -> None:
+def _logs_are_late(scenario_run: ScenarioRun) -> None:
     scenario_run.world.inbox.logs_delay.usual = timedelta(minutes=20)
 
 
-async def _outage(scenario_run: ScenarioRun) -> None:
-    """One outage loses answers, and stops the logs in the second of the claims: what they show of it proves nothing."""
-    victims = await second_hour(scenario_run)
-    scenario_run.may_stay_unknown(victims)
+def _cut_and_stop(scenario_run: ScenarioRun) -> None:
+    """In the second of the claims."""
     world = scenario_run.world
 
     async def begin(_call: InterceptedCall, carry_out: CarryOut) -> Any:
@@ -139,19 +106,29 @@ async def _outage(scenario_run: ScenarioRun) -> None:
         await carry_out()
         raise CutConnection
 
-    scenario_run.disturb(InjectionPoint.SEND, begin, of=victims)
-    await scenario_run.dispatch()
-    await hours_pass(scenario_run)
+    scenario_run.disturb(InjectionPoint.SEND, begin, of=_SOME.of(scenario_run))
 
 
-_scenario = scenarios_of("absence", on_unknown_outcome=OnUnknownOutcome.RESEND_IF_ABSENT, at_most=60)
+_sent = (do.dispatch, hours_pass)
+
+_row = do.rows_of("absence", on_unknown_outcome=OnUnknownOutcome.RESEND_IF_ABSENT, at_most=60)
 SCENARIOS = [
-    _scenario(
-        "SendGrid cuts before it accepts, and its logs fail at first", _unknown(cut(accepted=False), "sent", _logs_fail)
+    _row(
+        "SendGrid cuts before it accepts, and its logs fail at first",
+        *(FIRST_HOUR, do.expect(_SOME, "sent"), do.disturb(_SOME, cut(accepted=False))),
+        *(do.disturb(None, answer(503), at=InjectionPoint.LOOK_UP, times=3), *_sent),
     ),
-    _scenario("SendGrid accepts and cuts, and its logs are late", _unknown(cut(accepted=True), "sent", _logs_are_late)),
-    _scenario("a worker stands still until the settling time is nearly over", stands_still(25 * _MINUTE)),
-    _scenario("workers are killed before they send", _killed),
-    _scenario("SendGrid cuts twice before it accepts", _again),
-    _scenario("an outage loses answers, and stops the logs", _outage),
+    _row(
+        "SendGrid accepts and cuts, and its logs are late",
+        *(FIRST_HOUR, do.expect(_SOME, "sent"), do.disturb(_SOME, cut(accepted=True)), _logs_are_late, *_sent),
+    ),
+    _row("a worker stands still until the settling time is nearly over", stands_still(25 * _MINUTE)),
+    _row("workers are killed before they send", FIRST_HOUR, do.disturb(_SOME, KILLED_BEFORE), do.one_by_one, *_sent),
+    # It does not answer the second email, either: a person decides.
+    _row(
+        "SendGrid cuts twice before it accepts",
+        *(FIRST_HOUR, do.expect(_SOME, UNKNOWN_OUTCOME), do.disturb(_SOME, cut(accepted=False), times=2), *_sent),
+    ),
+    # What they show of it proves nothing.
+    _row("an outage loses answers, and stops the logs", FIRST_HOUR, do.leave_unknown(_SOME), _cut_and_stop, *_sent),
 ]
