@@ -88,15 +88,6 @@ class Scenario:
         return replace(self, provider=provider, has_mail_events=False)
 
 
-def scenarios_of(group: str, **usual: Any) -> Callable[..., Scenario]:
-    """Return what makes the scenarios of a group of a name, a script, and what else differs from the usual."""
-
-    def scenario(name: str, script: Script, **attributes: Any) -> Scenario:
-        return Scenario(name=name, group=group, script=script, **{**usual, **attributes})
-
-    return scenario
-
-
 class ScenarioRun:
     """One run of a scenario, through which its script acts on the world.
 

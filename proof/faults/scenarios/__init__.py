@@ -1,6 +1,7 @@
 """All scenarios of faults."""
 
 from collections.abc import Iterable
+from types import ModuleType
 
 from functions.shared.settings import MailProviderName, OnUnknownOutcome
 from proof.faults.scenario_run import Scenario
@@ -28,39 +29,21 @@ from proof.faults.scenarios import (
     worker_processes,
 )
 
-_SENDGRID = [
-    *queue.SCENARIOS,
-    *worker_processes.SCENARIOS,
-    *sendgrid.SCENARIOS,
-    *firestore.SCENARIOS,
-    *dead_letters.SCENARIOS,
-    *scheduler.SCENARIOS,
-    *subscriptions.SCENARIOS,
-    *users.SCENARIOS,
-    *mail_events.SCENARIOS,
-    *outcomes.SCENARIOS,
-    *archive.SCENARIOS,
-    *audiences.SCENARIOS,
-    *unsubscribes.SCENARIOS,
-    *unknown_outcomes.SCENARIOS,
-    *absence.SCENARIOS,
-    *restored.SCENARIOS,
-    *everything.SCENARIOS,
-    *two_versions.SCENARIOS,
-    *destinations.SCENARIOS,
-]
+
+def _of(*groups: ModuleType) -> list[Scenario]:
+    return [scenario for group in groups for scenario in group.SCENARIOS]
+
+
+_SENDGRID = _of(
+    *(queue, worker_processes, sendgrid, firestore, dead_letters, scheduler, subscriptions, users, mail_events),
+    *(outcomes, archive, audiences, unsubscribes, unknown_outcomes, absence, restored, everything, two_versions),
+    destinations,
+)
 
 _OF_ANY_PROVIDER = [
     each
-    for each in (
-        *queue.SCENARIOS,
-        *worker_processes.SCENARIOS,
-        *firestore.SCENARIOS,
-        *dead_letters.SCENARIOS,
-        *unsubscribes.SCENARIOS,
-        *restored.SCENARIOS,
-        *everything.SCENARIOS,
-        *two_versions.SCENARIOS,
+    for each in _of(
+        *(queue, worker_processes, firestore, dead_letters, unsubscribes, restored, everything, two_versions)
     )
     if each.on_unknown_outcome is OnUnknownOutcome.DEAD_LETTER
 ]

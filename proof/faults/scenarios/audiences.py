@@ -9,7 +9,8 @@ from pathlib import Path
 
 from functions.shared.records.system_alert import AlertKind
 from proof.faults.plans import Plan
-from proof.faults.scenario_run import ScenarioRun, scenarios_of
+from proof.faults.scenario_run import ScenarioRun
+from proof.faults.scenarios import steps as do
 from proof.faults.subscribers import KnownSubscription, email_of
 from proof.faults.subscription_key import SubscriptionKey
 from tests.function_process import REPOSITORY
@@ -32,29 +33,40 @@ table: {{title: Bills, query: bills, columns: [{{column: amount, label: Amount}}
 """
 
 
+async def _begin(scenario_run: ScenarioRun) -> dict[str, dict[str, str]]:
+    """Offer both queries. Returns the addresses of each by its ids."""
+    rows = _lay_out(scenario_run.world.audience_kinds, scenario_run)
+    scenario_run.may_tell(AlertKind.AUDIENCE_INCOMPLETE)
+    await scenario_run.world.worker(scenario_run.scenario.provider, version="audiences")
+    return rows
+
+
+async def _customers_first(scenario_run: ScenarioRun) -> dict[str, dict[str, str]]:
+    rows = await _begin(scenario_run)
+    async with scenario_run.world.audiences(_CUSTOMERS):
+        await scenario_run.dispatch_and_drain()
+    await _take_note(scenario_run, _CUSTOMERS, rows[_CUSTOMERS])
+    scenario_run.hour = scenario_run.world.next_hour()
+    return rows
+
+
+async def _suppliers_later(scenario_run: ScenarioRun, emails: Mapping[str, str], *kinds: str) -> None:
+    async with scenario_run.world.audiences(*kinds):
+        await scenario_run.dispatch_and_drain()
+        await _take_note(scenario_run, _SUPPLIERS, emails)
+        await scenario_run.play_next_hours()
+
+
 async def _same_ids(scenario_run: ScenarioRun) -> None:
     """An id that both queries have is of two people. Whom the first one names goes on getting their own bills, and
     nobody gets another's."""
-    world = scenario_run.world
-    rows = _lay_out(world.audience_kinds, scenario_run)
-    scenario_run.may_tell(AlertKind.AUDIENCE_INCOMPLETE)
-    await world.worker(scenario_run.scenario.provider, version="audiences")
-    async with world.audiences(_CUSTOMERS):
-        await scenario_run.dispatch_and_drain()
-    await _take_note(scenario_run, _CUSTOMERS, rows[_CUSTOMERS])
-    scenario_run.hour = world.next_hour()
-    async with world.audiences(_CUSTOMERS, _SUPPLIERS):
-        await scenario_run.dispatch_and_drain()
-        await _take_note(scenario_run, _SUPPLIERS, rows[_SUPPLIERS])
-        await scenario_run.play_next_hours()
+    rows = await _customers_first(scenario_run)
+    await _suppliers_later(scenario_run, rows[_SUPPLIERS], _CUSTOMERS, _SUPPLIERS)
 
 
 async def _same_ids_at_once(scenario_run: ScenarioRun) -> None:
     """Two queries are new, and name people by the same ids. Each id is of the one whom a query names first."""
-    world = scenario_run.world
-    rows = _lay_out(world.audience_kinds, scenario_run)
-    scenario_run.may_tell(AlertKind.AUDIENCE_INCOMPLETE)
-    await world.worker(scenario_run.scenario.provider, version="audiences")
+    world, rows = scenario_run.world, await _begin(scenario_run)
     async with world.audiences(_CUSTOMERS, _SUPPLIERS):
         await scenario_run.dispatch_and_drain()
         for kind, emails in rows.items():
@@ -68,22 +80,12 @@ async def _same_ids_at_once(scenario_run: ScenarioRun) -> None:
 async def _ids_of_deleted_users(scenario_run: ScenarioRun) -> None:
     """The application deletes users, and another query has their ids. Nobody is made by an id that another person's
     reports still have."""
-    world = scenario_run.world
-    rows = _lay_out(world.audience_kinds, scenario_run)
-    scenario_run.may_tell(AlertKind.AUDIENCE_INCOMPLETE)
-    await world.worker(scenario_run.scenario.provider, version="audiences")
-    async with world.audiences(_CUSTOMERS):
-        await scenario_run.dispatch_and_drain()
-    await _take_note(scenario_run, _CUSTOMERS, rows[_CUSTOMERS])
-    scenario_run.hour = world.next_hour()
+    world, rows = scenario_run.world, await _customers_first(scenario_run)
     deleted = rows[_CUSTOMERS].keys() & rows[_SUPPLIERS].keys()
     for user in deleted:
         await user_reference(world.database, user).delete()
         scenario_run.known[SubscriptionKey(user, _CUSTOMERS)].pause(since=scenario_run.hour)
-    async with world.audiences(_SUPPLIERS):
-        await scenario_run.dispatch_and_drain()
-        await _take_note(scenario_run, _SUPPLIERS, rows[_SUPPLIERS])
-        await scenario_run.play_next_hours()
+    await _suppliers_later(scenario_run, rows[_SUPPLIERS], _SUPPLIERS)
     if anew := [user for user in deleted if (await user_reference(world.database, user).get()).exists]:
         raise RuntimeError(f"{anew} are other people now")
 
@@ -135,12 +137,9 @@ def _lay_out(kinds: Path, scenario_run: ScenarioRun) -> dict[str, dict[str, str]
     return rows
 
 
-_scenario = scenarios_of("audiences")
+_row = do.rows_of("audiences", at_most=60)
 SCENARIOS = [
-    _scenario(name, script, at_most=60)
-    for name, script in {
-        "two queries have the same ids": _same_ids,
-        "two new queries have the same ids": _same_ids_at_once,
-        "a query has the ids of deleted users": _ids_of_deleted_users,
-    }.items()
+    _row("two queries have the same ids", _same_ids),
+    _row("two new queries have the same ids", _same_ids_at_once),
+    _row("a query has the ids of deleted users", _ids_of_deleted_users),
 ]

@@ -9,7 +9,8 @@ from functions.shared.settings import MailProviderName
 from proof.faults.disturbances import CarryOut
 from proof.faults.injection_points import InjectionPoint, InterceptedCall
 from proof.faults.invariants import SENT, UNKNOWN_OUTCOME
-from proof.faults.scenario_run import Scenario, ScenarioRun, scenarios_of
+from proof.faults.scenario_run import Scenario, ScenarioRun
+from proof.faults.scenarios import steps as do
 from proof.faults.scenarios.dead_letters import operate
 from proof.faults.world import ACCOUNT_BRAND, QUEUE, DatabaseCopy
 
@@ -57,7 +58,6 @@ async def _restored(scenario_run: ScenarioRun, *, is_known: bool) -> None:
     if is_known:
         await operate(scenario_run, "dead-letters", "replay", *dead)
         await world.drain()
-    await _later(scenario_run)
 
 
 async def _restored_in_part(scenario_run: ScenarioRun) -> None:
@@ -75,7 +75,6 @@ async def _restored_in_part(scenario_run: ScenarioRun) -> None:
     users = {path: fields for path, fields in copied.items() if path.startswith("users/")}
     await world.restore({**own, **users}, restored_at=None, provider=scenario_run.scenario.provider)
     await _go_on(scenario_run)
-    await _later(scenario_run)
 
 
 async def _copy_while_sending(scenario_run: ScenarioRun) -> DatabaseCopy:
@@ -141,17 +140,13 @@ async def _go_on(scenario_run: ScenarioRun) -> None:
     await scenario_run.world.resume()
 
 
-async def _later(scenario_run: ScenarioRun) -> None:
-    await scenario_run.play_next_hours(3)
-
-
 def restored(name: str, *, is_known: bool) -> Scenario:
     """Firestore is restored, and RESTORED_AT says so, or does not."""
-    return _scenario(name, partial(_restored, is_known=is_known), at_least=16, at_most=16)
+    return _row(name, partial(_restored, is_known=is_known), do.next_hours(3))
 
 
-_scenario = scenarios_of("restored")
+_row = do.rows_of("restored", at_least=16, at_most=16)
 SCENARIOS = [
     restored("to a copy of an hour ago", is_known=True),
-    _scenario("to users and subscriptions of an hour ago", _restored_in_part, at_least=16, at_most=16),
+    _row("to users and subscriptions of an hour ago", _restored_in_part, do.next_hours(3)),
 ]

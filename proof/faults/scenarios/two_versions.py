@@ -4,8 +4,7 @@ That is how a release goes, and how it is taken back: docs/guides/releases.md.
 """
 
 import itertools
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import grpc
 
@@ -17,9 +16,11 @@ from proof.faults.injection_points import InjectionPoint
 from proof.faults.instances import Send
 from proof.faults.invariants import UNKNOWN_OUTCOME
 from proof.faults.older_version import older_commit
-from proof.faults.scenario_run import ScenarioRun, scenarios_of
+from proof.faults.scenario_run import ScenarioRun
+from proof.faults.scenarios import steps as do
 from proof.faults.scenarios.everything import STEPS, now_and_then, unreliable_queue
 from proof.faults.scenarios.firestore import POINTS
+from proof.faults.scenarios.steps import KILLED_AFTER, NOT_NOW, Reports
 from proof.faults.two_versions import TwoVersions, Version
 from proof.faults.world import CONCURRENCY
 
@@ -70,60 +71,22 @@ async def _side_by_side(scenario_run: ScenarioRun, versions: TwoVersions) -> Non
     scenario_run.heal()
 
 
-@dataclass(frozen=True)
-class _HalfDone:
-    """A way in which a version leaves a report half done.
-
-    Attributes:
-        leave: has it leave a delivery so.
-        is_lost: whether the queue gives the task up, so that only the next run finds the report.
-    """
-
-    leave: Callable[[ScenarioRun, str], None]
-    is_lost: bool = False
-
-
-def _claimed(scenario_run: ScenarioRun, delivery: str) -> None:
-    """It dies with the claim, before it has made a request: the lease must run out."""
-    scenario_run.becomes_unknown([delivery], accepted=False)
-    scenario_run.disturb(InjectionPoint.CLAIM, scenario_run.kill(carried_out=True), of=[delivery])
-
-
-def _accepted(scenario_run: ScenarioRun, delivery: str) -> None:
-    """It dies when the provider has accepted the email."""
-    scenario_run.becomes_unknown([delivery], accepted=True)
-    scenario_run.disturb(InjectionPoint.SEND, scenario_run.kill(carried_out=True), of=[delivery])
-
-
-def _answer_lost(scenario_run: ScenarioRun, delivery: str) -> None:
-    """It notes that the outcome of the email is unknown."""
-    scenario_run.becomes_unknown([delivery], accepted=True)
-    scenario_run.disturb(InjectionPoint.SEND, cut(accepted=True), of=[delivery])
-
-
-def _refused_for_now(scenario_run: ScenarioRun, delivery: str) -> None:
-    """It gives the delivery back for a later attempt."""
-    scenario_run.disturb(InjectionPoint.SEND, scenario_run.faults.not_now, of=[delivery])
-
-
-def _given_up(scenario_run: ScenarioRun, delivery: str) -> None:
-    """It dies with the dead letter published and the delivery not yet marked dead."""
-    scenario_run.make_die([delivery])
-    scenario_run.disturb(InjectionPoint.PUBLISH, scenario_run.kill(carried_out=True), of=[delivery])
-
-
-def _lost(scenario_run: ScenarioRun, delivery: str) -> None:
-    """Its task dies without a trace."""
-
-
-_HALF_DONE = (
-    _HalfDone(_claimed),
-    _HalfDone(_accepted),
-    _HalfDone(_answer_lost),
-    _HalfDone(_refused_for_now),
-    _HalfDone(_given_up),
-    _HalfDone(_lost, is_lost=True),
-)
+def _half_done(report: Reports) -> Sequence[Sequence[do.Step]]:
+    """The ways in which a version leaves a report half done. The last is that its task dies without a trace, so that
+    only the next run finds it."""
+    return (
+        # It dies with the claim, before it has made a request: the lease must run out.
+        (do.expect_unknown(report, accepted=False), do.disturb(report, KILLED_AFTER, at=InjectionPoint.CLAIM)),
+        # It dies when the provider has accepted the email.
+        (do.expect_unknown(report, accepted=True), do.disturb(report, KILLED_AFTER)),
+        # It notes that the outcome of the email is unknown.
+        (do.expect_unknown(report, accepted=True), do.disturb(report, cut(accepted=True))),
+        # It gives the delivery back for a later attempt.
+        (do.disturb(report, NOT_NOW),),
+        # It dies with the dead letter published and the delivery not yet marked dead.
+        (do.make_die(report), do.disturb(report, KILLED_AFTER, at=InjectionPoint.PUBLISH)),
+        (),
+    )
 
 
 async def _hand_over(scenario_run: ScenarioRun, versions: TwoVersions, *, giver: Version, taker: Version) -> None:
@@ -131,14 +94,14 @@ async def _hand_over(scenario_run: ScenarioRun, versions: TwoVersions, *, giver:
     all of it to its end."""
     world = scenario_run.world
     scenario_run.hour = world.next_hour()
-    ways = itertools.cycle(_HALF_DONE)
-    left: dict[str, _HalfDone] = {}
+    left: dict[str, Sequence[do.Step]] = {}
 
     async def deliver(delivery: str, send: Send) -> Answer:
         if len(world.front_end.delivered[delivery]) == 1:
-            left[delivery] = next(ways)
-            left[delivery].leave(scenario_run, delivery)
-        if delivery in left and left[delivery].is_lost:
+            ways = _half_done(Reports(lambda _scenario_run: [delivery]))
+            left[delivery] = ways[len(left) % len(ways)]
+            await do.in_turn(*left[delivery])(scenario_run)
+        if left.get(delivery) == ():
             raise AnswerLost("by the harness")
         return await send()
 
@@ -150,7 +113,7 @@ async def _hand_over(scenario_run: ScenarioRun, versions: TwoVersions, *, giver:
     scenario_run.disturb(InjectionPoint.ENQUEUE, kill, of=[run_id(scenario_run.hour)], skip=1)
     await scenario_run.dispatch()
     await world.drain()
-    if len(left) < len(_HALF_DONE):
+    if () not in left.values():
         raise RuntimeError(f"the hour had {len(left)} reports, too few to leave one half done in each way")
     scenario_run.heal()
     versions.only(taker)
@@ -158,7 +121,4 @@ async def _hand_over(scenario_run: ScenarioRun, versions: TwoVersions, *, giver:
     await scenario_run.play_next_hours()
 
 
-_scenario = scenarios_of("two versions")
-SCENARIOS = [
-    _scenario("side by side, back, and forth", _released, at_least=16, at_most=60),
-]
+SCENARIOS = [do.rows_of("two versions")("side by side, back, and forth", _released, at_least=16, at_most=60)]

@@ -8,11 +8,10 @@ from typing import Any
 from functions.shared.records.subscription import DEFAULT_SUBSCRIPTION
 from functions.shared.records.system_alert import AlertKind
 from proof.faults.plans import Plan
-from proof.faults.scenario_run import ScenarioRun, scenarios_of
+from proof.faults.scenario_run import ScenarioRun
+from proof.faults.scenarios import steps as do
 from proof.faults.subscribers import PLANS, KnownSubscription, subscription_fields, user_fields
 from proof.faults.subscription_key import SubscriptionKey
-
-_HOURS = 2
 
 _NEW: tuple[tuple[dict[str, Any], dict[str, Any] | None], ...] = (
     ({"enrolled_at": None}, None),
@@ -25,12 +24,11 @@ _NEW: tuple[tuple[dict[str, Any], dict[str, Any] | None], ...] = (
 Null says that it is new; a field that is given as ... is left out."""
 
 
-async def _enrolled(scenario_run: ScenarioRun) -> None:
+async def _enroll(scenario_run: ScenarioRun) -> None:
     """Some have just signed up: they get the default subscription, or those that the application has written."""
     count = len(scenario_run.users)
     for index, plan, (user, subscription) in zip(range(count), cycle(PLANS), cycle(_NEW)):
         await _sign_up(scenario_run, f"n{index}", plan, user=user, subscription=subscription)
-    await scenario_run.play_hours(2)
 
 
 async def _sign_up(
@@ -80,13 +78,6 @@ async def _inactive_for_a_while(scenario_run: ScenarioRun) -> None:
     await scenario_run.play_hours(2)
 
 
-async def _malformed(scenario_run: ScenarioRun) -> None:
-    """Malformed documents: each makes exactly one dead letter, and all other users get their reports."""
-    scenario_run.may_tell(AlertKind.RUN_ERRORS)
-    await put_in_malformed(scenario_run)
-    await scenario_run.play_hours(_HOURS)
-
-
 async def put_in_malformed(scenario_run: ScenarioRun) -> None:
     """Create users and subscriptions, each malformed in another way."""
     await scenario_run.put_in_malformed(
@@ -103,9 +94,10 @@ async def put_in_malformed(scenario_run: ScenarioRun) -> None:
     )
 
 
-_scenario = scenarios_of("users")
+_row = do.rows_of("users")
 SCENARIOS = [
-    _scenario("sign up", _enrolled),
-    _scenario("are inactive for a while", _inactive_for_a_while, at_least=16),
-    _scenario("are malformed", _malformed),
+    _row("sign up", _enroll, do.hours(2)),
+    _row("are inactive for a while", _inactive_for_a_while, at_least=16),
+    # Each document makes exactly one dead letter, and all other users get their reports.
+    _row("are malformed", do.expect_alerts(AlertKind.RUN_ERRORS), put_in_malformed, do.hours(2)),
 ]
